@@ -1,0 +1,55 @@
+# Every target works from a fresh checkout; `make help` lists them.
+# An existing virtual environment keeps its Python unless PYTHON names another one.
+ifeq ($(shell test -x .venv/bin/python && echo usable),usable)
+PYTHON ?= .venv/bin/python
+else
+PYTHON ?= python3
+endif
+ARGS ?=
+
+BIN := .venv/bin
+NEEDED := Python 3.11 or newer is needed: install it, or pass PYTHON=/path/to/python
+SET_UP = @command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; $(NEEDED)" >&2; exit 1; }; \
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("make: $(PYTHON) is Python %d.%d; $(NEEDED)" % sys.version_info[:2])' && \
+	$(PYTHON) scripts/set_up.py
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help serve setup test check format clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):  *## /  make \1\t/p' $(MAKEFILE_LIST)
+	@echo 'Variables: PYTHON=python3.12 chooses the interpreter, ARGS="--port 3001" passes flags to `make serve`.'
+
+serve:  ## start the server, after installing what it needs
+	$(SET_UP) serve
+	@exec $(BIN)/python -m server $(ARGS)
+
+setup:  ## install all that `make test` needs: Python and Node packages, Chromium
+	$(SET_UP) test
+
+# Both suites always run; either one's failure fails the target.
+test:  ## run the Python tests with coverage, then the official JavaScript clients
+	$(SET_UP) test
+	@failed=0; \
+	$(BIN)/python -m pytest --cov || failed=1; \
+	PYTHON="$(CURDIR)/$(BIN)/python" npm --prefix conformance/js test || failed=1; \
+	exit $$failed
+
+check:  ## check format, lint and types
+	$(SET_UP) check
+	@failed=0; \
+	$(BIN)/ruff format --check . || failed=1; \
+	$(BIN)/ruff check . || failed=1; \
+	$(BIN)/mypy || failed=1; \
+	exit $$failed
+
+format:  ## format the Python files and mend what the linter can
+	$(SET_UP) check
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+clean:  ## remove everything that can be made again, the virtual environment included
+	@rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist htmlcov
+	@rm -rf conformance/js/node_modules tests/oracle/node_modules
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

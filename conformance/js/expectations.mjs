@@ -1,0 +1,43 @@
+// The only place where the two servers may differ: each difference has a name, both values and the
+// reason.
+import assert from "node:assert/strict";
+import { FIXTURE } from "./helpers.mjs";
+
+const EXPECTATIONS = {
+  "status of a refused WebSocket handshake": {
+    node: 400,
+    python: 403,
+    reason:
+      "Node answers every refused upgrade with 400; 403 is the status that polling gets for the same refusal",
+  },
+  "leaving and joining in one breath keeps the connection": {
+    node: false,
+    python: true,
+    reason:
+      "Node handles DISCONNECT a tick later than CONNECT; when both come in one read, it takes the second for a " +
+      "repeated CONNECT and closes the connection (the client then reconnects)",
+  },
+  "reason of the server after an invalid packet": {
+    node: "forced close",
+    python: "parse error",
+    reason:
+      "Node notices it above the transport and then closes that by force; the documented cause is the packet",
+  },
+  "status of polling from a foreign origin": {
+    node: 200,
+    python: 403,
+    reason: "Node serves the request and leaves it to the browser to hide the answer from the page",
+  },
+  "WebSocket from a foreign origin is refused": {
+    node: false,
+    python: true,
+    reason:
+      "browsers do not apply CORS to WebSocket, so that only the server can refuse a foreign page; Node does not",
+  },
+};
+
+/** What the server under test is expected to do in the named point. */
+export function expected(name) {
+  assert.ok(name in EXPECTATIONS, `no expectation is named "${name}"`);
+  return EXPECTATIONS[name][FIXTURE];
+}

@@ -1,0 +1,275 @@
+// What every test file uses: a server fixture in its own process, official clients that close with
+// their test, and waiting that ends with a message instead of hanging.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { after, before } from "node:test";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createInterface } from "node:readline";
+import { io } from "socket.io-client";
+
+export const FIXTURE = process.env.FIXTURE ?? "python";
+assert.ok(["node", "python"].includes(FIXTURE), `FIXTURE=${FIXTURE}: expected "node" or "python"`);
+
+// A limit for what should happen at once; no test passes or fails by being slower or faster below
+// it.
+const PATIENCE = 10_000;
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+// Signs of an error that the server neither expected nor handled.
+const ACCIDENT =
+  /Traceback|never retrieved|was destroyed but it is pending|never awaited|Uncaught|at .*\.[cm]?js:\d/;
+
+/** The ways to connect that most cases run over. The last one waits for the upgrade to finish. */
+export const TRANSPORTS = {
+  polling: { transports: ["polling"] },
+  websocket: { transports: ["websocket"] },
+  "polling upgraded to websocket": { transports: ["polling", "websocket"] },
+};
+
+/** Adds one test per way to connect; `body(t, options)` gets the options of the client. */
+export function overEachTransport(test, name, body) {
+  for (const [transport, options] of Object.entries(TRANSPORTS)) {
+    test(`${name}, over ${transport}`, (t) => body(t, options, transport));
+  }
+}
+
+function command() {
+  if (FIXTURE === "node") {
+    return [process.execPath, fileURLToPath(new URL("fixtures/node.mjs", import.meta.url))];
+  }
+  const python = process.env.PYTHON ?? "../../.venv/bin/python";
+  return [
+    python.includes("/") ? resolve(fileURLToPath(new URL(".", import.meta.url)), python) : python,
+    fileURLToPath(new URL("fixtures/python_server.py", import.meta.url)),
+  ];
+}
+
+function bounded(promise, expectation) {
+  let timer;
+  const limit = new Promise((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`${expectation()}: nothing within ${PATIENCE / 1000} s`));
+    }, PATIENCE);
+  });
+  return Promise.race([promise, limit]).finally(() => clearTimeout(timer));
+}
+
+/**
+ * A server fixture: one process, told what to do by lines on stdin, telling what it saw by lines on
+ * stdout.
+ */
+export class Server {
+  #process = null;
+  #options;
+  #waiting = new Set();
+  #commands = 0;
+  #exited = Promise.resolve();
+
+  constructor(options = {}) {
+    this.#options = options;
+    this.reports = [];
+    this.errors = "";
+  }
+
+  /** Starts the process; after a stop, on the same port again. */
+  async start() {
+    const [program, script] = command();
+    const options = typeof this.#options === "function" ? this.#options() : this.#options;
+    const child = spawn(program, [script, JSON.stringify({ ...options, port: this.port ?? 0 })], {
+      cwd: ROOT,
+      env: { ...process.env, PYTHONPATH: ROOT },
+    });
+    this.#process = child;
+    child.stderr.setEncoding("utf8").on("data", (text) => (this.errors += text));
+    const ready = new Promise((done, failed) => {
+      child.once("error", (error) =>
+        failed(new Error(`cannot start ${program}: ${error.message}`)),
+      );
+      child.once("exit", (code) => {
+        failed(new Error(`${script} ended with code ${code} before it was ready\n${this.errors}`));
+      });
+      createInterface({ input: child.stdout }).on("line", (line) => {
+        if (line.startsWith("ready ")) done(line.slice("ready ".length));
+        else this.#receive(JSON.parse(line));
+      });
+    });
+    this.#exited = new Promise((done) => child.once("exit", done));
+    this.url = await bounded(ready, () => `waiting for ${script}`);
+    this.port = Number(new URL(this.url).port);
+  }
+
+  /**
+   * Ends the process (its input ends, which it takes as the signal) and checks that it had no
+   * accident.
+   */
+  async stop() {
+    this.#process?.stdin.end();
+    this.#process?.kill("SIGCONT");
+    await bounded(this.#exited, () => "waiting for the end of the server");
+    assert.doesNotMatch(this.errors, ACCIDENT);
+  }
+
+  /** The end without any goodbye. */
+  async kill() {
+    this.#process.kill("SIGKILL");
+    await this.#exited;
+  }
+
+  /** The whole server falls silent but keeps its connections, as if the network were gone. */
+  suspend() {
+    this.#process.kill("SIGSTOP");
+  }
+
+  resume() {
+    this.#process.kill("SIGCONT");
+  }
+
+  #receive(report) {
+    this.reports.push(report);
+    for (const waiting of this.#waiting) waiting(report);
+  }
+
+  /** The first report, past or coming, whose fields are all equal to the `expected` ones. */
+  report(expected) {
+    const fits = (report) =>
+      Object.entries(expected).every(([key, value]) => report[key] === value);
+    const seen = this.reports.find(fits);
+    if (seen) return Promise.resolve(seen);
+    let waiting;
+    const coming = new Promise((done) => {
+      waiting = (report) => fits(report) && done(report);
+      this.#waiting.add(waiting);
+    });
+    return bounded(coming, () => {
+      const last = this.reports.slice(-5).map((report) => JSON.stringify(report));
+      return `waiting for the report ${JSON.stringify(expected)}, the last ones were ${last.join(" ")}`;
+    }).finally(() => this.#waiting.delete(waiting));
+  }
+
+  /** Lets the server act; returns the result. */
+  async command(what, fields = {}) {
+    const number = ++this.#commands;
+    this.#process.stdin.write(`${JSON.stringify({ do: what, number, ...fields })}\n`);
+    return (await this.report({ reply: number })).value;
+  }
+}
+
+/**
+ * A server for all tests of the file or suite that calls this; `options` may be a function, called
+ * at its start.
+ */
+export function useServer(options) {
+  const server = new Server(options);
+  before(() => server.start());
+  after(() => server.stop());
+  return server;
+}
+
+/** A server for one test only: for those that stop it. */
+export async function startServer(t, options) {
+  const server = new Server(options);
+  t.after(() => server.stop());
+  await server.start();
+  return server;
+}
+
+/**
+ * A client that has not connected yet. Reconnects quickly; closes with the test.
+ * `beside`: another client, whose connection it shares.
+ */
+export function open(t, server, { namespace = "", client = io, beside, ...options } = {}) {
+  const socket = beside
+    ? beside.io.socket(namespace, options)
+    : client(server.url + namespace, {
+        forceNew: true,
+        reconnectionDelay: 20,
+        reconnectionDelayMax: 50,
+        randomizationFactor: 0,
+        ...options,
+      });
+  t.after(() => {
+    socket.disconnect();
+    socket.io.reconnection(false);
+    socket.io.engine?.close();
+  });
+  return socket;
+}
+
+/** A connected client; when it may upgrade, an upgraded one. */
+export async function connect(t, server, options = {}) {
+  const socket = open(t, server, options);
+  await connected(socket);
+  const { transports = ["polling", "websocket"], upgrade = true } = socket.io.opts;
+  if (upgrade && transports.join() === "polling,websocket") await upgraded(socket);
+  return socket;
+}
+
+/** Resolves once the client is connected; rejects with the reason of a refusal. */
+export function connected(socket) {
+  if (socket.connected) return Promise.resolve();
+  return until(socket, "connect", "connect_error");
+}
+
+/** Resolves once the connection uses WebSocket. */
+export async function upgraded(socket) {
+  const { engine } = socket.io;
+  if (engine.transport.name !== "websocket") await once(engine, "upgrade");
+}
+
+function until(emitter, event, failure) {
+  let listen, fail;
+  const promise = new Promise((done, failed) => {
+    listen = (...args) => done(args);
+    fail = (error) => failed(error);
+    emitter.on(event, listen);
+    if (failure) emitter.on(failure, fail);
+  });
+  return bounded(promise, () => `waiting for "${event}"`).finally(() => {
+    emitter.off(event, listen);
+    if (failure) emitter.off(failure, fail);
+  });
+}
+
+/** The arguments of the next `event`. */
+export function once(emitter, event) {
+  return until(emitter, event);
+}
+
+/** The arguments of the next `count` events, in order. */
+export function several(emitter, event, count) {
+  const all = [];
+  let listen;
+  const promise = new Promise((done) => {
+    listen = (...args) => all.push(args) === count && done(all);
+    emitter.on(event, listen);
+  });
+  return bounded(promise, () => `waiting for ${count} times "${event}", got ${all.length}`).finally(
+    () => {
+      emitter.off(event, listen);
+    },
+  );
+}
+
+/** A list that fills with the arguments of every `event` from now on. */
+export function collect(emitter, event) {
+  const all = [];
+  emitter.on(event, (...args) => all.push(args));
+  return all;
+}
+
+/** All arguments of the acknowledgement of an event. */
+export function ask(socket, event, ...args) {
+  const answer = new Promise((done) => socket.emit(event, ...args, (...values) => done(values)));
+  return bounded(answer, () => `waiting for the acknowledgement of "${event}"`);
+}
+
+/**
+ * Resolves when everything that was sent before has arrived: a round trip per client, since
+ * messages keep their order;
+ * first of the one that acted, then of those that may have heard of it. Makes "nothing came" a fact
+ * instead of a matter
+ * of waiting long enough.
+ */
+export async function settled(actor, ...others) {
+  for (const socket of [actor, ...others]) await ask(socket, "acknowledge");
+}

@@ -1,0 +1,74 @@
+// A link between client and server that a test controls: it can hold back, refuse or cut WebSocket
+// connections and break everything at once. It forwards bytes and knows nothing of Socket.IO.
+import { EventEmitter, once } from "node:events";
+import { connect as connectTcp, createServer } from "node:net";
+
+/**
+ * Starts a proxy in front of `server`; the result has a `url` like a server.
+ * `onUpgrade(client)` may return a promise that holds the WebSocket connection back, or "refuse".
+ * `files`: answers for some paths, `{ "/page": ["text/html", "…"] }`, so that a page has the origin
+ * of the proxy.
+ * `cutAfterReplies`: the WebSocket connection breaks when the server sends its n-th piece of data
+ * after the handshake.
+ */
+export async function proxyTo(
+  server,
+  { onUpgrade = () => {}, cutAfterReplies = Infinity, files = {} } = {},
+) {
+  const sockets = new Set();
+  const waiting = new EventEmitter();
+  const track = (socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {}).on("close", () => sockets.delete(socket));
+    return socket;
+  };
+  const listener = createServer((client) => {
+    track(client).once("data", async (head) => {
+      const file = files[head.toString("latin1").split(" ")[1]];
+      if (file) return void client.end(httpAnswer(...file));
+      const isUpgrade = /^upgrade: websocket/im.test(head.toString("latin1"));
+      client.pause();
+      if (isUpgrade && (await onUpgrade(client)) === "refuse") return void client.destroy();
+      const upstream = track(connectTcp(server.port, "127.0.0.1"));
+      upstream.write(head, () => {
+        if (head.toString("latin1").startsWith("GET ")) waiting.emit("request");
+      });
+      client.pipe(upstream);
+      let pieces = 0;
+      upstream.on("data", (data) => {
+        if (isUpgrade && pieces++ === cutAfterReplies) client.destroy();
+        else client.write(data);
+      });
+      upstream.on("end", () => client.end());
+      client.on("close", () => upstream.destroy());
+      upstream.on("close", () => client.destroySoon());
+    });
+  });
+  await new Promise((done) => listener.listen(0, "127.0.0.1", done));
+  const proxy = {
+    url: `http://127.0.0.1:${listener.address().port}`,
+    /** Resolves when a poll has been sent on to the server. */
+    polled: () => once(waiting, "request"),
+    /** Breaks every connection, as an unplugged cable with a reset at its end. */
+    cut: () => sockets.forEach((socket) => socket.destroy()),
+    close: () => (listener.close(), proxy.cut()),
+  };
+  return proxy;
+}
+
+/** A proxy for one test only. */
+export async function startProxy(t, server, options) {
+  const proxy = await proxyTo(server, options);
+  t.after(proxy.close);
+  return proxy;
+}
+
+function httpAnswer(type, content) {
+  const lines = [
+    "HTTP/1.1 200 OK",
+    `Content-Type: ${type}; charset=utf-8`,
+    "Connection: close",
+    "Cache-Control: no-store",
+  ];
+  return `${lines.join("\r\n")}\r\n\r\n${content}`;
+}

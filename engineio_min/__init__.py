@@ -1,0 +1,39 @@
+"""Engine.IO v4 in pure Python: the transport protocol under Socket.IO.
+
+Reading order: `packets`, `session`, `heartbeat` (pure), then `polling`, `websocket`, `server` and
+`http`.
+"""
+
+from engineio_min.cors import CorsOptions
+from engineio_min.errors import (
+    Code,
+    EngineIOError,
+    Forbidden,
+    PacketError,
+    ProtocolError,
+    RequestRefused,
+    UsageError,
+)
+from engineio_min.http import HttpLimits, HttpServer
+from engineio_min.options import CookieOptions, ServerOptions
+from engineio_min.request import Request, Response
+from engineio_min.server import Connection, Server
+
+__all__ = [
+    "Code",
+    "Connection",
+    "CookieOptions",
+    "CorsOptions",
+    "EngineIOError",
+    "Forbidden",
+    "HttpLimits",
+    "HttpServer",
+    "PacketError",
+    "ProtocolError",
+    "Request",
+    "RequestRefused",
+    "Response",
+    "Server",
+    "ServerOptions",
+    "UsageError",
+]

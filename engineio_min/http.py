@@ -1,0 +1,640 @@
+"""HTTP/1.1 over `asyncio.Protocol`, parsed by httptools.
+
+One `HttpConnection` a TCP connection. It hands each request to its server as an `Exchange` as soon
+as the headers are there, so that a refusal need not wait for the body, and answers pipelined
+requests one at a time in order. What a peer may send and how long it may take is bounded at every
+step. A WebSocket handshake hands the TCP connection over to `websocket.py`.
+
+Known limit: no `Transfer-Encoding` but chunked, and no HTTP/2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import logging
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import httptools
+
+from engineio_min.errors import UsageError
+from engineio_min.heartbeat import NEVER
+from engineio_min.request import Headers, Request, Response
+from engineio_min.timer import Timer
+from engineio_min.websocket import WebSocket, accept_handshake
+
+if TYPE_CHECKING:
+    import ssl
+
+    from websockets.extensions import Extension
+
+    from engineio_min.server import Connection, Server
+
+logger = logging.getLogger("engineio_min.http")
+
+Route = Callable[[Request], Response | Awaitable[Response]]
+
+_STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in http.HTTPStatus
+}
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:[]")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """What a peer may send (bytes, counts) and how long it may take (seconds)."""
+
+    request_line: int = 8_192
+    header_block: int = 16_384
+    header_count: int = 100
+    header_timeout: float = 10.0
+    body_timeout: float = 30.0
+    keep_alive_timeout: float = 75.0
+    write_timeout: float = 20.0
+    pipelined: int = 16
+    linger: float = 1.0
+
+
+class HttpServer:
+    """A listening server: Engine.IO servers on their paths, and plain routes beside them."""
+
+    def __init__(self, limits: HttpLimits | None = None) -> None:
+        self.limits = HttpLimits() if limits is None else limits
+        self.connections: set[asyncio.Transport] = set()
+        self.timer: Timer
+        self.loop: asyncio.AbstractEventLoop
+        self._engines: dict[str, Server] = {}
+        self._routes: dict[str, Route] = {}
+        self._fallback: Route = not_found
+        self._listeners: list[asyncio.Server] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._date = (0, "")
+
+    def mount(self, engine: Server) -> None:
+        """Serve `engine` on its path."""
+        if engine.path in self._engines:
+            raise UsageError(
+                f"got a second server on the path {engine.path!r}; give it another path"
+            )
+        self._engines[engine.path] = engine
+
+    def route(self, path: str, handler: Route) -> None:
+        """Answer GET and HEAD requests for exactly `path` with what `handler` returns."""
+        self._routes[path] = handler
+
+    def fallback(self, handler: Route) -> None:
+        """Answer GET and HEAD requests for every other path with what `handler` returns."""
+        self._fallback = handler
+
+    async def listen(
+        self,
+        host: str | None = "127.0.0.1",
+        port: int = 3000,
+        *,
+        ssl: ssl.SSLContext | None = None,
+        sock: socket.socket | None = None,
+        reuse_port: bool | None = None,
+        backlog: int = 4096,
+    ) -> None:
+        """Start to accept connections on `host` and `port` (0 picks a free one), or on `sock`.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        raise_descriptor_limit()
+        reserve_read_buffer()
+        self.loop = asyncio.get_running_loop()
+        if not self._listeners:
+            self.timer = Timer(self.loop)
+            for engine in self._engines.values():
+                engine.start()
+
+        def factory() -> HttpConnection:
+            return HttpConnection(self)
+
+        if sock is not None:
+            listener = await self.loop.create_server(factory, sock=sock, ssl=ssl, backlog=backlog)
+        else:
+            listener = await self.loop.create_server(
+                factory, host, port, ssl=ssl, reuse_port=reuse_port, backlog=backlog
+            )
+        self._listeners.append(listener)
+
+    @property
+    def port(self) -> int:
+        """The port of the first listener.
+
+        Raises:
+            UsageError: the server is not listening.
+        """
+        if not self._listeners:
+            raise UsageError("the server has no port before `await listen(...)`")
+        return int(self._listeners[0].sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Stop accepting, close every session and connection, and wait until the connections are
+        gone.
+        """
+        for listener in self._listeners:
+            listener.close()
+        for engine in self._engines.values():
+            engine.close()
+        for task in self._tasks:
+            task.cancel()
+        # A turn for the last answers and close frames to reach the transports.
+        await asyncio.sleep(0)
+        for transport in list(self.connections):
+            transport.close()
+        deadline = 50
+        while self.connections and deadline:
+            deadline -= 1
+            await asyncio.sleep(0.02)
+        for transport in list(self.connections):
+            transport.abort()
+        if self._listeners:
+            self.timer.cancel()
+        self._listeners.clear()
+
+    def handle(self, exchange: HttpExchange) -> None:
+        """Give an exchange to the engine or the route that its path names."""
+        request = exchange.request
+        engine = self._engines.get(request.path)
+        if engine is not None:
+            engine.handle(exchange)
+            return
+        handler = self._routes.get(request.path, self._fallback)
+        if request.method not in ("GET", "HEAD"):
+            exchange.respond(405, [("Allow", "GET, HEAD")], b"")
+            return
+        self._respond_from(exchange, handler)
+
+    def _respond_from(self, exchange: HttpExchange, handler: Route) -> None:
+        try:
+            response = handler(exchange.request)
+        except Exception:
+            logger.exception("the handler of %r failed", exchange.request.path)
+            exchange.respond(500, (), b"")
+            return
+        if isinstance(response, Response):
+            exchange.respond_with(response)
+            return
+        task = self.loop.create_task(self._await_response(exchange, response))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _await_response(self, exchange: HttpExchange, response: Awaitable[Response]) -> None:
+        try:
+            answer = await response
+        except Exception:
+            logger.exception("the handler of %r failed", exchange.request.path)
+            answer = Response(500)
+        exchange.respond_with(answer)
+
+    def date(self) -> str:
+        """The `Date` header's value, made once a second."""
+        now = int(time.time())
+        if self._date[0] != now:
+            year, month, day, hour, minute, second, weekday, *_ = time.gmtime(now)
+            self._date = (
+                now,
+                f"{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year} "
+                f"{hour:02}:{minute:02}:{second:02} GMT",
+            )
+        return self._date[1]
+
+
+class HttpExchange:
+    """One request on an HTTP/1.1 connection, and its answer; see `request.Exchange`."""
+
+    __slots__ = (
+        "_body",
+        "_complete",
+        "_connection",
+        "_done",
+        "_expects_continue",
+        "_keep_alive",
+        "_length",
+        "_limit",
+        "_responded",
+        "on_abort",
+        "request",
+    )
+
+    def __init__(self, connection: HttpConnection, request: Request, *, keep_alive: bool) -> None:
+        self.request = request
+        self.on_abort: Callable[[], None] | None = None
+        self._connection = connection
+        self._keep_alive = keep_alive
+        self._body = bytearray()
+        self._length = int(request.headers.get("content-length", 0))
+        self._expects_continue = "expect" in request.headers
+        self._complete = False
+        self._responded = False
+        self._limit = 0
+        self._done: Callable[[bytes | None], None] | None = None
+
+    def respond_with(self, response: Response) -> None:
+        """Answer with a plain route's response, if the peer is still there."""
+        if not self._responded:
+            body = b"" if self.request.method == "HEAD" else response.body
+            self.respond(response.status, response.headers, body)
+
+    def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Answer; see `request.Exchange`."""
+        self._responded = True
+        self._done = None
+        keep_alive = self._keep_alive and self._complete
+        self._connection.write_response(status, headers, body, keep_alive=keep_alive)
+
+    def read_body(self, limit: int, done: Callable[[bytes | None], None]) -> None:
+        """Read the body; see `request.Exchange`."""
+        if self._length > limit or len(self._body) > limit:
+            done(None)
+        elif self._complete:
+            done(bytes(self._body))
+        else:
+            self._limit = limit
+            self._done = done
+            if self._expects_continue:
+                self._connection.transport.write(_CONTINUE)
+
+    def accept(self, connection: Connection, headers: Headers) -> WebSocket:
+        """Become a WebSocket; see `request.Exchange`."""
+        response, extensions = accept_handshake(self.request, connection.server.deflate)
+        self._responded = True
+        head = b"".join([response, *_header_lines(headers), b"\r\n"])
+        return self._connection.become_websocket(head, connection, extensions)
+
+    # What the connection tells.
+
+    def body_received(self, data: bytes) -> None:
+        self._body += data
+        if self._done is not None and len(self._body) > self._limit:
+            done, self._done = self._done, None
+            done(None)
+
+    def body_completed(self) -> None:
+        self._complete = True
+        if self._done is not None:
+            done, self._done = self._done, None
+            done(bytes(self._body))
+
+    def abort(self) -> None:
+        if not self._responded:
+            self._responded = True
+            self._done = None
+            if self.on_abort is not None:
+                self.on_abort()
+
+    @property
+    def complete(self) -> bool:
+        return self._complete
+
+
+class HttpConnection(asyncio.Protocol):
+    """One TCP connection that speaks HTTP/1.1."""
+
+    __slots__ = (
+        "_client",
+        "_closing",
+        "_current",
+        "_head_size",
+        "_headers",
+        "_in_head",
+        "_parser",
+        "_queue",
+        "_receiving",
+        "_rest",
+        "_server",
+        "_target",
+        "_upgrade",
+        "deadline",
+        "transport",
+    )
+
+    transport: asyncio.Transport
+
+    def __init__(self, server: HttpServer) -> None:
+        self._server = server
+        self._parser: httptools.HttpRequestParser | None = None
+        self._queue: deque[HttpExchange] = deque()
+        self._current: HttpExchange | None = None
+        self._receiving: HttpExchange | None = None
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._head_size = 0
+        self._in_head = True
+        self._closing = False
+        self._upgrade = False
+        self._rest = b""
+        self.deadline = NEVER
+
+    # -- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self._client = peer[0] if isinstance(peer, tuple) else ""
+        self._parser = httptools.HttpRequestParser(self)
+        self._server.connections.add(self.transport)
+        self._set_deadline(self._server.limits.header_timeout)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._server.connections.discard(self.transport)
+        self._release()
+        for exchange in (self._current, *self._queue):
+            if exchange is not None:
+                exchange.abort()
+        self._queue.clear()
+        self._current = self._receiving = None
+
+    def eof_received(self) -> None:
+        # A client that half-closes has gone: no browser or Socket.IO client waits for an answer
+        # after it.
+        return None
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        if self._upgrade:
+            # More frames than one read while `allow_request` decides: they wait in the kernel.
+            self._rest += data
+            self.transport.pause_reading()
+            return
+        assert self._parser is not None
+        if self._in_head and not self._head_size and self._current is None:
+            self._set_deadline(self._server.limits.header_timeout)
+        if self._in_head:
+            self._head_size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._begin_upgrade(data[upgrade.args[0] :])
+            return
+        except httptools.HttpParserError as error:
+            self._refuse(400, f"got a malformed request: {error}")
+            return
+        if self._in_head and self._head_size > self._server.limits.header_block:
+            self._refuse(431, "got too many bytes of headers")
+
+    def pause_writing(self) -> None:
+        self._set_deadline(self._server.limits.write_timeout)
+
+    def resume_writing(self) -> None:
+        self._set_deadline(self._server.limits.keep_alive_timeout)
+
+    # -- httptools
+
+    def on_message_begin(self) -> None:
+        self._target = b""
+        self._headers = {}
+        self._in_head = True
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        headers = self._headers
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        if key in headers:
+            if key == "host":
+                self._refuse(400, "got two Host headers")
+                return
+            text = f"{headers[key]}, {text}"
+        headers[key] = text
+        if len(headers) > self._server.limits.header_count:
+            self._refuse(431, "got too many headers")
+
+    def on_headers_complete(self) -> None:
+        if self._closing:
+            return
+        self._in_head = False
+        self._head_size = 0
+        parser = self._parser
+        assert parser is not None
+        refusal = self._check_head(parser.get_http_version())
+        if refusal is not None:
+            self._refuse(*refusal)
+            return
+        headers = self._headers
+        self._upgrade = parser.should_upgrade()
+        request = Request(
+            parser.get_method().decode(),
+            self._target.decode("latin-1"),
+            headers,
+            self._client,
+            secure=self.transport.get_extra_info("sslcontext") is not None,
+            websocket=self._upgrade and headers.get("upgrade", "").lower() == "websocket",
+        )
+        exchange = HttpExchange(
+            self, request, keep_alive=parser.should_keep_alive() and not self._upgrade
+        )
+        self._receiving = exchange
+        self._set_deadline(self._server.limits.body_timeout)
+        if not self._upgrade:
+            self._enqueue(exchange)
+
+    def on_body(self, data: bytes) -> None:
+        if not self._closing and self._receiving is not None:
+            self._receiving.body_received(data)
+
+    def on_message_complete(self) -> None:
+        self._in_head = True
+        if self._closing or self._upgrade or self._receiving is None:
+            return
+        exchange, self._receiving = self._receiving, None
+        # What is left is the server's time, not the peer's; a poll may be parked for long.
+        self.deadline = NEVER
+        exchange.body_completed()
+        if self._current is None:
+            self._set_deadline(self._server.limits.keep_alive_timeout)
+
+    def _check_head(self, version: str) -> tuple[int, str] | None:
+        headers = self._headers
+        limits = self._server.limits
+        if len(self._target) > limits.request_line:
+            return 414, "got a request target that is too long"
+        size = sum(map(len, headers)) + sum(map(len, headers.values()))
+        if size + 4 * len(headers) > limits.header_block:
+            return 431, "got too many bytes of headers"
+        if version not in ("1.1", "1.0"):
+            return 505, f"got HTTP version {version}, expected 1.1"
+        host = headers.get("host")
+        if (host is None and version == "1.1") or not _HOST_CHARACTERS.issuperset(
+            (host or "").lower()
+        ):
+            return 400, "got no valid Host header"
+        length = headers.get("content-length", "0")
+        if not length.isascii() or not length.isdigit() or len(length) > 16:
+            return 400, "got an invalid Content-Length"
+        encoding = headers.get("transfer-encoding")
+        if encoding is not None and (encoding.lower() != "chunked" or version == "1.0"):
+            return 501, "got a Transfer-Encoding other than chunked"
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            return 415, "got a compressed request body, which is not supported"
+        if headers.get("expect", "100-continue").lower() != "100-continue":
+            return 417, "got an Expect header other than 100-continue"
+        return None
+
+    # -- requests in turn
+
+    def _enqueue(self, exchange: HttpExchange) -> None:
+        if self._current is None:
+            self._current = exchange
+            self._server.handle(exchange)
+        elif len(self._queue) >= self._server.limits.pipelined:
+            self._refuse(400, "got too many pipelined requests")
+        else:
+            # What follows a parked poll waits in the kernel, not here.
+            self._queue.append(exchange)
+            self.transport.pause_reading()
+
+    def write_response(
+        self, status: int, headers: Headers, body: bytes, *, keep_alive: bool
+    ) -> None:
+        """Write the answer of the current exchange and go on to the next."""
+        parts = [_STATUS_LINES[status].encode()]
+        parts.extend(_header_lines(headers))
+        tail = f"Date: {self._server.date()}\r\n"
+        if status not in (204, 304):
+            tail += f"Content-Length: {len(body)}\r\n"
+        tail += "\r\n" if keep_alive else "Connection: close\r\n\r\n"
+        parts.append(tail.encode())
+        parts.append(body)
+        self._current = None
+        self.transport.write(b"".join(parts))
+        if not keep_alive:
+            self._linger()
+        elif self._queue:
+            self._current = exchange = self._queue.popleft()
+            if not self._queue:
+                self.transport.resume_reading()
+            self._server.handle(exchange)
+        else:
+            self._set_deadline(self._server.limits.keep_alive_timeout)
+
+    def _refuse(self, status: int, reason: str) -> None:
+        """Answer a request that cannot be read, and close."""
+        if self._closing:
+            return
+        logger.debug("refused a request of %s: %s", self._client, reason)
+        current, self._current = self._current, None
+        self._queue.clear()
+        if current is not None:
+            current.abort()
+            if current is not self._receiving:
+                # An answer to an earlier request is still due: this one gets none.
+                self._linger()
+                return
+        body = reason.encode()
+        self.write_response(
+            status, [("Content-Type", "text/plain; charset=utf-8")], body, keep_alive=False
+        )
+
+    def _linger(self) -> None:
+        # Closing at once while the peer still sends would reset the connection, and the answer with
+        # it.
+        self._closing = True
+        self._release()
+        if self.transport.is_closing():
+            return
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.transport.resume_reading()
+        self._set_deadline(self._server.limits.linger)
+
+    def _release(self) -> None:
+        self._parser = None
+        self._server.timer.forget(self)
+
+    # -- WebSocket
+
+    def _begin_upgrade(self, rest: bytes) -> None:
+        exchange = self._receiving
+        if self._closing or exchange is None:
+            return
+        self._receiving = None
+        self._rest = rest
+        self.deadline = NEVER
+        exchange.body_completed()
+        self._enqueue(exchange)
+
+    def become_websocket(
+        self, head: bytes, connection: Connection, extensions: list[Extension]
+    ) -> WebSocket:
+        """Answer the current exchange with 101 and hand the TCP connection over."""
+        self._current = None
+        self._closing = True
+        self._release()
+        self.transport.write(head)
+        websocket = WebSocket(
+            self.transport, connection, extensions, self._rest, self._server.connections
+        )
+        self.transport.set_protocol(websocket)
+        return websocket
+
+    # -- time
+
+    def _set_deadline(self, seconds: float) -> None:
+        self.deadline = self._server.loop.time() + seconds
+        self._server.timer.watch(self)
+
+    def handle_timeout(self, now: float) -> None:
+        """A deadline has passed: the peer is too slow, or idle."""
+        self.deadline = NEVER
+        if self._closing or self.transport.get_write_buffer_size():
+            self.transport.abort()
+        elif self._receiving is not None or self._head_size:
+            self._refuse(408, "the request did not arrive in time")
+        else:
+            self.transport.close()
+
+
+def not_found(_request: Request) -> Response:
+    """Answer 404."""
+    return Response(404, b"Not found", [("Content-Type", "text/plain; charset=utf-8")])
+
+
+def _header_lines(headers: Headers) -> list[bytes]:
+    lines = []
+    for name, value in headers:
+        line = f"{name}: {value}\r\n"
+        # A line break in a value would start a header, or a response, of the peer's choice.
+        if line.count("\r") != 1 or line.count("\n") != 1 or "\0" in line:
+            raise UsageError(
+                f"got the response header {name!r} with a control character in its value"
+            )
+        lines.append(line.encode("latin-1", "replace"))
+    return lines
+
+
+def raise_descriptor_limit() -> None:
+    """Allow this process as many file descriptors as the system lets it have; one is needed a
+    client.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def reserve_read_buffer() -> None:
+    """Let the allocator keep the 256 KiB that asyncio reads into.
+
+    With an unlucky heap every read would map and unmap that memory: polling three times slower,
+    measured. Freeing a larger block once raises the threshold above which glibc maps.
+    """
+    bytearray(4 << 20)

@@ -1,0 +1,152 @@
+"""The options of a server, with the official names in snake_case and the official defaults.
+
+Times are in seconds and sizes in bytes, here and everywhere in this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
+
+from engineio_min.cors import CorsOptions, as_cors
+from engineio_min.errors import RequestRefused, UsageError
+from engineio_min.request import Request
+from engineio_min.session import POLLING, WEBSOCKET, Timing
+
+AllowRequest = Callable[[Request], Awaitable[None] | None]
+HeadersHook = Callable[[list[tuple[str, str]], Request], None]
+ErrorHook = Callable[[RequestRefused, Request], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CookieOptions:
+    """The cookie set by the polling handshake; `max_age` is in seconds. A session never depends on
+    it.
+    """
+
+    name: str = "io"
+    path: str = "/"
+    http_only: bool = True
+    same_site: Literal["strict", "lax", "none"] = "lax"
+    secure: bool = False
+    max_age: int | None = None
+    domain: str | None = None
+
+    def header(self, value: str) -> str:
+        """The value of `Set-Cookie`."""
+        parts = [f"{self.name}={value}"]
+        if self.max_age is not None:
+            parts.append(f"Max-Age={self.max_age}")
+        if self.domain is not None:
+            parts.append(f"Domain={self.domain}")
+        parts.append(f"Path={self.path}")
+        if self.http_only:
+            parts.append("HttpOnly")
+        if self.secure:
+            parts.append("Secure")
+        parts.append(f"SameSite={self.same_site.capitalize()}")
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """All options of a server.
+
+    path: where it answers; matched exactly, with the slash at its end.
+    ping_interval, ping_timeout: seconds between pings, and until a missing pong ends the session.
+    upgrade_timeout: seconds that a WebSocket may take to take over from polling.
+    max_http_buffer_size: bytes of one POST body and of one WebSocket message.
+    transports: what is offered; allow_upgrades: whether polling may become a WebSocket.
+    allow_request: called with each handshake's request; raises `Forbidden` to refuse it.
+    cors: None (same origin only), "*", an origin, several, or `CorsOptions`.
+    cookie: False, True, or `CookieOptions`: a cookie with the session id for sticky load balancing.
+    http_compression: bytes from which a poll's answer is compressed, or None for never.
+    per_message_deflate: False, True, or the bytes from which a WebSocket message is compressed.
+    generate_id: makes a session id; it is a secret and must not be guessable.
+    max_connections: sessions at once; more get HTTP 503.
+    max_buffered: bytes that may wait for one client that does not fetch them.
+    max_packets: packets in one polling payload.
+    initial_headers, headers: called with the headers of the handshake's answer, of every answer, to
+    add to.
+    connection_error: called with each refused request.
+    """
+
+    path: str = "/engine.io/"
+    ping_interval: float = 25.0
+    ping_timeout: float = 20.0
+    upgrade_timeout: float = 10.0
+    max_http_buffer_size: int = 1_000_000
+    transports: Sequence[str] = (POLLING, WEBSOCKET)
+    allow_upgrades: bool = True
+    allow_request: AllowRequest | None = None
+    cors: CorsOptions | str | Sequence[str] | None = None
+    cookie: CookieOptions | bool = False
+    http_compression: int | None = 1024
+    per_message_deflate: bool | int = False
+    generate_id: Callable[[Request], str] | None = None
+    max_connections: int | None = None
+    max_buffered: int = 1_048_576
+    # The official client fills a POST up to max_http_buffer_size, whatever the number of packets.
+    max_packets: int = 10_000
+    initial_headers: HeadersHook | None = None
+    headers: HeadersHook | None = None
+    connection_error: ErrorHook | None = None
+
+    def __post_init__(self) -> None:
+        if not self.path.startswith("/"):
+            raise UsageError(f'path: got {self.path!r}, expected a path that starts with "/"')
+        object.__setattr__(self, "path", self.path.rstrip("/") + "/")
+        object.__setattr__(self, "cors", as_cors(self.cors))
+        for name in ("ping_interval", "ping_timeout", "upgrade_timeout", "max_http_buffer_size"):
+            value: Any = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+                raise UsageError(f"{name}: got {value!r}, expected a number above 0")
+        unknown = set(self.transports) - {POLLING, WEBSOCKET}
+        if unknown or not self.transports:
+            raise UsageError(
+                f"transports: got {list(self.transports)!r}, expected polling, websocket or both"
+            )
+        if self.max_connections is not None and self.max_connections < 1:
+            raise UsageError(
+                f"max_connections: got {self.max_connections!r}, expected at least 1, or None"
+            )
+
+    @property
+    def timing(self) -> Timing:
+        """The part that a session needs."""
+        return Timing(
+            ping_interval=self.ping_interval,
+            ping_timeout=self.ping_timeout,
+            upgrade_timeout=self.upgrade_timeout,
+            max_buffered=self.max_buffered,
+        )
+
+    @property
+    def upgrades(self) -> list[str]:
+        """What a polling session may upgrade to."""
+        return [WEBSOCKET] if self.allow_upgrades and WEBSOCKET in self.transports else []
+
+
+class ServerOptionValues(TypedDict, total=False):
+    """`ServerOptions` as keyword arguments."""
+
+    path: str
+    ping_interval: float
+    ping_timeout: float
+    upgrade_timeout: float
+    max_http_buffer_size: int
+    transports: Sequence[str]
+    allow_upgrades: bool
+    allow_request: AllowRequest | None
+    cors: CorsOptions | str | Sequence[str] | None
+    cookie: CookieOptions | bool
+    http_compression: int | None
+    per_message_deflate: bool | int
+    generate_id: Callable[[Request], str] | None
+    max_connections: int | None
+    max_buffered: int
+    max_packets: int
+    initial_headers: HeadersHook | None
+    headers: HeadersHook | None
+    connection_error: ErrorHook | None

@@ -1,0 +1,561 @@
+"""The Engine.IO server: sessions by id, who may open one, and what carries each.
+
+It knows requests only as `Exchange`s, so the same server runs on our own HTTP/1.1 (`http.py`) and
+under any ASGI host (`asgi.py`). Writes are collected: whatever a turn of the event loop sends to a
+connection leaves in one write at the end of the turn, and what a read causes for its own connection
+at the end of the read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any, Unpack
+
+import orjson
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+
+from engineio_min.cors import CorsOptions, same_origin
+from engineio_min.errors import Code, RequestRefused
+from engineio_min.http import HttpServer
+from engineio_min.options import CookieOptions, ServerOptions, ServerOptionValues
+from engineio_min.packets import PROTOCOL_VERSION, Message, Packet, message_packet, open_packet
+from engineio_min.polling import Polling
+from engineio_min.request import Carrier, Exchange, Headers, Request
+from engineio_min.session import (
+    FORCED_CLOSE,
+    OPENED,
+    POLLING,
+    WEBSOCKET,
+    Closed,
+    Session,
+    Upgraded,
+)
+from engineio_min.timer import Timer
+from engineio_min.websocket import FrameEncoder
+
+if TYPE_CHECKING:
+    import ssl
+
+    from engineio_min.asgi import AsgiApplication
+
+logger = logging.getLogger("engineio_min")
+
+
+class Connection:
+    """One client, as the application above sees it.
+
+    `on_message(message)` and `on_close(reason)` are set by the application; `request` is the
+    handshake's, `data` is the application's own.
+    """
+
+    __slots__ = (
+        "_queued",
+        "_waiters",
+        "candidate",
+        "carrier",
+        "data",
+        "on_close",
+        "on_message",
+        "paused",
+        "request",
+        "server",
+        "session",
+    )
+
+    def __init__(self, server: Server, request: Request, sid: str, transport: str) -> None:
+        self.server = server
+        self.request = request
+        self.session = Session(sid, transport, server.timing, server.loop.time(), self._wake)
+        self.carrier: Carrier
+        self.candidate: Carrier | None = None
+        self.on_message: Callable[[Message], object] = _ignore
+        self.on_close: Callable[[str], object] = _ignore
+        self.data: Any = None
+        self.paused = False
+        self._queued = False
+        self._waiters: list[asyncio.Future[None]] = []
+
+    # -- the application's side
+
+    @property
+    def sid(self) -> str:
+        """The session's id: a secret of the client, not to be shown to others."""
+        return self.session.sid
+
+    @property
+    def transport(self) -> str:
+        """What carries the session now: "polling" or "websocket"."""
+        return self.session.transport
+
+    def send(self, message: Message, *, compress: bool = True) -> None:
+        """Queue a message; it leaves in order, at the end of this turn of the event loop. Never
+        blocks.
+        """
+        self.session.send(message_packet(message, compress=compress))
+
+    def close(self) -> None:
+        """Close after everything queued has been sent."""
+        self.session.close(self.server.loop.time())
+        if self.session.phase != OPENED:
+            self.server.timer.watch(self.session)
+
+    async def drained(self) -> None:
+        """Wait until everything queued has been handed to the transport, or the session is over."""
+        if self._is_drained():
+            return
+        waiter = self.server.loop.create_future()
+        self._waiters.append(waiter)
+        await waiter
+
+    def pause(self) -> None:
+        """Take nothing more from the client until `resume`."""
+        if not self.paused:
+            self.paused = True
+            self.carrier.pause()
+
+    def resume(self) -> None:
+        """Take packets from the client again."""
+        if self.paused:
+            self.paused = False
+            self.carrier.resume()
+
+    # -- the carriers' side
+
+    def receive_all(self, packets: Iterable[Packet]) -> None:
+        """Receive the packets of one payload."""
+        now = self.server.loop.time()
+        receive = self.session.receive
+        for packet in packets:
+            message = receive(packet, now)
+            if message is not None:
+                self.deliver(message)
+
+    def deliver(self, message: Message) -> None:
+        """Give a message to the application; its failure costs this connection, nothing else."""
+        try:
+            self.on_message(message)
+        except Exception:
+            logger.exception("the message handler failed; closing the session")
+            self.session.fail(FORCED_CLOSE, "the message handler failed")
+
+    def flush(self) -> None:
+        """Hand what is queued to the carrier, and act on what that causes."""
+        self._queued = False
+        self.carrier.flush()
+        if self.session.events:
+            self.settle()
+        if self._waiters and self._is_drained():
+            self._release_waiters()
+
+    def settle(self) -> None:
+        """Act on the session's events."""
+        events = self.session.events
+        while events:
+            event = events.pop(0)
+            if isinstance(event, Upgraded):
+                self._take_over()
+            elif isinstance(event, Closed):
+                self._closed(event)
+            elif self.candidate is not None:
+                candidate, self.candidate = self.candidate, None
+                candidate.close()
+
+    def refuse(self, exchange: Exchange, error: RequestRefused) -> None:
+        """Answer a request of this session with an error."""
+        self.server.refuse(exchange, error)
+
+    def _take_over(self) -> None:
+        polling, candidate = self.carrier, self.candidate
+        assert candidate is not None
+        self.candidate = None
+        self.carrier = candidate
+        polling.close()
+        if self.paused:
+            candidate.pause()
+        candidate.flush()
+
+    def _closed(self, event: Closed) -> None:
+        self.server.forget(self)
+        logger.debug("session closed: %s (%s)", event.reason, event.description)
+        candidate, self.candidate = self.candidate, None
+        if candidate is not None:
+            candidate.close()
+        self.carrier.flush()
+        self.carrier.close()
+        self._release_waiters()
+        try:
+            self.on_close(event.reason)
+        except Exception:
+            logger.exception("the close handler failed")
+        self.on_message = self.on_close = _ignore
+
+    def _wake(self) -> None:
+        if not self._queued and self.server.reading is not self:
+            self._queued = True
+            self.server.queue_flush(self)
+
+    def _is_drained(self) -> bool:
+        session = self.session
+        return session.phase != OPENED or (
+            session.idle and (session.waiting or session.transport == POLLING)
+        )
+
+    def _release_waiters(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+class Server:
+    """An Engine.IO v4 server.
+
+    Takes the options of `ServerOptions` as keyword arguments.
+
+    Raises:
+        UsageError: an option has a value that it cannot have.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    timer: Timer
+
+    def __init__(self, **options: Unpack[ServerOptionValues]) -> None:
+        self.options = ServerOptions(**options)
+        self.timing = self.options.timing
+        self.path = self.options.path
+        self.sessions: dict[str, Connection] = {}
+        self.encoder = FrameEncoder()
+        self.reading: Connection | None = None
+        self.deflate: ServerPerMessageDeflateFactory | None = None
+        self.deflate_threshold = 1024
+        if self.options.per_message_deflate is not False:
+            self.deflate = ServerPerMessageDeflateFactory()
+            if self.options.per_message_deflate is not True:
+                self.deflate_threshold = self.options.per_message_deflate
+        self._on_connection: Callable[[Connection], object] = _ignore
+        self._dirty: list[Connection] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._http: HttpServer | None = None
+        self._started = False
+        self._warned: set[str] = set()
+
+    # -- the application's side
+
+    def on_connection(
+        self, handler: Callable[[Connection], object]
+    ) -> Callable[[Connection], object]:
+        """Call `handler(connection)` for each new session; it sets `on_message` and `on_close`."""
+        self._on_connection = handler
+        return handler
+
+    async def listen(
+        self,
+        host: str | None = "127.0.0.1",
+        port: int = 3000,
+        *,
+        ssl: ssl.SSLContext | None = None,
+        sock: socket.socket | None = None,
+        http: HttpServer | None = None,
+    ) -> None:
+        """Serve on `host` and `port` (0 picks a free one), alone or beside the routes of `http`.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        self._http = HttpServer() if http is None else http
+        self._http.mount(self)
+        await self._http.listen(host, port, ssl=ssl, sock=sock)
+
+    @property
+    def port(self) -> int:
+        """The port that `listen` bound."""
+        return self.http.port
+
+    @property
+    def http(self) -> HttpServer:
+        """The HTTP server under this one; made by `listen`."""
+        if self._http is None:
+            self._http = HttpServer()
+        return self._http
+
+    def asgi_app(self) -> AsgiApplication:
+        """This server as an ASGI 3 application."""
+        from engineio_min.asgi import AsgiApplication
+
+        return AsgiApplication(self)
+
+    async def stop(self) -> None:
+        """Close every session, and the HTTP server if `listen` made one."""
+        self.close()
+        if self._http is not None:
+            await self._http.close()
+
+    def start(self) -> None:
+        """Bind to the running event loop; hosts call this before the first exchange."""
+        if not self._started:
+            self._started = True
+            self.loop = asyncio.get_running_loop()
+            self.timer = Timer(self.loop)
+
+    def close(self) -> None:
+        """Close every session at once; a waiting poll and every WebSocket are told."""
+        for connection in list(self.sessions.values()):
+            connection.session.fail(FORCED_CLOSE, "the server closes")
+            connection.settle()
+        for task in self._tasks:
+            task.cancel()
+        if self._started:
+            self.timer.cancel()
+            self._started = False
+
+    # -- requests
+
+    def handle(self, exchange: Exchange) -> None:
+        """Answer a request for this server's path."""
+        request = exchange.request
+        try:
+            self._route(exchange, request)
+        except RequestRefused as error:
+            self.refuse(exchange, error)
+
+    def _route(self, exchange: Exchange, request: Request) -> None:
+        # The order of the checks is the official server's: a request that is wrong twice gets the
+        # same answer.
+        if request.method == "OPTIONS" and isinstance(self.options.cors, CorsOptions):
+            self._check_origin(request)
+            exchange.respond(204, self._preflight_headers(request), b"")
+            return
+        query = request.query
+        transport = query.get("transport", "")
+        if transport not in self.options.transports:
+            raise RequestRefused(Code.TRANSPORT_UNKNOWN, f"got the transport {transport!r}")
+        self._check_origin(request)
+        if "j" in query:
+            raise RequestRefused(Code.BAD_REQUEST, "JSONP is not supported")
+        if (transport == WEBSOCKET) != request.websocket:
+            raise RequestRefused(
+                Code.BAD_REQUEST, f"got the transport {transport} on the wrong kind of request"
+            )
+        if "sid" in query:
+            self._continue(exchange, request, query["sid"], transport)
+            return
+        if request.method != "GET":
+            raise RequestRefused(Code.BAD_HANDSHAKE_METHOD, f"got a handshake by {request.method}")
+        self._check_capacity()
+        allow = self.options.allow_request
+        if allow is not None:
+            verdict = allow(request)
+            if inspect.isawaitable(verdict):
+                self._spawn(self._open_later(exchange, transport, verdict))
+                return
+        self._open(exchange, request, transport)
+
+    def _check_origin(self, request: Request) -> None:
+        origin = request.headers.get("origin")
+        if origin is None or same_origin(request, origin):
+            return
+        cors = self.options.cors
+        if isinstance(cors, CorsOptions) and cors.allows(origin):
+            return
+        if origin not in self._warned and len(self._warned) < 100:
+            self._warned.add(origin)
+            logger.warning(
+                "refused the origin %r; allow it with the option cors=[%r]", origin, origin
+            )
+        raise RequestRefused(
+            Code.FORBIDDEN, f"got the origin {origin!r}", status=403, message="Origin not allowed"
+        )
+
+    def _check_capacity(self) -> None:
+        limit = self.options.max_connections
+        if limit is not None and len(self.sessions) >= limit:
+            raise RequestRefused(
+                Code.FORBIDDEN,
+                f"{limit} sessions are open (max_connections)",
+                status=503,
+                message="Too many connections",
+            )
+
+    async def _open_later(
+        self, exchange: Exchange, transport: str, verdict: Awaitable[None]
+    ) -> None:
+        gone = False
+
+        def abort() -> None:
+            nonlocal gone
+            gone = True
+
+        exchange.on_abort = abort
+        try:
+            await verdict
+            if gone:
+                return
+            self._check_capacity()
+            self._open(exchange, exchange.request, transport)
+        except RequestRefused as error:
+            if not gone:
+                self.refuse(exchange, error)
+        except Exception:
+            logger.exception("allow_request failed")
+            if not gone:
+                self.refuse(exchange, RequestRefused(Code.BAD_REQUEST, "allow_request failed"))
+
+    def _open(self, exchange: Exchange, request: Request, transport: str) -> None:
+        if request.query.get("EIO") != PROTOCOL_VERSION:
+            raise RequestRefused(
+                Code.UNSUPPORTED_PROTOCOL_VERSION, f"got EIO={request.query.get('EIO')!r}"
+            )
+        options = self.options
+        sid = (
+            secrets.token_urlsafe(15)
+            if options.generate_id is None
+            else options.generate_id(request)
+        )
+        connection = Connection(self, request, sid, transport)
+        # The handshake goes through the buffer like any packet, so that it is first on every
+        # transport.
+        self.reading = connection
+        try:
+            connection.session.send(
+                open_packet(
+                    sid,
+                    options.upgrades if transport == POLLING else (),
+                    options.ping_interval,
+                    options.ping_timeout,
+                    options.max_http_buffer_size,
+                )
+            )
+            if transport == POLLING:
+                polling = connection.carrier = Polling(connection)
+                self._introduce(connection)
+                polling.get(exchange)
+            else:
+                headers = self.response_headers(request, (), None, initial=True)
+                websocket = connection.carrier = exchange.accept(connection, headers)
+                self._introduce(connection)
+                connection.flush()
+                websocket.start(candidate=False)
+        finally:
+            self.reading = None
+
+    def _introduce(self, connection: Connection) -> None:
+        self.sessions[connection.sid] = connection
+        self.timer.watch(connection.session)
+        try:
+            self._on_connection(connection)
+        except Exception:
+            logger.exception("the connection handler failed; closing the session")
+            connection.session.fail(FORCED_CLOSE, "the connection handler failed")
+
+    def _continue(self, exchange: Exchange, request: Request, sid: str, transport: str) -> None:
+        connection = self.sessions.get(sid)
+        if connection is None:
+            raise RequestRefused(Code.SESSION_ID_UNKNOWN, "got the id of no open session")
+        if request.query.get("EIO", PROTOCOL_VERSION) != PROTOCOL_VERSION:
+            raise RequestRefused(Code.BAD_REQUEST, "got another EIO than the session's")
+        if transport == WEBSOCKET:
+            self._upgrade(exchange, connection)
+            return
+        if not isinstance(connection.carrier, Polling):
+            raise RequestRefused(Code.BAD_REQUEST, "the session is carried by a WebSocket")
+        if request.method == "GET":
+            connection.carrier.get(exchange)
+        elif request.method == "POST":
+            connection.carrier.post(exchange)
+        else:
+            raise RequestRefused(Code.BAD_REQUEST, f"got {request.method} for a session")
+
+    def _upgrade(self, exchange: Exchange, connection: Connection) -> None:
+        websocket = exchange.accept(
+            connection, self.response_headers(exchange.request, (), connection)
+        )
+        if self.options.upgrades and connection.session.begin_upgrade(self.loop.time()):
+            connection.candidate = websocket
+            self.timer.watch(connection.session)
+            websocket.start(candidate=True)
+        else:
+            # As the official server: the WebSocket opens and closes; its client sees no HTTP error.
+            websocket.start(candidate=True)
+            websocket.close()
+
+    def refuse(self, exchange: Exchange, error: RequestRefused) -> None:
+        """Answer a request with an error and report it."""
+        request = exchange.request
+        logger.debug("refused a request of %s: %s", request.client, error)
+        if self.options.connection_error is not None:
+            self.options.connection_error(error, request)
+        body = orjson.dumps({"code": error.code.value, "message": error.message})
+        headers: list[tuple[str, str]] = [("Content-Type", "application/json")]
+        if error.status == 426:
+            headers.append(("Sec-WebSocket-Version", "13"))
+        exchange.respond(error.status, self.response_headers(request, headers, None), body)
+
+    # -- headers
+
+    def response_headers(
+        self,
+        request: Request,
+        headers: Headers,
+        connection: Connection | None,
+        *,
+        initial: bool = False,
+    ) -> list[tuple[str, str]]:
+        """Add the headers of every answer: CORS, the handshake's cookie, and what the hooks add."""
+        result = list(headers)
+        options = self.options
+        if isinstance(options.cors, CorsOptions):
+            result.extend(options.cors.response_headers(self._allowed_origin(request)))
+        if connection is not None and connection.request is request:
+            initial = True
+            if options.cookie is not False:
+                cookie = CookieOptions() if options.cookie is True else options.cookie
+                result.append(("Set-Cookie", cookie.header(connection.sid)))
+        if initial and options.initial_headers is not None:
+            options.initial_headers(result, request)
+        if options.headers is not None:
+            options.headers(result, request)
+        return result
+
+    def _allowed_origin(self, request: Request) -> str | None:
+        origin = request.headers.get("origin")
+        cors = self.options.cors
+        if origin is None or not isinstance(cors, CorsOptions):
+            return None
+        return origin if cors.allows(origin) or same_origin(request, origin) else None
+
+    def _preflight_headers(self, request: Request) -> list[tuple[str, str]]:
+        assert isinstance(self.options.cors, CorsOptions)
+        return self.options.cors.preflight_headers(request)
+
+    # -- what the connections ask for
+
+    def queue_flush(self, connection: Connection) -> None:
+        """Flush `connection` at the end of this turn of the event loop."""
+        if not self._dirty:
+            self.loop.call_soon(self._flush_all)
+        self._dirty.append(connection)
+
+    def _flush_all(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for connection in dirty:
+            connection.flush()
+        self.encoder.forget()
+
+    def forget(self, connection: Connection) -> None:
+        """A session is over."""
+        self.timer.forget(connection.session)
+        self.sessions.pop(connection.sid, None)
+
+    def _spawn(self, coroutine: Any) -> None:
+        task: asyncio.Task[None] = self.loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _ignore(_value: object) -> None:
+    """Do nothing."""

@@ -1,0 +1,170 @@
+"""Sets up a checkout for `make`: virtual environment, Node packages, browser.
+
+It runs before anything is installed, hence the standard library alone; the Makefile has checked
+the version of Python. Each step leaves a stamp in `.venv/stamps` that names what the step depended
+on; a second run compares and does no work, so a checkout once set up needs no network. The stamps
+hold contents and not modification times, because git gives a file a new time whenever it switches
+branches. They hold the place of the checkout too: a virtual environment that was copied elsewhere
+still points to where it came from.
+
+Usage: set_up.py serve | check | test
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+MINIMUM_NODE = 20
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = ROOT / ".venv"
+ENVIRONMENT_PYTHON = ENVIRONMENT / "bin" / "python"
+STAMPS = ENVIRONMENT / "stamps"
+
+# What each goal installs from the extras in pyproject.toml.
+EXTRAS = {"serve": "speed", "check": "speed,dev", "test": "speed,dev"}
+NODE_FOLDERS = ("conformance/js", "tests/oracle")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def fail(message: str) -> SystemExit:
+    return SystemExit(f"make: {message}")
+
+
+def run(doing: str, command: list[str], folder: Path = ROOT) -> None:
+    """Runs a command, silent unless it fails: package managers warn about a lot that is fine."""
+    print(doing, flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    finished = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if finished.returncode != 0:
+        sys.stderr.write(finished.stdout)
+        raise fail(f"`{' '.join(command)}` ended with exit code {finished.returncode}; see above")
+
+
+def digest(*parts: str | Path) -> str:
+    """The SHA-256 of texts and of files' contents; a missing file counts as empty."""
+    total = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, str):
+            content = part.encode()
+        else:
+            content = part.read_bytes() if part.exists() else b""
+        total.update(b"%d:" % len(content) + content)
+    return total.hexdigest()
+
+
+def is_stamped(step: str, value: str) -> bool:
+    stamp = STAMPS / step
+    return stamp.exists() and stamp.read_text() == value
+
+
+def write_stamp(step: str, value: str) -> None:
+    STAMPS.mkdir(parents=True, exist_ok=True)
+    (STAMPS / step).write_text(value)
+
+
+def prepare_environment() -> None:
+    """Makes `.venv`, again when it belongs to another Python or another folder."""
+    # Resolved, because this may be the environment's own link to the interpreter.
+    interpreter = os.path.realpath(sys.executable)
+    identity = digest(str(ROOT), interpreter, sys.version)
+    if ENVIRONMENT_PYTHON.exists() and is_stamped("environment", identity):
+        return
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    # Only what this script made is emptied first; somebody's own environment keeps its packages.
+    clear = ["--clear"] if (STAMPS / "environment").exists() else []
+    command = [interpreter, "-m", "venv", *clear, str(ENVIRONMENT)]
+    run(f"Making .venv with Python {version}", command)
+    write_stamp("environment", identity)
+
+
+def install_python_packages(extras: str) -> None:
+    content = digest(ROOT / "pyproject.toml")
+    if is_stamped(f"python-{extras}", content):
+        return
+    pip = [str(ENVIRONMENT_PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    run(
+        f"Installing the Python packages ({extras}) into .venv",
+        [*pip, "install", "--quiet", "--editable", f".[{extras}]"],
+    )
+    # The development extras include those for serving.
+    for installed in {extras, EXTRAS["serve"]}:
+        write_stamp(f"python-{installed}", content)
+
+
+def check_node() -> None:
+    needed = f"install Node.js {MINIMUM_NODE} or newer, with npm"
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        raise fail(f"node and npm were not both found; {needed}")
+    reported = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
+    version = reported.stdout.strip()
+    if int(version.removeprefix("v").split(".")[0]) < MINIMUM_NODE:
+        raise fail(f"node is version {version}; {needed}")
+
+
+def install_node_packages(name: str) -> None:
+    folder = ROOT / name
+    if not (folder / "package-lock.json").exists():
+        return
+    content = digest(*(folder / file for file in ("package.json", "package-lock.json", ".npmrc")))
+    step = "node-" + name.replace("/", "-")
+    if (folder / "node_modules").is_dir() and is_stamped(step, content):
+        return
+    check_node()
+    command = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+    run(f"Installing the Node packages of {name}", command, folder)
+    write_stamp(step, content)
+
+
+def find_browser() -> str | None:
+    chosen = os.environ.get("CHROMIUM")
+    if chosen:
+        return shutil.which(chosen)
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def install_browser() -> None:
+    """Installs Chromium where the system's package manager can be used without asking."""
+    if find_browser() is not None:
+        return
+    if os.environ.get("CHROMIUM"):
+        raise fail(f"CHROMIUM={os.environ['CHROMIUM']} is no program; correct it or unset it")
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise fail(
+            "Chromium was not found; install it (Debian: `apt-get install chromium`) "
+            "or set CHROMIUM to the path of a Chromium or Chrome"
+        )
+    run("Reading the lists of system packages", ["apt-get", "update", "-qq"])
+    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
+    run("Installing Chromium", install)
+    if find_browser() is None:
+        raise fail("Chromium is still not found after its installation; set CHROMIUM to its path")
+
+
+def main(arguments: list[str]) -> None:
+    if len(arguments) != 1 or arguments[0] not in EXTRAS:
+        raise SystemExit(f"usage: set_up.py {' | '.join(EXTRAS)}, got {arguments}")
+    goal = arguments[0]
+    prepare_environment()
+    install_python_packages(EXTRAS[goal])
+    if goal == "test":
+        for folder in NODE_FOLDERS:
+            install_node_packages(folder)
+        install_browser()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,46 @@
+"""Socket.IO v5 in pure Python: namespaces, events, acknowledgements and rooms.
+
+Reading order: `packets`, `rooms`, `peer` (pure), then `namespace`, `socket`, `broadcast`,
+`adapter`, `server`.
+"""
+
+from engineio_min import CookieOptions, CorsOptions, Forbidden
+from socketio_min.adapter import Adapter, BroadcastOptions, MemoryAdapter
+from socketio_min.broadcast import BroadcastOperator
+from socketio_min.errors import (
+    AcknowledgementTimeout,
+    ConnectionRefused,
+    Disconnected,
+    EncodeError,
+    PacketError,
+    ProtocolError,
+    SocketIOError,
+    UsageError,
+)
+from socketio_min.namespace import Namespace
+from socketio_min.options import Limits
+from socketio_min.server import Server
+from socketio_min.socket import Handshake, Socket
+
+__all__ = [
+    "AcknowledgementTimeout",
+    "Adapter",
+    "BroadcastOperator",
+    "BroadcastOptions",
+    "ConnectionRefused",
+    "CookieOptions",
+    "CorsOptions",
+    "Disconnected",
+    "EncodeError",
+    "Forbidden",
+    "Handshake",
+    "Limits",
+    "MemoryAdapter",
+    "Namespace",
+    "PacketError",
+    "ProtocolError",
+    "Server",
+    "Socket",
+    "SocketIOError",
+    "UsageError",
+]

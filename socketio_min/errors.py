@@ -1,0 +1,63 @@
+"""Errors of socketio_min: two roots under one base.
+
+Either the peer broke the protocol (`ProtocolError`: close the connection, nothing to repair here)
+or the caller misused the API (`UsageError`: a bug in the program). The two that are neither are
+signals: `ConnectionRefused` is raised by the application to refuse a client,
+`AcknowledgementTimeout` tells it that an answer did not come.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class SocketIOError(Exception):
+    """Base of every error this package raises."""
+
+
+class ProtocolError(SocketIOError):
+    """The peer broke the protocol. The connection must be closed."""
+
+
+class PacketError(ProtocolError):
+    """A packet that is malformed, or larger than a limit; the only error of decoding."""
+
+
+class UsageError(SocketIOError):
+    """The caller misused the API; the message says what to do instead."""
+
+
+class EncodeError(UsageError, TypeError):
+    """A value that cannot travel in a packet. Nothing was sent."""
+
+
+class ConnectionRefused(SocketIOError):
+    """Raised by the application, in a connect handler or a middleware, to refuse a client.
+
+    The client receives CONNECT_ERROR with `message`, and with `data` unless it is None
+    (any JSON value).
+    """
+
+    def __init__(self, message: str = "not authorized", data: Any = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.data = data
+
+
+class AcknowledgementTimeout(SocketIOError, TimeoutError):
+    """Not every acknowledgement arrived in time.
+
+    `responses` holds those that did, in the order of arrival; it is empty for a call to one socket.
+    """
+
+    def __init__(
+        self,
+        message: str = "got no acknowledgement in time: handle the missing answer, "
+        "or give a longer timeout",
+        responses: Sequence[Any] = (),
+    ) -> None:
+        super().__init__(message)
+        self.responses: list[Any] = list(responses)
+
+
+class Disconnected(SocketIOError):
+    """The client has gone before it acknowledged."""

@@ -1,0 +1,294 @@
+"""A namespace: its sockets, its handlers and what stands before them.
+
+    CONNECT ─► middlewares ─► `connect` handler ─► CONNECT reply, then what they emitted
+    EVENT   ─► catch-all listeners ─► event middlewares ─► handler ─► acknowledgement
+
+Functions may be `def`, called in place, or `async def`. The asynchronous ones start in the order in
+which their events arrived, and so does whatever arrives after them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from socketio_min.adapter import Adapter, BroadcastOptions
+from socketio_min.broadcast import BroadcastOperator, RoomNames
+from socketio_min.errors import UsageError
+from socketio_min.packets import RESERVED_EVENTS
+
+if TYPE_CHECKING:
+    from socketio_min.server import Server
+    from socketio_min.socket import Socket
+
+logger = logging.getLogger("socketio_min")
+
+Handler = Callable[..., Any]
+Function = TypeVar("Function", bound=Handler)
+ErrorHandler = Callable[["Socket", str, list[Any], Exception], Any]
+
+# The events that the server itself raises; nobody else can send them.
+LIFECYCLE = ("connect", "disconnecting", "disconnect")
+
+
+class Namespace:
+    """A part of the server with its own sockets, rooms and handlers; made by `Server.of`."""
+
+    def __init__(self, server: Server, name: str) -> None:
+        self.server = server
+        self.name = name
+        self.sockets: dict[str, Socket] = {}
+        self.handlers: dict[str, Handler] = {}
+        self.middlewares: list[Handler] = []
+        self.event_middlewares: list[Handler] = []
+        self.incoming: list[Handler] = []
+        self.outgoing: list[Handler] = []
+        self.error_handler: ErrorHandler | None = None
+        self.adapter: Adapter = server.make_adapter(self)
+        self.deciding = 0
+        self._last_ack_id = -1
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} with {len(self.sockets)} sockets>"
+
+    # -- registration
+
+    @overload
+    def on(self, event: str) -> Callable[[Function], Function]: ...
+    @overload
+    def on(self, event: str, handler: Function) -> Function: ...
+    def on(
+        self, event: str, handler: Function | None = None
+    ) -> Function | Callable[[Function], Function]:
+        """Handle `event` with `handler(socket, *args)`; also a decorator.
+
+        What it returns acknowledges the event: None with no argument, a tuple with several,
+        anything else with one. `connect(socket)` may raise `ConnectionRefused`;
+        `disconnecting(socket, reason)`, which must be a plain function, still sees the rooms;
+        `disconnect(socket, reason)` follows.
+
+        Raises:
+            UsageError: the event has a handler already, or is reserved.
+        """
+        if event in RESERVED_EVENTS and event not in LIFECYCLE:
+            raise UsageError(f"no client can send {event!r}, which the protocol keeps for itself")
+        if event in self.handlers:
+            raise UsageError(f"{event!r} has a handler already; call both from one function")
+
+        def register(function: Function) -> Function:
+            if event == "disconnecting" and iscoroutinefunction(function):
+                raise UsageError(
+                    "the handler of 'disconnecting' must be a plain function: the rooms are left "
+                    "when it returns"
+                )
+            self.handlers[event] = function
+            return function
+
+        return register if handler is None else register(handler)
+
+    def use(self, middleware: Function) -> Function:
+        """Run `middleware(socket)` for each CONNECT, in order; it raises `ConnectionRefused` to
+        refuse.
+        """
+        self.middlewares.append(middleware)
+        return middleware
+
+    def use_event(self, middleware: Function) -> Function:
+        """Run `middleware(socket, event, args)` for each event, in order; what it raises drops the
+        event.
+        """
+        self.event_middlewares.append(middleware)
+        return middleware
+
+    def on_any(self, listener: Function) -> Function:
+        """Call `listener(socket, event, *args)`, a plain function, for each event that comes in."""
+        self.incoming.append(listener)
+        return listener
+
+    def on_any_outgoing(self, listener: Function) -> Function:
+        """Call `listener(socket, event, *args)`, a plain function, for each event sent to a socket."""
+        self.outgoing.append(listener)
+        return listener
+
+    def on_error(self, handler: ErrorHandler) -> ErrorHandler:
+        """Call `handler(socket, event, args, error)` when a handler fails.
+
+        The failure is logged in any case and ends nothing else. What the handler returns, if not
+        None, acknowledges the event.
+        """
+        self.error_handler = handler
+        return handler
+
+    # -- sending
+
+    def _everybody(self) -> BroadcastOperator:
+        return BroadcastOperator(self, BroadcastOptions())
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event to everybody in the namespace. Never blocks.
+
+        Raises:
+            UsageError: the event's name is reserved, or a value cannot be encoded.
+        """
+        self.adapter.broadcast((event, *args), _EVERYBODY)
+
+    def to(self, rooms: RoomNames) -> BroadcastOperator:
+        """The sockets in `rooms`."""
+        return self._everybody().to(rooms)
+
+    in_ = to
+
+    def except_(self, rooms: RoomNames) -> BroadcastOperator:
+        """Everybody but the sockets in `rooms`."""
+        return self._everybody().except_(rooms)
+
+    def timeout(self, seconds: float) -> BroadcastOperator:
+        """Everybody; `call` waits at most `seconds`."""
+        return self._everybody().timeout(seconds)
+
+    def compress(self, compress: bool) -> BroadcastOperator:
+        """Everybody; whether the transport may compress."""
+        return self._everybody().compress(compress)
+
+    @property
+    def volatile(self) -> BroadcastOperator:
+        """Everybody who can take the event at once."""
+        return self._everybody().volatile
+
+    @property
+    def local(self) -> BroadcastOperator:
+        """Everybody on this server of a cluster."""
+        return self._everybody().local
+
+    async def fetch_sockets(self) -> list[Socket]:
+        """All sockets."""
+        return await self._everybody().fetch_sockets()
+
+    def sockets_join(self, rooms: RoomNames) -> None:
+        """Make all sockets join `rooms`."""
+        self._everybody().sockets_join(rooms)
+
+    def sockets_leave(self, rooms: RoomNames) -> None:
+        """Make all sockets leave `rooms`."""
+        self._everybody().sockets_leave(rooms)
+
+    def disconnect_sockets(self, *, close: bool = False) -> None:
+        """Disconnect all sockets; with `close` their whole connections."""
+        self._everybody().disconnect_sockets(close=close)
+
+    # -- what sockets and adapters ask for
+
+    def next_ack_id(self) -> int:
+        """A new acknowledgement id; a broadcast uses one for all its sockets, so they are the
+        namespace's.
+        """
+        self._last_ack_id += 1
+        return self._last_ack_id
+
+    def announce_outgoing(self, socket: Socket, args: Sequence[Any]) -> None:
+        """Tell the listeners of `on_any_outgoing`."""
+        for listener in self.outgoing:
+            try:
+                listener(socket, *args)
+            except Exception:
+                logger.exception("a listener of on_any_outgoing failed for %r", args[0])
+
+    def admission(self, socket: Socket) -> Iterator[Awaitable[Any]]:
+        """Run the middlewares and the `connect` handler; what they raise refuses the socket.
+
+        Yields what has to be awaited before going on, so that without asynchronous functions no
+        task is made.
+        """
+        self.deciding += 1
+        for middleware in self.middlewares:
+            result = middleware(socket)
+            if result is not None and hasattr(result, "__await__"):
+                yield result
+        self.sockets[socket.id] = socket
+        self.adapter.add_all(socket.id, (socket.id,))
+        handler = self.handlers.get("connect")
+        if handler is not None:
+            result = handler(socket)
+            if result is not None and hasattr(result, "__await__"):
+                yield result
+
+    def filtering(self, socket: Socket, event: str, args: list[Any]) -> Iterator[Awaitable[Any]]:
+        """Run the event middlewares; what they raise drops the event. Yields as `admission`."""
+        for middleware in self.event_middlewares:
+            result = middleware(socket, event, args)
+            if result is not None and hasattr(result, "__await__"):
+                yield result
+
+    def run(self, socket: Socket, event: str, reason: str) -> None:
+        """Call the handler of `disconnecting` or `disconnect`."""
+        handler = self.handlers.get(event)
+        if handler is None:
+            return
+        try:
+            result = handler(socket, reason)
+        except Exception as error:
+            self.failed(socket, event, [reason], error)
+            return
+        if result is not None and hasattr(result, "__await__"):
+            self.server.start_task(self._run_later(socket, event, reason, result))
+
+    async def _run_later(
+        self, socket: Socket, event: str, reason: str, awaitable: Awaitable[Any]
+    ) -> None:
+        try:
+            await awaitable
+        except Exception as error:
+            self.failed(socket, event, [reason], error)
+
+    def remove(self, socket: Socket) -> None:
+        """A socket is gone, or was refused."""
+        if self.sockets.pop(socket.id, None) is not None:
+            self.adapter.delete_all(socket.id)
+        self.server.namespace_left(self)
+
+    def failed(self, socket: Socket, event: str, args: list[Any], error: Exception) -> Any:
+        """A handler raised: log it, and return what is to acknowledge the event, or None."""
+        logger.error("the handler of %r in namespace %s failed", event, self.name, exc_info=error)
+        if self.error_handler is None:
+            return None
+        try:
+            return self.error_handler(socket, event, args, error)
+        except Exception:
+            logger.exception("the error handler failed for %r", event)
+            return None
+
+
+class DynamicNamespace(Namespace):
+    """A namespace for each name that matches: the children get copies of its handlers.
+
+    A child is made when the first client connects to it and goes with its last client, so that
+    clients cannot pile namespaces up.
+    """
+
+    def __init__(self, server: Server, name: str, matches: Callable[[str, Any], bool]) -> None:
+        super().__init__(server, name)
+        self.matches = matches
+        self.children: dict[str, Namespace] = {}
+
+    def child(self, name: str) -> Namespace:
+        """The child of that name, made if need be."""
+        child = self.children.get(name)
+        if child is None:
+            child = self.children[name] = Namespace(self.server, name)
+            child.handlers = dict(self.handlers)
+            child.middlewares = list(self.middlewares)
+            child.event_middlewares = list(self.event_middlewares)
+            child.incoming = list(self.incoming)
+            child.outgoing = list(self.outgoing)
+            child.error_handler = self.error_handler
+        return child
+
+    def release(self, namespace: Namespace) -> None:
+        """Drop a child that nobody is in."""
+        if not namespace.sockets and not namespace.deciding:
+            self.children.pop(namespace.name, None)
+
+
+_EVERYBODY = BroadcastOptions()

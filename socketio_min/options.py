@@ -1,0 +1,49 @@
+"""The options of a Socket.IO server beyond those of Engine.IO. Times in seconds, sizes in bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engineio_min.options import ServerOptionValues
+
+if TYPE_CHECKING:
+    from socketio_min.adapter import Adapter
+    from socketio_min.namespace import Namespace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one client may make the server keep; see docs/security.md for what happens at each limit.
+
+    max_namespaces: namespaces that one connection is in.
+    max_rooms, max_room_name: rooms that one socket is in, characters in a room's name.
+    max_pending_acks: acknowledgements that one socket owes.
+    max_attachments: binary attachments in one packet; `attachment_timeout`: seconds until all must
+    be there.
+    max_handlers: asynchronous handlers in flight for one connection; reading pauses at this number.
+    max_held_packets: packets sent to a socket before its CONNECT is answered.
+    """
+
+    max_namespaces: int = 32
+    max_rooms: int = 1_000
+    max_room_name: int = 256
+    max_pending_acks: int = 1_000
+    max_attachments: int = 10
+    attachment_timeout: float = 30.0
+    max_handlers: int = 128
+    max_held_packets: int = 1_000
+
+
+class SocketIOOptionValues(ServerOptionValues, total=False):
+    """The options of `Server` as keyword arguments: those of `engineio_min.ServerOptions`, and these.
+
+    connect_timeout: seconds until a connection must have joined a namespace.
+    limits: what one client may make the server keep.
+    adapter: makes the adapter of each namespace.
+    """
+
+    connect_timeout: float
+    limits: Limits
+    adapter: Callable[[Namespace], Adapter]

@@ -1,0 +1,305 @@
+"""The arrows between the layers, read from the imports.
+
+Invariants:
+- engineio_min imports none of socketio_min, server and conformance; socketio_min imports neither
+  server nor conformance.
+- Both import, besides each other, only the standard library, websockets, httptools and orjson;
+  one file of them may try uvloop.
+- The pure files read no clock, open no socket, write no log, draw no random number and start no
+  task, and lean on pure files only.
+- The conformance cases reach none of the packages, not even through another conformance file: a
+  mistake made in both would hide.
+
+The files are parsed and not imported, so an arrow inside a function or behind TYPE_CHECKING
+counts as well. Every rule is shown to find a fault that was planted for it.
+"""
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+LIBRARIES = {"websockets", "httptools", "orjson"}
+PROTOCOL_PACKAGES = {
+    "engineio_min": {"engineio_min"},
+    "socketio_min": {"socketio_min", "engineio_min"},
+}
+PACKAGES = {"engineio_min", "socketio_min", "server", "ai_coding_assistant"}
+
+PURE_FILES = (
+    "engineio_min/packets.py",
+    "engineio_min/session.py",
+    "engineio_min/errors.py",
+    "engineio_min/heartbeat.py",
+    "socketio_min/packets.py",
+    "socketio_min/peer.py",
+    "socketio_min/rooms.py",
+    "socketio_min/errors.py",
+)
+IMPURE_MODULES = {
+    "asyncio",
+    "httptools",
+    "importlib",
+    "logging",
+    "os",
+    "random",
+    "secrets",
+    "socket",
+    "threading",
+    "time",
+    "websockets",
+}
+
+
+def imported_modules(path: Path, root: Path) -> Iterator[tuple[int, str]]:
+    """Each import in a file as (line, dotted name); `from a import b` gives `a.b`."""
+    package = path.relative_to(root).parent.parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            base = (*above, node.module) if node.module else above
+            for alias in node.names:
+                yield node.lineno, ".".join((*base, alias.name))
+
+
+def file_of(module: str, root: Path) -> Path | None:
+    """The project's file that a dotted name lies in, None when it is another distribution's."""
+    parts = module.split(".")
+    for length in range(len(parts), 0, -1):
+        place = root.joinpath(*parts[:length])
+        for file in (place.with_name(place.name + ".py"), place / "__init__.py"):
+            if file.is_file():
+                return file
+    return None
+
+
+def python_files(package: str, root: Path) -> list[Path]:
+    return sorted((root / package).rglob("*.py"))
+
+
+def package_violations(root: Path) -> list[str]:
+    found = []
+    trying_uvloop = set()
+    for package, allowed in PROTOCOL_PACKAGES.items():
+        files = python_files(package, root)
+        if not files:
+            found.append(f"{package}: no Python file to check")
+        for path in files:
+            name = path.relative_to(root).as_posix()
+            for line, module in imported_modules(path, root):
+                top = module.split(".")[0]
+                if top == "uvloop":
+                    trying_uvloop.add(name)
+                elif top not in allowed | LIBRARIES | sys.stdlib_module_names:
+                    found.append(f"{name}:{line} imports {module}")
+    if len(trying_uvloop) > 1:
+        found.append(f"uvloop is imported in several files: {sorted(trying_uvloop)}")
+    return found
+
+
+def purity_violations(root: Path) -> list[str]:
+    found = []
+    for name in PURE_FILES:
+        path = root / name
+        if not path.exists():
+            found.append(f"{name} does not exist")
+            continue
+        for line, module in imported_modules(path, root):
+            file = file_of(module, root)
+            own = file.relative_to(root).as_posix() if file is not None else None
+            if module.split(".")[0] in IMPURE_MODULES or own not in {None, *PURE_FILES}:
+                found.append(f"{name}:{line} imports {module}")
+    return found
+
+
+def case_violations(root: Path) -> list[str]:
+    """Follows the cases' imports through conformance; empty while there is no such package."""
+    conformance = root / "conformance"
+    if not (conformance / "__init__.py").exists():
+        return []
+    found = []
+    cases = [*conformance.glob("cases*.py"), *conformance.glob("cases*/**/*.py")]
+    if not cases:
+        found.append("conformance/cases*: no Python file to check")
+    ahead = [conformance / "wire.py", *cases]
+    seen = set()
+    while ahead:
+        path = ahead.pop()
+        name = path.relative_to(root).as_posix()
+        if name in seen:
+            continue
+        seen.add(name)
+        if not path.exists():
+            found.append(f"{name} does not exist")
+            continue
+        for line, module in imported_modules(path, root):
+            if module.split(".")[0] in PACKAGES:
+                found.append(f"{name}:{line} imports {module}")
+            elif module.split(".")[0] == "conformance":
+                ahead.extend(filter(None, [file_of(module, root)]))
+    return found
+
+
+Rule = Callable[[Path], list[str]]
+RULES: tuple[Rule, ...] = (package_violations, purity_violations, case_violations)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_project_keeps_the_rule(rule: Rule) -> None:
+    assert rule(ROOT) == []
+
+
+@pytest.fixture
+def sound_tree(tmp_path: Path) -> Path:
+    """A small project that keeps every rule, to plant one fault in."""
+    sources = dict.fromkeys(PURE_FILES, "import json\n") | {
+        "engineio_min/__init__.py": "from .server import Server\n",
+        "engineio_min/server.py": (
+            "import asyncio\nimport httptools\nfrom websockets.server import ServerProtocol\n"
+            "from . import packets\n\nclass Server: ...\n"
+        ),
+        "engineio_min/session.py": "from . import packets\nfrom .errors import Code\n",
+        "socketio_min/__init__.py": "",
+        "socketio_min/peer.py": "import orjson\nfrom socketio_min.packets import decode\n",
+        "socketio_min/server.py": "from engineio_min import Server\n",
+        "conformance/__init__.py": "",
+        "conformance/wire.py": "import socket\nimport time\n",
+        "conformance/cases/__init__.py": "",
+        "conformance/cases/opening.py": "from ..wire import connect\n",
+        "conformance/reports.py": "import json\n",
+        "conformance/target.py": "import socketio_min\n",
+    }
+    for name, source in sources.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+    return tmp_path
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_sound_tree_has_no_violation(rule: Rule, sound_tree: Path) -> None:
+    assert rule(sound_tree) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "source", "violation"),
+    [
+        (
+            package_violations,
+            "engineio_min/server.py",
+            "import socketio_min\n",
+            "engineio_min/server.py:1 imports socketio_min",
+        ),
+        (
+            package_violations,
+            "engineio_min/polling.py",
+            "def late() -> None:\n    from server.settings import read\n",
+            "engineio_min/polling.py:2 imports server.settings.read",
+        ),
+        (
+            package_violations,
+            "socketio_min/server.py",
+            "import json\nfrom conformance import wire\n",
+            "socketio_min/server.py:2 imports conformance.wire",
+        ),
+        (
+            package_violations,
+            "socketio_min/client.py",
+            "import aiohttp\n",
+            "socketio_min/client.py:1 imports aiohttp",
+        ),
+        (
+            package_violations,
+            "socketio_min/deep/down.py",
+            "from ... import server\n",
+            "socketio_min/deep/down.py:1 imports server",
+        ),
+        (
+            purity_violations,
+            "engineio_min/session.py",
+            "import json\nimport asyncio.events as events\n",
+            "engineio_min/session.py:2 imports asyncio.events",
+        ),
+        (
+            purity_violations,
+            "engineio_min/heartbeat.py",
+            "from time import monotonic\n",
+            "engineio_min/heartbeat.py:1 imports time.monotonic",
+        ),
+        (
+            purity_violations,
+            "socketio_min/peer.py",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .server import Server\n",
+            "socketio_min/peer.py:3 imports socketio_min.server.Server",
+        ),
+        (
+            purity_violations,
+            "socketio_min/rooms.py",
+            "from . import server\n",
+            "socketio_min/rooms.py:1 imports socketio_min.server",
+        ),
+        (
+            case_violations,
+            "conformance/wire.py",
+            "from engineio_min.packets import encode\n",
+            "conformance/wire.py:1 imports engineio_min.packets.encode",
+        ),
+        (
+            case_violations,
+            "conformance/cases/opening.py",
+            "from .. import target\n",
+            "conformance/target.py:1 imports socketio_min",
+        ),
+        (
+            case_violations,
+            "conformance/cases_late.py",
+            "from conformance.target import start\n",
+            "conformance/target.py:1 imports socketio_min",
+        ),
+    ],
+)
+def test_a_planted_import_is_found(
+    rule: Rule, name: str, source: str, violation: str, sound_tree: Path
+) -> None:
+    path = sound_tree / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(source)
+    assert violation in rule(sound_tree)
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "violation"),
+    [
+        (purity_violations, "socketio_min/peer.py", "socketio_min/peer.py does not exist"),
+        (case_violations, "conformance/wire.py", "conformance/wire.py does not exist"),
+    ],
+)
+def test_a_missing_file_is_a_violation(
+    rule: Rule, name: str, violation: str, sound_tree: Path
+) -> None:
+    (sound_tree / name).unlink()
+    assert violation in rule(sound_tree)
+
+
+def test_a_missing_package_is_a_violation(tmp_path: Path) -> None:
+    assert package_violations(tmp_path) == [
+        "engineio_min: no Python file to check",
+        "socketio_min: no Python file to check",
+    ]
+
+
+def test_uvloop_may_be_tried_in_one_file_only(sound_tree: Path) -> None:
+    attempt = "try:\n    import uvloop\nexcept ImportError:\n    uvloop = None\n"
+    (sound_tree / "engineio_min/server.py").write_text(attempt)
+    assert package_violations(sound_tree) == []
+    (sound_tree / "socketio_min/server.py").write_text(attempt)
+    assert package_violations(sound_tree) == [
+        "uvloop is imported in several files: ['engineio_min/server.py', 'socketio_min/server.py']"
+    ]

@@ -1,0 +1,297 @@
+"""Promises that the repository makes about its files.
+
+Invariants:
+- Every Python package of this project is marked as typed.
+- No file names a package registry or a home directory, and no lock file says where a package was
+  downloaded: the checkout works wherever it lies and whatever mirror is configured.
+- The README asks for the same versions as pyproject.toml.
+- tests/conftest.py fails an asynchronous test that leaves work behind.
+
+Every check is shown to find a fault that was planted for it.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Spelt in halves, so that this file passes its own check.
+REGISTRIES = ("registry." + "npmjs", "pypi." + "org", "files.python" + "hosted")
+HOMES = ("ro" + "ot", "ho" + "me", "wo" + "rk")
+FORBIDDEN = re.compile(
+    "|".join(map(re.escape, REGISTRIES))
+    # An absolute path begins here; `a/b`, `../b`, `~/b`, `$x/b` and a host's path do not.
+    + r"|(?<![\w.)}*~-])/(?:"
+    + "|".join(HOMES)
+    + ")/"
+)
+LOCK_FILES = ("package-lock.json", "npm-shrinkwrap.json", ".package-lock.json")
+
+
+def repository_files(root: Path, scratch: Path) -> list[Path]:
+    """The files that git tracks or would offer to add; works on an unpacked archive too."""
+    git = ["git", "-c", "safe.directory=*", "-C", str(root)]
+    if not (root / ".git").exists():
+        repository = scratch / "repository.git"
+        subprocess.run(["git", "init", "--quiet", "--bare", str(repository)], check=True)
+        git += [f"--git-dir={repository}", f"--work-tree={root}"]
+    listing = subprocess.run(
+        [*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    paths = (root / name for name in listing.split("\0") if name)
+    # A file deleted but not yet committed is still listed.
+    return [path for path in paths if path.is_file()]
+
+
+def forbidden_addresses(files: Iterable[Path]) -> Iterator[str]:
+    for path in files:
+        # Latin-1 reads any file, binary ones too, and keeps ASCII as it is.
+        text = path.read_text(encoding="latin-1")
+        for number, line in enumerate(text.split("\n"), start=1):
+            for match in FORBIDDEN.finditer(line):
+                yield f"{path.name}:{number} contains {match[0]}"
+
+
+def resolved_addresses(value: Any) -> Iterator[str]:
+    """The download addresses in a parsed lock file; a link to a folder is no address."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "resolved" and isinstance(item, str) and "://" in item:
+                yield item
+            else:
+                yield from resolved_addresses(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from resolved_addresses(item)
+
+
+def untyped_packages(root: Path) -> list[str]:
+    folders = [path.parent for path in (*root.glob("*/__init__.py"), *root.glob("sdk/python/*/*"))]
+    packages = {folder for folder in folders if (folder / "__init__.py").exists()}
+    packages -= {root / "tests"}
+    return sorted(folder.name for folder in packages if not (folder / "py.typed").exists())
+
+
+def floors(project: dict[str, Any]) -> dict[str, str]:
+    """The lowest accepted version of Python and of each dependency, by lower-case name."""
+    lowest = {"python": project["requires-python"].removeprefix(">=")}
+    for requirement in project["dependencies"] + project["optional-dependencies"]["speed"]:
+        found = re.match(r"([\w-]+)>=([\d.]+)", requirement)
+        assert found is not None, f"{requirement!r} in pyproject.toml has no lower bound"
+        lowest[found[1].lower()] = found[2]
+    return lowest
+
+
+def readme_disagreements(readme: str, lowest: dict[str, str]) -> Iterator[str]:
+    """Every minimum version in the README, as `name >= 1.2`, `name 1.2+` or `1.2 or newer`."""
+    stated = set()
+    for name, floor in lowest.items():
+        pattern = (
+            rf"\b{re.escape(name)}\W{{0,3}}(?:(?:>=|≥)\s*(?P<bound>\d[\d.]*\d|\d)"
+            r"|\s(?P<plain>\d[\d.]*\d|\d)(?:\s?\+|\s(?:or|and)\s(?:newer|later|above|higher)))"
+        )
+        for match in re.finditer(pattern, readme, re.IGNORECASE):
+            stated.add(name)
+            version = match["bound"] or match["plain"]
+            if version != floor:
+                yield f"README.md asks for {name} {version}, pyproject.toml for {floor}"
+    if "python" not in stated:
+        yield f'README.md does not say "Python {lowest["python"]} or newer"'
+
+
+def test_every_package_is_marked_as_typed() -> None:
+    assert untyped_packages(ROOT) == []
+    for name in ("engineio_min", "socketio_min", "conformance", "server"):
+        assert (ROOT / name / "py.typed").exists(), f"{name}/py.typed is missing"
+
+
+def test_a_package_without_the_mark_is_found(tmp_path: Path) -> None:
+    for name in ("typed", "untyped", "sdk/python/client"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "__init__.py").touch()
+    (tmp_path / "typed" / "py.typed").touch()
+    assert untyped_packages(tmp_path) == ["client", "untyped"]
+
+
+def test_no_file_names_a_registry_or_a_home_directory(tmp_path: Path) -> None:
+    files = repository_files(ROOT, tmp_path)
+    assert Path(__file__).resolve() in files
+    assert list(forbidden_addresses(files)) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [f"https://{registry}.example/simple" for registry in REGISTRIES]
+    + [f"{before}/{home}/someone" for home in HOMES for before in ("", '"', "cd ", "file://", "=")],
+)
+def test_a_planted_address_is_found(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "notes.bin"
+    path.write_bytes(b"\xff\x00 first line\n" + line.encode() + b"\n")
+    [found] = forbidden_addresses([path])
+    assert found.startswith("notes.bin:2 contains ")
+
+
+@pytest.mark.parametrize("home", HOMES)
+@pytest.mark.parametrize("before", ["docs", "..", "~", "$HOME", "${HOME}", "example.com"])
+def test_a_relative_path_is_no_home_directory(before: str, home: str, tmp_path: Path) -> None:
+    path = tmp_path / "notes"
+    path.write_text(f"see {before}/{home}/page")
+    assert list(forbidden_addresses([path])) == []
+
+
+def test_listing_leaves_out_what_git_ignores(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "node_modules").mkdir(parents=True)
+    (tree / "node_modules" / "index.js").touch()
+    (tree / ".gitignore").write_text("node_modules/\n")
+    (tree / "kept ü.py").touch()
+    names = {path.name for path in repository_files(tree, tmp_path)}
+    assert names == {".gitignore", "kept ü.py"}
+
+
+def test_lock_files_hold_no_address(tmp_path: Path) -> None:
+    locks = [path for path in repository_files(ROOT, tmp_path) if path.name in LOCK_FILES]
+    found = {
+        path.relative_to(ROOT).as_posix(): list(resolved_addresses(json.loads(path.read_text())))
+        for path in locks
+    }
+    assert found == {name: [] for name in found}
+
+
+def test_an_address_in_a_lock_file_is_found() -> None:
+    lock = {
+        "packages": {
+            "": {"name": "resolved"},
+            "node_modules/a": {"resolved": "https://mirror.example/a.tgz"},
+            "node_modules/b": {"resolved": "../b", "link": True},
+        }
+    }
+    assert list(resolved_addresses(lock)) == ["https://mirror.example/a.tgz"]
+
+
+def test_readme_and_pyproject_agree_on_versions() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lowest = floors(project)
+    assert lowest["python"] == "3.11"
+    assert project["dependencies"] == ["websockets>=17", "httptools>=0.6.4", "orjson>=3.11.6"]
+    readme = ROOT / "README.md"
+    if readme.exists():
+        assert list(readme_disagreements(readme.read_text(), lowest)) == []
+
+
+@pytest.mark.parametrize(
+    ("readme", "disagreements"),
+    [
+        ("Needs Python 3.11 or newer; on Python 3.12 tasks start eagerly.", []),
+        ("Python ≥ 3.11, `orjson>=3.11.6`", []),
+        ("**Python** 3.11+", []),
+        (
+            "Python 3.12+",
+            ["README.md asks for python 3.12, pyproject.toml for 3.11"],
+        ),
+        (
+            "Python 3.11 or later with `orjson` >= 3.10",
+            ["README.md asks for orjson 3.10, pyproject.toml for 3.11.6"],
+        ),
+        (
+            "Runs on Python 3.11.",
+            ['README.md does not say "Python 3.11 or newer"'],
+        ),
+    ],
+)
+def test_a_wrong_version_in_the_readme_is_found(readme: str, disagreements: list[str]) -> None:
+    lowest = {"python": "3.11", "orjson": "3.11.6"}
+    assert list(readme_disagreements(readme, lowest)) == disagreements
+
+
+LEAVING_TESTS = """
+import asyncio
+import gc
+
+from hypothesis import given, strategies
+
+kept = []
+
+
+async def fails() -> None:
+    raise ValueError("nobody looks")
+
+
+async def test_forgets_a_task() -> None:
+    kept.append(asyncio.create_task(asyncio.Event().wait()))
+
+
+async def test_never_retrieves() -> None:
+    asyncio.create_task(fails())
+    await asyncio.sleep(0)
+
+
+async def test_never_retrieves_what_is_in_a_cycle() -> None:
+    cycle = [asyncio.create_task(fails())]
+    cycle.append(cycle)
+    await asyncio.sleep(0)
+
+
+async def test_destroys_a_waiting_task() -> None:
+    async def waits() -> None:
+        future = asyncio.get_running_loop().create_future()
+        await future
+
+    asyncio.create_task(waits())
+    await asyncio.sleep(0)
+    gc.collect()
+
+
+@given(strategies.just(1))
+async def test_forgets_a_task_for_an_example(one: int) -> None:
+    kept.append(asyncio.create_task(asyncio.Event().wait()))
+
+
+async def test_cancels_its_task() -> None:
+    asyncio.create_task(asyncio.Event().wait()).cancel()
+
+
+async def test_awaits_its_task() -> None:
+    await asyncio.create_task(asyncio.sleep(0))
+
+
+def test_has_no_loop() -> None:
+    pass
+"""
+
+
+def test_work_left_behind_fails_a_test(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "test_leaving.py").write_text(LEAVING_TESTS)
+    options = ["-p", "no:cacheprovider", "-o", "testpaths=.", "--color=no"]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert set(re.findall(r"^ERROR test_leaving\.py::(\w+)", run.stdout, re.MULTILINE)) == {
+        "test_forgets_a_task",
+        "test_never_retrieves",
+        "test_never_retrieves_what_is_in_a_cycle",
+        "test_destroys_a_waiting_task",
+        "test_forgets_a_task_for_an_example",
+    }, run.stdout
+    assert "8 passed, 5 errors" in run.stdout
+    assert "  still running: <Task pending" in run.stdout
+    assert "  Task exception was never retrieved; future: <Task finished" in run.stdout
+    assert "  Task was destroyed but it is pending!; task: <Task pending" in run.stdout

@@ -1,1 +1,1 @@
-"""Conformance of Socket.IO servers: a reference target and, in `js`, the official clients' suite."""
+"""Conformance of Socket.IO servers: a reference target, and in `js` the official clients."""

@@ -1,4 +1,4 @@
-"""HTTP long-polling: a GET is `poll()`, a POST is `receive()` (Engine.IO v4, "HTTP long-polling")."""
+"""HTTP long-polling: a GET is `poll()`, a POST is `receive()` (Engine.IO v4, "Transports")."""
 
 from __future__ import annotations
 

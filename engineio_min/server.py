@@ -21,6 +21,7 @@ from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFact
 
 from engineio_min.cors import CorsOptions, same_origin
 from engineio_min.errors import Code, RequestRefused
+from engineio_min.frames import FrameEncoder
 from engineio_min.http import HttpServer
 from engineio_min.options import CookieOptions, ServerOptions, ServerOptionValues
 from engineio_min.packets import PROTOCOL_VERSION, Message, Packet, message_packet, open_packet
@@ -36,7 +37,6 @@ from engineio_min.session import (
     Upgraded,
 )
 from engineio_min.timer import Timer
-from engineio_min.websocket import FrameEncoder
 
 if TYPE_CHECKING:
     import ssl

@@ -86,7 +86,7 @@ class Upgraded:
 
 @dataclass(frozen=True, slots=True)
 class UpgradeExpired:
-    """No upgrade within `upgrade_timeout`: the driver closes the candidate, the session lives on."""
+    """No upgrade within `upgrade_timeout`: the driver closes the candidate."""
 
 
 Event = Closed | Upgraded | UpgradeExpired

@@ -1,4 +1,4 @@
-"""The seam between a namespace and a cluster: who is in which room, and how a broadcast reaches them.
+"""The seam between a namespace and a cluster: rooms, and how a broadcast reaches them.
 
 `Adapter` names what a namespace needs; its methods follow the official adapter's. `MemoryAdapter`
 is one process. A cluster's adapter does the same for its own sockets and tells the other servers.

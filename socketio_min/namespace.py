@@ -103,12 +103,12 @@ class Namespace:
         return middleware
 
     def on_any(self, listener: Function) -> Function:
-        """Call `listener(socket, event, *args)`, a plain function, for each event that comes in."""
+        """Call `listener(socket, event, *args)`, a `def`, for each event that comes in."""
         self.incoming.append(listener)
         return listener
 
     def on_any_outgoing(self, listener: Function) -> Function:
-        """Call `listener(socket, event, *args)`, a plain function, for each event sent to a socket."""
+        """Call `listener(socket, event, *args)`, a `def`, for each event sent to a socket."""
         self.outgoing.append(listener)
         return listener
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one client may make the server keep; see docs/security.md for what happens at each limit.
+    """What one client may make the server keep.
 
     max_namespaces: namespaces that one connection is in.
     max_rooms, max_room_name: rooms that one socket is in, characters in a room's name.
@@ -37,7 +37,7 @@ class Limits:
 
 
 class SocketIOOptionValues(ServerOptionValues, total=False):
-    """The options of `Server` as keyword arguments: those of `engineio_min.ServerOptions`, and these.
+    """The options of `Server` as keyword arguments: those of Engine.IO, and these.
 
     connect_timeout: seconds until a connection must have joined a namespace.
     limits: what one client may make the server keep.

@@ -56,6 +56,8 @@ Packet = tuple[int, str, Any, int | None, int]
 """type, namespace, data, acknowledgement id, attachments still to come."""
 
 _TYPES: Final = {str(type_): type_ for type_ in range(CONNECT, BINARY_ACK + 1)}
+_CONNECTS: Final = frozenset((CONNECT, CONNECT_ERROR))
+_EVENTS: Final = frozenset((EVENT, BINARY_EVENT))
 _MAX_DIGITS: Final = 16
 
 
@@ -259,7 +261,7 @@ def decode(text: str, max_attachments: int = MAX_ATTACHMENTS) -> Packet:
         namespace = text[start:end]
         start = end + 1
 
-    if type_ in (CONNECT, CONNECT_ERROR):
+    if type_ in _CONNECTS:
         if start >= len(text) and type_ == CONNECT:
             return CONNECT, namespace, None, None, 0
         opening = text[start : start + 1]
@@ -282,8 +284,7 @@ def decode(text: str, max_attachments: int = MAX_ATTACHMENTS) -> Packet:
         if type_ != ACK:
             _refuse(text, "expected an array as payload")
         return ACK, namespace, [], ack_id, 0
-    is_event = type_ in (EVENT, BINARY_EVENT)
-    data = _event(text, bracket) if is_event else _loads(text, bracket)
+    data = _event(text, bracket) if type_ in _EVENTS else _loads(text, bracket)
     return type_, namespace, data, ack_id, attachments
 
 

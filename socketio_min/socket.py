@@ -323,7 +323,7 @@ class Socket:
     # -- acknowledgements, both ways
 
     def expect(self, ack_id: int, answer: AckCallback) -> None:
-        """Call `answer` with the arguments of the acknowledgement `ack_id`, or None if the client goes.
+        """Call `answer` with the arguments of an acknowledgement, or None if the client goes.
 
         Raises:
             UsageError: the limit of pending acknowledgements is reached.
@@ -331,7 +331,7 @@ class Socket:
         limit = self.namespace.server.limits.max_pending_acks
         if len(self._pending) >= limit:
             raise UsageError(
-                f"{limit} acknowledgements are pending for one socket (max_pending_acks); await some"
+                f"{limit} acknowledgements are pending for one socket, the most allowed (max_pending_acks)"
             )
         self._pending[ack_id] = answer
 

@@ -128,7 +128,7 @@ test("the server asks a room: one answer per client", async (t) => {
   assert.deepEqual(result.responses.sort(), ["no. 0", "no. 1", "no. 2"]);
 });
 
-test("the server asks a room and some clients do not answer: the others' answers are kept", async (t) => {
+test("the server asks a room and one client is silent: the other answers are kept", async (t) => {
   const clients = await Promise.all([1, 2, 3].map(() => connect(t, server)));
   for (const client of clients) await ask(client, "join", "half jury");
   clients[0].on("verdict", (answer) => answer("guilty"));

@@ -5,11 +5,10 @@ import { connect as connectTcp, createServer } from "node:net";
 
 /**
  * Starts a proxy in front of `server`; the result has a `url` like a server.
- * `onUpgrade(client)` may return a promise that holds the WebSocket connection back, or "refuse".
- * `files`: answers for some paths, `{ "/page": ["text/html", "…"] }`, so that a page has the origin
- * of the proxy.
+ * `onUpgrade()` may return a promise that holds the WebSocket connection back, or "refuse".
  * `cutAfterReplies`: the WebSocket connection breaks when the server sends its n-th piece of data
  * after the handshake.
+ * `files`: answers for some paths, `{ "/page": ["text/html", "…"] }`: a page with this origin.
  */
 export async function proxyTo(
   server,
@@ -28,7 +27,7 @@ export async function proxyTo(
       if (file) return void client.end(httpAnswer(...file));
       const isUpgrade = /^upgrade: websocket/im.test(head.toString("latin1"));
       client.pause();
-      if (isUpgrade && (await onUpgrade(client)) === "refuse") return void client.destroy();
+      if (isUpgrade && (await onUpgrade()) === "refuse") return void client.destroy();
       const upstream = track(connectTcp(server.port, "127.0.0.1"));
       upstream.write(head, () => {
         if (head.toString("latin1").startsWith("GET ")) waiting.emit("request");

@@ -1,0 +1,270 @@
+"""`frames.py`: the fast path against its specification, and what websockets leaves to us."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.extensions.permessage_deflate import PerMessageDeflate
+from websockets.frames import Close, Frame, Opcode
+
+from engineio_min.frames import MAX_FRAMES, FrameEncoder, MessageStream, encode_frame
+
+LIMIT = 300
+
+
+def masked(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
+    """A client's frame."""
+    return Frame(opcode, data, fin=fin).serialize(mask=True)
+
+
+def text(message: str) -> bytes:
+    return masked(Opcode.TEXT, message.encode())
+
+
+# -- the property
+
+payloads = st.one_of(
+    st.binary(max_size=20),
+    st.text(max_size=20).map(str.encode),
+    st.sampled_from([b"x" * 125, b"x" * 126, "é".encode() * 130, b"x" * LIMIT, b"x" * (LIMIT + 1)]),
+)
+frames = st.one_of(
+    st.builds(masked, st.sampled_from([Opcode.TEXT, Opcode.BINARY]), payloads, fin=st.booleans()),
+    st.builds(masked, st.just(Opcode.CONT), payloads, fin=st.booleans()),
+    st.builds(masked, st.sampled_from([Opcode.PING, Opcode.PONG]), st.binary(max_size=125)),
+    st.just(masked(Opcode.CLOSE, Close(1000, "").serialize())),
+    st.just(masked(Opcode.CLOSE, b"")),
+    # Unmasked, reserved bits, reserved opcodes, non-minimal lengths, huge lengths, noise.
+    st.just(Frame(Opcode.TEXT, b"4hello").serialize(mask=False)),
+    st.sampled_from([b"\xc1\x80abcd", b"\x83\x80abcd", b"\x81\xfe\x00\x01abcdx"]),
+    st.sampled_from([b"\x82\xff\x00\x00\x00\x00\x00\x00\x00\x01abcdx", b"\x82\xff" + b"\xff" * 12]),
+    st.binary(min_size=1, max_size=12),
+)
+
+
+@given(st.lists(frames, max_size=6).map(b"".join), st.data())
+def test_the_fast_path_does_what_websockets_does(stream: bytes, data: st.DataObject) -> None:
+    """However a stream is cut into reads, both give the same messages, answers and verdict."""
+    cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=8).map(sorted))
+    fast = MessageStream(LIMIT)
+    specification = MessageStream(LIMIT, fast=False)
+    got: list[str | bytes] = []
+    expected: list[str | bytes] = []
+    answers = b""
+    expected_answers = b""
+    for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        if begin < end:
+            got += fast.receive(stream[begin:end])
+            expected += specification.receive(stream[begin:end])
+            answers += b"".join(fast.control())
+            expected_answers += b"".join(specification.control())
+    assert got == expected
+    assert answers == expected_answers
+    assert (fast.failure is None) == (specification.failure is None)
+    assert fast.closed == specification.closed
+    assert fast.close_received == specification.close_received
+
+
+@given(
+    st.lists(st.one_of(st.text(max_size=300), st.binary(max_size=300)), max_size=5),
+    st.integers(1, 7),
+)
+def test_messages_survive_every_split(messages: list[str | bytes], step: int) -> None:
+    """What a client sends arrives whole and in order, whatever the size of the reads."""
+    wire = b"".join(
+        text(message) if isinstance(message, str) else masked(Opcode.BINARY, message)
+        for message in messages
+    )
+    stream = MessageStream(10_000)
+    got: list[str | bytes] = []
+    for position in range(0, len(wire), step):
+        got += stream.receive(wire[position : position + step])
+    assert got == messages
+    assert not stream.assembling
+
+
+# -- the limits
+
+
+def test_a_message_in_two_fragments_with_a_ping_between() -> None:
+    stream = MessageStream(LIMIT)
+    message = "4hé".encode()
+    wire = (
+        masked(Opcode.TEXT, message[:3], fin=False)
+        + masked(Opcode.PING, b"p")
+        + masked(Opcode.CONT, message[3:] + b"llo")
+    )
+    assert stream.receive(wire) == ["4héllo"]
+    assert stream.pings == 1
+    assert stream.control() == [b"\x8a\x01p"]
+    assert stream.pings == 0
+
+
+def test_a_binary_message_in_fragments() -> None:
+    stream = MessageStream(LIMIT)
+    assert stream.receive(masked(Opcode.BINARY, b"\xff", fin=False)) == []
+    assert stream.assembling
+    assert stream.receive(masked(Opcode.CONT, b"\xfe")) == [b"\xff\xfe"]
+    assert not stream.assembling
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        masked(Opcode.TEXT, b"4\xff"),
+        masked(Opcode.TEXT, b"4\xed\xa0\x80"),
+        masked(Opcode.TEXT, b"4\xff", fin=False),
+        masked(Opcode.TEXT, b"4\xc3", fin=False) + masked(Opcode.CONT, b""),
+    ],
+)
+@pytest.mark.parametrize("fast", [True, False])
+def test_text_that_is_not_utf8_is_refused_where_it_is(wire: bytes, fast: bool) -> None:
+    stream = MessageStream(LIMIT, fast=fast)
+    assert stream.receive(wire) == []
+    assert stream.failure == "got text that is not UTF-8"
+    assert b"".join(stream.control())[2:4] == (1007).to_bytes(2, "big")
+
+
+def test_messages_before_a_bad_one_count() -> None:
+    stream = MessageStream(LIMIT)
+    assert stream.receive(text("4a") + masked(Opcode.TEXT, b"\xff") + text("4b")) == ["4a"]
+    assert stream.closed
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        (Frame(Opcode.TEXT, b"4hello").serialize(mask=False), 1002),
+        (b"\xc1\x82abcd4a", 1002),
+        (b"\x83\x82abcd4a", 1002),
+        (masked(Opcode.TEXT, b"4a", fin=False) + text("4b"), 1002),
+        (masked(Opcode.CONT, b"4a"), 1002),
+        (masked(Opcode.BINARY, b"x" * (LIMIT + 1)), 1009),
+        (masked(Opcode.PING, b"x", fin=False), 1002),
+        (masked(Opcode.CLOSE, b"x"), 1002),
+    ],
+)
+def test_a_frame_against_the_protocol(frame: bytes, code: int) -> None:
+    """Refused although whole and followed by good ones, which the fast path must not take instead."""
+    stream = MessageStream(LIMIT)
+    assert stream.receive(text("4before") + frame + text("4after") * 3) == ["4before"]
+    assert stream.failure is not None
+    assert b"".join(stream.control())[2:4] == code.to_bytes(2, "big")
+
+
+@pytest.mark.parametrize("payload", [b"", b"x"])
+def test_a_message_of_too_many_frames(payload: bytes) -> None:
+    """Empty frames cost memory too, and never reach a limit on bytes."""
+    stream = MessageStream(10_000)
+    wire = masked(Opcode.BINARY, payload, fin=False)
+    wire += masked(Opcode.CONT, payload, fin=False) * (MAX_FRAMES - 1)
+    assert stream.receive(wire) == []
+    assert stream.failure is None
+    stream.receive(masked(Opcode.CONT, payload, fin=False))
+    assert stream.failure is not None
+    assert b"".join(stream.control())[2:4] == (1008).to_bytes(2, "big")
+
+
+@pytest.mark.parametrize("size", [LIMIT, 70_000])
+def test_exactly_the_limit_passes_and_one_more_byte_does_not(size: int) -> None:
+    stream = MessageStream(size)
+    assert stream.receive(masked(Opcode.BINARY, b"x" * size)) == [b"x" * size]
+    # The length alone is enough: nothing of the message is needed to refuse it.
+    stream.receive(masked(Opcode.BINARY, b"x" * (size + 1))[:14])
+    assert stream.failure is not None
+    assert b"".join(stream.control())[2:4] == (1009).to_bytes(2, "big")
+
+
+def test_the_closing_handshake_from_either_side() -> None:
+    theirs = MessageStream(LIMIT)
+    theirs.receive(masked(Opcode.CLOSE, b""))
+    assert theirs.close_received
+    assert theirs.control() == [b"\x88\x00", b""]
+
+    ours = MessageStream(LIMIT)
+    ours.close()
+    ours.close()
+    assert ours.control() == [b"\x88\x00"]
+    # A message that crossed our close frame is dropped; the answer ends the stream.
+    assert ours.receive(text("4late") + masked(Opcode.CLOSE, b"")) == []
+    assert ours.close_received
+    assert ours.control() == [b""]
+
+
+def test_no_protocol_is_made_for_ordinary_frames() -> None:
+    """An idle or ordinary connection does not pay for websockets' protocol object."""
+    stream = MessageStream(LIMIT)
+    stream.receive(text("4a") + masked(Opcode.BINARY, b"b"))
+    assert stream._protocol is None
+    assert stream.control() == []
+
+
+# -- out
+
+
+@pytest.mark.parametrize(
+    ("packet", "head"),
+    [
+        ("4hello", b"\x81\x06"),
+        ("4" + "x" * 124, b"\x81\x7d"),
+        ("4" + "x" * 125, b"\x81\x7e\x00\x7e"),
+        (b"x" * 65_535, b"\x82\x7e\xff\xff"),
+        (b"x" * 65_536, b"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00"),
+    ],
+)
+def test_encode_frame(packet: str | bytes, head: bytes) -> None:
+    data = packet.encode() if isinstance(packet, str) else packet
+    assert encode_frame(packet) == head + data
+    opcode = Opcode.TEXT if isinstance(packet, str) else Opcode.BINARY
+    assert encode_frame(packet) == Frame(opcode, data).serialize(mask=False)
+
+
+def test_equal_lists_in_a_row_are_encoded_once() -> None:
+    encoder = FrameEncoder()
+    first = encoder.encode(["4a", b"b"])
+    assert first == b"\x81\x024a\x82\x01b"
+    assert encoder.encode(["4a", b"b"]) is first
+    assert encoder.encode(["4c"]) == b"\x81\x024c"
+    encoder.forget()
+    assert encoder.encode([]) == b""
+
+
+def deflate() -> PerMessageDeflate:
+    return PerMessageDeflate(False, False, 15, 15)
+
+
+def test_compression_only_where_it_was_agreed_on_and_is_allowed() -> None:
+    stream = MessageStream(100_000, [deflate()])
+    assert stream.compresses
+    assert stream.encode("4" + "a" * 500, compress=False) == encode_frame("4" + "a" * 500)
+    packets: list[str | bytes] = ["4" + "a" * 500, b"a" * 500]
+    for packet in packets:
+        compressed = stream.encode(packet, compress=True)
+        assert compressed[0] & 0x40
+        assert len(compressed) < 50
+    plain = MessageStream(LIMIT)
+    assert not plain.compresses
+    assert plain.encode("4a", compress=True) == b"\x81\x024a"
+    # A compressed message of the client goes through websockets.
+    wire = Frame(Opcode.TEXT, b"4" + b"a" * 500).serialize(mask=True, extensions=[deflate()])
+    assert stream.receive(wire) == ["4" + "a" * 500]
+
+
+def test_a_deflate_bomb_is_refused_by_its_inflated_size() -> None:
+    stream = MessageStream(1_000, [deflate()])
+    wire = Frame(Opcode.BINARY, bytes(1_000_000)).serialize(mask=True, extensions=[deflate()])
+    assert len(wire) < 2_000
+    assert stream.receive(wire) == []
+    assert stream.failure is not None
+
+
+def test_noise_never_raises() -> None:
+    source = random.Random(1)
+    for _ in range(50):
+        stream = MessageStream(LIMIT)
+        for _ in range(20):
+            stream.receive(source.randbytes(100))
+        assert stream.closed

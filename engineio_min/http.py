@@ -182,8 +182,7 @@ class HttpServer:
             response = handler(exchange.request)
         except Exception:
             logger.exception("the handler of %r failed", exchange.request.path)
-            exchange.respond(500, (), b"")
-            return
+            response = Response(500)
         if isinstance(response, Response):
             exchange.respond_with(response)
             return
@@ -237,23 +236,35 @@ class HttpExchange:
         self._body = bytearray()
         self._length = int(request.headers.get("content-length", 0))
         self._expects_continue = "expect" in request.headers
-        self._complete = False
+        # Without a body there is nothing left to read that could keep the connection from going on.
+        self._complete = not self._length and "transfer-encoding" not in request.headers
         self._responded = False
         self._limit = 0
         self._done: Callable[[bytes | None], None] | None = None
 
     def respond_with(self, response: Response) -> None:
         """Answer with a plain route's response, if the peer is still there."""
-        if not self._responded:
-            body = b"" if self.request.method == "HEAD" else response.body
-            self.respond(response.status, response.headers, body)
+        if self._responded:
+            return
+        try:
+            self.respond(response.status, response.headers, response.body)
+        except Exception:
+            logger.exception("the response of %r cannot be sent", self.request.path)
+            self.respond(500, (), b"")
 
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
-        """Answer; see `request.Exchange`."""
+        """Answer; see `request.Exchange`.
+
+        Raises:
+            UsageError: a header has a control character; nothing was sent.
+        """
+        keep_alive = self._keep_alive and self._complete
+        head = self._connection.response_head(status, headers, len(body), keep_alive=keep_alive)
         self._responded = True
         self._done = None
-        keep_alive = self._keep_alive and self._complete
-        self._connection.write_response(status, headers, body, keep_alive=keep_alive)
+        if self.request.method != "HEAD":
+            head += body
+        self._connection.write_response(head, keep_alive=keep_alive)
 
     def read_body(self, limit: int, done: Callable[[bytes | None], None]) -> None:
         """Read the body; see `request.Exchange`."""
@@ -296,18 +307,20 @@ class HttpExchange:
                 self.on_abort()
 
     @property
-    def complete(self) -> bool:
-        return self._complete
+    def reading(self) -> bool:
+        return self._done is not None
 
 
 class HttpConnection(asyncio.Protocol):
     """One TCP connection that speaks HTTP/1.1."""
 
     __slots__ = (
+        "_body_size",
         "_client",
         "_closing",
         "_current",
         "_head_size",
+        "_header_count",
         "_headers",
         "_in_head",
         "_parser",
@@ -315,8 +328,11 @@ class HttpConnection(asyncio.Protocol):
         "_receiving",
         "_rest",
         "_server",
+        "_stalled",
         "_target",
+        "_unsent",
         "_upgrade",
+        "_wire_size",
         "deadline",
         "transport",
     )
@@ -331,8 +347,15 @@ class HttpConnection(asyncio.Protocol):
         self._receiving: HttpExchange | None = None
         self._target = b""
         self._headers: dict[str, str] = {}
+        self._header_count = 0
         self._head_size = 0
         self._in_head = True
+        # Bytes of the present body, without and with the framing of its chunks.
+        self._body_size = 0
+        self._wire_size = 0
+        # The peer does not read; `_unsent` bytes were waiting when its time began.
+        self._stalled = False
+        self._unsent = 0
         self._closing = False
         self._upgrade = False
         self._rest = b""
@@ -375,6 +398,8 @@ class HttpConnection(asyncio.Protocol):
             self._set_deadline(self._server.limits.header_timeout)
         if self._in_head:
             self._head_size += len(data)
+        else:
+            self._wire_size += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -383,26 +408,48 @@ class HttpConnection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._refuse(400, f"got a malformed request: {error}")
             return
-        if self._in_head and self._head_size > self._server.limits.header_block:
-            self._refuse(431, "got too many bytes of headers")
+        if self._in_head:
+            if self._head_size > self._server.limits.header_block:
+                self._refuse(431, "got too many bytes of headers")
+        elif self._wire_size > 16 * self._body_size + self._server.limits.header_block:
+            # Chunk extensions and trailers are no part of the body's limit, and would be free.
+            self._refuse(400, "got more framing than body")
 
     def pause_writing(self) -> None:
-        self._set_deadline(self._server.limits.write_timeout)
+        # What is not read is not answered: a peer that only sends would fill the memory.
+        self._stalled = True
+        self.transport.pause_reading()
+        self._restart_deadline()
 
     def resume_writing(self) -> None:
-        self._set_deadline(self._server.limits.keep_alive_timeout)
+        self._stalled = False
+        if self._closing:
+            self._restart_deadline()
+        elif self._current is None:
+            self._next()
 
     # -- httptools
 
     def on_message_begin(self) -> None:
         self._target = b""
         self._headers = {}
+        self._header_count = 0
         self._in_head = True
 
     def on_url(self, url: bytes) -> None:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._closing:
+            return
+        if not self._in_head:
+            self._refuse(400, "got a trailer, which is not supported")
+            return
+        # Repeated ones count as well: joining thousands of them would cost the square.
+        self._header_count += 1
+        if self._header_count > self._server.limits.header_count:
+            self._refuse(431, "got too many headers")
+            return
         headers = self._headers
         key = name.decode("latin-1").lower()
         text = value.decode("latin-1")
@@ -412,14 +459,13 @@ class HttpConnection(asyncio.Protocol):
                 return
             text = f"{headers[key]}, {text}"
         headers[key] = text
-        if len(headers) > self._server.limits.header_count:
-            self._refuse(431, "got too many headers")
 
     def on_headers_complete(self) -> None:
         if self._closing:
             return
         self._in_head = False
         self._head_size = 0
+        self._body_size = self._wire_size = 0
         parser = self._parser
         assert parser is not None
         refusal = self._check_head(parser.get_http_version())
@@ -440,24 +486,25 @@ class HttpConnection(asyncio.Protocol):
             self, request, keep_alive=parser.should_keep_alive() and not self._upgrade
         )
         self._receiving = exchange
-        self._set_deadline(self._server.limits.body_timeout)
         if not self._upgrade:
             self._enqueue(exchange)
 
     def on_body(self, data: bytes) -> None:
-        if not self._closing and self._receiving is not None:
-            self._receiving.body_received(data)
+        exchange = self._receiving
+        if self._closing or exchange is None:
+            return
+        self._body_size += len(data)
+        # A body that its exchange does not read, as that of a GET, is dropped.
+        if exchange is not self._current or exchange.reading:
+            exchange.body_received(data)
 
     def on_message_complete(self) -> None:
         self._in_head = True
         if self._closing or self._upgrade or self._receiving is None:
             return
         exchange, self._receiving = self._receiving, None
-        # What is left is the server's time, not the peer's; a poll may be parked for long.
-        self.deadline = NEVER
+        self._restart_deadline()
         exchange.body_completed()
-        if self._current is None:
-            self._set_deadline(self._server.limits.keep_alive_timeout)
 
     def _check_head(self, version: str) -> tuple[int, str] | None:
         headers = self._headers
@@ -489,9 +536,8 @@ class HttpConnection(asyncio.Protocol):
     # -- requests in turn
 
     def _enqueue(self, exchange: HttpExchange) -> None:
-        if self._current is None:
-            self._current = exchange
-            self._server.handle(exchange)
+        if self._current is None and not self._stalled:
+            self._begin(exchange)
         elif len(self._queue) >= self._server.limits.pipelined:
             self._refuse(400, "got too many pipelined requests")
         else:
@@ -499,29 +545,47 @@ class HttpConnection(asyncio.Protocol):
             self._queue.append(exchange)
             self.transport.pause_reading()
 
-    def write_response(
-        self, status: int, headers: Headers, body: bytes, *, keep_alive: bool
-    ) -> None:
-        """Write the answer of the current exchange and go on to the next."""
-        parts = [_STATUS_LINES[status].encode()]
-        parts.extend(_header_lines(headers))
+    def _begin(self, exchange: HttpExchange) -> None:
+        self._current = exchange
+        self._restart_deadline()
+        self._server.handle(exchange)
+
+    def _next(self) -> None:
+        """Go on to the next request, when the peer has room for its answer."""
+        if self._stalled:
+            return
+        exchange = self._queue.popleft() if self._queue else None
+        if not self._queue:
+            self.transport.resume_reading()
+        if exchange is None:
+            self._restart_deadline()
+        else:
+            self._begin(exchange)
+
+    def response_head(
+        self, status: int, headers: Headers, length: int, *, keep_alive: bool
+    ) -> bytes:
+        """Make the head of an answer whose body has `length` bytes.
+
+        Raises:
+            UsageError: a header has a control character.
+        """
+        parts = [_STATUS_LINES[status].encode(), *_header_lines(headers)]
         tail = f"Date: {self._server.date()}\r\n"
         if status not in (204, 304):
-            tail += f"Content-Length: {len(body)}\r\n"
+            tail += f"Content-Length: {length}\r\n"
         tail += "\r\n" if keep_alive else "Connection: close\r\n\r\n"
         parts.append(tail.encode())
-        parts.append(body)
+        return b"".join(parts)
+
+    def write_response(self, data: bytes, *, keep_alive: bool) -> None:
+        """Write the answer of the current exchange and go on to the next."""
         self._current = None
-        self.transport.write(b"".join(parts))
-        if not keep_alive:
-            self._linger()
-        elif self._queue:
-            self._current = exchange = self._queue.popleft()
-            if not self._queue:
-                self.transport.resume_reading()
-            self._server.handle(exchange)
+        self.transport.write(data)
+        if keep_alive:
+            self._next()
         else:
-            self._set_deadline(self._server.limits.keep_alive_timeout)
+            self._linger()
 
     def _refuse(self, status: int, reason: str) -> None:
         """Answer a request that cannot be read, and close."""
@@ -537,9 +601,9 @@ class HttpConnection(asyncio.Protocol):
                 self._linger()
                 return
         body = reason.encode()
-        self.write_response(
-            status, [("Content-Type", "text/plain; charset=utf-8")], body, keep_alive=False
-        )
+        headers = [("Content-Type", "text/plain; charset=utf-8")]
+        head = self.response_head(status, headers, len(body), keep_alive=False)
+        self.write_response(head + body, keep_alive=False)
 
     def _linger(self) -> None:
         # Closing at once while the peer still sends would reset the connection, and the answer with
@@ -551,7 +615,7 @@ class HttpConnection(asyncio.Protocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.transport.resume_reading()
-        self._set_deadline(self._server.limits.linger)
+        self._restart_deadline()
 
     def _release(self) -> None:
         self._parser = None
@@ -565,7 +629,6 @@ class HttpConnection(asyncio.Protocol):
             return
         self._receiving = None
         self._rest = rest
-        self.deadline = NEVER
         exchange.body_completed()
         self._enqueue(exchange)
 
@@ -585,6 +648,20 @@ class HttpConnection(asyncio.Protocol):
 
     # -- time
 
+    def _restart_deadline(self) -> None:
+        """Give the peer its time for what it has to do next."""
+        limits = self._server.limits
+        if self._closing or self._stalled:
+            self._unsent = self.transport.get_write_buffer_size()
+            self._set_deadline(limits.write_timeout if self._unsent else limits.linger)
+        elif self._current is None:
+            self._set_deadline(limits.keep_alive_timeout)
+        elif self._current is self._receiving:
+            self._set_deadline(limits.body_timeout)
+        else:
+            # What is left is the server's time, not the peer's; a poll may be parked for long.
+            self.deadline = NEVER
+
     def _set_deadline(self, seconds: float) -> None:
         self.deadline = self._server.loop.time() + seconds
         self._server.timer.watch(self)
@@ -592,7 +669,11 @@ class HttpConnection(asyncio.Protocol):
     def handle_timeout(self, now: float) -> None:
         """A deadline has passed: the peer is too slow, or idle."""
         self.deadline = NEVER
-        if self._closing or self.transport.get_write_buffer_size():
+        unsent = self.transport.get_write_buffer_size()
+        if unsent and unsent < self._unsent:
+            # Slow, but it reads.
+            self._restart_deadline()
+        elif unsent or self._closing:
             self.transport.abort()
         elif self._receiving is not None or self._head_size:
             self._refuse(408, "the request did not arrive in time")

@@ -7,7 +7,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from engineio_min.errors import Code, PacketError, RequestRefused
-from engineio_min.packets import Packet, decode_payload, encode_payload, may_compress
+from engineio_min.packets import NOOP, Packet, decode_payload, encode_payload, may_compress
 from engineio_min.request import Exchange, Headers
 from engineio_min.session import CLOSED, PARSE_ERROR, TRANSPORT_ERROR
 
@@ -83,9 +83,9 @@ class Polling:
 
     def post(self, exchange: Exchange) -> None:
         """Read a POST and receive its packets."""
-        if self._posting is not None:
+        if self._posting is not None or self._held is not None:
             exchange.respond(400, self._headers(exchange, ()), b"")
-            self._fail("got a POST while another was being read")
+            self._fail("got a POST while another was not answered yet")
             return
         if exchange.request.headers.get("content-type", "").startswith("application/octet-stream"):
             # The binary bodies of version 3. Every path answers: an unanswered POST holds a
@@ -138,9 +138,13 @@ class Polling:
         """The next POST will be held back."""
 
     def close(self) -> None:
-        """The session is over: the parked GET gets the last packets, a POST its answer."""
+        """The session is over, or carried by another: every request that waits gets an answer."""
         self.resume()
         self.flush()
+        exchange, self._parked = self._parked, None
+        if exchange is not None:
+            # A client that leaves polling without waiting for its poll.
+            self._respond(exchange, [NOOP])
 
     def _fail(self, description: str) -> None:
         connection = self._connection

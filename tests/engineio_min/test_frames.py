@@ -143,12 +143,12 @@ def test_messages_before_a_bad_one_count() -> None:
         (masked(Opcode.TEXT, b"4a", fin=False) + text("4b"), 1002),
         (masked(Opcode.CONT, b"4a"), 1002),
         (masked(Opcode.BINARY, b"x" * (LIMIT + 1)), 1009),
-        (masked(Opcode.PING, b"x", fin=False), 1002),
+        (b"\x09\x81abcd" + b"x", 1002),
         (masked(Opcode.CLOSE, b"x"), 1002),
     ],
 )
 def test_a_frame_against_the_protocol(frame: bytes, code: int) -> None:
-    """Refused although whole and followed by good ones, which the fast path must not take instead."""
+    """Refused, although it is whole and good ones follow."""
     stream = MessageStream(LIMIT)
     assert stream.receive(text("4before") + frame + text("4after") * 3) == ["4before"]
     assert stream.failure is not None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 
 from conformance.target import TargetOptions, serve
+from engineio_min.runner import run
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
         max_payload=values.max_payload,
         connect_timeout=values.connect_timeout / 1000,
     )
-    asyncio.run(serve(options))
+    run(serve(options))
 
 
 if __name__ == "__main__":

@@ -7,14 +7,12 @@ in; `/custom` tells the auth payload only.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
 from dataclasses import dataclass
 from typing import Any
 
 import engineio_min
 import socketio_min
+from engineio_min.runner import stopped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +78,5 @@ async def serve(options: TargetOptions) -> None:
     io = make_socketio(options)
     await io.listen(options.host, options.port, http=http)
     print(f"ready http://{options.host}:{io.port}", flush=True)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        # Windows has no signal handlers on the loop; there, the interrupt ends `asyncio.run`.
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(signal_number, stop.set)
-    await stop.wait()
+    await stopped()
     await io.close()

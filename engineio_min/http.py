@@ -423,9 +423,10 @@ class HttpConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._stalled = False
-        if self._closing:
+        if self._closing or self._current is not None:
+            self.transport.resume_reading()
             self._restart_deadline()
-        elif self._current is None:
+        else:
             self._next()
 
     # -- httptools

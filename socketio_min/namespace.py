@@ -221,7 +221,7 @@ class Namespace:
             if result is not None and hasattr(result, "__await__"):
                 yield result
 
-    def run(self, socket: Socket, event: str, reason: str) -> None:
+    def report_end(self, socket: Socket, event: str, reason: str) -> None:
         """Call the handler of `disconnecting` or `disconnect`."""
         handler = self.handlers.get(event)
         if handler is None:
@@ -232,9 +232,9 @@ class Namespace:
             self.failed(socket, event, [reason], error)
             return
         if result is not None and hasattr(result, "__await__"):
-            self.server.start_task(self._run_later(socket, event, reason, result))
+            self.server.start_task(self._report_end_later(socket, event, reason, result))
 
-    async def _run_later(
+    async def _report_end_later(
         self, socket: Socket, event: str, reason: str, awaitable: Awaitable[Any]
     ) -> None:
         try:

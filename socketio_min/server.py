@@ -18,6 +18,7 @@ import engineio_min
 from engineio_min import HttpServer
 from engineio_min.heartbeat import NEVER
 from engineio_min.options import ServerOptionValues
+from engineio_min.runner import run, stopped
 from socketio_min.adapter import Adapter, MemoryAdapter
 from socketio_min.errors import ConnectionRefused, EncodeError, ProtocolError
 from socketio_min.namespace import DynamicNamespace, Namespace
@@ -332,10 +333,10 @@ class Client:
 
     def _part(self, socket: Socket, reason: str) -> None:
         namespace = socket.namespace
-        namespace.run(socket, "disconnecting", reason)
+        namespace.report_end(socket, "disconnecting", reason)
         socket.part()
         namespace.remove(socket)
-        namespace.run(socket, "disconnect", reason)
+        namespace.report_end(socket, "disconnect", reason)
 
     def overflow(self) -> None:
         """A socket was sent too much before its CONNECT was answered."""
@@ -428,6 +429,20 @@ class Server(Namespace):
             OSError: the address cannot be bound.
         """
         await self.engine.listen(host, port, ssl=ssl, sock=sock, http=http)
+
+    def run(self, host: str | None = "127.0.0.1", port: int = 3000) -> None:
+        """Serve until SIGINT or SIGTERM, then close: the whole program of a simple server.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+
+        async def serve() -> None:
+            await self.listen(host, port)
+            await stopped()
+            await self.close()
+
+        run(serve())
 
     @property
     def port(self) -> int:

@@ -331,7 +331,7 @@ class Socket:
         limit = self.namespace.server.limits.max_pending_acks
         if len(self._pending) >= limit:
             raise UsageError(
-                f"{limit} acknowledgements are pending for one socket, the most allowed (max_pending_acks)"
+                f"{limit} acknowledgements are pending, the most for a socket (max_pending_acks)"
             )
         self._pending[ack_id] = answer
 

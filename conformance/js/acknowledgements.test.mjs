@@ -11,6 +11,7 @@ overEachTransport(
   async (t, options) => {
     const socket = await connect(t, server, options);
     assert.deepEqual(await ask(socket, "acknowledge"), []);
+    assert.deepEqual(await ask(socket, "join", "a handler that returns nothing"), []);
     assert.deepEqual(await ask(socket, "acknowledge", "one"), ["one"]);
     assert.deepEqual(await ask(socket, "acknowledge", 1, "two", { three: [3] }), [
       1,

@@ -43,7 +43,8 @@ function command() {
   ];
 }
 
-function bounded(promise, expectation) {
+/** The promise, with a limit; `expectation()` tells what was awaited when it is reached. */
+export function bounded(promise, expectation) {
   let timer;
   const limit = new Promise((_, reject) => {
     timer = setTimeout(() => {

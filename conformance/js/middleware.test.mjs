@@ -9,6 +9,7 @@ import {
   once,
   open,
   overEachTransport,
+  settled,
   useServer,
 } from "./helpers.mjs";
 
@@ -100,14 +101,16 @@ overEachTransport(test, "a refused client tries again with better auth", async (
 });
 
 test("nothing passes before a slow middleware has decided, everything after", async (t) => {
-  const socket = open(t, server, { namespace: "/gate", transports: ["websocket"] });
+  const main = await connect(t, server, { transports: ["websocket"] });
+  const socket = open(t, server, { beside: main, namespace: "/gate" });
   const echoes = collect(socket, "echo");
   for (let number = 0; number < 5; number++) socket.emit("echo", number);
   await server.report({ event: "waiting" });
+  await settled(main);
   assert.equal(socket.connected, false);
   await server.command("open gate");
   await connected(socket);
-  await ask(socket, "acknowledge");
+  await settled(socket);
   assert.deepEqual(echoes, [[0], [1], [2], [3], [4]]);
 });
 

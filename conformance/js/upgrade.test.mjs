@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import {
   ask,
+  bounded,
   collect,
   connect,
   connected,
@@ -28,7 +29,7 @@ const message = (number) =>
 function traffic(socket, enough) {
   const echoes = [];
   let sent = 0;
-  return new Promise((done) => {
+  const complete = new Promise((done) => {
     const send = () => socket.emit("echo", ...message(sent++));
     const listen = (...args) => {
       echoes.push(args);
@@ -41,6 +42,7 @@ function traffic(socket, enough) {
     socket.on("echo", listen);
     for (let index = 0; index < AT_ONCE; index++) send();
   });
+  return bounded(complete, () => `sent ${sent} messages and got ${echoes.length} echoes`);
 }
 
 for (const releaseAt of [1, 100, 500]) {

@@ -59,9 +59,10 @@ class Serving:
         assert found is not None
         return client, found.sockets[sid]
 
-    def drop(self) -> None:
+    async def finish(self) -> None:
         for client in self._clients:
-            client.drop()
+            await client.finish()
+        self._clients.clear()
 
 
 @asynccontextmanager
@@ -73,14 +74,14 @@ async def serving(io: Server) -> AsyncIterator[Serving]:
     clients = Serving(io)
     try:
         yield clients
-        clients.drop()
+        await clients.finish()
         # All leave by themselves, so that what remains is not only gone because the server is.
         await until(lambda: not io.clients)
         await until(lambda: not io._tasks)
         assert_nothing_left(io)
     finally:
-        clients.drop()
         await io.close()
+        await clients.finish()
     assert_nothing_left(io)
 
 

@@ -148,8 +148,8 @@ class Client(ABC):
         """End the session from this side, without a Socket.IO packet."""
 
     @abstractmethod
-    def drop(self) -> None:
-        """Release what the client holds."""
+    async def finish(self) -> None:
+        """See to it that the session ends, in whatever state it is."""
 
     async def receive_text(self) -> str:
         packet = await self.receive()
@@ -256,9 +256,13 @@ class PollingClient(Client):
         await self.send("1")
         self.ended = True
 
-    def drop(self) -> None:
+    async def finish(self) -> None:
         if self.parked is not None:
             self.parked.abort()
+        if not self.ended:
+            # The second request is for a session that the server is closing already.
+            await self.post(b"1")
+            await self.get()
 
 
 class WebSocketClient(Client):
@@ -341,5 +345,5 @@ class WebSocketClient(Client):
         await self.rest()
         self.writer.close()
 
-    def drop(self) -> None:
+    async def finish(self) -> None:
         self.writer.close()

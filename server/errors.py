@@ -1,0 +1,38 @@
+"""How an event fails: a stable code, a message for people, details for programs."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+
+class Code(enum.StrEnum):
+    """The codes of failures; clients compare them, so they never change."""
+
+    FORBIDDEN = "FORBIDDEN"
+    NOT_FOUND = "NOT_FOUND"
+    VALIDATION_ERROR = "VALIDATION_ERROR"
+    RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+class EventError(Exception):
+    """Raised by a handler, or on the way to it, to refuse an event; the client is told all of it.
+
+    `details` holds JSON values.
+    """
+
+    def __init__(self, code: Code, message: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details = details
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The `error` of an acknowledgement: `{code, message, details?}`."""
+        data: dict[str, Any] = {"code": self.code.value, "message": self.message}
+        if self.details is not None:
+            data["details"] = dict(self.details)
+        return data

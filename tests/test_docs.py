@@ -1,0 +1,93 @@
+"""Every example in the documents runs, and every piece of code they name is there."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))]
+
+
+def blocks(document: str, language: str) -> list[str]:
+    """The code blocks of a document."""
+    text = (ROOT / document).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+PYTHON = [
+    pytest.param(code, id=f"{document}-{number}")
+    for document in DOCUMENTS
+    for number, code in enumerate(blocks(document, "python"))
+    if "io.run(" not in code
+]
+NAMES = sorted(
+    {
+        name
+        for document in DOCUMENTS
+        for name in re.findall(
+            r"`((?:engineio_min|socketio_min|conformance)(?:\.\w+)+)`",
+            (ROOT / document).read_text(),
+        )
+    }
+)
+
+
+@pytest.mark.parametrize("code", PYTHON)
+def test_an_example_runs(code: str) -> None:
+    subprocess.run([sys.executable, "-X", "dev", "-c", code], cwd=ROOT, check=True, timeout=30)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_named_piece_of_code_exists(name: str) -> None:
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            found: object = importlib.import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        break
+    for attribute in parts[length:]:
+        if attribute not in getattr(found, "__annotations__", {}):
+            found = getattr(found, attribute)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_between_files_lead_somewhere(document: str) -> None:
+    path = ROOT / document
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
+        assert (path.parent / target).exists(), f"{document} links to {target}, which is missing"
+
+
+def test_the_server_and_the_client_of_the_readme_work_together() -> None:
+    """The two snippets, as they are but for the port."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    server_code = next(code for code in blocks("README.md", "python") if "io.run(" in code)
+    (client_code,) = blocks("README.md", "javascript")
+    node_folder = ROOT / "conformance/js"
+    server = subprocess.Popen(
+        [sys.executable, "-c", server_code.replace("3000", port)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    try:
+        client = subprocess.run(
+            ["node", "--input-type=module", "-e", client_code.replace("3000", port)],
+            cwd=node_folder,
+            check=True,
+            timeout=60,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert client.stdout == "5\n"
+    finally:
+        server.terminate()
+        assert server.wait(10) == 0

@@ -33,9 +33,10 @@ _FINAL_BINARY = 0x82
 class MessageStream:
     """The server's end of a WebSocket after its handshake.
 
-    `failure` and `close_received` tell that no more messages will come; `pings` counts the pings
-    answered in what `control` returns next. With `fast` off every frame goes through websockets:
-    the specification of what this class does.
+    `unusual` is set when there may be more to do than to deliver messages: a frame is incomplete or
+    went through websockets, so look at the rest. `failure` and `close_received` tell that no more
+    messages will come; `pings` counts the pings answered in what `control` returns next. With
+    `fast` off every frame goes through websockets: the specification of what this class does.
     """
 
     __slots__ = (
@@ -52,6 +53,7 @@ class MessageStream:
         "close_received",
         "failure",
         "pings",
+        "unusual",
     )
 
     def __init__(
@@ -73,6 +75,7 @@ class MessageStream:
         self.failure: str | None = None
         self.close_received = False
         self.pings = 0
+        self.unusual = False
 
     # -- in
 
@@ -85,7 +88,7 @@ class MessageStream:
         position = 0
         end = len(data)
         while position < end:
-            if self.closed:
+            if self._protocol is not None and self.closed:
                 self._await_close(data[position:])
                 break
             if self._missing:
@@ -106,6 +109,7 @@ class MessageStream:
                 length = int.from_bytes(data[position + 2 : position + 10], "big")
             if not known:
                 self._head = data[position:]
+                self.unusual = True
                 break
             stop = start + length
             first = data[position]
@@ -119,6 +123,7 @@ class MessageStream:
                 or not self._fast
             ):
                 self._missing = stop - position
+                self.unusual = True
                 continue
             payload = apply_mask(data[start:stop], data[start - 4 : start])
             position = stop
@@ -226,11 +231,13 @@ class MessageStream:
     def close(self) -> None:
         """Send a close frame without a code, as the official server does."""
         if not self.closed:
+            self.unusual = True
             self._specification.send_close()
 
     def fail(self, code: CloseCode, reason: str) -> None:
         """Close because the peer broke the protocol."""
         self.failure = reason
+        self.unusual = True
         self._specification.fail(code, reason)
 
     def control(self) -> list[bytes]:

@@ -164,18 +164,24 @@ class WebSocket(asyncio.Protocol):
                     connection.deliver(message)
         finally:
             server.reading = None
+        if stream.unusual:
+            self._attend(now, progress=bool(packets))
+        connection.flush()
+
+    def _attend(self, now: float, *, progress: bool) -> None:
+        """Do what the stream needs besides delivering its messages."""
+        stream = self._stream
+        stream.unusual = stream.assembling or stream.closed
         if self._unsent == 0 and not stream.closed:
             if not stream.assembling:
                 self.deadline = NEVER
-            elif packets or self.deadline == NEVER:
+            elif progress or self.deadline == NEVER:
                 self._set_deadline(now + MESSAGE_TIMEOUT)
-        if stream.pings or stream.closed:
-            self._write_control()
-            if stream.failure is not None:
-                self._end(TRANSPORT_ERROR, stream.failure)
-            elif stream.close_received:
-                self._end(TRANSPORT_CLOSE, "got a close frame")
-        connection.flush()
+        self._write_control()
+        if stream.failure is not None:
+            self._end(TRANSPORT_ERROR, stream.failure)
+        elif stream.close_received:
+            self._end(TRANSPORT_CLOSE, "got a close frame")
 
     def _probe(self, packet: Packet) -> None:
         connection = self._connection

@@ -18,6 +18,7 @@ from socketio_min.adapter import Adapter, BroadcastOptions
 from socketio_min.broadcast import BroadcastOperator, RoomNames
 from socketio_min.errors import UsageError
 from socketio_min.packets import RESERVED_EVENTS
+from socketio_min.socket import DISCONNECTED
 
 if TYPE_CHECKING:
     from socketio_min.server import Server
@@ -202,17 +203,23 @@ class Namespace:
         task is made.
         """
         self.deciding += 1
-        for middleware in self.middlewares:
-            result = middleware(socket)
-            if result is not None and hasattr(result, "__await__"):
-                yield result
-        self.sockets[socket.id] = socket
-        self.adapter.add_all(socket.id, (socket.id,))
-        handler = self.handlers.get("connect")
-        if handler is not None:
-            result = handler(socket)
-            if result is not None and hasattr(result, "__await__"):
-                yield result
+        try:
+            for middleware in self.middlewares:
+                result = middleware(socket)
+                if result is not None and hasattr(result, "__await__"):
+                    yield result
+                    if socket.state == DISCONNECTED:
+                        # The client has gone meanwhile: nobody will be told of its coming.
+                        return
+            self.sockets[socket.id] = socket
+            self.adapter.add_all(socket.id, (socket.id,))
+            handler = self.handlers.get("connect")
+            if handler is not None:
+                result = handler(socket)
+                if result is not None and hasattr(result, "__await__"):
+                    yield result
+        finally:
+            self.deciding -= 1
 
     def filtering(self, socket: Socket, event: str, args: list[Any]) -> Iterator[Awaitable[Any]]:
         """Run the event middlewares; what they raise drops the event. Yields as `admission`."""
@@ -244,8 +251,9 @@ class Namespace:
 
     def remove(self, socket: Socket) -> None:
         """A socket is gone, or was refused."""
-        if self.sockets.pop(socket.id, None) is not None:
-            self.adapter.delete_all(socket.id)
+        self.sockets.pop(socket.id, None)
+        # A middleware may have put it into rooms before it was among the sockets.
+        self.adapter.delete_all(socket.id)
         self.server.namespace_left(self)
 
     def failed(self, socket: Socket, event: str, args: list[Any], error: Exception) -> Any:
@@ -287,8 +295,12 @@ class DynamicNamespace(Namespace):
 
     def release(self, namespace: Namespace) -> None:
         """Drop a child that nobody is in."""
-        if not namespace.sockets and not namespace.deciding:
-            self.children.pop(namespace.name, None)
+        if (
+            self.children.get(namespace.name) is namespace
+            and not namespace.sockets
+            and not namespace.deciding
+        ):
+            del self.children[namespace.name]
 
 
 _EVERYBODY = BroadcastOptions()

@@ -19,6 +19,7 @@ from socketio_min.errors import ProtocolError
 from socketio_min.packets import (
     CONNECT,
     CONNECT_ERROR,
+    EVENT,
     Packet,
     Reconstructor,
     decode,
@@ -46,7 +47,7 @@ class Peer(Generic[Joined]):
         self.joined: dict[str, Joined] = {}
         # Most connections join one namespace and stay: these two are made when they are needed.
         self._pending: set[str] | None = None
-        self._left: set[str] | None = None
+        self._left: dict[str, None] | None = None
         self._reconstructor: Reconstructor | None = None
         self._max_attachment_bytes = max_attachment_bytes
         self._max_attachments = max_attachments
@@ -81,6 +82,8 @@ class Peer(Generic[Joined]):
                 return None
             self._reconstructor = None
             packet = complete
+        if packet[0] == EVENT and packet[1] in self.joined:
+            return packet
         return packet if self._admit(packet) else None
 
     def _admit(self, packet: Packet) -> bool:
@@ -117,7 +120,7 @@ class Peer(Generic[Joined]):
         self.refuse(namespace)
         self.joined[namespace] = joined
         if self._left is not None:
-            self._left.discard(namespace)
+            self._left.pop(namespace, None)
 
     def refuse(self, namespace: str) -> None:
         """CONNECT was refused; the peer may try again."""
@@ -134,5 +137,8 @@ class Peer(Generic[Joined]):
         del self.joined[namespace]
         if self.joined or not by_peer:
             if self._left is None:
-                self._left = set()
-            self._left.add(namespace)
+                self._left = {}
+            self._left[namespace] = None
+            if len(self._left) > self._max_namespaces:
+                # Dynamic namespaces have any number of names; the oldest is safe to forget.
+                del self._left[next(iter(self._left))]

@@ -99,8 +99,14 @@ class Client:
             if self.peer.incomplete:
                 self._set_deadline(self.server.limits.attachment_timeout)
         elif self._unstarted:
-            # A handler of an earlier event has not started: what follows keeps its place behind it.
-            self.server.engine.loop.call_soon(self._dispatch, packet)
+            self._dispatch_in_turn(packet)
+        else:
+            self._dispatch(packet)
+
+    def _dispatch_in_turn(self, packet: Packet) -> None:
+        # A handler of an earlier event has not started: what follows keeps its place behind it.
+        if self._unstarted:
+            self.server.engine.loop.call_soon(self._dispatch_in_turn, packet)
         else:
             self._dispatch(packet)
 
@@ -115,7 +121,11 @@ class Client:
             # It left while the packet waited for its turn.
             return
         if type_ == EVENT:
-            self._event(socket, data, ack_id)
+            namespace = socket.namespace
+            if namespace.incoming or namespace.event_middlewares:
+                self._event(socket, data, ack_id)
+            else:
+                self._handle(socket, data[0], data[1:], ack_id)
         elif type_ == ACK:
             socket.acknowledged(ack_id, data)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -14,7 +14,7 @@ from engineio_min.packets import Packet
 from socketio_min.adapter import AckCallback, BroadcastOptions, event_packets
 from socketio_min.broadcast import BroadcastOperator, RoomNames, room_names
 from socketio_min.errors import AcknowledgementTimeout, Disconnected, UsageError
-from socketio_min.packets import encode_ack
+from socketio_min.packets import encode_ack, encode_event
 
 if TYPE_CHECKING:
     from socketio_min.namespace import Namespace
@@ -174,7 +174,13 @@ class Socket:
         Raises:
             UsageError: the event's name is reserved, or a value cannot be encoded.
         """
-        self._send((event, *args), None)
+        text, attachments = encode_event(self.namespace.name, (event, *args))
+        out = self.out
+        out.send("4" + text)
+        for attachment in attachments:
+            out.send(attachment)
+        if self.namespace.outgoing:
+            self.namespace.announce_outgoing(self, (event, *args))
 
     async def call(self, event: str, *args: Any, timeout: float = 10.0) -> Any:
         """Send an event and wait, at most `timeout` seconds, for the client's acknowledgement.
@@ -205,7 +211,10 @@ class Socket:
         self._client.waiting_calls += 1
         self._client.adjust_reading()
         try:
-            self._send((event, *args), ack_id)
+            for packet in event_packets(self.namespace.name, (event, *args), ack_id, _PLAIN):
+                self.out.send(packet)
+            if self.namespace.outgoing:
+                self.namespace.announce_outgoing(self, (event, *args))
             async with asyncio.timeout(timeout):
                 values = await future
         except TimeoutError:
@@ -218,13 +227,6 @@ class Socket:
         if len(values) > 1:
             return tuple(values)
         return values[0] if values else None
-
-    def _send(self, args: Sequence[Any], ack_id: int | None) -> None:
-        out = self.out
-        for packet in event_packets(self.namespace.name, args, ack_id, _PLAIN):
-            out.send(packet)
-        if self.namespace.outgoing:
-            self.namespace.announce_outgoing(self, args)
 
     @property
     def volatile(self) -> BroadcastOperator:

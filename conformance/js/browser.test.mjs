@@ -43,13 +43,16 @@ function findChromium() {
   );
 }
 
+// Without a browser this file fails as a whole, here.
+const executablePath = findChromium();
+
 // One page for all tests: its origin is a proxy, which leads to the server of the test.
 let browser, page, proxy;
 const target = { port: 0 };
 
 before(async () => {
   browser = await chromium.launch({
-    executablePath: findChromium(),
+    executablePath,
     args: [
       "--no-sandbox",
       "--disable-gpu",

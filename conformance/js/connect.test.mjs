@@ -85,7 +85,8 @@ describe("a server with default options", () => {
     assert.equal(handshake.address, "127.0.0.1");
     assert.equal(handshake.secure, false);
     assert.equal(handshake.xdomain, false);
-    assert.equal(handshake.time, "string");
+    assert.equal(typeof handshake.time, "string");
+    assert.equal(Date.parse(handshake.time), Math.floor(handshake.issued / 1000) * 1000);
     assert.match(handshake.url, /^\/socket\.io\/\?EIO=4&transport=websocket/);
     assert.equal(handshake.headers.host, `127.0.0.1:${server.port}`);
     assert.deepEqual(handshake.auth, {});

@@ -185,7 +185,6 @@ class Session:
         # more time.
         self._refreshable = False
         self._heartbeat = now + self._timing.ping_timeout
-        self._set_deadline()
 
     # -- what goes out
 
@@ -223,7 +222,12 @@ class Session:
             self._buffer = []
             self._buffered = 0
             if self.phase == CLOSING:
-                self._end(FORCED_CLOSE, "closed by the server", last=None)
+                if len(packets) > 1 and packets[-1] == CLOSE and self.transport == POLLING:
+                    # The official client acts on "1" before it delivers what came with it: so the
+                    # close packet is the only one of its payload.
+                    self._buffer.append(packets.pop())
+                else:
+                    self._end(FORCED_CLOSE, "closed by the server", last=None)
         return packets
 
     def poll(self) -> list[Packet]:
@@ -254,7 +258,7 @@ class Session:
             return False
         self.upgrade = CANDIDATE
         self._upgrade_deadline = now + self._timing.upgrade_timeout
-        self._set_deadline()
+        self.deadline = min(self.deadline, self._upgrade_deadline)
         return True
 
     def receive_probe(self, packet: Packet) -> str | None:
@@ -281,35 +285,34 @@ class Session:
         """The candidate is gone; the session stays where it is and another may try."""
         self.upgrade = IDLE
         self._upgrade_deadline = NEVER
-        self._set_deadline()
 
     # -- time and the end
 
     def handle_timeout(self, now: float) -> None:
-        """Do what is due at `now`."""
+        """Do what is due at `now`; call it again when `deadline` has come."""
+        if now < self.deadline:
+            return
         if self._upgrade_deadline <= now:
             self.abandon_upgrade()
             self.events.append(UpgradeExpired())
             self._wake()
-        if self._heartbeat > now:
-            return
-        if self.phase == CLOSING:
-            self._end(FORCED_CLOSE, "nobody fetched the last packets", last=None)
-        elif self._awaiting_pong:
-            self._end(PING_TIMEOUT, f"no pong within {self._timing.ping_timeout:g} seconds")
-        elif self.phase == OPENED:
-            self._awaiting_pong = self._refreshable = True
-            self._heartbeat = now + self._timing.ping_timeout
-            self._set_deadline()
-            self.send(PING)
+        if self._heartbeat <= now:
+            if self.phase == CLOSING:
+                self._end(FORCED_CLOSE, "nobody fetched the last packets", last=None)
+            elif self._awaiting_pong:
+                self._end(PING_TIMEOUT, f"no pong within {self._timing.ping_timeout:g} seconds")
+            elif self.phase == OPENED:
+                self._awaiting_pong = self._refreshable = True
+                self._heartbeat = now + self._timing.ping_timeout
+                self.send(PING)
+        # A pong moves the heartbeat without touching `deadline`, maybe to before the ping's timeout:
+        # while one is due, looking once an interval is early enough.
+        look = now + self._timing.ping_interval if self._awaiting_pong else NEVER
+        self.deadline = min(self._heartbeat, self._upgrade_deadline, look)
 
     def _schedule_ping(self, now: float) -> None:
         self._awaiting_pong = self._refreshable = False
         self._heartbeat = now + self._timing.ping_interval
-        self._set_deadline()
-
-    def _set_deadline(self) -> None:
-        self.deadline = min(self._heartbeat, self._upgrade_deadline)
 
     def close(self, now: float) -> None:
         """Close from this side once everything queued is taken; what comes in from now on is
@@ -323,9 +326,9 @@ class Session:
         if self.transport == POLLING:
             self._buffer.append(CLOSE)
         self.phase = CLOSING
-        self._refreshable = False
+        self._awaiting_pong = self._refreshable = False
         self._heartbeat = now + self._timing.close_timeout
-        self._set_deadline()
+        self.deadline = min(self.deadline, self._heartbeat)
         self._wake()
 
     def fail(self, reason: str, description: str) -> None:
@@ -335,11 +338,12 @@ class Session:
 
     def _end(self, reason: str, description: str, last: str | None = CLOSE) -> None:
         # A poll that waits learns of the end from its answer, a WebSocket from its close frame.
-        if last is not None and self.transport == POLLING:
-            self._buffer = [*self._buffer, last]
+        # What is queued goes before it, and the next request learns that the session is unknown.
+        if last is not None and self.transport == POLLING and not self._buffer:
+            self._buffer = [last]
         self.phase = CLOSED
         self.upgrade = IDLE
-        self._refreshable = False
+        self._awaiting_pong = self._refreshable = False
         self.deadline = self._heartbeat = self._upgrade_deadline = NEVER
         self.events.append(Closed(reason, description))
         self._wake()

@@ -51,6 +51,9 @@ class Timer:
         self._handle_time = NEVER
         # The loop may wake up to its clock's resolution early.
         now = max(self._loop.time(), self._queue.next_deadline())
-        for owner in self._queue.expired(now):
-            owner.handle_timeout(now)
-        self._schedule()
+        try:
+            for owner in self._queue.expired(now):
+                owner.handle_timeout(now)
+        finally:
+            # The failure of one owner must not stop the time of all others.
+            self._schedule()

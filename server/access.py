@@ -5,6 +5,7 @@ This is the one place that decides it; membership in projects replaces `DEMO_PRO
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from server.identity import User
@@ -29,6 +30,11 @@ def user_room(user_id: str) -> str:
 def project_of(room: str) -> str | None:
     """The project whose room this is, if it is one."""
     return room.removeprefix(_PROJECT) if room.startswith(_PROJECT) else None
+
+
+def projects_of(rooms: Iterable[str]) -> list[str]:
+    """The projects whose rooms are among these."""
+    return sorted(project_id for room in rooms if (project_id := project_of(room)) is not None)
 
 
 def may_join(user: User, room: str) -> bool:

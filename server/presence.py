@@ -14,13 +14,14 @@ class Presence:
         self._projects: dict[str, dict[User, set[str]]] = {}
 
     def enter(self, project_id: str, user: User, socket_id: str) -> bool:
-        """A socket is in the project; returns whether it is the user's first."""
+        """A socket is in the project; returns whether that brings the user in."""
         sockets = self._projects.setdefault(project_id, {}).setdefault(user, set())
+        first = not sockets
         sockets.add(socket_id)
-        return sockets == {socket_id}
+        return first
 
     def leave(self, project_id: str, user: User, socket_id: str) -> bool:
-        """A socket is out of the project; returns whether it was the user's last."""
+        """A socket is out of the project; returns whether that takes the user out."""
         users = self._projects.get(project_id, {})
         sockets = users.get(user)
         if sockets is None or socket_id not in sockets:

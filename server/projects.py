@@ -7,16 +7,12 @@ last socket in the project.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from server.access import project_of, project_room, user_room
-from server.envelope import envelope
-from server.identity import User, acting_user
+from server.access import project_room, projects_of, user_room
+from server.identity import User
 from server.registry import Call
-from socketio_min import Socket
-
-if TYPE_CHECKING:
-    from server.application import Application
+from server.typing_indicator import stop_typing
 
 
 def join(call: Call) -> dict[str, Any]:
@@ -35,7 +31,7 @@ def join(call: Call) -> dict[str, Any]:
 def leave(call: Call) -> dict[str, Any]:
     """Leave a project; does nothing if the socket is not in it."""
     project_id: str = call.payload["projectId"]
-    exit_(call, project_id)
+    depart(call, project_id)
     return {"projectId": project_id, "room": project_room(project_id)}
 
 
@@ -47,10 +43,10 @@ def enter(call: Call, project_id: str) -> None:
         call.tell_others(room, "user:joined", {"user": call.user.data}, project_id=project_id)
 
 
-def exit_(call: Call, project_id: str) -> None:
+def depart(call: Call, project_id: str) -> None:
     """The socket leaves the project's room, and the others hear if the user is gone."""
     room = project_room(project_id)
-    call.application.typing.stop(call.socket, call.user, project_id)
+    stop_typing(call, project_id)
     if call.application.presence.leave(project_id, call.user, call.socket.id):
         call.tell_others(room, "user:left", {"user": call.user.data}, project_id=project_id)
     call.socket.leave(room)
@@ -58,26 +54,10 @@ def exit_(call: Call, project_id: str) -> None:
 
 def change_user(call: Call, guest: User) -> None:
     """The socket was `guest` until this event; its projects now have the user instead."""
-    socket = call.socket
-    was = replace(call, user=guest)
-    for project_id in projects_of(socket):
-        exit_(was, project_id)
+    as_guest = replace(call, user=guest)
+    for project_id in call.application.typing.projects(call.socket):
+        stop_typing(as_guest, project_id)
+    for project_id in projects_of(call.socket.rooms):
+        depart(as_guest, project_id)
         enter(call, project_id)
-    socket.leave(user_room(guest.id))
-
-
-def disconnecting(application: Application, socket: Socket, *, tell: bool) -> None:
-    """The socket is about to go; without `tell` nobody hears of it."""
-    user = acting_user(socket)
-    for project_id in projects_of(socket):
-        if application.presence.leave(project_id, user, socket.id) and tell:
-            wrapped = envelope("user:left", user_id=user.id, project_id=project_id)
-            room = project_room(project_id)
-            socket.to(room).emit("user:left", {"user": user.data}, wrapped)
-
-
-def projects_of(socket: Socket) -> list[str]:
-    """The projects that the socket is in."""
-    return sorted(
-        project_id for room in socket.rooms if (project_id := project_of(room)) is not None
-    )
+    call.socket.leave(user_room(guest.id))

@@ -58,7 +58,7 @@ def _leave(call: Call, room: str) -> None:
     if project_id is None:
         call.socket.leave(room)
     else:
-        projects.exit_(call, project_id)
+        projects.depart(call, project_id)
     call.reply("room:left", {"room": room}, project_id=project_id)
 
 

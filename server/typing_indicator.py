@@ -12,80 +12,85 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from server.access import project_room
+from server.access import project_room, projects_of
 from server.identity import User
-from server.projects import projects_of
 from server.registry import Call
 from socketio_min import Socket
 
-Ended = Callable[[Socket, User, str], None]
+Expired = Callable[[Socket, User, str], object]
 
 
 class TypingIndicators:
     """The sockets that are typing, by project.
 
-    `duration` is in seconds; `ended(socket, user, project_id)` is called when a user is not typing
-    any more.
+    `duration` is in seconds; `expired(socket, user, project_id)` is called when that has passed
+    and the user is not typing any more.
     """
 
-    __slots__ = ("_counts", "_duration", "_ended", "_timers")
+    __slots__ = ("_counts", "_duration", "_expired", "_timers")
 
-    def __init__(self, duration: float, ended: Ended) -> None:
+    def __init__(self, duration: float, expired: Expired) -> None:
         self._duration = duration
-        self._ended = ended
-        self._timers: dict[str, dict[str, asyncio.TimerHandle]] = {}
+        self._expired = expired
+        self._timers: dict[str, dict[str, tuple[asyncio.TimerHandle, User]]] = {}
         self._counts: Counter[tuple[str, User]] = Counter()
 
     def start(self, socket: Socket, user: User, project_id: str) -> None:
         """The socket is typing, from now on for `duration`."""
         timers = self._timers.setdefault(socket.id, {})
-        timer = timers.get(project_id)
-        if timer is None:
-            self._counts[project_id, user] += 1
+        if project_id in timers:
+            timers[project_id][0].cancel()
         else:
-            timer.cancel()
-        timers[project_id] = asyncio.get_running_loop().call_later(
-            self._duration, self.stop, socket, user, project_id
+            self._counts[project_id, user] += 1
+        timer = asyncio.get_running_loop().call_later(
+            self._duration, self._expire, socket, project_id
         )
+        timers[project_id] = (timer, user)
 
-    def stop(self, socket: Socket, user: User, project_id: str) -> None:
-        """The socket is not typing; does nothing if it was not."""
+    def stop(self, socket: Socket, project_id: str) -> User | None:
+        """The socket is not typing; returns the user if that ends it for all of their sockets."""
         timers = self._timers.get(socket.id, {})
-        timer = timers.pop(project_id, None)
-        if timer is None:
-            return
+        if project_id not in timers:
+            return None
+        timer, user = timers.pop(project_id)
         timer.cancel()
         if not timers:
             del self._timers[socket.id]
         self._counts[project_id, user] -= 1
-        if not self._counts[project_id, user]:
-            del self._counts[project_id, user]
-            self._ended(socket, user, project_id)
+        if self._counts[project_id, user]:
+            return None
+        del self._counts[project_id, user]
+        return user
 
-    def stop_all(self, socket: Socket, user: User) -> None:
-        """The socket is typing nowhere."""
-        for project_id in list(self._timers.get(socket.id, ())):
-            self.stop(socket, user, project_id)
+    def projects(self, socket: Socket) -> list[str]:
+        """Where the socket is typing."""
+        return list(self._timers.get(socket.id, ()))
 
-    def close(self) -> None:
-        """Forget everything; nothing is announced."""
-        for timers in self._timers.values():
-            for timer in timers.values():
-                timer.cancel()
-        self._timers.clear()
-        self._counts.clear()
+    def _expire(self, socket: Socket, project_id: str) -> None:
+        user = self.stop(socket, project_id)
+        if user is not None:
+            self._expired(socket, user, project_id)
 
 
 def typing(call: Call) -> None:
     """Tell the others in the project, or without `projectId` in each of the socket's projects."""
     named = call.payload.get("projectId")
-    indicators = call.application.typing
-    for project_id in projects_of(call.socket) if named is None else [named]:
+    for project_id in projects_of(call.socket.rooms) if named is None else [named]:
         if not call.payload["isTyping"]:
-            indicators.stop(call.socket, call.user, project_id)
+            stop_typing(call, project_id)
             continue
-        indicators.start(call.socket, call.user, project_id)
+        call.application.typing.start(call.socket, call.user, project_id)
         data = typing_data(call.user, project_id, is_typing=True)
+        call.tell_others(
+            project_room(project_id), "user:typing", data, project_id=project_id, priority="low"
+        )
+
+
+def stop_typing(call: Call, project_id: str) -> None:
+    """The event ends the socket's typing, and the others hear of it."""
+    user = call.application.typing.stop(call.socket, project_id)
+    if user is not None:
+        data = typing_data(user, project_id, is_typing=False)
         call.tell_others(
             project_room(project_id), "user:typing", data, project_id=project_id, priority="low"
         )

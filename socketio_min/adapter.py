@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engineio_min.packets import Packet, Uncompressed, UncompressedBytes
+from socketio_min.errors import UsageError
 from socketio_min.packets import encode_event
 from socketio_min.rooms import Rooms
 
@@ -120,6 +121,8 @@ class MemoryAdapter:
         sockets = self._receivers(options)
         if sockets:
             send_to_all(sockets, event_packets(self._namespace.name, args, None, options), args)
+        else:
+            _check_name(args)
 
     def broadcast_with_ack(
         self,
@@ -130,17 +133,23 @@ class MemoryAdapter:
     ) -> Callable[[], None]:
         sockets = self._receivers(options)
         ack_id = self._namespace.next_ack_id()
-        if sockets:
-            packets = event_packets(self._namespace.name, args, ack_id, options)
-            for socket in sockets:
-                socket.expect(ack_id, acknowledged)
-            send_to_all(sockets, packets, args)
-        client_count(len(sockets))
 
         def cancel() -> None:
             for socket in sockets:
                 socket.expect_no_more(ack_id)
 
+        if sockets:
+            packets = event_packets(self._namespace.name, args, ack_id, options)
+            try:
+                for socket in sockets:
+                    socket.expect(ack_id, acknowledged)
+            except UsageError:
+                cancel()
+                raise
+            send_to_all(sockets, packets, args)
+        else:
+            _check_name(args)
+        client_count(len(sockets))
         return cancel
 
     async def fetch_sockets(self, options: BroadcastOptions) -> list[Socket]:
@@ -170,6 +179,11 @@ class MemoryAdapter:
     def _receivers(self, options: BroadcastOptions) -> list[Socket]:
         sockets = self._matching(options)
         return [socket for socket in sockets if socket.writable] if options.volatile else sockets
+
+
+def _check_name(args: Sequence[Any]) -> None:
+    """A name that cannot be sent is an error even when there is nobody to send it to."""
+    encode_event("/", list(args[:1]))
 
 
 def event_packets(

@@ -10,9 +10,10 @@ which their events arrived, and so does whatever arrives after them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import re
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from socketio_min.adapter import Adapter, BroadcastOptions
 from socketio_min.broadcast import BroadcastOperator, RoomNames
@@ -28,6 +29,7 @@ logger = logging.getLogger("socketio_min")
 
 Handler = Callable[..., Any]
 Function = TypeVar("Function", bound=Handler)
+OtherHandler = Callable[["Socket", str, list[Any], bool], Any]
 ErrorHandler = Callable[["Socket", str, list[Any], Exception], Any]
 
 # The events that the server itself raises; nobody else can send them.
@@ -46,6 +48,7 @@ class Namespace:
         self.event_middlewares: list[Handler] = []
         self.incoming: list[Handler] = []
         self.outgoing: list[Handler] = []
+        self.other_handler: OtherHandler | None = None
         self.error_handler: ErrorHandler | None = None
         self.adapter: Adapter = server.make_adapter(self)
         self.deciding = 0
@@ -79,11 +82,9 @@ class Namespace:
             raise UsageError(f"{event!r} has a handler already; call both from one function")
 
         def register(function: Function) -> Function:
-            if event == "disconnecting" and iscoroutinefunction(function):
-                raise UsageError(
-                    "the handler of 'disconnecting' must be a plain function: the rooms are left "
-                    "when it returns"
-                )
+            if event == "disconnecting":
+                reason = "the rooms are left when it returns"
+                _require_plain(function, "the handler of 'disconnecting'", reason)
             self.handlers[event] = function
             return function
 
@@ -105,13 +106,24 @@ class Namespace:
 
     def on_any(self, listener: Function) -> Function:
         """Call `listener(socket, event, *args)`, a `def`, for each event that comes in."""
+        _require_plain(listener, "a listener of on_any", "its event does not wait for it")
         self.incoming.append(listener)
         return listener
 
     def on_any_outgoing(self, listener: Function) -> Function:
         """Call `listener(socket, event, *args)`, a `def`, for each event sent to a socket."""
+        _require_plain(listener, "a listener of on_any_outgoing", "sending does not wait for it")
         self.outgoing.append(listener)
         return listener
+
+    def on_other(self, handler: OtherHandler) -> OtherHandler:
+        """Call `handler(socket, event, args, acknowledged)` for events without a handler.
+
+        `acknowledged` tells whether the client waits for an acknowledgement, which is what the
+        handler returns, as with `on`. Without such a handler unknown events are dropped.
+        """
+        self.other_handler = handler
+        return handler
 
     def on_error(self, handler: ErrorHandler) -> ErrorHandler:
         """Call `handler(socket, event, args, error)` when a handler fails.
@@ -119,6 +131,7 @@ class Namespace:
         The failure is logged in any case and ends nothing else. What the handler returns, if not
         None, acknowledges the event.
         """
+        _require_plain(handler, "the handler of on_error", "its result is the answer")
         self.error_handler = handler
         return handler
 
@@ -196,7 +209,7 @@ class Namespace:
             except Exception:
                 logger.exception("a listener of on_any_outgoing failed for %r", args[0])
 
-    def admission(self, socket: Socket) -> Iterator[Awaitable[Any]]:
+    def admission(self, socket: Socket) -> Generator[Awaitable[Any], None, None]:
         """Run the middlewares and the `connect` handler; what they raise refuses the socket.
 
         Yields what has to be awaited before going on, so that without asynchronous functions no
@@ -268,6 +281,11 @@ class Namespace:
             return None
 
 
+def _require_plain(function: Handler, what: str, reason: str) -> None:
+    if iscoroutinefunction(function):
+        raise UsageError(f"{what} must be a plain function, not async: {reason}")
+
+
 class DynamicNamespace(Namespace):
     """A namespace for each name that matches: the children get copies of its handlers.
 
@@ -275,10 +293,40 @@ class DynamicNamespace(Namespace):
     clients cannot pile namespaces up.
     """
 
-    def __init__(self, server: Server, name: str, matches: Callable[[str, Any], bool]) -> None:
+    def __init__(
+        self,
+        server: Server,
+        name: str,
+        matches: Callable[[str, Any], bool],
+        pattern: re.Pattern[str] | None = None,
+    ) -> None:
+        _require_plain(matches, "the predicate of a dynamic namespace", "it answers at once")
         super().__init__(server, name)
         self.matches = matches
         self.children: dict[str, Namespace] = {}
+        self._pattern = pattern
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Refused, as everything that is for sockets.
+
+        Raises:
+            UsageError: always.
+        """
+        self._everybody()
+
+    def _everybody(self) -> NoReturn:
+        raise UsageError(
+            "a dynamic namespace has no sockets, its children have: "
+            "use Server.of with a child's name"
+        )
+
+    def owns(self, name: str) -> bool:
+        """Whether `name` is one of its own for every client: a predicate may ask for credentials,
+        so for its names only the child that exists counts.
+        """
+        return name in self.children or (
+            self._pattern is not None and self._pattern.search(name) is not None
+        )
 
     def child(self, name: str) -> Namespace:
         """The child of that name, made if need be."""
@@ -290,6 +338,7 @@ class DynamicNamespace(Namespace):
             child.event_middlewares = list(self.event_middlewares)
             child.incoming = list(self.incoming)
             child.outgoing = list(self.outgoing)
+            child.other_handler = self.other_handler
             child.error_handler = self.error_handler
         return child
 

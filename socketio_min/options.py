@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engineio_min.options import ServerOptionValues
+from socketio_min.errors import UsageError
 
 if TYPE_CHECKING:
     from socketio_min.adapter import Adapter
@@ -24,6 +25,9 @@ class Limits:
     be there.
     max_handlers: asynchronous handlers in flight for one connection; reading pauses at this number.
     max_held_packets: packets sent to a socket before its CONNECT is answered.
+
+    Raises:
+        UsageError: a limit is no number above 0.
     """
 
     max_namespaces: int = 32
@@ -33,7 +37,21 @@ class Limits:
     max_attachments: int = 10
     attachment_timeout: float = 30.0
     max_handlers: int = 128
-    max_held_packets: int = 1_000
+    max_held_packets: int = 10_000
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            check_positive(name, getattr(self, name))
+
+
+def check_positive(name: str, value: object) -> None:
+    """Refuse the value of an option that is no number above 0.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise UsageError(f"{name}: got {value!r}, expected a number above 0")
 
 
 class SocketIOOptionValues(ServerOptionValues, total=False):

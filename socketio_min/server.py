@@ -250,11 +250,15 @@ class Client:
             self._handle(socket, event, args, ack_id)
 
     def _handle(self, socket: Socket, event: str, args: list[Any], ack_id: int | None) -> None:
-        handler = socket.namespace.handlers.get(event)
-        if handler is None:
-            return
+        namespace = socket.namespace
+        handler = namespace.handlers.get(event)
         try:
-            result = handler(socket, *args)
+            if handler is not None:
+                result = handler(socket, *args)
+            elif namespace.other_handler is not None:
+                result = namespace.other_handler(socket, event, args, ack_id is not None)
+            else:
+                return
             if result is not None and hasattr(result, "__await__"):
                 self._start(self._finish(socket, event, args, ack_id, result))
             elif ack_id is not None:
@@ -448,8 +452,10 @@ class Server(Namespace):
         """
 
         async def serve() -> None:
+            # First: a signal that comes as soon as the port is bound must find its handler.
+            stopping = asyncio.create_task(stopped())
             await self.listen(host, port)
-            await stopped()
+            await stopping
             await self.close()
 
         run(serve())

@@ -6,12 +6,12 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from engineio_min.packets import Packet
-from socketio_min.adapter import AckCallback, BroadcastOptions, event_packets
+from socketio_min.adapter import AckCallback, BroadcastOptions, event_packets, send_to_all
 from socketio_min.broadcast import BroadcastOperator, RoomNames, room_names
 from socketio_min.errors import AcknowledgementTimeout, Disconnected, UsageError
 from socketio_min.packets import encode_ack, encode_event
@@ -208,8 +208,6 @@ class Socket:
                 future.set_result(values)
 
         self.expect(ack_id, answer)
-        self._client.waiting_calls += 1
-        self._client.adjust_reading()
         try:
             for packet in event_packets(self.namespace.name, (event, *args), ack_id, _PLAIN):
                 self.out.send(packet)
@@ -223,23 +221,18 @@ class Socket:
             ) from None
         finally:
             self.expect_no_more(ack_id)
-            self._client.waiting_calls -= 1
         if len(values) > 1:
             return tuple(values)
         return values[0] if values else None
 
     @property
-    def volatile(self) -> BroadcastOperator:
+    def volatile(self) -> SocketOperator:
         """For events that may be dropped if the client cannot take them at once."""
-        return self._itself.volatile
+        return SocketOperator(self, _PLAIN).volatile
 
-    def compress(self, compress: bool) -> BroadcastOperator:
+    def compress(self, compress: bool) -> SocketOperator:
         """Whether the transport may compress what is sent."""
-        return self._itself.compress(compress)
-
-    @property
-    def _itself(self) -> BroadcastOperator:
-        return BroadcastOperator(self.namespace, BroadcastOptions(rooms=(self.id,)))
+        return SocketOperator(self, _PLAIN).compress(compress)
 
     @property
     def broadcast(self) -> BroadcastOperator:
@@ -274,9 +267,10 @@ class Socket:
         names = room_names(rooms)
         limits = self.namespace.server.limits
         present: Collection[str] = self.namespace.adapter.socket_rooms(self.id)
-        if len(present) + len(names) > limits.max_rooms:
+        new = set(names).difference(present)
+        if len(present) + len(new) > limits.max_rooms:
             raise UsageError(
-                f"a socket in {len(present)} rooms cannot join {len(names)} more: "
+                f"a socket in {len(present)} rooms cannot join {len(new)} more: "
                 f"at most {limits.max_rooms} (max_rooms)"
             )
         for name in names:
@@ -319,6 +313,7 @@ class Socket:
         self.state = DISCONNECTED
         self.out = NOWHERE
         pending, self._pending = self._pending, {}
+        self._client.waiting_calls -= len(pending)
         for answer in pending.values():
             answer(None)
 
@@ -336,10 +331,18 @@ class Socket:
                 f"{limit} acknowledgements are pending, the most for a socket (max_pending_acks)"
             )
         self._pending[ack_id] = answer
+        self._client.waiting_calls += 1
+        self._client.adjust_reading()
 
     def expect_no_more(self, ack_id: int) -> None:
         """Forget about an acknowledgement; one that comes later is ignored."""
-        self._pending.pop(ack_id, None)
+        self._forget(ack_id)
+
+    def _forget(self, ack_id: int) -> AckCallback | None:
+        answer = self._pending.pop(ack_id, None)
+        if answer is not None:
+            self._client.waiting_calls -= 1
+        return answer
 
     @property
     def pending_acks(self) -> int:
@@ -348,7 +351,7 @@ class Socket:
 
     def acknowledged(self, ack_id: int | None, values: list[Any]) -> None:
         """An acknowledgement came; an unknown or repeated one is ignored."""
-        answer = None if ack_id is None else self._pending.pop(ack_id, None)
+        answer = None if ack_id is None else self._forget(ack_id)
         if answer is not None:
             answer(values)
 
@@ -363,6 +366,56 @@ class Socket:
         out.send("4" + text)
         for attachment in attachments:
             out.send(attachment)
+
+
+class SocketOperator:
+    """How to send to one socket: `socket.volatile.emit("event")`. Immutable.
+
+    Not a broadcast to the socket's own room, which it may have left or, while a middleware runs,
+    not yet joined.
+    """
+
+    __slots__ = ("_options", "_socket")
+
+    def __init__(self, socket: Socket, options: BroadcastOptions) -> None:
+        self._socket = socket
+        self._options = options
+
+    @property
+    def volatile(self) -> SocketOperator:
+        """Dropped if the client cannot take it at once."""
+        return SocketOperator(self._socket, replace(self._options, volatile=True))
+
+    def compress(self, compress: bool) -> SocketOperator:
+        """Whether the transport may compress it."""
+        return SocketOperator(self._socket, replace(self._options, compress=compress))
+
+    @property
+    def broadcast(self) -> BroadcastOperator:
+        """As `Socket.broadcast`, with these flags."""
+        socket = self._socket
+        return BroadcastOperator(socket.namespace, replace(self._options, except_=(socket.id,)))
+
+    def to(self, rooms: RoomNames) -> BroadcastOperator:
+        """As `Socket.to`, with these flags."""
+        return self.broadcast.to(rooms)
+
+    in_ = to
+
+    def except_(self, rooms: RoomNames) -> BroadcastOperator:
+        """As `Socket.except_`, with these flags."""
+        return self.broadcast.except_(rooms)
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event. Never blocks.
+
+        Raises:
+            UsageError: the event's name is reserved, or a value cannot be encoded.
+        """
+        socket = self._socket
+        packets = event_packets(socket.namespace.name, (event, *args), None, self._options)
+        if socket.writable or not self._options.volatile:
+            send_to_all((socket,), packets, (event, *args))
 
 
 _PLAIN = BroadcastOptions()

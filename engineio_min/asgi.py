@@ -1,0 +1,461 @@
+"""The same server under any ASGI 3 host, as the whole application or mounted beside others.
+
+The host speaks HTTP and WebSocket; here its events become the `Exchange` and the `WebSocketCarrier`
+that `server.py` knows. The engine calls these at any time and never waits, whereas ASGI's `send`
+and `receive` are coroutines. So each request's coroutine waits for the engine's decision and, at
+the same time, for the peer to go away; a WebSocket has a task that reads and one that writes.
+Rejected: a task for each batch of packets, which costs more than waking one that waits.
+
+What the host decides, not this file: the sizes and times of requests, keep-alive, TLS, the checks
+and the compression of WebSocket frames, WebSocket pings. An ASGI host cannot send a close frame
+without a code, as the official server does: clients see 1000.
+
+A host that waits for open requests before its shutdown event (uvicorn) waits for parked polls too,
+up to `ping_interval`; uvicorn's `timeout_graceful_shutdown` bounds that. A framework passes no
+lifespan events to what it mounts: close the server in the framework's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from engineio_min.errors import Code, RequestRefused, UsageError
+from engineio_min.packets import Packet
+from engineio_min.request import Headers, Request
+from engineio_min.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
+
+if TYPE_CHECKING:
+    from engineio_min.server import Connection, Server
+
+Scope = MutableMapping[str, Any]
+AsgiEvent = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[AsgiEvent]]
+Send = Callable[[AsgiEvent], Awaitable[None]]
+
+# Seconds that one message may take to leave. ASGI does not tell whether a slow peer reads at all,
+# so this is longer than the time that websocket.py gives to a peer without progress.
+SEND_TIMEOUT = 30.0
+
+NORMAL_CLOSURE = 1000
+MESSAGE_TOO_BIG = 1009
+
+
+class AsgiApplication:
+    """An ASGI 3 application that serves `engine` on its path and answers 404 elsewhere.
+
+    `close` is awaited at the host's shutdown; by default it closes the engine's sessions.
+    """
+
+    def __init__(self, engine: Server, close: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._engine = engine
+        self._close = engine.stop if close is None else close
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, one WebSocket, or the host's start and end (ASGI 3).
+
+        Raises:
+            UsageError: the scope is of another type.
+        """
+        kind = scope["type"]
+        if kind == "http":
+            await self._handle(AsgiExchange(scope, receive, send), scope)
+        elif kind == "websocket":
+            # The host's first event, websocket.connect, tells nothing that the scope does not.
+            await receive()
+            await self._handle(AsgiWebSocket(scope, receive, send), scope)
+        elif kind == "lifespan":
+            await self._live(receive, send)
+        else:
+            raise UsageError(
+                f"got an ASGI scope of type {kind!r}, expected http, websocket or lifespan"
+            )
+
+    async def _handle(self, exchange: AsgiExchange | AsgiWebSocket, scope: Scope) -> None:
+        self._engine.start()
+        if self._engine.path in _possible_paths(scope):
+            self._engine.handle(exchange)
+        else:
+            exchange.respond(404, [("Content-Type", "text/plain; charset=utf-8")], b"Not found")
+        await exchange.run()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._engine.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+class AsgiExchange:
+    """One HTTP request and its answer; see `request.Exchange`."""
+
+    __slots__ = (
+        "_answered",
+        "_body",
+        "_done",
+        "_limit",
+        "_receive",
+        "_response",
+        "_send",
+        "on_abort",
+        "request",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.request = _request(scope)
+        self.on_abort: Callable[[], None] | None = None
+        self._receive = receive
+        self._send = send
+        self._body = bytearray()
+        self._limit = 0
+        self._done: Callable[[bytes | None], None] | None = None
+        self._response: tuple[int, Headers, bytes] | None = None
+        self._answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Answer; see `request.Exchange`. What becomes of the connection is the host's affair."""
+        self._response = (status, headers, body)
+        self._answered.set_result(None)
+
+    def read_body(self, limit: int, done: Callable[[bytes | None], None]) -> None:
+        """Read the body; see `request.Exchange`. Must be called at once or not at all."""
+        try:
+            declared = int(self.request.headers.get("content-length", "0"))
+        except ValueError:
+            # How the body is delimited is checked by the host; what comes is counted in any case.
+            declared = 0
+        if declared > limit:
+            done(None)
+        else:
+            self._limit = limit
+            self._done = done
+
+    def accept(self, connection: Connection, headers: Headers) -> AsgiWebSocket:
+        """Refuse: a host gives WebSockets a scope of their own."""
+        raise RequestRefused(Code.BAD_REQUEST, "the request is no WebSocket handshake")
+
+    async def run(self) -> None:
+        """Wait for the answer and send it, unless the peer goes away first."""
+        if self._response is None:
+            await _first_of(
+                self._answered, asyncio.create_task(self._listen()), finally_=self._abort
+            )
+        if self._response is None:
+            return
+        status, headers, body = self._response
+        encoded = _encode_headers(headers)
+        if status not in (204, 304):
+            encoded.append((b"content-length", str(len(body)).encode()))
+        # A peer that is gone misses this answer as it might any other; the heartbeat notices.
+        with contextlib.suppress(OSError):
+            await self._send({"type": "http.response.start", "status": status, "headers": encoded})
+            await self._send({"type": "http.response.body", "body": body})
+
+    async def _listen(self) -> None:
+        """Read the body; end when the peer goes away."""
+        while (event := await self._receive())["type"] != "http.disconnect":
+            done = self._done
+            if done is None:
+                # The body of a GET: nobody wants it.
+                continue
+            self._body += event.get("body", b"")
+            if len(self._body) > self._limit:
+                self._done = None
+                done(None)
+            elif not event.get("more_body", False):
+                self._done = None
+                done(bytes(self._body))
+
+    def _abort(self) -> None:
+        if self._response is None and self.on_abort is not None:
+            self.on_abort()
+
+
+class AsgiWebSocket:
+    """One WebSocket: first the exchange that asks for it, then the carrier of a session."""
+
+    __slots__ = (
+        "_accepted",
+        "_candidate",
+        "_close_code",
+        "_connection",
+        "_events",
+        "_gone",
+        "_last",
+        "_readable",
+        "_receive",
+        "_scope",
+        "_send",
+        "_wake",
+        "on_abort",
+        "request",
+    )
+
+    _connection: Connection
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.request = _request(scope)
+        self.on_abort: Callable[[], None] | None = None
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._accepted = False
+        self._candidate = False
+        self._gone = False
+        self._close_code = NORMAL_CLOSURE
+        # What leaves before the session's packets, and what leaves after them: the end.
+        self._events: list[AsgiEvent] = []
+        self._last: AsgiEvent | None = None
+        self._wake = asyncio.Event()
+        self._readable = asyncio.Event()
+
+    # -- the exchange
+
+    def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Refuse the WebSocket; the host's answer is 403 if it cannot send another."""
+        if "websocket.http.response" in (self._scope.get("extensions") or {}):
+            encoded = _encode_headers(headers)
+            encoded.append((b"content-length", str(len(body)).encode()))
+            self._events.append(
+                {"type": "websocket.http.response.start", "status": status, "headers": encoded}
+            )
+            self._last = {"type": "websocket.http.response.body", "body": body}
+        else:
+            self._last = {"type": "websocket.close"}
+        self._wake.set()
+
+    def read_body(self, limit: int, done: Callable[[bytes | None], None]) -> None:
+        """Read the body: a handshake has none."""
+        done(b"")
+
+    def accept(self, connection: Connection, headers: Headers) -> AsgiWebSocket:
+        """Become the WebSocket of `connection`; the host has checked the handshake."""
+        event: AsgiEvent = {"type": "websocket.accept", "headers": _encode_headers(headers)}
+        offers = self._scope.get("subprotocols")
+        if offers:
+            # As the official server: the first offer is accepted.
+            event["subprotocol"] = offers[0]
+        self._connection = connection
+        self._accepted = True
+        self._events.append(event)
+        self._wake.set()
+        return self
+
+    async def run(self) -> None:
+        """Carry packets until one side has ended it."""
+        await _first_of(
+            asyncio.create_task(self._read()),
+            asyncio.create_task(self._write()),
+            finally_=lambda: self._lost(TRANSPORT_ERROR, "the host ended the WebSocket"),
+        )
+
+    def _lost(self, reason: str, description: str) -> None:
+        """The host's end of the WebSocket is over; nothing more can be sent."""
+        if self._gone:
+            return
+        self._gone = True
+        if self._accepted:
+            self._end(reason, description)
+            self._connection.flush()
+        elif self._last is None and self.on_abort is not None:
+            self.on_abort()
+
+    # -- in
+
+    def start(self, *, candidate: bool) -> None:
+        """Begin to read."""
+        self._candidate = candidate
+        if candidate or not self._connection.paused:
+            self._readable.set()
+
+    async def _read(self) -> None:
+        while (event := await self._receive())["type"] != "websocket.disconnect":
+            # Read from the host, but not taken while the handlers do not keep up.
+            await self._readable.wait()
+            text = event.get("text")
+            self._take(bytes(event["bytes"]) if text is None else text)
+        self._lost(TRANSPORT_CLOSE, f"the WebSocket was closed, code {event.get('code')}")
+
+    def _take(self, packet: Packet) -> None:
+        connection = self._connection
+        server = connection.server
+        server.reading = connection
+        try:
+            if _size(packet) > server.options.max_http_buffer_size:
+                self._close_code = MESSAGE_TOO_BIG
+                self._end(TRANSPORT_ERROR, "got a message above max_http_buffer_size")
+            elif self._candidate:
+                self._probe(packet)
+            else:
+                message = connection.session.receive(packet, server.loop.time())
+                if message is not None:
+                    connection.deliver(message)
+        finally:
+            server.reading = None
+        # An upgrade changes the carrier that the flush is for.
+        connection.settle()
+        connection.flush()
+
+    def _probe(self, packet: Packet) -> None:
+        connection = self._connection
+        answer = connection.session.receive_probe(packet) if connection.candidate is self else None
+        if answer is None:
+            self._end(TRANSPORT_ERROR, "got a packet that does not belong to an upgrade")
+        elif answer:
+            self._events.append({"type": "websocket.send", "text": answer})
+            self._wake.set()
+        else:
+            self._candidate = False
+
+    def _end(self, reason: str, description: str) -> None:
+        """What this carried is over: the session, or for a candidate only the upgrade."""
+        connection = self._connection
+        if not self._candidate:
+            connection.session.fail(reason, description)
+            return
+        if connection.candidate is self:
+            connection.candidate = None
+            connection.session.abandon_upgrade()
+        self.close()
+
+    # -- out
+
+    def flush(self) -> None:
+        """Wake the writer."""
+        if not self._connection.session.idle:
+            self._wake.set()
+
+    def close(self) -> None:
+        """Close once everything queued is sent."""
+        if self._last is None:
+            self._last = {"type": "websocket.close", "code": self._close_code}
+            self._wake.set()
+
+    def pause(self) -> None:
+        """Take nothing more until `resume`; the host holds back what comes."""
+        self._readable.clear()
+
+    def resume(self) -> None:
+        """Take packets again."""
+        self._readable.set()
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._write_queued()
+                if self._last is not None:
+                    await self._write_event(self._last)
+                    return
+        except OSError as error:
+            # The peer is gone, or does not read: a timeout is an OSError as well.
+            self._lost(TRANSPORT_ERROR, f"a message could not be sent: {error!r}")
+
+    async def _write_queued(self) -> None:
+        events, self._events = self._events, []
+        for event in events:
+            await self._write_event(event)
+        if not self._accepted or self._connection.carrier is not self:
+            return
+        connection = self._connection
+        session = connection.session
+        while packets := session.take():
+            # Nobody sees this unless sending takes time: what is queued meanwhile is counted.
+            session.waiting = False
+            connection.settle()
+            for packet in packets:
+                await self._write_event(_send_event(packet))
+            session.waiting = True
+            connection.flush()
+
+    async def _write_event(self, event: AsgiEvent) -> None:
+        if not self._gone:
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await self._send(event)
+
+
+async def _first_of(*futures: asyncio.Future[None], finally_: Callable[[], None]) -> None:
+    """Wait until one of `futures` is done or the host cancels, call `finally_`, end the others.
+
+    Raises:
+        Exception: what one of them raised: the host logs it.
+    """
+    try:
+        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        finally_()
+        for future in futures:
+            future.cancel()
+        await asyncio.wait(futures)
+    for future in futures:
+        if not future.cancelled():
+            future.result()
+
+
+def _possible_paths(scope: Scope) -> tuple[str, ...]:
+    """The request's path in full, and below the prefix that the application is mounted under.
+
+    In current ASGI `path` includes `root_path`; some frameworks still take the prefix away.
+    """
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "").rstrip("/")
+    return (path, path.removeprefix(root), root + path)
+
+
+def _request(scope: Scope) -> Request:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name = raw_name.decode("latin-1").lower()
+        value = raw_value.decode("latin-1")
+        if name in headers:
+            # HTTP/2 clients split cookies (RFC 9113, section 8.2.3).
+            separator = "; " if name == "cookie" else ", "
+            value = f"{headers[name]}{separator}{value}"
+        headers[name] = value
+    raw_path: bytes | None = scope.get("raw_path")
+    path = quote(scope["path"]) if raw_path is None else raw_path.decode("latin-1")
+    query = scope.get("query_string", b"").decode("latin-1")
+    client = scope.get("client")
+    return Request(
+        scope.get("method", "GET"),
+        f"{path}?{query}" if query else path,
+        headers,
+        client[0] if client else "",
+        secure=scope.get("scheme") in ("https", "wss"),
+        websocket=scope["type"] == "websocket",
+    )
+
+
+def _encode_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
+    for name, value in headers:
+        # Not every host refuses a line break, which would start a header of the peer's choice.
+        if any(character in name + value for character in "\r\n\0"):
+            raise UsageError(
+                f"got the response header {name!r} with a control character in its value"
+            )
+    return [
+        (name.lower().encode("latin-1"), value.encode("latin-1", "replace"))
+        for name, value in headers
+    ]
+
+
+def _send_event(packet: Packet) -> AsgiEvent:
+    if isinstance(packet, bytes):
+        return {"type": "websocket.send", "bytes": packet}
+    if not packet.isascii():
+        # Hosts fail on a lone surrogate.
+        packet = packet.encode("utf-8", "replace").decode()
+    return {"type": "websocket.send", "text": packet}
+
+
+def _size(packet: Packet) -> int:
+    """The bytes of a message."""
+    if isinstance(packet, bytes) or packet.isascii():
+        return len(packet)
+    return len(packet.encode())

@@ -1,0 +1,49 @@
+"""Loopback addresses, and who may reach a server that listens on one.
+
+Only programs on this machine reach a loopback address, but a web page is run by one of them: a
+page of any site can let its own host name point to 127.0.0.1 (DNS rebinding) and then talks to this
+server as to its own origin. Its requests still carry that host name, so a server on a loopback
+address answers only to names of this machine and to the hosts of the allowed origins, which are
+what a reverse proxy in front passes on.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+
+from engineio_min import Forbidden, Request
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address surely means this machine only; names are not looked up."""
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def host_check(listening_on: str, origins: Sequence[str]) -> Callable[[Request], None] | None:
+    """The `allow_request` hook for a server on this host, None if any name may be used."""
+    if not is_loopback(listening_on) or "*" in origins:
+        return None
+    known = {_without_port(origin.partition("://")[2]) for origin in origins}
+
+    def allow(request: Request) -> None:
+        host = _without_port(request.headers.get("host", "").lower())
+        if not is_loopback(host) and host not in known:
+            raise Forbidden(
+                f"this server does not answer to the host {host!r}: use localhost, "
+                "or add its origin to SOCKET_CORS_ORIGIN"
+            )
+
+    return allow
+
+
+def _without_port(host: str) -> str:
+    name, _, port = host.rpartition(":")
+    # An IPv6 address ends with a bracket, not with a port.
+    return name if port.isdigit() else host

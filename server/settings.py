@@ -1,0 +1,273 @@
+"""The settings: one table of environment variables and command-line flags.
+
+A flag wins over its variable, and an empty variable counts as not set. Whatever cannot be used
+stops the start with one line that says what was got, what is expected and where to correct it: a
+setting that is silently ignored is found out in production.
+
+Times are milliseconds outside, as in the official server, and seconds inside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from server.hosts import is_loopback
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the message is one line for the person who starts the server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a server is started with. Times in seconds, sizes in bytes.
+
+    auth_mode: "open", the only one so far: a client acts as the user that it names.
+    """
+
+    cors_origins: tuple[str, ...] = ("http://localhost:3000",)
+    max_connections: int = 1_000
+    ping_timeout: float = 60.0
+    ping_interval: float = 25.0
+    upgrade_timeout: float = 10.0
+    max_http_buffer_size: int = 100_000_000
+    host: str = "localhost"
+    port: int = 3001
+    log_format: str = "text"
+    auth_mode: str = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole number of something, within bounds."""
+
+    unit: str
+    lowest: int
+    highest: int
+
+    @property
+    def expected(self) -> str:
+        return f"{self.unit}, a whole number from {self.lowest} to {self.highest}"
+
+    def __call__(self, text: str) -> int:
+        # The document writes 1e8.
+        match = re.fullmatch(r"([0-9]{1,12})(?:e([0-9]))?", text)
+        if match is None:
+            raise ValueError
+        number = int(match[1] + "0" * int(match[2] or 0))
+        if not self.lowest <= number <= self.highest:
+            raise ValueError
+        return number
+
+
+class Milliseconds:
+    """A time of at most a day, read as seconds."""
+
+    _whole = Whole("milliseconds", 1, 86_400_000)
+    expected = _whole.expected
+
+    def __call__(self, text: str) -> float:
+        return self._whole(text) / 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    @property
+    def expected(self) -> str:
+        return " or ".join(self.words)
+
+    def __call__(self, text: str) -> str:
+        if text not in self.words:
+            raise ValueError
+        return text
+
+
+class Origins:
+    """ "*", or origins separated by commas."""
+
+    expected = "* or origins such as https://app.example.com, separated by commas, without a path"
+    _pattern = re.compile(
+        r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])"
+        r"(:(?P<port>[0-9]{1,5}))?"
+    )
+    _default_ports: Final = {("http", 80), ("https", 443)}
+
+    def __call__(self, text: str) -> tuple[str, ...]:
+        parts = [part.strip().lower() for part in text.split(",")]
+        return ("*",) if parts == ["*"] else tuple(map(self._origin, parts))
+
+    def _origin(self, text: str) -> str:
+        match = self._pattern.fullmatch(text)
+        if match is None:
+            raise ValueError
+        scheme, host, port = match["scheme"], match["host"], int(match["port"] or 0)
+        if port > 65_535:
+            raise ValueError
+        # A browser leaves out the port that the scheme implies.
+        implied = match["port"] is None or (scheme, port) in self._default_ports
+        return f"{scheme}://{host}" if implied else f"{scheme}://{host}:{port}"
+
+
+class Host:
+    """A host name or an address."""
+
+    expected = "a host name or an IP address, such as localhost or 0.0.0.0"
+
+    def __call__(self, text: str) -> str:
+        host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}", host):
+            raise ValueError
+        return host
+
+
+Reader = Whole | Milliseconds | Choice | Origins | Host
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A row: the field of `Settings`, its variable and flag, how to read it, what it is."""
+
+    field: str
+    variable: str
+    flag: str
+    read: Reader
+    default: str
+    about: str
+
+
+TABLE: Final = (
+    Setting(
+        "cors_origins",
+        "SOCKET_CORS_ORIGIN",
+        "--cors-origin",
+        Origins(),
+        "http://localhost:3000",
+        "sites whose pages may connect",
+    ),
+    Setting(
+        "max_connections",
+        "SOCKET_MAX_CONNECTIONS",
+        "--max-connections",
+        Whole("connections", 1, 1_000_000),
+        "1000",
+        "connections at once; more get HTTP 503",
+    ),
+    Setting(
+        "ping_timeout",
+        "SOCKET_PING_TIMEOUT",
+        "--ping-timeout",
+        Milliseconds(),
+        "60000",
+        "after a ping without an answer the connection is closed",
+    ),
+    Setting(
+        "ping_interval",
+        "SOCKET_PING_INTERVAL",
+        "--ping-interval",
+        Milliseconds(),
+        "25000",
+        "between two pings",
+    ),
+    Setting(
+        "upgrade_timeout",
+        "SOCKET_UPGRADE_TIMEOUT",
+        "--upgrade-timeout",
+        Milliseconds(),
+        "10000",
+        "for the change from long-polling to WebSocket",
+    ),
+    Setting(
+        "max_http_buffer_size",
+        "SOCKET_MAX_HTTP_BUFFER_SIZE",
+        "--max-http-buffer-size",
+        Whole("bytes", 1_000, 1_000_000_000),
+        "1e8",
+        "of one message",
+    ),
+    Setting("host", "HOST", "--host", Host(), "localhost", "where to listen"),
+    Setting("port", "PORT", "--port", Whole("a port", 0, 65_535), "3001", "0 picks a free one"),
+    Setting(
+        "log_format", "LOG_FORMAT", "--log-format", Choice(("text", "json")), "text", "of stderr"
+    ),
+    Setting(
+        "auth_mode",
+        "AUTH_MODE",
+        "--auth-mode",
+        Choice(("open", "required")),
+        "open on a loopback address",
+        "open: a client acts as the user that it names",
+    ),
+)
+
+
+def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: a setting has a value that it cannot have, or a flag does not exist.
+    """
+    flags = vars(_parser().parse_args(arguments))
+    values: dict[str, Any] = {}
+    for setting in TABLE:
+        for source, text in (
+            (setting.flag, flags[setting.field]),
+            (setting.variable, environment.get(setting.variable) or None),
+        ):
+            if text is not None:
+                values[setting.field] = _read(setting, source, text)
+                break
+    settings = Settings(**values)
+    _check_auth_mode(settings, explicit="auth_mode" in values)
+    return settings
+
+
+def _read(setting: Setting, source: str, text: str) -> Any:
+    try:
+        return setting.read(text.strip())
+    except ValueError:
+        expected = setting.read.expected
+        raise SettingsError(f"{source}: got {text!r}, expected {expected}") from None
+
+
+def _check_auth_mode(settings: Settings, *, explicit: bool) -> None:
+    if settings.auth_mode == "required":
+        raise SettingsError(
+            "AUTH_MODE: got 'required', which needs accounts, and this version has none: "
+            "set AUTH_MODE=open to let clients act as the user that they name"
+        )
+    if not explicit and not is_loopback(settings.host):
+        raise SettingsError(
+            f"AUTH_MODE: not set, and {settings.host} can be reached from other machines: "
+            "set AUTH_MODE=open to let whoever reaches it act as any user, or HOST=localhost"
+        )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(f"{message}; --help lists the flags")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m server",
+        description="The AI coding assistant's real-time server.",
+        epilog="Each flag has an environment variable, and wins over it.",
+        allow_abbrev=False,
+    )
+    for setting in TABLE:
+        parser.add_argument(
+            setting.flag,
+            dest=setting.field,
+            metavar="VALUE",
+            help=f"{setting.read.expected}: {setting.about} "
+            f"(default {setting.default}; {setting.variable})",
+        )
+    return parser

@@ -1,0 +1,264 @@
+"""What holds for every event: payloads, acknowledgements, failures, envelopes.
+
+Invariants:
+- Each event that asks for it gets exactly one acknowledgement, `{ok: true, …}` or
+  `{ok: false, error: {code, message, details?}}`, in order, whatever its payload is; none of them
+  is INTERNAL_ERROR.
+- A failure without an acknowledgement is one event: `room:error` or `error`.
+- Nothing that a client sends closes its connection or puts an exception's text on the wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from server.application import Application
+from server.errors import Code
+from server.events import EVENTS
+from server.registry import EventSpec, payload
+from server.settings import Settings
+from tests.server.conftest import Connect
+from tests.server.wire import connected
+
+DOCUMENTED = {
+    "room:join",
+    "room:leave",
+    "room:leaveAll",
+    "project:join",
+    "project:leave",
+    "user:join",
+    "user:leave",
+    "user:typing",
+    "test:ping",
+    "test:event",
+}
+
+
+def test_the_table_names_the_events() -> None:
+    assert set(EVENTS) == DOCUMENTED
+
+
+async def test_ping_is_answered(connect: Connect) -> None:
+    client = await connect()
+    await client.emit("test:ping")
+    data, envelope = await client.hear("test:pong")
+    assert data == {"message": "pong"}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", envelope.pop("timestamp"))
+    assert re.fullmatch(r"guest-[0-9a-f]{6}", envelope.pop("userId"))
+    assert envelope == {
+        "event": "test:pong",
+        "metadata": {"source": "server", "priority": "low"},
+    }
+    nothing: list[list[Any]] = [[], [{}], [None]]
+    for arguments in nothing:
+        assert await client.ask("test:ping", *arguments) == {"ok": True}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"message": "Hello Server"},
+        {"userId": 5, "metadata": "none"},
+        "text",
+        None,
+        0,
+        [1, [2, {"a": None}]],
+        "x" * 60_000,
+    ],
+)
+async def test_an_event_is_echoed(connect: Connect, value: Any) -> None:
+    client = await connect()
+    assert await client.ask("test:event", value) == {"ok": True, "data": value}
+    assert await client.news() == [("test:response", value)]
+
+
+async def test_an_echo_has_a_limit(connect: Connect) -> None:
+    client = await connect()
+    heavy: list[Any] = ["x" * 65_536, [[]] * 40_000]
+    for value in heavy:
+        error = (await client.ask("test:event", value))["error"]
+        assert error["code"] == "VALIDATION_ERROR"
+        assert error["message"].endswith("expected a value of at most 65536 bytes")
+    assert await client.news() == []
+
+
+async def test_an_unknown_event_is_refused(connect: Connect) -> None:
+    client = await connect()
+    error = {"code": "VALIDATION_ERROR", "message": "'file:frobnicate' is no event of this server"}
+    assert await client.ask("file:frobnicate", {"a": 1}) == {"ok": False, "error": error}
+    await client.emit("file:frobnicate", {"metadata": {"correlationId": "c-1"}})
+    data, envelope = await client.hear("error")
+    assert data == {**error, "event": "file:frobnicate"}
+    assert envelope["metadata"] == {
+        "source": "server",
+        "priority": "high",
+        "correlationId": "c-1",
+    }
+
+
+@pytest.mark.parametrize("name", ["an unknown event", "error", "room:error", "__proto__", ""])
+async def test_no_name_is_special(connect: Connect, name: str) -> None:
+    client = await connect()
+    await client.emit(name, 1, 2, 3)
+    data, _ = await client.hear("error")
+    assert data["message"] == f"{name!r} is no event of this server"
+
+
+@pytest.mark.parametrize("event", sorted(DOCUMENTED - {"test:event"}))
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        ([5], "$"),
+        (["text"], "$"),
+        ([[]], "$"),
+        ([False], "$"),
+        ([{}, {}], "$"),
+        ([{"userId": 5}], "$.userId"),
+        ([{"userId": "u", "metadata": []}], "$.metadata"),
+    ],
+)
+async def test_a_malformed_payload_is_refused(
+    connect: Connect, event: str, arguments: list[Any], path: str
+) -> None:
+    client = await connect()
+    complete = {"room": "test-room", "projectId": "project-123", "isTyping": True}
+    if path != "$":
+        arguments = [{**complete, **arguments[0]}]
+    error = (await client.ask(event, *arguments))["error"]
+    assert error["code"] == "VALIDATION_ERROR"
+    assert error["details"] == {"path": path}
+    assert error["message"].startswith(f"{path} is ")
+    await client.emit(event, *arguments)
+    data, _ = await client.hear("room:error" if event.startswith("room:") else "error")
+    assert data["event"] == event
+    assert data["details"] == {"path": path}
+    assert await client.news() == []
+
+
+@pytest.mark.parametrize(
+    ("event", "arguments", "path"),
+    [
+        ("room:join", [], "$.room"),
+        ("room:leave", [{}], "$.room"),
+        ("project:join", [{}], "$.projectId"),
+        ("project:leave", [None], "$.projectId"),
+        ("user:join", [{}], "$.userId"),
+        ("user:leave", [{}], "$.userId"),
+        ("user:typing", [{"projectId": "project-123"}], "$.isTyping"),
+    ],
+)
+async def test_a_missing_field_is_named(
+    connect: Connect, event: str, arguments: list[Any], path: str
+) -> None:
+    client = await connect()
+    error = (await client.ask(event, *arguments))["error"]
+    assert error["details"] == {"path": path}
+    assert error["message"].startswith(f"{path} is missing, expected ")
+
+
+async def test_a_refused_payload_declares_nobody(connect: Connect) -> None:
+    client = await connect()
+    await client.ask("room:join", {"room": 5, "userId": "user-456"})
+    answer = await client.ask("user:join", {"userId": "user-789"})
+    assert answer["user"] == {"id": "user-789", "name": "user-789"}
+
+
+async def test_the_correlation_id_comes_back_in_every_event(connect: Connect) -> None:
+    client, other = await connect(), await connect()
+    await other.ask("project:join", {"projectId": "project-123"})
+    metadata = {"correlationId": "c-1", "tags": ["a"]}
+    asked = {"projectId": "project-123", "room": "team:red", "metadata": metadata}
+    for event, receiver, answer in (
+        ("project:join", other, "user:joined"),
+        ("project:leave", other, "user:left"),
+        ("room:join", client, "room:joined"),
+        ("room:leave", client, "room:left"),
+        ("test:ping", client, "test:pong"),
+        ("test:event", client, "test:response"),
+        ("user:typing", client, "error"),
+    ):
+        await client.emit(event, asked)
+        _, envelope = await receiver.hear(answer)
+        assert envelope["event"] == answer
+        assert envelope["metadata"]["correlationId"] == "c-1"
+
+
+async def test_a_broken_handler_tells_the_client_no_more_than_that(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(call: Any) -> None:
+        raise RuntimeError("the secret of the server")
+
+    spec = EventSpec(name="test:break", payload=payload(), handler=breaks)
+    monkeypatch.setitem(EVENTS, "test:break", spec)
+    application = Application(Settings(port=0))
+    await application.start()
+    try:
+        async with connected(application.port) as client:
+            with caplog.at_level(logging.ERROR):
+                answer = await client.ask("test:break")
+                await client.emit("test:break")
+                data, _ = await client.hear("error")
+            error = {
+                "code": "INTERNAL_ERROR",
+                "message": "the server failed to handle the event; its log says why",
+            }
+            assert answer == {"ok": False, "error": error}
+            assert data == {**error, "event": "test:break"}
+            assert await client.news() == []
+            assert await client.ask("test:ping") == {"ok": True}
+    finally:
+        await application.stop()
+    assert caplog.text.count("RuntimeError: the secret of the server") == 2
+    assert "the handler of 'test:break'" in caplog.text
+
+
+KNOWN = ["project-123", "user-456", "test-room", "project:project-123", "user:user-456"]
+ODD = ["project-999", "user-789", "lobby", "", "x" * 300, "\ud800", "a\u0000b"]
+NAMES = st.sampled_from([*KNOWN, *ODD])
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    NAMES | st.none() | st.booleans() | NUMBERS | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+FIELDS = ("room", "projectId", "userId", "isTyping", "metadata", "correlationId")
+PAYLOADS = VALUES | st.fixed_dictionaries(
+    {}, optional={name: NAMES | st.booleans() | VALUES for name in FIELDS}
+)
+SENT = st.tuples(
+    st.sampled_from(sorted(DOCUMENTED)) | st.text(max_size=5), st.lists(PAYLOADS, max_size=2)
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(SENT, min_size=1, max_size=12))
+def test_every_event_is_answered(sent: list[tuple[str, list[Any]]]) -> None:
+    async def scenario() -> None:
+        application = Application(Settings(port=0))
+        await application.start()
+        try:
+            async with connected(application.port) as client:
+                for event, arguments in sent:
+                    answer = await client.ask(event, *arguments)
+                    if answer["ok"]:
+                        assert event in DOCUMENTED
+                    else:
+                        assert answer.keys() == {"ok", "error"}
+                        assert answer["error"]["code"] in set(Code) - {Code.INTERNAL_ERROR}
+                for _, data, envelope in client.heard:
+                    assert envelope.keys() >= {"event", "timestamp", "metadata"}
+                    assert "Traceback" not in str(data)
+        finally:
+            await application.stop()
+
+    asyncio.run(scenario())

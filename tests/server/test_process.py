@@ -1,0 +1,182 @@
+"""`python -m server` as a process: what it prints, how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.server.wire import PATIENCE, connected, http_get
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+AS_MODULE = ("-m", "server")
+WITHOUT_UVLOOP = (
+    "-c",
+    "import runpy, sys; sys.modules['uvloop'] = None; "
+    "runpy.run_module('server', run_name='__main__')",
+)
+
+
+@asynccontextmanager
+async def server(
+    *arguments: str, program: tuple[str, str] = AS_MODULE, **variables: str
+) -> AsyncIterator[Process]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *program,
+        *arguments,
+        cwd=ROOT,
+        env=environment,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+async def ending(process: Process) -> tuple[int | None, str, str]:
+    """The exit code, what else came on stdout, and stderr."""
+    async with asyncio.timeout(PATIENCE):
+        out, error = await process.communicate()
+    return process.returncode, out.decode(), error.decode()
+
+
+async def announcement(process: Process) -> list[str]:
+    assert process.stdout is not None
+    async with asyncio.timeout(PATIENCE):
+        return [(await process.stdout.readline()).decode() for _ in range(3)]
+
+
+@pytest.mark.parametrize("program", [AS_MODULE, WITHOUT_UVLOOP], ids=["uvloop", "asyncio"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_it_says_where_it_listens_and_ends_with_a_signal(
+    number: signal.Signals, program: tuple[str, str]
+) -> None:
+    async with server(program=program, PORT="0") as process:
+        first, second, third = await announcement(process)
+        match = re.fullmatch(r"Socket\.IO server listening on http://localhost:(\d+)\n", first)
+        assert match is not None, first
+        assert second == (
+            "Authentication: open, clients act as the user that they name (AUTH_MODE=open)\n"
+        )
+        assert third == "Press Ctrl+C to stop\n"
+        port = int(match[1])
+        assert json.loads((await http_get(port, "/healthz"))[2])["status"] == "ok"
+        async with connected(port) as client:
+            assert await client.ask("test:ping") == {"ok": True}
+            process.send_signal(number)
+            assert await ending(process) == (0, "", "")
+
+
+async def test_a_flag_wins_over_its_variable() -> None:
+    async with server("--port", "0", PORT="1") as process:
+        assert "http://localhost:" in (await announcement(process))[0]
+        process.terminate()
+        assert (await ending(process))[0] == 0
+
+
+async def test_a_used_port_is_one_line_and_exit_code_1() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        port = used.getsockname()[1]
+        async with server(PORT=str(port)) as process:
+            assert await ending(process) == (
+                1,
+                "",
+                f"server: cannot listen on http://localhost:{port}: the port is in use; "
+                "stop the other program, or choose another with PORT or --port\n",
+            )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "message"),
+    [
+        (
+            [],
+            {"SOCKET_PING_TIMEOUT": "soon"},
+            "SOCKET_PING_TIMEOUT: got 'soon', "
+            "expected milliseconds, a whole number from 1 to 86400000",
+        ),
+        (["--port", "x"], {}, "--port: got 'x', expected a port, a whole number from 0 to 65535"),
+        (["--bogus"], {}, "unrecognized arguments: --bogus; --help lists the flags"),
+        (
+            ["--auth-mode", "required"],
+            {},
+            "AUTH_MODE: got 'required', which needs accounts, and this version has none: "
+            "set AUTH_MODE=open to let clients act as the user that they name",
+        ),
+        (
+            ["--host", "0.0.0.0"],
+            {},
+            "AUTH_MODE: not set, and 0.0.0.0 can be reached from other machines: "
+            "set AUTH_MODE=open to let whoever reaches it act as any user, or HOST=localhost",
+        ),
+    ],
+)
+async def test_a_bad_setting_is_one_line_and_exit_code_2(
+    arguments: list[str], variables: dict[str, str], message: str
+) -> None:
+    async with server(*arguments, program=AS_MODULE, **variables) as process:
+        assert await ending(process) == (2, "", f"server: {message}\n")
+
+
+async def test_help_lists_every_setting() -> None:
+    async with server("--help") as process:
+        code, out, error = await ending(process)
+    assert (code, error) == (0, "")
+    for word in ("--cors-origin", "SOCKET_CORS_ORIGIN", "--auth-mode", "AUTH_MODE", "3001"):
+        assert word in out
+
+
+async def test_a_warning_in_json() -> None:
+    async with server("--port", "0", LOG_FORMAT="json") as process:
+        port = int((await announcement(process))[0].rpartition(":")[2])
+        async with asyncio.timeout(PATIENCE):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(
+                b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\n"
+                b"Host: localhost\r\nOrigin: https://other.example\r\nConnection: close\r\n\r\n"
+            )
+            assert (await reader.read()).startswith(b"HTTP/1.1 403 ")
+            writer.close()
+        process.terminate()
+        code, _, error = await ending(process)
+    assert code == 0
+    [line] = error.splitlines()
+    record = json.loads(line)
+    assert record["level"] == "warning"
+    assert "https://other.example" in record["message"]
+
+
+async def test_a_page_of_an_allowed_origin_may_connect() -> None:
+    async with server("--port", "0", SOCKET_CORS_ORIGIN="https://a.example") as process:
+        port = int((await announcement(process))[0].rpartition(":")[2])
+        async with asyncio.timeout(PATIENCE):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(
+                b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\n"
+                b"Host: localhost\r\nOrigin: https://a.example\r\nConnection: close\r\n\r\n"
+            )
+            head = (await reader.read()).decode()
+            writer.close()
+        assert head.startswith("HTTP/1.1 200 ")
+        assert "Access-Control-Allow-Origin: https://a.example\r\n" in head
+        assert "Access-Control-Allow-Credentials: true\r\n" in head
+        process.terminate()
+        assert await ending(process) == (0, "", "")

@@ -1,0 +1,200 @@
+"""Settings from variables and flags.
+
+Invariants:
+- What is read is what was written, in seconds; a flag wins over its variable.
+- Every value is either read or refused with one line that names where it came from: nothing is
+  ignored, and nothing else is raised.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.settings import TABLE, Setting, Settings, SettingsError, load
+
+VARIABLES = [setting.variable for setting in TABLE]
+
+
+def refusal(arguments: list[str], environment: dict[str, str]) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(arguments, environment)
+    return str(caught.value)
+
+
+def test_without_anything_the_documented_values_are_used() -> None:
+    assert load([], {}) == Settings(
+        cors_origins=("http://localhost:3000",),
+        max_connections=1000,
+        ping_timeout=60.0,
+        ping_interval=25.0,
+        upgrade_timeout=10.0,
+        max_http_buffer_size=100_000_000,
+        host="localhost",
+        port=3001,
+        log_format="text",
+        auth_mode="open",
+    )
+
+
+def test_the_documents_environment_is_read() -> None:
+    environment = {
+        "SOCKET_CORS_ORIGIN": "http://localhost:3000",
+        "SOCKET_MAX_CONNECTIONS": "1000",
+        "SOCKET_PING_TIMEOUT": "60000",
+        "SOCKET_PING_INTERVAL": "25000",
+        "SOCKET_UPGRADE_TIMEOUT": "10000",
+    }
+    assert load([], environment) == load([], {})
+
+
+@pytest.mark.parametrize(
+    ("variable", "flag", "text", "field", "value"),
+    [
+        ("SOCKET_CORS_ORIGIN", "--cors-origin", "*", "cors_origins", ("*",)),
+        (
+            "SOCKET_CORS_ORIGIN",
+            "--cors-origin",
+            "https://a.example, HTTP://B.example:8080,https://c.example:443,capacitor://localhost",
+            "cors_origins",
+            (
+                "https://a.example",
+                "http://b.example:8080",
+                "https://c.example",
+                "capacitor://localhost",
+            ),
+        ),
+        (
+            "SOCKET_CORS_ORIGIN",
+            "--cors-origin",
+            "http://[::1]:3000",
+            "cors_origins",
+            ("http://[::1]:3000",),
+        ),
+        ("SOCKET_MAX_CONNECTIONS", "--max-connections", "7", "max_connections", 7),
+        ("SOCKET_PING_TIMEOUT", "--ping-timeout", "20000", "ping_timeout", 20.0),
+        ("SOCKET_PING_INTERVAL", "--ping-interval", "1", "ping_interval", 0.001),
+        ("SOCKET_UPGRADE_TIMEOUT", "--upgrade-timeout", "86400000", "upgrade_timeout", 86_400.0),
+        (
+            "SOCKET_MAX_HTTP_BUFFER_SIZE",
+            "--max-http-buffer-size",
+            "1e6",
+            "max_http_buffer_size",
+            1_000_000,
+        ),
+        ("HOST", "--host", "127.0.0.1", "host", "127.0.0.1"),
+        ("HOST", "--host", "[::1]", "host", "::1"),
+        ("PORT", "--port", " 0 ", "port", 0),
+        ("LOG_FORMAT", "--log-format", "json", "log_format", "json"),
+        ("AUTH_MODE", "--auth-mode", "open", "auth_mode", "open"),
+    ],
+)
+def test_a_value_is_read_from_its_variable_and_its_flag(
+    variable: str, flag: str, text: str, field: str, value: object
+) -> None:
+    assert getattr(load([], {variable: text}), field) == value
+    assert getattr(load([flag, text], {}), field) == value
+
+
+@pytest.mark.parametrize("setting", TABLE, ids=VARIABLES)
+def test_a_flag_wins_over_its_variable(setting: Setting) -> None:
+    default = "open" if setting.field == "auth_mode" else setting.default
+    unusable = {setting.variable: "?"}
+    assert load([setting.flag, default], unusable) == load([], {})
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_an_empty_variable_is_not_set(variable: str) -> None:
+    assert load([], {variable: ""}) == load([], {})
+
+
+@pytest.mark.parametrize("setting", TABLE, ids=VARIABLES)
+@pytest.mark.parametrize("text", ["?", "-1", "1.5", "0x10", "٣", "99999999999999", "a b", "://"])
+def test_a_bad_value_is_refused_and_its_source_named(setting: Setting, text: str) -> None:
+    got = f"got {text!r}, expected {setting.read.expected}"
+    for arguments, environment, source in (
+        ([], {setting.variable: text}, setting.variable),
+        ([f"{setting.flag}={text}"], {}, setting.flag),
+    ):
+        if setting.variable == "HOST" and text in ("-1", "1.5", "0x10", "99999999999999"):
+            # A name like any other, which may not exist; but surely not of this machine only.
+            assert "AUTH_MODE: not set" in refusal(arguments, environment)
+        else:
+            assert refusal(arguments, environment) == f"{source}: {got}"
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("SOCKET_CORS_ORIGIN", "localhost:3000"),
+        ("SOCKET_CORS_ORIGIN", "http://localhost:3000/"),
+        ("SOCKET_CORS_ORIGIN", "http://localhost:3000/app"),
+        ("SOCKET_CORS_ORIGIN", "http://localhost:65536"),
+        ("SOCKET_CORS_ORIGIN", "http://a.example,*"),
+        ("SOCKET_CORS_ORIGIN", "http://a.example,"),
+        ("SOCKET_CORS_ORIGIN", "http://user@a.example"),
+        ("SOCKET_CORS_ORIGIN", "null"),
+        ("SOCKET_MAX_CONNECTIONS", "0"),
+        ("SOCKET_PING_TIMEOUT", "0"),
+        ("SOCKET_PING_TIMEOUT", "86400001"),
+        ("SOCKET_MAX_HTTP_BUFFER_SIZE", "999"),
+        ("SOCKET_MAX_HTTP_BUFFER_SIZE", "1e10"),
+        ("PORT", "65536"),
+        ("LOG_FORMAT", "JSON"),
+        ("AUTH_MODE", "Open"),
+        ("HOST", "http://localhost"),
+    ],
+)
+def test_values_next_to_the_good_ones_are_refused(variable: str, text: str) -> None:
+    assert refusal([], {variable: text}).startswith(f"{variable}: got {text!r}, expected ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--ping-time", "1"], "unrecognized arguments: --ping-time 1; --help lists the flags"),
+        (["--port"], "argument --port: expected one argument; --help lists the flags"),
+        (["serve"], "unrecognized arguments: serve; --help lists the flags"),
+    ],
+)
+def test_a_wrong_flag_is_refused(arguments: list[str], message: str) -> None:
+    assert refusal(arguments, {}) == message
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com", "localhost.example"])
+def test_an_open_server_on_another_address_has_to_be_asked_for(host: str) -> None:
+    assert refusal([], {"HOST": host}) == (
+        f"AUTH_MODE: not set, and {host} can be reached from other machines: "
+        "set AUTH_MODE=open to let whoever reaches it act as any user, or HOST=localhost"
+    )
+    assert load([], {"HOST": host, "AUTH_MODE": "open"}).host == host
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "::1", "app.localhost"])
+def test_a_loopback_address_is_open_by_default(host: str) -> None:
+    assert load(["--host", host], {}).auth_mode == "open"
+
+
+@pytest.mark.parametrize("host", ["localhost", "0.0.0.0"])
+def test_accounts_are_not_there_yet(host: str) -> None:
+    assert refusal(["--auth-mode", "required"], {"HOST": host}) == (
+        "AUTH_MODE: got 'required', which needs accounts, and this version has none: "
+        "set AUTH_MODE=open to let clients act as the user that they name"
+    )
+
+
+@given(st.sampled_from(VARIABLES), st.text())
+def test_any_text_is_read_or_refused_in_one_line(variable: str, text: str) -> None:
+    refused = ""
+    try:
+        load([], {variable: text})
+    except SettingsError as error:
+        refused = str(error)
+    assert len(refused.splitlines()) <= 1
+
+
+@given(st.integers(min_value=1, max_value=86_400_000))
+def test_milliseconds_become_seconds(milliseconds: int) -> None:
+    settings = load([], {"SOCKET_PING_TIMEOUT": str(milliseconds)})
+    assert round(settings.ping_timeout * 1000) == milliseconds

@@ -1,0 +1,112 @@
+"""A Socket.IO client of the tests' own: JSON literals over one WebSocket.
+
+It shares no code with the server, so a mistake made twice cannot hide. Everything waits at most
+`PATIENCE` seconds; that bounds a failure and decides nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+
+PATIENCE = 20.0
+
+
+class Client:
+    """One connected client. `heard` holds the events that nobody has asked for yet."""
+
+    def __init__(self, websocket: ClientConnection) -> None:
+        self._websocket = websocket
+        self._asked = 0
+        self.heard: list[list[Any]] = []
+        self.id = ""
+
+    async def start(self) -> None:
+        opened = await self._text()
+        assert opened.startswith('0{"sid":'), opened
+        await self._websocket.send("40")
+        welcome = await self._text()
+        assert welcome.startswith('40{"sid":'), welcome
+        self.id = json.loads(welcome[2:])["sid"]
+
+    async def emit(self, event: str, *args: Any) -> None:
+        """Send an event without an acknowledgement."""
+        await self.send("42" + json.dumps([event, *args]))
+
+    async def ask(self, event: str, *args: Any) -> Any:
+        """Send an event and return the one argument of its acknowledgement."""
+        self._asked += 1
+        await self.send(f"42{self._asked}" + json.dumps([event, *args]))
+        prefix = f"43{self._asked}["
+        while not (packet := await self._text()).startswith(prefix):
+            self._event(packet)
+        [answer] = json.loads(packet[len(prefix) - 1 :])
+        return answer
+
+    async def hear(self, event: str) -> tuple[Any, Any]:
+        """The data and the envelope of the next event of that name."""
+        while True:
+            for index, (name, data, envelope) in enumerate(self.heard):
+                if name == event:
+                    del self.heard[index]
+                    return data, envelope
+            self._event(await self._text())
+
+    async def news(self) -> list[tuple[str, Any]]:
+        """Name and data of all that was heard and not asked for.
+
+        A round trip makes "nothing came" a fact: messages keep their order, so whatever the server
+        sent before this call is there when it answers.
+        """
+        await self.ask("nothing of that name")
+        heard, self.heard = self.heard, []
+        return [(name, data) for name, data, _ in heard]
+
+    async def send(self, packet: str) -> None:
+        """Send a packet as it is."""
+        await self._websocket.send(packet)
+
+    async def close(self) -> None:
+        await self._websocket.close()
+
+    def _event(self, packet: str) -> None:
+        assert packet.startswith("42["), packet
+        self.heard.append(json.loads(packet[2:]))
+
+    async def _text(self) -> str:
+        async with asyncio.timeout(PATIENCE):
+            while (packet := await self._websocket.recv()) == "2":
+                await self._websocket.send("3")
+        assert isinstance(packet, str)
+        return packet
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[Client]:
+    """A client of the server on that port."""
+    url = f"ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket"
+    async with connect(url, proxy=None, ping_interval=None, max_size=None) as websocket:
+        client = Client(websocket)
+        await client.start()
+        yield client
+
+
+async def http_get(
+    port: int, target: str, *, host: str = "localhost", address: str = "127.0.0.1"
+) -> tuple[int, dict[str, str], str]:
+    """Status, headers (lower-case names) and body of a GET request."""
+    async with asyncio.timeout(PATIENCE):
+        reader, writer = await asyncio.open_connection(address, port)
+        request = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        writer.write(request.encode())
+        head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+    status, *lines = head.split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    return int(status.split()[1]), headers, body

@@ -297,8 +297,6 @@ class AsgiWebSocket:
                     connection.deliver(message)
         finally:
             server.reading = None
-        # An upgrade changes the carrier that the flush is for.
-        connection.settle()
         connection.flush()
 
     def _probe(self, packet: Packet) -> None:
@@ -332,9 +330,8 @@ class AsgiWebSocket:
 
     def close(self) -> None:
         """Close once everything queued is sent."""
-        if self._last is None:
-            self._last = {"type": "websocket.close", "code": self._close_code}
-            self._wake.set()
+        self._last = {"type": "websocket.close", "code": self._close_code}
+        self._wake.set()
 
     def pause(self) -> None:
         """Take nothing more until `resume`; the host holds back what comes."""
@@ -368,7 +365,6 @@ class AsgiWebSocket:
         while packets := session.take():
             # Nobody sees this unless sending takes time: what is queued meanwhile is counted.
             session.waiting = False
-            connection.settle()
             for packet in packets:
                 await self._write_event(_send_event(packet))
             session.waiting = True

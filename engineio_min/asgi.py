@@ -23,9 +23,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from engineio_min.carrier import WebSocketCarrier
 from engineio_min.errors import Code, RequestRefused, UsageError
 from engineio_min.packets import Packet
-from engineio_min.request import Headers, Request
+from engineio_min.request import Headers, Request, check_headers
 from engineio_min.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
 
 if TYPE_CHECKING:
@@ -176,14 +177,12 @@ class AsgiExchange:
             self.on_abort()
 
 
-class AsgiWebSocket:
+class AsgiWebSocket(WebSocketCarrier):
     """One WebSocket: first the exchange that asks for it, then the carrier of a session."""
 
     __slots__ = (
         "_accepted",
-        "_candidate",
         "_close_code",
-        "_connection",
         "_events",
         "_gone",
         "_last",
@@ -195,8 +194,6 @@ class AsgiWebSocket:
         "on_abort",
         "request",
     )
-
-    _connection: Connection
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.request = _request(scope)
@@ -282,44 +279,16 @@ class AsgiWebSocket:
         self._lost(TRANSPORT_CLOSE, f"the WebSocket was closed, code {event.get('code')}")
 
     def _take(self, packet: Packet) -> None:
-        connection = self._connection
-        server = connection.server
-        server.reading = connection
-        try:
-            if _size(packet) > server.options.max_http_buffer_size:
-                self._close_code = MESSAGE_TOO_BIG
-                self._end(TRANSPORT_ERROR, "got a message above max_http_buffer_size")
-            elif self._candidate:
-                self._probe(packet)
-            else:
-                message = connection.session.receive(packet, server.loop.time())
-                if message is not None:
-                    connection.deliver(message)
-        finally:
-            server.reading = None
-        connection.flush()
-
-    def _probe(self, packet: Packet) -> None:
-        connection = self._connection
-        answer = connection.session.receive_probe(packet) if connection.candidate is self else None
-        if answer is None:
-            self._end(TRANSPORT_ERROR, "got a packet that does not belong to an upgrade")
-        elif answer:
-            self._events.append({"type": "websocket.send", "text": answer})
-            self._wake.set()
+        if _size(packet) > self._connection.server.options.max_http_buffer_size:
+            self._close_code = MESSAGE_TOO_BIG
+            self._end(TRANSPORT_ERROR, "got a message above max_http_buffer_size")
         else:
-            self._candidate = False
+            self._receive_packets([packet])
+        self._connection.flush()
 
-    def _end(self, reason: str, description: str) -> None:
-        """What this carried is over: the session, or for a candidate only the upgrade."""
-        connection = self._connection
-        if not self._candidate:
-            connection.session.fail(reason, description)
-            return
-        if connection.candidate is self:
-            connection.candidate = None
-            connection.session.abandon_upgrade()
-        self.close()
+    def _answer_probe(self, packet: str) -> None:
+        self._events.append({"type": "websocket.send", "text": packet})
+        self._wake.set()
 
     # -- out
 
@@ -429,12 +398,7 @@ def _request(scope: Scope) -> Request:
 
 
 def _encode_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
-    for name, value in headers:
-        # Not every host refuses a line break, which would start a header of the peer's choice.
-        if any(character in name + value for character in "\r\n\0"):
-            raise UsageError(
-                f"got the response header {name!r} with a control character in its value"
-            )
+    check_headers(headers)
     return [
         (name.lower().encode("latin-1"), value.encode("latin-1", "replace"))
         for name, value in headers

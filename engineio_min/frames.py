@@ -254,26 +254,26 @@ class MessageStream:
 
 
 class FrameEncoder:
-    """Packets to the bytes of their frames; equal lists in a row, as in a broadcast, only once."""
+    """Packets and the bytes of their frames, kept for the next connection of a broadcast."""
 
-    __slots__ = ("_data", "_packets")
+    __slots__ = ("data", "packets")
 
     def __init__(self) -> None:
-        self._packets: Sequence[Packet] = ()
-        self._data = b""
+        self.packets: list[Packet] = []
+        self.data = b""
 
-    def encode(self, packets: Sequence[Packet]) -> bytes:
-        """The frames of `packets`, uncompressed."""
-        # Comparing a broadcast's lists is comparing identities.
-        if packets != self._packets:
-            self._packets = packets
-            self._data = b"".join([encode_frame(packet) for packet in packets])
-        return self._data
+    def encode(self, packets: list[Packet]) -> None:
+        """Put the frames of `packets`, uncompressed, into `data`."""
+        self.packets = packets
+        if len(packets) == 1:
+            self.data = encode_frame(packets[0])
+        else:
+            self.data = b"".join([encode_frame(packet) for packet in packets])
 
     def forget(self) -> None:
         """Keep nothing alive until the next broadcast."""
-        self._packets = ()
-        self._data = b""
+        self.packets = []
+        self.data = b""
 
 
 def encode_frame(packet: Packet) -> bytes:

@@ -25,7 +25,7 @@ import httptools
 
 from engineio_min.errors import UsageError
 from engineio_min.heartbeat import NEVER
-from engineio_min.request import Headers, Request, Response
+from engineio_min.request import Headers, Request, Response, check_headers
 from engineio_min.timer import Timer
 from engineio_min.websocket import WebSocket, accept_handshake
 
@@ -244,22 +244,18 @@ class HttpExchange:
 
     def respond_with(self, response: Response) -> None:
         """Answer with a plain route's response, if the peer is still there."""
-        if self._responded:
-            return
-        try:
+        if not self._responded:
             self.respond(response.status, response.headers, response.body)
-        except Exception:
-            logger.exception("the response of %r cannot be sent", self.request.path)
-            self.respond(500, (), b"")
 
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
-        """Answer; see `request.Exchange`.
-
-        Raises:
-            UsageError: a header has a control character; nothing was sent.
-        """
+        """Answer; see `request.Exchange`. What cannot be sent is logged and answered with a 500."""
         keep_alive = self._keep_alive and self._complete
-        head = self._connection.response_head(status, headers, len(body), keep_alive=keep_alive)
+        try:
+            head = self._connection.response_head(status, headers, len(body), keep_alive=keep_alive)
+        except Exception:
+            logger.exception("the response of %r cannot be sent", self.request.path)
+            body = b""
+            head = self._connection.response_head(500, (), 0, keep_alive=keep_alive)
         self._responded = True
         self._done = None
         if self.request.method != "HEAD":
@@ -688,16 +684,8 @@ def not_found(_request: Request) -> Response:
 
 
 def _header_lines(headers: Headers) -> list[bytes]:
-    lines = []
-    for name, value in headers:
-        line = f"{name}: {value}\r\n"
-        # A line break in a value would start a header, or a response, of the peer's choice.
-        if line.count("\r") != 1 or line.count("\n") != 1 or "\0" in line:
-            raise UsageError(
-                f"got the response header {name!r} with a control character in its value"
-            )
-        lines.append(line.encode("latin-1", "replace"))
-    return lines
+    check_headers(headers)
+    return [f"{name}: {value}\r\n".encode("latin-1", "replace") for name, value in headers]
 
 
 def raise_descriptor_limit() -> None:

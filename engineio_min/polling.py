@@ -42,7 +42,8 @@ class Polling:
         self._parked = exchange
         exchange.on_abort = self._poll_aborted
         session.waiting = True
-        self.flush()
+        # The connection's own flush: somebody may wait until everything is fetched.
+        self._connection.flush()
 
     def flush(self) -> None:
         """Answer the parked GET if there is something to send."""
@@ -145,6 +146,11 @@ class Polling:
         if exchange is not None:
             # A client that leaves polling without waiting for its poll.
             self._respond(exchange, [NOOP])
+        if self._connection.session.phase == CLOSED:
+            # Of an upgraded session, a POST that is being read still counts.
+            posting, self._posting = self._posting, None
+            if posting is not None:
+                posting.respond(400, self._headers(posting, ()), b"")
 
     def _fail(self, description: str) -> None:
         connection = self._connection
@@ -155,11 +161,6 @@ class Polling:
     def _headers(self, exchange: Exchange, headers: Headers) -> list[tuple[str, str]]:
         connection = self._connection
         return connection.server.response_headers(exchange.request, headers, connection)
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing more can be fetched through this carrier."""
-        return self._connection.session.phase == CLOSED
 
 
 def _accepted_encoding(header: str) -> str | None:

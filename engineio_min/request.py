@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote_plus
 
-from engineio_min.errors import Code, RequestRefused
+from engineio_min.errors import Code, RequestRefused, UsageError
 
 if TYPE_CHECKING:
+    from engineio_min.carrier import WebSocketCarrier
     from engineio_min.server import Connection
 
 Headers = Sequence[tuple[str, str]]
@@ -142,8 +143,14 @@ class Carrier(Protocol):
         """Take packets from the client again."""
 
 
-class WebSocketCarrier(Carrier, Protocol):
-    """A WebSocket that carries a session, or asks to (a candidate)."""
+def check_headers(headers: Headers) -> None:
+    """Refuse a line break in a header: it would start another header, or a whole response.
 
-    def start(self, *, candidate: bool) -> None:
-        """Begin to read."""
+    Raises:
+        UsageError: a name or value has a control character that ends a line.
+    """
+    for name, value in headers:
+        if any(character in name + value for character in "\r\n\0"):
+            raise UsageError(
+                f"got the response header {name!r} with a control character in its value"
+            )

@@ -31,6 +31,7 @@ from engineio_min.session import (
     FORCED_CLOSE,
     OPENED,
     POLLING,
+    TRANSPORT_ERROR,
     WEBSOCKET,
     Closed,
     Session,
@@ -54,7 +55,6 @@ class Connection:
     """
 
     __slots__ = (
-        "_queued",
         "_waiters",
         "candidate",
         "carrier",
@@ -77,7 +77,6 @@ class Connection:
         self.on_close: Callable[[str], object] = _ignore
         self.data: Any = None
         self.paused = False
-        self._queued = False
         self._waiters: list[asyncio.Future[None]] = []
 
     # -- the application's side
@@ -127,33 +126,39 @@ class Connection:
     # -- the carriers' side
 
     def receive_all(self, packets: Iterable[Packet]) -> None:
-        """Receive the packets of one payload."""
-        now = self.server.loop.time()
-        receive = self.session.receive
-        for packet in packets:
-            message = receive(packet, now)
-            if message is not None:
-                self.deliver(message)
+        """Receive the packets of one read, and give their messages to the application.
 
-    def deliver(self, message: Message) -> None:
-        """Give a message to the application; its failure costs this connection, nothing else."""
+        The caller flushes afterwards: what the application sends meanwhile leaves in one write. A
+        failure of the application costs this connection, nothing else.
+
+        Raises:
+            PacketError: as `packets` does when it is iterated.
+        """
+        session = self.session
+        now = self.server.loop.time()
+        session.attended = True
         try:
-            self.on_message(message)
-        except Exception:
-            logger.exception("the message handler failed; closing the session")
-            self.session.fail(FORCED_CLOSE, "the message handler failed")
+            for packet in packets:
+                message = session.receive(packet, now)
+                if message is not None:
+                    try:
+                        self.on_message(message)
+                    except Exception:
+                        logger.exception("the message handler failed; closing the session")
+                        session.fail(FORCED_CLOSE, "the message handler failed")
+        finally:
+            session.attended = False
 
     def flush(self) -> None:
         """Hand what is queued to the carrier, and act on what that causes."""
-        self._queued = False
         self.carrier.flush()
-        if self.session.events:
+        if self.session.events or self._waiters:
             self.settle()
-        if self._waiters and self._is_drained():
-            self._release_waiters()
 
     def settle(self) -> None:
-        """Act on the session's events."""
+        """Act on the session's events, and tell those who wait for an empty queue."""
+        if self._waiters and self._is_drained():
+            self._release_waiters()
         events = self.session.events
         while events:
             event = events.pop(0)
@@ -195,9 +200,7 @@ class Connection:
         self.on_message = self.on_close = _ignore
 
     def _wake(self) -> None:
-        if not self._queued and self.server.reading is not self:
-            self._queued = True
-            self.server.queue_flush(self)
+        self.server.queue_flush(self)
 
     def _is_drained(self) -> bool:
         session = self.session
@@ -230,7 +233,6 @@ class Server:
         self.path = self.options.path
         self.sessions: dict[str, Connection] = {}
         self.encoder = FrameEncoder()
-        self.reading: Connection | None = None
         self.deflate: ServerPerMessageDeflateFactory | None = None
         self.deflate_threshold = 1024
         if self.options.per_message_deflate is not False:
@@ -400,6 +402,12 @@ class Server:
         except RequestRefused as error:
             if not gone:
                 self.refuse(exchange, error)
+        except asyncio.CancelledError:
+            # A request that nobody answers would hold its connection.
+            if not gone:
+                context = "the server closes"
+                self.refuse(exchange, RequestRefused(Code.FORBIDDEN, context, status=503))
+            raise
         except Exception:
             logger.exception("allow_request failed")
             if not gone:
@@ -419,7 +427,7 @@ class Server:
         connection = Connection(self, request, sid, transport)
         # The handshake goes through the buffer like any packet, so that it is first on every
         # transport.
-        self.reading = connection
+        connection.session.attended = True
         try:
             connection.session.send(
                 open_packet(
@@ -441,7 +449,7 @@ class Server:
                 connection.flush()
                 websocket.start(candidate=False)
         finally:
-            self.reading = None
+            connection.session.attended = False
 
     def _introduce(self, connection: Connection) -> None:
         self.sessions[connection.sid] = connection
@@ -515,10 +523,13 @@ class Server:
             if options.cookie is not False:
                 cookie = CookieOptions() if options.cookie is True else options.cookie
                 result.append(("Set-Cookie", cookie.header(connection.sid)))
-        if initial and options.initial_headers is not None:
-            options.initial_headers(result, request)
-        if options.headers is not None:
-            options.headers(result, request)
+        hooks = (options.initial_headers if initial else None, options.headers)
+        for hook in hooks:
+            if hook is not None:
+                try:
+                    hook(result, request)
+                except Exception:
+                    logger.exception("a hook for headers failed")
         return result
 
     def _allowed_origin(self, request: Request) -> str | None:
@@ -543,7 +554,12 @@ class Server:
     def _flush_all(self) -> None:
         dirty, self._dirty = self._dirty, []
         for connection in dirty:
-            connection.flush()
+            try:
+                connection.flush()
+            except Exception:
+                logger.exception("a connection could not be written to; closing its session")
+                connection.session.fail(TRANSPORT_ERROR, "the write failed")
+                connection.settle()
         self.encoder.forget()
 
     def forget(self, connection: Connection) -> None:

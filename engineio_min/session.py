@@ -97,7 +97,8 @@ class Session:
 
     The driver calls `receive` for each packet of the current transport, `receive_probe` for each
     packet of a candidate, and reads `events` after every call. It keeps `waiting` true while
-    something waits to carry packets (a parked GET, a WebSocket that accepts data).
+    something waits to carry packets (a parked GET, a WebSocket that accepts data), and `attended`
+    while it works on the session and will look for packets and events itself: no `wake` then.
     """
 
     __slots__ = (
@@ -109,6 +110,7 @@ class Session:
         "_timing",
         "_upgrade_deadline",
         "_wake",
+        "attended",
         "deadline",
         "events",
         "phase",
@@ -131,6 +133,7 @@ class Session:
         self.phase = OPENED
         self.upgrade = IDLE
         self.waiting = True
+        self.attended = False
         self.events: list[Event] = []
         self._timing = timing
         self._wake = wake
@@ -204,7 +207,7 @@ class Session:
                 return
             self._buffered += len(packet) + PACKET_OVERHEAD
         buffer.append(packet)
-        if len(buffer) == 1:
+        if len(buffer) == 1 and not self.attended:
             self._wake()
 
     def _overflow(self) -> None:
@@ -270,7 +273,7 @@ class Session:
         """
         if self.upgrade == CANDIDATE and packet == PROBE_PING:
             self.upgrade = PROBED
-            self._wake()
+            self._alert()
             return PROBE_PONG
         if self.upgrade == PROBED and packet == UPGRADE:
             self.abandon_upgrade()
@@ -295,7 +298,7 @@ class Session:
         if self._upgrade_deadline <= now:
             self.abandon_upgrade()
             self.events.append(UpgradeExpired())
-            self._wake()
+            self._alert()
         if self._heartbeat <= now:
             if self.phase == CLOSING:
                 self._end(FORCED_CLOSE, "nobody fetched the last packets", last=None)
@@ -305,8 +308,8 @@ class Session:
                 self._awaiting_pong = self._refreshable = True
                 self._heartbeat = now + self._timing.ping_timeout
                 self.send(PING)
-        # A pong moves the heartbeat without touching `deadline`, maybe to before the ping's timeout:
-        # while one is due, looking once an interval is early enough.
+        # A pong moves the heartbeat without touching `deadline`, maybe to before the ping's
+        # timeout: while one is due, looking once an interval is early enough.
         look = now + self._timing.ping_interval if self._awaiting_pong else NEVER
         self.deadline = min(self._heartbeat, self._upgrade_deadline, look)
 
@@ -329,7 +332,7 @@ class Session:
         self._awaiting_pong = self._refreshable = False
         self._heartbeat = now + self._timing.close_timeout
         self.deadline = min(self.deadline, self._heartbeat)
-        self._wake()
+        self._alert()
 
     def fail(self, reason: str, description: str) -> None:
         """End the session at once: its transport broke, or the peer broke the protocol."""
@@ -346,4 +349,8 @@ class Session:
         self._awaiting_pong = self._refreshable = False
         self.deadline = self._heartbeat = self._upgrade_deadline = NEVER
         self.events.append(Closed(reason, description))
-        self._wake()
+        self._alert()
+
+    def _alert(self) -> None:
+        if not self.attended:
+            self._wake()

@@ -18,6 +18,7 @@ from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.headers import build_extension, parse_extension
 
+from engineio_min.carrier import WebSocketCarrier
 from engineio_min.errors import Code, RequestRefused
 from engineio_min.frames import MessageStream, encode_frame
 from engineio_min.heartbeat import NEVER
@@ -103,12 +104,10 @@ def _negotiate_deflate(
 # -- the connection
 
 
-class WebSocket(asyncio.Protocol):
-    """The carrier of a session over a WebSocket, or a candidate for its upgrade."""
+class WebSocket(WebSocketCarrier, asyncio.Protocol):
+    """A WebSocket on a TCP connection of our own HTTP server."""
 
     __slots__ = (
-        "_candidate",
-        "_connection",
         "_pongs",
         "_registry",
         "_rest",
@@ -139,38 +138,25 @@ class WebSocket(asyncio.Protocol):
     def start(self, *, candidate: bool) -> None:
         """Begin to read, with what arrived together with the handshake."""
         self._candidate = candidate
-        self._transport.resume_reading()
-        if self._rest:
-            rest, self._rest = self._rest, b""
-            self.data_received(rest)
+        if candidate or not self._connection.paused:
+            self.resume()
 
     # -- in
 
     def data_received(self, data: bytes) -> None:
-        connection = self._connection
-        server = connection.server
-        stream = self._stream
-        packets = stream.receive(data)
-        now = server.loop.time()
-        # What this read causes for its own connection leaves at its end, in one write.
-        server.reading = connection
-        try:
-            for packet in packets:
-                if self._candidate:
-                    self._probe(packet)
-                    continue
-                message = connection.session.receive(packet, now)
-                if message is not None:
-                    connection.deliver(message)
-        finally:
-            server.reading = None
-        if stream.unusual:
-            self._attend(now, progress=bool(packets))
-        connection.flush()
+        packets = self._stream.receive(data)
+        if self._candidate or self._stream.unusual:
+            progress = bool(packets)
+            self._receive_packets(packets)
+            self._attend(progress=progress)
+        elif packets:
+            self._connection.receive_all(packets)
+        self._connection.flush()
 
-    def _attend(self, now: float, *, progress: bool) -> None:
+    def _attend(self, *, progress: bool) -> None:
         """Do what the stream needs besides delivering its messages."""
         stream = self._stream
+        now = self._connection.server.loop.time()
         stream.unusual = stream.assembling or stream.closed
         if self._unsent == 0 and not stream.closed:
             if not stream.assembling:
@@ -183,16 +169,8 @@ class WebSocket(asyncio.Protocol):
         elif stream.close_received:
             self._end(TRANSPORT_CLOSE, "got a close frame")
 
-    def _probe(self, packet: Packet) -> None:
-        connection = self._connection
-        answer = connection.session.receive_probe(packet) if connection.candidate is self else None
-        if answer is None:
-            self._end(TRANSPORT_ERROR, "got a packet that does not belong to an upgrade")
-        elif answer:
-            self._transport.write(encode_frame(answer))
-        else:
-            self._candidate = False
-            connection.settle()
+    def _answer_probe(self, packet: str) -> None:
+        self._transport.write(encode_frame(packet))
 
     def _write_control(self) -> None:
         """Write pongs and close frames."""
@@ -212,18 +190,6 @@ class WebSocket(asyncio.Protocol):
             self._end(TRANSPORT_ERROR, "the peer sends pings and does not read the pongs")
             self._transport.abort()
 
-    def _end(self, reason: str, description: str) -> None:
-        """What this carried is over: the session, or for a candidate only the upgrade."""
-        connection = self._connection
-        if not self._candidate:
-            connection.session.fail(reason, description)
-            return
-        if connection.candidate is self:
-            connection.candidate = None
-            connection.session.abandon_upgrade()
-        if not self._transport.is_closing():
-            self.close()
-
     # -- out
 
     def flush(self) -> None:
@@ -236,8 +202,12 @@ class WebSocket(asyncio.Protocol):
         if packets and not self._stream.closed:
             if self._stream.compresses:
                 self._transport.write(self._compress(packets))
-            else:
-                self._transport.write(connection.server.encoder.encode(packets))
+                return
+            encoder = connection.server.encoder
+            # A broadcast leaves equal lists, and to compare those is to compare identities.
+            if packets != encoder.packets:
+                encoder.encode(packets)
+            self._transport.write(encoder.data)
 
     def _compress(self, packets: list[Packet]) -> bytes:
         threshold = self._connection.server.deflate_threshold
@@ -252,10 +222,11 @@ class WebSocket(asyncio.Protocol):
 
     def close(self) -> None:
         """Start the closing handshake."""
+        if self._transport.is_closing():
+            return
         self._stream.close()
         self._write_control()
-        if not self._transport.is_closing():
-            self._set_deadline(self._connection.server.loop.time() + CLOSE_TIMEOUT)
+        self._set_deadline(self._connection.server.loop.time() + CLOSE_TIMEOUT)
 
     # -- the transport's side
 
@@ -279,8 +250,11 @@ class WebSocket(asyncio.Protocol):
         self._transport.pause_reading()
 
     def resume(self) -> None:
-        """Read again."""
+        """Read again, first what is left of an earlier read."""
         self._transport.resume_reading()
+        if self._rest:
+            rest, self._rest = self._rest, b""
+            self.data_received(rest)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._registry.discard(self._transport)

@@ -96,6 +96,7 @@ class Client:
             self._break(error)
             return
         if packet is None:
+            # Attachments are due, or it was dropped.
             if self.peer.incomplete:
                 self._set_deadline(self.server.limits.attachment_timeout)
         elif self._unstarted:
@@ -467,7 +468,9 @@ class Server(Namespace):
 
     def asgi_app(self) -> AsgiApplication:
         """This server as an ASGI 3 application."""
-        return self.engine.asgi_app()
+        from engineio_min.asgi import AsgiApplication
+
+        return AsgiApplication(self.engine, self.close)
 
     async def close(self) -> None:
         """Disconnect everybody (reason "server shutting down"), stop the handlers in flight, and

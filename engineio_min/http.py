@@ -81,7 +81,7 @@ class HttpServer:
 
     def mount(self, engine: Server) -> None:
         """Serve `engine` on its path."""
-        if engine.path in self._engines:
+        if self._engines.get(engine.path, engine) is not engine:
             raise UsageError(
                 f"got a second server on the path {engine.path!r}; give it another path"
             )

@@ -14,7 +14,7 @@ import logging
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 import orjson
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
@@ -26,7 +26,7 @@ from engineio_min.http import HttpServer
 from engineio_min.options import CookieOptions, ServerOptions, ServerOptionValues
 from engineio_min.packets import PROTOCOL_VERSION, Message, Packet, message_packet, open_packet
 from engineio_min.polling import Polling
-from engineio_min.request import Carrier, Exchange, Headers, Request
+from engineio_min.request import Carrier, Exchange, Headers, Request, check_headers
 from engineio_min.session import (
     FORCED_CLOSE,
     OPENED,
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from engineio_min.asgi import AsgiApplication
 
 logger = logging.getLogger("engineio_min")
+
+Result = TypeVar("Result")
 
 
 class Connection:
@@ -269,9 +271,10 @@ class Server:
         Raises:
             OSError: the address cannot be bound.
         """
-        self._http = HttpServer() if http is None else http
-        self._http.mount(self)
-        await self._http.listen(host, port, ssl=ssl, sock=sock)
+        if http is not None:
+            self._http = http
+        self.http.mount(self)
+        await self.http.listen(host, port, ssl=ssl, sock=sock)
 
     @property
     def port(self) -> int:
@@ -351,7 +354,7 @@ class Server:
         self._check_capacity()
         allow = self.options.allow_request
         if allow is not None:
-            verdict = allow(request)
+            verdict = self._application("allow_request", allow, request)
             if inspect.isawaitable(verdict):
                 self._spawn(self._open_later(exchange, transport, verdict))
                 return
@@ -419,11 +422,10 @@ class Server:
                 Code.UNSUPPORTED_PROTOCOL_VERSION, f"got EIO={request.query.get('EIO')!r}"
             )
         options = self.options
-        sid = (
-            secrets.token_urlsafe(15)
-            if options.generate_id is None
-            else options.generate_id(request)
-        )
+        if options.generate_id is None:
+            sid = secrets.token_urlsafe(15)
+        else:
+            sid = self._application("generate_id", options.generate_id, request)
         connection = Connection(self, request, sid, transport)
         # The handshake goes through the buffer like any packet, so that it is first on every
         # transport.
@@ -450,6 +452,18 @@ class Server:
                 websocket.start(candidate=False)
         finally:
             connection.session.attended = False
+
+    def _application(
+        self, name: str, hook: Callable[[Request], Result], request: Request
+    ) -> Result:
+        """Call a hook; its failure is logged and refuses the request."""
+        try:
+            return hook(request)
+        except RequestRefused:
+            raise
+        except Exception:
+            logger.exception("%s failed", name)
+            raise RequestRefused(Code.BAD_REQUEST, f"{name} failed") from None
 
     def _introduce(self, connection: Connection) -> None:
         self.sessions[connection.sid] = connection
@@ -526,10 +540,14 @@ class Server:
         hooks = (options.initial_headers if initial else None, options.headers)
         for hook in hooks:
             if hook is not None:
+                extended = list(result)
                 try:
-                    hook(result, request)
+                    hook(extended, request)
+                    check_headers(extended)
                 except Exception:
-                    logger.exception("a hook for headers failed")
+                    logger.exception("a hook for headers failed; its headers are left out")
+                else:
+                    result = extended
         return result
 
     def _allowed_origin(self, request: Request) -> str | None:

@@ -11,7 +11,7 @@ import logging
 import re
 import socket as sockets
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import engineio_min
@@ -20,9 +20,9 @@ from engineio_min.heartbeat import NEVER
 from engineio_min.options import ServerOptionValues
 from engineio_min.runner import run, stopped
 from socketio_min.adapter import Adapter, MemoryAdapter
-from socketio_min.errors import ConnectionRefused, EncodeError, ProtocolError
+from socketio_min.errors import ConnectionRefused, EncodeError, ProtocolError, UsageError
 from socketio_min.namespace import DynamicNamespace, Namespace
-from socketio_min.options import Limits, SocketIOOptionValues
+from socketio_min.options import Limits, SocketIOOptionValues, check_positive
 from socketio_min.packets import (
     ACK,
     CONNECT,
@@ -95,20 +95,26 @@ class Client:
         except ProtocolError as error:
             self._break(error)
             return
+        if packet is None or isinstance(message, bytes):
+            self._watch_attachments()
         if packet is None:
-            # Attachments are due, or it was dropped.
-            if self.peer.incomplete:
-                self._set_deadline(self.server.limits.attachment_timeout)
-        elif self._unstarted:
+            return
+        if self._unstarted:
             self._dispatch_in_turn(packet)
         else:
             self._dispatch(packet)
+
+    def _watch_attachments(self) -> None:
+        if not self.peer.incomplete:
+            self.deadline = NEVER
+        elif self.deadline == NEVER:
+            self._set_deadline(self.server.limits.attachment_timeout)
 
     def _dispatch_in_turn(self, packet: Packet) -> None:
         # A handler of an earlier event has not started: what follows keeps its place behind it.
         if self._unstarted:
             self.server.engine.loop.call_soon(self._dispatch_in_turn, packet)
-        else:
+        elif self in self.server.clients:
             self._dispatch(packet)
 
     def _dispatch(self, packet: Packet) -> None:
@@ -116,7 +122,6 @@ class Client:
         if type_ == CONNECT:
             self._connect(name, data)
             return
-        self.deadline = NEVER
         socket = self.peer.joined.get(name)
         if socket is None:
             # It left while the packet waited for its turn.
@@ -161,7 +166,10 @@ class Client:
             self._start(self._decide(socket, steps, awaitable))
 
     async def _decide(
-        self, socket: Socket, steps: Iterator[Awaitable[Any]], awaitable: Awaitable[Any] | None
+        self,
+        socket: Socket,
+        steps: Generator[Awaitable[Any], None, None],
+        awaitable: Awaitable[Any] | None,
     ) -> None:
         self._unstarted -= 1
         try:
@@ -169,7 +177,13 @@ class Client:
                 await awaitable
                 awaitable = next(steps, None)
         except Exception as error:
+            steps.close()
             self._refuse(socket, error)
+        except asyncio.CancelledError:
+            # The server closes, or the application cancelled what its function waited for.
+            steps.close()
+            self._refuse(socket, ConnectionRefused("Internal server error"))
+            raise
         else:
             self._welcome(socket)
 
@@ -178,7 +192,8 @@ class Client:
         if not self._decided(socket):
             namespace.remove(socket)
             return
-        self.deadline = NEVER
+        if not self.peer.incomplete:
+            self.deadline = NEVER
         self.peer.join(namespace.name, socket)
         session = self.connection.session
         self.connection.send(encode_connect(namespace.name, {"sid": socket.id}))
@@ -199,7 +214,12 @@ class Client:
             logger.error("the admission to namespace %s failed", namespace.name, exc_info=error)
         if alive:
             self.peer.refuse(namespace.name)
-            self.connection.send(encode_connect_error(namespace.name, message, data))
+            try:
+                packet = encode_connect_error(namespace.name, message, data)
+            except EncodeError:
+                logger.exception("the data of a refusal in %s cannot be sent", namespace.name)
+                packet = encode_connect_error(namespace.name, message)
+            self.connection.send(packet)
 
     def _decided(self, socket: Socket) -> bool:
         """The decision on a socket is there; whether the client is too."""
@@ -343,6 +363,7 @@ class Client:
         deciding, self._deciding = self._deciding, None
         for socket in deciding or ():
             socket.part()
+            socket.namespace.remove(socket)
         for socket in joined:
             self._part(socket, self.server.shutdown_reason or reason)
 
@@ -380,10 +401,14 @@ class Server(Namespace):
 
     def __init__(self, **options: Unpack[SocketIOOptionValues]) -> None:
         self.connect_timeout = options.pop("connect_timeout", 45.0)
+        check_positive("connect_timeout", self.connect_timeout)
         self.limits = options.pop("limits", Limits())
         self.make_adapter: Callable[[Namespace], Adapter] = options.pop("adapter", MemoryAdapter)
         options.setdefault("path", "/socket.io/")
-        self.engine = engineio_min.Server(**cast(ServerOptionValues, options))
+        try:
+            self.engine = engineio_min.Server(**cast(ServerOptionValues, options))
+        except engineio_min.UsageError as error:
+            raise UsageError(str(error)) from None
         self.engine.on_connection(self._connected)
         self.clients: set[Client] = set()
         self.namespaces: dict[str, Namespace] = {"/": self}
@@ -403,12 +428,17 @@ class Server(Namespace):
         registered on the result.
         """
         if not isinstance(name, str):
-            dynamic = DynamicNamespace(self, repr(name), _matcher(name))
+            pattern = name if isinstance(name, re.Pattern) else None
+            dynamic = DynamicNamespace(self, repr(name), _matcher(name), pattern)
             self._dynamic.append(dynamic)
             return dynamic
         if not name.startswith("/"):
             name = "/" + name
         if name not in self.namespaces:
+            for dynamic in self._dynamic:
+                if dynamic.owns(name):
+                    # A second namespace of that name would shadow it, without its middlewares.
+                    return dynamic.child(name)
             self.namespaces[name] = Namespace(self, name)
         return self.namespaces[name]
 

@@ -62,7 +62,10 @@ class Serving:
     async def finish(self) -> None:
         for client in self._clients:
             await client.finish()
-        self._clients.clear()
+
+    def abort(self) -> None:
+        for client in self._clients:
+            client.abort()
 
 
 @asynccontextmanager
@@ -77,11 +80,11 @@ async def serving(io: Server) -> AsyncIterator[Serving]:
         await clients.finish()
         # All leave by themselves, so that what remains is not only gone because the server is.
         await until(lambda: not io.clients)
-        await until(lambda: not io._tasks)
+        await until(lambda: not io._tasks and not len(io.engine.timer))
         assert_nothing_left(io)
     finally:
         await io.close()
-        await clients.finish()
+        clients.abort()
     assert_nothing_left(io)
 
 
@@ -104,8 +107,15 @@ def assert_nothing_left(io: Server) -> None:
         assert dynamic.children == {}
 
 
+def advance(seconds: float) -> None:
+    """Move the running loop's clock ahead: what would be due by then is due now."""
+    loop = asyncio.get_running_loop()
+    time = loop.time
+    loop.time = lambda: time() + seconds  # type: ignore[method-assign]
+
+
 async def until(condition: Callable[[], object]) -> None:
     """Let the event loop turn until `condition` holds."""
     async with asyncio.timeout(PATIENCE):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - the server has no event to wait for
             await asyncio.sleep(0)

@@ -151,6 +151,10 @@ class Client(ABC):
     async def finish(self) -> None:
         """See to it that the session ends, in whatever state it is."""
 
+    @abstractmethod
+    def abort(self) -> None:
+        """Close this side's connections."""
+
     async def receive_text(self) -> str:
         packet = await self.receive()
         assert isinstance(packet, str), f"got {packet!r}, expected text"
@@ -256,9 +260,12 @@ class PollingClient(Client):
         await self.send("1")
         self.ended = True
 
-    async def finish(self) -> None:
+    def abort(self) -> None:
         if self.parked is not None:
             self.parked.abort()
+
+    async def finish(self) -> None:
+        self.abort()
         if not self.ended:
             # The second request is for a session that the server is closing already.
             await self.post(b"1")
@@ -345,5 +352,8 @@ class WebSocketClient(Client):
         await self.rest()
         self.writer.close()
 
-    async def finish(self) -> None:
+    def abort(self) -> None:
         self.writer.close()
+
+    async def finish(self) -> None:
+        self.abort()

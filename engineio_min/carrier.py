@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import TYPE_CHECKING
 
 from engineio_min.packets import Packet
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from engineio_min.server import Connection
 
 
-class WebSocketCarrier:
+class WebSocketCarrier(abc.ABC):
     """A WebSocket that carries a session, or a candidate: one that asks to.
 
     Our own WebSocket and that of an ASGI host differ in how bytes come and go, not in what they
@@ -23,29 +24,29 @@ class WebSocketCarrier:
     _connection: Connection
     _candidate: bool
 
+    @abc.abstractmethod
     def start(self, *, candidate: bool) -> None:
         """Begin to read."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def flush(self) -> None:
         """Hand over what the session has to send, as far as it can leave now."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def close(self) -> None:
         """Carry nothing more: the session is over, or carried by another."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def pause(self) -> None:
         """Take nothing more from the client until `resume`."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def resume(self) -> None:
         """Take packets from the client again."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _answer_probe(self, packet: str) -> None:
         """Send the answer to a probe."""
-        raise NotImplementedError
 
     def _receive_packets(self, packets: list[Packet]) -> None:
         """Give packets to the session, or to its upgrade as long as this is a candidate."""

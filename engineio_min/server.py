@@ -102,8 +102,7 @@ class Connection:
     def close(self) -> None:
         """Close after everything queued has been sent."""
         self.session.close(self.server.loop.time())
-        if self.session.phase != OPENED:
-            self.server.timer.watch(self.session)
+        self.server.timer.watch(self.session)
 
     async def drained(self) -> None:
         """Wait until everything queued has been handed to the transport, or the session is over."""

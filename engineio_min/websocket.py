@@ -149,7 +149,7 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
             progress = bool(packets)
             self._receive_packets(packets)
             self._attend(progress=progress)
-        elif packets:
+        else:
             self._connection.receive_all(packets)
         self._connection.flush()
 

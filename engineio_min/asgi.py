@@ -120,6 +120,7 @@ class AsgiExchange:
 
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer; see `request.Exchange`. What becomes of the connection is the host's affair."""
+        self._done = None
         self._response = (status, headers, body)
         self._answered.set_result(None)
 

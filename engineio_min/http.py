@@ -296,11 +296,10 @@ class HttpExchange:
             done(bytes(self._body))
 
     def abort(self) -> None:
-        if not self._responded:
-            self._responded = True
-            self._done = None
-            if self.on_abort is not None:
-                self.on_abort()
+        self._responded = True
+        self._done = None
+        if self.on_abort is not None:
+            self.on_abort()
 
     @property
     def reading(self) -> bool:

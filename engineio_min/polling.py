@@ -100,8 +100,7 @@ class Polling:
 
     def _body_read(self, body: bytes | None) -> None:
         exchange, self._posting = self._posting, None
-        if exchange is None:
-            return
+        assert exchange is not None
         connection = self._connection
         if body is None:
             exchange.respond(413, self._headers(exchange, ()), b"")

@@ -115,8 +115,9 @@ class Exchange(Protocol):
         """Answer. If the request's body was not read, the connection is closed after it."""
 
     def read_body(self, limit: int, done: Callable[[bytes | None], None]) -> None:
-        """Read the body and call `done` with it, or with None as soon as it is larger than `limit`
-        bytes.
+        """Read the body and call `done` with it, or with None once it is larger than `limit` bytes.
+
+        An exchange that is answered meanwhile calls it no more.
         """
 
     def accept(self, connection: Connection, headers: Headers) -> WebSocketCarrier:

@@ -304,7 +304,7 @@ class Session:
                 self._end(FORCED_CLOSE, "nobody fetched the last packets", last=None)
             elif self._awaiting_pong:
                 self._end(PING_TIMEOUT, f"no pong within {self._timing.ping_timeout:g} seconds")
-            elif self.phase == OPENED:
+            else:
                 self._awaiting_pong = self._refreshable = True
                 self._heartbeat = now + self._timing.ping_timeout
                 self.send(PING)

@@ -239,7 +239,9 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
     def resume_writing(self) -> None:
         self._unsent = 0
         self._pongs = 0
-        if not self._stream.closed:
+        if self._stream.assembling:
+            self._set_deadline(self._connection.server.loop.time() + MESSAGE_TIMEOUT)
+        elif not self._stream.closed:
             self.deadline = NEVER
         if not self._candidate:
             self._connection.session.waiting = True

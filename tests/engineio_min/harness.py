@@ -108,7 +108,9 @@ class Harness:
 
 @dataclass
 class Poller:
-    """A polling client: one connection for its GETs, one for its POSTs."""
+    """A polling client: a connection for its GETs, one for POSTs in pieces, and one for each other
+    POST.
+    """
 
     harness: Harness
     getter: Wire
@@ -136,12 +138,13 @@ class Poller:
         """Send a GET and wait until it is parked; `getter.response()` reads its answer."""
         session = self.harness.server.sessions[self.sid].session
         assert not session.waiting
+        assert session.idle
         await self.getter.send(encode_request("GET", self.target))
         await until(lambda: session.waiting)
 
     async def post(self, body: str | bytes, headers: dict[str, str] | None = None) -> Response:
         data = body.encode() if isinstance(body, str) else body
-        return await self.poster.request("POST", self.target, headers, data)
+        return await self.harness.request("POST", self.target, headers, data)
 
     async def gone(self) -> None:
         """The session is unknown now."""

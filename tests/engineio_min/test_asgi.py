@@ -1146,6 +1146,23 @@ async def test_headers_that_would_start_a_line_are_refused() -> None:
         assert host.sent == []
 
 
+async def test_a_post_is_answered_when_its_session_ends_before_its_body() -> None:
+    """The host may have no deadline for bodies, and the client would hold the request for ever."""
+    engine = Engine()
+    with closed_at_the_end(engine):
+        await Host(engine.server.asgi_app(), http_scope()).run()
+        (connection,) = engine.connections
+        query = f"EIO=4&transport=polling&sid={connection.sid}"
+        host = Host(engine.server.asgi_app(), http_scope(query, method="POST"))
+        answered = host.start()
+        host.inbox.put_nowait({"type": "http.request", "body": b"4he", "more_body": True})
+        await until(host.inbox.empty)
+        engine.server.close()
+        await answered
+        assert host.sent[0]["status"] == 400
+        assert engine.received == []
+
+
 async def test_an_http_request_cannot_become_a_websocket() -> None:
     engine = Engine()
     with closed_at_the_end(engine):

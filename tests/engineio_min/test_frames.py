@@ -103,6 +103,12 @@ def test_a_message_in_two_fragments_with_a_ping_between() -> None:
     assert stream.pings == 0
 
 
+def test_a_pong_is_nothing() -> None:
+    stream = MessageStream(LIMIT)
+    assert stream.receive(masked(Opcode.PONG, b"p") + text("4a")) == ["4a"]
+    assert (stream.pings, stream.control(), stream.closed) == (0, [], False)
+
+
 def test_a_binary_message_in_fragments() -> None:
     stream = MessageStream(LIMIT)
     assert stream.receive(masked(Opcode.BINARY, b"\xff", fin=False)) == []

@@ -14,7 +14,7 @@ import os
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -34,19 +34,19 @@ async def patient(awaitable: Awaitable[T]) -> T:
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(awaitable)
     started = time.monotonic()
+    handles: list[asyncio.TimerHandle] = []
 
     def check() -> None:
-        nonlocal handle
-        if time.monotonic() - started > PATIENCE:
+        if handles and time.monotonic() - started > PATIENCE:
             task.cancel(f"nothing came within {PATIENCE:g} seconds")
         else:
-            handle = loop.call_later(PATIENCE, check)
+            handles[:] = [loop.call_later(PATIENCE, check)]
 
-    handle = loop.call_later(PATIENCE, check)
+    check()
     try:
         return await task
     finally:
-        handle.cancel()
+        handles[0].cancel()
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -159,10 +159,8 @@ class Wire:
 
     async def close(self) -> None:
         self.writer.close()
-        try:
+        with suppress(ConnectionError):
             await self.writer.wait_closed()
-        except ConnectionError:
-            pass
 
     def abort(self) -> None:
         """Reset the connection."""
@@ -221,9 +219,7 @@ class Wire:
             extended = await patient(self.reader.readexactly(2 if length == 126 else 8))
             length = int.from_bytes(extended, "big")
         payload = await patient(self.reader.readexactly(length))
-        return Frame(
-            first & 0x0F, payload, bool(first & 0x80), first >> 4 & 7, bool(second & 0x80)
-        )
+        return Frame(first & 0x0F, payload, bool(first & 0x80), first >> 4 & 7, bool(second & 0x80))
 
     async def packet(self) -> Packet:
         """The packet in the next frame, which must be a whole message."""

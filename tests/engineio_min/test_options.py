@@ -1,0 +1,107 @@
+"""options.py: the official defaults, and values that cannot be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engineio_min.cors import CorsOptions
+from engineio_min.errors import UsageError
+from engineio_min.options import CookieOptions, ServerOptions, ServerOptionValues
+from engineio_min.session import Timing
+
+
+def test_the_defaults_are_the_official_ones() -> None:
+    options = ServerOptions()
+    assert options.path == "/engine.io/"
+    assert options.ping_interval == 25
+    assert options.ping_timeout == 20
+    assert options.upgrade_timeout == 10
+    assert options.max_http_buffer_size == 1_000_000
+    assert list(options.transports) == ["polling", "websocket"]
+    assert options.upgrades == ["websocket"]
+    assert options.cors is None
+    assert options.cookie is False
+    assert options.http_compression == 1024
+    assert options.per_message_deflate is False
+
+
+def test_every_option_can_be_given_as_a_keyword() -> None:
+    assert set(ServerOptionValues.__annotations__) == set(ServerOptions.__dataclass_fields__)
+
+
+def test_the_session_gets_its_part() -> None:
+    options = ServerOptions(
+        ping_interval=0.3, ping_timeout=0.2, upgrade_timeout=0.1, max_buffered=7
+    )
+    assert options.timing == Timing(
+        ping_interval=0.3, ping_timeout=0.2, upgrade_timeout=0.1, close_timeout=30.0, max_buffered=7
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("/engine.io", "/engine.io/"), ("/a/b/", "/a/b/"), ("/", "/"), ("/a//", "/a/")],
+)
+def test_the_path_ends_with_one_slash(path: str, expected: str) -> None:
+    assert ServerOptions(path=path).path == expected
+
+
+@pytest.mark.parametrize(
+    ("transports", "allow_upgrades", "upgrades"),
+    [
+        (("polling", "websocket"), True, ["websocket"]),
+        (("websocket", "polling"), True, ["websocket"]),
+        (("polling", "websocket"), False, []),
+        (("polling",), True, []),
+        (("websocket",), True, ["websocket"]),
+    ],
+)
+def test_upgrades(transports: tuple[str, ...], allow_upgrades: bool, upgrades: list[str]) -> None:
+    assert ServerOptions(transports=transports, allow_upgrades=allow_upgrades).upgrades == upgrades
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"path": "engine.io"}, "path: got 'engine.io', expected a path that starts with \"/\""),
+        ({"ping_interval": 0}, "ping_interval: got 0, expected a number above 0"),
+        ({"ping_timeout": -1.5}, "ping_timeout: got -1.5, expected a number above 0"),
+        ({"upgrade_timeout": "10"}, "upgrade_timeout: got '10', expected a number above 0"),
+        ({"max_http_buffer_size": True}, "max_http_buffer_size: got True, expected a number"),
+        ({"transports": ()}, "transports: got [], expected polling, websocket or both"),
+        (
+            {"transports": ["polling", "webtransport"]},
+            "transports: got ['polling', 'webtransport'], expected polling, websocket or both",
+        ),
+        ({"max_connections": 0}, "max_connections: got 0, expected at least 1, or None"),
+        ({"cors": "http://a.com/"}, "cors: got the origin 'http://a.com/'"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as error:
+        ServerOptions(**options)
+    assert str(error.value).startswith(message)
+
+
+def test_cors_is_read() -> None:
+    assert ServerOptions(cors="*").cors == CorsOptions(origin="*")
+
+
+@pytest.mark.parametrize(
+    ("cookie", "header"),
+    [
+        (CookieOptions(), "io=SID; Path=/; HttpOnly; SameSite=Lax"),
+        (
+            CookieOptions(name="sticky", path="/a", http_only=False, same_site="none", secure=True),
+            "sticky=SID; Path=/a; Secure; SameSite=None",
+        ),
+        (
+            CookieOptions(max_age=86_400, domain="example.com", same_site="strict"),
+            "io=SID; Max-Age=86400; Domain=example.com; Path=/; HttpOnly; SameSite=Strict",
+        ),
+    ],
+)
+def test_cookie_header(cookie: CookieOptions, header: str) -> None:
+    assert cookie.header("SID") == header

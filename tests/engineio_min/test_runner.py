@@ -1,0 +1,35 @@
+"""`runner.py`: which event loop, and what ends a program."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+import pytest
+import uvloop
+
+from engineio_min.runner import loop_factory, run, stopped
+
+
+def test_uvloop_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert loop_factory() is uvloop.new_event_loop
+    # None in sys.modules is how Python marks a module that cannot be imported.
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert loop_factory() is asyncio.new_event_loop
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_wait(number: signal.Signals) -> None:
+    seen = []
+
+    async def main() -> None:
+        waiting = asyncio.create_task(stopped())
+        await asyncio.sleep(0)
+        os.kill(os.getpid(), number)
+        await waiting
+        seen.append(type(asyncio.get_running_loop()))
+
+    run(main())
+    assert seen == [uvloop.Loop]

@@ -48,6 +48,9 @@ logger = logging.getLogger("engineio_min")
 
 Result = TypeVar("Result")
 
+# uvloop's clock counts milliseconds.
+CLOCK_RESOLUTION = 0.001
+
 
 class Connection:
     """One client, as the application above sees it.
@@ -170,6 +173,13 @@ class Connection:
             elif self.candidate is not None:
                 candidate, self.candidate = self.candidate, None
                 candidate.close()
+
+    def check_time(self) -> None:
+        """A session whose time is over is over, even if its timer has not come round yet."""
+        now = self.server.loop.time()
+        if self.session.deadline <= now + CLOCK_RESOLUTION:
+            self.session.handle_timeout(max(now, self.session.deadline))
+            self.flush()
 
     def refuse(self, exchange: Exchange, error: RequestRefused) -> None:
         """Answer a request of this session with an error."""
@@ -475,6 +485,9 @@ class Server:
 
     def _continue(self, exchange: Exchange, request: Request, sid: str, transport: str) -> None:
         connection = self.sessions.get(sid)
+        if connection is not None:
+            connection.check_time()
+            connection = self.sessions.get(sid)
         if connection is None:
             raise RequestRefused(Code.SESSION_ID_UNKNOWN, "got the id of no open session")
         if request.query.get("EIO", PROTOCOL_VERSION) != PROTOCOL_VERSION:

@@ -50,6 +50,9 @@ PING_TIMEOUT = "ping timeout"
 PARSE_ERROR = "parse error"
 SLOW_CONSUMER = "slow consumer"
 
+# How late a timer is without anything being wrong, in seconds.
+USUAL_LATENESS = 0.01
+
 # What a queued packet costs besides its characters.
 PACKET_OVERHEAD = 64
 
@@ -306,7 +309,10 @@ class Session:
                 self._end(PING_TIMEOUT, f"no pong within {self._timing.ping_timeout:g} seconds")
             else:
                 self._awaiting_pong = self._refreshable = True
-                self._heartbeat = now + self._timing.ping_timeout
+                # A timer's usual lateness must not add up to the client's disadvantage; after a
+                # stall the client has its full time.
+                due = max(self._heartbeat, now - USUAL_LATENESS)
+                self._heartbeat = due + self._timing.ping_timeout
                 self.send(PING)
         # A pong moves the heartbeat without touching `deadline`, maybe to before the ping's
         # timeout: while one is due, looking once an interval is early enough.

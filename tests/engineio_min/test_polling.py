@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from tests.engineio_min.harness import POLLING, Clock, Harness, serving
+from tests.engineio_min.harness import POLLING, Clock, Harness, assert_refused, serving
 from tests.engineio_min.wire import decode_payload, encode_request, until
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -494,3 +494,17 @@ async def test_packets_that_may_not_be_compressed(harness: Harness) -> None:
     harness.connection.send("small")
     answer = await poller.get({"Accept-Encoding": "gzip"})
     assert answer.headers["content-encoding"] == "gzip"
+
+
+async def test_a_session_ends_on_time_even_if_its_timer_is_late(
+    harness: Harness, clock: Clock
+) -> None:
+    """A client that counts the seconds itself asks before a busy loop's timer comes round."""
+    poller = await harness.poller()
+    await clock.advance(25)
+    assert (await poller.get()).text == "2"
+    harness.server.timer.cancel()
+    await clock.advance(20)
+    assert harness.closed == []
+    assert_refused(await poller.get(), 1)
+    assert harness.closed == ["ping timeout"]

@@ -299,6 +299,16 @@ def test_without_a_pong_the_session_ends(transport: str) -> None:
     assert session.take() == (["1"] if transport == "polling" else [])
 
 
+def test_a_late_timer_does_not_put_the_end_off() -> None:
+    session, _ = opened("websocket")
+    session.handle_timeout(25.004)
+    assert due(session) == 45.0
+    # After a stall the client has its full time, less what is usual.
+    session, _ = opened("websocket")
+    session.handle_timeout(31.0)
+    assert due(session) == pytest.approx(50.99)
+
+
 @pytest.mark.parametrize("delay", [0.01, 0.08])
 def test_pings_keep_coming_where_the_timeout_is_longer_than_the_interval(delay: float) -> None:
     """A pong then makes the next ping due before this one's timeout; the queue must notice."""

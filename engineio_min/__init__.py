@@ -4,6 +4,7 @@ Reading order: `packets`, `session`, `heartbeat` (pure), then `polling`, `websoc
 `http`.
 """
 
+from engineio_min.connection import Connection
 from engineio_min.cors import CorsOptions
 from engineio_min.errors import (
     Code,
@@ -14,10 +15,11 @@ from engineio_min.errors import (
     RequestRefused,
     UsageError,
 )
-from engineio_min.http import HttpLimits, HttpServer
+from engineio_min.http import HttpLimits
+from engineio_min.http_server import HttpServer
 from engineio_min.options import CookieOptions, ServerOptions
 from engineio_min.request import Request, Response
-from engineio_min.server import Connection, Server
+from engineio_min.server import Server
 
 __all__ = [
     "Code",

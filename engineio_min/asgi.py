@@ -30,7 +30,8 @@ from engineio_min.request import Headers, Request, check_headers
 from engineio_min.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
 
 if TYPE_CHECKING:
-    from engineio_min.server import Connection, Server
+    from engineio_min.connection import Connection
+    from engineio_min.server import Server
 
 Scope = MutableMapping[str, Any]
 AsgiEvent = MutableMapping[str, Any]

@@ -9,7 +9,7 @@ from engineio_min.packets import Packet
 from engineio_min.session import TRANSPORT_ERROR
 
 if TYPE_CHECKING:
-    from engineio_min.server import Connection
+    from engineio_min.connection import Connection
 
 
 class WebSocketCarrier(abc.ABC):

@@ -13,39 +13,29 @@ from __future__ import annotations
 import asyncio
 import http
 import logging
-import socket
-import sys
-import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from engineio_min.errors import UsageError
 from engineio_min.heartbeat import NEVER
 from engineio_min.request import Headers, Request, Response, check_headers
-from engineio_min.timer import Timer
 from engineio_min.websocket import WebSocket, accept_handshake
 
 if TYPE_CHECKING:
-    import ssl
-
     from websockets.extensions import Extension
 
-    from engineio_min.server import Connection, Server
+    from engineio_min.connection import Connection
+    from engineio_min.http_server import HttpServer
 
 logger = logging.getLogger("engineio_min.http")
-
-Route = Callable[[Request], Response | Awaitable[Response]]
 
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in http.HTTPStatus
 }
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:[]")
 
 
@@ -62,153 +52,6 @@ class HttpLimits:
     write_timeout: float = 20.0
     pipelined: int = 16
     linger: float = 1.0
-
-
-class HttpServer:
-    """A listening server: Engine.IO servers on their paths, and plain routes beside them."""
-
-    def __init__(self, limits: HttpLimits | None = None) -> None:
-        self.limits = HttpLimits() if limits is None else limits
-        self.connections: set[asyncio.Transport] = set()
-        self.timer: Timer
-        self.loop: asyncio.AbstractEventLoop
-        self._engines: dict[str, Server] = {}
-        self._routes: dict[str, Route] = {}
-        self._fallback: Route = not_found
-        self._listeners: list[asyncio.Server] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._date = (0, "")
-
-    def mount(self, engine: Server) -> None:
-        """Serve `engine` on its path."""
-        if self._engines.get(engine.path, engine) is not engine:
-            raise UsageError(
-                f"got a second server on the path {engine.path!r}; give it another path"
-            )
-        self._engines[engine.path] = engine
-
-    def route(self, path: str, handler: Route) -> None:
-        """Answer GET and HEAD requests for exactly `path` with what `handler` returns."""
-        self._routes[path] = handler
-
-    def fallback(self, handler: Route) -> None:
-        """Answer GET and HEAD requests for every other path with what `handler` returns."""
-        self._fallback = handler
-
-    async def listen(
-        self,
-        host: str | None = "127.0.0.1",
-        port: int = 3000,
-        *,
-        ssl: ssl.SSLContext | None = None,
-        sock: socket.socket | None = None,
-        reuse_port: bool | None = None,
-        backlog: int = 4096,
-    ) -> None:
-        """Start to accept connections on `host` and `port` (0 picks a free one), or on `sock`.
-
-        Raises:
-            OSError: the address cannot be bound.
-        """
-        raise_descriptor_limit()
-        reserve_read_buffer()
-        self.loop = asyncio.get_running_loop()
-        if not self._listeners:
-            self.timer = Timer(self.loop)
-            for engine in self._engines.values():
-                engine.start()
-
-        def factory() -> HttpConnection:
-            return HttpConnection(self)
-
-        if sock is not None:
-            listener = await self.loop.create_server(factory, sock=sock, ssl=ssl, backlog=backlog)
-        else:
-            listener = await self.loop.create_server(
-                factory, host, port, ssl=ssl, reuse_port=reuse_port, backlog=backlog
-            )
-        self._listeners.append(listener)
-
-    @property
-    def port(self) -> int:
-        """The port of the first listener.
-
-        Raises:
-            UsageError: the server is not listening.
-        """
-        if not self._listeners:
-            raise UsageError("the server has no port before `await listen(...)`")
-        return int(self._listeners[0].sockets[0].getsockname()[1])
-
-    async def close(self) -> None:
-        """Stop accepting, close every session and connection, and wait until the connections are
-        gone.
-        """
-        for listener in self._listeners:
-            listener.close()
-        for engine in self._engines.values():
-            engine.close()
-        for task in self._tasks:
-            task.cancel()
-        # A turn for the last answers and close frames to reach the transports.
-        await asyncio.sleep(0)
-        for transport in list(self.connections):
-            transport.close()
-        deadline = 50
-        while self.connections and deadline:
-            deadline -= 1
-            await asyncio.sleep(0.02)
-        for transport in list(self.connections):
-            transport.abort()
-        if self._listeners:
-            self.timer.cancel()
-        self._listeners.clear()
-
-    def handle(self, exchange: HttpExchange) -> None:
-        """Give an exchange to the engine or the route that its path names."""
-        request = exchange.request
-        engine = self._engines.get(request.path)
-        if engine is not None:
-            engine.handle(exchange)
-            return
-        handler = self._routes.get(request.path, self._fallback)
-        if request.method not in ("GET", "HEAD"):
-            exchange.respond(405, [("Allow", "GET, HEAD")], b"")
-            return
-        self._respond_from(exchange, handler)
-
-    def _respond_from(self, exchange: HttpExchange, handler: Route) -> None:
-        try:
-            response = handler(exchange.request)
-        except Exception:
-            logger.exception("the handler of %r failed", exchange.request.path)
-            response = Response(500)
-        if isinstance(response, Response):
-            exchange.respond_with(response)
-            return
-        task = self.loop.create_task(self._await_response(exchange, response))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _await_response(self, exchange: HttpExchange, response: Awaitable[Response]) -> None:
-        try:
-            answer = await response
-        except Exception:
-            logger.exception("the handler of %r failed", exchange.request.path)
-            answer = Response(500)
-        exchange.respond_with(answer)
-
-    def date(self) -> str:
-        """The `Date` header's value, made once a second."""
-        now = int(time.time())
-        if self._date[0] != now:
-            year, month, day, hour, minute, second, weekday, *_ = time.gmtime(now)
-            self._date = (
-                now,
-                f"{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year} "
-                f"{hour:02}:{minute:02}:{second:02} GMT",
-            )
-        return self._date[1]
 
 
 class HttpExchange:
@@ -677,33 +520,6 @@ class HttpConnection(asyncio.Protocol):
             self.transport.close()
 
 
-def not_found(_request: Request) -> Response:
-    """Answer 404."""
-    return Response(404, b"Not found", [("Content-Type", "text/plain; charset=utf-8")])
-
-
 def _header_lines(headers: Headers) -> list[bytes]:
     check_headers(headers)
     return [f"{name}: {value}\r\n".encode("latin-1", "replace") for name, value in headers]
-
-
-def raise_descriptor_limit() -> None:
-    """Allow this process as many file descriptors as the system lets it have; one is needed a
-    client.
-    """
-    if sys.platform == "win32":
-        return
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def reserve_read_buffer() -> None:
-    """Let the allocator keep the 256 KiB that asyncio reads into.
-
-    With an unlucky heap every read would map and unmap that memory: polling three times slower,
-    measured. Freeing a larger block once raises the threshold above which glibc maps.
-    """
-    bytearray(4 << 20)

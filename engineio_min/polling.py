@@ -12,7 +12,7 @@ from engineio_min.request import Exchange, Headers
 from engineio_min.session import CLOSED, PARSE_ERROR, TRANSPORT_ERROR
 
 if TYPE_CHECKING:
-    from engineio_min.server import Connection
+    from engineio_min.connection import Connection
 
 _TEXT: Headers = (("Content-Type", "text/plain; charset=UTF-8"), ("cache-control", "no-store"))
 _HTML: Headers = (("Content-Type", "text/html"), ("cache-control", "no-store"))

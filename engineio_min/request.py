@@ -14,7 +14,7 @@ from engineio_min.errors import Code, RequestRefused, UsageError
 
 if TYPE_CHECKING:
     from engineio_min.carrier import WebSocketCarrier
-    from engineio_min.server import Connection
+    from engineio_min.connection import Connection
 
 Headers = Sequence[tuple[str, str]]
 

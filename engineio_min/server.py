@@ -13,29 +13,26 @@ import inspect
 import logging
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 import orjson
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 
+from engineio_min.connection import Connection, ignore
 from engineio_min.cors import CorsOptions, same_origin
 from engineio_min.errors import Code, RequestRefused
 from engineio_min.frames import FrameEncoder
-from engineio_min.http import HttpServer
+from engineio_min.http_server import HttpServer
 from engineio_min.options import CookieOptions, ServerOptions, ServerOptionValues
-from engineio_min.packets import PROTOCOL_VERSION, Message, Packet, message_packet, open_packet
+from engineio_min.packets import PROTOCOL_VERSION, open_packet
 from engineio_min.polling import Polling
-from engineio_min.request import Carrier, Exchange, Headers, Request, check_headers
+from engineio_min.request import Exchange, Headers, Request, check_headers
 from engineio_min.session import (
     FORCED_CLOSE,
-    OPENED,
     POLLING,
     TRANSPORT_ERROR,
     WEBSOCKET,
-    Closed,
-    Session,
-    Upgraded,
 )
 from engineio_min.timer import Timer
 
@@ -47,183 +44,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("engineio_min")
 
 Result = TypeVar("Result")
-
-# uvloop's clock counts milliseconds.
-CLOCK_RESOLUTION = 0.001
-
-
-class Connection:
-    """One client, as the application above sees it.
-
-    `on_message(message)` and `on_close(reason)` are set by the application; `request` is the
-    handshake's, `data` is the application's own.
-    """
-
-    __slots__ = (
-        "_waiters",
-        "candidate",
-        "carrier",
-        "data",
-        "on_close",
-        "on_message",
-        "paused",
-        "request",
-        "server",
-        "session",
-    )
-
-    def __init__(self, server: Server, request: Request, sid: str, transport: str) -> None:
-        self.server = server
-        self.request = request
-        self.session = Session(sid, transport, server.timing, server.loop.time(), self._wake)
-        self.carrier: Carrier
-        self.candidate: Carrier | None = None
-        self.on_message: Callable[[Message], object] = _ignore
-        self.on_close: Callable[[str], object] = _ignore
-        self.data: Any = None
-        self.paused = False
-        self._waiters: list[asyncio.Future[None]] = []
-
-    # -- the application's side
-
-    @property
-    def sid(self) -> str:
-        """The session's id: a secret of the client, not to be shown to others."""
-        return self.session.sid
-
-    @property
-    def transport(self) -> str:
-        """What carries the session now: "polling" or "websocket"."""
-        return self.session.transport
-
-    def send(self, message: Message, *, compress: bool = True) -> None:
-        """Queue a message; it leaves in order, at the end of this turn of the event loop. Never
-        blocks.
-        """
-        self.session.send(message_packet(message, compress=compress))
-
-    def close(self) -> None:
-        """Close after everything queued has been sent."""
-        self.session.close(self.server.loop.time())
-        self.server.timer.watch(self.session)
-
-    async def drained(self) -> None:
-        """Wait until everything queued has been handed to the transport, or the session is over."""
-        if self._is_drained():
-            return
-        waiter = self.server.loop.create_future()
-        self._waiters.append(waiter)
-        await waiter
-
-    def pause(self) -> None:
-        """Take nothing more from the client until `resume`."""
-        if not self.paused:
-            self.paused = True
-            self.carrier.pause()
-
-    def resume(self) -> None:
-        """Take packets from the client again."""
-        if self.paused:
-            self.paused = False
-            self.carrier.resume()
-
-    # -- the carriers' side
-
-    def receive_all(self, packets: Iterable[Packet]) -> None:
-        """Receive the packets of one read, and give their messages to the application.
-
-        The caller flushes afterwards: what the application sends meanwhile leaves in one write. A
-        failure of the application costs this connection, nothing else.
-
-        Raises:
-            PacketError: as `packets` does when it is iterated.
-        """
-        session = self.session
-        now = self.server.loop.time()
-        session.attended = True
-        try:
-            for packet in packets:
-                message = session.receive(packet, now)
-                if message is not None:
-                    try:
-                        self.on_message(message)
-                    except Exception:
-                        logger.exception("the message handler failed; closing the session")
-                        session.fail(FORCED_CLOSE, "the message handler failed")
-        finally:
-            session.attended = False
-
-    def flush(self) -> None:
-        """Hand what is queued to the carrier, and act on what that causes."""
-        self.carrier.flush()
-        if self.session.events or self._waiters:
-            self.settle()
-
-    def settle(self) -> None:
-        """Act on the session's events, and tell those who wait for an empty queue."""
-        if self._waiters and self._is_drained():
-            self._release_waiters()
-        events = self.session.events
-        while events:
-            event = events.pop(0)
-            if isinstance(event, Upgraded):
-                self._take_over()
-            elif isinstance(event, Closed):
-                self._closed(event)
-            elif self.candidate is not None:
-                candidate, self.candidate = self.candidate, None
-                candidate.close()
-
-    def check_time(self) -> None:
-        """A session whose time is over is over, even if its timer has not come round yet."""
-        now = self.server.loop.time()
-        if self.session.deadline <= now + CLOCK_RESOLUTION:
-            self.session.handle_timeout(max(now, self.session.deadline))
-            self.flush()
-
-    def refuse(self, exchange: Exchange, error: RequestRefused) -> None:
-        """Answer a request of this session with an error."""
-        self.server.refuse(exchange, error)
-
-    def _take_over(self) -> None:
-        polling, candidate = self.carrier, self.candidate
-        assert candidate is not None
-        self.candidate = None
-        self.carrier = candidate
-        polling.close()
-        if self.paused:
-            candidate.pause()
-        candidate.flush()
-
-    def _closed(self, event: Closed) -> None:
-        self.server.forget(self)
-        logger.debug("session closed: %s (%s)", event.reason, event.description)
-        candidate, self.candidate = self.candidate, None
-        if candidate is not None:
-            candidate.close()
-        self.carrier.flush()
-        self.carrier.close()
-        self._release_waiters()
-        try:
-            self.on_close(event.reason)
-        except Exception:
-            logger.exception("the close handler failed")
-        self.on_message = self.on_close = _ignore
-
-    def _wake(self) -> None:
-        self.server.queue_flush(self)
-
-    def _is_drained(self) -> bool:
-        session = self.session
-        return session.phase != OPENED or (
-            session.idle and (session.waiting or session.transport == POLLING)
-        )
-
-    def _release_waiters(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
 
 
 class Server:
@@ -250,7 +70,7 @@ class Server:
             self.deflate = ServerPerMessageDeflateFactory()
             if self.options.per_message_deflate is not True:
                 self.deflate_threshold = self.options.per_message_deflate
-        self._on_connection: Callable[[Connection], object] = _ignore
+        self._on_connection: Callable[[Connection], object] = ignore
         self._dirty: list[Connection] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._http: HttpServer | None = None
@@ -601,7 +421,3 @@ class Server:
         task: asyncio.Task[None] = self.loop.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _ignore(_value: object) -> None:
-    """Do nothing."""

@@ -27,7 +27,7 @@ from engineio_min.request import Request
 from engineio_min.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
 
 if TYPE_CHECKING:
-    from engineio_min.server import Connection
+    from engineio_min.connection import Connection
 
 MESSAGE_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 5.0

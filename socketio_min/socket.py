@@ -17,8 +17,8 @@ from socketio_min.errors import AcknowledgementTimeout, Disconnected, UsageError
 from socketio_min.packets import encode_ack, encode_event
 
 if TYPE_CHECKING:
+    from socketio_min.connection import Client
     from socketio_min.namespace import Namespace
-    from socketio_min.server import Client
 
 PENDING, CONNECTED, DISCONNECTED = "pending", "connected", "disconnected"
 

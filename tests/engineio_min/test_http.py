@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-import engineio_min.http as http_module
+import engineio_min.http_server as http_module
 from engineio_min import HttpLimits, HttpServer, Request, Response, Server, UsageError
 from tests.engineio_min.harness import POLLING, Clock, Harness, assert_refused, serving
 from tests.engineio_min.wire import Wire, connect, encode_request, until

@@ -145,6 +145,11 @@ def test_an_empty_packet_or_an_unknown_type_is_refused(body: bytes) -> None:
         "b-_-_",
         "bAQIDé",
         "bA\x00==",
+        # The bits after the last byte are not zero.
+        "bAR==",
+        "bAQJ=",
+        "bAAAA=",
+        "bAAAA==",
     ],
 )
 def test_base64_is_strict(encoded: str) -> None:

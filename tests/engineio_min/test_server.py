@@ -688,7 +688,7 @@ async def test_nothing_is_left_of_a_session(harness: Harness) -> None:
 IDLE_SERVER = """
 import asyncio, gc, json
 from engineio_min import HttpServer, Response, Server
-from engineio_min.server import Connection
+from engineio_min.connection import Connection
 
 def resident():
     with open("/proc/self/statm") as file:

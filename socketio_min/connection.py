@@ -1,0 +1,373 @@
+"""A client's connection: packets in, handlers started, sockets admitted and let go.
+
+A `Client` stands for each Engine.IO connection. It feeds the pure `Peer`, keeps the order in which
+events came, and pauses the connection when too many asynchronous handlers are in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Coroutine, Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import engineio_min
+from engineio_min.heartbeat import NEVER
+from socketio_min.errors import ConnectionRefused, EncodeError, ProtocolError
+from socketio_min.packets import (
+    ACK,
+    CONNECT,
+    EVENT,
+    Packet,
+    encode_connect,
+    encode_connect_error,
+    encode_disconnect,
+)
+from socketio_min.peer import Peer
+from socketio_min.socket import Socket
+
+if TYPE_CHECKING:
+    from socketio_min.server import Server
+
+logger = logging.getLogger("socketio_min")
+
+CLIENT_DISCONNECT = "client namespace disconnect"
+SERVER_DISCONNECT = "server namespace disconnect"
+
+
+class Client:
+    """One Engine.IO connection, with a socket in each namespace that it has joined."""
+
+    __slots__ = (
+        "_deciding",
+        "_in_flight",
+        "_unstarted",
+        "connection",
+        "deadline",
+        "peer",
+        "server",
+        "waiting_calls",
+    )
+
+    def __init__(self, server: Server, connection: engineio_min.Connection) -> None:
+        self.server = server
+        self.connection = connection
+        limits = server.limits
+        self.peer: Peer[Socket] = Peer(
+            server.engine.options.max_http_buffer_size,
+            limits.max_namespaces,
+            limits.max_attachments,
+        )
+        # Sockets whose CONNECT is being decided.
+        self._deciding: set[Socket] | None = None
+        self._in_flight = 0
+        self._unstarted = 0
+        # Handlers that wait for this client's acknowledgement: reading must go on for them.
+        self.waiting_calls = 0
+        connection.on_message = self.receive
+        connection.on_close = self.closed
+        # Runs until a namespace is joined, and while attachments are due.
+        self.deadline = NEVER
+        self._set_deadline(server.connect_timeout)
+
+    # -- in
+
+    def receive(self, message: str | bytes) -> None:
+        """Take a message of the connection."""
+        try:
+            packet = self.peer.receive(message)
+        except ProtocolError as error:
+            self._break(error)
+            return
+        if packet is None or isinstance(message, bytes):
+            self._watch_attachments()
+        if packet is None:
+            return
+        if self._unstarted:
+            self._dispatch_in_turn(packet)
+        else:
+            self._dispatch(packet)
+
+    def _watch_attachments(self) -> None:
+        if not self.peer.incomplete:
+            self.deadline = NEVER
+        elif self.deadline == NEVER:
+            self._set_deadline(self.server.limits.attachment_timeout)
+
+    def _dispatch_in_turn(self, packet: Packet) -> None:
+        # A handler of an earlier event has not started: what follows keeps its place behind it.
+        if self._unstarted:
+            self.server.engine.loop.call_soon(self._dispatch_in_turn, packet)
+        elif self in self.server.clients:
+            self._dispatch(packet)
+
+    def _dispatch(self, packet: Packet) -> None:
+        type_, name, data, ack_id, _ = packet
+        if type_ == CONNECT:
+            self._connect(name, data)
+            return
+        socket = self.peer.joined.get(name)
+        if socket is None:
+            # It left while the packet waited for its turn.
+            return
+        if type_ == EVENT:
+            namespace = socket.namespace
+            if namespace.incoming or namespace.event_middlewares:
+                self._event(socket, data, ack_id)
+            else:
+                self._handle(socket, data[0], data[1:], ack_id)
+        elif type_ == ACK:
+            socket.acknowledged(ack_id, data)
+        else:
+            self.leave(socket, CLIENT_DISCONNECT)
+
+    def _break(self, error: ProtocolError) -> None:
+        logger.debug("closing a connection: %s", error)
+        self.connection.close()
+
+    # -- CONNECT
+
+    def _connect(self, name: str, auth: dict[str, Any] | None) -> None:
+        namespace = self.server.find(name, auth)
+        if namespace is None:
+            self.peer.refuse(name)
+            self.connection.send(encode_connect_error(name, "Invalid namespace"))
+            return
+        socket = Socket(namespace, self, auth)
+        if self._deciding is None:
+            self._deciding = {socket}
+        else:
+            self._deciding.add(socket)
+        steps = namespace.admission(socket)
+        try:
+            awaitable = next(steps, None)
+        except Exception as error:
+            self._refuse(socket, error)
+            return
+        if awaitable is None:
+            self._welcome(socket)
+        else:
+            self._start(self._decide(socket, steps, awaitable))
+
+    async def _decide(
+        self,
+        socket: Socket,
+        steps: Generator[Awaitable[Any], None, None],
+        awaitable: Awaitable[Any] | None,
+    ) -> None:
+        self._unstarted -= 1
+        try:
+            while awaitable is not None:
+                await awaitable
+                awaitable = next(steps, None)
+        except Exception as error:
+            steps.close()
+            self._refuse(socket, error)
+        except asyncio.CancelledError:
+            # The server closes, or the application cancelled what its function waited for.
+            steps.close()
+            self._refuse(socket, ConnectionRefused("Internal server error"))
+            raise
+        else:
+            self._welcome(socket)
+
+    def _welcome(self, socket: Socket) -> None:
+        namespace = socket.namespace
+        if not self._decided(socket):
+            namespace.remove(socket)
+            return
+        if not self.peer.incomplete:
+            self.deadline = NEVER
+        self.peer.join(namespace.name, socket)
+        session = self.connection.session
+        self.connection.send(encode_connect(namespace.name, {"sid": socket.id}))
+        for packet in socket.connect(session):
+            session.send(packet)
+        if socket.dismissed:
+            self.leave(socket, SERVER_DISCONNECT, tell=True)
+
+    def _refuse(self, socket: Socket, error: Exception) -> None:
+        namespace = socket.namespace
+        alive = self._decided(socket)
+        namespace.remove(socket)
+        socket.part()
+        if isinstance(error, ConnectionRefused):
+            message, data = error.message, error.data
+        else:
+            message, data = "Internal server error", None
+            logger.error("the admission to namespace %s failed", namespace.name, exc_info=error)
+        if alive:
+            self.peer.refuse(namespace.name)
+            try:
+                packet = encode_connect_error(namespace.name, message, data)
+            except EncodeError:
+                logger.exception("the data of a refusal in %s cannot be sent", namespace.name)
+                packet = encode_connect_error(namespace.name, message)
+            self.connection.send(packet)
+
+    def _decided(self, socket: Socket) -> bool:
+        """The decision on a socket is there; whether the client is too."""
+        if self._deciding is None:
+            return False
+        self._deciding.discard(socket)
+        return True
+
+    # -- EVENT
+
+    def _event(self, socket: Socket, data: list[Any], ack_id: int | None) -> None:
+        namespace = socket.namespace
+        for listener in namespace.incoming:
+            try:
+                listener(socket, *data)
+            except Exception:
+                logger.exception("a listener of on_any failed for %r", data[0])
+        event = data[0]
+        args = data[1:]
+        if namespace.event_middlewares:
+            steps = namespace.filtering(socket, event, args)
+            try:
+                awaitable = next(steps, None)
+            except Exception as error:
+                self._failed(socket, event, args, ack_id, error)
+                return
+            if awaitable is not None:
+                self._start(self._filter(socket, event, args, ack_id, steps, awaitable))
+                return
+        self._handle(socket, event, args, ack_id)
+
+    async def _filter(
+        self,
+        socket: Socket,
+        event: str,
+        args: list[Any],
+        ack_id: int | None,
+        steps: Iterator[Awaitable[Any]],
+        awaitable: Awaitable[Any] | None,
+    ) -> None:
+        self._unstarted -= 1
+        try:
+            while awaitable is not None:
+                await awaitable
+                awaitable = next(steps, None)
+        except Exception as error:
+            self._failed(socket, event, args, ack_id, error)
+        else:
+            self._handle(socket, event, args, ack_id)
+
+    def _handle(self, socket: Socket, event: str, args: list[Any], ack_id: int | None) -> None:
+        namespace = socket.namespace
+        handler = namespace.handlers.get(event)
+        try:
+            if handler is not None:
+                result = handler(socket, *args)
+            elif namespace.other_handler is not None:
+                result = namespace.other_handler(socket, event, args, ack_id is not None)
+            else:
+                return
+            if result is not None and hasattr(result, "__await__"):
+                self._start(self._finish(socket, event, args, ack_id, result))
+            elif ack_id is not None:
+                socket.acknowledge(ack_id, result)
+        except Exception as error:
+            self._failed(socket, event, args, ack_id, error)
+
+    async def _finish(
+        self,
+        socket: Socket,
+        event: str,
+        args: list[Any],
+        ack_id: int | None,
+        awaitable: Awaitable[Any],
+    ) -> None:
+        self._unstarted -= 1
+        try:
+            result = await awaitable
+            if ack_id is not None:
+                socket.acknowledge(ack_id, result)
+        except Exception as error:
+            self._failed(socket, event, args, ack_id, error)
+
+    def _failed(
+        self, socket: Socket, event: str, args: list[Any], ack_id: int | None, error: Exception
+    ) -> None:
+        answer = socket.namespace.failed(socket, event, args, error)
+        if answer is None or ack_id is None:
+            return
+        try:
+            socket.acknowledge(ack_id, answer)
+        except EncodeError:
+            logger.exception("the error handler's answer to %r cannot be sent", event)
+
+    # -- asynchronous handlers
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a handler as a task; its first statement takes it off `_unstarted`."""
+        self._unstarted += 1
+        self._in_flight += 1
+        task = self.server.start_task(coroutine)
+        task.add_done_callback(self._ended)
+        self.adjust_reading()
+
+    def _ended(self, _task: asyncio.Task[None]) -> None:
+        self._in_flight -= 1
+        self.adjust_reading()
+
+    def adjust_reading(self) -> None:
+        """Read from the client as long as its handlers keep up."""
+        if self._in_flight - self.waiting_calls >= self.server.limits.max_handlers:
+            self.connection.pause()
+        else:
+            self.connection.resume()
+
+    # -- the end
+
+    def leave(self, socket: Socket, reason: str, *, tell: bool = False) -> None:
+        """A socket leaves its namespace; the connection stays. `tell` sends DISCONNECT."""
+        name = socket.namespace.name
+        if self.peer.joined.get(name) is not socket:
+            return
+        self.peer.leave(name, by_peer=reason == CLIENT_DISCONNECT)
+        if tell:
+            self.connection.send(encode_disconnect(name))
+        self._part(socket, reason)
+
+    def disconnect(self) -> None:
+        """Leave every namespace and close the connection."""
+        for socket in list(self.peer.joined.values()):
+            self.leave(socket, SERVER_DISCONNECT, tell=True)
+        self.connection.close()
+
+    def closed(self, reason: str) -> None:
+        """The connection is over."""
+        self.deadline = NEVER
+        self.server.engine.timer.forget(self)
+        self.server.clients.discard(self)
+        joined = list(self.peer.joined.values())
+        self.peer.joined.clear()
+        deciding, self._deciding = self._deciding, None
+        for socket in deciding or ():
+            socket.part()
+            socket.namespace.remove(socket)
+        for socket in joined:
+            self._part(socket, self.server.shutdown_reason or reason)
+
+    def _part(self, socket: Socket, reason: str) -> None:
+        namespace = socket.namespace
+        namespace.report_end(socket, "disconnecting", reason)
+        socket.part()
+        namespace.remove(socket)
+        namespace.report_end(socket, "disconnect", reason)
+
+    def overflow(self) -> None:
+        """A socket was sent too much before its CONNECT was answered."""
+        self.connection.session.fail("slow consumer", "too many packets before the CONNECT reply")
+
+    def _set_deadline(self, seconds: float) -> None:
+        engine = self.server.engine
+        self.deadline = engine.loop.time() + seconds
+        engine.timer.watch(self)
+
+    def handle_timeout(self, _now: float) -> None:
+        """No namespace was joined, or a packet's attachments did not come, in time."""
+        self.deadline = NEVER
+        self.connection.close()

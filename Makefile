@@ -15,11 +15,11 @@ SET_UP = @command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve setup test check format clean
+.PHONY: help serve setup test check format bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):  *## /  make \1\t/p' $(MAKEFILE_LIST)
-	@echo 'Variables: PYTHON=python3.12 chooses the interpreter, ARGS="--port 3001" passes flags to `make serve`.'
+	@echo 'Variables: PYTHON=python3.12 chooses the interpreter, ARGS="--port 3001" passes flags to `make serve` or `make bench`.'
 
 serve:  ## start the server, after installing what it needs
 	$(SET_UP) serve
@@ -49,7 +49,12 @@ format:  ## format the Python files and mend what the linter can
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
+bench:  ## measure this server and its peers, and write docs/performance.md
+	$(SET_UP) bench
+	@exec $(BIN)/python -m benchmarks.run $(ARGS)
+
 clean:  ## remove everything that can be made again, the virtual environment included
 	@rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist htmlcov
 	@rm -rf conformance/js/node_modules tests/oracle/node_modules
+	@rm -rf benchmarks/js/node_modules benchmarks/.venv-peers
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -125,7 +125,7 @@ def decode_packet(encoded: str) -> Packet:
             data = binascii.a2b_base64(encoded[1:], strict_mode=True)
         except ValueError as error:
             raise PacketError(f"got a binary packet with invalid base64: {error}") from None
-        # One value, one form: strict_mode lets surplus padding and bits after the last byte through.
+        # One value, one form: strict_mode lets surplus padding and stray bits through.
         if binascii.b2a_base64(data, newline=False) != encoded[1:].encode():
             raise PacketError("got a binary packet with invalid base64: surplus padding or bits")
         return data

@@ -1,4 +1,4 @@
-"""Sets up a checkout for `make`: virtual environment, Node packages, browser.
+"""Sets up a checkout for `make`: virtual environments, Node packages, system packages.
 
 It runs before anything is installed, hence the standard library alone; the Makefile has checked
 the version of Python. Each step leaves a stamp in `.venv/stamps` that names what the step depended
@@ -7,7 +7,7 @@ hold contents and not modification times, because git gives a file a new time wh
 branches. They hold the place of the checkout too: a virtual environment that was copied elsewhere
 still points to where it came from.
 
-Usage: set_up.py serve | check | test
+Usage: set_up.py serve | check | test | bench
 """
 
 import hashlib
@@ -25,8 +25,13 @@ ENVIRONMENT_PYTHON = ENVIRONMENT / "bin" / "python"
 STAMPS = ENVIRONMENT / "stamps"
 
 # What each goal installs from the extras in pyproject.toml.
-EXTRAS = {"serve": "speed", "check": "speed,dev", "test": "speed,dev"}
-NODE_FOLDERS = ("conformance/js", "tests/oracle")
+EXTRAS = {"serve": "speed", "check": "speed,dev", "test": "speed,dev", "bench": "speed"}
+NODE_FOLDERS = {"test": ("conformance/js", "tests/oracle"), "bench": ("benchmarks/js",)}
+# Programs that are not Python's or Node's, and the Debian packages that have them.
+PROGRAMS = {
+    "test": {"cc": ("gcc", "libc6-dev"), "valgrind": ("valgrind", "libc6-dbg")},
+    "bench": {"cc": ("gcc", "libc6-dev")},
+}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -136,22 +141,50 @@ def find_browser() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
+def install_system_packages(packages: tuple[str, ...], otherwise: str) -> None:
+    """Installs Debian packages where that can be done without asking; else says what to do."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise fail(f"{otherwise} (Debian: `apt-get install {' '.join(packages)}`)")
+    run("Reading the lists of system packages", ["apt-get", "update", "-qq"])
+    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
+    run(f"Installing {' '.join(packages)}", install)
+
+
 def install_browser() -> None:
-    """Installs Chromium where the system's package manager can be used without asking."""
     if find_browser() is not None:
         return
     if os.environ.get("CHROMIUM"):
         raise fail(f"CHROMIUM={os.environ['CHROMIUM']} is no program; correct it or unset it")
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise fail(
-            "Chromium was not found; install it (Debian: `apt-get install chromium`) "
-            "or set CHROMIUM to the path of a Chromium or Chrome"
-        )
-    run("Reading the lists of system packages", ["apt-get", "update", "-qq"])
-    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
-    run("Installing Chromium", install)
+    install_system_packages(
+        ("chromium",),
+        "Chromium was not found; set CHROMIUM to the path of a Chromium or Chrome, or install it",
+    )
     if find_browser() is None:
         raise fail("Chromium is still not found after its installation; set CHROMIUM to its path")
+
+
+def install_programs(goal: str) -> None:
+    for program, packages in PROGRAMS.get(goal, {}).items():
+        if shutil.which(program) is None:
+            install_system_packages(packages, f"{program} was not found; install it")
+
+
+def install_peers() -> None:
+    """Installs the Python servers to compare with, apart from everything of this project."""
+    requirements = ROOT / "benchmarks" / "requirements.txt"
+    folder = ROOT / "benchmarks" / ".venv-peers"
+    interpreter = os.path.realpath(sys.executable)
+    content = digest(requirements, str(ROOT), interpreter, sys.version)
+    if (folder / "bin" / "python").exists() and is_stamped("peers", content):
+        return
+    command = [interpreter, "-m", "venv", "--clear", str(folder)]
+    run("Making benchmarks/.venv-peers", command)
+    pip = [str(folder / "bin" / "pip"), "--disable-pip-version-check", "--no-input"]
+    run(
+        "Installing the Python servers to compare with",
+        [*pip, "install", "--quiet", "--requirement", str(requirements)],
+    )
+    write_stamp("peers", content)
 
 
 def main(arguments: list[str]) -> None:
@@ -160,10 +193,13 @@ def main(arguments: list[str]) -> None:
     goal = arguments[0]
     prepare_environment()
     install_python_packages(EXTRAS[goal])
+    for folder in NODE_FOLDERS.get(goal, ()):
+        install_node_packages(folder)
+    install_programs(goal)
     if goal == "test":
-        for folder in NODE_FOLDERS:
-            install_node_packages(folder)
         install_browser()
+    if goal == "bench":
+        install_peers()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Benchmarks: this server side by side with its peers, under a load generator in C."""

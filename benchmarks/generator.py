@@ -1,0 +1,146 @@
+"""Compiles and runs the load generator, `load.c`."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "benchmarks"
+SOURCE = ROOT / "benchmarks" / "load.c"
+COMPILER_FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the generator reports of one run; times in seconds, memory in bytes.
+
+    `units` and `seconds` are of the measured time, `total_units` and `sent` of the whole run, with
+    the warm-up and the end. `server_seconds` and `generator_seconds` are CPU times.
+    """
+
+    load: str
+    clients: int
+    units: int
+    seconds: float
+    total_units: int
+    sent: int
+    error: str
+    latency_p50_us: float
+    latency_p99_us: float
+    server_seconds: float
+    generator_seconds: float
+    opened: int
+    opening_seconds: float
+    pings: int
+    server_rss_before: int
+    server_rss_after: int
+    server_rss_end: int
+
+    @property
+    def throughput(self) -> float:
+        """Units a second."""
+        return self.units / self.seconds if self.seconds else 0.0
+
+    @property
+    def cost(self) -> float:
+        """Server CPU a unit, in microseconds."""
+        return 1e6 * self.server_seconds / self.units if self.units else float("inf")
+
+    @property
+    def memory(self) -> float:
+        """Resident memory of the server that each client has added, in bytes."""
+        return (self.server_rss_after - self.server_rss_before) / self.clients
+
+
+class GeneratorError(Exception):
+    """The generator cannot be compiled, or printed no result."""
+
+
+def compile_generator() -> Path:
+    """The generator's program; compiled once for each content of its source.
+
+    Raises:
+        GeneratorError: there is no C compiler, or it refuses the source.
+    """
+    digest = hashlib.sha256(SOURCE.read_bytes() + " ".join(COMPILER_FLAGS).encode()).hexdigest()
+    program = BUILD / f"load-{digest[:16]}"
+    if program.exists():
+        return program
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise GeneratorError("no C compiler (cc) was found; install one, as gcc")
+    BUILD.mkdir(parents=True, exist_ok=True)
+    # Renamed when it is whole, so that two compilations at once do no harm.
+    unfinished = program.with_name(f"{program.name}.{os.getpid()}.new")
+    command = [compiler, *COMPILER_FLAGS, "-o", str(unfinished), str(SOURCE)]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    if finished.returncode != 0:
+        raise GeneratorError(f"{' '.join(command)} failed:\n{finished.stderr}")
+    unfinished.rename(program)
+    return program
+
+
+class Run:
+    """One run of the generator against the server on `port`, in the background."""
+
+    def __init__(
+        self,
+        arguments: Iterable[str],
+        port: int,
+        server_pids: Iterable[int] = (),
+        core: int | None = None,
+    ) -> None:
+        command = [str(compile_generator()), *arguments, "--port", str(port)]
+        for pid in server_pids:
+            command += ["--server-pid", str(pid)]
+        if core is not None:
+            command += ["--core", str(core)]
+        self._opened_line = ""
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_until_open(self) -> None:
+        """With `--wait`: return when every client is connected, or the run has failed."""
+        assert self._process.stdout is not None
+        self._opened_line = self._process.stdout.readline()
+
+    def proceed(self) -> None:
+        """With `--wait`: begin to measure. `result` does it as well."""
+        assert self._process.stdin is not None
+        # A run that has failed reads nothing any more.
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+
+    def result(self, timeout: float) -> Result:
+        """Let a run that waits go on, and return what it reports.
+
+        Raises:
+            GeneratorError: it reported nothing within `timeout` seconds.
+        """
+        try:
+            output, problems = self._process.communicate("\n", timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+            raise GeneratorError(f"the generator did not end within {timeout:g} seconds") from None
+        lines = [self._opened_line, *output.splitlines()]
+        found = [line for line in lines if line.startswith("{")]
+        if not found:
+            raise GeneratorError(f"the generator reported nothing: {problems.strip()}")
+        fields: dict[str, Any] = json.loads(found[-1])
+        return Result(**fields)

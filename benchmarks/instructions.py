@@ -1,0 +1,385 @@
+"""Counts the instructions of the codecs and of the receive path with callgrind.
+
+    python -m benchmarks.instructions            compare with the recorded bounds
+    python -m benchmarks.instructions --record   record them for this Python
+
+A count does not depend on how busy the machine is, so a change that makes the hot path longer fails
+a test instead of drowning in noise. Each case runs N times and 2N times; the difference is what N
+runs cost, without the way there. A cheap system call that nothing else makes marks where one part
+ends and the next begins; callgrind writes a dump at each.
+
+Counts depend on the Python that executes: the bounds are kept for each minor version, machine and
+kind of build. Collection of cycles is off and hashes are seeded, so that two runs agree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.generator import ROOT
+from benchmarks.servers.this import make_server
+from engineio_min.frames import MessageStream, encode_frame
+from engineio_min.http import HttpConnection
+from engineio_min.packets import decode_payload, encode_payload
+from socketio_min import Server
+from socketio_min.packets import decode, encode_event
+
+BOUNDS = ROOT / "benchmarks" / "instructions.json"
+# How much more than recorded is let pass: other patch versions and builds of libraries.
+MARGIN = 0.10
+RUNS = 100
+MEMBERS = 100
+
+MASK = b"\x37\xfa\x21\x3d"
+TEXT = "00007 00000042 the quick brown fox jumps over the lazy dog"
+EVENT = f'2["message","{TEXT}"]'
+
+Case = Callable[[], object]
+
+
+class CallgrindError(Exception):
+    """callgrind is missing, or there is nothing sound to count."""
+
+
+def masked(payload: bytes, opcode: int = 1) -> bytes:
+    """A client's frame."""
+    size = len(payload)
+    length = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    body = bytes(byte ^ MASK[place % 4] for place, byte in enumerate(payload))
+    return bytes((0x80 | opcode,)) + length + MASK + body
+
+
+class MemoryTransport(asyncio.Transport):
+    """The end of a TCP connection that keeps what was written last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last: bytes | bytearray | memoryview = b""
+        self.protocol: asyncio.BaseProtocol
+        self._closing = False
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return ("127.0.0.1", 40_000) if name == "peername" else default
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self.protocol
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.last = data
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        pass
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def close(self) -> None:
+        self._closing = True
+
+    abort = close
+
+
+class MemoryClient:
+    """A client whose bytes go to the server's protocol and not through a socket."""
+
+    def __init__(self, io: Server) -> None:
+        self.transport = MemoryTransport()
+        protocol = HttpConnection(io.engine.http)
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+
+    def send(self, data: bytes) -> None:
+        protocol = self.transport.get_protocol()
+        assert isinstance(protocol, asyncio.Protocol)
+        protocol.data_received(data)
+
+    def leave(self) -> None:
+        """The TCP connection ends."""
+        protocol = self.transport.get_protocol()
+        assert isinstance(protocol, asyncio.Protocol)
+        protocol.connection_lost(None)
+
+
+def request(method: str, query: str, more: str = "", body: str = "") -> bytes:
+    """A request of a browser, more or less."""
+    return (
+        f"{method} /socket.io/?EIO=4&{query} HTTP/1.1\r\nHost: 127.0.0.1:3000\r\n"
+        f"User-Agent: count\r\nOrigin: http://127.0.0.1:3000\r\n{more}\r\n{body}"
+    ).encode()
+
+
+HANDSHAKE = request(
+    "GET",
+    "transport=websocket",
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+)
+
+
+def connected(io: Server) -> MemoryClient:
+    """A client over WebSocket that has joined the main namespace."""
+    client = MemoryClient(io)
+    client.send(HANDSHAKE)
+    client.send(masked(b"40"))
+    expect(client, b'40{"sid":"')
+    return client
+
+
+def expect(client: MemoryClient, piece: bytes) -> None:
+    """Whatever is counted has to be the real thing."""
+    written = bytes(client.transport.last)
+    if piece not in written:
+        raise CallgrindError(f"the server wrote {written!r}, expected {piece!r} in it")
+
+
+def codec_cases() -> Iterator[tuple[str, Case]]:
+    """The pure functions."""
+    frame = masked(b"4" + EVENT.encode())
+    stream = MessageStream(1_000_000)
+    payload = encode_payload(["4" + EVENT, b"0123456789" * 10])
+    yield "decode an event", lambda: decode(EVENT)
+    yield "encode an event", lambda: encode_event("/", ["message-back", TEXT])
+    yield "decode a payload", lambda: list(decode_payload(payload, 100))
+    yield "encode a payload", lambda: encode_payload(["4" + EVENT, b"0123456789" * 10])
+    yield "read a frame", lambda: stream.receive(frame)
+    yield "read 8 frames", lambda: stream.receive(frame * 8)
+    yield "write a frame", lambda: encode_frame("4" + EVENT)
+
+
+async def path_cases(io: Server) -> list[tuple[str, Case, bool]]:
+    """The way from a client's bytes to those of the answer; True where the loop has to turn."""
+    client = connected(io)
+    event = masked(b"4" + EVENT.encode())
+    acknowledged = masked(b'427["message-with-ack","' + TEXT.encode() + b'"]')
+    attachment = masked(b'451-["message",{"_placeholder":true,"num":0}]') + masked(
+        bytes(range(256)) * 4, 2
+    )
+    client.send(event)
+    expect(client, b'42["message-back","00007')
+    client.send(acknowledged)
+    expect(client, b'437["00007')
+    client.send(attachment)
+    expect(client, bytes(range(256)) * 4)
+
+    members = [connected(io) for _ in range(MEMBERS)]
+    for member in members:
+        member.send(masked(b'42["join","room"]'))
+    fan = masked(b'42["fan","room","' + TEXT.encode() + b'"]')
+    client.send(fan)
+    await asyncio.sleep(0)
+    for member in members:
+        expect(member, b'42["fan","00007')
+
+    polling = MemoryClient(io)
+    posting = MemoryClient(io)
+    polling.send(request("GET", "transport=polling"))
+    found = re.search(rb'"sid":"([^"]+)"', bytes(polling.transport.last))
+    assert found is not None
+    query = f"transport=polling&sid={found[1].decode()}"
+
+    def post(body: str) -> bytes:
+        return request("POST", query, f"Content-Length: {len(body)}\r\n", body)
+
+    posting.send(post("40"))
+    poll = request("GET", query)
+    polling.send(poll)
+    expect(polling, b'40{"sid":"')
+    posted = post("4" + EVENT)
+
+    def round_trip() -> None:
+        polling.send(poll)
+        posting.send(posted)
+
+    round_trip()
+    expect(polling, b'42["message-back","00007')
+    expect(posting, b"ok")
+
+    def come_and_go() -> None:
+        connected(io).leave()
+
+    return [
+        ("receive and answer an event", lambda: client.send(event), False),
+        ("receive and answer 8 events in one read", lambda: client.send(event * 8), False),
+        ("receive and acknowledge an event", lambda: client.send(acknowledged), False),
+        ("receive and answer 1 KB of binary data", lambda: client.send(attachment), False),
+        (f"broadcast to {MEMBERS} members", lambda: client.send(fan), True),
+        (f"broadcast 8 times to {MEMBERS} members", lambda: client.send(fan * 8), True),
+        ("a round trip over long-polling", round_trip, False),
+        ("a connection from handshake to end", come_and_go, False),
+    ]
+
+
+def mark() -> None:
+    """Where callgrind ends one dump and begins the next."""
+    os.getppid()
+
+
+async def run_cases() -> list[str]:
+    """Run every case between marks; return their names in order."""
+    names = []
+    gc.collect()
+    gc.disable()
+    for name, case in codec_cases():
+        case()
+        mark()
+        for count in (RUNS, 2 * RUNS):
+            for _ in range(count):
+                case()
+            mark()
+        names.append(name)
+    io = make_server()
+    await io.listen(port=0)
+    try:
+        for name, case, turns in await path_cases(io):
+            # A broadcast costs as much as many others and is run less often.
+            runs = RUNS // 10 if turns else RUNS
+            mark()
+            for count in (runs, 2 * runs):
+                for _ in range(count):
+                    case()
+                    if turns:
+                        await asyncio.sleep(0)
+                mark()
+            names.append(f"{name}/{runs}")
+    finally:
+        await io.close()
+    return names
+
+
+def count() -> dict[str, int]:
+    """The instructions of one run of every case.
+
+    Raises:
+        CallgrindError: valgrind is missing, the cases failed, or the marks were not seen.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            "valgrind",
+            "--tool=callgrind",
+            "--dump-before=getppid",
+            f"--callgrind-out-file={folder}/count",
+            sys.executable,
+            "-m",
+            "benchmarks.instructions",
+            "--run",
+        ]
+        environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        # Of the environment of a test run, what changes how Python executes.
+        for name in ("PYTHONDEVMODE", "PYTHONASYNCIODEBUG", "COVERAGE_PROCESS_START"):
+            environment.pop(name, None)
+        try:
+            run = subprocess.run(
+                command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+            )
+        except FileNotFoundError:
+            raise CallgrindError(
+                "valgrind was not found; install it (Debian: `apt-get install valgrind`)"
+            ) from None
+        if run.returncode != 0:
+            raise CallgrindError(f"{' '.join(command)} failed:\n{run.stderr}")
+        names: list[str] = json.loads(run.stdout)
+        dumps: list[int] = []
+        while (dump := Path(folder) / f"count.{len(dumps) + 1}").exists():
+            found = re.search(r"^totals: (\d+)$", dump.read_text(), re.MULTILINE)
+            dumps.append(int(found[1]) if found else 0)
+        if len(dumps) != 3 * len(names):
+            raise CallgrindError(
+                f"got {len(dumps)} dumps, expected three for each of {len(names)} cases: "
+                "callgrind has not seen the marks"
+            )
+    counts = {}
+    for place, name in enumerate(names):
+        title, _, runs = name.partition("/")
+        once, twice = dumps[3 * place + 1 : 3 * place + 3]
+        counts[title] = round((twice - once) / int(runs or RUNS))
+    return counts
+
+
+def build() -> str:
+    """What counts depend on besides the code: the key of the recorded bounds."""
+    arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    kind = "optimized" if "--enable-optimizations" in arguments else "plain"
+    version = ".".join(platform.python_version_tuple()[:2])
+    return f"{platform.python_implementation()} {version} {platform.machine()} {kind}"
+
+
+def recorded() -> dict[str, int] | None:
+    """The counts that are recorded for this Python, None when there are none."""
+    known: dict[str, dict[str, int]] = json.loads(BOUNDS.read_text()) if BOUNDS.exists() else {}
+    return known.get(build())
+
+
+def record(counts: dict[str, int]) -> None:
+    """Keep `counts` as the ones to compare with on this Python."""
+    known = json.loads(BOUNDS.read_text()) if BOUNDS.exists() else {}
+    known[build()] = counts
+    BOUNDS.write_text(json.dumps(known, indent=2) + "\n")
+
+
+def exceeded(counts: dict[str, int], bounds: dict[str, int]) -> list[str]:
+    """What costs more than its bound allows, or has none."""
+    found = [
+        f"{name}: {counted:,} instructions, expected at most {bounds[name] * (1 + MARGIN):,.0f}"
+        for name, counted in counts.items()
+        if name in bounds and counted > bounds[name] * (1 + MARGIN)
+    ]
+    found += [f"{name}: no bound is recorded" for name in counts if name not in bounds]
+    found += [
+        f"{name}: recorded, but not counted any more" for name in bounds if name not in counts
+    ]
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["--run"]:
+        print(json.dumps(asyncio.run(run_cases())))
+        return 0
+    if arguments not in ([], ["--record"]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    counts = count()
+    bounds = recorded()
+    for name, counted in counts.items():
+        before = f"{counted / bounds[name] - 1:+.1%}" if bounds and name in bounds else ""
+        print(f"{counted:>10,}  {before:>7}  {name}")
+    if arguments == ["--record"]:
+        record(counts)
+        print(f"Recorded for {build()} in {BOUNDS}.")
+        return 0
+    if bounds is None:
+        print(f"No bounds are recorded for {build()}; `--record` does it.")
+        return 0
+    problems = exceeded(counts, bounds)
+    print("\n".join(problems))
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,178 @@
+"""The report says what was measured, the misses too.
+
+Invariants:
+- A ratio is the median of one server against the median of the other, and above 1 where this
+  server needs less.
+- A target that is missed is shown as missed; what was not measured or failed is shown as that.
+- Every plot is well-formed and stands in the document.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from benchmarks.generator import ROOT, Result
+from benchmarks.loads import IDLE, LOADS, TARGETS
+from benchmarks.peers import BUN, NODE, PEERS, PYTHON_SOCKETIO, THIS
+from benchmarks.report import Results, figures, write
+from benchmarks.run import QUICK, chosen
+
+RESULT = Result(
+    load="echo",
+    clients=100,
+    units=100_000,
+    seconds=1.0,
+    total_units=130_000,
+    sent=130_000,
+    error="",
+    latency_p50_us=100.0,
+    latency_p99_us=200.0,
+    server_seconds=1.0,
+    generator_seconds=0.5,
+    opened=100,
+    opening_seconds=0.1,
+    pings=0,
+    server_rss_before=1_000_000,
+    server_rss_after=2_000_000,
+    server_rss_end=2_000_000,
+)
+
+
+def costing(microseconds: float) -> dict[str, Any]:
+    return asdict(replace(RESULT, server_seconds=microseconds / 10))
+
+
+def raw(results: dict[str, dict[str, list[dict[str, Any]]]]) -> dict[str, Any]:
+    return {
+        "date": "2026-01-01",
+        "quick": False,
+        "minutes": 12.3,
+        "settings": asdict(QUICK),
+        "machine": {"processor": "a processor"},
+        "versions": {"Python": "3.11.0", "absent": ""},
+        "results": results,
+    }
+
+
+def test_medians_and_spread() -> None:
+    found = figures([Result(**costing(cost)) for cost in (12.0, 8.0, 10.0)])
+    assert found.cost == pytest.approx(10)
+    assert found.spread == pytest.approx(0.4)
+    assert found.throughput == 100_000
+    assert found.memory == 10_000
+    assert (found.p50, found.p99, found.generator_share) == (100, 200, 0.5)
+
+
+def test_a_ratio_is_of_medians() -> None:
+    results = Results(
+        raw({"echo": {NODE: [costing(c) for c in (30, 10, 20)], THIS: [costing(5)], BUN: []}})
+    )
+    assert results.cheaper("echo", THIS) == pytest.approx(4)
+    assert results.cheaper("echo", NODE) == pytest.approx(1)
+    assert results.cheaper("echo", BUN) is None
+    assert results.cheaper("ack", THIS) is None
+    assert results.failed == {"echo": [BUN]}
+
+
+def test_the_best_host_of_python_socketio_counts() -> None:
+    costs = zip(PYTHON_SOCKETIO, (90, 70, 80), strict=True)
+    results = Results(raw({"echo": {name: [costing(cost)] for name, cost in costs}}))
+    best = results.best_python_socketio("echo")
+    assert best is not None
+    assert best.cost == pytest.approx(70)
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        (25.0, "| **2.50** | aim reached |"),
+        (24.9, "| **2.49** | reached |"),
+        (17.0, "| **1.70** | reached |"),
+        (16.9, "| **1.69** | **missed** |"),
+    ],
+)
+def test_a_target_is_reached_or_missed(node: float, expected: str, tmp_path: Path) -> None:
+    document = write(raw({"echo": {NODE: [costing(node)], THIS: [costing(10)]}}), tmp_path)
+    rows = document.read_text().splitlines()
+    [row] = [row for row in rows if row.startswith("| echo, 1 in flight |")]
+    assert row.startswith("| echo, 1 in flight | 1.7 | 2.5 " + expected)
+    [absent] = [row for row in rows if row.startswith("| chat |")]
+    assert absent == "| chat | 15 | 40 |  | not measured |  |  |"
+
+
+@pytest.mark.parametrize(
+    ("grown", "expected"),
+    [
+        (3_000, "| **3.0** | aim reached |"),
+        (6_000, "| **6.0** | reached |"),
+        (6_100, "| **6.1** | **missed** |"),
+    ],
+)
+def test_memory_has_to_stay_below(grown: int, expected: str, tmp_path: Path) -> None:
+    own = asdict(replace(RESULT, server_rss_after=1_000_000 + 100 * grown))
+    node = asdict(replace(RESULT, server_rss_after=1_000_000 + 100 * 15_900))
+    document = write(raw({"idle-websocket": {NODE: [node], THIS: [own]}}), tmp_path)
+    [row] = [row for row in document.read_text().splitlines() if "| at most 6 |" in row]
+    assert row.startswith("| idle memory, KB a connection (Node 15.9) | at most 6 | 3 " + expected)
+
+
+def test_a_whole_report_has_every_load_and_plot(tmp_path: Path) -> None:
+    results = {
+        load.name: {peer.name: [costing(10)] for peer in load.peers()} for load in (*LOADS, *IDLE)
+    }
+    results["echo"]["websockets"] = []
+    document = write(raw(results), tmp_path).read_text()
+    for load in LOADS:
+        if load.name not in ("echo-1000", "echo-10000"):
+            assert f"## {load.title}\n" in document
+    for target in TARGETS:
+        assert f"\n| {target.title}" in document
+    assert "Failed: websockets alone." in document
+    assert "Python 3.11.0." in document
+    assert {path.name for path in (tmp_path / "performance").iterdir()} == {
+        "targets.svg",
+        "growth.svg",
+        "memory.svg",
+    }
+    for path in (tmp_path / "performance").iterdir():
+        assert f"](performance/{path.name})" in document
+        root = ElementTree.fromstring(path.read_text())
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert "NaN" not in path.read_text()
+
+
+def test_a_load_that_nobody_has_is_refused() -> None:
+    assert chosen(None, ["a", "b"], "load") == ["a", "b"]
+    assert chosen("b", ["a", "b"], "load") == ["b"]
+    with pytest.raises(SystemExit, match="there is no load c, d; there are a, b"):
+        chosen("d,a,c", ["a", "b"], "load")
+
+
+def test_this_server_can_be_measured_from_the_command_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.run", "--quick", "--output", str(tmp_path)]
+    command += ["--peers", "this,this-asyncio", "--only", "echo,polling,idle-polling"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    found = json.loads((tmp_path / "results.json").read_text())
+    measured = {load: sorted(peers) for load, peers in found["results"].items()}
+    assert measured == {
+        "echo": ["this", "this-asyncio"],
+        "polling": ["this", "this-asyncio"],
+        "idle-polling": ["this", "this-asyncio"],
+    }
+    results = [Result(**run) for load in found["results"].values() for [run] in load.values()]
+    assert {result.error for result in results} == {""}
+    for result in results:
+        assert result.opened == result.clients
+        if result.load != "idle":
+            assert result.server_seconds > 0
+    assert {peer.name for peer in PEERS} > {"this", "this-asyncio"}
+    assert "A quick run" in (tmp_path / "performance.md").read_text()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from engineio_min.errors import RequestRefused
@@ -32,7 +33,6 @@ class Connection:
     """
 
     __slots__ = (
-        "_waiters",
         "candidate",
         "carrier",
         "data",
@@ -42,19 +42,21 @@ class Connection:
         "request",
         "server",
         "session",
+        "waiters",
     )
 
     def __init__(self, server: Server, request: Request, sid: str, transport: str) -> None:
         self.server = server
         self.request = request
-        self.session = Session(sid, transport, server.timing, server.loop.time(), self._wake)
+        wake = partial(server.queue_flush, self)
+        self.session = Session(sid, transport, server.timing, server.loop.time(), wake)
         self.carrier: Carrier
         self.candidate: Carrier | None = None
         self.on_message: Callable[[Message], object] = ignore
         self.on_close: Callable[[str], object] = ignore
         self.data: Any = None
         self.paused = False
-        self._waiters: list[asyncio.Future[None]] = []
+        self.waiters: list[asyncio.Future[None]] = []
 
     # -- the application's side
 
@@ -84,7 +86,7 @@ class Connection:
         if self._is_drained():
             return
         waiter = self.server.loop.create_future()
-        self._waiters.append(waiter)
+        self.waiters.append(waiter)
         await waiter
 
     def pause(self) -> None:
@@ -128,12 +130,12 @@ class Connection:
     def flush(self) -> None:
         """Hand what is queued to the carrier, and act on what that causes."""
         self.carrier.flush()
-        if self.session.events or self._waiters:
+        if self.session.events or self.waiters:
             self.settle()
 
     def settle(self) -> None:
         """Act on the session's events, and tell those who wait for an empty queue."""
-        if self._waiters and self._is_drained():
+        if self.waiters and self._is_drained():
             self._release_waiters()
         events = self.session.events
         while events:
@@ -182,9 +184,6 @@ class Connection:
             logger.exception("the close handler failed")
         self.on_message = self.on_close = ignore
 
-    def _wake(self) -> None:
-        self.server.queue_flush(self)
-
     def _is_drained(self) -> bool:
         session = self.session
         return session.phase != OPENED or (
@@ -192,7 +191,7 @@ class Connection:
         )
 
     def _release_waiters(self) -> None:
-        waiters, self._waiters = self._waiters, []
+        waiters, self.waiters = self.waiters, []
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)

@@ -33,10 +33,12 @@ _FINAL_BINARY = 0x82
 class MessageStream:
     """The server's end of a WebSocket after its handshake.
 
-    `unusual` is set when there may be more to do than to deliver messages: a frame is incomplete or
-    went through websockets, so look at the rest. `failure` and `close_received` tell that no more
-    messages will come; `pings` counts the pings answered in what `control` returns next. With
-    `fast` off every frame goes through websockets: the specification of what this class does.
+    `ordinary` says that all frames were of the one kind so far, so that nothing is compressed or
+    closed. `unusual` is set when there may be more to do than to deliver messages: a frame is
+    incomplete or went through websockets, so look at the rest. `failure` and `close_received` tell
+    that no more messages will come; `pings` counts the pings answered in what `control` returns
+    next. With `fast` off every frame goes through websockets: the specification of what this class
+    does.
     """
 
     __slots__ = (
@@ -52,6 +54,7 @@ class MessageStream:
         "_text",
         "close_received",
         "failure",
+        "ordinary",
         "pings",
         "unusual",
     )
@@ -76,6 +79,7 @@ class MessageStream:
         self.close_received = False
         self.pings = 0
         self.unusual = False
+        self.ordinary = not extensions
 
     # -- in
 
@@ -250,6 +254,7 @@ class MessageStream:
         if self._protocol is None:
             self._protocol = Protocol(SERVER, state=OPEN, max_size=self._max_size)
             self._protocol.extensions = list(self._extensions)
+            self.ordinary = False
         return self._protocol
 
 

@@ -405,7 +405,9 @@ class Server:
         dirty, self._dirty = self._dirty, []
         for connection in dirty:
             try:
-                connection.flush()
+                connection.carrier.flush()
+                if connection.session.events or connection.waiters:
+                    connection.settle()
             except Exception:
                 logger.exception("a connection could not be written to; closing its session")
                 connection.session.fail(TRANSPORT_ERROR, "the write failed")

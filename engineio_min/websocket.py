@@ -199,15 +199,20 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
         if not session.waiting:
             return
         packets = session.take()
-        if packets and not self._stream.closed:
-            if self._stream.compresses:
+        if not packets:
+            return
+        stream = self._stream
+        if not stream.ordinary:
+            if stream.closed:
+                return
+            if stream.compresses:
                 self._transport.write(self._compress(packets))
                 return
-            encoder = connection.server.encoder
-            # A broadcast leaves equal lists, and to compare those is to compare identities.
-            if packets != encoder.packets:
-                encoder.encode(packets)
-            self._transport.write(encoder.data)
+        encoder = connection.server.encoder
+        # A broadcast leaves equal lists, and to compare those is to compare identities.
+        if packets != encoder.packets:
+            encoder.encode(packets)
+        self._transport.write(encoder.data)
 
     def _compress(self, packets: list[Packet]) -> bytes:
         threshold = self._connection.server.deflate_threshold

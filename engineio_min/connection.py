@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from engineio_min.errors import RequestRefused
 from engineio_min.packets import Message, Packet, message_packet
-from engineio_min.request import Carrier, Exchange, Request
+from engineio_min.request import Carrier, Request
 from engineio_min.session import FORCED_CLOSE, OPENED, POLLING, Closed, Session, Upgraded
 
 if TYPE_CHECKING:
@@ -154,10 +153,6 @@ class Connection:
         if self.session.deadline <= now + CLOCK_RESOLUTION:
             self.session.handle_timeout(max(now, self.session.deadline))
             self.flush()
-
-    def refuse(self, exchange: Exchange, error: RequestRefused) -> None:
-        """Answer a request of this session with an error."""
-        self.server.refuse(exchange, error)
 
     def _take_over(self) -> None:
         polling, candidate = self.carrier, self.candidate

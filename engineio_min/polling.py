@@ -110,7 +110,7 @@ class Polling:
             connection.receive_all(decode_payload(body, connection.server.options.max_packets))
         except PacketError as error:
             connection.session.fail(PARSE_ERROR, str(error))
-            connection.refuse(exchange, RequestRefused(Code.BAD_REQUEST, str(error)))
+            connection.server.refuse(exchange, RequestRefused(Code.BAD_REQUEST, str(error)))
         else:
             if connection.paused:
                 # The answer waits until the handlers keep up: the client sends no more until it has

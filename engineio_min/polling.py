@@ -7,12 +7,16 @@ import zlib
 from typing import TYPE_CHECKING
 
 from engineio_min.errors import Code, PacketError, RequestRefused
+from engineio_min.heartbeat import NEVER
 from engineio_min.packets import NOOP, Packet, decode_payload, encode_payload, may_compress
 from engineio_min.request import Exchange, Headers
-from engineio_min.session import CLOSED, PARSE_ERROR, TRANSPORT_ERROR
+from engineio_min.session import CLOSED, PARSE_ERROR, TRANSPORT_CLOSE, TRANSPORT_ERROR, Closed
 
 if TYPE_CHECKING:
     from engineio_min.connection import Connection
+
+# How long, in seconds, a close packet's POST waits for the GET that was sent together with it.
+LAST_POLL_TIMEOUT = 0.1
 
 _TEXT: Headers = (("Content-Type", "text/plain; charset=UTF-8"), ("cache-control", "no-store"))
 _HTML: Headers = (("Content-Type", "text/html"), ("cache-control", "no-store"))
@@ -21,13 +25,16 @@ _HTML: Headers = (("Content-Type", "text/html"), ("cache-control", "no-store"))
 class Polling:
     """The carrier of a session that polls: at most one parked GET and one POST being read."""
 
-    __slots__ = ("_connection", "_held", "_parked", "_posting")
+    __slots__ = ("_closing", "_connection", "_held", "_parked", "_posting", "deadline")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._parked: Exchange | None = None
         self._posting: Exchange | None = None
         self._held: Exchange | None = None
+        # The POST of a close packet, while the client's last GET may be on its way.
+        self._closing: Exchange | None = None
+        self.deadline = NEVER
 
     # -- GET
 
@@ -44,6 +51,7 @@ class Polling:
         session.waiting = True
         # The connection's own flush: somebody may wait until everything is fetched.
         self._connection.flush()
+        self.answer_close()
 
     def flush(self) -> None:
         """Answer the parked GET if there is something to send."""
@@ -112,7 +120,9 @@ class Polling:
             connection.session.fail(PARSE_ERROR, str(error))
             connection.server.refuse(exchange, RequestRefused(Code.BAD_REQUEST, str(error)))
         else:
-            if connection.paused:
+            if self._parked is None and _closed_by_peer(connection):
+                self._await_last_poll(exchange)
+            elif connection.paused:
                 # The answer waits until the handlers keep up: the client sends no more until it has
                 # it.
                 self._held = exchange
@@ -121,6 +131,38 @@ class Polling:
                 exchange.respond(200, self._headers(exchange, _HTML), b"ok")
         connection.settle()
         connection.flush()
+
+    def _await_last_poll(self, exchange: Exchange) -> None:
+        """Hold the answer to a close packet until the GET that was sent with it has its own.
+
+        The two come on different connections, so either may be read first; a GET after the POST's
+        answer finds the session unknown.
+        """
+        connection = self._connection
+        server = connection.server
+        self._closing = exchange
+        exchange.on_abort = self._forget_close
+        server.departing[connection.sid] = self
+        self.deadline = server.loop.time() + LAST_POLL_TIMEOUT
+        server.timer.watch(self)
+
+    def answer_close(self) -> None:
+        """Answer the POST of a close packet, if one waits."""
+        exchange = self._closing
+        if exchange is not None:
+            self._forget_close()
+            exchange.respond(200, self._headers(exchange, _HTML), b"ok")
+
+    def _forget_close(self) -> None:
+        server = self._connection.server
+        self._closing = None
+        self.deadline = NEVER
+        server.timer.forget(self)
+        del server.departing[self._connection.sid]
+
+    def handle_timeout(self, _now: float) -> None:
+        """No GET came together with the close packet."""
+        self.answer_close()
 
     def _post_aborted(self) -> None:
         self._posting = self._held = None
@@ -160,6 +202,14 @@ class Polling:
     def _headers(self, exchange: Exchange, headers: Headers) -> list[tuple[str, str]]:
         connection = self._connection
         return connection.server.response_headers(exchange.request, headers, connection)
+
+
+def _closed_by_peer(connection: Connection) -> bool:
+    """Whether the packets just received ended the session with a close packet."""
+    return any(
+        isinstance(event, Closed) and event.reason == TRANSPORT_CLOSE
+        for event in connection.session.events
+    )
 
 
 def _accepted_encoding(header: str) -> str | None:

@@ -63,6 +63,8 @@ class Server:
         self.timing = self.options.timing
         self.path = self.options.path
         self.sessions: dict[str, Connection] = {}
+        # What is left of sessions that their clients have just closed; see `Polling`.
+        self.departing: dict[str, Polling] = {}
         self.encoder = FrameEncoder()
         self.deflate: ServerPerMessageDeflateFactory | None = None
         self.deflate_threshold = 1024
@@ -141,6 +143,8 @@ class Server:
         for connection in list(self.sessions.values()):
             connection.session.fail(FORCED_CLOSE, "the server closes")
             connection.settle()
+        for polling in list(self.departing.values()):
+            polling.answer_close()
         for task in self._tasks:
             task.cancel()
         if self._started:
@@ -309,7 +313,11 @@ class Server:
             connection.check_time()
             connection = self.sessions.get(sid)
         if connection is None:
-            raise RequestRefused(Code.SESSION_ID_UNKNOWN, "got the id of no open session")
+            departing = self.departing.get(sid)
+            if departing is None or transport != POLLING or request.method != "GET":
+                raise RequestRefused(Code.SESSION_ID_UNKNOWN, "got the id of no open session")
+            departing.get(exchange)
+            return
         if request.query.get("EIO", PROTOCOL_VERSION) != PROTOCOL_VERSION:
             raise RequestRefused(Code.BAD_REQUEST, "got another EIO than the session's")
         if transport == WEBSOCKET:

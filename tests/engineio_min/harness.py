@@ -167,6 +167,7 @@ async def serving(
             await stack.aclose()
             await server.stop()
     assert not server.sessions
+    assert not server.departing
     assert not server.http.connections
 
 

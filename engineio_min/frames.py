@@ -42,9 +42,9 @@ class MessageStream:
     """
 
     __slots__ = (
+        "_common_limit",
         "_decoder",
         "_extensions",
-        "_fast",
         "_frames",
         "_head",
         "_max_size",
@@ -63,8 +63,8 @@ class MessageStream:
         self, max_size: int, extensions: Sequence[Extension] = (), *, fast: bool = True
     ) -> None:
         self._max_size = max_size
+        self._common_limit = min(max_size, 65_535) if fast else -1
         self._extensions = extensions
-        self._fast = fast
         self._protocol: Protocol | None = None
         # The start of a frame too short to tell its length, and what is missing of a frame for
         # websockets.
@@ -86,59 +86,71 @@ class MessageStream:
     def receive(self, data: bytes) -> list[Packet]:
         """Take bytes; return the messages that are complete with them."""
         messages: list[Packet] = []
+        if self.unusual:
+            self._receive_any(data, messages)
+        else:
+            position = self._receive_common(data, 0, messages)
+            if position < len(data):
+                self._receive_any(data[position:], messages)
+        return messages
+
+    def _receive_common(self, data: bytes, position: int, messages: list[Packet]) -> int:
+        """Take frames of the common kind from `position` on; return where another one begins.
+
+        This runs for every message of every client, hence the arithmetic: a masked frame's second
+        byte is 128 and its length, and with its 4 bytes of mask a short frame's head has 6.
+        """
+        end = len(data)
+        limit = self._common_limit
+        while position + 6 <= end:
+            length = data[position + 1] - 128
+            start = position + 6
+            if length == 126 and start + 2 <= end:
+                length = data[position + 2] << 8 | data[position + 3]
+                start += 2
+            elif not 0 <= length < 126:
+                break
+            stop = start + length
+            if stop > end or length > limit:
+                break
+            first = data[position]
+            if first == _FINAL_TEXT:
+                try:
+                    text = apply_mask(data[start:stop], data[start - 4 : start]).decode()
+                except UnicodeDecodeError:
+                    self.fail(CloseCode.INVALID_DATA, "got text that is not UTF-8")
+                    return stop
+                messages.append(text)
+            elif first == _FINAL_BINARY:
+                messages.append(apply_mask(data[start:stop], data[start - 4 : start]))
+            else:
+                break
+            position = stop
+        return position
+
+    def _receive_any(self, data: bytes, messages: list[Packet]) -> None:
+        """Take frames of every kind, from any state."""
         if self._head:
             data = self._head + data
             self._head = b""
         position = 0
         end = len(data)
         while position < end:
-            if self._protocol is not None and self.closed:
+            if self.closed:
                 self._await_close(data[position:])
                 break
-            if self._missing:
-                position = self._pass_on(data, position, messages)
-                continue
-            size = end - position
-            length = data[position + 1] & 0x7F if size > 1 else 0
-            if length < 126:
-                start = position + 6
-                known = size > 1
-            elif length == 126:
-                start = position + 8
-                known = size > 3
-                length = int.from_bytes(data[position + 2 : position + 4], "big")
-            else:
-                start = position + 14
-                known = size > 9
-                length = int.from_bytes(data[position + 2 : position + 10], "big")
-            if not known:
-                self._head = data[position:]
+            if not self._missing:
+                if self._message is None:
+                    position = self._receive_common(data, position, messages)
+                    if position == end or self.closed:
+                        continue
                 self.unusual = True
-                break
-            stop = start + length
-            first = data[position]
-            if (
-                stop > end
-                or (first != _FINAL_TEXT and first != _FINAL_BINARY)
-                or length > 65_535
-                or length > self._max_size
-                or data[position + 1] < 0x80
-                or self._message is not None
-                or not self._fast
-            ):
-                self._missing = stop - position
-                self.unusual = True
-                continue
-            payload = apply_mask(data[start:stop], data[start - 4 : start])
-            position = stop
-            if first == _FINAL_BINARY:
-                messages.append(payload)
-                continue
-            try:
-                messages.append(payload.decode())
-            except UnicodeDecodeError:
-                self.fail(CloseCode.INVALID_DATA, "got text that is not UTF-8")
-        return messages
+                size = _frame_size(data, position)
+                if size is None:
+                    self._head = data[position:]
+                    break
+                self._missing = size
+            position = self._pass_on(data, position, messages)
 
     def _await_close(self, data: bytes) -> None:
         """After our close frame only the peer's matters."""
@@ -258,6 +270,20 @@ class MessageStream:
         return self._protocol
 
 
+def _frame_size(data: bytes, position: int) -> int | None:
+    """How many bytes a client's frame has, head included; None if its head is not complete.
+
+    A frame that is not masked counts as one: websockets refuses it by its second byte.
+    """
+    left = len(data) - position
+    length = data[position + 1] & 0x7F if left > 1 else 0
+    if length < 126:
+        return 6 + length if left > 1 else None
+    if length == 126:
+        return 8 + int.from_bytes(data[position + 2 : position + 4], "big") if left > 3 else None
+    return 14 + int.from_bytes(data[position + 2 : position + 10], "big") if left > 9 else None
+
+
 class FrameEncoder:
     """Packets and the bytes of their frames, kept for the next connection of a broadcast."""
 
@@ -273,7 +299,7 @@ class FrameEncoder:
         if len(packets) == 1:
             self.data = encode_frame(packets[0])
         else:
-            self.data = b"".join([encode_frame(packet) for packet in packets])
+            self.data = b"".join(map(encode_frame, packets))
 
     def forget(self) -> None:
         """Keep nothing alive until the next broadcast."""
@@ -281,17 +307,26 @@ class FrameEncoder:
         self.data = b""
 
 
+# The heads of frames below 126 bytes, by their length.
+_TEXT_HEADS = tuple(bytes((_FINAL_TEXT, size)) for size in range(126))
+_BINARY_HEADS = tuple(bytes((_FINAL_BINARY, size)) for size in range(126))
+
+
 def encode_frame(packet: Packet) -> bytes:
     """One final, unmasked frame (RFC 6455, section 5.2)."""
     if isinstance(packet, str):
-        data = packet.encode("utf-8", "replace")
-        first = b"\x81"
+        try:
+            data = packet.encode()
+        except UnicodeEncodeError:
+            data = packet.encode("utf-8", "replace")
+        heads = _TEXT_HEADS
     else:
         data = packet
-        first = b"\x82"
+        heads = _BINARY_HEADS
     size = len(data)
     if size < 126:
-        return first + bytes((size,)) + data
+        return heads[size] + data
+    first = heads[0][:1]
     if size < 65_536:
         return first + b"\x7e" + size.to_bytes(2, "big") + data
     return first + b"\x7f" + size.to_bytes(8, "big") + data

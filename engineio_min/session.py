@@ -157,7 +157,7 @@ class Session:
         something.
         """
         if isinstance(packet, str):
-            if packet[:1] != MESSAGE:
+            if not packet or packet[0] != MESSAGE:
                 self._receive_control(packet, now)
                 return None
             packet = packet[1:]

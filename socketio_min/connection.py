@@ -115,7 +115,7 @@ class Client:
             if namespace.incoming or namespace.event_middlewares:
                 self._event(socket, data, ack_id)
             else:
-                self._handle(socket, data[0], data[1:], ack_id)
+                self._handle(socket, data, ack_id)
         elif type_ == ACK:
             socket.acknowledged(ack_id, data)
         else:
@@ -233,7 +233,7 @@ class Client:
             if awaitable is not None:
                 self._start(self._filter(socket, event, args, ack_id, steps, awaitable))
                 return
-        self._handle(socket, event, args, ack_id)
+        self._handle(socket, [event, *args], ack_id)
 
     async def _filter(
         self,
@@ -252,24 +252,28 @@ class Client:
         except Exception as error:
             self._failed(socket, event, args, ack_id, error)
         else:
-            self._handle(socket, event, args, ack_id)
+            self._handle(socket, [event, *args], ack_id)
 
-    def _handle(self, socket: Socket, event: str, args: list[Any], ack_id: int | None) -> None:
+    def _handle(self, socket: Socket, data: list[Any], ack_id: int | None) -> None:
+        """Call the handler of an event; `data` is its name and arguments."""
         namespace = socket.namespace
-        handler = namespace.handlers.get(event)
+        event = data[0]
+        # The handler's arguments in place: a copy would cost more than all else here.
+        data[0] = socket
         try:
+            handler = namespace.handlers.get(event)
             if handler is not None:
-                result = handler(socket, *args)
+                result = handler(*data)
             elif namespace.other_handler is not None:
-                result = namespace.other_handler(socket, event, args, ack_id is not None)
+                result = namespace.other_handler(socket, event, data[1:], ack_id is not None)
             else:
                 return
             if result is not None and hasattr(result, "__await__"):
-                self._start(self._finish(socket, event, args, ack_id, result))
+                self._start(self._finish(socket, event, data[1:], ack_id, result))
             elif ack_id is not None:
                 socket.acknowledge(ack_id, result)
         except Exception as error:
-            self._failed(socket, event, args, ack_id, error)
+            self._failed(socket, event, data[1:], ack_id, error)
 
     async def _finish(
         self,

@@ -174,13 +174,15 @@ class Socket:
         Raises:
             UsageError: the event's name is reserved, or a value cannot be encoded.
         """
-        text, attachments = encode_event(self.namespace.name, (event, *args))
+        namespace = self.namespace
+        text, attachments = encode_event(namespace.name, [event, *args])
         out = self.out
         out.send("4" + text)
-        for attachment in attachments:
-            out.send(attachment)
-        if self.namespace.outgoing:
-            self.namespace.announce_outgoing(self, (event, *args))
+        if attachments:
+            for attachment in attachments:
+                out.send(attachment)
+        if namespace.outgoing:
+            namespace.announce_outgoing(self, (event, *args))
 
     async def call(self, event: str, *args: Any, timeout: float = 10.0) -> Any:
         """Send an event and wait, at most `timeout` seconds, for the client's acknowledgement.
@@ -364,8 +366,9 @@ class Socket:
         text, attachments = encode_ack(self.namespace.name, values, ack_id)
         out = self.out
         out.send("4" + text)
-        for attachment in attachments:
-            out.send(attachment)
+        if attachments:
+            for attachment in attachments:
+                out.send(attachment)
 
 
 class SocketOperator:

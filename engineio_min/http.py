@@ -11,6 +11,7 @@ Known limit: no `Transfer-Encoding` but chunked, and no HTTP/2.
 from __future__ import annotations
 
 import asyncio
+import functools
 import http
 import logging
 from collections import deque
@@ -33,8 +34,39 @@ if TYPE_CHECKING:
 logger = logging.getLogger("engineio_min.http")
 
 _STATUS_LINES = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in http.HTTPStatus
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
+    for status in http.HTTPStatus
 }
+_METHODS = {method.encode(): method for method in ("GET", "POST", "OPTIONS", "HEAD", "PUT")}
+# The names of usual headers as clients and browsers write them.
+_NAMES = {
+    name.encode(): lower
+    for lower in (
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "cache-control",
+        "connection",
+        "content-length",
+        "content-type",
+        "cookie",
+        "host",
+        "origin",
+        "pragma",
+        "referer",
+        "sec-fetch-dest",
+        "sec-fetch-mode",
+        "sec-fetch-site",
+        "user-agent",
+        "x-forwarded-for",
+        "x-forwarded-proto",
+    )
+    for name in (lower, lower.title())
+}
+# What a request that needs a closer look has among its headers.
+_SCRUTINIZED = frozenset(("transfer-encoding", "content-encoding", "expect"))
+# What a deadline may be for, besides a request's body.
+_HEAD, _REQUEST = "head", "request"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:[]")
 
@@ -76,7 +108,7 @@ class HttpExchange:
         self.on_abort: Callable[[], None] | None = None
         self._connection = connection
         self._keep_alive = keep_alive
-        self._body = bytearray()
+        self._body: bytes | bytearray = b""
         self._length = int(request.headers.get("content-length", 0))
         self._expects_continue = "expect" in request.headers
         # Without a body there is nothing left to read that could keep the connection from going on.
@@ -121,13 +153,18 @@ class HttpExchange:
         """Become a WebSocket; see `request.Exchange`."""
         response, extensions = accept_handshake(self.request, connection.server.deflate)
         self._responded = True
-        head = b"".join([response, *_header_lines(headers), b"\r\n"])
+        head = response + _header_lines(tuple(headers)) + b"\r\n"
         return self._connection.become_websocket(head, connection, extensions)
 
     # What the connection tells.
 
     def body_received(self, data: bytes) -> None:
-        self._body += data
+        if not self._body:
+            self._body = data
+        elif isinstance(self._body, bytearray):
+            self._body += data
+        else:
+            self._body = bytearray(self._body + data)
         if self._done is not None and len(self._body) > self._limit:
             done, self._done = self._done, None
             done(None)
@@ -153,18 +190,22 @@ class HttpConnection(asyncio.Protocol):
     """One TCP connection that speaks HTTP/1.1."""
 
     __slots__ = (
+        "_awaited",
         "_body_size",
         "_client",
         "_closing",
         "_current",
+        "_feeding",
         "_head_size",
         "_header_count",
         "_headers",
+        "_host",
         "_in_head",
         "_parser",
         "_queue",
         "_receiving",
         "_rest",
+        "_secure",
         "_server",
         "_stalled",
         "_target",
@@ -186,6 +227,8 @@ class HttpConnection(asyncio.Protocol):
         self._target = b""
         self._headers: dict[str, str] = {}
         self._header_count = 0
+        # The last valid Host; every request of a client has the same.
+        self._host = ""
         self._head_size = 0
         self._in_head = True
         # Bytes of the present body, without and with the framing of its chunks.
@@ -197,6 +240,10 @@ class HttpConnection(asyncio.Protocol):
         self._closing = False
         self._upgrade = False
         self._rest = b""
+        # What the deadline is for: a head, a body, the next request, or nothing.
+        self._awaited: HttpExchange | str | None = None
+        # While the parser runs the deadline waits: most requests come whole and are answered.
+        self._feeding = False
         self.deadline = NEVER
 
     # -- asyncio.Protocol
@@ -205,6 +252,7 @@ class HttpConnection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self._client = peer[0] if isinstance(peer, tuple) else ""
+        self._secure = transport.get_extra_info("sslcontext") is not None
         self._parser = httptools.HttpRequestParser(self)
         self._server.connections.add(self.transport)
         self._set_deadline(self._server.limits.header_timeout)
@@ -232,20 +280,25 @@ class HttpConnection(asyncio.Protocol):
             self.transport.pause_reading()
             return
         assert self._parser is not None
-        if self._in_head and not self._head_size and self._current is None:
-            self._set_deadline(self._server.limits.header_timeout)
         if self._in_head:
             self._head_size += len(data)
         else:
             self._wire_size += len(data)
+        self._feeding = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
+            self._feeding = False
             self._begin_upgrade(data[upgrade.args[0] :])
             return
         except httptools.HttpParserError as error:
             self._refuse(400, f"got a malformed request: {error}")
-            return
+        finally:
+            self._feeding = False
+        self._check_sizes()
+        self._restart_deadline()
+
+    def _check_sizes(self) -> None:
         if self._in_head:
             if self._head_size > self._server.limits.header_block:
                 self._refuse(431, "got too many bytes of headers")
@@ -290,7 +343,7 @@ class HttpConnection(asyncio.Protocol):
             self._refuse(431, "got too many headers")
             return
         headers = self._headers
-        key = name.decode("latin-1").lower()
+        key = _NAMES.get(name) or name.decode("latin-1").lower()
         text = value.decode("latin-1")
         if key in headers:
             if key == "host":
@@ -305,6 +358,7 @@ class HttpConnection(asyncio.Protocol):
         self._in_head = False
         self._head_size = 0
         self._body_size = self._wire_size = 0
+        self._awaited = None
         parser = self._parser
         assert parser is not None
         refusal = self._check_head(parser.get_http_version())
@@ -313,12 +367,13 @@ class HttpConnection(asyncio.Protocol):
             return
         headers = self._headers
         self._upgrade = parser.should_upgrade()
+        method = parser.get_method()
         request = Request(
-            parser.get_method().decode(),
+            _METHODS.get(method) or method.decode(),
             self._target.decode("latin-1"),
             headers,
             self._client,
-            secure=self.transport.get_extra_info("sslcontext") is not None,
+            secure=self._secure,
             websocket=self._upgrade and headers.get("upgrade", "").lower() == "websocket",
         )
         exchange = HttpExchange(
@@ -342,7 +397,6 @@ class HttpConnection(asyncio.Protocol):
         if self._closing or self._upgrade or self._receiving is None:
             return
         exchange, self._receiving = self._receiving, None
-        self._restart_deadline()
         exchange.body_completed()
 
     def _check_head(self, version: str) -> tuple[int, str] | None:
@@ -356,13 +410,18 @@ class HttpConnection(asyncio.Protocol):
         if version not in ("1.1", "1.0"):
             return 505, f"got HTTP version {version}, expected 1.1"
         host = headers.get("host")
-        if (host is None and version == "1.1") or not _HOST_CHARACTERS.issuperset(
-            (host or "").lower()
-        ):
-            return 400, "got no valid Host header"
+        if host is None:
+            if version == "1.1":
+                return 400, "got no valid Host header"
+        elif host != self._host:
+            if not _HOST_CHARACTERS.issuperset(host.lower()):
+                return 400, "got no valid Host header"
+            self._host = host
         length = headers.get("content-length", "0")
         if not length.isascii() or not length.isdigit() or len(length) > 16:
             return 400, "got an invalid Content-Length"
+        if _SCRUTINIZED.isdisjoint(headers):
+            return None
         encoding = headers.get("transfer-encoding")
         if encoding is not None and (encoding.lower() != "chunked" or version == "1.0"):
             return 501, "got a Transfer-Encoding other than chunked"
@@ -409,13 +468,10 @@ class HttpConnection(asyncio.Protocol):
         Raises:
             UsageError: a header has a control character.
         """
-        parts = [_STATUS_LINES[status].encode(), *_header_lines(headers)]
-        tail = f"Date: {self._server.date()}\r\n"
-        if status not in (204, 304):
-            tail += f"Content-Length: {length}\r\n"
-        tail += "\r\n" if keep_alive else "Connection: close\r\n\r\n"
-        parts.append(tail.encode())
-        return b"".join(parts)
+        head = _STATUS_LINES[status] + _header_lines(tuple(headers)) + self._server.date_line()
+        if status != 204 and status != 304:
+            head += b"Content-Length: %d\r\n" % length
+        return head + (b"\r\n" if keep_alive else b"Connection: close\r\n\r\n")
 
     def write_response(self, data: bytes, *, keep_alive: bool) -> None:
         """Write the answer of the current exchange and go on to the next."""
@@ -488,18 +544,28 @@ class HttpConnection(asyncio.Protocol):
     # -- time
 
     def _restart_deadline(self) -> None:
-        """Give the peer its time for what it has to do next."""
+        """Give the peer its time for what it has to do next, unless it has begun to run."""
+        if self._feeding:
+            return
         limits = self._server.limits
+        awaited: HttpExchange | str | None = None
         if self._closing or self._stalled:
             self._unsent = self.transport.get_write_buffer_size()
             self._set_deadline(limits.write_timeout if self._unsent else limits.linger)
         elif self._current is None:
-            self._set_deadline(limits.keep_alive_timeout)
+            awaited = _HEAD if self._head_size else _REQUEST
+            if awaited is not self._awaited:
+                self._set_deadline(
+                    limits.header_timeout if self._head_size else limits.keep_alive_timeout
+                )
         elif self._current is self._receiving:
-            self._set_deadline(limits.body_timeout)
+            awaited = self._current
+            if awaited is not self._awaited:
+                self._set_deadline(limits.body_timeout)
         else:
             # What is left is the server's time, not the peer's; a poll may be parked for long.
             self.deadline = NEVER
+        self._awaited = awaited
 
     def _set_deadline(self, seconds: float) -> None:
         self.deadline = self._server.loop.time() + seconds
@@ -520,6 +586,8 @@ class HttpConnection(asyncio.Protocol):
             self.transport.close()
 
 
-def _header_lines(headers: Headers) -> list[bytes]:
+@functools.lru_cache(maxsize=64)
+def _header_lines(headers: tuple[tuple[str, str], ...]) -> bytes:
+    # Nearly every answer has the same few headers as one before.
     check_headers(headers)
-    return [f"{name}: {value}\r\n".encode("latin-1", "replace") for name, value in headers]
+    return "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("latin-1", "replace")

@@ -41,7 +41,7 @@ class HttpServer:
         self._fallback: Route = not_found
         self._listeners: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._date = (0, "")
+        self._date = (0, b"")
 
     def mount(self, engine: Server) -> None:
         """Serve `engine` on its path."""
@@ -162,16 +162,16 @@ class HttpServer:
             answer = Response(500)
         exchange.respond_with(answer)
 
-    def date(self) -> str:
-        """The `Date` header's value, made once a second."""
+    def date_line(self) -> bytes:
+        """The line of the `Date` header, made once a second."""
         now = int(time.time())
         if self._date[0] != now:
             year, month, day, hour, minute, second, weekday, *_ = time.gmtime(now)
-            self._date = (
-                now,
-                f"{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year} "
-                f"{hour:02}:{minute:02}:{second:02} GMT",
+            line = (
+                f"Date: {_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year} "
+                f"{hour:02}:{minute:02}:{second:02} GMT\r\n"
             )
+            self._date = now, line.encode()
         return self._date[1]
 
 

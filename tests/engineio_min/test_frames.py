@@ -47,15 +47,21 @@ frames = st.one_of(
 
 @given(st.lists(frames, max_size=6).map(b"".join), st.data())
 def test_the_fast_path_does_what_websockets_does(stream: bytes, data: st.DataObject) -> None:
-    """However a stream is cut into reads, both give the same messages, answers and verdict."""
+    """However a stream is cut into reads, and wherever the server closes meanwhile, both give the
+    same messages, answers and verdict.
+    """
     cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=8).map(sorted))
+    closing = data.draw(st.one_of(st.none(), st.integers(0, len(cuts))))
     fast = MessageStream(LIMIT)
     specification = MessageStream(LIMIT, fast=False)
     got: list[str | bytes] = []
     expected: list[str | bytes] = []
     answers = b""
     expected_answers = b""
-    for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+    for number, (begin, end) in enumerate(zip([0, *cuts], [*cuts, len(stream)], strict=True)):
+        if number == closing:
+            fast.close()
+            specification.close()
         if begin < end:
             got += fast.receive(stream[begin:end])
             expected += specification.receive(stream[begin:end])
@@ -66,6 +72,18 @@ def test_the_fast_path_does_what_websockets_does(stream: bytes, data: st.DataObj
     assert (fast.failure is None) == (specification.failure is None)
     assert fast.closed == specification.closed
     assert fast.close_received == specification.close_received
+
+
+def test_after_a_plain_close_websockets_reads_the_unusual() -> None:
+    """The close frame went out without websockets, which then must know of it."""
+    stream = MessageStream(LIMIT)
+    stream.close()
+    assert stream.control() == [b"\x88\x00"]
+    assert (
+        stream.receive(text("4late") + masked(Opcode.CLOSE, Close(3000, "why").serialize())) == []
+    )
+    assert stream.close_received
+    assert stream.control() == [b""]
 
 
 @given(

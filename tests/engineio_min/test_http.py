@@ -131,6 +131,16 @@ async def test_what_cannot_be_read_is_refused(harness: Harness, data: bytes) -> 
     assert await refused(harness, data) in (400, 505)
 
 
+async def test_the_host_of_every_request_is_checked(harness: Harness) -> None:
+    """Also on a connection whose requests had a valid one so far."""
+    wire = await harness.wire()
+    target = f"{POLLING}&sid=x"
+    assert (await wire.request("GET", target, {"Host": "a"})).json["code"] == 1
+    assert (await wire.request("GET", target, {"Host": "a"})).json["code"] == 1
+    response = await wire.request("GET", target, {"Host": "a@b"})
+    assert (response.status, response.text) == (400, "got no valid Host header")
+
+
 @pytest.mark.parametrize("version", ["2.0", "1.9", "0.9", "3.0"])
 async def test_other_versions(harness: Harness, version: str) -> None:
     status = await refused(harness, get("", line=f"GET {POLLING} HTTP/{version}"))

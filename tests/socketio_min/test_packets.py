@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from socketio_min import packets
 from socketio_min.errors import (
     AcknowledgementTimeout,
     ConnectionRefused,
@@ -725,3 +726,38 @@ def test_a_timeout_keeps_the_answers_that_came() -> None:
     assert "give a longer timeout" in str(error)
     error = AcknowledgementTimeout("2 of 3 answered", ["a", "b"])
     assert (str(error), error.responses) == ("2 of 3 answered", ["a", "b"])
+
+
+def outcome(decoder: Callable[[str, int], Packet], text: str) -> Packet | str:
+    """The packet, or the message of the refusal."""
+    try:
+        return decoder(text, 10)
+    except PacketError as error:
+        return str(error)
+
+
+@given(
+    st.one_of(
+        st.lists(values, max_size=4).map(lambda data: "2" + json.dumps(data, default=list)),
+        st.text().map(lambda text: "2[" + text),
+        st.sampled_from(
+            [
+                "2",
+                "2[",
+                "2[]",
+                "2\\",
+                '2["connect"]',
+                '2["' + "n" * 128 + '"]',
+                '2["' + "n" * 129 + '"]',
+                '2["deep",' + "[" * 63 + "]" * 63 + "]",
+                '2["deep",' + "[" * 64 + "]" * 64 + "]",
+                '2["wide",' + ",".join(["[]"] * 70) + "]",
+                '2["huge",1e400]',
+                '2["lone","\\ud800"]',
+            ]
+        ),
+    )
+)
+def test_plain_events_are_decoded_as_by_the_long_way(text: str) -> None:
+    """The way for plain events gives what the general one gives, packet or refusal."""
+    assert outcome(packets.decode, text) == outcome(packets._decode, text)

@@ -169,12 +169,9 @@ class MemoryAdapter:
             socket.disconnect(close=close)
 
     def _matching(self, options: BroadcastOptions) -> list[Socket]:
-        sockets = self._namespace.sockets
-        return [
-            socket
-            for socket_id in self._rooms.select(options.rooms, options.except_)
-            if (socket := sockets.get(socket_id)) is not None
-        ]
+        # A middleware may have put a socket into rooms before it was among the namespace's.
+        find = self._namespace.sockets.get
+        return [*filter(None, map(find, self._rooms.select(options.rooms, options.except_)))]
 
     def _receivers(self, options: BroadcastOptions) -> list[Socket]:
         sockets = self._matching(options)

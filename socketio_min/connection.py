@@ -19,6 +19,7 @@ from socketio_min.packets import (
     CONNECT,
     EVENT,
     Packet,
+    decode_plain_event,
     encode_connect,
     encode_connect_error,
     encode_disconnect,
@@ -74,8 +75,18 @@ class Client:
 
     def receive(self, message: str | bytes) -> None:
         """Take a message of the connection."""
+        peer = self.peer
+        if type(message) is str and peer.reconstructor is None and not self._unstarted:
+            # Nearly every message is a plain event that nothing stands before: straight to its
+            # handler. What follows below gives the same result.
+            event = decode_plain_event(message)
+            if event is not None and (socket := peer.joined.get("/")) is not None:
+                namespace = socket.namespace
+                if not namespace.incoming and not namespace.event_middlewares:
+                    self._handle(socket, *event)
+                    return
         try:
-            packet = self.peer.receive(message)
+            packet = peer.receive(message)
         except ProtocolError as error:
             self._break(error)
             return

@@ -37,8 +37,8 @@ class Peer(Generic[Joined]):
         "_max_attachments",
         "_max_namespaces",
         "_pending",
-        "_reconstructor",
         "joined",
+        "reconstructor",
     )
 
     def __init__(
@@ -48,7 +48,8 @@ class Peer(Generic[Joined]):
         # Most connections join one namespace and stay: these two are made when they are needed.
         self._pending: set[str] | None = None
         self._left: dict[str, None] | None = None
-        self._reconstructor: Reconstructor | None = None
+        # The packet whose attachments are due.
+        self.reconstructor: Reconstructor | None = None
         self._max_attachment_bytes = max_attachment_bytes
         self._max_attachments = max_attachments
         self._max_namespaces = max_namespaces
@@ -56,7 +57,7 @@ class Peer(Generic[Joined]):
     @property
     def incomplete(self) -> bool:
         """Whether a packet waits for its attachments."""
-        return self._reconstructor is not None
+        return self.reconstructor is not None
 
     def receive(self, message: str | bytes) -> Packet | None:
         """Take a message; return the packet that is complete with it and may be acted on, if any.
@@ -65,22 +66,22 @@ class Peer(Generic[Joined]):
             ProtocolError: the message is not allowed now; the connection must be closed.
         """
         if isinstance(message, str):
-            if self._reconstructor is not None:
+            if self.reconstructor is not None:
                 raise ProtocolError("got text while a packet's attachments were due")
             packet = decode(message, self._max_attachments)
             if packet[4]:
                 # Refused at once if its namespace was never joined: nothing is collected for a
                 # stranger.
                 self._admit(packet)
-                self._reconstructor = Reconstructor(packet, self._max_attachment_bytes)
+                self.reconstructor = Reconstructor(packet, self._max_attachment_bytes)
                 return None
         else:
-            if self._reconstructor is None:
+            if self.reconstructor is None:
                 raise ProtocolError("got binary data that no packet announced")
-            complete = self._reconstructor.add(message)
+            complete = self.reconstructor.add(message)
             if complete is None:
                 return None
-            self._reconstructor = None
+            self.reconstructor = None
             packet = complete
         if packet[0] == EVENT and packet[1] in self.joined:
             return packet

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socketio_min import packets
 from socketio_min.errors import (
     AcknowledgementTimeout,
     ConnectionRefused,
@@ -36,6 +35,7 @@ from socketio_min.packets import (
     Packet,
     Reconstructor,
     decode,
+    decode_plain_event,
     encode_ack,
     encode_connect,
     encode_connect_error,
@@ -728,18 +728,11 @@ def test_a_timeout_keeps_the_answers_that_came() -> None:
     assert (str(error), error.responses) == ("2 of 3 answered", ["a", "b"])
 
 
-def outcome(decoder: Callable[[str, int], Packet], text: str) -> Packet | str:
-    """The packet, or the message of the refusal."""
-    try:
-        return decoder(text, 10)
-    except PacketError as error:
-        return str(error)
-
-
 @given(
     st.one_of(
         st.lists(values, max_size=4).map(lambda data: "2" + json.dumps(data, default=list)),
         st.text().map(lambda text: "2[" + text),
+        st.text("0123456789²٣-.e[").map(lambda text: "2" + text + '["name"]'),
         st.sampled_from(
             [
                 "2",
@@ -753,11 +746,29 @@ def outcome(decoder: Callable[[str, int], Packet], text: str) -> Packet | str:
                 '2["deep",' + "[" * 64 + "]" * 64 + "]",
                 '2["wide",' + ",".join(["[]"] * 70) + "]",
                 '2["huge",1e400]',
+                '2123456789012345["n"]',
+                '21234567890123456["n"]',
+                "21",
+                "212",
+                "21{}",
+                '21/a,["n"]',
+                '2²["n"]',
                 '2["lone","\\ud800"]',
             ]
         ),
     )
 )
 def test_plain_events_are_decoded_as_by_the_long_way(text: str) -> None:
-    """The way for plain events gives what the general one gives, packet or refusal."""
-    assert outcome(packets.decode, text) == outcome(packets._decode, text)
+    """The way for plain events gives what `decode` gives, or leaves the text to it."""
+    event = decode_plain_event(text)
+    if event is not None:
+        data, ack_id = event
+        assert decode(text) == (EVENT, "/", data, ack_id, 0)
+
+
+def test_plain_events_need_no_long_way() -> None:
+    assert decode_plain_event('2["a",[1]]') == (["a", [1]], None)
+    assert decode_plain_event('20["a"]') == (["a"], 0)
+    assert decode_plain_event('2123456["a"]') == (["a"], 123456)
+    assert decode_plain_event('2["' + "n" * 128 + '"]') == (["n" * 128], None)
+    assert decode_plain_event('2["long","' + "x" * 1000 + '"]') == (["long", "x" * 1000], None)

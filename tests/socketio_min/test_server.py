@@ -572,7 +572,7 @@ async def test_each_attachment_does_not_prolong_the_deadline() -> None:
         deadline = watched.deadline
         await client.send(b"one", b"two")
         await client.send("3")
-        await until(lambda: len(watched.peer._reconstructor._attachments) == 2)  # type: ignore[union-attr]
+        await until(lambda: len(watched.peer.reconstructor._attachments) == 2)  # type: ignore[union-attr]
         assert watched.deadline == deadline
 
 

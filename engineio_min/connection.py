@@ -112,11 +112,12 @@ class Connection:
             PacketError: as `packets` does when it is iterated.
         """
         session = self.session
+        receive = session.receive
         now = self.server.loop.time()
         session.attended = True
         try:
             for packet in packets:
-                message = session.receive(packet, now)
+                message = receive(packet, now)
                 if message is not None:
                     try:
                         self.on_message(message)

@@ -83,7 +83,8 @@ class Client:
             if event is not None and (socket := peer.joined.get("/")) is not None:
                 namespace = socket.namespace
                 if not namespace.incoming and not namespace.event_middlewares:
-                    self._handle(socket, *event)
+                    data, ack_id = event
+                    self._handle(socket, data, ack_id)
                     return
         try:
             packet = peer.receive(message)

@@ -32,7 +32,7 @@ setup:  ## install all that `make test` needs: Python and Node packages, Chromiu
 test:  ## run the Python tests with coverage, then the official JavaScript clients
 	$(SET_UP) test
 	@failed=0; \
-	$(BIN)/python -m pytest --cov || failed=1; \
+	$(BIN)/python -m pytest --cov --numprocesses auto --dist worksteal || failed=1; \
 	PYTHON="$(CURDIR)/$(BIN)/python" npm --prefix conformance/js test || failed=1; \
 	exit $$failed
 

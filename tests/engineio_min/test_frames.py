@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import count
 
 import pytest
 from hypothesis import given
@@ -74,6 +75,11 @@ def test_the_fast_path_does_what_websockets_does(stream: bytes, data: st.DataObj
     assert fast.close_received == specification.close_received
 
 
+def test_a_lone_surrogate_leaves_as_a_question_mark() -> None:
+    """Text frames must be UTF-8, which has no form for it."""
+    assert encode_frame("4\ud800") == b"\x81\x024?"
+
+
 def test_after_a_plain_close_websockets_reads_the_unusual() -> None:
     """The close frame went out without websockets, which then must know of it."""
     stream = MessageStream(LIMIT)
@@ -143,6 +149,7 @@ def test_a_binary_message_in_fragments() -> None:
         masked(Opcode.TEXT, b"4\xff", fin=False),
         masked(Opcode.TEXT, b"4\xc3", fin=False) + masked(Opcode.CONT, b""),
     ],
+    ids=map(str, count()),
 )
 @pytest.mark.parametrize("fast", [True, False])
 def test_text_that_is_not_utf8_is_refused_where_it_is(wire: bytes, fast: bool) -> None:
@@ -170,6 +177,7 @@ def test_messages_before_a_bad_one_count() -> None:
         (b"\x09\x81abcd" + b"x", 1002),
         (masked(Opcode.CLOSE, b"x"), 1002),
     ],
+    ids=map(str, count()),
 )
 def test_a_frame_against_the_protocol(frame: bytes, code: int) -> None:
     """Refused, although it is whole and good ones follow."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from itertools import count
 
 import pytest
 
@@ -235,6 +236,8 @@ async def test_a_length_that_is_longer_than_it_need_be(harness: Harness) -> None
         (encode_frame(TEXT, b"4", length=2**63 - 1), 1009),
         (encode_request("GET", POLLING), 1002),
     ],
+    # Masks are random, and test processes must agree on names.
+    ids=map(str, count()),
 )
 async def test_a_peer_that_breaks_the_protocol(harness: Harness, data: bytes, code: int) -> None:
     wire = await harness.opened_websocket()

@@ -320,11 +320,11 @@ class Client:
         """Run a handler as a task; its first statement takes it off `_unstarted`."""
         self._unstarted += 1
         self._in_flight += 1
-        task = self.server.start_task(coroutine)
-        task.add_done_callback(self._ended)
+        self.server.start_task(coroutine, self._ended)
         self.adjust_reading()
 
-    def _ended(self, _task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.server.task_ended(task)
         self._in_flight -= 1
         self.adjust_reading()
 

@@ -162,12 +162,22 @@ class Server(Namespace):
         await asyncio.gather(*tasks, return_exceptions=True)
         self.shutdown_reason = None
 
-    def start_task(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a handler; the server keeps its task alive."""
+    def start_task(
+        self,
+        coroutine: Coroutine[Any, Any, None],
+        ended: Callable[[asyncio.Task[None]], object] | None = None,
+    ) -> None:
+        """Run a handler; the server keeps its task alive until it ends.
+
+        Who passes `ended` calls `task_ended` from it: each callback costs a turn of the loop.
+        """
         task = asyncio.Task(coroutine, loop=self.engine.loop, **_TASK_OPTIONS)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        task.add_done_callback(self.task_ended if ended is None else ended)
+
+    def task_ended(self, task: asyncio.Task[None]) -> None:
+        """A handler's task has ended."""
+        self._tasks.discard(task)
 
     def _connected(self, connection: engineio_min.Connection) -> None:
         self.clients.add(Client(self, connection))

@@ -1,13 +1,16 @@
 """Engine.IO v4 in pure Python: the transport protocol under Socket.IO.
 
 Reading order: `packets`, `session`, `heartbeat` (pure), then `polling`, `websocket`, `server` and
-`http`.
+`http`; for the client `client_session` (pure), `client`, `http_client` and `client_websocket`.
 """
 
+from engineio_min.client import Client
+from engineio_min.client_options import ClientOptions
 from engineio_min.connection import Connection
 from engineio_min.cors import CorsOptions
 from engineio_min.errors import (
     Code,
+    ConnectionFailed,
     EngineIOError,
     Forbidden,
     PacketError,
@@ -22,8 +25,11 @@ from engineio_min.request import Request, Response
 from engineio_min.server import Server
 
 __all__ = [
+    "Client",
+    "ClientOptions",
     "Code",
     "Connection",
+    "ConnectionFailed",
     "CookieOptions",
     "CorsOptions",
     "EngineIOError",

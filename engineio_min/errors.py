@@ -1,7 +1,8 @@
 """The errors of Engine.IO: the peer broke the protocol, or the caller misused the API.
 
 A peer's error costs the peer its own connection and never reaches the caller as an exception; a
-caller's error is raised where it was made. `RequestRefused` is the peer's kind that has an HTTP
+caller's error is raised where it was made. A client whose server cannot be reached or refuses is
+told with `ConnectionFailed`, which is neither. `RequestRefused` is the peer's kind that has an HTTP
 answer: its codes 0 to 5 are those of the official server and stable.
 """
 
@@ -20,6 +21,17 @@ class UsageError(EngineIOError):
 
 class ProtocolError(EngineIOError):
     """The peer broke the protocol; its session is closed."""
+
+
+class ConnectionFailed(EngineIOError):
+    """A client could not open a session; the message says what happened.
+
+    `status` is the HTTP status of a refusal, or None where there was no answer.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class PacketError(ProtocolError):

@@ -1,0 +1,69 @@
+"""The open packet as a client reads it: what the server decides about the session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from engineio_min.errors import PacketError
+
+MAX_SID = 256
+# A day, in milliseconds: no server pings less often, and a timer must be able to wait so long.
+MAX_HEARTBEAT = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What the server said in the open packet: times in seconds, `max_payload` in bytes or None."""
+
+    sid: str
+    upgrades: tuple[str, ...]
+    ping_interval: float
+    ping_timeout: float
+    max_payload: int | None
+
+
+def read_handshake(packet: str) -> Handshake:
+    """Read the open packet (Engine.IO v4, "Handshake").
+
+    Raises:
+        PacketError: it holds no object, or a field is missing or of the wrong kind.
+    """
+    try:
+        fields = orjson.loads(packet[1:])
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise PacketError("got an open packet without a JSON object")
+    sid = fields.get("sid")
+    if not isinstance(sid, str) or not 0 < len(sid) <= MAX_SID:
+        raise PacketError(f"got an open packet without a sid of 1 to {MAX_SID} characters")
+    upgrades = fields.get("upgrades", [])
+    if not isinstance(upgrades, list):
+        raise PacketError("got an open packet whose upgrades are no list")
+    # Older servers of this version do not tell it.
+    max_payload = fields.get("maxPayload")
+    if max_payload is not None and not _is_positive(max_payload):
+        raise PacketError("got an open packet whose maxPayload is no number above 0")
+    return Handshake(
+        sid=sid,
+        upgrades=tuple(name for name in upgrades if isinstance(name, str)),
+        ping_interval=_milliseconds(fields, "pingInterval"),
+        ping_timeout=_milliseconds(fields, "pingTimeout"),
+        max_payload=None if max_payload is None else int(max_payload),
+    )
+
+
+def _milliseconds(fields: dict[str, Any], name: str) -> float:
+    value: Any = fields.get(name)
+    if not _is_positive(value) or value > MAX_HEARTBEAT:
+        raise PacketError(
+            f"got an open packet whose {name} is no number above 0 and up to {MAX_HEARTBEAT}"
+        )
+    return float(value) / 1000
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0

@@ -1,14 +1,19 @@
 """Socket.IO v5 in pure Python: namespaces, events, acknowledgements and rooms.
 
 Reading order: `packets`, `rooms`, `peer` (pure), then `namespace`, `socket`, `broadcast`,
-`adapter`, `server`.
+`adapter`, `server`; for the client `client_peer`, `retries`, `reconnection` (pure), then
+`client_namespace`, `client`.
 """
 
 from engineio_min import CookieOptions, CorsOptions, Forbidden
 from socketio_min.adapter import Adapter, BroadcastOptions, MemoryAdapter
 from socketio_min.broadcast import BroadcastOperator
+from socketio_min.client import Client
+from socketio_min.client_namespace import ClientNamespace
+from socketio_min.client_options import ClientLimits
 from socketio_min.errors import (
     AcknowledgementTimeout,
+    ConnectionFailed,
     ConnectionRefused,
     Disconnected,
     EncodeError,
@@ -27,6 +32,10 @@ __all__ = [
     "Adapter",
     "BroadcastOperator",
     "BroadcastOptions",
+    "Client",
+    "ClientLimits",
+    "ClientNamespace",
+    "ConnectionFailed",
     "ConnectionRefused",
     "CookieOptions",
     "CorsOptions",

@@ -1,9 +1,10 @@
 """Errors of socketio_min: two roots under one base.
 
 Either the peer broke the protocol (`ProtocolError`: close the connection, nothing to repair here)
-or the caller misused the API (`UsageError`: a bug in the program). The two that are neither are
-signals: `ConnectionRefused` is raised by the application to refuse a client,
-`AcknowledgementTimeout` tells it that an answer did not come.
+or the caller misused the API (`UsageError`: a bug in the program). Those that are neither are
+signals: `ConnectionRefused` is raised by the application to refuse a client, `ConnectionFailed`,
+`Disconnected` and `AcknowledgementTimeout` tell it that somebody cannot be reached or does not
+answer.
 """
 
 from collections.abc import Sequence
@@ -31,7 +32,8 @@ class EncodeError(UsageError, TypeError):
 
 
 class ConnectionRefused(SocketIOError):
-    """Raised by the application, in a connect handler or a middleware, to refuse a client.
+    """Raised by the application, in a connect handler or a middleware, to refuse a client; and by
+    a client that was refused.
 
     The client receives CONNECT_ERROR with `message`, and with `data` unless it is None
     (any JSON value).
@@ -41,6 +43,14 @@ class ConnectionRefused(SocketIOError):
         super().__init__(message)
         self.message = message
         self.data = data
+
+
+class ConnectionFailed(SocketIOError):
+    """A client could not connect, or gave up; `status` is the HTTP status of a refusal, or None."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class AcknowledgementTimeout(SocketIOError, TimeoutError):
@@ -60,4 +70,4 @@ class AcknowledgementTimeout(SocketIOError, TimeoutError):
 
 
 class Disconnected(SocketIOError):
-    """The client has gone before it acknowledged."""
+    """The peer has gone before it acknowledged, or this side left while it was connecting."""

@@ -1,0 +1,339 @@
+"""The connection under a client's namespaces, and coming back.
+
+Each connection is an Engine.IO session of its own. One task opens it, waits for its end, and tries
+again as long as a namespace wants it; a namespace that comes back in the same breath in which the
+last one left finds no connection and gets a new one, while the old one says goodbye.
+
+Asynchronous handlers start in the order of their events, and what arrives after them waits until
+they have started; reading pauses when too many are in flight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import engineio_min
+from engineio_min.client import Tap
+from engineio_min.client_options import ClientOptionValues
+from engineio_min.session import PARSE_ERROR
+from socketio_min.client_options import ClientLimits, ReconnectionOptions
+from socketio_min.client_peer import ClientPeer
+from socketio_min.errors import ConnectionFailed, ConnectionRefused, ProtocolError
+from socketio_min.packets import Packet, encode_connect
+from socketio_min.reconnection import Backoff
+
+if TYPE_CHECKING:
+    from socketio_min.client_namespace import ClientNamespace
+
+logger = logging.getLogger("socketio_min")
+
+CONNECTION_EVENTS = (
+    "open",
+    "close",
+    "upgrade",
+    "reconnect_attempt",
+    "reconnect",
+    "reconnect_error",
+    "reconnect_failed",
+)
+
+# From Python 3.12 on a task may take its first step at once; before, at the loop's next turn.
+_TASK_OPTIONS: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+
+
+class ClientConnection:
+    """What the official client calls a manager: one connection after the other, for all namespaces.
+
+    `engine` is the present session, or None. `waiting_calls` counts the acknowledgements that are
+    due.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        engine_options: ClientOptionValues,
+        reconnection: ReconnectionOptions,
+        limits: ClientLimits,
+        max_message: int,
+    ) -> None:
+        self.namespaces: dict[str, ClientNamespace] = {}
+        self.listeners: dict[str, list[Callable[..., object]]] = {}
+        self.limits = limits
+        self.tap: Tap | None = None
+        self.engine: engineio_min.Client | None = None
+        self.waiting_calls = 0
+        self._url = url
+        self._engine_options = engine_options
+        self._reconnection = reconnection
+        self._max_message = max_message
+        self._peer = ClientPeer(max_message, limits.max_attachments)
+        self._attachment_timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        # The tasks of connections that nobody wants any more.
+        self._ending: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
+        self._unstarted = 0
+
+    # -- what namespaces ask for
+
+    def admit(self, namespace: ClientNamespace) -> None:
+        """A namespace wants to be connected."""
+        if self.engine is not None:
+            self._enter(self.engine, namespace)
+        elif self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._keep_connected())
+
+    def release(self) -> None:
+        """A namespace was left: without any, the connection ends."""
+        if self._wanted or self._task is None:
+            return
+        # A namespace that comes back in the same breath finds no connection, and makes another.
+        task, self._task = self._task, None
+        engine, self.engine = self.engine, None
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        if engine is not None:
+            engine.close()
+        else:
+            task.cancel()
+
+    def ended(self) -> Awaitable[None]:
+        """Wait until the connections that were left have ended."""
+        return asyncio.ensure_future(self._wait_ended())
+
+    async def _wait_ended(self) -> None:
+        while self._ending:
+            await asyncio.wait(self._ending)
+
+    @property
+    def _wanted(self) -> bool:
+        return any(namespace.active for namespace in self.namespaces.values())
+
+    @property
+    def opened(self) -> bool:
+        """Whether the connection is there, as far as one can know."""
+        return self.engine is not None and self.engine.opened
+
+    @property
+    def writable(self) -> bool:
+        """Whether a packet sent now would leave at once; volatile ones are dropped otherwise."""
+        return self.engine is not None and self.engine.opened and self.engine.session.writable
+
+    def send(self, text: str, attachments: Sequence[bytes]) -> None:
+        """Send a packet; it is dropped without a connection."""
+        if self.engine is not None:
+            send = self.engine.session.send
+            send("4" + text)
+            for attachment in attachments:
+                send(attachment)
+
+    async def drain(self) -> None:
+        """Wait until everything sent has been handed to the transport."""
+        if self.engine is not None:
+            await self.engine.drained()
+
+    # -- the connection
+
+    async def _keep_connected(self) -> None:
+        """Connect, and connect again, as long as a namespace wants it."""
+        options = self._reconnection
+        backoff = Backoff(
+            options.reconnection_delay,
+            options.reconnection_delay_max,
+            options.randomization_factor,
+            random.random,
+        )
+        error = ConnectionFailed("the connection was lost, and reconnection is off")
+        while True:
+            if backoff.attempts:
+                self._announce("reconnect_attempt", backoff.attempts)
+            engine = engineio_min.Client(self._url, **self._engine_options)
+            ended = asyncio.get_running_loop().create_future()
+            engine.tap = self.tap
+            engine.on_message = partial(self._receive, engine)
+            engine.on_close = partial(self.in_turn, self._closed, engine, ended)
+            engine.on_upgrade = partial(self._announce, "upgrade")
+            try:
+                await engine.connect()
+            except engineio_min.ConnectionFailed as failure:
+                error = ConnectionFailed(str(failure), status=failure.status)
+                self._attempt_failed(error, backoff)
+            else:
+                self._opened(engine, backoff)
+                await ended
+                await engine.wait_closed()
+            if self._task is not asyncio.current_task():
+                # Nobody wants it any more.
+                return
+            if not options.reconnection or backoff.attempts == options.reconnection_attempts:
+                break
+            await asyncio.sleep(backoff.next_delay())
+        self._task = None
+        if options.reconnection:
+            self._announce("reconnect_failed")
+        for namespace in self._active():
+            namespace.deactivate(error)
+
+    def _active(self) -> list[ClientNamespace]:
+        return [namespace for namespace in self.namespaces.values() if namespace.active]
+
+    def _attempt_failed(self, error: ConnectionFailed, backoff: Backoff) -> None:
+        for namespace in self._active():
+            namespace.failed(error)
+        if backoff.attempts:
+            self._announce("reconnect_error", error)
+
+    def _opened(self, engine: engineio_min.Client, backoff: Backoff) -> None:
+        self.engine = engine
+        self._peer = ClientPeer(self._max_message, self.limits.max_attachments)
+        attempts = backoff.attempts
+        backoff.reset()
+        self._announce("open")
+        if attempts:
+            self._announce("reconnect", attempts)
+        for namespace in self._active():
+            self._enter(engine, namespace)
+        self._adjust_reading()
+
+    def _enter(self, engine: engineio_min.Client, namespace: ClientNamespace) -> None:
+        # A CONNECT that is not answered yet must not be followed by another.
+        if not namespace.asked:
+            namespace.asked = True
+            self._track(self._present(engine, namespace))
+
+    async def _present(self, engine: engineio_min.Client, namespace: ClientNamespace) -> None:
+        """Send CONNECT with what the application's auth gives."""
+        try:
+            packet = encode_connect(namespace.name, await namespace.credentials())
+        except Exception:
+            logger.exception("the auth of namespace %s failed", namespace.name)
+            if engine is self.engine:
+                namespace.asked = False
+                namespace.give_up(ConnectionRefused("the application's auth failed"))
+                self.release()
+            return
+        if engine is self.engine:
+            if namespace.active:
+                self.send(packet, ())
+            else:
+                namespace.asked = False
+
+    def _closed(
+        self,
+        engine: engineio_min.Client,
+        ended: asyncio.Future[None],
+        reason: str,
+        description: str,
+    ) -> None:
+        ended.set_result(None)
+        if self._attachment_timer is not None:
+            self._attachment_timer.cancel()
+            self._attachment_timer = None
+        self._announce("close", reason, description)
+        if engine is self.engine:
+            self.engine = None
+            for namespace in self.namespaces.values():
+                namespace.closed(reason)
+
+    def _announce(self, event: str, *args: object) -> None:
+        for listener in self.listeners.get(event, ()):
+            try:
+                listener(*args)
+            except Exception:
+                logger.exception("a listener of the connection's %r failed", event)
+
+    # -- what comes in
+
+    def _receive(self, engine: engineio_min.Client, message: str | bytes) -> None:
+        """Take a message of the connection."""
+        try:
+            packet = self._peer.receive(message)
+        except ProtocolError as error:
+            self._break(engine, error)
+            return
+        if packet is None or isinstance(message, bytes):
+            self._watch_attachments(engine)
+        if packet is not None:
+            if self._unstarted:
+                self.in_turn(self._dispatch, engine, packet)
+            else:
+                self._dispatch(engine, packet)
+
+    def _dispatch(self, engine: engineio_min.Client, packet: Packet) -> None:
+        namespace = self.namespaces.get(packet[1])
+        if namespace is None or engine is not self.engine:
+            return
+        try:
+            namespace.receive(packet)
+        except ProtocolError as error:
+            self._break(engine, error)
+
+    def _break(self, engine: engineio_min.Client, error: ProtocolError) -> None:
+        engine.session.fail(PARSE_ERROR, str(error))
+
+    def _watch_attachments(self, engine: engineio_min.Client) -> None:
+        timer = self._attachment_timer
+        if not self._peer.incomplete:
+            self._attachment_timer = None
+            if timer is not None:
+                timer.cancel()
+        elif timer is None:
+            seconds = self.limits.attachment_timeout
+            late = ProtocolError(f"a packet's attachments did not come within {seconds:g} seconds")
+            loop = asyncio.get_running_loop()
+            self._attachment_timer = loop.call_later(seconds, self._break, engine, late)
+
+    # -- asynchronous handlers
+
+    async def stop_handlers(self) -> None:
+        """Cancel the handlers in flight, but the one that asks for it."""
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        # A task that was cancelled before its first step did not count itself.
+        self._unstarted = 0
+
+    def in_turn(self, function: Callable[..., None], *args: object) -> None:
+        """Call a function after every handler of earlier events has started."""
+        if self._unstarted:
+            asyncio.get_running_loop().call_soon(partial(self.in_turn, function, *args))
+        else:
+            function(*args)
+
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run an asynchronous handler; what comes after it waits until it has started."""
+        self._unstarted += 1
+        self._in_flight += 1
+        self._track(self._run(coroutine)).add_done_callback(self._handler_ended)
+        self._adjust_reading()
+
+    async def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._unstarted -= 1
+        await coroutine
+
+    def _handler_ended(self, _task: asyncio.Task[None]) -> None:
+        self._in_flight -= 1
+        self._adjust_reading()
+
+    def _adjust_reading(self) -> None:
+        """Read as long as the handlers keep up; those that wait for an acknowledgement need it."""
+        if self.engine is None:
+            return
+        if self._in_flight - self.waiting_calls >= self.limits.max_handlers:
+            self.engine.pause()
+        else:
+            self.engine.resume()
+
+    def _track(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.Task(coroutine, loop=asyncio.get_running_loop(), **_TASK_OPTIONS)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

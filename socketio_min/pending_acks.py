@@ -1,0 +1,77 @@
+"""The acknowledgements that a client's namespace waits for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+
+from socketio_min.errors import AcknowledgementTimeout, Disconnected
+from socketio_min.retries import Answer
+
+if TYPE_CHECKING:
+    from socketio_min.client_connection import ClientConnection
+
+
+class PendingAcks:
+    """By id, who is to be told; each is told exactly once, or not at all after `take`.
+
+    `expired(ack_id)` is called for those that are given up when their time is over.
+    """
+
+    __slots__ = ("_connection", "_expired", "_last_id", "_pending")
+
+    def __init__(self, connection: ClientConnection, expired: Callable[[int], None]) -> None:
+        self._connection = connection
+        self._expired = expired
+        self._pending: dict[int, tuple[Answer, asyncio.TimerHandle | None]] = {}
+        self._last_id = -1
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    @property
+    def next_id(self) -> int:
+        """The id that the next `expect` must be given."""
+        return self._last_id + 1
+
+    def expect(self, ack_id: int, event: str, timeout: float | None, answer: Answer) -> None:
+        """Tell `answer` of an acknowledgement; after `timeout` seconds, that there is none."""
+        self._last_id = ack_id
+        timer = None
+        if timeout is not None:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(timeout, self._expire, ack_id, event, timeout)
+        self._pending[ack_id] = (answer, timer)
+        self._connection.waiting_calls += 1
+
+    def take(self, ack_id: int | None) -> Answer | None:
+        """Who is to be told of an acknowledgement that came, or None; it is not pending any more.
+
+        An unknown or repeated one is nobody's.
+        """
+        pending = None if ack_id is None else self._pending.pop(ack_id, None)
+        if pending is None:
+            return None
+        answer, timer = pending
+        if timer is not None:
+            timer.cancel()
+        self._connection.waiting_calls -= 1
+        return answer
+
+    def lose(self, reason: str, unsent: Collection[int | None]) -> None:
+        """The connection is gone, and with it all answers but those to what was not sent yet."""
+        for ack_id in [ack_id for ack_id in self._pending if ack_id not in unsent]:
+            answer = self.take(ack_id)
+            if answer is not None:
+                answer(Disconnected(f"the connection was lost before an acknowledgement: {reason}"))
+
+    def _expire(self, ack_id: int, event: str, timeout: float) -> None:
+        answer = self.take(ack_id)
+        self._expired(ack_id)
+        if answer is not None:
+            answer(
+                AcknowledgementTimeout(
+                    f"got no acknowledgement of {event!r} within {timeout:g} seconds"
+                )
+            )

@@ -1,0 +1,75 @@
+"""Events that are sent again until the server acknowledges them: at least once, in order.
+
+One event is under way at a time, so that a later one never overtakes an earlier one; the price is a
+round trip for each. An event may arrive more than once, when its acknowledgement was lost: a server
+that minds gives each event an id. What is waiting survives a disconnection and goes on after it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+# What becomes of an event: its acknowledgement's arguments, or why there is none.
+Answer = Callable[[list[Any] | Exception], None]
+# Sends an event with its arguments, and answers after at most so many seconds.
+Ask = Callable[[tuple[Any, ...], float, Answer], object]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    args: tuple[Any, ...]
+    timeout: float
+    answer: Answer
+    tries: int = 0
+    sent: bool = False
+
+
+class RetryQueue:
+    """The events of one namespace that wait for their acknowledgement.
+
+    `ask` must answer everything it was given: with the acknowledgement, with a timeout, or with an
+    error when the connection is lost.
+    """
+
+    __slots__ = ("_ask", "_connected", "_queue", "_retries")
+
+    def __init__(self, retries: int, ask: Ask) -> None:
+        self._connected = False
+        self._retries = retries
+        self._ask = ask
+        self._queue: deque[_Waiting] = deque()
+
+    def __len__(self) -> int:
+        """How many events wait, the one under way among them."""
+        return len(self._queue)
+
+    def add(self, args: tuple[Any, ...], timeout: float, answer: Answer) -> None:
+        """Send an event in its turn; `timeout` is for each attempt."""
+        self._queue.append(_Waiting(args, timeout, answer))
+        self._drain()
+
+    def resume(self) -> None:
+        """The namespace is connected: what waits is sent."""
+        self._connected = True
+        self._drain()
+
+    def suspend(self) -> None:
+        """The namespace is not connected: what is not under way waits."""
+        self._connected = False
+
+    def _drain(self) -> None:
+        if self._connected and self._queue and not self._queue[0].sent:
+            first = self._queue[0]
+            first.sent = True
+            first.tries += 1
+            self._ask(first.args, first.timeout, lambda result: self._answered(first, result))
+
+    def _answered(self, waiting: _Waiting, result: list[Any] | Exception) -> None:
+        waiting.sent = False
+        if not isinstance(result, Exception) or waiting.tries > self._retries:
+            self._queue.popleft()
+            waiting.answer(result)
+        self._drain()

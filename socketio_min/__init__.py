@@ -2,11 +2,12 @@
 
 Reading order: `packets`, `rooms`, `peer` (pure), then `namespace`, `socket`, `broadcast`,
 `adapter`, `server`; for the client `client_peer`, `retries`, `reconnection` (pure), then
-`client_namespace`, `client`.
+`client_namespace`, `client_connection`, `client`, `blocking`.
 """
 
 from engineio_min import CookieOptions, CorsOptions, Forbidden
 from socketio_min.adapter import Adapter, BroadcastOptions, MemoryAdapter
+from socketio_min.blocking import BlockingClient, BlockingNamespace
 from socketio_min.broadcast import BroadcastOperator
 from socketio_min.client import Client
 from socketio_min.client_namespace import ClientNamespace
@@ -30,6 +31,8 @@ from socketio_min.socket import Handshake, Socket
 __all__ = [
     "AcknowledgementTimeout",
     "Adapter",
+    "BlockingClient",
+    "BlockingNamespace",
     "BroadcastOperator",
     "BroadcastOptions",
     "Client",

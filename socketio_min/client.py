@@ -61,7 +61,7 @@ class Client(ClientNamespace):
             raise UsageError(str(error)) from None
         connection = ClientConnection(url, engine_options, reconnection, limits, max_message)
         super().__init__(connection, name, auth, self._retries, self._ack_timeout)
-        connection.namespaces[name] = self
+        self.namespaces[name] = self
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -76,12 +76,16 @@ class Client(ClientNamespace):
         """
         if not name.startswith("/"):
             name = "/" + name
-        namespaces = self._connection.namespaces
-        if name not in namespaces:
-            namespaces[name] = ClientNamespace(
+        if name not in self.namespaces:
+            self.namespaces[name] = ClientNamespace(
                 self._connection, name, auth, self._retries, self._ack_timeout
             )
-        return namespaces[name]
+        return self.namespaces[name]
+
+    @property
+    def namespaces(self) -> dict[str, ClientNamespace]:
+        """By name, all namespaces that were made on this connection."""
+        return self._connection.namespaces
 
     def on_connection(self, event: str, listener: Function | None = None) -> Any:
         """Call `listener`, a `def`, for what happens to the connection; also a decorator.
@@ -115,7 +119,7 @@ class Client(ClientNamespace):
 
     async def close(self) -> None:
         """Leave every namespace, and stop the asynchronous handlers in flight."""
-        for namespace in self._connection.namespaces.values():
+        for namespace in self.namespaces.values():
             namespace.disconnect()
         await self._connection.ended()
         await self._connection.stop_handlers()

@@ -142,7 +142,8 @@ class Client:
     async def wait_closed(self) -> None:
         """Wait until the session is over and nothing of it is left.
 
-        The wait for the server's goodbye is bounded by `close_timeout` and another two seconds.
+        The wait for the server is bounded: by `close_timeout` for the last packets, and once more
+        for the end of a WebSocket.
         """
         while not self._over:
             await self._wait()
@@ -163,7 +164,7 @@ class Client:
         session = self.session
         if session.phase == CLOSED:
             return True
-        return session.idle and (self._websocket is None or self._websocket.waiting)
+        return session.idle and session.waiting
 
     def pause(self) -> None:
         """Take nothing more from the server until `resume`."""
@@ -299,9 +300,11 @@ class Client:
             self.session.abandon_upgrade(description)
         self._flush()
 
-    def writable_again(self, websocket: ClientWebSocket) -> None:
-        """A WebSocket takes data again; see `client_websocket.Owner`."""
-        self._flush()
+    def writable_changed(self, websocket: ClientWebSocket) -> None:
+        """A WebSocket takes data again, or no more; see `client_websocket.Owner`."""
+        if websocket is self._websocket:
+            self.session.waiting = websocket.waiting
+            self._queue()
 
     # -- in and out
 
@@ -342,7 +345,6 @@ class Client:
             self._handle_events()
         if session.transport == WEBSOCKET:
             if websocket is not None:
-                session.waiting = websocket.waiting
                 packets = session.take()
                 if packets:
                     self._write(websocket, packets)
@@ -373,6 +375,7 @@ class Client:
                 self._opened()
             elif isinstance(event, Upgraded):
                 self._websocket, self._candidate = self._candidate, None
+                # A candidate has sent no more than its probe: it takes data.
                 if self._websocket is not None and not self._running.is_set():
                     self._websocket.pause()
                 # Polling is over, and so are its connections.
@@ -402,7 +405,7 @@ class Client:
             self._upgrade_task = None
         candidate, self._candidate = self._candidate, None
         if candidate is not None:
-            self._start(candidate.close())
+            self._start(candidate.close(self.options.close_timeout))
 
     def _closed(self, event: Closed) -> None:
         self._over = True
@@ -414,7 +417,7 @@ class Client:
         self._drop_candidate()
         websocket, self._websocket = self._websocket, None
         if websocket is not None:
-            self._start(websocket.close())
+            self._start(websocket.close(self.options.close_timeout))
         self._http.close()
         if self.session.handshake is not None:
             self.on_close(event.reason, event.description)

@@ -274,8 +274,8 @@ class ClientSession:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits to be sent, or is on its way in a POST."""
-        return not self._buffer and (self.waiting or self.transport == WEBSOCKET)
+        """Whether nothing waits to be sent."""
+        return not self._buffer
 
     def expired(self, now: float) -> bool:
         """Whether the server is overdue with a ping, though no timer has said so yet.

@@ -25,8 +25,6 @@ from engineio_min.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
 
 # As on the server's side.
 MAX_PENDING_PONGS = 16
-# How long the server may take to answer a close frame, in seconds.
-CLOSE_TIMEOUT = 2.0
 
 
 class Owner(Protocol):
@@ -38,8 +36,8 @@ class Owner(Protocol):
     def lost(self, websocket: ClientWebSocket, reason: str, description: str) -> None:
         """No more packets will come, nor leave."""
 
-    def writable_again(self, websocket: ClientWebSocket) -> None:
-        """The connection takes data again."""
+    def writable_changed(self, websocket: ClientWebSocket) -> None:
+        """Its `waiting` has changed."""
 
 
 async def open_websocket(
@@ -144,8 +142,6 @@ class ClientWebSocket(asyncio.Protocol):
     def write(self, packets: list[Packet]) -> None:
         """Write packets, a frame each, in one go."""
         stream = self._stream
-        if stream.closed or self._transport.is_closing():
-            return
         threshold = self._deflate_threshold
         self._transport.write(
             b"".join(
@@ -158,20 +154,17 @@ class ClientWebSocket(asyncio.Protocol):
             )
         )
 
-    @property
-    def drained(self) -> bool:
-        """Whether everything written has been handed to the system."""
-        return self._transport.get_write_buffer_size() == 0
-
-    async def close(self) -> None:
-        """Do the closing handshake (RFC 6455, section 7.1.2); a server that does not is left."""
+    async def close(self, timeout: float) -> None:
+        """Do the closing handshake (RFC 6455, section 7.1.2); a server that takes longer than
+        `timeout` seconds is left.
+        """
         if not self._transport.is_closing():
             self._stream.close()
             self._write_control()
             # The server's close frame must be read even if reading was paused.
             self._transport.resume_reading()
         try:
-            async with asyncio.timeout(CLOSE_TIMEOUT):
+            async with asyncio.timeout(timeout):
                 await asyncio.shield(self.finished)
         except TimeoutError:
             pass
@@ -183,11 +176,12 @@ class ClientWebSocket(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.waiting = False
+        self._owner.writable_changed(self)
 
     def resume_writing(self) -> None:
         self.waiting = True
         self._pongs = 0
-        self._owner.writable_again(self)
+        self._owner.writable_changed(self)
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.finished.done():

@@ -12,7 +12,14 @@ from engineio_min.errors import UsageError
 from engineio_min.http_client import check_request_headers
 from engineio_min.session import POLLING, WEBSOCKET
 
-_POSITIVE = ("timeout", "upgrade_timeout", "close_timeout", "max_receive_size", "max_packets")
+_POSITIVE = (
+    "timeout",
+    "upgrade_timeout",
+    "close_timeout",
+    "max_post_packets",
+    "max_receive_size",
+    "max_packets",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +35,7 @@ class ClientOptions:
     query: what is added to the query of every request; extra_headers: to its headers.
     ssl: for https; without one, certificates and host names are verified against the system's.
     per_message_deflate: False, True, or the bytes from which a WebSocket message is compressed.
+    max_post_packets: packets in one POST; servers on python-engineio refuse more than 16.
     max_receive_size: bytes of one answer to a poll and of one WebSocket message; `max_packets`:
     packets in one answer to a poll.
 
@@ -46,6 +54,7 @@ class ClientOptions:
     extra_headers: Mapping[str, str] = field(default_factory=dict)
     ssl: SSLContext | None = None
     per_message_deflate: bool | int = False
+    max_post_packets: int = 16
     max_receive_size: int = 100_000_000
     max_packets: int = 100_000
 
@@ -66,7 +75,9 @@ class ClientOptions:
     @property
     def timing(self) -> ClientTiming:
         """The part that a session needs."""
-        return ClientTiming(self.timeout, self.upgrade_timeout, self.close_timeout)
+        return ClientTiming(
+            self.timeout, self.upgrade_timeout, self.close_timeout, self.max_post_packets
+        )
 
     @property
     def deflate_threshold(self) -> int | None:
@@ -101,5 +112,6 @@ class ClientOptionValues(TypedDict, total=False):
     extra_headers: Mapping[str, str]
     ssl: SSLContext | None
     per_message_deflate: bool | int
+    max_post_packets: int
     max_receive_size: int
     max_packets: int

@@ -63,12 +63,13 @@ class ClientTiming:
     """The session's own times in seconds; those of the heartbeat come from the server.
 
     timeout: until the session is open. upgrade_timeout: until an upgrade is done. close_timeout:
-    until the last packets are taken.
+    until the last packets are taken. max_post_packets: packets in one POST.
     """
 
     timeout: float = 20.0
     upgrade_timeout: float = 10.0
     close_timeout: float = 5.0
+    max_post_packets: int = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,20 +227,24 @@ class ClientSession:
         return packets
 
     def _take_payload(self) -> list[Packet]:
-        # As many packets as the server reads in one payload, and always one, for the server to
-        # refuse.
+        # As much as the server reads in one payload, and always one packet, for it to refuse.
         packets = self._buffer
+        count = min(len(packets), self._timing.max_post_packets)
         limit = None if self.handshake is None else self.handshake.max_payload
         if limit is not None:
             size = 0
-            for count, packet in enumerate(packets):
+            for index, packet in enumerate(packets[:count]):
                 size += _encoded_size(packet)
-                if count and size > limit:
-                    self._buffer = packets[count:]
-                    return packets[:count]
+                if index and size > limit:
+                    count = index
+                    break
                 size += len(SEPARATOR)
-        self._buffer = []
-        return packets
+        if 1 < count == len(packets) and packets[-1] == CLOSE:
+            # The official server acts on "1" before it delivers what came with it: so the close
+            # packet is the only one of its payload.
+            count -= 1
+        self._buffer = packets[count:]
+        return packets[:count]
 
     def posted(self) -> None:
         """The POST with what was taken last has been answered."""

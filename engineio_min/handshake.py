@@ -45,7 +45,7 @@ def read_handshake(packet: str) -> Handshake:
         raise PacketError("got an open packet whose upgrades are no list")
     # Older servers of this version do not tell it.
     max_payload = fields.get("maxPayload")
-    if max_payload is not None and not _is_positive(max_payload):
+    if max_payload is not None and (not _is_number(max_payload) or max_payload < 1):
         raise PacketError("got an open packet whose maxPayload is no number above 0")
     return Handshake(
         sid=sid,
@@ -58,12 +58,11 @@ def read_handshake(packet: str) -> Handshake:
 
 def _milliseconds(fields: dict[str, Any], name: str) -> float:
     value: Any = fields.get(name)
-    if not _is_positive(value) or value > MAX_HEARTBEAT:
-        raise PacketError(
-            f"got an open packet whose {name} is no number above 0 and up to {MAX_HEARTBEAT}"
-        )
+    # A server on python-engineio says 0 for an interval below a second.
+    if not _is_number(value) or not 0 <= value <= MAX_HEARTBEAT:
+        raise PacketError(f"got an open packet whose {name} is no number from 0 to {MAX_HEARTBEAT}")
     return float(value) / 1000
 
 
-def _is_positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -22,6 +22,7 @@ from socketio_min.errors import (
     ConnectionRefused,
     Disconnected,
     ProtocolError,
+    SocketIOError,
 )
 from socketio_min.packets import (
     ACK,
@@ -138,6 +139,10 @@ class ClientNamespace(ClientHandlers):
             await waiter
         except asyncio.CancelledError:
             self.disconnect()
+            raise
+        except SocketIOError:
+            # Nothing of the connection is left when this fails.
+            await self._connection.ended()
             raise
         finally:
             if waiter in self._waiters:

@@ -45,6 +45,7 @@ def test_the_threshold_of_compression(setting: bool | int, threshold: int | None
         ({"upgrade_timeout": -1}, "upgrade_timeout: "),
         ({"close_timeout": None}, "close_timeout: "),
         ({"max_receive_size": True}, "max_receive_size: "),
+        ({"max_post_packets": 0}, "max_post_packets: "),
         ({"max_packets": "1"}, "max_packets: "),
         ({"extra_headers": {"a": "b\r\nc: d"}}, "got the header 'a'"),
         ({"extra_headers": {"a:": "b"}}, "got the header 'a:'"),

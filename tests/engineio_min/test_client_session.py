@@ -38,8 +38,8 @@ class Wakes:
         self.count += 1
 
 
-def opening(transport: str = "polling", **times: float) -> ClientSession:
-    return ClientSession(transport, ClientTiming(**times), 0.0, Wakes())
+def opening(transport: str = "polling", timeout: float = 20.0) -> ClientSession:
+    return ClientSession(transport, ClientTiming(timeout=timeout), 0.0, Wakes())
 
 
 def opened(transport: str = "polling", packet: str = OPEN) -> ClientSession:
@@ -115,7 +115,6 @@ def test_closing_while_it_opens_ends_it() -> None:
         '0{"sid":"' + "a" * 257 + '","pingInterval":1,"pingTimeout":1}',
         '0{"sid":"a","pingTimeout":1}',
         '0{"sid":"a","pingInterval":1}',
-        '0{"sid":"a","pingInterval":0,"pingTimeout":1}',
         '0{"sid":"a","pingInterval":-5,"pingTimeout":1}',
         '0{"sid":"a","pingInterval":true,"pingTimeout":1}',
         '0{"sid":"a","pingInterval":"9","pingTimeout":1}',
@@ -140,6 +139,11 @@ def test_a_bad_open_packet_is_refused(packet: str) -> None:
 def test_an_open_packet_of_an_older_server_has_no_limit() -> None:
     handshake = read_handshake('0{"sid":"a","upgrades":[1,"x"],"pingInterval":1,"pingTimeout":2}')
     assert handshake == Handshake("a", ("x",), 0.001, 0.002, None)
+
+
+def test_a_server_may_have_rounded_its_interval_to_nothing() -> None:
+    handshake = read_handshake('0{"sid":"a","pingInterval":0,"pingTimeout":200}')
+    assert (handshake.ping_interval, handshake.ping_timeout) == (0.0, 0.2)
 
 
 def test_a_second_open_packet_ends_the_session() -> None:
@@ -271,12 +275,22 @@ def test_a_post_holds_what_the_server_reads_at_once(packets: list[Packet], first
     assert session.take() == packets[first:]
 
 
-def test_without_a_limit_everything_is_posted_at_once() -> None:
+def test_without_a_limit_any_size_is_posted_at_once() -> None:
     session = opened(packet='0{"sid":"a","pingInterval":1,"pingTimeout":2}')
-    packets = ["4" + "a" * 1000] * 10
+    packets = ["4" + "a" * 1000] * 16
     for packet in packets:
         session.send(packet)
     assert session.take() == packets
+
+
+@pytest.mark.parametrize("packet", [OPEN, '0{"sid":"a","pingInterval":1,"pingTimeout":2}'])
+def test_a_post_holds_a_limited_number_of_packets(packet: str) -> None:
+    session = opened(packet=packet)
+    for number in range(40):
+        session.send(f"4{number}")
+    for numbers in (range(16), range(16, 32), range(32, 40)):
+        assert session.take() == [f"4{number}" for number in numbers]
+        session.posted()
 
 
 # -- the upgrade
@@ -379,7 +393,7 @@ def test_there_is_no_upgrade_before_the_handshake() -> None:
 # -- closing
 
 
-def test_closing_on_polling_posts_a_close_packet_last() -> None:
+def test_closing_on_polling_posts_a_close_packet_last_and_alone() -> None:
     session = opened()
     session.begin_upgrade(1.0)
     session.send("4a")
@@ -388,7 +402,9 @@ def test_closing_on_polling_posts_a_close_packet_last() -> None:
     assert not session.begin_poll()
     session.send("4late")
     assert session.receive("4late", 1.0) is None
-    assert session.take() == ["4a", "1"]
+    assert session.take() == ["4a"]
+    session.posted()
+    assert session.take() == ["1"]
     assert drain(session) == []
     session.posted()
     assert drain(session) == [Closed("forced close", "closed by the client")]

@@ -19,7 +19,7 @@ import queue
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack, overload
 
 from socketio_min.client import Client
 from socketio_min.client_handlers import Function, Handler
@@ -155,7 +155,13 @@ class BlockingNamespace:
         """Whether the server has restored the state before the last disconnection."""
         return self._namespace.recovered
 
-    def on(self, event: str, handler: Function | None = None) -> Any:
+    @overload
+    def on(self, event: str) -> Callable[[Function], Function]: ...
+    @overload
+    def on(self, event: str, handler: Function) -> Function: ...
+    def on(
+        self, event: str, handler: Function | None = None
+    ) -> Function | Callable[[Function], Function]:
         """Handle `event` with `handler(*args)`, a plain function; also a decorator.
 
         It runs in a thread of its own, after the handlers of earlier events. See
@@ -237,7 +243,11 @@ class BlockingClient(BlockingNamespace):
         self._finalizer = weakref.finalize(self, self._runner.close, client)
 
     def __enter__(self) -> Self:
-        self.connect()
+        try:
+            self.connect()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -127,12 +127,12 @@ class ClientConnection:
         return self.engine is not None and self.engine.opened and self.engine.session.writable
 
     def send(self, text: str, attachments: Sequence[bytes]) -> None:
-        """Send a packet; it is dropped without a connection."""
-        if self.engine is not None:
-            send = self.engine.session.send
-            send("4" + text)
-            for attachment in attachments:
-                send(attachment)
+        """Send a packet on the present connection."""
+        assert self.engine is not None
+        send = self.engine.session.send
+        send("4" + text)
+        for attachment in attachments:
+            send(attachment)
 
     async def drain(self) -> None:
         """Wait until everything sent has been handed to the transport."""
@@ -279,16 +279,14 @@ class ClientConnection:
         engine.session.fail(PARSE_ERROR, str(error))
 
     def _watch_attachments(self, engine: engineio_min.Client) -> None:
-        timer = self._attachment_timer
-        if not self._peer.incomplete:
-            self._attachment_timer = None
-            if timer is not None:
-                timer.cancel()
-        elif timer is None:
+        if self._attachment_timer is None:
             seconds = self.limits.attachment_timeout
             late = ProtocolError(f"a packet's attachments did not come within {seconds:g} seconds")
             loop = asyncio.get_running_loop()
             self._attachment_timer = loop.call_later(seconds, self._break, engine, late)
+        elif not self._peer.incomplete:
+            self._attachment_timer.cancel()
+            self._attachment_timer = None
 
     # -- asynchronous handlers
 

@@ -138,15 +138,15 @@ class ClientNamespace(ClientHandlers):
         try:
             await waiter
         except asyncio.CancelledError:
-            self.disconnect()
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            if not self._waiters:
+                self.disconnect()
             raise
         except SocketIOError:
             # Nothing of the connection is left when this fails.
             await self._connection.ended()
             raise
-        finally:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
 
     def disconnect(self) -> Awaitable[None]:
         """Leave the namespace at once; awaiting the result waits for the goodbye to be sent.

@@ -50,28 +50,29 @@ class PendingAcks:
 
         An unknown or repeated one is nobody's.
         """
-        pending = None if ack_id is None else self._pending.pop(ack_id, None)
-        if pending is None:
+        if ack_id is None or ack_id not in self._pending:
             return None
-        answer, timer = pending
-        if timer is not None:
-            timer.cancel()
-        self._connection.waiting_calls -= 1
-        return answer
+        return self._remove(ack_id)
 
     def lose(self, reason: str, unsent: Collection[int | None]) -> None:
         """The connection is gone, and with it all answers but those to what was not sent yet."""
         for ack_id in [ack_id for ack_id in self._pending if ack_id not in unsent]:
-            answer = self.take(ack_id)
-            if answer is not None:
-                answer(Disconnected(f"the connection was lost before an acknowledgement: {reason}"))
+            self._remove(ack_id)(
+                Disconnected(f"the connection was lost before an acknowledgement: {reason}")
+            )
 
     def _expire(self, ack_id: int, event: str, timeout: float) -> None:
-        answer = self.take(ack_id)
+        answer = self._remove(ack_id)
         self._expired(ack_id)
-        if answer is not None:
-            answer(
-                AcknowledgementTimeout(
-                    f"got no acknowledgement of {event!r} within {timeout:g} seconds"
-                )
+        answer(
+            AcknowledgementTimeout(
+                f"got no acknowledgement of {event!r} within {timeout:g} seconds"
             )
+        )
+
+    def _remove(self, ack_id: int) -> Answer:
+        answer, timer = self._pending.pop(ack_id)
+        if timer is not None:
+            timer.cancel()
+        self._connection.waiting_calls -= 1
+        return answer

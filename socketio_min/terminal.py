@@ -33,15 +33,20 @@ def main(arguments: Sequence[str]) -> int:
     """Run the program; returns its exit status: 0, 1 when it could not connect, 2 for bad usage."""
     options = _parser().parse_args(arguments)
     try:
-        asyncio.run(_talk(options, sys.stdin, sys.stdout))
+        return asyncio.run(_run(options))
+    except KeyboardInterrupt:
+        return 0
+
+
+async def _run(options: argparse.Namespace) -> int:
+    try:
+        await _talk(options, sys.stdin, sys.stdout)
     except UsageError as error:
         print(f"socketio_min: {error}", file=sys.stderr)
         return 2
     except SocketIOError as error:
         print(f"socketio_min: {_one_line(str(error))}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        pass
     return 0
 
 
@@ -136,7 +141,7 @@ async def _send_lines(client: ClientNamespace, lines: TextIO, timeout: float, sa
             # The loop is closed: nobody listens any more.
             pass
 
-    threading.Thread(target=read, daemon=True).start()
+    threading.Thread(target=read, name="socketio-lines", daemon=True).start()
     while (line := await queue.get()) is not None:
         try:
             await _send_line(client, line.strip(), timeout, say)

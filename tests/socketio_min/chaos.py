@@ -35,6 +35,7 @@ class ChaosProxy:
         self.target = target
         self.chaos = chaos
         self.port = 0
+        self.refusing = False
         self.connections = self.resets = self.black_holes = 0
         self._random = random.Random(seed)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -69,6 +70,8 @@ class ChaosProxy:
         self.connections += 1
         ends = [writer]
         try:
+            if self.refusing:
+                return
             there, back = await asyncio.open_connection("127.0.0.1", self.target)
             ends.append(back)
             self._writers.update(ends)

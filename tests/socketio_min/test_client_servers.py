@@ -424,6 +424,111 @@ async def test_attempts_are_counted_and_come_to_an_end() -> None:
     assert happened == [*attempt, *attempt, ("reconnect_failed",)]
 
 
+# -- connection state recovery
+
+
+@pytest.mark.parametrize("transports", [["polling"], ["websocket"]])
+async def test_the_official_server_restores_what_was_missed(
+    own: Callable[..., ServerProcess], transports: list[str]
+) -> None:
+    # A polling client may be lost between two GETs: then only the heartbeat tells.
+    server = own("node with recovery", pingInterval=300, pingTimeout=200)
+    async with (
+        chaos_proxy(server.port, Chaos(), seed=1) as proxy,
+        connected(proxy.url, transports=transports) as client,
+    ):
+        news: list[Any] = []
+        # The offset that the server adds is kept from handlers that do not expect it.
+        client.on("news", lambda number, data: news.append((number, data)))
+        for round_ in range(3):
+            before = client.id
+            await server.command("emit", event="news", args=[10 * round_], base64="AQI=")
+            await eventually(lambda count=10 * round_ + 1: len(news) == count)  # type: ignore[misc]
+            gone = asyncio.Event()
+            client.on("disconnect", lambda _, gone=gone: gone.set())
+            proxy.refusing = True
+            proxy.cut()
+            await gone.wait()
+            client.off("disconnect")
+            await server.report(event="disconnect", id=before)
+            server.reports.clear()
+            for number in range(1, 10):
+                await server.command(
+                    "emit", event="news", args=[10 * round_ + number], base64="AQI="
+                )
+            client.emit("echo", "sent meanwhile")
+            proxy.refusing = False
+            await eventually(lambda: client.connected)
+            assert client.recovered
+            assert client.id == before
+            await client.call("acknowledge")
+            assert news == [(number, b"\x01\x02") for number in range(10 * round_ + 10)]
+
+
+async def test_a_server_that_has_forgotten_makes_a_new_session(
+    own: Callable[..., ServerProcess],
+) -> None:
+    server = own("node with recovery")
+    async with connected(server.url, transports=["websocket"]) as client:
+        before = client.id
+        client.emit("echo", "for an offset")
+        await client.call("acknowledge")
+        server.kill()
+        server.start()
+        await eventually(lambda: client.connected and client.id != before)
+        assert not client.recovered
+        assert await client.call("acknowledge", 1) == 1
+
+
+# -- middlewares
+
+
+async def test_nothing_passes_before_a_slow_middleware_has_decided(
+    own: Callable[..., ServerProcess],
+) -> None:
+    for kind in COMPLETE:
+        server = own(kind)
+        async with connected(server.url) as client:
+            gate = client.of("/gate")
+            echoes = collect(gate, "echo")
+            for number in range(5):
+                gate.emit("echo", number)
+            gate.open()
+            await server.report(event="waiting")
+            await client.call("acknowledge")
+            assert not gate.connected
+            await server.command("open gate")
+            await eventually(lambda echoes=echoes: len(echoes) == 5)  # type: ignore[misc]
+            assert [args[0] for args in echoes] == list(range(5))
+
+
+async def test_what_a_server_emits_at_once_arrives(complete: ServerProcess) -> None:
+    async with connected(complete.url) as client:
+        first = client.of("/first")
+        steps: list[Any] = []
+        first.on("steps", lambda names: steps.append(names))
+        await first.connect()
+        await eventually(lambda: steps)
+        assert steps == [["first", "second"]]
+
+
+async def test_an_event_that_the_server_drops_is_not_answered(complete: ServerProcess) -> None:
+    async with connected(complete.url + "/guarded") as client:
+        echoes = collect(client, "echo")
+        with pytest.raises(AcknowledgementTimeout):
+            await client.call("acknowledge", timeout=0.05)
+        client.emit("echo", 1)
+        await eventually(lambda: echoes)
+
+
+async def test_volatile_events_arrive_while_there_is_a_connection(server: ServerProcess) -> None:
+    async with connected(server.url, transports=["websocket"]) as client:
+        echoes = collect(client, "echo")
+        client.volatile.emit("echo", 1)
+        await eventually(lambda: echoes)
+        assert echoes[0][0] == 1
+
+
 # -- retries
 
 

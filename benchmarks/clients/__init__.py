@@ -1,0 +1,1 @@
+"""Clients on the same work: see `benchmarks.compare_clients`."""

@@ -35,6 +35,8 @@ class ClientMessageStream(MessageStream):
         self, max_size: int, extensions: Sequence[Extension] = (), *, fast: bool = True
     ) -> None:
         super().__init__(max_size, extensions, fast=fast)
+        # Nothing needs to be unmasked, so that no length is too much for the fast path.
+        self._common_limit = max_size if fast else -1
         self._keys = b""
         self._next_key = _STOCK
 
@@ -76,10 +78,9 @@ class ClientMessageStream(MessageStream):
             if (
                 stop > end
                 or (first != _FINAL_TEXT and first != _FINAL_BINARY)
-                or length > self._max_size
+                or length > self._common_limit
                 or second & _MASKED
                 or self._message is not None
-                or not self._fast
             ):
                 self._missing = stop - position
                 self.unusual = True
@@ -115,6 +116,12 @@ class ClientMessageStream(MessageStream):
         else:
             head = bytes((first, _MASKED | 127)) + size.to_bytes(8, "big")
         return head + key + apply_mask(data, key)
+
+    def close(self) -> None:
+        """Send a close frame without a code, as the official client does."""
+        if not self.closed:
+            self.unusual = True
+            self._specification.send_close()
 
     def _mask_key(self) -> bytes:
         """Four bytes that no one can foresee (RFC 6455, section 10.3)."""

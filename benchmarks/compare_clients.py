@@ -26,7 +26,7 @@ CLIENTS = {
     "socketio-min": [sys.executable, "-m", "benchmarks.clients.this"],
     "python-socketio": [str(PEERS_PYTHON), "-m", "benchmarks.clients.python_socketio"],
 }
-LOADS = {"echo": 20_000, "acknowledged": 20_000, "receive": 20_000}
+LOADS = {"echo": 20_000, "acknowledged": 20_000, "receive": 40_000, "trickle": 40_000}
 IDLE = 500
 TIMEOUT = 120.0
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -66,28 +68,58 @@ def test_links_between_files_lead_somewhere(document: str) -> None:
         assert (path.parent / target).exists(), f"{document} links to {target}, which is missing"
 
 
-def test_the_server_and_the_client_of_the_readme_work_together() -> None:
-    """The two snippets, as they are but for the port."""
+@pytest.fixture
+def port() -> Iterator[str]:
+    """Where the server of the README runs, as it is but for the port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = str(probe.getsockname()[1])
     server_code = next(code for code in blocks("README.md", "python") if "io.run(" in code)
-    (client_code,) = blocks("README.md", "javascript")
-    node_folder = ROOT / "conformance/js"
     server = subprocess.Popen(
         [sys.executable, "-c", server_code.replace("3000", port)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     try:
-        client = subprocess.run(
-            ["node", "--input-type=module", "-e", client_code.replace("3000", port)],
-            cwd=node_folder,
-            check=True,
-            timeout=60,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert client.stdout == "5\n"
+        yield port
     finally:
         server.terminate()
         assert server.wait(10) == 0
+
+
+def test_the_server_and_the_client_of_the_readme_work_together(port: str) -> None:
+    (client_code,) = blocks("README.md", "javascript")
+    client = subprocess.run(
+        ["node", "--input-type=module", "-e", client_code.replace("3000", port)],
+        cwd=ROOT / "conformance/js",
+        check=True,
+        timeout=60,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert client.stdout == "5\n"
+
+
+def test_the_terminal_client_does_what_its_example_shows(port: str) -> None:
+    """The lines of the example, but for the ids; those with a question mark are typed."""
+    (example,) = blocks("docs/client.md", "console")
+    command, *lines = example.splitlines()
+    _, module, *arguments = shlex.split(command.removeprefix("$ python ").replace("3000", port))
+    # The server takes a moment to start: the client comes back.
+    run = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        input="".join(f"{line}\n" for line in lines if line.startswith("?")),
+        check=True,
+        timeout=60,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    shown = [line for line in run.stdout.splitlines() if not line.startswith("* not connected")]
+    expected = [line for line in lines if not line.startswith("?")]
+    assert [without_ids(line) for line in shown[: len(expected)]] == list(
+        map(without_ids, expected)
+    )
+
+
+def without_ids(line: str) -> str:
+    return re.sub(r'"[\w-]{20}"', '"ID"', line)

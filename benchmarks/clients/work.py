@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 IN_FLIGHT = 64
-MEMBERS = 100
 
 
 class Client(Protocol):
@@ -69,23 +68,33 @@ async def acknowledged(connect: Connect, url: str, count: int) -> int:
 
 
 async def receive(connect: Connect, url: str, count: int) -> int:
-    """A hundred clients in a room hear what one of them says."""
-    clients = [await connect(url) for _ in range(MEMBERS)]
+    """Ten clients in a room hear fifty events at a time."""
+    return await listen(connect, url, count, members=10, burst=50)
+
+
+async def trickle(connect: Connect, url: str, count: int) -> int:
+    """A hundred clients in a room hear one event at a time: each costs a read of its own."""
+    return await listen(connect, url, count, members=100, burst=1)
+
+
+async def listen(connect: Connect, url: str, count: int, members: int, burst: int) -> int:
+    clients = [await connect(url) for _ in range(members)]
     heard = 0
     all_heard = asyncio.Event()
 
     def hear(*_: Any) -> None:
         nonlocal heard
         heard += 1
-        if heard % MEMBERS == 0:
+        if heard % (members * burst) == 0:
             all_heard.set()
 
     for client in clients:
         client.on("fan", hear)
         await client.call("join", "room")
-    for number in range(count // MEMBERS):
+    for _ in range(count // (members * burst)):
         all_heard.clear()
-        await clients[0].emit("fan", "room", number)
+        for number in range(burst):
+            await clients[0].emit("fan", "room", number)
         await all_heard.wait()
     for client in clients:
         await client.close()
@@ -102,7 +111,13 @@ async def idle(connect: Connect, url: str, count: int) -> int:
     return count
 
 
-LOADS = {"echo": echo, "acknowledged": acknowledged, "receive": receive, "idle": idle}
+LOADS = {
+    "echo": echo,
+    "acknowledged": acknowledged,
+    "receive": receive,
+    "trickle": trickle,
+    "idle": idle,
+}
 
 
 def resident() -> int:

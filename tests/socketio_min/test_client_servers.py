@@ -533,15 +533,18 @@ async def test_volatile_events_arrive_while_there_is_a_connection(server: Server
 
 
 async def test_an_event_is_sent_until_it_is_acknowledged(complete: ServerProcess) -> None:
-    async with connected(complete.url, retries=5, ack_timeout=0.05) as client:
+    # The server acknowledges the third delivery of each; on a busy machine there may be more.
+    async with connected(complete.url, retries=100, ack_timeout=0.05) as client:
         sent = [client.emit_with_ack("flaky", f"{complete.kind} {name}") for name in "ab"]
-        assert list(await asyncio.gather(*sent)) == [3, 3]
+        counts = await asyncio.gather(*sent)
+        assert min(counts) >= 3
         deliveries = [
             report["id"].removeprefix(complete.kind)
             for report in complete.reports
             if report.get("event") == "flaky"
         ]
-        assert deliveries == [" a"] * 3 + [" b"] * 3
+        assert deliveries == sorted(deliveries)
+        assert min(deliveries.count(" a"), deliveries.count(" b")) >= 3
 
 
 async def test_retries_come_to_an_end(server: ServerProcess) -> None:

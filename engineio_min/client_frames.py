@@ -22,6 +22,9 @@ _FINAL_TEXT = 0x81
 _FINAL_BINARY = 0x82
 _MASKED = 0x80
 
+# The bytes of the lengths that do not fit into the second byte of a head.
+_LENGTH_SIZES = {126: 2, 127: 8}
+
 # Random bytes are taken in stock: asking the kernel for four at a time costs more than the frame.
 _STOCK = 4_096
 
@@ -40,61 +43,43 @@ class ClientMessageStream(MessageStream):
         self._keys = b""
         self._next_key = _STOCK
 
-    def receive(self, data: bytes) -> list[Packet]:
-        """Take bytes; return the messages that are complete with them."""
-        messages: list[Packet] = []
-        if self._head:
-            data = self._head + data
-            self._head = b""
-        position = 0
+    def _receive_common(self, data: bytes, position: int, messages: list[Packet]) -> int:
+        """Take frames of the common kind: here they are not masked, and of any length."""
         end = len(data)
-        while position < end:
-            if self._protocol is not None and self.closed:
-                self._await_close(data[position:])
-                break
-            if self._missing:
-                position = self._pass_on(data, position, messages)
-                continue
-            size = end - position
-            second = data[position + 1] if size > 1 else 0
-            # A server that masks is refused by websockets, which needs the whole frame for it.
-            start = position + (6 if second & _MASKED else 2)
-            length = second & 0x7F
-            known = size > 1
-            if length == 126:
-                known = size > 3
-                start += 2
-                length = int.from_bytes(data[position + 2 : position + 4], "big")
-            elif length == 127:
-                known = size > 9
-                start += 8
-                length = int.from_bytes(data[position + 2 : position + 10], "big")
-            if not known:
-                self._head = data[position:]
-                self.unusual = True
-                break
+        while position + 2 <= end:
+            length = data[position + 1]
+            start = position + 2
+            if length > 125:
+                size = _LENGTH_SIZES.get(length, end)
+                if start + size > end:
+                    break
+                length = int.from_bytes(data[start : start + size], "big")
+                start += size
             stop = start + length
+            if stop > end or length > self._common_limit:
+                break
             first = data[position]
-            if (
-                stop > end
-                or (first != _FINAL_TEXT and first != _FINAL_BINARY)
-                or length > self._common_limit
-                or second & _MASKED
-                or self._message is not None
-            ):
-                self._missing = stop - position
-                self.unusual = True
-                continue
-            payload = data[start:stop]
+            if first == _FINAL_TEXT:
+                try:
+                    messages.append(data[start:stop].decode())
+                except UnicodeDecodeError:
+                    self.fail(CloseCode.INVALID_DATA, "got text that is not UTF-8")
+                    return stop
+            elif first == _FINAL_BINARY:
+                messages.append(data[start:stop])
+            else:
+                break
             position = stop
-            if first == _FINAL_BINARY:
-                messages.append(payload)
-                continue
-            try:
-                messages.append(payload.decode())
-            except UnicodeDecodeError:
-                self.fail(CloseCode.INVALID_DATA, "got text that is not UTF-8")
-        return messages
+        return position
+
+    def _frame_size(self, data: bytes, position: int) -> int | None:
+        # A server that masks is refused by websockets, which needs the whole frame for it.
+        size = super()._frame_size(data, position)
+        return size if size is None or data[position + 1] & _MASKED else size - 4
+
+    def _receive_plain_close(self, _data: bytes, _position: int) -> bool:
+        # A client closes once, so its closing handshake may cost what websockets takes.
+        return False
 
     def encode(self, packet: Packet, *, compress: bool) -> bytes:
         """The frame of a packet, masked, and compressed if that was agreed on."""

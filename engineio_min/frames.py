@@ -154,12 +154,27 @@ class MessageStream:
                     if position == end or self.closed:
                         continue
                 self.unusual = True
-                size = _frame_size(data, position)
+                size = self._frame_size(data, position)
                 if size is None:
                     self._head = data[position:]
                     break
                 self._missing = size
             position = self._pass_on(data, position, messages)
+
+    def _frame_size(self, data: bytes, position: int) -> int | None:
+        """How many bytes a client's frame has, head included; None if its head is not complete.
+
+        A frame that is not masked counts as one: websockets refuses it by its second byte.
+        """
+        left = len(data) - position
+        length = data[position + 1] & 0x7F if left > 1 else 0
+        if length < 126:
+            return 6 + length if left > 1 else None
+        if length == 126:
+            if left < 4:
+                return None
+            return 8 + int.from_bytes(data[position + 2 : position + 4], "big")
+        return 14 + int.from_bytes(data[position + 2 : position + 10], "big") if left > 9 else None
 
     def _receive_plain_close(self, data: bytes, position: int) -> bool:
         """Take a close frame as nearly every client sends it: whole, with the code 1000, 1001 or
@@ -314,20 +329,6 @@ class MessageStream:
                 self._protocol.send_close()
                 self._protocol.data_to_send()
         return self._protocol
-
-
-def _frame_size(data: bytes, position: int) -> int | None:
-    """How many bytes a client's frame has, head included; None if its head is not complete.
-
-    A frame that is not masked counts as one: websockets refuses it by its second byte.
-    """
-    left = len(data) - position
-    length = data[position + 1] & 0x7F if left > 1 else 0
-    if length < 126:
-        return 6 + length if left > 1 else None
-    if length == 126:
-        return 8 + int.from_bytes(data[position + 2 : position + 4], "big") if left > 3 else None
-    return 14 + int.from_bytes(data[position + 2 : position + 10], "big") if left > 9 else None
 
 
 class FrameEncoder:

@@ -155,7 +155,7 @@ class ClientConnection:
             if backoff.attempts:
                 self._announce("reconnect_attempt", backoff.attempts)
             engine = engineio_min.Client(self._url, **self._engine_options)
-            ended = asyncio.get_running_loop().create_future()
+            ended = asyncio.Event()
             engine.tap = self.tap
             engine.on_message = partial(self._receive, engine)
             engine.on_close = partial(self.in_turn, self._closed, engine, ended)
@@ -167,7 +167,7 @@ class ClientConnection:
                 self._attempt_failed(error, backoff)
             else:
                 self._opened(engine, backoff)
-                await ended
+                await ended.wait()
                 await engine.wait_closed()
             if self._task is not asyncio.current_task():
                 # Nobody wants it any more.
@@ -228,11 +228,11 @@ class ClientConnection:
     def _closed(
         self,
         engine: engineio_min.Client,
-        ended: asyncio.Future[None],
+        ended: asyncio.Event,
         reason: str,
         description: str,
     ) -> None:
-        ended.set_result(None)
+        ended.set()
         if self._attachment_timer is not None:
             self._attachment_timer.cancel()
             self._attachment_timer = None

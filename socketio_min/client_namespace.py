@@ -214,7 +214,9 @@ class ClientNamespace(ClientHandlers):
         if self._retry_queue is not None:
             self._queue((event, *args), timeout, answer)
         else:
-            ack_id = self._ask((event, *args), timeout or self._ack_timeout, answer)
+            if timeout is None:
+                timeout = self._ack_timeout
+            ack_id = self._ask((event, *args), timeout, answer)
             future.add_done_callback(partial(self._withdraw_cancelled, ack_id))
         return future
 
@@ -226,7 +228,8 @@ class ClientNamespace(ClientHandlers):
         Raises:
             AcknowledgementTimeout, Disconnected, UsageError: as `emit_with_ack`.
         """
-        timeout = timeout or self._ack_timeout or CALL_TIMEOUT
+        if timeout is None:
+            timeout = CALL_TIMEOUT if self._ack_timeout is None else self._ack_timeout
         return await self.emit_with_ack(event, *args, timeout=timeout)
 
     @property
@@ -248,7 +251,7 @@ class ClientNamespace(ClientHandlers):
 
     def _queue(self, args: tuple[Any, ...], timeout: float | None, answer: Answer) -> None:
         queue = self._retry_queue
-        ack_timeout = timeout or self._ack_timeout
+        ack_timeout = self._ack_timeout if timeout is None else timeout
         assert queue is not None
         assert ack_timeout is not None
         # What cannot be encoded is refused here, where it was emitted.

@@ -266,8 +266,6 @@ async def test_over_tls() -> None:
 
 async def test_a_client_is_used_once(harness: Harness) -> None:
     ear = Ear(url_of(harness))
-    with pytest.raises(AttributeError):
-        _ = ear.client.session
     await ear.client.connect()
     with pytest.raises(UsageError, match="used already"):
         await ear.client.connect()

@@ -96,6 +96,15 @@ def test_a_lone_surrogate_is_replaced_as_javascript_does() -> None:
     assert unmask(stream.encode("a\ud800", compress=False)) == [(Opcode.TEXT, b"a?", True)]
 
 
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_message_that_is_too_large_is_refused(fast: bool) -> None:
+    stream = ClientMessageStream(10, fast=fast)
+    assert stream.receive(server_frame(b"a" * 10)) == [b"a" * 10]
+    assert stream.unusual is not fast
+    assert stream.receive(server_frame(b"a" * 11)) == []
+    assert stream.failure is not None
+
+
 @pytest.mark.parametrize("cut", range(1, 15))
 def test_a_frame_in_two_pieces(cut: int) -> None:
     stream = ClientMessageStream(MAX_SIZE)

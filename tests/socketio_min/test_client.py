@@ -110,6 +110,7 @@ async def test_connect_events_and_acknowledgements_on_the_wire() -> None:
         peer.frame('4221["binary"]')
         assert await peer.packet() == '461-21[{"_placeholder":true,"num":0}]'
         assert await peer.packet() == b"\x03"
+        peer.frame('42["end"]')
         assert await peer.packet() == "41"
 
     async with meeting(joined(talk)) as (client, server):
@@ -117,6 +118,7 @@ async def test_connect_events_and_acknowledgements_on_the_wire() -> None:
         client.on("many", lambda: (1, "2"))
         client.on("nothing", lambda: None)
         client.on("binary", lambda: b"\x03")
+        ended = log_of(client, "end")
         await client.connect()
         assert (client.id, client.connected, client.recovered) == ("s1", True, False)
         assert repr(client) == "<Client / (connected)>"
@@ -126,8 +128,7 @@ async def test_connect_events_and_acknowledgements_on_the_wire() -> None:
         assert await client.call("ask") == (b"\x02", 2)
         assert await client.emit_with_ack("ask") is None
         await client.drained()
-        await until(lambda: client._connection.engine and client._connection.engine.session.idle)
-        await asyncio.sleep(0.01)
+        await until(lambda: ended)
         await client.disconnect()
         assert repr(client) == "<Client / (not connected)>"
         await client.disconnect()
@@ -298,6 +299,7 @@ async def test_a_failing_handler_costs_nothing_but_its_answer(
         packets = [await peer.packet() for _ in range(4)]
         assert packets[0] == '431["failed"]'
         assert sorted(packets[1:]) == ['432["failed"]', '433["failed"]', "434[]"]
+        peer.frame('42["end"]')
 
     async with meeting(joined(talk)) as (client, _):
 
@@ -310,7 +312,7 @@ async def test_a_failing_handler_costs_nothing_but_its_answer(
             raise ValueError("async")
 
         client.on("cannot be encoded", lambda: {1, 2})
-        done = log_of(client, "fine")
+        done = log_of(client, "fine", "end")
         client.on_any(lambda *_: 1 // 0)
         client.on_any_outgoing(lambda *_: 1 // 0)
         told: list[str] = []
@@ -321,10 +323,9 @@ async def test_a_failing_handler_costs_nothing_but_its_answer(
             return "failed"
 
         await client.connect()
-        await until(lambda: done and len(told) == 4)
+        await until(lambda: len(done) == 2)
         assert sorted(told) == ["async", "cannot be encoded", "sync", "sync"]
         assert "a listener of on_any failed" in caplog.text
-        await asyncio.sleep(0.01)
 
 
 async def test_an_error_handler_that_fails_or_has_no_answer(
@@ -335,6 +336,7 @@ async def test_an_error_handler_that_fails_or_has_no_answer(
         peer.frame('422["fails"]')
         peer.frame('423["fine"]')
         assert await peer.packet() == "433[]"
+        peer.frame('42["end"]')
 
     async with meeting(joined(talk)) as (client, _):
         results = iter((None, 1))
@@ -348,11 +350,10 @@ async def test_an_error_handler_that_fails_or_has_no_answer(
             answer = next(results)
             return None if answer is None else 1 // 0
 
-        done = log_of(client, "fine")
+        done = log_of(client, "fine", "end")
         await client.connect()
-        await until(lambda: done)
+        await until(lambda: len(done) == 2)
         assert "the handler of on_error failed" in caplog.text
-        await asyncio.sleep(0.01)
 
 
 async def test_a_listener_of_the_connection_that_fails(caplog: pytest.LogCaptureFixture) -> None:
@@ -425,6 +426,13 @@ async def test_an_acknowledgement_that_does_not_come() -> None:
         assert client.pending_acks == 0
 
 
+async def test_a_timeout_of_nothing_is_no_missing_timeout() -> None:
+    async with meeting(joined(), ack_timeout=60.0) as (client, _):
+        await client.connect()
+        with pytest.raises(AcknowledgementTimeout, match="within 0 seconds"):
+            await client.call("ask", timeout=0)
+
+
 async def test_a_connection_that_ends_takes_its_acknowledgements_with_it() -> None:
     async def ends(peer: Peer) -> None:
         await peer.accept_websocket()
@@ -470,8 +478,11 @@ async def test_an_answer_is_not_sent_on_a_later_connection() -> None:
         await asked.wait()
 
     async def second(peer: Peer) -> None:
+        assert await peer.packet() == '42["connected"]'
         release.set()
         assert await peer.packet() == '42["next"]'
+        peer.frame('42["end"]')
+        assert await peer.packet() == "41"
 
     async def ends(peer: Peer) -> None:
         await peer.accept_websocket()
@@ -481,7 +492,7 @@ async def test_an_answer_is_not_sent_on_a_later_connection() -> None:
         await first(peer)
 
     asked, release = asyncio.Event(), asyncio.Event()
-    async with meeting(ends, joined(second)) as (client, _):
+    async with meeting(ends, joined(second, '40{"sid":"s2"}')) as (client, _):
 
         @client.on("slow")
         async def slow() -> int:
@@ -490,10 +501,11 @@ async def test_an_answer_is_not_sent_on_a_later_connection() -> None:
             client.emit("next")
             return 1
 
+        ended = log_of(client, "end")
         await client.connect()
-        await patient(release.wait())
-        await until(lambda: not client._connection._in_flight)
-        await asyncio.sleep(0.01)
+        await until(lambda: client.connected and asked.is_set() and client.id == "s2")
+        client.emit("connected")
+        await until(lambda: ended)
 
 
 # -- connection state recovery

@@ -264,6 +264,11 @@ class HttpClientConnection(asyncio.Protocol):
 
     # -- httptools
 
+    def on_message_begin(self) -> None:
+        if self._answer is None or self._answer.done():
+            # More than one answer: the next request must not take it for its own.
+            self.abort()
+
     def on_header(self, name: bytes, value: bytes) -> None:
         self._header_count += 1
         if self._header_count > MAX_HEADERS or len(name) + len(value) > MAX_HEADER_BLOCK:

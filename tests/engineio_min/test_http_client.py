@@ -273,10 +273,15 @@ async def test_what_was_not_asked_for_ends_the_connection() -> None:
         assert len(server.peers) == 2
 
 
-async def test_two_answers_to_one_request_in_one_piece() -> None:
-    answers = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"
-    async with talking(writes(answers + b"a" + answers + b"b")) as (client, _):
+@pytest.mark.parametrize(
+    "more", [b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb", b"HTTP/1.1 200 OK\r\nContent-", b"H"]
+)
+async def test_more_than_one_answer_is_not_taken_for_the_next(more: bytes) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"
+    async with talking(writes(answer + b"a" + more), writes(answer + b"c")) as (client, server):
         assert (await client.request("GET", "/")).body == b"a"
+        assert (await client.request("GET", "/")).body == b"c"
+        await server.gone(0)
 
 
 async def test_cancelling_a_request_closes_its_connection() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -596,3 +597,4 @@ class JoinedEnds(RuleBasedStateMachine):
 
 
 TestJoinedEnds = JoinedEnds.TestCase
+TestJoinedEnds.settings = settings(max_examples=50)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -101,3 +102,4 @@ class Retrying(RuleBasedStateMachine):
 
 
 TestRetrying = Retrying.TestCase
+TestRetrying.settings = settings(max_examples=40)

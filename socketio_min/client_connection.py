@@ -166,8 +166,12 @@ class ClientConnection:
                 error = ConnectionFailed(str(failure), status=failure.status)
                 self._attempt_failed(error, backoff)
             else:
-                self._opened(engine, backoff)
-                await ended.wait()
+                if ended.is_set():
+                    error = ConnectionFailed("the connection was closed as soon as it was open")
+                    self._attempt_failed(error, backoff)
+                else:
+                    self._opened(engine, backoff)
+                    await ended.wait()
                 await engine.wait_closed()
             if self._task is not asyncio.current_task():
                 # Nobody wants it any more.
@@ -319,6 +323,11 @@ class ClientConnection:
 
     def _handler_ended(self, _task: asyncio.Task[None]) -> None:
         self._in_flight -= 1
+        self._adjust_reading()
+
+    def expect_ack(self) -> None:
+        """An acknowledgement is due; the handler that waits for it may have paused the reading."""
+        self.waiting_calls += 1
         self._adjust_reading()
 
     def _adjust_reading(self) -> None:

@@ -22,7 +22,14 @@ from socketio_min import (
     UsageError,
 )
 from socketio_min.client_options import SocketIOClientOptionValues
-from tests.engineio_min.scripted import HANDSHAKE, Peer, Script, Scripted, scripted
+from tests.engineio_min.scripted import (
+    HANDSHAKE,
+    Peer,
+    Script,
+    Scripted,
+    scripted,
+    server_frame,
+)
 from tests.engineio_min.wire import patient, until
 
 Talk = Callable[[Peer], Awaitable[None]]
@@ -242,6 +249,31 @@ async def test_reading_pauses_when_handlers_do_not_keep_up() -> None:
         assert most < 20
         release.set()
         await until(lambda: client._acks._last_id == 0 and not client.pending_acks)
+
+
+async def test_handlers_that_wait_for_an_answer_do_not_keep_it_away() -> None:
+    async def talk(peer: Peer) -> None:
+        peer.frame('42["asks"]')
+        peer.frame('42["asks"]')
+        assert await peer.packet() == '420["ask"]'
+        assert await peer.packet() == '421["ask"]'
+        await asyncio.sleep(0.001)
+        peer.frame("431[]")
+        peer.frame("430[]")
+
+    async with meeting(joined(talk), limits=ClientLimits(max_handlers=1)) as (client, _):
+        answered: list[int] = []
+
+        @client.on("asks")
+        async def asks() -> None:
+            # What comes meanwhile is not read, until this handler waits for it.
+            for _ in range(10):
+                await asyncio.sleep(0)
+            await client.call("ask")
+            answered.append(1)
+
+        await client.connect()
+        await until(lambda: len(answered) == 2)
 
 
 # -- listeners and failing handlers
@@ -1159,6 +1191,20 @@ async def test_functions_that_do_not_tell_their_arguments() -> None:
         client.on("c", max)
         await client.connect()
         await until(lambda: seen)
+
+
+async def test_a_connection_that_is_closed_as_soon_as_it_is_open() -> None:
+    async def at_once(peer: Peer) -> None:
+        await peer.accept_websocket()
+        peer.write(server_frame(HANDSHAKE) + server_frame("1"))
+        await peer.answer_close()
+
+    async with meeting(at_once, joined()) as (client, _):
+        errors = log_of(client, "connect_error")
+        await client.connect()
+        assert [str(error) for _, error in errors] == [
+            "the connection was closed as soon as it was open"
+        ]
 
 
 async def test_reconnection_can_be_off() -> None:

@@ -25,7 +25,12 @@ ENVIRONMENT_PYTHON = ENVIRONMENT / "bin" / "python"
 STAMPS = ENVIRONMENT / "stamps"
 
 # What each goal installs from the extras in pyproject.toml.
-EXTRAS = {"serve": "speed", "check": "speed,dev", "test": "speed,dev", "bench": "speed"}
+EXTRAS = {
+    "serve": "speed,server",
+    "check": "speed,server,dev",
+    "test": "speed,server,dev",
+    "bench": "speed",
+}
 NODE_FOLDERS = {"test": ("conformance/js", "tests/oracle"), "bench": ("benchmarks/js",)}
 # Programs that are not Python's or Node's, and the Debian packages that have them.
 PROGRAMS = {

@@ -2,57 +2,111 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
-from engineio_min import CorsOptions, HttpServer
-from server import identity, listening, pages
+from argon2 import PasswordHasher
+
+from engineio_min import CorsOptions, Forbidden, HttpServer, Request
+from server import directory, listening, notifications, pages
 from server.access import project_room, projects_of
+from server.announcements import Announcement, FileUnlocked, UserTyping
+from server.attempts import FailedAttempts
+from server.auth import Auth
+from server.directory import Directory
 from server.dispatch import Dispatcher
-from server.envelope import envelope
+from server.envelope import envelope, timestamp
 from server.hosts import host_check
-from server.identity import User
+from server.identity import identity_of
+from server.locks import Locks
 from server.presence import Presence
+from server.projects import depart
+from server.rate_limit import RateLimiter
+from server.records import User
+from server.registry import Call
 from server.settings import Settings
-from server.typing_indicator import TypingIndicators, typing_data
+from server.sockets import Sockets
+from server.store import accounts, counters, demonstration
+from server.store.database import Database
+from server.typing_indicator import TypingIndicators
 from socketio_min import Server, Socket
 
-TYPING_SECONDS: Final = 4.0
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """What only tests change. Times in seconds.
+
+    typing: how long a user who says nothing more is shown as typing.
+    lock_grace: how long a lock waits for its user after the connection is lost.
+    drain: how long events that are being handled may take when the server stops.
+    clock: seconds since 1970. hasher: of passwords.
+    """
+
+    typing: float = 4.0
+    lock_grace: float = 15.0
+    drain: float = 5.0
+    clock: Callable[[], float] = time.time
+    hasher: PasswordHasher = field(default_factory=PasswordHasher)
+
+
+STOPPING: Final = "The server is stopping"
 
 
 class Application:
-    """A server with these settings; nothing is shared with another one.
+    """A server with these settings; nothing is shared with another one."""
 
-    `typing_seconds` is how long a user who says nothing more is shown as typing.
-    """
-
-    def __init__(self, settings: Settings, *, typing_seconds: float = TYPING_SECONDS) -> None:
+    def __init__(self, settings: Settings, tuning: Tuning | None = None) -> None:
         self.settings = settings
+        self.tuning = Tuning() if tuning is None else tuning
+        self.database = Database(settings.data_dir)
+        self.directory = Directory()
+        self.sockets = Sockets()
         self.presence = Presence()
-        self.typing = TypingIndicators(typing_seconds, self._typing_ended)
-        dispatcher = Dispatcher(self)
+        self.locks = Locks()
+        self.typing = TypingIndicators(self.tuning.typing, self._typing_ended)
+        self.rates = RateLimiter(time.monotonic)
+        self.attempts = FailedAttempts(time.monotonic)
+        self.auth = Auth(self, self.tuning.hasher, self.tuning.clock)
+        self.dispatcher = Dispatcher(self)
         self.io = Server(
             cors=_cors(settings.cors_origins),
-            allow_request=host_check(settings.host, settings.cors_origins),
+            allow_request=self._allow_request,
             max_connections=settings.max_connections,
             ping_timeout=settings.ping_timeout,
             ping_interval=settings.ping_interval,
             upgrade_timeout=settings.upgrade_timeout,
             max_http_buffer_size=settings.max_http_buffer_size,
         )
-        self.io.on("connect", identity.begin_as_guest)
+        self.io.use(self.auth.admit)
+        self.io.on("connect", self.auth.welcome)
         self.io.on("disconnecting", self._disconnecting)
         # All events, so that an unknown one is answered like any other mistake.
-        self.io.on_other(dispatcher.receive)
+        self.io.on_other(self.dispatcher.receive)
+        self.stopping = False
+        self._check_host = host_check(settings.host, settings.cors_origins)
+        self._grace: dict[str, asyncio.TimerHandle] = {}
         self._started = 0.0
 
+    # -- its life
+
     async def start(self) -> None:
-        """Listen.
+        """Open the database and listen.
 
         Raises:
             ListenError: an address of the settings cannot be listened on.
+            StoreError: the data directory cannot be used.
         """
         first, *others = listening.bind(self.settings.host, self.settings.port)
+        try:
+            await self.database.start()
+        except BaseException:
+            for listener in (first, *others):
+                listener.close()
+            raise
+        await self._load()
         self._started = time.monotonic()
         http = HttpServer()
         http.route("/", pages.page)
@@ -61,9 +115,24 @@ class Application:
         for listener in others:
             await http.listen(sock=listener)
 
+    async def _load(self) -> None:
+        now, seconds = timestamp(), self.tuning.clock()
+        await self.database.run(lambda c: demonstration.seed(c, now))
+        await self.database.run(lambda c: accounts.forget_expired_sessions(c, seconds))
+        self.locks.begin(await self.database.run(lambda c: counters.increment(c, "locks")))
+        self.directory.load(*await self.database.run(directory.read))
+
     async def stop(self) -> None:
-        """Disconnect everybody and stop listening."""
+        """Take no new clients, tell the others, finish what is begun, and disconnect everybody."""
+        self.stopping = True
+        notifications.deliver(
+            self, notifications.personal(None, "server:stopping", STOPPING, "It will be back soon")
+        )
+        await self.dispatcher.drained(self.tuning.drain)
         await self.io.close()
+        for timer in self._grace.values():
+            timer.cancel()
+        await self.database.close()
 
     @property
     def port(self) -> int:
@@ -85,24 +154,84 @@ class Application:
         """Seconds since the start."""
         return time.monotonic() - self._started
 
+    # -- what the server does by itself
+
+    def tell(
+        self,
+        rooms: str | Sequence[str],
+        announcement: Announcement,
+        *,
+        user_id: str | None = None,
+        project_id: str | None = None,
+    ) -> None:
+        """Send an event that no client has caused to everybody in `rooms`."""
+        if rooms:
+            wrapped = envelope(
+                announcement.event,
+                user_id=user_id,
+                project_id=project_id,
+                priority=announcement.priority,
+            )
+            self.io.to(rooms).emit(announcement.event, announcement.data, wrapped)
+
+    def part(self, socket: Socket) -> None:
+        """The socket's user has signed out: it leaves all rooms and loses its locks."""
+        call = self.own_call(socket)
+        self._leave_projects(call)
+        for room in socket.rooms - {socket.id}:
+            socket.leave(room)
+
     def _disconnecting(self, socket: Socket, _reason: str) -> None:
         # At the end of the server everybody leaves: telling each about all others helps nobody.
-        tell = self.io.shutdown_reason is None
-        user = identity.acting_user(socket)
-        for project_id in self.typing.projects(socket):
-            typing_user = self.typing.stop(socket, project_id)
-            if typing_user is not None and tell:
-                self._typing_ended(socket, typing_user, project_id)
-        for project_id in projects_of(socket.rooms):
-            if self.presence.leave(project_id, user, socket.id) and tell:
-                wrapped = envelope("user:left", user_id=user.id, project_id=project_id)
-                data = {"user": user.data}
-                socket.to(project_room(project_id)).emit("user:left", data, wrapped)
+        call = self.own_call(socket, silent=self.io.shutdown_reason is not None)
+        self._leave_projects(call, keep_locks=True)
+        self.sockets.forget(socket)
+        user = call.identity.user
+        if user is not None and not self.sockets.of_user(user.id):
+            self.presence.forget(user.id)
+        if self.locks.orphan(socket.id) and not call.silent:
+            self._grace[socket.id] = asyncio.get_running_loop().call_later(
+                self.tuning.lock_grace, self._grace_over, socket.id
+            )
+
+    def _leave_projects(self, call: Call[None], *, keep_locks: bool = False) -> None:
+        if call.identity.user is None:
+            return
+        # Typing reaches projects that the socket has not joined, and so do locks.
+        for project_id in self.typing.projects(call.socket):
+            depart(call, project_id, keep_locks=True)
+        for project_id in projects_of(call.socket.rooms):
+            depart(call, project_id, keep_locks=True)
+        if not keep_locks:
+            self._release_locks(call.socket.id)
+
+    def _grace_over(self, socket_id: str) -> None:
+        del self._grace[socket_id]
+        self._release_locks(socket_id)
+
+    def _release_locks(self, socket_id: str) -> None:
+        for held in self.locks.release_all(socket_id):
+            self.tell(
+                project_room(held.project_id),
+                FileUnlocked(file_path=held.path, token=held.token),
+                user_id=held.user.id,
+                project_id=held.project_id,
+            )
 
     def _typing_ended(self, socket: Socket, user: User, project_id: str) -> None:
-        wrapped = envelope("user:typing", user_id=user.id, project_id=project_id, priority="low")
-        data = typing_data(user, project_id, is_typing=False)
-        socket.to(project_room(project_id)).emit("user:typing", data, wrapped)
+        ended = UserTyping(user=user, project_id=project_id, is_typing=False)
+        call = self.own_call(socket)
+        call.tell_others(project_room(project_id), ended, project_id=project_id)
+
+    def own_call(self, socket: Socket, *, silent: bool = False) -> Call[None]:
+        """What the server does to a socket by itself, as a call; nobody hears of a silent one."""
+        return Call(self, socket, identity_of(socket), None, source="server", silent=silent)
+
+    def _allow_request(self, request: Request) -> None:
+        if self.stopping:
+            raise Forbidden(STOPPING)
+        if self._check_host is not None:
+            self._check_host(request)
 
 
 def _cors(origins: tuple[str, ...]) -> CorsOptions:

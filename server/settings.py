@@ -13,6 +13,7 @@ import argparse
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from server.hosts import is_loopback
@@ -26,7 +27,9 @@ class SettingsError(Exception):
 class Settings:
     """What a server is started with. Times in seconds, sizes in bytes.
 
-    auth_mode: "open", the only one so far: a client acts as the user that it names.
+    auth_mode: "open": a client without a session acts as the user that it names; "required":
+    it may do little more than log in.
+    data_dir: where everything is kept that outlives the process.
     """
 
     cors_origins: tuple[str, ...] = ("http://localhost:3000",)
@@ -39,6 +42,7 @@ class Settings:
     port: int = 3001
     log_format: str = "text"
     auth_mode: str = "open"
+    data_dir: Path = Path("data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,18 @@ class Host:
         return host
 
 
-Reader = Whole | Milliseconds | Choice | Origins | Host
+class Directory:
+    """A directory, which is made when it is missing."""
+
+    expected = "a directory, such as data"
+
+    def __call__(self, text: str) -> Path:
+        if not text or not text.isprintable():
+            raise ValueError
+        return Path(text)
+
+
+Reader = Whole | Milliseconds | Choice | Origins | Host | Directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +217,16 @@ TABLE: Final = (
         "AUTH_MODE",
         "--auth-mode",
         Choice(("open", "required")),
-        "open on a loopback address",
-        "open: a client acts as the user that it names",
+        "open on a loopback address, else required",
+        "open: a client without a session acts as the user that it names",
+    ),
+    Setting(
+        "data_dir",
+        "DATA_DIR",
+        "--data-dir",
+        Directory(),
+        "data",
+        "for everything that outlives the server",
     ),
 )
 
@@ -224,9 +247,9 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
             if text is not None:
                 values[setting.field] = _read(setting, source, text)
                 break
-    settings = Settings(**values)
-    _check_auth_mode(settings, explicit="auth_mode" in values)
-    return settings
+    if "auth_mode" not in values and not is_loopback(values.get("host", "localhost")):
+        values["auth_mode"] = "required"
+    return Settings(**values)
 
 
 def _read(setting: Setting, source: str, text: str) -> Any:
@@ -235,19 +258,6 @@ def _read(setting: Setting, source: str, text: str) -> Any:
     except ValueError:
         expected = setting.read.expected
         raise SettingsError(f"{source}: got {text!r}, expected {expected}") from None
-
-
-def _check_auth_mode(settings: Settings, *, explicit: bool) -> None:
-    if settings.auth_mode == "required":
-        raise SettingsError(
-            "AUTH_MODE: got 'required', which needs accounts, and this version has none: "
-            "set AUTH_MODE=open to let clients act as the user that they name"
-        )
-    if not explicit and not is_loopback(settings.host):
-        raise SettingsError(
-            f"AUTH_MODE: not set, and {settings.host} can be reached from other machines: "
-            "set AUTH_MODE=open to let whoever reaches it act as any user, or HOST=localhost"
-        )
 
 
 class _Parser(argparse.ArgumentParser):

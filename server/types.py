@@ -8,7 +8,7 @@ reaches a handler.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
@@ -77,7 +77,12 @@ class Metadata(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a client sends with an event. A `userId` must be the sender's own."""
+    """What a client sends with an event.
+
+    A `userId` must be the sender's own, where `declares_user` does not say otherwise.
+    """
+
+    declares_user: ClassVar[bool] = True
 
     user_id: Id | None = None
     metadata: Metadata | None = None

@@ -7,6 +7,7 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from server.errors import Code, EventError
+from server.paths import folders
 from server.records import File
 
 MAX_FILES: Final = 10_000
@@ -130,6 +131,25 @@ def put(
     if before is not None and before.hash != content_hash:
         release(connection, before.hash)
     return Change(path, file(connection, project_id, path), created=before is None)
+
+
+def check_place(connection: sqlite3.Connection, project_id: str, path: str) -> None:
+    """Let a file be created.
+
+    Raises:
+        EventError: a folder of that name has files, or a folder on its way is a file
+        (`INVALID_FILE_PATH`).
+    """
+    # No path has a character below the slash's successor between itself and its files.
+    inside = connection.execute(
+        "SELECT path FROM files WHERE project_id = ? AND path >= ? AND path < ? LIMIT 1",
+        (project_id, path + "/", path + "0"),
+    ).fetchone()
+    if inside is not None:
+        raise EventError(Code.INVALID_FILE_PATH, f"path {path!r}: a folder has that name")
+    for folder in folders(path):
+        if file(connection, project_id, folder) is not None:
+            raise EventError(Code.INVALID_FILE_PATH, f"path {path!r}: {folder!r} is a file")
 
 
 def delete(connection: sqlite3.Connection, project_id: str, path: str) -> Change:

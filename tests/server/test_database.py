@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-import threading
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
@@ -25,7 +24,7 @@ from server.store import counters
 from server.store.backup import back_up
 from server.store.database import FILE_NAME, Database, StoreError, connect
 from server.store.migrations import STEPS
-from tests.server.wire import PATIENCE
+from tests.server.gate import closed_gate
 
 
 @pytest.fixture
@@ -48,25 +47,6 @@ def durable_names(directory: Path) -> list[str]:
     """What another process would find."""
     with contextlib.closing(sqlite3.connect(directory / FILE_NAME)) as connection:
         return names(connection)
-
-
-class Gate:
-    """Work that keeps the thread until it is opened, so that what follows piles up behind it."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-        self.opened = threading.Event()
-
-    def __call__(self, _connection: sqlite3.Connection) -> None:
-        self.reached.set()
-        assert self.opened.wait(PATIENCE)
-
-
-async def closed_gate(database: Database) -> tuple[Gate, asyncio.Future[None]]:
-    gate = Gate()
-    passed = database.run(gate)
-    await asyncio.to_thread(gate.reached.wait, PATIENCE)
-    return gate, passed
 
 
 async def test_what_waits_together_is_committed_together(

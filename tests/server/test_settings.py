@@ -8,6 +8,8 @@ Invariants:
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +37,7 @@ def test_without_anything_the_documented_values_are_used() -> None:
         port=3001,
         log_format="text",
         auth_mode="open",
+        data_dir=Path("data"),
     )
 
 
@@ -88,6 +91,8 @@ def test_the_documents_environment_is_read() -> None:
         ("PORT", "--port", " 0 ", "port", 0),
         ("LOG_FORMAT", "--log-format", "json", "log_format", "json"),
         ("AUTH_MODE", "--auth-mode", "open", "auth_mode", "open"),
+        ("AUTH_MODE", "--auth-mode", "required", "auth_mode", "required"),
+        ("DATA_DIR", "--data-dir", "a b/data", "data_dir", Path("a b/data")),
     ],
 )
 def test_a_value_is_read_from_its_variable_and_its_flag(
@@ -119,7 +124,9 @@ def test_a_bad_value_is_refused_and_its_source_named(setting: Setting, text: str
     ):
         if setting.variable == "HOST" and text in ("-1", "1.5", "0x10", "99999999999999"):
             # A name like any other, which may not exist; but surely not of this machine only.
-            assert "AUTH_MODE: not set" in refusal(arguments, environment)
+            assert load(arguments, environment).auth_mode == "required"
+        elif setting.variable == "DATA_DIR":
+            assert load(arguments, environment).data_dir == Path(text)
         else:
             assert refusal(arguments, environment) == f"{source}: {got}"
 
@@ -144,6 +151,7 @@ def test_a_bad_value_is_refused_and_its_source_named(setting: Setting, text: str
         ("LOG_FORMAT", "JSON"),
         ("AUTH_MODE", "Open"),
         ("HOST", "http://localhost"),
+        ("DATA_DIR", "a\nb"),
     ],
 )
 def test_values_next_to_the_good_ones_are_refused(variable: str, text: str) -> None:
@@ -163,25 +171,14 @@ def test_a_wrong_flag_is_refused(arguments: list[str], message: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com", "localhost.example"])
-def test_an_open_server_on_another_address_has_to_be_asked_for(host: str) -> None:
-    assert refusal([], {"HOST": host}) == (
-        f"AUTH_MODE: not set, and {host} can be reached from other machines: "
-        "set AUTH_MODE=open to let whoever reaches it act as any user, or HOST=localhost"
-    )
-    assert load([], {"HOST": host, "AUTH_MODE": "open"}).host == host
+def test_another_address_needs_accounts_unless_told_otherwise(host: str) -> None:
+    assert load([], {"HOST": host}).auth_mode == "required"
+    assert load([], {"HOST": host, "AUTH_MODE": "open"}).auth_mode == "open"
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "::1", "app.localhost"])
 def test_a_loopback_address_is_open_by_default(host: str) -> None:
     assert load(["--host", host], {}).auth_mode == "open"
-
-
-@pytest.mark.parametrize("host", ["localhost", "0.0.0.0"])
-def test_accounts_are_not_there_yet(host: str) -> None:
-    assert refusal(["--auth-mode", "required"], {"HOST": host}) == (
-        "AUTH_MODE: got 'required', which needs accounts, and this version has none: "
-        "set AUTH_MODE=open to let clients act as the user that they name"
-    )
 
 
 @given(st.sampled_from(VARIABLES), st.text())

@@ -26,10 +26,10 @@ class Client:
         self.heard: list[list[Any]] = []
         self.id = ""
 
-    async def start(self) -> None:
+    async def start(self, auth: Any = None) -> None:
         opened = await self._text()
         assert opened.startswith('0{"sid":'), opened
-        await self._websocket.send("40")
+        await self._websocket.send("40" if auth is None else "40" + json.dumps(auth))
         welcome = await self._text()
         assert welcome.startswith('40{"sid":'), welcome
         self.id = json.loads(welcome[2:])["sid"]
@@ -87,12 +87,16 @@ class Client:
 
 
 @asynccontextmanager
-async def connected(port: int) -> AsyncIterator[Client]:
-    """A client of the server on that port."""
+async def connected(
+    port: int, auth: Any = None, headers: dict[str, str] | None = None
+) -> AsyncIterator[Client]:
+    """A client of the server on that port, with this payload of its CONNECT."""
     url = f"ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket"
-    async with connect(url, proxy=None, ping_interval=None, max_size=None) as websocket:
+    async with connect(
+        url, proxy=None, ping_interval=None, max_size=None, additional_headers=headers
+    ) as websocket:
         client = Client(websocket)
-        await client.start()
+        await client.start(auth)
         yield client
 
 

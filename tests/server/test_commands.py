@@ -1,0 +1,82 @@
+"""The commands that manage the data, as a person runs them; also while a server is running."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from server.application import Application
+from server.settings import Settings
+from tests.server.wire import connected
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def command(directory: Path, *arguments: str, typed: str = "") -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of `python -m server`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "server", *arguments, "--data-dir", str(directory)],
+        cwd=ROOT,
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+async def test_a_user_is_added_and_given_a_session(tmp_path: Path) -> None:
+    # The passwords are hashed as in production.
+    application = Application(Settings(port=0, data_dir=tmp_path, auth_mode="required"))
+    await application.start()
+    try:
+        added = command(tmp_path, "user", "add", "ada", typed="correct horse\n")
+        assert added == (0, "user 'ada' can log in now\n", "")
+        again = command(tmp_path, "user", "add", "ada", typed="correct horse\n")
+        assert again == (2, "", "server: user 'ada' exists already\n")
+        async with connected(application.port) as client:
+            login = {"username": "ada", "password": "correct horse"}
+            assert (await client.ask("auth:login", login))["ok"]
+        code, session_id, _ = command(tmp_path, "session", "new", "user-456")
+        assert code == 0
+        async with connected(application.port, {"sessionId": session_id.strip()}) as client:
+            user = (await client.hear("auth:success"))[0]["user"]
+            assert user == {"id": "user-456", "name": "user-456"}
+        target = tmp_path / "backup.db"
+        assert command(tmp_path, "backup", str(target))[0] == 0
+        assert target.stat().st_size > 0
+    finally:
+        await application.stop()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["user", "add", "ada"], 2, "the password has 5 characters, expected at least 8"),
+        (
+            ["user", "add", "a\nb"],
+            2,
+            "the name 'a\\nb': $ is a string of 3 characters, "
+            "expected a string of 1 to 128 printable characters",
+        ),
+        (["session", "new", "eve"], 2, "user 'eve' does not exist: add it with user add eve"),
+        (["backup"], 2, "usage: python -m server backup FILE"),
+        (["session", "list"], 2, "usage: python -m server backup FILE"),
+        (["backup", "there"], 1, "'there' exists; choose another name"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    tmp_path: Path, arguments: list[str], code: int, message: str
+) -> None:
+    command(tmp_path, "session", "new", "nobody")
+    if arguments == ["backup", "there"]:
+        arguments = ["backup", str(tmp_path / "server.db")]
+        message = f"{str(tmp_path / 'server.db')!r} exists; choose another name"
+    found, out, error = command(tmp_path, *arguments, typed="short\n")
+    assert (found, out) == (code, "")
+    assert error.startswith(f"server: {message}")
+    assert error.count("\n") == 1

@@ -13,6 +13,10 @@ from argon2 import PasswordHasher
 from engineio_min import CorsOptions, Forbidden, HttpServer, Request
 from server import directory, listening, notifications, pages
 from server.access import project_room, projects_of
+from server.ai.builtin import BuiltinProvider
+from server.ai.chat import Chat
+from server.ai.openai import OpenAIProvider
+from server.ai.provider import Provider
 from server.announcements import Announcement, FileUnlocked, UserTyping
 from server.attempts import FailedAttempts
 from server.auth import Auth
@@ -42,13 +46,14 @@ class Tuning:
     typing: how long a user who says nothing more is shown as typing.
     lock_grace: how long a lock waits for its user after the connection is lost.
     drain: how long events that are being handled may take when the server stops.
-    clock: seconds since 1970. hasher: of passwords.
+    clock: seconds since 1970. monotonic: seconds since whenever, for rates. hasher: of passwords.
     """
 
     typing: float = 4.0
     lock_grace: float = 15.0
     drain: float = 5.0
     clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
     hasher: PasswordHasher = field(default_factory=PasswordHasher)
 
 
@@ -67,9 +72,10 @@ class Application:
         self.presence = Presence()
         self.locks = Locks()
         self.typing = TypingIndicators(self.tuning.typing, self._typing_ended)
-        self.rates = RateLimiter(time.monotonic)
-        self.attempts = FailedAttempts(time.monotonic)
+        self.rates = RateLimiter(self.tuning.monotonic)
+        self.attempts = FailedAttempts(self.tuning.monotonic)
         self.auth = Auth(self, self.tuning.hasher, self.tuning.clock)
+        self.chat = Chat(self, _provider(settings), settings.ai_timeout)
         self.dispatcher = Dispatcher(self)
         self.io = Server(
             cors=_cors(settings.cors_origins),
@@ -129,6 +135,7 @@ class Application:
             self, notifications.personal(None, "server:stopping", STOPPING, "It will be back soon")
         )
         await self.dispatcher.drained(self.tuning.drain)
+        await self.chat.close()
         await self.io.close()
         for timer in self._grace.values():
             timer.cancel()
@@ -185,6 +192,7 @@ class Application:
         # At the end of the server everybody leaves: telling each about all others helps nobody.
         call = self.own_call(socket, silent=self.io.shutdown_reason is not None)
         self._leave_projects(call, keep_locks=True)
+        self.chat.disconnected(socket.id)
         self.sockets.forget(socket)
         user = call.identity.user
         if user is not None and not self.sockets.of_user(user.id):
@@ -232,6 +240,14 @@ class Application:
             raise Forbidden(STOPPING)
         if self._check_host is not None:
             self._check_host(request)
+
+
+def _provider(settings: Settings) -> Provider:
+    if settings.ai_base_url is None or settings.ai_model is None:
+        return BuiltinProvider()
+    return OpenAIProvider(
+        settings.ai_base_url, settings.ai_model, settings.ai_api_key, settings.ai_timeout
+    )
 
 
 def _cors(origins: tuple[str, ...]) -> CorsOptions:

@@ -95,8 +95,6 @@ class Dispatcher:
                 await self._idle.wait()
 
     async def _perform(self, socket: Socket, event: str, args: Sequence[Any]) -> dict[str, Any]:
-        if not socket.connected:
-            raise EventError(Code.UNAUTHORIZED, "the connection is over")
         spec = EVENTS.get(event)
         if spec is None:
             raise EventError(Code.VALIDATION_ERROR, f"{event!r} is no event of this server")

@@ -24,6 +24,7 @@ from server import (
     users,
     versions,
 )
+from server.ai import chat
 from server.rate_limit import Rate
 from server.registry import Access, EventSpec
 from server.types import Payload, ProjectPayload
@@ -32,6 +33,7 @@ from server.types import Payload, ProjectPayload
 _LOGIN: Final = Rate("login", burst=20, per_second=1)
 _LIVE: Final = Rate("live", burst=200, per_second=60)
 _SNAPSHOT: Final = Rate("version", burst=30, per_second=1)
+_ASSISTANT: Final = Rate("ai", burst=20, per_second=0.5)
 _PROJECT: Final = Rate("project", burst=60, per_second=2)
 
 EVENTS: Final = {
@@ -210,6 +212,27 @@ EVENTS: Final = {
             result=versions.DeleteResult,
             access=Access.EDITOR,
             rate=_SNAPSHOT,
+        ),
+        EventSpec(
+            name="ai:message",
+            payload=chat.MessagePayload,
+            handler=chat.message,
+            result=chat.MessageResult,
+            access=Access.EDITOR,
+            rate=_ASSISTANT,
+        ),
+        EventSpec(
+            name="ai:cancel",
+            payload=chat.CancelPayload,
+            handler=chat.cancel,
+            result=chat.CancelResult,
+        ),
+        EventSpec(
+            name="ai:status",
+            payload=chat.StatusPayload,
+            handler=chat.status,
+            access=Access.EDITOR,
+            rate=_LIVE,
         ),
         EventSpec(
             name="user:join",

@@ -218,6 +218,7 @@ class UnlockResult(Record, frozen=True):
 def lock(call: Call[LockPayload]) -> LockResult:
     """Lock a file, there or not yet, until it is unlocked or the connection ends."""
     payload = call.payload
+    call.check_connected()
     held, is_new = call.application.locks.acquire(
         payload.project_id,
         normal(payload.file_path),

@@ -92,6 +92,7 @@ class Presence:
 def presence(call: Call[PresencePayload]) -> PresenceResult:
     """Tell the others in one's projects what one is doing."""
     payload = call.payload
+    call.check_connected()
     now = call.application.presence.say(call.user, payload.status, payload.activity)
     announcement = UserPresence(
         user=call.user, status=now.status, timestamp=timestamp(), activity=now.activity

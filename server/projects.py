@@ -149,6 +149,7 @@ async def delete(call: Call[ProjectPayload]) -> DeleteResult:
     hearing = audience(call, project_id)
     call.application.directory.remove_project(project_id)
     call.tell(hearing, ProjectDeleted(project_id=project_id), project_id=project_id)
+    call.application.chat.project_deleted(project_id)
     for socket in await call.application.io.to(project_room(project_id)).fetch_sockets():
         depart(call.application.own_call(socket, silent=True), project_id)
     return DeleteResult(project_id)
@@ -220,6 +221,7 @@ def found(project: Project | None, project_id: str) -> Project:
 
 def enter(call: Call[Any], project_id: str) -> None:
     """The socket enters the project's room, and the others hear of a new user."""
+    call.check_connected()
     room = project_room(project_id)
     call.socket.join(room)
     if call.application.presence.enter(project_id, call.user, call.socket.id):

@@ -66,7 +66,7 @@ class Call(Generic[P]):
         return replace(self, identity=identity)
 
     def check_connected(self) -> None:
-        """After waiting: make sure that the client is still there, and who it was.
+        """Make sure that the client is still there, and who it was.
 
         Raises:
             EventError: it is gone, or signed out (`UNAUTHORIZED`).

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -30,6 +30,8 @@ class Settings:
     auth_mode: "open": a client without a session acts as the user that it names; "required":
     it may do little more than log in.
     data_dir: where everything is kept that outlives the process.
+    ai_base_url, ai_model, ai_api_key: the model that answers; the built-in provider without them.
+    ai_timeout: until an answer must be complete.
     """
 
     cors_origins: tuple[str, ...] = ("http://localhost:3000",)
@@ -43,6 +45,10 @@ class Settings:
     log_format: str = "text"
     auth_mode: str = "open"
     data_dir: Path = Path("data")
+    ai_base_url: str | None = None
+    ai_model: str | None = None
+    ai_api_key: str | None = field(default=None, repr=False)
+    ai_timeout: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +149,29 @@ class Directory:
         return Path(text)
 
 
-Reader = Whole | Milliseconds | Choice | Origins | Host | Directory
+class Address:
+    """The address of an HTTP API."""
+
+    expected = "an address such as http://localhost:11434/v1"
+
+    def __call__(self, text: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
+            raise ValueError
+        return text
+
+
+class Word:
+    """A name or a key, without spaces."""
+
+    expected = "1 to 1000 printable characters without spaces"
+
+    def __call__(self, text: str) -> str:
+        if not re.fullmatch(r"[!-~]{1,1000}", text):
+            raise ValueError
+        return text
+
+
+Reader = Whole | Milliseconds | Choice | Origins | Host | Directory | Address | Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +256,31 @@ TABLE: Final = (
         "data",
         "for everything that outlives the server",
     ),
+    Setting(
+        "ai_base_url",
+        "AI_BASE_URL",
+        "--ai-base-url",
+        Address(),
+        "none",
+        "where a model answers OpenAI's chat completions",
+    ),
+    Setting("ai_model", "AI_MODEL", "--ai-model", Word(), "none", "which model to ask"),
+    Setting(
+        "ai_api_key",
+        "AI_API_KEY",
+        "--ai-api-key",
+        Word(),
+        "none",
+        "what the endpoint asks for; others on this machine can see a flag",
+    ),
+    Setting(
+        "ai_timeout",
+        "AI_TIMEOUT",
+        "--ai-timeout",
+        Milliseconds(),
+        "120000",
+        "until an answer must be complete",
+    ),
 )
 
 
@@ -249,6 +302,10 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
                 break
     if "auth_mode" not in values and not is_loopback(values.get("host", "localhost")):
         values["auth_mode"] = "required"
+    if ("ai_base_url" in values) != ("ai_model" in values) or (
+        "ai_api_key" in values and "ai_base_url" not in values
+    ):
+        raise SettingsError("AI_BASE_URL and AI_MODEL: set both for a model, or neither")
     return Settings(**values)
 
 

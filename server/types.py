@@ -53,6 +53,10 @@ Note = Annotated[
     str,
     Meta(max_length=4_096, pattern=_TEXT, description="a text of at most 4096 characters"),
 ]
+Text = Annotated[
+    str,
+    Meta(min_length=1, max_length=32_768, pattern=_TEXT, description="a text of 1 to 32768 bytes"),
+]
 Secret = Annotated[
     str,
     Meta(

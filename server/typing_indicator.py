@@ -86,6 +86,7 @@ def typing(call: Call[TypingPayload]) -> None:
 
     It ends by itself after four seconds.
     """
+    call.check_connected()
     named = call.payload.project_id
     for project_id in projects_of(call.socket.rooms) if named is None else [named]:
         if not call.payload.is_typing:

@@ -202,6 +202,28 @@ async def test_changes_sent_at_once_are_made_in_their_order(connect: Connect) ->
     assert heard[-1] == ("file:deleted", {"filePath": "a"})
 
 
+async def test_what_was_sent_right_before_the_end_is_done(
+    application: Application, connect: Connect
+) -> None:
+    client, other = await two(connect)
+    for event, payload in (
+        ("file:change", change("a", "created", content="the last words")),
+        # What is about being there is not: nobody would ever end it.
+        ("project:join", {**PROJECT, "userId": "user-456"}),
+        ("file:lock", {**PROJECT, "filePath": "a"}),
+        ("user:typing", {**PROJECT, "isTyping": True}),
+        ("user:presence", {"status": "busy"}),
+    ):
+        await client.emit(event, payload)
+    await client.close()
+    await other.hear("file:created")
+    assert (await read(other, "a"))["content"] == "the last words"
+    joined = await other.ask("project:join", PROJECT)
+    assert [user["id"] for user in joined["users"]] == ["user-789"]
+    assert joined["locks"] == []
+    assert application.sockets.of_user("user-456") == []
+
+
 async def test_contents_are_kept_as_long_as_something_has_them(
     application: Application, connect: Connect
 ) -> None:

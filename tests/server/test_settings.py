@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from server.settings import TABLE, Setting, Settings, SettingsError, load
 
+INCOMPLETE_AI = "AI_BASE_URL and AI_MODEL: set both for a model, or neither"
 VARIABLES = [setting.variable for setting in TABLE]
 
 
@@ -102,7 +103,10 @@ def test_a_value_is_read_from_its_variable_and_its_flag(
     assert getattr(load([flag, text], {}), field) == value
 
 
-@pytest.mark.parametrize("setting", TABLE, ids=VARIABLES)
+WITH_DEFAULTS = [setting for setting in TABLE if setting.default != "none"]
+
+
+@pytest.mark.parametrize("setting", WITH_DEFAULTS, ids=lambda setting: setting.variable)
 def test_a_flag_wins_over_its_variable(setting: Setting) -> None:
     default = "open" if setting.field == "auth_mode" else setting.default
     unusable = {setting.variable: "?"}
@@ -127,6 +131,8 @@ def test_a_bad_value_is_refused_and_its_source_named(setting: Setting, text: str
             assert load(arguments, environment).auth_mode == "required"
         elif setting.variable == "DATA_DIR":
             assert load(arguments, environment).data_dir == Path(text)
+        elif setting.variable in ("AI_MODEL", "AI_API_KEY") and text not in ("٣", "a b"):
+            assert refusal(arguments, environment) == INCOMPLETE_AI
         else:
             assert refusal(arguments, environment) == f"{source}: {got}"
 
@@ -152,6 +158,9 @@ def test_a_bad_value_is_refused_and_its_source_named(setting: Setting, text: str
         ("AUTH_MODE", "Open"),
         ("HOST", "http://localhost"),
         ("DATA_DIR", "a\nb"),
+        ("AI_BASE_URL", "localhost:11434/v1"),
+        ("AI_BASE_URL", "http://user:secret@a.example"),
+        ("AI_BASE_URL", "http://a.example/v1?key=1"),
     ],
 )
 def test_values_next_to_the_good_ones_are_refused(variable: str, text: str) -> None:
@@ -179,6 +188,17 @@ def test_another_address_needs_accounts_unless_told_otherwise(host: str) -> None
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "::1", "app.localhost"])
 def test_a_loopback_address_is_open_by_default(host: str) -> None:
     assert load(["--host", host], {}).auth_mode == "open"
+
+
+def test_a_model_is_asked_where_it_is() -> None:
+    url, model = "http://localhost:11434/v1", "qwen2.5-coder:7b"
+    environment = {"AI_BASE_URL": url, "AI_MODEL": model, "AI_API_KEY": "sk-1", "AI_TIMEOUT": "5"}
+    settings = load([], environment)
+    assert (settings.ai_base_url, settings.ai_model) == (url, model)
+    assert (settings.ai_api_key, settings.ai_timeout) == ("sk-1", 0.005)
+    assert "sk-1" not in repr(settings)
+    for variable in ("AI_BASE_URL", "AI_MODEL", "AI_API_KEY"):
+        assert refusal([], {variable: environment[variable]}) == INCOMPLETE_AI
 
 
 @given(st.sampled_from(VARIABLES), st.text())

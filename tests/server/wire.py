@@ -57,6 +57,10 @@ class Client:
                     return data, envelope
             self._event(await self._text())
 
+    async def more(self) -> None:
+        """Wait for the next event, whatever it is; it is in `heard` then."""
+        self._event(await self._text())
+
     async def news(self) -> list[tuple[str, Any]]:
         """Name and data of all that was heard and not asked for.
 

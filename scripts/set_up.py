@@ -31,7 +31,10 @@ EXTRAS = {
     "test": "speed,server,dev",
     "bench": "speed",
 }
-NODE_FOLDERS = {"test": ("conformance/js", "tests/oracle"), "bench": ("benchmarks/js",)}
+NODE_FOLDERS = {
+    "test": ("conformance/js", "tests/oracle", "tests/server"),
+    "bench": ("benchmarks/js",),
+}
 # Programs that are not Python's or Node's, and the Debian packages that have them.
 PROGRAMS = {
     "test": {"cc": ("gcc", "libc6-dev"), "valgrind": ("valgrind", "libc6-dbg")},

@@ -5,7 +5,7 @@ A client's handler gets `(data, event)`: an instance of one of these, and its en
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
@@ -410,3 +410,7 @@ class TestResponse(Announcement, frozen=True):
     def data(self) -> Any:
         """What came."""
         return self.echo
+
+
+ANNOUNCEMENTS: Final = {kind.event: kind for kind in Announcement.__subclasses__()}
+"""All of them, by name."""

@@ -15,7 +15,7 @@ MAX_UPDATES: Final = 100
 _NAME: Final = "batch:update"
 
 
-class Item(msgspec.Struct, frozen=True, rename="camel"):
+class BatchItem(msgspec.Struct, frozen=True, rename="camel"):
     """One event with its payload."""
 
     event: Id
@@ -25,7 +25,7 @@ class Item(msgspec.Struct, frozen=True, rename="camel"):
 class BatchPayload(Payload, frozen=True, kw_only=True):
     """The events."""
 
-    updates: Annotated[list[Item], Meta(max_length=MAX_UPDATES)]
+    updates: Annotated[list[BatchItem], Meta(max_length=MAX_UPDATES)]
 
 
 class BatchResult(Record, frozen=True):

@@ -22,7 +22,7 @@ MAX_ANNOUNCED: Final = 65_536
 """Bytes of a content that goes to everybody with the news of its change."""
 
 
-class ReadPayload(ProjectPayload, frozen=True, kw_only=True):
+class FileReadPayload(ProjectPayload, frozen=True, kw_only=True):
     """Which file to read; as it is, or as it was in a version."""
 
     file_path: Path
@@ -43,7 +43,7 @@ class FileChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     base_revision: Natural | None = None
 
 
-class ChangePayload(ProjectPayload, frozen=True, kw_only=True):
+class FileChangePayload(ProjectPayload, frozen=True, kw_only=True):
     """A change; with `lockToken` only if the lock of that token still holds."""
 
     file: FileChange
@@ -56,7 +56,7 @@ class FilesResult(Record, frozen=True):
     files: list[File]
 
 
-class ReadResult(Record, frozen=True):
+class FileReadResult(Record, frozen=True):
     """A file's content. `file` is absent for a version."""
 
     file_path: str
@@ -64,7 +64,7 @@ class ReadResult(Record, frozen=True):
     file: File | None = None
 
 
-class ChangeResult(Record, frozen=True):
+class FileChangeResult(Record, frozen=True):
     """The file as it is now; absent if it was deleted."""
 
     file_path: str
@@ -77,27 +77,27 @@ async def list_files(call: Call[ProjectPayload]) -> FilesResult:
     return FilesResult(await call.database.run(lambda c: contents.files(c, project_id)))
 
 
-async def read(call: Call[ReadPayload]) -> ReadResult:
+async def read(call: Call[FileReadPayload]) -> FileReadResult:
     """Read a file."""
     payload = call.payload
     path = normal(payload.file_path)
 
-    def work(connection: sqlite3.Connection) -> ReadResult:
+    def work(connection: sqlite3.Connection) -> FileReadResult:
         if payload.version_id is not None:
             snapshots.version(connection, payload.project_id, payload.version_id)
             stored = snapshots.contents_of(connection, payload.version_id).get(path)
             if stored is None:
                 raise missing(path)
-            return ReadResult(path, contents.content(connection, stored.hash))
+            return FileReadResult(path, contents.content(connection, stored.hash))
         file = contents.file(connection, payload.project_id, path)
         if file is None:
             raise missing(path)
-        return ReadResult(path, contents.content(connection, file.hash), file)
+        return FileReadResult(path, contents.content(connection, file.hash), file)
 
     return await call.database.run(work)
 
 
-async def change(call: Call[ChangePayload]) -> ChangeResult:
+async def change(call: Call[FileChangePayload]) -> FileChangeResult:
     """Change a file, and tell the others. Refused while somebody else holds a lock on it."""
     payload, user_id = call.payload, call.user.id
     path = normal(payload.file.path)
@@ -109,7 +109,7 @@ async def change(call: Call[ChangePayload]) -> ChangeResult:
         lambda c: _change(c, project_id, path, payload.file, user_id=user_id, now=now)
     )
     announce(call, project_id, done, payload.file.content)
-    return ChangeResult(path, done.file)
+    return FileChangeResult(path, done.file)
 
 
 def announce(

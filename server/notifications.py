@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from server.application import Application
 
 
-class ReadPayload(Payload, frozen=True, kw_only=True):
+class NotificationReadPayload(Payload, frozen=True, kw_only=True):
     """Which notifications were read; all, if none are named."""
 
     ids: Annotated[list[Id], Meta(max_length=notices.MAX_NOTIFICATIONS)] | None = None
@@ -37,7 +37,7 @@ class NotificationsResult(Record, frozen=True):
     unread: int
 
 
-class ReadResult(Record, frozen=True):
+class NotificationReadResult(Record, frozen=True):
     """How many were unread until now."""
 
     marked: int
@@ -78,7 +78,9 @@ async def list_notifications(call: Call[Payload]) -> NotificationsResult:
     return NotificationsResult(found, sum(not one.is_read for one in found))
 
 
-async def mark_read(call: Call[ReadPayload]) -> ReadResult:
+async def mark_read(call: Call[NotificationReadPayload]) -> NotificationReadResult:
     """Mark notifications as read."""
     user_id, ids = call.user.id, call.payload.ids
-    return ReadResult(await call.database.run(lambda c: notices.mark_read(c, user_id, ids)))
+    return NotificationReadResult(
+        await call.database.run(lambda c: notices.mark_read(c, user_id, ids))
+    )

@@ -42,7 +42,7 @@ from server.typing_indicator import stop_typing
 from server.validation import read
 
 
-class CreatePayload(Payload, frozen=True, kw_only=True):
+class ProjectCreatePayload(Payload, frozen=True, kw_only=True):
     """What a new project is."""
 
     name: Line
@@ -50,17 +50,17 @@ class CreatePayload(Payload, frozen=True, kw_only=True):
     type: ProjectType = "other"
 
 
-class Update(msgspec.Struct, frozen=True, rename="camel"):
+class ProjectUpdate(msgspec.Struct, frozen=True, rename="camel"):
     """A field of a project and its new value."""
 
     type: Literal["name", "description", "type"]
     value: Note
 
 
-class UpdatePayload(ProjectPayload, frozen=True, kw_only=True):
+class ProjectUpdatePayload(ProjectPayload, frozen=True, kw_only=True):
     """What changes in a project."""
 
-    update: Update
+    update: ProjectUpdate
 
 
 class ProjectResult(Record, frozen=True):
@@ -75,13 +75,13 @@ class ProjectsResult(Record, frozen=True):
     projects: list[Project]
 
 
-class DeleteResult(Record, frozen=True):
+class ProjectDeleteResult(Record, frozen=True):
     """Which project is gone."""
 
     project_id: str
 
 
-class JoinResult(Record, frozen=True):
+class ProjectJoinResult(Record, frozen=True):
     """All that a client needs to show the project: `users` are those who are there now."""
 
     project_id: str
@@ -96,14 +96,14 @@ class JoinResult(Record, frozen=True):
     messages: list[ChatMessage]
 
 
-class LeaveResult(Record, frozen=True):
+class ProjectLeaveResult(Record, frozen=True):
     """What was left."""
 
     project_id: str
     room: str
 
 
-async def create(call: Call[CreatePayload]) -> ProjectResult:
+async def create(call: Call[ProjectCreatePayload]) -> ProjectResult:
     """Create a project; its creator is its owner."""
     payload, now = call.payload, timestamp()
     new = Project(
@@ -127,7 +127,7 @@ async def list_projects(call: Call[Payload]) -> ProjectsResult:
     return ProjectsResult(await call.database.run(lambda c: membership.projects_of(c, user_id)))
 
 
-async def update(call: Call[UpdatePayload]) -> ProjectResult:
+async def update(call: Call[ProjectUpdatePayload]) -> ProjectResult:
     """Change a project's name, description or type."""
     project_id, field, value = (
         call.payload.project_id,
@@ -142,7 +142,7 @@ async def update(call: Call[UpdatePayload]) -> ProjectResult:
     return ProjectResult(project)
 
 
-async def delete(call: Call[ProjectPayload]) -> DeleteResult:
+async def delete(call: Call[ProjectPayload]) -> ProjectDeleteResult:
     """Delete a project with its files, versions and chat, for good."""
     project_id = call.payload.project_id
     await call.database.run(lambda c: membership.delete_project(c, project_id))
@@ -152,10 +152,10 @@ async def delete(call: Call[ProjectPayload]) -> DeleteResult:
     call.application.chat.project_deleted(project_id)
     for socket in await call.application.io.to(project_room(project_id)).fetch_sockets():
         depart(call.application.own_call(socket, silent=True), project_id)
-    return DeleteResult(project_id)
+    return ProjectDeleteResult(project_id)
 
 
-async def join(call: Call[ProjectPayload]) -> JoinResult:
+async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
     """Enter a project; the acknowledgement has all that there is to show of it."""
     project_id = call.payload.project_id
     # Entered first: whatever changes after the reading is heard.
@@ -170,7 +170,7 @@ async def join(call: Call[ProjectPayload]) -> JoinResult:
     project = found(project, project_id)
     application = call.application
     role = application.directory.role(project_id, call.user.id)
-    return JoinResult(
+    return ProjectJoinResult(
         project_id=project_id,
         room=project_room(project_id),
         user=call.user,
@@ -184,11 +184,11 @@ async def join(call: Call[ProjectPayload]) -> JoinResult:
     )
 
 
-def leave(call: Call[ProjectPayload]) -> LeaveResult:
+def leave(call: Call[ProjectPayload]) -> ProjectLeaveResult:
     """Leave a project; does nothing if the socket is not in it."""
     project_id = call.payload.project_id
     depart(call, project_id)
-    return LeaveResult(project_id, project_room(project_id))
+    return ProjectLeaveResult(project_id, project_room(project_id))
 
 
 # -- what other events do with projects
@@ -254,7 +254,7 @@ def change_user(call: Call[Any], guest: Identity) -> None:
     call.socket.leave(user_room(as_guest.user.id))
 
 
-def _checked(update: Update) -> str:
+def _checked(update: ProjectUpdate) -> str:
     """The value, which is stricter than a text for some fields."""
     kinds: dict[str, Any] = {"name": Line, "description": Note, "type": ProjectType}
     value: str = read(kinds[update.type], update.value, "$.update.value")

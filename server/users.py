@@ -14,28 +14,28 @@ class UserPayload(Payload, frozen=True, kw_only=True):
     user_id: Id
 
 
-class JoinResult(Record, frozen=True):
+class UserJoinResult(Record, frozen=True):
     """The room, and whose it is."""
 
     room: str
     user: User
 
 
-class LeaveResult(Record, frozen=True):
+class UserLeaveResult(Record, frozen=True):
     """The room."""
 
     room: str
 
 
-def join(call: Call[UserPayload]) -> JoinResult:
+def join(call: Call[UserPayload]) -> UserJoinResult:
     """Enter one's own room; another user's is out of reach."""
     room = user_room(call.user.id)
     call.socket.join(room)
-    return JoinResult(room, call.user)
+    return UserJoinResult(room, call.user)
 
 
-def leave(call: Call[UserPayload]) -> LeaveResult:
+def leave(call: Call[UserPayload]) -> UserLeaveResult:
     """Leave one's own room."""
     room = user_room(call.user.id)
     call.socket.leave(room)
-    return LeaveResult(room)
+    return UserLeaveResult(room)

@@ -75,6 +75,8 @@ def words(kind: inspect.Type) -> str:
             return "true or false"
         case inspect.IntType() | inspect.FloatType():
             return "a number"
+        case inspect.EnumType():
+            return " or ".join(f'"{one.value}"' for one in kind.cls)
         case inspect.StrType():
             return "a string"
         case _:

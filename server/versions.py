@@ -28,7 +28,7 @@ MAX_COMPARED_FILES: Final = 200
 """Files that one comparison shows the lines of."""
 
 
-class CreatePayload(ProjectPayload, frozen=True, kw_only=True):
+class VersionCreatePayload(ProjectPayload, frozen=True, kw_only=True):
     """What to call the version."""
 
     name: Line | None = None
@@ -41,7 +41,7 @@ class VersionPayload(ProjectPayload, frozen=True, kw_only=True):
     version_id: Id
 
 
-class ComparePayload(VersionPayload, frozen=True, kw_only=True):
+class VersionComparePayload(VersionPayload, frozen=True, kw_only=True):
     """Which version to compare, with another one or with the present files."""
 
     other_version_id: Id | None = None
@@ -59,7 +59,7 @@ class VersionsResult(Record, frozen=True):
     versions: list[Version]
 
 
-class CompareResult(Record, frozen=True):
+class VersionCompareResult(Record, frozen=True):
     """The files that differ, by path; as if the version had become the other one."""
 
     version_id: str
@@ -67,7 +67,7 @@ class CompareResult(Record, frozen=True):
     other_version_id: str | None = None
 
 
-class RestoreResult(Record, frozen=True):
+class VersionRestoreResult(Record, frozen=True):
     """The version, the files that it changed, and the version that was made of them before."""
 
     version: Version
@@ -75,13 +75,13 @@ class RestoreResult(Record, frozen=True):
     backup: Version | None = None
 
 
-class DeleteResult(Record, frozen=True):
+class VersionDeleteResult(Record, frozen=True):
     """Which version is gone."""
 
     version_id: str
 
 
-async def create(call: Call[CreatePayload]) -> VersionResult:
+async def create(call: Call[VersionCreatePayload]) -> VersionResult:
     """Take a snapshot of all files of the project."""
     payload = call.payload
     new = _new(call, payload.name or f"Version of {timestamp()}", payload.message)
@@ -96,7 +96,7 @@ async def list_versions(call: Call[ProjectPayload]) -> VersionsResult:
     return VersionsResult(await call.database.run(lambda c: snapshots.versions(c, project_id)))
 
 
-async def compare(call: Call[ComparePayload]) -> CompareResult:
+async def compare(call: Call[VersionComparePayload]) -> VersionCompareResult:
     """Compare a version with another one, or with the files as they are now."""
     payload = call.payload
 
@@ -113,7 +113,7 @@ async def compare(call: Call[ComparePayload]) -> CompareResult:
     pairs = await call.database.run(work)
     # Not on the database's thread: everybody's changes would wait for it.
     differences = await asyncio.to_thread(lambda: [_difference(pair) for pair in pairs])
-    return CompareResult(payload.version_id, differences, payload.other_version_id)
+    return VersionCompareResult(payload.version_id, differences, payload.other_version_id)
 
 
 class _Restored(NamedTuple):
@@ -123,7 +123,7 @@ class _Restored(NamedTuple):
     texts: dict[str, str]
 
 
-async def restore(call: Call[VersionPayload]) -> RestoreResult:
+async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
     """Make the files those of a version again; what they were becomes a version first.
 
     Refused as a whole while somebody else holds a lock on a file of the project.
@@ -157,10 +157,10 @@ async def restore(call: Call[VersionPayload]) -> RestoreResult:
     for change in done.changes:
         text = done.texts.get(change.path)
         announce(call, project_id, change, text, to_all=True)
-    return RestoreResult(done.version, [change.path for change in done.changes], done.backup)
+    return VersionRestoreResult(done.version, [change.path for change in done.changes], done.backup)
 
 
-async def delete(call: Call[VersionPayload]) -> DeleteResult:
+async def delete(call: Call[VersionPayload]) -> VersionDeleteResult:
     """Delete a version."""
     payload = call.payload
 
@@ -170,7 +170,7 @@ async def delete(call: Call[VersionPayload]) -> DeleteResult:
 
     await call.database.run(work)
     _tell(call, VersionDeleted(version_id=payload.version_id))
-    return DeleteResult(payload.version_id)
+    return VersionDeleteResult(payload.version_id)
 
 
 def unified_diff(path: str, old: str | None, new: str | None) -> str:
@@ -229,7 +229,9 @@ def _text(connection: sqlite3.Connection, stored: Stored | None) -> str | None:
     return None if stored is None else contents.content(connection, stored.hash)
 
 
-def _new(call: Call[CreatePayload] | Call[VersionPayload], name: str, message: str) -> Version:
+def _new(
+    call: Call[VersionCreatePayload] | Call[VersionPayload], name: str, message: str
+) -> Version:
     return Version(
         id=f"version-{secrets.token_hex(8)}",
         project_id=call.payload.project_id,
@@ -242,7 +244,7 @@ def _new(call: Call[CreatePayload] | Call[VersionPayload], name: str, message: s
 
 
 def _tell(
-    call: Call[CreatePayload] | Call[VersionPayload],
+    call: Call[VersionCreatePayload] | Call[VersionPayload],
     announcement: VersionCreated | VersionRestored | VersionDeleted,
 ) -> None:
     project_id = call.payload.project_id

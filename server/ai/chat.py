@@ -57,7 +57,7 @@ _HISTORY: Final = 10
 _ASSISTANT: Final = User("assistant", "Assistant")
 
 
-class Context(msgspec.Struct, frozen=True, rename="camel"):
+class ChatContext(msgspec.Struct, frozen=True, rename="camel"):
     """What the user is looking at."""
 
     current_file: Path | None = None
@@ -65,21 +65,21 @@ class Context(msgspec.Struct, frozen=True, rename="camel"):
     framework: Line | None = None
 
 
-class MessagePayload(Payload, frozen=True, kw_only=True):
+class AiMessagePayload(Payload, frozen=True, kw_only=True):
     """A message to the assistant; about no project without one."""
 
     message: Text
     project_id: Id | None = None
-    context: Context | None = None
+    context: ChatContext | None = None
 
 
-class CancelPayload(Payload, frozen=True, kw_only=True):
+class AiCancelPayload(Payload, frozen=True, kw_only=True):
     """Which answer to stop."""
 
     request_id: Id
 
 
-class StatusPayload(Payload, frozen=True, kw_only=True):
+class AiStatusPayload(Payload, frozen=True, kw_only=True):
     """How far another program's work is; without a project in each that the socket is in."""
 
     status: Literal["started", "processing", "progress", "completed", "error"]
@@ -89,14 +89,14 @@ class StatusPayload(Payload, frozen=True, kw_only=True):
     project_id: Id | None = None
 
 
-class MessageResult(Record, frozen=True):
+class AiMessageResult(Record, frozen=True):
     """What the answer's events are known by, and the message's own id."""
 
     request_id: str
     message_id: str
 
 
-class CancelResult(Record, frozen=True):
+class AiCancelResult(Record, frozen=True):
     """Which answer is stopped; its `ai:response` has what there was."""
 
     request_id: str
@@ -107,7 +107,7 @@ class _Request:
     """An answer that is being made. `ending` says why, if it is not let come to its end."""
 
     id: str
-    call: Call[MessagePayload]
+    call: Call[AiMessagePayload]
     pieces: list[str] = field(default_factory=list)
     task: asyncio.Task[None] | None = None
     ending: Literal["cancelled", "dropped"] | None = None
@@ -134,7 +134,7 @@ class Chat:
 
     # -- from a message to its answer
 
-    async def ask(self, call: Call[MessagePayload]) -> MessageResult:
+    async def ask(self, call: Call[AiMessagePayload]) -> AiMessageResult:
         """Store a message and begin with its answer."""
         payload = call.payload
         if len(payload.message.encode()) > MAX_MESSAGE:
@@ -173,7 +173,7 @@ class Chat:
             ),
         )
         request.task = asyncio.create_task(self._answer(request, history))
-        return MessageResult(request.id, message.id)
+        return AiMessageResult(request.id, message.id)
 
     async def _keep(self, request: _Request, message: ChatMessage) -> list[ChatMessage]:
         """Store a message; returns those before it."""
@@ -283,7 +283,7 @@ class Chat:
 
     async def _question(self, request: _Request, history: Sequence[ChatMessage]) -> Question:
         payload = request.call.payload
-        context = payload.context or Context()
+        context = payload.context or ChatContext()
         return Question(
             message=payload.message,
             sources=await self._sources(payload.project_id),
@@ -371,22 +371,22 @@ def _failure(message: str) -> EventError:
 # -- the events
 
 
-async def message(call: Call[MessagePayload]) -> MessageResult:
+async def message(call: Call[AiMessagePayload]) -> AiMessageResult:
     """Write to the assistant; the answer comes as events with the acknowledged `requestId`."""
     return await call.application.chat.ask(call)
 
 
-def cancel(call: Call[CancelPayload]) -> CancelResult:
+def cancel(call: Call[AiCancelPayload]) -> AiCancelResult:
     """Stop an answer that one has asked for."""
     request_id = call.payload.request_id
     if not call.application.chat.cancel(request_id, call.user):
         raise EventError(
             Code.NOT_FOUND, f"request {request_id!r}: no answer of yours is being made"
         )
-    return CancelResult(request_id)
+    return AiCancelResult(request_id)
 
 
-def status(call: Call[StatusPayload]) -> None:
+def status(call: Call[AiStatusPayload]) -> None:
     """Tell the others how far another program's work for the project is, as `ai:processing`."""
     payload = call.payload
     announcement = AiProcessing(

@@ -36,6 +36,7 @@ from server.sockets import Sockets
 from server.store import accounts, counters, demonstration
 from server.store.database import Database
 from server.typing_indicator import TypingIndicators
+from server.workspace import Workspace
 from socketio_min import Server, Socket
 
 
@@ -75,6 +76,7 @@ class Application:
         self.rates = RateLimiter(self.tuning.monotonic)
         self.attempts = FailedAttempts(self.tuning.monotonic)
         self.auth = Auth(self, self.tuning.hasher, self.tuning.clock)
+        self.workspace = Workspace(self, settings.workspace)
         self.chat = Chat(self, _provider(settings), settings.ai_timeout)
         self.dispatcher = Dispatcher(self)
         self.io = Server(
@@ -108,11 +110,14 @@ class Application:
         first, *others = listening.bind(self.settings.host, self.settings.port)
         try:
             await self.database.start()
+            await self._load()
+            await self.workspace.start()
         except BaseException:
             for listener in (first, *others):
                 listener.close()
+            await self.workspace.stop()
+            await self.database.close()
             raise
-        await self._load()
         self._started = time.monotonic()
         http = HttpServer()
         http.route("/", pages.page)
@@ -136,6 +141,7 @@ class Application:
         )
         await self.dispatcher.drained(self.tuning.drain)
         await self.chat.close()
+        await self.workspace.stop()
         await self.io.close()
         for timer in self._grace.values():
             timer.cancel()

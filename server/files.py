@@ -102,12 +102,16 @@ async def change(call: Call[FileChangePayload]) -> FileChangeResult:
     payload, user_id = call.payload, call.user.id
     path = normal(payload.file.path)
     project_id = payload.project_id
-    # Handed to the database in the same step: a lock that is granted later comes too late.
-    call.application.locks.check(project_id, [path], call.socket.id, payload.lock_token)
     now = timestamp()
-    done = await call.database.run(
-        lambda c: _change(c, project_id, path, payload.file, user_id=user_id, now=now)
-    )
+    workspace = call.application.workspace
+    workspace.check(project_id, path)
+    async with workspace.changing(project_id):
+        # Handed to the database in the same step: a lock that is granted later comes too late.
+        call.application.locks.check(project_id, [path], call.socket.id, payload.lock_token)
+        done = await call.database.run(
+            lambda c: _change(c, project_id, path, payload.file, user_id=user_id, now=now)
+        )
+        await workspace.write(project_id, [(done, payload.file.content)])
     announce(call, project_id, done, payload.file.content)
     return FileChangeResult(path, done.file)
 

@@ -30,6 +30,7 @@ class Settings:
     auth_mode: "open": a client without a session acts as the user that it names; "required":
     it may do little more than log in.
     data_dir: where everything is kept that outlives the process.
+    workspace: a directory that is mirrored as a project.
     ai_base_url, ai_model, ai_api_key: the model that answers; the built-in provider without them.
     ai_timeout: until an answer must be complete.
     """
@@ -45,6 +46,7 @@ class Settings:
     log_format: str = "text"
     auth_mode: str = "open"
     data_dir: Path = Path("data")
+    workspace: Path | None = None
     ai_base_url: str | None = None
     ai_model: str | None = None
     ai_api_key: str | None = field(default=None, repr=False)
@@ -139,7 +141,7 @@ class Host:
 
 
 class Directory:
-    """A directory, which is made when it is missing."""
+    """A directory."""
 
     expected = "a directory, such as data"
 
@@ -255,6 +257,14 @@ TABLE: Final = (
         Directory(),
         "data",
         "for everything that outlives the server",
+    ),
+    Setting(
+        "workspace",
+        "WORKSPACE",
+        "--workspace",
+        Directory(),
+        "none",
+        "mirrored as the project workspace; it must exist",
     ),
     Setting(
         "ai_base_url",

@@ -131,8 +131,6 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
     payload, user_id = call.payload, call.user.id
     project_id = payload.project_id
     backup = _new(call, f"Before restoring, {timestamp()}", "")
-    locked = [lock.file_path for lock in call.application.locks.of_project(project_id)]
-    call.application.locks.check(project_id, locked, call.socket.id)
 
     def work(connection: sqlite3.Connection) -> _Restored:
         version = snapshots.version(connection, project_id, payload.version_id)
@@ -150,12 +148,17 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
         }
         return _Restored(version, kept, changes, texts)
 
-    done = await call.database.run(work)
+    locks, workspace = call.application.locks, call.application.workspace
+    async with workspace.changing(project_id):
+        locked = [lock.file_path for lock in locks.of_project(project_id)]
+        locks.check(project_id, locked, call.socket.id)
+        done = await call.database.run(work)
+        written = [(change, done.texts.get(change.path)) for change in done.changes]
+        await workspace.write(project_id, written)
     if done.backup is not None:
         _tell(call, VersionCreated(version=done.backup))
     _tell(call, VersionRestored(version=done.version))
-    for change in done.changes:
-        text = done.texts.get(change.path)
+    for change, text in written:
         announce(call, project_id, change, text, to_all=True)
     return VersionRestoreResult(done.version, [change.path for change in done.changes], done.backup)
 

@@ -129,8 +129,8 @@ def test_a_bad_value_is_refused_and_its_source_named(setting: Setting, text: str
         if setting.variable == "HOST" and text in ("-1", "1.5", "0x10", "99999999999999"):
             # A name like any other, which may not exist; but surely not of this machine only.
             assert load(arguments, environment).auth_mode == "required"
-        elif setting.variable == "DATA_DIR":
-            assert load(arguments, environment).data_dir == Path(text)
+        elif setting.variable in ("DATA_DIR", "WORKSPACE"):
+            assert getattr(load(arguments, environment), setting.field) == Path(text)
         elif setting.variable in ("AI_MODEL", "AI_API_KEY") and text not in ("٣", "a b"):
             assert refusal(arguments, environment) == INCOMPLETE_AI
         else:

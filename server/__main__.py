@@ -38,7 +38,7 @@ def main() -> int:
     except StoreError as error:
         print(f"server: {error}", file=sys.stderr)
         return 1
-    logs.configure(settings.log_format)
+    logs.configure(settings.log_format, settings.log_level)
     try:
         run(_serve(settings))
     except (ListenError, StoreError) as error:

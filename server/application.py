@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,9 +25,12 @@ from server.auth import Auth
 from server.directory import Directory
 from server.dispatch import Dispatcher
 from server.envelope import envelope, timestamp
+from server.errors import EventError
+from server.events import EVENTS
 from server.hosts import host_check
 from server.identity import identity_of
 from server.locks import Locks
+from server.metrics import Metrics
 from server.presence import Presence
 from server.projects import depart
 from server.rate_limit import RateLimiter
@@ -39,6 +44,8 @@ from server.typing_indicator import TypingIndicators
 from server.workspace import Workspace
 from socketio_min import Server, Socket
 
+logger = logging.getLogger("server")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
@@ -47,12 +54,14 @@ class Tuning:
     typing: how long a user who says nothing more is shown as typing.
     lock_grace: how long a lock waits for its user after the connection is lost.
     drain: how long events that are being handled may take when the server stops.
+    patience: how long the database may take to be found ready.
     clock: seconds since 1970. monotonic: seconds since whenever, for rates. hasher: of passwords.
     """
 
     typing: float = 4.0
     lock_grace: float = 15.0
     drain: float = 5.0
+    patience: float = 2.0
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
     hasher: PasswordHasher = field(default_factory=PasswordHasher)
@@ -88,8 +97,10 @@ class Application:
             upgrade_timeout=settings.upgrade_timeout,
             max_http_buffer_size=settings.max_http_buffer_size,
         )
+        self.metrics = Metrics({*EVENTS}, self._gauges())
+        self.metrics.observe(self.io)
         self.io.use(self.auth.admit)
-        self.io.on("connect", self.auth.welcome)
+        self.io.on("connect", self._connected)
         self.io.on("disconnecting", self._disconnecting)
         # All events, so that an unknown one is answered like any other mistake.
         self.io.on_other(self.dispatcher.receive)
@@ -122,9 +133,12 @@ class Application:
         http = HttpServer()
         http.route("/", pages.page)
         http.route("/healthz", pages.health(lambda: self.connections, lambda: self.uptime))
+        http.route("/readyz", pages.readiness(self.obstacle))
+        http.route("/metrics", pages.metrics(self.metrics))
         await self.io.listen(sock=first, http=http)
         for listener in others:
             await http.listen(sock=listener)
+        logger.info("started", extra={"fields": {"url": self.url}})
 
     async def _load(self) -> None:
         now, seconds = timestamp(), self.tuning.clock()
@@ -139,13 +153,27 @@ class Application:
         notifications.deliver(
             self, notifications.personal(None, "server:stopping", STOPPING, "It will be back soon")
         )
-        await self.dispatcher.drained(self.tuning.drain)
-        await self.chat.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.tuning.drain):
+                await self.dispatcher.drained()
+                await self.chat.close()
         await self.workspace.stop()
         await self.io.close()
         for timer in self._grace.values():
             timer.cancel()
         await self.database.close()
+        logger.info("stopped", extra={"fields": {"uptime": round(self.uptime, 3)}})
+
+    async def obstacle(self) -> str:
+        """Why it takes no clients at the moment; "" if it does."""
+        if self.stopping:
+            return "stopping"
+        try:
+            async with asyncio.timeout(self.tuning.patience):
+                await self.database.run(lambda c: c.execute("SELECT 1").fetchone())
+        except (EventError, TimeoutError):
+            return "the database does not answer"
+        return ""
 
     @property
     def port(self) -> int:
@@ -194,9 +222,14 @@ class Application:
         for room in socket.rooms - {socket.id}:
             socket.leave(room)
 
+    def _connected(self, socket: Socket) -> None:
+        self.metrics.connected()
+        self.auth.welcome(socket)
+
     def _disconnecting(self, socket: Socket, _reason: str) -> None:
         # At the end of the server everybody leaves: telling each about all others helps nobody.
         call = self.own_call(socket, silent=self.io.shutdown_reason is not None)
+        self.metrics.disconnected()
         self._leave_projects(call, keep_locks=True)
         self.chat.disconnected(socket.id)
         self.sockets.forget(socket)
@@ -240,6 +273,16 @@ class Application:
     def own_call(self, socket: Socket, *, silent: bool = False) -> Call[None]:
         """What the server does to a socket by itself, as a call; nobody hears of a silent one."""
         return Call(self, socket, identity_of(socket), None, source="server", silent=silent)
+
+    def _gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
+        return {
+            "assistant_requests": ("Answers that are being made", lambda: len(self.chat)),
+            "database_commits_total": (
+                "Transactions that have changed something",
+                lambda: self.database.commits,
+            ),
+            "process_uptime_seconds": ("Seconds since the start", lambda: self.uptime),
+        }
 
     def _allow_request(self, request: Request) -> None:
         if self.stopping:

@@ -14,9 +14,9 @@ between. Those of different sockets do not wait for each other.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import inspect
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("server")
 
 _TURN: Final = "turn"
+_LONGEST_NAME: Final = 64
 _INTERNAL: Final = EventError(
     Code.INTERNAL_ERROR, "the server failed to handle the event; its log says why"
 )
@@ -63,6 +64,7 @@ class Dispatcher:
         self, socket: Socket, event: str, args: list[Any], acknowledged: bool
     ) -> dict[str, Any]:
         """Take an event; returns its acknowledgement."""
+        begun = time.perf_counter()
         turn: asyncio.Lock = socket.data.setdefault(_TURN, asyncio.Lock())
         self._in_flight += 1
         self._idle.clear()
@@ -75,6 +77,8 @@ class Dispatcher:
                 self._idle.set()
         if not answer["ok"] and not acknowledged:
             self._send_failure(socket, event, args, answer["error"])
+        if logger.isEnabledFor(logging.INFO):
+            _log(socket, event, answer, time.perf_counter() - begun)
         return answer
 
     async def answer(self, socket: Socket, event: str, args: Sequence[Any]) -> dict[str, Any]:
@@ -88,13 +92,13 @@ class Dispatcher:
             logger.exception("the handler of %r failed", event)
             return {"ok": False, "error": _INTERNAL.data}
 
-    async def drained(self, timeout: float) -> None:
-        """Wait until all events that came in are handled, at most `timeout` seconds."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await self._idle.wait()
+    async def drained(self) -> None:
+        """Wait until all events that came in are handled."""
+        await self._idle.wait()
 
     async def _perform(self, socket: Socket, event: str, args: Sequence[Any]) -> dict[str, Any]:
+        if self._application.stopping:
+            raise EventError(Code.INTERNAL_ERROR, "the server is stopping: connect again")
         spec = EVENTS.get(event)
         if spec is None:
             raise EventError(Code.VALIDATION_ERROR, f"{event!r} is no event of this server")
@@ -173,6 +177,18 @@ class Dispatcher:
             correlation_id=_correlation_id(args),
         )
         socket.emit(announcement.event, announcement.data, wrapped)
+
+
+def _log(socket: Socket, event: str, answer: dict[str, Any], seconds: float) -> None:
+    user = identity_of(socket).user
+    fields = {
+        "event": event[:_LONGEST_NAME],
+        "user": None if user is None else user.id,
+        "socket": socket.id,
+        "outcome": "ok" if answer["ok"] else answer["error"]["code"],
+        "milliseconds": round(seconds * 1_000, 3),
+    }
+    logger.info("event", extra={"fields": fields})
 
 
 def _failure(event: str, kind: str, error: dict[str, Any]) -> Announcement:

@@ -1,11 +1,15 @@
-"""The two plain HTTP answers: what this is, for people (`/`), and whether it works (`/healthz`)."""
+"""The plain HTTP answers: what this is, for people (`/`), and for programs whether it works
+(`/healthz`), whether it takes clients (`/readyz`) and what it counts (`/metrics`).
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from engineio_min import Request, Response
+from server.metrics import CONTENT_TYPE, Metrics
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -28,6 +32,8 @@ socket.emit("project:join", { projectId: "project-123", userId: "user-456" }, co
 </pre>
 <ul>
 <li><a href="/healthz">/healthz</a>: whether the server works, as JSON</li>
+<li><a href="/readyz">/readyz</a>: whether it takes clients; <a href="/metrics">/metrics</a>: what
+it counts, for Prometheus</li>
 <li><code>/socket.io/</code>: where clients connect, with WebSocket or HTTP long-polling</li>
 <li><code>python -m server --help</code>: the settings</li>
 </ul>
@@ -54,7 +60,31 @@ def health(connections: Callable[[], int], uptime: Callable[[], float]) -> Calla
 
     def answer(_request: Request) -> Response:
         values = {"status": "ok", "connections": connections(), "uptime": round(uptime(), 3)}
-        headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
-        return Response(200, json.dumps(values).encode(), headers)
+        return _json(200, values)
 
     return answer
+
+
+def readiness(check: Callable[[], Awaitable[str]]) -> Callable[..., Awaitable[Response]]:
+    """The handler of `/readyz`: `{status: "ready"}`, or 503 and what `check` says is in the way."""
+
+    async def answer(_request: Request) -> Response:
+        obstacle = await check()
+        return _json(503, {"status": obstacle}) if obstacle else _json(200, {"status": "ready"})
+
+    return answer
+
+
+def metrics(source: Metrics) -> Callable[..., Response]:
+    """The handler of `/metrics`."""
+
+    def answer(_request: Request) -> Response:
+        headers = [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")]
+        return Response(200, source.render().encode(), headers)
+
+    return answer
+
+
+def _json(status: int, values: dict[str, Any]) -> Response:
+    headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+    return Response(status, json.dumps(values).encode(), headers)

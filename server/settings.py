@@ -44,6 +44,7 @@ class Settings:
     host: str = "localhost"
     port: int = 3001
     log_format: str = "text"
+    log_level: str = "warning"
     auth_mode: str = "open"
     data_dir: Path = Path("data")
     workspace: Path | None = None
@@ -241,6 +242,14 @@ TABLE: Final = (
     Setting("port", "PORT", "--port", Whole("a port", 0, 65_535), "3001", "0 picks a free one"),
     Setting(
         "log_format", "LOG_FORMAT", "--log-format", Choice(("text", "json")), "text", "of stderr"
+    ),
+    Setting(
+        "log_level",
+        "LOG_LEVEL",
+        "--log-level",
+        Choice(("warning", "info")),
+        "warning",
+        "info: a line for each event as well",
     ),
     Setting(
         "auth_mode",

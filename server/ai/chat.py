@@ -132,6 +132,9 @@ class Chat:
         self._timeout = timeout
         self._requests: dict[str, _Request] = {}
 
+    def __len__(self) -> int:
+        return len(self._requests)
+
     # -- from a message to its answer
 
     async def ask(self, call: Call[AiMessagePayload]) -> AiMessageResult:

@@ -75,6 +75,11 @@ class Client:
         """Send a packet as it is."""
         await self._websocket.send(packet)
 
+    async def ended(self) -> None:
+        """Wait until the server has ended the connection."""
+        async with asyncio.timeout(PATIENCE):
+            await self._websocket.wait_closed()
+
     async def close(self) -> None:
         await self._websocket.close()
 

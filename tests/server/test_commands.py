@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from server.application import Application
-from server.settings import Settings
+from server.commands import carry_out
+from server.settings import Settings, SettingsError
+from server.store.database import connect
 from tests.server.wire import connected
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+USAGE = "usage: python -m server backup FILE | user add NAME | session new NAME [--data-dir VALUE]"
 
 
 def command(directory: Path, *arguments: str, typed: str = "") -> tuple[int, str, str]:
@@ -53,30 +57,43 @@ async def test_a_user_is_added_and_given_a_session(tmp_path: Path) -> None:
         await application.stop()
 
 
+def test_what_cannot_be_used_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    assert command(tmp_path, "session", "new", "eve") == (
+        2,
+        "",
+        "server: user 'eve' does not exist: add it with user add eve\n",
+    )
+
+
+def test_a_backup_overwrites_nothing(tmp_path: Path) -> None:
+    connect(tmp_path).close()
+    there = tmp_path / "server.db"
+    assert command(tmp_path, "backup", str(there)) == (
+        1,
+        "",
+        f"server: {str(there)!r} exists; choose another name, or remove it first\n",
+    )
+
+
 @pytest.mark.parametrize(
-    ("arguments", "code", "message"),
+    ("arguments", "message"),
     [
-        (["user", "add", "ada"], 2, "the password has 5 characters, expected at least 8"),
+        (["user", "add", "ada"], "the password has 5 characters, expected at least 8"),
         (
             ["user", "add", "a\nb"],
-            2,
             "the name 'a\\nb': $ is a string of 3 characters, "
             "expected a string of 1 to 128 printable characters",
         ),
-        (["session", "new", "eve"], 2, "user 'eve' does not exist: add it with user add eve"),
-        (["backup"], 2, "usage: python -m server backup FILE"),
-        (["session", "list"], 2, "usage: python -m server backup FILE"),
-        (["backup", "there"], 1, "'there' exists; choose another name"),
+        (["backup"], USAGE),
+        (["backup", "--data-dir"], USAGE),
+        (["session", "list"], USAGE),
+        (["user"], USAGE),
     ],
 )
-def test_what_cannot_be_done_is_one_line(
-    tmp_path: Path, arguments: list[str], code: int, message: str
+def test_other_commands_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
-    command(tmp_path, "session", "new", "nobody")
-    if arguments == ["backup", "there"]:
-        arguments = ["backup", str(tmp_path / "server.db")]
-        message = f"{str(tmp_path / 'server.db')!r} exists; choose another name"
-    found, out, error = command(tmp_path, *arguments, typed="short\n")
-    assert (found, out) == (code, "")
-    assert error.startswith(f"server: {message}")
-    assert error.count("\n") == 1
+    monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
+    with pytest.raises(SettingsError) as caught:
+        carry_out(arguments, {"DATA_DIR": str(tmp_path)})
+    assert str(caught.value) == message

@@ -168,7 +168,7 @@ class UserPresence(Announcement, frozen=True):
     """What a user says that they are doing."""
 
     event = "user:presence"
-    heard_by = "the others in the projects that the socket is in"
+    heard_by = "the others in the projects that the user is in"
     priority = "low"
 
     user: User

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from server import records
-from server.access import project_room, projects_of
+from server.access import project_room
 from server.announcements import UserPresence
 from server.envelope import timestamp
 from server.records import PresenceStatus, User
@@ -71,6 +71,10 @@ class Presence:
         """Who is in the project, in the order in which they came."""
         return list(self._projects.get(project_id, ()))
 
+    def projects(self, user: User) -> list[str]:
+        """Where the user is."""
+        return [project_id for project_id, users in self._projects.items() if user in users]
+
     def say(self, user: User, status: PresenceStatus, activity: str | None) -> records.Presence:
         """A user says what they are doing."""
         self._said[user.id] = _Said(status, activity)
@@ -97,6 +101,7 @@ def presence(call: Call[PresencePayload]) -> PresenceResult:
     announcement = UserPresence(
         user=call.user, status=now.status, timestamp=timestamp(), activity=now.activity
     )
-    for project_id in projects_of(call.socket.rooms):
+    # Of the user, not of this socket: what they do is the same for all who see them.
+    for project_id in call.application.presence.projects(call.user):
         call.tell_others(project_room(project_id), announcement, project_id=project_id)
     return PresenceResult(now)

@@ -216,8 +216,9 @@ class Application:
             self.io.to(rooms).emit(announcement.event, announcement.data, wrapped)
 
     def part(self, socket: Socket) -> None:
-        """The socket's user has signed out: it leaves all rooms and loses its locks."""
+        """The socket's user has signed out: it has no rooms, locks and answers now."""
         call = self.own_call(socket)
+        self.chat.abandon(socket.id)
         self._leave_projects(call)
         for room in socket.rooms - {socket.id}:
             socket.leave(room)
@@ -231,7 +232,7 @@ class Application:
         call = self.own_call(socket, silent=self.io.shutdown_reason is not None)
         self.metrics.disconnected()
         self._leave_projects(call, keep_locks=True)
-        self.chat.disconnected(socket.id)
+        self.chat.abandon(socket.id)
         self.sockets.forget(socket)
         user = call.identity.user
         if user is not None and not self.sockets.of_user(user.id):
@@ -250,13 +251,14 @@ class Application:
         for project_id in projects_of(call.socket.rooms):
             depart(call, project_id, keep_locks=True)
         if not keep_locks:
-            self._release_locks(call.socket.id)
+            self.release_locks(call.socket.id)
 
     def _grace_over(self, socket_id: str) -> None:
         del self._grace[socket_id]
-        self._release_locks(socket_id)
+        self.release_locks(socket_id)
 
-    def _release_locks(self, socket_id: str) -> None:
+    def release_locks(self, socket_id: str) -> None:
+        """Release all locks of a socket, and tell the projects."""
         for held in self.locks.release_all(socket_id):
             self.tell(
                 project_room(held.project_id),

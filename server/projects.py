@@ -246,6 +246,8 @@ def change_user(call: Call[Any], guest: Identity) -> None:
     as_guest = call.acting(guest)
     for project_id in call.application.typing.projects(call.socket):
         stop_typing(as_guest, project_id)
+    # Also those in projects that the socket is not in.
+    call.application.release_locks(call.socket.id)
     directory = call.application.directory
     for project_id in projects_of(call.socket.rooms):
         depart(as_guest, project_id)

@@ -114,6 +114,7 @@ def _keep_an_owner(
 def _take_out(call: Call[UnsharePayload], project_id: str, user_id: str) -> None:
     """The project is gone for the user's sockets, in its room or not."""
     for socket in call.application.sockets.of_user(user_id):
+        call.application.chat.abandon(socket.id, project_id)
         if project_room(project_id) in socket.rooms:
             depart(call.application.own_call(socket), project_id)
         call.tell(socket.id, ProjectDeleted(project_id=project_id), project_id=project_id)

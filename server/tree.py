@@ -50,11 +50,12 @@ class Tree:
             raise
         return content if len(content) <= limit else None
 
-    def write(self, path: str, content: bytes) -> None:
+    def write(self, path: str, content: bytes, *, new: bool = False) -> None:
         """Give a file this content, durably; folders on its way are made.
 
         Raises:
-            OSError: it cannot be written, or its way leads over something that is no folder.
+            OSError: it cannot be written, its way leads over something that is no folder, or a
+            `new` one is there already.
         """
         with self._folder(path, make=True) as (folder, name):
             temporary = f"{_TEMPORARY}{secrets.token_hex(8)}"
@@ -63,6 +64,8 @@ class Tree:
                 with open(os.open(temporary, flags, 0o666, dir_fd=folder), "wb") as file:
                     with contextlib.suppress(FileNotFoundError):
                         before = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                        if new:
+                            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
                         if stat.S_ISREG(before.st_mode):
                             os.fchmod(file.fileno(), stat.S_IMODE(before.st_mode))
                     file.write(content)

@@ -154,12 +154,13 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
         locks.check(project_id, locked, call.socket.id)
         done = await call.database.run(work)
         written = [(change, done.texts.get(change.path)) for change in done.changes]
+        if done.backup is not None:
+            _tell(call, VersionCreated(version=done.backup))
+        _tell(call, VersionRestored(version=done.version))
+        for change, text in written:
+            announce(call, project_id, change, text, to_all=True)
+        # What cannot be written is undone, and told as well.
         await workspace.write(project_id, written)
-    if done.backup is not None:
-        _tell(call, VersionCreated(version=done.backup))
-    _tell(call, VersionRestored(version=done.version))
-    for change, text in written:
-        announce(call, project_id, change, text, to_all=True)
     return VersionRestoreResult(done.version, [change.path for change in done.changes], done.backup)
 
 

@@ -126,12 +126,12 @@ class Workspace:
                 Code.INVALID_FILE_PATH, f"path {path!r}: this is not mirrored, and stays as it is"
             )
 
-    async def write(self, project_id: str, changes: Iterable[tuple[Change, str | None]]) -> None:
+    async def write(self, project_id: str, changes: Sequence[tuple[Change, str | None]]) -> None:
         """Write what clients have changed: within `changing`, after the commit.
 
         Raises:
             EventError: it cannot be written (`STORAGE_ERROR`); the project has the directory's
-            file again.
+            files again.
         """
         tree = self._tree
         if tree is None or project_id != PROJECT_ID:
@@ -141,9 +141,10 @@ class Workspace:
                 if change.file is None:
                     await asyncio.to_thread(tree.delete, change.path)
                 elif text is not None or change.created:
-                    await asyncio.to_thread(tree.write, change.path, (text or "").encode())
+                    content = (text or "").encode()
+                    await asyncio.to_thread(tree.write, change.path, content, new=change.created)
             except OSError as error:
-                await self._reconcile(tree, [change.path])
+                await self._reconcile(tree, [one.path for one, _ in changes])
                 raise EventError(
                     Code.STORAGE_ERROR,
                     f"file {change.path!r} cannot be written to the workspace: {error.strerror}",

@@ -346,10 +346,10 @@ class Chat:
         request.end("cancelled")
         return True
 
-    def disconnected(self, socket_id: str) -> None:
-        """Nobody waits for the socket's answers any more."""
+    def abandon(self, socket_id: str, project_id: str | None = None) -> None:
+        """The socket waits no more for its answers, or may not hear those in a project."""
         for request in list(self._requests.values()):
-            if request.call.socket.id == socket_id:
+            if request.call.socket.id == socket_id and project_id in (None, request.project_id):
                 request.end("cancelled")
 
     def project_deleted(self, project_id: str) -> None:

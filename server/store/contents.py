@@ -12,6 +12,8 @@ from server.records import File
 
 MAX_FILES: Final = 10_000
 """Files in one project."""
+MAX_SIZE: Final = 500_000_000
+"""Bytes of all files of one project."""
 
 _COLUMNS: Final = "path, size, hash, revision, updated_at, updated_by"
 
@@ -66,7 +68,7 @@ def write(
     """Create a file, or give it another content.
 
     Raises:
-        EventError: the project has too many files (`RATE_LIMIT_EXCEEDED`).
+        EventError: the project has too many files, or too large ones (`RATE_LIMIT_EXCEEDED`).
     """
     encoded = text.encode()
     return put(
@@ -102,18 +104,12 @@ def put(
     """Create a file with a stored content, or give it that content.
 
     Raises:
-        EventError: the project has too many files (`RATE_LIMIT_EXCEEDED`).
+        EventError: the project has too many files, or too large ones (`RATE_LIMIT_EXCEEDED`).
     """
     before = file(connection, project_id, path)
-    if before is None:
-        (count,) = connection.execute(
-            "SELECT count(*) FROM files WHERE project_id = ?", (project_id,)
-        ).fetchone()
-        if count >= MAX_FILES:
-            raise EventError(
-                Code.RATE_LIMIT_EXCEEDED,
-                f"the project has {MAX_FILES} files, the most allowed: delete some first",
-            )
+    grown_by = size - (0 if before is None else before.size)
+    if before is None or grown_by > 0:
+        _check_room(connection, project_id, grown_by, new=before is None)
     connection.execute(
         "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project_id, path) DO UPDATE "
         "SET hash = excluded.hash, size = excluded.size, revision = excluded.revision, "
@@ -170,6 +166,24 @@ def release(connection: sqlite3.Connection, content_hash: str) -> None:
         "AND NOT EXISTS (SELECT 1 FROM version_files WHERE hash = ?1)",
         (content_hash,),
     )
+
+
+def _check_room(
+    connection: sqlite3.Connection, project_id: str, grown_by: int, *, new: bool
+) -> None:
+    count, total = connection.execute(
+        "SELECT count(*), coalesce(sum(size), 0) FROM files WHERE project_id = ?", (project_id,)
+    ).fetchone()
+    if new and count >= MAX_FILES:
+        raise EventError(
+            Code.RATE_LIMIT_EXCEEDED,
+            f"the project has {MAX_FILES} files, the most allowed: delete some first",
+        )
+    if total + grown_by > MAX_SIZE:
+        raise EventError(
+            Code.RATE_LIMIT_EXCEEDED,
+            f"the project's files would have more than {MAX_SIZE} bytes: delete some first",
+        )
 
 
 def _next_revision(connection: sqlite3.Connection, project_id: str) -> int:

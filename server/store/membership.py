@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from server.errors import Code, EventError
 from server.records import Member, Project, Role, User
+
+MAX_PROJECTS: Final = 1_000
+"""Projects that one user owns."""
 
 
 class Access(NamedTuple):
@@ -54,7 +58,22 @@ def projects_of(connection: sqlite3.Connection, user_id: str) -> list[Project]:
 
 
 def add_project(connection: sqlite3.Connection, added: Project) -> None:
-    """Add a project with its members."""
+    """Add a project with its members.
+
+    Raises:
+        EventError: one of its owners has too many (`RATE_LIMIT_EXCEEDED`).
+    """
+    for member in added.members:
+        (owned,) = connection.execute(
+            "SELECT count(*) FROM members WHERE user_id = ? AND role = ?",
+            (member.user.id, Role.OWNER),
+        ).fetchone()
+        if member.role is Role.OWNER and owned >= MAX_PROJECTS:
+            raise EventError(
+                Code.RATE_LIMIT_EXCEEDED,
+                f"{member.user.id!r} owns {MAX_PROJECTS} projects, the most allowed: "
+                "delete some first",
+            )
     connection.execute(
         "INSERT INTO projects (id, name, description, type, everyone, created_at, updated_at) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",

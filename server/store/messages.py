@@ -11,10 +11,12 @@ from server.records import AiResponse, ChatMessage, User
 
 HISTORY: Final = 100
 """Messages that joining a project brings."""
+MAX_MESSAGES: Final = 10_000
+"""Messages that are kept for a project."""
 
 
 def add(connection: sqlite3.Connection, project_id: str, message: ChatMessage) -> None:
-    """Add a message."""
+    """Add a message; the oldest ones make room."""
     details = None if message.response is None else msgspec.json.encode(message.response).decode()
     connection.execute(
         "INSERT INTO messages "
@@ -30,6 +32,11 @@ def add(connection: sqlite3.Connection, project_id: str, message: ChatMessage) -
             details,
             message.created_at,
         ),
+    )
+    connection.execute(
+        "DELETE FROM messages WHERE sequence IN (SELECT sequence FROM messages "
+        "WHERE project_id = ? ORDER BY sequence DESC LIMIT -1 OFFSET ?)",
+        (project_id, MAX_MESSAGES),
     )
 
 

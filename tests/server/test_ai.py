@@ -412,6 +412,38 @@ async def test_disconnecting_cancels(
     assert (response["content"], response["cancelled"]) == ("said before", True)
 
 
+async def test_who_may_not_hear_an_answer_any_more_does_not(connect: Connect, held: Held) -> None:
+    owner, member = await connect(), await connect()
+    await owner.ask("user:join", {"userId": "user-456"})
+    project = (await owner.ask("project:create", {"name": "Mine"}))["project"]["id"]
+    share = {"projectId": project, "userId": "user-789"}
+    await owner.ask("project:share", {**share, "role": "editor"})
+    await member.ask("user:join", {"userId": "user-789"})
+    for _ in range(2):
+        await begin(member, projectId=project)
+        await held.queue.put("text")
+        await member.hear("code:chunk")
+        if not held.left:
+            await owner.ask("project:unshare", share)
+            await member.hear("ai:response")
+            await owner.ask("project:share", {**share, "role": "editor"})
+    await member.ask("auth:logout")
+    await member.hear("ai:response")
+    assert held.left == 2
+
+
+async def test_the_chat_keeps_the_latest_messages(
+    application: Application, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "MAX_MESSAGES", 4)
+    client = await connect()
+    for number in range(4):
+        await ask(client, f"message {number}")
+    history = (await client.ask("project:join", PROJECT))["messages"]
+    assert [one["content"] for one in history[::2]] == ["message 2", "message 3"]
+    assert len(history) == 4
+
+
 async def test_two_answers_at_once(connect: Connect, held: Held) -> None:
     first, second, other = await connect(), await connect(), await connect()
     requests = [await begin(one, userId="user-456") for one in (first, second)]

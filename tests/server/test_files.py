@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from server.application import Application
+from server.store import contents, membership
 from tests.server.conftest import Connect
 from tests.server.wire import Client
 
@@ -229,24 +230,51 @@ async def test_contents_are_kept_as_long_as_something_has_them(
 ) -> None:
     client = await connect()
 
-    async def contents() -> int:
+    async def count() -> int:
         counted = application.database.run(
             lambda c: c.execute("SELECT count(*) FROM contents").fetchone()
         )
         return int((await counted)[0])
 
-    before = await contents()
+    before = await count()
     await client.ask("file:change", change("a", "created", content="same"))
     await client.ask("file:change", change("b", "created", content="same"))
-    assert await contents() == before + 1
+    assert await count() == before + 1
     version = (await client.ask("version:create", PROJECT))["version"]
     for path in ("a", "b"):
         await client.ask("file:change", change(path, "updated", content="other"))
-    assert await contents() == before + 2
+    assert await count() == before + 2
     for path in ("a", "b"):
         await client.ask("file:change", change(path, "deleted"))
-    assert await contents() == before + 1
+    assert await count() == before + 1
     await client.ask("version:delete", {**PROJECT, "versionId": version["id"]})
-    assert await contents() == before
+    assert await count() == before
     await client.ask("project:delete", {**PROJECT, "userId": "user-456"})
-    assert await contents() == 0
+    assert await count() == 0
+
+
+async def test_a_project_has_limits(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = await connect()
+    total = sum(file["size"] for file in (await client.ask("file:list", PROJECT))["files"])
+    monkeypatch.setattr(contents, "MAX_SIZE", total + 10)
+    assert (await client.ask("file:change", change("a", "created", content="x" * 10)))["ok"]
+    larger = change("a", "updated", content="x" * 11)
+    error = (await client.ask("file:change", larger))["error"]
+    assert error["code"] == "RATE_LIMIT_EXCEEDED"
+    assert (await client.ask("file:change", change("a", "updated", content="y" * 10)))["ok"]
+    monkeypatch.setattr(contents, "MAX_FILES", 3)
+    error = (await client.ask("file:change", change("b", "created")))["error"]
+    assert error == {
+        "code": "RATE_LIMIT_EXCEEDED",
+        "message": "the project has 3 files, the most allowed: delete some first",
+    }
+
+
+async def test_a_user_has_so_many_projects(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(membership, "MAX_PROJECTS", 2)
+    client = await connect()
+    answers = [await client.ask("project:create", {"name": "x", "userId": "ada"}) for _ in range(3)]
+    assert [answer["ok"] for answer in answers] == [True, True, False]
+    assert answers[2]["error"]["code"] == "RATE_LIMIT_EXCEEDED"

@@ -139,6 +139,15 @@ async def test_leaving_the_project_releases_its_locks(connect: Connect, event: s
     assert (await second.ask("file:lock", LOCK))["ok"]
 
 
+async def test_a_guest_who_becomes_a_user_has_no_locks(connect: Connect) -> None:
+    other, guest = await connect(), await connect()
+    await other.ask("project:join", {**PROJECT, "userId": "user-789"})
+    token = (await guest.ask("file:lock", LOCK))["lock"]["token"]
+    await guest.ask("user:join", {"userId": "user-456"})
+    assert ("file:unlocked", {"filePath": APP, "token": token}) in await other.news()
+    assert (await other.ask("file:lock", LOCK))["ok"]
+
+
 async def test_a_lost_connection_keeps_its_locks_for_a_while(connect: Connect) -> None:
     first, second = await two(connect)
     token = (await first.ask("file:lock", LOCK))["lock"]["token"]

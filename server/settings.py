@@ -32,6 +32,7 @@ class Settings:
     data_dir: where everything is kept that outlives the process.
     workspace: a directory that is mirrored as a project.
     ai_base_url, ai_model, ai_api_key: the model that answers; the built-in provider without them.
+    ai_local: "on" for the small model in this process.
     ai_timeout: until an answer must be complete.
     """
 
@@ -51,6 +52,7 @@ class Settings:
     ai_base_url: str | None = None
     ai_model: str | None = None
     ai_api_key: str | None = field(default=None, repr=False)
+    ai_local: str = "off"
     ai_timeout: float = 120.0
 
 
@@ -293,6 +295,14 @@ TABLE: Final = (
         "what the endpoint asks for; others on this machine can see a flag",
     ),
     Setting(
+        "ai_local",
+        "AI_LOCAL",
+        "--ai-local",
+        Choice(("on", "off")),
+        "off",
+        "on: a very small model in this process; its packages must be installed",
+    ),
+    Setting(
         "ai_timeout",
         "AI_TIMEOUT",
         "--ai-timeout",
@@ -325,6 +335,8 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         "ai_api_key" in values and "ai_base_url" not in values
     ):
         raise SettingsError("AI_BASE_URL and AI_MODEL: set both for a model, or neither")
+    if "ai_base_url" in values and values.get("ai_local") == "on":
+        raise SettingsError("AI_LOCAL: set it or AI_BASE_URL, not both")
     return Settings(**values)
 
 

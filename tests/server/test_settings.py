@@ -201,6 +201,12 @@ def test_a_model_is_asked_where_it_is() -> None:
         assert refusal([], {variable: environment[variable]}) == INCOMPLETE_AI
 
 
+def test_one_model_is_enough() -> None:
+    environment = {"AI_BASE_URL": "http://a.example", "AI_MODEL": "m", "AI_LOCAL": "on"}
+    assert refusal([], environment) == "AI_LOCAL: set it or AI_BASE_URL, not both"
+    assert load([], {"AI_LOCAL": "on"}).ai_local == "on"
+
+
 @given(st.sampled_from(VARIABLES), st.text())
 def test_any_text_is_read_or_refused_in_one_line(variable: str, text: str) -> None:
     refused = ""

@@ -40,7 +40,7 @@ from server.registry import Call
 from server.settings import Settings
 from server.sockets import Sockets
 from server.store import accounts, counters, demonstration
-from server.store.database import Database
+from server.store.database import Database, StoreError
 from server.typing_indicator import TypingIndicators
 from server.workspace import Workspace
 from socketio_min import Server, Socket
@@ -128,11 +128,13 @@ class Application:
             await self.database.start()
             await self._load()
             await self.workspace.start()
-        except BaseException:
+        except BaseException as error:
             for listener in (first, *others):
                 listener.close()
             await self.workspace.stop()
             await self.database.close()
+            if isinstance(error, EventError):
+                raise StoreError(f"DATA_DIR: {error.message}") from error
             raise
         self._started = time.monotonic()
         http = HttpServer()

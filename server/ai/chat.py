@@ -110,6 +110,7 @@ class _Request:
     call: Call[AiMessagePayload]
     pieces: list[str] = field(default_factory=list)
     task: asyncio.Task[None] | None = None
+    begun: bool = False
     ending: Literal["cancelled", "dropped"] | None = None
 
     @property
@@ -118,9 +119,11 @@ class _Request:
 
     def end(self, ending: Literal["cancelled", "dropped"]) -> None:
         """Stop the provider, unless the answer is there already."""
-        if self.ending is None and self.task is not None:
+        if self.ending is None:
             self.ending = ending
-            self.task.cancel()
+            # One that has not begun sees it; cancelled, it would never begin, nor ever end.
+            if self.begun and self.task is not None:
+                self.task.cancel()
 
 
 class Chat:
@@ -194,10 +197,12 @@ class Chat:
     async def _answer(self, request: _Request, history: Sequence[ChatMessage]) -> None:
         outcome: Outcome | None = None
         error: EventError | None = None
+        request.begun = True
         self._tell(request, AiProcessing(status="started", request_id=request.id))
         try:
-            async with asyncio.timeout(self._timeout):
-                outcome = await self._stream(request, history)
+            if request.ending is None:
+                async with asyncio.timeout(self._timeout):
+                    outcome = await self._stream(request, history)
         except asyncio.CancelledError:
             # Only `end` cancels, and it has said why.
             pass

@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 
 from server.ai import builtin
-from server.ai.chat import MAX_ANSWER, MAX_MESSAGE
+from server.ai.chat import MAX_ANSWER, MAX_MESSAGE, AiMessagePayload
 from server.ai.provider import Outcome, ProviderError, Question
 from server.application import Application
+from server.identity import identity_of
+from server.registry import Call
 from server.store import messages
 from tests.server.conftest import Connect
 from tests.server.gate import closed_gate
@@ -442,6 +444,21 @@ async def test_the_chat_keeps_the_latest_messages(
     history = (await client.ask("project:join", PROJECT))["messages"]
     assert [one["content"] for one in history[::2]] == ["message 2", "message 3"]
     assert len(history) == 4
+
+
+async def test_an_answer_that_is_cancelled_before_it_begins_ends_as_well(
+    application: Application, connect: Connect, held: Held
+) -> None:
+    client = await connect()
+    [socket] = application.io.sockets.values()
+    call = Call(application, socket, identity_of(socket), AiMessagePayload(message="never mind"))
+    request_id = (await application.chat.ask(call)).request_id
+    # In the same turn of the loop: the answer's task has not taken a step.
+    application.chat.abandon(client.id)
+    _, response = await answer_of(client, request_id)
+    assert (response["content"], response["cancelled"]) == ("", True)
+    assert len(application.chat) == 0
+    assert held.left == 0
 
 
 async def test_two_answers_at_once(connect: Connect, held: Held) -> None:

@@ -25,6 +25,7 @@ from server.store.backup import back_up
 from server.store.database import FILE_NAME, Database, StoreError, connect
 from server.store.migrations import STEPS
 from tests.server.gate import closed_gate
+from tests.server.running import make
 
 
 @pytest.fixture
@@ -242,3 +243,13 @@ def test_a_backup_overwrites_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "copy.db").read_text() == "kept"
     with pytest.raises(StoreError, match="cannot copy the database to"):
         back_up(tmp_path, tmp_path / "nowhere" / "copy.db")
+
+
+async def test_a_damaged_database_stops_the_start_in_one_line(tmp_path: Path) -> None:
+    with contextlib.closing(connect(tmp_path)) as connection:
+        connection.execute("DROP TABLE counters")
+    with pytest.raises(StoreError) as caught:
+        await make(tmp_path).start()
+    assert str(caught.value) == (
+        "DATA_DIR: the change could not be saved (SQLITE_ERROR): nothing of it was done"
+    )

@@ -115,6 +115,19 @@ async def test_a_used_port_is_one_line_and_exit_code_1() -> None:
             )
 
 
+async def test_a_used_data_directory_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    data = str(tmp_path)
+    async with server("--port", "0", DATA_DIR=data) as first:
+        await announcement(first)
+        async with server("--port", "0", DATA_DIR=data) as second:
+            assert await ending(second) == (
+                1,
+                "",
+                f"server: DATA_DIR: cannot use {data!r}: another server is using it; "
+                "stop that one, or choose another directory\n",
+            )
+
+
 @pytest.mark.parametrize(
     ("arguments", "variables", "message"),
     [

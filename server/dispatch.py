@@ -128,7 +128,10 @@ class Dispatcher:
         result = spec.handler(call)
         if inspect.isawaitable(result):
             result = await result
-        return msgspec.to_builtins(result) if isinstance(result, Record) else dict(result or {})
+        if isinstance(result, Record):
+            # Binary data stays what it is: it travels as an attachment.
+            result = msgspec.to_builtins(result, builtin_types=(bytes,))
+        return dict(result or {})
 
     def _declare(self, socket: Socket, user_id: str) -> Identity | None:
         """The socket says who it is; returns the guest that it was, if this makes it a user."""

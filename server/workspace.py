@@ -44,18 +44,16 @@ MAX_FILE: Final = 5_000_000
 MAX_TOTAL: Final = 200_000_000
 """Bytes of all files that are mirrored."""
 _AT_ONCE: Final = 100
+_GATHERING_MILLISECONDS: Final = 100
 _RETRY_SECONDS: Final = 1.0
 
 
 class Workspace:
-    """Mirrors a directory, if one is given. `debounce` is how long changes are gathered, in ms."""
+    """Mirrors a directory, if one is given."""
 
-    def __init__(
-        self, application: Application, directory: Path | None, *, debounce: int = 100
-    ) -> None:
+    def __init__(self, application: Application, directory: Path | None) -> None:
         self._application = application
         self._tree = None if directory is None else Tree(directory.absolute())
-        self._debounce = debounce
         self._turn = asyncio.Lock()
         self._stop = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
@@ -171,8 +169,8 @@ class Workspace:
         async for changes in watchfiles.awatch(
             tree.root,
             watch_filter=None,
-            debounce=self._debounce,
-            step=min(50, self._debounce),
+            debounce=_GATHERING_MILLISECONDS,
+            step=_GATHERING_MILLISECONDS // 2,
             stop_event=self._stop,
         ):
             await self._surely_take_over(tree, _changed_paths(tree, changes))

@@ -121,6 +121,14 @@ async def test_an_event_is_echoed(connect: Connect, value: Any) -> None:
     assert await client.news() == [("test:response", value)]
 
 
+async def test_binary_data_is_echoed_as_it_is(application: Application, connect: Connect) -> None:
+    await connect()
+    [socket] = application.io.sockets.values()
+    value = {"image": b"\x00\xff"}
+    answer = await application.dispatcher.answer(socket, "test:event", [value])
+    assert answer == {"ok": True, "data": value}
+
+
 async def test_an_echo_has_a_limit(connect: Connect) -> None:
     client = await connect()
     heavy: list[Any] = ["x" * 65_536, [[]] * 40_000]

@@ -139,6 +139,7 @@ class Application:
         self._started = time.monotonic()
         http = HttpServer()
         http.route("/", pages.page)
+        http.route("/docs", pages.docs)
         http.route("/healthz", pages.health(lambda: self.connections, lambda: self.uptime))
         http.route("/readyz", pages.readiness(self.obstacle))
         http.route("/metrics", pages.metrics(self.metrics))

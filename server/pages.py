@@ -1,15 +1,17 @@
-"""The plain HTTP answers: what this is, for people (`/`), and for programs whether it works
+"""The plain HTTP answers: for people what this is (`/`, `/docs`), and for programs whether it works
 (`/healthz`), whether it takes clients (`/readyz`) and what it counts (`/metrics`).
 """
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from engineio_min import Request, Response
 from server.metrics import CONTENT_TYPE, Metrics
+from server.reference import page as reference
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -31,6 +33,7 @@ socket.on("user:joined", (data, event) =&gt; console.log(data.user, event.timest
 socket.emit("project:join", { projectId: "project-123", userId: "user-456" }, console.log);
 </pre>
 <ul>
+<li><a href="/docs">/docs</a>: every event</li>
 <li><a href="/healthz">/healthz</a>: whether the server works, as JSON</li>
 <li><a href="/readyz">/readyz</a>: whether it takes clients; <a href="/metrics">/metrics</a>: what
 it counts, for Prometheus</li>
@@ -45,7 +48,20 @@ def page(request: Request) -> Response:
     """A short page that says what this is."""
     origin = f"{'https' if request.secure else 'http'}://{request.headers.get('host', '')}"
     # A Host header has passed the HTTP server's check and holds no character that HTML knows but &.
-    body = _PAGE.replace("ORIGIN", origin.replace("&", "&amp;"))
+    return _html(_PAGE.replace("ORIGIN", origin.replace("&", "&amp;")))
+
+
+def docs(_request: Request) -> Response:
+    """The event reference."""
+    return _html(_reference())
+
+
+@functools.cache
+def _reference() -> str:
+    return reference.render()
+
+
+def _html(body: str) -> Response:
     headers = [
         ("Content-Type", "text/html; charset=utf-8"),
         ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),

@@ -6,12 +6,15 @@ Invariant: "localhost" is one port on every loopback address that this machine h
 from __future__ import annotations
 
 import json
+import re
 import socket
 from pathlib import Path
 
 import pytest
 
+from server.announcements import ANNOUNCEMENTS
 from server.application import Application
+from server.events import EVENTS
 from server.listening import ListenError, bind, url
 from tests.server.conftest import Connect
 from tests.server.running import running
@@ -121,6 +124,24 @@ async def test_the_page_is_no_place_for_a_script(application: Application) -> No
     assert 'io("http://a&amp;b")' in body
     status, _, _ = await http_get(application.port, "/", host="<script>")
     assert status == 400
+
+
+async def test_the_docs_are_a_page(application: Application) -> None:
+    status, headers, body = await http_get(application.port, "/docs")
+    assert status == 200
+    assert headers["content-type"] == "text/html; charset=utf-8"
+    assert headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+    for event in EVENTS:
+        assert f"<code>{event}</code> (sent)</h3>" in body
+    for event in ANNOUNCEMENTS:
+        assert f"<code>{event}</code> (heard)</h3>" in body
+    assert '<td><a href="#project">Project</a></td>' in body
+    anchors = set(re.findall(r' id="([^"]+)"', body))
+    assert set(re.findall(r'href="#([^"]+)"', body)) <= anchors
+    # Nothing of the Markdown is left.
+    text = re.sub(r"<[^>]+>", "", body.partition("<main>")[2])
+    assert not re.search(r"`|\]\(|^\||^#", text, re.MULTILINE)
+    assert "&lt;id&gt;" in body
 
 
 async def test_other_paths_are_not_found(application: Application) -> None:

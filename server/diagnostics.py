@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from server.announcements import Pong, TestResponse
 from server.registry import Call
+from server.types import Payload, Record
+from server.validation import describe, invalid, weight
 
 MAX_ECHO: Final = 65_536
 """Bytes that `test:event` sends back."""
 
 
-def ping(call: Call) -> None:
-    """Answer with `test:pong {message}`."""
-    call.reply("test:pong", {"message": "pong"}, priority="low")
+class EchoResult(Record, frozen=True):
+    """What came."""
+
+    data: Any
 
 
-def echo(call: Call) -> dict[str, Any]:
-    """Answer with `test:response` and whatever came, untouched.
+def ping(call: Call[Payload]) -> None:
+    """Test the connection; answered with `test:pong`."""
+    call.reply(Pong(message="pong"))
+
+
+def echo(call: Call[Any]) -> EchoResult:
+    """Test the connection with any value; answered with `test:response` and the same value.
 
     A `userId` in it is part of what is echoed and declares nothing.
     """
-    call.reply("test:response", call.payload, priority="low")
-    return {"data": call.payload}
+    if weight(call.payload, MAX_ECHO) > MAX_ECHO:
+        got = describe(call.payload)
+        raise invalid("$", f"is {got}, expected a value of at most {MAX_ECHO} bytes")
+    call.reply(TestResponse(call.payload))
+    return EchoResult(call.payload)

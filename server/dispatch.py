@@ -1,24 +1,37 @@
 """One event's way: look it up, check it, say who acts, let its handler act, answer.
 
-    payload ─► identity ─► access to the project ─► handler ─► {ok: true, …}
-       └───────────┴────────────────┴─────────────────┴──────► {ok: false, error}
+    payload ─► identity ─► rate ─► access ─► handler ─► {ok: true, …}
+       └───────────┴─────────┴────────┴─────────┴─────► {ok: false, error}
 
 The answer goes into the acknowledgement if the client asked for one. If not, a failure is sent as
-an event, `room:error` or `error`, and a success needs none.
+an event, `auth:error`, `room:error` or `error`, and a success needs none.
+
+The events of one socket are handled one after the other, in the order in which they were sent, even
+where a handler waits for the disk: a client may join a project and lock a file without waiting in
+between. Those of different sockets do not wait for each other.
 """
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import logging
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
-from server import identity, projects
-from server.access import may_join, project_room
+import msgspec
+
+from server import projects
+from server.announcements import Announcement, AuthFailed, Failed, RoomFailed
 from server.envelope import envelope
 from server.errors import Code, EventError
 from server.events import EVENTS
-from server.registry import METADATA, Call
-from server.schema import Fields
+from server.identity import Identity, identity_of
+from server.records import Role, User
+from server.registry import Access, Call, EventSpec
+from server.types import Metadata, Record
 
 if TYPE_CHECKING:
     from server.application import Application
@@ -26,90 +39,173 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("server")
 
-_INTERNAL = EventError(
+_TURN: Final = "turn"
+_LONGEST_NAME: Final = 64
+_INTERNAL: Final = EventError(
     Code.INTERNAL_ERROR, "the server failed to handle the event; its log says why"
 )
+_ROLES: Final = {
+    Access.VIEWER: Role.VIEWER,
+    Access.EDITOR: Role.EDITOR,
+    Access.OWNER: Role.OWNER,
+}
 
 
 class Dispatcher:
     """Takes the events of an application's clients."""
 
-    __slots__ = ("_application",)
-
     def __init__(self, application: Application) -> None:
         self._application = application
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
-    def receive(
+    async def receive(
         self, socket: Socket, event: str, args: list[Any], acknowledged: bool
     ) -> dict[str, Any]:
         """Take an event; returns its acknowledgement."""
+        begun = time.perf_counter()
+        turn: asyncio.Lock = socket.data.setdefault(_TURN, asyncio.Lock())
+        self._in_flight += 1
+        self._idle.clear()
         try:
-            return {"ok": True, **self._perform(socket, event, args)}
+            async with turn:
+                answer = await self.answer(socket, event, args)
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+        if not answer["ok"] and not acknowledged:
+            self._send_failure(socket, event, args, answer["error"])
+        if logger.isEnabledFor(logging.INFO):
+            _log(socket, event, answer, time.perf_counter() - begun)
+        return answer
+
+    async def answer(self, socket: Socket, event: str, args: Sequence[Any]) -> dict[str, Any]:
+        """Perform an event in the turn of its socket; returns what an acknowledgement says."""
+        try:
+            return {"ok": True, **await self._perform(socket, event, args)}
         except EventError as error:
-            return _fail(socket, event, args, acknowledged, error)
+            return {"ok": False, "error": error.data}
         except Exception:
             # The client learns no more than that.
             logger.exception("the handler of %r failed", event)
-            return _fail(socket, event, args, acknowledged, _INTERNAL)
+            return {"ok": False, "error": _INTERNAL.data}
 
-    def _perform(self, socket: Socket, event: str, args: list[Any]) -> dict[str, Any]:
+    async def drained(self) -> None:
+        """Wait until all events that came in are handled."""
+        await self._idle.wait()
+
+    async def _perform(self, socket: Socket, event: str, args: Sequence[Any]) -> dict[str, Any]:
+        if self._application.stopping:
+            raise EventError(Code.INTERNAL_ERROR, "the server is stopping: connect again")
         spec = EVENTS.get(event)
         if spec is None:
             raise EventError(Code.VALIDATION_ERROR, f"{event!r} is no event of this server")
         payload = spec.read(args)
-        fields = payload if isinstance(spec.payload, Fields) else {}
+        self._application.auth.expire(socket)
+        declared = payload.user_id if spec.is_object and payload.declares_user else None
         guest = None
-        if "userId" in fields:
-            guest = identity.declare(socket, fields["userId"])
-        call = Call(
+        if spec.access is not Access.ANYBODY and identity_of(socket).user is None:
+            raise EventError(
+                Code.UNAUTHORIZED, "log in first, with auth:login or with a session's id"
+            )
+        if declared is not None:
+            guest = self._declare(socket, declared)
+        identity = identity_of(socket)
+        call: Call[Any] = Call(
             application=self._application,
             socket=socket,
-            user=identity.acting_user(socket),
+            identity=identity,
             payload=payload,
             correlation_id=_correlation_id(args),
         )
         if guest is not None:
             projects.change_user(call, guest)
-        if spec.needs_project:
-            _check_project(call)
-        return dict(spec.handler(call) or {})
+        subject = socket.handshake.address if identity.user is None else identity.user.id
+        self._application.rates.take(subject, spec.rate)
+        self._check_role(call, spec)
+        result = spec.handler(call)
+        if inspect.isawaitable(result):
+            result = await result
+        if isinstance(result, Record):
+            # Binary data stays what it is: it travels as an attachment.
+            result = msgspec.to_builtins(result, builtin_types=(bytes,))
+        return dict(result or {})
+
+    def _declare(self, socket: Socket, user_id: str) -> Identity | None:
+        """The socket says who it is; returns the guest that it was, if this makes it a user."""
+        before = identity_of(socket)
+        if before.user is None:
+            return None
+        if user_id == before.user.id:
+            self._application.sockets.identify(socket, replace(before, declared=True))
+            return None
+        if before.declared:
+            raise EventError(
+                Code.FORBIDDEN,
+                f"this connection acts as {before.user.id!r} and cannot act as {user_id!r}: "
+                "leave out userId, or open another connection",
+            )
+        user = self._application.directory.user(user_id)
+        self._application.sockets.identify(socket, Identity(user, declared=True))
+        return before
+
+    def _check_role(self, call: Call[Any], spec: EventSpec) -> None:
+        needed = _ROLES.get(spec.access)
+        project_id: str | None = getattr(call.payload, "project_id", None)
+        if needed is None or project_id is None:
+            return
+        role = self._application.directory.role(project_id, call.user.id)
+        if role is None:
+            # Also for a project that exists but is not the user's to see.
+            raise EventError(Code.NOT_FOUND, f"project {project_id!r}: no such project")
+        if not role.includes(needed):
+            raise EventError(
+                Code.FORBIDDEN,
+                f"project {project_id!r}: {spec.name} takes the role {needed.value}, "
+                f"yours is {role.value}",
+            )
+
+    def _send_failure(
+        self, socket: Socket, event: str, args: Sequence[Any], error: dict[str, Any]
+    ) -> None:
+        spec = EVENTS.get(event)
+        user: User | None = identity_of(socket).user
+        announcement = _failure(event, "error" if spec is None else spec.failure, error)
+        wrapped = envelope(
+            announcement.event,
+            user_id=None if user is None else user.id,
+            priority=announcement.priority,
+            correlation_id=_correlation_id(args),
+        )
+        socket.emit(announcement.event, announcement.data, wrapped)
 
 
-def _check_project(call: Call) -> None:
-    project_id = call.payload.get("projectId")
-    if project_id is not None and not may_join(call.user, project_room(project_id)):
-        # Also for a project that exists but is not the user's to see.
-        raise EventError(Code.NOT_FOUND, f"project {project_id!r}: no such project")
+def _log(socket: Socket, event: str, answer: dict[str, Any], seconds: float) -> None:
+    user = identity_of(socket).user
+    fields = {
+        "event": event[:_LONGEST_NAME],
+        "user": None if user is None else user.id,
+        "socket": socket.id,
+        "outcome": "ok" if answer["ok"] else answer["error"]["code"],
+        "milliseconds": round(seconds * 1_000, 3),
+    }
+    logger.info("event", extra={"fields": fields})
 
 
-def _fail(
-    socket: Socket, event: str, args: list[Any], acknowledged: bool, error: EventError
-) -> dict[str, Any]:
-    if not acknowledged:
-        _send_failure(socket, event, args, error)
-    return {"ok": False, "error": error.data}
+def _failure(event: str, kind: str, error: dict[str, Any]) -> Announcement:
+    fields = {**error, "cause": event}
+    if kind == "auth:error":
+        return AuthFailed(**fields)
+    if kind == "room:error":
+        return RoomFailed(error=error["message"], **fields)
+    return Failed(**fields)
 
 
-def _send_failure(socket: Socket, event: str, args: list[Any], error: EventError) -> None:
-    spec = EVENTS.get(event)
-    data: dict[str, Any] = {**error.data, "event": event}
-    name = "error" if spec is None else spec.failure
-    if name == "room:error":
-        data["error"] = error.message
-    wrapped = envelope(
-        name,
-        user_id=identity.acting_user(socket).id,
-        priority="high",
-        correlation_id=_correlation_id(args),
-    )
-    socket.emit(name, data, wrapped)
-
-
-def _correlation_id(args: list[Any]) -> str | None:
+def _correlation_id(args: Sequence[Any]) -> str | None:
     """The correlation id, of invalid payloads too: it tells the client which one was refused."""
     try:
-        metadata = METADATA.check(args[0]["metadata"], "$")
-    except (EventError, LookupError, TypeError):
+        return msgspec.convert(args[0]["metadata"], Metadata).correlation_id
+    except (msgspec.ValidationError, LookupError, TypeError):
         return None
-    correlation_id: str | None = metadata.get("correlationId")
-    return correlation_id

@@ -9,8 +9,30 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from server.types import Record
+
 Priority = Literal["low", "medium", "high"]
 Source = Literal["client", "server"]
+
+
+class EnvelopeMetadata(Record, frozen=True):
+    """Where an event comes from: "client" is what a client did and others hear of, "server" what
+    the server answers or does by itself.
+    """
+
+    source: Source
+    priority: Priority
+    correlation_id: str | None = None
+
+
+class Envelope(Record, frozen=True):
+    """The second argument of every event that the server sends."""
+
+    event: str
+    timestamp: str
+    metadata: EnvelopeMetadata
+    user_id: str | None = None
+    project_id: str | None = None
 
 
 def timestamp(now: datetime | None = None) -> str:

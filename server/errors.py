@@ -10,11 +10,17 @@ from typing import Any
 class Code(enum.StrEnum):
     """The codes of failures; clients compare them, so they never change."""
 
+    UNAUTHORIZED = "UNAUTHORIZED"
     FORBIDDEN = "FORBIDDEN"
     NOT_FOUND = "NOT_FOUND"
     VALIDATION_ERROR = "VALIDATION_ERROR"
     RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
+    FILE_LOCKED = "FILE_LOCKED"
+    INVALID_FILE_PATH = "INVALID_FILE_PATH"
+    VERSION_CONFLICT = "VERSION_CONFLICT"
+    AI_SERVICE_ERROR = "AI_SERVICE_ERROR"
+    STORAGE_ERROR = "STORAGE_ERROR"
 
 
 class EventError(Exception):

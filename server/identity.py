@@ -1,65 +1,54 @@
 """Who a socket acts as.
 
-Without accounts (`AUTH_MODE=open`) a socket starts as a guest and becomes the first `userId` that
-it declares in any payload; it stays that user for the rest of its life. What it did as a guest
-before moves along, see `projects.change_user`.
+With a session a socket acts as the session's user. Without one it depends on AUTH_MODE: "required"
+makes it nobody, who may do little more than log in; "open" makes it a guest until it declares a
+`userId` in any payload, which it then stays for the rest of its life. What it did as a guest before
+moves along, see `projects.change_user`.
 """
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from typing import Final
 
-from server.errors import Code, EventError
+from server.records import User
 from socketio_min import Socket
 
-_USER, _DECLARED = "user", "declared"
+_KEY: Final = "identity"
 
 
 @dataclass(frozen=True, slots=True)
-class User:
-    """A user as others see them."""
+class Identity:
+    """Who a socket acts as.
 
-    id: str
-    name: str
-
-    @property
-    def data(self) -> dict[str, str]:
-        """The `user` of an event's data."""
-        return {"id": self.id, "name": self.name}
-
-
-def begin_as_guest(socket: Socket) -> None:
-    """A socket has connected."""
-    guest = f"guest-{secrets.token_hex(3)}"
-    socket.data[_USER] = User(guest, guest)
-    socket.data[_DECLARED] = False
-
-
-def acting_user(socket: Socket) -> User:
-    """Who the socket acts as now."""
-    user: User = socket.data[_USER]
-    return user
-
-
-def declare(socket: Socket, user_id: str) -> User | None:
-    """The socket says who it is; returns the guest that it was until now, if this changes it.
-
-    Raises:
-        EventError: it has declared somebody else before (`FORBIDDEN`).
+    user: None for nobody.
+    declared: the user cannot be changed by declaring another.
+    session_key: the session's key in the database, None without a session.
+    expires_at: when the session ends, in seconds since 1970.
     """
-    before = acting_user(socket)
-    if socket.data[_DECLARED]:
-        if user_id != before.id:
-            raise EventError(
-                Code.FORBIDDEN,
-                f"this connection acts as {before.id!r} and cannot act as {user_id!r}: "
-                "leave out userId, or open another connection",
-            )
-        return None
-    socket.data[_DECLARED] = True
-    if user_id == before.id:
-        return None
-    # Without accounts there is no other name to show.
-    socket.data[_USER] = User(user_id, user_id)
-    return before
+
+    user: User | None = None
+    declared: bool = False
+    session_key: str | None = None
+    expires_at: float = float("inf")
+
+
+_NOBODY: Final = Identity()
+
+
+def guest() -> Identity:
+    """A new guest."""
+    name = f"guest-{secrets.token_hex(3)}"
+    return Identity(User(name, name))
+
+
+def identity_of(socket: Socket) -> Identity:
+    """Who the socket acts as now; nobody before it is known."""
+    identity: Identity = socket.data.get(_KEY, _NOBODY)
+    return identity
+
+
+def set_identity(socket: Socket, identity: Identity) -> None:
+    """The socket acts as somebody else from now on."""
+    socket.data[_KEY] = identity

@@ -1,4 +1,7 @@
-"""The log on stderr: lines for people, or one JSON object a line for programs."""
+"""The log on stderr: lines for people, or one JSON object a line for programs.
+
+A record may have `fields`, values that a program would look for: `extra={"fields": {…}}`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from server.envelope import timestamp
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as `{time, level, logger, message, exception?}`."""
+    """A record as `{time, level, logger, message, …fields, exception?}`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record on one line."""
@@ -19,17 +22,30 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **getattr(record, "fields", {}),
         }
         if record.exc_info is not None:
             values["exception"] = self.formatException(record.exc_info)
         return json.dumps(values)
 
 
-def configure(log_format: str) -> None:
-    """Log warnings and worse in this format: "text" or "json"."""
+class TextFormatter(logging.Formatter):
+    """A record as a line: time, level, logger, message, fields; an exception below it."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The line."""
+        fields = getattr(record, "fields", {})
+        shown = [f"{name}={json.dumps(value)}" for name, value in fields.items()]
+        return " ".join([super().formatMessage(record), *shown])
+
+
+def configure(log_format: str, level: str) -> None:
+    """Log records of this level ("info" or "warning") and worse as "text" or "json"."""
     handler = logging.StreamHandler()
-    if log_format == "json":
-        handler.setFormatter(JsonFormatter())
-    else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    # Libraries tell more than anybody asked for.
+    logging.getLogger("server").setLevel(level.upper())

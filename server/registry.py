@@ -2,82 +2,163 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+import enum
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, cast
 
-from server.envelope import Priority, envelope
-from server.identity import User
-from server.schema import Fields, Kind, Name, invalid
+from server.announcements import Announcement
+from server.envelope import Source, envelope
+from server.errors import Code, EventError
+from server.identity import Identity, identity_of
+from server.rate_limit import Rate
+from server.records import User
+from server.types import Payload, Record
+from server.validation import invalid, read
 from socketio_min import Socket
 
 if TYPE_CHECKING:
     from server.application import Application
+    from server.store.database import Database
 
-METADATA: Final = Fields(optional={"correlationId": Name()})
+P = TypeVar("P")
+
+
+class Access(enum.Enum):
+    """Who may send an event. The last three are roles in the project that the payload names."""
+
+    ANYBODY = "anybody"
+    USER = "users"
+    VIEWER = "viewers of the project"
+    EDITOR = "editors of the project"
+    OWNER = "owners of the project"
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Call(Generic[P]):
     """One event from a client, checked, with who sent it.
 
-    `payload` has the declared fields only.
+    What the server does to a socket by itself is a call too, without a payload: its `source` is
+    "server", and nobody hears of a `silent` one.
     """
 
     application: Application
     socket: Socket
-    user: User
-    payload: Any
-    correlation_id: str | None
+    identity: Identity
+    payload: P
+    correlation_id: str | None = None
+    source: Source = "client"
+    silent: bool = False
 
-    def reply(
-        self, event: str, data: Any, *, project_id: str | None = None, priority: Priority = "medium"
-    ) -> None:
+    @property
+    def user(self) -> User:
+        """Who acts; the dispatcher lets nobody else come to a handler that asks for it."""
+        return cast(User, self.identity.user)
+
+    @property
+    def database(self) -> Database:
+        """The application's database."""
+        return self.application.database
+
+    def acting(self, identity: Identity) -> Call[P]:
+        """The same event of somebody else."""
+        return replace(self, identity=identity)
+
+    def check_connected(self) -> None:
+        """Make sure that the client is still there, and who it was.
+
+        Raises:
+            EventError: it is gone, or signed out (`UNAUTHORIZED`).
+        """
+        if not self.socket.connected or identity_of(self.socket) != self.identity:
+            raise EventError(Code.UNAUTHORIZED, "the connection or its session ended meanwhile")
+
+    def reply(self, announcement: Announcement, *, project_id: str | None = None) -> None:
         """Send an event to the client itself."""
-        wrapped = envelope(
-            event,
-            user_id=self.user.id,
-            project_id=project_id,
-            priority=priority,
-            correlation_id=self.correlation_id,
-        )
-        self.socket.emit(event, data, wrapped)
+        wrapped = self._wrap(announcement, "server", project_id)
+        self.socket.emit(announcement.event, announcement.data, wrapped)
 
     def tell_others(
-        self, room: str, event: str, data: Any, *, project_id: str, priority: Priority = "medium"
+        self,
+        room: str,
+        announcement: Announcement,
+        *,
+        project_id: str,
+        volatile: bool = False,
     ) -> None:
-        """Send an event about what this client did to the others in `room`."""
-        wrapped = envelope(
-            event,
-            user_id=self.user.id,
+        """Send an event about what this client did to the others in `room`.
+
+        A `volatile` one is left out for those who cannot take it at once.
+        """
+        if not self.silent:
+            wrapped = self._wrap(announcement, self.source, project_id)
+            others = self.socket.to(room)
+            (others.volatile if volatile else others).emit(
+                announcement.event, announcement.data, wrapped
+            )
+
+    def tell(
+        self,
+        rooms: str | Sequence[str],
+        announcement: Announcement,
+        *,
+        project_id: str | None = None,
+        source: Source | None = None,
+    ) -> None:
+        """Send an event to everybody in `rooms`, the client itself among them if it is there."""
+        if rooms and not self.silent:
+            wrapped = self._wrap(announcement, source or self.source, project_id)
+            self.application.io.to(rooms).emit(announcement.event, announcement.data, wrapped)
+
+    def _wrap(
+        self, announcement: Announcement, source: Source, project_id: str | None
+    ) -> dict[str, Any]:
+        return envelope(
+            announcement.event,
+            user_id=None if self.identity.user is None else self.identity.user.id,
             project_id=project_id,
-            source="client",
-            priority=priority,
+            source=source,
+            priority=announcement.priority,
             correlation_id=self.correlation_id,
         )
-        self.socket.to(room).emit(event, data, wrapped)
 
 
-Handler = Callable[[Call], Mapping[str, Any] | None]
+Result = Record | dict[str, Any] | None
+Handler = Callable[[Call[Any]], Result | Awaitable[Result]]
+
+EVERYDAY: Final = Rate("everyday", burst=300, per_second=100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSpec:
     """A row of the table of events.
 
-    payload: the one argument; no argument and null count as `{}` if it is an object.
-    handler: returns what the acknowledgement says beside `ok`.
-    needs_project: the user must be allowed into the project `projectId`, where it is given.
+    payload: the type of the one argument; no argument and null count as `{}` if it is an object.
+    handler: its docstring is the event's description.
+    result: the type of what the acknowledgement says beside `ok`.
     failure: the event that reports a failure to a client that asked for no acknowledgement.
     """
 
     name: str
-    payload: Kind
+    payload: Any
     handler: Handler
-    needs_project: bool = False
-    failure: Literal["error", "room:error"] = field(default="error")
+    result: type[Record] | None = None
+    access: Access = Access.USER
+    rate: Rate = field(default=EVERYDAY)
+    failure: Literal["error", "room:error", "auth:error"] = "error"
 
-    def read(self, args: list[Any]) -> Any:
+    @property
+    def about(self) -> str:
+        """What the event does."""
+        return inspect.getdoc(self.handler) or ""
+
+    @property
+    def is_object(self) -> bool:
+        """Whether the payload is an object of a declared type, not any value."""
+        return isinstance(self.payload, type) and issubclass(self.payload, Payload)
+
+    def read(self, args: Sequence[Any]) -> Any:
         """The checked payload.
 
         Raises:
@@ -86,21 +167,6 @@ class EventSpec:
         if len(args) > 1:
             raise invalid("$", f"is {len(args)} arguments, expected one payload")
         value = args[0] if args else None
-        if value is None and isinstance(self.payload, Fields):
+        if value is None and self.is_object:
             value = {}
-        return self.payload.check(value, "$")
-
-
-def payload(
-    required: Mapping[str, Kind] | None = None, optional: Mapping[str, Kind] | None = None
-) -> Fields:
-    """An object with these fields and the two that every payload may have: `userId`, `metadata`."""
-    fields = dict(required or {})
-    common: dict[str, Kind] = {"userId": Name(), "metadata": METADATA}
-    return Fields(
-        required=fields,
-        optional={
-            **{name: kind for name, kind in common.items() if name not in fields},
-            **(optional or {}),
-        },
-    )
+        return read(self.payload, value)

@@ -6,20 +6,40 @@ project, as with `project:join` and `project:leave`.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from server import projects
 from server.access import may_join, project_of, user_room
+from server.announcements import RoomJoined, RoomLeft
 from server.errors import Code, EventError
 from server.registry import Call
+from server.types import Payload, Record, RoomName
 
 MAX_ROOMS: Final = 100
 """Rooms that one socket may be in."""
 
 
-def join(call: Call) -> dict[str, Any]:
-    """Enter a room; answers with `room:joined {room}`, again if the socket is in it already."""
-    room: str = call.payload["room"]
+class RoomPayload(Payload, frozen=True, kw_only=True):
+    """Which room."""
+
+    room: RoomName
+
+
+class RoomResult(Record, frozen=True):
+    """The room."""
+
+    room: str
+
+
+class RoomsResult(Record, frozen=True):
+    """The rooms that were left."""
+
+    rooms: list[str]
+
+
+def join(call: Call[RoomPayload]) -> RoomResult:
+    """Enter a room; answered with `room:joined`, again if the socket is in it already."""
+    room = call.payload.room
     _check(call, room)
     rooms = call.socket.rooms
     if room not in rooms and len(rooms) > MAX_ROOMS:
@@ -32,39 +52,40 @@ def join(call: Call) -> dict[str, Any]:
         call.socket.join(room)
     else:
         projects.enter(call, project_id)
-    call.reply("room:joined", {"room": room}, project_id=project_id)
-    return {"room": room}
+    call.reply(RoomJoined(room=room), project_id=project_id)
+    return RoomResult(room)
 
 
-def leave(call: Call) -> dict[str, Any]:
-    """Leave a room; answers with `room:left {room}`, also if the socket was not in it."""
-    room: str = call.payload["room"]
+def leave(call: Call[RoomPayload]) -> RoomResult:
+    """Leave a room; answered with `room:left`, also if the socket was not in it."""
+    room = call.payload.room
     _check(call, room)
     _leave(call, room)
-    return {"room": room}
+    return RoomResult(room)
 
 
-def leave_all(call: Call) -> dict[str, Any]:
+def leave_all(call: Call[Payload]) -> RoomsResult:
     """Leave all rooms but the private ones: a `room:left` each."""
     private = {call.socket.id, user_room(call.user.id)}
     rooms = sorted(call.socket.rooms - private)
     for room in rooms:
         _leave(call, room)
-    return {"rooms": rooms}
+    return RoomsResult(rooms)
 
 
-def _leave(call: Call, room: str) -> None:
+def _leave(call: Call[RoomPayload] | Call[Payload], room: str) -> None:
     project_id = project_of(room)
     if project_id is None:
         call.socket.leave(room)
     else:
         projects.depart(call, project_id)
-    call.reply("room:left", {"room": room}, project_id=project_id)
+    call.reply(RoomLeft(room=room), project_id=project_id)
 
 
-def _check(call: Call, room: str) -> None:
+def _check(call: Call[RoomPayload], room: str) -> None:
     # A free name may happen to be the id of a socket, whose messages it would let read.
-    if may_join(call.user, room) and room not in call.socket.namespace.sockets:
+    directory = call.application.directory
+    if may_join(directory, call.user, room) and room not in call.socket.namespace.sockets:
         return
     if project_of(room) is not None:
         raise EventError(Code.NOT_FOUND, f"room {room!r}: no such project")

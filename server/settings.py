@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from server.hosts import is_loopback
@@ -26,7 +27,13 @@ class SettingsError(Exception):
 class Settings:
     """What a server is started with. Times in seconds, sizes in bytes.
 
-    auth_mode: "open", the only one so far: a client acts as the user that it names.
+    auth_mode: "open": a client without a session acts as the user that it names; "required":
+    it may do little more than log in.
+    data_dir: where everything is kept that outlives the process.
+    workspace: a directory that is mirrored as a project.
+    ai_base_url, ai_model, ai_api_key: the model that answers; the built-in provider without them.
+    ai_local: "on" for the small model in this process.
+    ai_timeout: until an answer must be complete.
     """
 
     cors_origins: tuple[str, ...] = ("http://localhost:3000",)
@@ -38,7 +45,15 @@ class Settings:
     host: str = "localhost"
     port: int = 3001
     log_format: str = "text"
+    log_level: str = "warning"
     auth_mode: str = "open"
+    data_dir: Path = Path("data")
+    workspace: Path | None = None
+    ai_base_url: str | None = None
+    ai_model: str | None = None
+    ai_api_key: str | None = field(default=None, repr=False)
+    ai_local: str = "off"
+    ai_timeout: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +143,40 @@ class Host:
         return host
 
 
-Reader = Whole | Milliseconds | Choice | Origins | Host
+class Directory:
+    """A directory."""
+
+    expected = "a directory, such as data"
+
+    def __call__(self, text: str) -> Path:
+        if not text or not text.isprintable():
+            raise ValueError
+        return Path(text)
+
+
+class Address:
+    """The address of an HTTP API."""
+
+    expected = "an address such as http://localhost:11434/v1"
+
+    def __call__(self, text: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
+            raise ValueError
+        return text
+
+
+class Word:
+    """A name or a key, without spaces."""
+
+    expected = "1 to 1000 printable characters without spaces"
+
+    def __call__(self, text: str) -> str:
+        if not re.fullmatch(r"[!-~]{1,1000}", text):
+            raise ValueError
+        return text
+
+
+Reader = Whole | Milliseconds | Choice | Origins | Host | Directory | Address | Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +246,69 @@ TABLE: Final = (
         "log_format", "LOG_FORMAT", "--log-format", Choice(("text", "json")), "text", "of stderr"
     ),
     Setting(
+        "log_level",
+        "LOG_LEVEL",
+        "--log-level",
+        Choice(("warning", "info")),
+        "warning",
+        "info: a line for each event as well",
+    ),
+    Setting(
         "auth_mode",
         "AUTH_MODE",
         "--auth-mode",
         Choice(("open", "required")),
-        "open on a loopback address",
-        "open: a client acts as the user that it names",
+        "open on a loopback address, else required",
+        "open: a client without a session acts as the user that it names",
+    ),
+    Setting(
+        "data_dir",
+        "DATA_DIR",
+        "--data-dir",
+        Directory(),
+        "data",
+        "for everything that outlives the server",
+    ),
+    Setting(
+        "workspace",
+        "WORKSPACE",
+        "--workspace",
+        Directory(),
+        "none",
+        "mirrored as the project workspace; it must exist",
+    ),
+    Setting(
+        "ai_base_url",
+        "AI_BASE_URL",
+        "--ai-base-url",
+        Address(),
+        "none",
+        "where a model answers OpenAI's chat completions",
+    ),
+    Setting("ai_model", "AI_MODEL", "--ai-model", Word(), "none", "which model to ask"),
+    Setting(
+        "ai_api_key",
+        "AI_API_KEY",
+        "--ai-api-key",
+        Word(),
+        "none",
+        "what the endpoint asks for; others on this machine can see a flag",
+    ),
+    Setting(
+        "ai_local",
+        "AI_LOCAL",
+        "--ai-local",
+        Choice(("on", "off")),
+        "off",
+        "on: a very small model in this process; its packages must be installed",
+    ),
+    Setting(
+        "ai_timeout",
+        "AI_TIMEOUT",
+        "--ai-timeout",
+        Milliseconds(),
+        "120000",
+        "until an answer must be complete",
     ),
 )
 
@@ -224,9 +329,15 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
             if text is not None:
                 values[setting.field] = _read(setting, source, text)
                 break
-    settings = Settings(**values)
-    _check_auth_mode(settings, explicit="auth_mode" in values)
-    return settings
+    if "auth_mode" not in values and not is_loopback(values.get("host", "localhost")):
+        values["auth_mode"] = "required"
+    if ("ai_base_url" in values) != ("ai_model" in values) or (
+        "ai_api_key" in values and "ai_base_url" not in values
+    ):
+        raise SettingsError("AI_BASE_URL and AI_MODEL: set both for a model, or neither")
+    if "ai_base_url" in values and values.get("ai_local") == "on":
+        raise SettingsError("AI_LOCAL: set it or AI_BASE_URL, not both")
+    return Settings(**values)
 
 
 def _read(setting: Setting, source: str, text: str) -> Any:
@@ -235,19 +346,6 @@ def _read(setting: Setting, source: str, text: str) -> Any:
     except ValueError:
         expected = setting.read.expected
         raise SettingsError(f"{source}: got {text!r}, expected {expected}") from None
-
-
-def _check_auth_mode(settings: Settings, *, explicit: bool) -> None:
-    if settings.auth_mode == "required":
-        raise SettingsError(
-            "AUTH_MODE: got 'required', which needs accounts, and this version has none: "
-            "set AUTH_MODE=open to let clients act as the user that they name"
-        )
-    if not explicit and not is_loopback(settings.host):
-        raise SettingsError(
-            f"AUTH_MODE: not set, and {settings.host} can be reached from other machines: "
-            "set AUTH_MODE=open to let whoever reaches it act as any user, or HOST=localhost"
-        )
 
 
 class _Parser(argparse.ArgumentParser):

@@ -13,8 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 from server.access import project_room, projects_of
-from server.identity import User
+from server.announcements import UserTyping
+from server.records import User
 from server.registry import Call
+from server.types import Id, Payload
 from socketio_min import Socket
 
 Expired = Callable[[Socket, User, str], object]
@@ -72,30 +74,32 @@ class TypingIndicators:
             self._expired(socket, user, project_id)
 
 
-def typing(call: Call) -> None:
-    """Tell the others in the project, or without `projectId` in each of the socket's projects."""
-    named = call.payload.get("projectId")
+class TypingPayload(Payload, frozen=True, kw_only=True):
+    """Whether one is typing; without a project in each that the socket is in."""
+
+    is_typing: bool
+    project_id: Id | None = None
+
+
+def typing(call: Call[TypingPayload]) -> None:
+    """Tell the others in the project that one is typing, or not any more.
+
+    It ends by itself after four seconds.
+    """
+    call.check_connected()
+    named = call.payload.project_id
     for project_id in projects_of(call.socket.rooms) if named is None else [named]:
-        if not call.payload["isTyping"]:
+        if not call.payload.is_typing:
             stop_typing(call, project_id)
             continue
         call.application.typing.start(call.socket, call.user, project_id)
-        data = typing_data(call.user, project_id, is_typing=True)
-        call.tell_others(
-            project_room(project_id), "user:typing", data, project_id=project_id, priority="low"
-        )
+        typing_now = UserTyping(user=call.user, project_id=project_id, is_typing=True)
+        call.tell_others(project_room(project_id), typing_now, project_id=project_id)
 
 
-def stop_typing(call: Call, project_id: str) -> None:
+def stop_typing(call: Call[Any], project_id: str) -> None:
     """The event ends the socket's typing, and the others hear of it."""
     user = call.application.typing.stop(call.socket, project_id)
     if user is not None:
-        data = typing_data(user, project_id, is_typing=False)
-        call.tell_others(
-            project_room(project_id), "user:typing", data, project_id=project_id, priority="low"
-        )
-
-
-def typing_data(user: User, project_id: str, *, is_typing: bool) -> dict[str, Any]:
-    """The data of `user:typing`."""
-    return {"user": user.data, "projectId": project_id, "isTyping": is_typing}
+        ended = UserTyping(user=user, project_id=project_id, is_typing=False)
+        call.tell_others(project_room(project_id), ended, project_id=project_id)

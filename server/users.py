@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from server.access import user_room
+from server.records import User
 from server.registry import Call
+from server.types import Id, Payload, Record
 
 
-def join(call: Call) -> dict[str, Any]:
-    """Enter the own room. Another user's is out of reach: the dispatcher refuses their `userId`."""
+class UserPayload(Payload, frozen=True, kw_only=True):
+    """Who one is."""
+
+    user_id: Id
+
+
+class UserJoinResult(Record, frozen=True):
+    """The room, and whose it is."""
+
+    room: str
+    user: User
+
+
+class UserLeaveResult(Record, frozen=True):
+    """The room."""
+
+    room: str
+
+
+def join(call: Call[UserPayload]) -> UserJoinResult:
+    """Enter one's own room; another user's is out of reach."""
     room = user_room(call.user.id)
     call.socket.join(room)
-    return {"room": room, "user": call.user.data}
+    return UserJoinResult(room, call.user)
 
 
-def leave(call: Call) -> dict[str, Any]:
-    """Leave the own room."""
+def leave(call: Call[UserPayload]) -> UserLeaveResult:
+    """Leave one's own room."""
     room = user_room(call.user.id)
     call.socket.leave(room)
-    return {"room": room}
+    return UserLeaveResult(room)

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from server.application import Application
-from server.settings import Settings
+from tests.server.running import running
 from tests.server.wire import Client, connected
 
-Connect = Callable[[], Awaitable[Client]]
+Connect = Callable[..., Awaitable[Client]]
+"""A client; takes the payload of its CONNECT, if it has one."""
 
 
 @pytest.fixture
-async def application() -> AsyncIterator[Application]:
-    # No test waits this long: typing ends here for its other reasons only.
-    running = Application(Settings(port=0), typing_seconds=3_600)
-    await running.start()
-    yield running
-    await running.stop()
+async def application(tmp_path: Path) -> AsyncIterator[Application]:
+    async with running(tmp_path) as application:
+        yield application
 
 
 @pytest.fixture
 async def connect(application: Application) -> AsyncIterator[Connect]:
     async with AsyncExitStack() as clients:
 
-        async def connect_one() -> Client:
-            return await clients.enter_async_context(connected(application.port))
+        async def connect_one(auth: Any = None) -> Client:
+            return await clients.enter_async_context(connected(application.port, auth))
 
         yield connect_one

@@ -2,7 +2,7 @@
 //
 // Each function below is a snippet with the names that it leaves to its reader as parameters. What
 // the snippets do with those names is recorded; the script prints the record as one line of JSON.
-// Usage: node snippets.mjs URL
+// Usage: node snippets.mjs URL SESSION_ID
 
 import { createRequire } from "node:module";
 
@@ -180,6 +180,307 @@ function testRooms(socket, console) {
   });
 }
 
+function projectUpdate(socket) {
+  socket.emit('project:update', {
+    projectId: 'project-123',
+    userId: 'user-456',
+    update: {
+      type: 'description',
+      value: 'Updated project description'
+    }
+  });
+}
+
+function fileChange(socket) {
+  socket.emit('file:change', {
+    projectId: 'project-123',
+    userId: 'user-456',
+    file: {
+      path: 'src/components/App.jsx',
+      action: 'updated',
+      timestamp: new Date().toISOString()
+    }
+  });
+}
+
+function fileLock(socket) {
+  socket.emit('file:lock', {
+    projectId: 'project-123',
+    userId: 'user-456',
+    filePath: 'src/components/App.jsx',
+    lockType: 'exclusive'
+  });
+}
+
+function fileUnlock(socket) {
+  socket.emit('file:unlock', {
+    projectId: 'project-123',
+    userId: 'user-456',
+    filePath: 'src/components/App.jsx'
+  });
+}
+
+function sendAIMessage(socket) {
+  socket.emit('ai:message', {
+    message: 'Create a React component for a todo list',
+    projectId: 'project-123',
+    userId: 'user-456',
+    context: {
+      currentFile: 'src/components/TodoList.jsx',
+      language: 'javascript',
+      framework: 'react'
+    }
+  });
+}
+
+function aiStatus(socket) {
+  socket.emit('ai:status', {
+    status: 'processing',
+    progress: 50,
+    message: 'Generating component structure...'
+  });
+}
+
+function userPresence(socket) {
+  socket.emit('user:presence', {
+    userId: 'user-456',
+    status: 'online',
+    activity: 'editing App.jsx',
+    timestamp: new Date().toISOString()
+  });
+}
+
+function projectEvents(
+  socket,
+  console,
+  {
+    addProjectToList,
+    updateProjectInList,
+    removeProjectFromList,
+    showNotification,
+  },
+) {
+  socket.on('project:created', (data) => {
+    console.log('New project created:', data.project);
+
+    // Add project to UI
+    addProjectToList(data.project);
+
+    // Show notification
+    showNotification(`Project "${data.project.name}" created successfully`);
+  });
+
+  socket.on('project:updated', (data) => {
+    console.log('Project updated:', data.project);
+
+    // Update project in UI
+    updateProjectInList(data.project);
+
+    // Show notification
+    showNotification(`Project "${data.project.name}" updated`);
+  });
+
+  socket.on('project:deleted', (data) => {
+    console.log('Project deleted:', data.projectId);
+
+    // Remove project from UI
+    removeProjectFromList(data.projectId);
+
+    // Show notification
+    showNotification('Project deleted successfully');
+  });
+}
+
+function fileEvents(
+  socket,
+  console,
+  {
+    addFileToExplorer,
+    updateFileInUI,
+    removeFileFromUI,
+    isFileOpen,
+    showNotification,
+  },
+) {
+  socket.on('file:created', (data) => {
+    console.log('New file created:', data.file);
+
+    // Add file to file explorer
+    addFileToExplorer(data.file);
+
+    // Show notification
+    showNotification(`File "${data.file.name}" created`);
+  });
+
+  socket.on('file:updated', (data) => {
+    console.log('File updated:', data.file);
+
+    // Update file in UI
+    updateFileInUI(data.file);
+
+    // Show notification if file is currently open
+    if (isFileOpen(data.file.path)) {
+      showNotification(`File "${data.file.name}" updated`);
+    }
+  });
+
+  socket.on('file:deleted', (data) => {
+    console.log('File deleted:', data.filePath);
+
+    // Remove file from UI
+    removeFileFromUI(data.filePath);
+
+    // Show notification
+    showNotification('File deleted successfully');
+  });
+}
+
+function aiEvents(
+  socket,
+  console,
+  {
+    addMessageToChat,
+    showAITypingIndicator,
+    hideAITypingIndicator,
+    processAIActions,
+    updateAIProgress,
+    showAIError,
+  },
+) {
+  socket.on('ai:message', (data) => {
+    console.log('AI message received:', data.message);
+
+    // Add message to chat
+    addMessageToChat(data.message, 'user');
+
+    // Show typing indicator
+    showAITypingIndicator();
+  });
+
+  socket.on('ai:response', (data) => {
+    console.log('AI response received:', data.response);
+
+    // Hide typing indicator
+    hideAITypingIndicator();
+
+    // Add AI response to chat
+    addMessageToChat(data.response, 'ai');
+
+    // Process any actions
+    if (data.response.actions) {
+      processAIActions(data.response.actions);
+    }
+  });
+
+  socket.on('ai:processing', (data) => {
+    console.log('AI processing:', data.status);
+
+    switch (data.status) {
+      case 'started':
+        showAITypingIndicator();
+        break;
+      case 'progress':
+        updateAIProgress(data.progress);
+        break;
+      case 'completed':
+        hideAITypingIndicator();
+        break;
+      case 'error':
+        hideAITypingIndicator();
+        showAIError(data.error);
+        break;
+    }
+  });
+}
+
+function authenticationFlow(io, getSessionId, console, window) {
+  // 1. Connect to socket
+  const socket = io('http://localhost:3001');
+
+  // 2. Authenticate with session
+  socket.emit('auth:session', {
+    sessionId: getSessionId()
+  });
+
+  // 3. Listen for authentication response
+  socket.on('auth:success', (data) => {
+    console.log('Authenticated as:', data.user);
+
+    // Join user-specific rooms
+    socket.emit('user:join', { userId: data.user.id });
+  });
+
+  socket.on('auth:error', (error) => {
+    console.error('Authentication failed:', error);
+
+    // Redirect to login
+    window.location.href = '/login';
+  });
+  return socket;
+}
+
+function authenticationEvents(
+  socket,
+  console,
+  { updateUserStatus, clearUserSession, updateSessionInfo },
+) {
+  socket.on('auth:login', (data) => {
+    console.log('User logged in:', data.user);
+
+    // Update UI state
+    updateUserStatus(data.user);
+
+    // Join user-specific rooms
+    socket.emit('user:join', { userId: data.user.id });
+  });
+
+  socket.on('auth:logout', (data) => {
+    console.log('User logged out:', data.userId);
+
+    // Update UI state
+    clearUserSession();
+
+    // Leave user-specific rooms
+    socket.emit('user:leave', { userId: data.userId });
+  });
+
+  socket.on('auth:session', (data) => {
+    console.log('Session updated:', data.session);
+
+    // Update session information
+    updateSessionInfo(data.session);
+  });
+}
+
+function sessionManagement(socket) {
+  // Check authentication status
+  socket.emit('auth:check');
+
+  // Refresh session
+  socket.emit('auth:refresh');
+
+  // Logout
+  socket.emit('auth:logout');
+}
+
+function batching(socket, debounce) {
+  // Batch multiple updates
+  let updateQueue = [];
+  const batchUpdate = debounce(() => {
+    if (updateQueue.length > 0) {
+      socket.emit('batch:update', { updates: updateQueue });
+      updateQueue = [];
+    }
+  }, 1000);
+
+  // Add update to queue
+  function queueUpdate(update) {
+    updateQueue.push(update);
+    batchUpdate();
+  }
+  return queueUpdate;
+}
+
 // ---- running them ------------------------------------------------------------------------------
 
 /** A recorder: its methods note how they are called. */
@@ -254,7 +555,74 @@ async function projects() {
   watcher.disconnect();
 }
 
+async function files() {
+  const watcher = open();
+  projectEvents(watcher, recorder("project log"), recorder("project page"));
+  fileEvents(watcher, recorder("file log"), recorder("file page"));
+  await watcher.emitWithAck("project:join", { projectId: "project-123", userId: "user-789" });
+  const actor = open();
+  joinProject(actor);
+  projectUpdate(actor);
+  fileLock(actor);
+  fileChange(actor);
+  fileUnlock(actor);
+  userPresence(actor);
+  [record.presence] = await heard(watcher, "user:presence");
+  const created = await actor.emitWithAck("project:create", { name: "Mine" });
+  const projectId = created.project.id;
+  await actor.emitWithAck("project:share", { projectId, userId: "user-789", role: "viewer" });
+  await actor.emitWithAck("project:delete", { projectId });
+  const file = { path: "a.txt", action: "created", content: "" };
+  await actor.emitWithAck("file:change", { projectId: "project-123", file });
+  batching(actor, (call) => call)({
+    event: "file:change",
+    data: { projectId: "project-123", file: { path: "a.txt", action: "deleted" } },
+  });
+  await settled(actor, watcher);
+  actor.disconnect();
+  watcher.disconnect();
+}
+
+async function assistant() {
+  const watcher = open();
+  aiEvents(watcher, recorder("ai log"), recorder("ai page"));
+  await watcher.emitWithAck("project:join", { projectId: "project-123", userId: "user-789" });
+  const actor = open();
+  const answered = heard(watcher, "ai:response");
+  sendAIMessage(actor);
+  await answered;
+  await actor.emitWithAck("project:join", { projectId: "project-123" });
+  const reported = heard(watcher, "ai:processing");
+  aiStatus(actor);
+  await reported;
+  actor.disconnect();
+  watcher.disconnect();
+}
+
+async function authentication() {
+  const lines = recorder("auth log");
+  const window = { location: { href: "/" } };
+  const here = () => open();
+  const socket = authenticationFlow(here, () => process.argv[3], lines, window);
+  authenticationEvents(socket, recorder("session log"), recorder("session page"));
+  await heard(socket, "auth:success");
+  await settled(socket);
+  sessionManagement(socket);
+  await heard(socket, "auth:logout");
+  record.redirected = window.location.href;
+  await settled(socket);
+  socket.disconnect();
+
+  const refused = authenticationFlow(here, () => "nonsense", recorder("refused log"), window);
+  await heard(refused, "auth:error");
+  record.redirectedAfterwards = window.location.href;
+  refused.disconnect();
+}
+
 await testing();
 await rooms();
 await projects();
+await files();
+await assistant();
+await authentication();
 console.log(JSON.stringify(record));

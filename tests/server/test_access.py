@@ -6,8 +6,10 @@ import pytest
 
 from engineio_min import Forbidden, Request
 from server.access import may_join, project_of, projects_of
+from server.directory import Directory
 from server.hosts import host_check, is_loopback
-from server.identity import User
+from server.records import Role, User
+from server.store.membership import Access
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,13 @@ from server.identity import User
     ],
 )
 def test_rooms(room: str, allowed: bool) -> None:
-    assert may_join(User("user-456", "user-456"), room) is allowed
+    directory = Directory()
+    projects = [
+        Access("project-123", None, {"user-456": Role.VIEWER}),
+        Access("project-999", None, {"user-789": Role.OWNER}),
+    ]
+    directory.load([], projects)
+    assert may_join(directory, User("user-456", "user-456"), room) is allowed
 
 
 def test_projects_of_rooms() -> None:

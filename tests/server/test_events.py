@@ -13,6 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,27 +24,67 @@ from hypothesis import strategies as st
 from server.application import Application
 from server.errors import Code
 from server.events import EVENTS
-from server.registry import EventSpec, payload
-from server.settings import Settings
+from server.registry import EventSpec
+from server.types import Payload
 from tests.server.conftest import Connect
+from tests.server.running import running
 from tests.server.wire import connected
 
-DOCUMENTED = {
-    "room:join",
-    "room:leave",
-    "room:leaveAll",
-    "project:join",
-    "project:leave",
-    "user:join",
-    "user:leave",
-    "user:typing",
-    "test:ping",
-    "test:event",
+PROJECT = {"projectId": "project-123"}
+VERSION = {**PROJECT, "versionId": "version-1"}
+VALID: dict[str, dict[str, Any]] = {
+    "auth:session": {"sessionId": "s"},
+    "auth:login": {"username": "user-456", "password": "secret"},
+    "auth:check": {},
+    "auth:refresh": {},
+    "auth:logout": {},
+    "project:create": {"name": "New", "description": "", "type": "web"},
+    "project:list": {},
+    "project:update": {**PROJECT, "update": {"type": "description", "value": "New"}},
+    "project:delete": PROJECT,
+    "project:share": {**PROJECT, "userId": "user-789", "role": "viewer"},
+    "project:unshare": {**PROJECT, "userId": "user-789"},
+    "project:join": PROJECT,
+    "project:leave": PROJECT,
+    "file:list": PROJECT,
+    "file:read": {**PROJECT, "filePath": "src/components/App.jsx"},
+    "file:change": {
+        **PROJECT,
+        "file": {"path": "src/components/App.jsx", "action": "updated", "timestamp": "now"},
+    },
+    "file:lock": {**PROJECT, "filePath": "a", "lockType": "exclusive"},
+    "file:unlock": {**PROJECT, "filePath": "a"},
+    "version:create": {**PROJECT, "name": "one"},
+    "version:list": PROJECT,
+    "version:compare": VERSION,
+    "version:restore": VERSION,
+    "version:delete": VERSION,
+    "ai:message": {"message": "hello"},
+    "ai:cancel": {"requestId": "request-1"},
+    "ai:status": {"status": "processing", "progress": 50, "message": "Generating"},
+    "user:join": {"userId": "user-456"},
+    "user:leave": {"userId": "user-456"},
+    "user:presence": {"status": "online", "activity": "editing App.jsx", "timestamp": "now"},
+    "user:typing": {**PROJECT, "isTyping": True},
+    "cursor:update": {**PROJECT, "filePath": "a", "position": {"line": 1, "column": 2}},
+    "notification:list": {},
+    "notification:read": {"ids": ["notification-1"]},
+    "room:join": {"room": "test-room"},
+    "room:leave": {"room": "test-room"},
+    "room:leaveAll": {},
+    "batch:update": {"updates": [{"event": "test:ping"}]},
+    "test:ping": {},
 }
+"""A payload of each event that takes an object."""
+
+
+def failure_of(event: str) -> str:
+    area = event.partition(":")[0]
+    return f"{area}:error" if area in ("auth", "room") else "error"
 
 
 def test_the_table_names_the_events() -> None:
-    assert set(EVENTS) == DOCUMENTED
+    assert set(EVENTS) == {*VALID, "test:event"}
 
 
 async def test_ping_is_answered(connect: Connect) -> None:
@@ -79,6 +121,14 @@ async def test_an_event_is_echoed(connect: Connect, value: Any) -> None:
     assert await client.news() == [("test:response", value)]
 
 
+async def test_binary_data_is_echoed_as_it_is(application: Application, connect: Connect) -> None:
+    await connect()
+    [socket] = application.io.sockets.values()
+    value = {"image": b"\x00\xff"}
+    answer = await application.dispatcher.answer(socket, "test:event", [value])
+    assert answer == {"ok": True, "data": value}
+
+
 async def test_an_echo_has_a_limit(connect: Connect) -> None:
     client = await connect()
     heavy: list[Any] = ["x" * 65_536, [[]] * 40_000]
@@ -111,34 +161,29 @@ async def test_no_name_is_special(connect: Connect, name: str) -> None:
     assert data["message"] == f"{name!r} is no event of this server"
 
 
-@pytest.mark.parametrize("event", sorted(DOCUMENTED - {"test:event"}))
-@pytest.mark.parametrize(
-    ("arguments", "path"),
-    [
+async def test_a_malformed_payload_is_refused(connect: Connect) -> None:
+    client = await connect()
+    malformed: list[tuple[list[Any], str]] = [
         ([5], "$"),
         (["text"], "$"),
         ([[]], "$"),
         ([False], "$"),
         ([{}, {}], "$"),
         ([{"userId": 5}], "$.userId"),
-        ([{"userId": "u", "metadata": []}], "$.metadata"),
-    ],
-)
-async def test_a_malformed_payload_is_refused(
-    connect: Connect, event: str, arguments: list[Any], path: str
-) -> None:
-    client = await connect()
-    complete = {"room": "test-room", "projectId": "project-123", "isTyping": True}
-    if path != "$":
-        arguments = [{**complete, **arguments[0]}]
-    error = (await client.ask(event, *arguments))["error"]
-    assert error["code"] == "VALIDATION_ERROR"
-    assert error["details"] == {"path": path}
-    assert error["message"].startswith(f"{path} is ")
-    await client.emit(event, *arguments)
-    data, _ = await client.hear("room:error" if event.startswith("room:") else "error")
-    assert data["event"] == event
-    assert data["details"] == {"path": path}
+        ([{"metadata": []}], "$.metadata"),
+        ([{"metadata": {"correlationId": ""}}], "$.metadata.correlationId"),
+    ]
+    for event, complete in VALID.items():
+        for faults, path in malformed:
+            arguments = faults if path == "$" else [{**complete, **faults[0]}]
+            error = (await client.ask(event, *arguments))["error"]
+            assert error["code"] == "VALIDATION_ERROR", event
+            assert error["details"] == {"path": path}
+            assert error["message"].startswith(f"{path} is ")
+        await client.emit(event, 5)
+        data, _ = await client.hear(failure_of(event))
+        assert data["event"] == event
+        assert data["details"] == {"path": "$"}
     assert await client.news() == []
 
 
@@ -152,6 +197,8 @@ async def test_a_malformed_payload_is_refused(
         ("user:join", [{}], "$.userId"),
         ("user:leave", [{}], "$.userId"),
         ("user:typing", [{"projectId": "project-123"}], "$.isTyping"),
+        ("file:change", [{"projectId": "p", "file": {"action": "updated"}}], "$.file.path"),
+        ("project:update", [{"projectId": "p", "update": {"type": "name"}}], "$.update.value"),
     ],
 )
 async def test_a_missing_field_is_named(
@@ -191,31 +238,26 @@ async def test_the_correlation_id_comes_back_in_every_event(connect: Connect) ->
 
 
 async def test_a_broken_handler_tells_the_client_no_more_than_that(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    application: Application, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def breaks(call: Any) -> None:
         raise RuntimeError("the secret of the server")
 
-    spec = EventSpec(name="test:break", payload=payload(), handler=breaks)
+    spec = EventSpec(name="test:break", payload=Payload, handler=breaks)
     monkeypatch.setitem(EVENTS, "test:break", spec)
-    application = Application(Settings(port=0))
-    await application.start()
-    try:
-        async with connected(application.port) as client:
-            with caplog.at_level(logging.ERROR):
-                answer = await client.ask("test:break")
-                await client.emit("test:break")
-                data, _ = await client.hear("error")
-            error = {
-                "code": "INTERNAL_ERROR",
-                "message": "the server failed to handle the event; its log says why",
-            }
-            assert answer == {"ok": False, "error": error}
-            assert data == {**error, "event": "test:break"}
-            assert await client.news() == []
-            assert await client.ask("test:ping") == {"ok": True}
-    finally:
-        await application.stop()
+    async with connected(application.port) as client:
+        with caplog.at_level(logging.ERROR):
+            answer = await client.ask("test:break")
+            await client.emit("test:break")
+            data, _ = await client.hear("error")
+        error = {
+            "code": "INTERNAL_ERROR",
+            "message": "the server failed to handle the event; its log says why",
+        }
+        assert answer == {"ok": False, "error": error}
+        assert data == {**error, "event": "test:break"}
+        assert await client.news() == []
+        assert await client.ask("test:ping") == {"ok": True}
     assert caplog.text.count("RuntimeError: the secret of the server") == 2
     assert "the handler of 'test:break'" in caplog.text
 
@@ -231,34 +273,57 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
     ),
     max_leaves=5,
 )
-FIELDS = ("room", "projectId", "userId", "isTyping", "metadata", "correlationId")
+FIELDS = (
+    "room",
+    "projectId",
+    "userId",
+    "isTyping",
+    "metadata",
+    "correlationId",
+    "file",
+    "filePath",
+    "path",
+    "update",
+    "type",
+    "value",
+    "versionId",
+    "updates",
+    "status",
+    "name",
+    "role",
+    "ids",
+    "position",
+    "sessionId",
+    "lockType",
+)
 PAYLOADS = VALUES | st.fixed_dictionaries(
     {}, optional={name: NAMES | st.booleans() | VALUES for name in FIELDS}
 )
-SENT = st.tuples(
-    st.sampled_from(sorted(DOCUMENTED)) | st.text(max_size=5), st.lists(PAYLOADS, max_size=2)
+ALMOST_VALID = st.builds(
+    lambda event, fields: (event, [{**VALID[event], **fields}]),
+    st.sampled_from(sorted(VALID)),
+    st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=1),
+)
+SENT = ALMOST_VALID | st.tuples(
+    st.sampled_from(sorted(EVENTS)) | st.text(max_size=5), st.lists(PAYLOADS, max_size=2)
 )
 
 
 @settings(max_examples=60)
 @given(st.lists(SENT, min_size=1, max_size=12))
 def test_every_event_is_answered(sent: list[tuple[str, list[Any]]]) -> None:
-    async def scenario() -> None:
-        application = Application(Settings(port=0))
-        await application.start()
-        try:
-            async with connected(application.port) as client:
-                for event, arguments in sent:
-                    answer = await client.ask(event, *arguments)
-                    if answer["ok"]:
-                        assert event in DOCUMENTED
-                    else:
-                        assert answer.keys() == {"ok", "error"}
-                        assert answer["error"]["code"] in set(Code) - {Code.INTERNAL_ERROR}
-                for _, data, envelope in client.heard:
-                    assert envelope.keys() >= {"event", "timestamp", "metadata"}
-                    assert "Traceback" not in str(data)
-        finally:
-            await application.stop()
+    async def scenario(directory: Path) -> None:
+        async with running(directory) as application, connected(application.port) as client:
+            for event, arguments in sent:
+                answer = await client.ask(event, *arguments)
+                if answer["ok"]:
+                    assert event in EVENTS
+                else:
+                    assert answer.keys() == {"ok", "error"}
+                    assert answer["error"]["code"] in set(Code) - {Code.INTERNAL_ERROR}
+            for _, data, envelope in client.heard:
+                assert envelope.keys() >= {"event", "timestamp", "metadata"}
+                assert "Traceback" not in str(data)
 
-    asyncio.run(scenario())
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(scenario(Path(directory)))

@@ -6,14 +6,18 @@ Invariant: "localhost" is one port on every loopback address that this machine h
 from __future__ import annotations
 
 import json
+import re
 import socket
+from pathlib import Path
 
 import pytest
 
+from server.announcements import ANNOUNCEMENTS
 from server.application import Application
+from server.events import EVENTS
 from server.listening import ListenError, bind, url
-from server.settings import Settings
 from tests.server.conftest import Connect
+from tests.server.running import running
 from tests.server.wire import http_get
 
 
@@ -122,6 +126,24 @@ async def test_the_page_is_no_place_for_a_script(application: Application) -> No
     assert status == 400
 
 
+async def test_the_docs_are_a_page(application: Application) -> None:
+    status, headers, body = await http_get(application.port, "/docs")
+    assert status == 200
+    assert headers["content-type"] == "text/html; charset=utf-8"
+    assert headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+    for event in EVENTS:
+        assert f"<code>{event}</code> (sent)</h3>" in body
+    for event in ANNOUNCEMENTS:
+        assert f"<code>{event}</code> (heard)</h3>" in body
+    assert '<td><a href="#project">Project</a></td>' in body
+    anchors = set(re.findall(r' id="([^"]+)"', body))
+    assert set(re.findall(r'href="#([^"]+)"', body)) <= anchors
+    # Nothing of the Markdown is left.
+    text = re.sub(r"<[^>]+>", "", body.partition("<main>")[2])
+    assert not re.search(r"`|\]\(|^\||^#", text, re.MULTILINE)
+    assert "&lt;id&gt;" in body
+
+
 async def test_other_paths_are_not_found(application: Application) -> None:
     assert (await http_get(application.port, "/nothing"))[0] == 404
 
@@ -138,27 +160,20 @@ async def test_a_rebound_host_name_is_refused(application: Application) -> None:
     }
 
 
-async def test_connections_have_a_limit() -> None:
-    application = Application(Settings(port=0, max_connections=1))
-    await application.start()
-    try:
+async def test_connections_have_a_limit(tmp_path: Path) -> None:
+    async with running(tmp_path, max_connections=1) as application:
         target = "/socket.io/?EIO=4&transport=polling"
         assert (await http_get(application.port, target))[0] == 200
         status, _, body = await http_get(application.port, target)
         assert status == 503
         assert json.loads(body) == {"code": 4, "message": "Too many connections"}
-    finally:
-        await application.stop()
 
 
-async def test_the_settings_reach_the_handshake() -> None:
-    settings = Settings(port=0, ping_timeout=1.5, ping_interval=2.5, max_http_buffer_size=12_345)
-    application = Application(settings)
-    await application.start()
-    try:
+async def test_the_settings_reach_the_handshake(tmp_path: Path) -> None:
+    async with running(
+        tmp_path, ping_timeout=1.5, ping_interval=2.5, max_http_buffer_size=12_345
+    ) as application:
         _, _, body = await http_get(application.port, "/socket.io/?EIO=4&transport=polling")
         opened = json.loads(body[1:])
         assert (opened["pingTimeout"], opened["pingInterval"]) == (1500, 2500)
         assert opened["maxPayload"] == 12_345
-    finally:
-        await application.stop()

@@ -19,6 +19,7 @@ def test_a_record_is_one_line_of_json() -> None:
             "server", logging.ERROR, "a.py", 1, "it broke: %s", ("a\nb",), sys.exc_info()
         )
     record.created = 1_700_000_000.1239
+    record.fields = {"user": "ada"}
     line = JsonFormatter().format(record)
     assert "\n" not in line
     values = json.loads(line)
@@ -28,6 +29,7 @@ def test_a_record_is_one_line_of_json() -> None:
         "level": "error",
         "logger": "server",
         "message": "it broke: a\nb",
+        "user": "ada",
     }
 
 

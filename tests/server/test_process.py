@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import sys
+import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,6 +33,15 @@ WITHOUT_UVLOOP = (
 @asynccontextmanager
 async def server(
     *arguments: str, program: tuple[str, str] = AS_MODULE, **variables: str
+) -> AsyncIterator[Process]:
+    with tempfile.TemporaryDirectory() as directory:
+        async with _process(program, arguments, {"DATA_DIR": directory, **variables}) as process:
+            yield process
+
+
+@asynccontextmanager
+async def _process(
+    program: tuple[str, str], arguments: tuple[str, ...], variables: dict[str, str]
 ) -> AsyncIterator[Process]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
     process = await asyncio.create_subprocess_exec(
@@ -74,7 +84,8 @@ async def test_it_says_where_it_listens_and_ends_with_a_signal(
         match = re.fullmatch(r"Socket\.IO server listening on http://localhost:(\d+)\n", first)
         assert match is not None, first
         assert second == (
-            "Authentication: open, clients act as the user that they name (AUTH_MODE=open)\n"
+            "Authentication: open, clients without a session act as the user that they name "
+            "(AUTH_MODE=open)\n"
         )
         assert third == "Press Ctrl+C to stop\n"
         port = int(match[1])
@@ -104,6 +115,19 @@ async def test_a_used_port_is_one_line_and_exit_code_1() -> None:
             )
 
 
+async def test_a_used_data_directory_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    data = str(tmp_path)
+    async with server("--port", "0", DATA_DIR=data) as first:
+        await announcement(first)
+        async with server("--port", "0", DATA_DIR=data) as second:
+            assert await ending(second) == (
+                1,
+                "",
+                f"server: DATA_DIR: cannot use {data!r}: another server is using it; "
+                "stop that one, or choose another directory\n",
+            )
+
+
 @pytest.mark.parametrize(
     ("arguments", "variables", "message"),
     [
@@ -116,16 +140,10 @@ async def test_a_used_port_is_one_line_and_exit_code_1() -> None:
         (["--port", "x"], {}, "--port: got 'x', expected a port, a whole number from 0 to 65535"),
         (["--bogus"], {}, "unrecognized arguments: --bogus; --help lists the flags"),
         (
-            ["--auth-mode", "required"],
+            ["user", "remove", "user-456"],
             {},
-            "AUTH_MODE: got 'required', which needs accounts, and this version has none: "
-            "set AUTH_MODE=open to let clients act as the user that they name",
-        ),
-        (
-            ["--host", "0.0.0.0"],
-            {},
-            "AUTH_MODE: not set, and 0.0.0.0 can be reached from other machines: "
-            "set AUTH_MODE=open to let whoever reaches it act as any user, or HOST=localhost",
+            "usage: python -m server backup FILE | user add NAME | session new NAME "
+            "[--data-dir VALUE]",
         ),
     ],
 )

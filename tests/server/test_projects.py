@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.application import Application
-from server.identity import User
 from server.presence import Presence
+from server.records import User
 from tests.server.conftest import Connect
 
 PROJECT = {"projectId": "project-123"}
@@ -32,16 +32,15 @@ def acting_as(user: str) -> dict[str, str]:
 async def test_joining_tells_who_is_there(connect: Connect) -> None:
     first, second = await connect(), await connect()
     await first.ask("project:join", acting_as("user-456"))
-    assert await second.ask("project:join", acting_as("user-789")) == {
-        "ok": True,
-        "projectId": "project-123",
-        "room": "project:project-123",
-        "user": {"id": "user-789", "name": "user-789"},
-        "users": [
-            {"id": "user-456", "name": "user-456"},
-            {"id": "user-789", "name": "user-789"},
-        ],
-    }
+    answer = await second.ask("project:join", acting_as("user-789"))
+    assert answer["ok"] is True
+    assert answer["projectId"] == "project-123"
+    assert answer["room"] == "project:project-123"
+    assert answer["user"] == {"id": "user-789", "name": "user-789"}
+    assert answer["users"] == [
+        {"id": "user-456", "name": "user-456"},
+        {"id": "user-789", "name": "user-789"},
+    ]
 
 
 async def test_the_others_hear_of_a_users_first_and_last_socket(connect: Connect) -> None:

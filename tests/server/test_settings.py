@@ -8,12 +8,15 @@ Invariants:
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from server.settings import TABLE, Setting, Settings, SettingsError, load
 
+INCOMPLETE_AI = "AI_BASE_URL and AI_MODEL: set both for a model, or neither"
 VARIABLES = [setting.variable for setting in TABLE]
 
 
@@ -35,6 +38,7 @@ def test_without_anything_the_documented_values_are_used() -> None:
         port=3001,
         log_format="text",
         auth_mode="open",
+        data_dir=Path("data"),
     )
 
 
@@ -88,6 +92,8 @@ def test_the_documents_environment_is_read() -> None:
         ("PORT", "--port", " 0 ", "port", 0),
         ("LOG_FORMAT", "--log-format", "json", "log_format", "json"),
         ("AUTH_MODE", "--auth-mode", "open", "auth_mode", "open"),
+        ("AUTH_MODE", "--auth-mode", "required", "auth_mode", "required"),
+        ("DATA_DIR", "--data-dir", "a b/data", "data_dir", Path("a b/data")),
     ],
 )
 def test_a_value_is_read_from_its_variable_and_its_flag(
@@ -97,7 +103,10 @@ def test_a_value_is_read_from_its_variable_and_its_flag(
     assert getattr(load([flag, text], {}), field) == value
 
 
-@pytest.mark.parametrize("setting", TABLE, ids=VARIABLES)
+WITH_DEFAULTS = [setting for setting in TABLE if setting.default != "none"]
+
+
+@pytest.mark.parametrize("setting", WITH_DEFAULTS, ids=lambda setting: setting.variable)
 def test_a_flag_wins_over_its_variable(setting: Setting) -> None:
     default = "open" if setting.field == "auth_mode" else setting.default
     unusable = {setting.variable: "?"}
@@ -119,7 +128,11 @@ def test_a_bad_value_is_refused_and_its_source_named(setting: Setting, text: str
     ):
         if setting.variable == "HOST" and text in ("-1", "1.5", "0x10", "99999999999999"):
             # A name like any other, which may not exist; but surely not of this machine only.
-            assert "AUTH_MODE: not set" in refusal(arguments, environment)
+            assert load(arguments, environment).auth_mode == "required"
+        elif setting.variable in ("DATA_DIR", "WORKSPACE"):
+            assert getattr(load(arguments, environment), setting.field) == Path(text)
+        elif setting.variable in ("AI_MODEL", "AI_API_KEY") and text not in ("٣", "a b"):
+            assert refusal(arguments, environment) == INCOMPLETE_AI
         else:
             assert refusal(arguments, environment) == f"{source}: {got}"
 
@@ -144,6 +157,10 @@ def test_a_bad_value_is_refused_and_its_source_named(setting: Setting, text: str
         ("LOG_FORMAT", "JSON"),
         ("AUTH_MODE", "Open"),
         ("HOST", "http://localhost"),
+        ("DATA_DIR", "a\nb"),
+        ("AI_BASE_URL", "localhost:11434/v1"),
+        ("AI_BASE_URL", "http://user:secret@a.example"),
+        ("AI_BASE_URL", "http://a.example/v1?key=1"),
     ],
 )
 def test_values_next_to_the_good_ones_are_refused(variable: str, text: str) -> None:
@@ -163,12 +180,9 @@ def test_a_wrong_flag_is_refused(arguments: list[str], message: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com", "localhost.example"])
-def test_an_open_server_on_another_address_has_to_be_asked_for(host: str) -> None:
-    assert refusal([], {"HOST": host}) == (
-        f"AUTH_MODE: not set, and {host} can be reached from other machines: "
-        "set AUTH_MODE=open to let whoever reaches it act as any user, or HOST=localhost"
-    )
-    assert load([], {"HOST": host, "AUTH_MODE": "open"}).host == host
+def test_another_address_needs_accounts_unless_told_otherwise(host: str) -> None:
+    assert load([], {"HOST": host}).auth_mode == "required"
+    assert load([], {"HOST": host, "AUTH_MODE": "open"}).auth_mode == "open"
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "::1", "app.localhost"])
@@ -176,12 +190,21 @@ def test_a_loopback_address_is_open_by_default(host: str) -> None:
     assert load(["--host", host], {}).auth_mode == "open"
 
 
-@pytest.mark.parametrize("host", ["localhost", "0.0.0.0"])
-def test_accounts_are_not_there_yet(host: str) -> None:
-    assert refusal(["--auth-mode", "required"], {"HOST": host}) == (
-        "AUTH_MODE: got 'required', which needs accounts, and this version has none: "
-        "set AUTH_MODE=open to let clients act as the user that they name"
-    )
+def test_a_model_is_asked_where_it_is() -> None:
+    url, model = "http://localhost:11434/v1", "qwen2.5-coder:7b"
+    environment = {"AI_BASE_URL": url, "AI_MODEL": model, "AI_API_KEY": "sk-1", "AI_TIMEOUT": "5"}
+    settings = load([], environment)
+    assert (settings.ai_base_url, settings.ai_model) == (url, model)
+    assert (settings.ai_api_key, settings.ai_timeout) == ("sk-1", 0.005)
+    assert "sk-1" not in repr(settings)
+    for variable in ("AI_BASE_URL", "AI_MODEL", "AI_API_KEY"):
+        assert refusal([], {variable: environment[variable]}) == INCOMPLETE_AI
+
+
+def test_one_model_is_enough() -> None:
+    environment = {"AI_BASE_URL": "http://a.example", "AI_MODEL": "m", "AI_LOCAL": "on"}
+    assert refusal([], environment) == "AI_LOCAL: set it or AI_BASE_URL, not both"
+    assert load([], {"AI_LOCAL": "on"}).ai_local == "on"
 
 
 @given(st.sampled_from(VARIABLES), st.text())

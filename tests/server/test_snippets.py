@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import Any
 
 from server.application import Application
+from server.auth import new_session
+from server.records import User
+from server.store import accounts
 from tests.server.wire import PATIENCE
 
 SCRIPT = Path(__file__).with_name("snippets.mjs")
 
 
 async def run_snippets(application: Application) -> dict[str, Any]:
+    session_id, session = new_session(User("user-456", "user-456"), time.time())
+    await application.database.run(lambda c: accounts.open_session(c, session, 5))
     process = await asyncio.create_subprocess_exec(
-        "node", str(SCRIPT), application.url, stdout=PIPE, stderr=PIPE
+        "node", str(SCRIPT), application.url, session_id, stdout=PIPE, stderr=PIPE
     )
     try:
         async with asyncio.timeout(PATIENCE * 3):
@@ -86,3 +92,79 @@ async def test_the_documents_snippets_work(application: Application) -> None:
         "projectId": "project-123",
         "metadata": {"source": "client", "priority": "medium"},
     }
+
+    check_files(record)
+    check_assistant(record)
+    check_authentication(record)
+
+
+def check_files(record: dict[str, Any]) -> None:
+    assert [line[1] for line in record["project log"]] == [
+        "Project updated:",
+        # Shared with them, and what that did to its members.
+        "Project updated:",
+        "New project created:",
+        "Project deleted:",
+    ]
+    assert record["project log"][0][2]["description"] == "Updated project description"
+    assert [call for call in record["project page"] if call[0] == "showNotification"] == [
+        ["showNotification", 'Project "Todo list" updated'],
+        ["showNotification", 'Project "Mine" updated'],
+        ["showNotification", 'Project "Mine" created successfully'],
+        ["showNotification", "Project deleted successfully"],
+    ]
+    assert [line[1] for line in record["file log"]] == [
+        "File updated:",
+        "New file created:",
+        "File deleted:",
+    ]
+    assert record["file log"][0][2]["path"] == "src/components/App.jsx"
+    assert ["isFileOpen", "src/components/App.jsx"] in record["file page"]
+    assert ["removeFileFromUI", "a.txt"] in record["file page"]
+    presence = record["presence"]
+    assert (presence["status"], presence["activity"]) == ("online", "editing App.jsx")
+
+
+def check_assistant(record: dict[str, Any]) -> None:
+    message = "Create a React component for a todo list"
+    assert record["ai log"][0] == ["log", "AI message received:", message]
+    assert record["ai log"][-1] == ["log", "AI processing:", "progress"]
+    calls = [call[0] for call in record["ai page"]]
+    assert calls == [
+        "addMessageToChat",
+        "showAITypingIndicator",
+        "showAITypingIndicator",
+        "updateAIProgress",
+        "updateAIProgress",
+        "hideAITypingIndicator",
+        "hideAITypingIndicator",
+        "addMessageToChat",
+        "processAIActions",
+        "updateAIProgress",
+    ]
+    assert record["ai page"][0] == ["addMessageToChat", message, "user"]
+    [action] = record["ai page"][-2][1]
+    assert action["path"] == "src/components/TodoList.jsx"
+    assert record["ai page"][-1] == ["updateAIProgress", 50]
+
+
+def check_authentication(record: dict[str, Any]) -> None:
+    user = {"id": "user-456", "name": "user-456"}
+    assert record["auth log"] == [["log", "Authenticated as:", user]]
+    assert [line[1] for line in record["session log"]] == [
+        "Session updated:",
+        "Session updated:",
+        "User logged out:",
+    ]
+    checked, refreshed = [line[2] for line in record["session log"][:2]]
+    assert "id" not in checked
+    assert len(refreshed["id"]) == 43
+    assert [call[0] for call in record["session page"]] == [
+        "updateSessionInfo",
+        "updateSessionInfo",
+        "clearUserSession",
+    ]
+    assert record["redirected"] == "/"
+    assert record["refused log"][0][1] == "Authentication failed:"
+    assert record["refused log"][0][2]["code"] == "UNAUTHORIZED"
+    assert record["redirectedAfterwards"] == "/login"

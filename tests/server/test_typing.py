@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from server.application import TYPING_SECONDS, Application
-from server.identity import User
-from server.settings import Settings
+from server.application import Application, Tuning
+from server.records import User
 from server.typing_indicator import TypingIndicators
 from tests.server.conftest import Connect
+from tests.server.running import running
 from tests.server.wire import PATIENCE, connected
 
 PROJECT = {"projectId": "project-123"}
@@ -102,10 +103,8 @@ async def test_it_lasts_as_long_as_one_socket_types(connect: Connect) -> None:
     assert await other.news() == [heard(False)]
 
 
-async def test_it_ends_by_itself() -> None:
-    application = Application(Settings(port=0), typing_seconds=0.01)
-    await application.start()
-    try:
+async def test_it_ends_by_itself(tmp_path: Path) -> None:
+    async with running(tmp_path, tuning={"typing": 0.01}) as application:
         port = application.port
         async with connected(port) as client, connected(port) as other:
             await other.ask("project:join", PROJECT)
@@ -116,8 +115,6 @@ async def test_it_ends_by_itself() -> None:
                     assert ("user:typing", data) == heard(expected)
             assert envelope["metadata"] == {"source": "server", "priority": "low"}
             assert await other.news() == []
-    finally:
-        await application.stop()
 
 
 async def test_time_ends_it_once_for_a_users_sockets_and_for_each_project(
@@ -174,7 +171,7 @@ async def test_typing_on_puts_the_end_off(
 
 
 def test_the_duration_of_the_document() -> None:
-    assert TYPING_SECONDS == 4.0
+    assert Tuning().typing == 4.0
 
 
 @pytest.mark.parametrize("value", [None, 1, "true", []])

@@ -26,10 +26,10 @@ class Client:
         self.heard: list[list[Any]] = []
         self.id = ""
 
-    async def start(self) -> None:
+    async def start(self, auth: Any = None) -> None:
         opened = await self._text()
         assert opened.startswith('0{"sid":'), opened
-        await self._websocket.send("40")
+        await self._websocket.send("40" if auth is None else "40" + json.dumps(auth))
         welcome = await self._text()
         assert welcome.startswith('40{"sid":'), welcome
         self.id = json.loads(welcome[2:])["sid"]
@@ -57,6 +57,10 @@ class Client:
                     return data, envelope
             self._event(await self._text())
 
+    async def more(self) -> None:
+        """Wait for the next event, whatever it is; it is in `heard` then."""
+        self._event(await self._text())
+
     async def news(self) -> list[tuple[str, Any]]:
         """Name and data of all that was heard and not asked for.
 
@@ -70,6 +74,11 @@ class Client:
     async def send(self, packet: str) -> None:
         """Send a packet as it is."""
         await self._websocket.send(packet)
+
+    async def ended(self) -> None:
+        """Wait until the server has ended the connection."""
+        async with asyncio.timeout(PATIENCE):
+            await self._websocket.wait_closed()
 
     async def close(self) -> None:
         await self._websocket.close()
@@ -87,12 +96,16 @@ class Client:
 
 
 @asynccontextmanager
-async def connected(port: int) -> AsyncIterator[Client]:
-    """A client of the server on that port."""
+async def connected(
+    port: int, auth: Any = None, headers: dict[str, str] | None = None
+) -> AsyncIterator[Client]:
+    """A client of the server on that port, with this payload of its CONNECT."""
     url = f"ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket"
-    async with connect(url, proxy=None, ping_interval=None, max_size=None) as websocket:
+    async with connect(
+        url, proxy=None, ping_interval=None, max_size=None, additional_headers=headers
+    ) as websocket:
         client = Client(websocket)
-        await client.start()
+        await client.start(auth)
         yield client
 
 

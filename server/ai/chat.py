@@ -1,0 +1,409 @@
+"""The chat with the assistant: `ai:message`, `ai:cancel`, `ai:status`.
+
+    ai:message ─► stored, told to the room as ai:message, acknowledged with its requestId
+      └► ai:processing started ─► code:started, code:chunk … ─► code:completed
+           └► stored ─► ai:processing completed, ai:response
+
+Each accepted message ends in exactly one `ai:response` or one `ai:processing` with "error". A
+cancelled one ends in a response with what there was until then. The answer is made beside the
+events of its socket, which does not wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from server.access import project_room, projects_of
+from server.ai.provider import Outcome, Provider, ProviderError, Question, Sources
+from server.announcements import (
+    AiMessage,
+    AiProcessing,
+    AiResponded,
+    Announcement,
+    CodeChunk,
+    CodeCompleted,
+    CodeFailed,
+    CodeStarted,
+)
+from server.envelope import timestamp
+from server.errors import Code, EventError
+from server.records import AiResponse, ChatMessage, User
+from server.registry import Call
+from server.store import contents, membership, messages, snapshots
+from server.types import Id, Line, Note, Path, Payload, Percentage, Record, Text
+from server.validation import invalid
+
+if TYPE_CHECKING:
+    from server.application import Application
+
+logger = logging.getLogger("server.ai")
+
+MAX_MESSAGE: Final = 32_768
+"""Bytes of a message."""
+MAX_ANSWER: Final = 262_144
+"""Characters of an answer; more are cut off."""
+MAX_AT_ONCE: Final = 2
+"""Answers that a user may wait for."""
+_HISTORY: Final = 10
+_ASSISTANT: Final = User("assistant", "Assistant")
+
+
+class ChatContext(msgspec.Struct, frozen=True, rename="camel"):
+    """What the user is looking at."""
+
+    current_file: Path | None = None
+    language: Line | None = None
+    framework: Line | None = None
+
+
+class AiMessagePayload(Payload, frozen=True, kw_only=True):
+    """A message to the assistant; about no project without one."""
+
+    message: Text
+    project_id: Id | None = None
+    context: ChatContext | None = None
+
+
+class AiCancelPayload(Payload, frozen=True, kw_only=True):
+    """Which answer to stop."""
+
+    request_id: Id
+
+
+class AiStatusPayload(Payload, frozen=True, kw_only=True):
+    """How far another program's work is; without a project in each that the socket is in."""
+
+    status: Literal["started", "processing", "progress", "completed", "error"]
+    progress: Percentage | None = None
+    message: Note | None = None
+    request_id: Id | None = None
+    project_id: Id | None = None
+
+
+class AiMessageResult(Record, frozen=True):
+    """What the answer's events are known by, and the message's own id."""
+
+    request_id: str
+    message_id: str
+
+
+class AiCancelResult(Record, frozen=True):
+    """Which answer is stopped; its `ai:response` has what there was."""
+
+    request_id: str
+
+
+@dataclass(slots=True)
+class _Request:
+    """An answer that is being made. `ending` says why, if it is not let come to its end."""
+
+    id: str
+    call: Call[AiMessagePayload]
+    pieces: list[str] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+    begun: bool = False
+    ending: Literal["cancelled", "dropped"] | None = None
+
+    @property
+    def project_id(self) -> str | None:
+        return self.call.payload.project_id
+
+    def end(self, ending: Literal["cancelled", "dropped"]) -> None:
+        """Stop the provider, unless the answer is there already."""
+        if self.ending is None:
+            self.ending = ending
+            # One that has not begun sees it; cancelled, it would never begin, nor ever end.
+            if self.begun and self.task is not None:
+                self.task.cancel()
+
+
+class Chat:
+    """The answers that are being made. `timeout` of one is in seconds."""
+
+    def __init__(self, application: Application, provider: Provider, timeout: float) -> None:
+        self._application = application
+        self._provider = provider
+        self._timeout = timeout
+        self._requests: dict[str, _Request] = {}
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    # -- from a message to its answer
+
+    async def ask(self, call: Call[AiMessagePayload]) -> AiMessageResult:
+        """Store a message and begin with its answer."""
+        payload = call.payload
+        if len(payload.message.encode()) > MAX_MESSAGE:
+            raise invalid("$.message", f"is too long, expected at most {MAX_MESSAGE} bytes")
+        waiting = [one for one in self._requests.values() if one.call.user == call.user]
+        if len(waiting) >= MAX_AT_ONCE:
+            raise EventError(
+                Code.RATE_LIMIT_EXCEEDED,
+                f"{MAX_AT_ONCE} answers are being made for you, the most at once: "
+                "wait for one, or cancel it",
+            )
+        request = _Request(f"request-{secrets.token_hex(8)}", call)
+        # The place is taken before anything is waited for.
+        self._requests[request.id] = request
+        try:
+            message = ChatMessage(
+                id=f"message-{secrets.token_hex(8)}",
+                request_id=request.id,
+                role="user",
+                user=call.user,
+                content=payload.message,
+                created_at=timestamp(),
+            )
+            history = await self._keep(request, message)
+            call.check_connected()
+        except BaseException:
+            del self._requests[request.id]
+            raise
+        self._tell(
+            request,
+            AiMessage(
+                message=payload.message,
+                user=call.user,
+                request_id=request.id,
+                message_id=message.id,
+            ),
+        )
+        request.task = asyncio.create_task(self._answer(request, history))
+        return AiMessageResult(request.id, message.id)
+
+    async def _keep(self, request: _Request, message: ChatMessage) -> list[ChatMessage]:
+        """Store a message; returns those before it."""
+        project_id = request.project_id
+        if project_id is None:
+            return []
+
+        def work(connection: sqlite3.Connection) -> list[ChatMessage]:
+            before = messages.latest(connection, project_id, _HISTORY)
+            messages.add(connection, project_id, message)
+            return before
+
+        return await self._application.database.run(work)
+
+    async def _answer(self, request: _Request, history: Sequence[ChatMessage]) -> None:
+        outcome: Outcome | None = None
+        error: EventError | None = None
+        request.begun = True
+        self._tell(request, AiProcessing(status="started", request_id=request.id))
+        try:
+            if request.ending is None:
+                async with asyncio.timeout(self._timeout):
+                    outcome = await self._stream(request, history)
+        except asyncio.CancelledError:
+            # Only `end` cancels, and it has said why.
+            pass
+        except TimeoutError:
+            error = _failure(f"the assistant took longer than {self._timeout:g} seconds")
+        except ProviderError as failure:
+            error = _failure(str(failure))
+        except EventError as failure:
+            error = failure
+        except Exception:
+            logger.exception("the assistant failed")
+            error = _failure("the assistant failed; the server's log says why")
+        try:
+            await self._conclude(request, outcome, error)
+        finally:
+            del self._requests[request.id]
+
+    async def _stream(self, request: _Request, history: Sequence[ChatMessage]) -> Outcome:
+        question = await self._question(request, history)
+        self._tell(request, AiProcessing(status="progress", request_id=request.id, progress=25))
+        outcome, length = Outcome(), 0
+        # Closed when it is left, not some time later by the garbage collector.
+        async with contextlib.aclosing(self._provider.stream(question)) as stream:
+            async for piece in stream:
+                if isinstance(piece, Outcome):
+                    outcome = piece
+                    continue
+                if not piece:
+                    continue
+                if not request.pieces:
+                    self._tell(request, CodeStarted(request_id=request.id))
+                    writing = AiProcessing(status="progress", request_id=request.id, progress=50)
+                    self._tell(request, writing)
+                kept = piece[: MAX_ANSWER - length]
+                length += len(kept)
+                request.pieces.append(kept)
+                self._tell(request, CodeChunk(request_id=request.id, content=kept))
+                if length == MAX_ANSWER:
+                    break
+        return outcome
+
+    async def _conclude(
+        self, request: _Request, outcome: Outcome | None, error: EventError | None
+    ) -> None:
+        """Say how it ended. From here on nothing stops it."""
+        if request.ending == "dropped":
+            return
+        cancelled = request.ending == "cancelled"
+        request.ending = "dropped"
+        response = AiResponse(
+            id=f"message-{secrets.token_hex(8)}",
+            content="".join(request.pieces),
+            provider=self._provider.name,
+            model=self._provider.model,
+            cancelled=cancelled,
+            actions=list(outcome.actions) or None if outcome else None,
+            usage=outcome.usage if outcome else None,
+        )
+        if error is None:
+            message = ChatMessage(
+                id=response.id,
+                request_id=request.id,
+                role="assistant",
+                user=_ASSISTANT,
+                content=response.content,
+                created_at=timestamp(),
+                response=response,
+            )
+            try:
+                await self._keep(request, message)
+            except EventError as failure:
+                error = failure
+        if error is not None:
+            if request.pieces:
+                self._tell(request, CodeFailed(request_id=request.id, error=error.data))
+            failed = AiProcessing(status="error", request_id=request.id, error=error.data)
+            self._tell(request, failed)
+            return
+        if request.pieces:
+            self._tell(
+                request,
+                CodeCompleted(request_id=request.id, content=response.content, cancelled=cancelled),
+            )
+        self._tell(request, AiProcessing(status="completed", request_id=request.id, progress=100))
+        self._tell(request, AiResponded(response=response, request_id=request.id))
+
+    async def _question(self, request: _Request, history: Sequence[ChatMessage]) -> Question:
+        payload = request.call.payload
+        context = payload.context or ChatContext()
+        return Question(
+            message=payload.message,
+            sources=await self._sources(payload.project_id),
+            history=history,
+            current_file=context.current_file,
+            language=context.language,
+            framework=context.framework,
+        )
+
+    async def _sources(self, project_id: str | None) -> Sources | None:
+        if project_id is None:
+            return None
+        database = self._application.database
+        project, files, versions = await database.run(
+            lambda c: (
+                membership.project(c, project_id),
+                contents.files(c, project_id),
+                snapshots.versions(c, project_id),
+            )
+        )
+        if project is None:
+            return None
+
+        def text_at(connection: sqlite3.Connection, path: str) -> str | None:
+            file = contents.file(connection, project_id, path)
+            return None if file is None else contents.content(connection, file.hash)
+
+        def texts_of(connection: sqlite3.Connection, version_id: str) -> dict[str, str]:
+            stored = snapshots.contents_of(connection, version_id)
+            return {path: contents.content(connection, one.hash) for path, one in stored.items()}
+
+        async def read(path: str) -> str | None:
+            return await database.run(lambda c: text_at(c, path))
+
+        async def read_version(version_id: str) -> dict[str, str]:
+            return await database.run(lambda c: texts_of(c, version_id))
+
+        return Sources(project.name, files, versions, read, read_version)
+
+    def _tell(self, request: _Request, announcement: Announcement) -> None:
+        rooms = [request.call.socket.id]
+        if request.project_id is not None:
+            rooms.append(project_room(request.project_id))
+        # The message is what the client did, the rest what the server makes of it.
+        source: Literal["client", "server"] = (
+            "client" if isinstance(announcement, AiMessage) else "server"
+        )
+        request.call.tell(rooms, announcement, project_id=request.project_id, source=source)
+
+    # -- ends before the end
+
+    def cancel(self, request_id: str, user: User) -> bool:
+        """Stop an answer; returns whether there is one of that id for that user."""
+        request = self._requests.get(request_id)
+        if request is None or request.call.user != user:
+            return False
+        request.end("cancelled")
+        return True
+
+    def abandon(self, socket_id: str, project_id: str | None = None) -> None:
+        """The socket waits no more for its answers, or may not hear those in a project."""
+        for request in list(self._requests.values()):
+            if request.call.socket.id == socket_id and project_id in (None, request.project_id):
+                request.end("cancelled")
+
+    def project_deleted(self, project_id: str) -> None:
+        """There is nowhere to keep the answers."""
+        for request in list(self._requests.values()):
+            if request.project_id == project_id:
+                request.end("dropped")
+
+    async def close(self) -> None:
+        """Stop all answers, and keep what there is of them."""
+        for request in self._requests.values():
+            request.end("cancelled")
+        tasks = [one.task for one in self._requests.values() if one.task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._provider.close()
+
+
+def _failure(message: str) -> EventError:
+    return EventError(Code.AI_SERVICE_ERROR, message)
+
+
+# -- the events
+
+
+async def message(call: Call[AiMessagePayload]) -> AiMessageResult:
+    """Write to the assistant; the answer comes as events with the acknowledged `requestId`."""
+    return await call.application.chat.ask(call)
+
+
+def cancel(call: Call[AiCancelPayload]) -> AiCancelResult:
+    """Stop an answer that one has asked for."""
+    request_id = call.payload.request_id
+    if not call.application.chat.cancel(request_id, call.user):
+        raise EventError(
+            Code.NOT_FOUND, f"request {request_id!r}: no answer of yours is being made"
+        )
+    return AiCancelResult(request_id)
+
+
+def status(call: Call[AiStatusPayload]) -> None:
+    """Tell the others how far another program's work for the project is, as `ai:processing`."""
+    payload = call.payload
+    announcement = AiProcessing(
+        status="progress" if payload.status == "processing" else payload.status,
+        request_id=payload.request_id,
+        progress=payload.progress,
+        message=payload.message,
+        user=call.user,
+    )
+    named = payload.project_id
+    for project_id in projects_of(call.socket.rooms) if named is None else [named]:
+        call.tell_others(project_room(project_id), announcement, project_id=project_id)

@@ -1,0 +1,138 @@
+"""A model behind an endpoint that speaks OpenAI's chat completions, streamed.
+
+OpenAI, Ollama, vLLM, llama.cpp and LM Studio do. The answer is a stream of server-sent events: each
+`data:` line holds a JSON object with the next piece, the last one says `[DONE]`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncGenerator
+from typing import Any, Final
+
+import httpx2
+
+from server.ai.provider import Outcome, ProviderError, Question
+from server.records import Usage
+
+logger = logging.getLogger("server.ai")
+
+MAX_FILES_NAMED: Final = 200
+MAX_CURRENT_FILE: Final = 16_384
+"""Characters of the current file that go into the prompt."""
+_MAX_LINE: Final = 1_048_576
+
+INSTRUCTIONS: Final = (
+    "You are the coding assistant of a shared project. Answer briefly and concretely. "
+    "Put code into fenced blocks, and name the file that it belongs into."
+)
+
+
+class OpenAIProvider:
+    """Asks the model `model` at `base_url`, which ends before `/chat/completions`."""
+
+    name = "openai"
+
+    def __init__(self, base_url: str, model: str, api_key: str | None, timeout: float) -> None:
+        self.model = model
+        headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+        # A model may think for long before its first word; the chat limits the whole.
+        self._client = httpx2.AsyncClient(
+            headers=headers, timeout=httpx2.Timeout(timeout, connect=10.0)
+        )
+        self._url = base_url.rstrip("/") + "/chat/completions"
+
+    async def stream(self, question: Question) -> AsyncGenerator[str | Outcome, None]:
+        """The model's answer.
+
+        Raises:
+            ProviderError: the endpoint cannot be reached, refuses, or answers something else.
+        """
+        body = {
+            "model": self.model,
+            "messages": await messages(question),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        try:
+            async with self._client.stream("POST", self._url, json=body) as response:
+                if response.status_code != 200:
+                    await response.aread()
+                    # What it says may name the key's owner: it is for the log.
+                    logger.warning(
+                        "the model's endpoint answered %d: %s",
+                        response.status_code,
+                        response.text[:500],
+                    )
+                    raise ProviderError(f"the model's endpoint answered {response.status_code}")
+                async for line in response.aiter_lines():
+                    data = _data(line)
+                    if data == "[DONE]":
+                        return
+                    for piece in _pieces(data):
+                        yield piece
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            logger.warning("the model's endpoint failed: %r", error)
+            raise ProviderError("the model's endpoint cannot be reached, or broke off") from error
+        # Some servers end the stream without saying so.
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+async def messages(question: Question) -> list[dict[str, str]]:
+    """The prompt: instructions with the project's context, the chat so far, the message."""
+    context = [INSTRUCTIONS]
+    sources = question.sources
+    if sources is not None:
+        names = [file.path for file in sources.files[:MAX_FILES_NAMED]]
+        more = len(sources.files) - len(names)
+        listed = "\n".join(names) + (f"\n… and {more} more" if more > 0 else "")
+        context.append(f"The project is called {sources.name}. Its files:\n{listed}")
+    if question.language:
+        context.append(f"Language: {question.language}")
+    if question.framework:
+        context.append(f"Framework: {question.framework}")
+    if question.current_file:
+        text = None if sources is None else await sources.read(question.current_file)
+        if text is None:
+            context.append(f"The user is looking at {question.current_file}.")
+        else:
+            shown = text[:MAX_CURRENT_FILE]
+            context.append(f"The user is looking at {question.current_file}:\n```\n{shown}\n```")
+    return [
+        {"role": "system", "content": "\n\n".join(context)},
+        *({"role": one.role, "content": one.content} for one in question.history),
+        {"role": "user", "content": question.message},
+    ]
+
+
+def _data(line: str) -> str:
+    if len(line) > _MAX_LINE:
+        raise ProviderError("the model's endpoint sent a line that is too long")
+    return line[5:].strip() if line.startswith("data:") else ""
+
+
+def _pieces(data: str) -> list[str | Outcome]:
+    """The text in an event's data, and the usage if it has that."""
+    if not data:
+        return []
+    try:
+        event: Any = json.loads(data)
+        found: list[str | Outcome] = []
+        if event.get("error"):
+            logger.warning("the model's endpoint reported an error: %s", data[:500])
+            raise ProviderError("the model's endpoint reported an error")
+        for choice in event.get("choices") or []:
+            text = (choice.get("delta") or {}).get("content")
+            if isinstance(text, str):
+                found.append(text)
+        usage = event.get("usage")
+        if usage:
+            counts = Usage(int(usage["prompt_tokens"]), int(usage["completion_tokens"]))
+            found.append(Outcome(usage=counts))
+    except (ValueError, AttributeError, LookupError, TypeError) as error:
+        raise ProviderError("the model's endpoint sent something that is no answer") from error
+    return found

@@ -1,0 +1,68 @@
+"""What writes the assistant's answers: a provider streams text for a question."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from server.records import Action, ChatMessage, File, Usage, Version
+
+
+class ProviderError(Exception):
+    """No answer can be had; the message is for the user who asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The project that a question is about.
+
+    read: the content of a file of the project, None if there is none at that path.
+    read_version: the contents of a version's files by path.
+    """
+
+    name: str
+    files: Sequence[File]
+    versions: Sequence[Version]
+    read: Callable[[str], Awaitable[str | None]]
+    read_version: Callable[[str], Awaitable[dict[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A message, and what it is about. `history` are the messages before it, the oldest first."""
+
+    message: str
+    sources: Sources | None = None
+    history: Sequence[ChatMessage] = ()
+    current_file: str | None = None
+    language: str | None = None
+    framework: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What comes after an answer's text, if anything does."""
+
+    actions: Sequence[Action] = ()
+    usage: Usage | None = None
+
+
+class Provider(Protocol):
+    """Writes answers. `name` and `model` are part of each, so nobody mistakes who wrote it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    def stream(self, question: Question) -> AsyncGenerator[str | Outcome, None]:
+        """Pieces of the answer's text, then at most one `Outcome`.
+
+        Raises:
+            ProviderError: there is no answer, or no more of it.
+        """
+
+    async def close(self) -> None:
+        """Let go of what it holds."""

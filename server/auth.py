@@ -1,0 +1,314 @@
+"""Sessions: `auth:login`, `auth:session`, `auth:check`, `auth:refresh`, `auth:logout`.
+
+A session's id is 256 random bits that only its owner has; the database knows its hash, so whoever
+reads a backup can be nobody. Unknown, expired and ended sessions are refused with one message, and
+a wrong password takes as long as an unknown user.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from server import projects
+from server.announcements import (
+    AuthFailed,
+    AuthLoggedIn,
+    AuthLoggedOut,
+    AuthSessionUpdated,
+    AuthSucceeded,
+)
+from server.envelope import envelope, timestamp
+from server.errors import Code, EventError
+from server.identity import Identity, guest, identity_of
+from server.records import Session, User
+from server.registry import Call
+from server.store import accounts
+from server.store.accounts import StoredSession
+from server.types import Id, Payload, Record, Secret
+from socketio_min import Socket
+
+if TYPE_CHECKING:
+    from server.application import Application
+
+SESSION_SECONDS: Final = 24 * 3600.0
+MAX_SESSIONS: Final = 5
+"""Sessions of one user; the oldest gives way to a new one."""
+
+_PRESENTED: Final = "presented session"
+
+
+class SessionPayload(Payload, frozen=True, kw_only=True):
+    """A session's id, under either of two names."""
+
+    session_id: Secret | None = None
+    token: Secret | None = None
+
+
+class LoginPayload(Payload, frozen=True, kw_only=True):
+    """A user's name and password."""
+
+    username: Id
+    password: Secret
+
+
+class AuthResult(Record, frozen=True):
+    """Who one is now, and the session."""
+
+    user: User
+    session: Session
+
+
+class SessionResult(Record, frozen=True):
+    """The session."""
+
+    session: Session
+
+
+class LogoutResult(Record, frozen=True):
+    """Who is logged out."""
+
+    user_id: str
+
+
+def session_key(session_id: str) -> str:
+    """What the database knows a session by."""
+    return hashlib.sha256(session_id.encode()).hexdigest()
+
+
+def new_session(user: User, now: float) -> tuple[str, StoredSession]:
+    """A session that begins now: its id, and what is stored."""
+    session_id = secrets.token_urlsafe(32)
+    stored = StoredSession(session_key(session_id), user, now, now + SESSION_SECONDS)
+    return session_id, stored
+
+
+class Auth:
+    """The sessions of an application's sockets. `clock` returns seconds since 1970."""
+
+    def __init__(
+        self, application: Application, hasher: PasswordHasher, clock: Callable[[], float]
+    ) -> None:
+        self.hasher = hasher
+        self.clock = clock
+        self._application = application
+        # Verified where there is no password, so that this takes no less time.
+        self._nobody = hasher.hash(secrets.token_hex())
+
+    def nobody(self) -> Identity:
+        """Who a socket without a session is."""
+        return guest() if self._application.settings.auth_mode == "open" else Identity()
+
+    # -- at the beginning of a connection
+
+    async def admit(self, socket: Socket) -> None:
+        """Look up the session that a client presents with its CONNECT or its request."""
+        session_id = _presented(socket)
+        if session_id is not None:
+            try:
+                socket.data[_PRESENTED] = await self.find(session_id)
+            except EventError as error:
+                socket.data[_PRESENTED] = error
+
+    def welcome(self, socket: Socket) -> None:
+        """A socket has connected: say who it is, and tell it whether its session is good."""
+        presented = socket.data.pop(_PRESENTED, None)
+        if isinstance(presented, StoredSession):
+            self._application.sockets.identify(socket, _identity(presented))
+            succeeded = AuthSucceeded(user=presented.user, session=_session(presented))
+            wrapped = envelope("auth:success", user_id=presented.user.id)
+            socket.emit("auth:success", succeeded.data, wrapped)
+            return
+        self._application.sockets.identify(socket, self.nobody())
+        if isinstance(presented, EventError):
+            failed = AuthFailed(code=presented.code, message=presented.message, cause="connect")
+            socket.emit("auth:error", failed.data, envelope("auth:error", priority="high"))
+
+    def expire(self, socket: Socket) -> None:
+        """Sign the socket out if its session is over."""
+        if identity_of(socket).expires_at <= self.clock():
+            self.sign_out(socket)
+            failed = AuthFailed(code=Code.UNAUTHORIZED, message=_NO_SESSION, cause="auth:session")
+            socket.emit("auth:error", failed.data, envelope("auth:error", priority="high"))
+
+    # -- changes of who a socket is
+
+    def sign_in(
+        self, call: Call[SessionPayload] | Call[LoginPayload], stored: StoredSession
+    ) -> None:
+        """The socket acts as the session's user; only what a guest did moves along."""
+        socket, before = call.socket, identity_of(call.socket)
+        if before.user is not None and before.user != stored.user and before.declared:
+            self.sign_out(socket)
+            before = identity_of(socket)
+        identity = _identity(stored)
+        self._application.sockets.identify(socket, identity)
+        if before.user is not None and before.user != stored.user:
+            projects.change_user(call.acting(identity), before)
+
+    def sign_out(self, socket: Socket) -> None:
+        """The socket acts as nobody, and is in no room and holds no lock any more."""
+        self._application.part(socket)
+        self._application.sockets.identify(socket, self.nobody())
+
+    async def find(self, session_id: str) -> StoredSession:
+        """A session by its id.
+
+        Raises:
+            EventError: it does not exist, or not any more (`UNAUTHORIZED`).
+        """
+        key, now = session_key(session_id), self.clock()
+        stored = await self._application.database.run(lambda c: accounts.session(c, key, now))
+        if stored is None:
+            raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
+        self._application.directory.add_user(stored.user)
+        return stored
+
+    async def verify(self, username: str, password: str) -> User | None:
+        """The user, if that is their password."""
+        database = self._application.database
+        known = await database.run(
+            lambda c: (accounts.user(c, username), accounts.password_hash(c, username))
+        )
+        user, password_hash = known
+        # Off the loop: a hash is slow on purpose.
+        matches = await asyncio.to_thread(self._matches, password_hash or self._nobody, password)
+        return user if matches and password_hash is not None else None
+
+    def _matches(self, password_hash: str, password: str) -> bool:
+        try:
+            return self.hasher.verify(password_hash, password)
+        except (Argon2Error, InvalidHashError):
+            return False
+
+
+_NO_SESSION: Final = "the session is unknown or over: log in again"
+
+
+# -- the events
+
+
+async def session(call: Call[SessionPayload]) -> AuthResult:
+    """Present a session: from now on the socket acts as its user."""
+    session_id = call.payload.session_id or call.payload.token
+    if session_id is None:
+        raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
+    stored = await call.application.auth.find(session_id)
+    call.check_connected()
+    call.application.auth.sign_in(call, stored)
+    result = AuthResult(stored.user, _session(stored))
+    call.reply(AuthSucceeded(user=result.user, session=result.session))
+    return result
+
+
+async def login(call: Call[LoginPayload]) -> AuthResult:
+    """Open a session with a name and a password; all sockets of the user hear of it."""
+    application, address = call.application, call.socket.handshake.address
+    application.attempts.check(address)
+    user = await application.auth.verify(call.payload.username, call.payload.password)
+    if user is None:
+        application.attempts.failed(address)
+        raise EventError(Code.UNAUTHORIZED, "the name or the password is wrong")
+    session_id, stored = new_session(user, application.auth.clock())
+    ended = await application.database.run(lambda c: accounts.open_session(c, stored, MAX_SESSIONS))
+    application.directory.add_user(user)
+    for key in ended:
+        _end(application, key)
+    call.check_connected()
+    application.auth.sign_in(call, stored)
+    result = AuthResult(user, _session(stored, session_id))
+    call.reply(AuthSucceeded(user=user, session=result.session))
+    call.acting(identity_of(call.socket)).tell(
+        [socket.id for socket in application.sockets.of_user(user.id)], AuthLoggedIn(user=user)
+    )
+    return result
+
+
+async def check(call: Call[Payload]) -> SessionResult:
+    """Ask for the socket's session."""
+    key = call.identity.session_key
+    now = call.application.auth.clock()
+    stored = None
+    if key is not None:
+        stored = await call.application.database.run(lambda c: accounts.session(c, key, now))
+    if stored is None:
+        raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
+    result = SessionResult(_session(stored))
+    call.reply(AuthSessionUpdated(session=result.session))
+    return result
+
+
+async def refresh(call: Call[Payload]) -> SessionResult:
+    """Exchange the session's id for a new one; the old one is dead at once.
+
+    All sockets of the session hear the new id, because all of them had the old one.
+    """
+    application, key = call.application, call.identity.session_key
+    user = call.identity.user
+    if key is None or user is None:
+        raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
+    session_id, stored = new_session(user, application.auth.clock())
+    if not await application.database.run(lambda c: accounts.rotate_session(c, key, stored)):
+        raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
+    sockets = application.sockets.of_session(key)
+    for socket in sockets:
+        application.sockets.identify(socket, _identity(stored))
+    result = SessionResult(_session(stored, session_id))
+    call.tell(
+        [socket.id for socket in sockets],
+        AuthSessionUpdated(session=result.session),
+        source="server",
+    )
+    return result
+
+
+async def logout(call: Call[Payload]) -> LogoutResult:
+    """End the session: its sockets leave their rooms and lose their locks."""
+    application, key = call.application, call.identity.session_key
+    if key is not None:
+        await application.database.run(lambda c: accounts.end_session(c, key))
+    hearing = [socket.id for socket in application.sockets.of_user(call.user.id)]
+    call.tell(hearing, AuthLoggedOut(user_id=call.user.id))
+    if key is None:
+        application.auth.sign_out(call.socket)
+    else:
+        _end(application, key)
+    return LogoutResult(call.user.id)
+
+
+def _end(application: Application, key: str) -> None:
+    """A session is over: so it is for its sockets."""
+    for socket in application.sockets.of_session(key):
+        application.auth.sign_out(socket)
+
+
+def _presented(socket: Socket) -> str | None:
+    handshake = socket.handshake
+    for name in ("sessionId", "token"):
+        value = handshake.auth.get(name)
+        if isinstance(value, str) and value:
+            return value
+    scheme, _, value = handshake.headers.get("authorization", "").partition(" ")
+    return value.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _identity(stored: StoredSession) -> Identity:
+    return Identity(
+        stored.user, declared=True, session_key=stored.key, expires_at=stored.expires_at
+    )
+
+
+def _session(stored: StoredSession, session_id: str | None = None) -> Session:
+    return Session(
+        user_id=stored.user.id,
+        created_at=timestamp(datetime.fromtimestamp(stored.created_at, UTC)),
+        expires_at=timestamp(datetime.fromtimestamp(stored.expires_at, UTC)),
+        id=session_id,
+    )

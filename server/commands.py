@@ -1,0 +1,93 @@
+"""The commands beside serving: `backup FILE`, `user add NAME`, `session new NAME`.
+
+They work on the data directory, also while a server is using it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from argon2 import PasswordHasher
+
+from server.auth import MAX_SESSIONS, new_session
+from server.envelope import timestamp
+from server.errors import EventError
+from server.records import User
+from server.settings import SettingsError, load
+from server.store import accounts
+from server.store.backup import back_up
+from server.store.database import connect
+from server.types import Id
+from server.validation import read
+
+COMMANDS: Final = ("backup", "user", "session")
+_USAGE: Final = (
+    "usage: python -m server backup FILE | user add NAME | session new NAME [--data-dir VALUE]"
+)
+_SHORTEST_PASSWORD: Final = 8
+
+
+def carry_out(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Carry out a command; returns what it says when it is done.
+
+    Raises:
+        SettingsError: the command, a name, a password or a setting cannot be used.
+        StoreError: the data directory cannot be used.
+    """
+    match list(arguments):
+        case ["backup", target, *flags] if not target.startswith("-"):
+            size = back_up(load(flags, environment).data_dir, Path(target))
+            return f"{target}: {size} bytes"
+        case ["user", "add", name, *flags] if not name.startswith("-"):
+            return _add_user(load(flags, environment).data_dir, _name(name))
+        case ["session", "new", name, *flags] if not name.startswith("-"):
+            return _new_session(load(flags, environment).data_dir, _name(name))
+    raise SettingsError(_USAGE)
+
+
+def _add_user(directory: Path, name: str) -> str:
+    with contextlib.closing(connect(directory)) as connection:
+        if accounts.user(connection, name) is not None:
+            raise SettingsError(f"user {name!r} exists already")
+        password_hash = PasswordHasher().hash(_password(name))
+        accounts.add_user(connection, User(name, name), password_hash, timestamp())
+    return f"user {name!r} can log in now"
+
+
+def _new_session(directory: Path, name: str) -> str:
+    with contextlib.closing(connect(directory)) as connection:
+        user = accounts.user(connection, name)
+        if user is None:
+            raise SettingsError(f"user {name!r} does not exist: add it with user add {name}")
+        session_id, session = new_session(user, time.time())
+        connection.execute("BEGIN IMMEDIATE")
+        accounts.open_session(connection, session, MAX_SESSIONS)
+        connection.execute("COMMIT")
+    return session_id
+
+
+def _password(name: str) -> str:
+    """Ask for a password, or read the first line of what is piped in."""
+    if sys.stdin.isatty():
+        password = getpass.getpass(f"Password for {name}: ")
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if len(password) < _SHORTEST_PASSWORD:
+        raise SettingsError(
+            f"the password has {len(password)} characters, expected at least {_SHORTEST_PASSWORD}"
+        )
+    return password
+
+
+def _name(text: str) -> str:
+    try:
+        name: str = read(Id, text)
+    except EventError as error:
+        raise SettingsError(f"the name {text!a}: {error.message}") from None
+    return name

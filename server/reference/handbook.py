@@ -1,0 +1,178 @@
+"""The event reference for people: `docs/events.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from msgspec import inspect
+
+from server.announcements import ANNOUNCEMENTS, Announcement
+from server.envelope import Envelope
+from server.errors import Code
+from server.events import EVENTS
+from server.registry import EventSpec
+from server.types import Metadata, Payload, Record
+from server.validation import words
+
+_TITLES: Final = {
+    "auth": "Sessions",
+    "project": "Projects",
+    "file": "Files and locks",
+    "version": "Versions",
+    "ai": "Assistant",
+    "code": "Code generation",
+    "user": "Users",
+    "cursor": "Cursors",
+    "notification": "Notifications",
+    "room": "Rooms",
+    "batch": "Batches",
+    "test": "Tests of a connection",
+    "error": "Errors",
+}
+_INTRODUCTION: Final = """\
+# Events
+
+This page is made from the server's tables by `python -m server.reference`; how the events work
+together is in [server.md](server.md). A client sends `socket.emit(name, payload, acknowledge)`; its
+handlers hear `(data, envelope)`.
+
+- A payload is one object. All take two more fields: `userId`, which must be the sender's own, and
+  `metadata: {correlationId}`, which comes back in every event that the payload causes. Fields that
+  are not listed are ignored, null counts as absent, times of clients are not looked at.
+- Every acknowledgement is `{ok: true, …}` with what is listed, or
+  `{ok: false, error: {code, message, details?}}`. Without one, a failure arrives as the event that
+  is named, and nothing on success.
+- Codes: CODES.
+- A rate is shared by the events that name it, and counted for each user.
+"""
+
+
+def render() -> str:
+    """The reference as Markdown."""
+    lines = [_INTRODUCTION.replace("CODES", ", ".join(f"`{code.value}`" for code in Code))]
+    shown: dict[str, type] = {}
+    for area, title in _TITLES.items():
+        lines.append(f"## {title}\n")
+        for spec in EVENTS.values():
+            if _area(spec.name) == area:
+                lines += _sent(spec, shown)
+        for kind in ANNOUNCEMENTS.values():
+            if _area(kind.event) == area:
+                lines += _heard(kind, shown)
+    lines.append("## Objects\n")
+    _collect(Envelope, shown)
+    for name in sorted(shown):
+        kind = shown[name]
+        lines += [f"### {name}\n", _about(kind) + "\n", *_table(_fields(kind))]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _sent(spec: EventSpec, shown: dict[str, type]) -> Iterator[str]:
+    yield f"### `{spec.name}` (sent)\n"
+    yield spec.about + "\n"
+    rate = spec.rate
+    yield (
+        f"Sent by {spec.access.value}. Rate `{rate.name}`: {rate.burst} at once, "
+        f"{rate.per_second:g} a second. Failure: `{spec.failure}`.\n"
+    )
+    if not spec.is_object:
+        yield "Takes any value.\n"
+    else:
+        fields = _payload_fields(spec.payload)
+        for field in fields:
+            _collect_from(field.type, shown)
+        yield from _table(fields)
+    if spec.result is not None:
+        _collect_fields(spec.result, shown)
+        yield "Acknowledged with:\n"
+        yield from _table(_fields(spec.result))
+
+
+def _heard(kind: type[Announcement], shown: dict[str, type]) -> Iterator[str]:
+    yield f"### `{kind.event}` (heard)\n"
+    yield _about(kind) + "\n"
+    yield f"Heard by {kind.heard_by}.\n"
+    if "data" not in vars(kind):
+        _collect_fields(kind, shown)
+        yield from _table(_fields(kind))
+
+
+def _table(fields: Iterable[inspect.Field]) -> Iterator[str]:
+    rows = [
+        f"| `{field.encode_name}`{'' if field.required else ' ?'} | {_cell(_type(field.type))} |"
+        for field in fields
+    ]
+    if rows:
+        yield "\n".join(["| field (? optional) | value |", "|---|---|", *rows]) + "\n"
+
+
+def _type(kind: inspect.Type) -> str:
+    match kind:
+        case inspect.StructType():
+            name = kind.cls.__name__
+            return f"[{name}](#{name.lower()})"
+        case inspect.ListType():
+            most = "" if kind.max_length is None else f", at most {kind.max_length}"
+            return f"array of {_type(kind.item_type)}{most}"
+        case inspect.UnionType():
+            return " or ".join(
+                _type(one) for one in kind.types if not isinstance(one, inspect.NoneType)
+            )
+        case _:
+            return words(kind)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _fields(kind: type) -> tuple[inspect.Field, ...]:
+    found = inspect.type_info(kind)
+    assert isinstance(found, inspect.StructType)
+    return found.fields
+
+
+def _payload_fields(kind: type[Payload]) -> list[inspect.Field]:
+    own = kind.declares_user is False or any(
+        field.encode_name == "userId" and field.required for field in _fields(kind)
+    )
+    common = {"metadata"} if own else {"metadata", "userId"}
+    return [field for field in _fields(kind) if field.encode_name not in common]
+
+
+def _about(kind: type) -> str:
+    return " ".join((kind.__doc__ or "").split())
+
+
+def _area(event: str) -> str:
+    return event.partition(":")[0]
+
+
+# -- the objects that payloads, data and acknowledgements are made of
+
+
+def _collect(kind: type, shown: dict[str, type]) -> None:
+    if kind is not Metadata and kind.__name__ not in shown:
+        shown[kind.__name__] = kind
+        _collect_fields(kind, shown)
+
+
+def _collect_fields(kind: type[Record] | type, shown: dict[str, type]) -> None:
+    for field in _fields(kind):
+        _collect_from(field.type, shown)
+
+
+def _collect_from(kind: inspect.Type, shown: dict[str, type]) -> None:
+    inner: tuple[Any, ...] = ()
+    match kind:
+        case inspect.StructType():
+            _collect(kind.cls, shown)
+        case inspect.UnionType():
+            inner = kind.types
+        case inspect.ListType():
+            inner = (kind.item_type,)
+        case inspect.Metadata():
+            inner = (kind.type,)
+    for one in inner:
+        _collect_from(one, shown)

@@ -1,0 +1,210 @@
+"""The files of a project. A content is stored once, by its hash, and goes with its last user."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from typing import Final, NamedTuple
+
+from server.errors import Code, EventError
+from server.paths import folders
+from server.records import File
+
+MAX_FILES: Final = 10_000
+"""Files in one project."""
+MAX_SIZE: Final = 500_000_000
+"""Bytes of all files of one project."""
+
+_COLUMNS: Final = "path, size, hash, revision, updated_at, updated_by"
+
+
+class Change(NamedTuple):
+    """One file of a project as it is after a change; `file` is None when it was deleted."""
+
+    path: str
+    file: File | None
+    created: bool
+
+
+def files(connection: sqlite3.Connection, project_id: str) -> list[File]:
+    """All files, by path."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM files WHERE project_id = ? ORDER BY path", (project_id,)
+    )
+    return [_file(row) for row in rows]
+
+
+def file(connection: sqlite3.Connection, project_id: str, path: str) -> File | None:
+    """A file, if there is one at that path."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM files WHERE project_id = ? AND path = ?", (project_id, path)
+    ).fetchone()
+    return None if row is None else _file(row)
+
+
+def content(connection: sqlite3.Connection, content_hash: str) -> str:
+    """The content with that hash.
+
+    Raises:
+        LookupError: there is none.
+    """
+    row = connection.execute(
+        "SELECT content FROM contents WHERE hash = ?", (content_hash,)
+    ).fetchone()
+    if row is None:
+        raise LookupError(content_hash)
+    return bytes(row[0]).decode()
+
+
+def write(
+    connection: sqlite3.Connection,
+    project_id: str,
+    path: str,
+    text: str,
+    *,
+    user_id: str,
+    now: str,
+) -> Change:
+    """Create a file, or give it another content.
+
+    Raises:
+        EventError: the project has too many files, or too large ones (`RATE_LIMIT_EXCEEDED`).
+    """
+    encoded = text.encode()
+    return put(
+        connection,
+        project_id,
+        path,
+        keep(connection, encoded),
+        len(encoded),
+        user_id=user_id,
+        now=now,
+    )
+
+
+def keep(connection: sqlite3.Connection, encoded: bytes) -> str:
+    """Store a content; returns its hash."""
+    content_hash = hashlib.sha256(encoded).hexdigest()
+    connection.execute(
+        "INSERT INTO contents VALUES (?, ?) ON CONFLICT DO NOTHING", (content_hash, encoded)
+    )
+    return content_hash
+
+
+def put(
+    connection: sqlite3.Connection,
+    project_id: str,
+    path: str,
+    content_hash: str,
+    size: int,
+    *,
+    user_id: str,
+    now: str,
+) -> Change:
+    """Create a file with a stored content, or give it that content.
+
+    Raises:
+        EventError: the project has too many files, or too large ones (`RATE_LIMIT_EXCEEDED`).
+    """
+    before = file(connection, project_id, path)
+    grown_by = size - (0 if before is None else before.size)
+    if before is None or grown_by > 0:
+        _check_room(connection, project_id, grown_by, new=before is None)
+    connection.execute(
+        "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project_id, path) DO UPDATE "
+        "SET hash = excluded.hash, size = excluded.size, revision = excluded.revision, "
+        "updated_at = excluded.updated_at, updated_by = excluded.updated_by",
+        (
+            project_id,
+            path,
+            content_hash,
+            size,
+            _next_revision(connection, project_id),
+            now,
+            user_id,
+        ),
+    )
+    if before is not None and before.hash != content_hash:
+        release(connection, before.hash)
+    return Change(path, file(connection, project_id, path), created=before is None)
+
+
+def check_place(connection: sqlite3.Connection, project_id: str, path: str) -> None:
+    """Let a file be created.
+
+    Raises:
+        EventError: a folder of that name has files, or a folder on its way is a file
+        (`INVALID_FILE_PATH`).
+    """
+    # No path has a character below the slash's successor between itself and its files.
+    inside = connection.execute(
+        "SELECT path FROM files WHERE project_id = ? AND path >= ? AND path < ? LIMIT 1",
+        (project_id, path + "/", path + "0"),
+    ).fetchone()
+    if inside is not None:
+        raise EventError(Code.INVALID_FILE_PATH, f"path {path!r}: a folder has that name")
+    for folder in folders(path):
+        if file(connection, project_id, folder) is not None:
+            raise EventError(Code.INVALID_FILE_PATH, f"path {path!r}: {folder!r} is a file")
+
+
+def delete(connection: sqlite3.Connection, project_id: str, path: str) -> Change:
+    """Delete a file that is there."""
+    row = connection.execute(
+        "DELETE FROM files WHERE project_id = ? AND path = ? RETURNING hash", (project_id, path)
+    ).fetchone()
+    _next_revision(connection, project_id)
+    release(connection, row[0])
+    return Change(path, None, created=False)
+
+
+def release(connection: sqlite3.Connection, content_hash: str) -> None:
+    """Forget a content that no file and no version has any more."""
+    connection.execute(
+        "DELETE FROM contents WHERE hash = ?1 "
+        "AND NOT EXISTS (SELECT 1 FROM files WHERE hash = ?1) "
+        "AND NOT EXISTS (SELECT 1 FROM version_files WHERE hash = ?1)",
+        (content_hash,),
+    )
+
+
+def _check_room(
+    connection: sqlite3.Connection, project_id: str, grown_by: int, *, new: bool
+) -> None:
+    count, total = connection.execute(
+        "SELECT count(*), coalesce(sum(size), 0) FROM files WHERE project_id = ?", (project_id,)
+    ).fetchone()
+    if new and count >= MAX_FILES:
+        raise EventError(
+            Code.RATE_LIMIT_EXCEEDED,
+            f"the project has {MAX_FILES} files, the most allowed: delete some first",
+        )
+    if total + grown_by > MAX_SIZE:
+        raise EventError(
+            Code.RATE_LIMIT_EXCEEDED,
+            f"the project's files would have more than {MAX_SIZE} bytes: delete some first",
+        )
+
+
+def _next_revision(connection: sqlite3.Connection, project_id: str) -> int:
+    row = connection.execute(
+        "UPDATE projects SET revision = revision + 1 WHERE id = ? RETURNING revision",
+        (project_id,),
+    ).fetchone()
+    if row is None:
+        raise EventError(Code.NOT_FOUND, f"project {project_id!r}: no such project")
+    revision: int = row[0]
+    return revision
+
+
+def _file(row: tuple[str, int, str, int, str, str]) -> File:
+    path, size, content_hash, revision, updated_at, updated_by = row
+    return File(
+        path=path,
+        name=path.rpartition("/")[2],
+        size=size,
+        hash=content_hash,
+        revision=revision,
+        updated_at=updated_at,
+        updated_by=updated_by,
+    )

@@ -1,0 +1,15 @@
+"""Numbers that only grow, also across restarts."""
+
+from __future__ import annotations
+
+import sqlite3
+
+
+def increment(connection: sqlite3.Connection, name: str) -> int:
+    """The next number of a counter; the first is 1."""
+    (value,) = connection.execute(
+        "INSERT INTO counters VALUES (?, 1) "
+        "ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
+        (name,),
+    ).fetchone()
+    return int(value)

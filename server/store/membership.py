@@ -1,0 +1,150 @@
+"""Projects and their members."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from server.errors import Code, EventError
+from server.records import Member, Project, Role, User
+
+MAX_PROJECTS: Final = 1_000
+"""Projects that one user owns."""
+
+
+class Access(NamedTuple):
+    """Who may do what in a project."""
+
+    project_id: str
+    everyone: Role | None
+    members: dict[str, Role]
+
+
+def accesses(connection: sqlite3.Connection) -> list[Access]:
+    """Who may do what, for every project."""
+    members: dict[str, dict[str, Role]] = {}
+    for project_id, user_id, role in connection.execute(
+        "SELECT project_id, user_id, role FROM members"
+    ):
+        members.setdefault(project_id, {})[user_id] = Role(role)
+    return [
+        Access(
+            project_id, None if everyone is None else Role(everyone), members.get(project_id, {})
+        )
+        for project_id, everyone in connection.execute("SELECT id, everyone FROM projects")
+    ]
+
+
+def project(connection: sqlite3.Connection, project_id: str) -> Project | None:
+    """A project, if there is one of that id."""
+    row = connection.execute(
+        "SELECT id, name, description, type, everyone, created_at, updated_at "
+        "FROM projects WHERE id = ?",
+        (project_id,),
+    ).fetchone()
+    return None if row is None else _project(connection, row)
+
+
+def projects_of(connection: sqlite3.Connection, user_id: str) -> list[Project]:
+    """The projects that a user may see, by name."""
+    rows = connection.execute(
+        "SELECT id, name, description, type, everyone, created_at, updated_at FROM projects "
+        "WHERE everyone IS NOT NULL OR id IN (SELECT project_id FROM members WHERE user_id = ?) "
+        "ORDER BY name, id",
+        (user_id,),
+    ).fetchall()
+    return [_project(connection, row) for row in rows]
+
+
+def add_project(connection: sqlite3.Connection, added: Project) -> None:
+    """Add a project with its members.
+
+    Raises:
+        EventError: one of its owners has too many (`RATE_LIMIT_EXCEEDED`).
+    """
+    for member in added.members:
+        (owned,) = connection.execute(
+            "SELECT count(*) FROM members WHERE user_id = ? AND role = ?",
+            (member.user.id, Role.OWNER),
+        ).fetchone()
+        if member.role is Role.OWNER and owned >= MAX_PROJECTS:
+            raise EventError(
+                Code.RATE_LIMIT_EXCEEDED,
+                f"{member.user.id!r} owns {MAX_PROJECTS} projects, the most allowed: "
+                "delete some first",
+            )
+    connection.execute(
+        "INSERT INTO projects (id, name, description, type, everyone, created_at, updated_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            added.id,
+            added.name,
+            added.description,
+            added.type,
+            added.everyone,
+            added.created_at,
+            added.updated_at,
+        ),
+    )
+    for member in added.members:
+        set_role(connection, added.id, member.user.id, member.role)
+
+
+def update_project(
+    connection: sqlite3.Connection, project_id: str, field: str, value: str, now: str
+) -> Project | None:
+    """Change the name, the description or the type; returns the project, None if it is gone."""
+    column = {"name": "name", "description": "description", "type": "type"}[field]
+    connection.execute(
+        f"UPDATE projects SET {column} = ?, updated_at = ? WHERE id = ?", (value, now, project_id)
+    )
+    return project(connection, project_id)
+
+
+def delete_project(connection: sqlite3.Connection, project_id: str) -> None:
+    """Delete a project with all that belongs to it."""
+    connection.execute("DELETE FROM projects WHERE id = ?", (project_id,))
+    connection.execute(
+        "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.hash = contents.hash)"
+        " AND NOT EXISTS (SELECT 1 FROM version_files v WHERE v.hash = contents.hash)"
+    )
+
+
+def set_role(connection: sqlite3.Connection, project_id: str, user_id: str, role: Role) -> None:
+    """Make a user a member, or change what they may do."""
+    connection.execute(
+        "INSERT INTO members VALUES (?, ?, ?) "
+        "ON CONFLICT (project_id, user_id) DO UPDATE SET role = excluded.role",
+        (project_id, user_id, role),
+    )
+
+
+def remove_member(connection: sqlite3.Connection, project_id: str, user_id: str) -> None:
+    """A user is no member any more."""
+    connection.execute(
+        "DELETE FROM members WHERE project_id = ? AND user_id = ?", (project_id, user_id)
+    )
+
+
+def _project(connection: sqlite3.Connection, row: tuple[str, ...]) -> Project:
+    project_id, name, description, kind, everyone, created_at, updated_at = row
+    return Project(
+        id=project_id,
+        name=name,
+        description=description,
+        type=kind,
+        members=list(_members(connection, project_id)),
+        created_at=created_at,
+        updated_at=updated_at,
+        everyone=Role(everyone) if everyone else None,
+    )
+
+
+def _members(connection: sqlite3.Connection, project_id: str) -> Iterator[Member]:
+    for user_id, name, role in connection.execute(
+        "SELECT m.user_id, coalesce(u.name, m.user_id), m.role FROM members m "
+        "LEFT JOIN users u ON u.id = m.user_id WHERE m.project_id = ? ORDER BY m.user_id",
+        (project_id,),
+    ):
+        yield Member(User(user_id, name), Role(role))

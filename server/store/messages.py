@@ -1,0 +1,64 @@
+"""The chat of a project."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+import msgspec
+
+from server.records import AiResponse, ChatMessage, User
+
+HISTORY: Final = 100
+"""Messages that joining a project brings."""
+MAX_MESSAGES: Final = 10_000
+"""Messages that are kept for a project."""
+
+
+def add(connection: sqlite3.Connection, project_id: str, message: ChatMessage) -> None:
+    """Add a message; the oldest ones make room."""
+    details = None if message.response is None else msgspec.json.encode(message.response).decode()
+    connection.execute(
+        "INSERT INTO messages "
+        "(id, project_id, request_id, role, user_id, content, details, created_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            message.id,
+            project_id,
+            message.request_id,
+            message.role,
+            message.user.id,
+            message.content,
+            details,
+            message.created_at,
+        ),
+    )
+    connection.execute(
+        "DELETE FROM messages WHERE sequence IN (SELECT sequence FROM messages "
+        "WHERE project_id = ? ORDER BY sequence DESC LIMIT -1 OFFSET ?)",
+        (project_id, MAX_MESSAGES),
+    )
+
+
+def latest(connection: sqlite3.Connection, project_id: str, most: int) -> list[ChatMessage]:
+    """The last messages, the oldest of them first."""
+    rows = connection.execute(
+        "SELECT m.id, m.request_id, m.role, m.user_id, coalesce(u.name, m.user_id), m.content, "
+        "m.created_at, m.details FROM messages m LEFT JOIN users u ON u.id = m.user_id "
+        "WHERE m.project_id = ? ORDER BY m.sequence DESC LIMIT ?",
+        (project_id, most),
+    ).fetchall()
+    return [
+        ChatMessage(
+            id=message_id,
+            request_id=request_id,
+            role=role,
+            user=User(user_id, name),
+            content=content,
+            created_at=created_at,
+            response=None if details is None else msgspec.json.decode(details, type=AiResponse),
+        )
+        for message_id, request_id, role, user_id, name, content, created_at, details in reversed(
+            rows
+        )
+    ]

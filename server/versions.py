@@ -1,0 +1,255 @@
+"""Versions of a project: `version:create`, `list`, `compare`, `restore`, `delete`."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import secrets
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal, NamedTuple
+
+from server.access import project_room
+from server.announcements import VersionCreated, VersionDeleted, VersionRestored
+from server.envelope import timestamp
+from server.files import announce
+from server.records import FileDifference, Version
+from server.registry import Call
+from server.store import contents, snapshots
+from server.store.contents import Change
+from server.store.snapshots import Stored
+from server.types import Id, Line, Note, ProjectPayload, Record
+
+MAX_DIFF: Final = 20_000
+"""Characters of a file's diff; what is longer is cut."""
+MAX_COMPARED_LINES: Final = 5_000
+"""Lines of a file up to which it is compared: the time grows with their square."""
+MAX_COMPARED_FILES: Final = 200
+"""Files that one comparison shows the lines of."""
+
+
+class VersionCreatePayload(ProjectPayload, frozen=True, kw_only=True):
+    """What to call the version."""
+
+    name: Line | None = None
+    message: Note = ""
+
+
+class VersionPayload(ProjectPayload, frozen=True, kw_only=True):
+    """Which version."""
+
+    version_id: Id
+
+
+class VersionComparePayload(VersionPayload, frozen=True, kw_only=True):
+    """Which version to compare, with another one or with the present files."""
+
+    other_version_id: Id | None = None
+
+
+class VersionResult(Record, frozen=True):
+    """The version."""
+
+    version: Version
+
+
+class VersionsResult(Record, frozen=True):
+    """The versions, the newest first."""
+
+    versions: list[Version]
+
+
+class VersionCompareResult(Record, frozen=True):
+    """The files that differ, by path; as if the version had become the other one."""
+
+    version_id: str
+    differences: list[FileDifference]
+    other_version_id: str | None = None
+
+
+class VersionRestoreResult(Record, frozen=True):
+    """The version, the files that it changed, and the version that was made of them before."""
+
+    version: Version
+    changed: list[str]
+    backup: Version | None = None
+
+
+class VersionDeleteResult(Record, frozen=True):
+    """Which version is gone."""
+
+    version_id: str
+
+
+async def create(call: Call[VersionCreatePayload]) -> VersionResult:
+    """Take a snapshot of all files of the project."""
+    payload = call.payload
+    new = _new(call, payload.name or f"Version of {timestamp()}", payload.message)
+    version = await call.database.run(lambda c: snapshots.create(c, new))
+    _tell(call, VersionCreated(version=version))
+    return VersionResult(version)
+
+
+async def list_versions(call: Call[ProjectPayload]) -> VersionsResult:
+    """List the versions of the project."""
+    project_id = call.payload.project_id
+    return VersionsResult(await call.database.run(lambda c: snapshots.versions(c, project_id)))
+
+
+async def compare(call: Call[VersionComparePayload]) -> VersionCompareResult:
+    """Compare a version with another one, or with the files as they are now."""
+    payload = call.payload
+
+    def work(connection: sqlite3.Connection) -> list[_Pair]:
+        snapshots.version(connection, payload.project_id, payload.version_id)
+        before = snapshots.contents_of(connection, payload.version_id)
+        if payload.other_version_id is None:
+            after = snapshots.present_contents(connection, payload.project_id)
+        else:
+            snapshots.version(connection, payload.project_id, payload.other_version_id)
+            after = snapshots.contents_of(connection, payload.other_version_id)
+        return list(_pairs(connection, before, after))
+
+    pairs = await call.database.run(work)
+    # Not on the database's thread: everybody's changes would wait for it.
+    differences = await asyncio.to_thread(lambda: [_difference(pair) for pair in pairs])
+    return VersionCompareResult(payload.version_id, differences, payload.other_version_id)
+
+
+class _Restored(NamedTuple):
+    version: Version
+    backup: Version | None
+    changes: list[Change]
+    texts: dict[str, str]
+
+
+async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
+    """Make the files those of a version again; what they were becomes a version first.
+
+    Refused as a whole while somebody else holds a lock on a file of the project.
+    """
+    payload, user_id = call.payload, call.user.id
+    project_id = payload.project_id
+    backup = _new(call, f"Before restoring, {timestamp()}", "")
+
+    def work(connection: sqlite3.Connection) -> _Restored:
+        version = snapshots.version(connection, project_id, payload.version_id)
+        wanted = snapshots.contents_of(connection, payload.version_id)
+        if wanted == snapshots.present_contents(connection, project_id):
+            return _Restored(version, None, [], {})
+        kept = snapshots.create(connection, backup)
+        changes = snapshots.restore(
+            connection, project_id, payload.version_id, user_id=user_id, now=timestamp()
+        )
+        texts = {
+            one.path: contents.content(connection, one.file.hash)
+            for one in changes
+            if one.file is not None
+        }
+        return _Restored(version, kept, changes, texts)
+
+    locks, workspace = call.application.locks, call.application.workspace
+    async with workspace.changing(project_id):
+        locked = [lock.file_path for lock in locks.of_project(project_id)]
+        locks.check(project_id, locked, call.socket.id)
+        done = await call.database.run(work)
+        written = [(change, done.texts.get(change.path)) for change in done.changes]
+        if done.backup is not None:
+            _tell(call, VersionCreated(version=done.backup))
+        _tell(call, VersionRestored(version=done.version))
+        for change, text in written:
+            announce(call, project_id, change, text, to_all=True)
+        # What cannot be written is undone, and told as well.
+        await workspace.write(project_id, written)
+    return VersionRestoreResult(done.version, [change.path for change in done.changes], done.backup)
+
+
+async def delete(call: Call[VersionPayload]) -> VersionDeleteResult:
+    """Delete a version."""
+    payload = call.payload
+
+    def work(connection: sqlite3.Connection) -> None:
+        snapshots.version(connection, payload.project_id, payload.version_id)
+        snapshots.delete(connection, payload.version_id)
+
+    await call.database.run(work)
+    _tell(call, VersionDeleted(version_id=payload.version_id))
+    return VersionDeleteResult(payload.version_id)
+
+
+def unified_diff(path: str, old: str | None, new: str | None) -> str:
+    """The lines that differ; cut, or left out, where there are too many. None is no file."""
+    before, after = (old or "").splitlines(keepends=True), (new or "").splitlines(keepends=True)
+    if max(len(before), len(after)) > MAX_COMPARED_LINES:
+        return f"(not compared: more than {MAX_COMPARED_LINES} lines)\n"
+    lines = difflib.unified_diff(
+        before,
+        after,
+        "/dev/null" if old is None else f"a/{path}",
+        "/dev/null" if new is None else f"b/{path}",
+    )
+    diff = ""
+    for line in lines:
+        diff += line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"
+        if len(diff) > MAX_DIFF:
+            return diff[:MAX_DIFF] + "\n(cut: the diff is longer)\n"
+    return diff
+
+
+class _Pair(NamedTuple):
+    """A file that differs, before and after; without texts where too many differ."""
+
+    path: str
+    status: Literal["created", "updated", "deleted"]
+    texts: tuple[str | None, str | None] | None
+
+
+def _pairs(
+    connection: sqlite3.Connection, before: Mapping[str, Stored], after: Mapping[str, Stored]
+) -> Iterator[_Pair]:
+    shown = 0
+    for path in sorted(before.keys() | after.keys()):
+        old, new = before.get(path), after.get(path)
+        if old == new:
+            continue
+        shown += 1
+        texts = None
+        if shown <= MAX_COMPARED_FILES:
+            texts = (_text(connection, old), _text(connection, new))
+        yield _Pair(
+            path, "created" if old is None else "deleted" if new is None else "updated", texts
+        )
+
+
+def _difference(pair: _Pair) -> FileDifference:
+    if pair.texts is None:
+        diff = f"(not compared: more than {MAX_COMPARED_FILES} files differ)\n"
+    else:
+        diff = unified_diff(pair.path, *pair.texts)
+    return FileDifference(path=pair.path, status=pair.status, diff=diff)
+
+
+def _text(connection: sqlite3.Connection, stored: Stored | None) -> str | None:
+    return None if stored is None else contents.content(connection, stored.hash)
+
+
+def _new(
+    call: Call[VersionCreatePayload] | Call[VersionPayload], name: str, message: str
+) -> Version:
+    return Version(
+        id=f"version-{secrets.token_hex(8)}",
+        project_id=call.payload.project_id,
+        name=name,
+        message=message,
+        created_at=timestamp(),
+        created_by=call.user.id,
+        file_count=0,
+    )
+
+
+def _tell(
+    call: Call[VersionCreatePayload] | Call[VersionPayload],
+    announcement: VersionCreated | VersionRestored | VersionDeleted,
+) -> None:
+    project_id = call.payload.project_id
+    call.tell(project_room(project_id), announcement, project_id=project_id)

@@ -1,0 +1,43 @@
+"""A server in a process of its own, forked from one that has loaded everything: quick to start, so
+that it can be killed often.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+
+
+def context() -> ForkServerContext:
+    """What starts the processes."""
+    made = multiprocessing.get_context("forkserver")
+    made.set_forkserver_preload(["server.application", "tests.server.running"])
+    return made
+
+
+def start(processes: ForkServerContext, directory: Path) -> tuple[ForkServerProcess, int]:
+    """A running server, and its port."""
+    ours, theirs = processes.Pipe(duplex=False)
+    process = processes.Process(target=_serve, args=(directory, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    with ours:
+        assert ours.poll(20)
+        port: int = ours.recv()
+    return process, port
+
+
+def _serve(directory: Path, parent: Connection) -> None:
+    async def serve() -> None:
+        from tests.server.running import make
+
+        application = make(directory)
+        await application.start()
+        parent.send(application.port)
+        parent.close()
+        await asyncio.Event().wait()
+
+    asyncio.run(serve())

@@ -1,0 +1,35 @@
+"""Applications as the tests start them: on a free port, in a directory of their own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from argon2 import PasswordHasher
+
+from server.application import Application, Tuning
+from server.settings import Settings
+
+# Secure enough for nobody, and fast.
+HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+def make(directory: Path, *, tuning: dict[str, Any] | None = None, **settings: Any) -> Application:
+    """An application that is not started. Nothing ends by itself while a test looks on."""
+    patient = {"typing": 3_600.0, "lock_grace": 3_600.0, "hasher": HASHER, **(tuning or {})}
+    return Application(Settings(port=0, data_dir=directory, **settings), Tuning(**patient))
+
+
+@asynccontextmanager
+async def running(
+    directory: Path, *, tuning: dict[str, Any] | None = None, **settings: Any
+) -> AsyncIterator[Application]:
+    """An application, while the block lasts."""
+    application = make(directory, tuning=tuning, **settings)
+    await application.start()
+    try:
+        yield application
+    finally:
+        await application.stop()

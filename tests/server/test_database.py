@@ -1,0 +1,255 @@
+"""The database's thread.
+
+Invariants:
+- A result is delivered after the commit that makes it durable, in the order of the handing over.
+- Work that fails undoes only itself; a transaction that fails undoes everything in it, and
+  everybody whose work it held is told.
+- One directory belongs to one server, and one version of the tables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.errors import EventError
+from server.store import counters
+from server.store.backup import back_up
+from server.store.database import FILE_NAME, Database, StoreError, connect
+from server.store.migrations import STEPS
+from tests.server.gate import closed_gate
+from tests.server.running import make
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database(tmp_path)
+    await database.start()
+    yield database
+    await database.close()
+
+
+def increment(name: str) -> Callable[[sqlite3.Connection], int]:
+    return lambda connection: counters.increment(connection, name)
+
+
+def names(connection: sqlite3.Connection) -> list[str]:
+    return [name for (name,) in connection.execute("SELECT name FROM counters ORDER BY name")]
+
+
+def durable_names(directory: Path) -> list[str]:
+    """What another process would find."""
+    with contextlib.closing(sqlite3.connect(directory / FILE_NAME)) as connection:
+        return names(connection)
+
+
+async def test_what_waits_together_is_committed_together(
+    database: Database, tmp_path: Path
+) -> None:
+    gate, passed = await closed_gate(database)
+    before = database.commits
+    finished: list[str] = []
+    futures = []
+
+    def note(name: str, _future: object) -> None:
+        finished.append(name)
+
+    for number in range(50):
+        future = database.run(increment(f"counter-{number:02}"))
+        future.add_done_callback(partial(note, f"counter-{number:02}"))
+        futures.append(future)
+    gate.opened.set()
+    assert await asyncio.gather(*futures) == [1] * 50
+    await passed
+    assert finished == durable_names(tmp_path) == [f"counter-{n:02}" for n in range(50)]
+    assert database.commits == before + 1
+
+
+async def test_a_result_is_on_disk(database: Database, tmp_path: Path) -> None:
+    for number in range(3):
+        await database.run(increment(f"{number}"))
+        assert f"{number}" in durable_names(tmp_path)
+    assert await database.run(lambda c: c.execute("PRAGMA synchronous").fetchone()) == (2,)
+    assert await database.run(lambda c: c.execute("PRAGMA journal_mode").fetchone()) == ("wal",)
+
+
+async def test_reading_is_no_commit(database: Database) -> None:
+    before = database.commits
+    assert await database.run(names) == []
+    assert database.commits == before
+
+
+async def test_work_that_fails_undoes_only_itself(database: Database, tmp_path: Path) -> None:
+    gate, passed = await closed_gate(database)
+
+    def fails(connection: sqlite3.Connection) -> None:
+        counters.increment(connection, "failed")
+        raise ValueError("the work's own")
+
+    first = database.run(increment("first"))
+    second = database.run(fails)
+    third = database.run(lambda c: c.execute("INSERT INTO nothing VALUES (1)"))
+    last = database.run(increment("last"))
+    gate.opened.set()
+    await passed
+    assert (await first, await last) == (1, 1)
+    with pytest.raises(ValueError, match="the work's own"):
+        await second
+    with pytest.raises(EventError) as caught:
+        await third
+    assert caught.value.data == {
+        "code": "STORAGE_ERROR",
+        "message": "the change could not be saved (SQLITE_ERROR): nothing of it was done",
+    }
+    assert durable_names(tmp_path) == ["first", "last"]
+
+
+async def test_a_full_disk_fails_everything_in_the_transaction(
+    database: Database, tmp_path: Path
+) -> None:
+    (pages,) = await database.run(lambda c: c.execute("PRAGMA page_count").fetchone())
+    await database.run(lambda c: c.execute(f"PRAGMA max_page_count = {pages}").fetchone())
+    gate, passed = await closed_gate(database)
+    futures: list[asyncio.Future[Any]] = [
+        database.run(increment("small")),
+        database.run(lambda c: c.execute("INSERT INTO contents VALUES ('big', zeroblob(1000000))")),
+        database.run(increment("after")),
+    ]
+    gate.opened.set()
+    await asyncio.wait([passed, *futures])
+    failures = [future.exception() for future in futures]
+    undone = [error for error in failures if isinstance(error, EventError)]
+    assert {error.code for error in undone} == {"STORAGE_ERROR"}
+    # Told to have failed is exactly what is not there.
+    told = [name for name, error in zip(["small", "big", "after"], failures, strict=True) if error]
+    assert "big" in told
+    assert set(durable_names(tmp_path)) == {"small", "after"} - set(told)
+    await database.run(lambda c: c.execute("PRAGMA max_page_count = 1000000").fetchone())
+    assert await database.run(increment("later")) == 1
+
+
+async def test_a_transaction_that_was_undone_fails_all_its_work(
+    database: Database, tmp_path: Path
+) -> None:
+    gate, passed = await closed_gate(database)
+    first = database.run(increment("first"))
+
+    def undoes(connection: sqlite3.Connection) -> None:
+        # What SQLite itself does when the disk breaks.
+        connection.execute("ROLLBACK")
+        raise sqlite3.OperationalError("disk I/O error")
+
+    second = database.run(undoes)
+    third = database.run(increment("third"))
+    gate.opened.set()
+    await passed
+    jobs: list[asyncio.Future[Any]] = [first, second, third]
+    await asyncio.wait(jobs)
+    for future in jobs:
+        error = future.exception()
+        assert isinstance(error, EventError)
+        assert error.code == "STORAGE_ERROR"
+    assert durable_names(tmp_path) == []
+    assert await database.run(increment("later")) == 1
+
+
+async def test_work_nobody_waits_for_is_done_all_the_same(
+    database: Database, tmp_path: Path
+) -> None:
+    gate, passed = await closed_gate(database)
+    forgotten = database.run(increment("forgotten"))
+    forgotten.cancel()
+    gate.opened.set()
+    await passed
+    await database.close()
+    assert durable_names(tmp_path) == ["forgotten"]
+
+
+async def test_more_than_fits_into_one_transaction(database: Database) -> None:
+    gate, passed = await closed_gate(database)
+    futures = [database.run(increment("one")) for _ in range(1_000)]
+    gate.opened.set()
+    await passed
+    assert await asyncio.gather(*futures) == list(range(1, 1_001))
+
+
+async def test_a_directory_belongs_to_one_server(database: Database, tmp_path: Path) -> None:
+    with pytest.raises(StoreError) as caught:
+        await Database(tmp_path).start()
+    assert str(caught.value) == (
+        f"DATA_DIR: cannot use {str(tmp_path)!r}: another server is using it; "
+        "stop that one, or choose another directory"
+    )
+    await database.close()
+    again = Database(tmp_path)
+    await again.start()
+    await again.close()
+
+
+async def test_what_is_no_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"DATA_DIR: cannot use .*file'"):
+        await Database(tmp_path / "file").start()
+    (tmp_path / FILE_NAME).write_bytes(b"no database at all " * 100)
+    refused = Database(tmp_path)
+    with pytest.raises(StoreError, match="file is not a database"):
+        await refused.start()
+    await refused.close()
+
+
+def test_tables_are_made_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        with contextlib.closing(connect(tmp_path)) as connection:
+            assert connection.execute("PRAGMA user_version").fetchone() == (len(STEPS),)
+            counters.increment(connection, "opened")
+    with contextlib.closing(connect(tmp_path)) as connection:
+        assert counters.increment(connection, "opened") == 3
+
+
+def test_the_tables_of_a_newer_server_are_left_alone(tmp_path: Path) -> None:
+    with contextlib.closing(connect(tmp_path)) as connection:
+        connection.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
+    with pytest.raises(StoreError, match="the database is of a newer server"):
+        connect(tmp_path)
+
+
+async def test_a_backup_is_one_whole_file(database: Database, tmp_path: Path) -> None:
+    await database.run(increment("saved"))
+    target = tmp_path / "copies" / "backup.db"
+    target.parent.mkdir()
+    assert back_up(tmp_path, target) == target.stat().st_size
+    await database.run(increment("after the copy"))
+    assert [path.name for path in target.parent.iterdir()] == ["backup.db"]
+    restored = tmp_path / "restored"
+    restored.mkdir()
+    target.rename(restored / FILE_NAME)
+    assert durable_names(restored) == ["saved"]
+
+
+def test_a_backup_overwrites_nothing(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="has no database to copy"):
+        back_up(tmp_path, tmp_path / "copy.db")
+    connect(tmp_path).close()
+    (tmp_path / "copy.db").write_text("kept")
+    with pytest.raises(StoreError, match="exists; choose another name"):
+        back_up(tmp_path, tmp_path / "copy.db")
+    assert (tmp_path / "copy.db").read_text() == "kept"
+    with pytest.raises(StoreError, match="cannot copy the database to"):
+        back_up(tmp_path, tmp_path / "nowhere" / "copy.db")
+
+
+async def test_a_damaged_database_stops_the_start_in_one_line(tmp_path: Path) -> None:
+    with contextlib.closing(connect(tmp_path)) as connection:
+        connection.execute("DROP TABLE counters")
+    with pytest.raises(StoreError) as caught:
+        await make(tmp_path).start()
+    assert str(caught.value) == (
+        "DATA_DIR: the change could not be saved (SQLITE_ERROR): nothing of it was done"
+    )

@@ -1,0 +1,237 @@
+"""The provider that asks a model over HTTP: what it sends, and what it makes of what comes back.
+
+The endpoint here says what working, unusual and broken ones do, byte by byte.
+
+Invariant: whatever an endpoint sends, the question ends in text or in a `ProviderError` that gives
+away neither the key nor the endpoint's own words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.ai.openai import OpenAIProvider, messages
+from server.ai.provider import Outcome, ProviderError, Question, Sources
+from server.records import ChatMessage, File, Usage, User
+from tests.server.running import running
+from tests.server.test_ai import answer_of
+from tests.server.wire import PATIENCE, connected
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+
+
+def chunk(**fields: Any) -> bytes:
+    return b"data: " + json.dumps(fields).encode() + b"\n\n"
+
+
+def text(content: str) -> bytes:
+    return chunk(choices=[{"index": 0, "delta": {"content": content}}])
+
+
+@asynccontextmanager
+async def endpoint(*parts: bytes, seen: list[bytes] | None = None) -> AsyncIterator[str]:
+    """An endpoint that answers each request with these bytes and closes; its base URL."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
+        body = await reader.readexactly(length)
+        if seen is not None:
+            seen.append(head + body)
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def pieces(url: str, question: Question | None = None) -> list[str | Outcome]:
+    provider = OpenAIProvider(url, "a-model", "sk-secret", timeout=PATIENCE)
+    try:
+        return [piece async for piece in provider.stream(question or Question("Hello"))]
+    finally:
+        await provider.close()
+
+
+async def test_the_request_and_the_answer() -> None:
+    seen: list[bytes] = []
+    parts = [
+        HEAD,
+        b": a comment\n\n",
+        chunk(choices=[{"delta": {"role": "assistant", "content": ""}}]),
+        text("Hel"),
+        text("lo ü"),
+        chunk(choices=[{"delta": {}, "finish_reason": "stop"}]),
+        chunk(choices=[], usage={"prompt_tokens": 5, "completion_tokens": 2}),
+        b"data: [DONE]\n\n",
+        text("after the end"),
+    ]
+    async with endpoint(*parts, seen=seen) as url:
+        found = await pieces(url)
+    assert [piece for piece in found if isinstance(piece, str)] == ["", "Hel", "lo ü"]
+    assert found[-1] == Outcome(usage=Usage(5, 2))
+    head, _, body = seen[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v1/chat/completions HTTP/1.1\r\n")
+    assert b"authorization: bearer sk-secret" in head.lower()
+    request = json.loads(body)
+    assert request["messages"][-1] == {"role": "user", "content": "Hello"}
+    del request["messages"]
+    assert request == {
+        "model": "a-model",
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+async def test_a_stream_that_just_ends_is_an_answer() -> None:
+    async with endpoint(HEAD, text("all of it")) as url:
+        assert await pieces(url) == ["all of it"]
+
+
+async def test_events_cut_anywhere_are_put_together() -> None:
+    whole = HEAD + text("one ü") + text("two")
+    async with endpoint(*(whole[at : at + 1] for at in range(len(whole)))) as url:
+        assert await pieces(url) == ["one ü", "two"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (
+            [b"HTTP/1.1 401 No\r\nContent-Length: 22\r\n\r\nkey sk-secret is wrong"],
+            "the model's endpoint answered 401",
+        ),
+        ([b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"], "the model's endpoint answered 500"),
+        ([b"nonsense\r\n\r\n"], "the model's endpoint cannot be reached, or broke off"),
+        ([], "the model's endpoint cannot be reached, or broke off"),
+        (
+            [HEAD.replace(b"\r\n\r\n", b"\r\nContent-Length: 900\r\n\r\n"), text("cut")],
+            "the model's endpoint cannot be reached, or broke off",
+        ),
+        ([HEAD, b"data: {nonsense\n\n"], "the model's endpoint sent something that is no answer"),
+        ([HEAD, b"data: [1]\n\n"], "the model's endpoint sent something that is no answer"),
+        (
+            [HEAD, chunk(choices=[1])],
+            "the model's endpoint sent something that is no answer",
+        ),
+        (
+            [HEAD, chunk(usage={"prompt_tokens": "many"})],
+            "the model's endpoint sent something that is no answer",
+        ),
+        (
+            [HEAD, chunk(error={"message": "key sk-secret is out of money"})],
+            "the model's endpoint reported an error",
+        ),
+        (
+            [HEAD, b"data: " + b"x" * 1_100_000 + b"\n\n"],
+            "the model's endpoint sent a line that is too long",
+        ),
+    ],
+)
+async def test_other_answers_are_errors(parts: list[bytes], message: str) -> None:
+    async with endpoint(*parts) as url:
+        with pytest.raises(ProviderError) as caught:
+            await pieces(url)
+    assert str(caught.value) == message
+
+
+async def test_an_endpoint_that_is_not_there() -> None:
+    async with endpoint() as url:
+        pass
+    with pytest.raises(ProviderError, match="cannot be reached"):
+        await pieces(url)
+
+
+def file(path: str) -> File:
+    return File(path, path, 1, "", 1, "", "")
+
+
+async def test_the_prompt_has_the_projects_context() -> None:
+    async def read(path: str) -> str | None:
+        return "x" * 20_000 if path == "src/app.py" else None
+
+    async def read_version(version_id: str) -> dict[str, str]:
+        return {}
+
+    names = [f"src/{number}.py" for number in range(205)]
+    sources = Sources("Shop", [file(name) for name in names], [], read, read_version)
+    history = [
+        ChatMessage("1", "1", "user", User("a", "a"), "Before", "now"),
+        ChatMessage("2", "1", "assistant", User("assistant", "Assistant"), "Answer", "now"),
+    ]
+    question = Question("Now", sources, history, "src/app.py", "python", "flask")
+    system, *rest = await messages(question)
+    assert rest == [
+        {"role": "user", "content": "Before"},
+        {"role": "assistant", "content": "Answer"},
+        {"role": "user", "content": "Now"},
+    ]
+    assert "The project is called Shop. Its files:\nsrc/0.py\n" in system["content"]
+    assert "src/199.py\n… and 5 more" in system["content"]
+    assert "Language: python\n\nFramework: flask" in system["content"]
+    assert system["content"].endswith("src/app.py:\n```\n" + "x" * 16_384 + "\n```")
+    missing = Question("Now", sources, current_file="gone.py")
+    assert "The user is looking at gone.py." in (await messages(missing))[0]["content"]
+
+
+async def test_a_message_is_answered_by_the_model_that_is_set(tmp_path: Path) -> None:
+    done = chunk(choices=[], usage={"prompt_tokens": 7, "completion_tokens": 1})
+    async with (
+        endpoint(HEAD, text("From "), text("far"), done, b"data: [DONE]\n\n") as url,
+        running(tmp_path, ai_base_url=url, ai_model="a-model") as application,
+        connected(application.port) as client,
+    ):
+        request = await client.ask("ai:message", {"message": "Hello"})
+        events, response = await answer_of(client, request["requestId"])
+    assert events.count("code:chunk") == 2
+    assert response.pop("id").startswith("message-")
+    assert response == {
+        "content": "From far",
+        "provider": "openai",
+        "model": "a-model",
+        "cancelled": False,
+        "usage": {"promptTokens": 7, "completionTokens": 1},
+    }
+
+
+async def test_cancelling_hangs_up(tmp_path: Path) -> None:
+    hung_up = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(HEAD + text("for ever"))
+        await writer.drain()
+        # The rest of the request, then nothing until the other side closes.
+        while await reader.read(65_536):
+            pass
+        hung_up.set()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    async with (
+        running(tmp_path, ai_base_url=url, ai_model="a-model") as application,
+        connected(application.port) as client,
+    ):
+        request = await client.ask("ai:message", {"message": "Hello"})
+        await client.hear("code:chunk")
+        await client.ask("ai:cancel", {"requestId": request["requestId"]})
+        async with asyncio.timeout(PATIENCE):
+            await hung_up.wait()
+        _, response = await answer_of(client, request["requestId"])
+        assert (response["content"], response["cancelled"]) == ("for ever", True)
+    server.close()
+    await server.wait_closed()

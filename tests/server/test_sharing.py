@@ -1,0 +1,255 @@
+"""Projects of one's own, and who else may do what in them.
+
+Invariants:
+- Somebody without a role learns nothing of a project, not even that it exists.
+- Each role may do what it says and no more; a project always has an owner.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from server.application import Application
+from tests.server.conftest import Connect
+from tests.server.wire import Client
+
+ADA = {"id": "ada", "name": "ada"}
+BOB = {"id": "bob", "name": "bob"}
+
+
+async def acting(connect: Connect, user: str) -> Client:
+    client = await connect()
+    await client.ask("user:join", {"userId": user})
+    return client
+
+
+async def project_of_ada(connect: Connect) -> tuple[Client, str]:
+    client = await acting(connect, "ada")
+    answer = await client.ask("project:create", {"name": "Mine"})
+    await client.news()
+    project_id: str = answer["project"]["id"]
+    return client, project_id
+
+
+def share(project_id: str, user: str, role: str) -> dict[str, str]:
+    return {"projectId": project_id, "userId": user, "role": role}
+
+
+async def test_a_new_project_is_its_creators(connect: Connect) -> None:
+    client, second, other = [await acting(connect, name) for name in ("ada", "ada", "bob")]
+    answer = await client.ask(
+        "project:create", {"name": "Mine", "description": "All mine", "type": "web"}
+    )
+    project = answer["project"]
+    assert project.pop("createdAt") == project.pop("updatedAt")
+    assert project == {
+        "id": project["id"],
+        "name": "Mine",
+        "description": "All mine",
+        "type": "web",
+        "members": [{"user": ADA, "role": "owner"}],
+    }
+    for socket in (client, second):
+        [(event, data)] = await socket.news()
+        assert (event, data["project"]["id"]) == ("project:created", project["id"])
+    assert await other.news() == []
+    listed = (await client.ask("project:list"))["projects"]
+    assert [one["name"] for one in listed] == ["Mine", "Todo list"]
+    listed = (await other.ask("project:list"))["projects"]
+    assert [one["name"] for one in listed] == ["Todo list"]
+
+
+async def test_to_a_stranger_a_project_does_not_exist(connect: Connect) -> None:
+    _, project_id = await project_of_ada(connect)
+    stranger = await acting(connect, "bob")
+    events: dict[str, dict[str, Any]] = {
+        "project:join": {},
+        "project:leave": {},
+        "project:update": {"update": {"type": "name", "value": "Theirs"}},
+        "project:delete": {},
+        "project:share": {"userId": "bob", "role": "owner"},
+        "project:unshare": {"userId": "ada"},
+        "file:list": {},
+        "file:read": {"filePath": "a"},
+        "file:change": {"file": {"path": "a", "action": "created"}},
+        "file:lock": {"filePath": "a"},
+        "file:unlock": {"filePath": "a"},
+        "version:create": {},
+        "version:list": {},
+        "user:typing": {"isTyping": True},
+        "cursor:update": {"filePath": "a", "position": {"line": 0, "column": 0}},
+    }
+    for event, payload in events.items():
+        for named in (project_id, "project-none"):
+            error = (await stranger.ask(event, {**payload, "projectId": named}))["error"]
+            assert error == {
+                "code": "NOT_FOUND",
+                "message": f"project {named!r}: no such project",
+            }, event
+
+
+@pytest.mark.parametrize(
+    ("role", "refused"),
+    [
+        ("viewer", {"change", "lock", "update", "version", "share", "delete"}),
+        ("editor", {"share", "delete"}),
+        ("owner", set()),
+    ],
+)
+async def test_roles(connect: Connect, role: str, refused: set[str]) -> None:
+    client, project_id = await project_of_ada(connect)
+    await client.ask(
+        "file:change", {"projectId": project_id, "file": {"path": "a", "action": "created"}}
+    )
+    await client.ask("project:share", share(project_id, "bob", role))
+    member = await acting(connect, "bob")
+    doing: dict[str, tuple[str, dict[str, Any]]] = {
+        "join": ("project:join", {}),
+        "read": ("file:read", {"filePath": "a"}),
+        "compare": ("version:list", {}),
+        "change": ("file:change", {"file": {"path": "a", "action": "updated"}}),
+        "lock": ("file:lock", {"filePath": "a"}),
+        "update": ("project:update", {"update": {"type": "name", "value": "Ours"}}),
+        "version": ("version:create", {}),
+        "share": ("project:share", {"userId": "eve", "role": "viewer"}),
+        "delete": ("project:delete", {}),
+    }
+    found = set()
+    for name, (event, payload) in doing.items():
+        answer = await member.ask(event, {**payload, "projectId": project_id})
+        if not answer["ok"]:
+            assert answer["error"]["code"] == "FORBIDDEN"
+            assert f"yours is {role}" in answer["error"]["message"]
+            found.add(name)
+    assert found == refused
+
+
+async def test_sharing_is_heard_by_all_it_concerns(connect: Connect) -> None:
+    ada, project_id = await project_of_ada(connect)
+    bob = await acting(connect, "bob")
+    answer = await ada.ask("project:share", share(project_id, "bob", "editor"))
+    project = answer["project"]
+    assert project["members"] == [
+        {"user": ADA, "role": "owner"},
+        {"user": BOB, "role": "editor"},
+    ]
+    assert await ada.news() == [("project:updated", {"project": project})]
+    news = dict(await bob.news())
+    assert news["project:updated"] == news["project:created"] == {"project": project}
+    notification = news["notification:new"]["notification"]
+    assert notification["message"] == "ada shared a project with you: you are its editor"
+    assert notification["projectId"] == project_id
+    await ada.ask("project:share", share(project_id, "bob", "viewer"))
+    assert [event for event, _ in await bob.news()] == ["project:updated", "notification:new"]
+
+
+async def test_a_member_who_is_taken_out_is_out(application: Application, connect: Connect) -> None:
+    ada, project_id = await project_of_ada(connect)
+    bob = await acting(connect, "bob")
+    await ada.ask("project:share", share(project_id, "bob", "editor"))
+    for client in (ada, bob):
+        await client.ask("project:join", {"projectId": project_id})
+    lock = await bob.ask("file:lock", {"projectId": project_id, "filePath": "a"})
+    for client in (ada, bob):
+        await client.news()
+    await ada.ask("project:unshare", {"projectId": project_id, "userId": "bob"})
+    token = lock["lock"]["token"]
+    news = await ada.news()
+    assert [event for event, _ in news] == ["project:updated", "file:unlocked", "user:left"]
+    assert news[1:] == [
+        ("file:unlocked", {"filePath": "a", "token": token}),
+        ("user:left", {"user": BOB}),
+    ]
+    # The room hears of the change before it is cleared.
+    assert [event for event, _ in await bob.news()] == [
+        "project:updated",
+        "notification:new",
+        "project:deleted",
+    ]
+    rooms = {socket.id: socket.rooms for socket in await application.io.fetch_sockets()}
+    assert rooms[bob.id] == {bob.id, "user:bob"}
+    error = (await bob.ask("project:join", {"projectId": project_id}))["error"]
+    assert error["code"] == "NOT_FOUND"
+
+
+async def test_members_may_leave_and_only_owners_take_out_others(connect: Connect) -> None:
+    ada, project_id = await project_of_ada(connect)
+    for name in ("bob", "eve"):
+        await ada.ask("project:share", share(project_id, name, "editor"))
+    bob = await acting(connect, "bob")
+    error = (await bob.ask("project:unshare", {"projectId": project_id, "userId": "eve"}))["error"]
+    assert error["code"] == "FORBIDDEN"
+    assert (await bob.ask("project:unshare", {"projectId": project_id, "userId": "bob"}))["ok"]
+    error = (await ada.ask("project:unshare", {"projectId": project_id, "userId": "bob"}))["error"]
+    assert error == {"code": "NOT_FOUND", "message": "user 'bob': not a member of the project"}
+
+
+async def test_a_project_keeps_an_owner(connect: Connect) -> None:
+    ada, project_id = await project_of_ada(connect)
+    for event, payload in (
+        ("project:unshare", {"projectId": project_id, "userId": "ada"}),
+        ("project:share", share(project_id, "ada", "viewer")),
+    ):
+        error = (await ada.ask(event, payload))["error"]
+        assert error == {
+            "code": "FORBIDDEN",
+            "message": "user 'ada' is the project's only owner: make somebody else an owner first",
+        }
+    await ada.ask("project:share", share(project_id, "bob", "owner"))
+    assert (await ada.ask("project:unshare", {"projectId": project_id, "userId": "ada"}))["ok"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("name", "New"), ("description", "Updated"), ("type", "api")]
+)
+async def test_updating(connect: Connect, field: str, value: str) -> None:
+    ada, project_id = await project_of_ada(connect)
+    watcher = await acting(connect, "user-789")
+    payload = {"projectId": "project-123", "update": {"type": field, "value": value}}
+    await watcher.ask("project:join", {"projectId": "project-123"})
+    changed = (await ada.ask("project:update", payload))["project"]
+    assert changed[field] == value
+    assert await watcher.news() == [("project:updated", {"project": changed})]
+    mine = {**payload, "projectId": project_id}
+    assert (await ada.ask("project:update", mine))["project"][field] == value
+    assert await watcher.news() == []
+
+
+@pytest.mark.parametrize(("field", "value"), [("name", ""), ("name", "a\nb"), ("type", "game")])
+async def test_an_update_is_checked(connect: Connect, field: str, value: str) -> None:
+    client = await acting(connect, "ada")
+    payload = {"projectId": "project-123", "update": {"type": field, "value": value}}
+    error = (await client.ask("project:update", payload))["error"]
+    assert error["code"] == "VALIDATION_ERROR"
+    assert error["details"] == {"path": "$.update.value"}
+
+
+async def test_deleting_takes_everything_along(application: Application, connect: Connect) -> None:
+    ada, project_id = await project_of_ada(connect)
+    bob = await acting(connect, "bob")
+    await ada.ask("project:share", share(project_id, "bob", "editor"))
+    project = {"projectId": project_id}
+    await bob.ask("project:join", project)
+    await bob.ask("file:lock", {**project, "filePath": "a"})
+    await bob.ask("file:change", {**project, "file": {"path": "a", "action": "created"}})
+    await bob.ask("version:create", project)
+    for client in (ada, bob):
+        await client.news()
+    assert await ada.ask("project:delete", project) == {"ok": True, **project}
+    for client in (ada, bob):
+        assert await client.news() == [("project:deleted", project)]
+        assert (await client.ask("project:join", project))["error"]["code"] == "NOT_FOUND"
+    assert application.locks.of_project(project_id) == []
+    assert application.presence.users(project_id) == []
+
+    def rows(table: str) -> Any:
+        return application.database.run(
+            lambda c: c.execute(
+                f"SELECT count(*) FROM {table} WHERE project_id = ?", (project_id,)
+            ).fetchone()
+        )
+
+    for table in ("files", "versions", "members"):
+        assert await rows(table) == (0,)

@@ -26,7 +26,10 @@ STAMPS = ENVIRONMENT / "stamps"
 
 # What each goal installs from the extras in pyproject.toml.
 EXTRAS = {"serve": "speed", "check": "speed,dev", "test": "speed,dev", "bench": "speed"}
-NODE_FOLDERS = {"test": ("conformance/js", "tests/oracle"), "bench": ("benchmarks/js",)}
+NODE_FOLDERS = {
+    "test": ("conformance/js", "conformance/targets/node", "tests/oracle"),
+    "bench": ("benchmarks/js",),
+}
 # Programs that are not Python's or Node's, and the Debian packages that have them.
 PROGRAMS = {
     "test": {"cc": ("gcc", "libc6-dev"), "valgrind": ("valgrind", "libc6-dbg")},

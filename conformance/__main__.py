@@ -1,55 +1,20 @@
-"""`python -m conformance target`: run the reference target."""
+"""`python -m conformance URL` tests a server; `python -m conformance target` runs the reference."""
 
 from __future__ import annotations
 
-import argparse
+import sys
 
-from conformance.target import TargetOptions, serve
-from engineio_min.runner import run
+from conformance import command
+from conformance.targets import command as target_command
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Read the command line and run the command."""
-    parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    target = commands.add_parser(
-        "target",
-        help="run a server with the handlers that the official protocol suites expect",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    target.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-    target.add_argument("--port", type=port, default=3000, help="the port, 0 for any free one")
-    target.add_argument("--ping-interval", type=positive, default=300, metavar="MS")
-    target.add_argument("--ping-timeout", type=positive, default=200, metavar="MS")
-    target.add_argument("--max-payload", type=positive, default=1_000_000, metavar="BYTES")
-    target.add_argument("--connect-timeout", type=positive, default=1_000, metavar="MS")
-    values = parser.parse_args(arguments)
-    options = TargetOptions(
-        host=values.host,
-        port=values.port,
-        ping_interval=values.ping_interval / 1000,
-        ping_timeout=values.ping_timeout / 1000,
-        max_payload=values.max_payload,
-        connect_timeout=values.connect_timeout / 1000,
-    )
-    try:
-        run(serve(options))
-    except OSError as error:
-        parser.exit(1, f"cannot listen on {options.host}:{options.port}: {error}\n")
-
-
-def positive(text: str) -> int:
-    """Read a number above 0."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"got {text}, expected a whole number above 0")
-    return int(text)
-
-
-def port(text: str) -> int:
-    """Read a port; uvloop would take 70000 for 4464."""
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"got {text}, expected 0 to 65535")
-    return int(text)
+    """Read the command line and run the command; the exit code tells how it went."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["target"]:
+        target_command.main(given[1:])
+    else:
+        command.main(given)
 
 
 if __name__ == "__main__":

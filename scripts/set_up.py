@@ -32,7 +32,7 @@ EXTRAS = {
     "bench": "speed",
 }
 NODE_FOLDERS = {
-    "test": ("conformance/js", "tests/oracle", "tests/server"),
+    "test": ("conformance/js", "conformance/targets/node", "tests/oracle", "tests/server"),
     "bench": ("benchmarks/js",),
 }
 # Programs that are not Python's or Node's, and the Debian packages that have them.

@@ -619,8 +619,8 @@ async def test_options_reach_both_servers() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the following arguments are required: command"),
-        (["other"], "invalid choice: 'other'"),
+        ([], "the following arguments are required: URL"),
+        (["other"], "got 'other', expected a URL such as http://127.0.0.1:3000"),
         (["target", "--port", "x"], "argument --port: "),
         (["target", "--port"], "argument --port: expected one argument"),
         (["target", "--unknown"], "unrecognized arguments: --unknown"),

@@ -1,0 +1,159 @@
+"""The limit that the handshake tells: maxPayload (Engine.IO v4, "Handshake").
+
+The document has the client keep to it; the official server enforces it, on POST bodies and on
+WebSocket messages alike, and exactly: a payload of the limit's size passes.
+"""
+
+from __future__ import annotations
+
+from conformance.case import INTEROP, ROBUSTNESS, Phase, case
+from conformance.context import Context, expect_status, fail_unless
+from conformance.errors import CaseFailed, Ended
+from conformance.wire import BINARY, CONTINUATION, NO_CLOSE_FRAME, TEXT, frame
+
+MAX_PAYLOAD = 'Engine.IO v4, "Handshake": maxPayload'
+
+# A larger limit than this is not tried out: the default is a million.
+LARGEST = 16_000_000
+TOO_BIG = 1009
+
+
+def limit(ctx: Context) -> int:
+    """The server's limit."""
+    size = ctx.timings.max_payload
+    if size > LARGEST:
+        raise CaseFailed(f"maxPayload is {size}; lower it to at most {LARGEST} to test the limit")
+    return size
+
+
+@case("EIO-LIMIT-001", MAX_PAYLOAD, INTEROP, phase=Phase.ALONE)
+async def largest_body(ctx: Context) -> None:
+    """POST a body of exactly maxPayload bytes, then poll
+
+    200 ok, and the message comes back.
+    """
+    session = await ctx.polling()
+    message = "4" + "x" * (limit(ctx) - 1)
+    await session.deliver(message)
+    await session.expect(message)
+
+
+@case("EIO-LIMIT-002", MAX_PAYLOAD, ROBUSTNESS, phase=Phase.ALONE)
+async def body_above_the_limit(ctx: Context) -> None:
+    """POST a body of maxPayload + 1 bytes
+
+    An error status (413), or the connection is closed; other clients are served.
+    """
+    session = await ctx.polling()
+    try:
+        reply = await session.post(b"4" + b"x" * limit(ctx))
+        fail_unless(reply.status >= 400, str(reply), "413")
+    except (Ended, ConnectionError):
+        pass
+    await ctx.is_alive()
+
+
+@case("EIO-LIMIT-003", MAX_PAYLOAD, INTEROP, phase=Phase.ALONE)
+async def largest_message(ctx: Context) -> None:
+    """A text frame of exactly maxPayload bytes
+
+    The same message.
+    """
+    session = await ctx.websocket()
+    message = "4" + "x" * (limit(ctx) - 1)
+    session.send(message)
+    await session.expect(message)
+
+
+@case("EIO-LIMIT-004", MAX_PAYLOAD, ROBUSTNESS, phase=Phase.ALONE)
+async def message_above_the_limit(ctx: Context) -> None:
+    """A binary frame of maxPayload + 1 bytes
+
+    The WebSocket is closed, with code 1009 if there is a close frame.
+    """
+    session = await ctx.websocket()
+    session.send(b"x" * (limit(ctx) + 1))
+    ended = await session.expect_closed()
+    fail_unless(ended.code in (TOO_BIG, NO_CLOSE_FRAME), str(ended), "1009")
+    await ctx.is_alive()
+
+
+@case("EIO-LIMIT-005", MAX_PAYLOAD, ROBUSTNESS, phase=Phase.ALONE)
+async def fragments_above_the_limit(ctx: Context) -> None:
+    """Fragments of a quarter of maxPayload each, five of them
+
+    The WebSocket is closed, with code 1009 if there is a close frame.
+    """
+    session = await ctx.websocket()
+    part = b"x" * (limit(ctx) // 4 + 1)
+    data = frame(BINARY, part, fin=False)
+    data += b"".join(frame(CONTINUATION, part, fin=False) for _ in range(4))
+    session.socket.send_bytes(data, "five fragments")
+    ended = await session.expect_closed()
+    fail_unless(ended.code in (TOO_BIG, NO_CLOSE_FRAME), str(ended), "1009")
+    await ctx.is_alive()
+
+
+@case("EIO-LIMIT-006", MAX_PAYLOAD, ROBUSTNESS, phase=Phase.ALONE)
+async def chunks_above_the_limit(ctx: Context) -> None:
+    """POST in chunks (Transfer-Encoding: chunked) that sum up to more than maxPayload
+
+    An error status, or the connection is closed; the message is not delivered.
+    """
+    session = await ctx.polling()
+    connection = await ctx.connection()
+    connection.request("POST", ctx.target(session.query), [("Transfer-Encoding", "chunked")])
+    part = b"x" * (limit(ctx) // 4 + 1)
+    for index in range(5):
+        data = b"4" + part[1:] if index == 0 else part
+        connection.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+    connection.write(b"0\r\n\r\n")
+    try:
+        reply = await connection.reply()
+        fail_unless(reply.status >= 400, str(reply), "413")
+    except (Ended, ConnectionError):
+        pass
+    await ctx.is_alive()
+
+
+@case("EIO-LIMIT-007", MAX_PAYLOAD, ROBUSTNESS)
+async def announced_body(ctx: Context) -> None:
+    """POST with Content-Length: 1,000 times maxPayload, and no body
+
+    An error status, or the connection is closed, without waiting for a body that is too large.
+    """
+    session = await ctx.polling()
+    connection = await ctx.connection()
+    size = str(ctx.timings.max_payload * 1_000)
+    connection.request("POST", ctx.target(session.query), [("Content-Length", size)])
+    try:
+        reply = await connection.reply()
+    except Ended:
+        return
+    fail_unless(reply.status >= 400, str(reply), "413")
+
+
+@case("EIO-LIMIT-008", MAX_PAYLOAD, ROBUSTNESS, phase=Phase.ALONE)
+async def limit_counts_bytes(ctx: Context) -> None:
+    """A text frame of a third of maxPayload characters of three bytes each, and one character more
+
+    The WebSocket is closed: the limit counts bytes, not characters.
+    """
+    session = await ctx.websocket()
+    data = b"4" + "€".encode() * (limit(ctx) // 3 + 1)
+    session.socket.send_bytes(frame(TEXT, data), "a message above the limit in bytes only")
+    await session.expect_closed()
+
+
+@case("EIO-LIMIT-009", MAX_PAYLOAD, INTEROP, phase=Phase.ALONE)
+async def limit_is_of_one_message(ctx: Context) -> None:
+    """Three messages of half of maxPayload each
+
+    All three come back: the limit is of one message, not of a session.
+    """
+    session = await ctx.websocket()
+    message = "4" + "x" * (limit(ctx) // 2)
+    for _ in range(3):
+        session.send(message)
+        await session.expect(message)
+    expect_status(await ctx.request("GET", "EIO=4&transport=polling"), 200, "a handshake after it")

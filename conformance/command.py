@@ -1,0 +1,240 @@
+"""The command that tests a server.
+
+Exit code 0: every case that was run passed or is a departure that the profile documents. 1: a case
+failed, or half of the server was missing. 2: the command line is wrong or there is no server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fnmatch
+import ssl
+import sys
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from conformance.case import Case, Level, all_cases
+from conformance.context import Paths, Settings
+from conformance.errors import Unreachable
+from conformance.profiles import PROFILES
+from conformance.reports import html, json_report, junit
+from conformance.reports.terminal import Terminal
+from conformance.runner import Runner
+from conformance.verdict import Run
+from conformance.wire import Endpoint
+
+LEVELS = {level.name.lower(): level for level in Level}
+
+DESCRIPTION = """\
+Test a running Socket.IO server by its URL, over raw HTTP and WebSocket.
+
+The server must have the handlers of the official protocol suites: under /engine.io/ it echoes
+every message; under /socket.io/ it answers in the namespaces / and /custom. docs/conformance.md
+has them in JavaScript and Python. Its pings may be as slow as they are: the cases take their times
+from the handshake.
+"""
+
+EXAMPLES = """\
+examples:
+  python -m conformance http://127.0.0.1:3000
+  python -m conformance http://127.0.0.1:3000 --only SIO --html report.html
+  python -m conformance http://127.0.0.1:3000 --only EIO-POLL-001 --only 'EIO-UPG*'
+  python -m conformance --list --level must
+  python -m conformance target --port 3000      (the reference, to see it pass)
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("url", nargs="?", metavar="URL", help="such as http://127.0.0.1:3000")
+    parser.add_argument("--engine-path", default="/engine.io/", metavar="PATH")
+    parser.add_argument("--socket-path", default="/socket.io/", metavar="PATH")
+    choice = parser.add_argument_group("which cases")
+    choice.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="an id, the beginning of ids (EIO, SIO-BIN) or a pattern; may be repeated",
+    )
+    choice.add_argument(
+        "--level",
+        action="append",
+        default=[],
+        choices=list(LEVELS),
+        help="only cases of this level; may be repeated",
+    )
+    choice.add_argument(
+        "--list", action="store_true", help="list the cases instead of running them"
+    )
+    choice.add_argument(
+        "--profile",
+        choices=list(PROFILES),
+        default="strict",
+        help="whose documented departures are no failures (default: strict: nobody's)",
+    )
+    times = parser.add_argument_group("times, in seconds")
+    times.add_argument(
+        "--wait", type=seconds, default=2.0, help="how long an answer may take (default: 2)"
+    )
+    times.add_argument(
+        "--patience",
+        type=seconds,
+        default=30.0,
+        help="cases that must wait longer for the server's timers are not run (default: 30)",
+    )
+    times.add_argument(
+        "--connect-timeout",
+        type=seconds,
+        default=1.0,
+        help="the server's own connectTimeout, which no handshake tells (default: 1)",
+    )
+    parser.add_argument(
+        "--concurrency", type=count, default=16, metavar="N", help="cases at once (default: 16)"
+    )
+    parser.add_argument("--insecure", action="store_true", help="accept any TLS certificate")
+    reports = parser.add_argument_group("reports")
+    reports.add_argument("--junit", type=Path, metavar="FILE")
+    reports.add_argument("--json", type=Path, metavar="FILE")
+    reports.add_argument("--html", type=Path, metavar="FILE", help="one self-contained file")
+    reports.add_argument("--quiet", action="store_true", help="no transcripts on the terminal")
+    return parser
+
+
+def seconds(text: str) -> float:
+    """Read a time above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 86_400:
+        raise argparse.ArgumentTypeError(f"got {text}, expected a number of seconds above 0")
+    return value
+
+
+def count(text: str) -> int:
+    """Read a number above 0."""
+    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) <= 1_000:
+        raise argparse.ArgumentTypeError(f"got {text}, expected a whole number from 1 to 1000")
+    return int(text)
+
+
+def choose(cases: list[Case], patterns: list[str], levels: list[str]) -> list[Case]:
+    """The cases that `--only` and `--level` name."""
+    wanted = {LEVELS[name] for name in levels} or set(Level)
+    return [
+        case
+        for case in cases
+        if case.level in wanted
+        and (
+            not patterns
+            or any(
+                case.id.startswith(pattern) or fnmatch.fnmatchcase(case.id, pattern)
+                for pattern in patterns
+            )
+        )
+    ]
+
+
+def read_url(url: str, *, insecure: bool) -> tuple[Endpoint, str]:
+    """The server of a URL, and the path in front of its own.
+
+    Raises:
+        ValueError: it is no URL of an HTTP server.
+    """
+    expected = "expected a URL such as http://127.0.0.1:3000"
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
+        raise ValueError(f"got {url!r}, {expected}")
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"got {url!r} with a bad port, {expected}") from None
+    secure = parts.scheme in ("https", "wss")
+    tls = None
+    if secure:
+        tls = ssl.create_default_context()
+        if insecure:
+            tls.check_hostname = False
+            tls.verify_mode = ssl.CERT_NONE
+    return Endpoint(parts.hostname, port or (443 if secure else 80), tls), parts.path.rstrip("/")
+
+
+def list_cases(cases: list[Case]) -> None:
+    """Print the cases, a line each."""
+    for case in cases:
+        print(f"{case.id:<15} {case.level.value:<17} {case.sends}")
+    print(f"{len(cases)} cases")
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command and exit."""
+    parser = make_parser()
+    values = parser.parse_args(arguments)
+    cases = choose(all_cases(), values.only, values.level)
+    if not cases:
+        parser.error("no case has these ids and levels; --list shows all")
+    if values.list:
+        list_cases(cases)
+        return
+    if values.url is None:
+        parser.error("the following arguments are required: URL")
+    try:
+        endpoint, prefix = read_url(values.url, insecure=values.insecure)
+    except ValueError as error:
+        parser.error(str(error))
+    settings = Settings(
+        endpoint,
+        Paths(prefix + _path(values.engine_path), prefix + _path(values.socket_path)),
+        values.wait,
+        values.patience,
+        values.connect_timeout,
+    )
+    terminal = Terminal(sys.stdout, len(cases), details=not values.quiet)
+    runner = Runner(
+        settings,
+        cases,
+        departures=PROFILES[values.profile],
+        concurrency=values.concurrency,
+        report=terminal.result,
+    )
+    try:
+        run = asyncio.run(runner.run(values.url, values.profile))
+    except Unreachable as error:
+        _exit(2, f"{values.url} cannot be tested: {error}")
+    except KeyboardInterrupt:
+        _exit(130, "interrupted")
+    terminal.finish(run)
+    _write_reports(run, values.json, values.junit, values.html)
+    _exit(0 if run.passed else 1)
+
+
+def _path(text: str) -> str:
+    return "/" + text.strip("/") + "/" if text.strip("/") else "/"
+
+
+def _write_reports(run: Run, json: Path | None, junit_file: Path | None, page: Path | None) -> None:
+    for path, write in (
+        (json, json_report.render),
+        (junit_file, junit.render),
+        (page, html.render),
+    ):
+        if path is not None:
+            try:
+                path.write_text(write(run), encoding="utf-8")
+            except OSError as error:
+                _exit(2, f"cannot write {path}: {error.strerror}")
+
+
+def _exit(code: int, message: str = "") -> NoReturn:
+    if message:
+        print(message, file=sys.stderr)
+    raise SystemExit(code)

@@ -1,0 +1,127 @@
+"""Writes docs/conformance.md: `python -m conformance.documentation`.
+
+The table is what the profiles say of each server, so it cannot disagree with them; the tests run
+the servers and hold the profiles to what is seen. Only conformance is published, not robustness.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conformance.case import AREAS, Case, Level, all_cases
+from conformance.profiles import PROFILES, Departure
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "conformance.md"
+
+SERVERS = {
+    "this server": "strict",
+    "socket.io 4.8.4": "node",
+    "python-socketio 5.18.1": "python-socketio",
+}
+
+HEAD = """\
+# Test any Socket.IO server
+
+```sh
+python -m conformance target --port 3000    # or your own server, with the handlers below
+python -m conformance http://127.0.0.1:3000
+python -m conformance http://127.0.0.1:3000 --html report.html
+```
+
+The tool speaks raw HTTP and WebSocket to a running server, whatever it is written in. Its {count}
+cases cover Engine.IO v4 and Socket.IO v5; those of the official protocol suites are among them.
+Without a checkout: `pipx run --spec WHEEL socketio-conformance URL`, or
+`uvx --from WHEEL socketio-conformance URL`.
+
+Each failure comes with its rule, what was sent, what was expected, what was seen, and a transcript.
+The exit code is 0 if nothing failed, 1 if something did or half of the server was missing, 2 if the
+server could not be tested.
+
+| option | meaning |
+|---|---|
+| `--only ID` | an id, the beginning of ids (`EIO`, `SIO-BIN`) or a pattern; may be repeated |
+| `--level LEVEL` | `must`, `should`, `interop` or `robustness`; may be repeated |
+| `--list` | list the cases |
+| `--profile NAME` | `node` or `python-socketio`: their departures below are no failures |
+| `--wait SECONDS` | how long an answer may take |
+| `--patience SECONDS` | cases that must wait longer for timers are reported as too slow |
+| `--connect-timeout SECONDS` | the server's own connectTimeout, which no handshake tells |
+| `--engine-path`, `--socket-path` | where the two servers are |
+| `--html`, `--junit`, `--json` | files to write |
+
+## Levels
+
+- **MUST**, **SHOULD**: the protocol documents, their test suites, and the RFCs under them.
+- **interoperability**: what the official server and client do and the documents do not say.
+- **robustness**: hostile input that a production server must survive.
+
+## The server under test
+
+Under `/engine.io/` it sends every message back. Under `/socket.io/` it has the handlers of the
+official suites; in JavaScript:
+
+```js
+io.on("connection", (socket) => {{
+  socket.emit("auth", socket.handshake.auth);
+  socket.on("message", (...args) => socket.emit("message-back", ...args));
+  socket.on("message-with-ack", (...args) => {{
+    const acknowledge = args.pop();
+    acknowledge(...args);
+  }});
+}});
+io.of("/custom").on("connection", (socket) => socket.emit("auth", socket.handshake.auth));
+```
+
+[conformance/targets](../conformance/targets) has it whole, for
+[this server](../conformance/targets/reference.py),
+[the official one](../conformance/targets/node/target.mjs) and
+[python-socketio](../conformance/targets/python_socketio.py).
+Every origin is allowed, pings come every 300 ms with 200 ms for the answer, and a client must join
+a namespace within a second; slower settings work, because the cases take their times from the
+handshake.
+
+## Results
+
+Passed of all cases, without the level robustness: what a server does under hostile input is its
+authors' to publish.
+
+"""
+
+
+def published(area: str) -> list[Case]:
+    """The cases of an area whose results are published."""
+    return [c for c in all_cases() if c.area == area and c.level is not Level.ROBUSTNESS]
+
+
+def render() -> str:
+    """The page."""
+    lines = [HEAD.format(count=len(all_cases()))]
+    lines.append("| area | " + " | ".join(SERVERS) + " |\n")
+    lines.append("|---|" + "---|" * len(SERVERS) + "\n")
+    for area in AREAS.values():
+        cases = published(area)
+        if cases:
+            cells = [
+                f"{sum(case.id not in departing(profile) for case in cases)}/{len(cases)}"
+                for profile in SERVERS.values()
+            ]
+            lines.append(f"| {area} | {' | '.join(cells)} |\n")
+    for server, profile in SERVERS.items():
+        if PROFILES[profile]:
+            lines.append(f"\n## Where {server} departs\n")
+            lines += [describe(departure) for departure in PROFILES[profile]]
+    return "".join(lines)
+
+
+def departing(profile: str) -> set[str]:
+    """The ids of the cases that a profile excuses."""
+    return {case for departure in PROFILES[profile] for case in departure.cases}
+
+
+def describe(departure: Departure) -> str:
+    """One departure: its cases, what the server does, and the bytes."""
+    return f"\n{departure.why} {', '.join(departure.cases)}\n\n```text\n{departure.wire}\n```\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(), encoding="utf-8")

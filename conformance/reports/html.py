@@ -1,0 +1,85 @@
+"""The report as one HTML file that needs nothing else: no script, no font, no address."""
+
+from __future__ import annotations
+
+from html import escape
+
+from conformance.case import Level
+from conformance.reports.terminal import summary
+from conformance.verdict import Result, Run, Verdict
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+  color: #1b1b1b; background: #fff }
+table { border-collapse: collapse; margin: 1rem 0 }
+th, td { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #ddd }
+th:first-child, td:first-child { text-align: left }
+details { border-left: .4rem solid #bbb; margin: .3rem 0; padding: .1rem .8rem }
+details.pass { border-color: #2e7d32 } details.fail { border-color: #c62828 }
+details.departure { border-color: #ef6c00 } details.not { border-color: #757575 }
+summary { cursor: pointer } summary span { color: #666 }
+dt { font-weight: 600 } dd { margin: 0 0 .4rem 0; overflow-wrap: anywhere }
+pre { background: #f5f5f5; padding: .6rem; overflow-x: auto; font-size: 13px }
+@media (prefers-color-scheme: dark) { body { color: #eee; background: #181818 }
+  pre { background: #262626 } th, td { border-color: #444 } summary span { color: #aaa } }
+"""
+
+
+def render(run: Run) -> str:
+    """The run as a page."""
+    title = f"Conformance of {run.url}"
+    timings = "".join(
+        f"<p>{escape(side)}: a ping every {timings.ping_interval:g} s, {timings.ping_timeout:g} s "
+        f"to answer it, payloads of up to {timings.max_payload} bytes.</p>\n"
+        for side, timings in run.timings.items()
+    )
+    areas = "".join(_area(run, area) for area in run.areas)
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width">\n<title>{escape(title)}</title>\n'
+        f"<style>{STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n"
+        f"<p>{escape(summary(run))}, profile {escape(run.profile)}.</p>\n{timings}"
+        f"{_table(run)}{areas}</body>\n</html>\n"
+    )
+
+
+def _table(run: Run) -> str:
+    head = "".join(f"<th>{level.value}</th>" for level in Level)
+    rows = []
+    for area in run.areas:
+        cells = []
+        for level in Level:
+            passed = run.count(Verdict.PASS, area, level)
+            of = passed + sum(
+                run.count(verdict, area, level) for verdict in (Verdict.FAIL, Verdict.DEPARTURE)
+            )
+            cells.append(f"<td>{f'{passed} of {of}' if of else ''}</td>")
+        rows.append(f"<tr><td>{escape(area)}</td>{''.join(cells)}</tr>\n")
+    return f"<table>\n<tr><th>passed of run</th>{head}</tr>\n{''.join(rows)}</table>\n"
+
+
+def _area(run: Run, area: str) -> str:
+    results = [result for result in run.results if result.case.area == area]
+    return f"<h2>{escape(area)}</h2>\n{''.join(map(_result, results))}"
+
+
+def _result(result: Result) -> str:
+    case = result.case
+    verdict = result.verdict.value
+    fields = {
+        "Rule": f"{case.section} ({case.level.value})",
+        "Sent": case.sends,
+        "Expected": case.expects,
+        "Seen": result.seen,
+        "Note": result.note,
+    }
+    terms = "".join(
+        f"<dt>{name}</dt><dd>{escape(text)}</dd>\n" for name, text in fields.items() if text
+    )
+    transcript = f"<pre>{escape(result.transcript)}</pre>\n" if result.transcript else ""
+    unfolded = " open" if result.verdict is Verdict.FAIL else ""
+    return (
+        f'<details class="{verdict}"{unfolded}><summary>{case.id} '
+        f"<span>{escape(verdict)}</span> {escape(case.sends)}</summary>\n"
+        f"<dl>\n{terms}</dl>\n{transcript}</details>\n"
+    )

@@ -1,0 +1,215 @@
+"""Runs cases against a server: those that do not disturb each other beside each other.
+
+Three phases. First the cases that send and expect, many at once. Then those that wait for a timer,
+all at once, because waiting disturbs nobody. Then those that burden the server, one by one. A case
+that failed in company is run a second time beside the other failures only, which mostly wait, so
+that a busy machine is not taken for a broken server; its report says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from conformance.case import ENGINE, SOCKET, Case, Needs, Phase
+from conformance.context import Context, Settings, Timings, read_handshake
+from conformance.errors import CaseFailed, Unreachable
+from conformance.profiles import Departure
+from conformance.transcript import HAPPENED, Transcript, printable
+from conformance.verdict import Result, Run, Verdict
+from conformance.wire import Connection
+
+# Beyond what a case says it needs; a case that passes this hangs although each wait is bounded.
+LONGEST_CASE = 60.0
+
+SHOWN_ANSWERS = 3
+
+
+async def discover(settings: Settings, path: str) -> Timings:
+    """Read the handshake under a path.
+
+    Raises:
+        Unreachable: there is none.
+    """
+    transcript = Transcript()
+    try:
+        connection = await Connection.open(settings.endpoint, transcript, max(settings.wait, 5.0))
+        try:
+            connection.request("GET", f"{path}?EIO=4&transport=polling")
+            reply = await connection.reply()
+        finally:
+            connection.close()
+        if reply.status != 200:
+            raise Unreachable(f"got {reply} under {path}, expected a handshake")
+        handshake = read_handshake(reply.text)
+    except CaseFailed as error:
+        raise Unreachable(f"{path}: {error}") from None
+    values = [handshake.get(key) for key in ("pingInterval", "pingTimeout", "maxPayload")]
+    numbers = [value for value in values if isinstance(value, int) and value > 0]
+    if len(numbers) < len(values):
+        raise Unreachable(
+            f"got {printable(reply.body)} under {path}, expected pingInterval, pingTimeout and "
+            "maxPayload in the handshake: the cases take their times from it"
+        )
+    return Timings(numbers[0] / 1000, numbers[1] / 1000, numbers[2])
+
+
+def duration(needs: Needs, timings: Timings, connect_timeout: float) -> float:
+    """How many seconds a case has to wait for the server's timers."""
+    return (
+        needs.intervals * timings.ping_interval
+        + needs.timeouts * timings.ping_timeout
+        + needs.connects * connect_timeout
+        + needs.seconds
+    )
+
+
+class Runner:
+    """One run over a list of cases; `report` is called with each result as it comes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        cases: Sequence[Case],
+        *,
+        departures: Iterable[Departure] = (),
+        concurrency: int = 16,
+        second_attempts: bool = True,
+        report: Callable[[Result], None] = lambda result: None,
+    ) -> None:
+        self._settings = settings
+        self._cases = cases
+        self._departures = tuple(departures)
+        self._concurrency = concurrency
+        self._second_attempts = second_attempts
+        self._report = report
+        self._results: dict[str, Result] = {}
+        self._timings: dict[str, Timings] = {}
+        self._absent: dict[str, str] = {}
+        self._dead = ""
+
+    async def run(self, url: str, profile: str) -> Run:
+        """Run the cases.
+
+        Raises:
+            Unreachable: nothing that they need is there.
+        """
+        start = time.monotonic()
+        await self._discover()
+        ready = [case for case in self._cases if not self._left_out(case)]
+        phases = {phase: [case for case in ready if case.phase is phase] for phase in Phase}
+        await self._run_all(phases[Phase.TOGETHER], self._concurrency)
+        await self._run_all(phases[Phase.TIMED], max(len(phases[Phase.TIMED]), 1))
+        await self._run_all(phases[Phase.ALONE], 1)
+        if self._second_attempts:
+            await self._run_again([*phases[Phase.TOGETHER], *phases[Phase.TIMED]])
+        results = [self._judged(self._results[case.id]) for case in self._cases]
+        return Run(
+            url,
+            profile,
+            self._timings,
+            results,
+            time.monotonic() - start,
+            incomplete=bool(self._absent or self._dead),
+        )
+
+    async def _discover(self) -> None:
+        paths = {ENGINE: self._settings.paths.engine, SOCKET: self._settings.paths.socket}
+        for side in dict.fromkeys(case.side for case in self._cases):
+            try:
+                self._timings[side] = await discover(self._settings, paths[side])
+            except Unreachable as error:
+                self._absent[side] = str(error)
+        if not self._timings:
+            raise Unreachable("; ".join(self._absent.values()))
+
+    def _left_out(self, case: Case) -> bool:
+        if case.side in self._absent:
+            self._add(Result(case, Verdict.NOT_RUN, note=self._absent[case.side]))
+            return True
+        needed = duration(case.needs, self._timings[case.side], self._settings.connect_timeout)
+        if needed > self._settings.patience:
+            note = f"too slow: needs {needed:g} s, more than --patience {self._settings.patience:g}"
+            self._add(Result(case, Verdict.NOT_RUN, note=note))
+            return True
+        return False
+
+    def _add(self, result: Result) -> None:
+        self._results[result.case.id] = result
+        self._report(self._judged(result))
+
+    async def _run_all(self, cases: list[Case], concurrency: int) -> None:
+        ahead = iter(cases)
+
+        async def work() -> None:
+            for case in ahead:
+                self._add(await self._run_one(case))
+
+        await asyncio.gather(*(work() for _ in range(min(concurrency, len(cases)))))
+
+    async def _run_again(self, cases: list[Case]) -> None:
+        failed = [case for case in cases if self._excused(case) is Verdict.FAIL]
+        ahead = iter(failed)
+
+        async def work() -> None:
+            for case in ahead:
+                first = self._results[case.id]
+                second = await self._run_one(case)
+                if second.verdict is Verdict.PASS:
+                    note = f"passed at the second attempt; at first, beside others: {first.seen}"
+                    self._add(Result(case, Verdict.PASS, second.seen, note, second.seconds))
+
+        await asyncio.gather(*(work() for _ in range(min(self._concurrency, len(failed)))))
+
+    def _excused(self, case: Case) -> Verdict:
+        return self._judged(self._results[case.id]).verdict
+
+    async def _run_one(self, case: Case) -> Result:
+        if self._dead:
+            return Result(case, Verdict.NOT_RUN, note=self._dead)
+        timings = self._timings[case.side]
+        context = Context(self._settings, timings, case)
+        needed = duration(case.needs, timings, self._settings.connect_timeout)
+        start = time.monotonic()
+        verdict, seen = Verdict.FAIL, ""
+        try:
+            async with asyncio.timeout(LONGEST_CASE + 3 * needed):
+                await case.run(context)
+            verdict = Verdict.PASS
+            seen = " | ".join(context.transcript.received()[-SHOWN_ANSWERS:])
+        except CaseFailed as error:
+            seen = str(error)
+        except TimeoutError:
+            seen = f"the case did not end within {LONGEST_CASE + 3 * needed:g} s"
+        except OSError as error:
+            seen = f"the connection broke: {error}"
+        except Exception:
+            seen = "a defect of this tool, please report it"
+            context.transcript.add("tool", HAPPENED, traceback.format_exc())
+        finally:
+            context.close()
+        seconds = time.monotonic() - start
+        transcript = "" if verdict is Verdict.PASS else str(context.transcript)
+        if verdict is Verdict.FAIL and not await self._answers():
+            self._dead = f"the server no longer accepts connections since {case.id} failed"
+        return Result(case, verdict, seen, "", seconds, transcript)
+
+    async def _answers(self) -> bool:
+        """Whether the server still accepts connections at all."""
+        try:
+            connection = await Connection.open(self._settings.endpoint, Transcript(), 5.0)
+        except CaseFailed:
+            return False
+        connection.close()
+        return True
+
+    def _judged(self, result: Result) -> Result:
+        if result.verdict is not Verdict.FAIL:
+            return result
+        for departure in self._departures:
+            if departure.explains(result.case.id, result.seen):
+                return replace(result, verdict=Verdict.DEPARTURE, note=departure.why)
+        return result

@@ -1,0 +1,501 @@
+"""A raw HTTP/1.1 and WebSocket client that can also misbehave.
+
+It is written for testing only and shares nothing with the servers: a mistake made on both sides
+would hide. Requests and frames are written byte for byte as a case asks, also against the rules;
+what comes back is parsed strictly, so a server that bends HTTP (RFC 9112) or the framing (RFC 6455)
+fails the case that meets it. Every wait has a limit and every byte goes into a transcript.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import secrets
+import socket
+import ssl
+import struct
+import zlib
+from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from conformance.errors import Broken, Ended, NoAnswer
+from conformance.transcript import HAPPENED, RECEIVED, SENT, Transcript, printable
+
+Headers = Iterable[tuple[str, str]]
+Result = TypeVar("Result")
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+NAMES = {0: "continuation", 1: "text", 2: "binary", 8: "close frame", 9: "ping", 10: "pong"}
+
+NO_CODE = 1005
+NO_CLOSE_FRAME = 1006
+
+LARGEST_HEAD = 65_536
+LARGEST_BODY = 64_000_000
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the server listens; `tls` is None for plain TCP."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer, its body whole and without chunks or compression."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """A header's value; several lines of it are joined with a comma."""
+        values = [value for key, value in self.headers if key == name.lower()]
+        return ", ".join(values) if values else None
+
+    @property
+    def text(self) -> str:
+        """The body; bytes that are not UTF-8 are shown escaped."""
+        return self.body.decode(errors="backslashreplace")
+
+    def __str__(self) -> str:
+        return f"{self.status} {printable(self.body) or '(no body)'}"
+
+
+async def within(seconds: float, awaitable: Awaitable[Result], what: str) -> Result:
+    """Wait for an answer.
+
+    Raises:
+        NoAnswer: it did not come in time.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await awaitable
+    except TimeoutError:
+        raise NoAnswer(f"no {what} within {seconds:g} s") from None
+
+
+class Connection:
+    """One TCP (or TLS) connection that speaks HTTP/1.1 until it is upgraded."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        endpoint: Endpoint,
+        transcript: Transcript,
+        wait: float,
+    ) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.endpoint = endpoint
+        self.transcript = transcript
+        self.wait = wait
+        self.name = transcript.name("http")
+        self._bodyless = False
+
+    @classmethod
+    async def open(cls, endpoint: Endpoint, transcript: Transcript, wait: float) -> Connection:
+        """Connect; `wait` is how many seconds each answer may take.
+
+        Raises:
+            NoAnswer, Ended: the server does not accept the connection.
+        """
+        try:
+            reader, writer = await within(
+                wait,
+                asyncio.open_connection(
+                    endpoint.host, endpoint.port, ssl=endpoint.tls, limit=2**24
+                ),
+                "connection",
+            )
+        except OSError as error:
+            raise Ended(NO_CLOSE_FRAME, f"cannot connect: {error}") from None
+        return cls(reader, writer, endpoint, transcript, wait)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self.transcript.add(self.name, SENT, data)
+        self.writer.write(data)
+
+    def request(
+        self, method: str, target: str, headers: Headers = (), body: bytes | None = None
+    ) -> None:
+        """Send a request with a Host header and, for a body, its Content-Length."""
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {self.endpoint.authority}"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        if body is not None:
+            lines.append(f"Content-Length: {len(body)}")
+        self._bodyless = method == "HEAD"
+        self.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b""))
+
+    async def reply(self, wait: float | None = None) -> Reply:
+        """Read the answer to a request; interim answers (1xx but 101) are passed over.
+
+        Raises:
+            NoAnswer, Ended, Broken: there is none in time, none at all, or it is no HTTP.
+        """
+        limit = self.wait if wait is None else wait
+        try:
+            return await within(limit, self._read_reply(), "answer")
+        except (asyncio.IncompleteReadError, OSError) as error:
+            self.transcript.add(self.name, HAPPENED, "the connection ended")
+            raise Ended(NO_CLOSE_FRAME, _of(error)) from None
+
+    async def _read_reply(self) -> Reply:
+        while True:
+            try:
+                head = await self.reader.readuntil(b"\r\n\r\n")
+            except asyncio.LimitOverrunError:
+                raise Broken("got an answer whose head does not end") from None
+            if len(head) > LARGEST_HEAD:
+                raise Broken(f"got an answer with a head of {len(head)} bytes")
+            status, headers = parse_head(head)
+            if status == 101 or status >= 200:
+                break
+            self.transcript.add(self.name, RECEIVED, head)
+        body = b""
+        if status >= 200 and status not in (204, 304) and not self._bodyless:
+            body = await self._read_body(headers)
+        reply = Reply(status, headers, _decompressed(body, headers))
+        self.transcript.add(self.name, RECEIVED, head + reply.body)
+        return reply
+
+    async def _read_body(self, headers: tuple[tuple[str, str], ...]) -> bytes:
+        fields = dict(headers)
+        if fields.get("transfer-encoding", "").lower() == "chunked":
+            return await self._read_chunks()
+        if "content-length" in fields:
+            length = fields["content-length"]
+            if not (length.isascii() and length.isdigit()) or int(length) > LARGEST_BODY:
+                raise Broken(f"got Content-Length: {length}")
+            return await self.reader.readexactly(int(length))
+        return await self.reader.read(LARGEST_BODY)
+
+    async def _read_chunks(self) -> bytes:
+        chunks: list[bytes] = []
+        total = 0
+        while True:
+            line = await self.reader.readuntil(b"\r\n")
+            try:
+                size = int(line.split(b";")[0], 16)
+            except ValueError:
+                raise Broken(f"got the chunk size {printable(line)}") from None
+            total += size
+            if total > LARGEST_BODY:
+                raise Broken(f"got a body of more than {LARGEST_BODY} bytes")
+            chunk = await self.reader.readexactly(size + 2) if size else b"\r\n"
+            if chunk[-2:] != b"\r\n":
+                raise Broken("got a chunk without CRLF at its end")
+            if size == 0:
+                while await self.reader.readuntil(b"\r\n") != b"\r\n":
+                    pass
+                return b"".join(chunks)
+            chunks.append(chunk[:-2])
+
+    async def ended(self, wait: float | None = None) -> bytes:
+        """Read until the server closes the connection, and return what came.
+
+        Raises:
+            NoAnswer: it does not close.
+        """
+        limit = self.wait if wait is None else wait
+        try:
+            data = await within(limit, self.reader.read(LARGEST_BODY), "end of the connection")
+        except OSError:
+            data = b""
+        if data:
+            self.transcript.add(self.name, RECEIVED, data)
+        self.transcript.add(self.name, HAPPENED, "the server closed the connection")
+        return data
+
+    def close(self) -> None:
+        """Close the connection in an orderly way."""
+        self.writer.close()
+
+    def abort(self) -> None:
+        """Close the connection with a reset, as a crashed client's system does."""
+        self.transcript.add(self.name, HAPPENED, "the client resets the connection")
+        transport = self.writer.transport
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            # SO_LINGER with a time of zero turns the close into a reset.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+
+    # -- WebSocket
+
+    def ask_for_websocket(self, target: str, headers: Headers | None = None) -> str:
+        """Send the opening handshake and return its key; `headers` replaces the usual ones."""
+        key = base64.b64encode(secrets.token_bytes(16)).decode()
+        usual = (
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", key),
+        )
+        self.request("GET", target, usual if headers is None else headers)
+        return key
+
+    async def upgrade(
+        self, target: str, headers: Headers = (), after: bytes = b""
+    ) -> WebSocket | Reply:
+        """Open a WebSocket; an answer that refuses it is returned.
+
+        `headers` come on top of the usual ones; `after` is sent in the same write as the request.
+
+        Raises:
+            NoAnswer, Ended, Broken: there is no answer, or it breaks RFC 6455, section 4.2.2.
+        """
+        key = base64.b64encode(secrets.token_bytes(16)).decode()
+        lines = [
+            f"GET {target} HTTP/1.1",
+            f"Host: {self.endpoint.authority}",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Version: 13",
+            f"Sec-WebSocket-Key: {key}",
+            *(f"{name}: {value}" for name, value in headers),
+        ]
+        self.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + after)
+        reply = await self.reply()
+        if reply.status != 101:
+            return reply
+        expected = accept_key(key)
+        if reply.header("sec-websocket-accept") != expected:
+            raise Broken(
+                f"got Sec-WebSocket-Accept: {reply.header('sec-websocket-accept')}, "
+                f"expected {expected}"
+            )
+        return WebSocket(self, reply)
+
+
+def accept_key(key: str) -> str:
+    """The Sec-WebSocket-Accept for a key (RFC 6455, section 4.2.2)."""
+    digest = hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()
+    return base64.b64encode(digest).decode()
+
+
+def parse_head(head: bytes) -> tuple[int, tuple[tuple[str, str], ...]]:
+    """Status and headers (names in lower case) of an answer.
+
+    Raises:
+        Broken: it is no head of an HTTP/1.1 answer.
+    """
+    first, *rest = head[:-4].decode("latin-1").split("\r\n")
+    parts = first.split(" ", 2)
+    if len(parts) < 2 or not parts[0].startswith("HTTP/1.") or not parts[1].isdigit():
+        raise Broken(f"got {printable(first)}, expected the status line of an HTTP/1.1 answer")
+    headers = []
+    for line in rest:
+        name, colon, value = line.partition(":")
+        if not colon or not name or name != name.strip():
+            raise Broken(f"got the header line {printable(line)}")
+        headers.append((name.lower(), value.strip(" \t")))
+    return int(parts[1]), tuple(headers)
+
+
+def _decompressed(body: bytes, headers: tuple[tuple[str, str], ...]) -> bytes:
+    coding = dict(headers).get("content-encoding", "identity").lower()
+    if coding == "identity" or not body:
+        return body
+    if coding not in ("gzip", "deflate"):
+        raise Broken(f"got the content coding {coding}, which was not asked for")
+    try:
+        return zlib.decompressobj(31 if coding == "gzip" else 15).decompress(body, LARGEST_BODY)
+    except zlib.error as error:
+        raise Broken(f"got a body that is no {coding}: {error}") from None
+
+
+def _of(error: Exception) -> str:
+    if isinstance(error, asyncio.IncompleteReadError):
+        return f"after {printable(error.partial)}" if error.partial else ""
+    return str(error)
+
+
+def frame(
+    opcode: int,
+    payload: bytes = b"",
+    *,
+    fin: bool = True,
+    rsv: int = 0,
+    masked: bool = True,
+    length: int | None = None,
+) -> bytes:
+    """Bytes of one client frame (RFC 6455, section 5.2); `length` lies about the payload's size."""
+    size = len(payload) if length is None else length
+    head = bytes([(fin << 7) | (rsv << 4) | opcode])
+    mask_bit = masked << 7
+    if size < 126:
+        head += bytes([mask_bit | size])
+    elif size < 65_536:
+        head += struct.pack("!BH", mask_bit | 126, size)
+    else:
+        head += struct.pack("!BQ", mask_bit | 127, size)
+    if not masked:
+        return head + payload
+    mask = secrets.token_bytes(4)
+    repeated = (mask * (len(payload) // 4 + 1))[: len(payload)]
+    masked_payload = (int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")).to_bytes(
+        len(payload), "big"
+    )
+    return head + mask + masked_payload
+
+
+def packet_frame(packet: str | bytes) -> bytes:
+    """The frame of one packet: text for `str`, binary for `bytes`."""
+    if isinstance(packet, str):
+        return frame(TEXT, packet.encode("utf-8", "surrogatepass"))
+    return frame(BINARY, packet)
+
+
+class WebSocket:
+    """The client's half of an open WebSocket."""
+
+    def __init__(self, connection: Connection, reply: Reply) -> None:
+        self.connection = connection
+        self.reply = reply
+        self.pongs: list[bytes] = []
+        self._transcript = connection.transcript
+        self._name = connection.name = self._transcript.name("ws")
+        self._closing = False
+        self._buffer = bytearray()
+        self._kind: int | None = None
+        self._parts: list[bytes] = []
+
+    def send(self, *packets: str | bytes) -> None:
+        """Send packets, a frame each, in one write."""
+        for packet in packets:
+            self._transcript.add(self._name, SENT, packet)
+        self.connection.writer.write(b"".join(map(packet_frame, packets)))
+
+    def send_bytes(self, data: bytes, what: str) -> None:
+        """Send bytes that may break the framing; `what` describes them in the transcript."""
+        self._transcript.add(self._name, SENT, f"{what}: {printable(data)}")
+        self.connection.writer.write(data)
+
+    async def receive_or_pong(self) -> str | bytes | None:
+        """The next message, or None when a pong frame came first."""
+        return await self._guarded(self._receive(pongs=True), None)
+
+    async def receive(self, wait: float | None = None) -> str | bytes:
+        """The next message.
+
+        Raises:
+            NoAnswer: none came in time.
+            Ended: the server closed the connection.
+            Broken: the server's frames break RFC 6455.
+        """
+        message = await self._guarded(self._receive(pongs=False), wait)
+        assert message is not None
+        return message
+
+    async def _guarded(
+        self, receiving: Awaitable[str | bytes | None], wait: float | None
+    ) -> str | bytes | None:
+        limit = self.connection.wait if wait is None else wait
+        try:
+            return await within(limit, receiving, "packet")
+        except (asyncio.IncompleteReadError, OSError) as error:
+            self._transcript.add(self._name, HAPPENED, "the connection ended")
+            raise Ended(NO_CLOSE_FRAME, _of(error)) from None
+
+    async def _receive(self, *, pongs: bool) -> str | bytes | None:
+        while True:
+            fin, opcode, payload = await self._read_frame()
+            if opcode == CLOSE:
+                raise self._closed(payload)
+            if opcode == PING:
+                self.send_bytes(frame(PONG, payload), "pong")
+                continue
+            if opcode == PONG:
+                self.pongs.append(payload)
+                if pongs:
+                    return None
+                continue
+            if (opcode == CONTINUATION) == (self._kind is None):
+                raise Broken(f"got a {NAMES[opcode]} frame where none may come")
+            if self._kind is None:
+                self._kind = opcode
+            self._parts.append(payload)
+            if fin:
+                break
+        kind, message = self._kind, b"".join(self._parts)
+        self._kind = None
+        self._parts.clear()
+        if kind == BINARY:
+            self._transcript.add(self._name, RECEIVED, f"<{message[:64].hex(' ')}>")
+            return message
+        self._transcript.add(self._name, RECEIVED, message)
+        try:
+            return message.decode()
+        except UnicodeDecodeError:
+            raise Broken("got a text message that is not UTF-8") from None
+
+    async def _fill(self, size: int) -> None:
+        # Nothing is taken out of the buffer before a frame is whole: a wait that is given up in the
+        # middle of one loses nothing.
+        while len(self._buffer) < size:
+            data = await self.connection.reader.read(65_536)
+            if not data:
+                raise asyncio.IncompleteReadError(bytes(self._buffer), size)
+            self._buffer += data
+
+    async def _read_frame(self) -> tuple[bool, int, bytes]:
+        await self._fill(2)
+        first, second = self._buffer[:2]
+        fin, rsv, opcode = bool(first & 0x80), first & 0x70, first & 0x0F
+        size, start = second & 0x7F, 2
+        if rsv or opcode not in NAMES or second & 0x80:
+            data = bytes(self._buffer) + await self._rest()
+            self._transcript.add(self._name, RECEIVED, data)
+            raise Broken(f"got bytes that are no frame of a server: {printable(data[:80])}")
+        if opcode >= CLOSE and (size > 125 or not fin):
+            raise Broken(f"got a {NAMES[opcode]} that is fragmented or above 125 bytes")
+        if size >= 126:
+            start = 4 if size == 126 else 10
+            await self._fill(start)
+            size = int.from_bytes(self._buffer[2:start], "big")
+        if size > LARGEST_BODY:
+            raise Broken(f"got a frame of {size} bytes")
+        await self._fill(start + size)
+        payload = bytes(self._buffer[start : start + size])
+        del self._buffer[: start + size]
+        return fin, opcode, payload
+
+    async def _rest(self) -> bytes:
+        """What else has arrived, to show it."""
+        try:
+            async with asyncio.timeout(0.1):
+                return await self.connection.reader.read(LARGEST_HEAD)
+        except (TimeoutError, OSError):
+            return b""
+
+    def _closed(self, payload: bytes) -> Ended:
+        if len(payload) == 1:
+            raise Broken("got a close frame of one byte")
+        code = int.from_bytes(payload[:2], "big") if payload else NO_CODE
+        reason = payload[2:].decode(errors="backslashreplace")
+        self._transcript.add(self._name, RECEIVED, f"close frame {code} {reason}".rstrip())
+        if not self._closing:
+            self._closing = True
+            self.connection.writer.write(frame(CLOSE, payload))
+        return Ended(code, reason)
+
+    def close(self, payload: bytes = struct.pack("!H", 1000)) -> None:
+        """Send a close frame; `receive` raises `Ended` when it is answered."""
+        self._closing = True
+        self.send_bytes(frame(CLOSE, payload), "close frame")

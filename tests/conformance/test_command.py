@@ -1,0 +1,252 @@
+"""The command and its reports, as a person or a CI service uses them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import tomllib
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from conformance.__main__ import main
+from conformance.case import Case, Level, Needs, all_cases, register
+from conformance.profiles import Departure
+from conformance.reports import html, json_report, junit
+from conformance.reports.terminal import describe, summary, table
+from conformance.verdict import Result, Run, Verdict
+from tests.conformance.proxy import Message, Mutant, proxied
+from tests.conformance.running import REFERENCE, ROOT, start, stop
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    process, port = start(REFERENCE)
+    try:
+        yield port
+    finally:
+        stop(process)
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "conformance", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_good_server_passes_with_code_0(port: int, tmp_path: Path) -> None:
+    files = {name: tmp_path / f"report.{name}" for name in ("json", "junit", "html")}
+    options = [part for name, path in files.items() for part in (f"--{name}", str(path))]
+    finished = command(
+        f"http://127.0.0.1:{port}", "--only", "EIO-OPEN-00*", "--only", "SIO-ACK", *options
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "23 passed, 0 failed in " in finished.stdout
+    assert finished.stderr == ""
+    document = json.loads(files["json"].read_text())
+    assert document["counts"] == {"pass": 23, "fail": 0, "departure": 0, "not run": 0}
+    assert document["passed"] is True
+    assert document["timings"]["engine"] == {
+        "pingInterval": 0.3,
+        "pingTimeout": 0.2,
+        "maxPayload": 1_000_000,
+    }
+    first = document["cases"][0]
+    assert first["id"] == "EIO-OPEN-001"
+    assert first["sends"] == "GET ?EIO=4&transport=polling"
+    assert '"upgrades":["websocket"]' in first["seen"]
+    assert ElementTree.parse(files["junit"]).getroot().get("tests") == "23"
+    assert "EIO-OPEN-001" in files["html"].read_text()
+
+
+class ShoutsOk(Mutant):
+    def reply(self, request: Message, reply: Message) -> None:
+        if reply.body == b"ok":
+            reply.body = b"OK"
+
+
+async def test_a_failure_is_told_with_its_transcript_and_code_1(port: int) -> None:
+    async with proxied(ShoutsOk(), port) as mutant:
+        url = f"http://127.0.0.1:{mutant}"
+        finished = await asyncio.to_thread(command, url, "--only", "EIO-POLL-002")
+    assert finished.returncode == 1
+    for part in (
+        "FAIL  EIO-POLL-002  Long-polling, MUST",
+        '  rule      Engine.IO v4, "Sending data"',
+        "  sent      POST `4hello`",
+        "  expected  200 with the body `ok`.",
+        "  seen      got 200 OK, expected 200 ok",
+        "→ POST /engine.io/?EIO=4&transport=polling&sid=",
+        "0 passed, 1 failed in ",
+    ):
+        assert part in finished.stdout
+
+
+def test_half_a_server_is_code_1_and_no_server_code_2(port: int) -> None:
+    url = f"http://127.0.0.1:{port}"
+    half = command(url, "--engine-path", "/missing/", "--only", "EIO-POLL-001", "--only", "SIO-ACK")
+    assert half.returncode == 1
+    assert "not run     EIO-POLL-001 (1): got 404" in half.stdout
+    assert "14 passed, 0 failed, 1 not run" in half.stdout
+    none = command("http://127.0.0.1:9", "--only", "EIO-POLL-001")
+    assert none.returncode == 2
+    assert "http://127.0.0.1:9 cannot be tested: /engine.io/: " in none.stderr
+    assert "Traceback" not in none.stderr
+
+
+def test_slow_cases_are_reported_and_no_failure(port: int) -> None:
+    finished = command(
+        f"http://127.0.0.1:{port}", "--patience", "0.5",
+        "--only", "EIO-BEAT-001", "--only", "EIO-BEAT-005",
+    )  # fmt: skip
+    assert finished.returncode == 0
+    assert "EIO-BEAT-001 (1): too slow: needs 0.9 s, more than --patience 0.5" in finished.stdout
+    assert "1 passed, 0 failed, 1 not run" in finished.stdout
+
+
+def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--list", "--level", "should"])
+    lines = capsys.readouterr().out.splitlines()
+    count = sum(case.level is Level.SHOULD for case in all_cases())
+    assert lines[-1] == f"{count} cases"
+    assert len(lines) == count + 1
+    assert all("SHOULD" in line for line in lines[:-1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ftp://x"], "got 'ftp://x', expected a URL such as http://127.0.0.1:3000"),
+        (["http://x:99999"], "got 'http://x:99999' with a bad port"),
+        (["http://x", "--only", "XYZ"], "no case has these ids and levels"),
+        (["http://x", "--wait", "0"], "got 0, expected a number of seconds above 0"),
+        (["http://x", "--wait", "soon"], "got soon, expected a number of seconds above 0"),
+        (["http://x", "--concurrency", "0"], "got 0, expected a whole number from 1 to 1000"),
+        (["http://x", "--level", "may"], "invalid choice: 'may'"),
+        (["http://x", "--profile", "rust"], "invalid choice: 'rust'"),
+    ],
+)
+def test_bad_arguments_are_explained(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+# --- reports of a made-up run
+
+
+async def nothing(_context: object) -> None:
+    """A case that does nothing."""
+
+
+def made_up(id_: str, level: Level) -> Case:
+    return Case(id_, "a rule", level, "`<&>\x1e`", "nothing", nothing, "engine")
+
+
+RUN = Run(
+    "http://h:1",
+    "node",
+    results=[
+        Result(made_up("EIO-OPEN-001", Level.MUST), Verdict.PASS, "seen <b>", seconds=0.5),
+        Result(made_up("EIO-OPEN-002", Level.MUST), Verdict.FAIL, "seen \x00", "", 1, "a\nb"),
+        Result(made_up("EIO-POLL-001", Level.SHOULD), Verdict.DEPARTURE, "seen", "because"),
+        Result(made_up("SIO-ACK-001", Level.ROBUSTNESS), Verdict.NOT_RUN, note="too slow"),
+    ],
+    seconds=2.0,
+)
+
+
+def test_junit_is_xml_with_failures_and_skips() -> None:
+    root = ElementTree.fromstring(junit.render(RUN))
+    assert (root.get("tests"), root.get("failures"), root.get("skipped")) == ("4", "1", "2")
+    assert [suite.get("name") for suite in root] == [
+        "Handshake",
+        "Long-polling",
+        "Acknowledgements",
+    ]
+    failure = root.find(".//failure")
+    assert failure is not None
+    assert failure.get("message") == "seen �"
+    assert failure.text is not None
+    assert failure.text.endswith("a\nb")
+    skips = [skip.get("message") for skip in root.iter("skipped")]
+    assert skips == ["departure: because", "not run: too slow"]
+
+
+class Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.references: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.references += [name for name, _ in attrs if name in ("src", "href")]
+        assert tag not in ("script", "link", "b")
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_the_page_is_self_contained_and_escaped() -> None:
+    page = Page()
+    page.feed(html.render(RUN))
+    assert page.references == []
+    text = "".join(page.text)
+    assert "seen <b>" in text
+    assert "because" in text
+
+
+def test_json_keeps_everything() -> None:
+    cases = json.loads(json_report.render(RUN))["cases"]
+    assert [case["verdict"] for case in cases] == ["pass", "fail", "departure", "not run"]
+    assert cases[1]["transcript"] == ["a", "b"]
+
+
+def test_the_table_counts_what_ran() -> None:
+    assert "Handshake                                1/2" in table(RUN)
+    assert summary(RUN) == "1 passed, 1 failed, 1 departures known of node, 1 not run in 2.0 s"
+    assert RUN.passed is False
+    assert "\n  note      because\n" in describe(RUN.results[2], details=True)
+
+
+# --- the register and the profiles
+
+
+@pytest.mark.parametrize("id_", ["EIO-OPEN-001", "EIO-NONE-001", "EIO-OPEN-1", "x"])
+def test_a_bad_id_is_refused(id_: str) -> None:
+    with pytest.raises(ValueError, match="got the case id"):
+        register(made_up(id_, Level.MUST))
+
+
+def test_every_case_says_what_it_sends_and_expects() -> None:
+    for case in all_cases():
+        assert case.sends
+        assert case.expects
+        assert case.section
+    assert max(case.needs.seconds for case in all_cases()) < 30
+    assert Needs() == Needs(0, 0, 0, 0)
+
+
+def test_a_departure_excuses_only_what_it_describes() -> None:
+    departure = Departure(("EIO-OPEN-001",), "got 200 OK", "why", "→ x")
+    assert departure.explains("EIO-OPEN-001", "got 200 OK, expected 200 ok")
+    assert not departure.explains("EIO-OPEN-001", "no answer within 2 s")
+    assert not departure.explains("EIO-OPEN-002", "got 200 OK, expected 200 ok")
+
+
+def test_the_wheel_has_a_command() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"socketio-conformance": "conformance.__main__:main"}

@@ -1,0 +1,75 @@
+"""The tool is right about others: this server passes everything, and the official one and
+python-socketio differ in what their profiles document and in nothing else.
+
+The robustness of other projects is not tested here: what the tool finds there is theirs to publish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from conformance.case import Case, Level, all_cases
+from conformance.context import Paths, Settings
+from conformance.documentation import PAGE, render
+from conformance.profiles import NODE, PROFILES, PYTHON_SOCKETIO
+from conformance.runner import Runner
+from conformance.verdict import Run, Verdict
+from conformance.wire import Endpoint
+from tests.conformance import running
+
+PUBLISHED = [case for case in all_cases() if case.level is not Level.ROBUSTNESS]
+
+
+async def run(command: list[str], profile: str, cases: list[Case], wait: float = 2.0) -> Run:
+    process, port = await asyncio.to_thread(running.start, command)
+    try:
+        settings = Settings(Endpoint("127.0.0.1", port), Paths("/engine.io/", "/socket.io/"), wait)
+        runner = Runner(settings, cases, departures=PROFILES[profile])
+        return await runner.run(f"http://127.0.0.1:{port}", profile)
+    finally:
+        running.stop(process)
+
+
+def failures(run: Run) -> list[str]:
+    return [f"{r.case.id}: {r.seen}" for r in run.results if r.verdict is Verdict.FAIL]
+
+
+async def test_three_servers_and_their_table() -> None:
+    # Slow pings: a busy machine must not end sessions.
+    slow = ["--ping-interval", "1000", "--ping-timeout", "1000"]
+    this = await run([*running.REFERENCE, *slow], "strict", all_cases())
+    assert failures(this) == []
+    assert this.count(Verdict.PASS) == len(all_cases())
+    assert this.seconds < 60
+    node, python = await asyncio.gather(
+        run([*running.NODE, "1000", "1000"], "node", PUBLISHED),
+        # Most of what it does not do is seen by waiting.
+        run(running.PYTHON_SOCKETIO, "python-socketio", PUBLISHED, wait=1.2),
+    )
+    assert failures(node) == []
+    assert failures(python) == []
+    for other, departures in ((node, NODE), (python, PYTHON_SOCKETIO)):
+        assert other.count(Verdict.NOT_RUN) == 0
+        # Whether a WebSocket is closed within two seconds is on the edge for one of them.
+        seen = {r.case.id for r in other.results if r.verdict is Verdict.DEPARTURE}
+        documented = {case for departure in departures for case in departure.cases}
+        assert documented - seen <= {"EIO-CLOSE-003"}
+    assert render() == PAGE.read_text(), "run `python -m conformance.documentation`"
+
+
+@pytest.mark.parametrize("profile", ["node", "python-socketio"])
+def test_profiles_document_published_cases_once(profile: str) -> None:
+    ids = [case for departure in PROFILES[profile] for case in departure.cases]
+    assert len(ids) == len(set(ids))
+    assert set(ids) <= {case.id for case in PUBLISHED}
+    assert all(departure.why and departure.wire for departure in PROFILES[profile])
+
+
+def test_the_cases_cover_the_official_suites() -> None:
+    assert len(all_cases()) >= 200
+    suite = [case for case in all_cases() if case.suite]
+    # 57 cases; some are several here.
+    assert len(suite) >= 57
+    assert {case.level for case in all_cases()} == set(Level)

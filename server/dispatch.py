@@ -207,5 +207,5 @@ def _correlation_id(args: Sequence[Any]) -> str | None:
     """The correlation id, of invalid payloads too: it tells the client which one was refused."""
     try:
         return msgspec.convert(args[0]["metadata"], Metadata).correlation_id
-    except (msgspec.ValidationError, LookupError, TypeError):
+    except (msgspec.ValidationError, LookupError, TypeError, UnicodeEncodeError):
         return None

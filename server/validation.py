@@ -39,6 +39,11 @@ def read(kind: Any, value: Any, at: str = "$") -> Any:
         else:
             text = f"is {describe(_value_at(value, path))}, expected {expected(kind, path)}"
         raise invalid(at + path.removeprefix("$"), text) from None
+    except UnicodeEncodeError:
+        # JSON can write what UTF-8 cannot hold; msgspec finds it without a path.
+        got = describe(value)
+        text = f"is {got} with half of a surrogate pair, expected {expected(kind, '$')}"
+        raise invalid(at, text) from None
 
 
 def invalid(path: str, fault: str) -> EventError:

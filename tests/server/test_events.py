@@ -210,6 +210,18 @@ async def test_a_missing_field_is_named(
     assert error["message"].startswith(f"{path} is missing, expected ")
 
 
+async def test_half_of_a_surrogate_pair_is_refused_wherever_it_is(connect: Connect) -> None:
+    client = await connect()
+    half = "\ud800"
+    for event, complete in VALID.items():
+        spoiled = [{**complete, name: half} for name in (*complete, "userId", "metadata")]
+        for payload in (half, [half], {half: half}, {"metadata": {half: half}}, *spoiled):
+            answer = await client.ask(event, payload)
+            assert answer["ok"] or answer["error"]["code"] != "INTERNAL_ERROR", (event, payload)
+        await client.emit(event, {"metadata": {"correlationId": half}})
+    assert "INTERNAL_ERROR" not in str(await client.news())
+
+
 async def test_a_refused_payload_declares_nobody(connect: Connect) -> None:
     client = await connect()
     await client.ask("room:join", {"room": 5, "userId": "user-456"})

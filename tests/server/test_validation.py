@@ -51,6 +51,11 @@ NAME = "a string of 1 to 128 printable characters"
         ([], "$", "$ is an array, expected an object"),
         ("x", "$", "$ is a string of 1 characters, expected an object"),
         (b"x", "$", "$ is binary data, expected an object"),
+        (
+            "\ud800",
+            "$",
+            "$ is a string of 1 characters with half of a surrogate pair, expected an object",
+        ),
         ({}, "$.room", f"$.room is missing, expected {NAME}"),
         ({"room": 5}, "$.room", f"$.room is a number, expected {NAME}"),
         ({"room": None}, "$.room", f"$.room is null, expected {NAME}"),

@@ -32,7 +32,8 @@ EXTRAS = {
     "bench": "speed",
 }
 NODE_FOLDERS = {
-    "test": ("conformance/js", "tests/oracle", "tests/server"),
+    "serve": ("server/web",),
+    "test": ("server/web", "conformance/js", "tests/oracle", "tests/server"),
     "bench": ("benchmarks/js",),
 }
 # Programs that are not Python's or Node's, and the Debian packages that have them.
@@ -215,8 +216,12 @@ def main(arguments: list[str]) -> None:
     goal = arguments[0]
     prepare_environment()
     install_python_packages(EXTRAS[goal])
-    for folder in NODE_FOLDERS.get(goal, ()):
-        install_node_packages(folder)
+    if goal == "serve" and shutil.which("npm") is None:
+        # Clients need no page.
+        print("npm was not found: the server runs without its web page")
+    else:
+        for folder in NODE_FOLDERS.get(goal, ()):
+            install_node_packages(folder)
     install_programs(goal)
     if goal == "test":
         install_model()

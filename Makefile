@@ -56,6 +56,6 @@ bench:  ## measure this server and its peers, and write docs/performance.md
 clean:  ## remove everything that can be made again, the virtual environment included
 	@rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist htmlcov
 	@rm -rf conformance/js/node_modules tests/oracle/node_modules tests/server/node_modules
-	@rm -rf server/web/node_modules
+	@rm -rf server/web/node_modules sdk/javascript/node_modules
 	@rm -rf benchmarks/js/node_modules benchmarks/.venv-peers
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -33,7 +33,7 @@ EXTRAS = {
 }
 NODE_FOLDERS = {
     "serve": ("server/web",),
-    "test": ("server/web", "conformance/js", "tests/oracle", "tests/server"),
+    "test": ("server/web", "sdk/javascript", "conformance/js", "tests/oracle", "tests/server"),
     "bench": ("benchmarks/js",),
 }
 # Programs that are not Python's or Node's, and the Debian packages that have them.

@@ -106,13 +106,14 @@ def prepare_environment() -> None:
 
 
 def install_python_packages(extras: str) -> None:
-    content = digest(ROOT / "pyproject.toml")
+    sdk = ROOT / "sdk" / "python"
+    content = digest(ROOT / "pyproject.toml", sdk / "pyproject.toml")
     if is_stamped(f"python-{extras}", content):
         return
     pip = [str(ENVIRONMENT_PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input"]
     run(
         f"Installing the Python packages ({extras}) into .venv",
-        [*pip, "install", "--quiet", "--editable", f".[{extras}]"],
+        [*pip, "install", "--quiet", "--editable", f".[{extras}]", "--editable", str(sdk)],
     )
     # The development extras include those for serving.
     for installed in {extras, EXTRAS["serve"]}:

@@ -61,7 +61,7 @@ async def test_the_types_are_those_of_the_events() -> None:
 
 async def test_the_documents_snippet_works(tmp_path: Path) -> None:
     """Unchanged but for the port; where a session's name stands in it, open mode makes a guest."""
-    snippet = (HERE / "snippets" / "sdk.mjs").read_text(encoding="utf-8")
+    snippet = (HERE / "snippets" / "javascript.txt").read_text(encoding="utf-8")
     async with running(tmp_path) as application:
         code = snippet.replace("http://localhost:3001", application.url)
         assert code != snippet

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from scripts.set_up import find_browser
 from tests.sdk.serving import serving
+from tests.server.running import running
 
 FOLDER = Path(__file__).parent
 SECONDS = 120.0
@@ -48,6 +50,13 @@ async def test_two_people_in_two_browsers(tmp_path: Path, monkeypatch: pytest.Mo
             SESSION_URL=guarded.url,
             CHROMIUM=browser,
         )
+
+
+async def test_two_browsers_and_two_scripts_on_one_project(tmp_path: Path) -> None:
+    browser = find_browser()
+    assert browser is not None, "Chromium is missing: run `make setup`"
+    async with running(tmp_path) as application:
+        await run("together.test.mjs", URL=application.url, PYTHON=sys.executable, CHROMIUM=browser)
 
 
 async def test_packets_are_taken_apart() -> None:

@@ -57,5 +57,6 @@ clean:  ## remove everything that can be made again, the virtual environment inc
 	@rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist htmlcov
 	@rm -rf conformance/js/node_modules conformance/targets/node/node_modules
 	@rm -rf tests/oracle/node_modules tests/server/node_modules
+	@rm -rf server/web/node_modules sdk/javascript/node_modules
 	@rm -rf benchmarks/js/node_modules benchmarks/.venv-peers
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

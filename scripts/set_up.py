@@ -32,7 +32,15 @@ EXTRAS = {
     "bench": "speed",
 }
 NODE_FOLDERS = {
-    "test": ("conformance/js", "conformance/targets/node", "tests/oracle", "tests/server"),
+    "serve": ("server/web",),
+    "test": (
+        "server/web",
+        "sdk/javascript",
+        "conformance/js",
+        "conformance/targets/node",
+        "tests/oracle",
+        "tests/server",
+    ),
     "bench": ("benchmarks/js",),
 }
 # Programs that are not Python's or Node's, and the Debian packages that have them.
@@ -105,13 +113,14 @@ def prepare_environment() -> None:
 
 
 def install_python_packages(extras: str) -> None:
-    content = digest(ROOT / "pyproject.toml")
+    sdk = ROOT / "sdk" / "python"
+    content = digest(ROOT / "pyproject.toml", sdk / "pyproject.toml")
     if is_stamped(f"python-{extras}", content):
         return
     pip = [str(ENVIRONMENT_PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input"]
     run(
         f"Installing the Python packages ({extras}) into .venv",
-        [*pip, "install", "--quiet", "--editable", f".[{extras}]"],
+        [*pip, "install", "--quiet", "--editable", f".[{extras}]", "--editable", str(sdk)],
     )
     # The development extras include those for serving.
     for installed in {extras, EXTRAS["serve"]}:
@@ -215,8 +224,12 @@ def main(arguments: list[str]) -> None:
     goal = arguments[0]
     prepare_environment()
     install_python_packages(EXTRAS[goal])
-    for folder in NODE_FOLDERS.get(goal, ()):
-        install_node_packages(folder)
+    if goal == "serve" and shutil.which("npm") is None:
+        # Clients need no page.
+        print("npm was not found: the server runs without its web page")
+    else:
+        for folder in NODE_FOLDERS.get(goal, ()):
+            install_node_packages(folder)
     install_programs(goal)
     if goal == "test":
         install_model()

@@ -13,7 +13,7 @@ from typing import Final
 from argon2 import PasswordHasher
 
 from engineio_min import CorsOptions, Forbidden, HttpServer, Request
-from server import directory, listening, notifications, pages
+from server import directory, listening, notifications, pages, website
 from server.access import project_room, projects_of
 from server.ai.builtin import BuiltinProvider
 from server.ai.chat import Chat
@@ -138,7 +138,9 @@ class Application:
             raise
         self._started = time.monotonic()
         http = HttpServer()
-        http.route("/", pages.page)
+        http.route("/", website.page(self.settings.auth_mode))
+        for address, asset in website.assets():
+            http.route(address, asset.answer)
         http.route("/docs", pages.docs)
         http.route("/healthz", pages.health(lambda: self.connections, lambda: self.uptime))
         http.route("/readyz", pages.readiness(self.obstacle))

@@ -1,5 +1,6 @@
-"""The plain HTTP answers: for people what this is (`/`, `/docs`), and for programs whether it works
-(`/healthz`), whether it takes clients (`/readyz`) and what it counts (`/metrics`).
+"""The plain HTTP answers but the page: the event reference for people (`/docs`), and for programs
+whether the server works (`/healthz`), whether it takes clients (`/readyz`) and what it counts
+(`/metrics`).
 """
 
 from __future__ import annotations
@@ -12,43 +13,6 @@ from typing import Any
 from engineio_min import Request, Response
 from server.metrics import CONTENT_TYPE, Metrics
 from server.reference import page as reference
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>AI Coding Assistant: WebSocket API</title>
-<style>
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 42rem; margin: 3rem auto; padding: 0 1rem }
-pre { background: #8882; padding: 1rem; overflow-x: auto }
-</style>
-<h1>AI Coding Assistant: WebSocket API</h1>
-<p>This is a Socket.IO server for live projects, collaboration and notifications. It is not a
-website: connect to it with a Socket.IO client of version 3 or 4.</p>
-<pre>
-import { io } from "socket.io-client";
-
-const socket = io("ORIGIN");
-socket.on("user:joined", (data, event) =&gt; console.log(data.user, event.timestamp));
-socket.emit("project:join", { projectId: "project-123", userId: "user-456" }, console.log);
-</pre>
-<ul>
-<li><a href="/docs">/docs</a>: every event</li>
-<li><a href="/healthz">/healthz</a>: whether the server works, as JSON</li>
-<li><a href="/readyz">/readyz</a>: whether it takes clients; <a href="/metrics">/metrics</a>: what
-it counts, for Prometheus</li>
-<li><code>/socket.io/</code>: where clients connect, with WebSocket or HTTP long-polling</li>
-<li><code>python -m server --help</code>: the settings</li>
-</ul>
-</html>
-"""
-
-
-def page(request: Request) -> Response:
-    """A short page that says what this is."""
-    origin = f"{'https' if request.secure else 'http'}://{request.headers.get('host', '')}"
-    # A Host header has passed the HTTP server's check and holds no character that HTML knows but &.
-    return _html(_PAGE.replace("ORIGIN", origin.replace("&", "&amp;")))
 
 
 def docs(_request: Request) -> Response:

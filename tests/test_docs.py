@@ -28,7 +28,8 @@ PYTHON = [
     pytest.param(code, id=f"{document}-{number}")
     for document in DOCUMENTS
     for number, code in enumerate(blocks(document, "python"))
-    if "io.run(" not in code
+    # A server is started for those of the SDK: tests/sdk/test_documents.py.
+    if "io.run(" not in code and "ai_coding_assistant" not in code
 ]
 NAMES = sorted(
     {

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from server.reference import asyncapi, handbook
+from server.reference import asyncapi, handbook, typescript
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-DOCUMENTS = {"asyncapi.yaml": asyncapi.render, "docs/events.md": handbook.render}
+DOCUMENTS = {
+    "asyncapi.yaml": asyncapi.render,
+    "docs/events.md": handbook.render,
+    "sdk/javascript/events.d.ts": typescript.render,
+}
 """What writes each document, by its path in the repository."""
 
 if __name__ == "__main__":

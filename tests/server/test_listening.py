@@ -108,24 +108,6 @@ async def test_every_address_serves(
     assert health == {"status": "ok", "connections": 1}
 
 
-async def test_the_page_says_what_this_is(application: Application) -> None:
-    status, headers, body = await http_get(application.port, "/", host="localhost:3001")
-    assert status == 200
-    assert headers["content-type"] == "text/html; charset=utf-8"
-    assert headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
-    assert "Socket.IO server" in body
-    assert 'io("http://localhost:3001")' in body
-    assert 'href="/healthz"' in body
-
-
-async def test_the_page_is_no_place_for_a_script(application: Application) -> None:
-    status, _, body = await http_get(application.port, "/", host="a&b")
-    assert status == 200
-    assert 'io("http://a&amp;b")' in body
-    status, _, _ = await http_get(application.port, "/", host="<script>")
-    assert status == 400
-
-
 async def test_the_docs_are_a_page(application: Application) -> None:
     status, headers, body = await http_get(application.port, "/docs")
     assert status == 200

@@ -1,0 +1,947 @@
+// Made from the server's tables by `python -m server.reference`: every event, what a client sends
+// and hears with it, and the acknowledgement.
+
+/** Why something was refused. */
+export type ErrorCode =
+  | "UNAUTHORIZED"
+  | "FORBIDDEN"
+  | "NOT_FOUND"
+  | "VALIDATION_ERROR"
+  | "RATE_LIMIT_EXCEEDED"
+  | "INTERNAL_ERROR"
+  | "FILE_LOCKED"
+  | "INVALID_FILE_PATH"
+  | "VERSION_CONFLICT"
+  | "AI_SERVICE_ERROR"
+  | "STORAGE_ERROR";
+
+/** What a client sends: the payload, and what the acknowledgement has beside `ok`. */
+export interface ClientEvents {
+  /** Present a session: from now on the socket acts as its user. */
+  "auth:session": { payload: SessionPayload; result: AuthResult };
+  /** Open a session with a name and a password; all sockets of the user hear of it. */
+  "auth:login": { payload: LoginPayload; result: AuthResult };
+  /** Ask for the socket's session. */
+  "auth:check": { payload: Payload; result: SessionResult };
+  /** Exchange the session's id for a new one; the old one is dead at once. All sockets of the session hear the new id, because all of them had the old one. */
+  "auth:refresh": { payload: Payload; result: SessionResult };
+  /** End the session: its sockets leave their rooms and lose their locks. */
+  "auth:logout": { payload: Payload; result: LogoutResult };
+  /** Create a project; its creator is its owner. */
+  "project:create": { payload: ProjectCreatePayload; result: ProjectResult };
+  /** List the projects that one may see, by name. */
+  "project:list": { payload: Payload; result: ProjectsResult };
+  /** Change a project's name, description or type. */
+  "project:update": { payload: ProjectUpdatePayload; result: ProjectResult };
+  /** Delete a project with its files, versions and chat, for good. */
+  "project:delete": { payload: ProjectPayload; result: ProjectDeleteResult };
+  /** Make a user a member of the project, or change what they may do there. */
+  "project:share": { payload: SharePayload; result: ProjectResult };
+  /** Take a member out of the project; all but its owners may take out themselves only. */
+  "project:unshare": { payload: UnsharePayload; result: ProjectResult };
+  /** Enter a project; the acknowledgement has all that there is to show of it. */
+  "project:join": { payload: ProjectPayload; result: ProjectJoinResult };
+  /** Leave a project; does nothing if the socket is not in it. */
+  "project:leave": { payload: ProjectPayload; result: ProjectLeaveResult };
+  /** List the files of a project. */
+  "file:list": { payload: ProjectPayload; result: FilesResult };
+  /** Read a file. */
+  "file:read": { payload: FileReadPayload; result: FileReadResult };
+  /** Change a file, and tell the others. Refused while somebody else holds a lock on it. */
+  "file:change": { payload: FileChangePayload; result: FileChangeResult };
+  /** Lock a file, there or not yet, until it is unlocked or the connection ends. */
+  "file:lock": { payload: LockPayload; result: LockResult };
+  /** Release a lock; does nothing if this socket has none. */
+  "file:unlock": { payload: UnlockPayload; result: UnlockResult };
+  /** Take a snapshot of all files of the project. */
+  "version:create": { payload: VersionCreatePayload; result: VersionResult };
+  /** List the versions of the project. */
+  "version:list": { payload: ProjectPayload; result: VersionsResult };
+  /** Compare a version with another one, or with the files as they are now. */
+  "version:compare": { payload: VersionComparePayload; result: VersionCompareResult };
+  /** Make the files those of a version again; what they were becomes a version first. Refused as a whole while somebody else holds a lock on a file of the project. */
+  "version:restore": { payload: VersionPayload; result: VersionRestoreResult };
+  /** Delete a version. */
+  "version:delete": { payload: VersionPayload; result: VersionDeleteResult };
+  /** Write to the assistant; the answer comes as events with the acknowledged `requestId`. */
+  "ai:message": { payload: AiMessagePayload; result: AiMessageResult };
+  /** Stop an answer that one has asked for. */
+  "ai:cancel": { payload: AiCancelPayload; result: AiCancelResult };
+  /** Tell the others how far another program's work for the project is, as `ai:processing`. */
+  "ai:status": { payload: AiStatusPayload; result: {} };
+  /** Enter one's own room; another user's is out of reach. */
+  "user:join": { payload: UserPayload; result: UserJoinResult };
+  /** Leave one's own room. */
+  "user:leave": { payload: UserPayload; result: UserLeaveResult };
+  /** Tell the others in one's projects what one is doing. */
+  "user:presence": { payload: PresencePayload; result: PresenceResult };
+  /** Tell the others in the project that one is typing, or not any more. It ends by itself after four seconds. */
+  "user:typing": { payload: TypingPayload; result: {} };
+  /** Tell the others in the project where one is in a file. */
+  "cursor:update": { payload: CursorPayload; result: {} };
+  /** List one's notifications. */
+  "notification:list": { payload: Payload; result: NotificationsResult };
+  /** Mark notifications as read. */
+  "notification:read": { payload: NotificationReadPayload; result: NotificationReadResult };
+  /** Enter a room; answered with `room:joined`, again if the socket is in it already. */
+  "room:join": { payload: RoomPayload; result: RoomResult };
+  /** Leave a room; answered with `room:left`, also if the socket was not in it. */
+  "room:leave": { payload: RoomPayload; result: RoomResult };
+  /** Leave all rooms but the private ones: a `room:left` each. */
+  "room:leaveAll": { payload: Payload; result: RoomsResult };
+  /** Handle up to 100 events in their order, and answer with a result for each. */
+  "batch:update": { payload: BatchPayload; result: BatchResult };
+  /** Test the connection; answered with `test:pong`. */
+  "test:ping": { payload: Payload; result: {} };
+  /** Test the connection with any value; answered with `test:response` and the same value. A `userId` in it is part of what is echoed and declares nothing. */
+  "test:event": { payload: unknown; result: EchoResult };
+}
+
+/** What a client hears; a handler gets the data and an `Envelope`. */
+export interface ServerEvents {
+  /** An event of the client failed, and it asked for no acknowledgement. */
+  "error": Failed;
+  /** A session was refused or is over, or an `auth:` event failed without an acknowledgement. */
+  "auth:error": AuthFailed;
+  /** The socket acts as this user now. The session has its `id` only after `auth:login`. */
+  "auth:success": AuthSucceeded;
+  /** The user has logged in somewhere. */
+  "auth:login": AuthLoggedIn;
+  /** The user has logged out somewhere. */
+  "auth:logout": AuthLoggedOut;
+  /** The session, after `auth:check`; or with its new `id`, after `auth:refresh`. */
+  "auth:session": AuthSessionUpdated;
+  /** A `room:` event of the client failed, and it asked for no acknowledgement. */
+  "room:error": RoomFailed;
+  /** The socket is in the room. */
+  "room:joined": RoomJoined;
+  /** The socket is not in the room any more. */
+  "room:left": RoomLeft;
+  /** A user's first socket is in the project. */
+  "user:joined": UserJoined;
+  /** A user's last socket is out of the project. */
+  "user:left": UserLeft;
+  /** A user is typing, or not any more; typing ends by itself after four seconds. */
+  "user:typing": UserTyping;
+  /** What a user says that they are doing. */
+  "user:presence": UserPresence;
+  /** Where a user is in a file. Volatile: left out for clients that cannot take it at once. */
+  "cursor:updated": CursorUpdated;
+  /** There is a new project, or one was shared with the user who hears it. */
+  "project:created": ProjectCreated;
+  /** A project or its members have changed. */
+  "project:updated": ProjectUpdated;
+  /** A project is gone, or not shared any more with the user who hears it. */
+  "project:deleted": ProjectDeleted;
+  /** There is a new file. `content` is left out above 64 KiB: `file:read` has it. */
+  "file:created": FileCreated;
+  /** A file has changed. `content` is left out above 64 KiB: `file:read` has it. */
+  "file:updated": FileUpdated;
+  /** A file is gone. */
+  "file:deleted": FileDeleted;
+  /** A file is locked. */
+  "file:locked": FileLocked;
+  /** A lock on a file is gone; other shared ones may be left. */
+  "file:unlocked": FileUnlocked;
+  /** There is a new version. */
+  "version:created": VersionCreated;
+  /** The files are those of this version again; the events of the changed files follow. */
+  "version:restored": VersionRestored;
+  /** A version is gone. */
+  "version:deleted": VersionDeleted;
+  /** Something that a user, or everybody, should know. */
+  "notification:new": NotificationNew;
+  /** A user has written to the assistant. */
+  "ai:message": AiMessage;
+  /** How far the assistant, or the program that sent `ai:status`, is. Ends with `ai:response`, or with `error`. */
+  "ai:processing": AiProcessing;
+  /** The assistant's answer. */
+  "ai:response": AiResponded;
+  /** Text begins to stream. */
+  "code:started": CodeStarted;
+  /** The next piece of the text. */
+  "code:chunk": CodeChunk;
+  /** The whole text; `cancelled` if it was stopped before its end. */
+  "code:completed": CodeCompleted;
+  /** No more text comes, because the assistant failed. */
+  "code:error": CodeFailed;
+  /** The answer to `test:ping`. */
+  "test:pong": Pong;
+  /** The answer to `test:event`: its payload, untouched. */
+  "test:response": unknown;
+}
+
+/** Something that the assistant proposes to do: create or update a file with `content`. */
+export interface Action {
+  type: "create-file" | "update-file";
+  path: string;
+  content: string;
+}
+
+/** Which answer to stop. */
+export interface AiCancelPayload {
+  userId?: string;
+  metadata?: Metadata;
+  requestId: string;
+}
+
+/** Which answer is stopped; its `ai:response` has what there was. */
+export interface AiCancelResult {
+  requestId: string;
+}
+
+/** A user has written to the assistant. */
+export interface AiMessage {
+  message: string;
+  user: User;
+  requestId: string;
+  messageId: string;
+}
+
+/** A message to the assistant; about no project without one. */
+export interface AiMessagePayload {
+  userId?: string;
+  metadata?: Metadata;
+  message: string;
+  projectId?: string;
+  context?: ChatContext;
+}
+
+/** What the answer's events are known by, and the message's own id. */
+export interface AiMessageResult {
+  requestId: string;
+  messageId: string;
+}
+
+/** How far the assistant, or the program that sent `ai:status`, is. Ends with `ai:response`, or with `error`. */
+export interface AiProcessing {
+  status: "completed" | "error" | "progress" | "started";
+  requestId?: string;
+  progress?: number;
+  message?: string;
+  error?: Record<string, unknown>;
+  user?: User;
+}
+
+/** The assistant's answer. */
+export interface AiResponded {
+  response: AiResponse;
+  requestId: string;
+}
+
+/** An answer of the assistant. `cancelled`: it was stopped, and `content` is what there was. */
+export interface AiResponse {
+  id: string;
+  content: string;
+  provider: string;
+  model: string;
+  cancelled: boolean;
+  actions?: Array<Action>;
+  usage?: Usage;
+}
+
+/** How far another program's work is; without a project in each that the socket is in. */
+export interface AiStatusPayload {
+  userId?: string;
+  metadata?: Metadata;
+  status: "completed" | "error" | "processing" | "progress" | "started";
+  progress?: number;
+  message?: string;
+  requestId?: string;
+  projectId?: string;
+}
+
+/** A session was refused or is over, or an `auth:` event failed without an acknowledgement. */
+export interface AuthFailed {
+  code: string;
+  message: string;
+  event: string;
+  details?: Record<string, unknown>;
+}
+
+/** The user has logged in somewhere. */
+export interface AuthLoggedIn {
+  user: User;
+}
+
+/** The user has logged out somewhere. */
+export interface AuthLoggedOut {
+  userId: string;
+}
+
+/** Who one is now, and the session. */
+export interface AuthResult {
+  user: User;
+  session: Session;
+}
+
+/** The session, after `auth:check`; or with its new `id`, after `auth:refresh`. */
+export interface AuthSessionUpdated {
+  session: Session;
+}
+
+/** The socket acts as this user now. The session has its `id` only after `auth:login`. */
+export interface AuthSucceeded {
+  user: User;
+  session: Session;
+}
+
+/** One event with its payload. */
+export interface BatchItem {
+  event: string;
+  data?: unknown;
+}
+
+/** The events. */
+export interface BatchPayload {
+  userId?: string;
+  metadata?: Metadata;
+  updates: Array<BatchItem>;
+}
+
+/** What each event's acknowledgement would have said. */
+export interface BatchResult {
+  results: Array<Record<string, unknown>>;
+}
+
+/** What the user is looking at. */
+export interface ChatContext {
+  currentFile?: string;
+  language?: string;
+  framework?: string;
+}
+
+/** A message of a project's chat: by a user, or by the assistant, then with `response`. */
+export interface ChatMessage {
+  id: string;
+  requestId: string;
+  role: "assistant" | "user";
+  user: User;
+  content: string;
+  createdAt: string;
+  response?: AiResponse;
+}
+
+/** The next piece of the text. */
+export interface CodeChunk {
+  requestId: string;
+  content: string;
+}
+
+/** The whole text; `cancelled` if it was stopped before its end. */
+export interface CodeCompleted {
+  requestId: string;
+  content: string;
+  cancelled: boolean;
+}
+
+/** No more text comes, because the assistant failed. */
+export interface CodeFailed {
+  requestId: string;
+  error: Record<string, unknown>;
+}
+
+/** Text begins to stream. */
+export interface CodeStarted {
+  requestId: string;
+}
+
+/** Where one is. */
+export interface CursorPayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  filePath: string;
+  position: Place;
+  selection?: Range;
+}
+
+/** Where a user is in a file. Volatile: left out for clients that cannot take it at once. */
+export interface CursorUpdated {
+  user: User;
+  socketId: string;
+  projectId: string;
+  filePath: string;
+  position: Position;
+  selection?: Selection;
+}
+
+/** What came. */
+export interface EchoResult {
+  data: unknown;
+}
+
+/** The second argument of every event that the server sends. */
+export interface Envelope {
+  event: string;
+  timestamp: string;
+  metadata: EnvelopeMetadata;
+  userId?: string;
+  projectId?: string;
+}
+
+/** Where an event comes from: "client" is what a client did and others hear of, "server" what the server answers or does by itself. */
+export interface EnvelopeMetadata {
+  source: "client" | "server";
+  priority: "high" | "low" | "medium";
+  correlationId?: string;
+}
+
+/** An event of the client failed, and it asked for no acknowledgement. */
+export interface Failed {
+  code: string;
+  message: string;
+  event: string;
+  details?: Record<string, unknown>;
+}
+
+/** A file without its content. `name` is the last part of the path, `size` in bytes, `hash` the SHA-256 of the content. `revision` grows with every change of any file in the project. */
+export interface File {
+  path: string;
+  name: string;
+  size: number;
+  hash: string;
+  revision: number;
+  updatedAt: string;
+  updatedBy: string;
+}
+
+/** What happened to a file. Without `content` this is news only: the file is what it was, or empty if it is new. With `baseRevision` the change is refused if the file has another revision (0: if it exists). */
+export interface FileChange {
+  path: string;
+  action: "created" | "deleted" | "updated";
+  timestamp?: string;
+  content?: string;
+  baseRevision?: number;
+}
+
+/** A change; with `lockToken` only if the lock of that token still holds. */
+export interface FileChangePayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  file: FileChange;
+  lockToken?: number;
+}
+
+/** The file as it is now; absent if it was deleted. */
+export interface FileChangeResult {
+  filePath: string;
+  file?: File;
+}
+
+/** There is a new file. `content` is left out above 64 KiB: `file:read` has it. */
+export interface FileCreated {
+  file: File;
+  content?: string;
+}
+
+/** A file is gone. */
+export interface FileDeleted {
+  filePath: string;
+}
+
+/** How a file differs between two versions; `diff` is a unified diff, cut when it is long. */
+export interface FileDifference {
+  path: string;
+  status: "created" | "deleted" | "updated";
+  diff: string;
+}
+
+/** A file is locked. */
+export interface FileLocked {
+  lock: Lock;
+}
+
+/** Which file to read; as it is, or as it was in a version. */
+export interface FileReadPayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  filePath: string;
+  versionId?: string;
+}
+
+/** A file's content. `file` is absent for a version. */
+export interface FileReadResult {
+  filePath: string;
+  content: string;
+  file?: File;
+}
+
+/** A lock on a file is gone; other shared ones may be left. */
+export interface FileUnlocked {
+  filePath: string;
+  token: number;
+}
+
+/** A file has changed. `content` is left out above 64 KiB: `file:read` has it. */
+export interface FileUpdated {
+  file: File;
+  content?: string;
+}
+
+/** The files, by path. */
+export interface FilesResult {
+  files: Array<File>;
+}
+
+/** A lock on a file. `token` is greater than that of every lock granted before; `file:change` takes it to make sure that the lock still holds. `orphaned`: the holder's connection is gone, and the lock goes with it unless the user comes back in time. */
+export interface Lock {
+  filePath: string;
+  lockType: "exclusive" | "shared";
+  user: User;
+  token: number;
+  acquiredAt: string;
+  orphaned: boolean;
+}
+
+/** What to lock, and how: several may hold shared locks on a file, one an exclusive one. */
+export interface LockPayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  filePath: string;
+  lockType?: "exclusive" | "shared";
+}
+
+/** The lock. */
+export interface LockResult {
+  lock: Lock;
+}
+
+/** A user's name and password. */
+export interface LoginPayload {
+  userId?: string;
+  metadata?: Metadata;
+  username: string;
+  password: string;
+}
+
+/** Who is logged out. */
+export interface LogoutResult {
+  userId: string;
+}
+
+/** A member of a project. */
+export interface Member {
+  user: User;
+  role: "viewer" | "editor" | "owner";
+}
+
+/** What a client may add to any payload; `correlationId` comes back in every event it causes. */
+export interface Metadata {
+  correlationId?: string;
+}
+
+/** Something that a user should know. `user_id` is absent if it is for everybody. */
+export interface Notification {
+  id: string;
+  type: string;
+  title: string;
+  message: string;
+  createdAt: string;
+  isRead: boolean;
+  userId?: string;
+  projectId?: string;
+}
+
+/** Something that a user, or everybody, should know. */
+export interface NotificationNew {
+  notification: Notification;
+}
+
+/** Which notifications were read; all, if none are named. */
+export interface NotificationReadPayload {
+  userId?: string;
+  metadata?: Metadata;
+  ids?: Array<string>;
+}
+
+/** How many were unread until now. */
+export interface NotificationReadResult {
+  marked: number;
+}
+
+/** The notifications, the newest first. */
+export interface NotificationsResult {
+  notifications: Array<Notification>;
+  unread: number;
+}
+
+/** What a client sends with an event. A `userId` must be the sender's own, where `declares_user` does not say otherwise. */
+export interface Payload {
+  userId?: string;
+  metadata?: Metadata;
+}
+
+/** A place in a text; both count from 0. */
+export interface Place {
+  line: number;
+  column: number;
+}
+
+/** The answer to `test:ping`. */
+export interface Pong {
+  message: string;
+}
+
+/** A place in a text; both count from 0. */
+export interface Position {
+  line: number;
+  column: number;
+}
+
+/** A user in a project: what they say that they are doing. */
+export interface Presence {
+  user: User;
+  status: "away" | "busy" | "offline" | "online";
+  activity?: string;
+}
+
+/** What one is doing. The time is the server's, whatever `timestamp` says. */
+export interface PresencePayload {
+  userId?: string;
+  metadata?: Metadata;
+  status: "away" | "busy" | "offline" | "online";
+  activity?: string;
+  timestamp?: string;
+}
+
+/** What the others see. */
+export interface PresenceResult {
+  presence: Presence;
+}
+
+/** A project. `everyone` is the role of those who are no members, if they have one. */
+export interface Project {
+  id: string;
+  name: string;
+  description: string;
+  type: string;
+  members: Array<Member>;
+  createdAt: string;
+  updatedAt: string;
+  everyone?: "viewer" | "editor" | "owner";
+}
+
+/** What a new project is. */
+export interface ProjectCreatePayload {
+  userId?: string;
+  metadata?: Metadata;
+  name: string;
+  description?: string;
+  type?: "api" | "cli" | "data" | "library" | "other" | "web";
+}
+
+/** There is a new project, or one was shared with the user who hears it. */
+export interface ProjectCreated {
+  project: Project;
+}
+
+/** Which project is gone. */
+export interface ProjectDeleteResult {
+  projectId: string;
+}
+
+/** A project is gone, or not shared any more with the user who hears it. */
+export interface ProjectDeleted {
+  projectId: string;
+}
+
+/** All that a client needs to show the project: `users` are those who are there now. */
+export interface ProjectJoinResult {
+  projectId: string;
+  room: string;
+  user: User;
+  role: "viewer" | "editor" | "owner";
+  users: Array<User>;
+  project: Project;
+  files: Array<File>;
+  locks: Array<Lock>;
+  presence: Array<Presence>;
+  messages: Array<ChatMessage>;
+}
+
+/** What was left. */
+export interface ProjectLeaveResult {
+  projectId: string;
+  room: string;
+}
+
+/** What a client sends about one project. */
+export interface ProjectPayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+}
+
+/** The project. */
+export interface ProjectResult {
+  project: Project;
+}
+
+/** A field of a project and its new value. */
+export interface ProjectUpdate {
+  type: "description" | "name" | "type";
+  value: string;
+}
+
+/** What changes in a project. */
+export interface ProjectUpdatePayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  update: ProjectUpdate;
+}
+
+/** A project or its members have changed. */
+export interface ProjectUpdated {
+  project: Project;
+}
+
+/** The projects. */
+export interface ProjectsResult {
+  projects: Array<Project>;
+}
+
+/** A range in a text. */
+export interface Range {
+  start: Place;
+  end: Place;
+}
+
+/** A `room:` event of the client failed, and it asked for no acknowledgement. */
+export interface RoomFailed {
+  error: string;
+  code: string;
+  message: string;
+  event: string;
+  details?: Record<string, unknown>;
+}
+
+/** The socket is in the room. */
+export interface RoomJoined {
+  room: string;
+}
+
+/** The socket is not in the room any more. */
+export interface RoomLeft {
+  room: string;
+}
+
+/** Which room. */
+export interface RoomPayload {
+  userId?: string;
+  metadata?: Metadata;
+  room: string;
+}
+
+/** The room. */
+export interface RoomResult {
+  room: string;
+}
+
+/** The rooms that were left. */
+export interface RoomsResult {
+  rooms: Array<string>;
+}
+
+/** A range in a text. */
+export interface Selection {
+  start: Position;
+  end: Position;
+}
+
+/** A session. Its `id` is a secret, told to nobody but the one who opened or refreshed it. */
+export interface Session {
+  userId: string;
+  createdAt: string;
+  expiresAt: string;
+  id?: string;
+}
+
+/** A session's id, under either of two names. */
+export interface SessionPayload {
+  userId?: string;
+  metadata?: Metadata;
+  sessionId?: string;
+  token?: string;
+}
+
+/** The session. */
+export interface SessionResult {
+  session: Session;
+}
+
+/** Whom to share with. `userId` is theirs, not the sender's. */
+export interface SharePayload {
+  userId: string;
+  metadata?: Metadata;
+  projectId: string;
+  role: "viewer" | "editor" | "owner";
+}
+
+/** Whether one is typing; without a project in each that the socket is in. */
+export interface TypingPayload {
+  userId?: string;
+  metadata?: Metadata;
+  isTyping: boolean;
+  projectId?: string;
+}
+
+/** What to unlock. */
+export interface UnlockPayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  filePath: string;
+}
+
+/** Whether there was a lock of this socket to release. */
+export interface UnlockResult {
+  filePath: string;
+  released: boolean;
+}
+
+/** Whom to share with no longer. `userId` is theirs, not the sender's. */
+export interface UnsharePayload {
+  userId: string;
+  metadata?: Metadata;
+  projectId: string;
+}
+
+/** The tokens that a model read and wrote. */
+export interface Usage {
+  promptTokens: number;
+  completionTokens: number;
+}
+
+/** A user as others see them. */
+export interface User {
+  id: string;
+  name: string;
+}
+
+/** The room, and whose it is. */
+export interface UserJoinResult {
+  room: string;
+  user: User;
+}
+
+/** A user's first socket is in the project. */
+export interface UserJoined {
+  user: User;
+}
+
+/** The room. */
+export interface UserLeaveResult {
+  room: string;
+}
+
+/** A user's last socket is out of the project. */
+export interface UserLeft {
+  user: User;
+}
+
+/** Who one is. */
+export interface UserPayload {
+  userId: string;
+  metadata?: Metadata;
+}
+
+/** What a user says that they are doing. */
+export interface UserPresence {
+  user: User;
+  status: "away" | "busy" | "offline" | "online";
+  timestamp: string;
+  activity?: string;
+}
+
+/** A user is typing, or not any more; typing ends by itself after four seconds. */
+export interface UserTyping {
+  user: User;
+  projectId: string;
+  isTyping: boolean;
+}
+
+/** A snapshot of all files of a project. */
+export interface Version {
+  id: string;
+  projectId: string;
+  name: string;
+  message: string;
+  createdAt: string;
+  createdBy: string;
+  fileCount: number;
+}
+
+/** Which version to compare, with another one or with the present files. */
+export interface VersionComparePayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  versionId: string;
+  otherVersionId?: string;
+}
+
+/** The files that differ, by path; as if the version had become the other one. */
+export interface VersionCompareResult {
+  versionId: string;
+  differences: Array<FileDifference>;
+  otherVersionId?: string;
+}
+
+/** What to call the version. */
+export interface VersionCreatePayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  name?: string;
+  message?: string;
+}
+
+/** There is a new version. */
+export interface VersionCreated {
+  version: Version;
+}
+
+/** Which version is gone. */
+export interface VersionDeleteResult {
+  versionId: string;
+}
+
+/** A version is gone. */
+export interface VersionDeleted {
+  versionId: string;
+}
+
+/** Which version. */
+export interface VersionPayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  versionId: string;
+}
+
+/** The version, the files that it changed, and the version that was made of them before. */
+export interface VersionRestoreResult {
+  version: Version;
+  changed: Array<string>;
+  backup?: Version;
+}
+
+/** The files are those of this version again; the events of the changed files follow. */
+export interface VersionRestored {
+  version: Version;
+}
+
+/** The version. */
+export interface VersionResult {
+  version: Version;
+}
+
+/** The versions, the newest first. */
+export interface VersionsResult {
+  versions: Array<Version>;
+}

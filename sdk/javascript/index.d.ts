@@ -1,0 +1,118 @@
+import type { ManagerOptions, Socket, SocketOptions } from "socket.io-client";
+import type {
+  AiResponse,
+  ChatContext,
+  ClientEvents,
+  Envelope,
+  ErrorCode,
+  FileChangeResult,
+  Lock,
+  ProjectJoinResult,
+  ProjectLeaveResult,
+  ServerEvents,
+  Session,
+  User,
+} from "./events.js";
+
+export type * from "./events.js";
+
+/** Times in milliseconds, as in the official client, whose options are all taken. */
+export interface Options extends Partial<ManagerOptions & SocketOptions> {
+  baseURL?: string;
+  /** A session that was opened before. */
+  sessionId?: string;
+  /** Who to be without a session, where the server runs in open mode. */
+  userId?: string;
+  /** What `reconnectionAttempts` is called in the API's document. */
+  maxReconnectionAttempts?: number;
+}
+
+export interface AIMessage {
+  message: string;
+  projectId?: string;
+  context?: ChatContext;
+  /** Hears the response piece by piece. */
+  onChunk?: (text: string) => void;
+  /** Stops the answer; the response has what there was, and `cancelled`. */
+  signal?: AbortSignal;
+  /** Until the response must be there; 150 seconds by default. */
+  timeout?: number;
+}
+
+/** What happens to the connection; the first four are the manager's in the official client. */
+export interface ConnectionEvents {
+  reconnect: (attempt: number) => void;
+  reconnect_attempt: (attempt: number) => void;
+  reconnect_error: (error: Error) => void;
+  reconnect_failed: () => void;
+  connect: () => void;
+  connect_error: (error: Error) => void;
+  disconnect: (reason: string) => void;
+}
+
+type Handlers = ConnectionEvents & {
+  [Event in keyof ServerEvents]: (data: ServerEvents[Event], event: Envelope) => void;
+};
+
+export class AICodingAssistantSocket {
+  constructor(options?: Options);
+
+  readonly socket: Socket;
+  readonly id: string | undefined;
+  readonly connected: boolean;
+  readonly user: User | null;
+  readonly sessionId: string | undefined;
+
+  connect(): Promise<User | null>;
+  disconnect(): void;
+  login(username: string, password: string): Promise<{ user: User; session: Session }>;
+  logout(): Promise<void>;
+
+  on<Event extends keyof Handlers>(event: Event, handler: Handlers[Event]): this;
+  once<Event extends keyof Handlers>(event: Event, handler: Handlers[Event]): this;
+  off<Event extends keyof Handlers>(event: Event, handler?: Handlers[Event]): this;
+  emit<Event extends keyof ClientEvents>(
+    event: Event,
+    payload?: ClientEvents[Event]["payload"],
+  ): this;
+  call<Event extends keyof ClientEvents>(
+    event: Event,
+    payload?: ClientEvents[Event]["payload"],
+  ): Promise<ClientEvents[Event]["result"]>;
+
+  joinProject(projectId: string): Promise<ProjectJoinResult>;
+  leaveProject(projectId: string): Promise<ProjectLeaveResult>;
+  lockFile(
+    projectId: string,
+    filePath: string,
+    options?: { lockType?: Lock["lockType"] },
+  ): Promise<FileLock>;
+  sendAIMessage(message: AIMessage): Promise<AiResponse>;
+
+  typing(projectId: string): void;
+  stopTyping(projectId: string): void;
+  queue<Event extends keyof ClientEvents>(
+    event: Event,
+    data?: ClientEvents[Event]["payload"],
+  ): Promise<ClientEvents[Event]["result"]>;
+  flush(): Promise<void>;
+}
+
+export class FileLock implements AsyncDisposable {
+  readonly projectId: string;
+  readonly filePath: string;
+  readonly lock: Lock;
+  readonly token: number;
+  /** False once it is released, or lost to somebody else during a disconnection. */
+  readonly held: boolean;
+  write(content: string, options?: { action?: "created" | "updated" }): Promise<FileChangeResult>;
+  unlock(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export class SDKError extends Error {}
+export class Refused extends SDKError {
+  readonly code: ErrorCode;
+  readonly details?: Record<string, unknown>;
+}
+export class Unreachable extends SDKError {}

@@ -1,0 +1,406 @@
+// A client of the AI coding assistant's real-time API, on the official Socket.IO client.
+//
+// It authenticates on every connection, also after a reconnection, and then joins the projects and
+// takes the locks again that it had. Its methods wait for acknowledgements, so what they resolve to is
+// on the server's disk. It smooths what surprises in the official client: `reconnect` and its kin can
+// be listened to here, and `maxReconnectionAttempts` counts.
+
+import { io } from "socket.io-client";
+import { Refused, Unreachable } from "./errors.js";
+import { FileLock } from "./lock.js";
+
+export { Refused, SDKError, Unreachable } from "./errors.js";
+export { FileLock } from "./lock.js";
+
+const ANSWER_MILLISECONDS = 20_000;
+// The server gives the assistant two minutes unless AI_TIMEOUT says otherwise.
+const RESPONSE_MILLISECONDS = 150_000;
+const BATCH_MILLISECONDS = 1_000;
+const MOST_IN_A_BATCH = 100;
+const TYPING_MILLISECONDS = 2_000;
+const STILL_MILLISECONDS = 3_000;
+
+const MANAGER_EVENTS = new Set([
+  "reconnect",
+  "reconnect_attempt",
+  "reconnect_error",
+  "reconnect_failed",
+]);
+
+export class AICodingAssistantSocket {
+  #socket;
+  #baseURL;
+  #sessionId;
+  #userId;
+  #user = null;
+  #introduction = null;
+  #projects = new Set();
+  #locks = new Set();
+  #queue = [];
+  #queueTimer;
+  #typing = new Map();
+
+  constructor({
+    baseURL = "http://localhost:3001",
+    sessionId,
+    userId,
+    maxReconnectionAttempts,
+    ...options
+  } = {}) {
+    this.#baseURL = baseURL;
+    this.#sessionId = sessionId;
+    this.#userId = userId;
+    if (maxReconnectionAttempts !== undefined) {
+      options.reconnectionAttempts ??= maxReconnectionAttempts;
+    }
+    this.#socket = io(baseURL, {
+      forceNew: true,
+      // Also here, because what waited for a connection is sent before "connect" is heard.
+      auth: (answer) => answer(this.#sessionId ? { sessionId: this.#sessionId } : {}),
+      ...options,
+      autoConnect: false,
+    });
+    this.#socket.on("connect", () => {
+      this.#introduction = this.#introduce();
+      // Whoever waits for it hears of a failure; nobody else has to.
+      this.#introduction.catch(() => {});
+    });
+    this.#socket.on("auth:session", ({ session }) => {
+      if (session.id) this.#sessionId = session.id;
+    });
+  }
+
+  /** The official client's socket, for whatever this class has no method for. */
+  get socket() {
+    return this.#socket;
+  }
+
+  get id() {
+    return this.#socket.id;
+  }
+
+  get connected() {
+    return this.#socket.connected;
+  }
+
+  /** Who one is, once connected; for a guest null until the first project is joined. */
+  get user() {
+    return this.#user;
+  }
+
+  /** The session, which `login` and `auth:refresh` change. */
+  get sessionId() {
+    return this.#sessionId;
+  }
+
+  // -- connecting
+
+  /**
+   * Connect and authenticate. Rejects with `Unreachable`, or with `Refused` when the session is over.
+   * Where the server runs in open mode, a client with such a session goes on as a guest.
+   */
+  async connect() {
+    if (!this.#socket.connected) await this.#connected();
+    await this.#introduction;
+    return this.#user;
+  }
+
+  #connected() {
+    return new Promise((resolve, reject) => {
+      const socket = this.#socket;
+      const end = (settle, value) => {
+        socket.off("connect", connected);
+        socket.off("connect_error", failed);
+        socket.io.off("reconnect_failed", gaveUp);
+        settle(value);
+      };
+      const unreachable = (reason) =>
+        new Unreachable(`cannot reach ${this.#baseURL}: ${reason}; is the server running?`);
+      const connected = () => end(resolve);
+      const fail = (error) => {
+        // Or the client would count as connecting for ever.
+        socket.disconnect();
+        end(reject, error);
+      };
+      const gaveUp = () => fail(unreachable("no attempt was successful"));
+      const failed = (error) => {
+        // The client tries again by itself while it is active.
+        if (!socket.active || !socket.io.reconnection()) fail(unreachable(error.message));
+      };
+      socket.on("connect", connected);
+      socket.on("connect_error", failed);
+      socket.io.on("reconnect_failed", gaveUp);
+      // While it comes back by itself, a second CONNECT would end the connection.
+      if (!socket.active) socket.connect();
+    });
+  }
+
+  /** Leave, for good. */
+  disconnect() {
+    clearTimeout(this.#queueTimer);
+    for (const { timer } of this.#typing.values()) clearTimeout(timer);
+    this.#typing.clear();
+    for (const lock of this.#locks) lock.held = false;
+    this.#locks.clear();
+    this.#projects.clear();
+    this.#socket.disconnect();
+  }
+
+  async #introduce() {
+    if (this.#sessionId) await this.#present();
+    else if (this.#userId) await this.#name();
+    for (const projectId of this.#projects) await this.call("project:join", { projectId });
+    for (const lock of this.#locks) await this.#takeAgain(lock);
+  }
+
+  async #present() {
+    try {
+      const { user } = await this.call("auth:session", { sessionId: this.#sessionId });
+      this.#user = user;
+    } catch (error) {
+      if (error.code !== "UNAUTHORIZED") throw error;
+      // Only a server in open mode lets somebody without a session see projects.
+      await this.call("project:list").catch(() => {
+        this.#socket.disconnect();
+        throw error;
+      });
+      this.#user = null;
+      console.warn(`${error.message}; going on as a guest, because the server is in open mode`);
+    }
+  }
+
+  async #name() {
+    const { user } = await this.call("user:join", { userId: this.#userId });
+    this.#user = user;
+  }
+
+  async #takeAgain(lock) {
+    const { projectId, filePath } = lock;
+    try {
+      const answer = await this.call("file:lock", {
+        projectId,
+        filePath,
+        lockType: lock.lock.lockType,
+      });
+      lock.lock = answer.lock;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      // Somebody else was faster.
+      lock.held = false;
+      this.#locks.delete(lock);
+    }
+  }
+
+  /** Open a session with a name and a password; it is presented again after a reconnection. */
+  async login(username, password) {
+    const { user, session } = await this.call("auth:login", { username, password });
+    this.#user = user;
+    this.#sessionId = session.id;
+    return { user, session };
+  }
+
+  /** End the session. */
+  async logout() {
+    await this.call("auth:logout");
+    this.#user = null;
+    this.#sessionId = undefined;
+  }
+
+  // -- events
+
+  /** Call `handler(data, event)` for an event; see events.d.ts for all. */
+  on(event, handler) {
+    (MANAGER_EVENTS.has(event) ? this.#socket.io : this.#socket).on(event, handler);
+    return this;
+  }
+
+  once(event, handler) {
+    (MANAGER_EVENTS.has(event) ? this.#socket.io : this.#socket).once(event, handler);
+    return this;
+  }
+
+  off(event, handler) {
+    (MANAGER_EVENTS.has(event) ? this.#socket.io : this.#socket).off(event, handler);
+    return this;
+  }
+
+  /** Send an event without waiting. A failure comes back as an event, such as "error". */
+  emit(event, payload) {
+    this.#socket.emit(event, payload);
+    return this;
+  }
+
+  /** Send an event and wait for its acknowledgement. Rejects with `Refused` or `Unreachable`. */
+  async call(event, payload = {}) {
+    let answer;
+    try {
+      answer = await this.#socket.timeout(ANSWER_MILLISECONDS).emitWithAck(event, payload);
+    } catch {
+      throw new Unreachable(`${event} was not acknowledged: the connection was lost, or is slow`);
+    }
+    const { ok, error, ...result } = answer;
+    if (!ok) throw new Refused(error);
+    return result;
+  }
+
+  // -- projects and files
+
+  /** Enter a project; resolves to all that there is to show of it. Entered again when reconnected. */
+  async joinProject(projectId) {
+    const result = await this.call("project:join", { projectId });
+    this.#projects.add(projectId);
+    this.#user = result.user;
+    return result;
+  }
+
+  /** Leave a project. */
+  async leaveProject(projectId) {
+    this.#projects.delete(projectId);
+    for (const lock of this.#locks) {
+      if (lock.projectId !== projectId) continue;
+      lock.held = false;
+      this.#locks.delete(lock);
+    }
+    return this.call("project:leave", { projectId });
+  }
+
+  /** Lock a file. `await using lock = await socket.lockFile(…)` releases it at the end. */
+  async lockFile(projectId, filePath, { lockType = "exclusive" } = {}) {
+    const { lock } = await this.call("file:lock", { projectId, filePath, lockType });
+    const held = new FileLock(this, projectId, lock);
+    // Those that were released are forgotten with the next one.
+    for (const other of this.#locks) if (!other.held) this.#locks.delete(other);
+    this.#locks.add(held);
+    return held;
+  }
+
+  // -- the assistant
+
+  /**
+   * Write to the assistant and wait for its response. `onChunk(text)` hears the pieces as they are
+   * written; an aborted `signal` stops the answer, and the response has what there was.
+   */
+  async sendAIMessage({ message, projectId, context, onChunk, signal, timeout }) {
+    const answer = new Answer(this.#socket, onChunk, timeout ?? RESPONSE_MILLISECONDS);
+    try {
+      const { requestId } = await this.call("ai:message", { message, projectId, context });
+      const stop = () => this.emit("ai:cancel", { requestId });
+      if (signal?.aborted) stop();
+      signal?.addEventListener("abort", stop, { once: true });
+      try {
+        return await answer.of(requestId);
+      } finally {
+        signal?.removeEventListener("abort", stop);
+      }
+    } finally {
+      answer.close();
+    }
+  }
+
+  // -- what is sent often
+
+  /**
+   * Call this with each key that is pressed: the others hear of it every two seconds at most, and of
+   * its end when three seconds have passed without one.
+   */
+  typing(projectId) {
+    const now = Date.now();
+    const known = this.#typing.get(projectId);
+    clearTimeout(known?.timer);
+    const due = known === undefined || now - known.told >= TYPING_MILLISECONDS;
+    if (due) this.emit("user:typing", { projectId, isTyping: true });
+    const timer = setTimeout(() => this.stopTyping(projectId), STILL_MILLISECONDS);
+    this.#typing.set(projectId, { told: due ? now : known.told, timer });
+  }
+
+  /** Nobody is typing any more, for example because the message was sent. */
+  stopTyping(projectId) {
+    const known = this.#typing.get(projectId);
+    if (!known) return;
+    clearTimeout(known.timer);
+    this.#typing.delete(projectId);
+    this.emit("user:typing", { projectId, isTyping: false });
+  }
+
+  /**
+   * Send an event with others in one `batch:update`, a second later or when there are a hundred.
+   * Resolves and rejects as `call` does for this one.
+   */
+  queue(event, data) {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ event, data, resolve, reject });
+      if (this.#queue.length >= MOST_IN_A_BATCH) this.flush();
+      else this.#queueTimer ??= setTimeout(() => this.flush(), BATCH_MILLISECONDS);
+    });
+  }
+
+  /** Send what is queued now. */
+  async flush() {
+    clearTimeout(this.#queueTimer);
+    this.#queueTimer = undefined;
+    const waiting = this.#queue.splice(0);
+    if (waiting.length === 0) return;
+    const updates = waiting.map(({ event, data }) => ({ event, data }));
+    try {
+      const { results } = await this.call("batch:update", { updates });
+      waiting.forEach(({ resolve, reject }, index) => {
+        const { ok, error, ...result } = results[index];
+        if (ok) resolve(result);
+        else reject(new Refused(error));
+      });
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
+    }
+  }
+}
+
+/** The events of one answer. It listens from before the message is sent, so that none is missed. */
+class Answer {
+  #socket;
+  #onChunk;
+  #early = [];
+  #requestId;
+  #result;
+  #timer;
+  #settle;
+  #listeners = {
+    "code:chunk": (data) => this.#take(data, () => this.#onChunk?.(data.content)),
+    "ai:response": (data) => this.#take(data, () => this.#settle.resolve(data.response)),
+    "ai:processing": (data) =>
+      data.status === "error" &&
+      this.#take(data, () => this.#settle.reject(new Refused(data.error))),
+    disconnect: (reason) =>
+      this.#settle.reject(
+        new Unreachable(`the connection was lost before the response: ${reason}`),
+      ),
+  };
+
+  constructor(socket, onChunk, timeout) {
+    this.#socket = socket;
+    this.#onChunk = onChunk;
+    this.#result = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
+    // It may fail before anybody waits for it.
+    this.#result.catch(() => {});
+    const late = () => this.#settle.reject(new Unreachable(`no response within ${timeout} ms`));
+    this.#timer = setTimeout(late, timeout);
+    for (const [event, listener] of Object.entries(this.#listeners)) socket.on(event, listener);
+  }
+
+  #take({ requestId }, handle) {
+    if (this.#requestId === undefined) this.#early.push({ requestId, handle });
+    else if (this.#requestId === requestId) handle();
+  }
+
+  of(requestId) {
+    this.#requestId = requestId;
+    for (const early of this.#early) this.#take(early, early.handle);
+    return this.#result;
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    for (const [event, listener] of Object.entries(this.#listeners)) {
+      this.#socket.off(event, listener);
+    }
+  }
+}

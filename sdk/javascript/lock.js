@@ -1,0 +1,41 @@
+// A lock on a file that one holds. With `await using` it is released at the end of the block.
+
+/** Made by `AICodingAssistantSocket.lockFile`. */
+export class FileLock {
+  #socket;
+
+  constructor(socket, projectId, lock) {
+    this.#socket = socket;
+    this.projectId = projectId;
+    this.lock = lock;
+    this.held = true;
+  }
+
+  get filePath() {
+    return this.lock.filePath;
+  }
+
+  /** Grows with every lock; the server refuses a change with the token of a lock that is gone. */
+  get token() {
+    return this.lock.token;
+  }
+
+  /** Write the file under this lock. Rejects with `Refused` when the lock is gone. */
+  async write(content, { action = "updated" } = {}) {
+    const file = { path: this.filePath, action, content };
+    const { projectId, token: lockToken } = this;
+    return this.#socket.call("file:change", { projectId, file, lockToken });
+  }
+
+  /** Release it; does nothing if it is gone already. */
+  async unlock() {
+    if (!this.held) return;
+    this.held = false;
+    const { projectId, filePath } = this;
+    await this.#socket.call("file:unlock", { projectId, filePath });
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.unlock();
+  }
+}

@@ -1,0 +1,21 @@
+"""A client of the AI coding assistant's real-time API, on `socketio_min.Client`.
+
+`AICodingAssistantSocket` is for scripts, threads and the interactive interpreter;
+`AsyncAICodingAssistantSocket` is the same for asyncio, and does the work for both. Payloads and
+results are dictionaries with the names of the API.
+"""
+
+from ai_coding_assistant.async_socket import AsyncAICodingAssistantSocket
+from ai_coding_assistant.blocking_socket import AICodingAssistantSocket, BlockingFileLock
+from ai_coding_assistant.errors import Refused, SDKError, Unreachable
+from ai_coding_assistant.locks import FileLock
+
+__all__ = [
+    "AICodingAssistantSocket",
+    "AsyncAICodingAssistantSocket",
+    "BlockingFileLock",
+    "FileLock",
+    "Refused",
+    "SDKError",
+    "Unreachable",
+]

@@ -1,0 +1,381 @@
+"""The client for asyncio.
+
+It authenticates on every connection, also after a reconnection, and then joins the projects and
+takes the locks again that it had. Methods wait for acknowledgements, so what they return is on the
+server's disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final, Self, TypeVar, Unpack, overload
+
+from ai_coding_assistant.answers import Answer, OnChunk
+from ai_coding_assistant.batches import Batch
+from ai_coding_assistant.errors import Refused, SDKError, Unreachable, result_of
+from ai_coding_assistant.locks import FileLock, LockType
+from ai_coding_assistant.typing_notice import TypingNotice
+from socketio_min import AcknowledgementTimeout, Client, Disconnected, SocketIOError
+from socketio_min.client_options import SocketIOClientOptionValues
+
+logger = logging.getLogger("ai_coding_assistant")
+
+Handler = TypeVar("Handler", bound=Callable[..., object])
+
+ANSWER_TIMEOUT: Final = 20.0
+"""Seconds until an acknowledgement is given up."""
+RESPONSE_TIMEOUT: Final = 150.0
+"""The server gives the assistant two minutes unless AI_TIMEOUT says otherwise."""
+
+
+_OF_THE_CONNECTION: Final = (
+    "reconnect",
+    "reconnect_attempt",
+    "reconnect_error",
+    "reconnect_failed",
+)
+
+
+class AsyncAICodingAssistantSocket:
+    """A client in asyncio. `async with` connects and disconnects.
+
+    `session_id`: a session that was opened before; `user_id`: who to be without one, where the
+    server runs in open mode. The options are those of `socketio_min.Client`. `locks` are those that
+    are held. Belongs to one event loop.
+    """
+
+    def __init__(
+        self,
+        base_url: str = "http://localhost:3001",
+        *,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        **options: Unpack[SocketIOClientOptionValues],
+    ) -> None:
+        self.base_url = base_url
+        self.session_id = session_id
+        self.user: dict[str, Any] | None = None
+        self.locks: set[FileLock] = set()
+        self._user_id = user_id
+        # Also here, because what waited for a connection is sent before "connect" is heard.
+        options.setdefault("auth", self._credentials)
+        self._client = Client(base_url, **options)
+        self._client.on("connect", self._connected)
+        self._client.on("disconnect", self._disconnected)
+        self._client.on_any(self._heard)
+        self._arrival: asyncio.Future[None] | None = None
+        self._projects: set[str] = set()
+        self._handlers: dict[str, list[Callable[..., object]]] = {}
+        self._answers: set[Answer] = set()
+        self._batch = Batch(self.call)
+        self._typing = TypingNotice(self.emit)
+
+    def __repr__(self) -> str:
+        state = "connected" if self.connected else "not connected"
+        return f"<{type(self).__name__} {self.base_url} ({state})>"
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.disconnect()
+
+    @property
+    def id(self) -> str | None:
+        """The socket's id while connected."""
+        return self._client.id
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection."""
+        return self._client.connected
+
+    # -- connecting
+
+    async def connect(self) -> dict[str, Any] | None:
+        """Connect and authenticate; returns who one is, None for a guest.
+
+        Waits for a server as long as it takes, unless `reconnection_attempts` or `reconnection` say
+        otherwise. Where the server runs in open mode, a session that is over makes one a guest.
+
+        Raises:
+            Refused: the session is over (`UNAUTHORIZED`).
+            Unreachable: the server cannot be reached.
+        """
+        if not self.connected:
+            self._arrival = asyncio.get_running_loop().create_future()
+            try:
+                await self._client.connect()
+                await self._arrival
+            except SocketIOError as error:
+                raise Unreachable(
+                    f"cannot reach {self.base_url}: {error}; is the server running?"
+                ) from error
+            finally:
+                self._arrival = None
+        return self.user
+
+    async def disconnect(self) -> None:
+        """Leave, for good."""
+        self._batch.close()
+        self._typing.close()
+        for lock in list(self.locks):
+            lock.lose()
+        self._projects.clear()
+        await self._client.close()
+
+    def _credentials(self) -> dict[str, Any] | None:
+        return None if self.session_id is None else {"sessionId": self.session_id}
+
+    async def _connected(self) -> None:
+        try:
+            await self._introduce()
+        except SDKError as error:
+            if self._arrival is None:
+                logger.error("cannot go on after the reconnection: %s", error)
+            self._settle(error)
+            if isinstance(error, Refused):
+                self._client.disconnect()
+        else:
+            self._settle(None)
+            await _finish(self._call_handlers("connect"))
+
+    def _settle(self, error: SDKError | None) -> None:
+        if self._arrival is None or self._arrival.done():
+            return
+        if error is None:
+            self._arrival.set_result(None)
+        else:
+            self._arrival.set_exception(error)
+
+    async def _introduce(self) -> None:
+        if self.session_id is not None:
+            await self._present(self.session_id)
+        elif self._user_id is not None:
+            self.user = (await self.call("user:join", {"userId": self._user_id}))["user"]
+        for project_id in self._projects:
+            await self.call("project:join", {"projectId": project_id})
+        for lock in list(self.locks):
+            await lock.take_again()
+
+    async def _present(self, session_id: str) -> None:
+        try:
+            self.user = (await self.call("auth:session", {"sessionId": session_id}))["user"]
+        except Refused as error:
+            self.user = None
+            try:
+                # Only a server in open mode lets somebody without a session see projects.
+                await self.call("project:list")
+            except Refused:
+                raise error from None
+            logger.warning("%s; going on as a guest, because the server is in open mode", error)
+
+    def _disconnected(self, reason: str) -> Awaitable[None] | None:
+        for answer in self._answers:
+            answer.lose(reason)
+        self._settle(Unreachable(f"the connection was lost: {reason}"))
+        return self._call_handlers("disconnect", reason)
+
+    async def login(self, username: str, password: str) -> dict[str, Any]:
+        """Open a session with a name and a password; it is presented again after a reconnection.
+
+        Raises:
+            Refused: the name or the password is wrong (`UNAUTHORIZED`).
+            Unreachable: there is no answer.
+        """
+        answer = await self.call("auth:login", {"username": username, "password": password})
+        self.user, self.session_id = answer["user"], answer["session"]["id"]
+        return answer
+
+    async def logout(self) -> None:
+        """End the session.
+
+        Raises:
+            Refused, Unreachable: as `call`.
+        """
+        await self.call("auth:logout")
+        self.user = self.session_id = None
+
+    # -- events
+
+    @overload
+    def on(self, event: str) -> Callable[[Handler], Handler]: ...
+    @overload
+    def on(self, event: str, handler: Handler) -> Handler: ...
+    def on(
+        self, event: str, handler: Handler | None = None
+    ) -> Handler | Callable[[Handler], Handler]:
+        """Call `handler(data, event)` for an event, or `handler(data)`; also a decorator.
+
+        A handler is a function or a coroutine function; an event may have several. Also for
+        "connect"(), "disconnect"(reason), "connect_error"(error), and, as plain functions,
+        "reconnect"(number), "reconnect_attempt"(number), "reconnect_error"(error) and
+        "reconnect_failed"().
+        """
+
+        def register(function: Handler) -> Handler:
+            if event in _OF_THE_CONNECTION:
+                self._client.on_connection(event, function)
+                return function
+            if event not in self._handlers:
+                self._handlers[event] = []
+                if event not in ("connect", "disconnect"):
+                    self._client.on(event, partial(self._call_handlers, event))
+            self._handlers[event].append(trimmed(function))
+            return function
+
+        return register if handler is None else register(handler)
+
+    def _call_handlers(self, event: str, *args: Any) -> Awaitable[None] | None:
+        results = [handler(*args) for handler in self._handlers.get(event, ())]
+        pending = [result for result in results if inspect.isawaitable(result)]
+        return _wait_for_all(pending) if pending else None
+
+    def _heard(self, event: str, *args: Any) -> None:
+        data = args[0] if args else None
+        if not isinstance(data, dict):
+            return
+        for answer in self._answers:
+            answer.hear(event, data)
+        if event == "auth:session" and "id" in data["session"]:
+            self.session_id = data["session"]["id"]
+
+    def emit(self, event: str, payload: dict[str, Any] | None = None) -> None:
+        """Send an event without waiting. A failure comes back as an event, such as "error"."""
+        self._client.emit(event, payload or {})
+
+    async def call(self, event: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send an event and wait for its acknowledgement; returns what it says beside `ok`.
+
+        Raises:
+            Refused: the server refused it.
+            Unreachable: the connection was lost, or there is no answer.
+        """
+        try:
+            answer = await self._client.call(event, payload or {}, timeout=ANSWER_TIMEOUT)
+        except (AcknowledgementTimeout, Disconnected) as error:
+            raise Unreachable(f"{event} was not acknowledged: {error}") from error
+        return result_of(answer)
+
+    # -- projects and files
+
+    async def join_project(self, project_id: str) -> dict[str, Any]:
+        """Enter a project; returns all that there is to show of it. Entered again when reconnected.
+
+        Raises:
+            Refused: there is no such project for this user (`NOT_FOUND`).
+            Unreachable: there is no answer.
+        """
+        answer = await self.call("project:join", {"projectId": project_id})
+        self._projects.add(project_id)
+        self.user = answer["user"]
+        return answer
+
+    async def leave_project(self, project_id: str) -> dict[str, Any]:
+        """Leave a project, and lose the locks in it.
+
+        Raises:
+            Refused, Unreachable: as `call`.
+        """
+        self._projects.discard(project_id)
+        for lock in [lock for lock in self.locks if lock.project_id == project_id]:
+            lock.lose()
+        return await self.call("project:leave", {"projectId": project_id})
+
+    def lock_file(
+        self, project_id: str, file_path: str, lock_type: LockType = "exclusive"
+    ) -> FileLock:
+        """A lock on a file, for `async with socket.lock_file(…) as lock`."""
+        return FileLock(self, project_id, file_path, lock_type)
+
+    # -- the assistant
+
+    async def send_ai_message(
+        self,
+        message: str,
+        project_id: str | None = None,
+        *,
+        context: dict[str, Any] | None = None,
+        on_chunk: OnChunk | None = None,
+        timeout: float = RESPONSE_TIMEOUT,
+    ) -> dict[str, Any]:
+        """Write to the assistant and wait for its response.
+
+        `on_chunk(text)` hears the pieces as they are written; when it returns False, or when the
+        waiting task is cancelled, the answer is stopped. `timeout` is in seconds.
+
+        Raises:
+            Refused: the message cannot be taken, or the assistant failed (`AI_SERVICE_ERROR`).
+            Unreachable: the connection was lost, or there is no response in time.
+        """
+        answer = Answer(on_chunk, self._stop_answer)
+        self._answers.add(answer)
+        payload = {"message": message, "projectId": project_id, "context": context}
+        try:
+            request_id: str = (await self.call("ai:message", payload))["requestId"]
+            try:
+                async with asyncio.timeout(timeout):
+                    return await answer.of(request_id)
+            except TimeoutError:
+                self._stop_answer(request_id)
+                raise Unreachable(f"no response within {timeout:g} seconds") from None
+            except asyncio.CancelledError:
+                self._stop_answer(request_id)
+                raise
+        finally:
+            self._answers.discard(answer)
+
+    def _stop_answer(self, request_id: str) -> None:
+        if self.connected:
+            self.emit("ai:cancel", {"requestId": request_id})
+
+    # -- what is sent often
+
+    def typing(self, project_id: str) -> None:
+        """Call this with each key that is pressed: the others hear of it every two seconds at most,
+        and of its end when three seconds have passed without one.
+        """
+        self._typing.key(project_id)
+
+    def stop_typing(self, project_id: str) -> None:
+        """Nobody is typing any more, for example because the message was sent."""
+        self._typing.stop(project_id)
+
+    def queue(self, event: str, data: dict[str, Any] | None = None) -> asyncio.Future[Any]:
+        """Send an event with others in one batch, a second later or when there are a hundred.
+
+        The result is what `call` would return, or raise.
+        """
+        return self._batch.add(event, data or {})
+
+    async def flush(self) -> None:
+        """Send what is queued now, and wait for the results."""
+        await self._batch.flush()
+
+
+def trimmed(function: Callable[..., object]) -> Callable[..., object]:
+    """A handler that may be given more arguments than it takes."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        # Some functions written in C do not tell.
+        return function
+    if any(one.kind is inspect.Parameter.VAR_POSITIONAL for one in parameters):
+        return function
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    most = sum(one.kind in kinds for one in parameters)
+    return lambda *args: function(*args[:most])
+
+
+async def _wait_for_all(pending: list[Awaitable[Any]]) -> None:
+    await asyncio.gather(*pending)
+
+
+async def _finish(pending: Awaitable[None] | None) -> None:
+    if pending is not None:
+        await pending

@@ -1,0 +1,85 @@
+"""Events that can wait for a moment, sent together in one `batch:update`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from ai_coding_assistant.errors import SDKError, result_of
+
+DELAY: Final = 1.0
+"""Seconds that an event waits for others."""
+MAX_EVENTS: Final = 100
+
+Result = asyncio.Future[dict[str, Any]]
+Send = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
+
+
+class Batch:
+    """What waits to be sent; `send` is a `call` that waits for the acknowledgement."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._waiting: list[tuple[dict[str, Any], Result]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, event: str, data: Any) -> Result:
+        """Send an event soon; the result is what its own acknowledgement would have said."""
+        loop = asyncio.get_running_loop()
+        result: Result = loop.create_future()
+        self._waiting.append(({"event": event, "data": data}, result))
+        if len(self._waiting) >= MAX_EVENTS:
+            self._begin()
+        elif self._timer is None:
+            self._timer = loop.call_later(DELAY, self._begin)
+        return result
+
+    async def flush(self) -> None:
+        """Send what waits, and wait for the results."""
+        self._begin()
+        await asyncio.gather(*self._tasks)
+
+    def close(self) -> None:
+        """What waits is not sent."""
+        self._stop_timer()
+        for _, result in self._waiting:
+            result.cancel()
+        self._waiting.clear()
+
+    def _begin(self) -> None:
+        self._stop_timer()
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            task = asyncio.get_running_loop().create_task(self._finish(waiting))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    async def _finish(self, waiting: list[tuple[dict[str, Any], Result]]) -> None:
+        try:
+            answer = await self._send("batch:update", {"updates": [item for item, _ in waiting]})
+        except SDKError as error:
+            for _, result in waiting:
+                _fail(result, error)
+            return
+        for (_, result), one in zip(waiting, answer["results"], strict=True):
+            try:
+                value = result_of(one)
+            except SDKError as error:
+                _fail(result, error)
+            else:
+                if not result.done():
+                    result.set_result(value)
+
+
+def _fail(result: Result, error: SDKError) -> None:
+    if not result.done():
+        result.set_exception(error)
+        # Not everybody looks at the result of what can wait.
+        result.exception()

@@ -1,0 +1,230 @@
+"""The client for scripts, threads and the interactive interpreter.
+
+The asynchronous client does the work, in a thread of its own; every method here hands something to
+it and waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import functools
+import weakref
+from collections.abc import Callable
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
+
+from ai_coding_assistant.answers import OnChunk
+from ai_coding_assistant.async_socket import (
+    RESPONSE_TIMEOUT,
+    AsyncAICodingAssistantSocket,
+    trimmed,
+)
+from ai_coding_assistant.locks import FileLock, LockType
+from ai_coding_assistant.threads import Threads
+from socketio_min.client_options import SocketIOClientOptionValues
+
+Handler = TypeVar("Handler", bound=Callable[..., object])
+
+
+class BlockingFileLock:
+    """A `FileLock` for `with`."""
+
+    def __init__(self, threads: Threads, lock: FileLock) -> None:
+        self._threads = threads
+        self._lock = lock
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.release()
+
+    @property
+    def held(self) -> bool:
+        """False once it is released, or lost to somebody else during a disconnection."""
+        return self._lock.held
+
+    @property
+    def token(self) -> int:
+        """Grows with every lock of the server; 0 before the first."""
+        return self._lock.token
+
+    def acquire(self) -> None:
+        """Take the lock; see `FileLock.acquire`."""
+        self._threads.wait_for(self._lock.acquire())
+
+    def write(
+        self, content: str, *, action: Literal["created", "updated"] = "updated"
+    ) -> dict[str, Any]:
+        """Write the file under this lock; see `FileLock.write`."""
+        return self._threads.wait_for(self._lock.write(content, action=action))
+
+    def release(self) -> None:
+        """Give it back; see `FileLock.release`."""
+        self._threads.wait_for(self._lock.release())
+
+
+class AICodingAssistantSocket:
+    """A client that waits. `with` connects and disconnects.
+
+    Takes what `AsyncAICodingAssistantSocket` takes, and its methods raise what they raise there.
+    They may be called from any thread, handlers included. Without `disconnect` the connection ends
+    when the client is dropped or the interpreter exits.
+    """
+
+    def __init__(
+        self,
+        base_url: str = "http://localhost:3001",
+        *,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        **options: Unpack[SocketIOClientOptionValues],
+    ) -> None:
+        self._socket = AsyncAICodingAssistantSocket(
+            base_url, session_id=session_id, user_id=user_id, **options
+        )
+        self._threads = Threads()
+        self._finalizer = weakref.finalize(self, self._threads.close, self._socket.disconnect)
+
+    def __repr__(self) -> str:
+        return repr(self._socket).replace("Async", "", 1)
+
+    def __enter__(self) -> Self:
+        self.connect()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.disconnect()
+
+    @property
+    def id(self) -> str | None:
+        """The socket's id while connected."""
+        return self._socket.id
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection."""
+        return self._socket.connected
+
+    @property
+    def user(self) -> dict[str, Any] | None:
+        """Who one is, once connected; None for a guest who has not joined a project."""
+        return self._socket.user
+
+    @property
+    def session_id(self) -> str | None:
+        """The session, which `login` and `auth:refresh` change."""
+        return self._socket.session_id
+
+    def connect(self) -> dict[str, Any] | None:
+        """Connect and authenticate."""
+        return self._threads.wait_for(self._socket.connect())
+
+    def disconnect(self) -> None:
+        """Leave, for good, when the handlers that are due have run."""
+        self._finalizer()
+
+    def login(self, username: str, password: str) -> dict[str, Any]:
+        """Open a session with a name and a password."""
+        return self._threads.wait_for(self._socket.login(username, password))
+
+    def logout(self) -> None:
+        """End the session."""
+        self._threads.wait_for(self._socket.logout())
+
+    @overload
+    def on(self, event: str) -> Callable[[Handler], Handler]: ...
+    @overload
+    def on(self, event: str, handler: Handler) -> Handler: ...
+    def on(
+        self, event: str, handler: Handler | None = None
+    ) -> Handler | Callable[[Handler], Handler]:
+        """Call `handler(data, event)` for an event, or `handler(data)`; also a decorator.
+
+        Handlers run in a thread of their own, one after the other. "reconnect" and its kin run in
+        the thread of the connection, and must not wait for it.
+        """
+
+        def register(function: Handler) -> Handler:
+            if event.startswith("reconnect"):
+                self._socket.on(event, function)
+            else:
+                run = functools.partial(self._threads.run_handler, trimmed(function))
+                self._socket.on(event, run)
+            return function
+
+        return register if handler is None else register(handler)
+
+    def emit(self, event: str, payload: dict[str, Any] | None = None) -> None:
+        """Send an event without waiting for its acknowledgement."""
+        self._threads.wait_for(_called(self._socket.emit, event, payload))
+
+    def call(self, event: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send an event and wait for its acknowledgement."""
+        return self._threads.wait_for(self._socket.call(event, payload))
+
+    def join_project(self, project_id: str) -> dict[str, Any]:
+        """Enter a project; returns all that there is to show of it."""
+        return self._threads.wait_for(self._socket.join_project(project_id))
+
+    def leave_project(self, project_id: str) -> dict[str, Any]:
+        """Leave a project."""
+        return self._threads.wait_for(self._socket.leave_project(project_id))
+
+    def lock_file(
+        self, project_id: str, file_path: str, lock_type: LockType = "exclusive"
+    ) -> BlockingFileLock:
+        """A lock on a file, for `with socket.lock_file(…) as lock`."""
+        lock = self._socket.lock_file(project_id, file_path, lock_type)
+        return BlockingFileLock(self._threads, lock)
+
+    def send_ai_message(
+        self,
+        message: str,
+        project_id: str | None = None,
+        *,
+        context: dict[str, Any] | None = None,
+        on_chunk: OnChunk | None = None,
+        timeout: float = RESPONSE_TIMEOUT,
+    ) -> dict[str, Any]:
+        """Write to the assistant and wait for its response.
+
+        `on_chunk(text)` runs in the thread of the connection, and must not wait for it; when it
+        returns False, the answer is stopped.
+        """
+        return self._threads.wait_for(
+            self._socket.send_ai_message(
+                message, project_id, context=context, on_chunk=on_chunk, timeout=timeout
+            )
+        )
+
+    def typing(self, project_id: str) -> None:
+        """Call this with each key that is pressed."""
+        self._threads.wait_for(_called(self._socket.typing, project_id))
+
+    def stop_typing(self, project_id: str) -> None:
+        """Nobody is typing any more."""
+        self._threads.wait_for(_called(self._socket.stop_typing, project_id))
+
+    def queue(
+        self, event: str, data: dict[str, Any] | None = None
+    ) -> concurrent.futures.Future[Any]:
+        """Send an event with others in one batch; the result is what `call` would return."""
+        return asyncio.run_coroutine_threadsafe(
+            _result(self._socket, event, data), self._threads.loop
+        )
+
+    def flush(self) -> None:
+        """Send what is queued now, and wait for the results."""
+        self._threads.wait_for(self._socket.flush())
+
+
+async def _called(function: Callable[..., None], *args: Any) -> None:
+    function(*args)
+
+
+async def _result(
+    socket: AsyncAICodingAssistantSocket, event: str, data: dict[str, Any] | None
+) -> Any:
+    return await socket.queue(event, data)

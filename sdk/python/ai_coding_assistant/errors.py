@@ -1,0 +1,33 @@
+"""What goes wrong, in one hierarchy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class SDKError(Exception):
+    """Base of every error of the SDK."""
+
+
+class Refused(SDKError):
+    """The server refused an event: `code` is one of the API's, such as "FORBIDDEN"."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        super().__init__(error["message"])
+        self.code: str = error["code"]
+        self.details: dict[str, Any] | None = error.get("details")
+
+
+class Unreachable(SDKError):
+    """The server cannot be reached, is gone, or did not answer in time."""
+
+
+def result_of(answer: dict[str, Any]) -> dict[str, Any]:
+    """What an acknowledgement says beside `ok`.
+
+    Raises:
+        Refused: it says that the event was refused.
+    """
+    if not answer["ok"]:
+        raise Refused(answer["error"])
+    return {name: value for name, value in answer.items() if name != "ok"}

@@ -1,0 +1,94 @@
+"""A lock on a file, to be held with `async with`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from ai_coding_assistant.errors import Refused
+
+if TYPE_CHECKING:
+    from ai_coding_assistant.async_socket import AsyncAICodingAssistantSocket
+
+LockType = Literal["exclusive", "shared"]
+
+
+class FileLock:
+    """Made by `lock_file`; `async with` acquires and releases it.
+
+    `held` turns False when it is released, and when it was lost to somebody else during a
+    disconnection. `token` grows with every lock of the server, and is 0 before the first.
+    """
+
+    def __init__(
+        self,
+        socket: AsyncAICodingAssistantSocket,
+        project_id: str,
+        file_path: str,
+        lock_type: LockType,
+    ) -> None:
+        self._socket = socket
+        self.project_id = project_id
+        self.file_path = file_path
+        self.lock_type = lock_type
+        self.held = False
+        self.token = 0
+
+    async def __aenter__(self) -> Self:
+        await self.acquire()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.release()
+
+    async def acquire(self) -> None:
+        """Take the lock.
+
+        Raises:
+            Refused: somebody else has it (`FILE_LOCKED`, with the holder in `details`).
+            Unreachable: there is no answer.
+        """
+        payload = {
+            "projectId": self.project_id,
+            "filePath": self.file_path,
+            "lockType": self.lock_type,
+        }
+        answer = await self._socket.call("file:lock", payload)
+        self.token = answer["lock"]["token"]
+        self.held = True
+        self._socket.locks.add(self)
+
+    async def take_again(self) -> None:
+        """Take it back after a lost connection, unless somebody else was faster."""
+        try:
+            await self.acquire()
+        except Refused:
+            self.lose()
+
+    async def write(
+        self, content: str, *, action: Literal["created", "updated"] = "updated"
+    ) -> dict[str, Any]:
+        """Write the file under this lock; the result is what `file:change` is acknowledged with.
+
+        Raises:
+            Refused: the lock is gone (`FILE_LOCKED`), or the content cannot be taken.
+            Unreachable: there is no answer.
+        """
+        file = {"path": self.file_path, "action": action, "content": content}
+        payload = {"projectId": self.project_id, "file": file, "lockToken": self.token}
+        return await self._socket.call("file:change", payload)
+
+    async def release(self) -> None:
+        """Give it back; does nothing if it is not held.
+
+        Raises:
+            Unreachable: there is no answer. The server releases it with the connection.
+        """
+        if self.held:
+            self.lose()
+            payload = {"projectId": self.project_id, "filePath": self.file_path}
+            await self._socket.call("file:unlock", payload)
+
+    def lose(self) -> None:
+        """It is not held any more."""
+        self.held = False
+        self._socket.locks.discard(self)

@@ -1,0 +1,96 @@
+"""The threads behind the blocking client: one with an event loop, one for handlers.
+
+A handler may therefore wait for the server, while the connection goes on. Both threads are daemons,
+which end with the interpreter; they refer to nothing that refers to the blocking client, so that it
+can be dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import queue
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+from ai_coding_assistant.errors import Unreachable
+
+Result = TypeVar("Result")
+
+CLOSE_TIMEOUT: Final = 5.0
+"""Seconds that the goodbye may take."""
+
+
+class Threads:
+    """The two threads, started at once."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._closed = False
+        self._loop_thread = threading.Thread(
+            target=self._run_loop, name="assistant-loop", daemon=True
+        )
+        self._handler_thread = threading.Thread(
+            target=self._run_handlers, name="assistant-handlers", daemon=True
+        )
+        self._loop_thread.start()
+        self._handler_thread.start()
+
+    def _run_loop(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+        self.loop.close()
+
+    def _run_handlers(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def wait_for(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Run a coroutine in the loop and wait for its result.
+
+        Raises:
+            Unreachable: the client is closed.
+        """
+        if self._closed:
+            coroutine.close()
+            raise Unreachable("the client is closed: make another one")
+        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        try:
+            return future.result()
+        except BaseException:
+            # A KeyboardInterrupt: nobody waits any more.
+            future.cancel()
+            raise
+
+    async def run_handler(self, handler: Callable[..., object], *args: Any) -> None:
+        """Run a handler in its thread, after all that were started before it."""
+        future: concurrent.futures.Future[None] = concurrent.futures.Future()
+
+        def job() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                handler(*args)
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(None)
+
+        self._jobs.put(job)
+        await asyncio.wrap_future(future)
+
+    def close(self, goodbye: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Say goodbye and end the threads."""
+        if self._closed:
+            return
+        self._closed = True
+        # Before the goodbye, which does not wait for handlers that are still to come.
+        self._jobs.put(None)
+        if threading.current_thread() is not self._handler_thread:
+            self._handler_thread.join(CLOSE_TIMEOUT)
+        farewell = asyncio.run_coroutine_threadsafe(goodbye(), self.loop)
+        concurrent.futures.wait([farewell], CLOSE_TIMEOUT)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._loop_thread.join(CLOSE_TIMEOUT)

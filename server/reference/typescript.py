@@ -1,0 +1,119 @@
+"""The types of the JavaScript SDK: `sdk/javascript/events.d.ts`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from msgspec import inspect
+
+from server.announcements import ANNOUNCEMENTS
+from server.envelope import Envelope
+from server.errors import Code
+from server.events import EVENTS
+
+_INTRODUCTION: Final = """\
+// Made from the server's tables by `python -m server.reference`: every event, what a client sends
+// and hears with it, and the acknowledgement.
+"""
+
+
+def render() -> str:
+    """The declarations as TypeScript."""
+    shown: dict[str, type] = {}
+    sent, heard = [], []
+    for spec in EVENTS.values():
+        payload = _named(spec.payload, shown) if spec.is_object else "unknown"
+        result = "{}" if spec.result is None else _named(spec.result, shown)
+        sent += [*_comment(spec.about, "  "), _entry(spec.name, payload, result)]
+    for kind in ANNOUNCEMENTS.values():
+        data = "unknown" if "data" in vars(kind) else _named(kind, shown)
+        heard += [*_comment(kind.__doc__, "  "), f'  "{kind.event}": {data};']
+    _named(Envelope, shown)
+    codes = "\n".join(f'  | "{code.value}"' for code in Code)
+    parts = [
+        _INTRODUCTION,
+        f"/** Why something was refused. */\nexport type ErrorCode =\n{codes};\n",
+        "/** What a client sends: the payload, and what the acknowledgement has beside `ok`. */",
+        "\n".join(["export interface ClientEvents {", *sent, "}"]) + "\n",
+        "/** What a client hears; a handler gets the data and an `Envelope`. */",
+        "\n".join(["export interface ServerEvents {", *heard, "}"]) + "\n",
+        *(_interface(name, shown[name]) for name in sorted(shown)),
+    ]
+    return "\n".join(parts)
+
+
+def _entry(name: str, payload: str, result: str) -> str:
+    return f'  "{name}": {{ payload: {payload}; result: {result} }};'
+
+
+def _interface(name: str, kind: type) -> str:
+    lines = [*_comment(kind.__doc__, ""), f"export interface {name} {{"]
+    for field in _fields(kind):
+        optional = "" if field.required else "?"
+        lines.append(f"  {field.encode_name}{optional}: {_type(field.type)};")
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _comment(text: str | None, indent: str) -> Iterator[str]:
+    yield f"{indent}/** {' '.join((text or '').split())} */"
+
+
+def _type(kind: inspect.Type) -> str:
+    match kind:
+        case inspect.Metadata():
+            return _type(kind.type)
+        case inspect.StructType():
+            return kind.cls.__name__
+        case inspect.UnionType():
+            return " | ".join(
+                _type(one) for one in kind.types if not isinstance(one, inspect.NoneType)
+            )
+        case inspect.LiteralType():
+            return " | ".join(f'"{value}"' for value in sorted(map(str, kind.values)))
+        case inspect.EnumType():
+            return " | ".join(f'"{one.value}"' for one in kind.cls)
+        case inspect.ListType():
+            return f"Array<{_type(kind.item_type)}>"
+        case inspect.DictType():
+            return "Record<string, unknown>"
+        case inspect.BoolType():
+            return "boolean"
+        case inspect.IntType() | inspect.FloatType():
+            return "number"
+        case inspect.StrType():
+            return "string"
+        case _:
+            return "unknown"
+
+
+def _fields(kind: type) -> tuple[inspect.Field, ...]:
+    found = inspect.type_info(kind)
+    assert isinstance(found, inspect.StructType)
+    return found.fields
+
+
+def _named(kind: Any, shown: dict[str, type]) -> str:
+    """The name of a type; it is declared, and so is all that it is made of."""
+    name: str = kind.__name__
+    if name not in shown:
+        shown[name] = kind
+        for field in _fields(kind):
+            for inner in _structs(field.type):
+                _named(inner, shown)
+    return name
+
+
+def _structs(kind: inspect.Type) -> Iterator[type]:
+    inner: Iterable[inspect.Type] = ()
+    match kind:
+        case inspect.StructType():
+            yield kind.cls
+        case inspect.UnionType():
+            inner = kind.types
+        case inspect.ListType():
+            inner = (kind.item_type,)
+        case inspect.Metadata():
+            inner = (kind.type,)
+    for one in inner:
+        yield from _structs(one)

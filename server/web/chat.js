@@ -1,0 +1,75 @@
+// The chat with the assistant, which the whole project sees: messages, and the answers that are
+// being made, piece by piece.
+
+import { change, onProject } from "./project.js";
+import { ask, socket } from "./session.js";
+import { state } from "./state.js";
+
+const TYPING_MILLISECONDS = 2_000;
+
+/** Write to the assistant. */
+export async function send(message) {
+  const context = state.open ? { currentFile: state.open.path } : undefined;
+  await ask("ai:message", { projectId: state.project.id, message, context });
+}
+
+/** Stop an answer. */
+export async function cancel(requestId) {
+  await ask("ai:cancel", { requestId });
+}
+
+let typingSince = 0;
+
+/** Tell the others that one is typing, or not any more. It ends after four seconds by itself. */
+export function sayTyping(isTyping) {
+  const now = Date.now();
+  if (isTyping && now - typingSince < TYPING_MILLISECONDS) return;
+  typingSince = isTyping ? now : 0;
+  socket.emit("user:typing", { projectId: state.project.id, isTyping });
+}
+
+onProject("ai:message", ({ messageId, requestId, user, message }) => {
+  add({ id: messageId, requestId, role: "user", user, content: message });
+  put(requestId, { text: "", progress: 0, user });
+});
+onProject("ai:processing", ({ requestId, status, progress, message, error, user }) => {
+  if (user) {
+    const agent = status === "completed" ? null : { user, status, progress, message };
+    change({ agent });
+    return;
+  }
+  if (status === "error") {
+    drop(requestId);
+    add({ id: `${requestId}-error`, requestId, role: "problem", content: error.message });
+  } else if (status !== "completed") {
+    put(requestId, { progress: progress ?? 0 });
+  }
+});
+onProject("code:chunk", ({ requestId, content }) => {
+  put(requestId, { text: (state.project.answers[requestId]?.text ?? "") + content });
+});
+onProject("ai:response", ({ requestId, response }) => {
+  drop(requestId);
+  add({
+    id: response.id,
+    requestId,
+    role: "assistant",
+    content: response.content,
+    response,
+  });
+});
+
+function add(message) {
+  if (state.project.messages.some((one) => one.id === message.id)) return;
+  change({ messages: [...state.project.messages, message] });
+}
+
+function put(requestId, changes) {
+  const before = state.project.answers[requestId] ?? { text: "", progress: 0 };
+  change({ answers: { ...state.project.answers, [requestId]: { ...before, ...changes } } });
+}
+
+function drop(requestId) {
+  const { [requestId]: _, ...answers } = state.project.answers;
+  change({ answers });
+}

@@ -1,0 +1,260 @@
+// The file in the editor. One edits under an exclusive lock; what is typed is saved after a pause,
+// with the lock's token and the revision that it is based on, so nothing of somebody else is
+// overwritten.
+//
+// `state.open` is {path, text, saved, revision, epoch, lock, problem}: `text` is what the editor
+// has, `saved` what the server has, and `epoch` grows when the editor must take over `text`.
+
+import { change, mayEdit, onProject, sayActivity } from "./project.js";
+import { ask, socket } from "./session.js";
+import { attempt, state, toast, update } from "./state.js";
+
+const PAUSE_MILLISECONDS = 500;
+const CURSOR_MILLISECONDS = 80;
+
+let saveTimer = 0;
+let saving = null;
+let epoch = 0;
+
+function alter(changes) {
+  if (state.open) update({ open: { ...state.open, ...changes } });
+}
+
+/** Show a file. */
+export async function openFile(path) {
+  if (state.open?.path !== path) {
+    await stopEditing();
+    const projectId = state.project.id;
+    const { content, file } = await ask("file:read", { projectId, filePath: path });
+    if (state.project?.id !== projectId) return;
+    update({ open: fresh(path, content, file.revision) });
+    sayPlace({ line: 0, column: 0 });
+    sayActivity(`viewing ${file.name}`);
+  }
+  update({ pane: "editor" });
+}
+
+function fresh(path, text, revision) {
+  return { path, text, saved: text, revision, epoch: ++epoch, lock: null, problem: "", lost: "" };
+}
+
+/** Close the editor. */
+export async function closeFile() {
+  await stopEditing();
+  update({ open: null, pane: "files" });
+  sayActivity(undefined);
+}
+
+// -- editing
+
+/** Take the lock of the open file. */
+export async function startEditing() {
+  const { path, revision } = state.open;
+  const projectId = state.project.id;
+  const { lock } = await ask("file:lock", { projectId, filePath: path, lockType: "exclusive" });
+  putLock(lock);
+  // What somebody changed while the lock was on its way is read before it is edited.
+  const { content, file } = await ask("file:read", { projectId, filePath: path });
+  if (state.open?.path !== path) return;
+  alter(file.revision === revision ? { lock } : { ...fresh(path, content, file.revision), lock });
+  sayActivity(`editing ${file.name}`);
+}
+
+/** Save what is not saved and give the lock back. */
+export async function stopEditing() {
+  const { open, project } = state;
+  if (!open?.lock) return;
+  await save();
+  alter({ lock: null });
+  await ask("file:unlock", { projectId: project.id, filePath: open.path }).catch(() => {});
+  dropLock(open.path, open.lock.token);
+  sayActivity(`viewing ${open.path.split("/").at(-1)}`);
+}
+
+/** The editor's text has changed under the user's hands. */
+export function edited(text) {
+  alter({ text });
+  clearTimeout(saveTimer);
+  saveTimer = setTimeout(save, PAUSE_MILLISECONDS);
+}
+
+/** Save now. */
+export async function save() {
+  clearTimeout(saveTimer);
+  await saving;
+  const { open } = state;
+  if (!open?.lock || open.text === open.saved || !socket.connected) return;
+  saving = send(open);
+  await saving;
+  saving = null;
+  // More was typed meanwhile.
+  if (state.open?.problem === "" && state.open.text !== state.open.saved) {
+    saveTimer = setTimeout(save, PAUSE_MILLISECONDS);
+  }
+}
+
+async function send({ path, text, revision, lock }) {
+  const wanted = { path, action: "updated", content: text, baseRevision: revision };
+  const payload = { projectId: state.project.id, file: wanted, lockToken: lock.token };
+  try {
+    const { file } = await ask("file:change", payload);
+    putFile(file);
+    if (state.open?.path === path) {
+      alter({ saved: text, revision: file.revision, problem: "" });
+    }
+  } catch (error) {
+    if (state.open?.path === path) alter({ problem: error.message });
+    if (["FILE_LOCKED", "VERSION_CONFLICT"].includes(error.code)) await giveUp(path, text);
+  }
+}
+
+/** The text cannot be saved any more: show the server's, and keep the user's at hand. */
+async function giveUp(path, lost) {
+  const answer = await attempt(() =>
+    ask("file:read", { projectId: state.project.id, filePath: path }),
+  );
+  if (!answer || state.open?.path !== path) return;
+  const problem = "Somebody else changed this file before your last words were saved.";
+  const { lock } = state.open;
+  update({ open: { ...fresh(path, answer.content, answer.file.revision), lock, problem, lost } });
+}
+
+export function forgetProblem() {
+  alter({ problem: "", lost: "" });
+}
+
+// -- the tree
+
+export async function createFile(path) {
+  const file = { path, action: "created", content: "", baseRevision: 0 };
+  const answer = await ask("file:change", { projectId: state.project.id, file });
+  putFile(answer.file);
+  await openFile(answer.filePath);
+  await startEditing();
+}
+
+export async function deleteFile(path) {
+  await ask("file:change", { projectId: state.project.id, file: { path, action: "deleted" } });
+  dropFile(path);
+}
+
+/** Write what the assistant proposes. */
+export async function applyAction({ type, path, content }) {
+  const action = type === "create-file" ? "created" : "updated";
+  const file = { path, action, content };
+  const answer = await ask("file:change", { projectId: state.project.id, file });
+  putFile(answer.file);
+  if (state.open?.path === path) {
+    alter({ ...fresh(path, content, answer.file.revision), lock: state.open.lock });
+  }
+  await openFile(path);
+}
+
+function putFile(file) {
+  change({ files: new Map(state.project.files).set(file.path, file) });
+}
+
+function dropFile(path) {
+  const files = new Map(state.project.files);
+  files.delete(path);
+  change({ files });
+  if (state.open?.path === path) update({ open: null });
+}
+
+async function heardChange({ file, content }) {
+  putFile(file);
+  const { open } = state;
+  if (open?.path !== file.path || file.revision <= open.revision) return;
+  // What is typed here is not lost in silence: saving it will say that it conflicts.
+  if (open.lock && open.text !== open.saved) return;
+  let text = content;
+  if (text === undefined) {
+    const payload = { projectId: state.project.id, filePath: file.path };
+    const answer = await attempt(() => ask("file:read", payload));
+    if (!answer || state.open?.path !== file.path) return;
+    text = answer.content;
+  }
+  alter({ ...fresh(file.path, text, file.revision), lock: state.open.lock });
+}
+
+onProject("file:created", heardChange);
+onProject("file:updated", heardChange);
+onProject("file:deleted", ({ filePath }) => {
+  if (state.open?.path === filePath) toast(`${filePath} was deleted`);
+  dropFile(filePath);
+});
+
+// -- locks
+
+onProject("file:locked", ({ lock }) => putLock(lock));
+onProject("file:unlocked", ({ filePath, token }) => dropLock(filePath, token));
+
+function putLock(lock) {
+  const others = state.project.locks.filter((one) => one.token !== lock.token);
+  // An exclusive lock is the only one, also where it was taken over from a lost connection.
+  const kept = others.filter((one) => one.filePath !== lock.filePath || lock.lockType === "shared");
+  change({ locks: [...kept, lock] });
+}
+
+function dropLock(filePath, token) {
+  if (!state.project) return;
+  change({
+    locks: state.project.locks.filter((one) => one.filePath !== filePath || one.token !== token),
+  });
+}
+
+/** The lock on a file that somebody else has, or one's own other window. */
+export function foreignLock(path) {
+  return state.project.locks.find(
+    (lock) => lock.filePath === path && lock.token !== state.open?.lock?.token,
+  );
+}
+
+// -- where one is
+
+let place = null;
+let placeTimer = 0;
+
+/** Tell the others where one is in the open file; not more often than they can look. */
+export function sayPlace(position, selection) {
+  place = { position, selection };
+  placeTimer ||= setTimeout(sendPlace, CURSOR_MILLISECONDS);
+}
+
+function sendPlace() {
+  placeTimer = 0;
+  if (!state.open || !state.project || !place) return;
+  const { id: projectId } = state.project;
+  socket.volatile.emit("cursor:update", { projectId, filePath: state.open.path, ...place });
+}
+
+// Whoever comes does not know where the others are.
+onProject("user:joined", sendPlace);
+
+// -- after a reconnection
+
+/** Take up again what was open: its text as it is now, and the lock if it is to be had. */
+export async function reopenFile() {
+  const before = state.open;
+  if (!before) return;
+  const { path, text, saved, revision, lock } = before;
+  const payload = { projectId: state.project.id, filePath: path };
+  const answer = await attempt(() => ask("file:read", payload));
+  if (!answer) return update({ open: null });
+  const unsaved = lock && text !== saved;
+  if (answer.file.revision === revision) alter({ lock: null });
+  else alter(fresh(path, answer.content, answer.file.revision));
+  if (unsaved && answer.file.revision !== revision) {
+    alter({ problem: "Somebody else changed this file while you were away.", lost: text });
+  }
+  if (lock) await attempt(startEditing);
+  await save();
+}
+
+document.addEventListener("visibilitychange", () => {
+  const own = state.project?.people.get(state.user?.id);
+  if (own) sayActivity(own.activity);
+});
+addEventListener("beforeunload", (event) => {
+  if (state.open?.lock && state.open.text !== state.open.saved) event.preventDefault();
+});

@@ -1,0 +1,95 @@
+// Preact's elements written as tagged templates, for all views.
+
+import { html } from "htm/preact";
+import { useEffect, useRef } from "preact/hooks";
+
+export { html };
+
+const PATHS = {
+  bell: "M6 9a6 6 0 0 1 12 0c0 6 2 7 2 7H4s2-1 2-7M10 20a2 2 0 0 0 4 0",
+  chat: "M4 5h16v11H9l-5 4z",
+  check: "M4 12l5 5L20 6",
+  close: "M5 5l14 14M19 5L5 19",
+  code: "M8 6l-6 6 6 6M16 6l6 6-6 6",
+  copy: "M9 9h11v11H9zM5 15H4V4h11v1",
+  file: "M6 3h8l4 4v14H6zM14 3v4h4",
+  folder: "M3 6h6l2 2h10v11H3z",
+  history: "M3 12a9 9 0 1 0 3-6.7M3 4v5h5M12 7v5l4 2",
+  lock: "M6 11h12v9H6zM8 11V8a4 4 0 0 1 8 0v3",
+  moon: "M20 14A8 8 0 1 1 10 4a6 6 0 0 0 10 10z",
+  out: "M10 4H4v16h6M9 12h12M17 8l4 4-4 4",
+  pencil: "M4 20l1-5L16 4l4 4L9 19z",
+  plus: "M12 5v14M5 12h14",
+  send: "M4 12l16-8-6 16-3-7z",
+  stop: "M6 6h12v12H6z",
+  trash: "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13",
+  wire: "M2 12h4l3-7 5 14 3-7h5",
+};
+
+/** A drawing beside a text, or alone in a button that has a label. */
+export function Icon({ name }) {
+  return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
+    <path d=${PATHS[name]} />
+  </svg>`;
+}
+
+/** A button with nothing but a drawing; `label` is read out and shown as a hint. */
+export function IconButton({ icon, label, children, ...rest }) {
+  return html`<button type="button" class="quiet" title=${label} aria-label=${label} ...${rest}>
+    <${Icon} name=${icon} />${children}
+  </button>`;
+}
+
+/** The first letters of a user's name on the user's colour. */
+export function Avatar({ user, status = "online" }) {
+  const letters = user.name.replace(/^(user|guest)-/, "").slice(0, 2);
+  return html`<span class="avatar ${hue(user)} ${status}" title=${user.name} aria-hidden="true">
+    ${letters}
+  </span>`;
+}
+
+const HUES = 8;
+
+/** The class with a user's colour, the same on every page. */
+export function hue(user) {
+  let sum = 0;
+  for (const letter of user.id) sum = (sum * 31 + letter.codePointAt(0)) % 65_521;
+  return `hue-${sum % HUES}`;
+}
+
+/** A window over the page, which keeps the keyboard and closes with Escape. */
+export function Dialog({ title, close, children, wide }) {
+  const element = useRef(null);
+  useEffect(() => {
+    element.current.showModal();
+  }, []);
+  const closeOutside = (event) => event.target === element.current && close();
+  return html`<dialog
+    ref=${element}
+    class=${wide ? "wide" : ""}
+    aria-label=${title}
+    onClose=${close}
+    onMouseDown=${closeOutside}
+  >
+    <header>
+      <h2>${title}</h2>
+      <${IconButton} icon="close" label="Close" onClick=${close} />
+    </header>
+    ${children}
+  </dialog>`;
+}
+
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+
+/** How long ago a time is, such as "5 minutes ago". */
+export function Ago({ time }) {
+  const seconds = (new Date(time) - Date.now()) / 1000;
+  const steps = [
+    ["day", 86_400],
+    ["hour", 3_600],
+    ["minute", 60],
+  ];
+  const [unit, length] = steps.find(([, length]) => -seconds >= length) ?? ["", 1];
+  const text = unit ? relative.format(Math.round(seconds / length), unit) : "just now";
+  return html`<time datetime=${time} title=${new Date(time).toLocaleString()}>${text}</time>`;
+}

@@ -1,0 +1,146 @@
+// The page: what is shown when, and the frame around it. Reading order: state, session, wire,
+// project, file, chat, route; then the views.
+
+import { render } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { Assistant } from "./assistant.js";
+import { Editor } from "./editor.js";
+import { FileTree } from "./file_tree.js";
+import { Avatar, Icon, IconButton, html } from "./html.js";
+import { Notifications, Toasts } from "./notifications.js";
+import { People } from "./people.js";
+import { ProjectList, ProjectSettings } from "./project_list.js";
+import { leaveProject, writeAddress } from "./route.js";
+import { resume, signOut } from "./session.js";
+import { SignIn } from "./sign_in.js";
+import { attempt, state, update, useApp } from "./state.js";
+import { Versions } from "./versions.js";
+import { WireDrawer } from "./wire_drawer.js";
+
+const THEME = "theme";
+
+function App() {
+  const app = useApp();
+  useEffect(() => {
+    if (app.user && app.connection === "online") writeAddress();
+    document.title = [
+      app.open?.path.split("/").at(-1),
+      app.project?.info.name,
+      "AI Coding Assistant",
+    ]
+      .filter(Boolean)
+      .join(" · ");
+  });
+  return html`${app.user ? html`<${Frame} app=${app} />` : html`<${SignIn} app=${app} />`}
+    ${
+      !app.user &&
+      html`<footer class="outside"><${ThemeButton} /><${WireButton} app=${app} /></footer>`
+    }
+    ${app.wireOpen && html`<${WireDrawer} app=${app} />`}
+    <${Toasts} app=${app} />`;
+}
+
+function Frame({ app }) {
+  return html`<div class="frame">
+    <${TopBar} app=${app} />
+    ${app.project ? html`<${Workspace} app=${app} />` : html`<${ProjectList} app=${app} />`}
+  </div>`;
+}
+
+function TopBar({ app }) {
+  const [settings, setSettings] = useState(false);
+  const { project, connection, transport } = app;
+  const others = project ? [...project.people.values()].slice(0, 6) : [];
+  return html`<header class="top">
+    <button class="link brand" onClick=${() => attempt(leaveProject)} aria-label="All projects">
+      <${Icon} name="wire" />
+    </button>
+    ${
+      project &&
+      html`<button class="link title" title="Settings and members" onClick=${() => setSettings(true)}>
+        ${project.info.name}
+      </button>`
+    }
+    <span class="connection ${connection}" role="status">
+      <span class="dot"></span>
+      <span class="words">${connection === "online" ? transport : connection}</span>
+    </span>
+    <span class="end avatars">
+      ${others.map(({ user, status }) => html`<${Avatar} user=${user} status=${status} />`)}
+    </span>
+    <${Notifications} app=${app} />
+    <${WireButton} app=${app} />
+    <${ThemeButton} />
+    <${IconButton} icon="out" label=${`Sign out ${app.user.name}`} onClick=${signOut} />
+    ${
+      settings &&
+      project &&
+      html`<${ProjectSettings} project=${project} close=${() => setSettings(false)} />`
+    }
+  </header>`;
+}
+
+function WireButton({ app }) {
+  return html`<button
+    class="quiet"
+    title="Every packet as it passes (Ctrl+\`)"
+    aria-pressed=${app.wireOpen}
+    onClick=${() => update({ wireOpen: !app.wireOpen })}
+  >
+    <${Icon} name="code" /> Wire
+  </button>`;
+}
+
+function ThemeButton() {
+  const toggle = () => {
+    const { dataset } = document.documentElement;
+    const dark = dataset.theme
+      ? dataset.theme === "dark"
+      : matchMedia("(prefers-color-scheme: dark)").matches;
+    dataset.theme = dark ? "light" : "dark";
+    localStorage.setItem(THEME, dataset.theme);
+  };
+  return html`<${IconButton} icon="moon" label="Light or dark" onClick=${toggle} />`;
+}
+
+const PANES = { files: "folder", editor: "code", assistant: "chat", versions: "history" };
+const SIDES = { assistant: "Assistant", versions: "Versions" };
+
+function Workspace({ app }) {
+  const show = (pane) => update(pane in SIDES ? { pane, side: pane } : { pane });
+  return html`<div class="workspace" data-pane=${app.pane}>
+    <aside class="left">
+      <${FileTree} app=${app} />
+      <${People} app=${app} />
+    </aside>
+    <main><${Editor} app=${app} /></main>
+    <aside class="right">
+      <div class="tabs" role="tablist">
+        ${Object.entries(SIDES).map(
+          ([side, name]) =>
+            html`<button role="tab" aria-selected=${app.side === side} onClick=${() => show(side)}>
+              ${name}
+            </button>`,
+        )}
+      </div>
+      ${app.side === "assistant" ? html`<${Assistant} app=${app} />` : html`<${Versions} app=${app} />`}
+    </aside>
+    <nav class="panes" aria-label="Panes">
+      ${Object.entries(PANES).map(
+        ([pane, icon]) =>
+          html`<button aria-pressed=${app.pane === pane} onClick=${() => show(pane)}>
+            <${Icon} name=${icon} />${pane}
+          </button>`,
+      )}
+    </nav>
+  </div>`;
+}
+
+const chosenTheme = localStorage.getItem(THEME);
+if (chosenTheme) document.documentElement.dataset.theme = chosenTheme;
+render(html`<${App} />`, document.getElementById("page"));
+resume();
+
+addEventListener("keydown", (event) => {
+  if (event.key === "`" && event.ctrlKey) update({ wireOpen: !state.wireOpen });
+});

@@ -1,0 +1,168 @@
+// The project that is open: its files, locks, people, versions and chat, kept in step with the
+// events of its room. `project:join` restores all of it, also after a reconnection.
+
+import { ask, isMe, onArrival, socket } from "./session.js";
+import { state, toast, update } from "./state.js";
+
+/** Change the open project. */
+export function change(changes) {
+  if (state.project) update({ project: { ...state.project, ...changes } });
+}
+
+// The room is entered before its state is read: what comes in between waits for the rest.
+let waiting = null;
+
+/** Handle an event of the open project's room: `handler(data)`. */
+export function onProject(event, handler) {
+  socket.on(event, (data, envelope) => {
+    const id = envelope.projectId;
+    if (waiting?.id === id) waiting.events.push(() => handler(data));
+    else if (state.project?.id === id) handler(data);
+  });
+}
+
+/** Enter a project and show it. */
+export async function openProject(id) {
+  waiting = { id, events: [] };
+  const mine = waiting;
+  try {
+    const answer = await ask("project:join", { projectId: id });
+    const { versions } = await ask("version:list", { projectId: id });
+    if (waiting !== mine) return;
+    update({
+      project: {
+        id,
+        role: answer.role,
+        info: answer.project,
+        files: new Map(answer.files.map((file) => [file.path, file])),
+        locks: answer.locks,
+        people: new Map(answer.presence.map((one) => [one.user.id, one])),
+        places: new Map(), // where people are: by socket id
+        typing: new Map(),
+        versions,
+        messages: answer.messages,
+        answers: {}, // those that are being made: by request id
+        agent: null, // what another program says about its work
+      },
+    });
+  } finally {
+    if (waiting === mine) waiting = null;
+  }
+  for (const event of mine.events) event();
+}
+
+/** Leave the open project and show the list. */
+export function closeProject() {
+  if (!state.project) return;
+  socket.emit("project:leave", { projectId: state.project.id });
+  update({ project: null, open: null, pane: "files" });
+}
+
+export function mayEdit() {
+  return state.project !== null && state.project.role !== "viewer";
+}
+
+// -- the list of projects
+
+async function loadLists() {
+  socket.emit("room:join", { room: "notifications" });
+  const [{ projects }, { notifications }] = await Promise.all([
+    ask("project:list"),
+    ask("notification:list"),
+  ]);
+  update({ projects, notifications });
+}
+onArrival(() => loadLists().catch((error) => toast(error.message, "problem")));
+
+socket.on("project:created", ({ project }) => putProject(project));
+socket.on("project:updated", ({ project }) => {
+  putProject(project);
+  if (state.project?.id !== project.id) return;
+  const me = project.members.find((member) => isMe(member.user));
+  change({ info: project, role: me?.role ?? project.everyone ?? "viewer" });
+});
+socket.on("project:deleted", ({ projectId }) => {
+  update({ projects: state.projects.filter((project) => project.id !== projectId) });
+  if (state.project?.id === projectId) {
+    toast(`The project “${state.project.info.name}” is gone`);
+    update({ project: null, open: null });
+  }
+});
+
+function putProject(project) {
+  const others = state.projects.filter((one) => one.id !== project.id);
+  const projects = [...others, project].sort((a, b) => a.name.localeCompare(b.name));
+  update({ projects });
+}
+
+// -- notifications
+
+socket.on("notification:new", ({ notification }) => {
+  update({ notifications: [notification, ...state.notifications] });
+  toast(`${notification.title}: ${notification.message}`);
+});
+
+export async function markRead() {
+  await ask("notification:read");
+  update({ notifications: state.notifications.map((one) => ({ ...one, isRead: true })) });
+}
+
+// -- people
+
+onProject("user:joined", ({ user }) => {
+  const people = new Map(state.project.people);
+  people.set(user.id, { user, status: "online" });
+  change({ people });
+  toast(`${user.name} joined`);
+});
+onProject("user:left", ({ user }) => {
+  const people = new Map(state.project.people);
+  people.delete(user.id);
+  const places = new Map([...state.project.places].filter(([, one]) => one.user.id !== user.id));
+  // Their locks stay for a while, in case that they come back.
+  const locks = state.project.locks.map((lock) =>
+    lock.user.id === user.id ? { ...lock, orphaned: true } : lock,
+  );
+  change({ people, places, locks });
+  toast(`${user.name} left`);
+});
+onProject("user:presence", ({ user, status, activity }) => {
+  change({ people: new Map(state.project.people).set(user.id, { user, status, activity }) });
+});
+onProject("cursor:updated", (place) => {
+  change({ places: new Map(state.project.places).set(place.socketId, place) });
+});
+onProject("user:typing", ({ user, isTyping }) => {
+  const typing = new Map(state.project.typing);
+  if (isTyping) typing.set(user.id, user);
+  else typing.delete(user.id);
+  change({ typing });
+});
+
+/** The places of others in a file. */
+export function placesIn(path) {
+  return [...(state.project?.places.values() ?? [])].filter((place) => place.filePath === path);
+}
+
+/** Say what one is doing. */
+export function sayActivity(activity) {
+  const status = document.hidden ? "away" : "online";
+  if (state.project) {
+    socket.emit("user:presence", { status, activity });
+    const own = { user: state.user, status, activity };
+    change({ people: new Map(state.project.people).set(state.user.id, own) });
+  }
+}
+
+// -- versions
+
+onProject("version:created", ({ version }) => {
+  const others = state.project.versions.filter((one) => one.id !== version.id);
+  change({ versions: [version, ...others] });
+});
+onProject("version:deleted", ({ versionId }) => {
+  change({ versions: state.project.versions.filter((one) => one.id !== versionId) });
+});
+onProject("version:restored", ({ version }) => {
+  toast(`The files are those of “${version.name}” again`);
+});

@@ -1,0 +1,142 @@
+// The connection, and who one is on it: a user named without a password (AUTH_MODE=open), a
+// password, or a session from before. Each becomes one event right after "connect", also after a
+// reconnection.
+
+import { io } from "socket.io-client";
+import { state, toast, update } from "./state.js";
+import { record } from "./wire.js";
+
+const ANSWER_MILLISECONDS = 20_000;
+const STORED = "identity";
+
+export const socket = io({ autoConnect: false });
+const recordEngine = record(socket.io);
+
+/** What the server refused: `code` is one of the API's. */
+export class Refusal extends Error {
+  constructor({ code, message, details }) {
+    super(message);
+    this.name = "Refusal";
+    this.code = code;
+    this.details = details;
+  }
+}
+
+/** Send an event and wait for its acknowledgement. Rejects with a Refusal, or when none comes. */
+export async function ask(event, payload = {}) {
+  let answer;
+  try {
+    answer = await socket.timeout(ANSWER_MILLISECONDS).emitWithAck(event, payload);
+  } catch {
+    throw new Error("The server did not answer. Is the connection gone?");
+  }
+  if (!answer.ok) throw new Refusal(answer.error);
+  return answer;
+}
+
+// -- who one is: {name}, {username, password} or {sessionId}. Each tab may be somebody else.
+
+let identity = JSON.parse(sessionStorage.getItem(STORED) ?? "null");
+
+function remember(next) {
+  identity = next;
+  if (next && !next.password) sessionStorage.setItem(STORED, JSON.stringify(next));
+  else sessionStorage.removeItem(STORED);
+}
+
+/** Sign in. */
+export function signIn(next) {
+  remember(next);
+  update({ signInError: "", signingIn: true });
+  // A connection keeps the user that it has named, so another one needs another connection.
+  socket.disconnect();
+  connect();
+}
+
+/** Sign out, and end the session if there is one. */
+export async function signOut() {
+  if (identity?.sessionId) await ask("auth:logout").catch(() => {});
+  remember(null);
+  socket.disconnect();
+  signedOut("");
+}
+
+/** Go on as whoever the tab was before it was loaded again. */
+export function resume() {
+  if (!identity) return;
+  update({ signingIn: true });
+  connect();
+}
+
+function connect() {
+  update({ connection: "connecting" });
+  socket.connect();
+  recordEngine();
+}
+
+function signedOut(error) {
+  update({ user: null, project: null, open: null, signingIn: false, signInError: error });
+}
+
+const arrivals = new Set();
+
+/** Call `handler` whenever one is signed in on a connection, also after a reconnection. */
+export function onArrival(handler) {
+  arrivals.add(handler);
+}
+
+async function introduce() {
+  update({ connection: "online" });
+  try {
+    const { user } = await present();
+    update({ user, signingIn: false, signInError: "" });
+  } catch (error) {
+    remember(null);
+    socket.disconnect();
+    signedOut(error.message);
+    return;
+  }
+  for (const handler of arrivals) handler();
+}
+
+async function present() {
+  if (identity.name) return ask("user:join", { userId: identity.name });
+  if (identity.sessionId) return ask("auth:session", identity);
+  const { username, password } = identity;
+  const answer = await ask("auth:login", { username, password });
+  remember({ sessionId: answer.session.id });
+  return answer;
+}
+
+socket.on("connect", introduce);
+socket.on("disconnect", (reason) => {
+  update({ connection: socket.active ? "connecting" : "offline" });
+  // The server ends a connection when it stops; the client would not come back from that by itself.
+  if (reason === "io server disconnect" && identity) setTimeout(connect, 1_000);
+});
+socket.on("connect_error", () => {
+  update({ connection: socket.active ? "connecting" : "offline" });
+});
+socket.on("auth:session", ({ session }) => {
+  if (session.id) remember({ sessionId: session.id });
+});
+socket.on("auth:logout", async () => {
+  if (!identity?.sessionId) return;
+  // It may have been another session of the same user.
+  await ask("auth:check").catch((error) => leave(error.message));
+});
+socket.on("auth:error", ({ event, message }) => {
+  if (event === "auth:session") leave(message);
+});
+socket.on("error", ({ message }) => toast(message, "problem"));
+
+function leave(message) {
+  remember(null);
+  socket.disconnect();
+  signedOut(message);
+}
+
+/** Whether this is the user of this page. */
+export function isMe(user) {
+  return user?.id === state.user?.id;
+}

@@ -1,0 +1,65 @@
+// What the page shows, in one object. Whoever changes it calls `update`, and the page is drawn
+// again before the next frame; only the root component listens, so there is one direction for data
+// to flow.
+
+import { useEffect, useState } from "preact/hooks";
+
+export const state = {
+  authMode: document.documentElement.dataset.authMode,
+  connection: "offline", // or "connecting", "online"
+  transport: "",
+  user: null,
+  signingIn: false,
+  signInError: "",
+  projects: [],
+  notifications: [],
+  project: null, // see project.js
+  open: null, // the file in the editor, see file.js
+  pane: "files", // what a phone shows: files, editor, assistant, versions
+  side: "assistant", // what the right column shows: assistant, versions
+  wireOpen: false,
+  packets: [], // see wire.js
+  toasts: [],
+};
+
+const listeners = new Set();
+
+/** Change the state and draw it. */
+export function update(changes) {
+  Object.assign(state, changes);
+  for (const listener of listeners) listener();
+}
+
+/** The state, for the root component: it is drawn again after each `update`. */
+export function useApp() {
+  const [, draw] = useState(0);
+  useEffect(() => {
+    const listener = () => draw((count) => count + 1);
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }, []);
+  return state;
+}
+
+const TOAST_MILLISECONDS = 5_000;
+let lastToast = 0;
+
+/** Say something for a few seconds. `kind` is "news" or "problem". */
+export function toast(text, kind = "news") {
+  const id = ++lastToast;
+  update({ toasts: [...state.toasts.slice(-3), { id, text, kind }] });
+  setTimeout(
+    () => update({ toasts: state.toasts.filter((one) => one.id !== id) }),
+    TOAST_MILLISECONDS,
+  );
+}
+
+/** Run what a button starts; a failure becomes a toast. Returns undefined then. */
+export async function attempt(work) {
+  try {
+    return await work();
+  } catch (error) {
+    toast(error.message, "problem");
+    return undefined;
+  }
+}

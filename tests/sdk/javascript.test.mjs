@@ -1,0 +1,202 @@
+// The JavaScript SDK against a running server; test_javascript.py starts it and gives its address.
+
+import assert from "node:assert/strict";
+import test, { afterEach } from "node:test";
+import { AICodingAssistantSocket, Refused, Unreachable } from "../../sdk/javascript/index.js";
+
+const { URL: baseURL, SESSION_URL: sessionURL } = process.env;
+const projectId = "project-123";
+const filePath = "src/components/App.jsx";
+
+let opened = [];
+afterEach(() => {
+  for (const socket of opened) socket.disconnect();
+  opened = [];
+});
+
+async function connected(options) {
+  const socket = new AICodingAssistantSocket({ baseURL, reconnectionDelay: 10, ...options });
+  opened.push(socket);
+  await socket.connect();
+  return socket;
+}
+
+const next = (socket, event) =>
+  new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error(`no ${event}`)), 20_000).unref();
+    socket.once(event, resolve);
+  });
+
+/** Lose the connection as a cut cable does. */
+async function cut(socket) {
+  const back = next(socket, "reconnect");
+  socket.socket.io.engine.close();
+  await back;
+  await socket.connect();
+}
+
+test("connects as somebody, joins, leaves", async () => {
+  const ada = await connected({ userId: "user-456" });
+  assert.deepEqual(ada.user, { id: "user-456", name: "user-456" });
+  const other = await connected({ userId: "user-789" });
+  const joined = next(ada, "user:joined");
+  const state = await ada.joinProject(projectId);
+  assert.deepEqual(
+    state.files.map((file) => file.path),
+    [filePath, "src/components/TodoList.jsx"],
+  );
+  await other.joinProject(projectId);
+  assert.deepEqual((await joined).user, { id: "user-789", name: "user-789" });
+  const left = next(ada, "user:left");
+  await other.leaveProject(projectId);
+  assert.equal((await left).user.id, "user-789");
+});
+
+test("a refusal has a code, an unreachable server an address", async () => {
+  const ada = await connected({ userId: "user-456" });
+  await assert.rejects(ada.joinProject("nowhere"), (error) => {
+    assert.ok(error instanceof Refused);
+    assert.equal(error.code, "NOT_FOUND");
+    return true;
+  });
+  const lost = new AICodingAssistantSocket({ baseURL: "http://localhost:1", reconnection: false });
+  await assert.rejects(lost.connect(), (error) => {
+    assert.ok(error instanceof Unreachable);
+    assert.match(error.message, /^cannot reach http:\/\/localhost:1: /);
+    return true;
+  });
+  const stubborn = new AICodingAssistantSocket({
+    baseURL: "http://localhost:1",
+    maxReconnectionAttempts: 1,
+    reconnectionDelay: 1,
+  });
+  await assert.rejects(stubborn.connect(), /no attempt was successful/);
+});
+
+test("a session: opened, presented, over", async () => {
+  const first = new AICodingAssistantSocket({ baseURL: sessionURL });
+  opened.push(first);
+  await assert.rejects(
+    new AICodingAssistantSocket({ baseURL: sessionURL, sessionId: "over" }).connect(),
+    { code: "UNAUTHORIZED" },
+  );
+  first.socket.connect();
+  await assert.rejects(first.login("ada", "wrong"), { code: "UNAUTHORIZED" });
+  const { session, user } = await first.login("ada", "open sesame");
+  assert.deepEqual(user, { id: "ada", name: "Ada" });
+  assert.equal(first.sessionId, session.id);
+  const second = await connected({ baseURL: sessionURL, sessionId: session.id });
+  assert.deepEqual(second.user, user);
+  await first.logout();
+  await assert.rejects(second.call("project:list"), { code: "UNAUTHORIZED" });
+});
+
+test("a session that is over makes one a guest in open mode", async (t) => {
+  const { mock } = t.mock.method(console, "warn", () => {});
+  const socket = await connected({ sessionId: "your-session-id" });
+  assert.equal(socket.user, null);
+  assert.match(mock.calls[0].arguments[0], /going on as a guest/);
+  await socket.joinProject(projectId);
+  assert.match(socket.user.id, /^guest-/);
+});
+
+test("after a lost connection it is where it was, with its locks", async () => {
+  const ada = await connected({ userId: "user-456" });
+  const other = await connected({ userId: "user-789" });
+  await ada.joinProject(projectId);
+  await other.joinProject(projectId);
+  const lock = await ada.lockFile(projectId, filePath);
+  const { token } = lock;
+  await cut(ada);
+  assert.ok(lock.held);
+  assert.ok(lock.token > token);
+  await assert.rejects(other.lockFile(projectId, filePath), { code: "FILE_LOCKED" });
+  const heard = next(ada, "file:created");
+  const file = { path: "new.txt", action: "created", content: "new" };
+  await other.call("file:change", { projectId, file });
+  assert.equal((await heard).content, "new");
+  await lock.unlock();
+  await lock.unlock();
+});
+
+test("a lock writes, and ends with its block", async () => {
+  const ada = await connected({ userId: "user-456" });
+  const other = await connected({ userId: "user-789" });
+  const lock = await ada.lockFile(projectId, filePath);
+  assert.equal(lock.filePath, filePath);
+  const { file } = await lock.write("// one\n");
+  assert.equal(file.size, 7);
+  await assert.rejects(other.lockFile(projectId, filePath), { code: "FILE_LOCKED" });
+  await lock[Symbol.asyncDispose]();
+  assert.equal(lock.held, false);
+  await assert.rejects(lock.write("// two\n"), Refused);
+  const next = await other.lockFile(projectId, filePath, { lockType: "shared" });
+  await next.unlock();
+});
+
+test("the assistant: a whole response, its pieces, a stop, a failure", async () => {
+  const ada = await connected({ userId: "user-456" });
+  const pieces = [];
+  const response = await ada.sendAIMessage({
+    message: "propose",
+    projectId,
+    context: { currentFile: filePath },
+    onChunk: (text) => pieces.push(text),
+  });
+  assert.equal(response.content, "A **proposal**:\n");
+  assert.deepEqual(pieces, [response.content]);
+  assert.equal(response.actions[0].path, "proposed.js");
+
+  const stop = new AbortController();
+  const stopped = await ada.sendAIMessage({
+    message: "Write something long",
+    projectId,
+    onChunk: () => stop.abort(),
+    signal: stop.signal,
+  });
+  assert.equal(stopped.cancelled, true);
+  assert.equal(stopped.content, "Once upon a time");
+
+  const failed = ada.sendAIMessage({ message: "fail", projectId });
+  await assert.rejects(failed, { code: "AI_SERVICE_ERROR", message: "out of order" });
+  const late = ada.sendAIMessage({ message: "wait", projectId, timeout: 1 });
+  await assert.rejects(late, /no response within 1 ms/);
+  const lost = ada.sendAIMessage({ message: "wait", projectId, onChunk: () => ada.disconnect() });
+  await assert.rejects(lost, /the connection was lost before the response/);
+});
+
+test("typing is told rarely, and ends", async (t) => {
+  const ada = await connected({ userId: "user-456" });
+  const other = await connected({ userId: "user-789" });
+  await other.joinProject(projectId);
+  const heard = [];
+  other.on("user:typing", ({ isTyping }) => heard.push(isTyping));
+  const settle = async () => {
+    await ada.call("project:list");
+    await other.call("project:list");
+  };
+  t.mock.timers.enable({ apis: ["Date"] });
+  for (let key = 0; key < 10; key++) ada.typing(projectId);
+  t.mock.timers.tick(2_000);
+  ada.typing(projectId);
+  ada.stopTyping(projectId);
+  ada.stopTyping(projectId);
+  t.mock.timers.reset();
+  await settle();
+  assert.deepEqual(heard, [true, true, false]);
+});
+
+test("what is queued goes in one batch, with a result each", async () => {
+  const ada = await connected({ userId: "user-456" });
+  let sent = 0;
+  ada.socket.onAnyOutgoing((event) => (sent += event === "batch:update"));
+  const listed = ada.queue("project:list");
+  const refused = ada.queue("project:join", { projectId: "nowhere" });
+  await Promise.all([ada.flush(), assert.rejects(refused, { code: "NOT_FOUND" })]);
+  assert.equal((await listed).projects[0].id, projectId);
+  assert.equal(sent, 1);
+  await ada.flush();
+  const many = Array.from({ length: 100 }, () => ada.queue("test:event", 1));
+  await Promise.all(many);
+  assert.equal(sent, 2);
+});

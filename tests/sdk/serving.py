@@ -1,0 +1,54 @@
+"""Servers for the tests of the SDKs and the page: one that is open to all, and one that requires a
+session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from server.ai.provider import Outcome, ProviderError, Question
+from server.application import Application
+from server.records import Action, User
+from server.store import accounts
+from tests.server.running import HASHER, running
+
+
+class Slow:
+    """A provider that waits to be stopped where the built-in one would be done at once."""
+
+    name = "slow"
+    model = "none"
+
+    async def stream(self, question: Question) -> AsyncGenerator[str | Outcome, None]:
+        if question.message == "fail":
+            raise ProviderError("out of order")
+        if question.message == "propose":
+            yield "A **proposal**:\n"
+            yield Outcome(actions=(Action("create-file", "proposed.js", "const proposed = 1;\n"),))
+            return
+        yield "Once upon a time"
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        pass
+
+
+@asynccontextmanager
+async def serving(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Application, Application]]:
+    """The open server, whose assistant is `Slow`; and the other, where `ada` has a password."""
+    ada, password = User("ada", "Ada"), HASHER.hash("open sesame")
+    now = "2026-01-01T00:00:00.000Z"
+    async with (
+        running(directory / "open") as application,
+        running(directory / "required", auth_mode="required") as guarded,
+    ):
+        monkeypatch.setattr(application.chat, "_provider", Slow())
+        await guarded.database.run(lambda c: accounts.add_user(c, ada, password, now))
+        yield application, guarded

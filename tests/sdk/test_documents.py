@@ -1,0 +1,38 @@
+"""The examples of docs/sdk.md, as they are but for the port."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.sdk.test_javascript import run
+from tests.server.running import running
+
+DOCUMENT = (Path(__file__).parent.parent.parent / "docs" / "sdk.md").read_text(encoding="utf-8")
+PRINTED = {
+    "python": (
+        "['src/components/App.jsx', 'src/components/TodoList.jsx']",
+        "builtin none",
+        "NOT_FOUND",
+    ),
+    "javascript": ("builtin", "true NOT_FOUND"),
+}
+COMMANDS = {
+    "python": (sys.executable, "-X", "dev", "-c"),
+    "javascript": ("node", "--input-type=module", "--eval"),
+}
+
+
+@pytest.mark.parametrize("language", PRINTED)
+async def test_the_examples_run(language: str, tmp_path: Path) -> None:
+    printed = ""
+    async with running(tmp_path) as application:
+        for code in re.findall(rf"^```{language}\n(.*?)^```$", DOCUMENT, re.M | re.S):
+            code = code.replace("http://localhost:3001", application.url)
+            printed += await run(*COMMANDS[language], code)
+    lines = printed.splitlines()
+    for line in PRINTED[language]:
+        assert line in lines, printed

@@ -1,0 +1,79 @@
+"""The JavaScript SDK: its stories (javascript.test.mjs), its types, and the document's snippet."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from asyncio.subprocess import PIPE, STDOUT
+from pathlib import Path
+
+import pytest
+
+from tests.sdk.serving import serving
+from tests.server.running import running
+
+HERE = Path(__file__).parent
+SDK = HERE.parent.parent / "sdk" / "javascript"
+SECONDS = 60.0
+
+
+async def run(*command: str, **environment: str) -> str:
+    """Run a program in the SDK's folder and return what it printed.
+
+    Raises:
+        AssertionError: it failed; the message is what it printed.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=PIPE, stderr=STDOUT, cwd=SDK, env={**os.environ, **environment}
+    )
+    try:
+        async with asyncio.timeout(SECONDS):
+            printed, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, printed.decode()
+    return printed.decode()
+
+
+async def test_the_sdk_against_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(tmp_path, monkeypatch) as (application, guarded):
+        await run(
+            *("node", "--test", "--test-reporter=spec", str(HERE / "javascript.test.mjs")),
+            URL=application.url,
+            SESSION_URL=guarded.url,
+        )
+
+
+async def test_the_types_are_those_of_the_events() -> None:
+    compiler = SDK / "node_modules" / "typescript" / "bin" / "tsc"
+    options = ["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext"]
+    libraries = ["--lib", "es2022,esnext.disposable,dom", "--skipLibCheck"]
+    paths = SDK / "types.test.ts"
+    # Inside of the package, where its own name leads to itself.
+    paths.write_bytes((HERE / "types.ts").read_bytes())
+    try:
+        await run("node", str(compiler), *options, *libraries, str(paths))
+    finally:
+        paths.unlink()
+
+
+async def test_the_documents_snippet_works(tmp_path: Path) -> None:
+    """Unchanged but for the port; where a session's name stands in it, open mode makes a guest."""
+    snippet = (HERE / "snippets" / "javascript.txt").read_text(encoding="utf-8")
+    async with running(tmp_path) as application:
+        code = snippet.replace("http://localhost:3001", application.url)
+        assert code != snippet
+        tell = "\n".join(
+            (
+                "const update = { type: 'name', value: 'Renamed' };",
+                "await socket.call('project:update', { projectId: 'project-123', update });",
+                "console.log(response.content.split(':')[0]);",
+                "socket.disconnect();",
+            )
+        )
+        printed = await run("node", "--input-type=module", "--eval", code + tell)
+    assert "Here is a React component" in printed
+    assert "Project updated:" in printed
+    assert "name: 'Renamed'" in printed

@@ -1,0 +1,393 @@
+"""The Python SDK against a running server, and the document's snippet."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ai_coding_assistant import (
+    AICodingAssistantSocket,
+    AsyncAICodingAssistantSocket,
+    Refused,
+    SDKError,
+    Unreachable,
+)
+from server.application import Application
+from tests.sdk.serving import serving
+from tests.server.running import running
+from tests.server.wire import PATIENCE
+from tests.socketio_min.chaos import Chaos, chaos_proxy
+
+PROJECT = "project-123"
+APP = "src/components/App.jsx"
+ADA = {"id": "user-456", "name": "user-456"}
+SNIPPETS = Path(__file__).with_name("snippets")
+
+Servers = tuple[Application, Application]
+Connect = Callable[..., Awaitable[AsyncAICodingAssistantSocket]]
+
+
+@pytest.fixture
+async def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Servers]:
+    async with serving(tmp_path, monkeypatch) as both:
+        yield both
+
+
+@pytest.fixture
+async def connect(servers: Servers) -> AsyncIterator[Connect]:
+    async with AsyncExitStack() as sockets:
+
+        async def connect_one(
+            user_id: str | None = "user-456", **options: Any
+        ) -> AsyncAICodingAssistantSocket:
+            url = options.pop("url", servers[0].url)
+            options.setdefault("reconnection_delay", 0.01)
+            socket = AsyncAICodingAssistantSocket(url, user_id=user_id, **options)
+            return await sockets.enter_async_context(socket)
+
+        yield connect_one
+
+
+def heard(socket: AsyncAICodingAssistantSocket, event: str) -> Callable[[], Awaitable[Any]]:
+    """Listen for an event; what is returned waits for its data."""
+    data: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def keep(*args: Any) -> None:
+        if not data.done():
+            data.set_result(args[0] if args else None)
+
+    socket.on(event, keep)
+
+    async def wait() -> Any:
+        async with asyncio.timeout(PATIENCE):
+            return await data
+
+    return wait
+
+
+async def test_connects_as_somebody_joins_and_leaves(connect: Connect) -> None:
+    ada, other = await connect(), await connect("user-789")
+    assert ada.user == ADA
+    joined, left = heard(ada, "user:joined"), heard(ada, "user:left")
+    state = await ada.join_project(PROJECT)
+    assert [file["path"] for file in state["files"]] == [APP, "src/components/TodoList.jsx"]
+    await other.join_project(PROJECT)
+    assert (await joined())["user"]["id"] == "user-789"
+    await other.leave_project(PROJECT)
+    assert (await left())["user"]["id"] == "user-789"
+
+
+async def test_a_refusal_has_a_code_and_an_unreachable_server_an_address(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await connect()
+    with pytest.raises(Refused, match="nowhere") as refused:
+        await ada.join_project("nowhere")
+    assert refused.value.code == "NOT_FOUND"
+    assert isinstance(refused.value, SDKError)
+    lost = AsyncAICodingAssistantSocket("http://127.0.0.1:1", reconnection=False)
+    with pytest.raises(
+        Unreachable, match=r"cannot reach http://127\.0\.0\.1:1: .* is the server run"
+    ):
+        await lost.connect()
+    await ada.disconnect()
+    monkeypatch.setattr("ai_coding_assistant.async_socket.ANSWER_TIMEOUT", 0.01)
+    with pytest.raises(Unreachable, match="test:ping was not acknowledged"):
+        await ada.call("test:ping")
+
+
+async def test_a_session_is_opened_presented_and_over(servers: Servers, connect: Connect) -> None:
+    url = servers[1].url
+    first = await connect(None, url=url)
+    with pytest.raises(Refused) as refused:
+        await first.login("ada", "wrong")
+    assert refused.value.code == "UNAUTHORIZED"
+    await first.login("ada", "open sesame")
+    assert first.user == {"id": "ada", "name": "Ada"}
+    second = await connect(None, url=url, session_id=first.session_id)
+    assert second.user == first.user
+    refreshed = heard(second, "auth:session")
+    await first.call("auth:refresh")
+    await refreshed()
+    assert first.session_id == second.session_id
+    await first.logout()
+    with pytest.raises(Refused):
+        await second.call("project:list")
+    late = AsyncAICodingAssistantSocket(url, session_id=second.session_id)
+    with pytest.raises(Refused) as refused:
+        await late.connect()
+    assert refused.value.code == "UNAUTHORIZED"
+    await late.disconnect()
+
+
+async def test_a_session_that_is_over_makes_a_guest_in_open_mode(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "ai_coding_assistant"):
+        socket = await connect(None, session_id="your-session-id")
+    assert socket.user is None
+    assert "going on as a guest" in caplog.text
+    state = await socket.join_project(PROJECT)
+    assert socket.user == state["user"]
+    assert state["user"]["id"].startswith("guest-")
+
+
+async def test_after_a_lost_connection_it_is_where_it_was(
+    servers: Servers, connect: Connect
+) -> None:
+    async with chaos_proxy(servers[0].port, Chaos(), seed=1) as proxy:
+        ada, other = await connect(url=proxy.url), await connect("user-789")
+        await ada.join_project(PROJECT)
+        await other.join_project(PROJECT)
+        numbers: list[int] = []
+        ada.on("reconnect", numbers.append)
+        async with ada.lock_file(PROJECT, APP) as lock:
+            token = lock.token
+            back = heard(ada, "connect")
+            answer = asyncio.create_task(ada.send_ai_message("wait", PROJECT))
+            await other.call("project:list")
+            proxy.cut()
+            with pytest.raises(Unreachable, match=r"the connection was lost|not acknowledged"):
+                await answer
+            await back()
+            assert numbers == [1]
+            assert lock.held
+            assert lock.token > token
+            with pytest.raises(Refused) as refused:
+                await other.lock_file(PROJECT, APP).acquire()
+            assert refused.value.code == "FILE_LOCKED"
+            created = heard(ada, "file:created")
+            file = {"path": "new.txt", "action": "created", "content": "new"}
+            await other.call("file:change", {"projectId": PROJECT, "file": file})
+            assert (await created())["content"] == "new"
+            await ada.leave_project(PROJECT)
+            assert not lock.held
+
+
+async def test_a_lock_that_somebody_took_meanwhile_is_lost(
+    servers: Servers, connect: Connect
+) -> None:
+    async with chaos_proxy(servers[0].port, Chaos(), seed=1) as proxy:
+        ada, other = await connect(url=proxy.url), await connect("user-789")
+        lock = ada.lock_file(PROJECT, APP)
+        await lock.acquire()
+        back, gone = heard(ada, "connect"), heard(ada, "disconnect")
+        proxy.refusing = True
+        proxy.cut()
+        await gone()
+        # Its lease ends.
+        for socket_id in list(servers[0]._grace):
+            servers[0]._grace[socket_id].cancel()
+            servers[0]._grace_over(socket_id)
+        await other.lock_file(PROJECT, APP).acquire()
+        proxy.refusing = False
+        await back()
+        assert not lock.held
+        with pytest.raises(Refused):
+            await lock.write("// mine\n")
+
+
+async def test_a_lock_writes_and_ends_with_its_block(connect: Connect) -> None:
+    ada, other = await connect(), await connect("user-789")
+    async with ada.lock_file(PROJECT, APP) as lock:
+        assert (await lock.write("// one\n"))["file"]["size"] == 7
+        with pytest.raises(Refused) as refused:
+            await other.lock_file(PROJECT, APP).acquire()
+        assert refused.value.code == "FILE_LOCKED"
+    assert not lock.held
+    await lock.release()
+    with pytest.raises(Refused):
+        await lock.write("// two\n")
+    async with (
+        other.lock_file(PROJECT, APP, "shared"),
+        ada.lock_file(PROJECT, APP, "shared") as shared,
+    ):
+        assert shared.held
+
+
+async def test_the_assistant(connect: Connect) -> None:
+    ada = await connect()
+    pieces: list[str] = []
+    response = await ada.send_ai_message(
+        "propose", PROJECT, context={"currentFile": APP}, on_chunk=pieces.append
+    )
+    assert response["content"] == "A **proposal**:\n"
+    assert pieces == [response["content"]]
+    assert response["actions"][0]["path"] == "proposed.js"
+    stopped = await ada.send_ai_message("wait", PROJECT, on_chunk=lambda _text: False)
+    assert (stopped["cancelled"], stopped["content"]) == (True, "Once upon a time")
+    with pytest.raises(Refused, match="out of order") as refused:
+        await ada.send_ai_message("fail", PROJECT)
+    assert refused.value.code == "AI_SERVICE_ERROR"
+    with pytest.raises(Unreachable, match=r"no response within 0\.01 seconds"):
+        await ada.send_ai_message("wait", PROJECT, timeout=0.01)
+
+
+async def test_cancelling_whoever_waits_stops_the_answer(connect: Connect) -> None:
+    ada = await connect()
+    ended, chunk = heard(ada, "ai:response"), heard(ada, "code:chunk")
+    waiting = asyncio.create_task(ada.send_ai_message("wait", PROJECT))
+    await chunk()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert (await ended())["response"]["cancelled"]
+
+
+async def test_typing_is_told_rarely_and_ends(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, other = await connect(), await connect("user-789")
+    await other.join_project(PROJECT)
+    told: list[bool] = []
+    ended = asyncio.Event()
+
+    def typing(data: dict[str, Any]) -> None:
+        told.append(data["isTyping"])
+        if not data["isTyping"]:
+            ended.set()
+
+    other.on("user:typing", typing)
+    for _ in range(10):
+        ada.typing(PROJECT)
+    monkeypatch.setattr("ai_coding_assistant.typing_notice.REPEAT", 0.0)
+    monkeypatch.setattr("ai_coding_assistant.typing_notice.STILL", 0.01)
+    ada.typing(PROJECT)
+    async with asyncio.timeout(PATIENCE):
+        await ended.wait()
+    ada.stop_typing(PROJECT)
+    ada.typing(PROJECT)
+    ada.stop_typing(PROJECT)
+    await ada.call("project:list")
+    await other.call("project:list")
+    assert told == [True, True, False, True, False]
+
+
+async def test_what_is_queued_goes_in_one_batch(connect: Connect) -> None:
+    ada = await connect()
+    sent: list[str] = []
+    ada._client.on_any_outgoing(lambda event, *_args: sent.append(event))
+    listed = ada.queue("project:list")
+    refused = ada.queue("project:join", {"projectId": "nowhere"})
+    await ada.flush()
+    assert (await listed)["projects"][0]["id"] == PROJECT
+    with pytest.raises(Refused, match="nowhere"):
+        await refused
+    assert sent == ["batch:update"]
+    await ada.flush()
+    await asyncio.gather(*(ada.queue("test:ping") for _ in range(100)))
+    assert sent == ["batch:update", "batch:update"]
+    dropped = ada.queue("test:ping")
+    await ada.disconnect()
+    assert dropped.cancelled()
+
+
+async def test_handlers_take_as_much_as_they_want(connect: Connect) -> None:
+    ada = await connect()
+    heard_by: list[tuple[object, ...]] = []
+    done = asyncio.Event()
+
+    @ada.on("test:response")
+    def data_only(data: object) -> None:
+        heard_by.append((data,))
+
+    @ada.on("test:response")
+    def nothing() -> None:
+        heard_by.append(())
+
+    @ada.on("test:response")
+    async def both(data: object, event: dict[str, Any]) -> None:
+        heard_by.append((data, event["event"]))
+        done.set()
+
+    ada.emit("test:event", {"a": 1})
+    async with asyncio.timeout(PATIENCE):
+        await done.wait()
+    assert heard_by == [({"a": 1},), (), ({"a": 1}, "test:response")]
+
+
+async def test_without_asyncio(servers: Servers) -> None:
+    """The whole of a script, in a thread: handlers may call methods that wait."""
+    application, guarded = servers
+
+    def script() -> None:
+        with AICodingAssistantSocket(application.url, user_id="user-456") as socket:
+            assert socket.connected
+            assert socket.user == ADA
+            assert repr(socket) == f"<AICodingAssistantSocket {application.url} (connected)>"
+            answered = threading.Event()
+
+            @socket.on("test:response")
+            def answer(data: object) -> None:
+                assert data == {"a": 1}
+                assert socket.call("project:list")["projects"][0]["id"] == PROJECT
+                answered.set()
+
+            socket.emit("test:event", {"a": 1})
+            assert answered.wait(PATIENCE)
+            assert socket.join_project(PROJECT)["role"] == "owner"
+            with socket.lock_file(PROJECT, APP) as lock:
+                assert lock.token > 0
+                lock.write("// one\n")
+            assert not lock.held
+            pieces: list[str] = []
+            response = socket.send_ai_message("propose", PROJECT, on_chunk=pieces.append)
+            assert response["content"] == "".join(pieces)
+            listed = socket.queue("project:list")
+            socket.typing(PROJECT)
+            socket.stop_typing(PROJECT)
+            socket.flush()
+            assert listed.result(PATIENCE)["projects"]
+            socket.leave_project(PROJECT)
+        with pytest.raises(Unreachable, match="closed"):
+            socket.call("project:list")
+
+        other = AICodingAssistantSocket(guarded.url)
+        other.connect()
+        other.login("ada", "open sesame")
+        assert other.session_id is not None
+        other.logout()
+        left = threading.Event()
+
+        @other.on("test:pong")
+        def leave() -> None:
+            other.disconnect()
+            left.set()
+
+        other.emit("test:ping")
+        assert left.wait(PATIENCE)
+
+    await asyncio.to_thread(script)
+
+
+async def test_the_documents_snippet_works(tmp_path: Path) -> None:
+    """Unchanged but for the port; where a session's name stands in it, open mode makes a guest."""
+    snippet = (SNIPPETS / "python.txt").read_text(encoding="utf-8")
+    async with running(tmp_path) as application:
+        code = snippet.replace("http://localhost:3001", application.url)
+        assert code != snippet
+        code += (
+            "print(response['content'].split(':')[0])\n"
+            "update = {'type': 'name', 'value': 'Renamed'}\n"
+            "socket.call('project:update', {'projectId': 'project-123', 'update': update})\n"
+        )
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-X", "dev", "-c", code), stdout=PIPE, stderr=STDOUT
+        )
+        async with asyncio.timeout(PATIENCE):
+            output, _ = await process.communicate()
+    printed = output.decode()
+    assert process.returncode == 0, printed
+    assert "Here is a React component" in printed
+    # The script ends at once, and says goodbye first: what was due is still handled.
+    assert "Project updated: {'project': {" in printed
+    assert "'name': 'Renamed'" in printed

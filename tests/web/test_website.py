@@ -1,0 +1,147 @@
+"""The page's files: what is served, and that it is all that the page needs.
+
+Invariants:
+- Every module that the page's files import is in the table, and nothing else is.
+- Nothing but the table is served, and the page's policy lets nothing else run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from server import website
+from server.application import Application
+from tests.server.running import running
+from tests.server.wire import PATIENCE
+
+# Minifiers leave out the spaces. A comment has one without the end of a statement.
+IMPORT = re.compile(r"""(?:^import|\bfrom)\s*["']([\w@./-]+)["'](?:;|$)""", re.MULTILINE)
+
+
+@pytest.fixture
+async def application(tmp_path: Path) -> AsyncIterator[Application]:
+    async with running(tmp_path) as application:
+        yield application
+
+
+async def get(
+    application: Application, target: str, **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers (lower-case names) and body of a GET request."""
+
+    def request() -> tuple[int, dict[str, str], bytes]:
+        connection = HTTPConnection("127.0.0.1", application.port, timeout=PATIENCE)
+        connection.request("GET", target, headers=headers)
+        response = connection.getresponse()
+        found = {name.lower(): value for name, value in response.getheaders()}
+        body = response.read()
+        connection.close()
+        return response.status, found, body
+
+    return await asyncio.to_thread(request)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """What a module imports, by name."""
+    yield from IMPORT.findall(path.read_text(encoding="utf-8"))
+
+
+def test_the_table_has_all_modules_that_are_imported_and_no_others() -> None:
+    needed: set[str] = set()
+    ahead = {"./main.js"}
+    while ahead:
+        name = ahead.pop()
+        needed.add(name)
+        own = name.startswith("./")
+        place = name if own else f"node_modules/{name}/{website.PACKAGES[name]}"
+        ahead |= set(imports(website.FOLDER / place)) - needed
+    modules = {f"./{name}" for name in website.OWN if name.endswith(".js")}
+    assert needed == modules | website.PACKAGES.keys()
+
+
+def test_the_table_has_all_files_of_the_page() -> None:
+    shown = {path.name for path in website.FOLDER.iterdir() if path.is_file()}
+    others = {"index.html", "package.json", "package-lock.json", ".npmrc"}
+    assert shown == others | set(website.OWN)
+
+
+async def test_the_page_lets_nothing_run_but_its_own(application: Application) -> None:
+    status, headers, body = await get(application, "/")
+    page = body.decode()
+    assert status == 200
+    assert headers["content-type"] == "text/html; charset=utf-8"
+    assert headers["cache-control"] == "no-store"
+    [nonce] = set(re.findall(r'nonce="([^"]+)"', page))
+    assert headers["content-security-policy"] == (
+        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; "
+        "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+    assert nonce not in (await get(application, "/"))[2].decode()
+    assert 'data-auth-mode="open"' in page
+    assert "$" not in page
+
+
+async def test_the_import_map_leads_to_files(application: Application) -> None:
+    page = (await get(application, "/"))[2].decode()
+    found = re.search(r'<script type="importmap"[^>]*>(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    for address in json.loads(found[1])["imports"].values():
+        status, headers, _ = await get(application, address)
+        assert (status, headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+
+
+async def test_a_file_is_compressed_and_sent_once(application: Application) -> None:
+    plain = (website.FOLDER / "style.css").read_bytes()
+    status, headers, body = await get(application, "/web/style.css")
+    assert (status, body) == (200, plain)
+    assert headers["content-type"] == "text/css; charset=utf-8"
+    assert headers["x-content-type-options"] == "nosniff"
+    accepting = {"Accept-Encoding": "gzip, br"}
+    status, headers, body = await get(application, "/web/style.css", **accepting)
+    assert (status, headers["content-encoding"], gzip.decompress(body)) == (200, "gzip", plain)
+    known = {"If-None-Match": headers["etag"]}
+    status, headers, body = await get(application, "/web/style.css", **known)
+    assert (status, body) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/web/package.json",
+        "/web/../settings.py",
+        "/web/%2e%2e/settings.py",
+        "/web/index.html",
+        "/web/",
+        "/packages/preact/package.json",
+        "/packages/../main.js",
+    ],
+)
+async def test_nothing_else_is_served(application: Application, target: str) -> None:
+    assert (await get(application, target))[0] == 404
+
+
+async def test_without_its_packages_the_page_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = tmp_path / "web"
+    bare.mkdir()
+    (bare / "index.html").write_bytes((website.FOLDER / "index.html").read_bytes())
+    monkeypatch.setattr(website, "FOLDER", bare)
+    async with running(tmp_path / "data") as application:
+        status, headers, body = await get(application, "/")
+    assert (status, headers["content-type"]) == (503, "text/plain; charset=utf-8")
+    assert b"`make serve` installs them" in body
+
+
+async def test_the_page_knows_that_a_session_is_required(tmp_path: Path) -> None:
+    async with running(tmp_path, auth_mode="required") as application:
+        assert b'data-auth-mode="required"' in (await get(application, "/"))[2]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Coroutine, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ class Client:
     __slots__ = (
         "_deciding",
         "_in_flight",
+        "_turns",
         "_unstarted",
         "connection",
         "deadline",
@@ -62,7 +64,9 @@ class Client:
         # Sockets whose CONNECT is being decided.
         self._deciding: set[Socket] | None = None
         self._in_flight = 0
+        # Handlers that have not made their first step, and packets that wait behind them.
         self._unstarted = 0
+        self._turns: deque[Packet] = deque()
         # Handlers that wait for this client's acknowledgement: reading must go on for them.
         self.waiting_calls = 0
         connection.on_message = self.receive
@@ -107,11 +111,23 @@ class Client:
             self._set_deadline(self.server.limits.attachment_timeout)
 
     def _dispatch_in_turn(self, packet: Packet) -> None:
-        # A handler of an earlier event has not started: what follows keeps its place behind it.
-        if self._unstarted:
-            self.server.engine.loop.call_soon(self._dispatch_in_turn, packet)
-        elif self in self.server.clients:
+        """Keep a packet's place behind an earlier event whose handler has not started."""
+        self._turns.append(packet)
+        self._unstarted += 1
+        if len(self._turns) == 1:
+            self.server.engine.loop.call_soon(self._take_turns)
+
+    def _take_turns(self) -> None:
+        """Dispatch what waits, up to the next handler that has to start, and as long as the
+        handlers keep up: a single read may bring thousands of events.
+        """
+        turns = self._turns
+        while turns and len(turns) == self._unstarted and not self.connection.paused:
+            packet = turns.popleft()
+            self._unstarted -= 1
             self._dispatch(packet)
+        if turns and not self.connection.paused:
+            self.server.engine.loop.call_soon(self._take_turns)
 
     def _dispatch(self, packet: Packet) -> None:
         type_, name, data, ack_id, _ = packet
@@ -332,8 +348,10 @@ class Client:
         """Read from the client as long as its handlers keep up."""
         if self._in_flight - self.waiting_calls >= self.server.limits.max_handlers:
             self.connection.pause()
-        else:
+        elif self.connection.paused:
             self.connection.resume()
+            if self._turns:
+                self.server.engine.loop.call_soon(self._take_turns)
 
     # -- the end
 
@@ -358,6 +376,8 @@ class Client:
         self.deadline = NEVER
         self.server.engine.timer.forget(self)
         self.server.clients.discard(self)
+        self._unstarted -= len(self._turns)
+        self._turns.clear()
         joined = list(self.peer.joined.values())
         self.peer.joined.clear()
         deciding, self._deciding = self._deciding, None

@@ -5,6 +5,7 @@ Reading order: `packets`, `rooms`, `peer` (pure), then `namespace`, `socket`, `b
 """
 
 from engineio_min import CookieOptions, CorsOptions, Forbidden
+from engineio_min.rate_limit import RateLimit
 from socketio_min.adapter import Adapter, BroadcastOptions, MemoryAdapter
 from socketio_min.broadcast import BroadcastOperator
 from socketio_min.errors import (
@@ -39,6 +40,7 @@ __all__ = [
     "Namespace",
     "PacketError",
     "ProtocolError",
+    "RateLimit",
     "Server",
     "Socket",
     "SocketIOError",

@@ -35,9 +35,12 @@ PURE_FILES = (
     "engineio_min/session.py",
     "engineio_min/errors.py",
     "engineio_min/heartbeat.py",
+    "engineio_min/budget.py",
+    "engineio_min/rate_limit.py",
     "socketio_min/packets.py",
     "socketio_min/peer.py",
     "socketio_min/rooms.py",
+    "socketio_min/gate.py",
     "socketio_min/errors.py",
 )
 IMPURE_MODULES = {

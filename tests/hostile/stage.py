@@ -19,6 +19,7 @@ from typing import Any, Unpack
 from engineio_min import HttpServer
 from socketio_min import ConnectionRefused, MemoryAdapter, Server, Socket
 from socketio_min.options import SocketIOOptionValues
+from tests.engineio_min.harness import Clock
 from tests.engineio_min.wire import Wire, connect, encode_request, until, websocket
 from tests.socketio_min.wire import WebSocketClient
 
@@ -84,6 +85,8 @@ class Stage:
     sockets: list[Socket] = field(default_factory=list)
     # How many failures of its own handlers a case causes, each logged with its traceback.
     failures: int = 0
+    # Where the honest client has a rate limit too: it keeps within it, on this clock.
+    patience: Clock | None = None
 
     @property
     def port(self) -> int:
@@ -125,6 +128,8 @@ class Stage:
 
     async def honest_client_works(self) -> None:
         """The honest client gets its event acknowledged, and before that at most a ping."""
+        if self.patience is not None:
+            await self.patience.advance(1)
         await self.honest.send('421["echo","are you there?"]')
         packet = await self.honest.receive()
         if packet == "2":

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import pytest
 
+from engineio_min.budget import Budget
 from engineio_min.http import HttpConnection, HttpExchange
 from engineio_min.http_server import HttpServer
 from engineio_min.timer import Timer
@@ -65,7 +66,7 @@ class RecordingServer(HttpServer):
             self.requests.append((request.method.encode(), target.encode("latin-1"), body))
             exchange.respond(200, (), b"ok")
 
-        exchange.read_body(MAX_BODY, done)
+        exchange.read_body(MAX_BODY, done, Budget(MAX_BODY))
 
 
 @pytest.fixture(scope="module")

@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, Any
 from engineio_min.packets import Message, Packet, message_packet
 from engineio_min.request import Carrier, Request
 from engineio_min.session import FORCED_CLOSE, OPENED, POLLING, Closed, Session, Upgraded
+from engineio_min.timer import CLOCK_RESOLUTION
 
 if TYPE_CHECKING:
     from engineio_min.server import Server
 
 logger = logging.getLogger("engineio_min")
-
-# uvloop's clock counts milliseconds.
-CLOCK_RESOLUTION = 0.001
 
 
 class Connection:

@@ -14,6 +14,8 @@ from engineio_min.heartbeat import NEVER, DeadlineQueue, Owner
 
 logger = logging.getLogger("engineio_min")
 
+# uvloop's clock counts milliseconds.
+CLOCK_RESOLUTION = 0.001
 # Seconds of lateness that only a loop which stood still has.
 STALL = 0.2
 # Turns of the loop to read what is there: a request on a new connection needs five.
@@ -78,8 +80,12 @@ class Timer:
             return
         self._handle = None
         self._handle_time = NEVER
-        # The loop may wake up to its clock's resolution early.
-        now = max(self._loop.time(), self._queue.next_deadline())
+        now = self._loop.time()
+        # The loop may wake up to its clock's resolution early. What is due later than that is not
+        # due: whoever this was for may have been forgotten.
+        due = self._queue.next_deadline()
+        if now < due <= now + CLOCK_RESOLUTION:
+            now = due
         try:
             for owner in self._queue.expired(now):
                 owner.handle_timeout(now)

@@ -12,7 +12,9 @@ class MemoryTransport(asyncio.Transport):
     def __init__(self, protocol: asyncio.Protocol) -> None:
         super().__init__()
         self.sent = bytearray()
+        # The server has ended its side; the connection is gone.
         self.ended = False
+        self.lost = False
         self.reading = True
         self._protocol: asyncio.BaseProtocol = protocol
         # What has come while the server does not read, as in the kernel's buffer.
@@ -26,13 +28,13 @@ class MemoryTransport(asyncio.Transport):
 
     def lose(self, error: Exception | None = None) -> None:
         """The connection is gone."""
-        self.ended = True
+        self.ended = self.lost = True
         protocol = self._protocol
         assert isinstance(protocol, asyncio.Protocol)
         protocol.connection_lost(error)
 
     def _deliver(self) -> None:
-        while self._unread and self.reading and not self.ended:
+        while self._unread and self.reading and not self.lost:
             data = bytes(self._unread)
             self._unread.clear()
             protocol = self._protocol

@@ -21,6 +21,7 @@ from engineio_min.errors import (
 from engineio_min.http import HttpLimits
 from engineio_min.http_server import HttpServer
 from engineio_min.options import CookieOptions, ServerOptions
+from engineio_min.rate_limit import RateLimit
 from engineio_min.request import Request, Response
 from engineio_min.server import Server
 
@@ -38,6 +39,7 @@ __all__ = [
     "HttpServer",
     "PacketError",
     "ProtocolError",
+    "RateLimit",
     "Request",
     "RequestRefused",
     "Response",

@@ -30,6 +30,7 @@ from engineio_min.request import Headers, Request, check_headers
 from engineio_min.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
 
 if TYPE_CHECKING:
+    from engineio_min.budget import Budget
     from engineio_min.connection import Connection
     from engineio_min.server import Server
 
@@ -99,7 +100,9 @@ class AsgiExchange:
     __slots__ = (
         "_answered",
         "_body",
+        "_budget",
         "_done",
+        "_held",
         "_limit",
         "_receive",
         "_response",
@@ -116,6 +119,9 @@ class AsgiExchange:
         self._body = bytearray()
         self._limit = 0
         self._done: Callable[[bytes | None], None] | None = None
+        # What of the body counts against the budget.
+        self._budget: Budget
+        self._held = 0
         self._response: tuple[int, Headers, bytes] | None = None
         self._answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -125,7 +131,7 @@ class AsgiExchange:
         self._response = (status, headers, body)
         self._answered.set_result(None)
 
-    def read_body(self, limit: int, done: Callable[[bytes | None], None]) -> None:
+    def read_body(self, limit: int, done: Callable[[bytes | None], None], budget: Budget) -> None:
         """Read the body; see `request.Exchange`. Must be called at once or not at all."""
         try:
             declared = int(self.request.headers.get("content-length", "0"))
@@ -137,6 +143,7 @@ class AsgiExchange:
         else:
             self._limit = limit
             self._done = done
+            self._budget = budget
 
     def accept(self, connection: Connection, headers: Headers) -> AsgiWebSocket:
         """Refuse: a host gives WebSockets a scope of their own."""
@@ -148,6 +155,9 @@ class AsgiExchange:
             await _first_of(
                 self._answered, asyncio.create_task(self._listen()), finally_=self._abort
             )
+        if self._held:
+            self._budget.change(self._held, 0)
+            self._held = 0
         if self._response is None:
             return
         status, headers, body = self._response
@@ -167,10 +177,12 @@ class AsgiExchange:
                 # The body of a GET: nobody wants it.
                 continue
             self._body += event.get("body", b"")
-            if len(self._body) > self._limit:
+            more = event.get("more_body", False)
+            before, self._held = self._held, len(self._body) if more else 0
+            if not self._budget.change(before, self._held) or len(self._body) > self._limit:
                 self._done = None
                 done(None)
-            elif not event.get("more_body", False):
+            elif not more:
                 self._done = None
                 done(bytes(self._body))
 
@@ -228,7 +240,7 @@ class AsgiWebSocket(WebSocketCarrier):
             self._last = {"type": "websocket.close"}
         self._wake.set()
 
-    def read_body(self, limit: int, done: Callable[[bytes | None], None]) -> None:
+    def read_body(self, limit: int, done: Callable[[bytes | None], None], budget: Budget) -> None:
         """Read the body: a handshake has none."""
         done(b"")
 

@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, Any
 from engineio_min.packets import Message, Packet, message_packet
 from engineio_min.request import Carrier, Request
 from engineio_min.session import FORCED_CLOSE, OPENED, POLLING, Closed, Session, Upgraded
+from engineio_min.timer import CLOCK_RESOLUTION
 
 if TYPE_CHECKING:
     from engineio_min.server import Server
 
 logger = logging.getLogger("engineio_min")
-
-# uvloop's clock counts milliseconds.
-CLOCK_RESOLUTION = 0.001
 
 
 class Connection:
@@ -39,6 +37,7 @@ class Connection:
         "on_message",
         "paused",
         "request",
+        "seats",
         "server",
         "session",
         "waiters",
@@ -55,6 +54,8 @@ class Connection:
         self.on_close: Callable[[str], object] = ignore
         self.data: Any = None
         self.paused = False
+        # What this session is counted for; see `Quotas`.
+        self.seats: tuple[tuple[str, str], ...] = ()
         self.waiters: list[asyncio.Future[None]] = []
 
     # -- the application's side
@@ -91,13 +92,14 @@ class Connection:
     def pause(self) -> None:
         """Take nothing more from the client until `resume`."""
         if not self.paused:
-            self.paused = True
+            self.paused = self.session.unheard = True
             self.carrier.pause()
 
     def resume(self) -> None:
         """Take packets from the client again."""
         if self.paused:
             self.paused = False
+            self.session.listen(self.server.loop.time())
             self.carrier.resume()
 
     # -- the carriers' side
@@ -151,7 +153,7 @@ class Connection:
     def check_time(self) -> None:
         """A session whose time is over is over, even if its timer has not come round yet."""
         now = self.server.loop.time()
-        if self.session.deadline <= now + CLOCK_RESOLUTION:
+        if self.session.deadline <= now + CLOCK_RESOLUTION and not self.server.timer.stalled(now):
             self.session.handle_timeout(max(now, self.session.deadline))
             self.flush()
 

@@ -54,6 +54,7 @@ class MessageStream:
         "_max_size",
         "_message",
         "_missing",
+        "_partial",
         "_protocol",
         "_text",
         "close_received",
@@ -74,6 +75,8 @@ class MessageStream:
         # websockets.
         self._head = b""
         self._missing = 0
+        # What websockets holds of that frame.
+        self._partial = 0
         # The message that fragments are put together to.
         self._message: bytearray | None = None
         self._decoder: codecs.IncrementalDecoder | None = None
@@ -212,6 +215,7 @@ class MessageStream:
         protocol = self._specification
         piece = data[position : position + self._missing]
         self._missing -= len(piece)
+        self._partial = self._partial + len(piece) if self._missing else 0
         protocol.receive_data(piece)
         for frame in cast(list[Frame], protocol.events_received()):
             if frame.opcode in _DATA:
@@ -264,6 +268,12 @@ class MessageStream:
         except UnicodeDecodeError:
             self.fail(CloseCode.INVALID_DATA, "got text that is not UTF-8")
             return None
+
+    @property
+    def held(self) -> int:
+        """Bytes kept of a message or a frame that is not complete."""
+        message = 0 if self._message is None else len(self._message)
+        return message + self._partial + len(self._head)
 
     @property
     def assembling(self) -> bool:

@@ -28,6 +28,7 @@ from engineio_min.websocket import WebSocket, accept_handshake
 if TYPE_CHECKING:
     from websockets.extensions import Extension
 
+    from engineio_min.budget import Budget
     from engineio_min.connection import Connection
     from engineio_min.http_server import HttpServer
 
@@ -91,10 +92,12 @@ class HttpExchange:
 
     __slots__ = (
         "_body",
+        "_budget",
         "_complete",
         "_connection",
         "_done",
         "_expects_continue",
+        "_held",
         "_keep_alive",
         "_length",
         "_limit",
@@ -116,6 +119,9 @@ class HttpExchange:
         self._responded = False
         self._limit = 0
         self._done: Callable[[bytes | None], None] | None = None
+        # What of the body counts against the budget.
+        self._budget: Budget | None = None
+        self._held = 0
 
     def respond_with(self, response: Response) -> None:
         """Answer with a plain route's response, if the peer is still there."""
@@ -132,12 +138,12 @@ class HttpExchange:
             body = b""
             head = self._connection.response_head(500, (), 0, keep_alive=keep_alive)
         self._responded = True
-        self._done = None
+        self._stop_reading()
         if self.request.method != "HEAD":
             head += body
         self._connection.write_response(head, keep_alive=keep_alive)
 
-    def read_body(self, limit: int, done: Callable[[bytes | None], None]) -> None:
+    def read_body(self, limit: int, done: Callable[[bytes | None], None], budget: Budget) -> None:
         """Read the body; see `request.Exchange`."""
         if self._length > limit or len(self._body) > limit:
             done(None)
@@ -146,6 +152,7 @@ class HttpExchange:
         else:
             self._limit = limit
             self._done = done
+            self._budget = budget
             if self._expects_continue:
                 self._connection.transport.write(_CONTINUE)
 
@@ -166,18 +173,32 @@ class HttpExchange:
         else:
             self._body = bytearray(self._body + data)
         if self._done is not None and len(self._body) > self._limit:
-            done, self._done = self._done, None
-            done(None)
+            self._stop_reading()(None)
+
+    def body_waits(self) -> None:
+        """A read has ended before the body has."""
+        if self._done is None or self._budget is None:
+            return
+        before, self._held = self._held, len(self._body)
+        if not self._budget.change(before, self._held):
+            self._stop_reading()(None)
 
     def body_completed(self) -> None:
         self._complete = True
         if self._done is not None:
-            done, self._done = self._done, None
-            done(bytes(self._body))
+            self._stop_reading()(bytes(self._body))
+
+    def _stop_reading(self) -> Callable[[bytes | None], None]:
+        """Hold nothing more; return what is to be called with the body."""
+        done, self._done = self._done, None
+        if self._held and self._budget is not None:
+            self._budget.change(self._held, 0)
+            self._held = 0
+        return done or _drop
 
     def abort(self) -> None:
         self._responded = True
-        self._done = None
+        self._stop_reading()
         if self.on_abort is not None:
             self.on_abort()
 
@@ -305,6 +326,8 @@ class HttpConnection(asyncio.Protocol):
         elif self._wire_size > 16 * self._body_size + self._server.limits.header_block:
             # Chunk extensions and trailers are no part of the body's limit, and would be free.
             self._refuse(400, "got more framing than body")
+        elif self._receiving is not None:
+            self._receiving.body_waits()
 
     def pause_writing(self) -> None:
         # What is not read is not answered: a peer that only sends would fill the memory.
@@ -584,6 +607,10 @@ class HttpConnection(asyncio.Protocol):
             self._refuse(408, "the request did not arrive in time")
         else:
             self.transport.close()
+
+
+def _drop(_body: bytes | None) -> None:
+    """Nobody waits for the body."""
 
 
 @functools.lru_cache(maxsize=64)

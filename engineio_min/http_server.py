@@ -24,6 +24,10 @@ logger = logging.getLogger("engineio_min.http")
 
 Route = Callable[[Request], Response | Awaitable[Response]]
 
+# asyncio takes its backlog for the number of connections to accept in one turn, too, and when the
+# descriptors run out it complains once for each: thousands a second, with the server busy writing.
+ACCEPTS_PER_TURN = 64
+
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -86,11 +90,16 @@ class HttpServer:
             return HttpConnection(self)
 
         if sock is not None:
-            listener = await self.loop.create_server(factory, sock=sock, ssl=ssl, backlog=backlog)
+            listener = await self.loop.create_server(
+                factory, sock=sock, ssl=ssl, backlog=ACCEPTS_PER_TURN
+            )
         else:
             listener = await self.loop.create_server(
-                factory, host, port, ssl=ssl, reuse_port=reuse_port, backlog=backlog
+                factory, host, port, ssl=ssl, reuse_port=reuse_port, backlog=ACCEPTS_PER_TURN
             )
+        for bound in listener.sockets:
+            with socket.fromfd(bound.fileno(), bound.family, bound.type) as twin:
+                twin.listen(backlog)
         self._listeners.append(listener)
 
     @property

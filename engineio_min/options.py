@@ -65,6 +65,11 @@ class ServerOptions:
     per_message_deflate: False, True, or the bytes from which a WebSocket message is compressed.
     generate_id: makes a session id; it is a secret and must not be guessable.
     max_connections: sessions at once; more get HTTP 503.
+    max_connections_per_address: sessions of one address at once; more get HTTP 429.
+    max_connections_per_user: sessions of one user at once; needs `user`.
+    address: names the address that a request is counted for; by default its peer's.
+    user: names the user that a handshake is counted for, or None for nobody.
+    max_half_received: bytes that all connections together hold of what is not complete.
     max_buffered: bytes that may wait for one client that does not fetch them.
     max_packets: packets in one polling payload.
     initial_headers, headers: called with the headers of the handshake's answer, of every answer, to
@@ -86,6 +91,11 @@ class ServerOptions:
     per_message_deflate: bool | int = False
     generate_id: Callable[[Request], str] | None = None
     max_connections: int | None = None
+    max_connections_per_address: int | None = None
+    max_connections_per_user: int | None = None
+    address: Callable[[Request], str] | None = None
+    user: Callable[[Request], str | None] | None = None
+    max_half_received: int = 268_435_456
     max_buffered: int = 1_048_576
     # The official client fills a POST up to max_http_buffer_size, whatever the number of packets.
     max_packets: int = 10_000
@@ -98,7 +108,13 @@ class ServerOptions:
             raise UsageError(f'path: got {self.path!r}, expected a path that starts with "/"')
         object.__setattr__(self, "path", self.path.rstrip("/") + "/")
         object.__setattr__(self, "cors", as_cors(self.cors))
-        for name in ("ping_interval", "ping_timeout", "upgrade_timeout", "max_http_buffer_size"):
+        for name in (
+            "ping_interval",
+            "ping_timeout",
+            "upgrade_timeout",
+            "max_http_buffer_size",
+            "max_half_received",
+        ):
             value: Any = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
                 raise UsageError(f"{name}: got {value!r}, expected a number above 0")
@@ -107,9 +123,17 @@ class ServerOptions:
             raise UsageError(
                 f"transports: got {list(self.transports)!r}, expected polling, websocket or both"
             )
-        if self.max_connections is not None and self.max_connections < 1:
+        for name in (
+            "max_connections",
+            "max_connections_per_address",
+            "max_connections_per_user",
+        ):
+            limit = getattr(self, name)
+            if limit is not None and limit < 1:
+                raise UsageError(f"{name}: got {limit!r}, expected at least 1, or None")
+        if self.max_connections_per_user is not None and self.user is None:
             raise UsageError(
-                f"max_connections: got {self.max_connections!r}, expected at least 1, or None"
+                "max_connections_per_user: got no `user`, which names a request's user"
             )
 
     @property
@@ -145,6 +169,11 @@ class ServerOptionValues(TypedDict, total=False):
     per_message_deflate: bool | int
     generate_id: Callable[[Request], str] | None
     max_connections: int | None
+    max_connections_per_address: int | None
+    max_connections_per_user: int | None
+    address: Callable[[Request], str] | None
+    user: Callable[[Request], str | None] | None
+    max_half_received: int
     max_buffered: int
     max_packets: int
     initial_headers: HeadersHook | None

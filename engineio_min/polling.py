@@ -104,7 +104,8 @@ class Polling:
             return
         self._posting = exchange
         exchange.on_abort = self._post_aborted
-        exchange.read_body(self._connection.server.options.max_http_buffer_size, self._body_read)
+        server = self._connection.server
+        exchange.read_body(server.options.max_http_buffer_size, self._body_read, server.budget)
 
     def _body_read(self, body: bytes | None) -> None:
         exchange, self._posting = self._posting, None
@@ -112,7 +113,7 @@ class Polling:
         connection = self._connection
         if body is None:
             exchange.respond(413, self._headers(exchange, ()), b"")
-            self._fail("got a body above max_http_buffer_size")
+            self._fail("got a body above max_http_buffer_size, or too much is held for all")
             return
         try:
             connection.receive_all(decode_payload(body, connection.server.options.max_packets))

@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus
 from engineio_min.errors import Code, RequestRefused, UsageError
 
 if TYPE_CHECKING:
+    from engineio_min.budget import Budget
     from engineio_min.carrier import WebSocketCarrier
     from engineio_min.connection import Connection
 
@@ -114,8 +115,9 @@ class Exchange(Protocol):
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer. If the request's body was not read, the connection is closed after it."""
 
-    def read_body(self, limit: int, done: Callable[[bytes | None], None]) -> None:
-        """Read the body and call `done` with it, or with None once it is larger than `limit` bytes.
+    def read_body(self, limit: int, done: Callable[[bytes | None], None], budget: Budget) -> None:
+        """Read the body and call `done` with it, or with None once it is larger than `limit` bytes
+        or `budget` is exhausted.
 
         An exchange that is answered meanwhile calls it no more.
         """

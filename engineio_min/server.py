@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 import orjson
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 
+from engineio_min.budget import Budget
 from engineio_min.connection import Connection, ignore
 from engineio_min.cors import CorsOptions, same_origin
 from engineio_min.errors import Code, RequestRefused
@@ -27,6 +28,7 @@ from engineio_min.http_server import HttpServer
 from engineio_min.options import CookieOptions, ServerOptions, ServerOptionValues
 from engineio_min.packets import PROTOCOL_VERSION, open_packet
 from engineio_min.polling import Polling
+from engineio_min.quotas import Quotas
 from engineio_min.request import Exchange, Headers, Request, check_headers
 from engineio_min.session import (
     FORCED_CLOSE,
@@ -66,6 +68,13 @@ class Server:
         # What is left of sessions that their clients have just closed; see `Polling`.
         self.departing: dict[str, Polling] = {}
         self.encoder = FrameEncoder()
+        self.budget = Budget(self.options.max_half_received)
+        self.quotas = Quotas(
+            self.options.address,
+            self.options.max_connections_per_address,
+            self.options.user,
+            self.options.max_connections_per_user,
+        )
         self.deflate: ServerPerMessageDeflateFactory | None = None
         self.deflate_threshold = 1024
         if self.options.per_message_deflate is not False:
@@ -260,13 +269,25 @@ class Server:
         else:
             sid = self._application("generate_id", options.generate_id, request)
         connection = Connection(self, request, sid, transport)
+        connection.seats = self._application("address or user", self.quotas.take, request)
+        try:
+            self._greet(exchange, connection)
+        except RequestRefused:
+            self.quotas.release(connection.seats)
+            raise
+
+    def _greet(self, exchange: Exchange, connection: Connection) -> None:
+        """Answer the handshake of a new session and let it begin."""
+        options = self.options
+        request = connection.request
+        transport = connection.transport
         # The handshake goes through the buffer like any packet, so that it is first on every
         # transport.
         connection.session.attended = True
         try:
             connection.session.send(
                 open_packet(
-                    sid,
+                    connection.sid,
                     options.upgrades if transport == POLLING else (),
                     options.ping_interval,
                     options.ping_timeout,
@@ -425,6 +446,7 @@ class Server:
     def forget(self, connection: Connection) -> None:
         """A session is over."""
         self.timer.forget(connection.session)
+        self.quotas.release(connection.seats)
         self.sessions.pop(connection.sid, None)
 
     def _spawn(self, coroutine: Any) -> None:

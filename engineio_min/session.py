@@ -53,6 +53,9 @@ SLOW_CONSUMER = "slow consumer"
 # How late a timer is without anything being wrong, in seconds.
 USUAL_LATENESS = 0.01
 
+# How long, in seconds, a session that was not read has to be read again.
+CATCH_UP = 1.0
+
 # What a queued packet costs besides its characters.
 PACKET_OVERHEAD = 64
 
@@ -100,8 +103,9 @@ class Session:
 
     The driver calls `receive` for each packet of the current transport, `receive_probe` for each
     packet of a candidate, and reads `events` after every call. It keeps `waiting` true while
-    something waits to carry packets (a parked GET, a WebSocket that accepts data), and `attended`
-    while it works on the session and will look for packets and events itself: no `wake` then.
+    something waits to carry packets (a parked GET, a WebSocket that accepts data), `attended` while
+    it works on the session and will look for packets and events itself: no `wake` then, and
+    `unheard` while it does not read what the peer sends.
     """
 
     __slots__ = (
@@ -119,6 +123,7 @@ class Session:
         "phase",
         "sid",
         "transport",
+        "unheard",
         "upgrade",
         "waiting",
     )
@@ -137,6 +142,7 @@ class Session:
         self.upgrade = IDLE
         self.waiting = True
         self.attended = False
+        self.unheard = False
         self.events: list[Event] = []
         self._timing = timing
         self._wake = wake
@@ -305,6 +311,9 @@ class Session:
         if self._heartbeat <= now:
             if self.phase == CLOSING:
                 self._end(FORCED_CLOSE, "nobody fetched the last packets", last=None)
+            elif self._awaiting_pong and self.unheard:
+                # The pong may be among what is not read.
+                self._heartbeat = now + self._timing.ping_timeout
             elif self._awaiting_pong:
                 self._end(PING_TIMEOUT, f"no pong within {self._timing.ping_timeout:g} seconds")
             else:
@@ -318,6 +327,11 @@ class Session:
         # timeout: while one is due, looking once an interval is early enough.
         look = now + self._timing.ping_interval if self._awaiting_pong else NEVER
         self.deadline = min(self._heartbeat, self._upgrade_deadline, look)
+
+    def listen(self, now: float) -> None:
+        """The driver reads again: what has come meanwhile gets its time to be read."""
+        self.unheard = False
+        self._heartbeat = max(self._heartbeat, now + CATCH_UP)
 
     def _schedule_ping(self, now: float) -> None:
         self._awaiting_pong = self._refreshable = False

@@ -1,26 +1,46 @@
-"""The one timer of a server: it runs the deadline queue on the event loop."""
+"""The one timer of a server: it runs the deadline queue on the event loop.
+
+When the loop has stood still, because a handler blocked it or the process was stopped, the answers
+that came meanwhile are still unread while every deadline has passed. So a timer that comes late
+lets the loop read first, and only then judges who was silent.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from engineio_min.heartbeat import NEVER, DeadlineQueue, Owner
+
+logger = logging.getLogger("engineio_min")
+
+# uvloop's clock counts milliseconds.
+CLOCK_RESOLUTION = 0.001
+# Seconds of lateness that only a loop which stood still has.
+STALL = 0.2
+# Turns of the loop to read what is there: a request on a new connection needs five.
+GRACE_TURNS = 8
 
 
 class Timer:
     """A deadline queue that calls `handle_timeout` of its owners when their time has come."""
 
-    __slots__ = ("_handle", "_handle_time", "_loop", "_queue")
+    __slots__ = ("_grace", "_handle", "_handle_time", "_loop", "_queue")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._queue = DeadlineQueue()
-        self._handle: asyncio.TimerHandle | None = None
+        self._handle: asyncio.Handle | None = None
+        self._grace = 0
         self._handle_time = NEVER
 
     def __len__(self) -> int:
         """How many owners are watched."""
         return len(self._queue)
+
+    def stalled(self, now: float) -> bool:
+        """Whether the timer should have run long ago: the loop has stood still."""
+        return now - self._handle_time > STALL
 
     def watch(self, owner: Owner) -> None:
         """Watch `owner`; call this when it is new and whenever its deadline has moved earlier."""
@@ -37,20 +57,35 @@ class Timer:
             self._handle.cancel()
             self._handle = None
             self._handle_time = NEVER
+            self._grace = 0
 
     def _schedule(self) -> None:
         deadline = self._queue.next_deadline()
         if deadline < self._handle_time:
             if self._handle is not None:
                 self._handle.cancel()
-            self._handle_time = deadline
+            # What is due already is not late yet.
+            self._handle_time = max(deadline, self._loop.time())
             self._handle = self._loop.call_at(deadline, self._run)
 
     def _run(self) -> None:
+        if self._grace:
+            self._grace -= 1
+        elif self.stalled(self._loop.time()):
+            late = self._loop.time() - self._handle_time
+            logger.warning("the event loop stood still, for %.1f seconds or longer", late)
+            self._grace = GRACE_TURNS
+        if self._grace:
+            self._handle = self._loop.call_soon(self._run)
+            return
         self._handle = None
         self._handle_time = NEVER
-        # The loop may wake up to its clock's resolution early.
-        now = max(self._loop.time(), self._queue.next_deadline())
+        now = self._loop.time()
+        # The loop may wake up to its clock's resolution early. What is due later than that is not
+        # due: whoever this was for may have been forgotten.
+        due = self._queue.next_deadline()
+        if now < due <= now + CLOCK_RESOLUTION:
+            now = due
         try:
             for owner in self._queue.expired(now):
                 owner.handle_timeout(now)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from websockets.exceptions import InvalidHeaderFormat, NegotiationError
 from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.frames import CloseCode
 from websockets.headers import build_extension, parse_extension
 
 from engineio_min.carrier import WebSocketCarrier
@@ -108,6 +109,7 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
     """A WebSocket on a TCP connection of our own HTTP server."""
 
     __slots__ = (
+        "_held",
         "_pongs",
         "_registry",
         "_rest",
@@ -133,6 +135,8 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
         self._stream = MessageStream(connection.server.options.max_http_buffer_size, extensions)
         self._pongs = 0
         self._unsent = 0
+        # What of the stream counts against the server's budget.
+        self._held = 0
         self.deadline = NEVER
 
     def start(self, *, candidate: bool) -> None:
@@ -147,6 +151,7 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
         packets = self._stream.receive(data)
         if self._candidate or self._stream.unusual:
             progress = bool(packets)
+            self._hold_rest()
             self._receive_packets(packets)
             self._attend(progress=progress)
         else:
@@ -168,6 +173,20 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
             self._end(TRANSPORT_ERROR, stream.failure)
         elif stream.close_received:
             self._end(TRANSPORT_CLOSE, "got a close frame")
+
+    def _hold_rest(self) -> None:
+        """Keep what is incomplete, unless too much is kept for all; whoever gets the packets may
+        keep them in its turn.
+        """
+        stream = self._stream
+        if not self._hold(0 if stream.closed else stream.held):
+            stream.fail(CloseCode.TRY_AGAIN_LATER, "too much is held for all connections")
+            self._hold(0)
+
+    def _hold(self, size: int) -> bool:
+        """Count what is kept of an incomplete message; whether it may be kept."""
+        before, self._held = self._held, size
+        return self._connection.server.budget.change(before, size)
 
     def _answer_probe(self, packet: str) -> None:
         self._transport.write(encode_frame(packet))
@@ -265,6 +284,7 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._registry.discard(self._transport)
+        self._hold(0)
         self.deadline = NEVER
         self._connection.server.timer.forget(self)
         if error is None:

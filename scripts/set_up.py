@@ -44,8 +44,13 @@ NODE_FOLDERS = {
     "bench": ("benchmarks/js",),
 }
 # Programs that are not Python's or Node's, and the Debian packages that have them.
-PROGRAMS = {
-    "test": {"cc": ("gcc", "libc6-dev"), "valgrind": ("valgrind", "libc6-dbg")},
+PROGRAMS: dict[str, dict[str, tuple[str, ...]]] = {
+    "test": {
+        "cc": ("gcc", "libc6-dev"),
+        "valgrind": ("valgrind", "libc6-dbg"),
+        "nginx": ("nginx-light",),
+        "haproxy": ("haproxy",),
+    },
     "bench": {"cc": ("gcc", "libc6-dev")},
 }
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -58,7 +63,8 @@ def fail(message: str) -> SystemExit:
 def run(doing: str, command: list[str], folder: Path = ROOT) -> None:
     """Runs a command, silent unless it fails: package managers warn about a lot that is fine."""
     print(doing, flush=True)
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # In run level 1 Debian's packages start no service when they are installed.
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     finished = subprocess.run(
         command,
         cwd=folder,
@@ -196,7 +202,8 @@ def install_browser() -> None:
 
 def install_programs(goal: str) -> None:
     for program, packages in PROGRAMS.get(goal, {}).items():
-        if shutil.which(program) is None:
+        # Debian keeps servers where only root's PATH has them.
+        if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
             install_system_packages(packages, f"{program} was not found; install it")
 
 

@@ -6,6 +6,7 @@ Reading order: `packets`, `rooms`, `peer` (pure), then `namespace`, `socket`, `b
 """
 
 from engineio_min import CookieOptions, CorsOptions, Forbidden
+from engineio_min.rate_limit import RateLimit
 from socketio_min.adapter import Adapter, BroadcastOptions, MemoryAdapter
 from socketio_min.blocking import BlockingClient, BlockingNamespace
 from socketio_min.broadcast import BroadcastOperator
@@ -51,6 +52,7 @@ __all__ = [
     "Namespace",
     "PacketError",
     "ProtocolError",
+    "RateLimit",
     "Server",
     "Socket",
     "SocketIOError",

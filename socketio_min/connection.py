@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+from collections import deque
 from collections.abc import Awaitable, Coroutine, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +30,17 @@ from socketio_min.peer import Peer
 from socketio_min.socket import Socket
 
 if TYPE_CHECKING:
+    from socketio_min.gate import Gate
     from socketio_min.server import Server
 
 logger = logging.getLogger("socketio_min")
 
 CLIENT_DISCONNECT = "client namespace disconnect"
 SERVER_DISCONNECT = "server namespace disconnect"
+RATE_LIMIT = "rate limit"
+
+# The event that tells a client of the first one refused: {"retryAfter": milliseconds}.
+RATE_LIMITED = "rate_limited"
 
 
 class Client:
@@ -41,7 +48,10 @@ class Client:
 
     __slots__ = (
         "_deciding",
+        "_gate",
+        "_held",
         "_in_flight",
+        "_turns",
         "_unstarted",
         "connection",
         "deadline",
@@ -50,7 +60,9 @@ class Client:
         "waiting_calls",
     )
 
-    def __init__(self, server: Server, connection: engineio_min.Connection) -> None:
+    def __init__(
+        self, server: Server, connection: engineio_min.Connection, gate: Gate | None = None
+    ) -> None:
         self.server = server
         self.connection = connection
         limits = server.limits
@@ -62,10 +74,15 @@ class Client:
         # Sockets whose CONNECT is being decided.
         self._deciding: set[Socket] | None = None
         self._in_flight = 0
+        # Handlers that have not made their first step, and packets that wait behind them.
         self._unstarted = 0
+        self._turns: deque[Packet] | None = None
         # Handlers that wait for this client's acknowledgement: reading must go on for them.
         self.waiting_calls = 0
-        connection.on_message = self.receive
+        self._gate = gate
+        # What of an incomplete packet counts against the server's budget.
+        self._held = 0
+        connection.on_message = self.receive if gate is None else self._receive_any
         connection.on_close = self.closed
         # Runs until a namespace is joined, and while attachments are due.
         self.deadline = NEVER
@@ -86,6 +103,10 @@ class Client:
                     data, ack_id = event
                     self._handle(socket, data, ack_id)
                     return
+        self._receive_any(message)
+
+    def _receive_any(self, message: str | bytes) -> None:
+        peer = self.peer
         try:
             packet = peer.receive(message)
         except ProtocolError as error:
@@ -101,28 +122,56 @@ class Client:
             self._dispatch(packet)
 
     def _watch_attachments(self) -> None:
+        reconstructor = self.peer.reconstructor
+        held = 0 if reconstructor is None else reconstructor.held
+        if held != self._held and not self._hold(held):
+            self.peer.reconstructor = None
+            self._hold(0)
+            self._break(ProtocolError("too much is held for all connections"))
         if not self.peer.incomplete:
             self.deadline = NEVER
         elif self.deadline == NEVER:
             self._set_deadline(self.server.limits.attachment_timeout)
 
+    def _hold(self, size: int) -> bool:
+        """Count what is kept of an incomplete packet; whether it may be kept."""
+        before, self._held = self._held, size
+        return self.server.engine.budget.change(before, size)
+
     def _dispatch_in_turn(self, packet: Packet) -> None:
-        # A handler of an earlier event has not started: what follows keeps its place behind it.
-        if self._unstarted:
-            self.server.engine.loop.call_soon(self._dispatch_in_turn, packet)
-        elif self in self.server.clients:
+        """Keep a packet's place behind an earlier event whose handler has not started."""
+        if self._turns is None:
+            self._turns = deque()
+        self._turns.append(packet)
+        self._unstarted += 1
+        if len(self._turns) == 1:
+            self.server.engine.loop.call_soon(self._take_turns)
+
+    def _take_turns(self) -> None:
+        """Dispatch what waits, up to the next handler that has to start, and as long as the
+        handlers keep up: a single read may bring thousands of events.
+        """
+        turns = self._turns
+        assert turns is not None
+        while turns and len(turns) == self._unstarted and not self.connection.paused:
+            packet = turns.popleft()
+            self._unstarted -= 1
             self._dispatch(packet)
+        if turns and not self.connection.paused:
+            self.server.engine.loop.call_soon(self._take_turns)
 
     def _dispatch(self, packet: Packet) -> None:
         type_, name, data, ack_id, _ = packet
-        if type_ == CONNECT:
-            self._connect(name, data)
-            return
         socket = self.peer.joined.get(name)
-        if socket is None:
+        if socket is None and type_ != CONNECT:
             # It left while the packet waited for its turn.
             return
-        if type_ == EVENT:
+        gate = self._gate
+        if gate is not None and type_ in (CONNECT, EVENT) and not gate.admit(self._now()):
+            self._drop(gate, name, socket)
+        elif socket is None:
+            self._connect(name, data)
+        elif type_ == EVENT:
             namespace = socket.namespace
             if namespace.incoming or namespace.event_middlewares:
                 self._event(socket, data, ack_id)
@@ -136,6 +185,16 @@ class Client:
     def _break(self, error: ProtocolError) -> None:
         logger.debug("closing a connection: %s", error)
         self.connection.close()
+
+    def _drop(self, gate: Gate, name: str, socket: Socket | None) -> None:
+        """An event of a socket, or a CONNECT, is one too many for the rate limits."""
+        if gate.exhausted:
+            self.connection.session.fail(RATE_LIMIT, "went on sending more than the limit allows")
+        elif socket is None:
+            self.peer.refuse(name)
+            self.connection.send(encode_connect_error(name, "Too many requests"))
+        elif gate.first_refusal:
+            socket.emit(RATE_LIMITED, {"retryAfter": math.ceil(gate.wait * 1000)})
 
     # -- CONNECT
 
@@ -332,8 +391,10 @@ class Client:
         """Read from the client as long as its handlers keep up."""
         if self._in_flight - self.waiting_calls >= self.server.limits.max_handlers:
             self.connection.pause()
-        else:
+        elif self.connection.paused:
             self.connection.resume()
+            if self._turns:
+                self.server.engine.loop.call_soon(self._take_turns)
 
     # -- the end
 
@@ -356,8 +417,12 @@ class Client:
     def closed(self, reason: str) -> None:
         """The connection is over."""
         self.deadline = NEVER
+        self._hold(0)
         self.server.engine.timer.forget(self)
         self.server.clients.discard(self)
+        if self._turns:
+            self._unstarted -= len(self._turns)
+            self._turns.clear()
         joined = list(self.peer.joined.values())
         self.peer.joined.clear()
         deciding, self._deciding = self._deciding, None
@@ -379,9 +444,11 @@ class Client:
         self.connection.session.fail("slow consumer", "too many packets before the CONNECT reply")
 
     def _set_deadline(self, seconds: float) -> None:
-        engine = self.server.engine
-        self.deadline = engine.loop.time() + seconds
-        engine.timer.watch(self)
+        self.deadline = self._now() + seconds
+        self.server.engine.timer.watch(self)
+
+    def _now(self) -> float:
+        return self.server.engine.loop.time()
 
     def handle_timeout(self, _now: float) -> None:
         """No namespace was joined, or a packet's attachments did not come, in time."""

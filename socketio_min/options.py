@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engineio_min.options import ServerOptionValues
+from engineio_min.rate_limit import RateLimit
 from socketio_min.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ class Limits:
     be there.
     max_handlers: asynchronous handlers in flight for one connection; reading pauses at this number.
     max_held_packets: packets sent to a socket before its CONNECT is answered.
+    rate, address_rate: how often one connection, and all of one address, may send an event or a
+    CONNECT; None for no limit.
 
     Raises:
         UsageError: a limit is no number above 0.
@@ -38,10 +41,16 @@ class Limits:
     attachment_timeout: float = 30.0
     max_handlers: int = 128
     max_held_packets: int = 10_000
+    rate: RateLimit | None = None
+    address_rate: RateLimit | None = None
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
-            check_positive(name, getattr(self, name))
+            value = getattr(self, name)
+            if name not in ("rate", "address_rate"):
+                check_positive(name, value)
+            elif value is not None and not isinstance(value, RateLimit):
+                raise UsageError(f"{name}: got {value!r}, expected a RateLimit, or None")
 
 
 def check_positive(name: str, value: object) -> None:

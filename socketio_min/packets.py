@@ -455,6 +455,11 @@ class Reconstructor:
             container[key] = self._attachments[num]
         return type_ - 3, namespace, data, ack_id, 0
 
+    @property
+    def held(self) -> int:
+        """Bytes of the attachments that are there."""
+        return sum(map(len, self._attachments))
+
     def _find_placeholders(self, data: list[Any], count: int) -> None:
         containers: list[Any] = [data]
         while containers:

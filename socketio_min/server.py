@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any, Unpack, cast
 import engineio_min
 from engineio_min import HttpServer
 from engineio_min.options import ServerOptionValues
+from engineio_min.quotas import peer_address
+from engineio_min.rate_limit import TokenBucket
 from engineio_min.runner import run, stopped
 from socketio_min.adapter import Adapter, MemoryAdapter
 from socketio_min.connection import Client
 from socketio_min.errors import UsageError
+from socketio_min.gate import AddressBuckets, Gate
 from socketio_min.namespace import DynamicNamespace, Namespace
 from socketio_min.options import Limits, SocketIOOptionValues, check_positive
 
@@ -60,6 +63,9 @@ class Server(Namespace):
         self.engine.on_connection(self._connected)
         self.clients: set[Client] = set()
         self.namespaces: dict[str, Namespace] = {"/": self}
+        self.address_buckets: AddressBuckets | None = None
+        if self.limits.address_rate is not None:
+            self.address_buckets = AddressBuckets(self.limits.address_rate)
         self.shutdown_reason: str | None = None
         self._dynamic: list[DynamicNamespace] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -180,7 +186,18 @@ class Server(Namespace):
         self._tasks.discard(task)
 
     def _connected(self, connection: engineio_min.Connection) -> None:
-        self.clients.add(Client(self, connection))
+        self.clients.add(Client(self, connection, self._gate(connection)))
+
+    def _gate(self, connection: engineio_min.Connection) -> Gate | None:
+        """The rate limits of a new client, if there are any."""
+        now = self.engine.loop.time()
+        buckets = []
+        if self.limits.rate is not None:
+            buckets.append(TokenBucket(self.limits.rate, now))
+        if self.address_buckets is not None:
+            name_of = self.engine.options.address or peer_address
+            buckets.append(self.address_buckets.of(name_of(connection.request), now))
+        return Gate(*buckets) if buckets else None
 
 
 def _matcher(rule: re.Pattern[str] | Matcher) -> Matcher:

@@ -39,12 +39,15 @@ PURE_FILES = (
     "engineio_min/client_session.py",
     "engineio_min/address.py",
     "engineio_min/cookies.py",
+    "engineio_min/budget.py",
+    "engineio_min/rate_limit.py",
     "socketio_min/packets.py",
     "socketio_min/peer.py",
     "socketio_min/client_peer.py",
     "socketio_min/retries.py",
     "socketio_min/reconnection.py",
     "socketio_min/rooms.py",
+    "socketio_min/gate.py",
     "socketio_min/errors.py",
 )
 IMPURE_MODULES = {

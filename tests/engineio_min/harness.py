@@ -12,6 +12,7 @@ from typing import Any, Unpack
 
 from engineio_min import Connection, HttpServer, Server
 from engineio_min.options import ServerOptionValues
+from engineio_min.timer import GRACE_TURNS
 from tests.engineio_min.wire import Response, Wire, connect, encode_request, until, websocket
 
 PATH = "/engine.io/"
@@ -184,5 +185,6 @@ class Clock:
     async def advance(self, seconds: float) -> None:
         """Move on and let the loop do what is due."""
         self._offset += seconds
-        for _ in range(5):
+        # A few turns, after those that a timer waits which comes late.
+        for _ in range(5 + GRACE_TURNS):
             await asyncio.sleep(0)

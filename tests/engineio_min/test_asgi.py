@@ -36,6 +36,7 @@ import engineio_min
 import socketio_min
 from engineio_min import CorsOptions, Forbidden, RequestRefused, UsageError, asgi
 from engineio_min.asgi import AsgiApplication, AsgiEvent, AsgiExchange, AsgiWebSocket, Scope
+from engineio_min.budget import Budget
 from engineio_min.options import ServerOptionValues
 from engineio_min.packets import Message
 from engineio_min.request import Request
@@ -1176,7 +1177,7 @@ async def test_an_http_request_cannot_become_a_websocket() -> None:
 async def test_a_websocket_handshake_has_no_body() -> None:
     host = Host(Engine().server.asgi_app(), websocket_scope())
     bodies: list[bytes | None] = []
-    AsgiWebSocket(host.scope, host.receive, host.send).read_body(10, bodies.append)
+    AsgiWebSocket(host.scope, host.receive, host.send).read_body(10, bodies.append, Budget(10))
     assert bodies == [b""]
 
 

@@ -256,6 +256,22 @@ async def test_an_owner_that_fails_takes_no_other_with_it(
     assert [record.exc_text for record in caplog.records if "a mistake" in str(record.exc_text)]
 
 
+async def test_those_who_leave_take_no_other_with_them(clock: Clock) -> None:
+    """When many are forgotten the queue is rebuilt; the timer set for them finds nothing due."""
+    timer = Timer(asyncio.get_running_loop())
+    # Just so many that the last one who leaves makes the queue forget them all.
+    leaving = [Watched(clock.time() + 1) for _ in range(71)]
+    staying = [Watched(clock.time() + 100) for _ in range(70)]
+    for owner in (*leaving, *staying):
+        timer.watch(owner)
+    for owner in leaving:
+        timer.forget(owner)
+    await clock.advance(2)
+    assert [len(owner.calls) for owner in staying] == [0] * 70
+    await clock.advance(98)
+    assert [len(owner.calls) for owner in staying] == [1] * 70
+
+
 async def test_the_timer_forgets(clock: Clock) -> None:
     timer = Timer(asyncio.get_running_loop())
     owner = Watched(clock.time() + 1)

@@ -1,0 +1,68 @@
+"""Token buckets: how often something may happen, for long and in a burst. Pure; time comes in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engineio_min.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """`rate` a second in the long run, `burst` at once; more than `tolerance` refusals, before the
+    client has kept still for long enough to be allowed `burst` again, are no mistake.
+
+    Raises:
+        UsageError: a number is not above 0.
+    """
+
+    rate: float
+    burst: float
+    tolerance: int = 100
+
+    def __post_init__(self) -> None:
+        for name in ("rate", "burst", "tolerance"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+                raise UsageError(f"{name}: got {value!r}, expected a number above 0")
+
+
+class TokenBucket:
+    """What one client has left of its limit."""
+
+    __slots__ = ("_limit", "_time", "_tokens", "refusals")
+
+    def __init__(self, limit: RateLimit, now: float) -> None:
+        self._limit = limit
+        self._tokens = float(limit.burst)
+        self._time = now
+        # Since the bucket was full: a client that keeps within its limit is forgiven.
+        self.refusals = 0
+
+    def take(self, now: float) -> bool:
+        """Take one token, if there is one."""
+        limit = self._limit
+        self._tokens += (now - self._time) * limit.rate
+        self._time = now
+        if self._tokens >= limit.burst:
+            self._tokens = float(limit.burst)
+            self.refusals = 0
+        if self._tokens < 1:
+            self.refusals += 1
+            return False
+        self._tokens -= 1
+        return True
+
+    def full(self, now: float) -> bool:
+        """Whether nothing of the limit is used up any more."""
+        return self._tokens + (now - self._time) * self._limit.rate >= self._limit.burst
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the client was refused more often than is tolerated."""
+        return self.refusals > self._limit.tolerance
+
+    @property
+    def wait(self) -> float:
+        """Seconds until there is a token again."""
+        return max(0.0, (1 - self._tokens) / self._limit.rate)

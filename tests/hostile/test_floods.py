@@ -1,0 +1,383 @@
+"""Floods: more than a client may have in flight, and more than it may send."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engineio_min import RateLimit, Request, Server, UsageError
+from engineio_min.rate_limit import TokenBucket
+from socketio_min import Limits
+from socketio_min.gate import AddressBuckets
+from tests.engineio_min.harness import Clock
+from tests.engineio_min.wire import (
+    HANDSHAKE,
+    connect,
+    encode_frame,
+    encode_request,
+    packet_frame,
+    until,
+)
+from tests.hostile.stage import POLLING, WEBSOCKET, Stage, staged
+
+
+async def test_a_flood_of_handlers_pauses_reading() -> None:
+    """On by default: 128 handlers of one connection at once; the others are not held up."""
+    async with staged() as stage:
+        gate = asyncio.Event()
+        running = 0
+
+        @stage.io.on("wait")
+        async def wait(_socket: object) -> None:
+            nonlocal running
+            running += 1
+            await gate.wait()
+
+        wire = await stage.joined()
+        for _ in range(20):
+            wire.writer.write(encode_frame(1, b'42["wait"]') * 1_000)
+        wire.writer.write(encode_frame(1, b'421["echo"]'))
+        await until(lambda: running == 128)
+        for _ in range(20):
+            await stage.honest_client_works()
+        assert running == 128
+        gate.set()
+        await wire.writer.drain()
+        assert await wire.packet() == "431[]"
+        assert running == 20_000
+
+
+async def test_the_first_refusal_tells_and_persistence_closes(clock: Clock) -> None:
+    """The bucket of one connection: 6 at once, 2 a second, and 5 refusals are forgiven."""
+    limits = Limits(rate=RateLimit(rate=2, burst=6, tolerance=5))
+    async with staged(limits=limits, ping_interval=1000) as stage:
+        stage.patience = clock
+        wire = await stage.joined()
+        await wire.send_packet(*[f'42{number}["echo"]' for number in range(8)])
+        assert [await wire.packet() for _ in range(5)] == [f"43{number}[]" for number in range(5)]
+        assert await wire.packet() == '42["rate_limited",{"retryAfter":500}]'
+        await clock.advance(0.5)
+        await wire.send_packet('428["echo"]', '429["echo"]')
+        assert await wire.packet() == "438[]"
+        # Full again, so forgiven: told once more.
+        await clock.advance(3)
+        await wire.send_packet(*['42["echo"]'] * 7)
+        assert await wire.packet() == '42["rate_limited",{"retryAfter":500}]'
+        await wire.send_packet(*['42["echo"]'] * 5)
+        assert await wire.close_code() == 1005
+        assert stage.records.reasons == ["rate limit"]
+
+
+async def test_a_flood_of_connects_is_refused(clock: Clock) -> None:
+    limits = Limits(rate=RateLimit(rate=1, burst=2))
+    async with staged(limits=limits, ping_interval=1000) as stage:
+        stage.patience = clock
+        wire = await stage.joined()
+        await wire.send_packet("40/nope,", "40/nope,")
+        assert await wire.packet() == '44/nope,{"message":"Invalid namespace"}'
+        assert await wire.packet() == '44/nope,{"message":"Too many requests"}'
+        await clock.advance(1)
+        await wire.send_packet("40/nope,")
+        assert await wire.packet() == '44/nope,{"message":"Invalid namespace"}'
+
+
+async def test_an_event_of_a_namespace_that_was_just_left_is_not_told_of(clock: Clock) -> None:
+    limits = Limits(rate=RateLimit(rate=1, burst=2))
+    async with staged(limits=limits, ping_interval=1000) as stage:
+        stage.patience = clock
+        wire = await stage.joined()
+        stage.io.on("bye", lambda socket: socket.disconnect())
+        await wire.send_packet('42["bye"]', '42["echo"]')
+        assert await wire.packet() == "41"
+        await clock.advance(1)
+        await wire.send_packet("40")
+        assert str(await wire.packet()).startswith("40{")
+
+
+async def test_an_address_has_one_bucket_for_all_its_connections(clock: Clock) -> None:
+    """And keeps it while nobody is there: to come back gains nothing."""
+
+    def address(request: Request) -> str:
+        return request.headers.get("x-forwarded-for", "honest")
+
+    limits = Limits(address_rate=RateLimit(rate=1, burst=4))
+    async with staged(limits=limits, address=address, ping_interval=1000) as stage:
+        stage.patience = clock
+        await clock.advance(60)
+        for number in range(2):
+            wire = await stage.websocket(**{"X-Forwarded-For": "attacker"})
+            assert str(await wire.packet()).startswith("0{")
+            await wire.send_packet("40", '421["echo"]')
+            assert str(await wire.packet()).startswith("40{")
+            assert await wire.packet() == "431[]"
+            await wire.send_packet("1")
+            assert await wire.close_code() == 1005, number
+        wire = await stage.websocket(**{"X-Forwarded-For": "attacker"})
+        assert str(await wire.packet()).startswith("0{")
+        await wire.send_packet("40")
+        assert await wire.packet() == '44{"message":"Too many requests"}'
+
+
+def test_addresses_that_are_full_again_are_forgotten() -> None:
+    buckets = AddressBuckets(RateLimit(rate=1, burst=2))
+    busy = buckets.of("busy", 0.0)
+    for _ in range(100):
+        busy.take(99.0)
+    for number in range(999):
+        buckets.of(f"idle {number}", 0.0).take(0.0)
+    assert len(buckets) == 1_000
+    buckets.of("new", 100.0)
+    assert len(buckets) == 2
+    assert buckets.of("busy", 100.0) is busy
+
+
+@given(
+    steps=st.lists(st.floats(0, 5), min_size=1, max_size=200),
+    rate=st.floats(0.1, 10),
+    burst=st.integers(1, 20),
+)
+def test_no_more_than_the_limit_ever_passes(steps: list[float], rate: float, burst: int) -> None:
+    """In every stretch of time at most `burst + rate * seconds` pass, and at rest one does."""
+    bucket = TokenBucket(RateLimit(rate=rate, burst=burst), 0.0)
+    now = 0.0
+    passed: list[float] = []
+    for step in steps:
+        now += step
+        if bucket.take(now):
+            passed.append(now)
+        else:
+            assert bucket.wait > 0
+    for first, start in enumerate(passed):
+        for last in range(first, len(passed)):
+            assert last - first + 1 <= burst + rate * (passed[last] - start) + 1e-6
+    assert bucket.take(now + 1 / rate + 1e-6)
+
+
+@pytest.mark.parametrize("bad", [{"rate": 0}, {"burst": -1}, {"tolerance": True}, {"rate": "x"}])
+def test_a_limit_that_is_none(bad: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="expected a number above 0"):
+        RateLimit(**{"rate": 1, "burst": 1, **bad})
+
+
+# --- connections
+
+
+async def test_sessions_of_one_address() -> None:
+    def address(request: Request) -> str:
+        return request.headers.get("x-forwarded-for", request.client)
+
+    async with staged(max_connections_per_address=2, address=address) as stage:
+        first = await stage.opened()
+        await refused(stage, POLLING, {})
+        await refused(stage, WEBSOCKET, HANDSHAKE)
+        other = await stage.websocket(**{"X-Forwarded-For": "10.0.0.1"})
+        assert str(await other.packet()).startswith("0{")
+        # A handshake that fails later gives its place back.
+        async with connect(stage.port) as wire:
+            bad = {**HANDSHAKE, "Sec-WebSocket-Key": "YQ==", "X-Forwarded-For": "10.0.0.1"}
+            assert (await wire.request("GET", WEBSOCKET, bad)).status == 400
+        again = await stage.websocket(**{"X-Forwarded-For": "10.0.0.1"})
+        assert str(await again.packet()).startswith("0{")
+        first.abort()
+        await until(lambda: len(stage.io.engine.sessions) == 3)
+        await stage.opened()
+    assert len(stage.io.engine.quotas) == 0
+
+
+async def refused(stage: Stage, target: str, headers: dict[str, str]) -> None:
+    async with connect(stage.port) as wire:
+        answer = await wire.request("GET", target, headers)
+    assert answer.status == 429
+    assert answer.text == '{"code":4,"message":"Too many connections"}'
+
+
+async def test_sessions_of_one_user() -> None:
+    def user(request: Request) -> str | None:
+        return request.headers.get("x-user")
+
+    async with staged(
+        user=user, max_connections_per_user=1, max_connections_per_address=3
+    ) as stage:
+        alice = await stage.websocket(**{"X-User": "alice"})
+        assert str(await alice.packet()).startswith("0{")
+        await refused(stage, POLLING, {"X-User": "alice"})
+        # Nobody in particular is not counted.
+        await stage.opened()
+        # By default an address is the peer's.
+        await refused(stage, POLLING, {})
+
+
+async def test_a_hook_that_fails_refuses() -> None:
+    broken = False
+
+    def address(request: Request) -> str:
+        if broken:
+            raise ValueError("no")
+        return request.client
+
+    async with staged(max_connections_per_address=9, address=address) as stage:
+        stage.failures = 1
+        broken = True
+        async with connect(stage.port) as wire:
+            assert (await wire.request("GET", POLLING)).json["code"] == 3
+        broken = False
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("max_connections_per_address", 0, "expected at least 1, or None"),
+        ("max_connections_per_user", 1, "got no `user`"),
+        ("max_half_received", 0, "expected a number above 0"),
+    ],
+)
+def test_options_that_cannot_be(name: str, value: int, complaint: str) -> None:
+    options: Any = {name: value}
+    with pytest.raises(UsageError, match=complaint):
+        Server(**options)
+
+
+# --- what all connections together hold
+
+
+async def test_half_messages_of_all_connections_together() -> None:
+    """Each is within its own limit; the one that passes the common one is closed."""
+    async with staged(max_half_received=1_000_000) as stage:
+        budget = stage.io.engine.budget
+        holders = [await stage.opened() for _ in range(3)]
+        pieces = [
+            encode_frame(2, b"a" * 400_000, fin=False),
+            encode_frame(2, b"a" * 400_000 + b"b", fin=True)[:400_000],
+            encode_frame(1, b"4" * 400_000, fin=False),
+        ]
+        for number, (wire, piece) in enumerate(zip(holders, pieces, strict=True)):
+            await wire.send(piece)
+            if number < 2:
+                expected = 390_000 * (number + 1)
+                while budget.held < expected:
+                    await stage.honest_client_works()
+        assert await holders[2].close_code() == 1013
+        await stage.honest_client_works()
+        # The others still hold what they hold, and may finish it.
+        await holders[0].send(encode_frame(0, b""))
+        assert await holders[0].close_code() == 1005
+        holders[1].abort()
+        await until(lambda: budget.held == 0)
+
+
+@pytest.mark.parametrize("coding", ["Content-Length: 600000", "Transfer-Encoding: chunked"])
+async def test_half_bodies_of_all_connections_together(coding: str) -> None:
+    async with staged(max_half_received=1_000_000) as stage:
+        budget = stage.io.engine.budget
+        name, _, value = coding.partition(": ")
+        data = b"x" * 500_000
+        if value == "chunked":
+            data = b"7a121\r\n" + data
+        wires = []
+        for number in range(3):
+            sid = await stage.polling()
+            wire = await stage.wire()
+            wires.append(wire)
+            await wire.send(encode_request("POST", f"{POLLING}&sid={sid}", {name: value}) + data)
+            if number == 0:
+                await until(lambda: budget.held >= 490_000)
+        answers = [await wires[2].response()]
+        assert answers[0].status == 413
+        assert await wires[2].ended() == b""
+        for wire in wires[:2]:
+            wire.abort()
+        await until(lambda: budget.held == 0)
+
+
+async def test_half_packets_of_all_connections_together() -> None:
+    async with staged(max_half_received=5_000) as stage:
+        budget = stage.io.engine.budget
+        header = '455-1["echo",{"_placeholder":true,"num":0}]'
+        first, second = await stage.joined(), await stage.joined()
+        await first.send_packet(header, *[b"a" * 1_000] * 4)
+        await until(lambda: budget.held == 4_000)
+        await second.send_packet(header, b"a" * 1_000)
+        await until(lambda: budget.held == 5_000)
+        await second.send_packet(b"a")
+        assert await second.close_code() == 1005
+        assert budget.held == 4_000
+        await first.send_packet(b"b")
+        assert await first.packet() == '461-1[{"_placeholder":true,"num":0}]'
+        assert await first.packet() == b"a" * 1_000
+        assert budget.held == 0
+        await first.send_packet(header, b"a" * 1_000)
+        await until(lambda: budget.held == 1_000)
+        first.abort()
+        await until(lambda: budget.held == 0)
+
+
+# --- time that was not the client's
+
+
+async def test_a_pong_behind_what_is_not_read_is_not_missed(clock: Clock) -> None:
+    """While reading pauses, silence proves nothing; afterwards the heartbeat goes on as before."""
+    async with staged(limits=Limits(max_handlers=1)) as stage:
+        gate = asyncio.Event()
+        running = []
+
+        @stage.io.on("wait")
+        async def wait(_socket: object) -> None:
+            running.append(1)
+            await gate.wait()
+
+        wire = await stage.joined()
+        await wire.send_packet('42["wait"]')
+        await until(lambda: running)
+        await clock.advance(25)
+        await stage.honest_client_works()
+        assert await wire.packet() == "2"
+        await wire.send_packet("3")
+        for _ in range(4):
+            await clock.advance(20)
+            await stage.honest_client_works()
+        assert stage.records.reasons == []
+        gate.set()
+        await wire.send_packet('421["echo"]')
+        assert await wire.packet() == "431[]"
+        # Listened to again, it must answer as everybody.
+        await clock.advance(25)
+        await stage.honest_client_works()
+        assert await wire.packet() == "2"
+        await clock.advance(20)
+        assert await wire.close_code() == 1005
+        assert stage.records.reasons == ["ping timeout"]
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_a_loop_that_stood_still_reads_before_it_judges(transport: str, clock: Clock) -> None:
+    """The pong came in time, the loop did not."""
+    async with staged(connect_timeout=1000) as stage:
+        sid = await stage.polling() if transport == "polling" else ""
+        opened = None if sid else await stage.opened()
+        target = f"{POLLING}&sid={sid}"
+        await clock.advance(25)
+        await stage.honest_client_works()
+        # Written while nothing of the server runs, then the clock jumps.
+        if opened is None:
+            async with connect(stage.port) as wire:
+                assert (await wire.request("GET", target)).text == "2"
+            sock = socket.create_connection(("127.0.0.1", stage.port))
+            sock.sendall(encode_request("POST", target, None, b"3"))
+        else:
+            assert await opened.packet() == "2"
+            sock = socket.socket(fileno=os.dup(opened.writer.get_extra_info("socket").fileno()))
+            sock.sendall(packet_frame("3"))
+        await clock.advance(25)
+        await stage.honest_client_works()
+        assert stage.records.reasons == []
+        assert any("stood still" in r.getMessage() for r in stage.records.records)
+        sock.close()
+        if opened is None:
+            async with connect(stage.port) as wire:
+                assert (await wire.request("POST", target, None, b"1")).text == "ok"

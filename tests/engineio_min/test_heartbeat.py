@@ -256,6 +256,20 @@ async def test_an_owner_that_fails_takes_no_other_with_it(
     assert [record.exc_text for record in caplog.records if "a mistake" in str(record.exc_text)]
 
 
+async def test_a_loop_that_wakes_up_its_clocks_resolution_early(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    now = loop.time()
+    monkeypatch.setattr(loop, "time", lambda: now)
+    monkeypatch.setattr(loop, "_clock_resolution", 0.001)
+    owner = Watched(now + 0.0005)
+    Timer(loop).watch(owner)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert owner.calls == [now + 0.0005]
+
+
 async def test_those_who_leave_take_no_other_with_them(clock: Clock) -> None:
     """When many are forgotten the queue is rebuilt; the timer set for them finds nothing due."""
     timer = Timer(asyncio.get_running_loop())

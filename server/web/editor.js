@@ -159,10 +159,7 @@ function Text({ open, isEditing, places }) {
     view.current.dispatch({ effects: writing.current.reconfigure(readOnly(!isEditing)) });
     if (isEditing) view.current.focus();
   }, [isEditing]);
-  useEffect(
-    () => showPlaces(view.current, places),
-    [places.map(JSON.stringify).join(), open.epoch],
-  );
+  useEffect(() => showPlaces(view.current, places), [JSON.stringify(places), open.epoch]);
 
   return html`<div class="text ${isEditing ? "" : "read-only"}" ref=${place}></div>`;
 }

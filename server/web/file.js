@@ -14,6 +14,8 @@ const CURSOR_MILLISECONDS = 80;
 
 let saveTimer = 0;
 let saving = null;
+// From the loss of a connection until the file is taken up again: nothing is saved meanwhile.
+let reopening = false;
 let epoch = 0;
 
 function alter(changes) {
@@ -28,6 +30,7 @@ export async function openFile(path) {
     const { content, file } = await ask("file:read", { projectId, filePath: path });
     if (state.project?.id !== projectId) return;
     update({ open: fresh(path, content, file.revision) });
+    reopening = false;
     sayPlace({ line: 0, column: 0 });
     sayActivity(`viewing ${file.name}`);
   }
@@ -83,7 +86,7 @@ export async function save() {
   clearTimeout(saveTimer);
   await saving;
   const { open } = state;
-  if (!open?.lock || open.text === open.saved || !socket.connected) return;
+  if (!open?.lock || open.text === open.saved || reopening || !socket.connected) return;
   saving = send(open);
   await saving;
   saving = null;
@@ -233,22 +236,39 @@ onProject("user:joined", sendPlace);
 
 // -- after a reconnection
 
-/** Take up again what was open: its text as it is now, and the lock if it is to be had. */
+socket.on("disconnect", () => {
+  reopening = state.open !== null;
+});
+
+/** Take up again what was open: the lock if it is to be had. One may go on typing meanwhile. */
 export async function reopenFile() {
-  const before = state.open;
-  if (!before) return;
-  const { path, text, saved, revision, lock } = before;
+  if (!state.open) return;
+  const { path, revision, lock } = state.open;
   const payload = { projectId: state.project.id, filePath: path };
-  const answer = await attempt(() => ask("file:read", payload));
-  if (!answer) return update({ open: null });
-  const unsaved = lock && text !== saved;
-  if (answer.file.revision === revision) alter({ lock: null });
-  else alter(fresh(path, answer.content, answer.file.revision));
-  if (unsaved && answer.file.revision !== revision) {
-    alter({ problem: "Somebody else changed this file while you were away.", lost: text });
+  try {
+    if (lock) alter({ lock: await lockAgain(payload) });
+    const answer = await attempt(() => ask("file:read", payload));
+    if (!answer) return update({ open: null });
+    const { text, saved, lock: held } = state.open;
+    const lost = text === saved ? "" : text;
+    if (answer.content === text) {
+      // It was saved, only the acknowledgement was lost; or there is nothing to save.
+      alter({ saved: text, revision: answer.file.revision, problem: "" });
+    } else if (answer.file.revision !== revision || (lost && !held)) {
+      alter({ ...fresh(path, answer.content, answer.file.revision), lock: held });
+      if (lost) alter({ problem: "Somebody else took this file while you were away.", lost });
+    }
+  } finally {
+    reopening = false;
   }
-  if (lock) await attempt(startEditing);
   await save();
+}
+
+async function lockAgain(payload) {
+  const answer = await attempt(() => ask("file:lock", { ...payload, lockType: "exclusive" }));
+  if (!answer) return null;
+  putLock(answer.lock);
+  return answer.lock;
 }
 
 document.addEventListener("visibilitychange", () => {

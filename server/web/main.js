@@ -34,7 +34,11 @@ function App() {
   return html`${app.user ? html`<${Frame} app=${app} />` : html`<${SignIn} app=${app} />`}
     ${
       !app.user &&
-      html`<footer class="outside"><${ThemeButton} /><${WireButton} app=${app} /></footer>`
+      html`<footer class="outside">
+        <a href="/docs">All events</a>
+        <${WireButton} app=${app} />
+        <${ThemeButton} />
+      </footer>`
     }
     ${app.wireOpen && html`<${WireDrawer} app=${app} />`}
     <${Toasts} app=${app} />`;

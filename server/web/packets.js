@@ -21,6 +21,9 @@ const ENGINE_DIGITS = {
   noop: "6",
 };
 
+// A screen may be shared: what opens a session is not shown.
+const SECRETS = /("(?:password|sessionId|token)":"|"expiresAt":"[^"]*","id":")(?:[^"\\]|\\.)*/g;
+
 const encoder = new TextEncoder();
 
 /**
@@ -30,7 +33,8 @@ const encoder = new TextEncoder();
  * @param {string | ArrayBuffer | ArrayBufferView | undefined} data what is in it
  * @returns {{engineType: string, socketType: string, namespace: string, id: string, event: string,
  *   payload: unknown, size: number, parts: {text: string, means: string}[]}} `size` in bytes;
- *   `parts` are the pieces of the text in their order, `payload` is undefined without one
+ *   `parts` are the pieces of the text in their order, `payload` is undefined without one; passwords
+ *   and sessions' ids are covered
  */
 export function takeApart(engineType, data) {
   const packet = {
@@ -52,8 +56,9 @@ export function takeApart(engineType, data) {
   const text = data ?? "";
   packet.size = 1 + encoder.encode(text).length;
   packet.parts.push({ text: ENGINE_DIGITS[engineType] ?? "?", means: `Engine.IO ${engineType}` });
-  if (engineType === "message") readMessage(packet, text);
-  else if (text) readJson(packet, text, "data");
+  const shown = text.replace(SECRETS, "$1•••");
+  if (engineType === "message") readMessage(packet, shown);
+  else if (shown) readJson(packet, shown, "data");
   return packet;
 }
 

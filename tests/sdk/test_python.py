@@ -21,6 +21,8 @@ from ai_coding_assistant import (
     SDKError,
     Unreachable,
 )
+from ai_coding_assistant.answers import Answer
+from ai_coding_assistant.typing_notice import TypingNotice
 from server.application import Application
 from tests.sdk.serving import serving
 from tests.server.running import running
@@ -232,6 +234,17 @@ async def test_the_assistant(connect: Connect) -> None:
         await ada.send_ai_message("wait", PROJECT, timeout=0.01)
 
 
+async def test_what_comes_before_the_acknowledgement_counts() -> None:
+    pieces: list[str] = []
+    answer = Answer(pieces.append, pieces.append)
+    answer.hear("code:chunk", {"requestId": "other", "content": "nothing for us"})
+    answer.hear("code:chunk", {"requestId": "ours", "content": "all"})
+    answer.hear("ai:response", {"requestId": "ours", "response": {"content": "all"}})
+    async with asyncio.timeout(PATIENCE):
+        assert await answer.of("ours") == {"content": "all"}
+    assert pieces == ["all"]
+
+
 async def test_cancelling_whoever_waits_stops_the_answer(connect: Connect) -> None:
     ada = await connect()
     ended, chunk = heard(ada, "ai:response"), heard(ada, "code:chunk")
@@ -270,6 +283,19 @@ async def test_typing_is_told_rarely_and_ends(
     await ada.call("project:list")
     await other.call("project:list")
     assert told == [True, True, False, True, False]
+
+
+async def test_who_goes_on_typing_is_told_of_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[float, bool]] = []
+    clock = [0.0]
+    notice = TypingNotice(lambda _event, data: told.append((clock[0], data["isTyping"])))
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio.get_running_loop(), "time", lambda: clock[0])
+        for seconds in (0.0, 1.5, 3.0, 4.5, 5.0):
+            clock[0] = seconds
+            notice.key(PROJECT)
+        notice.close()
+    assert told == [(0.0, True), (3.0, True), (5.0, True)]
 
 
 async def test_what_is_queued_goes_in_one_batch(connect: Connect) -> None:

@@ -35,10 +35,7 @@ test("Engine.IO packets", () => {
 
 for (const [data, expected] of [
   ['0{"sid":"a"}', { socketType: "CONNECT", payload: { sid: "a" } }],
-  [
-    '0/admin,{"token":"é"}',
-    { socketType: "CONNECT", namespace: "/admin", payload: { token: "é" } },
-  ],
+  ['0/admin,{"name":"é"}', { socketType: "CONNECT", namespace: "/admin", payload: { name: "é" } }],
   ["1/admin,", { socketType: "DISCONNECT", namespace: "/admin" }],
   ["1", { socketType: "DISCONNECT" }],
   ['2["a:b",1]', { socketType: "EVENT", event: "a:b", payload: ["a:b", 1] }],
@@ -78,4 +75,17 @@ test("an attachment is bytes", () => {
     socketType: "attachment",
     size: 5,
   });
+});
+
+test("what opens a session is covered", () => {
+  const login = '21["auth:login",{"username":"ada","password":"open \\"sesame"}]';
+  const { parts, payload, size } = takeApart("message", login);
+  assert.deepEqual(payload, ["auth:login", { username: "ada", password: "•••" }]);
+  assert.equal(size, 1 + login.length);
+  assert.ok(!JSON.stringify(parts).includes("sesame"));
+  const session = { userId: "ada", createdAt: "now", expiresAt: "later", id: "secret" };
+  const answer = takeApart("message", `31[${JSON.stringify({ ok: true, session })}]`);
+  assert.deepEqual(answer.payload, [{ ok: true, session: { ...session, id: "•••" } }]);
+  const open = takeApart("message", '0{"sessionId":"secret"}');
+  assert.deepEqual(open.payload, { sessionId: "•••" });
 });

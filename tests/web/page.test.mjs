@@ -15,27 +15,29 @@ const { URL: url, SESSION_URL: sessionUrl, CHROMIUM: executablePath } = process.
 const APP = "src/components/App.jsx";
 
 let browser;
-let contexts = [];
+let shared;
+let opened = [];
 let problems = [];
 
 before(async () => {
   browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+  shared = await browser.newContext({ viewport: { width: 1280, height: 800 } });
 });
 after(() => browser.close());
 afterEach(async () => {
-  await Promise.all(contexts.map((context) => context.close()));
-  contexts = [];
+  await Promise.all(opened.map((page) => page.close()));
+  opened = [];
   const found = problems;
   problems = [];
   assert.deepEqual(found, []);
 });
 
-/** A page of somebody's own browser. */
-async function visit(address, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-  contexts.push(context);
-  context.setDefaultTimeout(20_000);
+/** A page of somebody: each tab is a person of its own. With `options` in a browser of their own. */
+async function visit(address, options) {
+  const context = options ? await browser.newContext(options) : shared;
   const page = await context.newPage();
+  opened.push(page);
+  page.setDefaultTimeout(20_000);
   page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   page.on("dialog", (dialog) => dialog.accept());
@@ -44,7 +46,7 @@ async function visit(address, options = {}) {
 }
 
 /** Somebody who has come in, at `place`: a project and a file of it. */
-async function comeIn(name, place = "", options = {}) {
+async function comeIn(name, place = "", options = undefined) {
   const page = await visit(`${url}/#${place}`, options);
   await page.getByLabel("Your name").fill(name);
   await page.getByRole("button", { name: "Come in" }).click();

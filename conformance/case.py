@@ -75,13 +75,13 @@ class Phase(Enum):
 class Needs:
     """How long a case takes, so that a slow server's cases are not begun in vain.
 
-    The sum of these many ping intervals, ping timeouts, connect timeouts, and seconds.
+    The sum of these many ping intervals, ping timeouts, connect timeouts and upgrade timeouts.
     """
 
     intervals: float = 0
     timeouts: float = 0
     connects: float = 0
-    seconds: float = 0
+    upgrades: float = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,12 @@ def make_parser() -> argparse.ArgumentParser:
         default=1.0,
         help="the server's own connectTimeout, which no handshake tells (default: 1)",
     )
+    times.add_argument(
+        "--upgrade-timeout",
+        type=seconds,
+        default=10.0,
+        help="the server's own upgradeTimeout (default: 10)",
+    )
     parser.add_argument(
         "--concurrency", type=count, default=16, metavar="N", help="cases at once (default: 16)"
     )
@@ -197,6 +203,7 @@ def main(arguments: list[str]) -> None:
         values.wait,
         values.patience,
         values.connect_timeout,
+        values.upgrade_timeout,
     )
     terminal = Terminal(sys.stdout, len(cases), details=not values.quiet)
     runner = Runner(

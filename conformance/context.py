@@ -46,7 +46,8 @@ class Paths:
 class Settings:
     """The server under test and the tool's patience; times in seconds.
 
-    wait: how long an answer may take. connect_timeout: the server's own, which no handshake tells.
+    wait: how long an answer may take. connect_timeout, upgrade_timeout: the server's own, which no
+    handshake tells.
     """
 
     endpoint: Endpoint
@@ -54,6 +55,7 @@ class Settings:
     wait: float = 2.0
     patience: float = 30.0
     connect_timeout: float = 1.0
+    upgrade_timeout: float = 10.0
 
 
 class Context:

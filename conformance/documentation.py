@@ -46,6 +46,8 @@ server could not be tested.
 | `--wait SECONDS` | how long an answer may take |
 | `--patience SECONDS` | cases that must wait longer for timers are reported as too slow |
 | `--connect-timeout SECONDS` | the server's own connectTimeout, which no handshake tells |
+| `--upgrade-timeout SECONDS` | the server's own upgradeTimeout |
+| `--insecure` | accept any TLS certificate |
 | `--engine-path`, `--socket-path` | where the two servers are |
 | `--html`, `--junit`, `--json` | files to write |
 

@@ -57,13 +57,13 @@ async def discover(settings: Settings, path: str) -> Timings:
     return Timings(numbers[0] / 1000, numbers[1] / 1000, numbers[2])
 
 
-def duration(needs: Needs, timings: Timings, connect_timeout: float) -> float:
+def duration(needs: Needs, timings: Timings, settings: Settings) -> float:
     """How many seconds a case has to wait for the server's timers."""
     return (
         needs.intervals * timings.ping_interval
         + needs.timeouts * timings.ping_timeout
-        + needs.connects * connect_timeout
-        + needs.seconds
+        + needs.connects * settings.connect_timeout
+        + needs.upgrades * settings.upgrade_timeout
     )
 
 
@@ -130,7 +130,7 @@ class Runner:
         if case.side in self._absent:
             self._add(Result(case, Verdict.NOT_RUN, note=self._absent[case.side]))
             return True
-        needed = duration(case.needs, self._timings[case.side], self._settings.connect_timeout)
+        needed = duration(case.needs, self._timings[case.side], self._settings)
         if needed > self._settings.patience:
             note = f"too slow: needs {needed:g} s, more than --patience {self._settings.patience:g}"
             self._add(Result(case, Verdict.NOT_RUN, note=note))
@@ -172,7 +172,7 @@ class Runner:
             return Result(case, Verdict.NOT_RUN, note=self._dead)
         timings = self._timings[case.side]
         context = Context(self._settings, timings, case)
-        needed = duration(case.needs, timings, self._settings.connect_timeout)
+        needed = duration(case.needs, timings, self._settings)
         start = time.monotonic()
         verdict, seen = Verdict.FAIL, ""
         try:

@@ -32,6 +32,8 @@ NAMES = {0: "continuation", 1: "text", 2: "binary", 8: "close frame", 9: "ping",
 NO_CODE = 1005
 NO_CLOSE_FRAME = 1006
 
+SEGMENT_PAUSE = 0.002
+
 LARGEST_HEAD = 65_536
 LARGEST_BODY = 64_000_000
 
@@ -221,6 +223,21 @@ class Connection:
             self.transcript.add(self.name, RECEIVED, data)
         self.transcript.add(self.name, HAPPENED, "the server closed the connection")
         return data
+
+    async def segment(self) -> None:
+        """Make what is written next a TCP segment of its own, which the server reads by itself.
+
+        Without a moment between them, several writes are read at once.
+        """
+        await self.writer.drain()
+        await asyncio.sleep(SEGMENT_PAUSE)
+
+    def end(self) -> None:
+        """End the client's side only; over TLS, which asyncio cannot half close, both sides."""
+        if self.writer.can_write_eof():
+            self.writer.write_eof()
+        else:
+            self.close()
 
     def close(self) -> None:
         """Close the connection in an orderly way."""

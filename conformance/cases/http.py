@@ -252,7 +252,7 @@ async def continue_first(ctx: Context) -> None:
     connection.request(
         "POST", ctx.target(session.query), [("Expect", "100-continue"), ("Content-Length", "6")]
     )
-    await connection.writer.drain()
+    await connection.segment()
     connection.write(b"4hello")
     expect_status(await connection.reply(), 200, "the POST")
     await session.expect("4hello")
@@ -306,12 +306,12 @@ async def many_sessions(ctx: Context) -> None:
 
 @case("EIO-HTTP-038", "RFC 9112, section 9.8", ROBUSTNESS)
 async def half_closed(ctx: Context) -> None:
-    """Half a request, and the end of the client's side (FIN)
+    """Half a request, and the end of the client's side (FIN; over TLS, of the connection)
 
     The server closes the connection, or answers with an error; other clients are served.
     """
     connection = await ctx.connection()
     connection.write(b"POST / HTTP/1.1\r\nContent-Le")
-    connection.writer.write_eof()
+    connection.end()
     await connection.ended()
     await ctx.is_alive()

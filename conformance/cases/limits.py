@@ -6,9 +6,11 @@ WebSocket messages alike, and exactly: a payload of the limit's size passes.
 
 from __future__ import annotations
 
+import contextlib
+
 from conformance.case import INTEROP, ROBUSTNESS, Phase, case
 from conformance.context import Context, expect_status, fail_unless
-from conformance.errors import CaseFailed, Ended
+from conformance.errors import CaseFailed, Ended, NoAnswer
 from conformance.wire import BINARY, CONTINUATION, NO_CLOSE_FRAME, TEXT, frame
 
 MAX_PAYLOAD = 'Engine.IO v4, "Handshake": maxPayload'
@@ -113,6 +115,10 @@ async def chunks_above_the_limit(ctx: Context) -> None:
         fail_unless(reply.status >= 400, str(reply), "413")
     except (Ended, ConnectionError):
         pass
+    # Refused and delivered all the same: nothing may come, whether the session is over or not.
+    with contextlib.suppress(Ended, NoAnswer):
+        polled = await session.get()
+        fail_unless("4xxx" not in polled.text, "the message delivered", "it to be refused")
     await ctx.is_alive()
 
 

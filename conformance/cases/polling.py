@@ -332,7 +332,7 @@ async def request_in_pieces(ctx: Context) -> None:
     ).encode()
     for start in range(0, len(data), 7):
         connection.write(data[start : start + 7])
-        await connection.writer.drain()
+        await connection.segment()
     expect_status(await connection.reply(), 200, "the POST")
     await session.expect("4hello")
 

@@ -408,11 +408,12 @@ async def upgrade_with_another_version(ctx: Context) -> None:
     await ctx.works(polling)
 
 
-@case("EIO-UPG-024", "official server: upgradeTimeout, 10 s", ROBUSTNESS, needs=Needs(seconds=13))
+@case("EIO-UPG-024", "official server: upgradeTimeout", ROBUSTNESS, needs=Needs(upgrades=1.2))
 async def candidate_that_never_upgrades(ctx: Context) -> None:
     """`2probe`, `3probe`, and then silence on the WebSocket while the session polls on
 
-    The WebSocket is closed within 12 s; the session goes on by polling.
+    The WebSocket is closed within the server's upgradeTimeout (--upgrade-timeout tells the tool how
+    long); the session goes on by polling.
     """
     polling, candidate = await ctx.probe()
     released = "4release the waiting poll"
@@ -428,7 +429,7 @@ async def candidate_that_never_upgrades(ctx: Context) -> None:
 
     polls = asyncio.create_task(keep_alive())
     try:
-        await candidate.expect_closed(12.0)
+        await candidate.expect_closed(ctx.settings.upgrade_timeout + ctx.wait)
         await polling.deliver(released)
         await polls
     finally:

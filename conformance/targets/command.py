@@ -21,6 +21,7 @@ def main(arguments: list[str]) -> None:
     target.add_argument("--ping-timeout", type=positive, default=200, metavar="MS")
     target.add_argument("--max-payload", type=positive, default=1_000_000, metavar="BYTES")
     target.add_argument("--connect-timeout", type=positive, default=1_000, metavar="MS")
+    target.add_argument("--upgrade-timeout", type=positive, default=10_000, metavar="MS")
     values = target.parse_args(arguments)
     options = TargetOptions(
         host=values.host,
@@ -29,6 +30,7 @@ def main(arguments: list[str]) -> None:
         ping_timeout=values.ping_timeout / 1000,
         max_payload=values.max_payload,
         connect_timeout=values.connect_timeout / 1000,
+        upgrade_timeout=values.upgrade_timeout / 1000,
     )
     try:
         run(serve(options))

@@ -25,6 +25,7 @@ class TargetOptions:
     ping_timeout: float = 0.2
     max_payload: int = 1_000_000
     connect_timeout: float = 1.0
+    upgrade_timeout: float = 10.0
 
 
 def make_engine(options: TargetOptions) -> engineio_min.Server:
@@ -33,6 +34,7 @@ def make_engine(options: TargetOptions) -> engineio_min.Server:
         path="/engine.io/",
         ping_interval=options.ping_interval,
         ping_timeout=options.ping_timeout,
+        upgrade_timeout=options.upgrade_timeout,
         max_http_buffer_size=options.max_payload,
         cors="*",
     )
@@ -50,6 +52,7 @@ def make_socketio(options: TargetOptions) -> socketio_min.Server:
         ping_interval=options.ping_interval,
         ping_timeout=options.ping_timeout,
         connect_timeout=options.connect_timeout,
+        upgrade_timeout=options.upgrade_timeout,
         max_http_buffer_size=options.max_payload,
         cors="*",
     )

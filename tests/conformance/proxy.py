@@ -3,21 +3,45 @@
 Faults are planted on the wire and not in the server, so they do not depend on how the server is
 written, and what they stand for is what the author of another server may get wrong. A mutant
 overrides one or two hooks of `Mutant`; packets are hooked once for both transports.
+
+The proxy itself must be no fault. What it cannot read, a request or a frame, it passes on byte for
+byte, so that the server behind it is the one that judges. It departs in one thing: a POST is passed
+on when its body has arrived.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
-from conformance.wire import BINARY, CLOSE, TEXT, frame
+from conformance.wire import BINARY, CLOSE, PONG, TEXT, frame
 
 Packet = str | bytes
 SEPARATOR = b"\x1e"
+
+# A request's head that the proxy reads as every server does. What is not like this is passed on
+# unread.
+PLAIN_LINE = rb"\r\n(?!Content-Length:|Transfer-Encoding:|Host:)[!#-'*+.^-z|~0-9A-Z-]+:[^\r\n\0]*"
+PLAIN_HEAD = re.compile(
+    rb"[A-Z]+ /[^ \r\n]* HTTP/1\.1"
+    rb"(?:%(line)s)*\r\nHost:[^\r\n]*(?:%(line)s)*"
+    rb"(?:\r\nContent-Length: [0-9]{1,18}|\r\nTransfer-Encoding: chunked)?(?:%(line)s)*\r\n\r\n"
+    % {b"line": PLAIN_LINE},
+    re.IGNORECASE,
+)
+LONGEST_HEAD = 65_536
+# A frame that announces more is passed on as it comes.
+LARGEST_FRAME = 2**24
+
+
+def nothing(data: bytes) -> bytes:
+    """Change nothing."""
+    return data
 
 
 class Gone(Exception):
@@ -29,6 +53,8 @@ class Incoming:
 
     def __init__(self, reader: asyncio.StreamReader) -> None:
         self.buffer = bytearray()
+        self.change = nothing
+        self.reset = False
         self._reader = reader
 
     async def fill(self) -> None:
@@ -36,10 +62,11 @@ class Incoming:
         try:
             data = await self._reader.read(65_536)
         except OSError:
+            self.reset = True
             data = b""
         if not data:
             raise Gone
-        self.buffer += data
+        self.buffer += self.change(data)
 
     async def take(self, size: int) -> bytes:
         """Exactly that many bytes."""
@@ -123,6 +150,19 @@ class Mutant:
     frames = False
     # Whether a WebSocket that the server closes stays open for the client.
     keeps_open = False
+    # Whether the connection stays open behind the server's close frame.
+    lingers = False
+
+    async def opened(self, client: Incoming) -> None:
+        """Called with a new connection; returns once it has sent something. `Gone` closes it."""
+        await client.fill()
+        first = self.raw(bytes(client.buffer))
+        if first is None:
+            raise Gone
+        client.buffer[:] = first
+
+    async def ended(self, client: Incoming) -> None:
+        """Called when the client has ended its side, or has reset the connection."""
 
     def request(self, request: Message) -> Message | None:
         """Change a request in place, or answer it instead of the server."""
@@ -130,6 +170,9 @@ class Mutant:
 
     async def arrived(self, request: Message) -> None:
         """Called before a request is passed on."""
+
+    async def answered(self, request: Message, reply: Message) -> None:
+        """Called before the server's answer is passed on."""
 
     def reply(self, request: Message, reply: Message) -> None:
         """Change an answer in place."""
@@ -146,6 +189,22 @@ class Mutant:
         """Change what was read first on a connection; None closes it."""
         return data
 
+    def segment(self, data: bytes) -> bytes:
+        """Change what was read at once from a client's WebSocket."""
+        return data
+
+    def incoming_frame(self, fin: bool, opcode: int, payload: bytes) -> list[bytes] | None:
+        """The frames that reach the server for a client's; None for the usual way."""
+        return None
+
+    def outgoing_pong(self, payload: bytes) -> bytes:
+        """Change the payload of a server's pong frame."""
+        return payload
+
+    def read_text(self, data: bytes) -> str:
+        """Decode UTF-8; what raises `UnicodeError` is passed on as it is."""
+        return data.decode()
+
     def done(self, request: Message) -> bool:
         """Whether the connection is closed after this answer."""
         return False
@@ -154,7 +213,7 @@ class Mutant:
 
     def decode(self, body: bytes) -> list[Packet]:
         return [
-            base64.b64decode(part[1:]) if part[:1] == b"b" else part.decode()
+            base64.b64decode(part[1:], validate=True) if part[:1] == b"b" else self.read_text(part)
             for part in body.split(SEPARATOR)
         ]
 
@@ -163,6 +222,33 @@ class Mutant:
             part.encode() if isinstance(part, str) else b"b" + base64.b64encode(part)
             for part in packets
         )
+
+
+async def readable(client: Incoming) -> bool:
+    """Whether the next request is one that the proxy can take apart."""
+    while (end := client.buffer.find(b"\r\n\r\n")) < 0:
+        if len(client.buffer) > LONGEST_HEAD:
+            return False
+        await client.fill()
+    head = bytes(client.buffer[: end + 4])
+    if len(head) > LONGEST_HEAD or not PLAIN_HEAD.fullmatch(head):
+        return False
+    # Chunks are the server's to judge as well, unless they are like everybody's.
+    if b"\r\ntransfer-encoding:" not in head.lower():
+        return True
+    body = bytes(client.buffer[end + 4 :])
+    size = re.match(rb"([0-9a-f]{1,8})\r\n", body)
+    if size is None:
+        return False
+    behind = size.end() + int(size[1], 16)
+    return len(body) < behind + 2 or body[behind : behind + 2] == b"\r\n"
+
+
+async def read_answer(incoming: Incoming, *, bodyless: bool) -> Message:
+    """The answer to a request; interim answers are passed over."""
+    while (message := await read_message(incoming, bodyless=bodyless)).status == 100:
+        pass
+    return message
 
 
 async def read_message(incoming: Incoming, *, bodyless: bool = False) -> Message:
@@ -189,21 +275,21 @@ class Proxy:
         self.upstream = upstream
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = Incoming(reader)
         try:
-            await self._serve(Incoming(reader), writer)
-        except (Gone, OSError, ValueError, IndexError):
-            pass
+            await self._serve(client, writer)
+        except (Gone, OSError):
+            await self.mutant.ended(client)
         finally:
             writer.close()
 
     async def _serve(self, client: Incoming, writer: asyncio.StreamWriter) -> None:
-        await client.fill()
-        first = self.mutant.raw(bytes(client.buffer))
-        if first is None:
-            return
-        client.buffer[:] = first
+        await self.mutant.opened(client)
         open_again = True
         while open_again:
+            if not await readable(client):
+                await self._tunnel(client, writer)
+                return
             request = await read_message(client)
             reply = self.mutant.request(request)
             if reply is None:
@@ -213,6 +299,7 @@ class Proxy:
                     return
                 reply = await self._ask(request, client)
             self.mutant.reply(request, reply)
+            await self.mutant.answered(request, reply)
             if reply.status != 101:
                 reply.set("Content-Length", str(len(reply.body)))
             writer.write(reply.encode())
@@ -226,7 +313,7 @@ class Proxy:
                 self._hook_body(request, self.mutant.inward)
             writer.write(request.encode())
             head = request.method == "HEAD"
-            replying = asyncio.create_task(read_message(Incoming(reader), bodyless=head))
+            replying = asyncio.create_task(read_answer(Incoming(reader), bodyless=head))
             watching = asyncio.create_task(self._watch(client))
             try:
                 await asyncio.wait({replying, watching}, return_when=asyncio.FIRST_COMPLETED)
@@ -252,6 +339,17 @@ class Proxy:
         message.body = self.mutant.encode([new for old in packets for new in hook(old)])
         message.set("Content-Length", str(len(message.body)))
 
+    async def _tunnel(self, client: Incoming, writer: asyncio.StreamWriter) -> None:
+        """Pass on bytes both ways."""
+        reader, upstream = await asyncio.open_connection("127.0.0.1", self.upstream, limit=2**24)
+        inward = asyncio.create_task(self._bytes(client, upstream))
+        try:
+            await self._bytes(Incoming(reader), writer)
+        finally:
+            inward.cancel()
+            upstream.close()
+            await asyncio.wait({inward})
+
     async def _watch(self, client: Incoming) -> None:
         try:
             while True:
@@ -266,19 +364,24 @@ class Proxy:
         pumps: set[asyncio.Task[None]] = set()
         try:
             server = Incoming(reader)
+            client.change = self.mutant.segment
             upstream.write(request.encode())
             reply = await read_message(server)
             self.mutant.reply(request, reply)
             writer.write(reply.encode())
             if reply.status != 101:
                 return
-            pump = self._frames if self.mutant.frames else self._bytes
-            inward = pump(client, upstream, self.mutant.inward, masked=True)
-            outward = pump(server, writer, self.mutant.outward, masked=False)
+            if self.mutant.frames:
+                inward = self._frames(client, upstream, self.mutant.inward, of_client=True)
+                outward = self._frames(server, writer, self.mutant.outward, of_client=False)
+            else:
+                inward, outward = self._bytes(client, upstream), self._bytes(server, writer)
             pumps = {asyncio.create_task(inward), asyncio.create_task(outward)}
             _, left = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-            if self.mutant.keeps_open and left:
+            if (self.mutant.keeps_open or self.mutant.lingers) and left:
                 await asyncio.wait(left)
+            if client.reset:
+                await self.mutant.ended(client)
         finally:
             upstream.close()
             for task in pumps:
@@ -286,14 +389,7 @@ class Proxy:
             if pumps:
                 await asyncio.wait(pumps)
 
-    async def _bytes(
-        self,
-        source: Incoming,
-        sink: asyncio.StreamWriter,
-        hook: Callable[[Packet], list[Packet]],
-        *,
-        masked: bool,
-    ) -> None:
+    async def _bytes(self, source: Incoming, sink: asyncio.StreamWriter) -> None:
         try:
             while True:
                 if source.buffer:
@@ -309,29 +405,52 @@ class Proxy:
         sink: asyncio.StreamWriter,
         hook: Callable[[Packet], list[Packet]],
         *,
-        masked: bool,
+        of_client: bool,
     ) -> None:
         try:
             while True:
-                first, second = await source.take(2)
-                size = second & 0x7F
+                head = await source.take(2)
+                fin, opcode = bool(head[0] & 0x80), head[0] & 0x0F
+                size = head[1] & 0x7F
                 if size >= 126:
-                    size = int.from_bytes(await source.take(2 if size == 126 else 8), "big")
-                mask = await source.take(4) if second & 0x80 else b""
-                payload = await source.take(size)
-                if mask:
-                    payload = bytes(b ^ mask[i % 4] for i, b in enumerate(payload))
-                opcode = first & 0x0F
-                if first & 0x80 and opcode in (TEXT, BINARY):
-                    packet = payload.decode() if opcode == TEXT else payload
-                    for new in hook(packet):
-                        data = new.encode() if isinstance(new, str) else new
-                        kind = TEXT if isinstance(new, str) else BINARY
-                        sink.write(frame(kind, data, masked=masked))
-                elif not (self.mutant.keeps_open and opcode == CLOSE and not masked):
-                    sink.write(frame(opcode, payload, fin=bool(first & 0x80), masked=masked))
-        except (Gone, OSError, UnicodeError):
+                    head += await source.take(2 if size == 126 else 8)
+                    size = int.from_bytes(head[2:], "big")
+                if size > LARGEST_FRAME:
+                    sink.write(head)
+                    await self._bytes(source, sink)
+                    return
+                mask = await source.take(4) if head[1] & 0x80 else b""
+                masked = await source.take(size)
+                payload = bytes(b ^ mask[i % 4] for i, b in enumerate(masked)) if mask else masked
+                # A frame that the proxy itself would write otherwise is the server's to judge.
+                plain = not head[0] & 0x70 and bool(mask) == of_client
+                frames = None
+                if plain and of_client:
+                    frames = self.mutant.incoming_frame(fin, opcode, payload)
+                elif opcode == PONG:
+                    frames = [frame(PONG, self.mutant.outgoing_pong(payload), masked=False)]
+                elif opcode == CLOSE and self.mutant.keeps_open:
+                    frames = []
+                if frames is None and plain and fin and opcode in (TEXT, BINARY):
+                    frames = self._hook_frame(opcode, payload, hook, masked=of_client)
+                for data in [head + mask + masked] if frames is None else frames:
+                    sink.write(data)
+        except (Gone, OSError):
             return
+
+    def _hook_frame(
+        self, opcode: int, payload: bytes, hook: Callable[[Packet], list[Packet]], *, masked: bool
+    ) -> list[bytes] | None:
+        try:
+            packet = self.mutant.read_text(payload) if opcode == TEXT else payload
+        except UnicodeError:
+            return None
+        return [
+            frame(TEXT, new.encode(), masked=masked)
+            if isinstance(new, str)
+            else frame(BINARY, new, masked=masked)
+            for new in hook(packet)
+        ]
 
 
 @asynccontextmanager

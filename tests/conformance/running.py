@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 REFERENCE = [sys.executable, "-m", "conformance", "target", "--port", "0"]
 NODE = ["node", "conformance/targets/node/target.mjs", "0"]
+# Seconds.
+UPGRADE_TIMEOUT = 0.5
+
 PYTHON_SOCKETIO = [sys.executable, "conformance/targets/python_socketio.py", "0"]
 
 
@@ -49,9 +52,19 @@ async def run_cases(
     port: int, cases: Sequence[Case], *, wait: float = 0.6, concurrency: int = 16
 ) -> Run:
     """Run cases once each, with little patience: for servers that are expected to fail."""
-    settings = Settings(Endpoint("127.0.0.1", port), Paths("/engine.io/", "/socket.io/"), wait)
+    settings = Settings(
+        Endpoint("127.0.0.1", port),
+        Paths("/engine.io/", "/socket.io/"),
+        wait,
+        upgrade_timeout=UPGRADE_TIMEOUT,
+    )
     runner = Runner(settings, cases, concurrency=concurrency, second_attempts=False)
     return await runner.run(f"http://127.0.0.1:{port}", "strict")
+
+
+def failures(run: Run) -> list[str]:
+    """The failures with what was seen."""
+    return [f"{r.case.id}: {r.seen}" for r in run.results if r.verdict is Verdict.FAIL]
 
 
 def failed(run: Run) -> set[str]:

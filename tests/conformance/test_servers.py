@@ -38,7 +38,7 @@ def failures(run: Run) -> list[str]:
 
 async def test_three_servers_and_their_table() -> None:
     # Slow pings: a busy machine must not end sessions.
-    slow = ["--ping-interval", "1000", "--ping-timeout", "1000"]
+    slow = ["--ping-interval", "1000", "--ping-timeout", "1000", "--upgrade-timeout", "4000"]
     this = await run([*running.REFERENCE, *slow], "strict", all_cases())
     assert failures(this) == []
     assert this.count(Verdict.PASS) == len(all_cases())

@@ -22,10 +22,10 @@ from tests.conformance import running
 PUBLISHED = [case for case in all_cases() if case.level is not Level.ROBUSTNESS]
 
 
-async def run(command: list[str], profile: str, cases: list[Case], wait: float = 2.0) -> Run:
+async def run(command: list[str], profile: str, cases: list[Case]) -> Run:
     process, port = await asyncio.to_thread(running.start, command)
     try:
-        settings = Settings(Endpoint("127.0.0.1", port), Paths("/engine.io/", "/socket.io/"), wait)
+        settings = Settings(Endpoint("127.0.0.1", port), Paths("/engine.io/", "/socket.io/"))
         runner = Runner(settings, cases, departures=PROFILES[profile])
         return await runner.run(f"http://127.0.0.1:{port}", profile)
     finally:
@@ -45,8 +45,7 @@ async def test_three_servers_and_their_table() -> None:
     assert this.seconds < 60
     node, python = await asyncio.gather(
         run([*running.NODE, "1000", "1000"], "node", PUBLISHED),
-        # Most of what it does not do is seen by waiting.
-        run(running.PYTHON_SOCKETIO, "python-socketio", PUBLISHED, wait=1.2),
+        run(running.PYTHON_SOCKETIO, "python-socketio", PUBLISHED),
     )
     assert failures(node) == []
     assert failures(python) == []

@@ -777,7 +777,8 @@ async def falls_silent(peer: Peer) -> None:
 async def test_an_upgrade_that_fails_leaves_the_session_on_polling(candidate: Script) -> None:
     async with (
         scripted(*upgrading(candidate)) as server,
-        connected(server.url, upgrade_timeout=0.05, close_timeout=0.05) as ear,
+        # Long enough for a busy machine to connect the candidate, which is then the second peer.
+        connected(server.url, upgrade_timeout=0.5, close_timeout=0.05) as ear,
     ):
         await until(lambda: ear.messages)
         assert ear.messages == ["polled"]

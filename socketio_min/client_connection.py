@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from socketio_min.client_peer import ClientPeer
 from socketio_min.errors import ConnectionFailed, ConnectionRefused, ProtocolError
 from socketio_min.packets import Packet, encode_connect
 from socketio_min.reconnection import Backoff
+from socketio_min.tasks import handler_task
 
 if TYPE_CHECKING:
     from socketio_min.client_namespace import ClientNamespace
@@ -42,9 +42,6 @@ CONNECTION_EVENTS = (
     "reconnect_error",
     "reconnect_failed",
 )
-
-# From Python 3.12 on a task may take its first step at once; before, at the loop's next turn.
-_TASK_OPTIONS: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
 class ClientConnection:
@@ -340,7 +337,7 @@ class ClientConnection:
             self.engine.resume()
 
     def _track(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.Task(coroutine, loop=asyncio.get_running_loop(), **_TASK_OPTIONS)
+        task = handler_task(coroutine, asyncio.get_running_loop())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

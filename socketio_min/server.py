@@ -9,7 +9,6 @@ import asyncio
 import logging
 import re
 import socket as sockets
-import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
@@ -25,6 +24,7 @@ from socketio_min.errors import UsageError
 from socketio_min.gate import AddressBuckets, Gate
 from socketio_min.namespace import DynamicNamespace, Namespace
 from socketio_min.options import Limits, SocketIOOptionValues, check_positive
+from socketio_min.tasks import handler_task
 
 if TYPE_CHECKING:
     import ssl
@@ -34,10 +34,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("socketio_min")
 
 Matcher = Callable[[str, Any], bool]
-
-
-# From Python 3.12 on a task may take its first step at once; before, at the loop's next turn.
-_TASK_OPTIONS: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
 class Server(Namespace):
@@ -177,7 +173,7 @@ class Server(Namespace):
 
         Who passes `ended` calls `task_ended` from it: each callback costs a turn of the loop.
         """
-        task = asyncio.Task(coroutine, loop=self.engine.loop, **_TASK_OPTIONS)
+        task = handler_task(coroutine, self.engine.loop)
         self._tasks.add(task)
         task.add_done_callback(self.task_ended if ended is None else ended)
 

@@ -224,13 +224,11 @@ class Client:
         self,
         socket: Socket,
         steps: Generator[Awaitable[Any], None, None],
-        awaitable: Awaitable[Any] | None,
+        awaitable: Awaitable[Any],
     ) -> None:
         self._unstarted -= 1
         try:
-            while awaitable is not None:
-                await awaitable
-                awaitable = next(steps, None)
+            await _take_all(awaitable, steps)
         except Exception as error:
             steps.close()
             self._refuse(socket, error)
@@ -313,13 +311,11 @@ class Client:
         args: list[Any],
         ack_id: int | None,
         steps: Iterator[Awaitable[Any]],
-        awaitable: Awaitable[Any] | None,
+        awaitable: Awaitable[Any],
     ) -> None:
         self._unstarted -= 1
         try:
-            while awaitable is not None:
-                await awaitable
-                awaitable = next(steps, None)
+            await _take_all(awaitable, steps)
         except Exception as error:
             self._failed(socket, event, args, ack_id, error)
         else:
@@ -454,3 +450,10 @@ class Client:
         """No namespace was joined, or a packet's attachments did not come, in time."""
         self.deadline = NEVER
         self.connection.close()
+
+
+async def _take_all(awaitable: Awaitable[Any], steps: Iterator[Awaitable[Any]]) -> None:
+    """Await the first step of a generator that has suspended, and all that follow."""
+    await awaitable
+    for later in steps:
+        await later

@@ -46,7 +46,8 @@ class Connection:
     def __init__(self, server: Server, request: Request, sid: str, transport: str) -> None:
         self.server = server
         self.request = request
-        wake = partial(server.queue_flush, self)
+        # Two arguments and no bound method: one object less for each connection.
+        wake = partial(type(server).queue_flush, server, self)
         self.session = Session(sid, transport, server.timing, server.loop.time(), wake)
         self.carrier: Carrier
         self.candidate: Carrier | None = None
@@ -56,7 +57,7 @@ class Connection:
         self.paused = False
         # What this session is counted for; see `Quotas`.
         self.seats: tuple[tuple[str, str], ...] = ()
-        self.waiters: list[asyncio.Future[None]] = []
+        self.waiters: list[asyncio.Future[None]] | None = None
 
     # -- the application's side
 
@@ -86,6 +87,8 @@ class Connection:
         if self._is_drained():
             return
         waiter = self.server.loop.create_future()
+        if self.waiters is None:
+            self.waiters = []
         self.waiters.append(waiter)
         await waiter
 
@@ -189,8 +192,8 @@ class Connection:
         )
 
     def _release_waiters(self) -> None:
-        waiters, self.waiters = self.waiters, []
-        for waiter in waiters:
+        waiters, self.waiters = self.waiters, None
+        for waiter in waiters or ():
             if not waiter.done():
                 waiter.set_result(None)
 

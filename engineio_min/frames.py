@@ -69,7 +69,7 @@ class MessageStream:
     ) -> None:
         self._max_size = max_size
         self._common_limit = min(max_size, 65_535) if fast else -1
-        self._extensions = extensions
+        self._extensions = tuple(extensions)
         self._protocol: Protocol | None = None
         # The start of a frame too short to tell its length, and what is missing of a frame for
         # websockets.
@@ -84,7 +84,7 @@ class MessageStream:
         self._frames = 0
         # A close frame that went out, and what `control` returns, without websockets.
         self._close_sent = False
-        self._control: list[bytes] = []
+        self._control: tuple[bytes, ...] = ()
         self.failure: str | None = None
         self.close_received = False
         self.pings = 0
@@ -195,8 +195,8 @@ class MessageStream:
         else:
             return False
         if not self._close_sent:
-            self._control.append(bytes((_FINAL_CLOSE, len(code))) + code)
-        self._control.append(b"")
+            self._control += (bytes((_FINAL_CLOSE, len(code))) + code,)
+        self._control += (b"",)
         self._close_sent = self.close_received = self.unusual = True
         self.ordinary = False
         return True
@@ -311,7 +311,7 @@ class MessageStream:
         if self._protocol is None:
             self._close_sent = True
             self.ordinary = False
-            self._control.append(bytes((_FINAL_CLOSE, 0)))
+            self._control += (bytes((_FINAL_CLOSE, 0)),)
         else:
             self._protocol.send_close()
 
@@ -324,7 +324,8 @@ class MessageStream:
     def control(self) -> list[bytes]:
         """What is to be written besides messages: pongs, close frames; b"" ends the stream."""
         self.pings = 0
-        control, self._control = self._control, []
+        control = list(self._control)
+        self._control = ()
         if self._protocol is not None:
             control += self._protocol.data_to_send()
         return control

@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 NEVER = math.inf
 
@@ -25,15 +25,19 @@ class Owner(Protocol):
     def handle_timeout(self, now: float) -> None: ...
 
 
+# [deadline, sequence, owner], in the order of the first two; what is forgotten keeps its place
+# without its owner, unless it is the last.
+Entry = list[Any]
+
+
 class DeadlineQueue:
     """Owners in the order of their deadlines."""
 
     __slots__ = ("_entries", "_heap", "_sequence")
 
     def __init__(self) -> None:
-        # An entry is [deadline, sequence, owner]; a forgotten one keeps its place without an owner.
-        self._heap: list[tuple[float, int, list[Owner]]] = []
-        self._entries: dict[Owner, tuple[float, int, list[Owner]]] = {}
+        self._heap: list[Entry] = []
+        self._entries: dict[Owner, Entry] = {}
         self._sequence = 0
 
     def __len__(self) -> int:
@@ -46,7 +50,7 @@ class DeadlineQueue:
         if entry is not None:
             if entry[0] <= owner.deadline:
                 return
-            entry[2].clear()
+            entry[2] = None
         elif owner.deadline == NEVER:
             return
         self._push(owner)
@@ -55,24 +59,27 @@ class DeadlineQueue:
         """Stop watching `owner`; nothing here refers to it any more."""
         entry = self._entries.pop(owner, None)
         if entry is not None:
-            entry[2].clear()
-            if len(self._heap) > 64 and len(self._heap) > 2 * len(self._entries):
-                self._heap = [entry for entry in self._heap if entry[2]]
+            entry[2] = None
+            if self._heap[-1] is entry:
+                # Nearly always when something was watched for a moment.
+                self._heap.pop()
+            elif len(self._heap) > 64 and len(self._heap) > 2 * len(self._entries):
+                self._heap = [entry for entry in self._heap if entry[2] is not None]
                 heapq.heapify(self._heap)
 
     def next_deadline(self) -> float:
         """When `expired` should be called next; it may then turn out to be too early."""
-        return self._heap[0][0] if self._heap else NEVER
+        deadline: float = self._heap[0][0] if self._heap else NEVER
+        return deadline
 
     def expired(self, now: float) -> Iterator[Owner]:
         """Yield each owner whose deadline has come; it is watched again after its turn if it has a
         new one.
         """
         while self._heap and self._heap[0][0] <= now:
-            holder = heapq.heappop(self._heap)[2]
-            if not holder:
+            owner: Owner | None = heapq.heappop(self._heap)[2]
+            if owner is None:
                 continue
-            owner = holder[0]
             del self._entries[owner]
             if owner.deadline <= now:
                 yield owner
@@ -81,6 +88,6 @@ class DeadlineQueue:
 
     def _push(self, owner: Owner) -> None:
         self._sequence += 1
-        entry = (owner.deadline, self._sequence, [owner])
+        entry = [owner.deadline, self._sequence, owner]
         self._entries[owner] = entry
         heapq.heappush(self._heap, entry)

@@ -58,11 +58,15 @@ _NAMES = {
         "sec-fetch-dest",
         "sec-fetch-mode",
         "sec-fetch-site",
+        "sec-websocket-extensions",
+        "sec-websocket-key",
+        "sec-websocket-version",
+        "upgrade",
         "user-agent",
         "x-forwarded-for",
         "x-forwarded-proto",
     )
-    for name in (lower, lower.title())
+    for name in (lower, lower.title(), lower.title().replace("socket", "Socket"))
 }
 # What a request that needs a closer look has among its headers.
 _SCRUTINIZED = frozenset(("transfer-encoding", "content-encoding", "expect"))

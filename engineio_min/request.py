@@ -32,7 +32,6 @@ class Request:
     """
 
     __slots__ = (
-        "_query",
         "client",
         "headers",
         "method",
@@ -58,7 +57,6 @@ class Request:
         self.client = client
         self.secure = secure
         self.websocket = websocket
-        self._query: dict[str, str] | None = None
 
     @property
     def target(self) -> str:
@@ -67,14 +65,13 @@ class Request:
 
     @property
     def query(self) -> Mapping[str, str]:
-        """The query's parameters; of a repeated one the last counts.
+        """The query's parameters, parsed anew each time: the handshake's request is kept as long as
+        its session, its parameters are seldom asked for. Of a repeated one the last counts.
 
         Raises:
             RequestRefused: `sid`, `transport` or `EIO` is repeated.
         """
-        if self._query is None:
-            self._query = _parse_query(self.query_string)
-        return self._query
+        return _parse_query(self.query_string)
 
 
 def _parse_query(text: str) -> dict[str, str]:

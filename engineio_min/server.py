@@ -13,7 +13,7 @@ import inspect
 import logging
 import secrets
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 import orjson
@@ -189,7 +189,7 @@ class Server:
                 Code.BAD_REQUEST, f"got the transport {transport} on the wrong kind of request"
             )
         if "sid" in query:
-            self._continue(exchange, request, query["sid"], transport)
+            self._continue(exchange, request, query)
             return
         if request.method != "GET":
             raise RequestRefused(Code.BAD_HANDSHAKE_METHOD, f"got a handshake by {request.method}")
@@ -198,9 +198,9 @@ class Server:
         if allow is not None:
             verdict = self._application("allow_request", allow, request)
             if inspect.isawaitable(verdict):
-                self._spawn(self._open_later(exchange, transport, verdict))
+                self._spawn(self._open_later(exchange, query, verdict))
                 return
-        self._open(exchange, request, transport)
+        self._open(exchange, request, query)
 
     def _check_origin(self, request: Request) -> None:
         origin = request.headers.get("origin")
@@ -229,7 +229,7 @@ class Server:
             )
 
     async def _open_later(
-        self, exchange: Exchange, transport: str, verdict: Awaitable[None]
+        self, exchange: Exchange, query: Mapping[str, str], verdict: Awaitable[None]
     ) -> None:
         gone = False
 
@@ -243,7 +243,7 @@ class Server:
             if gone:
                 return
             self._check_capacity()
-            self._open(exchange, exchange.request, transport)
+            self._open(exchange, exchange.request, query)
         except RequestRefused as error:
             if not gone:
                 self.refuse(exchange, error)
@@ -258,17 +258,15 @@ class Server:
             if not gone:
                 self.refuse(exchange, RequestRefused(Code.BAD_REQUEST, "allow_request failed"))
 
-    def _open(self, exchange: Exchange, request: Request, transport: str) -> None:
-        if request.query.get("EIO") != PROTOCOL_VERSION:
-            raise RequestRefused(
-                Code.UNSUPPORTED_PROTOCOL_VERSION, f"got EIO={request.query.get('EIO')!r}"
-            )
+    def _open(self, exchange: Exchange, request: Request, query: Mapping[str, str]) -> None:
+        if query.get("EIO") != PROTOCOL_VERSION:
+            raise RequestRefused(Code.UNSUPPORTED_PROTOCOL_VERSION, f"got EIO={query.get('EIO')!r}")
         options = self.options
         if options.generate_id is None:
             sid = secrets.token_urlsafe(15)
         else:
             sid = self._application("generate_id", options.generate_id, request)
-        connection = Connection(self, request, sid, transport)
+        connection = Connection(self, request, sid, query["transport"])
         connection.seats = self._application("address or user", self.quotas.take, request)
         try:
             self._greet(exchange, connection)
@@ -328,7 +326,8 @@ class Server:
             logger.exception("the connection handler failed; closing the session")
             connection.session.fail(FORCED_CLOSE, "the connection handler failed")
 
-    def _continue(self, exchange: Exchange, request: Request, sid: str, transport: str) -> None:
+    def _continue(self, exchange: Exchange, request: Request, query: Mapping[str, str]) -> None:
+        sid, transport = query["sid"], query["transport"]
         connection = self.sessions.get(sid)
         if connection is not None:
             connection.check_time()
@@ -339,7 +338,7 @@ class Server:
                 raise RequestRefused(Code.SESSION_ID_UNKNOWN, "got the id of no open session")
             departing.get(exchange)
             return
-        if request.query.get("EIO", PROTOCOL_VERSION) != PROTOCOL_VERSION:
+        if query.get("EIO", PROTOCOL_VERSION) != PROTOCOL_VERSION:
             raise RequestRefused(Code.BAD_REQUEST, "got another EIO than the session's")
         if transport == WEBSOCKET:
             self._upgrade(exchange, connection)

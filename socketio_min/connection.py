@@ -84,9 +84,9 @@ class Client:
         self._held = 0
         connection.on_message = self.receive if gate is None else self._receive_any
         connection.on_close = self.closed
-        # Runs until a namespace is joined, and while attachments are due.
+        # Runs while attachments are due.
         self.deadline = NEVER
-        self._set_deadline(server.connect_timeout)
+        server.connect_deadlines.add(self, self._now())
 
     # -- in
 
@@ -131,7 +131,8 @@ class Client:
         if not self.peer.incomplete:
             self.deadline = NEVER
         elif self.deadline == NEVER:
-            self._set_deadline(self.server.limits.attachment_timeout)
+            self.deadline = self._now() + self.server.limits.attachment_timeout
+            self.server.engine.timer.watch(self)
 
     def _hold(self, size: int) -> bool:
         """Count what is kept of an incomplete packet; whether it may be kept."""
@@ -245,8 +246,7 @@ class Client:
         if not self._decided(socket):
             namespace.remove(socket)
             return
-        if not self.peer.incomplete:
-            self.deadline = NEVER
+        self.server.connect_deadlines.discard(self)
         self.peer.join(namespace.name, socket)
         session = self.connection.session
         self.connection.send(encode_connect(namespace.name, {"sid": socket.id}))
@@ -279,6 +279,8 @@ class Client:
         if self._deciding is None:
             return False
         self._deciding.discard(socket)
+        if not self._deciding:
+            self._deciding = None
         return True
 
     # -- EVENT
@@ -415,6 +417,7 @@ class Client:
         self.deadline = NEVER
         self._hold(0)
         self.server.engine.timer.forget(self)
+        self.server.connect_deadlines.discard(self)
         self.server.clients.discard(self)
         if self._turns:
             self._unstarted -= len(self._turns)
@@ -439,15 +442,11 @@ class Client:
         """A socket was sent too much before its CONNECT was answered."""
         self.connection.session.fail("slow consumer", "too many packets before the CONNECT reply")
 
-    def _set_deadline(self, seconds: float) -> None:
-        self.deadline = self._now() + seconds
-        self.server.engine.timer.watch(self)
-
     def _now(self) -> float:
         return self.server.engine.loop.time()
 
     def handle_timeout(self, _now: float) -> None:
-        """No namespace was joined, or a packet's attachments did not come, in time."""
+        """A packet's attachments did not come in time."""
         self.deadline = NEVER
         self.connection.close()
 

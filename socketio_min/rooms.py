@@ -3,7 +3,9 @@
 Two dictionaries, kept as mirror images: room -> members and member -> rooms. The inner
 collections are dictionaries without values, because a dictionary remembers the order of insertion
 and a set does not: a broadcast reaches the members in the order in which they joined, in every
-run. Rooms exist as long as they have a member. Members exist from their first `add`, even to no
+run. A collection of one is kept as its item alone: each socket is in a room of its own, and most
+are in no other, which would be two dictionaries for each connection otherwise (a twentieth of its
+memory). Rooms exist as long as they have a member. Members exist from their first `add`, even to no
 room at all, until `remove_all`: a socket that has left its last room still receives what is
 sent to the whole namespace.
 
@@ -13,10 +15,13 @@ create-room and delete-room beside join-room and leave-room. Limits on the numbe
 of rooms are the caller's.
 """
 
-from collections.abc import Collection, Hashable, Iterable, KeysView
-from typing import Generic, TypeVar
+from collections.abc import Collection, Hashable, Iterable
+from typing import Generic, TypeVar, cast
 
+Item = TypeVar("Item", bound=Hashable)
 Member = TypeVar("Member", bound=Hashable)
+
+_NOTHING: dict[str, None] = {}
 
 
 class Rooms(Generic[Member]):
@@ -25,47 +30,49 @@ class Rooms(Generic[Member]):
     __slots__ = ("_members", "_rooms")
 
     def __init__(self) -> None:
-        self._members: dict[str, dict[Member, None]] = {}
-        self._rooms: dict[Member, dict[str, None]] = {}
+        self._members: dict[str, Member | dict[Member, None]] = {}
+        self._rooms: dict[Member, str | dict[str, None]] = {}
 
     def add(self, member: Member, rooms: Iterable[str]) -> list[tuple[str, bool]]:
         """Put `member` into `rooms`; return `(room, created)` for each room it was not in before.
 
         With no rooms the member only becomes known to `select`.
         """
-        joined = self._rooms.setdefault(member, {})
+        self._rooms.setdefault(member, _NOTHING)
         changes = []
         for room in rooms:
-            if room in joined:
+            joined = self._rooms[member]
+            if room in _collection(joined):
                 continue
-            joined[room] = None
+            self._rooms[member] = _with(joined, room)
             members = self._members.get(room)
             changes.append((room, members is None))
-            if members is None:
-                self._members[room] = {member: None}
-            else:
-                members[member] = None
+            self._members[room] = member if members is None else _with(members, member)
         return changes
 
     def remove(self, member: Member, room: str) -> list[tuple[str, bool]]:
         """Take `member` out of `room`; return `[(room, emptied)]`, or `[]` if it was not in it."""
-        joined = self._rooms.get(member)
-        if joined is None or room not in joined:
+        joined = self._rooms.get(member, _NOTHING)
+        if room not in _collection(joined):
             return []
-        del joined[room]
+        if isinstance(joined, dict):
+            del joined[room]
+        else:
+            self._rooms[member] = _NOTHING
         return [(room, self._leave(member, room))]
 
     def remove_all(self, member: Member) -> list[tuple[str, bool]]:
         """Forget `member`; return `(room, emptied)` for each room it was in."""
-        return [(room, self._leave(member, room)) for room in self._rooms.pop(member, ())]
+        joined = _collection(self._rooms.pop(member, _NOTHING))
+        return [(room, self._leave(member, room)) for room in joined]
 
-    def members(self, room: str) -> KeysView[Member]:
-        """The members of `room`, in the order they joined: a live view, copy it to keep it."""
-        return self._members.get(room, {}).keys()
+    def members(self, room: str) -> Collection[Member]:
+        """The members of `room`, in the order they joined; may be a live view, so copy to keep."""
+        return _collection(self._members.get(room, cast(dict[Member, None], _NOTHING)))
 
-    def rooms(self, member: Member) -> KeysView[str]:
-        """The rooms of `member`, in the order it joined: a live view, copy it to keep it."""
-        return self._rooms.get(member, {}).keys()
+    def rooms(self, member: Member) -> Collection[str]:
+        """The rooms of `member`, in the order it joined; may be a live view, so copy to keep."""
+        return _collection(self._rooms.get(member, _NOTHING))
 
     def select(
         self, rooms: Collection[str] = (), except_: Collection[str] = ()
@@ -80,22 +87,38 @@ class Rooms(Generic[Member]):
             chosen: Collection[Member] = self._rooms
         elif len(rooms) == 1:
             (room,) = rooms
-            chosen = self._members.get(room, {})
+            chosen = self.members(room)
         else:
-            chosen = {member: None for room in rooms for member in self._members.get(room, ())}
+            chosen = {member: None for room in rooms for member in self.members(room)}
         if not except_:
             return tuple(chosen)
         # Copy and take away: nearly every broadcast leaves out one member, its sender.
         remaining = dict.fromkeys(chosen)
         for room in except_:
-            for member in self._members.get(room, ()):
+            for member in self.members(room):
                 remaining.pop(member, None)
         return tuple(remaining)
 
     def _leave(self, member: Member, room: str) -> bool:
         members = self._members[room]
-        del members[member]
-        if members:
-            return False
+        if isinstance(members, dict):
+            del members[member]
+            if members:
+                return False
         del self._members[room]
         return True
+
+
+def _collection(held: Item | dict[Item, None]) -> Collection[Item]:
+    """What is kept in its short form or not."""
+    return held if isinstance(held, dict) else (held,)
+
+
+def _with(held: Item | dict[Item, None], item: Item) -> Item | dict[Item, None]:
+    """One item more, in the short form if it is the only one."""
+    if not isinstance(held, dict):
+        return {held: None, item: None}
+    if held is _NOTHING:
+        return item
+    held[item] = None
+    return held

@@ -19,6 +19,7 @@ from engineio_min.quotas import peer_address
 from engineio_min.rate_limit import TokenBucket
 from engineio_min.runner import run, stopped
 from socketio_min.adapter import Adapter, MemoryAdapter
+from socketio_min.connect_deadlines import ConnectDeadlines
 from socketio_min.connection import Client
 from socketio_min.errors import UsageError
 from socketio_min.gate import AddressBuckets, Gate
@@ -47,8 +48,8 @@ class Server(Namespace):
     """
 
     def __init__(self, **options: Unpack[SocketIOOptionValues]) -> None:
-        self.connect_timeout = options.pop("connect_timeout", 45.0)
-        check_positive("connect_timeout", self.connect_timeout)
+        connect_timeout = options.pop("connect_timeout", 45.0)
+        check_positive("connect_timeout", connect_timeout)
         self.limits = options.pop("limits", Limits())
         self.make_adapter: Callable[[Namespace], Adapter] = options.pop("adapter", MemoryAdapter)
         options.setdefault("path", "/socket.io/")
@@ -57,6 +58,7 @@ class Server(Namespace):
         except engineio_min.UsageError as error:
             raise UsageError(str(error)) from None
         self.engine.on_connection(self._connected)
+        self.connect_deadlines = ConnectDeadlines(self.engine, connect_timeout)
         self.clients: set[Client] = set()
         self.namespaces: dict[str, Namespace] = {"/": self}
         self.address_buckets: AddressBuckets | None = None

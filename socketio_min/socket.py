@@ -116,7 +116,7 @@ class Socket:
         self._client = client
         self._auth = auth
         self._issued = time.time()
-        self._pending: dict[int, AckCallback] = {}
+        self._pending: dict[int, AckCallback] | None = None
 
     def __repr__(self) -> str:
         return f"<Socket {self.id} in {self.namespace.name} ({self.state})>"
@@ -314,10 +314,11 @@ class Socket:
         """The socket is out of its namespace: nothing is sent and nothing will be acknowledged."""
         self.state = DISCONNECTED
         self.out = NOWHERE
-        pending, self._pending = self._pending, {}
-        self._client.waiting_calls -= len(pending)
-        for answer in pending.values():
-            answer(None)
+        pending, self._pending = self._pending, None
+        if pending:
+            self._client.waiting_calls -= len(pending)
+            for answer in pending.values():
+                answer(None)
 
     # -- acknowledgements, both ways
 
@@ -328,6 +329,8 @@ class Socket:
             UsageError: the limit of pending acknowledgements is reached.
         """
         limit = self.namespace.server.limits.max_pending_acks
+        if self._pending is None:
+            self._pending = {}
         if len(self._pending) >= limit:
             raise UsageError(
                 f"{limit} acknowledgements are pending, the most for a socket (max_pending_acks)"
@@ -341,7 +344,7 @@ class Socket:
         self._forget(ack_id)
 
     def _forget(self, ack_id: int) -> AckCallback | None:
-        answer = self._pending.pop(ack_id, None)
+        answer = None if self._pending is None else self._pending.pop(ack_id, None)
         if answer is not None:
             self._client.waiting_calls -= 1
         return answer
@@ -349,7 +352,7 @@ class Socket:
     @property
     def pending_acks(self) -> int:
         """How many acknowledgements are pending."""
-        return len(self._pending)
+        return 0 if self._pending is None else len(self._pending)
 
     def acknowledged(self, ack_id: int | None, values: list[Any]) -> None:
         """An acknowledgement came; an unknown or repeated one is ignored."""

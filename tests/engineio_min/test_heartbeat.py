@@ -216,6 +216,16 @@ def test_moving_earlier_leaves_no_reference_either() -> None:
     assert reference() is None
 
 
+def test_what_is_watched_for_a_moment_leaves_nothing() -> None:
+    queue = DeadlineQueue()
+    queue.watch(Watched(10))
+    for _ in range(1_000):
+        brief = Watched(20)
+        queue.watch(brief)
+        queue.forget(brief)
+    assert len(queue) == len(queue._heap) == 1
+
+
 # --- the timer
 
 

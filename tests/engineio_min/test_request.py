@@ -52,11 +52,6 @@ def test_query(query: str, expected: dict[str, str]) -> None:
     assert request(f"/?{query}").query == expected
 
 
-def test_the_query_is_parsed_once() -> None:
-    found = request("/?a=1")
-    assert found.query is found.query
-
-
 @pytest.mark.parametrize(
     "query",
     [

@@ -525,13 +525,34 @@ async def test_refused_connects_do_not_prolong_the_deadline() -> None:
 async def test_joining_one_namespace_ends_the_deadline() -> None:
     io = Server(connect_timeout=60.0)
     async with serving(io) as net:
-        client, _ = await net.join()
-        (watched,) = io.clients
-        assert watched.deadline == float("inf")
+        client = await net.open()
+        assert io.connect_deadlines.deadline < float("inf")
+        await client.join()
+        assert io.connect_deadlines.deadline == float("inf")
         # Nor does it run again when every namespace has been left.
         await client.send("41", "40/nope,")
         await client.expect('44/nope,{"message":"Invalid namespace"}')
-        assert watched.deadline == float("inf")
+        assert io.connect_deadlines.deadline == float("inf")
+
+
+async def test_each_connection_has_a_deadline_of_its_own() -> None:
+    io = Server(connect_timeout=60.0)
+    async with serving(io) as net:
+        loop = io.engine.loop
+        joining = await net.open()
+        silent = [await net.open(), await net.open()]
+        due = loop.time() + 60.0
+        await until(lambda: loop.time() + 60.0 > due)
+        late = await net.open()
+        # Whoever has joined is not waited for any more, and the others keep their time.
+        await joining.join()
+        io.connect_deadlines.handle_timeout(due)
+        for client in silent:
+            assert await client.rest() == []
+        assert due < io.connect_deadlines.deadline <= loop.time() + 60.0
+        await late.join()
+        await joining.nothing_more()
+        assert io.connect_deadlines.deadline == float("inf")
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

@@ -4,8 +4,7 @@ Each connection is an Engine.IO session of its own. One task opens it, waits for
 again as long as a namespace wants it; a namespace that comes back in the same breath in which the
 last one left finds no connection and gets a new one, while the old one says goodbye.
 
-Asynchronous handlers start in the order of their events, and what arrives after them waits until
-they have started; reading pauses when too many are in flight.
+The handlers of all its namespaces share one `Turns`, which outlives each connection as they do.
 """
 
 from __future__ import annotations
@@ -26,7 +25,8 @@ from socketio_min.client_peer import ClientPeer
 from socketio_min.errors import ConnectionFailed, ConnectionRefused, ProtocolError
 from socketio_min.packets import Packet, encode_connect
 from socketio_min.reconnection import Backoff
-from socketio_min.tasks import handler_task
+from socketio_min.tasks import handler_task, soon
+from socketio_min.turns import Turns
 
 if TYPE_CHECKING:
     from socketio_min.client_namespace import ClientNamespace
@@ -47,8 +47,7 @@ CONNECTION_EVENTS = (
 class ClientConnection:
     """What the official client calls a manager: one connection after the other, for all namespaces.
 
-    `engine` is the present session, or None. `waiting_calls` counts the acknowledgements that are
-    due.
+    `engine` is the present session, or None.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class ClientConnection:
         self.limits = limits
         self.tap: Tap | None = None
         self.engine: engineio_min.Client | None = None
-        self.waiting_calls = 0
+        self.turns = Turns(limits.max_handlers, soon)
         self._url = url
         self._engine_options = engine_options
         self._reconnection = reconnection
@@ -75,8 +74,6 @@ class ClientConnection:
         # The tasks of connections that nobody wants any more.
         self._ending: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._in_flight = 0
-        self._unstarted = 0
 
     # -- what namespaces ask for
 
@@ -93,7 +90,8 @@ class ClientConnection:
             return
         # A namespace that comes back in the same breath finds no connection, and makes another.
         task, self._task = self._task, None
-        engine, self.engine = self.engine, None
+        engine = self.engine
+        self._use(None)
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
         if engine is not None:
@@ -155,7 +153,7 @@ class ClientConnection:
             ended = asyncio.Event()
             engine.tap = self.tap
             engine.on_message = partial(self._receive, engine)
-            engine.on_close = partial(self.in_turn, self._closed, engine, ended)
+            engine.on_close = partial(self.turns.finish, self._closed, engine, ended)
             engine.on_upgrade = partial(self._announce, "upgrade")
             try:
                 await engine.connect()
@@ -191,8 +189,12 @@ class ClientConnection:
         if backoff.attempts:
             self._announce("reconnect_error", error)
 
-    def _opened(self, engine: engineio_min.Client, backoff: Backoff) -> None:
+    def _use(self, engine: engineio_min.Client | None) -> None:
         self.engine = engine
+        self.turns.read_from(engine)
+
+    def _opened(self, engine: engineio_min.Client, backoff: Backoff) -> None:
+        self._use(engine)
         self._peer = ClientPeer(self._max_message, self.limits.max_attachments)
         attempts = backoff.attempts
         backoff.reset()
@@ -201,13 +203,12 @@ class ClientConnection:
             self._announce("reconnect", attempts)
         for namespace in self._active():
             self._enter(engine, namespace)
-        self._adjust_reading()
 
     def _enter(self, engine: engineio_min.Client, namespace: ClientNamespace) -> None:
         # A CONNECT that is not answered yet must not be followed by another.
         if not namespace.asked:
             namespace.asked = True
-            self._track(self._present(engine, namespace))
+            self._track(self._present(engine, namespace), self._tasks.discard)
 
     async def _present(self, engine: engineio_min.Client, namespace: ClientNamespace) -> None:
         """Send CONNECT with what the application's auth gives."""
@@ -239,7 +240,7 @@ class ClientConnection:
             self._attachment_timer = None
         self._announce("close", reason, description)
         if engine is self.engine:
-            self.engine = None
+            self._use(None)
             for namespace in self.namespaces.values():
                 namespace.closed(reason)
 
@@ -262,10 +263,7 @@ class ClientConnection:
         if packet is None or isinstance(message, bytes):
             self._watch_attachments(engine)
         if packet is not None:
-            if self._unstarted:
-                self.in_turn(self._dispatch, engine, packet)
-            else:
-                self._dispatch(engine, packet)
+            self.turns.call(self._dispatch, engine, packet)
 
     def _dispatch(self, engine: engineio_min.Client, packet: Packet) -> None:
         namespace = self.namespaces.get(packet[1])
@@ -297,47 +295,19 @@ class ClientConnection:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        # A task that was cancelled before its first step did not count itself.
-        self._unstarted = 0
-
-    def in_turn(self, function: Callable[..., None], *args: object) -> None:
-        """Call a function after every handler of earlier events has started."""
-        if self._unstarted:
-            asyncio.get_running_loop().call_soon(partial(self.in_turn, function, *args))
-        else:
-            function(*args)
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run an asynchronous handler; what comes after it waits until it has started."""
-        self._unstarted += 1
-        self._in_flight += 1
-        self._track(self._run(coroutine)).add_done_callback(self._handler_ended)
-        self._adjust_reading()
+        """Run an asynchronous handler, whose first statement calls `turns.started`."""
+        self.turns.begin()
+        self._track(coroutine, self._handler_ended)
 
-    async def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._unstarted -= 1
-        await coroutine
+    def _handler_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self.turns.end()
 
-    def _handler_ended(self, _task: asyncio.Task[None]) -> None:
-        self._in_flight -= 1
-        self._adjust_reading()
-
-    def expect_ack(self) -> None:
-        """An acknowledgement is due; the handler that waits for it may have paused the reading."""
-        self.waiting_calls += 1
-        self._adjust_reading()
-
-    def _adjust_reading(self) -> None:
-        """Read as long as the handlers keep up; those that wait for an acknowledgement need it."""
-        if self.engine is None:
-            return
-        if self._in_flight - self.waiting_calls >= self.limits.max_handlers:
-            self.engine.pause()
-        else:
-            self.engine.resume()
-
-    def _track(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _track(
+        self, coroutine: Coroutine[Any, Any, None], ended: Callable[[asyncio.Task[None]], object]
+    ) -> None:
         task = handler_task(coroutine, asyncio.get_running_loop())
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        task.add_done_callback(ended)

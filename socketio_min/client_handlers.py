@@ -151,6 +151,7 @@ class ClientHandlers:
     async def _finish(
         self, event: str, args: Sequence[Any], reply: Reply, awaitable: Awaitable[Any]
     ) -> None:
+        self._connection.turns.started()
         try:
             result = await awaitable
             if reply is not None:

@@ -362,13 +362,13 @@ class ClientNamespace(ClientHandlers):
         # The official order: what was missed, what was emitted meanwhile, then "connect".
         held, self._held = self._held, []
         for args, ack_id in held:
-            self._connection.in_turn(self._event, args, ack_id)
+            self._connection.turns.call(self._event, args, ack_id)
         unsent, self._unsent = self._unsent, []
         for emission in unsent:
             self._send(emission.text, emission.attachments, emission.args, emission.ack_id)
         if self._retry_queue is not None:
             self._retry_queue.resume()
-        self._connection.in_turn(self._tell, "connect")
+        self._connection.turns.call(self._tell, "connect")
         self._settle_waiters(None)
 
     def _refused(self, data: dict[str, Any] | str) -> None:

@@ -1,7 +1,8 @@
 """A client's connection: packets in, handlers started, sockets admitted and let go.
 
-A `Client` stands for each Engine.IO connection. It feeds the pure `Peer`, keeps the order in which
-events came, and pauses the connection when too many asynchronous handlers are in flight.
+A `Client` stands for each Engine.IO connection. It feeds the pure `Peer` and calls what is
+registered for the packets that come out of it; `Turns` keeps their order, and the connection from
+bringing more than asynchronous handlers can take.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections import deque
 from collections.abc import Awaitable, Coroutine, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,8 @@ from socketio_min.packets import (
 )
 from socketio_min.peer import Peer
 from socketio_min.socket import Socket
+from socketio_min.tasks import soon
+from socketio_min.turns import Turns
 
 if TYPE_CHECKING:
     from socketio_min.gate import Gate
@@ -50,14 +52,11 @@ class Client:
         "_deciding",
         "_gate",
         "_held",
-        "_in_flight",
         "_turns",
-        "_unstarted",
         "connection",
         "deadline",
         "peer",
         "server",
-        "waiting_calls",
     )
 
     def __init__(
@@ -73,12 +72,7 @@ class Client:
         )
         # Sockets whose CONNECT is being decided.
         self._deciding: set[Socket] | None = None
-        self._in_flight = 0
-        # Handlers that have not made their first step, and packets that wait behind them.
-        self._unstarted = 0
-        self._turns: deque[Packet] | None = None
-        # Handlers that wait for this client's acknowledgement: reading must go on for them.
-        self.waiting_calls = 0
+        self._turns: Turns | None = None
         self._gate = gate
         # What of an incomplete packet counts against the server's budget.
         self._held = 0
@@ -88,12 +82,24 @@ class Client:
         self.deadline = NEVER
         server.connect_deadlines.add(self, self._now())
 
+    @property
+    def turns(self) -> Turns:
+        """The order of its calls; a client without asynchronous handlers needs none."""
+        if self._turns is None:
+            self._turns = Turns(self.server.limits.max_handlers, soon, self.connection)
+        return self._turns
+
     # -- in
 
     def receive(self, message: str | bytes) -> None:
         """Take a message of the connection."""
         peer = self.peer
-        if type(message) is str and peer.reconstructor is None and not self._unstarted:
+        turns = self._turns
+        if (
+            type(message) is str
+            and peer.reconstructor is None
+            and (turns is None or not turns.behind)
+        ):
             # Nearly every message is a plain event that nothing stands before: straight to its
             # handler. What follows below gives the same result.
             event = decode_plain_event(message)
@@ -116,10 +122,10 @@ class Client:
             self._watch_attachments()
         if packet is None:
             return
-        if self._unstarted:
-            self._dispatch_in_turn(packet)
-        else:
+        if self._turns is None:
             self._dispatch(packet)
+        else:
+            self._turns.call(self._dispatch, packet)
 
     def _watch_attachments(self) -> None:
         reconstructor = self.peer.reconstructor
@@ -139,28 +145,6 @@ class Client:
         before, self._held = self._held, size
         return self.server.engine.budget.change(before, size)
 
-    def _dispatch_in_turn(self, packet: Packet) -> None:
-        """Keep a packet's place behind an earlier event whose handler has not started."""
-        if self._turns is None:
-            self._turns = deque()
-        self._turns.append(packet)
-        self._unstarted += 1
-        if len(self._turns) == 1:
-            self.server.engine.loop.call_soon(self._take_turns)
-
-    def _take_turns(self) -> None:
-        """Dispatch what waits, up to the next handler that has to start, and as long as the
-        handlers keep up: a single read may bring thousands of events.
-        """
-        turns = self._turns
-        assert turns is not None
-        while turns and len(turns) == self._unstarted and not self.connection.paused:
-            packet = turns.popleft()
-            self._unstarted -= 1
-            self._dispatch(packet)
-        if turns and not self.connection.paused:
-            self.server.engine.loop.call_soon(self._take_turns)
-
     def _dispatch(self, packet: Packet) -> None:
         type_, name, data, ack_id, _ = packet
         socket = self.peer.joined.get(name)
@@ -171,8 +155,13 @@ class Client:
         if gate is not None and type_ in (CONNECT, EVENT) and not gate.admit(self._now()):
             self._drop(gate, name, socket)
         elif socket is None:
-            self._connect(name, data)
+            if self in self.server.clients:
+                self._connect(name, data)
         elif type_ == EVENT:
+            turns = self._turns
+            if turns is not None and turns.ending and turns.full:
+                # Whoever leaves cannot start more handlers by it than whoever stays.
+                return
             namespace = socket.namespace
             if namespace.incoming or namespace.event_middlewares:
                 self._event(socket, data, ack_id)
@@ -192,18 +181,21 @@ class Client:
         if gate.exhausted:
             self.connection.session.fail(RATE_LIMIT, "went on sending more than the limit allows")
         elif socket is None:
-            self.peer.refuse(name)
-            self.connection.send(encode_connect_error(name, "Too many requests"))
+            self._refuse_name(name, "Too many requests")
         elif gate.first_refusal:
             socket.emit(RATE_LIMITED, {"retryAfter": math.ceil(gate.wait * 1000)})
 
     # -- CONNECT
 
     def _connect(self, name: str, auth: dict[str, Any] | None) -> None:
-        namespace = self.server.find(name, auth)
+        try:
+            namespace = self.server.find(name, auth)
+        except Exception:
+            logger.exception("the predicate of a dynamic namespace failed for %r", name)
+            self._refuse_name(name, "Internal server error")
+            return
         if namespace is None:
-            self.peer.refuse(name)
-            self.connection.send(encode_connect_error(name, "Invalid namespace"))
+            self._refuse_name(name, "Invalid namespace")
             return
         socket = Socket(namespace, self, auth)
         if self._deciding is None:
@@ -221,13 +213,18 @@ class Client:
         else:
             self._start(self._decide(socket, steps, awaitable))
 
+    def _refuse_name(self, name: str, message: str) -> None:
+        """Refuse a CONNECT before there is a socket for it."""
+        self.peer.refuse(name)
+        self.connection.send(encode_connect_error(name, message))
+
     async def _decide(
         self,
         socket: Socket,
         steps: Generator[Awaitable[Any], None, None],
         awaitable: Awaitable[Any],
     ) -> None:
-        self._unstarted -= 1
+        self.turns.started()
         try:
             await _take_all(awaitable, steps)
         except Exception as error:
@@ -315,7 +312,7 @@ class Client:
         steps: Iterator[Awaitable[Any]],
         awaitable: Awaitable[Any],
     ) -> None:
-        self._unstarted -= 1
+        self.turns.started()
         try:
             await _take_all(awaitable, steps)
         except Exception as error:
@@ -352,7 +349,7 @@ class Client:
         ack_id: int | None,
         awaitable: Awaitable[Any],
     ) -> None:
-        self._unstarted -= 1
+        self.turns.started()
         try:
             result = await awaitable
             if ack_id is not None:
@@ -374,25 +371,13 @@ class Client:
     # -- asynchronous handlers
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run a handler as a task; its first statement takes it off `_unstarted`."""
-        self._unstarted += 1
-        self._in_flight += 1
+        """Run a handler as a task; its first statement tells that it has started."""
+        self.turns.begin()
         self.server.start_task(coroutine, self._ended)
-        self.adjust_reading()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.server.task_ended(task)
-        self._in_flight -= 1
-        self.adjust_reading()
-
-    def adjust_reading(self) -> None:
-        """Read from the client as long as its handlers keep up."""
-        if self._in_flight - self.waiting_calls >= self.server.limits.max_handlers:
-            self.connection.pause()
-        elif self.connection.paused:
-            self.connection.resume()
-            if self._turns:
-                self.server.engine.loop.call_soon(self._take_turns)
+        self.turns.end()
 
     # -- the end
 
@@ -413,15 +398,19 @@ class Client:
         self.connection.close()
 
     def closed(self, reason: str) -> None:
-        """The connection is over."""
+        """The connection is over; its sockets are when all that it brought has had its turn."""
         self.deadline = NEVER
         self._hold(0)
         self.server.engine.timer.forget(self)
         self.server.connect_deadlines.discard(self)
         self.server.clients.discard(self)
-        if self._turns:
-            self._unstarted -= len(self._turns)
-            self._turns.clear()
+        if self._turns is None or self.server.shutdown_reason is not None:
+            self._end(self.server.shutdown_reason or reason)
+        else:
+            self._turns.read_from(None)
+            self._turns.finish(self._end, reason)
+
+    def _end(self, reason: str) -> None:
         joined = list(self.peer.joined.values())
         self.peer.joined.clear()
         deciding, self._deciding = self._deciding, None
@@ -429,7 +418,7 @@ class Client:
             socket.part()
             socket.namespace.remove(socket)
         for socket in joined:
-            self._part(socket, self.server.shutdown_reason or reason)
+            self._part(socket, reason)
 
     def _part(self, socket: Socket, reason: str) -> None:
         namespace = socket.namespace

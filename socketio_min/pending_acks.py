@@ -43,7 +43,7 @@ class PendingAcks:
             loop = asyncio.get_running_loop()
             timer = loop.call_later(timeout, self._expire, ack_id, event, timeout)
         self._pending[ack_id] = (answer, timer)
-        self._connection.expect_ack()
+        self._connection.turns.expect_ack()
 
     def take(self, ack_id: int | None) -> Answer | None:
         """Who is to be told of an acknowledgement that came, or None; it is not pending any more.
@@ -74,5 +74,5 @@ class PendingAcks:
         answer, timer = self._pending.pop(ack_id)
         if timer is not None:
             timer.cancel()
-        self._connection.waiting_calls -= 1
+        self._connection.turns.settle_acks()
         return answer

@@ -316,7 +316,7 @@ class Socket:
         self.out = NOWHERE
         pending, self._pending = self._pending, None
         if pending:
-            self._client.waiting_calls -= len(pending)
+            self._client.turns.settle_acks(len(pending))
             for answer in pending.values():
                 answer(None)
 
@@ -336,8 +336,7 @@ class Socket:
                 f"{limit} acknowledgements are pending, the most for a socket (max_pending_acks)"
             )
         self._pending[ack_id] = answer
-        self._client.waiting_calls += 1
-        self._client.adjust_reading()
+        self._client.turns.expect_ack()
 
     def expect_no_more(self, ack_id: int) -> None:
         """Forget about an acknowledgement; one that comes later is ignored."""
@@ -346,7 +345,7 @@ class Socket:
     def _forget(self, ack_id: int) -> AckCallback | None:
         answer = None if self._pending is None else self._pending.pop(ack_id, None)
         if answer is not None:
-            self._client.waiting_calls -= 1
+            self._client.turns.settle_acks()
         return answer
 
     @property

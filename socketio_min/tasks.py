@@ -1,10 +1,10 @@
-"""How an asynchronous handler becomes a task, for server and client alike."""
+"""What the event loop does for handlers, those of a server and of a client alike."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 # From Python 3.12 on a task may take its first step at once; before, at the loop's next turn.
@@ -16,3 +16,8 @@ def handler_task(
 ) -> asyncio.Task[None]:
     """Run a handler's coroutine as a task; whoever asks for it keeps it alive."""
     return asyncio.Task(coroutine, loop=loop, **_OPTIONS)
+
+
+def soon(function: Callable[..., object], *args: Any) -> None:
+    """Have the running loop make a call, after all it was given before."""
+    asyncio.get_running_loop().call_soon(function, *args)

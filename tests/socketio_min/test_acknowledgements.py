@@ -234,7 +234,7 @@ async def test_a_call_that_is_cancelled_is_forgotten() -> None:
         await client.send("430[1]")
         await client.nothing_more()
         (watched,) = io.clients
-        assert watched.waiting_calls == 0
+        assert watched.turns.acks_due == 0
 
 
 async def test_a_call_that_is_cancelled_while_the_client_goes() -> None:

@@ -76,7 +76,8 @@ async def meeting(
         assert connection._tasks == connection._ending == set()
         assert connection.engine is None
         assert connection._task is None
-        assert connection.waiting_calls == connection._in_flight == connection._unstarted == 0
+        turns = connection.turns
+        assert turns.acks_due == turns.in_flight == turns.behind == turns.ending == 0
 
 
 def log_of(client: Client, *events: str) -> list[Any]:

@@ -14,6 +14,7 @@ What websockets leaves to its user is here as well: UTF-8, and a limit on the fr
 from __future__ import annotations
 
 import codecs
+import struct
 from collections.abc import Sequence
 from typing import cast
 
@@ -30,6 +31,8 @@ _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 _FINAL_TEXT = 0x81
 _FINAL_BINARY = 0x82
 _FINAL_CLOSE = 0x88
+# The mask and the payload of a short frame by its length: one call for two slices.
+_SHORT_FRAMES = tuple(struct.Struct(f"2x4s{length}s").unpack_from for length in range(126))
 
 
 class MessageStream:
@@ -114,25 +117,29 @@ class MessageStream:
         limit = self._common_limit
         while position + 6 <= end:
             length = data[position + 1] - 128
-            start = position + 6
-            if length == 126 and start + 2 <= end:
+            if 0 <= length < 126:
+                stop = position + 6 + length
+                if stop > end or length > limit:
+                    break
+                mask, masked = _SHORT_FRAMES[length](data, position)
+            elif length == 126 and position + 8 <= end:
                 length = data[position + 2] << 8 | data[position + 3]
-                start += 2
-            elif not 0 <= length < 126:
-                break
-            stop = start + length
-            if stop > end or length > limit:
+                stop = position + 8 + length
+                if stop > end or length > limit:
+                    break
+                mask, masked = data[position + 4 : position + 8], data[position + 8 : stop]
+            else:
                 break
             first = data[position]
             if first == _FINAL_TEXT:
                 try:
-                    text = apply_mask(data[start:stop], data[start - 4 : start]).decode()
+                    text = apply_mask(masked, mask).decode()
                 except UnicodeDecodeError:
                     self.fail(CloseCode.INVALID_DATA, "got text that is not UTF-8")
                     return stop
                 messages.append(text)
             elif first == _FINAL_BINARY:
-                messages.append(apply_mask(data[start:stop], data[start - 4 : start]))
+                messages.append(apply_mask(masked, mask))
             else:
                 break
             position = stop
@@ -354,10 +361,7 @@ class FrameEncoder:
     def encode(self, packets: list[Packet]) -> None:
         """Put the frames of `packets`, uncompressed, into `data`."""
         self.packets = packets
-        if len(packets) == 1:
-            self.data = encode_frame(packets[0])
-        else:
-            self.data = b"".join(map(encode_frame, packets))
+        self.data = encode_frame(packets[0]) if len(packets) == 1 else _encode_frames(packets)
 
     def forget(self) -> None:
         """Keep nothing alive until the next broadcast."""
@@ -368,6 +372,23 @@ class FrameEncoder:
 # The heads of frames below 126 bytes, by their length.
 _TEXT_HEADS = tuple(bytes((_FINAL_TEXT, size)) for size in range(126))
 _BINARY_HEADS = tuple(bytes((_FINAL_BINARY, size)) for size in range(126))
+
+
+def _encode_frames(packets: list[Packet]) -> bytes:
+    """The frames of several packets, joined once and not each with its head."""
+    pieces: list[bytes] = []
+    try:
+        for packet in packets:
+            if type(packet) is str:
+                data = packet.encode()
+                if len(data) < 126:
+                    pieces.append(_TEXT_HEADS[len(data)])
+                    pieces.append(data)
+                    continue
+            pieces.append(encode_frame(packet))
+    except UnicodeEncodeError:
+        pieces = list(map(encode_frame, packets))
+    return b"".join(pieces)
 
 
 def encode_frame(packet: Packet) -> bytes:

@@ -163,10 +163,12 @@ class Session:
         something.
         """
         if isinstance(packet, str):
-            if not packet or packet[0] != MESSAGE:
+            # The same object comes back if there is nothing to remove.
+            message = packet.removeprefix(MESSAGE)
+            if message is packet:
                 self._receive_control(packet, now)
                 return None
-            packet = packet[1:]
+            packet = message
         if self._refreshable:
             self._refresh(now)
         return packet if self.phase == OPENED else None

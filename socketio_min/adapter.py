@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engineio_min.packets import Packet, Uncompressed, UncompressedBytes
 from socketio_min.errors import UsageError
-from socketio_min.packets import encode_event
+from socketio_min.packets import encode_event, encode_plain_event
 from socketio_min.rooms import Rooms
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class MemoryAdapter:
     def broadcast(self, args: Sequence[Any], options: BroadcastOptions) -> None:
         sockets = self._receivers(options)
         if sockets:
-            send_to_all(sockets, event_packets(self._namespace.name, args, None, options), args)
+            send_to_all(sockets, event_packets(self._namespace, args, None, options), args)
         else:
             _check_name(args)
 
@@ -139,7 +139,7 @@ class MemoryAdapter:
                 socket.expect_no_more(ack_id)
 
         if sockets:
-            packets = event_packets(self._namespace.name, args, ack_id, options)
+            packets = event_packets(self._namespace, args, ack_id, options)
             try:
                 for socket in sockets:
                     socket.expect(ack_id, acknowledged)
@@ -184,10 +184,14 @@ def _check_name(args: Sequence[Any]) -> None:
 
 
 def event_packets(
-    namespace: str, args: Sequence[Any], ack_id: int | None, options: BroadcastOptions
+    namespace: Namespace, args: Sequence[Any], ack_id: int | None, options: BroadcastOptions
 ) -> list[Packet]:
     """Encode an event once, as the packets that carry it."""
-    text, attachments = encode_event(namespace, list(args), ack_id)
+    if ack_id is None and options.compress:
+        packet = encode_plain_event(namespace.event_head, list(args))
+        if packet is not None:
+            return [packet]
+    text, attachments = encode_event(namespace.name, list(args), ack_id)
     if options.compress:
         return ["4" + text, *attachments]
     return [Uncompressed("4" + text), *map(UncompressedBytes, attachments)]

@@ -15,10 +15,11 @@ from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
+from engineio_min.packets import MESSAGE
 from socketio_min.adapter import Adapter, BroadcastOptions
 from socketio_min.broadcast import BroadcastOperator, RoomNames
 from socketio_min.errors import UsageError
-from socketio_min.packets import RESERVED_EVENTS
+from socketio_min.packets import RESERVED_EVENTS, plain_event_head
 from socketio_min.socket import DISCONNECTED
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Namespace:
     def __init__(self, server: Server, name: str) -> None:
         self.server = server
         self.name = name
+        # What stands before the name and the arguments of a plain event.
+        self.event_head = MESSAGE + plain_event_head(name)
         self.sockets: dict[str, Socket] = {}
         self.handlers: dict[str, Handler] = {}
         self.middlewares: list[Handler] = []

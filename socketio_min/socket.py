@@ -14,7 +14,7 @@ from engineio_min.packets import Packet
 from socketio_min.adapter import AckCallback, BroadcastOptions, event_packets, send_to_all
 from socketio_min.broadcast import BroadcastOperator, RoomNames, room_names
 from socketio_min.errors import AcknowledgementTimeout, Disconnected, UsageError
-from socketio_min.packets import encode_ack, encode_event
+from socketio_min.packets import encode_ack, encode_event, encode_plain_event
 
 if TYPE_CHECKING:
     from socketio_min.connection import Client
@@ -175,12 +175,14 @@ class Socket:
             UsageError: the event's name is reserved, or a value cannot be encoded.
         """
         namespace = self.namespace
-        text, attachments = encode_event(namespace.name, [event, *args])
-        out = self.out
-        out.send("4" + text)
-        if attachments:
+        packet = encode_plain_event(namespace.event_head, [event, *args])
+        if packet is not None:
+            self.out.send(packet)
+        else:
+            text, attachments = encode_event(namespace.name, [event, *args])
+            self.out.send("4" + text)
             for attachment in attachments:
-                out.send(attachment)
+                self.out.send(attachment)
         if namespace.outgoing:
             namespace.announce_outgoing(self, (event, *args))
 
@@ -211,7 +213,7 @@ class Socket:
 
         self.expect(ack_id, answer)
         try:
-            for packet in event_packets(self.namespace.name, (event, *args), ack_id, _PLAIN):
+            for packet in event_packets(self.namespace, (event, *args), ack_id, _PLAIN):
                 self.out.send(packet)
             if self.namespace.outgoing:
                 self.namespace.announce_outgoing(self, (event, *args))
@@ -418,7 +420,7 @@ class SocketOperator:
             UsageError: the event's name is reserved, or a value cannot be encoded.
         """
         socket = self._socket
-        packets = event_packets(socket.namespace.name, (event, *args), None, self._options)
+        packets = event_packets(socket.namespace, (event, *args), None, self._options)
         if socket.writable or not self._options.volatile:
             send_to_all((socket,), packets, (event, *args))
 

@@ -12,6 +12,7 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Close, Frame, Opcode
 
 from engineio_min.frames import MAX_FRAMES, FrameEncoder, MessageStream, encode_frame
+from engineio_min.packets import Uncompressed
 
 LIMIT = 300
 
@@ -262,6 +263,21 @@ def test_the_encoder_keeps_what_it_encoded() -> None:
     assert (encoder.packets, encoder.data) == (["4c"], b"\x81\x024c")
     encoder.forget()
     assert (encoder.packets, encoder.data) == ([], b"")
+
+
+@given(
+    st.lists(
+        st.sampled_from(["4" + "x" * 124, "4" + "x" * 125, "4\ud800", b"x" * 126])
+        | st.text(max_size=10)
+        | st.text(max_size=10).map(Uncompressed)
+        | st.binary(max_size=10),
+        max_size=5,
+    )
+)
+def test_the_frames_of_several_packets_are_those_of_each(packets: list[str | bytes]) -> None:
+    encoder = FrameEncoder()
+    encoder.encode(packets)
+    assert encoder.data == b"".join(map(encode_frame, packets))
 
 
 def deflate() -> PerMessageDeflate:

@@ -41,6 +41,8 @@ from socketio_min.packets import (
     encode_connect_error,
     encode_disconnect,
     encode_event,
+    encode_plain_event,
+    plain_event_head,
 )
 
 PLACEHOLDER = '{"_placeholder":true,"num":0}'
@@ -618,6 +620,24 @@ def test_an_event_survives_the_round_trip(
     text.encode()
     assert text[0] == ("5" if count_binary(data) else "2")
     assert whole(text, attachments) == (EVENT, namespace, data, ack_id, 0)
+
+
+@given(namespaces, names, st.lists(values, max_size=4))
+def test_plain_events_are_encoded_as_by_the_long_way(
+    namespace: str, name: str, args: list[Any]
+) -> None:
+    """The way for plain events gives what `encode_event` gives, or leaves the event to it."""
+    packet = encode_plain_event(plain_event_head(namespace), [name, *args])
+    if packet is not None:
+        assert encode_event(namespace, [name, *args]) == (packet, [])
+
+
+def test_plain_events_are_encoded_without_the_long_way() -> None:
+    assert encode_plain_event("42", ["x", 1]) == '42["x",1]'
+    assert encode_plain_event(plain_event_head("/a"), ["x"]) == '2/a,["x"]'
+    assert encode_plain_event("2", ["x", b""]) is None
+    assert encode_plain_event("2", ["connect"]) is None
+    assert encode_plain_event("2", [1]) is None
 
 
 @given(namespaces, st.lists(values, max_size=4), st.integers(0, 2**53 - 1))

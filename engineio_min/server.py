@@ -9,9 +9,10 @@ at the end of the read.
 from __future__ import annotations
 
 import asyncio
+import base64
 import inspect
 import logging
-import secrets
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 import orjson
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 
+from engineio_min.admission import Headcount
 from engineio_min.budget import Budget
 from engineio_min.connection import Connection, ignore
 from engineio_min.cors import CorsOptions, same_origin
@@ -67,6 +69,8 @@ class Server:
         self.sessions: dict[str, Connection] = {}
         # What is left of sessions that their clients have just closed; see `Polling`.
         self.departing: dict[str, Polling] = {}
+        # Sessions that began with polling, by the TCP connection's address; see `Admission`.
+        self.pollers = Headcount()
         self.encoder = FrameEncoder()
         self.budget = Budget(self.options.max_half_received)
         self.quotas = Quotas(
@@ -265,7 +269,8 @@ class Server:
             )
         options = self.options
         if options.generate_id is None:
-            sid = secrets.token_urlsafe(15)
+            # As `secrets.token_urlsafe`, without its search for the padding that 15 bytes need not.
+            sid = base64.urlsafe_b64encode(os.urandom(15)).decode()
         else:
             sid = self._application("generate_id", options.generate_id, request)
         connection = Connection(self, request, sid, transport)
@@ -295,6 +300,7 @@ class Server:
                 )
             )
             if transport == POLLING:
+                self.pollers.add(request.client)
                 polling = connection.carrier = Polling(connection)
                 self._introduce(connection)
                 polling.get(exchange)
@@ -446,6 +452,8 @@ class Server:
     def forget(self, connection: Connection) -> None:
         """A session is over."""
         self.timer.forget(connection.session)
+        if not connection.request.websocket:
+            self.pollers.remove(connection.request.client)
         self.quotas.release(connection.seats)
         self.sessions.pop(connection.sid, None)
 

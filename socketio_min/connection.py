@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import engineio_min
 from engineio_min.heartbeat import NEVER
+from socketio_min.byte_meter import ByteMeter
 from socketio_min.errors import ConnectionRefused, EncodeError, ProtocolError
 from socketio_min.packets import (
     ACK,
@@ -51,6 +52,7 @@ class Client:
         "_gate",
         "_held",
         "_in_flight",
+        "_meter",
         "_turns",
         "_unstarted",
         "connection",
@@ -82,7 +84,12 @@ class Client:
         self._gate = gate
         # What of an incomplete packet counts against the server's budget.
         self._held = 0
-        connection.on_message = self.receive if gate is None else self._receive_any
+        self._meter: ByteMeter | None = None
+        if limits.byte_rate is not None:
+            self._meter = ByteMeter(limits.byte_rate, self._now(), self.adjust_reading)
+            connection.on_message = self._receive_metered
+        else:
+            connection.on_message = self.receive if gate is None else self._receive_any
         connection.on_close = self.closed
         # Runs until a namespace is joined, and while attachments are due.
         self.deadline = NEVER
@@ -104,6 +111,17 @@ class Client:
                     self._handle(socket, data, ack_id)
                     return
         self._receive_any(message)
+
+    def _receive_metered(self, message: str | bytes) -> None:
+        meter = self._meter
+        assert meter is not None
+        if meter.spend(message, self._now()):
+            self.server.engine.timer.watch(meter)
+            self.connection.pause()
+        if self._gate is None:
+            self.receive(message)
+        else:
+            self._receive_any(message)
 
     def _receive_any(self, message: str | bytes) -> None:
         peer = self.peer
@@ -384,10 +402,10 @@ class Client:
         self.adjust_reading()
 
     def adjust_reading(self) -> None:
-        """Read from the client as long as its handlers keep up."""
+        """Read from the client as long as its handlers keep up, and it keeps to its limit."""
         if self._in_flight - self.waiting_calls >= self.server.limits.max_handlers:
             self.connection.pause()
-        elif self.connection.paused:
+        elif self.connection.paused and (self._meter is None or not self._meter.indebted):
             self.connection.resume()
             if self._turns:
                 self.server.engine.loop.call_soon(self._take_turns)
@@ -415,6 +433,8 @@ class Client:
         self.deadline = NEVER
         self._hold(0)
         self.server.engine.timer.forget(self)
+        if self._meter is not None:
+            self.server.engine.timer.forget(self._meter)
         self.server.clients.discard(self)
         if self._turns:
             self._unstarted -= len(self._turns)

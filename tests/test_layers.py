@@ -48,6 +48,7 @@ PURE_FILES = (
     "socketio_min/reconnection.py",
     "socketio_min/rooms.py",
     "socketio_min/gate.py",
+    "socketio_min/byte_meter.py",
     "socketio_min/errors.py",
 )
 IMPURE_MODULES = {

@@ -158,7 +158,8 @@ class HttpExchange:
 
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer; see `request.Exchange`. What cannot be sent is logged and answered with a 500."""
-        keep_alive = self._keep_alive and self._complete
+        # A server that is full or stops needs the connection, and its peer another server.
+        keep_alive = self._keep_alive and self._complete and status != 503
         try:
             head = self._connection.response_head(status, headers, len(body), keep_alive=keep_alive)
         except Exception:

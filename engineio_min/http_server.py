@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engineio_min.admission import PRIVATE_NETWORKS, Admission
 from engineio_min.errors import UsageError
@@ -62,6 +62,8 @@ class HttpServer:
         self._routes: dict[str, Route] = {}
         self._fallback: Route = not_found
         self._listeners: list[asyncio.Server] = []
+        # Where the first listener is bound; a closed one no longer knows.
+        self._bound: Any = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._date = (0, b"")
 
@@ -131,25 +133,34 @@ class HttpServer:
         for bound in listener.sockets:
             with socket.fromfd(bound.fileno(), bound.family, bound.type) as twin:
                 twin.listen(backlog)
+        if not self._listeners:
+            self._bound = listener.sockets[0].getsockname()
         self._listeners.append(listener)
 
     @property
     def port(self) -> int:
-        """The port of the first listener.
+        """The port of the first listener, until `close`.
 
         Raises:
             UsageError: the server is not listening.
         """
-        if not self._listeners:
+        if self._bound is None:
             raise UsageError("the server has no port before `await listen(...)`")
-        return int(self._listeners[0].sockets[0].getsockname()[1])
+        return int(self._bound[1])
+
+    def stop_accepting(self) -> None:
+        """Close the listening sockets; the connections that there are go on.
+
+        Handshakes over them are refused by `Server.stop_accepting`, which calls this.
+        """
+        for listener in self._listeners:
+            listener.close()
 
     async def close(self) -> None:
         """Stop accepting, close every session and connection, and wait until the connections are
         gone.
         """
-        for listener in self._listeners:
-            listener.close()
+        self.stop_accepting()
         for engine in self._engines.values():
             engine.close()
         for task in self._tasks:
@@ -167,6 +178,7 @@ class HttpServer:
         if self._listeners:
             self.timer.cancel()
         self._listeners.clear()
+        self._bound = None
 
     def handle(self, exchange: HttpExchange) -> None:
         """Give an exchange to the engine or the route that its path names."""

@@ -90,6 +90,7 @@ class Server:
         self._tasks: set[asyncio.Task[None]] = set()
         self._http: HttpServer | None = None
         self._started = False
+        self._accepting = True
         self._warned: set[str] = set()
 
     # -- the application's side
@@ -144,10 +145,20 @@ class Server:
         if self._http is not None:
             await self._http.close()
 
+    def stop_accepting(self) -> None:
+        """Take no new clients: close the listening sockets, and refuse handshakes with HTTP 503.
+
+        The sessions that there are go on, on the connections that they have: this comes before
+        `stop`, for those who want to finish something first. An ASGI host closes its own sockets.
+        """
+        self._accepting = False
+        if self._http is not None:
+            self._http.stop_accepting()
+
     def start(self) -> None:
         """Bind to the running event loop; hosts call this before the first exchange."""
         if not self._started:
-            self._started = True
+            self._started = self._accepting = True
             self.loop = asyncio.get_running_loop()
             self.timer = Timer(self.loop)
 
@@ -223,6 +234,13 @@ class Server:
         )
 
     def _check_capacity(self) -> None:
+        if not self._accepting:
+            raise RequestRefused(
+                Code.FORBIDDEN,
+                "the server takes no new sessions (stop_accepting)",
+                status=503,
+                message="Server is stopping",
+            )
         limit = self.options.max_connections
         if limit is not None and len(self.sessions) >= limit:
             raise RequestRefused(

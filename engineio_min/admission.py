@@ -17,10 +17,10 @@ from __future__ import annotations
 import ipaddress
 import logging
 import math
-import socket
 from collections.abc import Callable, Sequence
 
 from engineio_min.errors import UsageError
+from engineio_min.network import network_of
 
 logger = logging.getLogger("engineio_min.http")
 
@@ -43,9 +43,6 @@ CONNECTIONS_PER_SESSION = 6
 # Seconds between two lines of the log about connections that are turned away.
 COMPLAINT_INTERVAL = 60.0
 
-# A connection of an IPv4 client on a socket for both versions.
-_MAPPED = b"\0" * 10 + b"\xff\xff"
-
 
 class Headcount:
     """How many of something each address has."""
@@ -53,7 +50,7 @@ class Headcount:
     __slots__ = ("_counts",)
 
     def __init__(self) -> None:
-        self._counts: dict[str | bytes, int] = {}
+        self._counts: dict[str, int] = {}
 
     def __len__(self) -> int:
         """How many addresses have any."""
@@ -61,17 +58,17 @@ class Headcount:
 
     def of(self, client: str) -> int:
         """How many the address has."""
-        return self._counts.get(_place(client) if ":" in client else client, 0)
+        return self._counts.get(network_of(client) if ":" in client else client, 0)
 
     def add(self, client: str) -> None:
         """Count one more."""
-        place = _place(client) if ":" in client else client
+        place = network_of(client) if ":" in client else client
         self._counts[place] = self._counts.get(place, 0) + 1
 
     def remove(self, client: str) -> None:
         """One is gone."""
         counts = self._counts
-        place = _place(client) if ":" in client else client
+        place = network_of(client) if ":" in client else client
         count = counts[place]
         if count > 1:
             counts[place] = count - 1
@@ -115,7 +112,7 @@ class Admission(Headcount):
         """
         # As `add`, which would be one more call for each connection.
         counts = self._counts
-        place = _place(client) if ":" in client else client
+        place = network_of(client) if ":" in client else client
         of_address = counts[place] = counts.get(place, 0) + 1
         if connections <= self.capacity and of_address <= self._per_address:
             return 0
@@ -154,13 +151,3 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         raise UsageError(
             f"proxies: got {text!r}, expected an address or a network such as 10.0.0.0/8: {error}"
         ) from None
-
-
-def _place(client: str) -> str | bytes:
-    """What counts as one IPv6 address: the network of a host, which has 2**64 of them."""
-    try:
-        packed = socket.inet_pton(socket.AF_INET6, client.partition("%")[0])
-    except OSError:
-        # An ASGI host may call its clients what it likes.
-        return client
-    return packed if packed.startswith(_MAPPED) else packed[:8]

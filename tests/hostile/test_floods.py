@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engineio_min import RateLimit, Request, Server, UsageError
+from engineio_min import RateLimit, Request, RequestRefused, Server, UsageError
 from engineio_min.rate_limit import TokenBucket
 from socketio_min import Limits
 from socketio_min.gate import AddressBuckets
@@ -320,6 +320,24 @@ async def test_sessions_of_one_address() -> None:
         await until(lambda: len(stage.io.engine.sessions) == 3)
         await stage.opened()
     assert len(stage.io.engine.quotas) == 0
+
+
+def test_an_ipv6_host_does_not_escape_by_changing_its_address() -> None:
+    """It has 2**64 of them. IPv4, also on a socket for both versions, and names stay apart."""
+    server = Server(max_connections_per_address=1)
+    for first, second, escapes in (
+        ("2001:db8::1", "2001:db8::ffff:0:0:2", False),
+        ("2001:db8:1::1", "2001:db8:2::1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", True),
+        ("192.0.2.3", "192.0.2.4", True),
+        ("testclient:1", "testclient:2", True),
+    ):
+        server.quotas.take(Request("GET", POLLING, {}, first))
+        if escapes:
+            server.quotas.take(Request("GET", POLLING, {}, second))
+        else:
+            with pytest.raises(RequestRefused, match=r"'2001:db8::/64' has 1 sessions"):
+                server.quotas.take(Request("GET", POLLING, {}, second))
 
 
 async def refused(stage: Stage, target: str, headers: dict[str, str]) -> None:

@@ -203,7 +203,13 @@ async def limited(
     *, connections: int = 1_000, per_address: int | None = 512, proxies: tuple[str, ...] = ()
 ) -> AsyncIterator[Harness]:
     """A server with these limits, at whose end nothing is counted."""
-    limits = HttpLimits(connections=connections, connections_per_address=per_address)
+    # Those who are told stay until the test has looked, however busy the machine is.
+    limits = HttpLimits(
+        connections=connections,
+        connections_per_address=per_address,
+        linger=1_000,
+        header_timeout=1_000,
+    )
     http = HttpServer(limits, proxies=proxies)
     http.route("/hello", lambda _: Response(200, b"hello"))
     async with serving(http=http) as harness:

@@ -17,10 +17,11 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import httptools
 
+from engineio_min.errors import UsageError
 from engineio_min.heartbeat import NEVER
 from engineio_min.request import Headers, Request, Response, check_headers
 from engineio_min.websocket import WebSocket, accept_handshake
@@ -70,6 +71,9 @@ _NAMES = {
 }
 # What a request that needs a closer look has among its headers.
 _SCRUTINIZED = frozenset(("transfer-encoding", "content-encoding", "expect"))
+# A connection too many is told so in an answer, which takes a moment to leave. This many at a time
+# are told; the others are closed without a word.
+TOLD_AT_ONCE = 64
 # What a deadline may be for, besides a request's body.
 _HEAD, _REQUEST = "head", "request"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -78,7 +82,18 @@ _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """What a peer may send (bytes, counts) and how long it may take (seconds)."""
+    """What a peer may send (bytes, counts) and how long it may take (seconds).
+
+    connections: TCP connections at once; fewer where the process has fewer file descriptors, of
+    which some are kept for files. More are answered with 503 and closed.
+    connections_per_address: those of one address (of IPv6, one /64 network) without a session, or
+    None for no limit. A WebSocket with a session does not count, and each session makes room for
+    six more. Not for proxies; see `HttpServer`.
+    header_timeout: also for the handshake of TLS.
+
+    Raises:
+        UsageError: a limit is no number above 0.
+    """
 
     request_line: int = 8_192
     header_block: int = 16_384
@@ -89,6 +104,19 @@ class HttpLimits:
     write_timeout: float = 20.0
     pipelined: int = 16
     linger: float = 1.0
+    # More than one process can serve; a bound where descriptors have none.
+    connections: int = 65_536
+    # In a storm of clients behind one address that reconnect, each is without a session for a
+    # moment.
+    connections_per_address: int | None = 512
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if name == "connections_per_address" and value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+                raise UsageError(f"{name}: got {value!r}, expected a number above 0")
 
 
 class HttpExchange:
@@ -134,7 +162,8 @@ class HttpExchange:
 
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer; see `request.Exchange`. What cannot be sent is logged and answered with a 500."""
-        keep_alive = self._keep_alive and self._complete
+        # A server that is full or stops needs the connection, and its peer another server.
+        keep_alive = self._keep_alive and self._complete and status != 503
         try:
             head = self._connection.response_head(status, headers, len(body), keep_alive=keep_alive)
         except Exception:
@@ -274,16 +303,24 @@ class HttpConnection(asyncio.Protocol):
     # -- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
+        if TYPE_CHECKING:
+            assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
         peer = transport.get_extra_info("peername")
         self._client = peer[0] if isinstance(peer, tuple) else ""
         self._secure = transport.get_extra_info("sslcontext") is not None
         self._parser = httptools.HttpRequestParser(self)
-        self._server.connections.add(self.transport)
-        self._set_deadline(self._server.limits.header_timeout)
+        server = self._server
+        connections = server.connections
+        connections.add(self.transport)
+        self._set_deadline(server.limits.header_timeout)
+        excess = server.admission.enter(self._client, len(connections))
+        if excess:
+            self._turn_away(excess)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._server.connections.discard(self.transport)
+        self._server.admission.remove(self._client)
         self._release()
         for exchange in (self._current, *self._queue):
             if exchange is not None:
@@ -527,6 +564,16 @@ class HttpConnection(asyncio.Protocol):
         head = self.response_head(status, headers, len(body), keep_alive=False)
         self.write_response(head + body, keep_alive=False)
 
+    def _turn_away(self, excess: float) -> None:
+        """Refuse this connection, the `excess`th too many."""
+        self._server.admission.complain(self._client, self._server.loop.time())
+        if excess > TOLD_AT_ONCE:
+            self._closing = True
+            self._release()
+            self.transport.abort()
+        else:
+            self._refuse(503, "there are too many connections, try again later")
+
     def _linger(self) -> None:
         # Closing at once while the peer still sends would reset the connection, and the answer with
         # it.
@@ -562,9 +609,13 @@ class HttpConnection(asyncio.Protocol):
         self._closing = True
         self._release()
         self.transport.write(head)
-        websocket = WebSocket(
-            self.transport, connection, extensions, self._rest, self._server.connections
-        )
+        server = self._server
+        waiting: str | None = self._client
+        if connection.request.websocket:
+            # It carries its session at once, and not after an upgrade.
+            server.admission.remove(self._client)
+            waiting = None
+        websocket = WebSocket(self.transport, connection, extensions, self._rest, server, waiting)
         self.transport.set_protocol(websocket)
         return websocket
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
+from engineio_min.admission import PRIVATE_NETWORKS, Admission
 from engineio_min.errors import UsageError
-from engineio_min.http import HttpConnection, HttpExchange, HttpLimits
+from engineio_min.http import TOLD_AT_ONCE, HttpConnection, HttpExchange, HttpLimits
 from engineio_min.request import Request, Response
 from engineio_min.timer import Timer
 
@@ -33,17 +35,35 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class HttpServer:
-    """A listening server: Engine.IO servers on their paths, and plain routes beside them."""
+    """A listening server: Engine.IO servers on their paths, and plain routes beside them.
 
-    def __init__(self, limits: HttpLimits | None = None) -> None:
+    proxies: addresses and networks of the proxies in front of it, whose connections are those of
+    many clients: `HttpLimits.connections_per_address` does not count for them. By default this
+    host and all private networks; `()` for none.
+
+    Raises:
+        UsageError: one of `proxies` is no address and no network.
+    """
+
+    def __init__(
+        self, limits: HttpLimits | None = None, *, proxies: Sequence[str] = PRIVATE_NETWORKS
+    ) -> None:
         self.limits = HttpLimits() if limits is None else limits
         self.connections: set[asyncio.Transport] = set()
+        self.admission = Admission(
+            self.limits.connections,
+            self.limits.connections_per_address,
+            proxies,
+            lambda client: sum(engine.pollers.of(client) for engine in self._engines.values()),
+        )
         self.timer: Timer
         self.loop: asyncio.AbstractEventLoop
         self._engines: dict[str, Server] = {}
         self._routes: dict[str, Route] = {}
         self._fallback: Route = not_found
         self._listeners: list[asyncio.Server] = []
+        # Where the first listener is bound; a closed one no longer knows.
+        self._bound: Any = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._date = (0, b"")
 
@@ -78,7 +98,8 @@ class HttpServer:
         Raises:
             OSError: the address cannot be bound.
         """
-        raise_descriptor_limit()
+        descriptors = raise_descriptor_limit()
+        self.admission.capacity = min(self.limits.connections, usable_descriptors(descriptors))
         reserve_read_buffer()
         self.loop = asyncio.get_running_loop()
         if not self._listeners:
@@ -89,36 +110,57 @@ class HttpServer:
         def factory() -> HttpConnection:
             return HttpConnection(self)
 
+        # A peer that never finishes its TLS handshake is not seen by `HttpConnection`.
+        patience = None if ssl is None else self.limits.header_timeout
         if sock is not None:
             listener = await self.loop.create_server(
-                factory, sock=sock, ssl=ssl, backlog=ACCEPTS_PER_TURN
+                factory,
+                sock=sock,
+                ssl=ssl,
+                ssl_handshake_timeout=patience,
+                backlog=ACCEPTS_PER_TURN,
             )
         else:
             listener = await self.loop.create_server(
-                factory, host, port, ssl=ssl, reuse_port=reuse_port, backlog=ACCEPTS_PER_TURN
+                factory,
+                host,
+                port,
+                ssl=ssl,
+                ssl_handshake_timeout=patience,
+                reuse_port=reuse_port,
+                backlog=ACCEPTS_PER_TURN,
             )
         for bound in listener.sockets:
             with socket.fromfd(bound.fileno(), bound.family, bound.type) as twin:
                 twin.listen(backlog)
+        if not self._listeners:
+            self._bound = listener.sockets[0].getsockname()
         self._listeners.append(listener)
 
     @property
     def port(self) -> int:
-        """The port of the first listener.
+        """The port of the first listener, until `close`.
 
         Raises:
             UsageError: the server is not listening.
         """
-        if not self._listeners:
+        if self._bound is None:
             raise UsageError("the server has no port before `await listen(...)`")
-        return int(self._listeners[0].sockets[0].getsockname()[1])
+        return int(self._bound[1])
+
+    def stop_accepting(self) -> None:
+        """Close the listening sockets; the connections that there are go on.
+
+        Handshakes over them are refused by `Server.stop_accepting`, which calls this.
+        """
+        for listener in self._listeners:
+            listener.close()
 
     async def close(self) -> None:
         """Stop accepting, close every session and connection, and wait until the connections are
         gone.
         """
-        for listener in self._listeners:
-            listener.close()
+        self.stop_accepting()
         for engine in self._engines.values():
             engine.close()
         for task in self._tasks:
@@ -136,6 +178,7 @@ class HttpServer:
         if self._listeners:
             self.timer.cancel()
         self._listeners.clear()
+        self._bound = None
 
     def handle(self, exchange: HttpExchange) -> None:
         """Give an exchange to the engine or the route that its path names."""
@@ -189,17 +232,29 @@ def not_found(_request: Request) -> Response:
     return Response(404, b"Not found", [("Content-Type", "text/plain; charset=utf-8")])
 
 
-def raise_descriptor_limit() -> None:
-    """Allow this process as many file descriptors as the system lets it have; one is needed a
-    client.
+def raise_descriptor_limit() -> float:
+    """Allow this process as many file descriptors as the system lets it have, one is needed a
+    client; how many these are.
     """
     if sys.platform == "win32":
-        return
+        return math.inf
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return math.inf if hard == resource.RLIM_INFINITY else hard
+
+
+def usable_descriptors(descriptors: float) -> float:
+    """How many of its descriptors a server may give to connections.
+
+    Without a free one it can open no file, and those who connect hear nothing at all. What is kept
+    back is for its files, and for telling those who are too many.
+    """
+    if descriptors == math.inf:
+        return descriptors
+    return descriptors - min(descriptors // 2, 2 * TOLD_AT_ONCE + descriptors // 32)
 
 
 def reserve_read_buffer() -> None:

@@ -67,7 +67,8 @@ class ServerOptions:
     max_connections: sessions at once; more get HTTP 503.
     max_connections_per_address: sessions of one address at once; more get HTTP 429.
     max_connections_per_user: sessions of one user at once; needs `user`.
-    address: names the address that a request is counted for; by default its peer's.
+    address: names the address that a request is counted for; by default its peer's,
+    and of IPv6 the /64 network.
     user: names the user that a handshake is counted for, or None for nobody.
     max_half_received: bytes that all connections together hold of what is not complete.
     max_buffered: bytes that may wait for one client that does not fetch them.

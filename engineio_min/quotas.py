@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engineio_min.errors import Code, RequestRefused
+from engineio_min.network import network_of
 from engineio_min.request import Request
 
 Owner = tuple[str, str]
@@ -70,5 +71,5 @@ class Quotas:
 
 
 def peer_address(request: Request) -> str:
-    """The address that the connection comes from."""
-    return request.client
+    """The address that the connection comes from; of IPv6 the network, which is one host's."""
+    return network_of(request.client)

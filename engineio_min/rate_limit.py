@@ -53,6 +53,14 @@ class TokenBucket:
         self._tokens -= 1
         return True
 
+    def spend(self, amount: float, now: float) -> float:
+        """Take `amount` tokens, if need be on credit; seconds until the credit is paid back."""
+        limit = self._limit
+        tokens = min(limit.burst, self._tokens + (now - self._time) * limit.rate) - amount
+        self._tokens = tokens
+        self._time = now
+        return max(0.0, -tokens / limit.rate)
+
     def full(self, now: float) -> bool:
         """Whether nothing of the limit is used up any more."""
         return self._tokens + (now - self._time) * self._limit.rate >= self._limit.burst

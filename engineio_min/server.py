@@ -9,9 +9,10 @@ at the end of the read.
 from __future__ import annotations
 
 import asyncio
+import base64
 import inspect
 import logging
-import secrets
+import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 import orjson
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 
+from engineio_min.admission import Headcount
 from engineio_min.budget import Budget
 from engineio_min.connection import Connection, ignore
 from engineio_min.cors import CorsOptions, same_origin
@@ -67,6 +69,8 @@ class Server:
         self.sessions: dict[str, Connection] = {}
         # What is left of sessions that their clients have just closed; see `Polling`.
         self.departing: dict[str, Polling] = {}
+        # Sessions that began with polling, by the TCP connection's address; see `Admission`.
+        self.pollers = Headcount()
         self.encoder = FrameEncoder()
         self.budget = Budget(self.options.max_half_received)
         self.quotas = Quotas(
@@ -86,6 +90,7 @@ class Server:
         self._tasks: set[asyncio.Task[None]] = set()
         self._http: HttpServer | None = None
         self._started = False
+        self._accepting = True
         self._warned: set[str] = set()
 
     # -- the application's side
@@ -140,10 +145,20 @@ class Server:
         if self._http is not None:
             await self._http.close()
 
+    def stop_accepting(self) -> None:
+        """Take no new clients: close the listening sockets, and refuse handshakes with HTTP 503.
+
+        The sessions that there are go on, on the connections that they have: this comes before
+        `stop`, for those who want to finish something first. An ASGI host closes its own sockets.
+        """
+        self._accepting = False
+        if self._http is not None:
+            self._http.stop_accepting()
+
     def start(self) -> None:
         """Bind to the running event loop; hosts call this before the first exchange."""
         if not self._started:
-            self._started = True
+            self._started = self._accepting = True
             self.loop = asyncio.get_running_loop()
             self.timer = Timer(self.loop)
 
@@ -219,6 +234,13 @@ class Server:
         )
 
     def _check_capacity(self) -> None:
+        if not self._accepting:
+            raise RequestRefused(
+                Code.FORBIDDEN,
+                "the server takes no new sessions (stop_accepting)",
+                status=503,
+                message="Server is stopping",
+            )
         limit = self.options.max_connections
         if limit is not None and len(self.sessions) >= limit:
             raise RequestRefused(
@@ -263,7 +285,8 @@ class Server:
             raise RequestRefused(Code.UNSUPPORTED_PROTOCOL_VERSION, f"got EIO={query.get('EIO')!r}")
         options = self.options
         if options.generate_id is None:
-            sid = secrets.token_urlsafe(15)
+            # As `secrets.token_urlsafe`, without its search for the padding that 15 bytes need not.
+            sid = base64.urlsafe_b64encode(os.urandom(15)).decode()
         else:
             sid = self._application("generate_id", options.generate_id, request)
         connection = Connection(self, request, sid, query["transport"])
@@ -293,6 +316,7 @@ class Server:
                 )
             )
             if transport == POLLING:
+                self.pollers.add(request.client)
                 polling = connection.carrier = Polling(connection)
                 self._introduce(connection)
                 polling.get(exchange)
@@ -445,6 +469,8 @@ class Server:
     def forget(self, connection: Connection) -> None:
         """A session is over."""
         self.timer.forget(connection.session)
+        if not connection.request.websocket:
+            self.pollers.remove(connection.request.client)
         self.quotas.release(connection.seats)
         self.sessions.pop(connection.sid, None)
 

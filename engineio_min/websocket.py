@@ -29,6 +29,7 @@ from engineio_min.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
 
 if TYPE_CHECKING:
     from engineio_min.connection import Connection
+    from engineio_min.http_server import HttpServer
 
 MESSAGE_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 5.0
@@ -110,12 +111,13 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
 
     __slots__ = (
         "_held",
+        "_http",
         "_pongs",
-        "_registry",
         "_rest",
         "_stream",
         "_transport",
         "_unsent",
+        "_waiting",
         "deadline",
     )
 
@@ -125,12 +127,15 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
         connection: Connection,
         extensions: list[Extension],
         rest: bytes,
-        registry: set[asyncio.Transport],
+        http: HttpServer,
+        waiting: str | None,
     ) -> None:
         self._transport = transport
         self._connection = connection
-        self._registry = registry
+        self._http = http
         self._rest = rest
+        # The address that it is counted for while it carries no session; see `Admission`.
+        self._waiting = waiting
         self._candidate = False
         self._stream = MessageStream(connection.server.options.max_http_buffer_size, extensions)
         self._pongs = 0
@@ -153,6 +158,9 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
             progress = bool(packets)
             self._hold_rest()
             self._receive_packets(packets)
+            if self._waiting is not None and not self._candidate:
+                self._http.admission.remove(self._waiting)
+                self._waiting = None
             self._attend(progress=progress)
         else:
             self._connection.receive_all(packets)
@@ -283,7 +291,9 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
             self.data_received(rest)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._registry.discard(self._transport)
+        self._http.connections.discard(self._transport)
+        if self._waiting is not None:
+            self._http.admission.remove(self._waiting)
         self._hold(0)
         self.deadline = NEVER
         self._connection.server.timer.forget(self)

@@ -12,7 +12,7 @@ from typing import Final
 
 from argon2 import PasswordHasher
 
-from engineio_min import CorsOptions, Forbidden, HttpServer, Request
+from engineio_min import CorsOptions, HttpServer
 from server import directory, listening, notifications, pages, website
 from server.access import project_room, projects_of
 from server.ai.builtin import BuiltinProvider
@@ -95,7 +95,7 @@ class Application:
         self.dispatcher = Dispatcher(self)
         self.io = Server(
             cors=_cors(settings.cors_origins),
-            allow_request=self._allow_request,
+            allow_request=host_check(settings.host, settings.cors_origins),
             max_connections=settings.max_connections,
             ping_timeout=settings.ping_timeout,
             ping_interval=settings.ping_interval,
@@ -110,7 +110,6 @@ class Application:
         # All events, so that an unknown one is answered like any other mistake.
         self.io.on_other(self.dispatcher.receive)
         self.stopping = False
-        self._check_host = host_check(settings.host, settings.cors_origins)
         self._grace: dict[str, asyncio.TimerHandle] = {}
         self._started = 0.0
 
@@ -160,6 +159,7 @@ class Application:
     async def stop(self) -> None:
         """Take no new clients, tell the others, finish what is begun, and disconnect everybody."""
         self.stopping = True
+        self.io.stop_accepting()
         notifications.deliver(
             self, notifications.personal(None, "server:stopping", STOPPING, "It will be back soon")
         )
@@ -295,12 +295,6 @@ class Application:
             ),
             "process_uptime_seconds": ("Seconds since the start", lambda: self.uptime),
         }
-
-    def _allow_request(self, request: Request) -> None:
-        if self.stopping:
-            raise Forbidden(STOPPING)
-        if self._check_host is not None:
-            self._check_host(request)
 
 
 def _provider(settings: Settings) -> Provider:

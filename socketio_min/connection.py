@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import engineio_min
 from engineio_min.heartbeat import NEVER
+from socketio_min.byte_meter import ByteMeter
 from socketio_min.errors import ConnectionRefused, EncodeError, ProtocolError
 from socketio_min.packets import (
     ACK,
@@ -52,6 +53,7 @@ class Client:
         "_deciding",
         "_gate",
         "_held",
+        "_meter",
         "_turns",
         "connection",
         "deadline",
@@ -76,7 +78,12 @@ class Client:
         self._gate = gate
         # What of an incomplete packet counts against the server's budget.
         self._held = 0
-        connection.on_message = self.receive if gate is None else self._receive_any
+        self._meter: ByteMeter | None = None
+        if limits.byte_rate is not None:
+            self._meter = ByteMeter(limits.byte_rate, self._now(), self._paid)
+            connection.on_message = self._receive_metered
+        else:
+            connection.on_message = self.receive if gate is None else self._receive_any
         connection.on_close = self.closed
         # Runs while attachments are due.
         self.deadline = NEVER
@@ -86,7 +93,7 @@ class Client:
     def turns(self) -> Turns:
         """The order of its calls; a client without asynchronous handlers needs none."""
         if self._turns is None:
-            self._turns = Turns(self.server.limits.max_handlers, soon, self.connection)
+            self._turns = Turns(self.server.limits.max_handlers, soon, self)
         return self._turns
 
     # -- in
@@ -110,6 +117,17 @@ class Client:
                     self._handle(socket, data, ack_id)
                     return
         self._receive_any(message)
+
+    def _receive_metered(self, message: str | bytes) -> None:
+        meter = self._meter
+        assert meter is not None
+        if meter.spend(message, self._now()):
+            self.server.engine.timer.watch(meter)
+            self.connection.pause()
+        if self._gate is None:
+            self.receive(message)
+        else:
+            self._receive_any(message)
 
     def _receive_any(self, message: str | bytes) -> None:
         peer = self.peer
@@ -379,6 +397,22 @@ class Client:
         self.server.task_ended(task)
         self.turns.end()
 
+    # -- reading: as long as the handlers keep up, and the client keeps to its limit
+
+    def pause(self) -> None:
+        """The handlers do not keep up: read no more."""
+        self.connection.pause()
+
+    def resume(self) -> None:
+        """The handlers keep up again."""
+        if self._meter is None or not self._meter.indebted:
+            self.connection.resume()
+
+    def _paid(self) -> None:
+        """The client has waited for what it sent too fast."""
+        if self._turns is None or not self._turns.paused:
+            self.connection.resume()
+
     # -- the end
 
     def leave(self, socket: Socket, reason: str, *, tell: bool = False) -> None:
@@ -403,6 +437,8 @@ class Client:
         self._hold(0)
         self.server.engine.timer.forget(self)
         self.server.connect_deadlines.discard(self)
+        if self._meter is not None:
+            self.server.engine.timer.forget(self._meter)
         self.server.clients.discard(self)
         if self._turns is None or self.server.shutdown_reason is not None:
             self._end(self.server.shutdown_reason or reason)

@@ -28,6 +28,8 @@ class Limits:
     max_held_packets: packets sent to a socket before its CONNECT is answered.
     rate, address_rate: how often one connection, and all of one address, may send an event or a
     CONNECT; None for no limit.
+    byte_rate: how many bytes of messages one connection may send a second, and at once; who sends
+    faster is read more slowly, so `tolerance` has no part in it. None for no limit.
 
     Raises:
         UsageError: a limit is no number above 0.
@@ -42,12 +44,13 @@ class Limits:
     max_handlers: int = 128
     max_held_packets: int = 10_000
     rate: RateLimit | None = None
+    byte_rate: RateLimit | None = None
     address_rate: RateLimit | None = None
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
             value = getattr(self, name)
-            if name not in ("rate", "address_rate"):
+            if name not in ("rate", "byte_rate", "address_rate"):
                 check_positive(name, value)
             elif value is not None and not isinstance(value, RateLimit):
                 raise UsageError(f"{name}: got {value!r}, expected a RateLimit, or None")

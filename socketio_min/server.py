@@ -154,13 +154,31 @@ class Server(Namespace):
 
         return AsgiApplication(self.engine, self.close)
 
-    async def close(self) -> None:
+    def stop_accepting(self) -> None:
+        """Take no new clients: close the listening sockets, and refuse handshakes with HTTP 503.
+
+        Clients that are there stay, and may send what they like until `close`.
+        """
+        self.engine.stop_accepting()
+
+    async def close(self, drain: float = 0.0) -> None:
         """Disconnect everybody (reason "server shutting down"), stop the handlers in flight, and
         the server.
+
+        drain: seconds that the handlers in flight may take to end by themselves; meanwhile no new
+        clients are taken, and their acknowledgements are still sent.
         """
+        # A handler may be who closes the server: it is not waited for.
+        own = {asyncio.current_task()}
+        if drain > 0:
+            self.stop_accepting()
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + drain
+            while (tasks := self._tasks - own) and (left := deadline - loop.time()) > 0:
+                await asyncio.wait(tasks, timeout=left)
         self.shutdown_reason = "server shutting down"
         await self.engine.stop()
-        tasks = list(self._tasks)
+        tasks = self._tasks - own
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

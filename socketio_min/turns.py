@@ -54,7 +54,6 @@ class Turns:
         "_begun",
         "_limit",
         "_nested",
-        "_paused",
         "_reading",
         "_soon",
         "_taking",
@@ -64,6 +63,7 @@ class Turns:
         "behind",
         "ending",
         "in_flight",
+        "paused",
     )
 
     def __init__(
@@ -79,7 +79,8 @@ class Turns:
         self._limit = limit
         self._soon = soon
         self._reading = reading
-        self._paused = False
+        # Whether the peer is not to be read.
+        self.paused = False
         self._unstarted = 0
         # All handlers there ever were.
         self._begun = 0
@@ -93,7 +94,7 @@ class Turns:
     def read_from(self, reading: Reading | None) -> None:
         """What brings the calls from now on; None while nothing does."""
         self._reading = reading
-        if self._paused and reading is not None:
+        if self.paused and reading is not None:
             reading.pause()
 
     # -- calls
@@ -193,8 +194,8 @@ class Turns:
         waiting = 0 if self._waiting is None else len(self._waiting)
         paused = self.in_flight - self.acks_due + waiting >= self._limit
         self.behind = self._unstarted + waiting + paused
-        if paused != self._paused:
-            self._paused = paused
+        if paused != self.paused:
+            self.paused = paused
             if self._reading is not None:
                 if paused:
                     self._reading.pause()

@@ -49,6 +49,7 @@ PURE_FILES = (
     "socketio_min/rooms.py",
     "socketio_min/gate.py",
     "socketio_min/turns.py",
+    "socketio_min/byte_meter.py",
     "socketio_min/errors.py",
 )
 IMPURE_MODULES = {

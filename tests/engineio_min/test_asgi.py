@@ -414,6 +414,20 @@ async def test_refusals_have_the_engine_s_status_and_body(
     assert engine.connections == []
 
 
+async def test_a_server_that_stops_accepting_refuses_handshakes(
+    host: tuple[HttpKind, WebSocketKind],
+) -> None:
+    engine = Engine()
+    async with uvicorn_host(engine.server.asgi_app(), host) as server:
+        opened = await ask(server.port, POLLING)
+        engine.server.stop_accepting()
+        refused = await ask(server.port, POLLING)
+        assert (refused.status, refused.json["message"]) == (503, "Server is stopping")
+        assert (await refusal(server.port, WEBSOCKET)).status_code == 503
+        sid = json.loads(opened.body[1:])["sid"]
+        assert (await ask(server.port, f"{POLLING}&sid={sid}", "POST", b"1")).body == b"ok"
+
+
 async def test_requests_of_the_wrong_kind_are_refused(
     host: tuple[HttpKind, WebSocketKind],
 ) -> None:

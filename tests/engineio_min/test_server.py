@@ -38,7 +38,7 @@ from tests.engineio_min.harness import (
     assert_refused,
     serving,
 )
-from tests.engineio_min.wire import HANDSHAKE, connect, encode_request, packet_frame, until
+from tests.engineio_min.wire import HANDSHAKE, Wire, connect, encode_request, packet_frame, until
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -330,6 +330,84 @@ async def test_the_server_may_stop_after_the_client_left_during_allow_request() 
         await until(lambda: not harness.server._tasks)
 
 
+# --- stop_accepting
+
+
+async def stopping(wire: Wire, target: str, headers: dict[str, str] | None = None) -> None:
+    """The handshake is refused, and its connection ends."""
+    response = await wire.request("GET", target, headers)
+    assert response.status == 503
+    assert response.headers["connection"] == "close"
+    assert response.json == {"code": 4, "message": "Server is stopping"}
+    assert await wire.ended() == b""
+
+
+async def test_a_server_that_stops_accepting_serves_those_who_are_there() -> None:
+    async with serving() as harness:
+        poller, mover = await harness.poller(), await harness.poller()
+        wire = await harness.opened_websocket()
+        idle = [await harness.wire() for _ in range(4)]
+        await until(lambda: len(harness.server.http.connections) == 9)
+        port = harness.port
+        harness.server.stop_accepting()
+        harness.server.stop_accepting()
+        assert harness.port == port
+        with pytest.raises(ConnectionRefusedError):
+            await harness.wire()
+        await stopping(idle[0], POLLING)
+        await stopping(idle[1], WEBSOCKET, HANDSHAKE)
+        # A connection that has carried a session before is no different.
+        await stopping(mover.getter, POLLING)
+        # Sessions go on, and a POST, a poll and an upgrade have the connections that there are.
+        await wire.send_packet("4a")
+        assert await wire.packet() == "4a"
+        assert (await poller.poster.request("POST", poller.target, None, b"4b")).text == "ok"
+        response = await poller.get()
+        assert response.text == "4b"
+        assert "connection" not in response.headers
+        assert (
+            await idle[2].request("GET", f"{WEBSOCKET}&sid={mover.sid}", HANDSHAKE)
+        ).status == 101
+        await idle[2].send_packet("2probe")
+        assert await idle[2].packet() == "3probe"
+        await idle[2].send_packet("5", "4c")
+        assert await idle[2].packet() == "4c"
+        # A route is not a handshake.
+        assert (await idle[3].request("GET", "/nothing")).status == 404
+
+
+async def test_a_server_that_has_stopped_may_listen_again() -> None:
+    server = Server()
+    for _ in range(2):
+        await server.listen(port=0)
+        async with connect(server.port) as wire:
+            assert (await wire.request("GET", POLLING)).status == 200
+            server.stop_accepting()
+            await stopping(wire, POLLING)
+        await server.stop()
+    with pytest.raises(UsageError, match="no port before"):
+        _ = server.port
+
+
+async def test_a_handshake_that_is_being_decided_on_is_too_late() -> None:
+    verdict: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    asked = asyncio.Event()
+
+    async def allow(_request: Request) -> None:
+        asked.set()
+        await verdict
+
+    async with serving(allow_request=allow) as harness:
+        wire = await harness.wire()
+        await wire.send(encode_request("GET", POLLING))
+        await asked.wait()
+        harness.server.stop_accepting()
+        verdict.set_result(None)
+        response = await wire.response()
+        assert (response.status, response.headers["connection"]) == (503, "close")
+        assert harness.connections == []
+
+
 # --- max_connections, generate_id, cookie, header hooks
 
 
@@ -341,6 +419,7 @@ async def test_max_connections() -> None:
             response = await harness.request("GET", target, headers)
             assert response.status == 503
             assert response.json == {"code": 4, "message": "Too many connections"}
+            assert response.headers["connection"] == "close"
         await poller.post("1")
         assert (await harness.request("GET", POLLING)).status == 200
 

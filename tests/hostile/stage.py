@@ -146,6 +146,7 @@ class Stage:
             "sessions": len(io.engine.sessions),
             "departing": len(io.engine.departing),
             "connections": len(io.engine.http.connections),
+            "addresses": len(io.engine.http.admission) + len(io.engine.pollers),
             "clients": len(io.clients),
             "sockets": sum(len(namespace.sockets) for namespace in io.namespaces.values()),
             "members": len(adapter.rooms.select()),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engineio_min import RateLimit, Request, Server, UsageError
+from engineio_min import RateLimit, Request, RequestRefused, Server, UsageError
 from engineio_min.rate_limit import TokenBucket
 from socketio_min import Limits
 from socketio_min.gate import AddressBuckets
@@ -176,6 +176,127 @@ def test_a_limit_that_is_none(bad: dict[str, Any]) -> None:
         RateLimit(**{"rate": 1, "burst": 1, **bad})
 
 
+# --- bytes
+
+# 4,000 bytes at once; those above are paid back at 10 a second.
+SLOW = RateLimit(rate=10, burst=4_000)
+
+
+async def test_too_many_bytes_pause_reading(clock: Clock) -> None:
+    """S22: nothing is dropped; what follows waits in the kernel until the debt is paid."""
+    async with staged(limits=Limits(byte_rate=SLOW), ping_interval=10_000) as stage:
+        wire = await stage.joined()
+        large = "a" * 2_989
+        # Of 3,000 bytes each: "2", the number, '["echo","' and '"]'.
+        for number in (1, 2):
+            await wire.send_packet(f'42{number}["echo","{large}"]')
+            assert await wire.packet() == f'43{number}["{large}"]'
+        await wire.send_packet('423["echo","late"]')
+        for _ in range(20):
+            await stage.honest_client_works()
+        # In debt for a little more than 2,000 bytes, which are 200 seconds.
+        await clock.advance(199)
+        for _ in range(20):
+            await stage.honest_client_works()
+        assert ["echo", "late"] not in stage.events
+        await clock.advance(3)
+        assert await wire.packet() == '433["late"]'
+        assert stage.records.reasons == []
+
+
+async def test_bytes_are_counted_and_not_characters(clock: Clock) -> None:
+    async with staged(limits=Limits(byte_rate=SLOW), ping_interval=10_000) as stage:
+        wire = await stage.joined()
+        large = "\N{SNOWMAN}" * 1_330
+        await wire.send_packet(f'421["echo","{large}"]', '422["echo"]')
+        assert await wire.packet() == f'431["{large}"]'
+        assert await wire.packet() == "432[]"
+        await wire.send_packet('423["echo"]')
+        for _ in range(20):
+            await stage.honest_client_works()
+        assert stage.sockets[-1]._client.connection.paused
+        await clock.advance(60)
+        assert await wire.packet() == "433[]"
+
+
+async def test_a_post_of_too_many_bytes_is_answered_late(clock: Clock) -> None:
+    async with staged(limits=Limits(byte_rate=SLOW), ping_interval=10_000) as stage:
+        target = f"{POLLING}&sid={await stage.polling()}"
+        wire = await stage.wire()
+        body = b'40\x1e42["echo","' + b"a" * 4_100 + b'"]'
+        answer = asyncio.create_task(wire.request("POST", target, None, body))
+        await until(lambda: len(stage.events) == 2)
+        for _ in range(20):
+            await stage.honest_client_works()
+        assert not answer.done()
+        await clock.advance(15)
+        assert (await answer).text == "ok"
+        await wire.send(encode_request("POST", target, None, b"1"))
+        assert (await wire.response()).text == "ok"
+
+
+async def test_a_debt_ends_with_its_connection(clock: Clock) -> None:
+    """Its deadline too, which the stage counts."""
+    async with staged(limits=Limits(byte_rate=SLOW), ping_interval=10_000) as stage:
+        wire = await stage.joined()
+        await wire.send_packet(f'421["echo","{"a" * 5_000}"]')
+        assert str(await wire.packet()).startswith("431")
+        stage.sockets[-1].disconnect(close=True)
+        assert await wire.packet() == "41"
+        await wire.closing()
+
+
+async def test_a_paid_debt_does_not_hurry_the_handlers(clock: Clock) -> None:
+    """Reading goes on when both are over: the debt, and too many handlers in flight."""
+    limits = Limits(byte_rate=SLOW, rate=RateLimit(100, 100), max_handlers=1)
+    async with staged(limits=limits, ping_interval=10_000) as stage:
+        gate = asyncio.Event()
+
+        @stage.io.on("wait")
+        async def wait(_socket: object, _text: str) -> None:
+            await gate.wait()
+
+        wire = await stage.joined()
+        await wire.send_packet(f'421["wait","{"a" * 4_100}"]')
+        client = stage.sockets[-1]._client
+        await until(lambda: client.connection.paused)
+        await clock.advance(60)
+        assert client.connection.paused
+        await wire.send_packet(f'422["echo","{"a" * 4_100}"]')
+        gate.set()
+        assert await wire.packet() == "431[]"
+        assert str(await wire.packet()).startswith("432")
+        # A handler that ends does not end the debt.
+        client.resume()
+        assert client.connection.paused
+        await wire.send_packet('423["echo"]')
+        await clock.advance(500)
+        assert await wire.packet() == "433[]"
+
+
+@given(
+    steps=st.lists(st.tuples(st.floats(0, 5), st.floats(1, 50)), min_size=1, max_size=100),
+    rate=st.floats(0.1, 10),
+    burst=st.integers(1, 20),
+)
+def test_no_more_bytes_than_the_limit_and_one_message(
+    steps: list[tuple[float, float]], rate: float, burst: int
+) -> None:
+    """Who waits as told sends at most `burst + rate * seconds`, and his last message."""
+    bucket = TokenBucket(RateLimit(rate=rate, burst=burst), 0.0)
+    now = wait = 0.0
+    spent: list[tuple[float, float]] = []
+    for step, amount in steps:
+        now += max(step, wait)
+        wait = bucket.spend(amount, now)
+        spent.append((now, amount))
+    for first, (start, _) in enumerate(spent):
+        total = 0.0
+        for end, amount in spent[first:]:
+            assert total <= burst + rate * (end - start) + 1e-6
+            total += amount
+
+
 # --- connections
 
 
@@ -199,6 +320,24 @@ async def test_sessions_of_one_address() -> None:
         await until(lambda: len(stage.io.engine.sessions) == 3)
         await stage.opened()
     assert len(stage.io.engine.quotas) == 0
+
+
+def test_an_ipv6_host_does_not_escape_by_changing_its_address() -> None:
+    """It has 2**64 of them. IPv4, also on a socket for both versions, and names stay apart."""
+    server = Server(max_connections_per_address=1)
+    for first, second, escapes in (
+        ("2001:db8::1", "2001:db8::ffff:0:0:2", False),
+        ("2001:db8:1::1", "2001:db8:2::1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", True),
+        ("192.0.2.3", "192.0.2.4", True),
+        ("testclient:1", "testclient:2", True),
+    ):
+        server.quotas.take(Request("GET", POLLING, {}, first))
+        if escapes:
+            server.quotas.take(Request("GET", POLLING, {}, second))
+        else:
+            with pytest.raises(RequestRefused, match=r"'2001:db8::/64' has 1 sessions"):
+                server.quotas.take(Request("GET", POLLING, {}, second))
 
 
 async def refused(stage: Stage, target: str, headers: dict[str, str]) -> None:

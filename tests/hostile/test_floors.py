@@ -24,13 +24,14 @@ SERVER = f"""
 import asyncio, logging, resource
 from socketio_min import Server
 
-resource.setrlimit(resource.RLIMIT_NOFILE, ({DESCRIPTORS}, {DESCRIPTORS}))
 logging.basicConfig(format="%(message).200s")
 
 async def main():
     io = Server()
     io.on("echo", lambda socket, *args: args)
     await io.listen(port=0)
+    # After `listen`, which would take no more connections than leave some descriptors free.
+    resource.setrlimit(resource.RLIMIT_NOFILE, ({DESCRIPTORS}, {DESCRIPTORS}))
     print(io.port, flush=True)
     await asyncio.Event().wait()
 

@@ -12,6 +12,7 @@ import pytest
 
 from server.application import Application
 from server.logs import TextFormatter
+from tests.engineio_min.wire import connect as raw_connection
 from tests.server.conftest import Connect
 from tests.server.gate import closed_gate
 from tests.server.running import running
@@ -145,10 +146,15 @@ async def test_stopping_finishes_what_is_begun(
 ) -> None:
     async with running(tmp_path) as application:
         port = application.port
-        async with connected(port) as client, connected(port) as other:
+        async with (
+            connected(port) as client,
+            connected(port) as other,
+            raw_connection(port) as late,
+        ):
             await other.ask("room:join", {"room": "notifications"})
             await client.ask("project:join", PROJECT)
             await other.news()
+            assert (await late.request("GET", "/healthz")).status == 200
             gate, passed = await closed_gate(application.database)
             handed = watched(application, monkeypatch)
             change = {"path": "a", "action": "created", "content": "the last"}
@@ -160,7 +166,10 @@ async def test_stopping_finishes_what_is_begun(
             # Nothing new is begun, and nobody new let in.
             error = (await other.ask("test:ping"))["error"]
             assert error["message"] == "the server is stopping: connect again"
-            assert (await http_get(port, "/socket.io/?EIO=4&transport=polling"))[0] == 403
+            refused = await late.request("GET", "/socket.io/?EIO=4&transport=polling")
+            assert (refused.status, refused.headers["connection"]) == (503, "close")
+            with pytest.raises(ConnectionRefusedError):
+                await http_get(port, "/readyz")
             gate.opened.set()
             await passed
             assert (await begun)["ok"]

@@ -849,6 +849,86 @@ async def test_closing_the_server_tells_the_reason_and_sends_no_packet(
     assert io.shutdown_reason is None
 
 
+async def test_a_server_drains_before_it_closes() -> None:
+    """Handlers in flight end and are acknowledged, those too that begin meanwhile."""
+    io = Server()
+    gate, second = Gate(), Gate()
+
+    @io.on("work")
+    async def work(_socket: Socket) -> str:
+        await gate.wait()
+        return "done"
+
+    @io.on("more")
+    async def more(_socket: Socket) -> str:
+        await second.wait()
+        return "done too"
+
+    async with serving(io) as net:
+        client, _ = await net.join()
+        poller, _ = await net.join(transport="polling")
+        assert isinstance(poller, PollingClient)
+        for one in (client, poller):
+            await one.send('421["work"]')
+        await until(lambda: len(io._tasks) == 2)
+        await poller.park()
+        closing = asyncio.create_task(io.close(drain=60))
+        await asyncio.sleep(0)
+        with pytest.raises(ConnectionRefusedError):
+            await net.open()
+        await client.send('422["more"]')
+        await until(lambda: second.waiting)
+        gate.open()
+        for one in (client, poller):
+            await one.expect('431["done"]')
+        assert not closing.done()
+        second.open()
+        await client.expect('432["done too"]')
+        assert await client.rest() == []
+        poller.ended = True
+        await closing
+
+
+async def test_a_server_does_not_drain_for_ever() -> None:
+    io = Server()
+    gate = Gate()
+    cancelled: list[bool] = []
+
+    @io.on("work")
+    async def work(_socket: Socket) -> None:
+        try:
+            await gate.wait()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    async with serving(io) as net:
+        client, _ = await net.join()
+        await client.send('42["work"]')
+        await until(lambda: gate.waiting)
+        await io.close(drain=0.01)
+        assert cancelled == [True]
+        assert await client.rest() == []
+
+
+async def test_a_handler_may_close_the_server() -> None:
+    """It is not cancelled, and not waited for."""
+    io = Server()
+    ended: list[bool] = []
+
+    @io.on("end")
+    async def end(_socket: Socket) -> None:
+        await io.close(drain=60)
+        ended.append(True)
+
+    async with serving(io) as net:
+        client, _ = await net.join()
+        await client.send('42["end"]')
+        assert await client.rest() == []
+        await until(lambda: ended)
+        assert io.shutdown_reason is None
+
+
 @pytest.mark.parametrize("where", ["middleware", "handler"])
 async def test_closing_the_server_while_a_client_is_being_admitted_leaves_nothing(
     where: str,

@@ -1,0 +1,24 @@
+"""What counts as one peer when peers are counted by their address."""
+
+from __future__ import annotations
+
+import socket
+
+# A connection of an IPv4 client on a socket for both versions.
+_MAPPED = b"\0" * 10 + b"\xff\xff"
+
+
+def network_of(client: str) -> str:
+    """An IPv4 address itself; of an IPv6 address its /64 network, of which one host may use any.
+
+    What is no address stays what it is: an ASGI host may call its clients what it likes.
+    """
+    if ":" not in client:
+        return client
+    try:
+        packed = socket.inet_pton(socket.AF_INET6, client.partition("%")[0])
+    except OSError:
+        return client
+    if packed.startswith(_MAPPED):
+        return client
+    return socket.inet_ntop(socket.AF_INET6, packed[:8] + bytes(8)) + "/64"

@@ -136,4 +136,4 @@ async def compressed_body(ctx: Context) -> None:
     body = gzip.compress(b"4" + b"0" * 1_000)
     reply = await session.post(body, [("Content-Encoding", "gzip")])
     if reply.status == 200 and not await session.is_closed():
-        raise CaseFailed("the session goes on, expected the body to be refused")
+        raise CaseFailed("a session that goes on", "the body to be refused")

@@ -22,7 +22,9 @@ from conformance.profiles import Departure
 from conformance.reports import html, json_report, junit
 from conformance.reports.terminal import describe, summary, table
 from conformance.verdict import Result, Run, Verdict
-from tests.conformance.proxy import Message, Mutant, proxied
+from tests.conformance.messages import Message
+from tests.conformance.mutant import Mutant
+from tests.conformance.proxy import proxied
 from tests.conformance.running import REFERENCE, ROOT, start, stop
 
 CERTIFICATE = ROOT / "tests" / "engineio_min" / "localhost.pem"

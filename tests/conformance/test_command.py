@@ -39,9 +39,9 @@ def port() -> Iterator[int]:
         stop(process)
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+def command(*arguments: str, flags: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "conformance", *arguments],
+        [sys.executable, *flags, "-m", "conformance", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -73,6 +73,13 @@ def test_a_good_server_passes_with_code_0(port: int, tmp_path: Path) -> None:
     assert '"upgrades":["websocket"]' in first["seen"]
     assert ElementTree.parse(files["junit"]).getroot().get("tests") == "23"
     assert "EIO-OPEN-001" in files["html"].read_text()
+
+
+def test_a_checkout_is_enough(port: int) -> None:
+    """No package has to be installed to test a server: -S leaves them all out."""
+    finished = command(f"http://127.0.0.1:{port}", "--only", "SIO-ACK", flags=("-S",))
+    assert finished.returncode == 0, finished.stderr
+    assert "14 passed, 0 failed in " in finished.stdout
 
 
 class ShoutsOk(Mutant):

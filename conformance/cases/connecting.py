@@ -288,7 +288,6 @@ def closes(
             sends=f"Before any CONNECT: {what}",
             expects="The server closes the connection at once, although the client answers pings.",
             run=run,
-            side="socket",
             suite=suite,
         )
     )

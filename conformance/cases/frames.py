@@ -41,7 +41,6 @@ def add(
             expects=f"The connection is closed, with code {code} if there is a close frame; "
             "other clients are served.",
             run=run,
-            side="engine",
         )
     )
 
@@ -176,7 +175,6 @@ def refuses(id_: str, section: str, what: str, changes: dict[str, str | None]) -
             sends=f"A request for a WebSocket {what}",
             expects="An error status (or a closed connection), not 101.",
             run=run,
-            side="engine",
         )
     )
 

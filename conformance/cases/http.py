@@ -55,7 +55,6 @@ def add(
             sends=f"A {method} for an open session {what}",
             expects="An error status or a closed connection, soon; other clients are served.",
             run=run,
-            side="engine",
         )
     )
 
@@ -192,7 +191,6 @@ def bytes_case(id_: str, section: str, what: str, data: bytes, *, success: bool 
             sends=f"On a new connection: {what}",
             expects="An error status or a closed connection, soon; other clients are served.",
             run=run,
-            side="engine",
         )
     )
 

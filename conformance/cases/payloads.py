@@ -54,7 +54,6 @@ def add(
             sends=f"POST {what}",
             expects="The session is closed: the next GET gets 400. The POST gets 400 or 200.",
             run=run,
-            side="engine",
             suite=suite,
         )
     )

@@ -172,6 +172,8 @@ async def order_through_an_upgrade(ctx: Context) -> None:
     polling = await ctx.polling()
     seen: list[str | bytes] = []
     number = 0
+    # Sent with the next message: two POSTs at once are not allowed.
+    pong: list[str] = []
 
     async def poll() -> None:
         while True:
@@ -180,13 +182,17 @@ async def order_through_an_upgrade(ctx: Context) -> None:
                 return
             packets = decode_payload(reply.text)
             seen.extend(packet for packet in packets if packet not in ("1", "2", "6"))
+            if "2" in packets:
+                pong[:] = ["3"]
             if "6" in packets or "1" in packets:
                 return
 
     async def post(count: int) -> None:
         nonlocal number
         for _ in range(count):
-            await polling.deliver(f"4{number}")
+            due = [*pong, f"4{number}"]
+            pong.clear()
+            await polling.deliver(*due)
             number += 1
 
     polls = asyncio.create_task(poll())

@@ -307,7 +307,6 @@ def closes(
             sends=f"The text frame {what}",
             expects="The server closes the WebSocket, although the client answers pings.",
             run=run,
-            side="engine",
             suite=suite,
         )
     )

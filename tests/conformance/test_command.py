@@ -147,6 +147,17 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
         (["http://x", "--concurrency", "0"], "got 0, expected a whole number from 1 to 1000"),
         (["http://x", "--level", "may"], "invalid choice: 'may'"),
         (["http://x", "--profile", "rust"], "invalid choice: 'rust'"),
+        ([], "the following arguments are required: URL"),
+        (["other"], "got 'other', expected a URL such as http://127.0.0.1:3000"),
+        (["target", "--port", "x"], "argument --port: "),
+        (["target", "--port"], "argument --port: expected one argument"),
+        (["target", "--unknown"], "unrecognized arguments: --unknown"),
+        (["target", "--port", "70000"], "argument --port: got 70000"),
+        (["target", "--port", "-1"], "argument --port: got -1"),
+        (["target", "--ping-interval", "0"], "argument --ping-interval: got 0"),
+        (["target", "--ping-timeout", "-5"], "argument --ping-timeout: got -5"),
+        (["target", "--max-payload", "0"], "argument --max-payload: got 0"),
+        (["target", "--connect-timeout", "0"], "argument --connect-timeout: got 0"),
     ],
 )
 def test_bad_arguments_are_explained(
@@ -192,7 +203,7 @@ async def nothing(_context: object) -> None:
 
 
 def made_up(id_: str, level: Level) -> Case:
-    return Case(id_, "a rule", level, "`<&>\x1e`", "nothing", nothing, "engine")
+    return Case(id_, "a rule", level, "`<&>\x1e`", "nothing", nothing)
 
 
 RUN = Run(

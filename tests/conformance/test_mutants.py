@@ -38,7 +38,7 @@ CONCURRENCY = 16
 
 # Seconds that an answer may take: most mutants answer at once or never, but on a busy machine the
 # first may be too short for what a case does before that.
-WAITS = (0.6, 3.0, 10.0)
+WAITS = (0.25, 1.0, 5.0)
 
 # What the proxy does by itself: it passes on a POST when its body has arrived.
 OF_THE_PROXY = {"EIO-RACE-004", "EIO-RACE-005", "EIO-RACE-008", "EIO-LIMIT-007"}

@@ -86,7 +86,7 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One check. `side` says which of the two servers it needs."""
+    """One check."""
 
     id: str
     section: str
@@ -94,10 +94,14 @@ class Case:
     sends: str
     expects: str
     run: Run
-    side: str
     phase: Phase = Phase.TOGETHER
     needs: Needs = Needs()
     suite: bool = False
+
+    @property
+    def side(self) -> str:
+        """Which of the two servers it needs."""
+        return ENGINE if self.id.startswith("EIO") else SOCKET
 
     @property
     def area(self) -> str:
@@ -149,7 +153,6 @@ def case(
                     sends=" ".join(sends.split()),
                     expects=" ".join(expects.split()),
                     run=run,
-                    side=ENGINE if identity.startswith("EIO") else SOCKET,
                     phase=phase,
                     needs=needs,
                     suite=suite,

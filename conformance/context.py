@@ -21,6 +21,7 @@ from conformance.transcript import Transcript, printable
 from conformance.wire import PING, Connection, Endpoint, Headers, Reply, WebSocket, frame, within
 
 SEPARATOR = "\x1e"
+REFUSED = "the WebSocket to be refused or closed"
 
 Packet = str | bytes
 
@@ -92,12 +93,17 @@ class Context:
         return f"{self.path}?{query}"
 
     async def request(
-        self, method: str, query: str, headers: Headers = (), body: bytes | None = None
+        self,
+        method: str,
+        query: str,
+        headers: Headers = (),
+        body: bytes | None = None,
+        expected: str = "an answer",
     ) -> Reply:
         """The answer to a request on a connection of its own."""
         connection = await self.connection()
         connection.request(method, self.target(query), headers, body)
-        reply = await connection.reply()
+        reply = await connection.reply(expected=expected)
         connection.close()
         return reply
 
@@ -113,6 +119,19 @@ class Context:
         """Ask for a WebSocket."""
         connection = await self.connection()
         return await connection.upgrade(self.target(query), headers, after)
+
+    async def no_websocket(self, query: str, *packets: Packet) -> None:
+        """Expect that a WebSocket is refused, or closed without a word; `packets` go into it."""
+        opened = await self.open_websocket(query)
+        if isinstance(opened, Reply):
+            fail_unless(opened.status >= 400, str(opened), REFUSED)
+            return
+        opened.send(*packets)
+        try:
+            packet = await opened.receive(expected=REFUSED)
+        except Ended:
+            return
+        raise CaseFailed(show(packet), REFUSED)
 
     async def websocket(self) -> WebSocketSession:
         """Open a session by WebSocket."""
@@ -173,10 +192,13 @@ class Context:
 
     async def is_alive(self) -> None:
         """Expect that the server still serves others."""
-        session = await self.websocket()
-        if self.path == self.settings.paths.socket:
-            await session.join()
-        await self.works(session)
+        try:
+            session = await self.websocket()
+            if self.path == self.settings.paths.socket:
+                await session.join()
+            await self.works(session)
+        except CaseFailed as error:
+            raise CaseFailed(error.got, "another client to be served") from None
         session.leave()
 
 
@@ -194,24 +216,24 @@ class Session:
         """Send packets, and for polling see that they are accepted."""
         raise NotImplementedError
 
-    async def next_packet(self) -> Packet:
-        """The next packet besides pings."""
+    async def next_packet(self, expected: str = "a packet besides pings") -> Packet:
+        """The next packet besides pings; `expected` names what is due."""
         raise NotImplementedError
 
     async def expect(self, *packets: Packet) -> None:
         """Expect exactly these packets next."""
         for packet in packets:
-            seen = await self.next_packet()
+            seen = await self.next_packet(show(packet))
             if seen != packet:
-                raise CaseFailed(f"got {show(seen)}, expected {show(packet)}")
+                raise CaseFailed(show(seen), show(packet))
 
     async def expect_json(self, packet: str, *attachments: bytes) -> None:
         """Expect a Socket.IO packet: the part before the payload to the letter, the payload as the
         same JSON value, and then its attachments.
         """
-        seen = await self.next_packet()
+        seen = await self.next_packet(show(packet))
         if not isinstance(seen, str) or not same_packet(seen, packet):
-            raise CaseFailed(f"got {show(seen)}, expected {show(packet)}")
+            raise CaseFailed(show(seen), show(packet))
         await self.expect(*attachments)
 
     async def join(self, namespace: str = "/", auth: str = "") -> str:
@@ -225,13 +247,13 @@ class Session:
     async def expect_joined(self, namespace: str = "/") -> str:
         """Expect CONNECT and return the socket's id."""
         prefix = "40" if namespace == "/" else f"40{namespace},"
-        seen = await self.next_packet()
         expected = f'{prefix}{{"sid":…}}'
+        seen = await self.next_packet(expected)
         if not isinstance(seen, str) or not seen.startswith(prefix + "{"):
-            raise CaseFailed(f"got {show(seen)}, expected {expected}")
+            raise CaseFailed(show(seen), expected)
         payload = read_json(seen[len(prefix) :], seen)
         if not is_object(payload) or not isinstance(payload.get("sid"), str) or not payload["sid"]:
-            raise CaseFailed(f"got {show(seen)}, expected {expected}")
+            raise CaseFailed(show(seen), expected)
         return str(payload["sid"])
 
 
@@ -265,10 +287,10 @@ class PollingSession(Session):
     async def deliver(self, *packets: Packet) -> None:
         reply = await self.post(encode_payload(packets))
         if reply.status != 200:
-            raise CaseFailed(f"got {reply} for the POST, expected 200 ok")
+            raise CaseFailed(f"{reply} for the POST", "200 ok")
 
-    async def next_packet(self) -> Packet:
-        return await within(self._context.wait, self._next_packet(), "packet besides pings")
+    async def next_packet(self, expected: str = "a packet besides pings") -> Packet:
+        return await within(self._context.wait, self._next_packet(), expected)
 
     async def _next_packet(self) -> Packet:
         while True:
@@ -288,7 +310,7 @@ class PollingSession(Session):
     async def expect_closed(self) -> None:
         """Expect that the session is over: a request gets 400, at most after some last packets."""
         if not await self.is_closed():
-            raise CaseFailed("the session is still open, expected it to be closed: GET gets 400")
+            raise CaseFailed("a session that is still open", "it to be closed: GET gets 400")
 
     async def is_closed(self) -> bool:
         """Whether a GET gets 400, at most after what was left to fetch."""
@@ -300,7 +322,7 @@ class PollingSession(Session):
             if reply.status == 400:
                 return True
             if reply.status != 200:
-                raise CaseFailed(f"got {reply} for the GET, expected 400")
+                raise CaseFailed(f"{reply} for the GET", "400")
             if "2" in decode_payload(reply.text):
                 # It still pings: what else might close it is not what the case is about.
                 await self.post(b"3")
@@ -328,20 +350,20 @@ class WebSocketSession(Session):
         """
         expected = len(self.socket.pongs) + 1
         self.socket.send_bytes(frame(PING, b"settled?"), "ping frame")
-        await within(self._context.wait, self._until_pong(expected), "pong frame")
+        await within(self._context.wait, self._until_pong(expected), "a pong frame")
 
     async def _until_pong(self, expected: int) -> None:
         while len(self.socket.pongs) < expected:
-            packet = await self.socket.receive_or_pong()
+            packet = await self.socket.receive_or_pong("a pong frame")
             if packet == "2":
                 self.socket.send("3")
 
-    async def next_packet(self) -> Packet:
-        return await within(self._context.wait, self._next_packet(), "packet besides pings")
+    async def next_packet(self, expected: str = "a packet besides pings") -> Packet:
+        return await within(self._context.wait, self._next_packet(expected), expected)
 
-    async def _next_packet(self) -> Packet:
+    async def _next_packet(self, expected: str) -> Packet:
         while True:
-            packet = await self.socket.receive()
+            packet = await self.socket.receive(expected=expected)
             if packet == "2":
                 self.socket.send("3")
             elif packet != "6":
@@ -354,10 +376,10 @@ class WebSocketSession(Session):
         """
         limit = self._context.wait if wait is None else wait
         try:
-            return await within(limit, self._until_closed(), "end")
+            return await within(limit, self._until_closed(), "the WebSocket to be closed")
         except NoAnswer:
             raise CaseFailed(
-                f"the WebSocket is still open after {limit:g} s, expected it to be closed"
+                f"a WebSocket that is still open after {limit:g} s", "it to be closed"
             ) from None
 
     async def _until_closed(self) -> Ended:
@@ -371,7 +393,7 @@ class WebSocketSession(Session):
             if packet == "2":
                 self.socket.send("3")
             elif not (isinstance(packet, str) and (packet in "16" or packet[:2] in ("41", "44"))):
-                raise CaseFailed(f"got {show(packet)}, expected the WebSocket to be closed")
+                raise CaseFailed(show(packet), "the WebSocket to be closed")
 
     @asynccontextmanager
     async def kept_alive(self) -> AsyncIterator[None]:
@@ -424,9 +446,9 @@ def decode_payload(body: str) -> list[Packet]:
             try:
                 packets.append(base64.b64decode(encoded[1:], validate=True))
             except ValueError:
-                raise CaseFailed(f"got {printable(encoded)}, expected base64 after b") from None
+                raise CaseFailed(printable(encoded), "base64 after b") from None
         elif encoded[:1] not in tuple("0123456"):
-            raise CaseFailed(f"got {printable(body)}, expected packets joined with U+001E")
+            raise CaseFailed(printable(body) or "an empty body", "packets joined with U+001E")
         else:
             packets.append(encoded)
     return packets
@@ -439,10 +461,10 @@ def read_handshake(packet: Packet) -> dict[str, Any]:
         CaseFailed: it is none.
     """
     if not isinstance(packet, str) or not packet.startswith("0{"):
-        raise CaseFailed(f"got {show(packet)}, expected an open packet: 0{{…}}")
+        raise CaseFailed(show(packet), "an open packet: 0{…}")
     handshake = read_json(packet[1:], packet)
     if not is_object(handshake) or not isinstance(handshake.get("sid"), str):
-        raise CaseFailed(f"got {show(packet)}, expected a handshake with a sid")
+        raise CaseFailed(show(packet), "a handshake with a sid")
     return handshake
 
 
@@ -455,7 +477,7 @@ def read_json(text: str, whole: Packet) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise CaseFailed(f"got {show(whole)}, expected JSON in it: {error}") from None
+        raise CaseFailed(f"{show(whole)} ({error})", "JSON in it") from None
 
 
 def same_packet(seen: str, expected: str) -> bool:
@@ -511,23 +533,23 @@ def show(packet: Packet) -> str:
 def expect_status(reply: Reply, status: int, what: str) -> None:
     """Expect an HTTP status."""
     if reply.status != status:
-        raise CaseFailed(f"got {reply} for {what}, expected {status}")
+        raise CaseFailed(f"{reply} for {what}", str(status))
 
 
 def expect_websocket(opened: WebSocket | Reply) -> WebSocket:
     """Expect that a WebSocket was opened."""
     if isinstance(opened, Reply):
-        raise CaseFailed(f"got {opened}, expected 101 Switching Protocols")
+        raise CaseFailed(str(opened), "101 Switching Protocols")
     return opened
 
 
 def expect(seen: object, expected: object, what: str) -> None:
     """Expect a value."""
     if seen != expected:
-        raise CaseFailed(f"got {seen!r} for {what}, expected {expected!r}")
+        raise CaseFailed(f"{seen!r} for {what}", repr(expected))
 
 
 def fail_unless(condition: bool, seen: str, expected: str) -> None:
     """Expect something that has no better words than these."""
     if not condition:
-        raise CaseFailed(f"got {seen}, expected {expected}")
+        raise CaseFailed(seen, expected)

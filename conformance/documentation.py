@@ -23,15 +23,17 @@ HEAD = """\
 # Test any Socket.IO server
 
 ```sh
-python -m conformance target --port 3000    # or your own server, with the handlers below
-python -m conformance http://127.0.0.1:3000
-python -m conformance http://127.0.0.1:3000 --html report.html
+python3 -m conformance http://127.0.0.1:3000
+python3 -m conformance http://127.0.0.1:3000 --html report.html
 ```
 
-The tool speaks raw HTTP and WebSocket to a running server, whatever it is written in. Its {count}
-cases cover Engine.IO v4 and Socket.IO v5; those of the official protocol suites are among them.
-Without a checkout: `pipx run --spec WHEEL socketio-conformance URL`, or
-`uvx --from WHEEL socketio-conformance URL`.
+The tool speaks raw HTTP and WebSocket to a running server, whatever it is written in; the server
+needs [a few handlers](#the-server-under-test). The tool needs a checkout and Python 3.11 or newer,
+and no package. Its {count} cases cover Engine.IO v4 and Socket.IO v5; those of the official
+protocol suites are among them. Elsewhere: `pip install CHECKOUT`, then `socketio-conformance URL`.
+
+To see it pass, start the reference, which needs the packages installed (after `make serve`,
+`.venv/bin/python` has them): `.venv/bin/python -m conformance target --port 3000`.
 
 Each failure comes with its rule, what was sent, what was expected, what was seen, and a transcript.
 The exit code is 0 if nothing failed, 1 if something did or half of the server was missing, 2 if the

@@ -1,14 +1,31 @@
-"""What can go wrong in a case; each is a failure of the server under test, never a crash."""
+"""What can go wrong in a case; each is a failure of the server under test, never a crash.
+
+Every failure has its two halves, what was got and what was expected, so that no message can leave
+one of them out.
+"""
 
 from __future__ import annotations
 
+NO_CODE = 1005
+NO_CLOSE_FRAME = 1006
+
 
 class CaseFailed(Exception):
-    """The server did not do what the case expects; the text says what was seen and what was due."""
+    """The server did not do what the case expects.
+
+    got: what it did; expected: what was due.
+    """
+
+    def __init__(self, got: str, expected: str) -> None:
+        self.got = got
+        super().__init__(f"got {got}, expected {expected}")
 
 
 class NoAnswer(CaseFailed):
-    """Nothing came within the time that an answer may take."""
+    """Nothing came within the seconds that an answer may take."""
+
+    def __init__(self, seconds: float, expected: str) -> None:
+        super().__init__(f"nothing within {seconds:g} s", expected)
 
 
 class Broken(CaseFailed):
@@ -20,11 +37,11 @@ class Ended(CaseFailed):
     there was no close frame at all.
     """
 
-    def __init__(self, code: int, reason: str = "") -> None:
+    def __init__(self, code: int, expected: str, reason: str = "") -> None:
         self.code = code
-        self.reason = reason
-        without = " without a close frame" if code == 1006 else f" with code {code}"
-        super().__init__(f"the connection ended{without}{f': {reason}' if reason else ''}")
+        with_code = "" if code == NO_CLOSE_FRAME else f" with code {code}"
+        got = f"the end of the connection{with_code}{f' ({reason})' if reason else ''}"
+        super().__init__(got, expected)
 
 
 class Unreachable(Exception):

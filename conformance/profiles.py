@@ -38,11 +38,12 @@ def ids(prefix: str, numbers: Iterable[int]) -> tuple[str, ...]:
 
 
 STILL_OPEN = "is still open"
+NOTHING = "got nothing within"
 
 NODE: tuple[Departure, ...] = (
     Departure(
         ("EIO-OPEN-031",),
-        "no frame of a server: HTTP/1.1 400",
+        "got HTTP/1.1 400",
         "A WebSocket with a bad EIO is accepted first; the refusal is then written into it.",
         "→ GET /engine.io/?EIO=abc&transport=websocket\n"
         "← HTTP/1.1 101 Switching Protocols\n"
@@ -75,7 +76,7 @@ NODE: tuple[Departure, ...] = (
     ),
     Departure(
         ("SIO-NSP-015",),
-        "the connection ended with code 1005",
+        "got the end of the connection with code 1005",
         "A DISCONNECT takes effect a moment later: a CONNECT that is read together with it counts "
         "as a second one for a joined namespace and closes the connection.",
         "→ 41/custom,\n→ 40/custom,\n← close frame 1005",
@@ -123,20 +124,20 @@ PYTHON_SOCKETIO: tuple[Departure, ...] = (
     ),
     Departure(
         ("EIO-POLL-017",),
-        "no packet besides pings",
+        NOTHING,
         "A payload of more than 16 packets is dropped whole (Payload.max_decode_packets).",
         "→ POST 4message 0\\x1e4message 1\\x1e… (100 packets)\n← 200 OK\n→ GET\n← 200 2",
     ),
     Departure(
         ("EIO-POLL-020",),
-        "no packet besides pings",
+        NOTHING,
         "A body without Content-Length (chunked) counts as empty.",
         "→ POST … Transfer-Encoding: chunked 3\\r\\n4he\\r\\n3\\r\\nllo\\r\\n0\\r\\n\\r\\n\n"
         "← 200 OK\n→ GET\n← 200 2",
     ),
     Departure(
         ("EIO-POLL-030", "EIO-UPG-023"),
-        "got (200 2 for the GET with EIO=3|'3probe')",
+        "got (200 2 for the GET with EIO=3|3probe)",
         "EIO is looked at in the handshake only.",
         "→ GET /engine.io/?EIO=3&transport=polling&sid=…\n← 200 2",
     ),
@@ -154,7 +155,7 @@ PYTHON_SOCKETIO: tuple[Departure, ...] = (
     ),
     Departure(
         ("EIO-RACE-003",),
-        "got 200 2, expected 200 1",
+        f"got 200 2, expected 200 1|{NOTHING}",
         "Of two GETs at once the first waits on, and gets the next packet.",
         "→ GET\n→ GET (another connection)\n← 200 2 (the first)",
     ),
@@ -190,20 +191,20 @@ PYTHON_SOCKETIO: tuple[Departure, ...] = (
     ),
     Departure(
         ("EIO-UPG-015",),
-        "no packet besides pings",
+        NOTHING,
         "A candidate that breaks before its probe leaves the session in the upgrade: every poll "
         "gets a noop and messages wait.",
         "· the candidate is reset\n→ POST 4still there?\n← 200 OK\n→ GET\n← 200 6\n→ GET\n← 200 6",
     ),
     Departure(
         ("EIO-UPG-018",),
-        "no packet within",
+        NOTHING,
         "A second candidate is kept open beside the first.",
         "→ GET …&transport=websocket&sid=… (while another has probed)\n← 101",
     ),
     Departure(
         ("EIO-CLOSE-001", "SIO-ENGINE-015"),
-        'got 400 "Bad Request", expected 200 6|no answer within',
+        f'got 400 "Bad Request", expected 200 6|{NOTHING}',
         "The poll that waits when the client closes ends with 400 at the ping timeout.",
         '→ GET\n→ POST 1\n← 200 OK\n← 400 "Bad Request" (to the GET, after two seconds)',
     ),

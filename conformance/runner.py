@@ -183,9 +183,9 @@ class Runner:
         except CaseFailed as error:
             seen = str(error)
         except TimeoutError:
-            seen = f"the case did not end within {LONGEST_CASE + 3 * needed:g} s"
+            seen = f"got no end of the case within {LONGEST_CASE + 3 * needed:g} s, expected one"
         except OSError as error:
-            seen = f"the connection broke: {error}"
+            seen = f"got a broken connection ({error}), expected it to stay open"
         except Exception:
             seen = "a defect of this tool, please report it"
             context.transcript.add("tool", HAPPENED, traceback.format_exc())

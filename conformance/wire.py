@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from conformance.errors import Broken, Ended, NoAnswer
+from conformance.errors import NO_CLOSE_FRAME, NO_CODE, Broken, Ended, NoAnswer
 from conformance.transcript import HAPPENED, RECEIVED, SENT, Transcript, printable
 
 Headers = Iterable[tuple[str, str]]
@@ -29,13 +29,11 @@ Result = TypeVar("Result")
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 NAMES = {0: "continuation", 1: "text", 2: "binary", 8: "close frame", 9: "ping", 10: "pong"}
 
-NO_CODE = 1005
-NO_CLOSE_FRAME = 1006
-
 SEGMENT_PAUSE = 0.002
 
 LARGEST_HEAD = 65_536
 LARGEST_BODY = 64_000_000
+SMALL_HEAD = f"a head of at most {LARGEST_HEAD} bytes"
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -77,8 +75,8 @@ class Reply:
         return f"{self.status} {printable(self.body) or '(no body)'}"
 
 
-async def within(seconds: float, awaitable: Awaitable[Result], what: str) -> Result:
-    """Wait for an answer.
+async def within(seconds: float, awaitable: Awaitable[Result], expected: str) -> Result:
+    """Wait for what is expected.
 
     Raises:
         NoAnswer: it did not come in time.
@@ -87,7 +85,7 @@ async def within(seconds: float, awaitable: Awaitable[Result], what: str) -> Res
         async with asyncio.timeout(seconds):
             return await awaitable
     except TimeoutError:
-        raise NoAnswer(f"no {what} within {seconds:g} s") from None
+        raise NoAnswer(seconds, expected) from None
 
 
 class Connection:
@@ -122,10 +120,10 @@ class Connection:
                 asyncio.open_connection(
                     endpoint.host, endpoint.port, ssl=endpoint.tls, limit=2**24
                 ),
-                "connection",
+                "the connection to be accepted",
             )
         except OSError as error:
-            raise Ended(NO_CLOSE_FRAME, f"cannot connect: {error}") from None
+            raise Ended(NO_CLOSE_FRAME, "the connection to be accepted", str(error)) from None
         return cls(reader, writer, endpoint, transcript, wait)
 
     def write(self, data: bytes) -> None:
@@ -144,7 +142,7 @@ class Connection:
         self._bodyless = method == "HEAD"
         self.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b""))
 
-    async def reply(self, wait: float | None = None) -> Reply:
+    async def reply(self, wait: float | None = None, expected: str = "an answer") -> Reply:
         """Read the answer to a request; interim answers (1xx but 101) are passed over.
 
         Raises:
@@ -152,19 +150,19 @@ class Connection:
         """
         limit = self.wait if wait is None else wait
         try:
-            return await within(limit, self._read_reply(), "answer")
+            return await within(limit, self._read_reply(), expected)
         except (asyncio.IncompleteReadError, OSError) as error:
             self.transcript.add(self.name, HAPPENED, "the connection ended")
-            raise Ended(NO_CLOSE_FRAME, _of(error)) from None
+            raise Ended(NO_CLOSE_FRAME, expected, _of(error)) from None
 
     async def _read_reply(self) -> Reply:
         while True:
             try:
                 head = await self.reader.readuntil(b"\r\n\r\n")
             except asyncio.LimitOverrunError:
-                raise Broken("got an answer whose head does not end") from None
+                raise Broken("an answer whose head does not end", SMALL_HEAD) from None
             if len(head) > LARGEST_HEAD:
-                raise Broken(f"got an answer with a head of {len(head)} bytes")
+                raise Broken(f"an answer with a head of {len(head)} bytes", SMALL_HEAD)
             status, headers = parse_head(head)
             if status == 101 or status >= 200:
                 break
@@ -183,7 +181,7 @@ class Connection:
         if "content-length" in fields:
             length = fields["content-length"]
             if not (length.isascii() and length.isdigit()) or int(length) > LARGEST_BODY:
-                raise Broken(f"got Content-Length: {length}")
+                raise Broken(f"Content-Length: {length}", f"at most {LARGEST_BODY}")
             return await self.reader.readexactly(int(length))
         return await self.reader.read(LARGEST_BODY)
 
@@ -195,13 +193,13 @@ class Connection:
             try:
                 size = int(line.split(b";")[0], 16)
             except ValueError:
-                raise Broken(f"got the chunk size {printable(line)}") from None
+                raise Broken(f"the chunk size {printable(line)}", "hexadecimal digits") from None
             total += size
             if total > LARGEST_BODY:
-                raise Broken(f"got a body of more than {LARGEST_BODY} bytes")
+                raise Broken("a larger body", f"at most {LARGEST_BODY} bytes")
             chunk = await self.reader.readexactly(size + 2) if size else b"\r\n"
             if chunk[-2:] != b"\r\n":
-                raise Broken("got a chunk without CRLF at its end")
+                raise Broken(f"{printable(chunk[-2:])} behind a chunk", "CRLF")
             if size == 0:
                 while await self.reader.readuntil(b"\r\n") != b"\r\n":
                     pass
@@ -216,7 +214,9 @@ class Connection:
         """
         limit = self.wait if wait is None else wait
         try:
-            data = await within(limit, self.reader.read(LARGEST_BODY), "end of the connection")
+            data = await within(
+                limit, self.reader.read(LARGEST_BODY), "the connection to be closed"
+            )
         except OSError:
             data = b""
         if data:
@@ -228,8 +228,14 @@ class Connection:
         """Make what is written next a TCP segment of its own, which the server reads by itself.
 
         Without a moment between them, several writes are read at once.
+
+        Raises:
+            Ended: the server does not read on.
         """
-        await self.writer.drain()
+        try:
+            await self.writer.drain()
+        except OSError as error:
+            raise Ended(NO_CLOSE_FRAME, "the connection to stay open", str(error)) from None
         await asyncio.sleep(SEGMENT_PAUSE)
 
     def end(self) -> None:
@@ -293,10 +299,7 @@ class Connection:
             return reply
         expected = accept_key(key)
         if reply.header("sec-websocket-accept") != expected:
-            raise Broken(
-                f"got Sec-WebSocket-Accept: {reply.header('sec-websocket-accept')}, "
-                f"expected {expected}"
-            )
+            raise Broken(f"Sec-WebSocket-Accept: {reply.header('sec-websocket-accept')}", expected)
         return WebSocket(self, reply)
 
 
@@ -315,12 +318,12 @@ def parse_head(head: bytes) -> tuple[int, tuple[tuple[str, str], ...]]:
     first, *rest = head[:-4].decode("latin-1").split("\r\n")
     parts = first.split(" ", 2)
     if len(parts) < 2 or not parts[0].startswith("HTTP/1.") or not parts[1].isdigit():
-        raise Broken(f"got {printable(first)}, expected the status line of an HTTP/1.1 answer")
+        raise Broken(printable(first), "the status line of an HTTP/1.1 answer")
     headers = []
     for line in rest:
         name, colon, value = line.partition(":")
         if not colon or not name or name != name.strip():
-            raise Broken(f"got the header line {printable(line)}")
+            raise Broken(f"the header line {printable(line)}", "a name, a colon and a value")
         headers.append((name.lower(), value.strip(" \t")))
     return int(parts[1]), tuple(headers)
 
@@ -330,11 +333,11 @@ def _decompressed(body: bytes, headers: tuple[tuple[str, str], ...]) -> bytes:
     if coding == "identity" or not body:
         return body
     if coding not in ("gzip", "deflate"):
-        raise Broken(f"got the content coding {coding}, which was not asked for")
+        raise Broken(f"the content coding {coding}", "gzip, deflate or none")
     try:
         return zlib.decompressobj(31 if coding == "gzip" else 15).decompress(body, LARGEST_BODY)
     except zlib.error as error:
-        raise Broken(f"got a body that is no {coding}: {error}") from None
+        raise Broken(f"Content-Encoding: {coding} ({error})", f"a body that is {coding}") from None
 
 
 def _of(error: Exception) -> str:
@@ -404,11 +407,11 @@ class WebSocket:
         self._transcript.add(self._name, SENT, f"{what}: {printable(data)}")
         self.connection.writer.write(data)
 
-    async def receive_or_pong(self) -> str | bytes | None:
+    async def receive_or_pong(self, expected: str = "a packet") -> str | bytes | None:
         """The next message, or None when a pong frame came first."""
-        return await self._guarded(self._receive(pongs=True), None)
+        return await self._guarded(self._receive(expected, pongs=True), None, expected)
 
-    async def receive(self, wait: float | None = None) -> str | bytes:
+    async def receive(self, wait: float | None = None, expected: str = "a packet") -> str | bytes:
         """The next message.
 
         Raises:
@@ -416,25 +419,25 @@ class WebSocket:
             Ended: the server closed the connection.
             Broken: the server's frames break RFC 6455.
         """
-        message = await self._guarded(self._receive(pongs=False), wait)
+        message = await self._guarded(self._receive(expected, pongs=False), wait, expected)
         assert message is not None
         return message
 
     async def _guarded(
-        self, receiving: Awaitable[str | bytes | None], wait: float | None
+        self, receiving: Awaitable[str | bytes | None], wait: float | None, expected: str
     ) -> str | bytes | None:
         limit = self.connection.wait if wait is None else wait
         try:
-            return await within(limit, receiving, "packet")
+            return await within(limit, receiving, expected)
         except (asyncio.IncompleteReadError, OSError) as error:
             self._transcript.add(self._name, HAPPENED, "the connection ended")
             raise Ended(NO_CLOSE_FRAME, _of(error)) from None
 
-    async def _receive(self, *, pongs: bool) -> str | bytes | None:
+    async def _receive(self, expected: str, *, pongs: bool) -> str | bytes | None:
         while True:
             fin, opcode, payload = await self._read_frame()
             if opcode == CLOSE:
-                raise self._closed(payload)
+                raise self._closed(payload, expected)
             if opcode == PING:
                 self.send_bytes(frame(PONG, payload), "pong")
                 continue
@@ -444,7 +447,7 @@ class WebSocket:
                     return None
                 continue
             if (opcode == CONTINUATION) == (self._kind is None):
-                raise Broken(f"got a {NAMES[opcode]} frame where none may come")
+                raise Broken(f"a {NAMES[opcode]} frame", self._due())
             if self._kind is None:
                 self._kind = opcode
             self._parts.append(payload)
@@ -460,7 +463,11 @@ class WebSocket:
         try:
             return message.decode()
         except UnicodeDecodeError:
-            raise Broken("got a text message that is not UTF-8") from None
+            raise Broken(f"the text message {printable(message)}", "UTF-8") from None
+
+    def _due(self) -> str:
+        """The frames that may come, besides control frames."""
+        return "a text or binary frame" if self._kind is None else "a continuation frame"
 
     async def _fill(self, size: int) -> None:
         # Nothing is taken out of the buffer before a frame is whole: a wait that is given up in the
@@ -479,15 +486,17 @@ class WebSocket:
         if rsv or opcode not in NAMES or second & 0x80:
             data = bytes(self._buffer) + await self._rest()
             self._transcript.add(self._name, RECEIVED, data)
-            raise Broken(f"got bytes that are no frame of a server: {printable(data[:80])}")
+            raise Broken(printable(data[:80]), "a frame of a server")
         if opcode >= CLOSE and (size > 125 or not fin):
-            raise Broken(f"got a {NAMES[opcode]} that is fragmented or above 125 bytes")
+            raise Broken(
+                f"a {NAMES[opcode]} with FIN {fin:d} of {size} bytes", "one frame, at most 125"
+            )
         if size >= 126:
             start = 4 if size == 126 else 10
             await self._fill(start)
             size = int.from_bytes(self._buffer[2:start], "big")
         if size > LARGEST_BODY:
-            raise Broken(f"got a frame of {size} bytes")
+            raise Broken(f"a frame of {size} bytes", f"at most {LARGEST_BODY}")
         await self._fill(start + size)
         payload = bytes(self._buffer[start : start + size])
         del self._buffer[: start + size]
@@ -501,16 +510,16 @@ class WebSocket:
         except (TimeoutError, OSError):
             return b""
 
-    def _closed(self, payload: bytes) -> Ended:
+    def _closed(self, payload: bytes, expected: str) -> Ended:
         if len(payload) == 1:
-            raise Broken("got a close frame of one byte")
+            raise Broken("a close frame of one byte", "none or a code of two")
         code = int.from_bytes(payload[:2], "big") if payload else NO_CODE
         reason = payload[2:].decode(errors="backslashreplace")
         self._transcript.add(self._name, RECEIVED, f"close frame {code} {reason}".rstrip())
         if not self._closing:
             self._closing = True
             self.connection.writer.write(frame(CLOSE, payload))
-        return Ended(code, reason)
+        return Ended(code, expected, reason)
 
     def close(self, payload: bytes = struct.pack("!H", 1000)) -> None:
         """Send a close frame; `receive` raises `Ended` when it is answered."""

@@ -65,8 +65,27 @@ def test_a_named_piece_of_code_exists(name: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_between_files_lead_somewhere(document: str) -> None:
     path = ROOT / document
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
-        assert (path.parent / target).exists(), f"{document} links to {target}, which is missing"
+    for target, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", path.read_text()):
+        linked = path.parent / target if target else path
+        assert linked.exists(), f"{document} links to {target}, which is missing"
+        if heading:
+            assert heading in headings(linked), f"{document} links to {target}#{heading}"
+
+
+def headings(path: Path) -> set[str]:
+    """The names of a document's headings in links."""
+    lines = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", line).lower().replace(" ", "-") for line in lines}
+
+
+def test_the_table_of_reasons_has_those_of_the_code() -> None:
+    table = (ROOT / "docs/protocol.md").read_text().rpartition("| reason |")[2]
+    told = set(re.findall(r"^\| `([a-z ]+)` \|", table, re.MULTILINE))
+    code = {"server shutting down"}
+    for module in ("engineio_min/session.py", "socketio_min/connection.py"):
+        constants = r'^[A-Z_]+ = "([a-z]+(?: [a-z]+)+)"$'
+        code |= set(re.findall(constants, (ROOT / module).read_text(), re.MULTILINE))
+    assert told == code
 
 
 @pytest.fixture

@@ -273,7 +273,6 @@ def closes(id_: str, section: str, level: Level, what: str, packets: tuple[Packe
             sends=f"In a joined namespace: {what}",
             expects="The server closes the connection, although the client answers pings.",
             run=run,
-            side="socket",
         )
     )
 

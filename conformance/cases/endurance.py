@@ -8,7 +8,7 @@ import contextlib
 import json
 
 from conformance.case import ROBUSTNESS, Phase, case
-from conformance.context import Context, Packet, WebSocketSession, fail_unless
+from conformance.context import Context, Packet, WebSocketSession, fail_unless, show
 from conformance.errors import Ended, NoAnswer
 
 RULE = "one client must not harm another"
@@ -154,7 +154,7 @@ async def errors_tell_nothing(ctx: Context) -> None:
             while True:
                 seen.append(str(await session.socket.receive(ctx.wait / 4)))
         except (Ended, NoAnswer) as error:
-            seen.append(str(error))
+            seen.append(error.got)
     polling = await ctx.polling()
     seen.append((await polling.post(b"abc")).text)
     seen.append((await ctx.request("GET", "EIO=abc&transport=abc")).text)
@@ -163,6 +163,6 @@ async def errors_tell_nothing(ctx: Context) -> None:
             not any(
                 mark in text for mark in ("Traceback", ".py", ".js:", "node_modules", "    at ")
             ),
-            text,
+            show(text),
             "no detail of the server",
         )

@@ -31,7 +31,6 @@ def values(
             sends=f'An event with {what}: `42["message",{shown}]`',
             expects="The event `message-back` with the same arguments.",
             run=run,
-            side="socket",
         )
     )
 

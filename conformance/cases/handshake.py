@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 from conformance.case import INTEROP, MUST, ROBUSTNESS, SHOULD, case
@@ -13,7 +14,7 @@ from conformance.context import (
     is_object,
     read_handshake,
 )
-from conformance.errors import Broken, CaseFailed, Ended, NoAnswer
+from conformance.errors import Broken, CaseFailed, Ended
 from conformance.wire import Reply
 
 HANDSHAKE = 'Engine.IO v4, "Handshake"'
@@ -49,30 +50,22 @@ async def refused(ctx: Context, method: str, query: str) -> Reply:
 
 async def websocket_refused(ctx: Context, query: str) -> None:
     """Expect that a WebSocket is refused, or opened and closed at once without a handshake."""
-    opened = await ctx.open_websocket(query)
-    if isinstance(opened, Reply):
-        fail_unless(opened.status >= 400, str(opened), "a status of 400 or more")
-        return
-    try:
-        packet = await opened.receive()
-    except (Ended, Broken):
-        # Whatever the bytes are, no client takes this for a session.
-        return
-    except NoAnswer:
-        raise CaseFailed("the WebSocket opened and stays open, expected it to be closed") from None
-    raise CaseFailed(f"got {packet!r}, expected the WebSocket to be refused or closed")
+    # Whatever the bytes are, no client takes this for a session.
+    with contextlib.suppress(Broken):
+        await ctx.no_websocket(query)
 
 
 async def error_body(ctx: Context, method: str, query: str, code: int) -> None:
     """Expect the official server's answer to a bad request."""
     reply = await ctx.request(method, query)
-    fail_unless(reply.status >= 400, str(reply), "an error status")
+    expected = f'{{"code":{code},"message":…}}'
+    fail_unless(reply.status >= 400, str(reply), expected)
     try:
         body = json.loads(reply.text)
     except ValueError:
-        raise CaseFailed(f'got {reply}, expected {{"code":{code},"message":…}}') from None
+        raise CaseFailed(str(reply), expected) from None
     if not is_object(body) or body.get("code") != code or not isinstance(body.get("message"), str):
-        raise CaseFailed(f'got {reply}, expected {{"code":{code},"message":…}}')
+        raise CaseFailed(str(reply), expected)
 
 
 @case("EIO-OPEN-001", HANDSHAKE, MUST, twin="SIO-ENGINE-001", suite=True)
@@ -103,7 +96,7 @@ async def no_other_keys(ctx: Context) -> None:
     The payload has the document's five keys and no others, as the official suite asserts.
     """
     for session in (await ctx.polling(), await ctx.websocket()):
-        expect(set(session.handshake), KEYS, "the keys of the handshake")
+        expect(sorted(session.handshake), sorted(KEYS), "the keys of the handshake")
 
 
 @case("EIO-OPEN-004", HANDSHAKE, MUST)
@@ -410,4 +403,4 @@ async def refusal_is_well_formed(ctx: Context) -> None:
         try:
             await opened.receive()
         except Ended as ended:
-            fail_unless(ended.code != 1006, str(ended), "a close frame")
+            fail_unless(ended.code != 1006, ended.got, "a close frame")

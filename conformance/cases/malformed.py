@@ -40,7 +40,6 @@ def closes(section: str, level: Level, packet: str, note: str = "", *, suite: bo
             sends=f"In a joined namespace: `{shown}`{f', {note}' if note else ''}",
             expects="The server closes the connection, although the client answers pings.",
             run=run,
-            side="socket",
             suite=suite,
         )
     )

@@ -28,7 +28,7 @@ async def leave_main(ctx: Context) -> None:
     """
     session = await ctx.join()
     session.send("41")
-    expect(await session.socket.receive(ctx.give_up), "2", "the next packet")
+    expect(await session.socket.receive(ctx.give_up, "a ping"), "2", "the next packet")
 
 
 @case(
@@ -105,7 +105,7 @@ async def open_without_namespaces(ctx: Context) -> None:
     session = await ctx.join()
     session.send("41")
     for _ in range(2):
-        expect(await session.socket.receive(ctx.give_up), "2", "the packet")
+        expect(await session.socket.receive(ctx.give_up, "a ping"), "2", "the packet")
         session.send("3")
     await session.join()
 

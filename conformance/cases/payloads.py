@@ -54,7 +54,6 @@ def add(
             sends=f"POST {what}",
             expects="The session is closed: the next GET gets 400. The POST gets 400 or 200.",
             run=run,
-            side="engine",
             suite=suite,
         )
     )
@@ -136,4 +135,4 @@ async def compressed_body(ctx: Context) -> None:
     body = gzip.compress(b"4" + b"0" * 1_000)
     reply = await session.post(body, [("Content-Encoding", "gzip")])
     if reply.status == 200 and not await session.is_closed():
-        raise CaseFailed("the session goes on, expected the body to be refused")
+        raise CaseFailed("a session that goes on", "the body to be refused")

@@ -156,7 +156,7 @@ async def poll_waits(ctx: Context) -> None:
     parked = await session.park()
     await session.deliver("4late")
     for _ in range(3):
-        reply = await parked.reply()
+        reply = await parked.reply(expected="the waiting GET to be answered")
         expect_status(reply, 200, "the waiting GET")
         packets = decode_payload(reply.text)
         if "4late" in packets:
@@ -164,7 +164,7 @@ async def poll_waits(ctx: Context) -> None:
         expect(packets, ["2"], "the packets before 4late")
         await session.deliver("3")
         parked = await session.park()
-    raise CaseFailed("got only pings, expected 4late")
+    raise CaseFailed("only pings", "4late")
 
 
 @case("EIO-POLL-013", RECEIVING, MUST)
@@ -179,7 +179,7 @@ async def poll_is_held(ctx: Context) -> None:
         reply = await parked.reply(min(0.5, ctx.timings.ping_interval / 2))
     except NoAnswer:
         return
-    raise CaseFailed(f"got {reply} at once, expected the GET to wait for something to send")
+    raise CaseFailed(f"{reply} at once", "the GET to wait for something to send")
 
 
 @case("EIO-POLL-014", RECEIVING, MUST)
@@ -412,6 +412,7 @@ async def another_version_in_a_session(ctx: Context) -> None:
     400, and the session goes on.
     """
     session = await ctx.polling()
-    reply = await ctx.request("GET", session.query.replace("EIO=4", "EIO=3"))
+    query = session.query.replace("EIO=4", "EIO=3")
+    reply = await ctx.request("GET", query, expected="400 for the GET with EIO=3")
     expect_status(reply, 400, "the GET with EIO=3")
     await ctx.works(session)

@@ -1,5 +1,6 @@
 // A link between client and server that a test controls: it can hold back, refuse or cut WebSocket
-// connections and break everything at once. It forwards bytes and knows nothing of Socket.IO.
+// connections and break everything at once. It forwards bytes as they come.
+import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import { connect as connectTcp, createServer } from "node:net";
 
@@ -48,6 +49,17 @@ export async function proxyTo(
     url: `http://127.0.0.1:${listener.address().port}`,
     /** Resolves when a poll has been sent on to the server. */
     polled: () => once(waiting, "request"),
+    /**
+     * Resolves when the server has also read that poll, and will notice its end: it has answered a
+     * request that came later. The pong in that one means nothing.
+     */
+    async pollRead(socket) {
+      await proxy.polled();
+      const url = new URL("/socket.io/?EIO=4&transport=polling", server.url);
+      url.searchParams.set("sid", socket.io.engine.id);
+      const answer = await fetch(url, { method: "POST", body: "3" });
+      assert.equal(answer.status, 200);
+    },
     /** Breaks every connection, as an unplugged cable with a reset at its end. */
     cut: () => sockets.forEach((socket) => socket.destroy()),
     close: () => (listener.close(), proxy.cut()),

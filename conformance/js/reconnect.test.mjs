@@ -101,7 +101,7 @@ describe("the connection breaks", () => {
       for (let round = 0; round < 3; round++) {
         const { id } = socket;
         await ask(socket, "acknowledge");
-        if (socket.io.engine.transport.name === "polling") await proxy.polled();
+        if (socket.io.engine.transport.name === "polling") await proxy.pollRead(socket);
         const gone = once(socket, "disconnect");
         const back = once(socket, "connect");
         proxy.cut();

@@ -65,7 +65,3 @@ async def run_cases(
 def failures(run: Run) -> list[str]:
     """The failures with what was seen."""
     return [f"{r.case.id}: {r.seen}" for r in run.results if r.verdict is Verdict.FAIL]
-
-
-def failed(run: Run) -> set[str]:
-    return {result.case.id for result in run.results if result.verdict is Verdict.FAIL}

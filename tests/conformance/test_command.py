@@ -22,7 +22,9 @@ from conformance.profiles import Departure
 from conformance.reports import html, json_report, junit
 from conformance.reports.terminal import describe, summary, table
 from conformance.verdict import Result, Run, Verdict
-from tests.conformance.proxy import Message, Mutant, proxied
+from tests.conformance.messages import Message
+from tests.conformance.mutant import Mutant
+from tests.conformance.proxy import proxied
 from tests.conformance.running import REFERENCE, ROOT, start, stop
 
 CERTIFICATE = ROOT / "tests" / "engineio_min" / "localhost.pem"
@@ -37,9 +39,9 @@ def port() -> Iterator[int]:
         stop(process)
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+def command(*arguments: str, flags: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "conformance", *arguments],
+        [sys.executable, *flags, "-m", "conformance", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -71,6 +73,13 @@ def test_a_good_server_passes_with_code_0(port: int, tmp_path: Path) -> None:
     assert '"upgrades":["websocket"]' in first["seen"]
     assert ElementTree.parse(files["junit"]).getroot().get("tests") == "23"
     assert "EIO-OPEN-001" in files["html"].read_text()
+
+
+def test_a_checkout_is_enough(port: int) -> None:
+    """No package has to be installed to test a server: -S leaves them all out."""
+    finished = command(f"http://127.0.0.1:{port}", "--only", "SIO-ACK", flags=("-S",))
+    assert finished.returncode == 0, finished.stderr
+    assert "14 passed, 0 failed in " in finished.stdout
 
 
 class ShoutsOk(Mutant):
@@ -138,6 +147,17 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
         (["http://x", "--concurrency", "0"], "got 0, expected a whole number from 1 to 1000"),
         (["http://x", "--level", "may"], "invalid choice: 'may'"),
         (["http://x", "--profile", "rust"], "invalid choice: 'rust'"),
+        ([], "the following arguments are required: URL"),
+        (["other"], "got 'other', expected a URL such as http://127.0.0.1:3000"),
+        (["target", "--port", "x"], "argument --port: "),
+        (["target", "--port"], "argument --port: expected one argument"),
+        (["target", "--unknown"], "unrecognized arguments: --unknown"),
+        (["target", "--port", "70000"], "argument --port: got 70000"),
+        (["target", "--port", "-1"], "argument --port: got -1"),
+        (["target", "--ping-interval", "0"], "argument --ping-interval: got 0"),
+        (["target", "--ping-timeout", "-5"], "argument --ping-timeout: got -5"),
+        (["target", "--max-payload", "0"], "argument --max-payload: got 0"),
+        (["target", "--connect-timeout", "0"], "argument --connect-timeout: got 0"),
     ],
 )
 def test_bad_arguments_are_explained(
@@ -183,7 +203,7 @@ async def nothing(_context: object) -> None:
 
 
 def made_up(id_: str, level: Level) -> Case:
-    return Case(id_, "a rule", level, "`<&>\x1e`", "nothing", nothing, "engine")
+    return Case(id_, "a rule", level, "`<&>\x1e`", "nothing", nothing)
 
 
 RUN = Run(

@@ -18,6 +18,7 @@ from conformance.runner import Runner
 from conformance.verdict import Run, Verdict
 from conformance.wire import Endpoint
 from tests.conformance import running
+from tests.conformance.running import failures
 
 PUBLISHED = [case for case in all_cases() if case.level is not Level.ROBUSTNESS]
 
@@ -32,17 +33,12 @@ async def run(command: list[str], profile: str, cases: list[Case]) -> Run:
         running.stop(process)
 
 
-def failures(run: Run) -> list[str]:
-    return [f"{r.case.id}: {r.seen}" for r in run.results if r.verdict is Verdict.FAIL]
-
-
 async def test_three_servers_and_their_table() -> None:
     # Slow pings: a busy machine must not end sessions.
     slow = ["--ping-interval", "1000", "--ping-timeout", "1000", "--upgrade-timeout", "4000"]
     this = await run([*running.REFERENCE, *slow], "strict", all_cases())
     assert failures(this) == []
     assert this.count(Verdict.PASS) == len(all_cases())
-    assert this.seconds < 60
     node, python = await asyncio.gather(
         run([*running.NODE, "1000", "1000"], "node", PUBLISHED),
         run(running.PYTHON_SOCKETIO, "python-socketio", PUBLISHED),

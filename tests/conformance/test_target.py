@@ -616,31 +616,6 @@ async def test_options_reach_both_servers() -> None:
         stop_target(process)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "the following arguments are required: URL"),
-        (["other"], "got 'other', expected a URL such as http://127.0.0.1:3000"),
-        (["target", "--port", "x"], "argument --port: "),
-        (["target", "--port"], "argument --port: expected one argument"),
-        (["target", "--unknown"], "unrecognized arguments: --unknown"),
-        (["target", "--port", "70000"], "argument --port: got 70000"),
-        (["target", "--port", "-1"], "argument --port: got -1"),
-        (["target", "--ping-interval", "0"], "argument --ping-interval: got 0"),
-        (["target", "--ping-timeout", "-5"], "argument --ping-timeout: got -5"),
-        (["target", "--max-payload", "0"], "argument --max-payload: got 0"),
-        (["target", "--connect-timeout", "0"], "argument --connect-timeout: got 0"),
-    ],
-)
-def test_bad_arguments_are_explained(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 2
-    assert message in capsys.readouterr().err
-
-
 def test_the_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["target", "--help"])

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 
 import pytest
 
+from tests.programs import output
 from tests.sdk.serving import serving
 from tests.server.running import running
 
@@ -18,23 +16,8 @@ SECONDS = 60.0
 
 
 async def run(*command: str, **environment: str) -> str:
-    """Run a program in the SDK's folder and return what it printed.
-
-    Raises:
-        AssertionError: it failed; the message is what it printed.
-    """
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=PIPE, stderr=STDOUT, cwd=SDK, env={**os.environ, **environment}
-    )
-    try:
-        async with asyncio.timeout(SECONDS):
-            printed, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode == 0, printed.decode()
-    return printed.decode()
+    """Run a program in the SDK's folder and return what it printed."""
+    return await output(*command, seconds=SECONDS, environment=environment, cwd=SDK)
 
 
 async def test_the_sdk_against_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import sys
-from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 
 import pytest
 
 from scripts.set_up import find_browser
+from tests.programs import output
 from tests.sdk.serving import serving
 from tests.server.running import running
 
@@ -19,25 +17,9 @@ SECONDS = 120.0
 
 
 async def run(script: str, **environment: str) -> None:
-    """Run a file of Node tests.
-
-    Raises:
-        AssertionError: one has failed; the message is what it printed.
-    """
-    process = await asyncio.create_subprocess_exec(
-        *("node", "--test", "--test-reporter=spec", str(FOLDER / script)),
-        stdout=PIPE,
-        stderr=STDOUT,
-        env={**os.environ, **environment},
-    )
-    try:
-        async with asyncio.timeout(SECONDS):
-            printed, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode == 0, printed.decode()
+    """Run a file of Node tests."""
+    command = ("node", "--test", "--test-reporter=spec", str(FOLDER / script))
+    await output(*command, seconds=SECONDS, environment=environment)
 
 
 async def test_two_people_in_two_browsers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,10 @@ import asyncio
 import re
 
 from conformance.wire import PING
-from tests.conformance.mutants import FrameMutant, caught_by, is_handshake
-from tests.conformance.proxy import Gone, Incoming, Message, Packet, answer
-
-OVER = "the connection ended without a close frame"
+from tests.conformance.messages import Gone, Incoming, Message, answer
+from tests.conformance.mutant import Packet
+from tests.conformance.mutants.bases import FrameMutant, is_handshake
+from tests.conformance.mutants.register import NOT_SERVED, caught_by
 
 
 class FallingMutant(FrameMutant):
@@ -35,7 +35,7 @@ class FallingMutant(FrameMutant):
         return False
 
 
-@caught_by("SIO-HARD-012", seen=OVER)
+@caught_by("SIO-HARD-012", seen=NOT_SERVED)
 class FallsOverVeryDeepJson(FallingMutant):
     """A parser recurses until the stack is full."""
 
@@ -43,7 +43,7 @@ class FallsOverVeryDeepJson(FallingMutant):
         return isinstance(packet, str) and "[" * 10_000 in packet
 
 
-@caught_by("SIO-HARD-002", seen=OVER)
+@caught_by("SIO-HARD-002", seen=NOT_SERVED)
 class FallsOverDeepJson(FallingMutant):
     """An encoder recurses until the stack is full."""
 
@@ -51,7 +51,7 @@ class FallsOverDeepJson(FallingMutant):
         return isinstance(packet, str) and "[" * 1_000 in packet
 
 
-@caught_by("SIO-HARD-003", seen=OVER)
+@caught_by("SIO-HARD-003", seen=NOT_SERVED)
 class FallsOverWideJson(FallingMutant):
     """Many values at once are too much."""
 
@@ -59,7 +59,7 @@ class FallsOverWideJson(FallingMutant):
         return isinstance(packet, str) and packet.count("[]") > 50_000
 
 
-@caught_by("SIO-HARD-004", seen=OVER)
+@caught_by("SIO-HARD-004", seen=NOT_SERVED)
 class FallsOverHugeNumbers(FallingMutant):
     """A number that does not fit ends the process."""
 
@@ -67,7 +67,7 @@ class FallsOverHugeNumbers(FallingMutant):
         return isinstance(packet, str) and re.search(r",\d{400}", packet) is not None
 
 
-@caught_by("SIO-HARD-004", seen=OVER)
+@caught_by("SIO-HARD-004", seen=NOT_SERVED)
 class FallsOverInfinity(FallingMutant):
     """A number that is read as infinity ends the process."""
 
@@ -75,7 +75,7 @@ class FallsOverInfinity(FallingMutant):
         return isinstance(packet, str) and "1e999" in packet
 
 
-@caught_by("SIO-ACK-013", seen=OVER)
+@caught_by("SIO-ACK-013", seen=NOT_SERVED)
 class FallsOverLongIds(FallingMutant):
     """The id of an acknowledgement is converted whatever its length."""
 
@@ -83,7 +83,7 @@ class FallsOverLongIds(FallingMutant):
         return isinstance(packet, str) and re.match(r"42\d{4300}", packet) is not None
 
 
-@caught_by("SIO-HARD-005", seen=OVER)
+@caught_by("SIO-HARD-005", seen=NOT_SERVED)
 class FallsOverLongNames(FallingMutant):
     """The name of an event has a buffer of fixed size."""
 
@@ -91,7 +91,7 @@ class FallsOverLongNames(FallingMutant):
         return isinstance(packet, str) and re.match(r'42\["[^"]{65536}', packet) is not None
 
 
-@caught_by("SIO-CONN-036", seen=OVER)
+@caught_by("SIO-CONN-036", seen=NOT_SERVED)
 class FallsOverLongNamespaces(FallingMutant):
     """The name of a namespace has a buffer of fixed size."""
 
@@ -111,7 +111,7 @@ class CountingMutant(FallingMutant):
         return self.count > self.most
 
 
-@caught_by("SIO-HARD-007", seen=OVER)
+@caught_by("SIO-HARD-007", seen=NOT_SERVED)
 class FallsOverFloods(CountingMutant):
     """Answers that nobody reads fill the memory."""
 
@@ -119,7 +119,7 @@ class FallsOverFloods(CountingMutant):
     most = 1_500
 
 
-@caught_by("SIO-HARD-008", seen=OVER)
+@caught_by("SIO-HARD-008", seen=NOT_SERVED)
 class FallsOverComingAndGoing(CountingMutant):
     """A namespace keeps something of each client that leaves it."""
 
@@ -127,7 +127,7 @@ class FallsOverComingAndGoing(CountingMutant):
     most = 150
 
 
-@caught_by("SIO-HARD-006", seen=OVER)
+@caught_by("SIO-HARD-006", seen=NOT_SERVED)
 class FallsOverMissingAttachments(CountingMutant):
     """Packets that wait for their attachments have ten places."""
 
@@ -135,7 +135,7 @@ class FallsOverMissingAttachments(CountingMutant):
     most = 9
 
 
-@caught_by("SIO-HARD-011", seen=OVER)
+@caught_by("SIO-HARD-011", seen=NOT_SERVED)
 class FallsOverManyPackets(CountingMutant):
     """The packets of a payload are handled one inside the other."""
 
@@ -143,7 +143,7 @@ class FallsOverManyPackets(CountingMutant):
     most = 10_000
 
 
-@caught_by("SIO-HARD-009", seen=OVER)
+@caught_by("SIO-HARD-009", seen=NOT_SERVED)
 class FallsOverPlaceholders(FallingMutant):
     """Each placeholder is searched for in all others."""
 
@@ -151,7 +151,7 @@ class FallsOverPlaceholders(FallingMutant):
         return isinstance(packet, str) and packet.count('"_placeholder"') > 5_000
 
 
-@caught_by("EIO-FRAME-027", seen=OVER)
+@caught_by("EIO-FRAME-027", seen=NOT_SERVED)
 class FallsOverPingFrames(FallingMutant):
     """Pong frames that nobody reads fill the memory."""
 
@@ -165,7 +165,10 @@ class FallsOverPingFrames(FallingMutant):
         return None
 
 
-@caught_by("EIO-CLOSE-009", "SIO-HARD-010", "EIO-HTTP-035", seen=OVER)
+@caught_by(
+    "EIO-CLOSE-009", "SIO-HARD-010", seen="got the end of the connection…, expected an answer"
+)
+@caught_by("EIO-HTTP-035", seen=NOT_SERVED)
 class FallsOverResets(FallingMutant):
     """A connection that is reset ends the process."""
 
@@ -173,7 +176,7 @@ class FallsOverResets(FallingMutant):
         self.fallen = self.fallen or client.reset
 
 
-@caught_by("EIO-HTTP-036", seen="no answer within")
+@caught_by("EIO-HTTP-036", seen="got nothing within … s, expected another client to be served")
 class ReadsOneRequestAtATime(FallingMutant):
     """Who has sent half a request is waited for."""
 
@@ -186,7 +189,7 @@ class ReadsOneRequestAtATime(FallingMutant):
                 await client.fill()
 
 
-@caught_by("EIO-HTTP-037", seen="got 503")
+@caught_by("EIO-HTTP-037", seen="got 503 (no body) for a handshake, expected 200")
 class HasAHundredSessions(FallingMutant):
     """There are places for a hundred sessions."""
 
@@ -197,7 +200,7 @@ class HasAHundredSessions(FallingMutant):
         return answer(503) if self.sessions > 100 else None
 
 
-@caught_by("EIO-HTTP-038", seen="no end of the connection")
+@caught_by("EIO-HTTP-038", seen="got nothing within … s, expected the connection to be closed")
 class WaitsForTheRest(FallingMutant):
     """The end of the client's side is not noticed."""
 
@@ -205,7 +208,11 @@ class WaitsForTheRest(FallingMutant):
         await asyncio.sleep(60)
 
 
-@caught_by("SIO-HARD-001", seen="Traceback")
+@caught_by(
+    "SIO-HARD-001",
+    seen=r'got Traceback (most recent call last):\n  File "/srv/app.py", line 1, '
+    "expected no detail of the server",
+)
 class TellsTracebacks(FallingMutant):
     """A refusal has a traceback."""
 

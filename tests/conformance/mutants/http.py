@@ -6,12 +6,22 @@ from __future__ import annotations
 
 import re
 
-from tests.conformance.mutants import caught_by
-from tests.conformance.proxy import LONGEST_HEAD, Incoming, Message, Mutant, answer
+from conformance.profiles import ids
+from tests.conformance.messages import LONGEST_HEAD, Incoming, Message, answer
+from tests.conformance.mutant import Mutant
+from tests.conformance.mutants.register import ACCEPTED, AWAITED, caught_by
 
-SERVED = "got 200 ok, expected an error status"
-# What was taken for a poll waits, or finds a ping.
-POLLED = "no answer within|got 200 2"
+
+@caught_by(
+    "EIO-POLL-024", seen="got the end of the connection…, expected the connection to stay open"
+)
+@caught_by("EIO-HTTP-034", seen="got the end of the connection…, expected an answer")
+class ReadsOnce(Mutant):
+    """A request must arrive in one piece."""
+
+    def raw(self, data: bytes) -> bytes | None:
+        head, end, body = data.partition(b"\r\n\r\n")
+        return data if end and (body or b"Content-Length" not in head) else None
 
 
 class LooseMutant(Mutant):
@@ -28,7 +38,7 @@ class LooseMutant(Mutant):
         raise NotImplementedError
 
 
-@caught_by(*(f"EIO-HTTP-{number:03}" for number in range(2, 11)), seen=SERVED)
+@caught_by(*ids("EIO-HTTP", range(2, 11)), seen=ACCEPTED)
 class GuessesLengths(LooseMutant):
     """A Content-Length that is not plain digits, or is not alone, means what has arrived."""
 
@@ -40,7 +50,7 @@ class GuessesLengths(LooseMutant):
         return head, body
 
 
-@caught_by("EIO-HTTP-001", "EIO-HTTP-011", "EIO-HTTP-012", "EIO-HTTP-013", seen=SERVED)
+@caught_by("EIO-HTTP-001", "EIO-HTTP-011", "EIO-HTTP-012", "EIO-HTTP-013", seen=ACCEPTED)
 class GuessesCodings(LooseMutant):
     """A Transfer-Encoding that has `chunked` anywhere in it is that, whatever stands beside it."""
 
@@ -52,7 +62,7 @@ class GuessesCodings(LooseMutant):
         return head, body
 
 
-@caught_by("EIO-HTTP-014", "EIO-HTTP-015", "EIO-HTTP-016", "EIO-HTTP-017", seen=SERVED)
+@caught_by(*ids("EIO-HTTP", range(14, 18)), seen=ACCEPTED)
 class GuessesChunks(LooseMutant):
     """What stands around the data of a chunk is not looked at."""
 
@@ -62,7 +72,7 @@ class GuessesChunks(LooseMutant):
         return head, body
 
 
-@caught_by(*(f"EIO-HTTP-{number:03}" for number in (18, 19, 20, 21, 22, 24)), seen=POLLED)
+@caught_by(*ids("EIO-HTTP", range(18, 23)), "EIO-HTTP-024", seen=AWAITED)
 class DropsBadLines(LooseMutant):
     """Header lines that are none are passed over, and a second Host is."""
 
@@ -73,7 +83,7 @@ class DropsBadLines(LooseMutant):
         return "\r\n".join([start, *(line for line in kept if line not in hosts[1:])]), body
 
 
-@caught_by("EIO-HTTP-023", seen=POLLED)
+@caught_by("EIO-HTTP-023", seen=AWAITED)
 class NeedsNoHost(LooseMutant):
     """A request without Host is as good as one with it."""
 
@@ -81,7 +91,7 @@ class NeedsNoHost(LooseMutant):
         return (head if "\r\nHost:" in head else f"{head}\r\nHost: x"), body
 
 
-@caught_by("EIO-HTTP-025", "EIO-HTTP-026", seen=POLLED)
+@caught_by("EIO-HTTP-025", "EIO-HTTP-026", seen=AWAITED)
 class SpeaksEveryVersion(LooseMutant):
     """The version is not looked at."""
 
@@ -89,7 +99,7 @@ class SpeaksEveryVersion(LooseMutant):
         return re.sub(r" [A-Z]+/[0-9.]+(?=\r\n|$)", " HTTP/1.1", head, count=1), body
 
 
-@caught_by("EIO-HTTP-027", seen=POLLED)
+@caught_by("EIO-HTTP-027", seen=AWAITED)
 class ReadsMethodsInEveryCase(LooseMutant):
     """`get` is GET."""
 
@@ -98,7 +108,7 @@ class ReadsMethodsInEveryCase(LooseMutant):
         return method.upper() + space + rest, body
 
 
-@caught_by("EIO-HTTP-028", seen=POLLED)
+@caught_by("EIO-HTTP-028", seen=AWAITED)
 class ReadsEndlessHeaders(LooseMutant):
     """A header has no limit."""
 
@@ -108,11 +118,7 @@ class ReadsEndlessHeaders(LooseMutant):
         return head, body
 
 
-@caught_by(
-    *(f"EIO-HTTP-{number:03}" for number in (29, 30, 31, 32)),
-    *(f"EIO-FRAME-{number:03}" for number in range(22, 27)),
-    seen="got 200 ok",
-)
+@caught_by(*ids("EIO-FRAME", range(22, 27)), *ids("EIO-HTTP", range(29, 33)), seen=ACCEPTED)
 class Agrees(Mutant):
     """What is no request, and no request for a WebSocket that it looks like, is answered 200."""
 
@@ -129,7 +135,9 @@ class Agrees(Mutant):
         return answer(200, b"ok") if request.path == "/agreed" else None
 
 
-@caught_by("EIO-HTTP-033", seen="no answer within")
+@caught_by(
+    "EIO-HTTP-033", seen="got nothing within … s, expected the next of three answers, or the end"
+)
 class AnswersOneOfMany(Mutant):
     """Of several requests at once only the first is answered."""
 

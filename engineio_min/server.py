@@ -285,7 +285,7 @@ class Server:
             raise RequestRefused(Code.UNSUPPORTED_PROTOCOL_VERSION, f"got EIO={query.get('EIO')!r}")
         options = self.options
         if options.generate_id is None:
-            # As `secrets.token_urlsafe`, without its search for the padding that 15 bytes need not.
+            # As `secrets.token_urlsafe`, but 15 bytes need no padding to be stripped.
             sid = base64.urlsafe_b64encode(os.urandom(15)).decode()
         else:
             sid = self._application("generate_id", options.generate_id, request)

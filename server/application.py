@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,7 +20,7 @@ from server.ai.chat import Chat
 from server.ai.local import LocalProvider
 from server.ai.openai import OpenAIProvider
 from server.ai.provider import Provider
-from server.announcements import Announcement, FileUnlocked, UserTyping
+from server.announcements import Announcement, FileLocked, FileUnlocked, UserTyping
 from server.attempts import FailedAttempts
 from server.auth import Auth
 from server.directory import Directory
@@ -30,7 +30,7 @@ from server.errors import EventError
 from server.events import EVENTS
 from server.hosts import host_check
 from server.identity import identity_of
-from server.locks import Locks
+from server.locks import Held, Locks
 from server.metrics import Metrics
 from server.presence import Presence
 from server.projects import depart
@@ -247,7 +247,9 @@ class Application:
         user = call.identity.user
         if user is not None and not self.sockets.of_user(user.id):
             self.presence.forget(user.id)
-        if self.locks.orphan(socket.id) and not call.silent:
+        orphans = self.locks.orphan(socket.id)
+        if orphans and not call.silent:
+            self._tell_locks((held, FileLocked(lock=held.record)) for held in orphans)
             self._grace[socket.id] = asyncio.get_running_loop().call_later(
                 self.tuning.lock_grace, self._grace_over, socket.id
             )
@@ -269,10 +271,22 @@ class Application:
 
     def release_locks(self, socket_id: str) -> None:
         """Release all locks of a socket, and tell the projects."""
-        for held in self.locks.release_all(socket_id):
+        self._tell_unlocked(self.locks.release_all(socket_id))
+
+    def withdraw_locks(self, project_id: str, user_id: str) -> None:
+        """Release all locks of a user who may not change the project any more, and tell it."""
+        self._tell_unlocked(self.locks.withdraw(project_id, user_id))
+
+    def _tell_unlocked(self, released: Iterable[Held]) -> None:
+        self._tell_locks(
+            (held, FileUnlocked(file_path=held.path, token=held.token)) for held in released
+        )
+
+    def _tell_locks(self, changed: Iterable[tuple[Held, Announcement]]) -> None:
+        for held, announcement in changed:
             self.tell(
                 project_room(held.project_id),
-                FileUnlocked(file_path=held.path, token=held.token),
+                announcement,
                 user_id=held.user.id,
                 project_id=held.project_id,
             )

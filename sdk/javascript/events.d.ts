@@ -139,7 +139,7 @@ export interface ServerEvents {
   "file:updated": FileUpdated;
   /** A file is gone. */
   "file:deleted": FileDeleted;
-  /** A file is locked. */
+  /** A file is locked; or, if the lock is `orphaned`, its holder's connection is lost: the lock ends with `file:unlocked` unless the holder comes back in time. */
   "file:locked": FileLocked;
   /** A lock on a file is gone; other shared ones may be left. */
   "file:unlocked": FileUnlocked;
@@ -448,7 +448,7 @@ export interface FileDifference {
   diff: string;
 }
 
-/** A file is locked. */
+/** A file is locked; or, if the lock is `orphaned`, its holder's connection is lost: the lock ends with `file:unlocked` unless the holder comes back in time. */
 export interface FileLocked {
   lock: Lock;
 }

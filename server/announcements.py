@@ -249,8 +249,8 @@ class FileDeleted(Announcement, frozen=True):
 
 
 class FileLocked(Announcement, frozen=True):
-    """A file is locked; or, if the lock is `orphaned`, its holder's connection is lost: the lock ends
-    with `file:unlocked` unless the holder comes back in time.
+    """A file is locked; or, if the lock is `orphaned`, its holder's connection is lost, and the
+    lock ends with `file:unlocked` unless the holder comes back in time.
     """
 
     event = "file:locked"

@@ -33,6 +33,7 @@ from server.registry import Call
 from server.store import accounts
 from server.store.accounts import StoredSession
 from server.types import Id, Payload, Record, Secret
+from server.validation import read
 from socketio_min import Socket
 
 if TYPE_CHECKING:
@@ -110,12 +111,12 @@ class Auth:
 
     async def admit(self, socket: Socket) -> None:
         """Look up the session that a client presents with its CONNECT or its request."""
-        session_id = _presented(socket)
-        if session_id is not None:
-            try:
+        try:
+            session_id = _presented(socket)
+            if session_id is not None:
                 socket.data[_PRESENTED] = await self.find(session_id)
-            except EventError as error:
-                socket.data[_PRESENTED] = error
+        except EventError as error:
+            socket.data[_PRESENTED] = error
 
     def welcome(self, socket: Socket) -> None:
         """A socket has connected: say who it is, and tell it whether its session is good."""
@@ -128,7 +129,7 @@ class Auth:
             return
         self._application.sockets.identify(socket, self.nobody())
         if isinstance(presented, EventError):
-            failed = AuthFailed(code=presented.code, message=presented.message, cause="connect")
+            failed = AuthFailed(**presented.data, cause="connect")
             socket.emit("auth:error", failed.data, envelope("auth:error", priority="high"))
 
     def expire(self, socket: Socket) -> None:
@@ -211,11 +212,11 @@ async def session(call: Call[SessionPayload]) -> AuthResult:
 async def login(call: Call[LoginPayload]) -> AuthResult:
     """Open a session with a name and a password; all sockets of the user hear of it."""
     application, address = call.application, call.socket.handshake.address
-    application.attempts.check(address)
-    user = await application.auth.verify(call.payload.username, call.payload.password)
-    if user is None:
-        application.attempts.failed(address)
-        raise EventError(Code.UNAUTHORIZED, "the name or the password is wrong")
+    async with application.attempts.turn(address):
+        user = await application.auth.verify(call.payload.username, call.payload.password)
+        if user is None:
+            application.attempts.failed(address)
+            raise EventError(Code.UNAUTHORIZED, "the name or the password is wrong")
     session_id, stored = new_session(user, application.auth.clock())
     ended = await application.database.run(lambda c: accounts.open_session(c, stored, MAX_SESSIONS))
     application.directory.add_user(user)
@@ -290,11 +291,18 @@ def _end(application: Application, key: str) -> None:
 
 
 def _presented(socket: Socket) -> str | None:
+    """The session's id that the client has presented, if it has.
+
+    Raises:
+        EventError: it can be none (`VALIDATION_ERROR`).
+    """
     handshake = socket.handshake
     for name in ("sessionId", "token"):
         value = handshake.auth.get(name)
-        if isinstance(value, str) and value:
-            return value
+        # Pages without a session send an empty one.
+        if value not in (None, ""):
+            session_id: str = read(Secret, value, f"$.{name}")
+            return session_id
     scheme, _, value = handshake.headers.get("authorization", "").partition(" ")
     return value.strip() or None if scheme.lower() == "bearer" else None
 

@@ -126,6 +126,20 @@ async def test_roles(connect: Connect, role: str, refused: set[str]) -> None:
     assert found == refused
 
 
+async def test_a_viewer_reports_no_progress(connect: Connect) -> None:
+    """Neither in the project by its name nor, without one, in all that they are in."""
+    ada, project_id = await project_of_ada(connect)
+    bob = await acting(connect, "bob")
+    await ada.ask("project:share", share(project_id, "bob", "viewer"))
+    for client in (ada, bob):
+        await client.ask("project:join", {"projectId": project_id})
+    await ada.news()
+    named = await bob.ask("ai:status", {"status": "started", "projectId": project_id})
+    assert named["error"]["code"] == "FORBIDDEN"
+    assert await bob.ask("ai:status", {"status": "started"}) == {"ok": True}
+    assert await ada.news() == []
+
+
 async def test_sharing_is_heard_by_all_it_concerns(connect: Connect) -> None:
     ada, project_id = await project_of_ada(connect)
     bob = await acting(connect, "bob")

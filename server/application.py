@@ -43,7 +43,7 @@ from server.store import accounts, counters, demonstration
 from server.store.database import Database, StoreError
 from server.typing_indicator import TypingIndicators
 from server.workspace import Workspace
-from socketio_min import Server, Socket
+from socketio_min import Limits, RateLimit, Server, Socket
 
 logger = logging.getLogger("server")
 
@@ -83,7 +83,7 @@ class Application:
         self.tuning = Tuning() if tuning is None else tuning
         self.database = Database(settings.data_dir)
         self.directory = Directory()
-        self.sockets = Sockets()
+        self.sockets = Sockets(settings.max_connections_per_user)
         self.presence = Presence()
         self.locks = Locks()
         self.typing = TypingIndicators(self.tuning.typing, self._typing_ended)
@@ -101,6 +101,9 @@ class Application:
             ping_interval=settings.ping_interval,
             upgrade_timeout=settings.upgrade_timeout,
             max_http_buffer_size=settings.max_http_buffer_size,
+            max_half_received=settings.max_half_received,
+            max_connections_per_address=settings.max_connections_per_address or None,
+            limits=_limits(settings),
         )
         self.metrics = Metrics({*EVENTS}, self._gauges())
         self.metrics.observe(self.io)
@@ -244,6 +247,7 @@ class Application:
         self._leave_projects(call, keep_locks=True)
         self.chat.abandon(socket.id)
         self.sockets.forget(socket)
+        self.auth.forget(socket)
         user = call.identity.user
         if user is not None and not self.sockets.of_user(user.id):
             self.presence.forget(user.id)
@@ -325,6 +329,17 @@ def _provider(settings: Settings) -> Provider:
     return OpenAIProvider(
         settings.ai_base_url, settings.ai_model, settings.ai_api_key, settings.ai_timeout
     )
+
+
+def _limits(settings: Settings) -> Limits:
+    """Against floods. An event of a `batch:update` counts only for its user, in `rate_limit`."""
+    rate = address_rate = None
+    if settings.event_rate:
+        rate = RateLimit(settings.event_rate, settings.event_burst)
+    if settings.address_event_rate:
+        # As generous with bursts as the one of a connection is by default.
+        address_rate = RateLimit(settings.address_event_rate, 2 * settings.address_event_rate)
+    return Limits(rate=rate, address_rate=address_rate)
 
 
 def _cors(origins: tuple[str, ...]) -> CorsOptions:

@@ -75,14 +75,18 @@ class Client:
         heard, self.heard = self.heard, []
         return [(name, data) for name, data, _ in heard]
 
-    async def send(self, packet: str) -> None:
-        """Send a packet as it is."""
+    async def send(self, packet: str | bytes) -> None:
+        """Send a packet as it is; bytes are an attachment."""
         await self._websocket.send(packet)
 
     async def ended(self) -> None:
         """Wait until the server has ended the connection."""
         async with asyncio.timeout(PATIENCE):
             await self._websocket.wait_closed()
+
+    def abort(self) -> None:
+        """Reset the connection, as when the client is killed."""
+        self._websocket.transport.abort()
 
     async def close(self) -> None:
         await self._websocket.close()

@@ -115,6 +115,11 @@ async def test_events_cut_anywhere_are_put_together() -> None:
             "the model's endpoint answered 401",
         ),
         ([b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"], "the model's endpoint answered 500"),
+        (
+            # It would take the question, and could take the key, to wherever it wants.
+            [b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"],
+            "the model's endpoint answered 302",
+        ),
         ([b"nonsense\r\n\r\n"], "the model's endpoint cannot be reached, or broke off"),
         ([], "the model's endpoint cannot be reached, or broke off"),
         (

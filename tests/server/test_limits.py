@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from websockets import ConnectionClosed
 
-from server.application import Application
 from server.records import User
 from server.settings import Settings
 from server.store import accounts
@@ -30,39 +29,44 @@ WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"
 CREDENTIALS = {"username": "ada", "password": "correct horse"}
 
 
-async def test_a_connection_has_a_rate(application: Application, connect: Connect) -> None:
-    """200 events at once, 100 a second; 100 more are forgiven, then the connection ends."""
-    other = await connect()
-    flood = await connect()
-    for _ in range(290):
-        await flood.emit("test:ping")
-    told, _ = await flood.hear("rate_limited")
-    assert 0 <= told["retryAfter"] <= 10
-    with contextlib.suppress(ConnectionClosed):
-        for _ in range(1_000):
+async def test_a_connection_has_a_rate(tmp_path: Path) -> None:
+    """200 events at once; 100 more are forgiven, then the connection ends. One a second: no slow
+    machine earns more than a few.
+    """
+    async with running(tmp_path, event_rate=1) as application, AsyncExitStack() as clients:
+        other, flood = [
+            await clients.enter_async_context(connected(application.port)) for _ in range(2)
+        ]
+        for _ in range(290):
             await flood.emit("test:ping")
-    await flood.ended()
-    assert await other.ask("test:ping") == {"ok": True}
-    assert await (await connect()).ask("test:ping") == {"ok": True}
+        told, _ = await flood.hear("rate_limited")
+        assert 0 <= told["retryAfter"] <= 1_000
+        assert 199 <= sum(event == "test:pong" for event, *_ in flood.heard) < 290
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(1_000):
+                await flood.emit("test:ping")
+        await flood.ended()
+        assert await other.ask("test:ping") == {"ok": True}
+        async with connected(application.port) as again:
+            assert await again.ask("test:ping") == {"ok": True}
 
 
 async def test_an_address_may_have_a_rate_too(tmp_path: Path) -> None:
-    async with (
-        running(tmp_path, event_rate=0, address_event_rate=1) as application,
-        AsyncExitStack() as clients,
-    ):
-        # A CONNECT each takes the two that there are at once.
-        for _ in range(2):
-            await clients.enter_async_context(connected(application.port))
+    async with running(tmp_path, event_rate=0, address_event_rate=1) as application:
         async with websocket(application.port, WEBSOCKET) as wire:
             assert str(await wire.packet()).startswith("0{")
-            await wire.send_packet("40")
-            assert await wire.packet() == '44{"message":"Too many requests"}'
+            # Two are there at once, and these come at once.
+            await wire.send_packet(*[f"40/{number}," for number in range(20)])
+            answers = [str(await wire.packet()) for _ in range(20)]
+        assert answers[:2] == [
+            f'44/{number},{{"message":"Invalid namespace"}}' for number in (0, 1)
+        ]
+        assert '44/19,{"message":"Too many requests"}' in answers
 
 
 async def test_without_a_rate_there_is_none(tmp_path: Path) -> None:
     async with (
-        running(tmp_path, event_rate=0) as application,
+        running(tmp_path, event_rate=0, tuning={"monotonic": lambda: 0.0}) as application,
         connected(application.port) as client,
     ):
         # The user's own limit remains, and answers each event.
@@ -70,7 +74,8 @@ async def test_without_a_rate_there_is_none(tmp_path: Path) -> None:
             await client.send(f'42{number}["test:ping"]')
         answers = [await client.acknowledged(number) for number in range(1, 1_001)]
         assert answers[:300] == [{"ok": True}] * 300
-        assert answers[-1]["error"]["code"] == "RATE_LIMIT_EXCEEDED"
+        codes = {answer["error"]["code"] for answer in answers[300:]}
+        assert codes == {"RATE_LIMIT_EXCEEDED"}
 
 
 async def test_an_address_may_have_so_many_connections(tmp_path: Path) -> None:

@@ -249,7 +249,9 @@ class FileDeleted(Announcement, frozen=True):
 
 
 class FileLocked(Announcement, frozen=True):
-    """A file is locked."""
+    """A file is locked; or, if the lock is `orphaned`, its holder's connection is lost, and the
+    lock ends with `file:unlocked` unless the holder comes back in time.
+    """
 
     event = "file:locked"
     heard_by = "the others in the project's room"

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,7 +20,7 @@ from server.ai.chat import Chat
 from server.ai.local import LocalProvider
 from server.ai.openai import OpenAIProvider
 from server.ai.provider import Provider
-from server.announcements import Announcement, FileUnlocked, UserTyping
+from server.announcements import Announcement, FileLocked, FileUnlocked, UserTyping
 from server.attempts import FailedAttempts
 from server.auth import Auth
 from server.directory import Directory
@@ -30,7 +30,7 @@ from server.errors import EventError
 from server.events import EVENTS
 from server.hosts import host_check
 from server.identity import identity_of
-from server.locks import Locks
+from server.locks import Held, Locks
 from server.metrics import Metrics
 from server.presence import Presence
 from server.projects import depart
@@ -43,7 +43,7 @@ from server.store import accounts, counters, demonstration
 from server.store.database import Database, StoreError
 from server.typing_indicator import TypingIndicators
 from server.workspace import Workspace
-from socketio_min import Server, Socket
+from socketio_min import Limits, RateLimit, Server, Socket
 
 logger = logging.getLogger("server")
 
@@ -83,7 +83,7 @@ class Application:
         self.tuning = Tuning() if tuning is None else tuning
         self.database = Database(settings.data_dir)
         self.directory = Directory()
-        self.sockets = Sockets()
+        self.sockets = Sockets(settings.max_connections_per_user)
         self.presence = Presence()
         self.locks = Locks()
         self.typing = TypingIndicators(self.tuning.typing, self._typing_ended)
@@ -101,6 +101,9 @@ class Application:
             ping_interval=settings.ping_interval,
             upgrade_timeout=settings.upgrade_timeout,
             max_http_buffer_size=settings.max_http_buffer_size,
+            max_half_received=settings.max_half_received,
+            max_connections_per_address=settings.max_connections_per_address or None,
+            limits=_limits(settings),
         )
         self.metrics = Metrics({*EVENTS}, self._gauges())
         self.metrics.observe(self.io)
@@ -244,10 +247,13 @@ class Application:
         self._leave_projects(call, keep_locks=True)
         self.chat.abandon(socket.id)
         self.sockets.forget(socket)
+        self.auth.forget(socket)
         user = call.identity.user
         if user is not None and not self.sockets.of_user(user.id):
             self.presence.forget(user.id)
-        if self.locks.orphan(socket.id) and not call.silent:
+        orphans = self.locks.orphan(socket.id)
+        if orphans and not call.silent:
+            self._tell_locks((held, FileLocked(lock=held.record)) for held in orphans)
             self._grace[socket.id] = asyncio.get_running_loop().call_later(
                 self.tuning.lock_grace, self._grace_over, socket.id
             )
@@ -269,10 +275,22 @@ class Application:
 
     def release_locks(self, socket_id: str) -> None:
         """Release all locks of a socket, and tell the projects."""
-        for held in self.locks.release_all(socket_id):
+        self._tell_unlocked(self.locks.release_all(socket_id))
+
+    def withdraw_locks(self, project_id: str, user_id: str) -> None:
+        """Release all locks of a user who may not change the project any more, and tell it."""
+        self._tell_unlocked(self.locks.withdraw(project_id, user_id))
+
+    def _tell_unlocked(self, released: Iterable[Held]) -> None:
+        self._tell_locks(
+            (held, FileUnlocked(file_path=held.path, token=held.token)) for held in released
+        )
+
+    def _tell_locks(self, changed: Iterable[tuple[Held, Announcement]]) -> None:
+        for held, announcement in changed:
             self.tell(
                 project_room(held.project_id),
-                FileUnlocked(file_path=held.path, token=held.token),
+                announcement,
                 user_id=held.user.id,
                 project_id=held.project_id,
             )
@@ -305,6 +323,17 @@ def _provider(settings: Settings) -> Provider:
     return OpenAIProvider(
         settings.ai_base_url, settings.ai_model, settings.ai_api_key, settings.ai_timeout
     )
+
+
+def _limits(settings: Settings) -> Limits:
+    """Against floods. An event of a `batch:update` counts only for its user, in `rate_limit`."""
+    rate = address_rate = None
+    if settings.event_rate:
+        rate = RateLimit(settings.event_rate, settings.event_burst)
+    if settings.address_event_rate:
+        # As generous with bursts as the one of a connection is by default.
+        address_rate = RateLimit(settings.address_event_rate, 2 * settings.address_event_rate)
+    return Limits(rate=rate, address_rate=address_rate)
 
 
 def _cors(origins: tuple[str, ...]) -> CorsOptions:

@@ -1,14 +1,17 @@
 """Failed logins, by the address that they come from: after a few of them the next has to wait.
 
-The wait doubles with each failure, and the count is forgotten after a quiet time. Behind a reverse
-proxy all clients have its address, so there they share the wait; the proxy is the place to limit
-them one by one.
+The wait doubles with each failure, and the count is forgotten after a quiet time. The attempts of
+an address are made one after the other: those that come at once know of each other's failures.
+Behind a reverse proxy all clients have its address, so there they share the wait; the proxy is the
+place to limit them one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 from server.errors import Code, EventError
@@ -31,14 +34,39 @@ class _Failures:
         return 0.0 if beyond < 0 else min(LONGEST_WAIT, float(2 ** min(beyond, 20)))
 
 
+@dataclass(slots=True)
+class _Turn:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
+
+
 class FailedAttempts:
     """The failures of each address; `clock` returns seconds."""
 
-    __slots__ = ("_by_address", "_clock")
+    __slots__ = ("_by_address", "_clock", "_turns")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._by_address: dict[str, _Failures] = {}
         self._clock = clock
+        self._turns: dict[str, _Turn] = {}
+
+    @asynccontextmanager
+    async def turn(self, address: str) -> AsyncIterator[None]:
+        """While an attempt of this address is made; the next one waits.
+
+        Raises:
+            EventError: the address has to wait longer (`RATE_LIMIT_EXCEEDED`).
+        """
+        turn = self._turns.setdefault(address, _Turn())
+        turn.users += 1
+        try:
+            async with turn.lock:
+                self.check(address)
+                yield
+        finally:
+            turn.users -= 1
+            if not turn.users:
+                del self._turns[address]
 
     def check(self, address: str) -> None:
         """Let an attempt pass.

@@ -25,6 +25,7 @@ from server.announcements import (
     AuthSessionUpdated,
     AuthSucceeded,
 )
+from server.deadlines import Deadlines
 from server.envelope import envelope, timestamp
 from server.errors import Code, EventError
 from server.identity import Identity, guest, identity_of
@@ -33,6 +34,7 @@ from server.registry import Call
 from server.store import accounts
 from server.store.accounts import StoredSession
 from server.types import Id, Payload, Record, Secret
+from server.validation import read
 from socketio_min import Socket
 
 if TYPE_CHECKING:
@@ -99,6 +101,9 @@ class Auth:
         self.hasher = hasher
         self.clock = clock
         self._application = application
+        self.deadlines = Deadlines(
+            application.settings.auth_timeout, clock, self.expire, self._overdue
+        )
         # Verified where there is no password, so that this takes no less time.
         self._nobody = hasher.hash(secrets.token_hex())
 
@@ -110,53 +115,77 @@ class Auth:
 
     async def admit(self, socket: Socket) -> None:
         """Look up the session that a client presents with its CONNECT or its request."""
-        session_id = _presented(socket)
-        if session_id is not None:
-            try:
+        try:
+            session_id = _presented(socket)
+            if session_id is not None:
                 socket.data[_PRESENTED] = await self.find(session_id)
-            except EventError as error:
-                socket.data[_PRESENTED] = error
+        except EventError as error:
+            socket.data[_PRESENTED] = error
 
     def welcome(self, socket: Socket) -> None:
         """A socket has connected: say who it is, and tell it whether its session is good."""
-        presented = socket.data.pop(_PRESENTED, None)
+        presented: StoredSession | EventError | None = socket.data.pop(_PRESENTED, None)
         if isinstance(presented, StoredSession):
-            self._application.sockets.identify(socket, _identity(presented))
+            try:
+                self._application.sockets.check_place(socket, presented.user.id)
+            except EventError as error:
+                presented = error
+        if isinstance(presented, StoredSession):
+            self.identify(socket, _identity(presented))
             succeeded = AuthSucceeded(user=presented.user, session=_session(presented))
             wrapped = envelope("auth:success", user_id=presented.user.id)
             socket.emit("auth:success", succeeded.data, wrapped)
             return
-        self._application.sockets.identify(socket, self.nobody())
-        if isinstance(presented, EventError):
-            failed = AuthFailed(code=presented.code, message=presented.message, cause="connect")
-            socket.emit("auth:error", failed.data, envelope("auth:error", priority="high"))
+        self.identify(socket, self.nobody())
+        if presented is not None:
+            _tell_failure(socket, presented, "connect")
 
     def expire(self, socket: Socket) -> None:
         """Sign the socket out if its session is over."""
         if identity_of(socket).expires_at <= self.clock():
             self.sign_out(socket)
-            failed = AuthFailed(code=Code.UNAUTHORIZED, message=_NO_SESSION, cause="auth:session")
-            socket.emit("auth:error", failed.data, envelope("auth:error", priority="high"))
+            _tell_failure(socket, EventError(Code.UNAUTHORIZED, _NO_SESSION), "auth:session")
+
+    def forget(self, socket: Socket) -> None:
+        """The socket is gone."""
+        self.deadlines.clear(socket)
+
+    def _overdue(self, socket: Socket) -> None:
+        seconds = self._application.settings.auth_timeout
+        late = f"nobody has logged in for {seconds:g} seconds: connect again with a session"
+        _tell_failure(socket, EventError(Code.UNAUTHORIZED, late), "connect")
+        socket.disconnect(close=True)
 
     # -- changes of who a socket is
+
+    def identify(self, socket: Socket, identity: Identity) -> None:
+        """The socket acts as somebody, for as long as that holds."""
+        self._application.sockets.identify(socket, identity)
+        if not self._application.sockets.is_gone(socket):
+            self.deadlines.set(socket)
 
     def sign_in(
         self, call: Call[SessionPayload] | Call[LoginPayload], stored: StoredSession
     ) -> None:
-        """The socket acts as the session's user; only what a guest did moves along."""
+        """The socket acts as the session's user; only what a guest did moves along.
+
+        Raises:
+            EventError: the user has too many sockets (`RATE_LIMIT_EXCEEDED`).
+        """
         socket, before = call.socket, identity_of(call.socket)
+        self._application.sockets.check_place(socket, stored.user.id)
         if before.user is not None and before.user != stored.user and before.declared:
             self.sign_out(socket)
             before = identity_of(socket)
         identity = _identity(stored)
-        self._application.sockets.identify(socket, identity)
+        self.identify(socket, identity)
         if before.user is not None and before.user != stored.user:
             projects.change_user(call.acting(identity), before)
 
     def sign_out(self, socket: Socket) -> None:
         """The socket acts as nobody, and is in no room and holds no lock any more."""
         self._application.part(socket)
-        self._application.sockets.identify(socket, self.nobody())
+        self.identify(socket, self.nobody())
 
     async def find(self, session_id: str) -> StoredSession:
         """A session by its id.
@@ -211,11 +240,13 @@ async def session(call: Call[SessionPayload]) -> AuthResult:
 async def login(call: Call[LoginPayload]) -> AuthResult:
     """Open a session with a name and a password; all sockets of the user hear of it."""
     application, address = call.application, call.socket.handshake.address
-    application.attempts.check(address)
-    user = await application.auth.verify(call.payload.username, call.payload.password)
-    if user is None:
-        application.attempts.failed(address)
-        raise EventError(Code.UNAUTHORIZED, "the name or the password is wrong")
+    async with application.attempts.turn(address):
+        user = await application.auth.verify(call.payload.username, call.payload.password)
+        if user is None:
+            application.attempts.failed(address)
+            raise EventError(Code.UNAUTHORIZED, "the name or the password is wrong")
+    # Before it is opened, not only when it is used.
+    application.sockets.check_place(call.socket, user.id)
     session_id, stored = new_session(user, application.auth.clock())
     ended = await application.database.run(lambda c: accounts.open_session(c, stored, MAX_SESSIONS))
     application.directory.add_user(user)
@@ -259,7 +290,7 @@ async def refresh(call: Call[Payload]) -> SessionResult:
         raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
     sockets = application.sockets.of_session(key)
     for socket in sockets:
-        application.sockets.identify(socket, _identity(stored))
+        application.auth.identify(socket, _identity(stored))
     result = SessionResult(_session(stored, session_id))
     call.tell(
         [socket.id for socket in sockets],
@@ -289,12 +320,24 @@ def _end(application: Application, key: str) -> None:
         application.auth.sign_out(socket)
 
 
+def _tell_failure(socket: Socket, error: EventError, cause: str) -> None:
+    failed = AuthFailed(**error.data, cause=cause)
+    socket.emit("auth:error", failed.data, envelope("auth:error", priority="high"))
+
+
 def _presented(socket: Socket) -> str | None:
+    """The session's id that the client has presented, if it has.
+
+    Raises:
+        EventError: it can be none (`VALIDATION_ERROR`).
+    """
     handshake = socket.handshake
     for name in ("sessionId", "token"):
         value = handshake.auth.get(name)
-        if isinstance(value, str) and value:
-            return value
+        # Pages without a session send an empty one.
+        if value not in (None, ""):
+            session_id: str = read(Secret, value, f"$.{name}")
+            return session_id
     scheme, _, value = handshake.headers.get("authorization", "").partition(" ")
     return value.strip() or None if scheme.lower() == "bearer" else None
 

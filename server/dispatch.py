@@ -148,6 +148,7 @@ class Dispatcher:
                 "leave out userId, or open another connection",
             )
         user = self._application.directory.user(user_id)
+        self._application.sockets.check_place(socket, user_id)
         self._application.sockets.identify(socket, Identity(user, declared=True))
         return before
 

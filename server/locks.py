@@ -2,7 +2,8 @@
 
 A lock belongs to one socket of one user and lives as long as their connection: it is a lease that
 the heartbeat renews. When the connection is lost, the lock stays for a grace period, in which the
-same user may take it over from another connection; then it is released.
+same user may take it over from another connection; then it is released. The others hear when that
+begins and how it ends. A user who may not change a project any more has no locks in it.
 
 Every grant has a greater token than all before it, also across restarts: the upper digits count the
 server's starts, the lower ones the grants since. A change that names a token that is not the
@@ -12,9 +13,10 @@ overwrites nothing ("fencing").
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from server.access import project_room
 from server.announcements import FileLocked, FileUnlocked
@@ -25,8 +27,8 @@ from server.records import Lock, LockType, User
 from server.registry import Call
 from server.types import Path, ProjectPayload, Record
 
-MAX_LOCKS: Final = 1_000
-"""Locks that one socket may hold."""
+MAX_LOCKS: Final = 100
+"""Locks that one user may hold."""
 
 # JavaScript counts exactly up to 2**53: 8 million starts with 1000 million grants each.
 _GRANTS_OF_A_START: Final = 2**30
@@ -58,10 +60,19 @@ class Held:
         )
 
 
+class Grant(NamedTuple):
+    """A lock; whether it is a new one; the user's locks from lost connections that it replaces."""
+
+    held: Held
+    is_new: bool
+    replaced: list[Held]
+
+
 class Locks:
     """The locks of an application. `start` is how often the server has been started."""
 
     def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
         self._token = 0
         self._files: dict[tuple[str, str], dict[str, Held]] = {}
         self._sockets: dict[str, set[tuple[str, str]]] = {}
@@ -72,17 +83,17 @@ class Locks:
 
     def acquire(
         self, project_id: str, path: str, lock_type: LockType, user: User, socket_id: str
-    ) -> tuple[Held, bool]:
-        """Lock a file; returns the lock, and whether it is a new one.
+    ) -> Grant:
+        """Lock a file.
 
         Raises:
-            EventError: somebody else holds it (`FILE_LOCKED`), or the socket holds too many.
+            EventError: somebody else holds it (`FILE_LOCKED`), or the user holds too many.
         """
         key = (project_id, path)
         held = self._files.get(key, {})
         own = held.get(socket_id)
         if own is not None and own.lock_type == lock_type:
-            return own, False
+            return Grant(own, False, [])
         in_the_way = [
             one
             for one in held.values()
@@ -92,19 +103,20 @@ class Locks:
         ]
         if in_the_way:
             raise refusal(in_the_way[0])
-        if own is None and len(self._sockets.get(socket_id, ())) >= MAX_LOCKS:
+        replaced = [one for one in held.values() if one.orphaned and one.user == user]
+        if own is None and not replaced and self._counts[user.id] >= MAX_LOCKS:
             raise EventError(
                 Code.RATE_LIMIT_EXCEEDED,
-                f"this connection holds {MAX_LOCKS} locks, the most allowed: unlock a file first",
+                f"you hold {MAX_LOCKS} locks, the most allowed: unlock a file first",
             )
-        for orphan in [one for one in held.values() if one.orphaned and one.user == user]:
+        for orphan in replaced:
             self._remove(orphan)
         self._token += 1
         granted = Held(
             project_id, path, lock_type, user, socket_id, self._token, acquired_at=timestamp()
         )
         self._put(granted)
-        return granted, True
+        return Grant(granted, True, replaced)
 
     def release(self, project_id: str, path: str, socket_id: str) -> Held | None:
         """Release a socket's lock on a file; returns it, if there was one."""
@@ -119,6 +131,19 @@ class Locks:
         for held in released:
             self._remove(held)
         return released
+
+    def withdraw(self, project_id: str, user_id: str | None = None) -> list[Held]:
+        """Release all locks in a project, or those of one user; returns them."""
+        withdrawn = [
+            held
+            for (project, _), holders in self._files.items()
+            if project == project_id
+            for held in holders.values()
+            if user_id in (None, held.user.id)
+        ]
+        for held in withdrawn:
+            self._remove(held)
+        return withdrawn
 
     def orphan(self, socket_id: str) -> list[Held]:
         """The socket is gone: its locks wait for their user. Returns them."""
@@ -164,7 +189,9 @@ class Locks:
 
     def _put(self, held: Held) -> None:
         key = (held.project_id, held.path)
-        self._files.setdefault(key, {})[held.socket_id] = held
+        holders = self._files.setdefault(key, {})
+        self._counts[held.user.id] += held.socket_id not in holders
+        holders[held.socket_id] = held
         self._sockets.setdefault(held.socket_id, set()).add(key)
 
     def _remove(self, held: Held) -> None:
@@ -172,6 +199,9 @@ class Locks:
         del self._files[key][held.socket_id]
         if not self._files[key]:
             del self._files[key]
+        self._counts[held.user.id] -= 1
+        if not self._counts[held.user.id]:
+            del self._counts[held.user.id]
         self._sockets[held.socket_id].discard(key)
         if not self._sockets[held.socket_id]:
             del self._sockets[held.socket_id]
@@ -218,17 +248,16 @@ class UnlockResult(Record, frozen=True):
 def lock(call: Call[LockPayload]) -> LockResult:
     """Lock a file, there or not yet, until it is unlocked or the connection ends."""
     payload = call.payload
+    project_id, room = payload.project_id, project_room(payload.project_id)
     call.check_connected()
-    held, is_new = call.application.locks.acquire(
-        payload.project_id,
-        normal(payload.file_path),
-        payload.lock_type,
-        call.user,
-        call.socket.id,
+    held, is_new, replaced = call.application.locks.acquire(
+        project_id, normal(payload.file_path), payload.lock_type, call.user, call.socket.id
     )
+    for orphan in replaced:
+        gone = FileUnlocked(file_path=orphan.path, token=orphan.token)
+        call.tell_others(room, gone, project_id=project_id)
     if is_new:
-        room = project_room(payload.project_id)
-        call.tell_others(room, FileLocked(lock=held.record), project_id=payload.project_id)
+        call.tell_others(room, FileLocked(lock=held.record), project_id=project_id)
     return LockResult(held.record)
 
 

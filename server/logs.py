@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime
+from typing import Final
 
 from server.envelope import timestamp
+
+_ESCAPED: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 
 
 class JsonFormatter(logging.Formatter):
@@ -36,10 +39,10 @@ class TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """The line: what clients have named cannot begin another one, or steer a terminal."""
         fields = getattr(record, "fields", {})
         shown = [f"{name}={json.dumps(value)}" for name, value in fields.items()]
-        return " ".join([super().formatMessage(record), *shown])
+        return " ".join([super().formatMessage(record).translate(_ESCAPED), *shown])
 
 
 def configure(log_format: str, level: str) -> None:

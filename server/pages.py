@@ -8,11 +8,17 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from engineio_min import Request, Response
 from server.metrics import CONTENT_TYPE, Metrics
 from server.reference import page as reference
+
+_ALWAYS: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
+_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
 
 
 def docs(_request: Request) -> Response:
@@ -28,9 +34,9 @@ def _reference() -> str:
 def _html(body: str) -> Response:
     headers = [
         ("Content-Type", "text/html; charset=utf-8"),
-        ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Cache-Control", "no-store"),
+        ("Content-Security-Policy", _POLICY),
+        ("Referrer-Policy", "no-referrer"),
+        *_ALWAYS,
     ]
     return Response(200, body.encode(), headers)
 
@@ -59,12 +65,12 @@ def metrics(source: Metrics) -> Callable[..., Response]:
     """The handler of `/metrics`."""
 
     def answer(_request: Request) -> Response:
-        headers = [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")]
+        headers = [("Content-Type", CONTENT_TYPE), *_ALWAYS]
         return Response(200, source.render().encode(), headers)
 
     return answer
 
 
 def _json(status: int, values: dict[str, Any]) -> Response:
-    headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+    headers = [("Content-Type", "application/json"), *_ALWAYS]
     return Response(status, json.dumps(values).encode(), headers)

@@ -18,8 +18,10 @@ MAX_NAME_BYTES: Final = 255
 
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
 # Control characters, halves of surrogate pairs, and line separators; format characters such as the
-# zero-width joiner are letters of some languages' names.
+# zero-width joiner are letters of some languages' names, but those that turn the direction of a
+# text only show a path as another one.
 _REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_TURNS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def normal(path: str) -> str:
@@ -29,7 +31,9 @@ def normal(path: str) -> str:
         EventError: it is no relative path, or too long (`INVALID_FILE_PATH`).
     """
     composed = unicodedata.normalize("NFC", path)
-    if any(unicodedata.category(character) in _REFUSED_CATEGORIES for character in composed):
+    if _TURNS.search(composed) or any(
+        unicodedata.category(character) in _REFUSED_CATEGORIES for character in composed
+    ):
         raise _invalid(path, "a path has no control characters")
     if composed.startswith("/") or _DRIVE.match(composed):
         raise _invalid(path, "expected a path relative to the project")

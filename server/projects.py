@@ -150,6 +150,8 @@ async def delete(call: Call[ProjectPayload]) -> ProjectDeleteResult:
     call.application.directory.remove_project(project_id)
     call.tell(hearing, ProjectDeleted(project_id=project_id), project_id=project_id)
     call.application.chat.project_deleted(project_id)
+    # Also those of sockets that are gone or were never in the room.
+    call.application.locks.withdraw(project_id)
     for socket in await call.application.io.to(project_room(project_id)).fetch_sockets():
         depart(call.application.own_call(socket, silent=True), project_id)
     return ProjectDeleteResult(project_id)

@@ -27,8 +27,10 @@ class SettingsError(Exception):
 class Settings:
     """What a server is started with. Times in seconds, sizes in bytes.
 
+    max_connections_per_address, event_rate, address_event_rate: 0 is no limit.
     auth_mode: "open": a client without a session acts as the user that it names; "required":
     it may do little more than log in.
+    auth_timeout: until a client that is nobody must have logged in.
     data_dir: where everything is kept that outlives the process.
     workspace: a directory that is mirrored as a project.
     ai_base_url, ai_model, ai_api_key: the model that answers; the built-in provider without them.
@@ -38,15 +40,22 @@ class Settings:
 
     cors_origins: tuple[str, ...] = ("http://localhost:3000",)
     max_connections: int = 1_000
+    max_connections_per_user: int = 20
+    max_connections_per_address: int = 0
+    event_rate: int = 100
+    event_burst: int = 200
+    address_event_rate: int = 0
     ping_timeout: float = 60.0
     ping_interval: float = 25.0
     upgrade_timeout: float = 10.0
     max_http_buffer_size: int = 100_000_000
+    max_half_received: int = 256_000_000
     host: str = "localhost"
     port: int = 3001
     log_format: str = "text"
     log_level: str = "warning"
     auth_mode: str = "open"
+    auth_timeout: float = 30.0
     data_dir: Path = Path("data")
     workspace: Path | None = None
     ai_base_url: str | None = None
@@ -209,6 +218,46 @@ TABLE: Final = (
         "connections at once; more get HTTP 503",
     ),
     Setting(
+        "max_connections_per_user",
+        "SOCKET_MAX_CONNECTIONS_PER_USER",
+        "--max-connections-per-user",
+        Whole("connections", 1, 1_000_000),
+        "20",
+        "that act as one user; more are refused as that user",
+    ),
+    Setting(
+        "max_connections_per_address",
+        "SOCKET_MAX_CONNECTIONS_PER_ADDRESS",
+        "--max-connections-per-address",
+        Whole("connections", 0, 1_000_000),
+        "0",
+        "of one address; more get HTTP 429; 0: no limit, as behind a proxy",
+    ),
+    Setting(
+        "event_rate",
+        "SOCKET_EVENT_RATE",
+        "--event-rate",
+        Whole("events a second", 0, 1_000_000),
+        "100",
+        "of one connection in the long run; 0: no limit",
+    ),
+    Setting(
+        "event_burst",
+        "SOCKET_EVENT_BURST",
+        "--event-burst",
+        Whole("events", 1, 1_000_000),
+        "200",
+        "of one connection at once",
+    ),
+    Setting(
+        "address_event_rate",
+        "SOCKET_ADDRESS_EVENT_RATE",
+        "--address-event-rate",
+        Whole("events a second", 0, 1_000_000),
+        "0",
+        "of one address, and twice as many at once; 0: no limit, as behind a proxy",
+    ),
+    Setting(
         "ping_timeout",
         "SOCKET_PING_TIMEOUT",
         "--ping-timeout",
@@ -240,6 +289,14 @@ TABLE: Final = (
         "1e8",
         "of one message",
     ),
+    Setting(
+        "max_half_received",
+        "SOCKET_MAX_HALF_RECEIVED",
+        "--max-half-received",
+        Whole("bytes", 1_000, 1_000_000_000_000),
+        "256e6",
+        "of messages that are on their way, all together; at least one must have room",
+    ),
     Setting("host", "HOST", "--host", Host(), "localhost", "where to listen"),
     Setting("port", "PORT", "--port", Whole("a port", 0, 65_535), "3001", "0 picks a free one"),
     Setting(
@@ -260,6 +317,14 @@ TABLE: Final = (
         Choice(("open", "required")),
         "open on a loopback address, else required",
         "open: a client without a session acts as the user that it names",
+    ),
+    Setting(
+        "auth_timeout",
+        "AUTH_TIMEOUT",
+        "--auth-timeout",
+        Milliseconds(),
+        "30000",
+        "until a client that needs a session must have one",
     ),
     Setting(
         "data_dir",
@@ -337,7 +402,13 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         raise SettingsError("AI_BASE_URL and AI_MODEL: set both for a model, or neither")
     if "ai_base_url" in values and values.get("ai_local") == "on":
         raise SettingsError("AI_LOCAL: set it or AI_BASE_URL, not both")
-    return Settings(**values)
+    settings = Settings(**values)
+    if settings.max_half_received < settings.max_http_buffer_size:
+        raise SettingsError(
+            f"SOCKET_MAX_HALF_RECEIVED: got {settings.max_half_received}, expected at least "
+            f"SOCKET_MAX_HTTP_BUFFER_SIZE, which is {settings.max_http_buffer_size}"
+        )
+    return settings
 
 
 def _read(setting: Setting, source: str, text: str) -> Any:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from server import notifications
-from server.access import project_room
 from server.announcements import ProjectCreated, ProjectDeleted
 from server.errors import Code, EventError
 from server.projects import ProjectResult, announce_update, depart, found
@@ -47,6 +46,8 @@ async def share(call: Call[SharePayload]) -> ProjectResult:
         lambda connection: membership.set_role(connection, project_id, user_id, role),
         f"{call.user.name} shared a project with you: you are its {role.value}",
     )
+    if not role.includes(Role.EDITOR):
+        call.application.withdraw_locks(project_id, user_id)
     if not known:
         ids = [socket.id for socket in call.application.sockets.of_user(user_id)]
         call.tell(ids, ProjectCreated(project=project), project_id=project_id)
@@ -115,6 +116,7 @@ def _take_out(call: Call[UnsharePayload], project_id: str, user_id: str) -> None
     """The project is gone for the user's sockets, in its room or not."""
     for socket in call.application.sockets.of_user(user_id):
         call.application.chat.abandon(socket.id, project_id)
-        if project_room(project_id) in socket.rooms:
-            depart(call.application.own_call(socket), project_id)
+        depart(call.application.own_call(socket), project_id)
         call.tell(socket.id, ProjectDeleted(project_id=project_id), project_id=project_id)
+    # Those of connections that are lost.
+    call.application.withdraw_locks(project_id, user_id)

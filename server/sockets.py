@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from server.errors import Code, EventError
 from server.identity import Identity, identity_of, set_identity
 from socketio_min import Socket
 
@@ -12,25 +13,43 @@ _NONE: Final[dict[str, Socket]] = {}
 
 
 class Sockets:
-    """The connected sockets, by user and by session."""
+    """The connected sockets, by user and by session; `most` is how many act as one user."""
 
-    __slots__ = ("_by_session", "_by_user")
+    __slots__ = ("_by_session", "_by_user", "_most")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._by_user: dict[str, dict[str, Socket]] = {}
         self._by_session: dict[str, dict[str, Socket]] = {}
+
+    def check_place(self, socket: Socket, user_id: str) -> None:
+        """Let a socket act as a user.
+
+        Raises:
+            EventError: as many others do as allowed (`RATE_LIMIT_EXCEEDED`).
+        """
+        sockets = self._by_user.get(user_id, _NONE)
+        if socket.id not in sockets and len(sockets) >= self._most:
+            raise EventError(
+                Code.RATE_LIMIT_EXCEEDED,
+                f"{user_id!r} has {self._most} connections, the most allowed: close one first",
+            )
 
     def identify(self, socket: Socket, identity: Identity) -> None:
         """The socket acts as somebody, else than before or for the first time."""
         self._take_out(socket)
         set_identity(socket, identity)
-        if socket.data.get(_GONE):
+        if self.is_gone(socket):
             # Its last events are still being handled; nobody can reach it any more.
             return
         if identity.user is not None:
             self._by_user.setdefault(identity.user.id, {})[socket.id] = socket
         if identity.session_key is not None:
             self._by_session.setdefault(identity.session_key, {})[socket.id] = socket
+
+    def is_gone(self, socket: Socket) -> bool:
+        """Whether the socket has been forgotten."""
+        return bool(socket.data.get(_GONE))
 
     def forget(self, socket: Socket) -> None:
         """The socket is gone, for good."""

@@ -93,8 +93,10 @@ class Tree:
 
     def files(self, below: str = "") -> Iterator[str]:
         """The paths of all entries below a folder that are no folders; links are not followed."""
-        start = self.root / below
-        for folder, folder_names, names in os.walk(start, followlinks=False):
+        # A link to the root of the disk, say, would have all of it read through.
+        if below and any((self.root / part).is_symlink() for part in [*folders(below), below]):
+            return
+        for folder, folder_names, names in os.walk(self.root / below, followlinks=False):
             relative = Path(folder).relative_to(self.root)
             folder_names[:] = [name for name in folder_names if not is_ignored_folder(name)]
             for name in names:
@@ -140,14 +142,19 @@ _IGNORED_ENDINGS: Final = ("~", ".swp", ".swx", ".pyc", ".DS_Store")
 
 def is_ignored_folder(name: str) -> bool:
     """Whether a folder is a program's own business: its history, its packages, its caches."""
-    return name in _IGNORED_FOLDERS
+    # Some file systems take ".GIT" for the same folder.
+    return name.casefold() in _IGNORED_FOLDERS
 
 
 def is_ignored(path: str) -> bool:
-    """Whether a file is in such a folder, or is an editor's or our own passing one."""
-    *inside, name = path.split("/")
+    """Whether a file is in such a folder or has its name, or is an editor's or our own passing one.
+
+    A file `.git` leads git to another folder, whose settings may name programs to run.
+    """
+    parts = path.split("/")
+    name = parts[-1]
     return (
-        any(is_ignored_folder(folder) for folder in inside)
+        any(map(is_ignored_folder, parts))
         or name.startswith(_TEMPORARY)
         or name.endswith(_IGNORED_ENDINGS)
     )

@@ -13,9 +13,10 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
-# No control characters and no half of a surrogate pair, which UTF-8 cannot hold. `(?!\n)`: in
-# Python `$` also matches before a line break at the end.
-_PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]*$(?!\n)"
+# No control characters, those that turn the direction of a text included, and no half of a
+# surrogate pair, which UTF-8 cannot hold. `(?!\n)`: in Python `$` also matches before a line break
+# at the end.
+_PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ud800-\udfff]*$(?!\n)"
 _TEXT = r"^[^\u0000\ud800-\udfff]*$(?!\n)"
 
 Id = Annotated[

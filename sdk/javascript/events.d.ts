@@ -139,7 +139,7 @@ export interface ServerEvents {
   "file:updated": FileUpdated;
   /** A file is gone. */
   "file:deleted": FileDeleted;
-  /** A file is locked. */
+  /** A file is locked; or, if the lock is `orphaned`, its holder's connection is lost, and the lock ends with `file:unlocked` unless the holder comes back in time. */
   "file:locked": FileLocked;
   /** A lock on a file is gone; other shared ones may be left. */
   "file:unlocked": FileUnlocked;
@@ -240,7 +240,7 @@ export interface AiResponse {
   usage?: Usage;
 }
 
-/** How far another program's work is; without a project in each that the socket is in. */
+/** How far another program's work is; without a project in each that the socket is in and whose editor the user is. */
 export interface AiStatusPayload {
   userId?: string;
   metadata?: Metadata;
@@ -448,7 +448,7 @@ export interface FileDifference {
   diff: string;
 }
 
-/** A file is locked. */
+/** A file is locked; or, if the lock is `orphaned`, its holder's connection is lost, and the lock ends with `file:unlocked` unless the holder comes back in time. */
 export interface FileLocked {
   lock: Lock;
 }

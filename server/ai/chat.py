@@ -36,7 +36,7 @@ from server.announcements import (
 )
 from server.envelope import timestamp
 from server.errors import Code, EventError
-from server.records import AiResponse, ChatMessage, User
+from server.records import AiResponse, ChatMessage, Role, User
 from server.registry import Call
 from server.store import contents, membership, messages, snapshots
 from server.types import Id, Line, Note, Path, Payload, Percentage, Record, Text
@@ -80,7 +80,9 @@ class AiCancelPayload(Payload, frozen=True, kw_only=True):
 
 
 class AiStatusPayload(Payload, frozen=True, kw_only=True):
-    """How far another program's work is; without a project in each that the socket is in."""
+    """How far another program's work is; without a project in each that the socket is in and whose
+    editor the user is.
+    """
 
     status: Literal["started", "processing", "progress", "completed", "error"]
     progress: Percentage | None = None
@@ -406,4 +408,6 @@ def status(call: Call[AiStatusPayload]) -> None:
     )
     named = payload.project_id
     for project_id in projects_of(call.socket.rooms) if named is None else [named]:
-        call.tell_others(project_room(project_id), announcement, project_id=project_id)
+        role = call.application.directory.role(project_id, call.user.id)
+        if role is not None and role.includes(Role.EDITOR):
+            call.tell_others(project_room(project_id), announcement, project_id=project_id)

@@ -22,6 +22,7 @@ MAX_FILES_NAMED: Final = 200
 MAX_CURRENT_FILE: Final = 16_384
 """Characters of the current file that go into the prompt."""
 _MAX_LINE: Final = 1_048_576
+_MAX_LOGGED: Final = 500
 
 INSTRUCTIONS: Final = (
     "You are the coding assistant of a shared project. Answer briefly and concretely. "
@@ -58,15 +59,14 @@ class OpenAIProvider:
         try:
             async with self._client.stream("POST", self._url, json=body) as response:
                 if response.status_code != 200:
-                    await response.aread()
                     # What it says may name the key's owner: it is for the log.
                     logger.warning(
-                        "the model's endpoint answered %d: %s",
+                        "the model's endpoint answered %d: %r",
                         response.status_code,
-                        response.text[:500],
+                        await _beginning(response),
                     )
                     raise ProviderError(f"the model's endpoint answered {response.status_code}")
-                async for line in response.aiter_lines():
+                async for line in _lines(response):
                     data = _data(line)
                     if data == "[DONE]":
                         return
@@ -109,9 +109,35 @@ async def messages(question: Question) -> list[dict[str, str]]:
     ]
 
 
+async def _beginning(response: httpx2.Response) -> bytes:
+    """The first bytes of a body that may have no end."""
+    body = bytearray()
+    async for piece in response.aiter_bytes():
+        body += piece
+        if len(body) >= _MAX_LOGGED:
+            break
+    return bytes(body[:_MAX_LOGGED])
+
+
+async def _lines(response: httpx2.Response) -> AsyncGenerator[str, None]:
+    """The lines of a body, as soon as each is whole; the last may have no end.
+
+    Raises:
+        ProviderError: one is too long. httpx2's own lines have no limit.
+    """
+    waiting = bytearray()
+    async for piece in response.aiter_bytes():
+        waiting += piece
+        if b"\n" in piece:
+            *lines, waiting = waiting.split(b"\n")
+            for line in lines:
+                yield line.decode(errors="replace")
+        if len(waiting) > _MAX_LINE:
+            raise ProviderError("the model's endpoint sent a line that is too long")
+    yield waiting.decode(errors="replace")
+
+
 def _data(line: str) -> str:
-    if len(line) > _MAX_LINE:
-        raise ProviderError("the model's endpoint sent a line that is too long")
     return line[5:].strip() if line.startswith("data:") else ""
 
 
@@ -123,7 +149,7 @@ def _pieces(data: str) -> list[str | Outcome]:
         event: Any = json.loads(data)
         found: list[str | Outcome] = []
         if event.get("error"):
-            logger.warning("the model's endpoint reported an error: %s", data[:500])
+            logger.warning("the model's endpoint reported an error: %r", data[:_MAX_LOGGED])
             raise ProviderError("the model's endpoint reported an error")
         for choice in event.get("choices") or []:
             text = (choice.get("delta") or {}).get("content")

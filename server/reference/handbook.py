@@ -45,6 +45,8 @@ handlers hear `(data, envelope)`.
   is named, and nothing on success.
 - Codes: CODES.
 - A rate is shared by the events that name it, and counted for each user.
+- A connection that sends more events than the server's settings allow hears
+  `rate_limited {retryAfter}` in milliseconds, without an envelope; what is beyond is dropped.
 """
 
 

@@ -29,6 +29,8 @@ def back_up(directory: Path, target: Path) -> int:
     partial = target.with_name(target.name + ".partial")
     try:
         partial.unlink(missing_ok=True)
+        # For this account alone, as the data directory is.
+        partial.touch(mode=0o600, exist_ok=False)
         with (
             contextlib.closing(sqlite3.connect(source, timeout=10.0)) as live,
             contextlib.closing(sqlite3.connect(partial)) as copy,

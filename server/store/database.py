@@ -148,6 +148,16 @@ class Database:
             self.commits += connection.total_changes != before
 
 
+def make_private(directory: Path) -> None:
+    """Make the data directory, if it is not there, for this account alone: it has the hashes of
+    passwords and everybody's files.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def connect(directory: Path) -> sqlite3.Connection:
     """A connection to the database in a directory, with this version's tables.
 
@@ -155,7 +165,7 @@ def connect(directory: Path) -> sqlite3.Connection:
         StoreError: the database cannot be opened.
     """
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_private(directory)
         # Transactions are begun and ended explicitly. One thread uses it, not the one that opens.
         connection = sqlite3.connect(
             directory / FILE_NAME, isolation_level=None, timeout=10.0, check_same_thread=False
@@ -214,7 +224,7 @@ def _lock(directory: Path) -> int | None:
     import fcntl
 
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_private(directory)
         descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StoreError(f"DATA_DIR: cannot use {str(directory)!r}: {error.strerror}") from error

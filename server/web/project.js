@@ -119,11 +119,7 @@ onProject("user:left", ({ user }) => {
   const people = new Map(state.project.people);
   people.delete(user.id);
   const places = new Map([...state.project.places].filter(([, one]) => one.user.id !== user.id));
-  // Their locks stay for a while, in case that they come back.
-  const locks = state.project.locks.map((lock) =>
-    lock.user.id === user.id ? { ...lock, orphaned: true } : lock,
-  );
-  change({ people, places, locks });
+  change({ people, places });
   toast(`${user.name} left`);
 });
 onProject("user:presence", ({ user, status, activity }) => {

@@ -8,6 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -130,6 +131,14 @@ async def test_after_five_failures_the_address_has_to_wait(connect: Connect) -> 
         assert 0 < error["details"]["retryAfter"] <= 1
 
 
+async def test_attempts_at_once_know_of_each_other(connect: Connect) -> None:
+    clients = [await connect() for _ in range(12)]
+    wrong = {**CREDENTIALS, "password": "wrong"}
+    answers = await asyncio.gather(*(one.ask("auth:login", wrong) for one in clients))
+    codes = sorted(answer["error"]["code"] for answer in answers)
+    assert codes == ["RATE_LIMIT_EXCEEDED"] * 7 + ["UNAUTHORIZED"] * 5
+
+
 def test_the_wait_doubles_and_is_forgotten() -> None:
     clock = Clock()
     attempts = FailedAttempts(clock)
@@ -171,6 +180,22 @@ async def test_a_session_is_presented(application: Application, connect: Connect
         assert data["session"].keys() == {"userId", "createdAt", "expiresAt"}
         assert (await client.ask("auth:check"))["session"] == data["session"]
         assert (await client.ask("project:join", PROJECT))["ok"]
+
+
+@pytest.mark.parametrize("name", ["sessionId", "token"])
+@pytest.mark.parametrize("value", [5, True, [], {"a": 1}, "x" * 1_025, "x" * 1_000_000, "\ud800"])
+async def test_what_can_be_no_session_is_refused(
+    connect: Connect, name: str, value: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await connect({name: value})
+    [(event, data)] = await client.news()
+    assert event == "auth:error"
+    assert (data["code"], data["event"]) == ("VALIDATION_ERROR", "connect")
+    assert data["details"] == {"path": f"$.{name}"}
+    answer = await client.ask("auth:session", {name: value})
+    assert answer["error"]["code"] == "VALIDATION_ERROR"
+    assert await client.ask("test:ping") == {"ok": True}
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("end", ["unknown", "expired", "ended", "refreshed"])

@@ -245,6 +245,14 @@ def test_a_backup_overwrites_nothing(tmp_path: Path) -> None:
         back_up(tmp_path, tmp_path / "nowhere" / "copy.db")
 
 
+def test_data_is_for_the_servers_account_only(tmp_path: Path) -> None:
+    directory = tmp_path / "new"
+    connect(directory).close()
+    assert directory.stat().st_mode & 0o777 == 0o700
+    back_up(directory, tmp_path / "copy.db")
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+
+
 async def test_a_damaged_database_stops_the_start_in_one_line(tmp_path: Path) -> None:
     with contextlib.closing(connect(tmp_path)) as connection:
         connection.execute("DROP TABLE counters")

@@ -111,7 +111,10 @@ async def test_the_docs_are_a_page(application: Application) -> None:
     status, headers, body = await http_get(application.port, "/docs")
     assert status == 200
     assert headers["content-type"] == "text/html; charset=utf-8"
-    assert headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+    assert headers["content-security-policy"] == (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
     for event in EVENTS:
         assert f"<code>{event}</code> (sent)</h3>" in body
     for event in ANNOUNCEMENTS:
@@ -123,6 +126,13 @@ async def test_the_docs_are_a_page(application: Application) -> None:
     text = re.sub(r"<[^>]+>", "", body.partition("<main>")[2])
     assert not re.search(r"`|\]\(|^\||^#", text, re.MULTILINE)
     assert "&lt;id&gt;" in body
+
+
+@pytest.mark.parametrize("path", ["/docs", "/healthz", "/readyz", "/metrics"])
+async def test_no_answer_is_taken_for_something_else(application: Application, path: str) -> None:
+    _, headers, _ = await http_get(application.port, path)
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "set-cookie" not in headers
 
 
 async def test_other_paths_are_not_found(application: Application) -> None:

@@ -151,8 +151,12 @@ async def test_a_guest_who_becomes_a_user_has_no_locks(connect: Connect) -> None
 async def test_a_lost_connection_keeps_its_locks_for_a_while(connect: Connect) -> None:
     first, second = await two(connect)
     token = (await first.ask("file:lock", LOCK))["lock"]["token"]
+    await second.hear("file:locked")
     await first.close()
     await second.hear("user:left")
+    data, envelope = await second.hear("file:locked")
+    assert (data["lock"]["token"], data["lock"]["orphaned"]) == (token, True)
+    assert (envelope["userId"], envelope["metadata"]["source"]) == ("user-456", "server")
     [lock] = (await second.ask("project:join", PROJECT))["locks"]
     assert (lock["token"], lock["orphaned"]) == (token, True)
     assert (await second.ask("file:lock", LOCK))["error"]["code"] == "FILE_LOCKED"
@@ -162,7 +166,35 @@ async def test_a_lost_connection_keeps_its_locks_for_a_while(connect: Connect) -
     taken = (await again.ask("file:lock", LOCK))["lock"]
     assert taken["token"] > token
     assert taken["orphaned"] is False
+    joined, unlocked, locked = await second.news()
+    assert joined[0] == "user:joined"
+    assert unlocked == ("file:unlocked", {"filePath": APP, "token": token})
+    assert locked == ("file:locked", {"lock": taken})
     assert len((await second.ask("project:join", PROJECT))["locks"]) == 1
+
+
+async def test_a_user_holds_so_many_locks(connect: Connect) -> None:
+    """However many connections they have, lost ones included; their own one they take back."""
+    first, second, other = await connect(), await connect(), await connect()
+    for client in (first, second):
+        await client.ask("user:join", {"userId": "user-456"})
+    await other.ask("project:join", {**PROJECT, "userId": "user-789"})
+    for number in range(60):
+        assert (await first.ask("file:lock", {**PROJECT, "filePath": f"a{number}"}))["ok"]
+    await first.close()
+    while (await other.hear("file:locked"))[0]["lock"]["filePath"] != "a59":
+        pass
+    for number in range(40):
+        assert (await second.ask("file:lock", {**PROJECT, "filePath": f"b{number}"}))["ok"]
+    refused = await second.ask("file:lock", {**PROJECT, "filePath": "c"})
+    assert refused["error"] == {
+        "code": "RATE_LIMIT_EXCEEDED",
+        "message": "you hold 100 locks, the most allowed: unlock a file first",
+    }
+    assert (await other.ask("file:lock", {**PROJECT, "filePath": "c"}))["ok"]
+    assert (await second.ask("file:lock", {**PROJECT, "filePath": "a0"}))["ok"]
+    await second.ask("file:unlock", {**PROJECT, "filePath": "a0"})
+    assert (await second.ask("file:lock", {**PROJECT, "filePath": "d"}))["ok"]
 
 
 async def test_after_the_grace_period_the_lock_is_gone(tmp_path: Path) -> None:
@@ -249,7 +281,8 @@ class LockMachine(RuleBasedStateMachine):
             with pytest.raises(EventError, match="is locked by"):
                 self.locks.acquire("p", path, lock_type, user, socket)
             return
-        held, is_new = self.locks.acquire("p", path, lock_type, user, socket)
+        held, is_new, replaced = self.locks.acquire("p", path, lock_type, user, socket)
+        gone = set()
         if is_new:
             assert held.token > self.last_token
             self.last_token = held.token
@@ -257,6 +290,8 @@ class LockMachine(RuleBasedStateMachine):
                 kept = self.held.get((other, path))
                 if kept and kept[1] and SOCKETS[other] == user:
                     del self.held[other, path]
+                    gone.add(other)
+        assert {one.socket_id for one in replaced} == gone
         self.held[socket, path] = (lock_type, False)
 
     @rule(socket=st.sampled_from(sorted(SOCKETS)), path=st.sampled_from(PATHS))
@@ -278,6 +313,15 @@ class LockMachine(RuleBasedStateMachine):
         assert released == mine
         for path in mine:
             del self.held[socket, path]
+
+    @rule(user=st.sampled_from([None, "1", "2"]))
+    def withdraw(self, user: str | None) -> None:
+        mine = {key for key in self.held if user in (None, SOCKETS[key[0]].id)}
+        withdrawn = self.locks.withdraw("p", user)
+        assert {(held.socket_id, held.path) for held in withdrawn} == mine
+        assert self.locks.withdraw("other", user) == []
+        for key in mine:
+            del self.held[key]
 
     @invariant()
     def nobody_is_in_anybodys_way(self) -> None:

@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime, timedelta, timezone
 
 from server.envelope import envelope, timestamp
-from server.logs import JsonFormatter
+from server.logs import JsonFormatter, TextFormatter
 
 
 def test_a_record_is_one_line_of_json() -> None:
@@ -31,6 +31,16 @@ def test_a_record_is_one_line_of_json() -> None:
         "message": "it broke: a\nb",
         "user": "ada",
     }
+
+
+def test_a_record_is_one_line_of_text() -> None:
+    record = logging.LogRecord(
+        "server", logging.ERROR, "a.py", 1, "gone: %s", ("a\n2026 ERROR\x1b[2J\x9b",), None
+    )
+    record.fields = {"event": "b\n\x1b"}
+    line = TextFormatter().format(record)
+    assert line.isprintable()
+    assert line.endswith(r'ERROR server: gone: a\x0a2026 ERROR\x1b[2J\x9b event="b\n\u001b"')
 
 
 def test_times_are_utc_with_milliseconds() -> None:

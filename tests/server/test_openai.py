@@ -115,6 +115,11 @@ async def test_events_cut_anywhere_are_put_together() -> None:
             "the model's endpoint answered 401",
         ),
         ([b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"], "the model's endpoint answered 500"),
+        (
+            # It would take the question, and could take the key, to wherever it wants.
+            [b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"],
+            "the model's endpoint answered 302",
+        ),
         ([b"nonsense\r\n\r\n"], "the model's endpoint cannot be reached, or broke off"),
         ([], "the model's endpoint cannot be reached, or broke off"),
         (
@@ -136,7 +141,8 @@ async def test_events_cut_anywhere_are_put_together() -> None:
             "the model's endpoint reported an error",
         ),
         (
-            [HEAD, b"data: " + b"x" * 1_100_000 + b"\n\n"],
+            # It need not come to its end.
+            [HEAD, b"data: " + b"x" * 1_100_000],
             "the model's endpoint sent a line that is too long",
         ),
     ],
@@ -146,6 +152,34 @@ async def test_other_answers_are_errors(parts: list[bytes], message: str) -> Non
         with pytest.raises(ProviderError) as caught:
             await pieces(url)
     assert str(caught.value) == message
+
+
+async def test_no_more_of_a_refusal_is_read_than_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nor does what it says begin a line of the log."""
+    done = asyncio.Event()
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 500 Oh\r\nContent-Type: text/plain\r\n\r\nfirst\n\x1b[2Jsecond")
+        try:
+            while True:
+                writer.write(b"x" * 65_536)
+                await writer.drain()
+        except ConnectionError:
+            done.set()
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        with pytest.raises(ProviderError, match="answered 500"):
+            await pieces(url)
+        await asyncio.wait_for(done.wait(), PATIENCE)
+    [line] = [record.getMessage() for record in caplog.records if record.name == "server.ai"]
+    assert line.startswith(r"the model's endpoint answered 500: b'first\n\x1b[2Jsecondxxx")
+    assert len(line) < 600
 
 
 async def test_an_endpoint_that_is_not_there() -> None:

@@ -55,6 +55,8 @@ def test_a_path_has_one_spelling(path: str, expected: str) -> None:
         ("a\x85b", "a path has no control characters"),
         ("a\u2028b", "a path has no control characters"),
         ("a\ud800", "a path has no control characters"),
+        ("a\u202egpj.exe", "a path has no control characters"),
+        ("\u2066a", "a path has no control characters"),
         ("é" * 128, "expected at most 255 bytes between two slashes"),
         ("a/" * 513 + "b", "expected at most 1024 bytes"),
     ],

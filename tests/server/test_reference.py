@@ -35,7 +35,7 @@ def test_the_official_parser_accepts_the_asyncapi_document() -> None:
             cwd=HERE,
             check=True,
             capture_output=True,
-            timeout=60,
+            timeout=300,
         ).stdout
     )
     assert found["diagnostics"] == []

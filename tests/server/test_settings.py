@@ -91,6 +91,31 @@ def test_the_documents_environment_is_read() -> None:
         ("HOST", "--host", "[::1]", "host", "::1"),
         ("PORT", "--port", " 0 ", "port", 0),
         ("LOG_FORMAT", "--log-format", "json", "log_format", "json"),
+        (
+            "SOCKET_MAX_CONNECTIONS_PER_USER",
+            "--max-connections-per-user",
+            "1",
+            "max_connections_per_user",
+            1,
+        ),
+        (
+            "SOCKET_MAX_CONNECTIONS_PER_ADDRESS",
+            "--max-connections-per-address",
+            "50",
+            "max_connections_per_address",
+            50,
+        ),
+        ("SOCKET_EVENT_RATE", "--event-rate", "0", "event_rate", 0),
+        ("SOCKET_EVENT_BURST", "--event-burst", "1e3", "event_burst", 1_000),
+        ("SOCKET_ADDRESS_EVENT_RATE", "--address-event-rate", "500", "address_event_rate", 500),
+        (
+            "SOCKET_MAX_HALF_RECEIVED",
+            "--max-half-received",
+            "1e9",
+            "max_half_received",
+            1_000_000_000,
+        ),
+        ("AUTH_TIMEOUT", "--auth-timeout", "60000", "auth_timeout", 60.0),
         ("AUTH_MODE", "--auth-mode", "open", "auth_mode", "open"),
         ("AUTH_MODE", "--auth-mode", "required", "auth_mode", "required"),
         ("DATA_DIR", "--data-dir", "a b/data", "data_dir", Path("a b/data")),
@@ -149,6 +174,9 @@ def test_a_bad_value_is_refused_and_its_source_named(setting: Setting, text: str
         ("SOCKET_CORS_ORIGIN", "http://user@a.example"),
         ("SOCKET_CORS_ORIGIN", "null"),
         ("SOCKET_MAX_CONNECTIONS", "0"),
+        ("SOCKET_MAX_CONNECTIONS_PER_USER", "0"),
+        ("SOCKET_EVENT_RATE", "1000001"),
+        ("SOCKET_EVENT_BURST", "0"),
         ("SOCKET_PING_TIMEOUT", "0"),
         ("SOCKET_PING_TIMEOUT", "86400001"),
         ("SOCKET_MAX_HTTP_BUFFER_SIZE", "999"),
@@ -199,6 +227,15 @@ def test_a_model_is_asked_where_it_is() -> None:
     assert "sk-1" not in repr(settings)
     for variable in ("AI_BASE_URL", "AI_MODEL", "AI_API_KEY"):
         assert refusal([], {variable: environment[variable]}) == INCOMPLETE_AI
+
+
+def test_one_message_has_room() -> None:
+    environment = {"SOCKET_MAX_HALF_RECEIVED": "99999999"}
+    assert refusal([], environment) == (
+        "SOCKET_MAX_HALF_RECEIVED: got 99999999, expected at least SOCKET_MAX_HTTP_BUFFER_SIZE, "
+        "which is 100000000"
+    )
+    load(["--max-http-buffer-size", "99999999"], environment)
 
 
 def test_one_model_is_enough() -> None:

@@ -126,6 +126,20 @@ async def test_roles(connect: Connect, role: str, refused: set[str]) -> None:
     assert found == refused
 
 
+async def test_a_viewer_reports_no_progress(connect: Connect) -> None:
+    """Neither in the project by its name nor, without one, in all that they are in."""
+    ada, project_id = await project_of_ada(connect)
+    bob = await acting(connect, "bob")
+    await ada.ask("project:share", share(project_id, "bob", "viewer"))
+    for client in (ada, bob):
+        await client.ask("project:join", {"projectId": project_id})
+    await ada.news()
+    named = await bob.ask("ai:status", {"status": "started", "projectId": project_id})
+    assert named["error"]["code"] == "FORBIDDEN"
+    assert await bob.ask("ai:status", {"status": "started"}) == {"ok": True}
+    assert await ada.news() == []
+
+
 async def test_sharing_is_heard_by_all_it_concerns(connect: Connect) -> None:
     ada, project_id = await project_of_ada(connect)
     bob = await acting(connect, "bob")
@@ -172,6 +186,46 @@ async def test_a_member_who_is_taken_out_is_out(application: Application, connec
     assert rooms[bob.id] == {bob.id, "user:bob"}
     error = (await bob.ask("project:join", {"projectId": project_id}))["error"]
     assert error["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("joined", [True, False])
+@pytest.mark.parametrize("connected", [True, False])
+@pytest.mark.parametrize("change", ["viewer", "out"])
+async def test_who_may_not_change_the_project_any_more_has_no_locks(
+    application: Application, connect: Connect, joined: bool, connected: bool, change: str
+) -> None:
+    ada, project_id = await project_of_ada(connect)
+    project = {"projectId": project_id}
+    bob = await acting(connect, "bob")
+    await ada.ask("project:share", share(project_id, "bob", "editor"))
+    await ada.ask("project:join", project)
+    if joined:
+        await bob.ask("project:join", project)
+    token = (await bob.ask("file:lock", {**project, "filePath": "a"}))["lock"]["token"]
+    await ada.hear("file:locked")
+    if not connected:
+        await bob.close()
+        data, _ = await ada.hear("file:locked")
+        assert data["lock"]["orphaned"] is True
+    if change == "viewer":
+        await ada.ask("project:share", share(project_id, "bob", "viewer"))
+    else:
+        await ada.ask("project:unshare", {**project, "userId": "bob"})
+    assert ("file:unlocked", {"filePath": "a", "token": token}) in await ada.news()
+    assert application.locks.of_project(project_id) == []
+    assert (await ada.ask("file:lock", {**project, "filePath": "a"}))["ok"]
+
+
+async def test_a_deleted_project_has_no_locks(application: Application, connect: Connect) -> None:
+    """Nor do they count for those who held them without being in its room."""
+    ada, project_id = await project_of_ada(connect)
+    for number in range(100):
+        lock = {"projectId": project_id, "filePath": f"{number}"}
+        assert (await ada.ask("file:lock", lock))["ok"]
+    await ada.ask("project:delete", {"projectId": project_id})
+    assert application.locks.of_project(project_id) == []
+    demonstration = {"projectId": "project-123", "filePath": "a"}
+    assert (await ada.ask("file:lock", demonstration))["ok"]
 
 
 async def test_members_may_leave_and_only_owners_take_out_others(connect: Connect) -> None:

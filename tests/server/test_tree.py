@@ -73,6 +73,17 @@ def test_links_lead_nowhere(root: Path, link: str) -> None:
     assert {one.name: one.read_text() for one in outside.iterdir()} == {"secret.txt": "secret"}
 
 
+def test_folders_behind_a_link_are_not_listed(root: Path) -> None:
+    """A link to "/" would have the whole disk read."""
+    (root / "link").symlink_to(root.parent / "outside")
+    (root / "a" / "up").symlink_to(root)
+    tree = Tree(root)
+    for below in ("link", "link/secret.txt", "a/up", "a/up/a"):
+        assert list(tree.files(below)) == []
+    assert sorted(tree.files()) == ["a/b.txt"]
+    assert list(Tree(root / "a" / "up").files("a")) == ["a/b.txt"]
+
+
 def test_what_is_no_file_is_none(root: Path) -> None:
     tree = Tree(root)
     os.mkfifo(root / "pipe")
@@ -104,7 +115,8 @@ def test_a_failed_write_leaves_nothing(root: Path) -> None:
         ("a/.b.swp", True),
         (".gitignore", False),
         ("git/config", False),
-        (".git", False),
+        ("a/.git", True),
+        (".GIT/config", True),
         ("a/b.pyx", False),
     ],
 )

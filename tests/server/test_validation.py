@@ -118,7 +118,7 @@ def test_undeclared_fields_are_left_out() -> None:
     assert read(Sample, value) == Sample(room="a", metadata=Metadata("c"))
 
 
-@pytest.mark.parametrize("text", ["\ud800", "a\u2028b", "\x7f", "\x00"])
+@pytest.mark.parametrize("text", ["\ud800", "a\u2028b", "\u202egpj.a", "\x7f", "\x00"])
 def test_what_cannot_be_shown_is_no_name(text: str) -> None:
     with pytest.raises(EventError):
         read(Id, text)

@@ -42,19 +42,23 @@ class Client:
         """Send an event and return the one argument of its acknowledgement."""
         self._asked += 1
         await self.send(f"42{self._asked}" + json.dumps([event, *args]))
-        prefix = f"43{self._asked}["
+        return await self.acknowledged(self._asked)
+
+    async def acknowledged(self, number: int) -> Any:
+        """The one argument of the acknowledgement with this number."""
+        prefix = f"43{number}["
         while not (packet := await self._text()).startswith(prefix):
             self._event(packet)
         [answer] = json.loads(packet[len(prefix) - 1 :])
         return answer
 
     async def hear(self, event: str) -> tuple[Any, Any]:
-        """The data and the envelope of the next event of that name."""
+        """The data and the envelope of the next event of that name; the library's own have none."""
         while True:
-            for index, (name, data, envelope) in enumerate(self.heard):
+            for index, (name, data, *envelope) in enumerate(self.heard):
                 if name == event:
                     del self.heard[index]
-                    return data, envelope
+                    return data, envelope[0] if envelope else None
             self._event(await self._text())
 
     async def more(self) -> None:
@@ -71,14 +75,18 @@ class Client:
         heard, self.heard = self.heard, []
         return [(name, data) for name, data, _ in heard]
 
-    async def send(self, packet: str) -> None:
-        """Send a packet as it is."""
+    async def send(self, packet: str | bytes) -> None:
+        """Send a packet as it is; bytes are an attachment."""
         await self._websocket.send(packet)
 
     async def ended(self) -> None:
         """Wait until the server has ended the connection."""
         async with asyncio.timeout(PATIENCE):
             await self._websocket.wait_closed()
+
+    def abort(self) -> None:
+        """Reset the connection, as when the client is killed."""
+        self._websocket.transport.abort()
 
     async def close(self) -> None:
         await self._websocket.close()

@@ -94,7 +94,7 @@ class ClientNamespace(ClientHandlers):
         self._waiters: list[asyncio.Future[None]] = []
         self._held: list[tuple[list[Any], int | None]] = []
         self._unsent: list[_Emission] = []
-        self._acks = PendingAcks(connection, self._withdraw)
+        self._acks = PendingAcks(connection.turns, self._withdraw)
         self._pid: str | None = None
         self._offset: str | None = None
         self._retry_queue = RetryQueue(retries, self._ask) if retries else None

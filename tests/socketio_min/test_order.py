@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from socketio_min import ClientLimits, Limits, Server, Socket
+from socketio_min import ClientLimits, Disconnected, Limits, Server, Socket
 from tests.engineio_min.scripted import Peer, server_frame
 from tests.engineio_min.wire import until as eventually
 from tests.socketio_min.serving import TRANSPORTS, Transport, serving, until
@@ -127,6 +127,30 @@ async def test_the_limit_counts_within_a_read() -> None:
         gate.set()
         await client.nothing_more()
         assert seen == ["answer", "end", "work"]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_connection_that_is_over_is_not_paused(transport: Transport) -> None:
+    """Its transport may be closed, and then some event loops refuse it."""
+    io = Server(limits=Limits(max_handlers=1))
+    paused: list[bool] = []
+
+    @io.on("ask")
+    async def ask(socket: Socket) -> None:
+        try:
+            await socket.call("question")
+        except Disconnected:
+            # Without an answer due it counts for the limit again.
+            paused.append(watched.connection.paused)
+
+    async with serving(io) as net:
+        client, _ = await net.join(transport=transport)
+        (watched,) = io.clients
+        await client.send('42["ask"]')
+        await client.expect('420["question"]')
+        await client.leave()
+        await until(lambda: paused)
+        assert paused == [False]
 
 
 async def test_what_waits_is_dropped_when_the_server_closes() -> None:

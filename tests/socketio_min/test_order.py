@@ -262,6 +262,33 @@ async def test_a_client_starts_no_more_handlers_of_a_read_than_allowed() -> None
         assert most == 3
 
 
+async def test_a_client_reads_no_faster_than_its_handlers_start() -> None:
+    """As a server does, and on each of its connections."""
+    waiting: list[int] = []
+
+    async def talk(peer: Peer) -> None:
+        for _ in range(50):
+            in_one_write(peer, *['42["work"]'] * 100)
+            await asyncio.sleep(0)
+            waiting.append(client._connection.turns.behind)
+        peer.frame('42["end"]')
+        assert await peer.packet() == "41"
+
+    async with meeting(joined(talk), limits=ClientLimits(max_handlers=8)) as (client, _):
+
+        @client.on("work")
+        async def work() -> None:
+            pass
+
+        ended = log_of(client, "end")
+        for _ in range(2):
+            await client.connect()
+            await eventually(lambda: ended)
+            ended.clear()
+            await client.disconnect()
+        assert max(waiting) < 1_000
+
+
 async def test_a_client_tells_of_the_end_after_all_that_came_before() -> None:
     """No handler can delay the end, and so the next connection; no event is lost for it either."""
 

@@ -52,7 +52,8 @@ class Client:
 
     Takes the options of `ClientOptions` as keyword arguments. `on_message(message)`,
     `on_close(reason, description)` and `on_upgrade()` are set by the application before `connect`;
-    `tap(direction, packet)` sees every packet, direction "in" or "out".
+    `tap(direction, packet)` sees every packet, direction "in" or "out". There is a `session`, and
+    something to send to, from `connect` on.
 
     Raises:
         UsageError: the URL or an option has a value that it cannot have.
@@ -89,6 +90,7 @@ class Client:
 
         Raises:
             ConnectionFailed: it could not be opened; nothing of it is left.
+            UsageError: the client was used already.
         """
         if self._opening is not None:
             raise UsageError("this client was used already: make another one for another session")
@@ -192,8 +194,12 @@ class Client:
 
     @property
     def handshake(self) -> Handshake:
-        """What the server said when the session was opened."""
-        handshake = self.session.handshake
+        """What the server said when the session was opened.
+
+        Raises:
+            UsageError: it was not opened.
+        """
+        handshake = None if self._opening is None else self.session.handshake
         if handshake is None:
             raise UsageError("the session was never open: await connect() first")
         return handshake

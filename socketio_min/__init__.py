@@ -1,8 +1,8 @@
 """Socket.IO v5 in pure Python: namespaces, events, acknowledgements and rooms.
 
-Reading order: `packets`, `rooms`, `peer` (pure), then `namespace`, `socket`, `broadcast`,
-`adapter`, `server`; for the client `client_peer`, `retries`, `reconnection` (pure), then
-`client_namespace`, `client_connection`, `client`, `blocking`.
+Reading order: `packets`, `rooms`, `peer`, `turns` (pure), then `namespace`, `connection`, `socket`,
+`broadcast`, `adapter`, `server`; for the client `client_peer`, `retries`, `reconnection` (pure),
+then `client_handlers`, `client_namespace`, `client_connection`, `client`, `blocking`.
 """
 
 from engineio_min import CookieOptions, CorsOptions, Forbidden

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from socketio_min.errors import UsageError
 from socketio_min.packets import RESERVED_EVENTS
+from socketio_min.tasks import is_awaitable
 
 if TYPE_CHECKING:
     from socketio_min.client_connection import ClientConnection
@@ -141,7 +142,7 @@ class ClientHandlers:
     ) -> None:
         try:
             result = handler(*values)
-            if result is not None and hasattr(result, "__await__"):
+            if result is not None and is_awaitable(result):
                 self._connection.start(self._finish(event, args, reply, result))
             elif reply is not None:
                 reply(result)

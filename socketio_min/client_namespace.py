@@ -69,9 +69,9 @@ class _Emission:
 class ClientNamespace(ClientHandlers):
     """A client in one namespace; made by `Client.of`, and `Client` is one itself.
 
-    `id` is the socket's id while connected, else None. `recovered` tells whether the server has
-    restored the state before the last disconnection. `auth` may be changed: the next CONNECT has
-    it.
+    `id` is the socket's id while connected, else None. `active` tells whether it is connected or
+    tries to be. `recovered` tells whether the server has restored the state before the last
+    disconnection. `auth` may be changed: the next CONNECT has it.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class ClientNamespace(ClientHandlers):
         self._waiters: list[asyncio.Future[None]] = []
         self._held: list[tuple[list[Any], int | None]] = []
         self._unsent: list[_Emission] = []
-        self._acks = PendingAcks(connection, self._withdraw)
+        self._acks = PendingAcks(connection.turns, self._withdraw)
         self._pid: str | None = None
         self._offset: str | None = None
         self._retry_queue = RetryQueue(retries, self._ask) if retries else None

@@ -49,7 +49,8 @@ class ClientLimits:
 
     max_attachments: binary attachments in one packet; attachment_timeout: seconds until all must
     be there.
-    max_handlers: asynchronous handlers in flight; reading pauses at this number.
+    max_handlers: asynchronous handlers in flight, less the acknowledgements that the server owes;
+    reading pauses at this number.
     max_held_packets: events that come before the server has answered CONNECT.
 
     Raises:

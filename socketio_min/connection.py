@@ -352,6 +352,7 @@ class Client:
                 result = namespace.other_handler(socket, event, data[1:], ack_id is not None)
             else:
                 return
+            # As `is_awaitable`, without the price of a call for each event.
             if result is not None and hasattr(result, "__await__"):
                 self._start(self._finish(socket, event, data[1:], ack_id, result))
             elif ack_id is not None:

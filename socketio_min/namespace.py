@@ -21,6 +21,7 @@ from socketio_min.broadcast import BroadcastOperator, RoomNames
 from socketio_min.errors import UsageError
 from socketio_min.packets import RESERVED_EVENTS, plain_event_head
 from socketio_min.socket import DISCONNECTED
+from socketio_min.tasks import is_awaitable
 
 if TYPE_CHECKING:
     from socketio_min.server import Server
@@ -222,7 +223,7 @@ class Namespace:
         try:
             for middleware in self.middlewares:
                 result = middleware(socket)
-                if result is not None and hasattr(result, "__await__"):
+                if is_awaitable(result):
                     yield result
                     if socket.state == DISCONNECTED:
                         # The client has gone meanwhile: nobody will be told of its coming.
@@ -232,7 +233,7 @@ class Namespace:
             handler = self.handlers.get("connect")
             if handler is not None:
                 result = handler(socket)
-                if result is not None and hasattr(result, "__await__"):
+                if is_awaitable(result):
                     yield result
         finally:
             self.deciding -= 1
@@ -241,7 +242,7 @@ class Namespace:
         """Run the event middlewares; what they raise drops the event. Yields as `admission`."""
         for middleware in self.event_middlewares:
             result = middleware(socket, event, args)
-            if result is not None and hasattr(result, "__await__"):
+            if is_awaitable(result):
                 yield result
 
     def report_end(self, socket: Socket, event: str, reason: str) -> None:
@@ -254,7 +255,7 @@ class Namespace:
         except Exception as error:
             self.failed(socket, event, [reason], error)
             return
-        if result is not None and hasattr(result, "__await__"):
+        if is_awaitable(result):
             self.server.start_task(self._report_end_later(socket, event, reason, result))
 
     async def _report_end_later(

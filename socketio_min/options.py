@@ -24,7 +24,8 @@ class Limits:
     max_pending_acks: acknowledgements that one socket owes.
     max_attachments: binary attachments in one packet; `attachment_timeout`: seconds until all must
     be there.
-    max_handlers: asynchronous handlers in flight for one connection; reading pauses at this number.
+    max_handlers: asynchronous handlers in flight for one connection, less the acknowledgements that
+    it owes; reading pauses at this number.
     max_held_packets: packets sent to a socket before its CONNECT is answered.
     rate, address_rate: how often one connection, and all of one address, may send an event or a
     CONNECT; None for no limit.

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
 
 from socketio_min.errors import AcknowledgementTimeout, Disconnected
 from socketio_min.retries import Answer
-
-if TYPE_CHECKING:
-    from socketio_min.client_connection import ClientConnection
+from socketio_min.turns import Turns
 
 
 class PendingAcks:
     """By id, who is to be told; each is told exactly once, or not at all after `take`.
 
-    `expired(ack_id)` is called for those that are given up when their time is over.
+    `expired(ack_id)` is called for those that are given up when their time is over; `turns` is told
+    how many are due, because the server must be read for them.
     """
 
-    __slots__ = ("_connection", "_expired", "_last_id", "_pending")
+    __slots__ = ("_expired", "_last_id", "_pending", "_turns")
 
-    def __init__(self, connection: ClientConnection, expired: Callable[[int], None]) -> None:
-        self._connection = connection
+    def __init__(self, turns: Turns, expired: Callable[[int], None]) -> None:
+        self._turns = turns
         self._expired = expired
         self._pending: dict[int, tuple[Answer, asyncio.TimerHandle | None]] = {}
         self._last_id = -1
@@ -43,7 +41,7 @@ class PendingAcks:
             loop = asyncio.get_running_loop()
             timer = loop.call_later(timeout, self._expire, ack_id, event, timeout)
         self._pending[ack_id] = (answer, timer)
-        self._connection.turns.expect_ack()
+        self._turns.expect_ack()
 
     def take(self, ack_id: int | None) -> Answer | None:
         """Who is to be told of an acknowledgement that came, or None; it is not pending any more.
@@ -74,5 +72,5 @@ class PendingAcks:
         answer, timer = self._pending.pop(ack_id)
         if timer is not None:
             timer.cancel()
-        self._connection.turns.settle_acks()
+        self._turns.settle_acks()
         return answer

@@ -75,9 +75,8 @@ class Server(Namespace):
         """The namespace of that name, made if need be; a missing leading "/" is added.
 
         A compiled pattern (searched for in the name) or a predicate `(name, auth) -> bool` makes a
-        dynamic
-        namespace: each matching name becomes a namespace of its own with copies of the handlers
-        registered on the result.
+        dynamic namespace: each matching name becomes a namespace of its own with copies of the
+        handlers registered on the result. A predicate that raises refuses the CONNECT.
         """
         if not isinstance(name, str):
             pattern = name if isinstance(name, re.Pattern) else None

@@ -275,6 +275,8 @@ async def test_a_client_is_used_once(harness: Harness) -> None:
 async def test_there_is_no_handshake_before_the_session_is_open() -> None:
     async with scripted(silence) as server:
         ear = Ear(server.url, timeout=0.05)
+        with pytest.raises(UsageError, match=r"never open: await connect\(\) first"):
+            _ = ear.client.handshake
         with pytest.raises(ConnectionFailed):
             await ear.client.connect()
         with pytest.raises(UsageError, match="never open"):

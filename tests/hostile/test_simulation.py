@@ -199,9 +199,10 @@ def check_rooms(io: Server) -> None:
     """Who is in a room is in the room's list, and the other way round."""
     adapter = io.adapter
     assert isinstance(adapter, MemoryAdapter)
-    members, rooms = adapter.rooms._members, adapter.rooms._rooms
-    assert {(room, one) for room, inside in members.items() for one in inside} == {
-        (room, one) for one, joined in rooms.items() for room in joined
+    registry = adapter.rooms
+    members, rooms = registry._members, registry._rooms
+    assert {(room, one) for room in members for one in registry.members(room)} == {
+        (room, one) for one in rooms for room in registry.rooms(one)
     }
     assert set(io.sockets) <= set(itertools.chain(rooms))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from socketio_min import ClientLimits, Limits, Server, Socket
+from socketio_min import ClientLimits, Disconnected, Limits, Server, Socket
 from tests.engineio_min.scripted import Peer, server_frame
 from tests.engineio_min.wire import until as eventually
 from tests.socketio_min.serving import TRANSPORTS, Transport, serving, until
@@ -129,6 +129,30 @@ async def test_the_limit_counts_within_a_read() -> None:
         assert seen == ["answer", "end", "work"]
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_connection_that_is_over_is_not_paused(transport: Transport) -> None:
+    """Its transport may be closed, and then some event loops refuse it."""
+    io = Server(limits=Limits(max_handlers=1))
+    paused: list[bool] = []
+
+    @io.on("ask")
+    async def ask(socket: Socket) -> None:
+        try:
+            await socket.call("question")
+        except Disconnected:
+            # Without an answer due it counts for the limit again.
+            paused.append(watched.connection.paused)
+
+    async with serving(io) as net:
+        client, _ = await net.join(transport=transport)
+        (watched,) = io.clients
+        await client.send('42["ask"]')
+        await client.expect('420["question"]')
+        await client.leave()
+        await until(lambda: paused)
+        assert paused == [False]
+
+
 async def test_what_waits_is_dropped_when_the_server_closes() -> None:
     io = Server(limits=Limits(max_handlers=1))
     started: list[Any] = []
@@ -236,6 +260,33 @@ async def test_a_client_starts_no_more_handlers_of_a_read_than_allowed() -> None
         await client.connect()
         await eventually(lambda: ended)
         assert most == 3
+
+
+async def test_a_client_reads_no_faster_than_its_handlers_start() -> None:
+    """As a server does, and on each of its connections."""
+    waiting: list[int] = []
+
+    async def talk(peer: Peer) -> None:
+        for _ in range(50):
+            in_one_write(peer, *['42["work"]'] * 100)
+            await asyncio.sleep(0)
+            waiting.append(client._connection.turns.behind)
+        peer.frame('42["end"]')
+        assert await peer.packet() == "41"
+
+    async with meeting(joined(talk), limits=ClientLimits(max_handlers=8)) as (client, _):
+
+        @client.on("work")
+        async def work() -> None:
+            pass
+
+        ended = log_of(client, "end")
+        for _ in range(2):
+            await client.connect()
+            await eventually(lambda: ended)
+            ended.clear()
+            await client.disconnect()
+        assert max(waiting) < 1_000
 
 
 async def test_a_client_tells_of_the_end_after_all_that_came_before() -> None:

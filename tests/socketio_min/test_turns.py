@@ -259,7 +259,7 @@ class TurnsAgainstSpecification(RuleBasedStateMachine):
 
 TestTurnsAgainstSpecification = TurnsAgainstSpecification.TestCase
 TestTurnsAgainstSpecification.settings = settings(
-    max_examples=100, stateful_step_count=40, derandomize=True
+    max_examples=60, stateful_step_count=40, derandomize=True
 )
 
 

@@ -22,6 +22,7 @@ from tests.engineio_min.scripted import (
     Script,
     answers_posts,
     scripted,
+    server_frame,
     silence,
     switching,
 )
@@ -583,6 +584,47 @@ async def test_pings_of_the_websocket_are_answered() -> None:
 
     async with scripted(script) as server, connected(server.url, transports=["websocket"]) as ear:
         await until(lambda: ear.messages)
+
+
+async def test_a_pong_leaves_before_what_the_messages_of_its_read_cause() -> None:
+    """A ping between the fragments of a message came first, and is answered first."""
+    received: list[tuple[int, bytes]] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.accept_websocket()
+        peer.frame(HANDSHAKE)
+        assert await peer.packet() == "4ready"
+        peer.write(
+            server_frame("4he", 0x01) + server_frame(b"data", 0x89) + server_frame("y", 0x80)
+        )
+        received.extend([await peer.read_frame(), await peer.read_frame()])
+        await peer.answer_close()
+
+    async with scripted(script) as server, connected(server.url, transports=["websocket"]) as ear:
+        ear.client.on_message = ear.client.send
+        ear.client.send("ready")
+        await until(lambda: len(received) == 2)
+    assert received == [(0x8A, b"data"), (0x81, b"4hey")]
+
+
+async def test_a_close_frame_lets_the_answers_to_earlier_messages_go_first() -> None:
+    received: list[tuple[int, bytes]] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.accept_websocket()
+        peer.frame(HANDSHAKE)
+        assert await peer.packet() == "4ready"
+        peer.write(server_frame("4hey") + server_frame(b"\x03\xe8", 0x88))
+        received.extend([await peer.read_frame(), await peer.read_frame()])
+
+    async with scripted(script) as server:
+        ear = Ear(server.url, transports=["websocket"])
+        await ear.client.connect()
+        ear.client.on_message = ear.client.send
+        ear.client.send("ready")
+        assert await ear.ended() == ("transport close", "got a close frame")
+        await server.gone()
+    assert received == [(0x81, b"4hey"), (0x88, b"\x03\xe8")]
 
 
 async def test_a_server_that_sends_pings_and_reads_no_pongs() -> None:

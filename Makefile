@@ -15,11 +15,11 @@ SET_UP = @command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve setup test check format bench clean
+.PHONY: help serve setup test check format autobahn bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):  *## /  make \1\t/p' $(MAKEFILE_LIST)
-	@echo 'Variables: PYTHON=python3.12 chooses the interpreter, ARGS="--port 3001" passes flags to `make serve` or `make bench`.'
+	@echo 'Variables: PYTHON=python3.12 chooses the interpreter, ARGS="--port 3001" passes flags to the command: serve, autobahn or bench.'
 
 serve:  ## start the server, after installing what it needs
 	$(SET_UP) serve
@@ -48,6 +48,10 @@ format:  ## format the Python files and mend what the linter can
 	$(SET_UP) check
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+autobahn:  ## run all WebSocket cases of the Autobahn suite, most of an hour
+	$(SET_UP) test
+	@$(BIN)/python -m tests.hostile.autobahn $(ARGS)
 
 bench:  ## measure this server and its peers, and write docs/performance.md
 	$(SET_UP) bench

@@ -128,9 +128,10 @@ def install_python_packages(extras: str) -> None:
         f"Installing the Python packages ({extras}) into .venv",
         [*pip, "install", "--quiet", "--editable", f".[{extras}]", "--editable", str(sdk)],
     )
-    # The development extras include those for serving.
-    for installed in {extras, EXTRAS["serve"]}:
-        write_stamp(f"python-{installed}", content)
+    # What has been installed may be all that another goal needs.
+    for other in EXTRAS.values():
+        if set(other.split(",")) <= set(extras.split(",")):
+            write_stamp(f"python-{other}", content)
 
 
 def install_model() -> None:

@@ -7,7 +7,7 @@ hold contents and not modification times, because git gives a file a new time wh
 branches. They hold the place of the checkout too: a virtual environment that was copied elsewhere
 still points to where it came from.
 
-Usage: set_up.py serve | check | test | bench
+Usage: set_up.py serve | check | test | fuzz | bench
 """
 
 import hashlib
@@ -29,6 +29,7 @@ EXTRAS = {
     "serve": "speed,server",
     "check": "speed,server,dev",
     "test": "speed,server,dev",
+    "fuzz": "fuzz",
     "bench": "speed",
 }
 NODE_FOLDERS = {

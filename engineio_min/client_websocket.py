@@ -117,7 +117,7 @@ class ClientWebSocket(asyncio.Protocol):
             self._write_control()
         if packets:
             self._owner.receive_from(self, packets)
-        stream.unusual = stream.closed
+        stream.unusual = stream.assembling or stream.closed
         self._write_control()
         if stream.failure is not None:
             self._owner.lost(self, TRANSPORT_ERROR, stream.failure)

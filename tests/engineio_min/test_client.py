@@ -14,6 +14,7 @@ import pytest
 
 from engineio_min import Client, ConnectionFailed, Server, UsageError
 from engineio_min.client_options import ClientOptionValues
+from engineio_min.client_websocket import ClientWebSocket
 from tests.engineio_min.harness import Clock, Harness, serving
 from tests.engineio_min.scripted import (
     HANDSHAKE,
@@ -27,6 +28,7 @@ from tests.engineio_min.scripted import (
     switching,
 )
 from tests.engineio_min.wire import patient, until
+from tests.hostile.memory import MemoryTransport
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
 TRANSPORTS: list[ClientOptionValues] = [
@@ -605,6 +607,36 @@ async def test_a_pong_leaves_before_what_the_messages_of_its_read_cause() -> Non
         ear.client.send("ready")
         await until(lambda: len(received) == 2)
     assert received == [(0x8A, b"data"), (0x81, b"4hey")]
+
+
+class Collector:
+    """An owner of a WebSocket that keeps its packets."""
+
+    def __init__(self) -> None:
+        self.packets: list[str | bytes] = []
+
+    def receive_from(self, _websocket: ClientWebSocket, packets: list[str | bytes]) -> None:
+        self.packets += packets
+
+    def lost(self, _websocket: ClientWebSocket, reason: str, description: str) -> None:
+        raise AssertionError(f"lost: {reason}, {description}")
+
+    def writable_changed(self, _websocket: ClientWebSocket) -> None:
+        pass
+
+
+async def test_the_rest_of_a_frame_is_not_taken_for_a_frame() -> None:
+    """Wherever reads end: a message may hold the bytes of a frame, written by somebody else."""
+    wire = server_frame(b"xx" + server_frame("4forged")) + server_frame("4true")
+    for cut in range(1, len(wire)):
+        collector = Collector()
+        transport = MemoryTransport(asyncio.Protocol())
+        websocket = ClientWebSocket(transport, collector, [], 1_000, None)
+        transport.set_protocol(websocket)
+        websocket.start()
+        transport.receive(wire[:cut])
+        transport.receive(wire[cut:])
+        assert collector.packets == [b"xx\x81\x074forged", "4true"], cut
 
 
 async def test_a_close_frame_lets_the_answers_to_earlier_messages_go_first() -> None:

@@ -60,6 +60,8 @@ def hold(data: bytes, make: MakeStream, open_answers: Callable[[bytes], object])
                 messages.extend(stream.receive(piece))
                 assert stream.closed or stream.held <= MAX_SIZE + HEAD + CONTROL, stream.held
                 answers.extend(stream.control())
+                # As the owners of streams do.
+                stream.unusual = stream.assembling or stream.closed
 
         receive(first)
         if closes:

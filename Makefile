@@ -15,11 +15,11 @@ SET_UP = @command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve setup test check format bench clean
+.PHONY: help serve setup test check format autobahn fuzz bench clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):  *## /  make \1\t/p' $(MAKEFILE_LIST)
-	@echo 'Variables: PYTHON=python3.12 chooses the interpreter, ARGS="--port 3001" passes flags to `make serve` or `make bench`.'
+	@echo 'Variables: PYTHON=python3.12 chooses the interpreter, ARGS="--port 3001" passes flags to serve, autobahn, fuzz or bench.'
 
 serve:  ## start the server, after installing what it needs
 	$(SET_UP) serve
@@ -49,6 +49,14 @@ format:  ## format the Python files and mend what the linter can
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
+autobahn:  ## run all WebSocket cases of the Autobahn suite, most of an hour
+	$(SET_UP) test
+	@exec $(BIN)/python -m tests.hostile.autobahn $(ARGS)
+
+fuzz:  ## fuzz what reads a peer's bytes, a minute for each target
+	$(SET_UP) fuzz
+	@exec $(BIN)/python -m fuzz $(ARGS)
+
 bench:  ## measure this server and its peers, and write docs/performance.md
 	$(SET_UP) bench
 	@exec $(BIN)/python -m benchmarks.run $(ARGS)
@@ -58,5 +66,6 @@ clean:  ## remove everything that can be made again, the virtual environment inc
 	@rm -rf conformance/js/node_modules conformance/targets/node/node_modules
 	@rm -rf tests/oracle/node_modules tests/server/node_modules
 	@rm -rf server/web/node_modules sdk/javascript/node_modules
+	@rm -rf fuzz/corpus fuzz/crashes
 	@rm -rf benchmarks/js/node_modules benchmarks/.venv-peers
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

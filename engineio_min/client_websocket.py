@@ -102,18 +102,28 @@ class ClientWebSocket(asyncio.Protocol):
     # -- in
 
     def data_received(self, data: bytes) -> None:
+        packets = self._stream.receive(data)
+        if self._stream.unusual:
+            self._receive_unusual(packets)
+        elif packets:
+            self._owner.receive_from(self, packets)
+
+    def _receive_unusual(self, packets: list[Packet]) -> None:
+        """Receive what may not be messages alone."""
         stream = self._stream
-        packets = stream.receive(data)
+        if not stream.closed:
+            # A pong does not wait for what the messages cause; the answers to them may still leave
+            # before a close frame.
+            self._write_control()
         if packets:
             self._owner.receive_from(self, packets)
-        if stream.unusual:
-            stream.unusual = stream.closed
-            self._write_control()
-            if stream.failure is not None:
-                self._owner.lost(self, TRANSPORT_ERROR, stream.failure)
-            elif stream.close_received:
-                self._owner.lost(self, TRANSPORT_CLOSE, "got a close frame")
-                self._transport.close()
+        stream.unusual = stream.assembling or stream.closed
+        self._write_control()
+        if stream.failure is not None:
+            self._owner.lost(self, TRANSPORT_ERROR, stream.failure)
+        elif stream.close_received:
+            self._owner.lost(self, TRANSPORT_CLOSE, "got a close frame")
+            self._transport.close()
 
     def _write_control(self) -> None:
         """Write pongs and close frames."""

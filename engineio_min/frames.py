@@ -169,6 +169,8 @@ class MessageStream:
                     self._head = data[position:]
                     break
                 self._missing = size
+                if self._message is not None and data[position] == _FINAL_CLOSE:
+                    self._give_up_message()
             position = self._pass_on(data, position, messages)
 
     def _frame_size(self, data: bytes, position: int) -> int | None:
@@ -236,6 +238,15 @@ class MessageStream:
         if protocol.parser_exc is not None and self.failure is None:
             self.failure = str(protocol.parser_exc)
         return position + len(piece)
+
+    def _give_up_message(self) -> None:
+        """Forget the fragments of a message that the peer leaves unfinished by closing.
+
+        A close frame may come between fragments (RFC 6455, section 5.4) and is answered like any
+        other; websockets would call the message incomplete and fail the connection.
+        """
+        self._message = self._decoder = None
+        self._specification.current_size = None
 
     def _assemble(self, frame: Frame) -> Packet | None:
         """Put a data frame to its message; return the message when it is whole."""

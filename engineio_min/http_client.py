@@ -270,6 +270,9 @@ class HttpClientConnection(asyncio.Protocol):
             self.abort()
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._answer is None or self._answer.done():
+            # Nothing that was not asked for leaves a cookie.
+            return
         self._header_count += 1
         if self._header_count > MAX_HEADERS or len(name) + len(value) > MAX_HEADER_BLOCK:
             self._fail(f"got more than {MAX_HEADERS} HTTP headers, or a too long one")

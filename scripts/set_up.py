@@ -7,7 +7,7 @@ hold contents and not modification times, because git gives a file a new time wh
 branches. They hold the place of the checkout too: a virtual environment that was copied elsewhere
 still points to where it came from.
 
-Usage: set_up.py serve | check | test | bench
+Usage: set_up.py serve | check | test | fuzz | bench
 """
 
 import hashlib
@@ -29,6 +29,7 @@ EXTRAS = {
     "serve": "speed,server",
     "check": "speed,server,dev",
     "test": "speed,server,dev",
+    "fuzz": "fuzz",
     "bench": "speed",
 }
 NODE_FOLDERS = {
@@ -128,9 +129,10 @@ def install_python_packages(extras: str) -> None:
         f"Installing the Python packages ({extras}) into .venv",
         [*pip, "install", "--quiet", "--editable", f".[{extras}]", "--editable", str(sdk)],
     )
-    # The development extras include those for serving.
-    for installed in {extras, EXTRAS["serve"]}:
-        write_stamp(f"python-{installed}", content)
+    # What has been installed may be all that another goal needs.
+    for other in EXTRAS.values():
+        if set(other.split(",")) <= set(extras.split(",")):
+            write_stamp(f"python-{other}", content)
 
 
 def install_model() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from engineio_min import Client, ConnectionFailed, Server, UsageError
 from engineio_min.client_options import ClientOptionValues
+from engineio_min.client_websocket import ClientWebSocket
 from tests.engineio_min.harness import Clock, Harness, serving
 from tests.engineio_min.scripted import (
     HANDSHAKE,
@@ -22,10 +23,12 @@ from tests.engineio_min.scripted import (
     Script,
     answers_posts,
     scripted,
+    server_frame,
     silence,
     switching,
 )
 from tests.engineio_min.wire import patient, until
+from tests.hostile.memory import MemoryTransport
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
 TRANSPORTS: list[ClientOptionValues] = [
@@ -585,6 +588,77 @@ async def test_pings_of_the_websocket_are_answered() -> None:
 
     async with scripted(script) as server, connected(server.url, transports=["websocket"]) as ear:
         await until(lambda: ear.messages)
+
+
+async def test_a_pong_leaves_before_what_the_messages_of_its_read_cause() -> None:
+    """A ping between the fragments of a message came first, and is answered first."""
+    received: list[tuple[int, bytes]] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.accept_websocket()
+        peer.frame(HANDSHAKE)
+        assert await peer.packet() == "4ready"
+        peer.write(
+            server_frame("4he", 0x01) + server_frame(b"data", 0x89) + server_frame("y", 0x80)
+        )
+        received.extend([await peer.read_frame(), await peer.read_frame()])
+        await peer.answer_close()
+
+    async with scripted(script) as server, connected(server.url, transports=["websocket"]) as ear:
+        ear.client.on_message = ear.client.send
+        ear.client.send("ready")
+        await until(lambda: len(received) == 2)
+    assert received == [(0x8A, b"data"), (0x81, b"4hey")]
+
+
+class Collector:
+    """An owner of a WebSocket that keeps its packets."""
+
+    def __init__(self) -> None:
+        self.packets: list[str | bytes] = []
+
+    def receive_from(self, _websocket: ClientWebSocket, packets: list[str | bytes]) -> None:
+        self.packets += packets
+
+    def lost(self, _websocket: ClientWebSocket, reason: str, description: str) -> None:
+        raise AssertionError(f"lost: {reason}, {description}")
+
+    def writable_changed(self, _websocket: ClientWebSocket) -> None:
+        pass
+
+
+async def test_the_rest_of_a_frame_is_not_taken_for_a_frame() -> None:
+    """Wherever reads end: a message may hold the bytes of a frame, written by somebody else."""
+    wire = server_frame(b"xx" + server_frame("4forged")) + server_frame("4true")
+    for cut in range(1, len(wire)):
+        collector = Collector()
+        transport = MemoryTransport(asyncio.Protocol())
+        websocket = ClientWebSocket(transport, collector, [], 1_000, None)
+        transport.set_protocol(websocket)
+        websocket.start()
+        transport.receive(wire[:cut])
+        transport.receive(wire[cut:])
+        assert collector.packets == [b"xx\x81\x074forged", "4true"], cut
+
+
+async def test_a_close_frame_lets_the_answers_to_earlier_messages_go_first() -> None:
+    received: list[tuple[int, bytes]] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.accept_websocket()
+        peer.frame(HANDSHAKE)
+        assert await peer.packet() == "4ready"
+        peer.write(server_frame("4hey") + server_frame(b"\x03\xe8", 0x88))
+        received.extend([await peer.read_frame(), await peer.read_frame()])
+
+    async with scripted(script) as server:
+        ear = Ear(server.url, transports=["websocket"])
+        await ear.client.connect()
+        ear.client.on_message = ear.client.send
+        ear.client.send("ready")
+        assert await ear.ended() == ("transport close", "got a close frame")
+        await server.gone()
+    assert received == [(0x81, b"4hey"), (0x88, b"\x03\xe8")]
 
 
 async def test_a_server_that_sends_pings_and_reads_no_pongs() -> None:

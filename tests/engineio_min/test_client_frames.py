@@ -122,3 +122,11 @@ def test_too_many_fragments_are_refused() -> None:
     assert stream.failure == (
         "got a message of more than 1024 frames, expected fewer and larger ones"
     )
+
+
+def test_a_close_frame_inside_a_message_is_answered_like_any_other() -> None:
+    stream = ClientMessageStream(MAX_SIZE)
+    wire = server_frame(b"4a", 0x01) + server_frame(b"\x03\xe8", 0x88)
+    assert stream.receive(wire + server_frame(b"b", 0x80)) == []
+    assert (stream.close_received, stream.failure) == (True, None)
+    assert unmask(b"".join(stream.control())) == [(Opcode.CLOSE, b"\x03\xe8", True)]

@@ -227,6 +227,25 @@ def test_the_closing_handshake_from_either_side() -> None:
     assert ours.control() == [b""]
 
 
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("step", [1, 100])
+def test_a_close_frame_inside_a_message_is_answered_like_any_other(fast: bool, step: int) -> None:
+    """The message is given up; what follows the close frame is not looked at."""
+    stream = MessageStream(LIMIT, fast=fast)
+    wire = (
+        masked(Opcode.TEXT, b"4a", fin=False)
+        + masked(Opcode.CLOSE, b"\x03\xe8bye")
+        + masked(Opcode.CONT, b"b")
+    )
+    got: list[str | bytes] = []
+    for position in range(0, len(wire), step):
+        got += stream.receive(wire[position : position + step])
+    assert got == []
+    assert (stream.close_received, stream.failure) == (True, None)
+    assert (stream.assembling, stream.held) == (False, 0)
+    assert stream.control() == [b"\x88\x05\x03\xe8bye", b""]
+
+
 def test_no_protocol_is_made_for_ordinary_frames() -> None:
     """An idle or ordinary connection does not pay for websockets' protocol object."""
     stream = MessageStream(LIMIT)

@@ -311,6 +311,27 @@ async def test_a_connection_that_is_lost_before_the_request() -> None:
             await connection.exchange(b"GET / HTTP/1.1\r\n\r\n")
 
 
+@pytest.mark.parametrize("pieces", [1, 2])
+async def test_an_answer_to_nothing_leaves_no_cookie(pieces: int) -> None:
+    """It ends the connection, whether it comes in the read of the answer before it or later."""
+    asked = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    unasked = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nContent-Length: 2\r\n\r\nno"
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        peer.write(asked + unasked if pieces == 1 else asked)
+        if pieces == 2:
+            await peer.writer.drain()
+            await asyncio.sleep(0)
+            peer.write(unasked)
+        await silence(peer)
+
+    async with talking(script) as (client, server):
+        assert (await client.request("GET", "/")).body == b"ok"
+        await server.gone()
+        assert client.cookies.header(0.0) == ""
+
+
 async def test_cookies_are_sent_back() -> None:
     async def script(peer: Peer) -> None:
         assert "cookie" not in (await peer.request()).headers

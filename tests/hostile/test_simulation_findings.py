@@ -1,0 +1,46 @@
+"""What the simulation has found, each as the shortest case at the wire."""
+
+from __future__ import annotations
+
+from socketio_min import MemoryAdapter, Socket
+from tests.engineio_min.wire import until
+from tests.hostile.stage import staged
+
+
+class Unreachable(MemoryAdapter):
+    """An adapter that forgets a socket here and then cannot tell the others."""
+
+    __slots__ = ()
+
+    broken = False
+
+    def delete_all(self, socket_id: str) -> None:
+        super().delete_all(socket_id)
+        if Unreachable.broken:
+            raise OSError("the cluster cannot be reached")
+
+
+async def test_an_adapter_that_fails_holds_nobody_back() -> None:
+    """Every socket of the connection is told of its end and gone, and a refusal is answered."""
+    async with staged(adapter=Unreachable) as stage:
+        ends: list[tuple[str, str]] = []
+
+        def end(socket: Socket, reason: str) -> None:
+            ends.append((socket.namespace.name, reason))
+
+        for name in ("/", "/chat"):
+            stage.io.of(name).on("disconnect", end)
+        wire = await stage.joined()
+        await wire.send_packet("40/chat,")
+        assert str(await wire.packet()).startswith("40/chat,{")
+        Unreachable.broken = True
+        try:
+            await wire.send_packet("40/refused,")
+            assert await wire.packet() == '44/refused,{"message":"not authorized"}'
+            await wire.send_packet("1")
+            assert await wire.close_code() == 1005
+            await until(lambda: len(ends) == 2)
+        finally:
+            Unreachable.broken = False
+        assert ends == [("/", "transport close"), ("/chat", "transport close")]
+        stage.failures = 3

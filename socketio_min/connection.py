@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import engineio_min
 from engineio_min.heartbeat import NEVER
+from engineio_min.session import FORCED_CLOSE
 from socketio_min.errors import ConnectionRefused, EncodeError, ProtocolError
 from socketio_min.packets import (
     ACK,
@@ -156,7 +157,13 @@ class Client:
         while turns and len(turns) == self._unstarted and not self.connection.paused:
             packet = turns.popleft()
             self._unstarted -= 1
-            self._dispatch(packet)
+            try:
+                self._dispatch(packet)
+            except Exception:
+                # As for a packet that did not have to wait; those behind it would wait for ever.
+                logger.exception("a packet could not be dispatched; closing the session")
+                self.connection.session.fail(FORCED_CLOSE, "the dispatch of a packet failed")
+                return
         if turns and not self.connection.paused:
             self.server.engine.loop.call_soon(self._take_turns)
 

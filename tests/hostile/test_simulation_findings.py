@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from socketio_min import MemoryAdapter, Socket
 from tests.engineio_min.wire import until
 from tests.hostile.stage import staged
@@ -44,3 +46,22 @@ async def test_an_adapter_that_fails_holds_nobody_back() -> None:
             Unreachable.broken = False
         assert ends == [("/", "transport close"), ("/chat", "transport close")]
         stage.failures = 3
+
+
+async def test_a_packet_that_fails_in_its_turn_ends_the_session() -> None:
+    """A predicate that fails behind an asynchronous handler: what follows must not wait."""
+    async with staged() as stage:
+        stage.failures = 1
+
+        @stage.io.of
+        def match(_name: str, auth: Any) -> bool:
+            return bool(auth["token"])
+
+        @stage.io.on("work")
+        async def work(_socket: Socket) -> None:
+            pass
+
+        wire = await stage.joined()
+        await wire.send_packet('42["work"]', "40/dynamic,{}", '421["echo"]')
+        assert await wire.close_code() == 1005
+        assert stage.records.reasons == ["forced close"]

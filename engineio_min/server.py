@@ -219,6 +219,9 @@ class Server:
         )
 
     def _check_capacity(self) -> None:
+        if not self._started:
+            # A session that opened now would outlive the server that closes.
+            raise RequestRefused(Code.FORBIDDEN, "the server closes", status=503)
         limit = self.options.max_connections
         if limit is not None and len(self.sessions) >= limit:
             raise RequestRefused(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from socketio_min import MemoryAdapter, Socket
-from tests.engineio_min.wire import until
-from tests.hostile.stage import staged
+from socketio_min import MemoryAdapter, Server, Socket
+from tests.engineio_min.wire import connect, encode_request, until
+from tests.hostile.stage import POLLING, staged
 
 
 class Unreachable(MemoryAdapter):
@@ -65,3 +66,16 @@ async def test_a_packet_that_fails_in_its_turn_ends_the_session() -> None:
         await wire.send_packet('42["work"]', "40/dynamic,{}", '421["echo"]')
         assert await wire.close_code() == 1005
         assert stage.records.reasons == ["forced close"]
+
+
+async def test_no_session_opens_while_the_server_closes() -> None:
+    """A handshake that comes in the turn in which the server closes would outlive it."""
+    io = Server()
+    await io.listen(port=0)
+    async with connect(io.port) as wire:
+        assert (await wire.request("GET", "/")).status == 404
+        # It is read after the sessions have been closed and before the connections are.
+        wire.writer.write(encode_request("GET", POLLING))
+        await asyncio.create_task(io.close())
+        assert (await wire.response()).status == 503
+    assert not io.engine.sessions

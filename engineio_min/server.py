@@ -155,7 +155,8 @@ class Server:
         for polling in list(self.departing.values()):
             polling.answer_close()
         for task in self._tasks:
-            task.cancel()
+            # Not at once: a task that has not begun would answer nobody.
+            self.loop.call_soon(task.cancel)
         if self._started:
             self.timer.cancel()
             self._started = False

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
+from engineio_min import HttpServer, Request, Response
 from socketio_min import MemoryAdapter, Server, Socket
 from tests.engineio_min.wire import connect, encode_request, until
 from tests.hostile.stage import POLLING, staged
@@ -79,3 +81,71 @@ async def test_no_session_opens_while_the_server_closes() -> None:
         await asyncio.create_task(io.close())
         assert (await wire.response()).status == 503
     assert not io.engine.sessions
+
+
+async def test_a_decision_that_has_not_begun_is_answered_when_the_server_closes() -> None:
+    async def decide() -> None:
+        """Nobody gets here."""
+        await asyncio.Event().wait()
+
+    def allow(_request: Request) -> Awaitable[None]:
+        asyncio.get_running_loop().call_soon(io.engine.close)
+        return decide()
+
+    io = Server(allow_request=allow)
+    await io.listen(port=0)
+    async with connect(io.port) as wire:
+        assert (await wire.request("GET", POLLING)).status == 503
+    await io.close()
+
+
+async def test_a_decision_that_waits_is_answered_when_the_server_closes() -> None:
+    begun = asyncio.Event()
+
+    async def allow(_request: Request) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    io = Server(allow_request=allow)
+    await io.listen(port=0)
+    async with connect(io.port) as wire:
+        await wire.send(encode_request("GET", POLLING))
+        await begun.wait()
+        await io.close()
+        assert (await wire.response()).status == 503
+
+
+async def test_a_route_whose_wait_is_cancelled_is_answered() -> None:
+    """Cancelled by the application, not by the server: the connection goes on."""
+
+    async def broken(_request: Request) -> Response:
+        forlorn: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        forlorn.cancel()
+        return await forlorn
+
+    http = HttpServer()
+    http.route("/broken", broken)
+    async with staged(http=http) as stage:
+        wire = await stage.wire()
+        assert (await wire.request("GET", "/broken")).status == 503
+        assert (await wire.request("GET", "/next")).status == 404
+
+
+async def test_a_route_that_has_not_begun_is_answered_when_the_server_closes() -> None:
+    async def slow() -> Response:
+        await asyncio.Event().wait()
+        return Response(200)
+
+    closing: list[asyncio.Task[None]] = []
+
+    def route(_request: Request) -> Awaitable[Response]:
+        closing.append(asyncio.create_task(io.close()))
+        return slow()
+
+    http = HttpServer()
+    http.route("/slow", route)
+    io = Server()
+    await io.listen(port=0, http=http)
+    async with connect(io.port) as wire:
+        assert (await wire.request("GET", "/slow")).status == 503
+    await closing[0]

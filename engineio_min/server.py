@@ -375,7 +375,10 @@ class Server:
         request = exchange.request
         logger.debug("refused a request of %s: %s", request.client, error)
         if self.options.connection_error is not None:
-            self.options.connection_error(error, request)
+            try:
+                self.options.connection_error(error, request)
+            except Exception:
+                logger.exception("connection_error failed")
         body = orjson.dumps({"code": error.code.value, "message": error.message})
         headers: list[tuple[str, str]] = [("Content-Type", "application/json")]
         if error.status == 426:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from engineio_min import HttpServer, Request, Response
+from engineio_min import Forbidden, HttpServer, Request, RequestRefused, Response
 from socketio_min import MemoryAdapter, Server, Socket
 from tests.engineio_min.wire import connect, encode_request, until
 from tests.hostile.stage import POLLING, staged
@@ -149,3 +149,26 @@ async def test_a_route_that_has_not_begun_is_answered_when_the_server_closes() -
     async with connect(io.port) as wire:
         assert (await wire.request("GET", "/slow")).status == 503
     await closing[0]
+
+
+async def test_a_hook_that_fails_leaves_no_request_unanswered() -> None:
+    """Neither at once nor after a decision, whose task would die of it."""
+
+    async def refuse(request: Request) -> None:
+        if "x-refused" in request.headers:
+            raise Forbidden
+
+    def complain(_error: RequestRefused, _request: Request) -> None:
+        if failing:
+            raise ValueError("the hook")
+
+    failing = False
+    async with staged(connection_error=complain, allow_request=refuse) as stage:
+        stage.failures = 2
+        failing = True
+        wire = await stage.wire()
+        answer = await wire.request("GET", "/socket.io/?EIO=4&transport=pigeon")
+        assert (answer.status, answer.json["code"]) == (400, 0)
+        answer = await wire.request("GET", POLLING, {"X-Refused": "yes"})
+        assert (answer.status, answer.json["code"]) == (403, 4)
+        failing = False

@@ -12,6 +12,8 @@ HONEST = 100
 CROWD = 1_000
 # Seconds between an honest client's answer and its next event.
 REST = 0.02
+# Seconds in which a crowd comes.
+ARRIVING = 3.0
 
 
 class Honest:
@@ -170,31 +172,27 @@ def attack(kind: type[Attack], port: int, size: int) -> int:
 
 
 def beside(loop: str, scale: float) -> list[str]:
-    """The latency of honest clients, alone and beside each crowd."""
+    """The latency of honest clients, alone and then beside each crowd."""
     seconds = max(1.0, 10 * scale)
     size = max(1, int(CROWD * scale))
     told = []
-    baseline = 0.0
-    for name in ("alone", *ATTACKS):
+    for name, kind in ATTACKS.items():
         with serving(loop) as server:
             crowd = Crowd(server.port)
             honest = Honest(crowd, max(1, int(HONEST * scale)))
             honest.work(1)
-            child = None
-            if name != "alone":
-                child = attack(ATTACKS[name], server.port, size)
-                # What the crowd does to come is part of what is measured.
+            # Just before, so that whatever else the machine does is in both.
+            alone = quantile(honest.work(seconds), 0.99)
+            child = attack(kind, server.port, size)
+            arriving = quantile(honest.work(max(1.0, ARRIVING * scale)), 0.99)
             latencies = honest.work(seconds)
-            server.health()
-            if child is not None:
-                os.kill(child, 15)
-                os.waitpid(child, 0)
+            os.kill(child, 15)
+            os.waitpid(child, 0)
             crowd.close()
         p99 = quantile(latencies, 0.99)
-        baseline = baseline or p99
         told.append(
-            f"{name if child is None else f'beside {size:,} {name}'}: p99 {milliseconds(p99)}"
-            f" ({p99 / baseline:.2f}), median {milliseconds(quantile(latencies, 0.5))}, "
-            f"{len(latencies):,} answers, {honest.lost} lost"
+            f"{size:,} {name}: p99 {milliseconds(p99)}, {p99 / alone:.2f} times the "
+            f"{milliseconds(alone)} alone; {milliseconds(arriving)} while they arrive; "
+            f"median {milliseconds(quantile(latencies, 0.5))}, {honest.lost} lost"
         )
     return told

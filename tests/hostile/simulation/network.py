@@ -26,7 +26,7 @@ class Link(asyncio.Transport):
         protocol: asyncio.Protocol,
         arrived: Callable[[Link], object],
         *,
-        half_closes: bool = True,
+        half_closes: bool,
     ) -> None:
         super().__init__()
         self._loop = loop

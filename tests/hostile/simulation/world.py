@@ -71,6 +71,7 @@ class World:
         self.io.engine.start()
         self.clients: list[Client] = []
         self.numbers = itertools.count()
+        self._connections = itertools.count()
         self.failures: list[str] = []
         # Tasks are cancelled, so events may be lost on their way to their handlers.
         self.lossy = False
@@ -89,7 +90,9 @@ class World:
 
     def connect(self, arrived: Callable[[Link], object]) -> Link:
         """A new connection."""
-        return Link(self.loop, HttpConnection(self.http), arrived)
+        # Some come over TLS, where no direction can be closed alone.
+        half_closes = next(self._connections) % 4 != 3
+        return Link(self.loop, HttpConnection(self.http), arrived, half_closes=half_closes)
 
     def client(self, transport: str) -> Client:
         """A new client."""

@@ -30,6 +30,9 @@ Route = Callable[[Request], Response | Awaitable[Response]]
 # descriptors run out it complains once for each: thousands a second, with the server busy writing.
 ACCEPTS_PER_TURN = 64
 
+# Turns of the loop until a task that is cancelled at the next one has answered.
+TURNS_TO_ANSWER = 2
+
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -164,9 +167,11 @@ class HttpServer:
         for engine in self._engines.values():
             engine.close()
         for task in self._tasks:
-            task.cancel()
-        # A turn for the last answers and close frames to reach the transports.
-        await asyncio.sleep(0)
+            # Not at once: a task that has not begun would answer nobody.
+            self.loop.call_soon(task.cancel)
+        # Turns for the last answers and close frames to reach the transports.
+        for _ in range(TURNS_TO_ANSWER):
+            await asyncio.sleep(0)
         for transport in list(self.connections):
             transport.close()
         deadline = 50
@@ -209,6 +214,11 @@ class HttpServer:
     async def _await_response(self, exchange: HttpExchange, response: Awaitable[Response]) -> None:
         try:
             answer = await response
+        except asyncio.CancelledError:
+            # The server closes, or what the handler waited for was cancelled: a request that nobody
+            # answers would hold its connection.
+            exchange.respond_with(Response(503))
+            raise
         except Exception:
             logger.exception("the handler of %r failed", exchange.request.path)
             answer = Response(500)

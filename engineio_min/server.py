@@ -164,13 +164,16 @@ class Server:
 
     def close(self) -> None:
         """Close every session at once; a waiting poll and every WebSocket are told."""
+        # A session that opened now would outlive the server.
+        self._accepting = False
         for connection in list(self.sessions.values()):
             connection.session.fail(FORCED_CLOSE, "the server closes")
             connection.settle()
         for polling in list(self.departing.values()):
             polling.answer_close()
         for task in self._tasks:
-            task.cancel()
+            # Not at once: a task that has not begun would answer nobody.
+            self.loop.call_soon(task.cancel)
         if self._started:
             self.timer.cancel()
             self._started = False
@@ -237,7 +240,7 @@ class Server:
         if not self._accepting:
             raise RequestRefused(
                 Code.FORBIDDEN,
-                "the server takes no new sessions (stop_accepting)",
+                "the server takes no new sessions: it stops",
                 status=503,
                 message="Server is stopping",
             )
@@ -394,7 +397,10 @@ class Server:
         request = exchange.request
         logger.debug("refused a request of %s: %s", request.client, error)
         if self.options.connection_error is not None:
-            self.options.connection_error(error, request)
+            try:
+                self.options.connection_error(error, request)
+            except Exception:
+                logger.exception("connection_error failed")
         body = orjson.dumps({"code": error.code.value, "message": error.message})
         headers: list[tuple[str, str]] = [("Content-Type", "application/json")]
         if error.status == 426:

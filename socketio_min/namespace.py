@@ -269,8 +269,12 @@ class Namespace:
     def remove(self, socket: Socket) -> None:
         """A socket is gone, or was refused."""
         self.sockets.pop(socket.id, None)
-        # A middleware may have put it into rooms before it was among the sockets.
-        self.adapter.delete_all(socket.id)
+        try:
+            # A middleware may have put it into rooms before it was among the sockets.
+            self.adapter.delete_all(socket.id)
+        except Exception:
+            # Who has gone is gone, whatever the adapter could not tell its cluster.
+            logger.exception("the adapter of namespace %s failed to forget a socket", self.name)
         self.server.namespace_left(self)
 
     def failed(self, socket: Socket, event: str, args: list[Any], error: Exception) -> Any:

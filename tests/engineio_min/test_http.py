@@ -815,6 +815,7 @@ async def test_the_server_may_close_while_a_route_is_busy(http: HttpServer) -> N
         await wire.send(encode_request("GET", "/never"))
         await started.wait()
         await harness.server.stop()
+        assert (await wire.response()).status == 503
         assert await wire.ended() == b""
 
 

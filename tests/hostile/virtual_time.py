@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,9 +42,20 @@ class JumpingSelector(selectors.BaseSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop in virtual time."""
 
+    _ready: deque[asyncio.Handle]
+
     def __init__(self) -> None:
         self._jumping = JumpingSelector()
         super().__init__(self._jumping)
 
     def time(self) -> float:
         return self._jumping.now
+
+    def jump(self, seconds: float) -> None:
+        """Time passes and nothing runs, as when a handler blocks the loop."""
+        self._jumping.now += seconds
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is to run now but what asks."""
+        return not self._ready

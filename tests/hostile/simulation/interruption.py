@@ -1,0 +1,88 @@
+"""Something happens to the server's tasks at the k-th of all their awaits.
+
+A first run counts the moments at which a task of the server's code suspends; each further run is
+the same up to one of these moments. Not among them is a task that has not begun: nothing of the
+server cancels one while its connection lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Generator
+from types import CoroutineType
+from typing import Any
+
+Suspended = Callable[["asyncio.Task[Any]", Any], object]
+
+
+class Watched(Coroutine[Any, Any, Any]):
+    """A coroutine that tells when it suspends, and on what."""
+
+    def __init__(self, coroutine: CoroutineType[Any, Any, Any], suspended: Suspended) -> None:
+        self._coroutine = coroutine
+        self._suspended = suspended
+
+    def _tell(self, awaited: Any) -> Any:
+        task = asyncio.current_task()
+        assert task is not None
+        self._suspended(task, awaited)
+        return awaited
+
+    def send(self, value: Any) -> Any:
+        return self._tell(self._coroutine.send(value))
+
+    def throw(self, *error: Any) -> Any:
+        return self._tell(self._coroutine.throw(*error))
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._coroutine.__await__()
+
+
+class Interruption:
+    """Counts the awaits of the server's tasks and does something at one of them.
+
+    `install` puts it on a loop. `action(task, awaited)` is called at the await number `target`.
+    """
+
+    def __init__(self, target: int | None, action: Suspended) -> None:
+        self.count = 0
+        self._target = target
+        self._action = action
+
+    def install(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.set_task_factory(self._make)
+
+    def make_handler(
+        self, coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
+    ) -> asyncio.Task[None]:
+        """Stands for `handler_task`, which asks no loop."""
+        return loop.create_task(coroutine)
+
+    def _make(
+        self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any
+    ) -> asyncio.Task[Any]:
+        code = coroutine.cr_code.co_filename
+        if "/engineio_min/" in code or "/socketio_min/" in code:
+            coroutine = Watched(coroutine, self._suspended)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    def _suspended(self, task: asyncio.Task[Any], awaited: Any) -> None:
+        if self.count == self._target:
+            self._action(task, awaited)
+        self.count += 1
+
+
+def cancel_at_once(task: asyncio.Task[Any], _awaited: Any) -> None:
+    """Cancel the task while it waits."""
+    task.get_loop().call_soon(task.cancel)
+
+
+def cancel_on_waking(task: asyncio.Task[Any], awaited: Any) -> None:
+    """Cancel the task when what it waits for has come, before it takes it."""
+    if isinstance(awaited, asyncio.Future):
+        awaited.add_done_callback(lambda _: task.cancel())
+    else:
+        task.cancel()

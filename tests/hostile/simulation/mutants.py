@@ -1,0 +1,142 @@
+"""Faults planted into the server, one each, that the simulation must find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from engineio_min.connection import Connection
+from engineio_min.packets import Packet
+from engineio_min.polling import Polling
+from engineio_min.request import Exchange
+from engineio_min.server import Server as Engine
+from engineio_min.session import Session
+from engineio_min.timer import Timer
+from engineio_min.websocket import WebSocket
+from socketio_min.connection import Client
+from socketio_min.namespace import Namespace
+from socketio_min.rooms import Rooms
+from socketio_min.socket import Socket
+
+Mutant = Callable[[pytest.MonkeyPatch], None]
+
+
+def rooms_keep_who_has_gone(patch: pytest.MonkeyPatch) -> None:
+    def remove_all(self: Rooms[Any], member: Any) -> list[tuple[str, bool]]:
+        self._rooms.pop(member, ())
+        return []
+
+    patch.setattr(Rooms, "remove_all", remove_all)
+
+
+def acknowledgements_stay_pending(patch: pytest.MonkeyPatch) -> None:
+    def expect_no_more(self: Socket, ack_id: int) -> None:
+        """Not even when its time is over."""
+
+    patch.setattr(Socket, "expect_no_more", expect_no_more)
+
+
+def answered_calls_stay_counted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Socket, "_forget", lambda self, ack_id: self._pending.pop(ack_id, None))
+
+
+def an_upgrade_drops_what_is_queued(patch: pytest.MonkeyPatch) -> None:
+    take_over = Connection._take_over
+
+    def hasty(self: Connection) -> None:
+        self.session.take()
+        take_over(self)
+
+    patch.setattr(Connection, "_take_over", hasty)
+
+
+def packets_change_their_order(patch: pytest.MonkeyPatch) -> None:
+    take = Session.take
+
+    def reversed_take(self: Session) -> list[Packet]:
+        packets = take(self)
+        return packets[::-1] if len(packets) > 2 else packets
+
+    patch.setattr(Session, "take", reversed_take)
+
+
+def a_lost_poll_leaves_its_session(patch: pytest.MonkeyPatch) -> None:
+    def aborted(self: Polling) -> None:
+        self._parked = None
+        self._connection.session.deadline = float("inf")
+        self._connection.server.timer.forget(self._connection.session)
+
+    patch.setattr(Polling, "_poll_aborted", aborted)
+
+
+def a_closed_session_keeps_its_seat(patch: pytest.MonkeyPatch) -> None:
+    def forget(self: Engine, connection: Connection) -> None:
+        self.timer.forget(connection.session)
+        self.sessions.pop(connection.sid, None)
+
+    patch.setattr(Engine, "forget", forget)
+
+
+def a_paused_session_is_judged(patch: pytest.MonkeyPatch) -> None:
+    def pause(self: Connection) -> None:
+        if not self.paused:
+            self.paused = True
+            self.carrier.pause()
+
+    patch.setattr(Connection, "pause", pause)
+
+
+def a_late_timer_judges_at_once(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Timer, "stalled", lambda _self, _now: False)
+
+
+def a_second_poll_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    get = Polling.get
+
+    def forgetful(self: Polling, exchange: Exchange) -> None:
+        if self._parked is None:
+            get(self, exchange)
+
+    patch.setattr(Polling, "get", forgetful)
+
+
+def an_adapter_failure_stops_the_end(patch: pytest.MonkeyPatch) -> None:
+    def remove(self: Namespace, socket: Socket) -> None:
+        self.sockets.pop(socket.id, None)
+        self.adapter.delete_all(socket.id)
+        self.server.namespace_left(self)
+
+    patch.setattr(Namespace, "remove", remove)
+
+
+def a_lost_websocket_keeps_its_deadline(patch: pytest.MonkeyPatch) -> None:
+    lost = WebSocket.connection_lost
+
+    def watched(self: WebSocket, error: Exception | None) -> None:
+        lost(self, error)
+        self._set_deadline(self._connection.server.loop.time() + 10_000)
+
+    patch.setattr(WebSocket, "connection_lost", watched)
+
+
+def who_has_gone_is_welcomed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Client, "_decided", lambda _self, _socket: True)
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    rooms_keep_who_has_gone,
+    acknowledgements_stay_pending,
+    answered_calls_stay_counted,
+    an_upgrade_drops_what_is_queued,
+    packets_change_their_order,
+    a_lost_poll_leaves_its_session,
+    a_closed_session_keeps_its_seat,
+    a_paused_session_is_judged,
+    a_late_timer_judges_at_once,
+    a_second_poll_is_forgotten,
+    an_adapter_failure_stops_the_end,
+    a_lost_websocket_keeps_its_deadline,
+    who_has_gone_is_welcomed,
+)

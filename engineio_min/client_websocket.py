@@ -105,7 +105,7 @@ class ClientWebSocket(asyncio.Protocol):
         packets = self._stream.receive(data)
         if self._stream.unusual:
             self._receive_unusual(packets)
-        elif packets:
+        else:
             self._owner.receive_from(self, packets)
 
     def _receive_unusual(self, packets: list[Packet]) -> None:

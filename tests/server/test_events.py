@@ -161,8 +161,7 @@ async def test_no_name_is_special(connect: Connect, name: str) -> None:
     assert data["message"] == f"{name!r} is no event of this server"
 
 
-async def test_a_malformed_payload_is_refused(connect: Connect) -> None:
-    client = await connect()
+async def test_a_malformed_payload_is_refused(tmp_path: Path) -> None:
     malformed: list[tuple[list[Any], str]] = [
         ([5], "$"),
         (["text"], "$"),
@@ -173,18 +172,23 @@ async def test_a_malformed_payload_is_refused(connect: Connect) -> None:
         ([{"metadata": []}], "$.metadata"),
         ([{"metadata": {"correlationId": ""}}], "$.metadata.correlationId"),
     ]
-    for event, complete in VALID.items():
-        for faults, path in malformed:
-            arguments = faults if path == "$" else [{**complete, **faults[0]}]
-            error = (await client.ask(event, *arguments))["error"]
-            assert error["code"] == "VALIDATION_ERROR", event
-            assert error["details"] == {"path": path}
-            assert error["message"].startswith(f"{path} is ")
-        await client.emit(event, 5)
-        data, _ = await client.hear(failure_of(event))
-        assert data["event"] == event
-        assert data["details"] == {"path": "$"}
-    assert await client.news() == []
+    # More of them than one connection may send at once.
+    async with (
+        running(tmp_path, event_rate=0) as application,
+        connected(application.port) as client,
+    ):
+        for event, complete in VALID.items():
+            for faults, path in malformed:
+                arguments = faults if path == "$" else [{**complete, **faults[0]}]
+                error = (await client.ask(event, *arguments))["error"]
+                assert error["code"] == "VALIDATION_ERROR", event
+                assert error["details"] == {"path": path}
+                assert error["message"].startswith(f"{path} is ")
+            await client.emit(event, 5)
+            data, _ = await client.hear(failure_of(event))
+            assert data["event"] == event
+            assert data["details"] == {"path": "$"}
+        assert await client.news() == []
 
 
 @pytest.mark.parametrize(

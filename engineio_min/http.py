@@ -376,6 +376,8 @@ class HttpConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._stalled = False
+        # From now on the peer's time is that of its next request, not of its reading.
+        self._unsent = 0
         if self._closing or self._current is not None:
             self.transport.resume_reading()
             self._restart_deadline()
@@ -577,11 +579,11 @@ class HttpConnection(asyncio.Protocol):
         # it.
         self._closing = True
         self._release()
-        if self.transport.is_closing():
-            return
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self.transport.resume_reading()
+        if not self.transport.is_closing():
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            self.transport.resume_reading()
+        # A transport that is closing stays for as long as its peer leaves something unread.
         self._restart_deadline()
 
     def _release(self) -> None:

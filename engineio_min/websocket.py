@@ -253,11 +253,13 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
         )
 
     def close(self) -> None:
-        """Start the closing handshake."""
-        if self._transport.is_closing():
+        """Start the closing handshake, or bound what is left of one that the peer has started."""
+        if not self._transport.is_closing():
+            self._stream.close()
+            self._write_control()
+        elif not self._transport.get_write_buffer_size():
             return
-        self._stream.close()
-        self._write_control()
+        # A transport that is closing stays for as long as its peer leaves something unread.
         self._set_deadline(self._connection.server.loop.time() + CLOSE_TIMEOUT)
 
     # -- the transport's side

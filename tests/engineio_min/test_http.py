@@ -473,6 +473,70 @@ async def test_a_peer_that_reads_slowly_gets_it_all(
             assert (await wire.request("GET", "/hello")).text == "hello"
 
 
+async def short_of_room(harness: Harness) -> tuple[Wire, asyncio.Transport]:
+    """A connection whose kernel buffers hold little, and the server's end of it."""
+    wire = await harness.wire(receive_buffer=4_096)
+    await until(lambda: harness.server.http.connections)
+    (transport,) = harness.server.http.connections
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+    return wire, transport
+
+
+@pytest.mark.parametrize(
+    ("begun", "patience"),
+    [(b"", 75), (b"GET / HT", 10), (b"POST /engine.io/ HTTP/1.1\r\nHost: a\r\n", 10)],
+)
+async def test_a_peer_that_stops_reading_near_the_end_is_dropped(
+    http: HttpServer, clock: Clock, begun: bytes, patience: int
+) -> None:
+    """It once read slowly; what it owes now is a request, and that has its own time."""
+    http.route("/large", lambda _request: Response(200, b"x" * 300_000))
+    async with serving(http=http) as harness:
+        wire, transport = await short_of_room(harness)
+        await wire.send(encode_request("GET", "/large"))
+        await stalled(http)
+        # From here on the server reads again.
+        while transport.get_write_buffer_size() > 16_384:
+            await wire.reader.read(1_024)
+            await asyncio.sleep(0)
+        assert transport.get_write_buffer_size() > 0
+        await wire.send(begun)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        await clock.advance(patience - 1)
+        assert http.connections
+        await clock.advance(2)
+        await until(lambda: not http.connections)
+
+
+async def test_a_peer_that_leaves_half_without_reading_is_dropped(
+    http: HttpServer, clock: Clock
+) -> None:
+    """An answer that is the last cannot leave either."""
+    answer = asyncio.Event()
+
+    async def later(_request: Request) -> Response:
+        await answer.wait()
+        return Response(200, b"late")
+
+    http.route("/some", lambda _request: Response(200, b"x" * 40_000))
+    http.route("/later", later)
+    async with serving(http=http) as harness:
+        wire, transport = await short_of_room(harness)
+        last = encode_request("GET", "/later", {"Connection": "close"})
+        await wire.send(encode_request("GET", "/some") + last)
+        await stalled(http)
+        wire.writer.write_eof()
+        await until(transport.is_closing)
+        answer.set()
+        await until(lambda: not http._tasks)
+        await clock.advance(19)
+        assert http.connections
+        await clock.advance(2)
+        await until(lambda: not http.connections)
+
+
 async def test_a_peer_that_does_not_read_is_not_read_either(http: HttpServer) -> None:
     """Requests behind an answer that does not leave wait outside, not as answers in memory."""
     http.route("/large", large)

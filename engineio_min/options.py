@@ -5,6 +5,7 @@ Times are in seconds and sizes in bytes, here and everywhere in this package.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
@@ -115,9 +116,16 @@ class ServerOptions:
             "upgrade_timeout",
             "max_http_buffer_size",
             "max_half_received",
+            "max_buffered",
+            "max_packets",
         ):
             value: Any = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            # The handshake tells three of these to the client, and JSON has no infinity.
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float)
+                or not 0 < value < math.inf
+            ):
                 raise UsageError(f"{name}: got {value!r}, expected a number above 0")
         unknown = set(self.transports) - {POLLING, WEBSOCKET}
         if unknown or not self.transports:

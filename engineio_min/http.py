@@ -194,7 +194,8 @@ class HttpExchange:
         response, extensions = accept_handshake(self.request, connection.server.deflate)
         self._responded = True
         head = response + _header_lines(tuple(headers)) + b"\r\n"
-        return self._connection.become_websocket(head, connection, extensions)
+        candidate = connection.request is not self.request
+        return self._connection.become_websocket(head, connection, extensions, candidate=candidate)
 
     # What the connection tells.
 
@@ -602,21 +603,21 @@ class HttpConnection(asyncio.Protocol):
         self._enqueue(exchange)
 
     def become_websocket(
-        self, head: bytes, connection: Connection, extensions: list[Extension]
+        self, head: bytes, connection: Connection, extensions: list[Extension], *, candidate: bool
     ) -> WebSocket:
         """Answer the current exchange with 101 and hand the TCP connection over."""
         self._current = None
         self._closing = True
         self._release()
-        self.transport.write(head)
         server = self._server
-        waiting: str | None = self._client
-        if connection.request.websocket:
+        waiting = self._client if candidate else None
+        if waiting is None:
             # It carries its session at once, and not after an upgrade.
             server.admission.remove(self._client)
-            waiting = None
         websocket = WebSocket(self.transport, connection, extensions, self._rest, server, waiting)
+        # Before the write: its protocol is told if the peer has no room for that.
         self.transport.set_protocol(websocket)
+        self.transport.write(head)
         return websocket
 
     # -- time

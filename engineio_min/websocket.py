@@ -134,9 +134,9 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
         self._connection = connection
         self._http = http
         self._rest = rest
-        # The address that it is counted for while it carries no session; see `Admission`.
+        # The address that a candidate is counted for until it carries a session; see `Admission`.
         self._waiting = waiting
-        self._candidate = False
+        self._candidate = waiting is not None
         self._stream = MessageStream(connection.server.options.max_http_buffer_size, extensions)
         self._pongs = 0
         self._unsent = 0

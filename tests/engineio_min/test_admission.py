@@ -376,6 +376,21 @@ async def test_candidates_count_until_they_are_gone() -> None:
         await harness.websocket(poller.upgrade_target)
 
 
+async def test_a_second_websocket_of_a_session_counts() -> None:
+    """Nor is one for a session that a WebSocket carries already."""
+    async with limited(per_address=2) as harness:
+        await harness.opened_websocket()
+        target = f"{WEBSOCKET}&sid={harness.connection.sid}"
+        surplus = [await harness.websocket(target) for _ in range(2)]
+        for one in surplus:
+            assert await one.closing() == b""
+        await turned_away(await harness.wire())
+        for one in surplus:
+            await one.close()
+        await until(lambda: len(harness.server.http.connections) == 1)
+        await served(harness)
+
+
 async def test_a_handshake_that_fails_still_counts() -> None:
     async with limited(per_address=1) as harness:
         wire = await harness.wire()

@@ -18,8 +18,15 @@ import pytest
 
 import engineio_min.http_server as http_module
 from engineio_min import HttpLimits, HttpServer, Request, Response, Server, UsageError
-from tests.engineio_min.harness import POLLING, Clock, Harness, assert_refused, serving
-from tests.engineio_min.wire import Wire, connect, encode_request, until
+from tests.engineio_min.harness import (
+    POLLING,
+    WEBSOCKET,
+    Clock,
+    Harness,
+    assert_refused,
+    serving,
+)
+from tests.engineio_min.wire import HANDSHAKE, Wire, connect, encode_request, until
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -535,6 +542,30 @@ async def test_a_peer_that_leaves_half_without_reading_is_dropped(
         assert http.connections
         await clock.advance(2)
         await until(lambda: not http.connections)
+
+
+async def test_a_websocket_that_begins_behind_an_unread_answer(
+    http: HttpServer, clock: Clock
+) -> None:
+    """Its own answer finds no room; what the HTTP connection would do then is not its affair."""
+    http.route("/some", lambda _request: Response(200, b"x" * 40_000))
+    async with serving(http=http) as harness:
+        wire, transport = await short_of_room(harness)
+        await wire.send(encode_request("GET", "/some"))
+        await stalled(http)
+        room = transport.get_write_buffer_limits()[1] - transport.get_write_buffer_size()
+        transport.write(b"y" * room)
+        await wire.send(encode_request("GET", WEBSOCKET, HANDSHAKE))
+        await until(lambda: harness.connections)
+        assert not harness.connection.session.waiting
+        assert len((await wire.response()).body) == 40_000
+        await wire.reader.readexactly(room)
+        assert (await wire.response()).status == 101
+        assert str(await wire.packet())[:1] == "0"
+        await until(lambda: harness.connection.session.waiting)
+        await clock.advance(24)
+        await wire.send_packet("4a")
+        assert await wire.packet() == "4a"
 
 
 async def test_a_peer_that_does_not_read_is_not_read_either(http: HttpServer) -> None:

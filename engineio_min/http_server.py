@@ -77,6 +77,8 @@ class HttpServer:
                 f"got a second server on the path {engine.path!r}; give it another path"
             )
         self._engines[engine.path] = engine
+        if self._listeners:
+            engine.start()
 
     def route(self, path: str, handler: Route) -> None:
         """Answer GET and HEAD requests for exactly `path` with what `handler` returns."""

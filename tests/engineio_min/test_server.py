@@ -741,6 +741,14 @@ async def test_two_servers_on_one_port() -> None:
         assert_refused(await harness.request("GET", f"{POLLING}&sid={sid}"), 1)
 
 
+async def test_a_server_may_join_one_that_listens(harness: Harness) -> None:
+    other = Server(path="/other")
+    await other.listen(port=0, http=harness.server.http)
+    response = await harness.request("GET", "/other/?EIO=4&transport=polling")
+    assert response.status == 200
+    assert len(other.sessions) == 1
+
+
 async def test_a_port_before_listening() -> None:
     with pytest.raises(UsageError, match="no port before"):
         _ = Server().port

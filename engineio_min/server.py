@@ -163,8 +163,10 @@ class Server:
             self.timer = Timer(self.loop)
 
     def close(self) -> None:
-        """Close every session at once; a waiting poll and every WebSocket are told."""
-        # A session that opened now would outlive the server.
+        """Close every session at once; a waiting poll and every WebSocket are told.
+
+        No new session opens from then on, whoever still has a connection, until `start`.
+        """
         self._accepting = False
         for connection in list(self.sessions.values()):
             connection.session.fail(FORCED_CLOSE, "the server closes")

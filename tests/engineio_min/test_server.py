@@ -389,6 +389,15 @@ async def test_a_server_that_has_stopped_may_listen_again() -> None:
         _ = server.port
 
 
+async def test_a_server_that_is_closed_opens_no_session(harness: Harness) -> None:
+    """A connection that is still there, or was accepted as the server closed, is no way in."""
+    wires = [await harness.wire() for _ in range(2)]
+    harness.server.close()
+    await stopping(wires[0], POLLING)
+    await stopping(wires[1], WEBSOCKET, HANDSHAKE)
+    assert harness.connections == []
+
+
 async def test_a_handshake_that_is_being_decided_on_is_too_late() -> None:
     verdict: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     asked = asyncio.Event()

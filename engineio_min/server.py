@@ -288,19 +288,24 @@ class Server:
     def _open(self, exchange: Exchange, request: Request, query: Mapping[str, str]) -> None:
         if query.get("EIO") != PROTOCOL_VERSION:
             raise RequestRefused(Code.UNSUPPORTED_PROTOCOL_VERSION, f"got EIO={query.get('EIO')!r}")
-        options = self.options
-        if options.generate_id is None:
-            # As `secrets.token_urlsafe`, but 15 bytes need no padding to be stripped.
-            sid = base64.urlsafe_b64encode(os.urandom(15)).decode()
-        else:
-            sid = self._application("generate_id", options.generate_id, request)
-        connection = Connection(self, request, sid, query["transport"])
+        connection = Connection(self, request, self._new_sid(request), query["transport"])
         connection.seats = self._application("address or user", self.quotas.take, request)
         try:
             self._greet(exchange, connection)
         except RequestRefused:
             self.quotas.release(connection.seats)
             raise
+
+    def _new_sid(self, request: Request) -> str:
+        generate = self.options.generate_id
+        if generate is None:
+            # As `secrets.token_urlsafe`, but 15 bytes need no padding to be stripped.
+            return base64.urlsafe_b64encode(os.urandom(15)).decode()
+        sid = self._application("generate_id", generate, request)
+        if sid in self.sessions or sid in self.departing:
+            logger.error("generate_id gave the id of a session that is open; make each id once")
+            raise RequestRefused(Code.BAD_REQUEST, "generate_id gave an id that is in use")
+        return sid
 
     def _greet(self, exchange: Exchange, connection: Connection) -> None:
         """Answer the handshake of a new session and let it begin."""

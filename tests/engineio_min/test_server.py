@@ -463,6 +463,21 @@ async def test_generate_id() -> None:
         assert list(harness.server.sessions) == ["id-a"]
 
 
+async def test_an_id_that_is_in_use_opens_no_second_session(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nobody gets the session of somebody else, who would lose it."""
+    async with serving(generate_id=lambda _request: "same") as harness:
+        poller = await harness.poller()
+        assert_refused(await harness.request("GET", POLLING), 3)
+        assert_refused(await harness.request("GET", WEBSOCKET, HANDSHAKE), 3)
+        assert "generate_id gave the id of a session that is open" in caplog.text
+        await poller.post("4still mine")
+        assert (await poller.get()).text == "4still mine"
+        assert (await poller.post("1")).status == 200
+        await harness.poller()
+
+
 async def test_a_generate_id_that_fails_is_a_bad_request(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

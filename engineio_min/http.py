@@ -352,6 +352,9 @@ class HttpConnection(asyncio.Protocol):
             self._feeding = False
             self._begin_upgrade(data[upgrade.args[0] :])
             return
+        except httptools.HttpParserCallbackError:
+            logger.exception("a request of %s could not be handled", self._client)
+            self._refuse(500, "the server failed")
         except httptools.HttpParserError as error:
             self._refuse(400, f"got a malformed request: {error}")
         finally:

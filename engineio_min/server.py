@@ -226,8 +226,7 @@ class Server:
         origin = request.headers.get("origin")
         if origin is None or same_origin(request, origin):
             return
-        cors = self.options.cors
-        if isinstance(cors, CorsOptions) and cors.allows(origin):
+        if self._allows(origin):
             return
         if origin not in self._warned and len(self._warned) < 100:
             self._warned.add(origin)
@@ -237,6 +236,14 @@ class Server:
         raise RequestRefused(
             Code.FORBIDDEN, f"got the origin {origin!r}", status=403, message="Origin not allowed"
         )
+
+    def _allows(self, origin: str) -> bool:
+        cors = self.options.cors
+        try:
+            return isinstance(cors, CorsOptions) and cors.allows(origin)
+        except Exception:
+            logger.exception("cors failed for the origin %r, which is refused", origin)
+            return False
 
     def _check_capacity(self) -> None:
         if not self._accepting:
@@ -449,10 +456,9 @@ class Server:
 
     def _allowed_origin(self, request: Request) -> str | None:
         origin = request.headers.get("origin")
-        cors = self.options.cors
-        if origin is None or not isinstance(cors, CorsOptions):
+        if origin is None:
             return None
-        return origin if cors.allows(origin) or same_origin(request, origin) else None
+        return origin if same_origin(request, origin) or self._allows(origin) else None
 
     def _preflight_headers(self, request: Request) -> list[tuple[str, str]]:
         assert isinstance(self.options.cors, CorsOptions)

@@ -30,6 +30,7 @@ from engineio_min import (
     Server,
     UsageError,
 )
+from engineio_min.http import HttpExchange
 from tests.engineio_min.harness import (
     PATH,
     POLLING,
@@ -159,6 +160,47 @@ async def test_refusals_are_reported() -> None:
         (2, "got a handshake by POST", "POST"),
     ]
 
+
+@pytest.mark.parametrize("kind", ["at once", "later", "in a body"])
+async def test_a_report_that_fails_changes_no_refusal(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def report(_error: RequestRefused, _request: Request) -> None:
+        raise RuntimeError("a mistake")
+
+    async def allow(_request: Request) -> None:
+        if kind == "later":
+            await asyncio.sleep(0)
+            raise Forbidden("no entry")
+
+    async with serving(connection_error=report, allow_request=allow) as harness:
+        if kind == "at once":
+            assert_refused(await harness.request("GET", f"{POLLING}&sid=x"), 1)
+        elif kind == "later":
+            response = await harness.request("GET", POLLING)
+            assert (response.status, response.json["message"]) == (403, "no entry")
+        else:
+            poller = await harness.poller()
+            assert_refused(await poller.post("x"), 3)
+            assert harness.closed == ["parse error"]
+    assert "connection_error failed" in caplog.text
+    assert "a mistake" in caplog.text
+
+
+async def test_a_failure_of_the_server_is_not_the_clients(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Broken(HttpServer):
+        def handle(self, exchange: HttpExchange) -> None:
+            raise RuntimeError("a mistake")
+
+    async with serving(http=Broken()) as harness:
+        response = await harness.request("GET", POLLING)
+        assert (response.status, response.text) == (500, "the server failed")
+        assert "a mistake" in caplog.text
+
+
+# --- allow_request
 
 # --- allow_request
 

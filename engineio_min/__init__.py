@@ -18,7 +18,7 @@ from engineio_min.errors import (
     RequestRefused,
     UsageError,
 )
-from engineio_min.http import HttpLimits
+from engineio_min.http_limits import HttpLimits
 from engineio_min.http_server import HttpServer
 from engineio_min.options import CookieOptions, ServerOptions
 from engineio_min.rate_limit import RateLimit

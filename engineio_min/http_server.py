@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from engineio_min.admission import PRIVATE_NETWORKS, Admission
 from engineio_min.errors import UsageError
-from engineio_min.http import TOLD_AT_ONCE, HttpConnection, HttpExchange, HttpLimits
+from engineio_min.http import TOLD_AT_ONCE, HttpConnection
+from engineio_min.http_exchange import HttpExchange
+from engineio_min.http_limits import HttpLimits
 from engineio_min.request import Request, Response
 from engineio_min.timer import Timer
 

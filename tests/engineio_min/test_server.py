@@ -30,7 +30,7 @@ from engineio_min import (
     Server,
     UsageError,
 )
-from engineio_min.http import HttpExchange
+from engineio_min.http_exchange import HttpExchange
 from tests.engineio_min.harness import (
     PATH,
     POLLING,

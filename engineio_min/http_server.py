@@ -73,7 +73,11 @@ class HttpServer:
         self._date = (0, b"")
 
     def mount(self, engine: Server) -> None:
-        """Serve `engine` on its path."""
+        """Serve `engine` on its path.
+
+        Raises:
+            UsageError: another server is on that path.
+        """
         if self._engines.get(engine.path, engine) is not engine:
             raise UsageError(
                 f"got a second server on the path {engine.path!r}; give it another path"
@@ -217,7 +221,7 @@ class HttpServer:
 
     async def _await_response(self, exchange: HttpExchange, response: Awaitable[Response]) -> None:
         try:
-            answer = await response
+            exchange.respond_with(await response)
         except asyncio.CancelledError:
             # The server closes, or what the handler waited for was cancelled: a request that nobody
             # answers would hold its connection.
@@ -225,8 +229,7 @@ class HttpServer:
             raise
         except Exception:
             logger.exception("the handler of %r failed", exchange.request.path)
-            answer = Response(500)
-        exchange.respond_with(answer)
+            exchange.respond_with(Response(500))
 
     def date_line(self) -> bytes:
         """The line of the `Date` header, made once a second."""

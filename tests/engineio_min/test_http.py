@@ -13,6 +13,7 @@ import socket
 import ssl
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -930,7 +931,11 @@ async def unknown_status(_request: Request) -> Response:
     return Response(299)
 
 
-@pytest.mark.parametrize("handler", [failing, failing_later, injected, unknown_status])
+async def nothing(_request: Request) -> Response:
+    return cast(Response, None)
+
+
+@pytest.mark.parametrize("handler", [failing, failing_later, injected, unknown_status, nothing])
 async def test_a_route_that_fails_is_answered_and_logged(
     http: HttpServer, handler: http_module.Route, caplog: pytest.LogCaptureFixture
 ) -> None:

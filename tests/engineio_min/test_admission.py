@@ -65,7 +65,8 @@ def test_each_address_has_its_own_count() -> None:
         ("fe80::1%eth0", "fe80::2", True),
         # IPv4 clients of a socket for both versions are not one network.
         ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
-        ("::ffff:192.0.2.1", "::ffff:192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::FFFF:c000:201", True),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
         # What an ASGI host may call its clients.
         ("unix:a", "unix:b", False),
     ],

@@ -17,6 +17,9 @@ class HttpLimits:
     None for no limit. A WebSocket with a session does not count, and each session makes room for
     six more. Not for proxies; see `HttpServer`.
     header_timeout: also for the handshake of TLS.
+    write_timeout: in which a peer must have read something of an answer that does not leave.
+    linger: in which a peer must end a connection that is closed.
+    pipelined: requests that wait behind the one being answered.
 
     Raises:
         UsageError: a limit is no number above 0.

@@ -87,7 +87,10 @@ class HttpServer:
             engine.start()
 
     def route(self, path: str, handler: Route) -> None:
-        """Answer GET and HEAD requests for exactly `path` with what `handler` returns."""
+        """Answer GET and HEAD requests for exactly `path` with what `handler` returns.
+
+        One that fails is logged and answered with a 500.
+        """
         self._routes[path] = handler
 
     def fallback(self, handler: Route) -> None:
@@ -105,6 +108,8 @@ class HttpServer:
         backlog: int = 4096,
     ) -> None:
         """Start to accept connections on `host` and `port` (0 picks a free one), or on `sock`.
+
+        backlog: connections that may wait in the kernel until they are accepted.
 
         Raises:
             OSError: the address cannot be bound.
@@ -160,7 +165,8 @@ class HttpServer:
         return int(self._bound[1])
 
     def stop_accepting(self) -> None:
-        """Close the listening sockets; the connections that there are go on.
+        """Close the listening sockets, of all servers that are mounted; the connections that there
+        are go on.
 
         Handshakes over them are refused by `Server.stop_accepting`, which calls this.
         """
@@ -250,8 +256,8 @@ def not_found(_request: Request) -> Response:
 
 
 def raise_descriptor_limit() -> float:
-    """Allow this process as many file descriptors as the system lets it have, one is needed a
-    client; how many these are.
+    """Allow this process as many file descriptors as the system lets it have, for each client needs
+    one; return how many these are.
     """
     if sys.platform == "win32":
         return math.inf

@@ -64,7 +64,8 @@ class ServerOptions:
     cookie: False, True, or `CookieOptions`: a cookie with the session id for sticky load balancing.
     http_compression: bytes from which a poll's answer is compressed, or None for never.
     per_message_deflate: False, True, or the bytes from which a WebSocket message is compressed.
-    generate_id: makes a session id; it is a secret and must not be guessable.
+    generate_id: makes a session id; it is a secret and must not be guessable. A handshake that gets
+    one in use is refused.
     max_connections: sessions at once; more get HTTP 503.
     max_connections_per_address: sessions of one address at once; more get HTTP 429.
     max_connections_per_user: sessions of one user at once; needs `user`.

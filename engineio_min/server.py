@@ -98,7 +98,10 @@ class Server:
     def on_connection(
         self, handler: Callable[[Connection], object]
     ) -> Callable[[Connection], object]:
-        """Call `handler(connection)` for each new session; it sets `on_message` and `on_close`."""
+        """Call `handler(connection)` for each new session; it sets `on_message` and `on_close`.
+
+        One that fails is logged, and its session closed.
+        """
         self._on_connection = handler
         return handler
 
@@ -115,6 +118,7 @@ class Server:
 
         Raises:
             OSError: the address cannot be bound.
+            UsageError: another server is on the same path of `http`.
         """
         if http is not None:
             self._http = http
@@ -128,7 +132,7 @@ class Server:
 
     @property
     def http(self) -> HttpServer:
-        """The HTTP server under this one; made by `listen`."""
+        """The HTTP server under this one: what `listen` was given, or its own."""
         if self._http is None:
             self._http = HttpServer()
         return self._http
@@ -140,7 +144,7 @@ class Server:
         return AsgiApplication(self)
 
     async def stop(self) -> None:
-        """Close every session, and the HTTP server if `listen` made one."""
+        """Close every session, and the HTTP server with whatever else it serves."""
         self.close()
         if self._http is not None:
             await self._http.close()

@@ -93,6 +93,9 @@ class HttpExchange:
             self._budget = budget
             if self._expects_continue:
                 self._connection.transport.write(_CONTINUE)
+            if self._body:
+                # It waited behind another request; more may never come.
+                self.body_waits()
 
     def accept(self, connection: Connection, headers: Headers) -> WebSocket:
         """Become a WebSocket; see `request.Exchange`."""

@@ -14,8 +14,8 @@ class HttpLimits:
     connections: TCP connections at once; fewer where the process has fewer file descriptors, of
     which some are kept for files. More are answered with 503 and closed.
     connections_per_address: those of one address (of IPv6, one /64 network) without a session, or
-    None for no limit. A WebSocket with a session does not count, and each session makes room for
-    six more. Not for proxies; see `HttpServer`.
+    None for no limit. A WebSocket with a session does not count, and each session that polls makes
+    room for six more. Not for proxies; see `HttpServer`.
     header_timeout: also for the handshake of TLS.
     write_timeout: in which a peer must have read something of an answer that does not leave.
     linger: in which a peer must end a connection that is closed.

@@ -679,6 +679,22 @@ async def test_a_body_behind_a_parked_poll_comes_in_its_turn(
     assert harness.received == ["behind"]
 
 
+async def test_half_a_body_behind_a_parked_poll_is_counted(harness: Harness) -> None:
+    """It has come already when its turn comes, and more may never come."""
+    poller = await harness.poller()
+    await poller.park()
+    request = encode_request("POST", poller.target, {"Content-Length": "7"})
+    await poller.getter.send(request + b"4be")
+    connections = harness.server.http.connections
+    await until(lambda: any(not one.is_reading() for one in connections))
+    harness.connection.send("hello")
+    assert (await poller.getter.response()).text == "4hello"
+    assert harness.server.budget.held == 3
+    poller.getter.abort()
+    await until(lambda: harness.closed)
+    assert harness.server.budget.held == 0
+
+
 async def test_too_many_requests_behind_a_parked_poll(harness: Harness) -> None:
     poller = await harness.poller()
     await poller.park()

@@ -220,7 +220,7 @@ class Server:
         self._check_capacity()
         allow = self.options.allow_request
         if allow is not None:
-            verdict = self._application("allow_request", allow, request)
+            verdict = self._call_hook("allow_request", allow, request)
             if inspect.isawaitable(verdict):
                 self._spawn(self._open_later(exchange, query, verdict))
                 return
@@ -300,7 +300,7 @@ class Server:
         if query.get("EIO") != PROTOCOL_VERSION:
             raise RequestRefused(Code.UNSUPPORTED_PROTOCOL_VERSION, f"got EIO={query.get('EIO')!r}")
         connection = Connection(self, request, self._new_sid(request), query["transport"])
-        connection.seats = self._application("address or user", self.quotas.take, request)
+        connection.seats = self._call_hook("address or user", self.quotas.take, request)
         try:
             self._greet(exchange, connection)
         except RequestRefused:
@@ -312,7 +312,7 @@ class Server:
         if generate is None:
             # As `secrets.token_urlsafe`, but 15 bytes need no padding to be stripped.
             return base64.urlsafe_b64encode(os.urandom(15)).decode()
-        sid = self._application("generate_id", generate, request)
+        sid = self._call_hook("generate_id", generate, request)
         if sid in self.sessions or sid in self.departing:
             logger.error("generate_id gave the id of a session that is open; make each id once")
             raise RequestRefused(Code.BAD_REQUEST, "generate_id gave an id that is in use")
@@ -350,9 +350,7 @@ class Server:
         finally:
             connection.session.attended = False
 
-    def _application(
-        self, name: str, hook: Callable[[Request], Result], request: Request
-    ) -> Result:
+    def _call_hook(self, name: str, hook: Callable[[Request], Result], request: Request) -> Result:
         """Call a hook; its failure is logged and refuses the request."""
         try:
             return hook(request)

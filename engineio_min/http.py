@@ -11,6 +11,7 @@ Known limit: no `Transfer-Encoding` but chunked, and no HTTP/2.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http
 import logging
 from collections import deque
@@ -419,7 +420,8 @@ class HttpConnection(asyncio.Protocol):
         self._release()
         if not self.transport.is_closing():
             if self.transport.can_write_eof():
-                self.transport.write_eof()
+                with contextlib.suppress(OSError):  # The peer may be gone already.
+                    self.transport.write_eof()
             self.transport.resume_reading()
         # A transport that is closing stays for as long as its peer leaves something unread.
         self._restart_deadline()

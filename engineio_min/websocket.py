@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -210,7 +211,8 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
             else:
                 # Closing at once while the peer still sends would reset the connection, and the
                 # close frame with it.
-                self._transport.write_eof()
+                with contextlib.suppress(OSError):  # The peer may be gone already.
+                    self._transport.write_eof()
         if self._transport.get_write_buffer_size() == 0:
             self._pongs = 0
         elif self._pongs > MAX_PENDING_PONGS:

@@ -1,7 +1,8 @@
 """Engine.IO v4 in pure Python: the transport protocol under Socket.IO.
 
 Reading order: `packets`, `session`, `heartbeat` (pure), then `polling`, `websocket`, `server` and
-`http`; for the client `client_session` (pure), `client`, `http_client` and `client_websocket`.
+`http`, and `admission` for who gets in at all; for the client `client_session` (pure), `client`,
+`http_client` and `client_websocket`.
 """
 
 from engineio_min.client import Client
@@ -18,7 +19,7 @@ from engineio_min.errors import (
     RequestRefused,
     UsageError,
 )
-from engineio_min.http import HttpLimits
+from engineio_min.http_limits import HttpLimits
 from engineio_min.http_server import HttpServer
 from engineio_min.options import CookieOptions, ServerOptions
 from engineio_min.rate_limit import RateLimit

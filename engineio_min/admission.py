@@ -107,8 +107,9 @@ class Admission(Headcount):
         self._silent_until = -math.inf
 
     def enter(self, client: str, connections: int) -> float:
-        """Count a connection of `client`, with which there are so many; 0 if it may stay, or else
-        by how many there are too many.
+        """Count a connection of `client`, the last of `connections` that there are in all.
+
+        Returns 0 if it may stay, or else by how many there are too many.
         """
         # As `add`, which would be one more call for each connection.
         counts = self._counts

@@ -153,11 +153,8 @@ class AsgiExchange:
         """Wait for the answer and send it, unless the peer goes away first."""
         if self._response is None:
             await _first_of(
-                self._answered, asyncio.create_task(self._listen()), finally_=self._abort
+                self._answered, asyncio.create_task(self._listen()), finally_=self._stop_reading
             )
-        if self._held:
-            self._budget.change(self._held, 0)
-            self._held = 0
         if self._response is None:
             return
         status, headers, body = self._response
@@ -186,7 +183,11 @@ class AsgiExchange:
                 self._done = None
                 done(bytes(self._body))
 
-    def _abort(self) -> None:
+    def _stop_reading(self) -> None:
+        """The request is answered, or over: nothing of its body is held any longer."""
+        if self._held:
+            self._budget.change(self._held, 0)
+            self._held = 0
         if self._response is None and self.on_abort is not None:
             self.on_abort()
 

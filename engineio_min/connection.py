@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from engineio_min.packets import Message, Packet, message_packet
+from engineio_min.quotas import Seat
 from engineio_min.request import Carrier, Request
 from engineio_min.session import FORCED_CLOSE, OPENED, POLLING, Closed, Session, Upgraded
 from engineio_min.timer import CLOCK_RESOLUTION
@@ -56,7 +57,7 @@ class Connection:
         self.data: Any = None
         self.paused = False
         # What this session is counted for; see `Quotas`.
-        self.seats: tuple[tuple[str, str], ...] = ()
+        self.seats: tuple[Seat, ...] = ()
         self.waiters: list[asyncio.Future[None]] | None = None
 
     # -- the application's side
@@ -102,7 +103,7 @@ class Connection:
         """Take packets from the client again."""
         if self.paused:
             self.paused = False
-            self.session.listen(self.server.loop.time())
+            self.session.resume(self.server.loop.time())
             self.carrier.resume()
 
     # -- the carriers' side

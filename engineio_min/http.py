@@ -1,7 +1,7 @@
 """HTTP/1.1 over `asyncio.Protocol`, parsed by httptools.
 
-One `HttpConnection` a TCP connection. It hands each request to its server as an `Exchange` as soon
-as the headers are there, so that a refusal need not wait for the body, and answers pipelined
+One `HttpConnection` a TCP connection. It hands each request to its server as an `HttpExchange` as
+soon as the headers are there, so that a refusal need not wait for the body, and answers pipelined
 requests one at a time in order. What a peer may send and how long it may take is bounded at every
 step. A WebSocket handshake hands the TCP connection over to `websocket.py`.
 
@@ -11,25 +11,22 @@ Known limit: no `Transfer-Encoding` but chunked, and no HTTP/2.
 from __future__ import annotations
 
 import asyncio
-import functools
+import contextlib
 import http
 import logging
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from engineio_min.errors import UsageError
 from engineio_min.heartbeat import NEVER
-from engineio_min.request import Headers, Request, Response, check_headers
-from engineio_min.websocket import WebSocket, accept_handshake
+from engineio_min.http_exchange import HttpExchange, header_lines
+from engineio_min.request import Headers, Request
+from engineio_min.websocket import WebSocket
 
 if TYPE_CHECKING:
     from websockets.extensions import Extension
 
-    from engineio_min.budget import Budget
     from engineio_min.connection import Connection
     from engineio_min.http_server import HttpServer
 
@@ -76,168 +73,7 @@ _SCRUTINIZED = frozenset(("transfer-encoding", "content-encoding", "expect"))
 TOLD_AT_ONCE = 64
 # What a deadline may be for, besides a request's body.
 _HEAD, _REQUEST = "head", "request"
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:[]")
-
-
-@dataclass(frozen=True, slots=True)
-class HttpLimits:
-    """What a peer may send (bytes, counts) and how long it may take (seconds).
-
-    connections: TCP connections at once; fewer where the process has fewer file descriptors, of
-    which some are kept for files. More are answered with 503 and closed.
-    connections_per_address: those of one address (of IPv6, one /64 network) without a session, or
-    None for no limit. A WebSocket with a session does not count, and each session makes room for
-    six more. Not for proxies; see `HttpServer`.
-    header_timeout: also for the handshake of TLS.
-
-    Raises:
-        UsageError: a limit is no number above 0.
-    """
-
-    request_line: int = 8_192
-    header_block: int = 16_384
-    header_count: int = 100
-    header_timeout: float = 10.0
-    body_timeout: float = 30.0
-    keep_alive_timeout: float = 75.0
-    write_timeout: float = 20.0
-    pipelined: int = 16
-    linger: float = 1.0
-    # More than one process can serve; a bound where descriptors have none.
-    connections: int = 65_536
-    # In a storm of clients behind one address that reconnect, each is without a session for a
-    # moment.
-    connections_per_address: int | None = 512
-
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            value = getattr(self, name)
-            if name == "connections_per_address" and value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-                raise UsageError(f"{name}: got {value!r}, expected a number above 0")
-
-
-class HttpExchange:
-    """One request on an HTTP/1.1 connection, and its answer; see `request.Exchange`."""
-
-    __slots__ = (
-        "_body",
-        "_budget",
-        "_complete",
-        "_connection",
-        "_done",
-        "_expects_continue",
-        "_held",
-        "_keep_alive",
-        "_length",
-        "_limit",
-        "_responded",
-        "on_abort",
-        "request",
-    )
-
-    def __init__(self, connection: HttpConnection, request: Request, *, keep_alive: bool) -> None:
-        self.request = request
-        self.on_abort: Callable[[], None] | None = None
-        self._connection = connection
-        self._keep_alive = keep_alive
-        self._body: bytes | bytearray = b""
-        self._length = int(request.headers.get("content-length", 0))
-        self._expects_continue = "expect" in request.headers
-        # Without a body there is nothing left to read that could keep the connection from going on.
-        self._complete = not self._length and "transfer-encoding" not in request.headers
-        self._responded = False
-        self._limit = 0
-        self._done: Callable[[bytes | None], None] | None = None
-        # What of the body counts against the budget.
-        self._budget: Budget | None = None
-        self._held = 0
-
-    def respond_with(self, response: Response) -> None:
-        """Answer with a plain route's response, if the peer is still there."""
-        if not self._responded:
-            self.respond(response.status, response.headers, response.body)
-
-    def respond(self, status: int, headers: Headers, body: bytes) -> None:
-        """Answer; see `request.Exchange`. What cannot be sent is logged and answered with a 500."""
-        # A server that is full or stops needs the connection, and its peer another server.
-        keep_alive = self._keep_alive and self._complete and status != 503
-        try:
-            head = self._connection.response_head(status, headers, len(body), keep_alive=keep_alive)
-        except Exception:
-            logger.exception("the response of %r cannot be sent", self.request.path)
-            body = b""
-            head = self._connection.response_head(500, (), 0, keep_alive=keep_alive)
-        self._responded = True
-        self._stop_reading()
-        if self.request.method != "HEAD":
-            head += body
-        self._connection.write_response(head, keep_alive=keep_alive)
-
-    def read_body(self, limit: int, done: Callable[[bytes | None], None], budget: Budget) -> None:
-        """Read the body; see `request.Exchange`."""
-        if self._length > limit or len(self._body) > limit:
-            done(None)
-        elif self._complete:
-            done(bytes(self._body))
-        else:
-            self._limit = limit
-            self._done = done
-            self._budget = budget
-            if self._expects_continue:
-                self._connection.transport.write(_CONTINUE)
-
-    def accept(self, connection: Connection, headers: Headers) -> WebSocket:
-        """Become a WebSocket; see `request.Exchange`."""
-        response, extensions = accept_handshake(self.request, connection.server.deflate)
-        self._responded = True
-        head = response + _header_lines(tuple(headers)) + b"\r\n"
-        return self._connection.become_websocket(head, connection, extensions)
-
-    # What the connection tells.
-
-    def body_received(self, data: bytes) -> None:
-        if not self._body:
-            self._body = data
-        elif isinstance(self._body, bytearray):
-            self._body += data
-        else:
-            self._body = bytearray(self._body + data)
-        if self._done is not None and len(self._body) > self._limit:
-            self._stop_reading()(None)
-
-    def body_waits(self) -> None:
-        """A read has ended before the body has."""
-        if self._done is None or self._budget is None:
-            return
-        before, self._held = self._held, len(self._body)
-        if not self._budget.change(before, self._held):
-            self._stop_reading()(None)
-
-    def body_completed(self) -> None:
-        self._complete = True
-        if self._done is not None:
-            self._stop_reading()(bytes(self._body))
-
-    def _stop_reading(self) -> Callable[[bytes | None], None]:
-        """Hold nothing more; return what is to be called with the body."""
-        done, self._done = self._done, None
-        if self._held and self._budget is not None:
-            self._budget.change(self._held, 0)
-            self._held = 0
-        return done or _drop
-
-    def abort(self) -> None:
-        self._responded = True
-        self._stop_reading()
-        if self.on_abort is not None:
-            self.on_abort()
-
-    @property
-    def reading(self) -> bool:
-        return self._done is not None
 
 
 class HttpConnection(asyncio.Protocol):
@@ -351,6 +187,9 @@ class HttpConnection(asyncio.Protocol):
             self._feeding = False
             self._begin_upgrade(data[upgrade.args[0] :])
             return
+        except httptools.HttpParserCallbackError:
+            logger.exception("a request of %s could not be handled", self._client)
+            self._refuse(500, "the server failed")
         except httptools.HttpParserError as error:
             self._refuse(400, f"got a malformed request: {error}")
         finally:
@@ -376,6 +215,8 @@ class HttpConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._stalled = False
+        # From now on the peer's time is that of its next request, not of its reading.
+        self._unsent = 0
         if self._closing or self._current is not None:
             self.transport.resume_reading()
             self._restart_deadline()
@@ -530,7 +371,7 @@ class HttpConnection(asyncio.Protocol):
         Raises:
             UsageError: a header has a control character.
         """
-        head = _STATUS_LINES[status] + _header_lines(tuple(headers)) + self._server.date_line()
+        head = _STATUS_LINES[status] + header_lines(tuple(headers)) + self._server.date_line()
         if status != 204 and status != 304:
             head += b"Content-Length: %d\r\n" % length
         return head + (b"\r\n" if keep_alive else b"Connection: close\r\n\r\n")
@@ -577,11 +418,12 @@ class HttpConnection(asyncio.Protocol):
         # it.
         self._closing = True
         self._release()
-        if self.transport.is_closing():
-            return
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self.transport.resume_reading()
+        if not self.transport.is_closing():
+            if self.transport.can_write_eof():
+                with contextlib.suppress(OSError):  # The peer may be gone already.
+                    self.transport.write_eof()
+            self.transport.resume_reading()
+        # A transport that is closing stays for as long as its peer leaves something unread.
         self._restart_deadline()
 
     def _release(self) -> None:
@@ -600,21 +442,21 @@ class HttpConnection(asyncio.Protocol):
         self._enqueue(exchange)
 
     def become_websocket(
-        self, head: bytes, connection: Connection, extensions: list[Extension]
+        self, head: bytes, connection: Connection, extensions: list[Extension], *, candidate: bool
     ) -> WebSocket:
         """Answer the current exchange with 101 and hand the TCP connection over."""
         self._current = None
         self._closing = True
         self._release()
-        self.transport.write(head)
         server = self._server
-        waiting: str | None = self._client
-        if connection.request.websocket:
+        waiting = self._client if candidate else None
+        if waiting is None:
             # It carries its session at once, and not after an upgrade.
             server.admission.remove(self._client)
-            waiting = None
         websocket = WebSocket(self.transport, connection, extensions, self._rest, server, waiting)
+        # Before the write: its protocol is told if the peer has no room for that.
         self.transport.set_protocol(websocket)
+        self.transport.write(head)
         return websocket
 
     # -- time
@@ -660,14 +502,3 @@ class HttpConnection(asyncio.Protocol):
             self._refuse(408, "the request did not arrive in time")
         else:
             self.transport.close()
-
-
-def _drop(_body: bytes | None) -> None:
-    """Nobody waits for the body."""
-
-
-@functools.lru_cache(maxsize=64)
-def _header_lines(headers: tuple[tuple[str, str], ...]) -> bytes:
-    # Nearly every answer has the same few headers as one before.
-    check_headers(headers)
-    return "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("latin-1", "replace")

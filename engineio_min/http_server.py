@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from engineio_min.admission import PRIVATE_NETWORKS, Admission
 from engineio_min.errors import UsageError
-from engineio_min.http import TOLD_AT_ONCE, HttpConnection, HttpExchange, HttpLimits
+from engineio_min.http import TOLD_AT_ONCE, HttpConnection
+from engineio_min.http_exchange import HttpExchange
+from engineio_min.http_limits import HttpLimits
 from engineio_min.request import Request, Response
 from engineio_min.timer import Timer
 
@@ -71,15 +73,24 @@ class HttpServer:
         self._date = (0, b"")
 
     def mount(self, engine: Server) -> None:
-        """Serve `engine` on its path."""
+        """Serve `engine` on its path.
+
+        Raises:
+            UsageError: another server is on that path.
+        """
         if self._engines.get(engine.path, engine) is not engine:
             raise UsageError(
                 f"got a second server on the path {engine.path!r}; give it another path"
             )
         self._engines[engine.path] = engine
+        if self._listeners:
+            engine.start()
 
     def route(self, path: str, handler: Route) -> None:
-        """Answer GET and HEAD requests for exactly `path` with what `handler` returns."""
+        """Answer GET and HEAD requests for exactly `path` with what `handler` returns.
+
+        One that fails is logged and answered with a 500.
+        """
         self._routes[path] = handler
 
     def fallback(self, handler: Route) -> None:
@@ -97,6 +108,8 @@ class HttpServer:
         backlog: int = 4096,
     ) -> None:
         """Start to accept connections on `host` and `port` (0 picks a free one), or on `sock`.
+
+        backlog: connections that may wait in the kernel until they are accepted.
 
         Raises:
             OSError: the address cannot be bound.
@@ -152,7 +165,8 @@ class HttpServer:
         return int(self._bound[1])
 
     def stop_accepting(self) -> None:
-        """Close the listening sockets; the connections that there are go on.
+        """Close the listening sockets, of all servers that are mounted; the connections that there
+        are go on.
 
         Handshakes over them are refused by `Server.stop_accepting`, which calls this.
         """
@@ -213,7 +227,7 @@ class HttpServer:
 
     async def _await_response(self, exchange: HttpExchange, response: Awaitable[Response]) -> None:
         try:
-            answer = await response
+            exchange.respond_with(await response)
         except asyncio.CancelledError:
             # The server closes, or what the handler waited for was cancelled: a request that nobody
             # answers would hold its connection.
@@ -221,8 +235,7 @@ class HttpServer:
             raise
         except Exception:
             logger.exception("the handler of %r failed", exchange.request.path)
-            answer = Response(500)
-        exchange.respond_with(answer)
+            exchange.respond_with(Response(500))
 
     def date_line(self) -> bytes:
         """The line of the `Date` header, made once a second."""
@@ -243,8 +256,8 @@ def not_found(_request: Request) -> Response:
 
 
 def raise_descriptor_limit() -> float:
-    """Allow this process as many file descriptors as the system lets it have, one is needed a
-    client; how many these are.
+    """Allow this process as many file descriptors as the system lets it have, for each client needs
+    one; return how many these are.
     """
     if sys.platform == "win32":
         return math.inf

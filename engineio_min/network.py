@@ -9,7 +9,8 @@ _MAPPED = b"\0" * 10 + b"\xff\xff"
 
 
 def network_of(client: str) -> str:
-    """An IPv4 address itself; of an IPv6 address its /64 network, of which one host may use any.
+    """An IPv4 address itself, however it is written; of an IPv6 address its /64 network, of which
+    one host may use any.
 
     What is no address stays what it is: an ASGI host may call its clients what it likes.
     """
@@ -20,5 +21,5 @@ def network_of(client: str) -> str:
     except OSError:
         return client
     if packed.startswith(_MAPPED):
-        return client
+        return socket.inet_ntop(socket.AF_INET, packed[12:])
     return socket.inet_ntop(socket.AF_INET6, packed[:8] + bytes(8)) + "/64"

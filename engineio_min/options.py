@@ -5,6 +5,7 @@ Times are in seconds and sizes in bytes, here and everywhere in this package.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
@@ -63,7 +64,8 @@ class ServerOptions:
     cookie: False, True, or `CookieOptions`: a cookie with the session id for sticky load balancing.
     http_compression: bytes from which a poll's answer is compressed, or None for never.
     per_message_deflate: False, True, or the bytes from which a WebSocket message is compressed.
-    generate_id: makes a session id; it is a secret and must not be guessable.
+    generate_id: makes a session id; it is a secret and must not be guessable. A handshake that gets
+    one in use is refused.
     max_connections: sessions at once; more get HTTP 503.
     max_connections_per_address: sessions of one address at once; more get HTTP 429.
     max_connections_per_user: sessions of one user at once; needs `user`.
@@ -115,9 +117,16 @@ class ServerOptions:
             "upgrade_timeout",
             "max_http_buffer_size",
             "max_half_received",
+            "max_buffered",
+            "max_packets",
         ):
             value: Any = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            # The handshake tells three of these to the client, and JSON has no infinity.
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float)
+                or not 0 < value < math.inf
+            ):
                 raise UsageError(f"{name}: got {value!r}, expected a number above 0")
         unknown = set(self.transports) - {POLLING, WEBSOCKET}
         if unknown or not self.transports:

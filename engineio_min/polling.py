@@ -121,9 +121,11 @@ class Polling:
             connection.session.fail(PARSE_ERROR, str(error))
             connection.server.refuse(exchange, RequestRefused(Code.BAD_REQUEST, str(error)))
         else:
-            if self._parked is None and _closed_by_peer(connection):
+            # Of an upgraded session nobody would ask for an answer that is held back here.
+            carries = connection.carrier is self
+            if carries and self._parked is None and _closed_by_peer(connection):
                 self._await_last_poll(exchange)
-            elif connection.paused:
+            elif carries and connection.paused:
                 # The answer waits until the handlers keep up: the client sends no more until it has
                 # it.
                 self._held = exchange

@@ -13,7 +13,8 @@ from engineio_min.errors import Code, RequestRefused
 from engineio_min.network import network_of
 from engineio_min.request import Request
 
-Owner = tuple[str, str]
+# What a session takes up: "address" or "user", and which.
+Seat = tuple[str, str]
 
 
 class Quotas:
@@ -28,7 +29,7 @@ class Quotas:
         user: Callable[[Request], str | None] | None,
         per_user: int | None,
     ) -> None:
-        self._open: dict[Owner, int] = {}
+        self._open: dict[Seat, int] = {}
         self._rules: list[tuple[str, Callable[[Request], str | None], int]] = []
         if per_address is not None:
             self._rules.append(("address", address or peer_address, per_address))
@@ -39,13 +40,13 @@ class Quotas:
         """How many addresses and users have a session."""
         return len(self._open)
 
-    def take(self, request: Request) -> tuple[Owner, ...]:
+    def take(self, request: Request) -> tuple[Seat, ...]:
         """Count a session for whom it belongs to; hand the result to `release` when it is over.
 
         Raises:
             RequestRefused: one of them has as many as allowed: HTTP 429.
         """
-        owners = []
+        seats = []
         for kind, name_of, limit in self._rules:
             name = name_of(request)
             if name is None:
@@ -57,17 +58,17 @@ class Quotas:
                     status=429,
                     message="Too many connections",
                 )
-            owners.append((kind, name))
-        for owner in owners:
-            self._open[owner] = self._open.get(owner, 0) + 1
-        return tuple(owners)
+            seats.append((kind, name))
+        for seat in seats:
+            self._open[seat] = self._open.get(seat, 0) + 1
+        return tuple(seats)
 
-    def release(self, owners: tuple[Owner, ...]) -> None:
+    def release(self, seats: tuple[Seat, ...]) -> None:
         """The session that these were counted for is over."""
-        for owner in owners:
-            self._open[owner] -= 1
-            if not self._open[owner]:
-                del self._open[owner]
+        for seat in seats:
+            self._open[seat] -= 1
+            if not self._open[seat]:
+                del self._open[seat]
 
 
 def peer_address(request: Request) -> str:

@@ -30,7 +30,7 @@ class RateLimit:
 class TokenBucket:
     """What one client has left of its limit."""
 
-    __slots__ = ("_limit", "_time", "_tokens", "refusals")
+    __slots__ = ("__weakref__", "_limit", "_time", "_tokens", "refusals")
 
     def __init__(self, limit: RateLimit, now: float) -> None:
         self._limit = limit

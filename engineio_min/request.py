@@ -152,5 +152,6 @@ def check_headers(headers: Headers) -> None:
     for name, value in headers:
         if any(character in name + value for character in "\r\n\0"):
             raise UsageError(
-                f"got the response header {name!r} with a control character in its value"
+                f"got the response header {name!r} with a control character in its name or value: "
+                "expected neither line breaks nor NUL, remove them"
             )

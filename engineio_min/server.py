@@ -98,7 +98,10 @@ class Server:
     def on_connection(
         self, handler: Callable[[Connection], object]
     ) -> Callable[[Connection], object]:
-        """Call `handler(connection)` for each new session; it sets `on_message` and `on_close`."""
+        """Call `handler(connection)` for each new session; it sets `on_message` and `on_close`.
+
+        One that fails is logged, and its session closed.
+        """
         self._on_connection = handler
         return handler
 
@@ -115,6 +118,7 @@ class Server:
 
         Raises:
             OSError: the address cannot be bound.
+            UsageError: another server is on the same path of `http`.
         """
         if http is not None:
             self._http = http
@@ -128,7 +132,7 @@ class Server:
 
     @property
     def http(self) -> HttpServer:
-        """The HTTP server under this one; made by `listen`."""
+        """The HTTP server under this one: what `listen` was given, or its own."""
         if self._http is None:
             self._http = HttpServer()
         return self._http
@@ -140,7 +144,7 @@ class Server:
         return AsgiApplication(self)
 
     async def stop(self) -> None:
-        """Close every session, and the HTTP server if `listen` made one."""
+        """Close every session, and the HTTP server with whatever else it serves."""
         self.close()
         if self._http is not None:
             await self._http.close()
@@ -163,8 +167,10 @@ class Server:
             self.timer = Timer(self.loop)
 
     def close(self) -> None:
-        """Close every session at once; a waiting poll and every WebSocket are told."""
-        # A session that opened now would outlive the server.
+        """Close every session at once; a waiting poll and every WebSocket are told.
+
+        No new session opens from then on, whoever still has a connection, until `start`.
+        """
         self._accepting = False
         for connection in list(self.sessions.values()):
             connection.session.fail(FORCED_CLOSE, "the server closes")
@@ -214,7 +220,7 @@ class Server:
         self._check_capacity()
         allow = self.options.allow_request
         if allow is not None:
-            verdict = self._application("allow_request", allow, request)
+            verdict = self._call_hook("allow_request", allow, request)
             if inspect.isawaitable(verdict):
                 self._spawn(self._open_later(exchange, query, verdict))
                 return
@@ -224,8 +230,7 @@ class Server:
         origin = request.headers.get("origin")
         if origin is None or same_origin(request, origin):
             return
-        cors = self.options.cors
-        if isinstance(cors, CorsOptions) and cors.allows(origin):
+        if self._allows(origin):
             return
         if origin not in self._warned and len(self._warned) < 100:
             self._warned.add(origin)
@@ -235,6 +240,14 @@ class Server:
         raise RequestRefused(
             Code.FORBIDDEN, f"got the origin {origin!r}", status=403, message="Origin not allowed"
         )
+
+    def _allows(self, origin: str) -> bool:
+        cors = self.options.cors
+        try:
+            return isinstance(cors, CorsOptions) and cors.allows(origin)
+        except Exception:
+            logger.exception("cors failed for the origin %r, which is refused", origin)
+            return False
 
     def _check_capacity(self) -> None:
         if not self._accepting:
@@ -286,19 +299,24 @@ class Server:
     def _open(self, exchange: Exchange, request: Request, query: Mapping[str, str]) -> None:
         if query.get("EIO") != PROTOCOL_VERSION:
             raise RequestRefused(Code.UNSUPPORTED_PROTOCOL_VERSION, f"got EIO={query.get('EIO')!r}")
-        options = self.options
-        if options.generate_id is None:
-            # As `secrets.token_urlsafe`, but 15 bytes need no padding to be stripped.
-            sid = base64.urlsafe_b64encode(os.urandom(15)).decode()
-        else:
-            sid = self._application("generate_id", options.generate_id, request)
-        connection = Connection(self, request, sid, query["transport"])
-        connection.seats = self._application("address or user", self.quotas.take, request)
+        connection = Connection(self, request, self._new_sid(request), query["transport"])
+        connection.seats = self._call_hook("address or user", self.quotas.take, request)
         try:
             self._greet(exchange, connection)
         except RequestRefused:
             self.quotas.release(connection.seats)
             raise
+
+    def _new_sid(self, request: Request) -> str:
+        generate = self.options.generate_id
+        if generate is None:
+            # As `secrets.token_urlsafe`, but 15 bytes need no padding to be stripped.
+            return base64.urlsafe_b64encode(os.urandom(15)).decode()
+        sid = self._call_hook("generate_id", generate, request)
+        if sid in self.sessions or sid in self.departing:
+            logger.error("generate_id gave the id of a session that is open; make each id once")
+            raise RequestRefused(Code.BAD_REQUEST, "generate_id gave an id that is in use")
+        return sid
 
     def _greet(self, exchange: Exchange, connection: Connection) -> None:
         """Answer the handshake of a new session and let it begin."""
@@ -332,9 +350,7 @@ class Server:
         finally:
             connection.session.attended = False
 
-    def _application(
-        self, name: str, hook: Callable[[Request], Result], request: Request
-    ) -> Result:
+    def _call_hook(self, name: str, hook: Callable[[Request], Result], request: Request) -> Result:
         """Call a hook; its failure is logged and refuses the request."""
         try:
             return hook(request)
@@ -442,10 +458,9 @@ class Server:
 
     def _allowed_origin(self, request: Request) -> str | None:
         origin = request.headers.get("origin")
-        cors = self.options.cors
-        if origin is None or not isinstance(cors, CorsOptions):
+        if origin is None:
             return None
-        return origin if cors.allows(origin) or same_origin(request, origin) else None
+        return origin if same_origin(request, origin) or self._allows(origin) else None
 
     def _preflight_headers(self, request: Request) -> list[tuple[str, str]]:
         assert isinstance(self.options.cors, CorsOptions)

@@ -330,7 +330,7 @@ class Session:
         look = now + self._timing.ping_interval if self._awaiting_pong else NEVER
         self.deadline = min(self._heartbeat, self._upgrade_deadline, look)
 
-    def listen(self, now: float) -> None:
+    def resume(self, now: float) -> None:
         """The driver reads again: what has come meanwhile gets its time to be read."""
         self.unheard = False
         self._heartbeat = max(self._heartbeat, now + CATCH_UP)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -134,9 +135,9 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
         self._connection = connection
         self._http = http
         self._rest = rest
-        # The address that it is counted for while it carries no session; see `Admission`.
+        # The address that a candidate is counted for until it carries a session; see `Admission`.
         self._waiting = waiting
-        self._candidate = False
+        self._candidate = waiting is not None
         self._stream = MessageStream(connection.server.options.max_http_buffer_size, extensions)
         self._pongs = 0
         self._unsent = 0
@@ -210,7 +211,8 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
             else:
                 # Closing at once while the peer still sends would reset the connection, and the
                 # close frame with it.
-                self._transport.write_eof()
+                with contextlib.suppress(OSError):  # The peer may be gone already.
+                    self._transport.write_eof()
         if self._transport.get_write_buffer_size() == 0:
             self._pongs = 0
         elif self._pongs > MAX_PENDING_PONGS:
@@ -253,11 +255,13 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
         )
 
     def close(self) -> None:
-        """Start the closing handshake."""
-        if self._transport.is_closing():
+        """Start the closing handshake, or bound what is left of one that the peer has started."""
+        if not self._transport.is_closing():
+            self._stream.close()
+            self._write_control()
+        elif not self._transport.get_write_buffer_size():
             return
-        self._stream.close()
-        self._write_control()
+        # A transport that is closing stays for as long as its peer leaves something unread.
         self._set_deadline(self._connection.server.loop.time() + CLOSE_TIMEOUT)
 
     # -- the transport's side

@@ -17,7 +17,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from engineio_min.budget import Budget
-from engineio_min.http import HttpConnection, HttpExchange
+from engineio_min.http import HttpConnection
+from engineio_min.http_exchange import HttpExchange
 from engineio_min.http_server import HttpServer
 from engineio_min.timer import Timer
 from fuzz.loop import run

@@ -134,7 +134,11 @@ class BroadcastOperator:
         return await self._namespace.adapter.fetch_sockets(self._options)
 
     def sockets_join(self, rooms: RoomNames) -> None:
-        """Make the matching sockets join `rooms`."""
+        """Make the matching sockets join `rooms`.
+
+        Raises:
+            UsageError: as `Socket.join`; the sockets before the one that cannot have joined.
+        """
         self._namespace.adapter.add_sockets(self._options, room_names(rooms))
 
     def sockets_leave(self, rooms: RoomNames) -> None:

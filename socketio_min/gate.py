@@ -7,6 +7,8 @@ client has left, until that would be full again: reconnecting gains nothing.
 
 from __future__ import annotations
 
+import weakref
+
 from engineio_min.rate_limit import RateLimit, TokenBucket
 
 
@@ -29,13 +31,27 @@ class AddressBuckets:
         bucket = self._buckets.get(address)
         if bucket is None:
             if len(self._buckets) >= self._tidy_at:
-                # A full bucket is as good as a new one, also for a client that still holds it.
-                self._buckets = {
-                    known: kept for known, kept in self._buckets.items() if not kept.full(now)
-                }
-                self._tidy_at = max(1_000, 2 * len(self._buckets))
+                self._tidy(now)
             bucket = self._buckets[address] = TokenBucket(self._limit, now)
         return bucket
+
+    def _tidy(self, now: float) -> None:
+        """Forget the buckets that are full: each is as good as a new one.
+
+        Not if one of its clients is there: beside a new one the address would have two.
+        """
+        full = {
+            address: weakref.ref(bucket)
+            for address, bucket in self._buckets.items()
+            if bucket.full(now)
+        }
+        for address in full:
+            del self._buckets[address]
+        for address, held in full.items():
+            bucket = held()
+            if bucket is not None:
+                self._buckets[address] = bucket
+        self._tidy_at = max(1_000, 2 * len(self._buckets))
 
 
 class Gate:

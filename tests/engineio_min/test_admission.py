@@ -65,7 +65,8 @@ def test_each_address_has_its_own_count() -> None:
         ("fe80::1%eth0", "fe80::2", True),
         # IPv4 clients of a socket for both versions are not one network.
         ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
-        ("::ffff:192.0.2.1", "::ffff:192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::FFFF:c000:201", True),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
         # What an ASGI host may call its clients.
         ("unix:a", "unix:b", False),
     ],
@@ -374,6 +375,21 @@ async def test_candidates_count_until_they_are_gone() -> None:
             await wire.close()
         await until(lambda: len(harness.server.http.connections) == 2)
         await harness.websocket(poller.upgrade_target)
+
+
+async def test_a_second_websocket_of_a_session_counts() -> None:
+    """Nor is one for a session that a WebSocket carries already."""
+    async with limited(per_address=2) as harness:
+        await harness.opened_websocket()
+        target = f"{WEBSOCKET}&sid={harness.connection.sid}"
+        surplus = [await harness.websocket(target) for _ in range(2)]
+        for one in surplus:
+            assert await one.closing() == b""
+        await turned_away(await harness.wire())
+        for one in surplus:
+            await one.close()
+        await until(lambda: len(harness.server.http.connections) == 1)
+        await served(harness)
 
 
 async def test_a_handshake_that_fails_still_counts() -> None:

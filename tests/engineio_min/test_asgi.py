@@ -11,6 +11,7 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import json
 import socket
@@ -1176,6 +1177,29 @@ async def test_a_post_is_answered_when_its_session_ends_before_its_body() -> Non
         await answered
         assert host.sent[0]["status"] == 400
         assert engine.received == []
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed", "left"])
+async def test_a_body_that_never_ends_is_not_held_for_ever(end: str) -> None:
+    """However the host ends the request: what it held counts against all others."""
+    engine = Engine()
+    budget = engine.server.budget
+    with closed_at_the_end(engine):
+        await Host(engine.server.asgi_app(), http_scope()).run()
+        query = f"EIO=4&transport=polling&sid={engine.connections[0].sid}"
+        host = Host(engine.server.asgi_app(), http_scope(query, method="POST"))
+        task = host.start()
+        host.inbox.put_nowait({"type": "http.request", "body": b"4half", "more_body": True})
+        await until(lambda: budget.held == 5)
+        if end == "cancelled":
+            task.cancel()
+        else:
+            kind = "fault" if end == "failed" else "http.disconnect"
+            host.inbox.put_nowait({"type": kind})
+        with contextlib.suppress(asyncio.CancelledError, RuntimeError):
+            await task
+        assert budget.held == 0
+        assert engine.reasons == ["transport error"]
 
 
 async def test_an_http_request_cannot_become_a_websocket() -> None:

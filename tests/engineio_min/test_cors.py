@@ -297,3 +297,18 @@ async def test_a_request_without_an_origin_needs_no_cors_headers_but_vary() -> N
 
 def test_the_refusal_has_its_own_words() -> None:
     assert ERROR[4] == "Forbidden"
+
+
+@pytest.mark.parametrize("target", [POLLING, WEBSOCKET])
+async def test_a_predicate_that_fails_allows_nothing(
+    target: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def rule(origin: str) -> bool:
+        raise RuntimeError("a mistake")
+
+    async with serving(cors=CorsOptions(origin=rule)) as harness:
+        headers = {"Origin": "http://a.com"} | (HANDSHAKE if target == WEBSOCKET else {})
+        response = await harness.request("GET", target, headers)
+        assert (response.status, response.json["message"]) == (403, "Origin not allowed")
+        assert "access-control-allow-origin" not in response.headers
+        assert "cors failed for the origin 'http://a.com', which is refused" in caplog.text

@@ -13,13 +13,21 @@ import socket
 import ssl
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 import engineio_min.http_server as http_module
 from engineio_min import HttpLimits, HttpServer, Request, Response, Server, UsageError
-from tests.engineio_min.harness import POLLING, Clock, Harness, assert_refused, serving
-from tests.engineio_min.wire import Wire, connect, encode_request, until
+from tests.engineio_min.harness import (
+    POLLING,
+    WEBSOCKET,
+    Clock,
+    Harness,
+    assert_refused,
+    serving,
+)
+from tests.engineio_min.wire import HANDSHAKE, Wire, connect, encode_request, until
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -473,6 +481,94 @@ async def test_a_peer_that_reads_slowly_gets_it_all(
             assert (await wire.request("GET", "/hello")).text == "hello"
 
 
+async def short_of_room(harness: Harness) -> tuple[Wire, asyncio.Transport]:
+    """A connection whose kernel buffers hold little, and the server's end of it."""
+    wire = await harness.wire(receive_buffer=4_096)
+    await until(lambda: harness.server.http.connections)
+    (transport,) = harness.server.http.connections
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+    return wire, transport
+
+
+@pytest.mark.parametrize(
+    ("begun", "patience"),
+    [(b"", 75), (b"GET / HT", 10), (b"POST /engine.io/ HTTP/1.1\r\nHost: a\r\n", 10)],
+)
+async def test_a_peer_that_stops_reading_near_the_end_is_dropped(
+    http: HttpServer, clock: Clock, begun: bytes, patience: int
+) -> None:
+    """It once read slowly; what it owes now is a request, and that has its own time."""
+    http.route("/large", lambda _request: Response(200, b"x" * 300_000))
+    async with serving(http=http) as harness:
+        wire, transport = await short_of_room(harness)
+        await wire.send(encode_request("GET", "/large"))
+        await stalled(http)
+        # From here on the server reads again.
+        while transport.get_write_buffer_size() > 16_384:
+            await wire.reader.read(1_024)
+            await asyncio.sleep(0)
+        assert transport.get_write_buffer_size() > 0
+        await wire.send(begun)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        await clock.advance(patience - 1)
+        assert http.connections
+        await clock.advance(2)
+        await until(lambda: not http.connections)
+
+
+async def test_a_peer_that_leaves_half_without_reading_is_dropped(
+    http: HttpServer, clock: Clock
+) -> None:
+    """An answer that is the last cannot leave either."""
+    answer = asyncio.Event()
+
+    async def later(_request: Request) -> Response:
+        await answer.wait()
+        return Response(200, b"late")
+
+    http.route("/some", lambda _request: Response(200, b"x" * 40_000))
+    http.route("/later", later)
+    async with serving(http=http) as harness:
+        wire, transport = await short_of_room(harness)
+        last = encode_request("GET", "/later", {"Connection": "close"})
+        await wire.send(encode_request("GET", "/some") + last)
+        await stalled(http)
+        wire.writer.write_eof()
+        await until(transport.is_closing)
+        answer.set()
+        await until(lambda: not http._tasks)
+        await clock.advance(19)
+        assert http.connections
+        await clock.advance(2)
+        await until(lambda: not http.connections)
+
+
+async def test_a_websocket_that_begins_behind_an_unread_answer(
+    http: HttpServer, clock: Clock
+) -> None:
+    """Its own answer finds no room; what the HTTP connection would do then is not its affair."""
+    http.route("/some", lambda _request: Response(200, b"x" * 40_000))
+    async with serving(http=http) as harness:
+        wire, transport = await short_of_room(harness)
+        await wire.send(encode_request("GET", "/some"))
+        await stalled(http)
+        room = transport.get_write_buffer_limits()[1] - transport.get_write_buffer_size()
+        transport.write(b"y" * room)
+        await wire.send(encode_request("GET", WEBSOCKET, HANDSHAKE))
+        await until(lambda: harness.connections)
+        assert not harness.connection.session.waiting
+        assert len((await wire.response()).body) == 40_000
+        await wire.reader.readexactly(room)
+        assert (await wire.response()).status == 101
+        assert str(await wire.packet())[:1] == "0"
+        await until(lambda: harness.connection.session.waiting)
+        await clock.advance(24)
+        await wire.send_packet("4a")
+        assert await wire.packet() == "4a"
+
+
 async def test_a_peer_that_does_not_read_is_not_read_either(http: HttpServer) -> None:
     """Requests behind an answer that does not leave wait outside, not as answers in memory."""
     http.route("/large", large)
@@ -581,6 +677,22 @@ async def test_a_body_behind_a_parked_poll_comes_in_its_turn(
     await poller.getter.send(b"hind")
     assert (await poller.getter.response()).text == "ok"
     assert harness.received == ["behind"]
+
+
+async def test_half_a_body_behind_a_parked_poll_is_counted(harness: Harness) -> None:
+    """It has come already when its turn comes, and more may never come."""
+    poller = await harness.poller()
+    await poller.park()
+    request = encode_request("POST", poller.target, {"Content-Length": "7"})
+    await poller.getter.send(request + b"4be")
+    connections = harness.server.http.connections
+    await until(lambda: any(not one.is_reading() for one in connections))
+    harness.connection.send("hello")
+    assert (await poller.getter.response()).text == "4hello"
+    assert harness.server.budget.held == 3
+    poller.getter.abort()
+    await until(lambda: harness.closed)
+    assert harness.server.budget.held == 0
 
 
 async def test_too_many_requests_behind_a_parked_poll(harness: Harness) -> None:
@@ -835,7 +947,11 @@ async def unknown_status(_request: Request) -> Response:
     return Response(299)
 
 
-@pytest.mark.parametrize("handler", [failing, failing_later, injected, unknown_status])
+async def nothing(_request: Request) -> Response:
+    return cast(Response, None)
+
+
+@pytest.mark.parametrize("handler", [failing, failing_later, injected, unknown_status, nothing])
 async def test_a_route_that_fails_is_answered_and_logged(
     http: HttpServer, handler: http_module.Route, caplog: pytest.LogCaptureFixture
 ) -> None:

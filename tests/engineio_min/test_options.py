@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -68,6 +69,10 @@ def test_upgrades(transports: tuple[str, ...], allow_upgrades: bool, upgrades: l
         ({"path": "engine.io"}, "path: got 'engine.io', expected a path that starts with \"/\""),
         ({"ping_interval": 0}, "ping_interval: got 0, expected a number above 0"),
         ({"ping_timeout": -1.5}, "ping_timeout: got -1.5, expected a number above 0"),
+        ({"ping_interval": math.inf}, "ping_interval: got inf, expected a number above 0"),
+        ({"ping_timeout": math.nan}, "ping_timeout: got nan, expected a number above 0"),
+        ({"max_packets": 0}, "max_packets: got 0, expected a number above 0"),
+        ({"max_buffered": -1}, "max_buffered: got -1, expected a number above 0"),
         ({"upgrade_timeout": "10"}, "upgrade_timeout: got '10', expected a number above 0"),
         ({"max_http_buffer_size": True}, "max_http_buffer_size: got True, expected a number"),
         ({"transports": ()}, "transports: got [], expected polling, websocket or both"),

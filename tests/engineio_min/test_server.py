@@ -30,6 +30,7 @@ from engineio_min import (
     Server,
     UsageError,
 )
+from engineio_min.http_exchange import HttpExchange
 from tests.engineio_min.harness import (
     PATH,
     POLLING,
@@ -159,6 +160,47 @@ async def test_refusals_are_reported() -> None:
         (2, "got a handshake by POST", "POST"),
     ]
 
+
+@pytest.mark.parametrize("kind", ["at once", "later", "in a body"])
+async def test_a_report_that_fails_changes_no_refusal(
+    kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def report(_error: RequestRefused, _request: Request) -> None:
+        raise RuntimeError("a mistake")
+
+    async def allow(_request: Request) -> None:
+        if kind == "later":
+            await asyncio.sleep(0)
+            raise Forbidden("no entry")
+
+    async with serving(connection_error=report, allow_request=allow) as harness:
+        if kind == "at once":
+            assert_refused(await harness.request("GET", f"{POLLING}&sid=x"), 1)
+        elif kind == "later":
+            response = await harness.request("GET", POLLING)
+            assert (response.status, response.json["message"]) == (403, "no entry")
+        else:
+            poller = await harness.poller()
+            assert_refused(await poller.post("x"), 3)
+            assert harness.closed == ["parse error"]
+    assert "connection_error failed" in caplog.text
+    assert "a mistake" in caplog.text
+
+
+async def test_a_failure_of_the_server_is_not_the_clients(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Broken(HttpServer):
+        def handle(self, exchange: HttpExchange) -> None:
+            raise RuntimeError("a mistake")
+
+    async with serving(http=Broken()) as harness:
+        response = await harness.request("GET", POLLING)
+        assert (response.status, response.text) == (500, "the server failed")
+        assert "a mistake" in caplog.text
+
+
+# --- allow_request
 
 # --- allow_request
 
@@ -389,6 +431,15 @@ async def test_a_server_that_has_stopped_may_listen_again() -> None:
         _ = server.port
 
 
+async def test_a_server_that_is_closed_opens_no_session(harness: Harness) -> None:
+    """A connection that is still there, or was accepted as the server closed, is no way in."""
+    wires = [await harness.wire() for _ in range(2)]
+    harness.server.close()
+    await stopping(wires[0], POLLING)
+    await stopping(wires[1], WEBSOCKET, HANDSHAKE)
+    assert harness.connections == []
+
+
 async def test_a_handshake_that_is_being_decided_on_is_too_late() -> None:
     verdict: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     asked = asyncio.Event()
@@ -452,6 +503,21 @@ async def test_generate_id() -> None:
         response = await harness.request("POST", f"{POLLING}&sid=id-a", None, b"4a")
         assert response.text == "ok"
         assert list(harness.server.sessions) == ["id-a"]
+
+
+async def test_an_id_that_is_in_use_opens_no_second_session(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nobody gets the session of somebody else, who would lose it."""
+    async with serving(generate_id=lambda _request: "same") as harness:
+        poller = await harness.poller()
+        assert_refused(await harness.request("GET", POLLING), 3)
+        assert_refused(await harness.request("GET", WEBSOCKET, HANDSHAKE), 3)
+        assert "generate_id gave the id of a session that is open" in caplog.text
+        await poller.post("4still mine")
+        assert (await poller.get()).text == "4still mine"
+        assert (await poller.post("1")).status == 200
+        await harness.poller()
 
 
 async def test_a_generate_id_that_fails_is_a_bad_request(
@@ -739,6 +805,14 @@ async def test_two_servers_on_one_port() -> None:
         assert (await harness.request("GET", POLLING)).status == 200
         sid = next(iter(other.sessions))
         assert_refused(await harness.request("GET", f"{POLLING}&sid={sid}"), 1)
+
+
+async def test_a_server_may_join_one_that_listens(harness: Harness) -> None:
+    other = Server(path="/other")
+    await other.listen(port=0, http=harness.server.http)
+    response = await harness.request("GET", "/other/?EIO=4&transport=polling")
+    assert response.status == 200
+    assert len(other.sessions) == 1
 
 
 async def test_a_port_before_listening() -> None:

@@ -288,6 +288,31 @@ async def test_a_post_in_flight_during_the_upgrade_still_counts(harness: Harness
     await until(lambda: len(harness.received) == 2)
 
 
+@pytest.mark.parametrize("body", ["4last", "4last\x1e1"])
+async def test_a_post_in_flight_during_the_upgrade_is_answered_at_once(
+    harness: Harness, body: str
+) -> None:
+    """Neither a busy handler nor the session's end holds it back: it is no longer the carrier's."""
+    poller = await harness.poller()
+    headers = {"Content-Length": str(len(body))}
+    await poller.poster.send(encode_request("POST", poller.target, headers) + body[:2].encode())
+    carrier = harness.connection.carrier
+    await until(lambda: carrier._posting is not None)  # type: ignore[attr-defined]
+    candidate = await probed(harness, poller)
+    await candidate.send_packet("5")
+    await until(lambda: harness.connection.transport == "websocket")
+    harness.connection.pause()
+    await poller.poster.send(body[2:].encode())
+    assert (await poller.poster.response()).text == "ok"
+    assert harness.received == ["last"]
+    assert not harness.server.departing
+    assert await candidate.packet() == "4last"
+    if body[-1] == "1":
+        assert harness.closed == ["transport close"]
+        assert await candidate.closing() == b""
+        await poller.gone()
+
+
 async def test_a_post_held_back_during_the_upgrade_is_answered(harness: Harness) -> None:
     poller = await harness.poller()
     candidate = await probed(harness, poller)

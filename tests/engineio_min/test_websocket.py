@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import zlib
 from itertools import count
 
@@ -558,6 +559,36 @@ async def test_a_peer_that_reads_everything_but_never_closes(
     assert await wire.closing() == b""
     await clock.advance(21)
     await until(lambda: not harness.server.http.connections)
+
+
+# Without a close frame it is the session's own time, and then its WebSocket's.
+@pytest.mark.parametrize(("says_so", "patience"), [(True, 5), (False, 25 + 20 + 5)])
+async def test_a_peer_that_leaves_without_reading_the_rest_is_dropped(
+    harness: Harness, clock: Clock, says_so: bool, patience: int
+) -> None:
+    """What is not sent keeps a closing connection open, but not for ever."""
+    wire = await harness.wire(receive_buffer=4_096)
+    await wire.send(encode_request("GET", WEBSOCKET, HANDSHAKE))
+    assert (await wire.response()).status == 101
+    assert str(await wire.packet())[:1] == "0"
+    (transport,) = harness.server.http.connections
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+    # Little enough that asyncio does not call it a stall.
+    harness.connection.send(b"x" * 40_000)
+    await until(transport.get_write_buffer_size)
+    assert harness.connection.session.waiting
+    if says_so:
+        await wire.send_frame(CLOSE, b"\x03\xe8")
+    else:
+        wire.writer.write_eof()
+    await until(transport.is_closing)
+    for _ in range(patience):
+        assert harness.server.http.connections
+        await clock.advance(0.99)
+    await clock.advance(patience * 0.01 + 1)
+    await until(lambda: not harness.server.http.connections)
+    assert len(harness.closed) == 1
 
 
 async def test_pongs_for_a_peer_that_does_not_read(harness: Harness) -> None:

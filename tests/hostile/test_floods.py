@@ -148,6 +148,17 @@ def test_addresses_that_are_full_again_are_forgotten() -> None:
     assert buckets.of("busy", 100.0) is busy
 
 
+def test_an_address_with_a_client_has_one_bucket() -> None:
+    """Whoever waits until many others have come gets no second limit by it."""
+    buckets = AddressBuckets(RateLimit(rate=1, burst=2))
+    patient = buckets.of("patient", 0.0)
+    for number in range(999):
+        buckets.of(f"idle {number}", 0.0)
+    buckets.of("new", 100.0)
+    assert len(buckets) == 2
+    assert buckets.of("patient", 100.0) is patient
+
+
 @given(
     steps=st.lists(st.floats(0, 5), min_size=1, max_size=200),
     rate=st.floats(0.1, 10),

@@ -23,7 +23,8 @@ from typing import NamedTuple
 import pytest
 
 from engineio_min.budget import Budget
-from engineio_min.http import HttpConnection, HttpExchange
+from engineio_min.http import HttpConnection
+from engineio_min.http_exchange import HttpExchange
 from engineio_min.http_server import HttpServer
 from engineio_min.timer import Timer
 from tests.engineio_min.wire import HANDSHAKE, Wire, patient

@@ -1,0 +1,49 @@
+"""What a peer of the own HTTP server may send, and how long it may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engineio_min.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """What a peer may send (bytes, counts) and how long it may take (seconds).
+
+    connections: TCP connections at once; fewer where the process has fewer file descriptors, of
+    which some are kept for files. More are answered with 503 and closed.
+    connections_per_address: those of one address (of IPv6, one /64 network) without a session, or
+    None for no limit. A WebSocket with a session does not count, and each session that polls makes
+    room for six more. Not for proxies; see `HttpServer`.
+    header_timeout: also for the handshake of TLS.
+    write_timeout: in which a peer must have read something of an answer that does not leave.
+    linger: in which a peer must end a connection that is closed.
+    pipelined: requests that wait behind the one being answered.
+
+    Raises:
+        UsageError: a limit is no number above 0.
+    """
+
+    request_line: int = 8_192
+    header_block: int = 16_384
+    header_count: int = 100
+    header_timeout: float = 10.0
+    body_timeout: float = 30.0
+    keep_alive_timeout: float = 75.0
+    write_timeout: float = 20.0
+    pipelined: int = 16
+    linger: float = 1.0
+    # More than one process can serve; a bound where descriptors have none.
+    connections: int = 65_536
+    # In a storm of clients behind one address that reconnect, each is without a session for a
+    # moment.
+    connections_per_address: int | None = 512
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if name == "connections_per_address" and value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+                raise UsageError(f"{name}: got {value!r}, expected a number above 0")

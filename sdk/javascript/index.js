@@ -162,7 +162,7 @@ export class AICodingAssistantSocket {
   async #introduce() {
     if (this.#sessionId) await this.#present();
     else if (this.#userId) await this.#name();
-    for (const projectId of this.#projects) await this.call("project:join", { projectId });
+    for (const projectId of this.#projects) await this.#joinAgain(projectId);
     for (const lock of this.#locks) await this.#takeAgain(lock);
   }
 
@@ -185,6 +185,17 @@ export class AICodingAssistantSocket {
   async #name() {
     const { user } = await this.call("user:join", { userId: this.#userId });
     this.#user = user;
+  }
+
+  async #joinAgain(projectId) {
+    try {
+      await this.call("project:join", { projectId });
+    } catch (error) {
+      if (error.code !== "NOT_FOUND") throw error;
+      // It was deleted, or is not shared any more; the other projects are still there.
+      console.warn(`cannot enter it again: ${error.message}`);
+      this.#forget(projectId);
+    }
   }
 
   async #takeAgain(lock) {
@@ -281,13 +292,17 @@ export class AICodingAssistantSocket {
 
   /** Leave a project. */
   async leaveProject(projectId) {
+    this.#forget(projectId);
+    return this.call("project:leave", { projectId });
+  }
+
+  #forget(projectId) {
     this.#projects.delete(projectId);
     for (const lock of this.#locks) {
       if (lock.projectId !== projectId) continue;
       lock.held = false;
       this.#locks.delete(lock);
     }
-    return this.call("project:leave", { projectId });
   }
 
   /** Lock a file. `await using lock = await socket.lockFile(…)` releases it at the end. */

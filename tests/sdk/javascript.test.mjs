@@ -119,6 +119,26 @@ test("after a lost connection it is where it was, with its locks", async () => {
   await lock.unlock();
 });
 
+test("a project that is gone meanwhile takes nothing else along", async (t) => {
+  const { mock } = t.mock.method(console, "warn", () => {});
+  const ada = await connected({ userId: "user-456" });
+  const other = await connected({ userId: "user-789" });
+  const { project } = await other.call("project:create", { name: "Doomed" });
+  const share = { projectId: project.id, userId: "user-456", role: "editor" };
+  await other.call("project:share", share);
+  await ada.joinProject(project.id);
+  await ada.joinProject(projectId);
+  const lost = await ada.lockFile(project.id, "a.txt");
+  const kept = await ada.lockFile(projectId, filePath);
+  ada.socket.disconnect();
+  await other.call("project:delete", { projectId: project.id });
+  await ada.connect();
+  assert.deepEqual([lost.held, kept.held], [false, true]);
+  assert.match(mock.calls[0].arguments[0], /no such project/);
+  await kept.write("// still here\n");
+  await kept.unlock();
+});
+
 test("a lock writes, and ends with its block", async () => {
   const ada = await connected({ userId: "user-456" });
   const other = await connected({ userId: "user-789" });

@@ -166,10 +166,20 @@ class AsyncAICodingAssistantSocket:
             await self._present(self.session_id)
         elif self._user_id is not None:
             self.user = (await self.call("user:join", {"userId": self._user_id}))["user"]
-        for project_id in self._projects:
-            await self.call("project:join", {"projectId": project_id})
+        for project_id in list(self._projects):
+            await self._join_again(project_id)
         for lock in list(self.locks):
             await lock.take_again()
+
+    async def _join_again(self, project_id: str) -> None:
+        try:
+            await self.call("project:join", {"projectId": project_id})
+        except Refused as error:
+            if error.code != "NOT_FOUND":
+                raise
+            # It was deleted, or is not shared any more; the other projects are still there.
+            logger.warning("cannot enter it again: %s", error)
+            self._forget(project_id)
 
     async def _present(self, session_id: str) -> None:
         try:
@@ -314,10 +324,13 @@ class AsyncAICodingAssistantSocket:
         Raises:
             Refused, Unreachable: as `call`.
         """
+        self._forget(project_id)
+        return await self.call("project:leave", {"projectId": project_id})
+
+    def _forget(self, project_id: str) -> None:
         self._projects.discard(project_id)
         for lock in [lock for lock in self.locks if lock.project_id == project_id]:
             lock.lose()
-        return await self.call("project:leave", {"projectId": project_id})
 
     def lock_file(
         self, project_id: str, file_path: str, lock_type: LockType = "exclusive"

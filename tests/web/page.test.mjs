@@ -139,8 +139,12 @@ test("gone without notice, and back with what was typed meanwhile", async () => 
   await other.keyboard.press("Enter");
   await other.getByText("You are editing in another window").waitFor();
   assert.deepEqual(await lines(other), ["before and after"]);
+  await other.close();
   await ada.reload();
   await text(ada).getByText("before and after").waitFor();
+  // The lock of the page that is gone is still there, and hers to take over.
+  await button(ada, "Edit").click();
+  await button(ada, "Done").waitFor();
 });
 
 test("losing the connection while it comes back signs nobody out", { timeout: 60_000 }, async () => {

@@ -67,8 +67,8 @@ class Due:
             self._timer = None
 
     def _drop_before(self, acknowledged: asyncio.Timeout) -> None:
-        if not self._slowed:
-            # The server has not said that it drops anything.
+        if not self._slowed or acknowledged not in self._calls:
+            # The server has not said that it drops anything; or this one was given up already.
             return
         now = asyncio.get_running_loop().time()
         while (call := next(iter(self._calls))) is not acknowledged:

@@ -208,10 +208,16 @@ class Locks:
 
 
 def refusal(held: Held) -> EventError:
-    """The error for somebody who is not the holder, and learns who is."""
+    """The error for another connection than the holder's; it learns who that is."""
+    # The holder may be the same user: then this says where to look for the lock.
+    where = (
+        ", whose connection is lost: that user may lock it again, others wait for file:unlocked"
+        if held.orphaned
+        else " on another connection: wait for file:unlocked"
+    )
     return EventError(
         Code.FILE_LOCKED,
-        f"file {held.path!r} is locked by {held.user.name!r}: wait for file:unlocked",
+        f"file {held.path!r} is locked by {held.user.name!r}{where}",
         {"holder": {"id": held.user.id, "name": held.user.name}, "lockType": held.lock_type},
     )
 

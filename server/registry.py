@@ -72,7 +72,9 @@ class Call(Generic[P]):
             EventError: it is gone, or signed out (`UNAUTHORIZED`).
         """
         if not self.socket.connected or identity_of(self.socket) != self.identity:
-            raise EventError(Code.UNAUTHORIZED, "the connection or its session ended meanwhile")
+            raise EventError(
+                Code.UNAUTHORIZED, "the connection or its session ended meanwhile: log in again"
+            )
 
     def reply(self, announcement: Announcement, *, project_id: str | None = None) -> None:
         """Send an event to the client itself."""

@@ -48,6 +48,8 @@ export interface ConnectionEvents {
   connect: () => void;
   connect_error: (error: Error) => void;
   disconnect: (reason: string) => void;
+  /** The server drops what comes too fast; `retryAfter` is in milliseconds. Told once. */
+  rate_limited: (data: { retryAfter: number }) => void;
 }
 
 type Handlers = ConnectionEvents & {

@@ -6,8 +6,10 @@
 // be listened to here, and `maxReconnectionAttempts` counts.
 
 import { io } from "socket.io-client";
+import { Due } from "./due.js";
 import { Refused, Unreachable } from "./errors.js";
 import { FileLock } from "./lock.js";
+import { Pace } from "./pace.js";
 
 export { Refused, SDKError, Unreachable } from "./errors.js";
 export { FileLock } from "./lock.js";
@@ -39,6 +41,11 @@ export class AICodingAssistantSocket {
   #queue = [];
   #queueTimer;
   #typing = new Map();
+  #pace = new Pace();
+  #due = new Due(
+    () => this.call("test:ping").catch(() => {}),
+    (retryAfter) => this.#pace.slowDown(retryAfter),
+  );
 
   constructor({
     baseURL = "http://localhost:3001",
@@ -67,6 +74,10 @@ export class AICodingAssistantSocket {
     });
     this.#socket.on("auth:session", ({ session }) => {
       if (session.id) this.#sessionId = session.id;
+    });
+    this.#socket.on("rate_limited", ({ retryAfter }) => {
+      console.warn("the server drops what comes too fast: going on more slowly");
+      this.#due.limited(retryAfter);
     });
   }
 
@@ -138,6 +149,8 @@ export class AICodingAssistantSocket {
   /** Leave, for good. */
   disconnect() {
     clearTimeout(this.#queueTimer);
+    this.#pace.close();
+    this.#due.close();
     for (const { timer } of this.#typing.values()) clearTimeout(timer);
     this.#typing.clear();
     for (const lock of this.#locks) lock.held = false;
@@ -149,7 +162,7 @@ export class AICodingAssistantSocket {
   async #introduce() {
     if (this.#sessionId) await this.#present();
     else if (this.#userId) await this.#name();
-    for (const projectId of this.#projects) await this.call("project:join", { projectId });
+    for (const projectId of this.#projects) await this.#joinAgain(projectId);
     for (const lock of this.#locks) await this.#takeAgain(lock);
   }
 
@@ -172,6 +185,17 @@ export class AICodingAssistantSocket {
   async #name() {
     const { user } = await this.call("user:join", { userId: this.#userId });
     this.#user = user;
+  }
+
+  async #joinAgain(projectId) {
+    try {
+      await this.call("project:join", { projectId });
+    } catch (error) {
+      if (error.code !== "NOT_FOUND") throw error;
+      // It was deleted, or is not shared any more; the other projects are still there.
+      console.warn(`cannot enter it again: ${error.message}`);
+      this.#forget(projectId);
+    }
   }
 
   async #takeAgain(lock) {
@@ -226,21 +250,34 @@ export class AICodingAssistantSocket {
 
   /** Send an event without waiting. A failure comes back as an event, such as "error". */
   emit(event, payload) {
-    this.#socket.emit(event, payload);
+    this.#pace.add(() => this.#socket.emit(event, payload));
     return this;
   }
 
   /** Send an event and wait for its acknowledgement. Rejects with `Refused` or `Unreachable`. */
   async call(event, payload = {}) {
-    let answer;
-    try {
-      answer = await this.#socket.timeout(ANSWER_MILLISECONDS).emitWithAck(event, payload);
-    } catch {
-      throw new Unreachable(`${event} was not acknowledged: the connection was lost, or is slow`);
-    }
-    const { ok, error, ...result } = answer;
+    const { ok, error, ...result } = await new Promise((resolve, reject) => {
+      const lose = () =>
+        reject(
+          new Unreachable(`${event} was not acknowledged: the connection was lost, or is slow`),
+        );
+      this.#pace.add(() => this.#ask(event, payload, resolve, reject, lose), lose);
+    });
     if (!ok) throw new Refused(error);
     return result;
+  }
+
+  #ask(event, payload, resolve, reject, lose) {
+    const call = this.#due.add(reject);
+    this.#socket.timeout(ANSWER_MILLISECONDS).emit(event, payload, (late, answer) => {
+      if (late) {
+        this.#due.forget(call);
+        lose();
+      } else {
+        this.#due.acknowledged(call);
+        resolve(answer);
+      }
+    });
   }
 
   // -- projects and files
@@ -255,13 +292,17 @@ export class AICodingAssistantSocket {
 
   /** Leave a project. */
   async leaveProject(projectId) {
+    this.#forget(projectId);
+    return this.call("project:leave", { projectId });
+  }
+
+  #forget(projectId) {
     this.#projects.delete(projectId);
     for (const lock of this.#locks) {
       if (lock.projectId !== projectId) continue;
       lock.held = false;
       this.#locks.delete(lock);
     }
-    return this.call("project:leave", { projectId });
   }
 
   /** Lock a file. `await using lock = await socket.lockFile(…)` releases it at the end. */

@@ -52,6 +52,9 @@ export function Editor({ app }) {
   }
   const isEditing = open.lock !== null;
   const foreign = foreignLock(open.path);
+  // One's own lock from a connection that is lost, such as of this page before it was loaded again,
+  // is taken over.
+  const isFree = !foreign || (foreign.orphaned && isMe(foreign.user));
   return html`<section class="editor" aria-label=${`File ${open.path}`}>
     <header class="row">
       <span class="path"><${Path} path=${open.path} /></span>
@@ -61,7 +64,7 @@ export function Editor({ app }) {
           ? html`<button onClick=${() => attempt(stopEditing)}><${Icon} name="check" /> Done</button>`
           : html`<button
               class="primary"
-              disabled=${!mayEdit() || Boolean(foreign)}
+              disabled=${!mayEdit() || !isFree}
               onClick=${() => attempt(startEditing)}
             >
               <${Icon} name="pencil" /> Edit
@@ -69,7 +72,7 @@ export function Editor({ app }) {
       }
       <${IconButton} icon="close" label="Close the file" onClick=${() => attempt(closeFile)} />
     </header>
-    ${foreign && !isEditing && html`<${Held} lock=${foreign} />`}
+    ${!isFree && !isEditing && html`<${Held} lock=${foreign} />`}
     ${open.problem && html`<${Problem} open=${open} />`}
     <${Text} key=${open.path} open=${open} isEditing=${isEditing} places=${placesIn(open.path)} />
   </section>`;

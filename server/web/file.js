@@ -107,8 +107,15 @@ async function send({ path, text, revision, lock }) {
     }
   } catch (error) {
     if (state.open?.path === path) alter({ problem: error.message });
+    if (!error.code || error.details?.retryAfter) saveAgain(error.details?.retryAfter ?? 0);
     if (["FILE_LOCKED", "VERSION_CONFLICT"].includes(error.code)) await giveUp(path, text);
   }
+}
+
+/** It was too much at once, or there was no answer: nothing that is typed waits for the next key. */
+function saveAgain(seconds) {
+  clearTimeout(saveTimer);
+  saveTimer = setTimeout(save, Math.max(PAUSE_MILLISECONDS, seconds * 1_000));
 }
 
 /** The text cannot be saved any more: show the server's, and keep the user's at hand. */

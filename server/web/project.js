@@ -58,6 +58,12 @@ export function closeProject() {
   update({ project: null, open: null, pane: "files" });
 }
 
+/** The open project was deleted, or is not shared with one any more. */
+export function projectGone() {
+  toast(`The project “${state.project.info.name}” is gone`);
+  update({ project: null, open: null });
+}
+
 export function mayEdit() {
   return state.project !== null && state.project.role !== "viewer";
 }
@@ -83,10 +89,7 @@ socket.on("project:updated", ({ project }) => {
 });
 socket.on("project:deleted", ({ projectId }) => {
   update({ projects: state.projects.filter((project) => project.id !== projectId) });
-  if (state.project?.id === projectId) {
-    toast(`The project “${state.project.info.name}” is gone`);
-    update({ project: null, open: null });
-  }
+  if (state.project?.id === projectId) projectGone();
 });
 
 function putProject(project) {

@@ -2,7 +2,7 @@
 // sent to somebody.
 
 import { openFile, reopenFile, stopEditing } from "./file.js";
-import { closeProject, openProject } from "./project.js";
+import { closeProject, openProject, projectGone } from "./project.js";
 import { onArrival } from "./session.js";
 import { attempt, state } from "./state.js";
 
@@ -42,7 +42,12 @@ export async function leaveProject() {
 
 async function arrive() {
   if (!state.project) return follow();
-  await openProject(state.project.id);
+  try {
+    await openProject(state.project.id);
+  } catch (error) {
+    if (error.code !== "NOT_FOUND") throw error;
+    return projectGone();
+  }
   await reopenFile();
 }
 

@@ -7,6 +7,7 @@ import { state, toast, update } from "./state.js";
 import { record } from "./wire.js";
 
 const ANSWER_MILLISECONDS = 20_000;
+const RETURN_MILLISECONDS = 1_000;
 const STORED = "identity";
 
 export const socket = io({ autoConnect: false });
@@ -91,12 +92,19 @@ async function introduce() {
     const { user } = await present();
     update({ user, signingIn: false, signInError: "" });
   } catch (error) {
-    remember(null);
-    socket.disconnect();
-    signedOut(error.message);
+    // Without a connection there was no answer: the next one asks again. So does one to a server that
+    // was stopping.
+    if (!socket.connected) return;
+    if (state.user && error.code === "INTERNAL_ERROR") return comeBack();
+    leave(error.message);
     return;
   }
   for (const handler of arrivals) handler();
+}
+
+function comeBack() {
+  socket.disconnect();
+  setTimeout(() => identity && connect(), RETURN_MILLISECONDS);
 }
 
 async function present() {
@@ -111,8 +119,8 @@ async function present() {
 socket.on("connect", introduce);
 socket.on("disconnect", (reason) => {
   update({ connection: socket.active ? "connecting" : "offline" });
-  // The server ends a connection when it stops; the client would not come back from that by itself.
-  if (reason === "io server disconnect" && identity) setTimeout(connect, 1_000);
+  // The client does not come back by itself when the server has ended the connection.
+  if (reason === "io server disconnect" && identity) comeBack();
 });
 socket.on("connect_error", () => {
   update({ connection: socket.active ? "connecting" : "offline" });
@@ -129,6 +137,9 @@ socket.on("auth:error", ({ event, message }) => {
   if (event === "auth:session") leave(message);
 });
 socket.on("error", ({ message }) => toast(message, "problem"));
+socket.on("rate_limited", () => {
+  toast("Too much at once: the server left something out. Wait a moment, and do it again.", "problem");
+});
 
 function leave(message) {
   remember(null);

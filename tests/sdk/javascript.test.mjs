@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test, { afterEach } from "node:test";
 import { AICodingAssistantSocket, Refused, Unreachable } from "../../sdk/javascript/index.js";
 
-const { URL: baseURL, SESSION_URL: sessionURL } = process.env;
+const { URL: baseURL, SESSION_URL: sessionURL, STRICT_URL: strictURL } = process.env;
 const projectId = "project-123";
 const filePath = "src/components/App.jsx";
 
@@ -119,6 +119,26 @@ test("after a lost connection it is where it was, with its locks", async () => {
   await lock.unlock();
 });
 
+test("a project that is gone meanwhile takes nothing else along", async (t) => {
+  const { mock } = t.mock.method(console, "warn", () => {});
+  const ada = await connected({ userId: "user-456" });
+  const other = await connected({ userId: "user-789" });
+  const { project } = await other.call("project:create", { name: "Doomed" });
+  const share = { projectId: project.id, userId: "user-456", role: "editor" };
+  await other.call("project:share", share);
+  await ada.joinProject(project.id);
+  await ada.joinProject(projectId);
+  const lost = await ada.lockFile(project.id, "a.txt");
+  const kept = await ada.lockFile(projectId, filePath);
+  ada.socket.disconnect();
+  await other.call("project:delete", { projectId: project.id });
+  await ada.connect();
+  assert.deepEqual([lost.held, kept.held], [false, true]);
+  assert.match(mock.calls[0].arguments[0], /no such project/);
+  await kept.write("// still here\n");
+  await kept.unlock();
+});
+
 test("a lock writes, and ends with its block", async () => {
   const ada = await connected({ userId: "user-456" });
   const other = await connected({ userId: "user-789" });
@@ -199,4 +219,42 @@ test("what is queued goes in one batch, with a result each", async () => {
   const many = Array.from({ length: 100 }, () => ada.queue("test:event", 1));
   await Promise.all(many);
   assert.equal(sent, 2);
+});
+
+test("a loop loses nothing: it is no faster than a server takes events", async () => {
+  const ada = await connected({ userId: "user-456" });
+  const [limited, echoed] = [[], []];
+  ada.on("rate_limited", (data) => limited.push(data));
+  ada.on("test:response", (data) => echoed.push(data));
+  for (let number = 0; number < 150; number++) {
+    ada.emit("test:event", number);
+    assert.deepEqual(await ada.call("test:ping"), {});
+  }
+  assert.deepEqual(echoed, [...Array(150).keys()]);
+  assert.deepEqual(limited, []);
+  const late = Array.from({ length: 200 }, () => ada.call("test:ping"));
+  const ends = Promise.allSettled(late);
+  ada.disconnect();
+  assert.ok((await ends).every(({ reason }) => reason instanceof Unreachable));
+});
+
+test("what a stricter server drops is refused, and nothing else", async (t) => {
+  const { mock } = t.mock.method(console, "warn", () => {});
+  const ada = await connected({ baseURL: strictURL });
+  const echoed = [];
+  ada.on("test:response", (data) => echoed.push(data));
+  const ends = await Promise.allSettled([...Array(40).keys()].map((n) => ada.call("test:event", n)));
+  const handled = ends.flatMap(({ status, value }) => (status === "fulfilled" ? value.data : []));
+  const refusals = ends.flatMap(({ reason }) => reason ?? []);
+  assert.deepEqual(echoed, handled);
+  // One place of the ten is the CONNECT's.
+  assert.deepEqual(handled.slice(0, 9), [...Array(9).keys()]);
+  assert.ok(refusals.length > 0);
+  for (const { code, details } of refusals) {
+    assert.equal(code, "RATE_LIMIT_EXCEEDED");
+    assert.ok(details.retryAfter > 0 && details.retryAfter <= 0.1);
+  }
+  assert.match(mock.calls[0].arguments[0], /going on more slowly/);
+  // From here on it keeps to what the server takes.
+  for (let number = 0; number < 5; number++) await ada.call("test:ping");
 });

@@ -21,11 +21,15 @@ async def run(*command: str, **environment: str) -> str:
 
 
 async def test_the_sdk_against_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(tmp_path, monkeypatch) as (application, guarded):
+    async with (
+        serving(tmp_path, monkeypatch) as (application, guarded),
+        running(tmp_path / "strict", event_rate=10, event_burst=10) as strict,
+    ):
         await run(
             *("node", "--test", "--test-reporter=spec", str(HERE / "javascript.test.mjs")),
             URL=application.url,
             SESSION_URL=guarded.url,
+            STRICT_URL=strict.url,
         )
 
 

@@ -175,6 +175,32 @@ async def test_after_a_lost_connection_it_is_where_it_was(
             assert not lock.held
 
 
+async def test_a_project_that_is_gone_meanwhile_takes_nothing_else_along(
+    servers: Servers, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with chaos_proxy(servers[0].port, Chaos(), seed=1) as proxy:
+        ada, other = await connect(url=proxy.url), await connect("user-789")
+        doomed = (await other.call("project:create", {"name": "Doomed"}))["project"]["id"]
+        share = {"projectId": doomed, "userId": ADA["id"], "role": "editor"}
+        await other.call("project:share", share)
+        await ada.join_project(doomed)
+        await ada.join_project(PROJECT)
+        lost = ada.lock_file(doomed, "a.txt")
+        await lost.acquire()
+        async with ada.lock_file(PROJECT, APP) as kept:
+            back, gone = heard(ada, "connect"), heard(ada, "disconnect")
+            proxy.refusing = True
+            proxy.cut()
+            await gone()
+            await other.call("project:delete", {"projectId": doomed})
+            proxy.refusing = False
+            await back()
+            assert ada.connected
+            assert (lost.held, kept.held) == (False, True)
+            assert "no such project" in caplog.text
+            await kept.write("// still here\n")
+
+
 async def test_a_lock_that_somebody_took_meanwhile_is_lost(
     servers: Servers, connect: Connect
 ) -> None:

@@ -19,7 +19,8 @@ Connect = Callable[..., Awaitable[Client]]
 
 @pytest.fixture
 async def application(tmp_path: Path) -> AsyncIterator[Application]:
-    async with running(tmp_path) as application:
+    # A test may well ask more than a hundred times a second.
+    async with running(tmp_path, event_rate=0) as application:
         yield application
 
 

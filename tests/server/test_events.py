@@ -139,6 +139,20 @@ async def test_an_echo_has_a_limit(connect: Connect) -> None:
     assert await client.news() == []
 
 
+async def test_acknowledgements_come_in_the_order_of_their_events(connect: Connect) -> None:
+    """Also where one event waits for the disk or a password and the next for nothing: the SDKs tell
+    from it which events were dropped.
+    """
+    client = await connect()
+    login = '["auth:login",{"username":"user-456","password":"secret"}]'
+    events = [login, '["test:ping"]', '["project:list"]', '["nothing"]', '["test:event",1]']
+    for number, event in enumerate(events * 10):
+        await client.send(f"42{number}{event}")
+    for number in range(len(events) * 10):
+        # Another acknowledgement instead would be an error.
+        await client.acknowledged(number)
+
+
 async def test_an_unknown_event_is_refused(connect: Connect) -> None:
     client = await connect()
     error = {"code": "VALIDATION_ERROR", "message": "'file:frobnicate' is no event of this server"}

@@ -76,7 +76,8 @@ async def test_a_denied_request_learns_the_holder(connect: Connect) -> None:
     await second.news()
     error = {
         "code": "FILE_LOCKED",
-        "message": f"file '{APP}' is locked by 'user-456': wait for file:unlocked",
+        "message": f"file '{APP}' is locked by 'user-456' on another connection: "
+        "wait for file:unlocked",
         "details": {"holder": ADA, "lockType": "exclusive"},
     }
     for event, payload in (
@@ -159,10 +160,16 @@ async def test_a_lost_connection_keeps_its_locks_for_a_while(connect: Connect) -
     assert (envelope["userId"], envelope["metadata"]["source"]) == ("user-456", "server")
     [lock] = (await second.ask("project:join", PROJECT))["locks"]
     assert (lock["token"], lock["orphaned"]) == (token, True)
-    assert (await second.ask("file:lock", LOCK))["error"]["code"] == "FILE_LOCKED"
-    # Nobody but its user takes it over.
+    # Nobody but its user takes it over, and who only writes is told how.
     again = await connect()
     await again.ask("project:join", {**PROJECT, "userId": "user-456"})
+    for client, event in ((second, "file:lock"), (again, "file:change")):
+        error = (await client.ask(event, {**LOCK, **CHANGE}))["error"]
+        assert (error["code"], error["message"]) == (
+            "FILE_LOCKED",
+            f"file '{APP}' is locked by 'user-456', whose connection is lost: "
+            "that user may lock it again, others wait for file:unlocked",
+        )
     taken = (await again.ask("file:lock", LOCK))["lock"]
     assert taken["token"] > token
     assert taken["orphaned"] is False

@@ -139,8 +139,73 @@ test("gone without notice, and back with what was typed meanwhile", async () => 
   await other.keyboard.press("Enter");
   await other.getByText("You are editing in another window").waitFor();
   assert.deepEqual(await lines(other), ["before and after"]);
+  await other.close();
   await ada.reload();
   await text(ada).getByText("before and after").waitFor();
+  // The lock of the page that is gone is still there, and hers to take over.
+  await button(ada, "Edit").click();
+  await button(ada, "Done").waitFor();
+});
+
+test("losing the connection while it comes back signs nobody out", { timeout: 60_000 }, async () => {
+  const ada = await withProject("ada", "Flaky", "notes.txt");
+  await text(ada).pressSequentially("before");
+  await saved(ada).waitFor();
+  await ada.evaluate(async () => {
+    const { socket } = await import("/web/session.js");
+    // Who one is has been sent then, and is not answered yet.
+    socket.once("connect", () => {
+      socket.io.engine.close();
+      window.back = new Promise((done) => socket.once("connect", done));
+    });
+    const lost = new Promise((done) => socket.once("disconnect", done));
+    const again = lost.then(() => new Promise((done) => socket.once("disconnect", done)));
+    socket.io.engine.close();
+    await again;
+    await window.back;
+  });
+  await text(ada).pressSequentially(" and after");
+  await saved(ada).waitFor();
+  assert.deepEqual(await lines(ada), ["before and after"]);
+});
+
+test("a project that is gone when one comes back", async () => {
+  const ada = await withProject("ada", "Fleeting", "notes.txt");
+  await share(ada, "bob", "viewer");
+  const bob = await comeIn("bob", new URL(ada.url()).hash.slice(1));
+  await bob.getByRole("button", { name: "notes.txt" }).waitFor();
+  const socket = (page, action) =>
+    page.evaluate(async (name) => (await import("/web/session.js")).socket[name]() && null, action);
+  await socket(bob, "disconnect");
+  await ada.getByTitle("Settings and members").click();
+  await button(ada, "Delete the project").click();
+  await ada.getByRole("heading", { name: "Projects" }).waitFor();
+  await socket(bob, "connect");
+  await bob.getByText("The project “Fleeting” is gone").waitFor();
+  await bob.getByRole("heading", { name: "Projects" }).waitFor();
+});
+
+test("whoever is too fast is told, and what they typed is saved a moment later", async () => {
+  const ada = await withProject("hasty", "Fast", "notes.txt");
+  await ada.evaluate(async () => {
+    const { socket } = await import("/web/session.js");
+    // More than the user's hundred events a second, in few events of the connection.
+    const updates = Array(100).fill({ event: "test:ping" });
+    window.flood = setInterval(() => socket.emit("batch:update", { updates }), 100);
+  });
+  const refused = ada.getByRole("alert").getByText("everyday events at once");
+  while (!(await refused.isVisible())) {
+    await text(ada).pressSequentially("x");
+    await ada.waitForTimeout(600);
+  }
+  await ada.evaluate(() => clearInterval(window.flood));
+  await saved(ada).waitFor();
+  await refused.waitFor({ state: "detached" });
+  await ada.evaluate(async () => {
+    const { socket } = await import("/web/session.js");
+    for (let count = 0; count < 250; count++) socket.emit("test:ping");
+  });
+  await ada.getByText("Too much at once: the server left something out.").waitFor();
 });
 
 test("what cannot be saved is kept at hand", async () => {

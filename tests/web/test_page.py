@@ -13,7 +13,7 @@ from tests.sdk.serving import serving
 from tests.server.running import running
 
 FOLDER = Path(__file__).parent
-SECONDS = 120.0
+SECONDS = 240.0
 
 
 async def run(script: str, **environment: str) -> None:

@@ -8,6 +8,7 @@ server's disk.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
@@ -16,8 +17,10 @@ from typing import Any, Final, Self, TypeVar, Unpack, overload
 
 from ai_coding_assistant.answers import Answer, OnChunk
 from ai_coding_assistant.batches import Batch
+from ai_coding_assistant.due import Due
 from ai_coding_assistant.errors import Refused, SDKError, Unreachable, result_of
 from ai_coding_assistant.locks import FileLock, LockType
+from ai_coding_assistant.pace import Pace
 from ai_coding_assistant.typing_notice import TypingNotice
 from socketio_min import AcknowledgementTimeout, Client, Disconnected, SocketIOError
 from socketio_min.client_options import SocketIOClientOptionValues
@@ -71,6 +74,9 @@ class AsyncAICodingAssistantSocket:
         self._projects: set[str] = set()
         self._handlers: dict[str, list[Callable[..., object]]] = {}
         self._answers: set[Answer] = set()
+        self._pace = Pace()
+        self._due = Due(self._ping, self._pace.slow_down)
+        self._pings: set[asyncio.Task[None]] = set()
         self._batch = Batch(self.call)
         self._typing = TypingNotice(self.emit)
 
@@ -124,6 +130,8 @@ class AsyncAICodingAssistantSocket:
         """Leave, for good."""
         self._batch.close()
         self._typing.close()
+        self._pace.close()
+        self._due.close()
         for lock in list(self.locks):
             lock.lose()
         self._projects.clear()
@@ -158,10 +166,20 @@ class AsyncAICodingAssistantSocket:
             await self._present(self.session_id)
         elif self._user_id is not None:
             self.user = (await self.call("user:join", {"userId": self._user_id}))["user"]
-        for project_id in self._projects:
-            await self.call("project:join", {"projectId": project_id})
+        for project_id in list(self._projects):
+            await self._join_again(project_id)
         for lock in list(self.locks):
             await lock.take_again()
+
+    async def _join_again(self, project_id: str) -> None:
+        try:
+            await self.call("project:join", {"projectId": project_id})
+        except Refused as error:
+            if error.code != "NOT_FOUND":
+                raise
+            # It was deleted, or is not shared any more; the other projects are still there.
+            logger.warning("cannot enter it again: %s", error)
+            self._forget(project_id)
 
     async def _present(self, session_id: str) -> None:
         try:
@@ -244,23 +262,47 @@ class AsyncAICodingAssistantSocket:
             answer.hear(event, data)
         if event == "auth:session" and "id" in data["session"]:
             self.session_id = data["session"]["id"]
+        if event == "rate_limited":
+            logger.warning("the server drops what comes too fast: going on more slowly")
+            self._due.limited(data["retryAfter"] / 1_000)
 
     def emit(self, event: str, payload: dict[str, Any] | None = None) -> None:
         """Send an event without waiting. A failure comes back as an event, such as "error"."""
-        self._client.emit(event, payload or {})
+        if self._pace.take():
+            self._client.emit(event, payload or {})
+        else:
+            self._pace.turn().add_done_callback(partial(self._emit_in_turn, event, payload or {}))
+
+    def _emit_in_turn(
+        self, event: str, payload: dict[str, Any], turn: asyncio.Future[None]
+    ) -> None:
+        if turn.exception() is None:
+            self._client.emit(event, payload)
 
     async def call(self, event: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
         """Send an event and wait for its acknowledgement; returns what it says beside `ok`.
 
         Raises:
-            Refused: the server refused it.
+            Refused: the server refused it, or dropped it (`RATE_LIMIT_EXCEEDED`).
             Unreachable: the connection was lost, or there is no answer.
         """
+        if not self._pace.take():
+            await self._pace.turn()
         try:
-            answer = await self._client.call(event, payload or {}, timeout=ANSWER_TIMEOUT)
+            async with self._due.acknowledgement():
+                answer = await self._client.call(event, payload or {}, timeout=ANSWER_TIMEOUT)
         except (AcknowledgementTimeout, Disconnected) as error:
             raise Unreachable(f"{event} was not acknowledged: {error}") from error
         return result_of(answer)
+
+    def _ping(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._pinged())
+        self._pings.add(task)
+        task.add_done_callback(self._pings.discard)
+
+    async def _pinged(self) -> None:
+        with contextlib.suppress(SDKError):
+            await self.call("test:ping")
 
     # -- projects and files
 
@@ -282,10 +324,13 @@ class AsyncAICodingAssistantSocket:
         Raises:
             Refused, Unreachable: as `call`.
         """
+        self._forget(project_id)
+        return await self.call("project:leave", {"projectId": project_id})
+
+    def _forget(self, project_id: str) -> None:
         self._projects.discard(project_id)
         for lock in [lock for lock in self.locks if lock.project_id == project_id]:
             lock.lose()
-        return await self.call("project:leave", {"projectId": project_id})
 
     def lock_file(
         self, project_id: str, file_path: str, lock_type: LockType = "exclusive"

@@ -1,0 +1,94 @@
+// The events whose acknowledgements are due, and which of them the server has dropped.
+//
+// A server that gets more events than it is set to take drops some, and says so only the first time,
+// with `rate_limited`. It acknowledges the others in the order in which they were sent, so each
+// acknowledgement tells that those still due from before it were dropped. Where nothing follows that
+// could tell, a `test:ping` is sent after a while.
+
+import { Refused } from "./errors.js";
+
+// Until an acknowledgement is asked for; it may just be on its way.
+const SHORTEST_WAIT_MILLISECONDS = 250;
+
+export class Due {
+  #ping;
+  #slowDown;
+  #calls = new Set();
+  #slowed = 0;
+  #retryAfter = 0;
+  #timer;
+
+  /** `ping()` sends an event that is acknowledged; `slowDown(ms)` is called when one was dropped. */
+  constructor(ping, slowDown) {
+    this.#ping = ping;
+    this.#slowDown = slowDown;
+  }
+
+  /** An event is sent now. `reject` hears of it if the server has dropped it. */
+  add(reject) {
+    const call = { reject, slowed: this.#slowed };
+    this.#calls.add(call);
+    this.#watch();
+    return call;
+  }
+
+  /** Its acknowledgement has come. */
+  acknowledged(call) {
+    // Otherwise the server has not said that it drops anything.
+    if (this.#slowed > 0 && this.#calls.has(call)) this.#dropBefore(call);
+    this.#calls.delete(call);
+  }
+
+  /** Nobody waits for it any more. */
+  forget(call) {
+    this.#calls.delete(call);
+  }
+
+  /** The server has dropped an event, and takes the next one in so many milliseconds. */
+  limited(retryAfter) {
+    this.#retryAfter = retryAfter;
+    this.#slow();
+    this.#watch();
+  }
+
+  /** Ask for nothing any more. */
+  close() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #dropBefore(acknowledged) {
+    for (const call of this.#calls) {
+      if (call === acknowledged) return;
+      this.#calls.delete(call);
+      if (call.slowed === this.#slowed) this.#slow();
+      call.reject(dropped(this.#retryAfter / 1_000));
+    }
+  }
+
+  #slow() {
+    this.#slowed += 1;
+    this.#slowDown(this.#retryAfter);
+  }
+
+  #watch() {
+    if (this.#slowed === 0 || this.#timer !== undefined || this.#calls.size === 0) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        if (this.#calls.size > 0) this.#ping();
+      },
+      Math.max(SHORTEST_WAIT_MILLISECONDS, this.#retryAfter),
+    );
+  }
+}
+
+function dropped(retryAfter) {
+  return new Refused({
+    code: "RATE_LIMIT_EXCEEDED",
+    message:
+      "the server dropped the event, because too many came at once: " +
+      `try again in ${retryAfter} seconds, or queue what can be sent in one batch`,
+    details: { retryAfter },
+  });
+}

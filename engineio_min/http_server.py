@@ -147,6 +147,10 @@ class HttpServer:
                 backlog=ACCEPTS_PER_TURN,
             )
         for bound in listener.sockets:
+            if bound.family != getattr(socket, "AF_UNIX", None):
+                # Connections inherit it, and asyncio sets it only on those of sockets that it made:
+                # else a second small packet waits until the peer has confirmed the first.
+                bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with socket.fromfd(bound.fileno(), bound.family, bound.type) as twin:
                 twin.listen(backlog)
         if not self._listeners:

@@ -68,13 +68,7 @@ def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
 def _listener(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
     # "::" alone serves IPv4 as well, as most programs do; beside an IPv4 address it must not.
     both = address == "::" and socket.has_dualstack_ipv6()
-    listener = socket.create_server(
-        (address, port), family=family, backlog=4096, dualstack_ipv6=both
-    )
-    # Connections inherit it. asyncio sets it itself, but not on those of a socket made elsewhere:
-    # then a second small packet waits until the client has confirmed the first, often for 40 ms.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
+    return socket.create_server((address, port), family=family, backlog=4096, dualstack_ipv6=both)
 
 
 def _advice(error: OSError) -> str:

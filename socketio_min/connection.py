@@ -164,6 +164,9 @@ class Client:
         return self.server.engine.budget.change(before, size)
 
     def _dispatch(self, packet: Packet) -> None:
+        if self.server.shutdown_reason is not None:
+            # It waited behind a handler that the server's end has cancelled.
+            return
         type_, name, data, ack_id, _ = packet
         socket = self.peer.joined.get(name)
         if socket is None and type_ != CONNECT:

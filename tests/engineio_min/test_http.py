@@ -998,6 +998,18 @@ async def test_listening_on_a_socket_of_ones_own() -> None:
     await server.stop()
 
 
+async def test_no_packet_waits_for_the_one_before() -> None:
+    """Nagle's algorithm is off on each connection, also on those of a socket of one's own."""
+    server, http = Server(), HttpServer()
+    await server.listen(sock=socket.create_server(("127.0.0.1", 0)), http=http)
+    async with connect(server.port) as wire:
+        assert (await wire.request("GET", POLLING)).status == 200
+        (transport,) = http.connections
+        accepted = transport.get_extra_info("socket")
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+    await server.stop()
+
+
 async def test_an_http_server_may_listen_twice_and_again_after_closing(http: HttpServer) -> None:
     for _ in range(2):
         await http.listen(port=0)

@@ -5,7 +5,6 @@ Invariant: "localhost" is one port on every loopback address that this machine h
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
@@ -59,23 +58,6 @@ def test_an_address_is_itself(host: str, address: str) -> None:
         assert [one.getsockname()[0] for one in sockets] == [address]
     finally:
         close(sockets)
-
-
-@pytest.mark.parametrize("address", LOOPBACK)
-async def test_no_packet_waits_for_the_one_before(address: str) -> None:
-    """Nagle's algorithm is off on the server's side of each connection."""
-    delays: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-
-    class Told(asyncio.Protocol):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            accepted = transport.get_extra_info("socket")
-            delays.set_result(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
-
-    [listener] = bind(address, 0)
-    server = await asyncio.get_running_loop().create_server(Told, sock=listener)
-    async with server:
-        with socket.create_connection(listener.getsockname()[:2]):
-            assert await delays != 0
 
 
 @pytest.mark.parametrize("address", LOOPBACK)

@@ -13,7 +13,7 @@ import pytest
 from socketio_min import ClientLimits, Disconnected, Limits, Server, Socket
 from tests.engineio_min.scripted import Peer, server_frame
 from tests.engineio_min.wire import until as eventually
-from tests.socketio_min.serving import TRANSPORTS, Transport, serving, until
+from tests.socketio_min.serving import TRANSPORTS, Serving, Transport, serving, until
 from tests.socketio_min.test_client import joined, log_of, meeting, socketio
 from tests.socketio_min.wire import CLOSE, Client, PollingClient, WebSocketClient, frame
 
@@ -97,6 +97,31 @@ async def test_a_server_reads_no_faster_than_handlers_start() -> None:
             # A handler starts with each turn of the loop, so all that while it is the first reads.
             assert watched.turns.behind < 1_000
         await until(lambda: handled == 10_000)
+
+
+async def test_what_waits_when_the_server_closes_is_not_begun() -> None:
+    """Invariant: `close` leaves no handler behind, also of a client that has just left."""
+    io = Server()
+    gate = asyncio.Event()
+    begun: list[int] = []
+
+    @io.on("work")
+    async def work(_socket: Socket, number: int) -> None:
+        begun.append(number)
+        await gate.wait()
+
+    await io.listen(port=0)
+    clients = Serving(io)
+    client, _ = await clients.join()
+    await send_and_leave(client, *[f'42["work",{number}]' for number in range(150)], "41")
+    await until(lambda: begun)
+    await io.close()
+    assert len(begun) < 150
+    for _ in range(300):
+        await asyncio.sleep(0)
+    assert not io._tasks
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    clients.abort()
 
 
 async def test_the_limit_counts_within_a_read() -> None:

@@ -69,8 +69,8 @@ class ServerOptions:
     max_connections: sessions at once; more get HTTP 503.
     max_connections_per_address: sessions of one address at once; more get HTTP 429.
     max_connections_per_user: sessions of one user at once; needs `user`.
-    address: names the address that a request is counted for; by default its peer's,
-    and of IPv6 the /64 network.
+    address: names the address that a request is counted for, None for nobody's; by default its
+    peer's, and of IPv6 the /64 network.
     user: names the user that a handshake is counted for, or None for nobody.
     max_half_received: bytes that all connections together hold of what is not complete.
     max_buffered: bytes that may wait for one client that does not fetch them.
@@ -96,7 +96,7 @@ class ServerOptions:
     max_connections: int | None = None
     max_connections_per_address: int | None = None
     max_connections_per_user: int | None = None
-    address: Callable[[Request], str] | None = None
+    address: Callable[[Request], str | None] | None = None
     user: Callable[[Request], str | None] | None = None
     max_half_received: int = 268_435_456
     max_buffered: int = 1_048_576
@@ -181,7 +181,7 @@ class ServerOptionValues(TypedDict, total=False):
     max_connections: int | None
     max_connections_per_address: int | None
     max_connections_per_user: int | None
-    address: Callable[[Request], str] | None
+    address: Callable[[Request], str | None] | None
     user: Callable[[Request], str | None] | None
     max_half_received: int
     max_buffered: int

@@ -24,7 +24,7 @@ class Quotas:
 
     def __init__(
         self,
-        address: Callable[[Request], str] | None,
+        address: Callable[[Request], str | None] | None,
         per_address: int | None,
         user: Callable[[Request], str | None] | None,
         per_user: int | None,

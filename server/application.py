@@ -23,6 +23,7 @@ from server.ai.provider import Provider
 from server.announcements import Announcement, FileLocked, FileUnlocked, UserTyping
 from server.attempts import FailedAttempts
 from server.auth import Auth
+from server.clients import client_of
 from server.directory import Directory
 from server.dispatch import Dispatcher
 from server.envelope import envelope, timestamp
@@ -103,6 +104,7 @@ class Application:
             max_http_buffer_size=settings.max_http_buffer_size,
             max_half_received=settings.max_half_received,
             max_connections_per_address=settings.max_connections_per_address or None,
+            address=client_of,
             limits=_limits(settings),
         )
         self.metrics = Metrics({*EVENTS}, self._gauges())

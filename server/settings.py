@@ -41,10 +41,10 @@ class Settings:
     cors_origins: tuple[str, ...] = ("http://localhost:3000",)
     max_connections: int = 1_000
     max_connections_per_user: int = 20
-    max_connections_per_address: int = 0
+    max_connections_per_address: int = 100
     event_rate: int = 100
     event_burst: int = 200
-    address_event_rate: int = 0
+    address_event_rate: int = 500
     ping_timeout: float = 60.0
     ping_interval: float = 25.0
     upgrade_timeout: float = 10.0
@@ -230,8 +230,8 @@ TABLE: Final = (
         "SOCKET_MAX_CONNECTIONS_PER_ADDRESS",
         "--max-connections-per-address",
         Whole("connections", 0, 1_000_000),
-        "0",
-        "of one address; more get HTTP 429; 0: no limit, as behind a proxy",
+        "100",
+        "of one address of the internet; more get HTTP 429; 0: no limit",
     ),
     Setting(
         "event_rate",
@@ -254,8 +254,8 @@ TABLE: Final = (
         "SOCKET_ADDRESS_EVENT_RATE",
         "--address-event-rate",
         Whole("events a second", 0, 1_000_000),
-        "0",
-        "of one address, and twice as many at once; 0: no limit, as behind a proxy",
+        "500",
+        "of one address of the internet, and twice as many at once; 0: no limit",
     ),
     Setting(
         "ping_timeout",

@@ -211,7 +211,9 @@ class Server(Namespace):
             buckets.append(TokenBucket(self.limits.rate, now))
         if self.address_buckets is not None:
             name_of = self.engine.options.address or peer_address
-            buckets.append(self.address_buckets.of(name_of(connection.request), now))
+            name = name_of(connection.request)
+            if name is not None:
+                buckets.append(self.address_buckets.of(name, now))
         return Gate(*buckets) if buckets else None
 
 

@@ -135,6 +135,18 @@ async def test_an_address_has_one_bucket_for_all_its_connections(clock: Clock) -
         assert await wire.packet() == '44{"message":"Too many requests"}'
 
 
+async def test_whoever_has_no_address_has_no_limit_of_one() -> None:
+    """Such as the connections of a proxy."""
+    limits = Limits(address_rate=RateLimit(rate=1, burst=1))
+    options: dict[str, Any] = {"address": lambda _request: None, "max_connections_per_address": 1}
+    async with staged(limits=limits, **options) as stage:
+        for _ in range(2):
+            wire = await stage.joined()
+            for number in range(5):
+                await wire.send_packet(f'42{number}["echo"]')
+                assert await wire.packet() == f"43{number}[]"
+
+
 def test_addresses_that_are_full_again_are_forgotten() -> None:
     buckets = AddressBuckets(RateLimit(rate=1, burst=2))
     busy = buckets.of("busy", 0.0)

@@ -26,6 +26,8 @@ from tests.server.wire import connected, http_get
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
 WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"
+# Somebody of the internet, as a reverse proxy on this host passes them on.
+STRANGER = {"X-Forwarded-For": "1.2.3.4"}
 CREDENTIALS = {"username": "ada", "password": "correct horse"}
 
 
@@ -53,7 +55,7 @@ async def test_a_connection_has_a_rate(tmp_path: Path) -> None:
 
 async def test_an_address_may_have_a_rate_too(tmp_path: Path) -> None:
     async with running(tmp_path, event_rate=0, address_event_rate=1) as application:
-        async with websocket(application.port, WEBSOCKET) as wire:
+        async with websocket(application.port, WEBSOCKET, headers=STRANGER) as wire:
             assert str(await wire.packet()).startswith("0{")
             # Two are there at once, and these come at once.
             await wire.send_packet(*[f"40/{number}," for number in range(20)])
@@ -81,10 +83,15 @@ async def test_without_a_rate_there_is_none(tmp_path: Path) -> None:
 async def test_an_address_may_have_so_many_connections(tmp_path: Path) -> None:
     async with running(tmp_path, max_connections_per_address=2) as application:
         for _ in range(2):
-            assert (await http_get(application.port, POLLING))[0] == 200
-        status, headers, body = await http_get(application.port, POLLING)
+            assert (await http_get(application.port, POLLING, STRANGER))[0] == 200
+        status, headers, body = await http_get(application.port, POLLING, STRANGER)
         assert (status, headers["content-type"]) == (429, "application/json")
         assert json.loads(body) == {"code": 4, "message": "Too many connections"}
+        # Another stranger is another matter, and so is whoever is near.
+        other = {"X-Forwarded-For": "1.2.3.4, 9.9.9.9"}
+        assert (await http_get(application.port, POLLING, other))[0] == 200
+        for _ in range(3):
+            assert (await http_get(application.port, POLLING))[0] == 200
 
 
 def full(user: str) -> dict[str, str]:
@@ -147,7 +154,7 @@ def test_the_limits_that_are_on() -> None:
     assert (settings.event_rate, settings.event_burst) == (100, 200)
     assert settings.max_connections_per_user == 20
     assert settings.max_half_received == 256_000_000
-    assert settings.max_connections_per_address == settings.address_event_rate == 0
+    assert (settings.max_connections_per_address, settings.address_event_rate) == (100, 500)
 
 
 async def test_what_is_on_its_way_has_one_bound(tmp_path: Path) -> None:

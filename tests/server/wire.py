@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -118,13 +118,19 @@ async def connected(
 
 
 async def http_get(
-    port: int, target: str, *, host: str = "localhost", address: str = "127.0.0.1"
+    port: int,
+    target: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    host: str = "localhost",
+    address: str = "127.0.0.1",
 ) -> tuple[int, dict[str, str], str]:
     """Status, headers (lower-case names) and body of a GET request."""
     async with asyncio.timeout(PATIENCE):
         reader, writer = await asyncio.open_connection(address, port)
-        request = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-        writer.write(request.encode())
+        fields = {"Host": host, "Connection": "close", **(headers or {})}
+        request = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        writer.write(f"GET {target} HTTP/1.1\r\n{request}\r\n".encode())
         head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
         writer.close()
         await writer.wait_closed()

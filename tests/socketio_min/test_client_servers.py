@@ -7,7 +7,6 @@ They are the cases that conformance/js checks of the official client.
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -568,7 +567,9 @@ async def test_retries_lose_nothing_through_chaos(
     kind: Kind, events: int, own: Callable[..., ServerProcess]
 ) -> None:
     """Invariant: with retries on, the server gets every event, and none before an earlier one has
-    come, whatever happens to the connections; what comes twice comes again at once.
+    come, whatever happens to the connections.
+
+    What comes twice may come late: something of a connection that was given up is on its way.
 
     Ten clients send `events` each: 10,000 to this server.
     """
@@ -600,4 +601,4 @@ async def test_retries_lose_nothing_through_chaos(
         assert proxy.resets
         assert proxy.black_holes >= events // 1000
     for record in arrived.values():
-        assert [event for event, _ in itertools.groupby(record)] == list(range(events))
+        assert list(dict.fromkeys(record)) == list(range(events))

@@ -170,5 +170,5 @@ class SimulatedServer(RuleBasedStateMachine):
 
 TestSimulatedServer = SimulatedServer.TestCase
 TestSimulatedServer.settings = settings(
-    max_examples=100 * SCALE, stateful_step_count=40, derandomize=SCALE == 1
+    max_examples=50 * SCALE, stateful_step_count=40, derandomize=SCALE == 1
 )

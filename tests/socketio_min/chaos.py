@@ -75,8 +75,11 @@ class ChaosProxy:
             there, back = await asyncio.open_connection("127.0.0.1", self.target)
             ends.append(back)
             self._writers.update(ends)
-            await asyncio.gather(self._pass(reader, back, ends), self._pass(there, writer, ends))
-        except (OSError, asyncio.CancelledError):
+            # The end of one direction, whatever it is, must not leave the other behind.
+            async with asyncio.TaskGroup() as directions:
+                directions.create_task(self._pass(reader, back, ends))
+                directions.create_task(self._pass(there, writer, ends))
+        except* (OSError, asyncio.CancelledError):
             pass
         finally:
             self._tasks.discard(task)

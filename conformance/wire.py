@@ -431,7 +431,7 @@ class WebSocket:
             return await within(limit, receiving, expected)
         except (asyncio.IncompleteReadError, OSError) as error:
             self._transcript.add(self._name, HAPPENED, "the connection ended")
-            raise Ended(NO_CLOSE_FRAME, _of(error)) from None
+            raise Ended(NO_CLOSE_FRAME, expected, _of(error)) from None
 
     async def _receive(self, expected: str, *, pongs: bool) -> str | bytes | None:
         while True:

@@ -300,7 +300,7 @@ class PollingSession(Session):
                     await self.deliver("3")
                 elif packet != "6":
                     return packet
-            reply = await self._context.request("GET", self.query)
+            reply = await self.get()
             expect_status(reply, 200, "the poll")
             self._packets = decode_payload(reply.text)
             if self._packets == ["6"]:

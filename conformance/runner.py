@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from conformance.case import ENGINE, SOCKET, Case, Needs, Phase
@@ -67,6 +67,19 @@ def duration(needs: Needs, timings: Timings, settings: Settings) -> float:
     )
 
 
+async def _each(
+    cases: list[Case], run: Callable[[Case], Awaitable[None]], concurrency: int
+) -> None:
+    """Run cases, so many at once."""
+    ahead = iter(cases)
+
+    async def work() -> None:
+        for case in ahead:
+            await run(case)
+
+    await asyncio.gather(*(work() for _ in range(min(concurrency, len(cases)))))
+
+
 class Runner:
     """One run over a list of cases; `report` is called with each result as it comes."""
 
@@ -101,11 +114,13 @@ class Runner:
         await self._discover()
         ready = [case for case in self._cases if not self._left_out(case)]
         phases = {phase: [case for case in ready if case.phase is phase] for phase in Phase}
-        await self._run_all(phases[Phase.TOGETHER], self._concurrency)
-        await self._run_all(phases[Phase.TIMED], max(len(phases[Phase.TIMED]), 1))
-        await self._run_all(phases[Phase.ALONE], 1)
+        await _each(phases[Phase.TOGETHER], self._run, self._concurrency)
+        await _each(phases[Phase.TIMED], self._run, len(phases[Phase.TIMED]))
+        await _each(phases[Phase.ALONE], self._run, 1)
         if self._second_attempts:
-            await self._run_again([*phases[Phase.TOGETHER], *phases[Phase.TIMED]])
+            in_company = [*phases[Phase.TOGETHER], *phases[Phase.TIMED]]
+            failed = [case for case in in_company if self._failed(case)]
+            await _each(failed, self._run_again, self._concurrency)
         results = [self._judged(self._results[case.id]) for case in self._cases]
         return Run(
             url,
@@ -141,33 +156,21 @@ class Runner:
         self._results[result.case.id] = result
         self._report(self._judged(result))
 
-    async def _run_all(self, cases: list[Case], concurrency: int) -> None:
-        ahead = iter(cases)
+    def _failed(self, case: Case) -> bool:
+        """Whether it failed and no departure excuses it."""
+        return self._judged(self._results[case.id]).verdict is Verdict.FAIL
 
-        async def work() -> None:
-            for case in ahead:
-                self._add(await self._run_one(case))
+    async def _run(self, case: Case) -> None:
+        self._add(await self._attempt(case))
 
-        await asyncio.gather(*(work() for _ in range(min(concurrency, len(cases)))))
+    async def _run_again(self, case: Case) -> None:
+        first = self._results[case.id]
+        second = await self._attempt(case)
+        if second.verdict is Verdict.PASS:
+            note = f"passed at the second attempt; at first, beside others: {first.seen}"
+            self._add(replace(second, note=note))
 
-    async def _run_again(self, cases: list[Case]) -> None:
-        failed = [case for case in cases if self._excused(case) is Verdict.FAIL]
-        ahead = iter(failed)
-
-        async def work() -> None:
-            for case in ahead:
-                first = self._results[case.id]
-                second = await self._run_one(case)
-                if second.verdict is Verdict.PASS:
-                    note = f"passed at the second attempt; at first, beside others: {first.seen}"
-                    self._add(Result(case, Verdict.PASS, second.seen, note, second.seconds))
-
-        await asyncio.gather(*(work() for _ in range(min(self._concurrency, len(failed)))))
-
-    def _excused(self, case: Case) -> Verdict:
-        return self._judged(self._results[case.id]).verdict
-
-    async def _run_one(self, case: Case) -> Result:
+    async def _attempt(self, case: Case) -> Result:
         if self._dead:
             return Result(case, Verdict.NOT_RUN, note=self._dead)
         timings = self._timings[case.side]

@@ -58,6 +58,15 @@ class Run:
             for result in self.results
         )
 
+    def ran(self, area: str | None = None, level: Level | None = None) -> int:
+        """How many were run, in an area and at a level if these are given."""
+        verdicts = (Verdict.PASS, Verdict.FAIL, Verdict.DEPARTURE)
+        return sum(self.count(verdict, area, level) for verdict in verdicts)
+
+    def of_area(self, area: str) -> list[Result]:
+        """The results of an area."""
+        return [result for result in self.results if result.case.area == area]
+
     @property
     def areas(self) -> list[str]:
         """The areas that have results, in order."""

@@ -135,12 +135,14 @@ class Connection:
         self, method: str, target: str, headers: Headers = (), body: bytes | None = None
     ) -> None:
         """Send a request with a Host header and, for a body, its Content-Length."""
+        length = () if body is None else (("Content-Length", str(len(body))),)
+        self._bodyless = method == "HEAD"
+        self.write(self._head(method, target, (*headers, *length)) + (body or b""))
+
+    def _head(self, method: str, target: str, headers: Headers) -> bytes:
         lines = [f"{method} {target} HTTP/1.1", f"Host: {self.endpoint.authority}"]
         lines += [f"{name}: {value}" for name, value in headers]
-        if body is not None:
-            lines.append(f"Content-Length: {len(body)}")
-        self._bodyless = method == "HEAD"
-        self.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b""))
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     async def reply(self, wait: float | None = None, expected: str = "an answer") -> Reply:
         """Read the answer to a request; interim answers (1xx but 101) are passed over.
@@ -261,18 +263,6 @@ class Connection:
 
     # -- WebSocket
 
-    def ask_for_websocket(self, target: str, headers: Headers | None = None) -> str:
-        """Send the opening handshake and return its key; `headers` replaces the usual ones."""
-        key = base64.b64encode(secrets.token_bytes(16)).decode()
-        usual = (
-            ("Upgrade", "websocket"),
-            ("Connection", "Upgrade"),
-            ("Sec-WebSocket-Version", "13"),
-            ("Sec-WebSocket-Key", key),
-        )
-        self.request("GET", target, usual if headers is None else headers)
-        return key
-
     async def upgrade(
         self, target: str, headers: Headers = (), after: bytes = b""
     ) -> WebSocket | Reply:
@@ -284,16 +274,13 @@ class Connection:
             NoAnswer, Ended, Broken: there is no answer, or it breaks RFC 6455, section 4.2.2.
         """
         key = base64.b64encode(secrets.token_bytes(16)).decode()
-        lines = [
-            f"GET {target} HTTP/1.1",
-            f"Host: {self.endpoint.authority}",
-            "Upgrade: websocket",
-            "Connection: Upgrade",
-            "Sec-WebSocket-Version: 13",
-            f"Sec-WebSocket-Key: {key}",
-            *(f"{name}: {value}" for name, value in headers),
-        ]
-        self.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + after)
+        handshake = (
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", key),
+        )
+        self.write(self._head("GET", target, (*handshake, *headers)) + after)
         reply = await self.reply()
         if reply.status != 101:
             return reply
@@ -368,18 +355,21 @@ def frame(
     if not masked:
         return head + payload
     mask = secrets.token_bytes(4)
-    repeated = (mask * (len(payload) // 4 + 1))[: len(payload)]
-    masked_payload = (int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")).to_bytes(
-        len(payload), "big"
-    )
-    return head + mask + masked_payload
+    return head + mask + apply_mask(payload, mask)
 
 
-def packet_frame(packet: str | bytes) -> bytes:
+def apply_mask(data: bytes, mask: bytes) -> bytes:
+    """Mask a payload, or take its mask away (RFC 6455, section 5.3)."""
+    repeated = (mask * (len(data) // 4 + 1))[: len(data)]
+    changed = int.from_bytes(data, "big") ^ int.from_bytes(repeated, "big")
+    return changed.to_bytes(len(data), "big")
+
+
+def packet_frame(packet: str | bytes, *, masked: bool = True) -> bytes:
     """The frame of one packet: text for `str`, binary for `bytes`."""
     if isinstance(packet, str):
-        return frame(TEXT, packet.encode("utf-8", "surrogatepass"))
-    return frame(BINARY, packet)
+        return frame(TEXT, packet.encode("utf-8", "surrogatepass"), masked=masked)
+    return frame(BINARY, packet, masked=masked)
 
 
 class WebSocket:
@@ -431,7 +421,7 @@ class WebSocket:
             return await within(limit, receiving, expected)
         except (asyncio.IncompleteReadError, OSError) as error:
             self._transcript.add(self._name, HAPPENED, "the connection ended")
-            raise Ended(NO_CLOSE_FRAME, _of(error)) from None
+            raise Ended(NO_CLOSE_FRAME, expected, _of(error)) from None
 
     async def _receive(self, expected: str, *, pongs: bool) -> str | bytes | None:
         while True:

@@ -20,7 +20,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from engineio_min.errors import UsageError
-from engineio_min.network import network_of
+from engineio_min.network import network_of, parse_address
 
 logger = logging.getLogger("engineio_min.http")
 
@@ -139,9 +139,7 @@ class Admission(Headcount):
         if not client:
             # A Unix socket: whoever reaches it is on this host.
             return True
-        address = ipaddress.ip_address(client)
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
+        address = parse_address(client)
         return any(address in network for network in self._proxies)
 
 

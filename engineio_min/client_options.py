@@ -10,6 +10,7 @@ from typing import TypedDict
 from engineio_min.client_session import ClientTiming
 from engineio_min.errors import UsageError
 from engineio_min.http_client import check_request_headers
+from engineio_min.positive import check_positive
 from engineio_min.session import POLLING, WEBSOCKET
 
 _POSITIVE = (
@@ -86,16 +87,6 @@ class ClientOptions:
         if setting is False:
             return None
         return 1024 if setting is True else setting
-
-
-def check_positive(name: str, value: object) -> None:
-    """Refuse the value of an option that is no number above 0.
-
-    Raises:
-        UsageError: it is none.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise UsageError(f"{name}: got {value!r}, expected a number above 0")
 
 
 class ClientOptionValues(TypedDict, total=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engineio_min.errors import UsageError
+from engineio_min.positive import check_positive
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,5 @@ class HttpLimits:
     def __post_init__(self) -> None:
         for name in self.__slots__:
             value = getattr(self, name)
-            if name == "connections_per_address" and value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-                raise UsageError(f"{name}: got {value!r}, expected a number above 0")
+            if name != "connections_per_address" or value is not None:
+                check_positive(name, value)

@@ -1,11 +1,24 @@
-"""What counts as one peer when peers are counted by their address."""
+"""Addresses of peers: which is meant by a text, and what counts as one peer."""
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 
 # A connection of an IPv4 client on a socket for both versions.
 _MAPPED = b"\0" * 10 + b"\xff\xff"
+
+
+def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The address that a text is; that of an IPv4 client however it is written.
+
+    Raises:
+        ValueError: it is none.
+    """
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
 
 
 def network_of(client: str) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
 from engineio_min.cors import CorsOptions, as_cors
 from engineio_min.errors import RequestRefused, UsageError
+from engineio_min.positive import is_positive
 from engineio_min.request import Request
 from engineio_min.session import POLLING, WEBSOCKET, Timing
 
@@ -120,13 +121,9 @@ class ServerOptions:
             "max_buffered",
             "max_packets",
         ):
-            value: Any = getattr(self, name)
+            value = getattr(self, name)
             # The handshake tells three of these to the client, and JSON has no infinity.
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, int | float)
-                or not 0 < value < math.inf
-            ):
+            if not is_positive(value) or value == math.inf:
                 raise UsageError(f"{name}: got {value!r}, expected a number above 0")
         unknown = set(self.transports) - {POLLING, WEBSOCKET}
         if unknown or not self.transports:

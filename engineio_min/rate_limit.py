@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engineio_min.errors import UsageError
+from engineio_min.positive import check_positive
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,7 @@ class RateLimit:
 
     def __post_init__(self) -> None:
         for name in ("rate", "burst", "tolerance"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-                raise UsageError(f"{name}: got {value!r}, expected a number above 0")
+            check_positive(name, getattr(self, name))
 
 
 class TokenBucket:

@@ -14,16 +14,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
 
-from engineio_min.budget import Budget
-from engineio_min.http import HttpConnection
-from engineio_min.http_exchange import HttpExchange
-from engineio_min.http_server import HttpServer
-from engineio_min.timer import Timer
 from fuzz.loop import run
 from fuzz.reads import readings
-from tests.hostile.memory import MemoryTransport
+from tests.hostile.http_recorder import Outcome, outcome
 from tests.hostile.strict_http import read
 
 MAX_BODY = 64
@@ -61,54 +55,11 @@ LIBERTIES = re.compile(rb"(?:\A|\n)[\r\n]*\n|[A-Z-] {2}")
 # The refusal of a request that cannot be read, always the last answer; 413 is the application's.
 REFUSAL = re.compile(rb"HTTP/1\.1 (?!413)[45]\d\d .*", re.DOTALL)
 
-Request = tuple[bytes, bytes, bytes]
 
-
-class Outcome(NamedTuple):
-    """Requests as (method, target, body), all that is answered, whether the connection ends."""
-
-    requests: list[Request]
-    answered: bytes
-    ended: bool
-
-
-class RecordingServer(HttpServer):
-    """An HTTP server whose application reads every body and answers 200; its clock stands still."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__()
-        self.loop = loop
-        self.timer = Timer(loop)
-        self.requests: list[Request] = []
-
-    def handle(self, exchange: HttpExchange) -> None:
-        def done(body: bytes | None) -> None:
-            if body is None:
-                exchange.respond(413, (), b"")
-                return
-            request = exchange.request
-            # As it came: a "?" without a query is part of it.
-            target = request.path + ("?" + request.query_string if request.query_string else "")
-            self.requests.append((request.method.encode(), target.encode("latin-1"), body))
-            exchange.respond(200, (), b"ok")
-
-        exchange.read_body(MAX_BODY, done, Budget(MAX_BODY))
-
-    def date_line(self) -> bytes:
-        return b""
-
-
-def outcome(loop: asyncio.AbstractEventLoop, pieces: Iterable[bytes]) -> Outcome:
+def read_by_server(loop: asyncio.AbstractEventLoop, pieces: Iterable[bytes]) -> Outcome:
     """What the server makes of these reads."""
-    server = RecordingServer(loop)
-    transport = MemoryTransport(HttpConnection(server))
-    for piece in pieces:
-        transport.receive(piece)
-    ended = transport.ended
-    transport.lose()
-    server.timer.cancel()
-    assert not server.connections
-    return Outcome(server.requests, REFUSAL.sub(b"refused", bytes(transport.sent)), ended)
+    found = outcome(loop, pieces, MAX_BODY)
+    return found._replace(answered=REFUSAL.sub(b"refused", found.answered))
 
 
 def check(data: bytes) -> None:
@@ -118,14 +69,14 @@ def check(data: bytes) -> None:
 
 async def check_in_loop(data: bytes) -> None:
     loop = asyncio.get_running_loop()
-    whole = outcome(loop, [data])
+    whole = read_by_server(loop, [data])
     for pieces in readings(data):
-        assert outcome(loop, pieces) == whole, (outcome(loop, pieces), whole)
+        assert read_by_server(loop, pieces) == whole, (read_by_server(loop, pieces), whole)
     if LIBERTIES.search(data) is None:
         strict = read(data)
         assert whole.requests == strict.requests[: len(whole.requests)], (whole, strict)
     for method, target, body in whole.requests:
         if method != b"CONNECT":
             plain = b"%b %b HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b"
-            again = outcome(loop, [plain % (method, target, len(body), body)])
+            again = read_by_server(loop, [plain % (method, target, len(body), body)])
             assert again.requests == [(method, target, body)], again

@@ -9,9 +9,8 @@ Somebody near may put anything there, so failed logins do not count by this.
 
 from __future__ import annotations
 
-import ipaddress
-
 from engineio_min import Request
+from engineio_min.network import network_of, parse_address
 
 
 def client_of(request: Request) -> str | None:
@@ -19,16 +18,9 @@ def client_of(request: Request) -> str | None:
     hops = [*request.headers.get("x-forwarded-for", "").split(","), request.client]
     for hop in reversed(hops):
         try:
-            address = ipaddress.ip_address(hop.strip())
+            address = parse_address(hop.strip())
         except ValueError:
             return None
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
         if address.is_global:
-            return str(address) if address.version == 4 else _network(address)
+            return network_of(str(address))
     return None
-
-
-def _network(address: ipaddress.IPv6Address) -> str:
-    """What one host has all addresses of."""
-    return str(ipaddress.IPv6Network((address, 64), strict=False))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engineio_min.options import ServerOptionValues
+from engineio_min.positive import is_positive
 from engineio_min.rate_limit import RateLimit
 from socketio_min.errors import UsageError
 
@@ -63,7 +64,7 @@ def check_positive(name: str, value: object) -> None:
     Raises:
         UsageError: it is none.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+    if not is_positive(value):
         raise UsageError(f"{name}: got {value!r}, expected a number above 0")
 
 

@@ -40,6 +40,7 @@ PURE_FILES = (
     "engineio_min/address.py",
     "engineio_min/cookies.py",
     "engineio_min/budget.py",
+    "engineio_min/positive.py",
     "engineio_min/http_limits.py",
     "engineio_min/rate_limit.py",
     "socketio_min/packets.py",

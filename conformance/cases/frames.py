@@ -159,7 +159,7 @@ def refuses(id_: str, section: str, what: str, changes: dict[str, str | None]) -
     async def run(ctx: Context) -> None:
         connection = await ctx.connection()
         headers = [(name, value) for name, value in (usual | changes).items() if value is not None]
-        connection.ask_for_websocket(ctx.target("EIO=4&transport=websocket"), headers)
+        connection.request("GET", ctx.target("EIO=4&transport=websocket"), headers)
         try:
             reply = await connection.reply()
         except Ended:

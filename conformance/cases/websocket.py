@@ -244,7 +244,8 @@ async def names_have_no_case(ctx: Context) -> None:
     101.
     """
     connection = await ctx.connection()
-    connection.ask_for_websocket(
+    connection.request(
+        "GET",
         ctx.target("EIO=4&transport=websocket"),
         [
             ("upgrade", "WebSocket"),

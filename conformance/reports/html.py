@@ -50,17 +50,14 @@ def _table(run: Run) -> str:
         cells = []
         for level in Level:
             passed = run.count(Verdict.PASS, area, level)
-            of = passed + sum(
-                run.count(verdict, area, level) for verdict in (Verdict.FAIL, Verdict.DEPARTURE)
-            )
+            of = run.ran(area, level)
             cells.append(f"<td>{f'{passed} of {of}' if of else ''}</td>")
         rows.append(f"<tr><td>{escape(area)}</td>{''.join(cells)}</tr>\n")
     return f"<table>\n<tr><th>passed of run</th>{head}</tr>\n{''.join(rows)}</table>\n"
 
 
 def _area(run: Run, area: str) -> str:
-    results = [result for result in run.results if result.case.area == area]
-    return f"<h2>{escape(area)}</h2>\n{''.join(map(_result, results))}"
+    return f"<h2>{escape(area)}</h2>\n{''.join(map(_result, run.of_area(area)))}"
 
 
 def _result(result: Result) -> str:

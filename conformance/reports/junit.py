@@ -24,7 +24,7 @@ def render(run: Run) -> str:
 
 
 def _suite(run: Run, area: str) -> str:
-    results = [result for result in run.results if result.case.area == area]
+    results = run.of_area(area)
     skipped = run.count(Verdict.NOT_RUN, area) + run.count(Verdict.DEPARTURE, area)
     seconds = sum(result.seconds for result in results)
     return (

@@ -90,9 +90,7 @@ def table(run: Run) -> str:
         cells = []
         for level in Level:
             passed = run.count(Verdict.PASS, area, level)
-            of = passed + sum(
-                run.count(verdict, area, level) for verdict in (Verdict.FAIL, Verdict.DEPARTURE)
-            )
+            of = run.ran(area, level)
             cells.append(f"{f'{passed}/{of}' if of else '':>18}")
         lines.append(f"{area or 'all':<26}" + "".join(cells))
     return "\n".join(lines)

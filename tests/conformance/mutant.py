@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 
+from conformance.context import encode_payload
 from tests.conformance.messages import Gone, Incoming, Message
 
 Packet = str | bytes
@@ -100,10 +101,3 @@ class Mutant:
     def encode(self, packets: list[Packet]) -> bytes:
         """The body that reaches the client."""
         return encode_payload(packets)
-
-
-def encode_payload(packets: list[Packet]) -> bytes:
-    return SEPARATOR.join(
-        part.encode() if isinstance(part, str) else b"b" + base64.b64encode(part)
-        for part in packets
-    )

@@ -14,7 +14,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
-from conformance.wire import BINARY, CLOSE, PONG, TEXT, frame
+from conformance.context import encode_payload
+from conformance.wire import BINARY, CLOSE, PONG, TEXT, apply_mask, frame, packet_frame
 from tests.conformance.messages import (
     Gone,
     Incoming,
@@ -23,7 +24,7 @@ from tests.conformance.messages import (
     read_message,
     readable,
 )
-from tests.conformance.mutant import Mutant, Packet, encode_payload
+from tests.conformance.mutant import Mutant, Packet
 
 Hook = Callable[[Packet], list[Packet]]
 Encode = Callable[[list[Packet]], bytes]
@@ -137,7 +138,9 @@ class Proxy:
             if reply.status != 101:
                 return
             if self.mutant.frames:
-                self.mutant.websocket_opened(lambda packet: writer.write(packet_frame(packet)))
+                self.mutant.websocket_opened(
+                    lambda packet: writer.write(packet_frame(packet, masked=False))
+                )
                 inward = self._frames(client, upstream, self.mutant.inward, of_client=True)
                 outward = self._frames(server, writer, self.mutant.outward, of_client=False)
             else:
@@ -187,7 +190,7 @@ class Proxy:
                     return
                 mask = await source.take(4) if head[1] & 0x80 else b""
                 masked = await source.take(size)
-                payload = unmasked(masked, mask) if mask else masked
+                payload = apply_mask(masked, mask) if mask else masked
                 # A frame that the proxy itself would write otherwise is the server's to judge.
                 plain = not head[0] & 0x70 and bool(mask) == of_client
                 frames = None
@@ -217,18 +220,6 @@ class Proxy:
         except UnicodeError:
             return None
         return [packet_frame(new, masked=masked) for new in hook(packet)]
-
-
-def unmasked(data: bytes, mask: bytes) -> bytes:
-    repeated = (mask * (len(data) // 4 + 1))[: len(data)]
-    plain = int.from_bytes(data, "big") ^ int.from_bytes(repeated, "big")
-    return plain.to_bytes(len(data), "big")
-
-
-def packet_frame(packet: Packet, *, masked: bool = False) -> bytes:
-    if isinstance(packet, str):
-        return frame(TEXT, packet.encode(), masked=masked)
-    return frame(BINARY, packet, masked=masked)
 
 
 @asynccontextmanager

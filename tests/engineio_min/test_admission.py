@@ -7,6 +7,7 @@ an address needs `proxies=()` here.
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import ssl
 import struct
@@ -124,6 +125,7 @@ def test_a_proxy_that_is_no_network(proxy: str) -> None:
         ({"connections": 0}, "connections: got 0, expected a number above 0"),
         ({"connections": None}, "connections: got None, expected a number above 0"),
         ({"connections_per_address": True}, "connections_per_address: got True, expected a number"),
+        ({"header_timeout": math.nan}, "header_timeout: got nan, expected a number above 0"),
         ({"header_timeout": -1.0}, "header_timeout: got -1.0, expected a number above 0"),
     ],
 )

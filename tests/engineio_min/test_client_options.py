@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -42,6 +43,7 @@ def test_the_threshold_of_compression(setting: bool | int, threshold: int | None
         ({"transports": "polling"}, "transports: "),
         ({"transports": ["webtransport"]}, "transports: "),
         ({"timeout": 0}, "timeout: got 0, expected a number above 0"),
+        ({"timeout": math.nan}, "timeout: got nan, expected a number above 0"),
         ({"upgrade_timeout": -1}, "upgrade_timeout: "),
         ({"close_timeout": None}, "close_timeout: "),
         ({"max_receive_size": True}, "max_receive_size: "),

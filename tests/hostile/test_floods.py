@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import re
 import socket
@@ -193,7 +194,9 @@ def test_no_more_than_the_limit_ever_passes(steps: list[float], rate: float, bur
     assert bucket.take(now + 1 / rate + 1e-6)
 
 
-@pytest.mark.parametrize("bad", [{"rate": 0}, {"burst": -1}, {"tolerance": True}, {"rate": "x"}])
+@pytest.mark.parametrize(
+    "bad", [{"rate": 0}, {"burst": -1}, {"tolerance": True}, {"rate": "x"}, {"rate": math.nan}]
+)
 def test_a_limit_that_is_none(bad: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="expected a number above 0"):
         RateLimit(**{"rate": 1, "burst": 1, **bad})

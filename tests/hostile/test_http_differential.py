@@ -18,56 +18,20 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from engineio_min.budget import Budget
-from engineio_min.http import HttpConnection
-from engineio_min.http_exchange import HttpExchange
-from engineio_min.http_server import HttpServer
-from engineio_min.timer import Timer
 from tests.engineio_min.wire import HANDSHAKE, Wire, patient
 from tests.hostile.http_corpus import CHUNKS, SMUGGLED, corpus, post
-from tests.hostile.memory import MemoryTransport
+from tests.hostile.http_recorder import Outcome, RecordingServer, outcome
 from tests.hostile.stage import POLLING, WEBSOCKET, staged
 from tests.hostile.strict_http import OPEN_ENDED, REFUSED, read
 
 CORPUS = corpus()
-DATE = re.compile(rb"Date: [^\r]*\r\n")
 MAX_BODY = 1_000_000
 # Read although the judge refuses it: llhttp skips line feeds before a request and surplus spaces
 # after a method. Both are before any framing, and no reader takes them for a request.
 DEPARTURES = (b"\nGET / ", b"GET  / ")
-
-
-class Outcome(NamedTuple):
-    """What our server makes of some bytes: requests, all that it answers, whether it ends."""
-
-    requests: list[tuple[bytes, bytes, bytes]]
-    answered: bytes
-    ended: bool
-
-
-class RecordingServer(HttpServer):
-    """An HTTP server whose application reads every body and answers 200."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.requests: list[tuple[bytes, bytes, bytes]] = []
-
-    def handle(self, exchange: HttpExchange) -> None:
-        def done(body: bytes | None) -> None:
-            if body is None:
-                exchange.respond(413, (), b"")
-                return
-            request = exchange.request
-            # As it came: a "?" without a query is part of it.
-            target = request.path + ("?" + request.query_string if request.query_string else "")
-            self.requests.append((request.method.encode(), target.encode("latin-1"), body))
-            exchange.respond(200, (), b"ok")
-
-        exchange.read_body(MAX_BODY, done, Budget(MAX_BODY))
 
 
 @pytest.fixture(scope="module")
@@ -78,20 +42,9 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
-def ours(
-    loop: asyncio.AbstractEventLoop, *pieces: bytes
-) -> tuple[list[tuple[bytes, bytes, bytes]], bytes, bool]:
+def ours(loop: asyncio.AbstractEventLoop, *pieces: bytes) -> Outcome:
     """What our server makes of these reads."""
-    server = RecordingServer()
-    server.loop = loop
-    server.timer = Timer(loop)
-    transport = MemoryTransport(HttpConnection(server))
-    for piece in pieces:
-        transport.receive(piece)
-    ended = transport.ended
-    transport.lose()
-    server.timer.cancel()
-    return Outcome(server.requests, DATE.sub(b"", bytes(transport.sent)), ended)
+    return outcome(loop, pieces, MAX_BODY)
 
 
 def test_the_corpus_is_large_and_has_both_kinds() -> None:
@@ -246,7 +199,7 @@ async def answers(path: str, data: bytes) -> bytes:
 
 @pytest.mark.parametrize("name", PROXIES)
 async def test_a_proxy_and_we_agree_where_a_request_ends(name: str, tmp_path: Path) -> None:
-    server = RecordingServer()
+    server = RecordingServer(asyncio.get_running_loop(), MAX_BODY)
     await server.listen(port=0)
     try:
         async with proxied(name, tmp_path, server.port) as path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 
-from tests.conformance.messages import Message
+from tests.conformance.messages import Gone, Message
 from tests.conformance.mutant import Mutant, Packet
 from tests.conformance.mutants.bases import FrameMutant
 from tests.conformance.mutants.register import caught_by
@@ -48,6 +48,16 @@ class WritesBase64OnWebSockets(FrameMutant):
 
     def outward(self, packet: Packet) -> list[Packet]:
         return ["b" + base64.b64encode(packet).decode()] if isinstance(packet, bytes) else [packet]
+
+
+@caught_by("EIO-WS-001", seen="got the end of the connection, expected 4hello")
+class BreaksWebSockets(FrameMutant):
+    """The connection ends in the middle of a session, without a close frame."""
+
+    def outward(self, packet: Packet) -> list[Packet]:
+        if packet == "4hello":
+            raise Gone
+        return [packet]
 
 
 @caught_by("EIO-WS-011", seen="got nothing within … s, expected 4early")

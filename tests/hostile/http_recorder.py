@@ -1,0 +1,68 @@
+"""The HTTP layer alone, and what it makes of some bytes: for the fuzzer and the differential test.
+
+Its application reads every body and answers 200. The clock stands still.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from engineio_min.budget import Budget
+from engineio_min.http import HttpConnection
+from engineio_min.http_exchange import HttpExchange
+from engineio_min.http_server import HttpServer
+from engineio_min.timer import Timer
+from tests.hostile.memory import MemoryTransport
+
+# Method, target, body.
+Request = tuple[bytes, bytes, bytes]
+
+
+class Outcome(NamedTuple):
+    """The requests that were read, all that was answered, whether the connection ends."""
+
+    requests: list[Request]
+    answered: bytes
+    ended: bool
+
+
+class RecordingServer(HttpServer):
+    """An HTTP server that keeps the requests it was asked."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, max_body: int) -> None:
+        super().__init__()
+        self.loop = loop
+        self.timer = Timer(loop)
+        self.requests: list[Request] = []
+        self._max_body = max_body
+
+    def handle(self, exchange: HttpExchange) -> None:
+        def done(body: bytes | None) -> None:
+            if body is None:
+                exchange.respond(413, (), b"")
+                return
+            request = exchange.request
+            # As it came: a "?" without a query is part of it.
+            target = request.path + ("?" + request.query_string if request.query_string else "")
+            self.requests.append((request.method.encode(), target.encode("latin-1"), body))
+            exchange.respond(200, (), b"ok")
+
+        exchange.read_body(self._max_body, done, Budget(self._max_body))
+
+    def date_line(self) -> bytes:
+        return b""
+
+
+def outcome(loop: asyncio.AbstractEventLoop, pieces: Iterable[bytes], max_body: int) -> Outcome:
+    """What the server makes of these reads, with bodies of up to `max_body` bytes."""
+    server = RecordingServer(loop, max_body)
+    transport = MemoryTransport(HttpConnection(server))
+    for piece in pieces:
+        transport.receive(piece)
+    ended = transport.ended
+    transport.lose()
+    server.timer.cancel()
+    assert not server.connections
+    return Outcome(server.requests, bytes(transport.sent), ended)

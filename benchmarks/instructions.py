@@ -128,10 +128,14 @@ class MemoryClient:
 
 
 def request(method: str, query: str, more: str = "", body: str = "") -> bytes:
-    """A request of a browser, more or less."""
+    """A request with the headers that a browser sends to a host of its own page's origin."""
     return (
-        f"{method} /socket.io/?EIO=4&{query} HTTP/1.1\r\nHost: 127.0.0.1:3000\r\n"
-        f"User-Agent: count\r\nOrigin: http://127.0.0.1:3000\r\n{more}\r\n{body}"
+        f"{method} /socket.io/?EIO=4&{query} HTTP/1.1\r\nHost: 127.0.0.1:3000\r\n{more}"
+        "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0\r\n"
+        "Accept: */*\r\nAccept-Language: en-US,en;q=0.5\r\n"
+        "Accept-Encoding: gzip, deflate, br, zstd\r\nOrigin: http://127.0.0.1:3000\r\n"
+        "Sec-Fetch-Dest: empty\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Site: same-origin\r\n"
+        f"\r\n{body}"
     ).encode()
 
 
@@ -199,10 +203,10 @@ async def path_cases(io: Server) -> list[tuple[str, Case, bool]]:
 
     polling = MemoryClient(io)
     posting = MemoryClient(io)
-    polling.send(request("GET", "transport=polling"))
+    polling.send(request("GET", "transport=polling&t=1x8bcdef"))
     found = re.search(rb'"sid":"([^"]+)"', bytes(polling.transport.last))
     assert found is not None
-    query = f"transport=polling&sid={found[1].decode()}"
+    query = f"transport=polling&t=1x8bcdeg&sid={found[1].decode()}"
 
     def post(body: str) -> bytes:
         return request("POST", query, f"Content-Length: {len(body)}\r\n", body)

@@ -558,31 +558,51 @@ static void connect_ready(struct client *client) {
 
 /* ------------------------------------------------------------------ polling */
 
+/* The heads are those of a Chromium on Linux. Without Sec-WebSocket-Extensions: frames are plain. */
+#define USER_AGENT \
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) " \
+    "Chrome/140.0.0.0 Safari/537.36\r\n"
+#define LANGUAGES "Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-US,en;q=0.9\r\n"
+
+/* The value of `t`, different each time and as long as the client's. */
+static const char *timestamp(void) {
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    static char text[9];
+    static uint64_t count = 0x123456789;
+    uint64_t rest = count++;
+    for (int place = 7; place >= 0; place--, rest /= 36) text[place] = digits[rest % 36];
+    return text;
+}
+
 static void request(struct connection *connection, const char *sid, const char *body) {
-    char text[1024];
+    char text[2048], about_body[96] = "";
+    if (body != NULL) {
+        snprintf(about_body, sizeof about_body,
+                 "Content-Length: %zu\r\nContent-type: text/plain;charset=UTF-8\r\n", strlen(body));
+    }
     int length = snprintf(
         text, sizeof text,
-        "%s /socket.io/?EIO=4&transport=polling%s%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
-        "User-Agent: load\r\nAccept: */*\r\nOrigin: http://127.0.0.1:%d\r\n",
-        body == NULL ? "GET" : "POST", *sid == 0 ? "" : "&sid=", sid, port, port);
-    if (body != NULL) {
-        length += snprintf(text + length, sizeof text - (size_t)length,
-                           "Content-Type: text/plain;charset=UTF-8\r\nContent-Length: %zu\r\n",
-                           strlen(body));
-    }
-    length += snprintf(text + length, sizeof text - (size_t)length, "\r\n%s",
-                       body == NULL ? "" : body);
+        "%s /socket.io/?EIO=4&transport=polling&t=%s%s%s HTTP/1.1\r\n"
+        "Host: 127.0.0.1:%d\r\nConnection: keep-alive\r\n%s"
+        "sec-ch-ua-platform: \"Linux\"\r\n" USER_AGENT
+        "sec-ch-ua: \"Chromium\";v=\"140\", \"Not=A?Brand\";v=\"24\"\r\nsec-ch-ua-mobile: ?0\r\n"
+        "Accept: */*\r\nOrigin: http://127.0.0.1:%d\r\nSec-Fetch-Site: same-origin\r\n"
+        "Sec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\nReferer: http://127.0.0.1:%d/\r\n"
+        LANGUAGES "\r\n%s",
+        body == NULL ? "GET" : "POST", timestamp(), *sid == 0 ? "" : "&sid=", sid, port, about_body,
+        port, port, body == NULL ? "" : body);
     transmit(connection, text, (size_t)length);
 }
 
 static void open_websocket(struct client *client) {
-    char text[1024];
+    char text[2048];
     client->websocket = dial(client, false);
     int length = snprintf(
         text, sizeof text,
         "GET /socket.io/?EIO=4&transport=websocket%s%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
-        "User-Agent: load\r\nOrigin: http://127.0.0.1:%d\r\nConnection: Upgrade\r\n"
-        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " KEY "\r\n\r\n",
+        "Connection: Upgrade\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n" USER_AGENT
+        "Upgrade: websocket\r\nOrigin: http://127.0.0.1:%d\r\nSec-WebSocket-Version: 13\r\n"
+        LANGUAGES "Sec-WebSocket-Key: " KEY "\r\n\r\n",
         *client->sid == 0 ? "" : "&sid=", client->sid, port, port);
     transmit(client->websocket, text, (size_t)length);
 }

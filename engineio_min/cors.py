@@ -7,6 +7,7 @@ The same origin and requests without an `Origin` (which no browser page can make
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -95,7 +96,12 @@ def same_origin(request: Request, origin: str) -> bool:
 
     The scheme is left out: behind a proxy that ends TLS the server cannot know it.
     """
-    return origin.partition("://")[2].lower() == request.headers.get("host", "").lower() != ""
+    return _names(origin, request.headers.get("host", ""))
+
+
+@functools.lru_cache(maxsize=64)
+def _names(origin: str, host: str) -> bool:
+    return origin.partition("://")[2].lower() == host.lower() != ""
 
 
 def as_cors(cors: CorsOptions | str | Sequence[str] | None) -> CorsOptions | None:

@@ -44,16 +44,20 @@ class DeadlineQueue:
         """How many owners are watched."""
         return len(self._entries)
 
-    def watch(self, owner: Owner) -> None:
-        """Watch `owner`; call this when it is new and whenever its deadline has moved earlier."""
+    def watch(self, owner: Owner) -> bool:
+        """Watch `owner`; call this when it is new and whenever its deadline has moved earlier.
+
+        Returns whether `next_deadline` may be earlier now.
+        """
         entry = self._entries.get(owner)
         if entry is not None:
             if entry[0] <= owner.deadline:
-                return
+                return False
             entry[2] = None
         elif owner.deadline == NEVER:
-            return
+            return False
         self._push(owner)
+        return True
 
     def forget(self, owner: Owner) -> None:
         """Stop watching `owner`; nothing here refers to it any more."""

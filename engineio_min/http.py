@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import http
 import logging
 from collections import deque
 from typing import TYPE_CHECKING, cast
@@ -20,7 +19,8 @@ from typing import TYPE_CHECKING, cast
 import httptools
 
 from engineio_min.heartbeat import NEVER
-from engineio_min.http_exchange import HttpExchange, header_lines
+from engineio_min.http_exchange import HttpExchange
+from engineio_min.http_head import HEADER_NAMES, KnownHead, method_name, refusal
 from engineio_min.request import Headers, Request
 from engineio_min.websocket import WebSocket
 
@@ -32,48 +32,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("engineio_min.http")
 
-_STATUS_LINES = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
-    for status in http.HTTPStatus
-}
-_METHODS = {method.encode(): method for method in ("GET", "POST", "OPTIONS", "HEAD", "PUT")}
-# The names of usual headers as clients and browsers write them.
-_NAMES = {
-    name.encode(): lower
-    for lower in (
-        "accept",
-        "accept-encoding",
-        "accept-language",
-        "cache-control",
-        "connection",
-        "content-length",
-        "content-type",
-        "cookie",
-        "host",
-        "origin",
-        "pragma",
-        "referer",
-        "sec-fetch-dest",
-        "sec-fetch-mode",
-        "sec-fetch-site",
-        "sec-websocket-extensions",
-        "sec-websocket-key",
-        "sec-websocket-version",
-        "upgrade",
-        "user-agent",
-        "x-forwarded-for",
-        "x-forwarded-proto",
-    )
-    for name in (lower, lower.title(), lower.title().replace("socket", "Socket"))
-}
-# What a request that needs a closer look has among its headers.
-_SCRUTINIZED = frozenset(("transfer-encoding", "content-encoding", "expect"))
+_WITHOUT_LENGTH = (204, 304)
 # A connection too many is told so in an answer, which takes a moment to leave. This many at a time
 # are told; the others are closed without a word.
 TOLD_AT_ONCE = 64
 # What a deadline may be for, besides a request's body.
 _HEAD, _REQUEST = "head", "request"
-_HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:[]")
+# What the parser is in.
+_BETWEEN, _IN_HEAD, _IN_BODY = "between requests", "in a head", "in a body"
 
 
 class HttpConnection(asyncio.Protocol):
@@ -85,14 +51,14 @@ class HttpConnection(asyncio.Protocol):
         "_client",
         "_closing",
         "_current",
-        "_feeding",
         "_head_size",
         "_header_count",
         "_headers",
-        "_host",
-        "_in_head",
+        "_known",
         "_parser",
+        "_part",
         "_queue",
+        "_read",
         "_receiving",
         "_rest",
         "_secure",
@@ -117,10 +83,10 @@ class HttpConnection(asyncio.Protocol):
         self._target = b""
         self._headers: dict[str, str] = {}
         self._header_count = 0
-        # The last valid Host; every request of a client has the same.
-        self._host = ""
         self._head_size = 0
-        self._in_head = True
+        self._part = _BETWEEN
+        # The last heads, by their first byte: that of a GET and that of a POST.
+        self._known: dict[bytes, KnownHead] = {}
         # Bytes of the present body, without and with the framing of its chunks.
         self._body_size = 0
         self._wire_size = 0
@@ -132,8 +98,9 @@ class HttpConnection(asyncio.Protocol):
         self._rest = b""
         # What the deadline is for: a head, a body, the next request, or nothing.
         self._awaited: HttpExchange | str | None = None
-        # While the parser runs the deadline waits: most requests come whole and are answered.
-        self._feeding = False
+        # The read that is being parsed, if it began between requests. While there is one the
+        # deadline waits: most requests come whole and are answered.
+        self._read: bytes | None = None
         self.deadline = NEVER
 
     # -- asyncio.Protocol
@@ -176,35 +143,56 @@ class HttpConnection(asyncio.Protocol):
             self.transport.pause_reading()
             return
         assert self._parser is not None
-        if self._in_head:
-            self._head_size += len(data)
-        else:
+        between = self._part is _BETWEEN
+        if self._part is _IN_BODY:
             self._wire_size += len(data)
-        self._feeding = True
+        else:
+            self._head_size += len(data)
+        self._read = b""
         try:
-            self._parser.feed_data(data)
+            if not (between and self._known and self._repeats(data)):
+                if between:
+                    self._read = data
+                self._parser.feed_data(data)
+                self._check_sizes()
         except httptools.HttpParserUpgrade as upgrade:
-            self._feeding = False
+            self._read = None
             self._begin_upgrade(data[upgrade.args[0] :])
             return
-        except httptools.HttpParserCallbackError:
-            logger.exception("a request of %s could not be handled", self._client)
-            self._refuse(500, "the server failed")
-        except httptools.HttpParserError as error:
-            self._refuse(400, f"got a malformed request: {error}")
+        except Exception as error:
+            if isinstance(error, httptools.HttpParserError) and not isinstance(
+                error, httptools.HttpParserCallbackError
+            ):
+                self._refuse(400, f"got a malformed request: {error}")
+            else:
+                logger.exception("a request of %s could not be handled", self._client)
+                self._refuse(500, "the server failed")
         finally:
-            self._feeding = False
-        self._check_sizes()
+            self._read = None
         self._restart_deadline()
 
+    def _repeats(self, data: bytes) -> bool:
+        """Handle a request that needs no parsing, as the parser's callbacks would."""
+        known = self._known.get(data[:1])
+        again = None if known is None else known.again(data)
+        if again is None:
+            return False
+        request, size = again
+        self._receive(request, keep_alive=True)
+        if size < len(data):
+            self.on_body(data[size:])
+        self.on_message_complete()
+        return True
+
     def _check_sizes(self) -> None:
-        if self._in_head:
+        if self._part is not _IN_BODY:
             if self._head_size > self._server.limits.header_block:
                 self._refuse(431, "got too many bytes of headers")
         elif self._wire_size > 16 * self._body_size + self._server.limits.header_block:
             # Chunk extensions and trailers are no part of the body's limit, and would be free.
             self._refuse(400, "got more framing than body")
-        elif self._receiving is not None:
+        else:
+            assert self._receiving is not None
             self._receiving.body_waits()
 
     def pause_writing(self) -> None:
@@ -229,7 +217,7 @@ class HttpConnection(asyncio.Protocol):
         self._target = b""
         self._headers = {}
         self._header_count = 0
-        self._in_head = True
+        self._part = _IN_HEAD
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -237,7 +225,7 @@ class HttpConnection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._closing:
             return
-        if not self._in_head:
+        if self._part is _IN_BODY:
             self._refuse(400, "got a trailer, which is not supported")
             return
         # Repeated ones count as well: joining thousands of them would cost the square.
@@ -246,7 +234,7 @@ class HttpConnection(asyncio.Protocol):
             self._refuse(431, "got too many headers")
             return
         headers = self._headers
-        key = _NAMES.get(name) or name.decode("latin-1").lower()
+        key = HEADER_NAMES.get(name) or name.decode("latin-1").lower()
         text = value.decode("latin-1")
         if key in headers:
             if key == "host":
@@ -258,30 +246,34 @@ class HttpConnection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         if self._closing:
             return
-        self._in_head = False
-        self._head_size = 0
-        self._body_size = self._wire_size = 0
-        self._awaited = None
         parser = self._parser
         assert parser is not None
-        refusal = self._check_head(parser.get_http_version())
-        if refusal is not None:
-            self._refuse(*refusal)
-            return
         headers = self._headers
+        refused = refusal(self._target, headers, parser.get_http_version(), self._server.limits)
+        if refused is not None:
+            self._refuse(*refused)
+            return
         self._upgrade = parser.should_upgrade()
-        method = parser.get_method()
         request = Request(
-            _METHODS.get(method) or method.decode(),
+            method_name(parser.get_method()),
             self._target.decode("latin-1"),
             headers,
             self._client,
             secure=self._secure,
             websocket=self._upgrade and headers.get("upgrade", "").lower() == "websocket",
         )
-        exchange = HttpExchange(
-            self, request, keep_alive=parser.should_keep_alive() and not self._upgrade
-        )
+        self._receive(request, keep_alive=parser.should_keep_alive() and not self._upgrade)
+
+    def _receive(self, request: Request, *, keep_alive: bool) -> None:
+        """Take a request whose head is complete."""
+        self._part = _IN_BODY
+        self._head_size = 0
+        self._body_size = self._wire_size = 0
+        self._awaited = None
+        if not keep_alive:
+            # What follows is for the parser to refuse.
+            self._known.clear()
+        exchange = HttpExchange(self, request, keep_alive=keep_alive)
         self._receiving = exchange
         if not self._upgrade:
             self._enqueue(exchange)
@@ -296,43 +288,19 @@ class HttpConnection(asyncio.Protocol):
             exchange.body_received(data)
 
     def on_message_complete(self) -> None:
-        self._in_head = True
+        self._part = _BETWEEN
         if self._closing or self._upgrade or self._receiving is None:
             return
         exchange, self._receiving = self._receiving, None
+        if self._read and exchange.keep_alive:
+            self._learn(self._read, exchange)
         exchange.body_completed()
 
-    def _check_head(self, version: str) -> tuple[int, str] | None:
-        headers = self._headers
-        limits = self._server.limits
-        if len(self._target) > limits.request_line:
-            return 414, "got a request target that is too long"
-        size = sum(map(len, headers)) + sum(map(len, headers.values()))
-        if size + 4 * len(headers) > limits.header_block:
-            return 431, "got too many bytes of headers"
-        if version not in ("1.1", "1.0"):
-            return 505, f"got HTTP version {version}, expected 1.1"
-        host = headers.get("host")
-        if host is None:
-            if version == "1.1":
-                return 400, "got no valid Host header"
-        elif host != self._host:
-            if not _HOST_CHARACTERS.issuperset(host.lower()):
-                return 400, "got no valid Host header"
-            self._host = host
-        length = headers.get("content-length", "0")
-        if not length.isascii() or not length.isdigit() or len(length) > 16:
-            return 400, "got an invalid Content-Length"
-        if _SCRUTINIZED.isdisjoint(headers):
-            return None
-        encoding = headers.get("transfer-encoding")
-        if encoding is not None and (encoding.lower() != "chunked" or version == "1.0"):
-            return 501, "got a Transfer-Encoding other than chunked"
-        if headers.get("content-encoding", "identity").lower() != "identity":
-            return 415, "got a compressed request body, which is not supported"
-        if headers.get("expect", "100-continue").lower() != "100-continue":
-            return 417, "got an Expect header other than 100-continue"
-        return None
+    def _learn(self, read: bytes, exchange: HttpExchange) -> None:
+        """Keep the head of a request, to know it again, if it was all of this read."""
+        size = len(read) - self._body_size
+        if read.find(b"\r\n\r\n") == size - 4 and 2 * size < self._server.limits.header_block:
+            self._known[read[:1]] = KnownHead(read[:size], exchange.request)
 
     # -- requests in turn
 
@@ -371,8 +339,8 @@ class HttpConnection(asyncio.Protocol):
         Raises:
             UsageError: a header has a control character.
         """
-        head = _STATUS_LINES[status] + header_lines(tuple(headers)) + self._server.date_line()
-        if status != 204 and status != 304:
+        head = self._server.response_start(status, tuple(headers))
+        if status not in _WITHOUT_LENGTH:
             head += b"Content-Length: %d\r\n" % length
         return head + (b"\r\n" if keep_alive else b"Connection: close\r\n\r\n")
 
@@ -463,7 +431,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _restart_deadline(self) -> None:
         """Give the peer its time for what it has to do next, unless it has begun to run."""
-        if self._feeding:
+        if self._read is not None:
             return
         limits = self._server.limits
         awaited: HttpExchange | str | None = None

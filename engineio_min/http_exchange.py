@@ -6,7 +6,6 @@ the body of a POST, as far as it has come, and what of it counts against the bud
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -33,12 +32,11 @@ class HttpExchange:
         "_complete",
         "_connection",
         "_done",
-        "_expects_continue",
         "_held",
-        "_keep_alive",
         "_length",
         "_limit",
         "_responded",
+        "keep_alive",
         "on_abort",
         "request",
     )
@@ -47,10 +45,9 @@ class HttpExchange:
         self.request = request
         self.on_abort: Callable[[], None] | None = None
         self._connection = connection
-        self._keep_alive = keep_alive
+        self.keep_alive = keep_alive
         self._body: bytes | bytearray = b""
         self._length = int(request.headers.get("content-length", 0))
-        self._expects_continue = "expect" in request.headers
         # Without a body there is nothing left to read that could keep the connection from going on.
         self._complete = not self._length and "transfer-encoding" not in request.headers
         self._responded = False
@@ -68,7 +65,7 @@ class HttpExchange:
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer; see `request.Exchange`. What cannot be sent is logged and answered with a 500."""
         # A server that is full or stops needs the connection, and its peer another server.
-        keep_alive = self._keep_alive and self._complete and status != 503
+        keep_alive = self.keep_alive and self._complete and status != 503
         try:
             head = self._connection.response_head(status, headers, len(body), keep_alive=keep_alive)
         except Exception:
@@ -91,7 +88,7 @@ class HttpExchange:
             self._limit = limit
             self._done = done
             self._budget = budget
-            if self._expects_continue:
+            if "expect" in self.request.headers:
                 self._connection.transport.write(_CONTINUE)
             if self._body:
                 # It waited behind another request; more may never come.
@@ -101,7 +98,7 @@ class HttpExchange:
         """Become a WebSocket; see `request.Exchange`."""
         response, extensions = accept_handshake(self.request, connection.server.deflate)
         self._responded = True
-        head = response + header_lines(tuple(headers)) + b"\r\n"
+        head = response + header_lines(headers) + b"\r\n"
         candidate = connection.request is not self.request
         return self._connection.become_websocket(head, connection, extensions, candidate=candidate)
 
@@ -153,9 +150,8 @@ def _drop(_body: bytes | None) -> None:
     """Nobody waits for the body."""
 
 
-@functools.lru_cache(maxsize=64)
-def header_lines(headers: tuple[tuple[str, str], ...]) -> bytes:
-    """The lines of an answer's headers. Nearly every answer has the same few as one before.
+def header_lines(headers: Headers) -> bytes:
+    """The lines of an answer's headers.
 
     Raises:
         UsageError: a name or value has a control character that ends a line.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http
 import logging
 import math
 import socket
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from engineio_min.admission import PRIVATE_NETWORKS, Admission
 from engineio_min.errors import UsageError
 from engineio_min.http import TOLD_AT_ONCE, HttpConnection
-from engineio_min.http_exchange import HttpExchange
+from engineio_min.http_exchange import HttpExchange, header_lines
 from engineio_min.http_limits import HttpLimits
 from engineio_min.request import Request, Response
 from engineio_min.timer import Timer
@@ -35,6 +36,13 @@ ACCEPTS_PER_TURN = 64
 # Turns of the loop until a task that is cancelled at the next one has answered.
 TURNS_TO_ANSWER = 2
 
+# How many starts of answers are kept.
+KEPT_STARTS = 64
+
+_STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
+    for status in http.HTTPStatus
+}
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -70,7 +78,9 @@ class HttpServer:
         # Where the first listener is bound; a closed one no longer knows.
         self._bound: Any = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._date = (0, b"")
+        # What `response_start` made in this second.
+        self._starts: dict[tuple[int, tuple[tuple[str, str], ...]], bytes] = {}
+        self._second = 0
 
     def mount(self, engine: Server) -> None:
         """Serve `engine` on its path.
@@ -241,17 +251,32 @@ class HttpServer:
             logger.exception("the handler of %r failed", exchange.request.path)
             exchange.respond_with(Response(500))
 
+    def response_start(self, status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
+        """The first lines of an answer, with its `Date`.
+
+        Nearly every answer has the same few headers as one before: they are kept for a second.
+
+        Raises:
+            UsageError: a header has a control character.
+        """
+        starts = self._starts
+        second = int(time.time())
+        if second != self._second or len(starts) >= KEPT_STARTS:
+            starts.clear()
+            self._second = second
+        start = starts.get((status, headers))
+        if start is None:
+            start = _STATUS_LINES[status] + header_lines(headers) + self.date_line()
+            starts[status, headers] = start
+        return start
+
     def date_line(self) -> bytes:
-        """The line of the `Date` header, made once a second."""
-        now = int(time.time())
-        if self._date[0] != now:
-            year, month, day, hour, minute, second, weekday, *_ = time.gmtime(now)
-            line = (
-                f"Date: {_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year} "
-                f"{hour:02}:{minute:02}:{second:02} GMT\r\n"
-            )
-            self._date = now, line.encode()
-        return self._date[1]
+        """The line of the `Date` header."""
+        year, month, day, hour, minute, second, weekday, *_ = time.gmtime(self._second)
+        return (
+            f"Date: {_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year} "
+            f"{hour:02}:{minute:02}:{second:02} GMT\r\n"
+        ).encode()
 
 
 def not_found(_request: Request) -> Response:

@@ -79,8 +79,8 @@ class Polling:
                 body = (
                     gzip.compress(body, 6, mtime=0) if accepted == "gzip" else zlib.compress(body)
                 )
-                headers.append(("Content-Encoding", accepted))
-                headers.append(("Vary", "Accept-Encoding"))
+                encoding = (("Content-Encoding", accepted), ("Vary", "Accept-Encoding"))
+                headers = (*headers, *encoding)
         exchange.respond(200, headers, body)
 
     def _poll_aborted(self) -> None:
@@ -202,7 +202,7 @@ class Polling:
         connection.settle()
         self.flush()
 
-    def _headers(self, exchange: Exchange, headers: Headers) -> list[tuple[str, str]]:
+    def _headers(self, exchange: Exchange, headers: Headers) -> Headers:
         connection = self._connection
         return connection.server.response_headers(exchange.request, headers, connection)
 

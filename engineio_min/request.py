@@ -32,6 +32,7 @@ class Request:
     """
 
     __slots__ = (
+        "_query",
         "client",
         "headers",
         "method",
@@ -51,12 +52,31 @@ class Request:
         secure: bool = False,
         websocket: bool = False,
     ) -> None:
+        self._query: Mapping[str, str] | None = None
         self.method = method
         self.path, _, self.query_string = target.partition("?")
         self.headers = headers
         self.client = client
         self.secure = secure
         self.websocket = websocket
+
+    def again(
+        self, query_string: str, headers: Mapping[str, str], query: Mapping[str, str] | None
+    ) -> Request:
+        """The same request with another query string, whose parameters are `query` if given, and
+        other headers.
+        """
+        # Not `copy`: this happens with every poll.
+        request = Request.__new__(Request)
+        request._query = query
+        request.method = self.method
+        request.path = self.path
+        request.query_string = query_string
+        request.headers = headers
+        request.client = self.client
+        request.secure = self.secure
+        request.websocket = self.websocket
+        return request
 
     @property
     def target(self) -> str:
@@ -71,7 +91,7 @@ class Request:
         Raises:
             RequestRefused: `sid`, `transport` or `EIO` is repeated.
         """
-        return _parse_query(self.query_string)
+        return _parse_query(self.query_string) if self._query is None else self._query
 
 
 def _parse_query(text: str) -> dict[str, str]:

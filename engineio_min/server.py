@@ -432,17 +432,19 @@ class Server:
         connection: Connection | None,
         *,
         initial: bool = False,
-    ) -> list[tuple[str, str]]:
+    ) -> Headers:
         """Add the headers of every answer: CORS, the handshake's cookie, and what the hooks add."""
-        result = list(headers)
         options = self.options
+        greeted = connection if connection is not None and connection.request is request else None
+        initial = initial or greeted is not None
+        if not initial and options.cors is None and options.headers is None:
+            return headers
+        result = list(headers)
         if isinstance(options.cors, CorsOptions):
             result.extend(options.cors.response_headers(self._allowed_origin(request)))
-        if connection is not None and connection.request is request:
-            initial = True
-            if options.cookie is not False:
-                cookie = CookieOptions() if options.cookie is True else options.cookie
-                result.append(("Set-Cookie", cookie.header(connection.sid)))
+        if greeted is not None and options.cookie is not False:
+            cookie = CookieOptions() if options.cookie is True else options.cookie
+            result.append(("Set-Cookie", cookie.header(greeted.sid)))
         hooks = (options.initial_headers if initial else None, options.headers)
         for hook in hooks:
             if hook is not None:

@@ -44,8 +44,8 @@ class Timer:
 
     def watch(self, owner: Owner) -> None:
         """Watch `owner`; call this when it is new and whenever its deadline has moved earlier."""
-        self._queue.watch(owner)
-        self._schedule()
+        if self._queue.watch(owner) or self._handle is None:
+            self._schedule()
 
     def forget(self, owner: Owner) -> None:
         """Stop watching `owner`."""

@@ -77,6 +77,11 @@ class Attack:
     def go_on(self, peer: Peer) -> None:
         """Once a second."""
 
+    def turn_away(self, peer: Peer) -> None:
+        """Once it is answered it reads nothing more."""
+        if not peer.closed:
+            self.crowd.ignore(peer)
+
 
 class SlowHeaders(Attack):
     """A header that comes byte by byte."""
@@ -123,24 +128,14 @@ class NeverReading(Attack):
 
     def begin(self) -> Peer:
         first = JOIN + frame('42["flood me"]')
-        return self.crowd.connect(first, self.joined, receive_buffer=4_096)
-
-    def joined(self, peer: Peer) -> None:
-        """Answered: now it does not listen any more."""
-        if not peer.closed:
-            self.crowd.ignore(peer)
+        return self.crowd.connect(first, self.turn_away, receive_buffer=4_096)
 
 
 class HalfOpen(Attack):
-    """WebSockets that never say a word after the handshake."""
+    """WebSockets that never say a word after the handshake, as if their machines had lost power."""
 
     def begin(self) -> Peer:
-        return self.crowd.connect(HANDSHAKE, self.silent)
-
-    def silent(self, peer: Peer) -> None:
-        """As if the machine behind it had lost its power."""
-        if not peer.closed:
-            self.crowd.ignore(peer)
+        return self.crowd.connect(HANDSHAKE, self.turn_away)
 
 
 ATTACKS: dict[str, type[Attack]] = {

@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections import Counter
 from typing import Any
 
 import orjson
 
 from engineio_min import HttpServer, Request, Response
 from engineio_min.runner import loop_factory, stopped
-from socketio_min import Server, Socket
+from socketio_min import Server
 
 # Seconds between two looks at how late the loop is, and between two broadcasts.
 LOOK = 0.01
@@ -29,11 +28,6 @@ class Health:
     def __init__(self, io: Server) -> None:
         self._io = io
         self._lags: list[float] = []
-        self._ends: Counter[str] = Counter()
-
-    def ended(self, _socket: Socket, reason: str) -> None:
-        """A socket has gone."""
-        self._ends[reason] += 1
 
     async def look(self) -> None:
         """Measure for ever how late the loop is."""
@@ -46,15 +40,12 @@ class Health:
     def route(self, _request: Request) -> Response:
         """The answer, and a new beginning."""
         lags, self._lags = sorted(self._lags), []
-        ends, self._ends = self._ends, Counter()
         io = self._io
         told: dict[str, Any] = {
             "lag_p99": lags[len(lags) * 99 // 100] if lags else 0.0,
             "lag_max": lags[-1] if lags else 0.0,
-            "ends": dict(ends),
             "sessions": len(io.engine.sessions),
             "sockets": len(io.sockets),
-            "deadlines": len(io.engine.timer),
             # Not this task, that which looks, and that which broadcasts.
             "tasks": len(asyncio.all_tasks()) - 3,
         }
@@ -75,7 +66,6 @@ async def serve(port: int, ping_interval: float, ping_timeout: float) -> None:
     io.on("echo", lambda _socket, *args: args)
     io.on("flood me", lambda socket: socket.join("flooded"))
     io.on("stall", lambda _socket, seconds: time.sleep(seconds))
-    io.on("disconnect", health.ended)
     http = HttpServer()
     http.route("/health", health.route)
     tasks = [asyncio.create_task(health.look()), asyncio.create_task(broadcast(io))]

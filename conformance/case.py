@@ -21,9 +21,6 @@ Run = Callable[["Context"], Awaitable[None]]
 
 ENGINE, SOCKET = "engine", "socket"
 
-ENGINE_DOCUMENT = "Engine.IO v4"
-SOCKET_DOCUMENT = "Socket.IO v5"
-
 # The beginnings of the ids, in the order of the reports.
 AREAS = {
     "EIO-OPEN": "Handshake",

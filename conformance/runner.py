@@ -15,8 +15,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from conformance.case import ENGINE, SOCKET, Case, Needs, Phase
-from conformance.context import Context, Settings, Timings, read_handshake
+from conformance.context import Context, Settings, Timings
 from conformance.errors import CaseFailed, Unreachable
+from conformance.packets import read_handshake
 from conformance.profiles import Departure
 from conformance.transcript import HAPPENED, Transcript, printable
 from conformance.verdict import Result, Run, Verdict

@@ -24,9 +24,6 @@ CONTROL = 125
 PLAIN, COMPRESSED = b"\0", b"\1"
 STAYS_OPEN = b"\xff"
 
-# Makes a stream; the last argument says whether it has the fast path.
-MakeStream = Callable[[int, list[Extension], bool], MessageStream]
-
 
 class Outcome(NamedTuple):
     """Messages, answers, and the verdict: failed, closed, a close frame came."""
@@ -38,7 +35,9 @@ class Outcome(NamedTuple):
     close_received: bool
 
 
-def hold(data: bytes, make: MakeStream, open_answers: Callable[[bytes], object]) -> list[Packet]:
+def hold(
+    data: bytes, stream_type: type[MessageStream], open_answers: Callable[[bytes], object]
+) -> list[Packet]:
     """Hold what one peer sends against the invariants of its target; return the messages in it."""
     compressed = data[:1] == COMPRESSED
     wire = data[2:]
@@ -51,7 +50,7 @@ def hold(data: bytes, make: MakeStream, open_answers: Callable[[bytes], object])
         extensions: list[Extension] = (
             [PerMessageDeflate(False, False, 15, 15)] if compressed else []
         )
-        stream = make(MAX_SIZE, extensions, fast)
+        stream = stream_type(MAX_SIZE, extensions, fast=fast)
         messages: list[Packet] = []
         answers: list[bytes] = []
 

@@ -47,11 +47,6 @@ SEEDS = (
 
 def check(data: bytes) -> None:
     """Hold what one client sends against the invariants."""
-    messages = hold(
-        data,
-        lambda size, extensions, fast: MessageStream(size, extensions, fast=fast),
-        lambda answers: answers,
-    )
-    for message in messages:
+    for message in hold(data, MessageStream, bytes):
         sent = ClientMessageStream(MAX_SIZE).encode(message, compress=False)
         assert MessageStream(MAX_SIZE).receive(sent) == [message]

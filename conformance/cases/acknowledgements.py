@@ -7,8 +7,10 @@ from __future__ import annotations
 import contextlib
 
 from conformance.case import INTEROP, MUST, ROBUSTNESS, case
-from conformance.context import Context, fail_unless, show
+from conformance.context import Context
 from conformance.errors import Ended
+from conformance.expectations import fail_unless
+from conformance.packets import show
 
 ACK = 'Socket.IO v5, "Acknowledgement"'
 SUITE = 'Socket.IO v5, test suite: "should send a plain-text packet with an ack"'

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from conformance.case import INTEROP, MUST, ROBUSTNESS, Case, Level, case, register
-from conformance.context import Context, Packet
+from conformance.context import Context
+from conformance.packets import Packet
 
 ENCODING = 'Socket.IO v5, "Packet encoding"'
 DECODER = "official decoder: what does not fit closes"

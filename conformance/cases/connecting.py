@@ -16,17 +16,10 @@ from conformance.case import (
     case,
     register,
 )
-from conformance.context import (
-    Context,
-    Packet,
-    expect,
-    fail_unless,
-    is_object,
-    read_json,
-    show,
-    split_packet,
-)
+from conformance.context import Context
 from conformance.errors import CaseFailed, Ended, NoAnswer
+from conformance.expectations import expect, fail_unless
+from conformance.packets import Packet, is_object, read_json, show, split_packet
 
 CONNECT = 'Socket.IO v5, "Connection to a namespace"'
 SUITE = "Socket.IO v5, test suite"

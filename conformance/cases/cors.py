@@ -6,7 +6,8 @@ unreachable from web pages.
 from __future__ import annotations
 
 from conformance.case import INTEROP, MUST, case
-from conformance.context import Context, expect_status, fail_unless
+from conformance.context import Context
+from conformance.expectations import expect_status, fail_unless
 from conformance.wire import Reply
 
 FETCH = "Fetch standard, CORS protocol"

@@ -8,8 +8,11 @@ import contextlib
 import json
 
 from conformance.case import ROBUSTNESS, Phase, case
-from conformance.context import Context, Packet, WebSocketSession, fail_unless, show
+from conformance.context import Context
 from conformance.errors import Ended, NoAnswer
+from conformance.expectations import fail_unless
+from conformance.packets import Packet, show
+from conformance.sessions import WebSocketSession
 
 RULE = "one client must not harm another"
 

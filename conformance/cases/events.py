@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 from conformance.case import INTEROP, MUST, ROBUSTNESS, Case, Level, case, register
-from conformance.context import Context, fail_unless, same_packet, show
+from conformance.context import Context
+from conformance.expectations import fail_unless
+from conformance.packets import same_packet, show
 
 DATA = 'Socket.IO v5, "Sending and receiving data"'
 ENCODING = 'Socket.IO v5, "Packet encoding"'

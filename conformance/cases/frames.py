@@ -7,8 +7,9 @@ from __future__ import annotations
 import struct
 
 from conformance.case import INTEROP, MUST, ROBUSTNESS, Case, Level, case, register
-from conformance.context import Context, fail_unless
+from conformance.context import Context
 from conformance.errors import NO_CLOSE_FRAME, CaseFailed, Ended
+from conformance.expectations import fail_unless
 from conformance.wire import BINARY, CLOSE, CONTINUATION, PING, TEXT, frame
 
 PROTOCOL_ERROR, INVALID_DATA = 1002, 1007

@@ -6,15 +6,10 @@ import contextlib
 import json
 
 from conformance.case import INTEROP, MUST, ROBUSTNESS, SHOULD, case
-from conformance.context import (
-    Context,
-    expect,
-    expect_status,
-    fail_unless,
-    is_object,
-    read_handshake,
-)
+from conformance.context import Context
 from conformance.errors import Broken, CaseFailed, Ended
+from conformance.expectations import expect, expect_status, fail_unless
+from conformance.packets import is_object, read_handshake
 from conformance.wire import Reply
 
 HANDSHAKE = 'Engine.IO v4, "Handshake"'

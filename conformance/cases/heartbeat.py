@@ -11,8 +11,11 @@ import asyncio
 import contextlib
 
 from conformance.case import MUST, ROBUSTNESS, SHOULD, Needs, Phase, case
-from conformance.context import Context, PollingSession, decode_payload, expect, fail_unless
+from conformance.context import Context
 from conformance.errors import CaseFailed, Ended, NoAnswer
+from conformance.expectations import expect, fail_unless
+from conformance.packets import decode_payload
+from conformance.sessions import PollingSession
 
 HEARTBEAT = 'Engine.IO v4, "Heartbeat"'
 

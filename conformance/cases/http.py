@@ -5,8 +5,10 @@ are smuggled past a proxy, so they are refused (RFC 9112), and the server goes o
 from __future__ import annotations
 
 from conformance.case import MUST, ROBUSTNESS, Case, Phase, case, register
-from conformance.context import Context, expect_status, fail_unless, read_handshake
+from conformance.context import Context
 from conformance.errors import Ended
+from conformance.expectations import expect_status, fail_unless
+from conformance.packets import read_handshake
 
 
 async def refuses(ctx: Context, data: bytes, *, success: bool = False) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 
 from conformance.case import INTEROP, ROBUSTNESS, Phase, case
-from conformance.context import Context, expect_status, fail_unless
+from conformance.context import Context
 from conformance.errors import NO_CLOSE_FRAME, CaseFailed, Ended, NoAnswer
+from conformance.expectations import expect_status, fail_unless
 from conformance.wire import BINARY, CONTINUATION, TEXT, frame
 
 MAX_PAYLOAD = 'Engine.IO v4, "Handshake": maxPayload'

@@ -5,8 +5,10 @@ namespace").
 from __future__ import annotations
 
 from conformance.case import INTEROP, MUST, SHOULD, Needs, Phase, case
-from conformance.context import Context, expect, fail_unless, show
+from conformance.context import Context
 from conformance.errors import Ended, NoAnswer
+from conformance.expectations import expect, fail_unless
+from conformance.packets import show
 
 DISCONNECT = 'Socket.IO v5, "Disconnection from a namespace"'
 ENCODING = 'Socket.IO v5, "Packet encoding"'

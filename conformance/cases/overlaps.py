@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 
 from conformance.case import INTEROP, MUST, case
-from conformance.context import Context, PollingSession, expect_status, fail_unless
+from conformance.context import Context
 from conformance.errors import Ended
+from conformance.expectations import expect_status, fail_unless
+from conformance.sessions import PollingSession
 from conformance.wire import Connection, Reply
 
 SENDING = 'Engine.IO v4, "Sending data"'

@@ -18,8 +18,9 @@ from conformance.case import (
     case,
     register,
 )
-from conformance.context import Context, expect_status, fail_unless
+from conformance.context import Context
 from conformance.errors import CaseFailed, Ended, NoAnswer
+from conformance.expectations import expect_status, fail_unless
 
 ENCODING = 'Engine.IO v4, "Packet encoding: HTTP long-polling"'
 SUITE = 'Engine.IO v4, test suite: "closes the session upon invalid packet format"'

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from conformance.case import INTEROP, MUST, SHOULD, case
-from conformance.context import (
-    Context,
-    PollingSession,
-    decode_payload,
-    expect,
-    expect_status,
-    fail_unless,
-    read_handshake,
-)
+from conformance.context import Context
 from conformance.errors import CaseFailed, NoAnswer
+from conformance.expectations import expect, expect_status, fail_unless
+from conformance.packets import decode_payload, read_handshake
+from conformance.sessions import PollingSession
 from conformance.transcript import printable
 
 SENDING = 'Engine.IO v4, "Sending data"'

@@ -7,16 +7,11 @@ from __future__ import annotations
 import asyncio
 
 from conformance.case import INTEROP, MUST, ROBUSTNESS, SHOULD, Needs, case
-from conformance.context import (
-    Context,
-    PollingSession,
-    WebSocketSession,
-    decode_payload,
-    expect,
-    expect_status,
-    fail_unless,
-)
+from conformance.context import Context
 from conformance.errors import CaseFailed, Ended
+from conformance.expectations import expect, expect_status, fail_unless
+from conformance.packets import decode_payload
+from conformance.sessions import PollingSession, WebSocketSession
 from conformance.wire import packet_frame
 
 UPGRADE = 'Engine.IO v4, "Upgrade"'

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from conformance.case import INTEROP, MUST, Case, Level, case, register
-from conformance.context import (
-    Context,
-    WebSocketSession,
-    expect,
-    expect_websocket,
-    fail_unless,
-    read_handshake,
-)
+from conformance.context import Context
+from conformance.expectations import expect, expect_websocket, fail_unless
+from conformance.packets import read_handshake
+from conformance.sessions import WebSocketSession
 from conformance.wire import BINARY, CONTINUATION, PING, TEXT, Reply, frame, packet_frame
 
 WEBSOCKET = 'Engine.IO v4, "WebSocket"'

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 
-from conformance.context import encode_payload
+from conformance.packets import encode_payload
 from tests.conformance.messages import Gone, Incoming, Message
 
 Packet = str | bytes

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
-from conformance.context import encode_payload
+from conformance.packets import encode_payload
 from conformance.wire import BINARY, CLOSE, PONG, TEXT, apply_mask, frame, packet_frame
 from tests.conformance.messages import (
     Gone,

@@ -105,6 +105,27 @@ async def test_a_failure_is_told_with_its_transcript_and_code_1(port: int) -> No
         assert part in finished.stdout
 
 
+class ShoutsOnce(ShoutsOk):
+    shouted = False
+
+    def reply(self, request: Message, reply: Message) -> None:
+        if reply.body == b"ok" and not self.shouted:
+            self.shouted = True
+            super().reply(request, reply)
+
+
+async def test_what_fails_only_once_is_unsteady_and_code_0(port: int) -> None:
+    async with proxied(ShoutsOnce(), port) as mutant:
+        url = f"http://127.0.0.1:{mutant}"
+        finished = await asyncio.to_thread(command, url, "--only", "EIO-POLL-002")
+    assert finished.returncode == 0, finished.stdout
+    unsteady = (
+        "unsteady    EIO-POLL-002: passed at the second attempt; at first, beside others: got"
+    )
+    assert unsteady in finished.stdout
+    assert "1 passed, 0 failed in " in finished.stdout
+
+
 def test_half_a_server_is_code_1_and_no_server_code_2(port: int) -> None:
     url = f"http://127.0.0.1:{port}"
     half = command(url, "--engine-path", "/missing/", "--only", "EIO-POLL-001", "--only", "SIO-ACK")

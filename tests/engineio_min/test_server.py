@@ -290,82 +290,72 @@ async def test_the_version_is_checked_last(
         assert_refused(await harness.request("GET", f"{PATH}?EIO=3&transport=polling"), 5)
 
 
+class Deciding:
+    """An `allow_request` that decides when `verdict` is there, if ever."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.verdict: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def __call__(self, _request: Request) -> None:
+        self.asked.set()
+        await self.verdict
+
+
 @pytest.mark.parametrize("outcome", [None, Forbidden("no"), RuntimeError("a mistake")])
 @BOTH_TRANSPORTS
 async def test_a_client_that_leaves_during_allow_request(
     target: str, headers: dict[str, str], outcome: Exception | None
 ) -> None:
-    verdict: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    asked = asyncio.Event()
-
-    async def allow(_request: Request) -> None:
-        asked.set()
-        await verdict
-
+    allow = Deciding()
     async with serving(allow_request=allow) as harness:
         wire = await harness.wire()
         await wire.send(encode_request("GET", target, headers))
-        await asked.wait()
+        await allow.asked.wait()
         wire.abort()
         await until(lambda: not harness.server.http.connections)
         if outcome is None:
-            verdict.set_result(None)
+            allow.verdict.set_result(None)
         else:
-            verdict.set_exception(outcome)
+            allow.verdict.set_exception(outcome)
         await until(lambda: not harness.server._tasks)
         assert harness.connections == []
         assert not harness.server.sessions
 
 
 async def test_frames_that_come_during_allow_request_are_kept() -> None:
-    verdict: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    asked = asyncio.Event()
-
-    async def allow(_request: Request) -> None:
-        asked.set()
-        await verdict
-
+    allow = Deciding()
     async with serving(allow_request=allow) as harness:
         wire = await harness.wire()
         await wire.send(encode_request("GET", WEBSOCKET, HANDSHAKE) + packet_frame("4a"))
-        await asked.wait()
+        await allow.asked.wait()
         await wire.send_packet("4b")
         for _ in range(10):
             await asyncio.sleep(0)
         await wire.send_packet("4c")
-        verdict.set_result(None)
+        allow.verdict.set_result(None)
         assert (await wire.response()).status == 101
         assert str(await wire.packet())[:1] == "0"
         assert [await wire.packet() for _ in range(3)] == ["4a", "4b", "4c"]
 
 
 async def test_the_server_may_stop_during_allow_request() -> None:
-    asked = asyncio.Event()
-
-    async def allow(_request: Request) -> None:
-        asked.set()
-        await asyncio.Event().wait()
-
+    allow = Deciding()
     async with serving(allow_request=allow) as harness:
         wire = await harness.wire()
         await wire.send(encode_request("GET", POLLING))
-        await asked.wait()
+        await allow.asked.wait()
         await harness.server.stop()
         assert (await wire.response()).status == 503
         assert await wire.ended() == b""
 
 
 async def test_the_server_may_stop_after_the_client_left_during_allow_request() -> None:
-    asked = asyncio.Event()
-
-    async def allow(_request: Request) -> None:
-        asked.set()
-        await asyncio.Event().wait()
-
+    allow = Deciding()
     async with serving(allow_request=allow) as harness:
         wire = await harness.wire()
         await wire.send(encode_request("GET", POLLING))
-        await asked.wait()
+        await allow.asked.wait()
         wire.abort()
         await until(lambda: not harness.server.http.connections)
         await harness.server.stop()
@@ -441,19 +431,13 @@ async def test_a_server_that_is_closed_opens_no_session(harness: Harness) -> Non
 
 
 async def test_a_handshake_that_is_being_decided_on_is_too_late() -> None:
-    verdict: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    asked = asyncio.Event()
-
-    async def allow(_request: Request) -> None:
-        asked.set()
-        await verdict
-
+    allow = Deciding()
     async with serving(allow_request=allow) as harness:
         wire = await harness.wire()
         await wire.send(encode_request("GET", POLLING))
-        await asked.wait()
+        await allow.asked.wait()
         harness.server.stop_accepting()
-        verdict.set_result(None)
+        allow.verdict.set_result(None)
         response = await wire.response()
         assert (response.status, response.headers["connection"]) == (503, "close")
         assert harness.connections == []

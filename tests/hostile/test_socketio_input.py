@@ -21,7 +21,6 @@ from tests.engineio_min.wire import Wire, until
 from tests.hostile.stage import Stage, staged
 
 DEEP = 64
-HALF = b"a" * 500_000
 PLACEHOLDER = '{"_placeholder":true,"num":0}'
 
 

@@ -16,10 +16,19 @@ import pytest
 
 from engineio_min.websocket import MAX_PENDING_PONGS
 from tests.engineio_min.harness import Clock
-from tests.engineio_min.wire import HANDSHAKE, PING, PONG, Wire, encode_request, until
+from tests.engineio_min.wire import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    HANDSHAKE,
+    PING,
+    PONG,
+    TEXT,
+    Wire,
+    encode_request,
+    until,
+)
 from tests.hostile.stage import WEBSOCKET, Stage, staged
-
-CONTINUATION, TEXT, BINARY, CLOSE = 0, 1, 2, 8
 
 
 def frame(

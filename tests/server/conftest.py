@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from server.application import Application
+from tests.engineio_min.conftest import clock
 from tests.server.running import running
 from tests.server.wire import Client, connected
+
+__all__ = ["clock"]
 
 Connect = Callable[..., Awaitable[Client]]
 """A client; takes the payload of its CONNECT, if it has one."""

@@ -10,10 +10,15 @@ from typing import Any
 from argon2 import PasswordHasher
 
 from server.application import Application, Tuning
+from server.records import User
 from server.settings import Settings
+from server.store import accounts
 
 # Secure enough for nobody, and fast.
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+# Of the account that `add_user` makes.
+CREDENTIALS = {"username": "ada", "password": "correct horse"}
 
 
 def make(directory: Path, *, tuning: dict[str, Any] | None = None, **settings: Any) -> Application:
@@ -33,3 +38,11 @@ async def running(
         yield application
     finally:
         await application.stop()
+
+
+async def add_user(application: Application, name: str = "ada") -> None:
+    """An account with the password of `CREDENTIALS`."""
+    password_hash = HASHER.hash(CREDENTIALS["password"])
+    await application.database.run(
+        lambda c: accounts.add_user(c, User(name, name), password_hash, "now")
+    )

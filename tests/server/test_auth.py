@@ -21,15 +21,12 @@ from server.application import Application
 from server.attempts import FREE_FAILURES, LONGEST_WAIT, QUIET, FailedAttempts
 from server.auth import MAX_SESSIONS, SESSION_SECONDS
 from server.errors import EventError
-from server.records import User
-from server.store import accounts
 from tests.server.conftest import Connect
 from tests.server.gate import closed_gate
-from tests.server.running import HASHER, running
+from tests.server.running import CREDENTIALS, add_user, running
 from tests.server.wire import connected
 
 ADA = {"id": "ada", "name": "ada"}
-CREDENTIALS = {"username": "ada", "password": "correct horse"}
 REFUSED = {"code": "UNAUTHORIZED", "message": "the session is unknown or over: log in again"}
 NOT_LOGGED_IN = {
     "code": "UNAUTHORIZED",
@@ -51,13 +48,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-async def add_user(application: Application, name: str = "ada") -> None:
-    password_hash = HASHER.hash("correct horse")
-    await application.database.run(
-        lambda c: accounts.add_user(c, User(name, name), password_hash, "now")
-    )
 
 
 @pytest.fixture

@@ -8,35 +8,21 @@ Invariants:
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from server.application import Application
 from server.auth import SESSION_SECONDS
-from server.records import User
 from server.settings import Settings
-from server.store import accounts
 from tests.engineio_min.harness import Clock
 from tests.engineio_min.wire import until
-from tests.server.running import HASHER, running
+from tests.server.running import CREDENTIALS, add_user, running
 from tests.server.wire import connected
 
-CREDENTIALS = {"username": "ada", "password": "correct horse"}
 PROJECT = {"projectId": "project-123"}
 LATE = "nobody has logged in for 10000 seconds: connect again with a session"
-
-
-@pytest_asyncio.fixture
-async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of this test's loop, and of the sessions."""
-    loop = asyncio.get_running_loop()
-    clock = Clock(loop)
-    monkeypatch.setattr(loop, "time", clock.time)
-    return clock
 
 
 @pytest.fixture
@@ -49,10 +35,7 @@ async def application(tmp_path: Path, clock: Clock) -> AsyncIterator[Application
         ping_interval=1e6,
         tuning={"clock": clock.time},
     ) as application:
-        password_hash = HASHER.hash("correct horse")
-        await application.database.run(
-            lambda c: accounts.add_user(c, User("ada", "ada"), password_hash, "now")
-        )
+        await add_user(application)
         yield application
 
 
@@ -136,10 +119,7 @@ async def test_a_clock_that_is_set_back_ends_no_session_early(tmp_path: Path, cl
         ping_interval=1e6,
         tuning={"clock": lambda: clock.time() - early},
     ) as application:
-        password_hash = HASHER.hash("correct horse")
-        await application.database.run(
-            lambda c: accounts.add_user(c, User("ada", "ada"), password_hash, "now")
-        )
+        await add_user(application)
         async with connected(application.port) as ada:
             await ada.ask("auth:login", CREDENTIALS)
             await ada.news()

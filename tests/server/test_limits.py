@@ -16,19 +16,16 @@ from typing import Any
 import pytest
 from websockets import ConnectionClosed
 
-from server.records import User
 from server.settings import Settings
-from server.store import accounts
 from tests.engineio_min.wire import encode_frame, until, websocket
 from tests.server.conftest import Connect
-from tests.server.running import HASHER, running
+from tests.server.running import CREDENTIALS, add_user, running
 from tests.server.wire import connected, http_get
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
 WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"
 # Somebody of the internet, as a reverse proxy on this host passes them on.
 STRANGER = {"X-Forwarded-For": "1.2.3.4"}
-CREDENTIALS = {"username": "ada", "password": "correct horse"}
 
 
 async def test_a_connection_has_a_rate(tmp_path: Path) -> None:
@@ -126,10 +123,7 @@ async def test_twenty_connections_act_as_one_user(connect: Connect) -> None:
 @pytest.mark.parametrize("mode", ["open", "required"])
 async def test_however_they_present_their_session(tmp_path: Path, mode: str) -> None:
     async with running(tmp_path, auth_mode=mode) as application, AsyncExitStack() as clients:
-        password_hash = HASHER.hash("correct horse")
-        await application.database.run(
-            lambda c: accounts.add_user(c, User("ada", "ada"), password_hash, "now")
-        )
+        await add_user(application)
         port = application.port
         first = await clients.enter_async_context(connected(port))
         auth = {"sessionId": (await first.ask("auth:login", CREDENTIALS))["session"]["id"]}

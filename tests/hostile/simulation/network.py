@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 READ_SIZE = 262_144
-HIGH_WATER, LOW_WATER = 65_536, 16_384
+HIGH_WATER = 65_536
 
 
 class Link(asyncio.Transport):

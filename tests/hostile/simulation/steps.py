@@ -183,16 +183,6 @@ def dismiss(world: World, client: Client, close: bool) -> None:
                 return
 
 
-def cancel_one(world: World, number: int) -> None:
-    """Somebody cancels a task of the server."""
-    io = world.io
-    tasks = sorted(
-        [*io._tasks, *io.engine._tasks, *world.http._tasks], key=lambda task: task.get_name()
-    )
-    if tasks:
-        tasks[number % len(tasks)].cancel()
-
-
 async def walk(world: World, seed: int, steps: int) -> None:
     """A random walk; the first client is honest, and nothing is done to it."""
     chance = random.Random(seed)

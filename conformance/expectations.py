@@ -1,0 +1,31 @@
+"""How a case says what it expects; what was got instead is its failure."""
+
+from __future__ import annotations
+
+from conformance.errors import CaseFailed
+from conformance.wire import Reply, WebSocket
+
+
+def expect_status(reply: Reply, status: int, what: str) -> None:
+    """Expect an HTTP status."""
+    if reply.status != status:
+        raise CaseFailed(f"{reply} for {what}", str(status))
+
+
+def expect_websocket(opened: WebSocket | Reply) -> WebSocket:
+    """Expect that a WebSocket was opened."""
+    if isinstance(opened, Reply):
+        raise CaseFailed(str(opened), "101 Switching Protocols")
+    return opened
+
+
+def expect(seen: object, expected: object, what: str) -> None:
+    """Expect a value."""
+    if seen != expected:
+        raise CaseFailed(f"{seen!r} for {what}", repr(expected))
+
+
+def fail_unless(condition: bool, seen: str, expected: str) -> None:
+    """Expect something that has no better words than these."""
+    if not condition:
+        raise CaseFailed(seen, expected)

@@ -1,0 +1,250 @@
+"""Sessions on both transports, as the cases use them.
+
+A session here is a patient, correct client: it answers pings, so that a case about something else
+never meets a ping timeout, and passes over packets that may come at any time. Cases about the
+heartbeat read raw.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from conformance.errors import CaseFailed, Ended, NoAnswer
+from conformance.expectations import expect_status
+from conformance.packets import (
+    Packet,
+    decode_payload,
+    encode_payload,
+    is_object,
+    read_json,
+    same_packet,
+    show,
+)
+from conformance.wire import PING, Connection, Headers, Reply, WebSocket, frame, within
+
+if TYPE_CHECKING:
+    from conformance.context import Context
+
+
+class Session:
+    """What the sessions of both transports share; `next_packet` answers pings on the way."""
+
+    handshake: dict[str, Any]
+
+    @property
+    def sid(self) -> str:
+        """The session's id."""
+        return str(self.handshake["sid"])
+
+    async def deliver(self, *packets: Packet) -> None:
+        """Send packets, and for polling see that they are accepted."""
+        raise NotImplementedError
+
+    async def next_packet(self, expected: str = "a packet besides pings") -> Packet:
+        """The next packet besides pings; `expected` names what is due."""
+        raise NotImplementedError
+
+    async def expect(self, *packets: Packet) -> None:
+        """Expect exactly these packets next."""
+        for packet in packets:
+            seen = await self.next_packet(show(packet))
+            if seen != packet:
+                raise CaseFailed(show(seen), show(packet))
+
+    async def expect_json(self, packet: str, *attachments: bytes) -> None:
+        """Expect a Socket.IO packet: the part before the payload to the letter, the payload as the
+        same JSON value, and then its attachments.
+        """
+        seen = await self.next_packet(show(packet))
+        if not isinstance(seen, str) or not same_packet(seen, packet):
+            raise CaseFailed(show(seen), show(packet))
+        await self.expect(*attachments)
+
+    async def join(self, namespace: str = "/", auth: str = "") -> str:
+        """Join a namespace, read its `auth` event, return its socket's id."""
+        prefix = "" if namespace == "/" else f"{namespace},"
+        await self.deliver(f"40{prefix}{auth}")
+        sid = await self.expect_joined(namespace)
+        await self.expect_json(f'42{prefix}["auth",{auth or "{}"}]')
+        return sid
+
+    async def expect_joined(self, namespace: str = "/") -> str:
+        """Expect CONNECT and return the socket's id."""
+        prefix = "40" if namespace == "/" else f"40{namespace},"
+        expected = f'{prefix}{{"sid":…}}'
+        seen = await self.next_packet(expected)
+        if not isinstance(seen, str) or not seen.startswith(prefix + "{"):
+            raise CaseFailed(show(seen), expected)
+        payload = read_json(seen[len(prefix) :], seen)
+        if not is_object(payload) or not isinstance(payload.get("sid"), str) or not payload["sid"]:
+            raise CaseFailed(show(seen), expected)
+        return str(payload["sid"])
+
+
+class PollingSession(Session):
+    """A session that polls. Only `next_packet` and what builds on it polls by itself."""
+
+    def __init__(self, context: Context, handshake: dict[str, Any]) -> None:
+        self.handshake = handshake
+        self._context = context
+        self._packets: list[Packet] = []
+
+    @property
+    def query(self) -> str:
+        """The query of this session's requests."""
+        return f"EIO=4&transport=polling&sid={self.sid}"
+
+    async def post(self, body: bytes, headers: Headers = ()) -> Reply:
+        """POST a body as it is."""
+        return await self._context.request("POST", self.query, headers, body)
+
+    async def get(self) -> Reply:
+        """GET once."""
+        return await self._context.request("GET", self.query)
+
+    async def park(self) -> Connection:
+        """Send a GET and do not wait for its answer."""
+        connection = await self._context.connection()
+        connection.request("GET", self._context.target(self.query))
+        return connection
+
+    async def deliver(self, *packets: Packet) -> None:
+        reply = await self.post(encode_payload(packets))
+        if reply.status != 200:
+            raise CaseFailed(f"{reply} for the POST", "200 ok")
+
+    async def next_packet(self, expected: str = "a packet besides pings") -> Packet:
+        return await within(self._context.wait, self._next_packet(), expected)
+
+    async def _next_packet(self) -> Packet:
+        while True:
+            while self._packets:
+                packet = self._packets.pop(0)
+                if packet == "2":
+                    await self.deliver("3")
+                elif packet != "6":
+                    return packet
+            reply = await self.get()
+            expect_status(reply, 200, "the poll")
+            self._packets = decode_payload(reply.text)
+            if self._packets == ["6"]:
+                # While an upgrade is under way every poll is answered at once.
+                await asyncio.sleep(0.02)
+
+    async def expect_closed(self) -> None:
+        """Expect that the session is over: a request gets 400, at most after some last packets."""
+        if not await self.is_closed():
+            raise CaseFailed("a session that is still open", "it to be closed: GET gets 400")
+
+    async def is_closed(self) -> bool:
+        """Whether a GET gets 400, at most after what was left to fetch."""
+        for _ in range(5):
+            try:
+                reply = await self.get()
+            except NoAnswer:
+                return False
+            if reply.status == 400:
+                return True
+            if reply.status != 200:
+                raise CaseFailed(f"{reply} for the GET", "400")
+            if "2" in decode_payload(reply.text):
+                # It still pings: what else might close it is not what the case is about.
+                await self.post(b"3")
+        return False
+
+
+class WebSocketSession(Session):
+    """A session, or a candidate for one, on a WebSocket."""
+
+    def __init__(self, context: Context, socket: WebSocket) -> None:
+        self.socket = socket
+        self._context = context
+
+    def send(self, *packets: Packet) -> None:
+        """Send packets, a frame each."""
+        self.socket.send(*packets)
+
+    async def deliver(self, *packets: Packet) -> None:
+        self.socket.send(*packets)
+
+    async def settle(self) -> None:
+        """Wait until the server has acted on what was sent: a WebSocket ping is answered after it.
+
+        Packets that come meanwhile are lost to the case.
+        """
+        expected = len(self.socket.pongs) + 1
+        self.socket.send_bytes(frame(PING, b"settled?"), "ping frame")
+        await within(self._context.wait, self._until_pong(expected), "a pong frame")
+
+    async def _until_pong(self, expected: int) -> None:
+        while len(self.socket.pongs) < expected:
+            packet = await self.socket.receive_or_pong("a pong frame")
+            if packet == "2":
+                self.socket.send("3")
+
+    async def next_packet(self, expected: str = "a packet besides pings") -> Packet:
+        return await within(self._context.wait, self._next_packet(expected), expected)
+
+    async def _next_packet(self, expected: str) -> Packet:
+        while True:
+            packet = await self.socket.receive(expected=expected)
+            if packet == "2":
+                self.socket.send("3")
+            elif packet != "6":
+                return packet
+
+    async def expect_closed(self, wait: float | None = None) -> Ended:
+        """Expect that the server closes the WebSocket, although the client answers its pings.
+
+        A farewell may come before: DISCONNECT, or Engine.IO's close packet.
+        """
+        limit = self._context.wait if wait is None else wait
+        try:
+            return await within(limit, self._until_closed(), "the WebSocket to be closed")
+        except NoAnswer:
+            raise CaseFailed(
+                f"a WebSocket that is still open after {limit:g} s", "it to be closed"
+            ) from None
+
+    async def _until_closed(self) -> Ended:
+        while True:
+            try:
+                packet = await self.socket.receive()
+            except Ended as ended:
+                return ended
+            except NoAnswer:
+                continue
+            if packet == "2":
+                self.socket.send("3")
+            elif not (isinstance(packet, str) and (packet in "16" or packet[:2] in ("41", "44"))):
+                raise CaseFailed(show(packet), "the WebSocket to be closed")
+
+    @asynccontextmanager
+    async def kept_alive(self) -> AsyncIterator[None]:
+        """Answer this session's pings while the case waits for something else."""
+
+        async def answer() -> None:
+            while True:
+                try:
+                    if await self.socket.receive() == "2":
+                        self.socket.send("3")
+                except NoAnswer:
+                    continue
+
+        answering = asyncio.create_task(answer())
+        try:
+            yield
+        finally:
+            answering.cancel()
+            # An end of the session shows when the case uses it again.
+            await asyncio.wait([answering])
+            if not answering.cancelled():
+                answering.exception()
+
+    def leave(self) -> None:
+        """Close the WebSocket and do not wait."""
+        self.socket.close()
+        self.socket.connection.close()

@@ -340,9 +340,9 @@ def method_section(results: Results) -> str:
   checks, hooks and options are each server's defaults, this one's too. The programs are in
   `benchmarks/servers` and `benchmarks/js`.
 - The load generator, `benchmarks/load.c`, speaks raw frames over epoll, on a core of its own; the
-  server has another one. Its requests have the headers and the timestamp of a browser's. It checks every answer and its order, byte for byte: a run with an error
-  has no figures. "Generator" is the part of its core that it used: below 100 %, it was not the
-  bottleneck.
+  server has another one. Its requests have the headers and the timestamp of a browser's. It
+  checks every answer and its order, byte for byte: a run with an error has no figures. "Generator"
+  is the part of its core that it used: below 100 %, it was not the bottleneck.
 - Server CPU is the user and system time of all processes of the server in the measured time,
   divided by the units done in it. On the loopback interface that includes the kernel's work for
   both ends of what the server sends, which is the same for every server and makes the ratios

@@ -257,13 +257,15 @@ export async function reopenFile() {
   const connection = socket.id;
   const { path, revision, lock } = state.open;
   const payload = { projectId: state.project.id, filePath: path };
-  const held = lock && (await lockAgain(payload));
+  const regained = lock && (await lockAgain(payload));
   const answer = await attempt(() => insist(() => ask("file:read", payload)));
   // Lost once more: the next connection takes the file up.
   if (socket.id !== connection) return;
   reopening = false;
   if (state.open?.path !== path) return;
   if (!answer) return update({ open: null });
+  // One may have given it back meanwhile.
+  const held = state.open.lock && regained;
   alter({ lock: held });
   const { text, saved } = state.open;
   const lost = text === saved ? "" : text;

@@ -133,8 +133,8 @@ async function introduce() {
     const { user } = await (identity.password ? present() : insist(present));
     update({ connection: "online", user, signingIn: false, signInError: "" });
   } catch (error) {
-    // Without a connection there was no answer: the next one asks again. So does one to a server that
-    // was stopping.
+    // Where the connection was lost there was no answer: the next one asks again. So does one to a
+    // server that was stopping.
     if (socket.id !== connection) return;
     if (state.user && error.code === "INTERNAL_ERROR") return comeBack();
     leave(error.message);

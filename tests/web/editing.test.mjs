@@ -42,6 +42,27 @@ test("two people on one file: lock, live text, cursors, and taking turns", async
   await ada.getByText("bob left").waitFor();
 });
 
+test("what is typed while it is being saved is saved too, without a conflict with oneself", async () => {
+  const ada = await withProject("ada", "Quick", "notes.txt");
+  const problem = await ada.evaluate(async () => {
+    const { edited, save, stopEditing } = await import("/web/file.js");
+    const { state } = await import("/web/state.js");
+    edited("one");
+    const first = save();
+    edited("one two");
+    await Promise.all([first, save(), save()]);
+    const { problem } = state.open;
+    edited("one two three");
+    const last = stopEditing();
+    edited("one two three four");
+    await last;
+    return problem;
+  });
+  assert.equal(problem, "");
+  await ada.reload();
+  await text(ada).getByText("one two three four").waitFor();
+});
+
 test("gone without notice, and back with what was typed meanwhile", async () => {
   const ada = await withProject("ada", "Back", "notes.txt");
   await text(ada).pressSequentially("before");

@@ -9,6 +9,7 @@ place to limit them one by one.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -81,7 +82,8 @@ class FailedAttempts:
         if passed >= QUIET:
             del self._by_address[address]
         elif passed < failures.wait:
-            wait = round(failures.wait - passed, 3)
+            # Rounded up: who waits that long is not too early, and it is never 0.
+            wait = math.ceil((failures.wait - passed) * 1_000) / 1_000
             raise EventError(
                 Code.RATE_LIMIT_EXCEEDED,
                 f"{failures.count} failed logins: try again in {wait:g} seconds",

@@ -7,6 +7,7 @@ when it is full, those that would be full again are forgotten, which changes not
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -49,7 +50,8 @@ class RateLimiter:
             self._forget(now)
         self._buckets[user_id, rate] = (tokens - 1 if allowed else tokens, now)
         if not allowed:
-            wait = round((1 - tokens) / rate.per_second, 3)
+            # Rounded up: who waits that long is not too early, and it is never 0.
+            wait = math.ceil((1 - tokens) / rate.per_second * 1_000) / 1_000
             raise EventError(
                 Code.RATE_LIMIT_EXCEEDED,
                 f"more than {rate.burst} {rate.name} events at once or {rate.per_second:g} "

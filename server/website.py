@@ -25,6 +25,7 @@ OWN: Final = (
     "assistant.js",
     "chat.js",
     "cursors.js",
+    "due.js",
     "editor.js",
     "file.js",
     "file_tree.js",

@@ -1,4 +1,5 @@
-"""What all tests share: hypothesis' settings, and a check that no test leaves work behind.
+"""What all tests share: hypothesis' settings, which files begin first, and a check that no test
+leaves work behind.
 
 A forgotten task is a leak in the server or a test that ended too early, and asyncio only mentions
 it in a log line that nobody reads. So every asynchronous test fails when a task outlives it, or
@@ -12,6 +13,7 @@ import gc
 import logging
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -26,6 +28,21 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("socketio_min")
+
+# Each has a test of ten seconds or more. One that began last would run beside idle processes.
+SLOW = {
+    Path(__file__).parent / name
+    for name in (
+        "web/test_page.py",
+        "conformance/test_servers.py",
+        "hostile/test_simulation_machine.py",
+        "benchmarks/test_instructions.py",
+        "socketio_min/test_client_servers.py",
+        "server/test_events.py",
+        "server/test_killing.py",
+        "benchmarks/test_report.py",
+    )
+}
 
 LOST_TASKS = ("exception was never retrieved", "was destroyed but it is pending")
 
@@ -44,6 +61,11 @@ class LostTaskHandler(logging.Handler):
         line = record.getMessage().replace("\n", "; ")
         if any(mark in line for mark in LOST_TASKS):
             self.lines.append(line)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow files begin; all else keeps its order."""
+    items.sort(key=lambda item: item.path not in SLOW)
 
 
 def pytest_collection_finish() -> None:

@@ -6,6 +6,7 @@ Invariants:
   downloaded: the checkout works wherever it lies and whatever mirror is configured.
 - The README asks for the same versions as pyproject.toml.
 - tests/conftest.py fails an asynchronous test that leaves work behind.
+- tests/conftest.py lets the slow files begin, and each of them is there.
 
 Every check is shown to find a fault that was planted for it.
 """
@@ -18,6 +19,7 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -270,6 +272,17 @@ async def test_awaits_its_task() -> None:
 def test_has_no_loop() -> None:
     pass
 """
+
+
+def test_the_slow_files_begin(pytestconfig: pytest.Config) -> None:
+    conftest = pytestconfig.pluginmanager.get_plugin(str(ROOT / "tests" / "conftest.py"))
+    assert conftest is not None
+    assert [path for path in conftest.SLOW if not path.is_file()] == []
+    names = ("test_fuzz.py", "web/test_page.py", "test_docs.py", "server/test_killing.py")
+    items = [SimpleNamespace(path=ROOT / "tests" / name) for name in names]
+    conftest.pytest_collection_modifyitems(items)
+    order = [item.path.relative_to(ROOT / "tests").as_posix() for item in items]
+    assert order == ["web/test_page.py", "server/test_killing.py", "test_fuzz.py", "test_docs.py"]
 
 
 def test_work_left_behind_fails_a_test(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ let typingSince = 0;
 
 /** Tell the others that one is typing, or not any more. It ends after four seconds by itself. */
 export function sayTyping(isTyping) {
+  if (state.connection !== "online") return;
   const now = Date.now();
   if (isTyping && now - typingSince < TYPING_MILLISECONDS) return;
   typingSince = isTyping ? now : 0;

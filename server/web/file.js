@@ -6,7 +6,7 @@
 // has, `saved` what the server has, and `epoch` grows when the editor must take over `text`.
 
 import { change, mayEdit, onProject, sayActivity } from "./project.js";
-import { ask, socket } from "./session.js";
+import { ask, insist, socket } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
 
 const PAUSE_MILLISECONDS = 500;
@@ -68,8 +68,11 @@ export async function stopEditing() {
   const { open, project } = state;
   if (!open?.lock) return;
   await save();
+  // More was typed meanwhile.
+  while (isUnsaved() && state.open.problem === "") await save();
   alter({ lock: null });
-  await ask("file:unlock", { projectId: project.id, filePath: open.path }).catch(() => {});
+  const payload = { projectId: project.id, filePath: open.path };
+  await insist(() => ask("file:unlock", payload)).catch(() => {});
   dropLock(open.path, open.lock.token);
   sayActivity(`viewing ${open.path.split("/").at(-1)}`);
 }
@@ -77,52 +80,53 @@ export async function stopEditing() {
 /** The editor's text has changed under the user's hands. */
 export function edited(text) {
   alter({ text });
-  clearTimeout(saveTimer);
-  saveTimer = setTimeout(save, PAUSE_MILLISECONDS);
+  saveLater();
 }
 
 /** Save now. */
 export async function save() {
   clearTimeout(saveTimer);
+  // Each of those who waited may be the next to save, and the others wait for that one.
+  while (saving) await saving;
+  if (!isUnsaved()) return;
+  saving = send(state.open).finally(() => (saving = null));
   await saving;
-  const { open } = state;
-  if (!open?.lock || open.text === open.saved || reopening || !socket.connected) return;
-  saving = send(open);
-  await saving;
-  saving = null;
   // More was typed meanwhile.
-  if (state.open?.problem === "" && state.open.text !== state.open.saved) {
-    saveTimer = setTimeout(save, PAUSE_MILLISECONDS);
-  }
+  if (state.open?.problem === "" && state.open.text !== state.open.saved) saveLater();
+}
+
+/** Whether there is something to save, and a way to do so. */
+function isUnsaved() {
+  const { open } = state;
+  return open?.lock && open.text !== open.saved && !reopening && socket.connected;
 }
 
 async function send({ path, text, revision, lock }) {
   const wanted = { path, action: "updated", content: text, baseRevision: revision };
   const payload = { projectId: state.project.id, file: wanted, lockToken: lock.token };
+  const shown = (error) => state.open?.path === path && alter({ problem: error.message });
   try {
-    const { file } = await ask("file:change", payload);
+    const { file } = await insist(() => ask("file:change", payload), shown);
     putFile(file);
     if (state.open?.path === path) {
       alter({ saved: text, revision: file.revision, problem: "" });
     }
   } catch (error) {
-    if (state.open?.path === path) alter({ problem: error.message });
-    if (!error.code || error.details?.retryAfter) saveAgain(error.details?.retryAfter ?? 0);
+    shown(error);
+    if (!error.code) saveLater();
     if (["FILE_LOCKED", "VERSION_CONFLICT"].includes(error.code)) await giveUp(path, text);
   }
 }
 
-/** It was too much at once, or there was no answer: nothing that is typed waits for the next key. */
-function saveAgain(seconds) {
+function saveLater() {
   clearTimeout(saveTimer);
-  saveTimer = setTimeout(save, Math.max(PAUSE_MILLISECONDS, seconds * 1_000));
+  saveTimer = setTimeout(save, PAUSE_MILLISECONDS);
 }
 
 /** The text cannot be saved any more: show the server's, and keep the user's at hand. */
 async function giveUp(path, lost) {
-  const answer = await attempt(() =>
-    ask("file:read", { projectId: state.project.id, filePath: path }),
-  );
+  const payload = { projectId: state.project.id, filePath: path };
+  const answer = await attempt(() => insist(() => ask("file:read", payload)));
   if (!answer || state.open?.path !== path) return;
   const problem = "Somebody else changed this file before your last words were saved.";
   const { lock } = state.open;
@@ -180,7 +184,7 @@ async function heardChange({ file, content }) {
   let text = content;
   if (text === undefined) {
     const payload = { projectId: state.project.id, filePath: file.path };
-    const answer = await attempt(() => ask("file:read", payload));
+    const answer = await attempt(() => insist(() => ask("file:read", payload)));
     if (!answer || state.open?.path !== file.path) return;
     text = answer.content;
   }
@@ -233,7 +237,7 @@ export function sayPlace(position, selection) {
 
 function sendPlace() {
   placeTimer = 0;
-  if (!state.open || !state.project || !place) return;
+  if (!state.open || !state.project || !place || state.connection !== "online") return;
   const { id: projectId } = state.project;
   socket.volatile.emit("cursor:update", { projectId, filePath: state.open.path, ...place });
 }
@@ -250,29 +254,34 @@ socket.on("disconnect", () => {
 /** Take up again what was open: the lock if it is to be had. One may go on typing meanwhile. */
 export async function reopenFile() {
   if (!state.open) return;
+  const connection = socket.id;
   const { path, revision, lock } = state.open;
   const payload = { projectId: state.project.id, filePath: path };
-  try {
-    if (lock) alter({ lock: await lockAgain(payload) });
-    const answer = await attempt(() => ask("file:read", payload));
-    if (!answer) return update({ open: null });
-    const { text, saved, lock: held } = state.open;
-    const lost = text === saved ? "" : text;
-    if (answer.content === text) {
-      // It was saved, only the acknowledgement was lost; or there is nothing to save.
-      alter({ saved: text, revision: answer.file.revision, problem: "" });
-    } else if (answer.file.revision !== revision || (lost && !held)) {
-      alter({ ...fresh(path, answer.content, answer.file.revision), lock: held });
-      if (lost) alter({ problem: "Somebody else took this file while you were away.", lost });
-    }
-  } finally {
-    reopening = false;
+  const regained = lock && (await lockAgain(payload));
+  const answer = await attempt(() => insist(() => ask("file:read", payload)));
+  // Lost once more: the next connection takes the file up.
+  if (socket.id !== connection) return;
+  reopening = false;
+  if (state.open?.path !== path) return;
+  if (!answer) return update({ open: null });
+  // One may have given it back meanwhile.
+  const held = state.open.lock && regained;
+  alter({ lock: held });
+  const { text, saved } = state.open;
+  const lost = text === saved ? "" : text;
+  if (answer.content === text) {
+    // It was saved, only the acknowledgement was lost; or there is nothing to save.
+    alter({ saved: text, revision: answer.file.revision, problem: "" });
+  } else if (answer.file.revision !== revision || (lost && !held)) {
+    alter({ ...fresh(path, answer.content, answer.file.revision), lock: held });
+    if (lost) alter({ problem: "Somebody else took this file while you were away.", lost });
   }
   await save();
 }
 
 async function lockAgain(payload) {
-  const answer = await attempt(() => ask("file:lock", { ...payload, lockType: "exclusive" }));
+  const work = () => ask("file:lock", { ...payload, lockType: "exclusive" });
+  const answer = await attempt(() => insist(work));
   if (!answer) return null;
   putLock(answer.lock);
   return answer.lock;

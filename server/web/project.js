@@ -1,7 +1,7 @@
 // The project that is open: its files, locks, people, versions and chat, kept in step with the
 // events of its room. `project:join` restores all of it, also after a reconnection.
 
-import { ask, isMe, onArrival, socket } from "./session.js";
+import { ask, insist, isMe, onArrival, socket } from "./session.js";
 import { state, toast, update } from "./state.js";
 
 /** Change the open project. */
@@ -26,8 +26,8 @@ export async function openProject(id) {
   waiting = { id, events: [] };
   const mine = waiting;
   try {
-    const answer = await ask("project:join", { projectId: id });
-    const { versions } = await ask("version:list", { projectId: id });
+    const answer = await insist(() => ask("project:join", { projectId: id }));
+    const { versions } = await insist(() => ask("version:list", { projectId: id }));
     if (waiting !== mine) return;
     update({
       project: {
@@ -54,6 +54,7 @@ export async function openProject(id) {
 /** Leave the open project and show the list. */
 export function closeProject() {
   if (!state.project) return;
+  waiting = null;
   socket.emit("project:leave", { projectId: state.project.id });
   update({ project: null, open: null, pane: "files" });
 }

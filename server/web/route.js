@@ -31,7 +31,8 @@ async function follow() {
     await leaveProject();
     await openProject(id);
   }
-  if (path && state.open?.path !== path) await openFile(path);
+  // One may have left it meanwhile.
+  if (path && state.project?.id === id && state.open?.path !== path) await openFile(path);
 }
 
 /** Go back to the list of projects. */

@@ -3,11 +3,14 @@
 // reconnection.
 
 import { io } from "socket.io-client";
+import { Due } from "./due.js";
 import { state, toast, update } from "./state.js";
 import { record } from "./wire.js";
 
 const ANSWER_MILLISECONDS = 20_000;
 const RETURN_MILLISECONDS = 1_000;
+// Whoever is too fast is not made slower by asking at once again.
+const SHORTEST_WAIT_MILLISECONDS = 500;
 const STORED = "identity";
 
 export const socket = io({ autoConnect: false });
@@ -23,16 +26,52 @@ export class Refusal extends Error {
   }
 }
 
+const due = new Due(() => socket.connected && ask("test:ping").catch(() => {}));
+
 /** Send an event and wait for its acknowledgement. Rejects with a Refusal, or when none comes. */
 export async function ask(event, payload = {}) {
-  let answer;
-  try {
-    answer = await socket.timeout(ANSWER_MILLISECONDS).emitWithAck(event, payload);
-  } catch {
-    throw new Error("The server did not answer. Is the connection gone?");
-  }
+  const answer = await new Promise((resolve, reject) => {
+    const request = due.add((retryAfter) => reject(dropped(retryAfter)));
+    socket.timeout(ANSWER_MILLISECONDS).emit(event, payload, (lost, result) => {
+      if (lost) {
+        due.forget(request);
+        reject(new Error("The server did not answer. Is the connection gone?"));
+      } else {
+        due.acknowledged(request);
+        resolve(result);
+      }
+    });
+  });
   if (!answer.ok) throw new Refusal(answer.error);
   return answer;
+}
+
+function dropped(retryAfter) {
+  return new Refusal({
+    code: "RATE_LIMIT_EXCEEDED",
+    message: `Too much at once: the server left it out. Try again in ${retryAfter} seconds`,
+    details: { retryAfter },
+  });
+}
+
+/**
+ * Do what must not be left undone: again a moment later for as long as it is refused only because it
+ * comes too fast, and the connection lasts. `told(error)` hears of each such refusal.
+ */
+export async function insist(work, told = () => {}) {
+  const connection = socket.id;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const seconds = error.details?.retryAfter;
+      if (seconds === undefined) throw error;
+      told(error);
+      const wait = Math.max(SHORTEST_WAIT_MILLISECONDS, seconds * 1_000);
+      await new Promise((done) => setTimeout(done, wait));
+      if (socket.id !== connection) throw error;
+    }
+  }
 }
 
 // -- who one is: {name}, {username, password} or {sessionId}. Each tab may be somebody else.
@@ -87,14 +126,16 @@ export function onArrival(handler) {
 }
 
 async function introduce() {
-  update({ connection: "online" });
+  const connection = socket.id;
   try {
-    const { user } = await present();
-    update({ user, signingIn: false, signInError: "" });
+    // Nobody is signed out for being too fast, such as in another window. After wrong passwords the
+    // wait may be minutes, which is to be said.
+    const { user } = await (identity.password ? present() : insist(present));
+    update({ connection: "online", user, signingIn: false, signInError: "" });
   } catch (error) {
-    // Without a connection there was no answer: the next one asks again. So does one to a server that
-    // was stopping.
-    if (!socket.connected) return;
+    // Where the connection was lost there was no answer: the next one asks again. So does one to a
+    // server that was stopping.
+    if (socket.id !== connection) return;
     if (state.user && error.code === "INTERNAL_ERROR") return comeBack();
     leave(error.message);
     return;
@@ -137,7 +178,8 @@ socket.on("auth:error", ({ event, message }) => {
   if (event === "auth:session") leave(message);
 });
 socket.on("error", ({ message }) => toast(message, "problem"));
-socket.on("rate_limited", () => {
+socket.on("rate_limited", ({ retryAfter }) => {
+  due.limited(retryAfter);
   toast("Too much at once: the server left something out. Wait a moment, and do it again.", "problem");
 });
 

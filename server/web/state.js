@@ -6,7 +6,7 @@ import { useEffect, useState } from "preact/hooks";
 
 export const state = {
   authMode: document.documentElement.dataset.authMode,
-  connection: "offline", // or "connecting", "online"
+  connection: "offline", // or "connecting", "online": the server knows who one is
   transport: "",
   user: null,
   signingIn: false,

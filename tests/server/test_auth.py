@@ -144,7 +144,10 @@ def test_the_wait_doubles_and_is_forgotten() -> None:
         waits.append(caught.value.details["retryAfter"])
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, LONGEST_WAIT, LONGEST_WAIT]
     attempts.check("b")
-    clock.now += LONGEST_WAIT
+    clock.now += LONGEST_WAIT - 0.0004
+    with pytest.raises(EventError, match=r"try again in 0\.001 seconds"):
+        attempts.check("a")
+    clock.now += 0.0004
     attempts.check("a")
     attempts.failed("a")
     clock.now += QUIET

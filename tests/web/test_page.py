@@ -1,8 +1,9 @@
-"""The page in Chromium (page.test.mjs), and how it takes packets apart (packets.test.mjs)."""
+"""The page in Chromium (*.test.mjs), and how it takes packets apart (packets.test.mjs)."""
 
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,27 +17,39 @@ FOLDER = Path(__file__).parent
 SECONDS = 240.0
 
 
+@pytest.fixture
+def browser() -> str:
+    found = find_browser()
+    assert found is not None, "Chromium is missing: run `make setup`"
+    return found
+
+
 async def run(script: str, **environment: str) -> None:
     """Run a file of Node tests."""
     command = ("node", "--test", "--test-reporter=spec", str(FOLDER / script))
     await output(*command, seconds=SECONDS, environment=environment)
 
 
-async def test_two_people_in_two_browsers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    browser = find_browser()
-    assert browser is not None, "Chromium is missing: run `make setup`"
+async def test_two_people_edit_in_two_browsers(tmp_path: Path, browser: str) -> None:
+    async with running(tmp_path) as application:
+        await run("editing.test.mjs", URL=application.url, CHROMIUM=browser)
+
+
+async def test_all_beside_the_editor(
+    tmp_path: Path, browser: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with serving(tmp_path, monkeypatch) as (application, guarded):
-        await run(
-            "page.test.mjs",
-            URL=application.url,
-            SESSION_URL=guarded.url,
-            CHROMIUM=browser,
-        )
+        await run("page.test.mjs", URL=application.url, SESSION_URL=guarded.url, CHROMIUM=browser)
 
 
-async def test_two_browsers_and_two_scripts_on_one_project(tmp_path: Path) -> None:
-    browser = find_browser()
-    assert browser is not None, "Chromium is missing: run `make setup`"
+async def test_whoever_is_too_fast_loses_nothing(tmp_path: Path, browser: str) -> None:
+    """On a slow clock: no stall of the machine gives anybody what they may not have yet."""
+    slow = {"monotonic": lambda: time.monotonic() / 50}
+    async with running(tmp_path, tuning=slow, event_rate=2, event_burst=100) as application:
+        await run("limits.test.mjs", URL=application.url, CHROMIUM=browser)
+
+
+async def test_two_browsers_and_two_scripts_on_one_project(tmp_path: Path, browser: str) -> None:
     async with running(tmp_path) as application:
         await run("together.test.mjs", URL=application.url, PYTHON=sys.executable, CHROMIUM=browser)
 

@@ -1,0 +1,87 @@
+// Chromium, and people in it, for the tests of the page: importing this starts the browser, and
+// closes each test's pages after it. Whatever the page logs as an error, a refused script or style
+// included, fails the test.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { after, afterEach, before } from "node:test";
+
+const require = createRequire(new URL("../../conformance/js/package.json", import.meta.url));
+const { chromium } = require("playwright-core");
+
+const { URL: url, CHROMIUM: executablePath } = process.env;
+
+let browser;
+let shared;
+let opened = [];
+let problems = [];
+
+before(async () => {
+  browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+  shared = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+});
+after(() => browser.close());
+afterEach(async () => {
+  await Promise.all(opened.map((page) => page.close()));
+  opened = [];
+  const found = problems;
+  problems = [];
+  assert.deepEqual(found, []);
+});
+
+/** A page of somebody: each tab is a person of its own. With `options` in a browser of their own. */
+export async function visit(address, options) {
+  const context = options ? await browser.newContext(options) : shared;
+  const page = await context.newPage();
+  opened.push(page);
+  page.setDefaultTimeout(20_000);
+  page.on("pageerror", (error) => problems.push(error.message));
+  page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+  page.on("dialog", (dialog) => dialog.accept());
+  await page.goto(address);
+  return page;
+}
+
+/** Somebody who has come in, at `place`: a project and a file of it. */
+export async function comeIn(name, place = "", options = undefined) {
+  const page = await visit(`${url}/#${place}`, options);
+  await page.getByLabel("Your name").fill(name);
+  await page.getByRole("button", { name: "Come in" }).click();
+  await page.getByRole("button", { name: "Sign out" }).waitFor();
+  return page;
+}
+
+/** Somebody who has made a project, and is editing the new file `path` in it. */
+export async function withProject(name, project, path) {
+  const page = await comeIn(name);
+  await page.getByRole("button", { name: "New project" }).click();
+  await page.getByLabel("Name", { exact: true }).fill(project);
+  await page.getByRole("button", { name: "Create" }).click();
+  await page.getByRole("button", { name: "New file" }).click();
+  await page.getByLabel("Path of the new file").fill(path);
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Done" }).waitFor();
+  return page;
+}
+
+/** Share the open project. */
+export async function share(page, userId, role) {
+  await page.getByTitle("Settings and members").click();
+  await page.getByLabel("User id").fill(userId);
+  await page.getByLabel("Role").selectOption(role);
+  await button(page, "Share").click();
+  await page.getByRole("dialog").getByText(`${userId} ${role}`).waitFor();
+  await page.getByRole("button", { name: "Close", exact: true }).click();
+}
+
+export const text = (page) => page.locator(".cm-content");
+export const saved = (page) => page.getByText("Saved", { exact: true });
+export const button = (page, name) => page.getByRole("button", { name, exact: true });
+
+/** The lines in the editor. */
+export async function lines(page) {
+  const found = await text(page).locator(".cm-line").allTextContents();
+  // The names at the others' cursors are no text.
+  const names = await text(page).locator(".caret").allTextContents();
+  return found.map((line) => names.reduce((rest, name) => rest.replace(name, ""), line));
+}

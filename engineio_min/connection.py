@@ -157,7 +157,7 @@ class Connection:
     def check_time(self) -> None:
         """A session whose time is over is over, even if its timer has not come round yet."""
         now = self.server.loop.time()
-        if self.session.deadline <= now + CLOCK_RESOLUTION and not self.server.timer.stalled(now):
+        if self.session.deadline <= now + CLOCK_RESOLUTION and not self.server.timer.late(now):
             self.session.handle_timeout(max(now, self.session.deadline))
             self.flush()
 

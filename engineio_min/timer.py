@@ -1,8 +1,9 @@
 """The one timer of a server: it runs the deadline queue on the event loop.
 
-When the loop has stood still, because a handler blocked it or the process was stopped, the answers
-that came meanwhile are still unread while every deadline has passed. So a timer that comes late
-lets the loop read first, and only then judges who was silent.
+When the loop is late, because a handler blocked it or the machine had no time for the process, the
+answers that came meanwhile are still unread while every deadline has passed. So a timer that comes
+late lets the loop read first, and only then judges who was silent: a pong may be on a connection
+that is yet to be accepted.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ logger = logging.getLogger("engineio_min")
 
 # uvloop's clock counts milliseconds.
 CLOCK_RESOLUTION = 0.001
-# Seconds of lateness that only a loop which stood still has.
+# Seconds of lateness in which what a peer sent in time may have come and not been read.
+LATE = 0.02
+# Seconds of lateness that only a loop which stood still has, and that is worth a warning.
 STALL = 0.2
 # Turns of the loop to read what is there: a request on a new connection needs five.
 GRACE_TURNS = 8
@@ -38,9 +41,9 @@ class Timer:
         """How many owners are watched."""
         return len(self._queue)
 
-    def stalled(self, now: float) -> bool:
-        """Whether the timer should have run long ago: the loop has stood still."""
-        return now - self._handle_time > STALL
+    def late(self, now: float) -> bool:
+        """Whether the timer should have run a while ago: the loop was busy, or stood still."""
+        return now - self._handle_time > LATE
 
     def watch(self, owner: Owner) -> None:
         """Watch `owner`; call this when it is new and whenever its deadline has moved earlier."""
@@ -71,9 +74,10 @@ class Timer:
     def _run(self) -> None:
         if self._grace:
             self._grace -= 1
-        elif self.stalled(self._loop.time()):
+        elif self.late(self._loop.time()):
             late = self._loop.time() - self._handle_time
-            logger.warning("the event loop stood still, for %.1f seconds or longer", late)
+            if late > STALL:
+                logger.warning("the event loop stood still, for %.1f seconds or longer", late)
             self._grace = GRACE_TURNS
         if self._grace:
             self._handle = self._loop.call_soon(self._run)

@@ -120,7 +120,7 @@ describe("reasons of a disconnection", () => {
 });
 
 describe("a short connectTimeout", () => {
-  const server = useServer({ connectTimeout: 300 });
+  const server = useServer({ connectTimeout: 1500 });
 
   overEachTransport(
     test,

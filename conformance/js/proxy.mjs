@@ -2,6 +2,7 @@
 // connections and break everything at once. It forwards bytes as they come.
 import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
+import { request } from "node:http";
 import { connect as connectTcp, createServer } from "node:net";
 
 /**
@@ -51,14 +52,17 @@ export async function proxyTo(
     polled: () => once(waiting, "request"),
     /**
      * Resolves when the server has also read that poll, and will notice its end: it has answered a
-     * request that came later. The pong in that one means nothing.
+     * request that came later. That request has a connection of its own, because one that is open
+     * already is read before one that has yet to be accepted. Its pong means nothing.
      */
     async pollRead(socket) {
       await proxy.polled();
       const url = new URL("/socket.io/?EIO=4&transport=polling", server.url);
       url.searchParams.set("sid", socket.io.engine.id);
-      const answer = await fetch(url, { method: "POST", body: "3" });
-      assert.equal(answer.status, 200);
+      const post = request(url, { method: "POST", agent: false }).end("3");
+      const [answer] = await once(post, "response");
+      answer.resume();
+      assert.equal(answer.statusCode, 200);
     },
     /** Breaks every connection, as an unplugged cable with a reset at its end. */
     cut: () => sockets.forEach((socket) => socket.destroy()),

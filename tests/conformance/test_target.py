@@ -1,9 +1,12 @@
 """The cases of the official protocol suites, against the reference target as a process of its own.
 
 57 cases, one function each: 25 of Engine.IO v4 and 32 of Socket.IO v5, in the suites' order. They
-are written from the protocol's description over a raw client; the target runs with the suites'
-settings (ping every 300 ms, 200 ms for the answer). Where the suites wait for a time to pass, a
-case here waits for what happens then.
+are written from the protocol's description over a raw client. Where the suites wait for a time to
+pass, a case here waits for what happens then.
+
+The suites have the target ping every 300 ms and leave 200 ms for the answer. Here that is so where
+a slow client changes nothing; a target with more patience serves the others, so that a session of a
+busy machine ends only by what its case is about.
 """
 
 from __future__ import annotations
@@ -57,21 +60,47 @@ def start_target(*arguments: str) -> tuple[subprocess.Popen[str], str, int]:
 
 
 def stop_target(process: subprocess.Popen[str]) -> None:
-    """The target ends at once and has written nothing but its first line."""
+    """The target ends at once and has written nothing but its first line, and what it says when the
+    machine was busy.
+    """
     process.terminate()
     output, _ = process.communicate(timeout=60)
-    assert output == ""
+    lines = output.splitlines()
+    assert [line for line in lines if not line.startswith("the event loop stood still")] == []
     assert process.returncode == 0
 
 
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    process, host, port = start_target()
+@contextlib.contextmanager
+def running(*arguments: str) -> Iterator[int]:
+    process, host, port = start_target(*arguments)
     assert host == "127.0.0.1"
     try:
         yield port
     finally:
         stop_target(process)
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[int]:
+    """The suites' settings."""
+    with running() as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def pinging() -> Iterator[int]:
+    """The suites' pings, and ten times as long for the answer."""
+    with running("--ping-timeout", "2000") as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """Nobody is pinged, and there is a minute to join."""
+    with running(
+        "--ping-interval", "60000", "--ping-timeout", "60000", "--connect-timeout", "60000"
+    ) as port:
+        yield port
 
 
 async def open_polling(port: int, path: str) -> PollingClient:
@@ -226,8 +255,8 @@ async def upgrade_then_second_websocket(port: int, path: str) -> WebSocketClient
 # --- Engine.IO: handshake (7)
 
 
-async def test_engine_polling_opens_a_session(port: int) -> None:
-    await handshake_polling(port, ENGINE)
+async def test_engine_polling_opens_a_session(hasty: int) -> None:
+    await handshake_polling(hasty, ENGINE)
 
 
 async def test_engine_polling_refuses_an_invalid_eio(port: int) -> None:
@@ -242,8 +271,8 @@ async def test_engine_polling_refuses_an_invalid_method(port: int) -> None:
     await handshake_polling_invalid_method(port, ENGINE)
 
 
-async def test_engine_websocket_opens_a_session(port: int) -> None:
-    await handshake_websocket(port, ENGINE)
+async def test_engine_websocket_opens_a_session(hasty: int) -> None:
+    await handshake_websocket(hasty, ENGINE)
 
 
 async def test_engine_websocket_refuses_an_invalid_eio(port: int) -> None:
@@ -338,20 +367,20 @@ async def test_engine_websocket_closes_on_an_invalid_packet(port: int) -> None:
 # --- Engine.IO: heartbeat (4)
 
 
-async def test_engine_polling_sends_pings(port: int) -> None:
-    await heartbeat_polling(port, ENGINE)
+async def test_engine_polling_sends_pings(pinging: int) -> None:
+    await heartbeat_polling(pinging, ENGINE)
 
 
-async def test_engine_polling_closes_without_pong(port: int) -> None:
-    await heartbeat_polling_timeout(port, ENGINE)
+async def test_engine_polling_closes_without_pong(pinging: int) -> None:
+    await heartbeat_polling_timeout(pinging, ENGINE)
 
 
-async def test_engine_websocket_sends_pings(port: int) -> None:
-    await heartbeat(await open_websocket(port, ENGINE))
+async def test_engine_websocket_sends_pings(pinging: int) -> None:
+    await heartbeat(await open_websocket(pinging, ENGINE))
 
 
-async def test_engine_websocket_closes_without_pong(port: int) -> None:
-    await heartbeat_timeout(await open_websocket(port, ENGINE))
+async def test_engine_websocket_closes_without_pong(hasty: int) -> None:
+    await heartbeat_timeout(await open_websocket(hasty, ENGINE))
 
 
 # --- Engine.IO: close and upgrade (5)
@@ -386,8 +415,8 @@ async def test_engine_ignores_a_second_websocket_after_the_upgrade(port: int) ->
 # --- Socket.IO: the Engine.IO part (16)
 
 
-async def test_socket_polling_opens_a_session(port: int) -> None:
-    await handshake_polling(port, SOCKET)
+async def test_socket_polling_opens_a_session(hasty: int) -> None:
+    await handshake_polling(hasty, SOCKET)
 
 
 async def test_socket_polling_refuses_an_invalid_eio(port: int) -> None:
@@ -402,8 +431,8 @@ async def test_socket_polling_refuses_an_invalid_method(port: int) -> None:
     await handshake_polling_invalid_method(port, SOCKET)
 
 
-async def test_socket_websocket_opens_a_session(port: int) -> None:
-    await handshake_websocket(port, SOCKET)
+async def test_socket_websocket_opens_a_session(hasty: int) -> None:
+    await handshake_websocket(hasty, SOCKET)
 
 
 async def test_socket_websocket_refuses_an_invalid_eio(port: int) -> None:
@@ -416,20 +445,20 @@ async def test_socket_websocket_refuses_an_invalid_transport(port: int) -> None:
         await handshake_websocket_refused(port, f"{SOCKET}?EIO=4{query}")
 
 
-async def test_socket_polling_sends_pings(port: int) -> None:
-    await heartbeat_polling(port, SOCKET)
+async def test_socket_polling_sends_pings(pinging: int) -> None:
+    await heartbeat_polling(pinging, SOCKET)
 
 
-async def test_socket_polling_closes_without_pong(port: int) -> None:
-    await heartbeat_polling_timeout(port, SOCKET)
+async def test_socket_polling_closes_without_pong(pinging: int) -> None:
+    await heartbeat_polling_timeout(pinging, SOCKET)
 
 
-async def test_socket_websocket_sends_pings(port: int) -> None:
-    await heartbeat(await open_websocket(port, SOCKET))
+async def test_socket_websocket_sends_pings(pinging: int) -> None:
+    await heartbeat(await open_websocket(pinging, SOCKET))
 
 
-async def test_socket_websocket_closes_without_pong(port: int) -> None:
-    await heartbeat_timeout(await open_websocket(port, SOCKET))
+async def test_socket_websocket_closes_without_pong(hasty: int) -> None:
+    await heartbeat_timeout(await open_websocket(hasty, SOCKET))
 
 
 async def test_socket_polling_is_closed_by_the_client(port: int) -> None:
@@ -509,8 +538,8 @@ async def test_socket_closes_on_an_invalid_handshake(port: int) -> None:
     assert await client.rest() == []
 
 
-async def test_socket_closes_without_a_handshake(port: int) -> None:
-    client = await open_websocket(port, SOCKET)
+async def test_socket_closes_without_a_handshake(pinging: int) -> None:
+    client = await open_websocket(pinging, SOCKET)
     # The pongs show that it is the missing CONNECT that ends it.
     with contextlib.suppress(Ended):
         while True:
@@ -524,7 +553,8 @@ async def test_socket_closes_without_a_handshake(port: int) -> None:
 async def test_socket_leaves_the_main_namespace(port: int) -> None:
     client = await joined(port)
     await client.send("41")
-    await client.expect("2")
+    # The connection goes on.
+    await connect(client)
     await client.leave()
 
 

@@ -172,15 +172,24 @@ async def serving(
     assert not server.http.connections
 
 
+# How much slower a test's own clock is than a real one.
+SLOWNESS = 20
+
+
 class Clock:
-    """The running loop's clock, which a test may move forward."""
+    """The running loop's clock, which a test moves forward.
+
+    By itself it hardly moves, so that what must not be due yet is not due on a machine that stands
+    still for seconds either. It does not stop, or short waits would never end.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._time = loop.time
+        self._start = self._time()
         self._offset = 0.0
 
     def time(self) -> float:
-        return self._time() + self._offset
+        return self._start + (self._time() - self._start) / SLOWNESS + self._offset
 
     async def advance(self, seconds: float) -> None:
         """Move on and let the loop do what is due."""

@@ -148,7 +148,7 @@ async def test_compressed_messages() -> None:
 
 @pytest.mark.parametrize("options", TRANSPORTS)
 async def test_the_heartbeat(options: ClientOptionValues) -> None:
-    async with serving(ping_interval=0.05, ping_timeout=0.5) as harness:
+    async with serving(ping_interval=0.05, ping_timeout=60.0) as harness:
         pings = []
         ear = Ear(url_of(harness), **options)
         ear.client.tap = lambda direction, packet: pings.append((direction, packet))
@@ -850,14 +850,18 @@ async def falls_silent(peer: Peer) -> None:
         silence,
     ],
 )
-async def test_an_upgrade_that_fails_leaves_the_session_on_polling(candidate: Script) -> None:
+async def test_an_upgrade_that_fails_leaves_the_session_on_polling(
+    candidate: Script, clock: Clock
+) -> None:
     async with (
         scripted(*upgrading(candidate)) as server,
-        # Long enough for a busy machine to connect the candidate, which is then the second peer.
-        connected(server.url, upgrade_timeout=0.5, close_timeout=0.05) as ear,
+        connected(server.url, upgrade_timeout=10, close_timeout=0.05) as ear,
     ):
         await until(lambda: ear.messages)
         assert ear.messages == ["polled"]
+        await server.peer(1)
+        if candidate in (falls_silent, silence):
+            await clock.advance(11)
         await server.gone(1)
         assert ear.client.transport == "polling"
         assert ear.client.opened
@@ -912,9 +916,11 @@ async def test_a_candidate_lost_while_polling_pauses_starts_it_again() -> None:
 
 async def test_closing_during_an_upgrade() -> None:
     async with scripted(*upgrading(falls_silent)) as server:
-        ear = Ear(server.url, close_timeout=0.05)
+        ear = Ear(server.url)
         await ear.client.connect()
         await until(lambda: ear.client._candidate)
+        # The connection of the POST must not come before the candidate's.
+        await server.peer(1)
         ear.client.send("last")
         await ear.finish()
         assert ear.closed == [("forced close", "closed by the client")]

@@ -29,8 +29,6 @@ from tests.engineio_min.harness import (
 )
 from tests.engineio_min.wire import HANDSHAKE, Wire, connect, encode_request, until
 
-pytestmark = pytest.mark.usefixtures("clock")
-
 GET = encode_request("GET", "/hello")
 
 # A key and a certificate for "localhost", signed by itself and known to nobody else.
@@ -1087,7 +1085,10 @@ async def test_a_peer_that_stays_when_the_server_closes(harness: Harness, clock:
     wire = await harness.wire(receive_buffer=4_096)
     await wire.send(encode_request("GET", "/large"))
     await stalled(harness.server.http)
-    await harness.server.stop()
+    stopping = asyncio.create_task(harness.server.stop())
+    for _ in range(60):
+        await clock.advance(0.02)
+    assert stopping.done()
     await until(lambda: not harness.server.http.connections)
 
 

@@ -12,8 +12,6 @@ from engineio_min import polling
 from tests.engineio_min.harness import POLLING, Clock, Harness, assert_refused, serving
 from tests.engineio_min.wire import HANDSHAKE, PATIENCE, decode_payload, encode_request, until
 
-pytestmark = pytest.mark.usefixtures("clock")
-
 # --- the handshake
 
 

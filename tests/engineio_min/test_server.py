@@ -41,8 +41,6 @@ from tests.engineio_min.harness import (
 )
 from tests.engineio_min.wire import HANDSHAKE, Wire, connect, encode_request, packet_frame, until
 
-pytestmark = pytest.mark.usefixtures("clock")
-
 ROOT = Path(__file__).resolve().parents[2]
 
 # --- refusals, in the official order of the checks

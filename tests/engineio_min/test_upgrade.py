@@ -22,8 +22,6 @@ from tests.engineio_min.wire import (
     until,
 )
 
-pytestmark = pytest.mark.usefixtures("clock")
-
 
 async def probed(harness: Harness, poller: Poller) -> Wire:
     candidate = await harness.websocket(poller.upgrade_target)

@@ -37,6 +37,8 @@ class ChaosProxy:
         self.port = 0
         self.refusing = False
         self.connections = self.resets = self.black_holes = 0
+        # What happens to the n-th piece of data does not depend on which piece that is.
+        self._fates = random.Random(seed)
         self._random = random.Random(seed)
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -96,7 +98,7 @@ class ChaosProxy:
         chaos, draw = self.chaos, self._random
         silent = False
         while data := await reader.read(65_536):
-            luck = draw.random()
+            luck = self._fates.random()
             if luck < chaos.reset:
                 self.resets += 1
                 for end in ends:

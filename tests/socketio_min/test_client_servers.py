@@ -25,6 +25,7 @@ from socketio_min import (
 from socketio_min.client_options import SocketIOClientOptionValues
 from tests.socketio_min.chaos import Chaos, chaos_proxy
 from tests.socketio_min.server_processes import KINDS, Kind, ServerProcess, eventually
+from tests.socketio_min.serving import advance
 
 TRANSPORTS = (["polling"], ["websocket"], ["polling", "websocket"])
 # These have all the handlers and commands of conformance/js.
@@ -374,12 +375,12 @@ async def test_the_server_dies_and_comes_back(
 async def test_a_silent_server_is_left_after_its_heartbeat(
     kind: Kind, own: Callable[..., ServerProcess]
 ) -> None:
-    # python-engineio counts whole seconds.
-    interval = 1000 if kind == "python-socketio" else 200
-    server = own(kind, pingInterval=interval, pingTimeout=200)
+    server = own(kind, pingInterval=30_000, pingTimeout=30_000)
     async with connected(server.url, transports=["websocket"], close_timeout=0.05) as client:
         reasons = collect(client, "disconnect")
+        await client.call("acknowledge")
         server.suspend()
+        advance(61)
         await eventually(lambda: reasons)
         assert reasons == [("ping timeout",)]
         server.resume()
@@ -430,8 +431,9 @@ async def test_attempts_are_counted_and_come_to_an_end() -> None:
 async def test_the_official_server_restores_what_was_missed(
     own: Callable[..., ServerProcess], transports: list[str]
 ) -> None:
-    # A polling client may be lost between two GETs: then only the heartbeat tells.
-    server = own("node with recovery", pingInterval=300, pingTimeout=200)
+    # A polling client may be lost between two GETs: then only the heartbeat tells. It must not end
+    # a session before it is cut.
+    server = own("node with recovery", pingInterval=300, pingTimeout=5000)
     async with (
         chaos_proxy(server.port, Chaos(), seed=1) as proxy,
         connected(proxy.url, transports=transports) as client,

@@ -513,12 +513,15 @@ async def test_a_connection_that_joins_nothing_is_closed(transport: Transport) -
 
 
 async def test_refused_connects_do_not_prolong_the_deadline() -> None:
-    io = Server(connect_timeout=0.05)
+    io = Server(connect_timeout=20.0)
     io.use(refuse)
     async with serving(io) as net:
         client = await net.open()
+        deadline = io.connect_deadlines.deadline
         await client.send("40", "40/nope,")
         await client.expect(REFUSED, '44/nope,{"message":"Invalid namespace"}')
+        assert io.connect_deadlines.deadline == deadline
+        advance(21)
         assert await client.rest() == []
 
 

@@ -89,7 +89,7 @@ def a_paused_session_is_judged(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_late_timer_judges_at_once(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Timer, "stalled", lambda _self, _now: False)
+    patch.setattr(Timer, "late", lambda _self, _now: False)
 
 
 def a_second_poll_is_forgotten(patch: pytest.MonkeyPatch) -> None:

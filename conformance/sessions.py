@@ -219,7 +219,7 @@ class WebSocketSession(Session):
                 continue
             if packet == "2":
                 self.socket.send("3")
-            elif not (isinstance(packet, str) and (packet in "16" or packet[:2] in ("41", "44"))):
+            elif packet not in ("1", "6") and packet[:2] not in ("41", "44"):
                 raise CaseFailed(show(packet), "the WebSocket to be closed")
 
     @asynccontextmanager

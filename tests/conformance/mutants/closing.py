@@ -45,6 +45,23 @@ class ClosesWithAnotherCode(FrameMutant):
         return b"\x03\xe8"
 
 
+@caught_by("SIO-CONN-035", seen="got an empty text, expected the WebSocket to be closed")
+class SendsAnEmptyPacketBeforeItCloses(FrameMutant):
+    """Before the connection is closed comes a frame with nothing in it."""
+
+    joined = False
+
+    def inward(self, packet: Packet) -> list[Packet]:
+        if packet != "40":
+            return [packet]
+        before: list[Packet] = ['42["message"]'] if self.joined else []
+        self.joined = True
+        return [*before, packet]
+
+    def outward(self, packet: Packet) -> list[Packet]:
+        return ["" if packet == '42["message-back"]' else packet]
+
+
 @caught_by(
     "EIO-FRAME-018",
     "EIO-FRAME-019",

@@ -133,11 +133,21 @@ class Client:
             raise
 
     def send(self, message: Message) -> None:
-        """Queue a message; it leaves in order, at the end of this turn of the event loop."""
+        """Queue a message; it leaves in order, at the end of this turn of the event loop.
+
+        Raises:
+            UsageError: `connect` was not called.
+        """
+        self._check_begun()
         self.session.send(message_packet(message))
 
     def close(self) -> None:
-        """Close after everything queued has been sent; `wait_closed` waits for it."""
+        """Close after everything queued has been sent; `wait_closed` waits for it.
+
+        Raises:
+            UsageError: `connect` was not called.
+        """
+        self._check_begun()
         self.session.close(self._loop.time())
         self._timer.watch(self.session)
 
@@ -146,16 +156,29 @@ class Client:
 
         The wait for the server is bounded: by `close_timeout` for the last packets, and once more
         for the end of a WebSocket.
+
+        Raises:
+            UsageError: `connect` was not called.
         """
+        self._check_begun()
         while not self._over:
             await self._wait()
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     async def drained(self) -> None:
-        """Wait until everything queued has been handed to the transport, or the session is over."""
+        """Wait until everything queued has been handed to the transport, or the session is over.
+
+        Raises:
+            UsageError: `connect` was not called.
+        """
+        self._check_begun()
         while not self._is_drained():
             await self._wait()
+
+    def _check_begun(self) -> None:
+        if self._opening is None:
+            raise UsageError("got no session yet, expected one: await connect() first")
 
     async def _wait(self) -> None:
         waiter = self._loop.create_future()
@@ -185,11 +208,20 @@ class Client:
     @property
     def opened(self) -> bool:
         """Whether messages can be sent now, and the server is not overdue with a ping."""
-        return self.session.phase == OPENED and not self.session.expired(self._loop.time())
+        return (
+            self._opening is not None
+            and self.session.phase == OPENED
+            and not self.session.expired(self._loop.time())
+        )
 
     @property
     def transport(self) -> str:
-        """What carries the session now: "polling" or "websocket"."""
+        """What carries the session now: "polling" or "websocket".
+
+        Raises:
+            UsageError: `connect` was not called.
+        """
+        self._check_begun()
         return self.session.transport
 
     @property

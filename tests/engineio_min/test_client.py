@@ -275,6 +275,17 @@ async def test_a_client_is_used_once(harness: Harness) -> None:
     await ear.finish()
 
 
+async def test_what_needs_a_session_says_so_before_there_is_one() -> None:
+    client = Client("http://127.0.0.1:1")
+    assert not client.opened
+    for use in (partial(client.send, "early"), client.close, lambda: client.transport):
+        with pytest.raises(UsageError, match=r"no session yet.*await connect\(\) first"):
+            use()
+    for wait in (client.drained, client.wait_closed):
+        with pytest.raises(UsageError, match="no session yet"):
+            await wait()
+
+
 async def test_there_is_no_handshake_before_the_session_is_open() -> None:
     async with scripted(silence) as server:
         ear = Ear(server.url, timeout=0.05)

@@ -34,8 +34,11 @@ COLOURS = {THIS: 0, BUN: 1, NODE: 2, PYTHON_SOCKETIO[0]: 3}
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Medians over the rounds of one server under one load; `spread` is of the cost."""
+    """Medians over the rounds of one server under one load; `spread` is of the cost, and `costs`
+    has that of each round.
+    """
 
+    costs: tuple[float, ...]
     throughput: float
     cost: float
     spread: float
@@ -48,7 +51,7 @@ class Figures:
 
 def figures(runs: Sequence[Result]) -> Figures:
     """Medians; the spread is the range divided by the median."""
-    costs = [run.cost for run in runs]
+    costs = tuple(run.cost for run in runs)
 
     def middle(value: Callable[[Result], float]) -> float:
         return median(value(run) for run in runs)
@@ -57,6 +60,7 @@ def figures(runs: Sequence[Result]) -> Figures:
         return seconds / run.seconds if run.seconds else 0.0
 
     return Figures(
+        costs,
         middle(lambda run: run.throughput),
         middle(lambda run: run.cost),
         (max(costs) - min(costs)) / median(costs) if median(costs) < float("inf") else 0.0,
@@ -106,6 +110,14 @@ class Results:
         """How many times less CPU a unit a server needs than another."""
         own, other = self.get(load, peer), self.get(its_load or load, than)
         return None if own is None or other is None else ratio(other.cost, own.cost)
+
+    def cheaper_by_round(self, load: str, peer: str, its_load: str = "") -> list[float]:
+        """The same against Node for each round, in which both had the machine as it was then."""
+        own, node = self.get(load, peer), self.get(its_load or load, NODE)
+        if own is None or node is None:
+            return []
+        found = (ratio(other, one) for one, other in zip(own.costs, node.costs, strict=False))
+        return [value for value in found if value is not None]
 
 
 def ratio(one: float, other: float) -> float | None:
@@ -281,13 +293,28 @@ def target_section(results: Results) -> str:
     return (
         "## Targets\n\n"
         "Server CPU a unit as a ratio to the official server on Node under the same load: 2 means "
-        "half its CPU. The last row is memory, where less is better. Async handlers are compared "
-        "with Node's plain ones.\n\n"
+        "half its CPU. The ratio is that of the medians; beside it stand the lowest and the highest "
+        "of a round, which tell how far to trust it. The last row is memory, where less is better. "
+        "Async handlers are compared with Node's plain ones.\n\n"
         + table(
-            ("load", "at least", "aim", "**this**", "", "Bun", "python-socketio's best"),
+            (
+                "load",
+                "at least",
+                "aim",
+                "**this**",
+                "",
+                "by round",
+                "Bun",
+                "python-socketio's best",
+            ),
             rows,
         )
     )
+
+
+def span(values: Sequence[float]) -> str:
+    """The lowest and the highest of several ratios."""
+    return f"{times(min(values))} to {times(max(values))}" if len(values) > 1 else ""
 
 
 def verdict(value: float | None, target: Target) -> str:
@@ -310,6 +337,7 @@ def cost_row(results: Results, target: Target) -> tuple[str, ...]:
         f"{target.aim:g}",
         f"**{times(own)}**" if own is not None else "",
         verdict(own, target),
+        span(results.cheaper_by_round(target.load, THIS, its_load=target.node_load)),
         times(bun),
         times(other),
     )
@@ -326,6 +354,7 @@ def memory_row(results: Results, target: Target) -> tuple[str, ...]:
         f"{target.aim:g}",
         "" if value is None else f"**{value:.1f}**",
         verdict(value, target),
+        "",
         "" if bun is None else f"{bun.memory / 1000:.1f}",
         "" if best is None else f"{best.memory / 1000:.1f}",
     )

@@ -105,7 +105,17 @@ def test_a_target_is_reached_or_missed(node: float, expected: str, tmp_path: Pat
     [row] = [row for row in rows if row.startswith("| echo, 1 in flight |")]
     assert row.startswith("| echo, 1 in flight | 1.7 | 2.5 " + expected)
     [absent] = [row for row in rows if row.startswith("| chat |")]
-    assert absent == "| chat | 15 | 40 |  | not measured |  |  |"
+    assert absent == "| chat | 15 | 40 |  | not measured |  |  |  |"
+
+
+def test_beside_a_ratio_stand_those_of_the_rounds(tmp_path: Path) -> None:
+    found = {
+        NODE: [costing(cost) for cost in (20, 60, 30)],
+        THIS: [costing(cost) for cost in (10, 10, 20, 5)],
+    }
+    rows = write(raw({"echo": found}), tmp_path).read_text().splitlines()
+    [row] = [row for row in rows if row.startswith("| echo, 1 in flight |")]
+    assert "| **3.00** | aim reached | 1.50 to 6.00 |" in row
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,10 @@ export class Due {
   #retryAfter = 0;
   #timer;
 
-  /** `ping()` sends an event that is acknowledged; `slowDown(ms)` is called when one was dropped. */
+  /**
+   * `ping()` sends an event that is acknowledged, or returns false while there is no connection;
+   * `slowDown(ms)` is called when one was dropped.
+   */
   constructor(ping, slowDown) {
     this.#ping = ping;
     this.#slowDown = slowDown;
@@ -76,7 +79,7 @@ export class Due {
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
-        if (this.#calls.size > 0) this.#ping();
+        if (this.#calls.size > 0 && !this.#ping()) this.#watch();
       },
       Math.max(SHORTEST_WAIT_MILLISECONDS, this.#retryAfter),
     );

@@ -43,7 +43,7 @@ export class AICodingAssistantSocket {
   #typing = new Map();
   #pace = new Pace();
   #due = new Due(
-    () => this.call("test:ping").catch(() => {}),
+    () => this.connected && this.call("test:ping").catch(() => {}),
     (retryAfter) => this.#pace.slowDown(retryAfter),
   );
 

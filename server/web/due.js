@@ -14,7 +14,7 @@ export class Due {
   #retryAfter = 0; // milliseconds; 0 until the server has dropped something
   #timer;
 
-  /** `ping()` sends an event that is acknowledged. */
+  /** `ping()` sends an event that is acknowledged, or returns false while there is no connection. */
   constructor(ping) {
     this.#ping = ping;
   }
@@ -55,7 +55,7 @@ export class Due {
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
-        if (this.#requests.size > 0) this.#ping();
+        if (this.#requests.size > 0 && !this.#ping()) this.#watch();
       },
       Math.max(SHORTEST_WAIT_MILLISECONDS, this.#retryAfter),
     );

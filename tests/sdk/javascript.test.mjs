@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import test, { afterEach } from "node:test";
+import { Due } from "../../sdk/javascript/due.js";
 import { AICodingAssistantSocket, Refused, Unreachable } from "../../sdk/javascript/index.js";
+import { Due as PageDue } from "../../server/web/due.js";
 
 const { URL: baseURL, SESSION_URL: sessionURL, STRICT_URL: strictURL } = process.env;
 const projectId = "project-123";
@@ -236,6 +238,30 @@ test("a loop loses nothing: it is no faster than a server takes events", async (
   const ends = Promise.allSettled(late);
   ada.disconnect();
   assert.ok((await ends).every(({ reason }) => reason instanceof Unreachable));
+});
+
+test("an acknowledgement is asked for once there is a connection", (t) => {
+  // A ping without one would wait with the others, and one more every quarter of a second.
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let [connected, asked, pings] = [false, 0, 0];
+  const ping = () => {
+    asked++;
+    if (connected) pings++;
+    return connected;
+  };
+  for (const Kind of [Due, PageDue]) {
+    [connected, asked, pings] = [false, 0, 0];
+    const due = new Kind(ping, () => {});
+    due.add(() => {});
+    due.limited(400);
+    t.mock.timers.tick(400);
+    t.mock.timers.tick(400);
+    assert.deepEqual([asked, pings], [2, 0]);
+    connected = true;
+    t.mock.timers.tick(400);
+    t.mock.timers.tick(4_000);
+    assert.deepEqual([asked, pings], [3, 1]);
+  }
 });
 
 test("what a stricter server drops is refused, and nothing else", async (t) => {

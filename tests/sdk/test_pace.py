@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ai_coding_assistant import AsyncAICodingAssistantSocket, Refused, Unreachable
+from ai_coding_assistant.due import Due
 from ai_coding_assistant.pace import Pace
 from tests.server.running import running
 from tests.server.wire import PATIENCE
@@ -93,6 +94,40 @@ async def test_leaving_ends_what_waits_for_its_turn(tmp_path: Path) -> None:
         assert isinstance(ends.pop(), asyncio.CancelledError)
         assert all(isinstance(end, Unreachable) for end in ends)
         assert len(pongs) == 150
+
+
+async def test_an_acknowledgement_is_asked_for_once_there_is_a_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A ping without one would wait with the others, and one more every quarter of a second."""
+    timers: list[tuple[float, Any]] = []
+
+    def call_later(delay: float, job: Any) -> object:
+        timers.append((delay, job))
+        return object()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", call_later)
+    connected, pings = [False], []
+
+    def ping() -> bool:
+        if connected[0]:
+            pings.append(len(timers))
+        return connected[0]
+
+    due = Due(ping, lambda _retry_after: None)
+    async with due.acknowledgement():
+        assert timers == []
+        due.limited(0.4)
+        for _ in range(3):
+            [(delay, job)] = timers
+            assert delay == 0.4
+            timers.clear()
+            job()
+        connected[0] = True
+        timers.pop()[1]()
+    assert pings == [0]
+    # The ping's own acknowledgement is due then, and looked after.
+    assert timers == []
 
 
 async def test_the_pace_on_a_clock(monkeypatch: pytest.MonkeyPatch) -> None:

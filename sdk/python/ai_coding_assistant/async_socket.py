@@ -295,10 +295,13 @@ class AsyncAICodingAssistantSocket:
             raise Unreachable(f"{event} was not acknowledged: {error}") from error
         return result_of(answer)
 
-    def _ping(self) -> None:
+    def _ping(self) -> bool:
+        if not self.connected:
+            return False
         task = asyncio.get_running_loop().create_task(self._pinged())
         self._pings.add(task)
         task.add_done_callback(self._pings.discard)
+        return True
 
     async def _pinged(self) -> None:
         with contextlib.suppress(SDKError):

@@ -20,11 +20,11 @@ SHORTEST_WAIT: Final = 0.25
 
 
 class Due:
-    """What is due on one client. `ping()` sends an event that is acknowledged;
-    `slow_down(retry_after)` is called when something was dropped.
+    """What is due on one client. `ping()` sends an event that is acknowledged, or returns False
+    while there is no connection; `slow_down(retry_after)` is called when something was dropped.
     """
 
-    def __init__(self, ping: Callable[[], object], slow_down: Callable[[float], object]) -> None:
+    def __init__(self, ping: Callable[[], bool], slow_down: Callable[[float], object]) -> None:
         self._ping = ping
         self._slow_down = slow_down
         # Each with how often there was slowed down before it was sent.
@@ -87,8 +87,8 @@ class Due:
 
     def _ask(self) -> None:
         self._timer = None
-        if self._calls:
-            self._ping()
+        if self._calls and not self._ping():
+            self._watch()
 
 
 def _dropped(retry_after: float) -> Refused:

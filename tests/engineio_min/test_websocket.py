@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import zlib
 from itertools import count
@@ -31,6 +32,7 @@ from tests.engineio_min.wire import (
     encode_frame,
     encode_request,
     packet_frame,
+    patient,
     until,
 )
 
@@ -445,6 +447,25 @@ async def test_a_peer_that_goes_without_a_close_frame(harness: Harness, half: bo
         wire.abort()
     await until(lambda: harness.closed)
     assert harness.closed == ["transport close"]
+
+
+async def test_a_peer_that_breaks_the_protocol_and_is_gone(
+    harness: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It answers the close frame with a reset; the log still tells what it has done."""
+    loop = asyncio.get_running_loop()
+    with socket.create_connection(("127.0.0.1", harness.server.port)) as peer:
+        peer.setblocking(False)
+        await loop.sock_sendall(peer, encode_request("GET", WEBSOCKET, HANDSHAKE))
+        received = b""
+        while b"maxPayload" not in received:
+            received += await patient(loop.sock_recv(peer, 4_096))
+        peer.send(encode_frame(0xF, b""))
+    with caplog.at_level(logging.DEBUG, "engineio_min"):
+        await until(lambda: harness.closed)
+    assert harness.closed == ["transport error"]
+    [message] = [text for text in caplog.messages if text.startswith("session closed")]
+    assert "invalid opcode" in message
 
 
 async def test_closing_sends_what_is_queued(harness: Harness) -> None:

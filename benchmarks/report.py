@@ -293,9 +293,9 @@ def target_section(results: Results) -> str:
     return (
         "## Targets\n\n"
         "Server CPU a unit as a ratio to the official server on Node under the same load: 2 means "
-        "half its CPU. The ratio is that of the medians; beside it stand the lowest and the highest "
-        "of a round, which tell how far to trust it. The last row is memory, where less is better. "
-        "Async handlers are compared with Node's plain ones.\n\n"
+        "half its CPU. The ratio is that of the medians; beside it stand the lowest and highest of "
+        "a round: how far to trust it. The last row is memory, where less is better. Async "
+        "handlers are compared with Node's plain ones.\n\n"
         + table(
             (
                 "load",

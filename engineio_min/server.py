@@ -9,10 +9,8 @@ at the end of the read.
 from __future__ import annotations
 
 import asyncio
-import base64
 import inspect
 import logging
-import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
@@ -27,6 +25,7 @@ from engineio_min.cors import CorsOptions, same_origin
 from engineio_min.errors import Code, RequestRefused
 from engineio_min.frames import FrameEncoder
 from engineio_min.http_server import HttpServer
+from engineio_min.ids import random_id
 from engineio_min.options import CookieOptions, ServerOptions, ServerOptionValues
 from engineio_min.packets import PROTOCOL_VERSION, open_packet
 from engineio_min.polling import Polling
@@ -310,8 +309,7 @@ class Server:
     def _new_sid(self, request: Request) -> str:
         generate = self.options.generate_id
         if generate is None:
-            # As `secrets.token_urlsafe`, but 15 bytes need no padding to be stripped.
-            return base64.urlsafe_b64encode(os.urandom(15)).decode()
+            return random_id()
         sid = self._call_hook("generate_id", generate, request)
         if sid in self.sessions or sid in self.departing:
             logger.error("generate_id gave the id of a session that is open; make each id once")

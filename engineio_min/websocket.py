@@ -8,7 +8,6 @@ that does not read, the closing handshake's deadline.
 from __future__ import annotations
 
 import asyncio
-import base64
 import binascii
 import contextlib
 import hashlib
@@ -69,10 +68,10 @@ def accept_handshake(
         valid = False
     if not valid:
         raise RequestRefused(Code.BAD_REQUEST, "got an invalid Sec-WebSocket-Key")
-    accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+    digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
     lines = [
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: " + accept + b"\r\n"
+        b"Sec-WebSocket-Accept: " + binascii.b2a_base64(digest, newline=False) + b"\r\n"
     ]
     extensions: list[Extension] = []
     if deflate is not None and "sec-websocket-extensions" in headers:

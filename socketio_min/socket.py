@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from engineio_min.ids import random_id
 from engineio_min.packets import Packet
 from socketio_min.adapter import AckCallback, BroadcastOptions, event_packets, send_to_all
 from socketio_min.broadcast import BroadcastOperator, RoomNames, room_names
@@ -106,7 +106,7 @@ class Socket:
     )
 
     def __init__(self, namespace: Namespace, client: Client, auth: dict[str, Any] | None) -> None:
-        self.id = secrets.token_urlsafe(15)
+        self.id = random_id()
         self.namespace = namespace
         self.data: dict[str, Any] = {}
         self.state = PENDING

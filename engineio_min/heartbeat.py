@@ -56,8 +56,11 @@ class DeadlineQueue:
             entry[2] = None
         elif owner.deadline == NEVER:
             return False
-        self._push(owner)
-        return True
+        self._sequence += 1
+        entry = [owner.deadline, self._sequence, owner]
+        self._entries[owner] = entry
+        heapq.heappush(self._heap, entry)
+        return self._heap[0] is entry
 
     def forget(self, owner: Owner) -> None:
         """Stop watching `owner`; nothing here refers to it any more."""
@@ -89,9 +92,3 @@ class DeadlineQueue:
                 yield owner
             if owner.deadline != NEVER:
                 self.watch(owner)
-
-    def _push(self, owner: Owner) -> None:
-        self._sequence += 1
-        entry = [owner.deadline, self._sequence, owner]
-        self._entries[owner] = entry
-        heapq.heappush(self._heap, entry)

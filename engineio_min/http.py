@@ -20,7 +20,7 @@ import httptools
 
 from engineio_min.heartbeat import NEVER
 from engineio_min.http_exchange import HttpExchange
-from engineio_min.http_head import HEADER_NAMES, KnownHead, method_name, refusal
+from engineio_min.http_head import KnownHead, method_name, read_headers, refusal
 from engineio_min.request import Headers, Request
 from engineio_min.websocket import WebSocket
 
@@ -52,8 +52,7 @@ class HttpConnection(asyncio.Protocol):
         "_closing",
         "_current",
         "_head_size",
-        "_header_count",
-        "_headers",
+        "_header_lines",
         "_known",
         "_parser",
         "_part",
@@ -81,8 +80,7 @@ class HttpConnection(asyncio.Protocol):
         self._current: HttpExchange | None = None
         self._receiving: HttpExchange | None = None
         self._target = b""
-        self._headers: dict[str, str] = {}
-        self._header_count = 0
+        self._header_lines: list[tuple[bytes, bytes]] = []
         self._head_size = 0
         self._part = _BETWEEN
         # The last heads, by their first byte: that of a GET and that of a POST.
@@ -215,40 +213,31 @@ class HttpConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._target = b""
-        self._headers = {}
-        self._header_count = 0
+        self._header_lines = []
         self._part = _IN_HEAD
 
     def on_url(self, url: bytes) -> None:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._closing:
-            return
+        lines = self._header_lines
         if self._part is _IN_BODY:
             self._refuse(400, "got a trailer, which is not supported")
-            return
-        # Repeated ones count as well: joining thousands of them would cost the square.
-        self._header_count += 1
-        if self._header_count > self._server.limits.header_count:
+        elif len(lines) >= self._server.limits.header_count:
+            # Repeated ones count as well: joining thousands of them would cost the square.
             self._refuse(431, "got too many headers")
-            return
-        headers = self._headers
-        key = HEADER_NAMES.get(name) or name.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        if key in headers:
-            if key == "host":
-                self._refuse(400, "got two Host headers")
-                return
-            text = f"{headers[key]}, {text}"
-        headers[key] = text
+        else:
+            lines.append((name, value))
 
     def on_headers_complete(self) -> None:
         if self._closing:
             return
         parser = self._parser
         assert parser is not None
-        headers = self._headers
+        headers = read_headers(self._header_lines)
+        if headers is None:
+            self._refuse(400, "got two Host headers")
+            return
         refused = refusal(self._target, headers, parser.get_http_version(), self._server.limits)
         if refused is not None:
             self._refuse(*refused)
@@ -340,9 +329,11 @@ class HttpConnection(asyncio.Protocol):
             UsageError: a header has a control character.
         """
         head = self._server.response_start(status, tuple(headers))
-        if status not in _WITHOUT_LENGTH:
-            head += b"Content-Length: %d\r\n" % length
-        return head + (b"\r\n" if keep_alive else b"Connection: close\r\n\r\n")
+        if not keep_alive:
+            head += b"Connection: close\r\n"
+        if status in _WITHOUT_LENGTH:
+            return head + b"\r\n"
+        return head + b"Content-Length: %d\r\n\r\n" % length
 
     def write_response(self, data: bytes, *, keep_alive: bool) -> None:
         """Write the answer of the current exchange and go on to the next."""

@@ -21,13 +21,13 @@ from engineio_min.errors import RequestRefused
 from engineio_min.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from engineio_min.http_limits import HttpLimits
 
 _METHODS = {method.encode(): method for method in ("GET", "POST", "OPTIONS", "HEAD", "PUT")}
 # The names of usual headers as clients and browsers write them.
-HEADER_NAMES = {
+_NAMES = {
     name.encode(): lower
     for lower in (
         "accept",
@@ -69,6 +69,26 @@ _LENGTH = re.compile(rb"\r\nContent-Length: ([0-9]+)\r\n", re.IGNORECASE)
 def method_name(method: bytes) -> str:
     """The method as text."""
     return _METHODS.get(method) or method.decode()
+
+
+def read_headers(lines: Sequence[tuple[bytes, bytes]]) -> dict[str, str] | None:
+    """The headers by their names in lower case, repeated ones joined; None if Host is repeated."""
+    headers = {
+        _NAMES.get(name) or name.decode("latin-1").lower(): value.decode("latin-1")
+        for name, value in lines
+    }
+    if len(headers) == len(lines):
+        return headers
+    headers.clear()
+    for line, value in lines:
+        name = line.decode("latin-1").lower()
+        if name not in headers:
+            headers[name] = value.decode("latin-1")
+        elif name == "host":
+            return None
+        else:
+            headers[name] += f", {value.decode('latin-1')}"
+    return headers
 
 
 def refusal(

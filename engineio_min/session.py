@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engineio_min.heartbeat import NEVER
 from engineio_min.packets import (
@@ -75,8 +76,7 @@ class Timing:
     max_buffered: int = 1_048_576
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(NamedTuple):
     """The session is over; `reason` is one of the constants above, `description` the detail for a
     log.
     """

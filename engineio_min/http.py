@@ -403,7 +403,9 @@ class HttpConnection(asyncio.Protocol):
     def become_websocket(
         self, head: bytes, connection: Connection, extensions: list[Extension], *, candidate: bool
     ) -> WebSocket:
-        """Answer the current exchange with 101 and hand the TCP connection over."""
+        """Hand the TCP connection over to a WebSocket, which answers the current exchange with
+        `head`.
+        """
         self._current = None
         self._closing = True
         self._release()
@@ -412,10 +414,10 @@ class HttpConnection(asyncio.Protocol):
         if waiting is None:
             # It carries its session at once, and not after an upgrade.
             server.admission.remove(self._client)
-        websocket = WebSocket(self.transport, connection, extensions, self._rest, server, waiting)
-        # Before the write: its protocol is told if the peer has no room for that.
+        websocket = WebSocket(
+            self.transport, connection, extensions, head, self._rest, server, waiting
+        )
         self.transport.set_protocol(websocket)
-        self.transport.write(head)
         return websocket
 
     # -- time

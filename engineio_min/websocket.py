@@ -110,6 +110,7 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
     """A WebSocket on a TCP connection of our own HTTP server."""
 
     __slots__ = (
+        "_head",
         "_held",
         "_http",
         "_pongs",
@@ -126,6 +127,7 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
         transport: asyncio.Transport,
         connection: Connection,
         extensions: list[Extension],
+        head: bytes,
         rest: bytes,
         http: HttpServer,
         waiting: str | None,
@@ -133,11 +135,15 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
         self._transport = transport
         self._connection = connection
         self._http = http
+        # The answer to the handshake, until it is written, and what came together with the request.
+        self._head = head
         self._rest = rest
         # The address that a candidate is counted for until it carries a session; see `Admission`.
         self._waiting = waiting
         self._candidate = waiting is not None
         self._stream = MessageStream(connection.server.options.max_http_buffer_size, extensions)
+        # Not before the answer is written: the first packets leave together with it.
+        self._stream.ordinary = False
         self._pongs = 0
         self._unsent = 0
         # What of the stream counts against the server's budget.
@@ -147,6 +153,8 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
     def start(self, *, candidate: bool) -> None:
         """Begin to read, with what arrived together with the handshake."""
         self._candidate = candidate
+        if self._head:
+            self._transport.write(self._take_head())
         if candidate or not self._connection.paused:
             self.resume()
 
@@ -233,8 +241,9 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
         if not stream.ordinary:
             if stream.closed:
                 return
-            if stream.compresses:
-                self._transport.write(self._compress(packets))
+            if self._head or stream.compresses:
+                # One write for both: what a connection costs is the kernel's work above all.
+                self._transport.write(self._take_head() + self._encode(packets))
                 return
         encoder = connection.server.encoder
         # A broadcast leaves equal lists, and to compare those is to compare identities.
@@ -242,7 +251,13 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
             encoder.encode(packets)
         self._transport.write(encoder.data)
 
-    def _compress(self, packets: list[Packet]) -> bytes:
+    def _take_head(self) -> bytes:
+        head, self._head = self._head, b""
+        if head:
+            self._stream.ordinary = not self._stream.compresses
+        return head
+
+    def _encode(self, packets: list[Packet]) -> bytes:
         threshold = self._connection.server.deflate_threshold
         return b"".join(
             [

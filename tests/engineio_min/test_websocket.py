@@ -10,6 +10,8 @@ from itertools import count
 
 import pytest
 
+from engineio_min import Connection
+from engineio_min.http import HttpConnection
 from engineio_min.websocket import MAX_PENDING_PONGS, WebSocket
 from tests.engineio_min.harness import (
     POLLING,
@@ -35,6 +37,7 @@ from tests.engineio_min.wire import (
     patient,
     until,
 )
+from tests.hostile.memory import MemoryTransport
 
 
 async def assert_closed_with(harness: Harness, wire: Wire, code: int, reason: str) -> None:
@@ -63,6 +66,43 @@ async def test_the_handshake(harness: Harness) -> None:
         '"pingTimeout":20000,"maxPayload":1000000}'
     )
     assert harness.connection.transport == "websocket"
+
+
+class CountingTransport(MemoryTransport):
+    """Keeps what each write had."""
+
+    def __init__(self, protocol: asyncio.Protocol) -> None:
+        self.writes: list[bytes] = []
+        super().__init__(protocol)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.writes.append(bytes(data))
+
+
+async def test_the_first_packets_leave_with_the_answer(harness: Harness) -> None:
+    """One write, and one packet of the network, instead of two for each connection."""
+    harness.server.on_connection(lambda connection: connection.send("welcome"))
+    transport = CountingTransport(HttpConnection(harness.server.http))
+    transport.receive(encode_request("GET", WEBSOCKET, HANDSHAKE))
+    [answer] = transport.writes
+    assert answer.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
+    assert b"\r\n\r\n\x81" in answer
+    assert answer.endswith(encode_frame(TEXT, b"4welcome", mask=False))
+    transport.lose()
+
+
+async def test_a_server_that_closes_while_a_session_begins(harness: Harness) -> None:
+    def close(connection: Connection) -> None:
+        harness.accept(connection)
+        harness.server.close()
+
+    harness.server.on_connection(close)
+    wire = await harness.wire()
+    response = await wire.request("GET", WEBSOCKET, HANDSHAKE)
+    assert response.status == 101
+    assert str(await wire.packet())[:2] == "0{"
+    assert await wire.close_code() == 1005
+    assert harness.closed == ["forced close"]
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,8 @@ class Connection:
         except Exception:
             logger.exception("the close handler failed")
         self.on_message = self.on_close = ignore
+        # It refers to this, so the two would stay until the garbage collector comes round.
+        self.carrier = GONE
 
     def _is_drained(self) -> bool:
         session = self.session
@@ -197,6 +199,27 @@ class Connection:
         for waiter in waiters or ():
             if not waiter.done():
                 waiter.set_result(None)
+
+
+class Gone:
+    """The carrier of a session that is over: nothing is carried any more."""
+
+    __slots__ = ()
+
+    def flush(self) -> None:
+        """Hand over nothing."""
+
+    def close(self) -> None:
+        """It is closed."""
+
+    def pause(self) -> None:
+        """Nothing comes."""
+
+    def resume(self) -> None:
+        """Nothing comes."""
+
+
+GONE = Gone()
 
 
 def ignore(_value: object) -> None:

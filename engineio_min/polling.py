@@ -49,8 +49,7 @@ class Polling:
         self._parked = exchange
         exchange.on_abort = self._poll_aborted
         session.waiting = True
-        # The connection's own flush: somebody may wait until everything is fetched.
-        self._connection.flush()
+        self.flush()
         self.answer_close()
 
     def flush(self) -> None:

@@ -372,7 +372,13 @@ class Session:
         self.deadline = self._heartbeat = self._upgrade_deadline = NEVER
         self.events.append(Closed(reason, description))
         self._alert()
+        # Nothing of it wakes any more, and its driver is free without the garbage collector.
+        self._wake = _asleep
 
     def _alert(self) -> None:
         if not self.attended:
             self._wake()
+
+
+def _asleep() -> None:
+    """Wake nobody."""

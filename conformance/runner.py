@@ -1,9 +1,10 @@
 """Runs cases against a server: those that do not disturb each other beside each other.
 
 Three phases. First the cases that send and expect, many at once. Then those that wait for a timer,
-all at once, because waiting disturbs nobody. Then those that burden the server, one by one. A case
-that failed in company is run a second time beside the other failures only, which mostly wait, so
-that a busy machine is not taken for a broken server; its report says so.
+all at once, because waiting disturbs nobody. A case that failed in company is run a second time
+beside the other failures only, which mostly wait, so that a busy machine is not taken for a broken
+server; its report says so. Last come those that burden the server, one by one: it may be gone after
+one of them.
 """
 
 from __future__ import annotations
@@ -117,11 +118,11 @@ class Runner:
         phases = {phase: [case for case in ready if case.phase is phase] for phase in Phase}
         await _each(phases[Phase.TOGETHER], self._run, self._concurrency)
         await _each(phases[Phase.TIMED], self._run, len(phases[Phase.TIMED]))
-        await _each(phases[Phase.ALONE], self._run, 1)
         if self._second_attempts:
             in_company = [*phases[Phase.TOGETHER], *phases[Phase.TIMED]]
             failed = [case for case in in_company if self._failed(case)]
             await _each(failed, self._run_again, self._concurrency)
+        await _each(phases[Phase.ALONE], self._run, 1)
         results = [self._judged(self._results[case.id]) for case in self._cases]
         return Run(
             url,

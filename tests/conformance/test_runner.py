@@ -1,0 +1,61 @@
+"""The order of a run, and what becomes of it when the server goes away in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import pytest
+
+from conformance.case import Case, Phase
+from conformance.context import Context, Paths, Settings
+from conformance.errors import CaseFailed
+from conformance.runner import Runner
+from conformance.verdict import Verdict
+from conformance.wire import Endpoint
+from tests.conformance.mutant import Mutant
+from tests.conformance.proxy import proxied
+from tests.conformance.running import REFERENCE, cases_named, start, stop
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[int]:
+    process, port = start(REFERENCE)
+    try:
+        yield port
+    finally:
+        stop(process)
+
+
+def settings(port: int) -> Settings:
+    return Settings(Endpoint("127.0.0.1", port), Paths("/engine.io/", "/socket.io/"))
+
+
+async def test_the_second_attempt_comes_before_the_server_may_be_gone(upstream: int) -> None:
+    steady, burden = cases_named(["EIO-OPEN-001", "EIO-LIMIT-001"])
+    attempts = 0
+    async with AsyncExitStack() as stack:
+        port = await stack.enter_async_context(proxied(Mutant(), upstream))
+
+        async def fails_once(ctx: Context) -> None:
+            nonlocal attempts
+            attempts += 1
+            if attempts == 1:
+                raise CaseFailed("a late answer", "one in time")
+            await steady.run(ctx)
+
+        async def ends_the_server(_ctx: Context) -> None:
+            await stack.aclose()
+            raise CaseFailed("the end", "an answer")
+
+        cases: list[Case] = [
+            replace(steady, run=fails_once),
+            replace(burden, run=ends_the_server, phase=Phase.ALONE),
+        ]
+        run = await Runner(settings(port), cases).run("", "strict")
+    assert [result.verdict for result in run.results] == [Verdict.PASS, Verdict.FAIL]
+    assert run.results[0].note == (
+        "passed at the second attempt; at first, beside others: "
+        "got a late answer, expected one in time"
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import fnmatch
+import re
 import ssl
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 from conformance.case import Case, Level, all_cases
 from conformance.context import Paths, Settings
 from conformance.errors import Unreachable
+from conformance.offer import OPTIONAL, Feature
 from conformance.profiles import PROFILES
 from conformance.reports import html, json_report, junit
 from conformance.reports.terminal import Terminal
@@ -81,6 +83,13 @@ def make_parser() -> argparse.ArgumentParser:
         default="strict",
         help="whose documented departures are no failures (default: strict: nobody's)",
     )
+    choice.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=[feature.value for feature in OPTIONAL],
+        help="what the server does not offer on purpose; may be repeated",
+    )
     times = parser.add_argument_group("times, in seconds")
     times.add_argument(
         "--wait", type=seconds, default=2.0, help="how long an answer may take (default: 2)"
@@ -105,6 +114,12 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--concurrency", type=count, default=16, metavar="N", help="cases at once (default: 16)"
+    )
+    parser.add_argument(
+        "--origin",
+        type=origin,
+        default="http://a.example",
+        help="a foreign origin that the server allows (default: http://a.example)",
     )
     parser.add_argument("--insecure", action="store_true", help="accept any TLS certificate")
     reports = parser.add_argument_group("reports")
@@ -131,6 +146,13 @@ def count(text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or not 0 < int(text) <= 1_000:
         raise argparse.ArgumentTypeError(f"got {text}, expected a whole number from 1 to 1000")
     return int(text)
+
+
+def origin(text: str) -> str:
+    """Read what a browser sends as Origin: a scheme, a host, and a port if it is no usual one."""
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", text):
+        raise argparse.ArgumentTypeError(f"got {text}, expected such as https://app.example:8080")
+    return text
 
 
 def choose(cases: list[Case], patterns: list[str], levels: list[str]) -> list[Case]:
@@ -204,6 +226,7 @@ def main(arguments: list[str]) -> None:
         values.patience,
         values.connect_timeout,
         values.upgrade_timeout,
+        values.origin,
     )
     terminal = Terminal(sys.stdout, len(cases), details=not values.quiet)
     runner = Runner(
@@ -211,6 +234,7 @@ def main(arguments: list[str]) -> None:
         cases,
         departures=PROFILES[values.profile],
         concurrency=values.concurrency,
+        without=[Feature(name) for name in values.without],
         report=terminal.result,
     )
     try:

@@ -22,6 +22,7 @@ from conformance.packets import (
     read_json,
     same_packet,
     show,
+    without_offset,
 )
 from conformance.wire import PING, Connection, Headers, Reply, WebSocket, frame, within
 
@@ -33,6 +34,7 @@ class Session:
     """What the sessions of both transports share; `next_packet` answers pings on the way."""
 
     handshake: dict[str, Any]
+    recovers: bool
 
     @property
     def sid(self) -> str:
@@ -47,6 +49,10 @@ class Session:
         """The next packet besides pings; `expected` names what is due."""
         raise NotImplementedError
 
+    async def leave(self) -> None:
+        """Close the session and do not wait for its end."""
+        raise NotImplementedError
+
     async def expect(self, *packets: Packet) -> None:
         """Expect exactly these packets next."""
         for packet in packets:
@@ -56,12 +62,18 @@ class Session:
 
     async def expect_json(self, packet: str, *attachments: bytes) -> None:
         """Expect a Socket.IO packet: the part before the payload to the letter, the payload as the
-        same JSON value, and then its attachments.
+        same JSON value, and then its attachments. The offset that recovery adds is passed over.
         """
         seen = await self.next_packet(show(packet))
-        if not isinstance(seen, str) or not same_packet(seen, packet):
+        if not isinstance(seen, str) or not self.same(seen, packet):
             raise CaseFailed(show(seen), show(packet))
         await self.expect(*attachments)
+
+    def same(self, seen: str, expected: str) -> bool:
+        """Whether two Socket.IO packets are the same but for spelling and the offset."""
+        return same_packet(seen, expected) or (
+            self.recovers and same_packet(without_offset(seen), expected)
+        )
 
     async def join(self, namespace: str = "/", auth: str = "") -> str:
         """Join a namespace, read its `auth` event, return its socket's id."""
@@ -89,6 +101,7 @@ class PollingSession(Session):
 
     def __init__(self, context: Context, handshake: dict[str, Any]) -> None:
         self.handshake = handshake
+        self.recovers = context.offer.recovers
         self._context = context
         self._packets: list[Packet] = []
 
@@ -112,9 +125,14 @@ class PollingSession(Session):
         return connection
 
     async def deliver(self, *packets: Packet) -> None:
-        reply = await self.post(encode_payload(packets))
+        body = encode_payload(packets)
+        self._context.fits(len(body))
+        reply = await self.post(body)
         if reply.status != 200:
             raise CaseFailed(f"{reply} for the POST", "200 ok")
+
+    async def leave(self) -> None:
+        await self.post(b"1")
 
     async def next_packet(self, expected: str = "a packet besides pings") -> Packet:
         return await within(self._context.wait, self._next_packet(), expected)
@@ -161,14 +179,17 @@ class WebSocketSession(Session):
 
     def __init__(self, context: Context, socket: WebSocket) -> None:
         self.socket = socket
+        self.recovers = context.offer.recovers
         self._context = context
 
     def send(self, *packets: Packet) -> None:
         """Send packets, a frame each."""
+        for packet in packets:
+            self._context.fits(len(packet.encode() if isinstance(packet, str) else packet))
         self.socket.send(*packets)
 
     async def deliver(self, *packets: Packet) -> None:
-        self.socket.send(*packets)
+        self.send(*packets)
 
     async def settle(self) -> None:
         """Wait until the server has acted on what was sent: a WebSocket ping is answered after it.
@@ -244,7 +265,6 @@ class WebSocketSession(Session):
             if not answering.cancelled():
                 answering.exception()
 
-    def leave(self) -> None:
-        """Close the WebSocket and do not wait."""
+    async def leave(self) -> None:
         self.socket.close()
         self.socket.connection.close()

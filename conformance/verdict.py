@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from conformance.case import AREAS, Case, Level
-from conformance.context import Timings
+from conformance.offer import Timings
 
 
 class Verdict(Enum):

@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from conformance.errors import NO_CLOSE_FRAME, NO_CODE, Broken, Ended, NoAnswer
+from conformance.errors import NO_CLOSE_FRAME, NO_CODE, Broken, Ended, NoAnswer, Refused
 from conformance.transcript import HAPPENED, RECEIVED, SENT, Transcript, printable
 
 Headers = Iterable[tuple[str, str]]
@@ -112,7 +112,7 @@ class Connection:
         """Connect; `wait` is how many seconds each answer may take.
 
         Raises:
-            NoAnswer, Ended: the server does not accept the connection.
+            NoAnswer, Refused: the server does not accept the connection.
         """
         try:
             reader, writer = await within(
@@ -123,7 +123,7 @@ class Connection:
                 "the connection to be accepted",
             )
         except OSError as error:
-            raise Ended(NO_CLOSE_FRAME, "the connection to be accepted", str(error)) from None
+            raise Refused(str(error)) from None
         return cls(reader, writer, endpoint, transcript, wait)
 
     def write(self, data: bytes) -> None:

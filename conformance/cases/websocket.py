@@ -5,6 +5,7 @@ from __future__ import annotations
 from conformance.case import INTEROP, MUST, Case, Level, case, register
 from conformance.context import Context
 from conformance.expectations import expect, expect_websocket, fail_unless
+from conformance.offer import Feature
 from conformance.packets import read_handshake
 from conformance.sessions import WebSocketSession
 from conformance.wire import BINARY, CONTINUATION, PING, TEXT, Reply, frame, packet_frame
@@ -225,6 +226,7 @@ async def frame_in_pieces(ctx: Context) -> None:
     The message whole.
     """
     session = await ctx.websocket()
+    ctx.fits(201)
     data = packet_frame("4" + "x" * 200)
     for index in range(12):
         session.socket.connection.writer.write(data[index : index + 1])
@@ -239,6 +241,7 @@ async def names_have_no_case(ctx: Context) -> None:
 
     101.
     """
+    ctx.require(Feature.WEBSOCKET)
     connection = await ctx.connection()
     connection.request(
         "GET",

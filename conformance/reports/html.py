@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from conformance.case import Level
-from conformance.reports.terminal import summary
+from conformance.reports.terminal import INCOMPLETE, summary
 from conformance.verdict import Result, Run, Verdict
 
 STYLE = """
@@ -34,12 +34,13 @@ def render(run: Run) -> str:
         for side, timings in run.timings.items()
     )
     areas = "".join(_area(run, area) for area in run.areas)
+    incomplete = f"<p>{escape(INCOMPLETE)}.</p>\n" if run.incomplete else ""
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width">\n<title>{escape(title)}</title>\n'
         f"<style>{STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n"
-        f"<p>{escape(summary(run))}, profile {escape(run.profile)}.</p>\n{timings}"
-        f"{_table(run)}{areas}</body>\n</html>\n"
+        f"<p>{escape(summary(run))}, profile {escape(run.profile)}.</p>\n{incomplete}"
+        f"{timings}{_table(run)}{areas}</body>\n</html>\n"
     )
 
 

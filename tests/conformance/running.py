@@ -58,7 +58,7 @@ async def run_cases(
         wait,
         upgrade_timeout=UPGRADE_TIMEOUT,
     )
-    runner = Runner(settings, cases, concurrency=concurrency, second_attempts=False)
+    runner = Runner(settings, cases, concurrency=concurrency, second_attempts=False, set_up=False)
     return await runner.run(f"http://127.0.0.1:{port}", "strict")
 
 

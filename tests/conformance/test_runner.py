@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -59,3 +60,36 @@ async def test_the_second_attempt_comes_before_the_server_may_be_gone(upstream: 
         "passed at the second attempt; at first, beside others: "
         "got a late answer, expected one in time"
     )
+
+
+async def test_what_runs_when_the_server_ends_is_named(upstream: int) -> None:
+    first, second, third = cases_named(["EIO-OPEN-001", "EIO-OPEN-002", "EIO-OPEN-003"])
+    ended = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        port = await stack.enter_async_context(proxied(Mutant(), upstream))
+
+        async def ends_the_server(_ctx: Context) -> None:
+            await stack.aclose()
+            ended.set()
+            raise CaseFailed("the end", "an answer")
+
+        async def comes_too_late(ctx: Context) -> None:
+            await ended.wait()
+            await second.run(ctx)
+
+        cases = [
+            replace(first, run=ends_the_server),
+            replace(second, run=comes_too_late),
+            third,
+        ]
+        run = await Runner(settings(port), cases, concurrency=2).run("", "strict")
+    note = (
+        "the server no longer accepts connections since one of these cases: "
+        "EIO-OPEN-001, EIO-OPEN-002; --concurrency 1 tells which"
+    )
+    assert [(result.verdict, result.note) for result in run.results] == [
+        (Verdict.FAIL, note),
+        (Verdict.NOT_RUN, note),
+        (Verdict.NOT_RUN, note),
+    ]
+    assert not run.passed

@@ -204,7 +204,7 @@ class WantsALength(Mutant):
         return answer(411) if self.chunked and request.method == "POST" else None
 
 
-@caught_by("EIO-POLL-021", seen="got 415 (no body) for the POST, expected 200")
+@caught_by("EIO-POLL-021", seen="got 415 (no body) for the POST, expected 200 ok")
 class WantsAType(Mutant):
     """A POST without Content-Type is refused."""
 

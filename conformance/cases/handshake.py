@@ -280,6 +280,7 @@ async def other_parameters(ctx: Context) -> None:
 
     A session: order and further parameters make no difference.
     """
+    ctx.require(Feature.POLLING)
     reply = await ctx.request("GET", "t=N8hyd6w&b64=1&EIO=4&token=a%20b&transport=polling")
     expect_status(reply, 200, "the handshake")
     read_handshake(reply.text)
@@ -291,6 +292,7 @@ async def escaped_parameters(ctx: Context) -> None:
 
     A session: escapes mean the characters that they stand for.
     """
+    ctx.require(Feature.POLLING)
     reply = await ctx.request("GET", "EIO=%34&transport=pollin%67")
     expect_status(reply, 200, "the handshake")
     read_handshake(reply.text)

@@ -6,6 +6,7 @@ from conformance.case import INTEROP, MUST, SHOULD, case
 from conformance.context import Context
 from conformance.errors import CaseFailed, NoAnswer
 from conformance.expectations import expect, expect_status, fail_unless
+from conformance.offer import Feature
 from conformance.packets import decode_payload, read_handshake
 from conformance.sessions import PollingSession
 from conformance.transcript import printable
@@ -244,6 +245,7 @@ async def one_connection(ctx: Context) -> None:
 
     The connection is kept open, and each request gets its own answer.
     """
+    ctx.require(Feature.POLLING)
     connection = await ctx.connection()
     connection.request("GET", ctx.target("EIO=4&transport=polling"))
     reply = await connection.reply()
@@ -392,6 +394,7 @@ async def no_id_no_session(ctx: Context) -> None:
 
     A new session with another id: the server keeps no session by connection or address.
     """
+    ctx.require(Feature.POLLING)
     connection = await ctx.connection()
     sids = set()
     for _ in range(2):

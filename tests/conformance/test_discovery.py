@@ -122,7 +122,10 @@ class WebSocketOnly(FrameMutant):
         return answer(400, UNKNOWN) if named and not request.upgrades else None
 
 
-WEBSOCKET_ONLY = ("EIO-OPEN-001", "EIO-OPEN-002", "EIO-WS-001", "EIO-UPG-001", "EIO-CORS-001")
+WEBSOCKET_ONLY = (
+    "EIO-OPEN-001", "EIO-OPEN-002", "EIO-OPEN-020", "EIO-OPEN-021", "EIO-POLL-019", "EIO-POLL-029",
+    "EIO-WS-001", "EIO-UPG-001", "EIO-CORS-001",
+)  # fmt: skip
 
 
 async def test_without_polling_websocket_is_tested(upstream: int) -> None:
@@ -130,6 +133,10 @@ async def test_without_polling_websocket_is_tested(upstream: int) -> None:
     assert verdicts(told) == {
         "EIO-OPEN-001": "not run",
         "EIO-OPEN-002": "pass",
+        "EIO-OPEN-020": "not run",
+        "EIO-OPEN-021": "not run",
+        "EIO-POLL-019": "not run",
+        "EIO-POLL-029": "not run",
         "EIO-WS-001": "pass",
         "EIO-UPG-001": "not run",
         "EIO-CORS-001": "not run",

@@ -14,12 +14,12 @@ from typing import Any
 
 from conformance.case import ENGINE
 from conformance.context import Context, Settings
-from conformance.errors import CaseFailed, NoAnswer, Unreachable
+from conformance.errors import Broken, CaseFailed, Ended, NoAnswer, Refused, Unreachable
 from conformance.offer import Feature, Offer, Timings
 from conformance.packets import read_handshake, show, without_offset
 from conformance.sessions import Session
 from conformance.transcript import printable
-from conformance.wire import Reply
+from conformance.wire import Endpoint, Reply
 
 PATIENCE = 5.0
 
@@ -36,6 +36,15 @@ IS_VERSION_3 = (
     "which this tool does not test"
 )
 SETUP = 'see "The server under test" in docs/conformance.md'
+
+PATHS = "is it a Socket.IO server, and are --engine-path and --socket-path its paths?"
+TLS = "if the server speaks TLS, its URL begins with https"
+HINTS = {
+    "Connect call failed": "; does the server run, and is this its port?",
+    "CERTIFICATE_VERIFY_FAILED": "; --insecure accepts any certificate",
+    "WRONG_VERSION_NUMBER": "; if the server speaks no TLS, its URL begins with http",
+}
+LONGEST_ANSWER = 120
 
 DECLARED = "declared by --without {}"
 HINT = "; if that is intended, add --without {}"
@@ -66,11 +75,11 @@ async def _transports(context: Context, without: Collection[Feature]) -> Offer:
         return _offer(await _by_websocket(context), context.path)
     handshake = await _by_polling(context)
     if isinstance(handshake, Reply):
-        refusal = f"got {handshake} for a handshake by polling under {context.path}"
+        refusal = f"got {short(handshake)} for a handshake by polling under {context.path}"
         try:
             offer = _offer(await _by_websocket(context), context.path)
         except Unreachable:
-            raise Unreachable(f"{refusal}, expected 200 and an open packet") from None
+            raise Unreachable(f"{refusal}, expected 200 and an open packet; {PATHS}") from None
         offer.lacks[Feature.POLLING] = refusal + HINT.format(Feature.POLLING.value)
         return offer
     offer = _offer(handshake, context.path)
@@ -96,8 +105,25 @@ async def _by_polling(context: Context) -> dict[str, Any] | Reply:
         if VERSION_3.match(reply.text):
             raise Unreachable(f"got {printable(reply.body)} under {context.path}, {IS_VERSION_3}")
         return read_handshake(reply.text)
+    except Refused as error:
+        raise Unreachable(explain(context.settings.endpoint, error.reason)) from None
+    except (Ended, Broken) as error:
+        scheme = "" if context.settings.endpoint.tls else f"; {TLS}"
+        raise Unreachable(f"{context.path}: {error}{scheme}") from None
     except CaseFailed as error:
-        raise Unreachable(f"{context.path}: {error}") from None
+        raise Unreachable(f"{context.path}: {error}; {PATHS}") from None
+
+
+def short(reply: Reply) -> str:
+    """An answer that may be a whole page, on a line."""
+    text = str(reply)
+    return text if len(text) <= LONGEST_ANSWER else f"{text[:LONGEST_ANSWER]}…"
+
+
+def explain(endpoint: Endpoint, reason: str) -> str:
+    """Why there is no connection, and what may help."""
+    hint = next((hint for mark, hint in HINTS.items() if mark in reason), "")
+    return f"no connection to {endpoint.authority}: {reason}{hint}"
 
 
 async def _by_websocket(context: Context) -> dict[str, Any]:

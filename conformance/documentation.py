@@ -45,7 +45,7 @@ the server could not be tested.
 | `--level LEVEL` | `must`, `should`, `interop` or `robustness`; may be repeated |
 | `--list` | list the cases |
 | `--profile NAME` | `node` or `python-socketio`: their departures below are no failures |
-| `--without FEATURE` | `polling`, `websocket`, `upgrade` or `cors`: the server has none on purpose |
+| `--without FEATURE` | `polling`, `websocket`, `upgrade` or `cors`: missing on purpose |
 | `--origin ORIGIN` | a foreign origin that the server allows, if it does not allow every one |
 | `--wait SECONDS` | how long an answer may take |
 | `--patience SECONDS` | cases that must wait longer for timers are reported as too slow |

@@ -45,9 +45,10 @@ class Ended(CaseFailed):
 
 
 class Refused(Ended):
-    """The server does not accept a connection at all."""
+    """The server does not accept a connection at all, for `reason`."""
 
     def __init__(self, reason: str) -> None:
+        self.reason = reason
         super().__init__(NO_CLOSE_FRAME, "the connection to be accepted", reason)
 
 

@@ -132,7 +132,7 @@ class Runner:
             if self._set_up:
                 await check_setup(self._settings, side, self._offers[side])
         if not self._offers:
-            raise Unreachable("; ".join(reasons))
+            raise Unreachable("; ".join(dict.fromkeys(reasons)))
 
     def _lacking(self) -> bool:
         """Whether something is missing that nobody has declared to be.

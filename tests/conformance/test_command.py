@@ -22,7 +22,7 @@ from conformance.profiles import Departure
 from conformance.reports import html, json_report, junit
 from conformance.reports.terminal import describe, summary, table
 from conformance.verdict import Result, Run, Verdict
-from tests.conformance.messages import Message
+from tests.conformance.messages import Message, answer
 from tests.conformance.mutant import Mutant
 from tests.conformance.proxy import proxied
 from tests.conformance.running import REFERENCE, ROOT, start, stop
@@ -132,10 +132,35 @@ def test_half_a_server_is_code_1_and_no_server_code_2(port: int) -> None:
     assert half.returncode == 1
     assert "not run     EIO-POLL-001 (1): got 404" in half.stdout
     assert "14 passed, 0 failed, 1 not run" in half.stdout
-    none = command("http://127.0.0.1:9", "--only", "EIO-POLL-001")
+    none = command("http://127.0.0.1:9", "--only", "EIO-POLL-001", "--only", "SIO-ACK")
     assert none.returncode == 2
-    assert "http://127.0.0.1:9 cannot be tested: /engine.io/: " in none.stderr
-    assert "Traceback" not in none.stderr
+    assert none.stderr == (
+        "http://127.0.0.1:9 cannot be tested: no connection to 127.0.0.1:9: [Errno 111] Connect "
+        "call failed ('127.0.0.1', 9); does the server run, and is this its port?\n"
+    )
+
+
+def test_tls_where_there_is_none_is_told(port: int) -> None:
+    finished = command(f"https://127.0.0.1:{port}", "--only", "EIO-OPEN-001")
+    assert finished.returncode == 2
+    assert "; if the server speaks no TLS, its URL begins with http\n" in finished.stderr
+
+
+class ServesPages(Mutant):
+    def request(self, request: Message) -> Message:
+        return answer(404, b"<!doctype html>" + b"<p>not found</p>\n" * 100, "text/html")
+
+
+async def test_another_kind_of_server_is_told_in_a_line(port: int) -> None:
+    async with proxied(ServesPages(), port) as other:
+        finished = await asyncio.to_thread(command, f"http://127.0.0.1:{other}", "--only=EIO")
+    assert finished.returncode == 2
+    assert "got 404 <!doctype html><p>not found</p>" in finished.stderr
+    assert finished.stderr.endswith(
+        "… for a handshake by polling under /engine.io/, expected 200 and an open packet; is it a "
+        "Socket.IO server, and are --engine-path and --socket-path its paths?\n"
+    )
+    assert len(finished.stderr) < 400
 
 
 def test_slow_cases_are_reported_and_no_failure(port: int) -> None:
@@ -207,12 +232,16 @@ async def test_tls_and_a_path_in_front() -> None:
     try:
         insecure = await asyncio.to_thread(command, *arguments, "--insecure")
         verified = await asyncio.to_thread(command, *arguments)
+        plain = f"http://localhost:{http.port}"
+        without_tls = await asyncio.to_thread(command, plain, "--only=EIO-OPEN-001")
     finally:
         engine.close()
         await http.close()
     assert insecure.stdout.splitlines()[-1].startswith("5 passed, 0 failed in ")
     assert insecure.returncode == 0
     assert "CERTIFICATE_VERIFY_FAILED" in verified.stderr
+    assert "; --insecure accepts any certificate\n" in verified.stderr
+    assert "; if the server speaks TLS, its URL begins with https\n" in without_tls.stderr
     assert verified.returncode == 2
 
 

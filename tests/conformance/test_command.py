@@ -289,11 +289,13 @@ def test_junit_is_xml_with_failures_and_skips() -> None:
 class Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.references: list[str] = []
+        self.references: list[str | None] = []
+        self.ids: list[str | None] = []
         self.text: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.references += [name for name, _ in attrs if name in ("src", "href")]
+        self.references += [value for name, value in attrs if name in ("src", "href")]
+        self.ids += [value for name, value in attrs if name == "id"]
         assert tag not in ("script", "link", "b")
 
     def handle_data(self, data: str) -> None:
@@ -303,7 +305,9 @@ class Page(HTMLParser):
 def test_the_page_is_self_contained_and_escaped() -> None:
     page = Page()
     page.feed(html.render(RUN))
-    assert page.references == []
+    # It leads to what failed, and nowhere else.
+    assert page.references == ["#EIO-OPEN-002"]
+    assert "EIO-OPEN-002" in page.ids
     text = "".join(page.text)
     assert "seen <b>" in text
     assert "because" in text

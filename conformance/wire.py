@@ -280,7 +280,11 @@ class Connection:
             ("Sec-WebSocket-Version", "13"),
             ("Sec-WebSocket-Key", key),
         )
-        self.write(self._head("GET", target, (*handshake, *headers)) + after)
+        head = self._head("GET", target, (*handshake, *headers))
+        self.transcript.add(self.name, SENT, head)
+        if after:
+            self.transcript.add(self.name, SENT, f"in the same write: {printable(after)}")
+        self.writer.write(head + after)
         reply = await self.reply()
         if reply.status != 101:
             return reply

@@ -10,7 +10,7 @@ from conformance.verdict import Result, Run, Verdict
 
 WIDTH = 100
 
-INCOMPLETE = "incomplete: the server lacked what these cases need; the exit code is 1"
+INCOMPLETE = "incomplete: the server lacks what cases need, or it ended; the exit code is 1"
 
 
 class Terminal:

@@ -15,7 +15,8 @@ from conformance.errors import CaseFailed
 from conformance.runner import Runner
 from conformance.verdict import Verdict
 from conformance.wire import Endpoint
-from tests.conformance.mutant import Mutant
+from tests.conformance.mutant import Mutant, Packet
+from tests.conformance.mutants.bases import FrameMutant
 from tests.conformance.proxy import proxied
 from tests.conformance.running import REFERENCE, cases_named, start, stop
 
@@ -93,3 +94,21 @@ async def test_what_runs_when_the_server_ends_is_named(upstream: int) -> None:
         (Verdict.NOT_RUN, note),
     ]
     assert not run.passed
+
+
+class LosesEarlyFrames(FrameMutant):
+    """What comes with the request for a WebSocket is lost."""
+
+    def inward(self, packet: Packet) -> list[Packet]:
+        return []
+
+
+async def test_a_transcript_shows_what_comes_with_a_request(upstream: int) -> None:
+    async with proxied(LosesEarlyFrames(), upstream) as port:
+        cases = cases_named(["EIO-WS-011"])
+        runner = Runner(settings(port), cases, second_attempts=False, set_up=False)
+        (result,) = (await runner.run("", "strict")).results
+    assert result.verdict is Verdict.FAIL
+    request, frame = result.transcript.split("\n")[:2]
+    assert "→ GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\\r\\nHost: " in request
+    assert "→ in the same write: <81 86 " in frame

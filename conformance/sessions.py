@@ -217,6 +217,14 @@ class WebSocketSession(Session):
             elif packet != "6":
                 return packet
 
+    async def expect_silence(self, seconds: float, expected: str) -> None:
+        """Expect no packet besides pings for so long."""
+        try:
+            packet = await within(seconds, self._next_packet(expected), expected)
+        except NoAnswer:
+            return
+        raise CaseFailed(show(packet), expected)
+
     async def expect_closed(self, wait: float | None = None) -> Ended:
         """Expect that the server closes the WebSocket, although the client answers its pings.
 

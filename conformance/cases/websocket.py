@@ -140,7 +140,7 @@ async def frames_behind_the_request(ctx: Context) -> None:
     opened = await ctx.open_websocket("EIO=4&transport=websocket", after=packet_frame("4early"))
     socket = expect_websocket(opened)
     read_handshake(await socket.receive())
-    expect(await socket.receive(expected="4early"), "4early", "the first message")
+    await WebSocketSession(ctx, socket).expect("4early")
 
 
 @case("EIO-WS-012", "RFC 6455, section 4.2.2", MUST)
@@ -168,7 +168,7 @@ async def unknown_extension(ctx: Context) -> None:
     expect(socket.reply.header("sec-websocket-extensions"), None, "Sec-WebSocket-Extensions")
     read_handshake(await socket.receive())
     socket.send("4hello")
-    expect(await socket.receive(expected="4hello"), "4hello", "the echo")
+    await WebSocketSession(ctx, socket).expect("4hello")
 
 
 @case("EIO-WS-014", "RFC 6455, section 5.4", MUST)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Collection
 from typing import Any
 
@@ -58,8 +59,10 @@ async def discover(settings: Settings, side: str, without: Collection[Feature] =
     """
     context = Context(settings, Offer(Timings(PATIENCE, PATIENCE, 0)), side)
     context.wait = max(settings.wait, PATIENCE)
+    start = time.monotonic()
     try:
         offer = await _transports(context, without)
+        offer.slow = _too_slow(time.monotonic() - start, context.path, offer.timings)
     finally:
         context.close()
     for feature in without:
@@ -68,6 +71,16 @@ async def discover(settings: Settings, side: str, without: Collection[Feature] =
         if carrier in offer.lacks:
             offer.lacks.setdefault(Feature.UPGRADE, offer.lacks[carrier])
     return offer
+
+
+def _too_slow(passed: float, path: str, timings: Timings) -> str:
+    """What to say if a handshake takes so long that pongs may come too late."""
+    if passed < timings.ping_timeout / 2:
+        return ""
+    return (
+        f"the handshake under {path} took {passed:.2g} s, and a pong is due within "
+        f"{timings.ping_timeout:g} s (pingTimeout): sessions may end of that, and cases fail"
+    )
 
 
 async def _transports(context: Context, without: Collection[Feature]) -> Offer:

@@ -86,7 +86,9 @@ io.of("/custom").on("connection", (socket) => socket.emit("auth", socket.handsha
 [python-socketio](../conformance/targets/python_socketio.py).
 Every origin is allowed, pings come every 300 ms with 200 ms for the answer, and a client must join
 a namespace within a second; slower settings work, because the cases take their times from the
-handshake.
+handshake, and over a slow network they are needed. Limits on rates and on connections have to be
+off, or `--concurrency` low. A proxy that keeps requests back until their bodies are there, as nginx
+does, fails EIO-RACE-004, 005 and 008 for the server behind it.
 
 ## What a server does not offer
 

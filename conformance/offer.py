@@ -41,9 +41,11 @@ class Offer:
     """One of the two servers: its timings, and why it lacks what it lacks.
 
     recovers: whether it has connection state recovery: CONNECT carries a pid, and each event that
-    needs no acknowledgement ends with an offset.
+    needs no acknowledgement ends with an offset. slow: why its pings are too fast for the way to
+    it, or nothing.
     """
 
     timings: Timings
     lacks: dict[Feature, str] = field(default_factory=dict)
     recovers: bool = False
+    slow: str = ""

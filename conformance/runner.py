@@ -18,15 +18,17 @@ from dataclasses import replace
 from conformance.case import ENGINE, SOCKET, Case, Needs, Phase
 from conformance.context import Context, Settings
 from conformance.discovery import check_setup, discover
-from conformance.errors import CaseFailed, NotApplicable, Refused, Unreachable
+from conformance.errors import CaseFailed, NoAnswer, NotApplicable, Refused, Unreachable
 from conformance.offer import Feature, Offer, Timings
 from conformance.profiles import Departure
-from conformance.transcript import HAPPENED, Transcript
+from conformance.transcript import HAPPENED
 from conformance.verdict import Result, Run, Verdict
-from conformance.wire import Connection
 
 # Beyond what a case says it needs; a case that passes this hangs although each wait is bounded.
 LONGEST_CASE = 60.0
+
+# A server that is silent for so long is given up.
+LONGEST_PAUSE = 10.0
 
 SHOWN_ANSWERS = 3
 
@@ -118,6 +120,7 @@ class Runner:
             results,
             time.monotonic() - start,
             incomplete=bool(self._absent or self._dead or self._lacking()),
+            warnings=[offer.slow for offer in self._offers.values() if offer.slow],
         )
 
     async def _discover(self) -> None:
@@ -204,10 +207,10 @@ class Runner:
             context.close()
         seconds = time.monotonic() - start
         transcript = str(context.transcript) if verdict is Verdict.FAIL else ""
-        if verdict is Verdict.FAIL and not await self._answers():
+        if verdict is Verdict.FAIL and not await self._answers(case.side):
             note = self._end()
             if refused:
-                verdict, transcript = Verdict.NOT_RUN, ""
+                verdict, seen, transcript = Verdict.NOT_RUN, "", ""
         self._under_way.discard(case.id)
         return Result(case, verdict, seen, note, seconds, transcript)
 
@@ -215,20 +218,25 @@ class Runner:
         """Why the rest is not run: the cases under way when the end was seen first."""
         if not self._dead:
             ended = sorted(self._under_way)
-            self._dead = "the server no longer accepts connections since " + (
+            self._dead = "the server no longer answers since " + (
                 f"{ended[0]} failed"
                 if len(ended) == 1
                 else f"one of these cases: {', '.join(ended)}; --concurrency 1 tells which"
             )
         return self._dead
 
-    async def _answers(self) -> bool:
-        """Whether the server still accepts connections at all."""
+    async def _answers(self, side: str) -> bool:
+        """Whether the server still answers a handshake, whatever it says."""
+        context = Context(self._settings, self._offers[side], side)
+        context.wait = LONGEST_PAUSE
         try:
-            connection = await Connection.open(self._settings.endpoint, Transcript(), 5.0)
-        except CaseFailed:
+            await (await context.session()).leave()
+        except (NoAnswer, Refused):
             return False
-        connection.close()
+        except CaseFailed:
+            pass
+        finally:
+            context.close()
         return True
 
     def _judged(self, result: Result) -> Result:

@@ -39,12 +39,13 @@ def render(run: Run) -> str:
         for side, timings in run.timings.items()
     )
     areas = "".join(_area(run, area) for area in run.areas)
-    incomplete = f"<p>{escape(INCOMPLETE)}.</p>\n" if run.incomplete else ""
+    doubts = [*run.warnings, *([INCOMPLETE] if run.incomplete else [])]
+    doubtful = "".join(f"<p><strong>{escape(doubt)}.</strong></p>\n" for doubt in doubts)
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width">\n<title>{escape(title)}</title>\n'
         f"<style>{STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n"
-        f"<p>{escape(summary(run))}, profile {escape(run.profile)}.</p>\n{incomplete}"
+        f"<p>{escape(summary(run))}, profile {escape(run.profile)}.</p>\n{doubtful}"
         f"{timings}{_failed(run)}{_table(run)}{areas}</body>\n</html>\n"
     )
 

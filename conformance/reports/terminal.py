@@ -54,6 +54,8 @@ class Terminal:
         for result in unsteady:
             write(_paragraph("unsteady", f"{result.case.id}: {result.note}") + "\n")
         write("\n" + table(run) + "\n\n" + summary(run) + "\n")
+        for warning in run.warnings:
+            write(_paragraph("warning", warning) + "\n")
         if run.incomplete:
             write(INCOMPLETE + "\n")
         self._stream.flush()

@@ -7,6 +7,8 @@ missing.
 
 from __future__ import annotations
 
+import asyncio
+import io
 import re
 from collections.abc import Collection, Iterator
 
@@ -15,6 +17,8 @@ import pytest
 from conformance.context import Paths, Settings
 from conformance.errors import Unreachable
 from conformance.offer import Feature
+from conformance.reports import html, json_report
+from conformance.reports.terminal import Terminal
 from conformance.runner import Runner
 from conformance.verdict import Run, Verdict
 from conformance.wire import Endpoint
@@ -350,3 +354,44 @@ class AnswersThePing(Mutant):
 
 async def test_a_ping_before_the_noop_is_no_failure(upstream: int) -> None:
     assert failures(await run(AnswersThePing(), upstream, "EIO-UPG-001")) == []
+
+
+class PingsAllTheTime(FrameMutant):
+    """A ping before and after each message."""
+
+    def outward(self, packet: Packet) -> list[Packet]:
+        return ["2", packet, "2"] if packet[:1] == "4" else [packet]
+
+
+async def test_pings_may_come_at_any_time(upstream: int) -> None:
+    ids = (
+        "EIO-POLL-019", "EIO-POLL-025", "EIO-POLL-026", "EIO-WS-011", "EIO-WS-013", "SIO-CONN-012",
+    )  # fmt: skip
+    assert failures(await run(PingsAllTheTime(), upstream, *ids)) == []
+
+
+class FarAway(Mutant):
+    """Every answer takes a while."""
+
+    async def answered(self, request: Message, reply: Message) -> None:
+        await asyncio.sleep(0.02)
+
+    def reply(self, request: Message, reply: Message) -> None:
+        reply.body = reply.body.replace(b'"pingTimeout":20000', b'"pingTimeout":20')
+
+
+async def test_a_slow_way_is_a_warning(upstream: int) -> None:
+    told = await run(FarAway(), upstream, "EIO-OPEN-001")
+    (warning,) = told.warnings
+    assert re.fullmatch(
+        r"the handshake under /engine\.io/ took 0\.\d+ s, and a pong is due within 0\.02 s "
+        r"\(pingTimeout\): sessions may end of that, and cases fail",
+        warning,
+    )
+    assert warning in json_report.render(told)
+    assert warning in html.render(told)
+    terminal = io.StringIO()
+    Terminal(terminal, 1).finish(told)
+    assert warning in " ".join(terminal.getvalue().split())
+    assert told.passed
+    assert (await run(Mutant(), upstream, "EIO-OPEN-001")).warnings == []

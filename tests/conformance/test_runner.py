@@ -9,12 +9,14 @@ from dataclasses import replace
 
 import pytest
 
+from conformance import runner
 from conformance.case import Case, Phase
 from conformance.context import Context, Paths, Settings
 from conformance.errors import CaseFailed
 from conformance.runner import Runner
 from conformance.verdict import Verdict
 from conformance.wire import Endpoint
+from tests.conformance.messages import Message
 from tests.conformance.mutant import Mutant, Packet
 from tests.conformance.mutants.bases import FrameMutant
 from tests.conformance.proxy import proxied
@@ -85,7 +87,7 @@ async def test_what_runs_when_the_server_ends_is_named(upstream: int) -> None:
         ]
         run = await Runner(settings(port), cases, concurrency=2).run("", "strict")
     note = (
-        "the server no longer accepts connections since one of these cases: "
+        "the server no longer answers since one of these cases: "
         "EIO-OPEN-001, EIO-OPEN-002; --concurrency 1 tells which"
     )
     assert [(result.verdict, result.note) for result in run.results] == [
@@ -106,9 +108,40 @@ class LosesEarlyFrames(FrameMutant):
 async def test_a_transcript_shows_what_comes_with_a_request(upstream: int) -> None:
     async with proxied(LosesEarlyFrames(), upstream) as port:
         cases = cases_named(["EIO-WS-011"])
-        runner = Runner(settings(port), cases, second_attempts=False, set_up=False)
-        (result,) = (await runner.run("", "strict")).results
+        once = Runner(settings(port), cases, second_attempts=False, set_up=False)
+        (result,) = (await once.run("", "strict")).results
     assert result.verdict is Verdict.FAIL
     request, frame = result.transcript.split("\n")[:2]
     assert "→ GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\\r\\nHost: " in request
     assert "→ in the same write: <81 86 " in frame
+
+
+class FallsSilent(Mutant):
+    """Answers nothing any more once it has been asked to."""
+
+    silent = False
+
+    async def arrived(self, request: Message) -> None:
+        if self.silent:
+            await asyncio.Event().wait()
+
+
+async def test_a_server_that_hangs_is_given_up(
+    upstream: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "LONGEST_PAUSE", 0.2)
+    first, second = cases_named(["EIO-OPEN-001", "EIO-OPEN-002"])
+    server = FallsSilent()
+
+    async def silences_the_server(_ctx: Context) -> None:
+        server.silent = True
+        raise CaseFailed("nothing", "an answer")
+
+    async with proxied(server, upstream) as port:
+        cases = [replace(first, run=silences_the_server), second]
+        run = await Runner(settings(port), cases, concurrency=1).run("", "strict")
+    note = "the server no longer answers since EIO-OPEN-001 failed"
+    assert [(result.verdict, result.note) for result in run.results] == [
+        (Verdict.FAIL, note),
+        (Verdict.NOT_RUN, note),
+    ]

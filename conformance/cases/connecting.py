@@ -333,7 +333,7 @@ async def no_connect(ctx: Context) -> None:
 async def only_refused(ctx: Context) -> None:
     """`40/random`, and after its refusal nothing but pongs
 
-    The connection is closed within connectTimeout: no namespace was joined.
+    The connection is closed within connectTimeout (--connect-timeout): no namespace was joined.
     """
     session = await ctx.websocket()
     session.send("40/random")

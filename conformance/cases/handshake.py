@@ -233,6 +233,7 @@ async def code_of_a_bad_version(ctx: Context) -> None:
 
     An error with the body {"code":5,"message":…}.
     """
+    ctx.require(Feature.POLLING)
     await error_body(ctx, "GET", "EIO=5&transport=polling", 5)
 
 
@@ -251,6 +252,7 @@ async def code_of_an_unknown_session(ctx: Context) -> None:
 
     An error with the body {"code":1,"message":…}: the official client's users look for this one.
     """
+    ctx.require(Feature.POLLING)
     await error_body(ctx, "GET", "EIO=4&transport=polling&sid=unknown", 1)
 
 

@@ -127,8 +127,9 @@ class WebSocketOnly(FrameMutant):
 
 
 WEBSOCKET_ONLY = (
-    "EIO-OPEN-001", "EIO-OPEN-002", "EIO-OPEN-020", "EIO-OPEN-021", "EIO-POLL-019", "EIO-POLL-029",
-    "EIO-WS-001", "EIO-UPG-001", "EIO-CORS-001",
+    "EIO-OPEN-001", "EIO-OPEN-002", "EIO-OPEN-015", "EIO-OPEN-017", "EIO-OPEN-020",
+    "EIO-OPEN-021", "EIO-POLL-019", "EIO-POLL-029",
+    "EIO-WS-001", "EIO-UPG-001", "EIO-CORS-001", "EIO-HTTP-033", "EIO-HTTP-037",
 )  # fmt: skip
 
 
@@ -137,6 +138,8 @@ async def test_without_polling_websocket_is_tested(upstream: int) -> None:
     assert verdicts(told) == {
         "EIO-OPEN-001": "not run",
         "EIO-OPEN-002": "pass",
+        "EIO-OPEN-015": "not run",
+        "EIO-OPEN-017": "not run",
         "EIO-OPEN-020": "not run",
         "EIO-OPEN-021": "not run",
         "EIO-POLL-019": "not run",
@@ -144,6 +147,8 @@ async def test_without_polling_websocket_is_tested(upstream: int) -> None:
         "EIO-WS-001": "pass",
         "EIO-UPG-001": "not run",
         "EIO-CORS-001": "not run",
+        "EIO-HTTP-033": "not run",
+        "EIO-HTTP-037": "not run",
     }
     assert notes(told) == {
         'got 400 {"code":0,"message":"Transport unknown"} for a handshake by polling under '

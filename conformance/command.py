@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import fnmatch
+import os
 import re
 import ssl
 import sys
@@ -57,8 +59,13 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("url", nargs="?", metavar="URL", help="such as http://127.0.0.1:3000")
-    parser.add_argument("--engine-path", default="/engine.io/", metavar="PATH")
-    parser.add_argument("--socket-path", default="/socket.io/", metavar="PATH")
+    for side, path in (("engine", "/engine.io/"), ("socket", "/socket.io/")):
+        parser.add_argument(
+            f"--{side}-path",
+            default=path,
+            metavar="PATH",
+            help=f"where the {side.capitalize()}.IO server is (default: {path})",
+        )
     choice = parser.add_argument_group("which cases")
     choice.add_argument(
         "--only",
@@ -92,23 +99,30 @@ def make_parser() -> argparse.ArgumentParser:
     )
     times = parser.add_argument_group("times, in seconds")
     times.add_argument(
-        "--wait", type=seconds, default=2.0, help="how long an answer may take (default: 2)"
+        "--wait",
+        type=seconds,
+        metavar="SECONDS",
+        default=2.0,
+        help="how long an answer may take (default: 2)",
     )
     times.add_argument(
         "--patience",
         type=seconds,
+        metavar="SECONDS",
         default=30.0,
         help="cases that must wait longer for the server's timers are not run (default: 30)",
     )
     times.add_argument(
         "--connect-timeout",
         type=seconds,
+        metavar="SECONDS",
         default=1.0,
         help="the server's own connectTimeout, which no handshake tells (default: 1)",
     )
     times.add_argument(
         "--upgrade-timeout",
         type=seconds,
+        metavar="SECONDS",
         default=10.0,
         help="the server's own upgradeTimeout (default: 10)",
     )
@@ -123,9 +137,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--insecure", action="store_true", help="accept any TLS certificate")
     reports = parser.add_argument_group("reports")
-    reports.add_argument("--junit", type=Path, metavar="FILE")
-    reports.add_argument("--json", type=Path, metavar="FILE")
-    reports.add_argument("--html", type=Path, metavar="FILE", help="one self-contained file")
+    reports.add_argument("--junit", type=target, metavar="FILE", help="XML for CI services")
+    reports.add_argument("--json", type=target, metavar="FILE", help="everything, for programs")
+    reports.add_argument("--html", type=target, metavar="FILE", help="one self-contained file")
     reports.add_argument("--quiet", action="store_true", help="no transcripts on the terminal")
     return parser
 
@@ -148,6 +162,14 @@ def count(text: str) -> int:
     return int(text)
 
 
+def target(text: str) -> Path:
+    """Read where a report goes, before a run that would be lost."""
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"got {text}, expected a file in a folder that exists")
+    return path
+
+
 def origin(text: str) -> str:
     """Read what a browser sends as Origin: a scheme, a host, and a port if it is no usual one."""
     if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", text):
@@ -156,7 +178,8 @@ def origin(text: str) -> str:
 
 
 def choose(cases: list[Case], patterns: list[str], levels: list[str]) -> list[Case]:
-    """The cases that `--only` and `--level` name."""
+    """The cases that `--only`, in capitals or not, and `--level` name."""
+    patterns = [pattern.upper() for pattern in patterns]
     wanted = {LEVELS[name] for name in levels} or set(Level)
     return [
         case
@@ -211,7 +234,12 @@ def main(arguments: list[str]) -> None:
     if not cases:
         parser.error("no case has these ids and levels; --list shows all")
     if values.list:
-        list_cases(cases)
+        # A pager may be closed in the middle.
+        with contextlib.suppress(BrokenPipeError):
+            list_cases(cases)
+            sys.stdout.flush()
+            return
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
     if values.url is None:
         parser.error("the following arguments are required: URL")

@@ -182,6 +182,27 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert all("SHOULD" in line for line in lines[:-1])
 
 
+def test_ids_may_be_small_letters(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--list", "--only", "sio-ack-00[12]"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["SIO-ACK-001", "SIO-ACK-002", "2"]
+
+
+def test_the_list_may_be_cut_off() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "conformance", "--list"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    with process.stderr as errors:
+        assert errors.read() == b""
+    assert process.wait(timeout=60) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -190,6 +211,10 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
         (["http://x", "--only", "XYZ"], "no case has these ids and levels"),
         (["http://x", "--wait", "0"], "got 0, expected a number of seconds above 0"),
         (["http://x", "--wait", "soon"], "got soon, expected a number of seconds above 0"),
+        (["http://x", "--html", "/missing/x"], "got /missing/x, expected a file in a folder that"),
+        (["http://x", "--json", "/"], "got /, expected a file in a folder that exists"),
+        (["http://x", "--origin", "a.example"], "got a.example, expected such as https://"),
+        (["http://x", "--without", "pings"], "invalid choice: 'pings'"),
         (["http://x", "--concurrency", "0"], "got 0, expected a whole number from 1 to 1000"),
         (["http://x", "--level", "may"], "invalid choice: 'may'"),
         (["http://x", "--profile", "rust"], "invalid choice: 'rust'"),

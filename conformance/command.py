@@ -19,6 +19,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from conformance.case import Case, Level, all_cases
+from conformance.connection import Endpoint
 from conformance.context import Paths, Settings
 from conformance.errors import Unreachable
 from conformance.offer import OPTIONAL, Feature
@@ -27,7 +28,6 @@ from conformance.reports import html, json_report, junit
 from conformance.reports.terminal import Terminal
 from conformance.runner import Runner
 from conformance.verdict import Run
-from conformance.wire import Endpoint
 
 LEVELS = {level.name.lower(): level for level in Level}
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from conformance.case import ENGINE
+from conformance.connection import Connection, Endpoint, Headers, Reply
 from conformance.errors import CaseFailed, Ended, NotApplicable
 from conformance.expectations import expect_status, expect_websocket, fail_unless
 from conformance.offer import Feature, Offer, Timings
 from conformance.packets import Packet, read_handshake, show
 from conformance.sessions import PollingSession, Session, WebSocketSession
 from conformance.transcript import Transcript
-from conformance.wire import Connection, Endpoint, Headers, Reply, WebSocket
+from conformance.websocket import WebSocket, open_websocket
 
 POLLING = "EIO=4&transport=polling"
 REFUSED = "the WebSocket to be refused or closed"
@@ -128,7 +129,7 @@ class Context:
         """Ask for a WebSocket."""
         self.require(Feature.WEBSOCKET)
         connection = await self.connection()
-        return await connection.upgrade(self.target(query), headers, after)
+        return await open_websocket(connection, self.target(query), headers, after)
 
     async def no_websocket(self, query: str, *packets: Packet) -> None:
         """Expect that a WebSocket is refused, or closed without a word; `packets` go into it."""

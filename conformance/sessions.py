@@ -12,8 +12,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from conformance.connection import Connection, Headers, Reply, within
 from conformance.errors import CaseFailed, Ended, NoAnswer
 from conformance.expectations import expect_status
+from conformance.frames import PING, frame
 from conformance.packets import (
     Packet,
     decode_payload,
@@ -24,7 +26,7 @@ from conformance.packets import (
     show,
     without_offset,
 )
-from conformance.wire import PING, Connection, Headers, Reply, WebSocket, frame, within
+from conformance.websocket import WebSocket
 
 if TYPE_CHECKING:
     from conformance.context import Context

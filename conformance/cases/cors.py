@@ -6,10 +6,10 @@ unreachable from web pages. A server that allows other origins only is tested wi
 from __future__ import annotations
 
 from conformance.case import INTEROP, MUST, case
+from conformance.connection import Headers, Reply
 from conformance.context import Context
 from conformance.expectations import expect_status, fail_unless
 from conformance.offer import Feature
-from conformance.wire import Headers, Reply
 
 FETCH = "Fetch standard, CORS protocol"
 

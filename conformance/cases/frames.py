@@ -10,8 +10,8 @@ from conformance.case import INTEROP, MUST, ROBUSTNESS, Case, Level, case, regis
 from conformance.context import Context
 from conformance.errors import NO_CLOSE_FRAME, CaseFailed, Ended
 from conformance.expectations import fail_unless
+from conformance.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, frame
 from conformance.offer import Feature
-from conformance.wire import BINARY, CLOSE, CONTINUATION, PING, TEXT, frame
 
 PROTOCOL_ERROR, INVALID_DATA = 1002, 1007
 

@@ -6,12 +6,12 @@ import contextlib
 import json
 
 from conformance.case import INTEROP, MUST, ROBUSTNESS, SHOULD, case
+from conformance.connection import Reply
 from conformance.context import Context
 from conformance.errors import Broken, CaseFailed, Ended
 from conformance.expectations import expect, expect_status, fail_unless
 from conformance.offer import Feature
 from conformance.packets import is_object, read_handshake
-from conformance.wire import Reply
 
 HANDSHAKE = 'Engine.IO v4, "Handshake"'
 QUERY = 'Engine.IO v4, "Query parameters"'

@@ -12,8 +12,8 @@ from conformance.case import INTEROP, ROBUSTNESS, Phase, case
 from conformance.context import Context
 from conformance.errors import NO_CLOSE_FRAME, Ended, NoAnswer, NotApplicable
 from conformance.expectations import expect_status, fail_unless
+from conformance.frames import BINARY, CONTINUATION, TEXT, frame
 from conformance.offer import Feature
-from conformance.wire import BINARY, CONTINUATION, TEXT, frame
 
 MAX_PAYLOAD = 'Engine.IO v4, "Handshake": maxPayload'
 

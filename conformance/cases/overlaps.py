@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 
 from conformance.case import INTEROP, MUST, case
+from conformance.connection import Connection, Reply
 from conformance.context import Context
 from conformance.errors import Ended
 from conformance.expectations import expect_status, fail_unless
 from conformance.packets import decode_payload, show
 from conformance.sessions import PollingSession
-from conformance.wire import Connection, Reply
 
 SENDING = 'Engine.IO v4, "Sending data"'
 RECEIVING = 'Engine.IO v4, "Receiving data"'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conformance.case import INTEROP, MUST, SHOULD, case
+from conformance.connection import Reply
 from conformance.context import Context
 from conformance.errors import CaseFailed, NoAnswer
 from conformance.expectations import expect, expect_status, fail_unless
@@ -10,7 +11,6 @@ from conformance.offer import Feature
 from conformance.packets import decode_payload, read_handshake
 from conformance.sessions import PollingSession
 from conformance.transcript import printable
-from conformance.wire import Reply
 
 SENDING = 'Engine.IO v4, "Sending data"'
 RECEIVING = 'Engine.IO v4, "Receiving data"'

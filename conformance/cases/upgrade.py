@@ -10,10 +10,10 @@ from conformance.case import INTEROP, MUST, ROBUSTNESS, SHOULD, Needs, case
 from conformance.context import Context
 from conformance.errors import CaseFailed, Ended
 from conformance.expectations import expect, expect_status, fail_unless
+from conformance.frames import packet_frame
 from conformance.offer import Feature
 from conformance.packets import Packet, decode_payload
 from conformance.sessions import PollingSession, WebSocketSession
-from conformance.wire import packet_frame
 
 UPGRADE = 'Engine.IO v4, "Upgrade"'
 SUITE = "Engine.IO v4, test suite"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from conformance.case import INTEROP, MUST, Case, Level, case, register
+from conformance.connection import Reply
 from conformance.context import Context
 from conformance.expectations import expect, expect_websocket, fail_unless
+from conformance.frames import BINARY, CONTINUATION, PING, TEXT, frame, packet_frame
 from conformance.offer import Feature
 from conformance.packets import read_handshake
 from conformance.sessions import WebSocketSession
-from conformance.wire import BINARY, CONTINUATION, PING, TEXT, Reply, frame, packet_frame
 
 WEBSOCKET = 'Engine.IO v4, "WebSocket"'
 ENCODING = 'Engine.IO v4, "Packet encoding: WebSocket"'

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from conformance.case import Case, all_cases
+from conformance.connection import Endpoint
 from conformance.context import Paths, Settings
 from conformance.runner import Runner
 from conformance.verdict import Run, Verdict
-from conformance.wire import Endpoint
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator
 
 import pytest
 
+from conformance.connection import Endpoint
 from conformance.context import Paths, Settings
 from conformance.errors import Unreachable
 from conformance.offer import Feature
@@ -21,7 +22,6 @@ from conformance.reports import html, json_report
 from conformance.reports.terminal import Terminal
 from conformance.runner import Runner
 from conformance.verdict import Run, Verdict
-from conformance.wire import Endpoint
 from tests.conformance.messages import Message, answer
 from tests.conformance.mutant import Mutant, Packet
 from tests.conformance.mutants.bases import FrameMutant

@@ -11,11 +11,11 @@ import pytest
 
 from conformance import runner
 from conformance.case import Case, Phase
+from conformance.connection import Endpoint
 from conformance.context import Context, Paths, Settings
 from conformance.errors import CaseFailed
 from conformance.runner import Runner
 from conformance.verdict import Verdict
-from conformance.wire import Endpoint
 from tests.conformance.messages import Message
 from tests.conformance.mutant import Mutant, Packet
 from tests.conformance.mutants.bases import FrameMutant

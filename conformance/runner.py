@@ -226,11 +226,14 @@ class Runner:
         return self._dead
 
     async def _answers(self, side: str) -> bool:
-        """Whether the server still answers a handshake, whatever it says."""
-        context = Context(self._settings, self._offers[side], side)
+        """Whether the server still answers a handshake as it did at first, whatever it says."""
+        offer = self._offers[side]
+        context = Context(self._settings, offer, side)
         context.wait = LONGEST_PAUSE
         try:
-            await (await context.session()).leave()
+            by_polling = Feature.POLLING not in offer.lacks
+            session = await (context.polling() if by_polling else context.websocket())
+            await session.leave()
         except (NoAnswer, Refused):
             return False
         except CaseFailed:

@@ -145,3 +145,25 @@ async def test_a_server_that_hangs_is_given_up(
         (Verdict.FAIL, note),
         (Verdict.NOT_RUN, note),
     ]
+
+
+class HangsWebSockets(Mutant):
+    """A request for a WebSocket is never answered."""
+
+    async def arrived(self, request: Message) -> None:
+        if request.upgrades:
+            await asyncio.Event().wait()
+
+
+async def test_a_server_that_still_polls_is_not_given_up(
+    upstream: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "LONGEST_PAUSE", 0.2)
+    polling, websocket = cases_named(["EIO-POLL-001", "EIO-WS-001"])
+    cases = [websocket, polling]
+    async with proxied(HangsWebSockets(), upstream) as port:
+        impatient = replace(settings(port), wait=0.2)
+        once = Runner(impatient, cases, concurrency=1, second_attempts=False, set_up=False)
+        run = await once.run("", "strict")
+    verdicts = {result.case.id: result.verdict for result in run.results}
+    assert verdicts == {"EIO-WS-001": Verdict.FAIL, "EIO-POLL-001": Verdict.PASS}

@@ -241,6 +241,8 @@ def main(arguments: list[str]) -> None:
             return
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
+    if {"polling", "websocket"} <= set(values.without):
+        parser.error("a server without polling and without websocket leaves nothing to test")
     if values.url is None:
         parser.error("the following arguments are required: URL")
     try:

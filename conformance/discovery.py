@@ -96,7 +96,9 @@ async def _transports(context: Context, without: Collection[Feature]) -> Offer:
         offer.lacks[Feature.POLLING] = refusal + HINT.format(Feature.POLLING.value)
         return offer
     offer = _offer(handshake, context.path)
-    if "websocket" not in handshake.get("upgrades", ()) and Feature.WEBSOCKET not in without:
+    upgrades = handshake.get("upgrades")
+    promised = isinstance(upgrades, list) and "websocket" in upgrades
+    if not promised and Feature.WEBSOCKET not in without:
         try:
             answer = await context.open_websocket("EIO=4&transport=websocket")
         except CaseFailed:

@@ -214,6 +214,10 @@ def test_the_list_may_be_cut_off() -> None:
         (["http://x", "--html", "/missing/x"], "got /missing/x, expected a file in a folder that"),
         (["http://x", "--json", "/"], "got /, expected a file in a folder that exists"),
         (["http://x", "--origin", "a.example"], "got a.example, expected such as https://"),
+        (
+            ["http://x", "--without", "polling", "--without", "websocket"],
+            "a server without polling and without websocket leaves nothing to test",
+        ),
         (["http://x", "--without", "pings"], "invalid choice: 'pings'"),
         (["http://x", "--concurrency", "0"], "got 0, expected a whole number from 1 to 1000"),
         (["http://x", "--level", "may"], "invalid choice: 'may'"),

@@ -118,6 +118,19 @@ async def test_a_broken_promise_is_a_failure(upstream: int) -> None:
     ]
 
 
+class NullUpgrades(Mutant):
+    """`upgrades` is no list."""
+
+    def reply(self, request: Message, reply: Message) -> None:
+        reply.body = HANDSHAKE.sub(rb"\1null\2", reply.body)
+
+
+async def test_upgrades_of_a_wrong_type_are_a_failure(upstream: int) -> None:
+    assert failures(await run(NullUpgrades(), upstream, "EIO-OPEN-001", "EIO-WS-001")) == [
+        "EIO-OPEN-001: got None for upgrades, expected ['websocket']"
+    ]
+
+
 class WebSocketOnly(FrameMutant):
     """`transports: ["websocket"]`."""
 

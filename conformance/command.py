@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import fnmatch
+import os
+import re
 import ssl
 import sys
 from pathlib import Path
@@ -16,14 +19,15 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from conformance.case import Case, Level, all_cases
+from conformance.connection import Endpoint
 from conformance.context import Paths, Settings
 from conformance.errors import Unreachable
+from conformance.offer import OPTIONAL, Feature
 from conformance.profiles import PROFILES
 from conformance.reports import html, json_report, junit
 from conformance.reports.terminal import Terminal
 from conformance.runner import Runner
 from conformance.verdict import Run
-from conformance.wire import Endpoint
 
 LEVELS = {level.name.lower(): level for level in Level}
 
@@ -55,8 +59,13 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("url", nargs="?", metavar="URL", help="such as http://127.0.0.1:3000")
-    parser.add_argument("--engine-path", default="/engine.io/", metavar="PATH")
-    parser.add_argument("--socket-path", default="/socket.io/", metavar="PATH")
+    for side, path in (("engine", "/engine.io/"), ("socket", "/socket.io/")):
+        parser.add_argument(
+            f"--{side}-path",
+            default=path,
+            metavar="PATH",
+            help=f"where the {side.capitalize()}.IO server is (default: {path})",
+        )
     choice = parser.add_argument_group("which cases")
     choice.add_argument(
         "--only",
@@ -81,36 +90,56 @@ def make_parser() -> argparse.ArgumentParser:
         default="strict",
         help="whose documented departures are no failures (default: strict: nobody's)",
     )
+    choice.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=[feature.value for feature in OPTIONAL],
+        help="what the server does not offer on purpose; may be repeated",
+    )
     times = parser.add_argument_group("times, in seconds")
     times.add_argument(
-        "--wait", type=seconds, default=2.0, help="how long an answer may take (default: 2)"
+        "--wait",
+        type=seconds,
+        metavar="SECONDS",
+        default=2.0,
+        help="how long an answer may take (default: 2)",
     )
     times.add_argument(
         "--patience",
         type=seconds,
+        metavar="SECONDS",
         default=30.0,
         help="cases that must wait longer for the server's timers are not run (default: 30)",
     )
     times.add_argument(
         "--connect-timeout",
         type=seconds,
+        metavar="SECONDS",
         default=1.0,
         help="the server's own connectTimeout, which no handshake tells (default: 1)",
     )
     times.add_argument(
         "--upgrade-timeout",
         type=seconds,
+        metavar="SECONDS",
         default=10.0,
         help="the server's own upgradeTimeout (default: 10)",
     )
     parser.add_argument(
         "--concurrency", type=count, default=16, metavar="N", help="cases at once (default: 16)"
     )
+    parser.add_argument(
+        "--origin",
+        type=origin,
+        default="http://a.example",
+        help="a foreign origin that the server allows (default: http://a.example)",
+    )
     parser.add_argument("--insecure", action="store_true", help="accept any TLS certificate")
     reports = parser.add_argument_group("reports")
-    reports.add_argument("--junit", type=Path, metavar="FILE")
-    reports.add_argument("--json", type=Path, metavar="FILE")
-    reports.add_argument("--html", type=Path, metavar="FILE", help="one self-contained file")
+    reports.add_argument("--junit", type=target, metavar="FILE", help="XML for CI services")
+    reports.add_argument("--json", type=target, metavar="FILE", help="everything, for programs")
+    reports.add_argument("--html", type=target, metavar="FILE", help="one self-contained file")
     reports.add_argument("--quiet", action="store_true", help="no transcripts on the terminal")
     return parser
 
@@ -133,8 +162,24 @@ def count(text: str) -> int:
     return int(text)
 
 
+def target(text: str) -> Path:
+    """Read where a report goes, before a run that would be lost."""
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"got {text}, expected a file in a folder that exists")
+    return path
+
+
+def origin(text: str) -> str:
+    """Read what a browser sends as Origin: a scheme, a host, and a port if it is no usual one."""
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", text):
+        raise argparse.ArgumentTypeError(f"got {text}, expected such as https://app.example:8080")
+    return text
+
+
 def choose(cases: list[Case], patterns: list[str], levels: list[str]) -> list[Case]:
-    """The cases that `--only` and `--level` name."""
+    """The cases that `--only`, in capitals or not, and `--level` name."""
+    patterns = [pattern.upper() for pattern in patterns]
     wanted = {LEVELS[name] for name in levels} or set(Level)
     return [
         case
@@ -189,8 +234,15 @@ def main(arguments: list[str]) -> None:
     if not cases:
         parser.error("no case has these ids and levels; --list shows all")
     if values.list:
-        list_cases(cases)
+        # A pager may be closed in the middle.
+        with contextlib.suppress(BrokenPipeError):
+            list_cases(cases)
+            sys.stdout.flush()
+            return
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
+    if {"polling", "websocket"} <= set(values.without):
+        parser.error("a server without polling and without websocket leaves nothing to test")
     if values.url is None:
         parser.error("the following arguments are required: URL")
     try:
@@ -204,6 +256,7 @@ def main(arguments: list[str]) -> None:
         values.patience,
         values.connect_timeout,
         values.upgrade_timeout,
+        values.origin,
     )
     terminal = Terminal(sys.stdout, len(cases), details=not values.quiet)
     runner = Runner(
@@ -211,6 +264,7 @@ def main(arguments: list[str]) -> None:
         cases,
         departures=PROFILES[values.profile],
         concurrency=values.concurrency,
+        without=[Feature(name) for name in values.without],
         report=terminal.result,
     )
     try:

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conformance.case import ENGINE, Case
-from conformance.errors import CaseFailed, Ended
+from conformance.case import ENGINE
+from conformance.connection import Connection, Endpoint, Headers, Reply
+from conformance.errors import CaseFailed, Ended, NotApplicable
 from conformance.expectations import expect_status, expect_websocket, fail_unless
+from conformance.offer import Feature, Offer, Timings
 from conformance.packets import Packet, read_handshake, show
 from conformance.sessions import PollingSession, Session, WebSocketSession
 from conformance.transcript import Transcript
-from conformance.wire import Connection, Endpoint, Headers, Reply, WebSocket
+from conformance.websocket import WebSocket, open_websocket
 
+POLLING = "EIO=4&transport=polling"
 REFUSED = "the WebSocket to be refused or closed"
-
-
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """What a server's handshake tells: seconds and bytes."""
-
-    ping_interval: float
-    ping_timeout: float
-    max_payload: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +31,7 @@ class Settings:
     """The server under test and the tool's patience; times in seconds.
 
     wait: how long an answer may take. connect_timeout, upgrade_timeout: the server's own, which no
-    handshake tells.
+    handshake tells. origin: one whose pages may use the server.
     """
 
     endpoint: Endpoint
@@ -46,18 +40,43 @@ class Settings:
     patience: float = 30.0
     connect_timeout: float = 1.0
     upgrade_timeout: float = 10.0
+    origin: str = "http://a.example"
 
 
 class Context:
-    """One case's connections to the server, closed when it ends."""
+    """One case's connections to one side of the server, closed when it ends."""
 
-    def __init__(self, settings: Settings, timings: Timings, case: Case) -> None:
+    def __init__(self, settings: Settings, offer: Offer, side: str) -> None:
         self.settings = settings
-        self.timings = timings
+        self.offer = offer
         self.transcript = Transcript()
         self.wait = settings.wait
-        self.path = settings.paths.engine if case.side == ENGINE else settings.paths.socket
+        self.path = settings.paths.engine if side == ENGINE else settings.paths.socket
         self._connections: list[Connection] = []
+
+    @property
+    def timings(self) -> Timings:
+        """What the server's handshake tells."""
+        return self.offer.timings
+
+    def require(self, feature: Feature) -> None:
+        """End the case if the server does not offer a feature.
+
+        Raises:
+            NotApplicable: it does not.
+        """
+        if feature in self.offer.lacks:
+            raise NotApplicable(self.offer.lacks[feature])
+
+    def fits(self, size: int) -> None:
+        """End the case if a payload of so many bytes is above the server's limit.
+
+        Raises:
+            NotApplicable: it is.
+        """
+        if size > self.timings.max_payload:
+            limit = self.timings.max_payload
+            raise NotApplicable(f"sends {size} bytes at once, more than maxPayload ({limit})")
 
     @property
     def give_up(self) -> float:
@@ -90,6 +109,8 @@ class Context:
         expected: str = "an answer",
     ) -> Reply:
         """The answer to a request on a connection of its own."""
+        if query == POLLING:
+            self.require(Feature.POLLING)
         connection = await self.connection()
         connection.request(method, self.target(query), headers, body)
         reply = await connection.reply(expected=expected)
@@ -98,7 +119,7 @@ class Context:
 
     async def polling(self) -> PollingSession:
         """Open a session by long-polling."""
-        reply = await self.request("GET", "EIO=4&transport=polling")
+        reply = await self.request("GET", POLLING)
         expect_status(reply, 200, "the handshake")
         return PollingSession(self, read_handshake(reply.text))
 
@@ -106,8 +127,9 @@ class Context:
         self, query: str, headers: Headers = (), after: bytes = b""
     ) -> WebSocket | Reply:
         """Ask for a WebSocket."""
+        self.require(Feature.WEBSOCKET)
         connection = await self.connection()
-        return await connection.upgrade(self.target(query), headers, after)
+        return await open_websocket(connection, self.target(query), headers, after)
 
     async def no_websocket(self, query: str, *packets: Packet) -> None:
         """Expect that a WebSocket is refused, or closed without a word; `packets` go into it."""
@@ -129,8 +151,15 @@ class Context:
         session.handshake = read_handshake(await session.socket.receive())
         return session
 
+    async def session(self) -> Session:
+        """Open a session on a WebSocket, or by long-polling if the server has no WebSocket."""
+        if Feature.WEBSOCKET in self.offer.lacks:
+            return await self.polling()
+        return await self.websocket()
+
     async def candidate(self, sid: str) -> WebSocketSession:
         """Open a WebSocket for a session that polls."""
+        self.require(Feature.UPGRADE)
         opened = await self.open_websocket(f"EIO=4&transport=websocket&sid={sid}")
         return WebSocketSession(self, expect_websocket(opened))
 
@@ -150,12 +179,14 @@ class Context:
 
     async def join(self, namespace: str = "/", auth: str = "") -> WebSocketSession:
         """A WebSocket that has joined a namespace and read its `auth` event."""
+        self.require(Feature.HANDLERS)
         session = await self.websocket()
         await session.join(namespace, auth)
         return session
 
     async def join_polling(self) -> PollingSession:
         """A polling session that has joined the main namespace and read its `auth` event."""
+        self.require(Feature.HANDLERS)
         session = await self.polling()
         await session.join()
         return session
@@ -172,6 +203,7 @@ class Context:
 
     async def works(self, session: Session) -> None:
         """Expect that a session still carries messages."""
+        self.require(Feature.HANDLERS)
         if self.path == self.settings.paths.engine:
             await session.deliver("4still there?")
             await session.expect("4still there?")
@@ -182,10 +214,11 @@ class Context:
     async def is_alive(self) -> None:
         """Expect that the server still serves others."""
         try:
-            session = await self.websocket()
+            session = await self.session()
             if self.path == self.settings.paths.socket:
+                self.require(Feature.HANDLERS)
                 await session.join()
             await self.works(session)
         except CaseFailed as error:
             raise CaseFailed(error.got, "another client to be served") from None
-        session.leave()
+        await session.leave()

@@ -36,8 +36,8 @@ To see it pass, start the reference, which needs the packages installed (after `
 `.venv/bin/python` has them): `.venv/bin/python -m conformance target --port 3000`.
 
 Each failure comes with its rule, what was sent, what was expected, what was seen, and a transcript.
-The exit code is 0 if nothing failed, 1 if something did or half of the server was missing, 2 if the
-server could not be tested.
+The exit code is 0 if nothing failed, 1 if something did or a part of the server was missing, 2 if
+the server could not be tested.
 
 | option | meaning |
 |---|---|
@@ -45,13 +45,17 @@ server could not be tested.
 | `--level LEVEL` | `must`, `should`, `interop` or `robustness`; may be repeated |
 | `--list` | list the cases |
 | `--profile NAME` | `node` or `python-socketio`: their departures below are no failures |
+| `--without FEATURE` | `polling`, `websocket`, `upgrade` or `cors`: missing on purpose |
+| `--origin ORIGIN` | a foreign origin that the server allows, if it does not allow every one |
 | `--wait SECONDS` | how long an answer may take |
 | `--patience SECONDS` | cases that must wait longer for timers are reported as too slow |
 | `--connect-timeout SECONDS` | the server's own connectTimeout, which no handshake tells |
 | `--upgrade-timeout SECONDS` | the server's own upgradeTimeout |
+| `--concurrency N` | cases at once; 1 shows which case a server does not survive |
 | `--insecure` | accept any TLS certificate |
 | `--engine-path`, `--socket-path` | where the two servers are |
 | `--html`, `--junit`, `--json` | files to write |
+| `--quiet` | no transcripts on the terminal |
 
 ## Levels
 
@@ -82,7 +86,21 @@ io.of("/custom").on("connection", (socket) => socket.emit("auth", socket.handsha
 [python-socketio](../conformance/targets/python_socketio.py).
 Every origin is allowed, pings come every 300 ms with 200 ms for the answer, and a client must join
 a namespace within a second; slower settings work, because the cases take their times from the
-handshake.
+handshake, and over a slow network they are needed. Limits on rates and on connections have to be
+off, or `--concurrency` low. A proxy that keeps requests back until their bodies are there, as nginx
+does, fails EIO-RACE-004, 005 and 008 for the server behind it.
+
+## What a server does not offer
+
+A case that cannot apply to a server is not run, and the report says why: the server refuses a
+transport and names it in no handshake, sends no CORS headers to the foreign origin, lacks the
+handlers above, or takes less at once than the case sends. What is missing everywhere may as well be
+broken, so the exit code is 1 then, unless `--without` says that it is meant so. Only in a handshake
+without `upgrades` is there no saying: that is a failure until `--without upgrade`. Without the
+handlers the cases of Engine.IO under Socket.IO still run; without `/engine.io/` those of Socket.IO
+do, and `--only SIO` asks for no others.
+
+Connection state recovery may be on: the offset that it appends to events is passed over.
 
 ## Results
 

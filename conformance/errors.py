@@ -44,5 +44,17 @@ class Ended(CaseFailed):
         super().__init__(got, expected)
 
 
+class Refused(Ended):
+    """The server does not accept a connection at all, for `reason`."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(NO_CLOSE_FRAME, "the connection to be accepted", reason)
+
+
 class Unreachable(Exception):
     """The server cannot be tested: no connection, or no handshake."""
+
+
+class NotApplicable(Exception):
+    """The case needs what the server does not offer; its text says what that is."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from conformance.connection import Reply
 from conformance.errors import CaseFailed
-from conformance.wire import Reply, WebSocket
+from conformance.websocket import WebSocket
 
 
 def expect_status(reply: Reply, status: int, what: str) -> None:

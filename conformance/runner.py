@@ -1,9 +1,10 @@
 """Runs cases against a server: those that do not disturb each other beside each other.
 
 Three phases. First the cases that send and expect, many at once. Then those that wait for a timer,
-all at once, because waiting disturbs nobody. Then those that burden the server, one by one. A case
-that failed in company is run a second time beside the other failures only, which mostly wait, so
-that a busy machine is not taken for a broken server; its report says so.
+all at once, because waiting disturbs nobody. A case that failed in company is run a second time
+beside the other failures only, which mostly wait, so that a busy machine is not taken for a broken
+server; its report says so. Last come those that burden the server, one by one: it may be gone after
+one of them.
 """
 
 from __future__ import annotations
@@ -11,51 +12,31 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from conformance.case import ENGINE, SOCKET, Case, Needs, Phase
-from conformance.context import Context, Settings, Timings
-from conformance.errors import CaseFailed, Unreachable
-from conformance.packets import read_handshake
+from conformance.context import Context, Settings
+from conformance.discovery import check_setup, discover
+from conformance.errors import CaseFailed, NoAnswer, NotApplicable, Refused, Unreachable
+from conformance.offer import Feature, Offer, Timings
 from conformance.profiles import Departure
-from conformance.transcript import HAPPENED, Transcript, printable
+from conformance.transcript import HAPPENED
 from conformance.verdict import Result, Run, Verdict
-from conformance.wire import Connection
 
 # Beyond what a case says it needs; a case that passes this hangs although each wait is bounded.
 LONGEST_CASE = 60.0
 
+# A server that is silent for so long is given up.
+LONGEST_PAUSE = 10.0
+
 SHOWN_ANSWERS = 3
 
+# The ids of the half that is left.
+OTHERS = {ENGINE: "SIO", SOCKET: "EIO"}
 
-async def discover(settings: Settings, path: str) -> Timings:
-    """Read the handshake under a path.
-
-    Raises:
-        Unreachable: there is none.
-    """
-    transcript = Transcript()
-    try:
-        connection = await Connection.open(settings.endpoint, transcript, max(settings.wait, 5.0))
-        try:
-            connection.request("GET", f"{path}?EIO=4&transport=polling")
-            reply = await connection.reply()
-        finally:
-            connection.close()
-        if reply.status != 200:
-            raise Unreachable(f"got {reply} under {path}, expected a handshake")
-        handshake = read_handshake(reply.text)
-    except CaseFailed as error:
-        raise Unreachable(f"{path}: {error}") from None
-    values = [handshake.get(key) for key in ("pingInterval", "pingTimeout", "maxPayload")]
-    numbers = [value for value in values if isinstance(value, int) and value > 0]
-    if len(numbers) < len(values):
-        raise Unreachable(
-            f"got {printable(reply.body)} under {path}, expected pingInterval, pingTimeout and "
-            "maxPayload in the handshake: the cases take their times from it"
-        )
-    return Timings(numbers[0] / 1000, numbers[1] / 1000, numbers[2])
+# What needs no handler at all, but where a case asks for one.
+NO_HANDLERS = "SIO-ENGINE"
 
 
 def duration(needs: Needs, timings: Timings, settings: Settings) -> float:
@@ -82,7 +63,11 @@ async def _each(
 
 
 class Runner:
-    """One run over a list of cases; `report` is called with each result as it comes."""
+    """One run over a list of cases; `report` is called with each result as it comes.
+
+    without: what the server lacks on purpose. set_up: whether the handlers are looked for first;
+    without it, cases fail of what is missing.
+    """
 
     def __init__(
         self,
@@ -91,19 +76,24 @@ class Runner:
         *,
         departures: Iterable[Departure] = (),
         concurrency: int = 16,
+        without: Collection[Feature] = (),
         second_attempts: bool = True,
+        set_up: bool = True,
         report: Callable[[Result], None] = lambda result: None,
     ) -> None:
         self._settings = settings
         self._cases = cases
         self._departures = tuple(departures)
         self._concurrency = concurrency
+        self._without = without
         self._second_attempts = second_attempts
+        self._set_up = set_up
         self._report = report
         self._results: dict[str, Result] = {}
-        self._timings: dict[str, Timings] = {}
+        self._offers: dict[str, Offer] = {}
         self._absent: dict[str, str] = {}
         self._dead = ""
+        self._under_way: set[str] = set()
 
     async def run(self, url: str, profile: str) -> Run:
         """Run the cases.
@@ -117,36 +107,53 @@ class Runner:
         phases = {phase: [case for case in ready if case.phase is phase] for phase in Phase}
         await _each(phases[Phase.TOGETHER], self._run, self._concurrency)
         await _each(phases[Phase.TIMED], self._run, len(phases[Phase.TIMED]))
-        await _each(phases[Phase.ALONE], self._run, 1)
         if self._second_attempts:
             in_company = [*phases[Phase.TOGETHER], *phases[Phase.TIMED]]
             failed = [case for case in in_company if self._failed(case)]
             await _each(failed, self._run_again, self._concurrency)
+        await _each(phases[Phase.ALONE], self._run, 1)
         results = [self._judged(self._results[case.id]) for case in self._cases]
         return Run(
             url,
             profile,
-            self._timings,
+            {side: offer.timings for side, offer in self._offers.items()},
             results,
             time.monotonic() - start,
-            incomplete=bool(self._absent or self._dead),
+            incomplete=bool(self._absent or self._dead or self._lacking()),
+            warnings=[offer.slow for offer in self._offers.values() if offer.slow],
         )
 
     async def _discover(self) -> None:
-        paths = {ENGINE: self._settings.paths.engine, SOCKET: self._settings.paths.socket}
+        reasons = []
         for side in dict.fromkeys(case.side for case in self._cases):
             try:
-                self._timings[side] = await discover(self._settings, paths[side])
+                self._offers[side] = await discover(self._settings, side, self._without)
             except Unreachable as error:
-                self._absent[side] = str(error)
-        if not self._timings:
-            raise Unreachable("; ".join(self._absent.values()))
+                reasons.append(str(error))
+                self._absent[side] = f"{error}; --only {OTHERS[side]} leaves this half out"
+                continue
+            if self._set_up:
+                await check_setup(self._settings, side, self._offers[side])
+        if not self._offers:
+            raise Unreachable("; ".join(dict.fromkeys(reasons)))
+
+    def _lacking(self) -> bool:
+        """Whether something is missing that nobody has declared to be.
+
+        Upgrades are missing only if declared, or with a transport that is.
+        """
+        excused = {Feature.UPGRADE, *self._without}
+        return any(offer.lacks.keys() - excused for offer in self._offers.values())
 
     def _left_out(self, case: Case) -> bool:
         if case.side in self._absent:
             self._add(Result(case, Verdict.NOT_RUN, note=self._absent[case.side]))
             return True
-        needed = duration(case.needs, self._timings[case.side], self._settings)
+        offer = self._offers[case.side]
+        if Feature.HANDLERS in offer.lacks and not case.id.startswith(NO_HANDLERS):
+            self._add(Result(case, Verdict.NOT_RUN, note=offer.lacks[Feature.HANDLERS]))
+            return True
+        needed = duration(case.needs, offer.timings, self._settings)
         if needed > self._settings.patience:
             note = f"too slow: needs {needed:g} s, more than --patience {self._settings.patience:g}"
             self._add(Result(case, Verdict.NOT_RUN, note=note))
@@ -174,18 +181,21 @@ class Runner:
     async def _attempt(self, case: Case) -> Result:
         if self._dead:
             return Result(case, Verdict.NOT_RUN, note=self._dead)
-        timings = self._timings[case.side]
-        context = Context(self._settings, timings, case)
-        needed = duration(case.needs, timings, self._settings)
+        offer = self._offers[case.side]
+        context = Context(self._settings, offer, case.side)
+        self._under_way.add(case.id)
+        needed = duration(case.needs, offer.timings, self._settings)
         start = time.monotonic()
-        verdict, seen = Verdict.FAIL, ""
+        verdict, seen, note, refused = Verdict.FAIL, "", "", False
         try:
             async with asyncio.timeout(LONGEST_CASE + 3 * needed):
                 await case.run(context)
             verdict = Verdict.PASS
             seen = " | ".join(context.transcript.received()[-SHOWN_ANSWERS:])
         except CaseFailed as error:
-            seen = str(error)
+            seen, refused = str(error), isinstance(error, Refused)
+        except NotApplicable as error:
+            verdict, note = Verdict.NOT_RUN, str(error)
         except TimeoutError:
             seen = f"got no end of the case within {LONGEST_CASE + 3 * needed:g} s, expected one"
         except OSError as error:
@@ -196,18 +206,40 @@ class Runner:
         finally:
             context.close()
         seconds = time.monotonic() - start
-        transcript = "" if verdict is Verdict.PASS else str(context.transcript)
-        if verdict is Verdict.FAIL and not await self._answers():
-            self._dead = f"the server no longer accepts connections since {case.id} failed"
-        return Result(case, verdict, seen, "", seconds, transcript)
+        transcript = str(context.transcript) if verdict is Verdict.FAIL else ""
+        if verdict is Verdict.FAIL and not await self._answers(case.side):
+            note = self._end()
+            if refused:
+                verdict, seen, transcript = Verdict.NOT_RUN, "", ""
+        self._under_way.discard(case.id)
+        return Result(case, verdict, seen, note, seconds, transcript)
 
-    async def _answers(self) -> bool:
-        """Whether the server still accepts connections at all."""
+    def _end(self) -> str:
+        """Why the rest is not run: the cases under way when the end was seen first."""
+        if not self._dead:
+            ended = sorted(self._under_way)
+            self._dead = "the server no longer answers since " + (
+                f"{ended[0]} failed"
+                if len(ended) == 1
+                else f"one of these cases: {', '.join(ended)}; --concurrency 1 tells which"
+            )
+        return self._dead
+
+    async def _answers(self, side: str) -> bool:
+        """Whether the server still answers a handshake as it did at first, whatever it says."""
+        offer = self._offers[side]
+        context = Context(self._settings, offer, side)
+        context.wait = LONGEST_PAUSE
         try:
-            connection = await Connection.open(self._settings.endpoint, Transcript(), 5.0)
-        except CaseFailed:
+            by_polling = Feature.POLLING not in offer.lacks
+            session = await (context.polling() if by_polling else context.websocket())
+            await session.leave()
+        except (NoAnswer, Refused):
             return False
-        connection.close()
+        except CaseFailed:
+            pass
+        finally:
+            context.close()
         return True
 
     def _judged(self, result: Result) -> Result:

@@ -12,8 +12,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from conformance.connection import Connection, Headers, Reply, within
 from conformance.errors import CaseFailed, Ended, NoAnswer
 from conformance.expectations import expect_status
+from conformance.frames import PING, frame
 from conformance.packets import (
     Packet,
     decode_payload,
@@ -22,8 +24,9 @@ from conformance.packets import (
     read_json,
     same_packet,
     show,
+    without_offset,
 )
-from conformance.wire import PING, Connection, Headers, Reply, WebSocket, frame, within
+from conformance.websocket import WebSocket
 
 if TYPE_CHECKING:
     from conformance.context import Context
@@ -33,6 +36,7 @@ class Session:
     """What the sessions of both transports share; `next_packet` answers pings on the way."""
 
     handshake: dict[str, Any]
+    recovers: bool
 
     @property
     def sid(self) -> str:
@@ -47,6 +51,10 @@ class Session:
         """The next packet besides pings; `expected` names what is due."""
         raise NotImplementedError
 
+    async def leave(self) -> None:
+        """Close the session and do not wait for its end."""
+        raise NotImplementedError
+
     async def expect(self, *packets: Packet) -> None:
         """Expect exactly these packets next."""
         for packet in packets:
@@ -56,12 +64,18 @@ class Session:
 
     async def expect_json(self, packet: str, *attachments: bytes) -> None:
         """Expect a Socket.IO packet: the part before the payload to the letter, the payload as the
-        same JSON value, and then its attachments.
+        same JSON value, and then its attachments. The offset that recovery adds is passed over.
         """
         seen = await self.next_packet(show(packet))
-        if not isinstance(seen, str) or not same_packet(seen, packet):
+        if not isinstance(seen, str) or not self.same(seen, packet):
             raise CaseFailed(show(seen), show(packet))
         await self.expect(*attachments)
+
+    def same(self, seen: str, expected: str) -> bool:
+        """Whether two Socket.IO packets are the same but for spelling and the offset."""
+        return same_packet(seen, expected) or (
+            self.recovers and same_packet(without_offset(seen), expected)
+        )
 
     async def join(self, namespace: str = "/", auth: str = "") -> str:
         """Join a namespace, read its `auth` event, return its socket's id."""
@@ -89,6 +103,7 @@ class PollingSession(Session):
 
     def __init__(self, context: Context, handshake: dict[str, Any]) -> None:
         self.handshake = handshake
+        self.recovers = context.offer.recovers
         self._context = context
         self._packets: list[Packet] = []
 
@@ -112,9 +127,14 @@ class PollingSession(Session):
         return connection
 
     async def deliver(self, *packets: Packet) -> None:
-        reply = await self.post(encode_payload(packets))
+        body = encode_payload(packets)
+        self._context.fits(len(body))
+        reply = await self.post(body)
         if reply.status != 200:
             raise CaseFailed(f"{reply} for the POST", "200 ok")
+
+    async def leave(self) -> None:
+        await self.post(b"1")
 
     async def next_packet(self, expected: str = "a packet besides pings") -> Packet:
         return await within(self._context.wait, self._next_packet(), expected)
@@ -161,14 +181,17 @@ class WebSocketSession(Session):
 
     def __init__(self, context: Context, socket: WebSocket) -> None:
         self.socket = socket
+        self.recovers = context.offer.recovers
         self._context = context
 
     def send(self, *packets: Packet) -> None:
         """Send packets, a frame each."""
+        for packet in packets:
+            self._context.fits(len(packet.encode() if isinstance(packet, str) else packet))
         self.socket.send(*packets)
 
     async def deliver(self, *packets: Packet) -> None:
-        self.socket.send(*packets)
+        self.send(*packets)
 
     async def settle(self) -> None:
         """Wait until the server has acted on what was sent: a WebSocket ping is answered after it.
@@ -195,6 +218,14 @@ class WebSocketSession(Session):
                 self.socket.send("3")
             elif packet != "6":
                 return packet
+
+    async def expect_silence(self, seconds: float, expected: str) -> None:
+        """Expect no packet besides pings for so long."""
+        try:
+            packet = await within(seconds, self._next_packet(expected), expected)
+        except NoAnswer:
+            return
+        raise CaseFailed(show(packet), expected)
 
     async def expect_closed(self, wait: float | None = None) -> Ended:
         """Expect that the server closes the WebSocket, although the client answers its pings.
@@ -244,7 +275,6 @@ class WebSocketSession(Session):
             if not answering.cancelled():
                 answering.exception()
 
-    def leave(self) -> None:
-        """Close the WebSocket and do not wait."""
+    async def leave(self) -> None:
         self.socket.close()
         self.socket.connection.close()

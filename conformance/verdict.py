@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from conformance.case import AREAS, Case, Level
-from conformance.context import Timings
+from conformance.offer import Timings
 
 
 class Verdict(Enum):
@@ -39,7 +39,7 @@ class Run:
     """All results of one server, in the order of the cases.
 
     timings: what the handshake of each side told. incomplete: whether cases were left out for a
-    reason other than the tool's patience.
+    reason other than the tool's patience. warnings: what casts doubt on the results.
     """
 
     url: str
@@ -48,6 +48,7 @@ class Run:
     results: list[Result] = field(default_factory=list)
     seconds: float = 0.0
     incomplete: bool = False
+    warnings: list[str] = field(default_factory=list)
 
     def count(self, verdict: Verdict, area: str | None = None, level: Level | None = None) -> int:
         """How many results have a verdict, in an area and at a level if these are given."""

@@ -138,7 +138,7 @@ def case_violations(root: Path) -> list[str]:
     conformance = root / "conformance"
     found = []
     cases = [*conformance.glob("cases*.py"), *conformance.glob("cases*/**/*.py")]
-    ahead = [conformance / "wire.py", *cases] if cases else []
+    ahead = [conformance / "connection.py", *cases] if cases else []
     seen = set()
     while ahead:
         path = ahead.pop()
@@ -180,9 +180,9 @@ def sound_tree(tmp_path: Path) -> Path:
         "socketio_min/peer.py": "import orjson\nfrom socketio_min.packets import decode\n",
         "socketio_min/server.py": "from engineio_min import Server\n",
         "conformance/__init__.py": "",
-        "conformance/wire.py": "import socket\nimport time\n",
+        "conformance/connection.py": "import socket\nimport time\n",
         "conformance/cases/__init__.py": "",
-        "conformance/cases/opening.py": "from ..wire import connect\n",
+        "conformance/cases/opening.py": "from ..connection import connect\n",
         "conformance/reports.py": "import json\n",
         "conformance/target.py": "import socketio_min\n",
     }
@@ -216,8 +216,8 @@ def test_a_sound_tree_has_no_violation(rule: Rule, sound_tree: Path) -> None:
         (
             package_violations,
             "socketio_min/server.py",
-            "import json\nfrom conformance import wire\n",
-            "socketio_min/server.py:2 imports conformance.wire",
+            "import json\nfrom conformance import connection\n",
+            "socketio_min/server.py:2 imports conformance.connection",
         ),
         (
             package_violations,
@@ -257,9 +257,9 @@ def test_a_sound_tree_has_no_violation(rule: Rule, sound_tree: Path) -> None:
         ),
         (
             case_violations,
-            "conformance/wire.py",
+            "conformance/connection.py",
             "from engineio_min.packets import encode\n",
-            "conformance/wire.py:1 imports engineio_min.packets.encode",
+            "conformance/connection.py:1 imports engineio_min.packets.encode",
         ),
         (
             case_violations,
@@ -288,7 +288,7 @@ def test_a_planted_import_is_found(
     ("rule", "name", "violation"),
     [
         (purity_violations, "socketio_min/peer.py", "socketio_min/peer.py does not exist"),
-        (case_violations, "conformance/wire.py", "conformance/wire.py does not exist"),
+        (case_violations, "conformance/connection.py", "conformance/connection.py does not exist"),
     ],
 )
 def test_a_missing_file_is_a_violation(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 
 from conformance.case import INTEROP, MUST, ROBUSTNESS, SHOULD, Needs, Phase, case
+from conformance.connection import within
 from conformance.context import Context
 from conformance.errors import NO_CLOSE_FRAME, Ended
 from conformance.expectations import expect_status, fail_unless
 from conformance.packets import decode_payload, show
 from conformance.sessions import WebSocketSession
-from conformance.wire import within
 
 CLOSE = 'Engine.IO v4, "Protocol": the close packet'
 SUITE = 'Engine.IO v4, test suite: "forcefully closes the session"'

@@ -7,7 +7,7 @@ import json
 from conformance.case import INTEROP, MUST, ROBUSTNESS, Case, Level, case, register
 from conformance.context import Context
 from conformance.expectations import fail_unless
-from conformance.packets import same_packet, show
+from conformance.packets import show, without_offset
 
 DATA = 'Socket.IO v5, "Sending and receiving data"'
 ENCODING = 'Socket.IO v5, "Packet encoding"'
@@ -57,7 +57,11 @@ async def to_the_letter(ctx: Context) -> None:
     """
     session = await ctx.join()
     session.send('42["message",1,"2",{"3":[true]}]')
-    await session.expect('42["message-back",1,"2",{"3":[true]}]')
+    expected = '42["message-back",1,"2",{"3":[true]}]'
+    seen = str(await session.next_packet(expected))
+    fail_unless(
+        (without_offset(seen) if session.recovers else seen) == expected, show(seen), expected
+    )
 
 
 values("SIO-EVENT-003", ENCODING, "null, true and false", "null,true,false")
@@ -194,7 +198,7 @@ async def two_packets_two_frames(ctx: Context) -> None:
     for number in (1, 2):
         packet = await session.next_packet()
         fail_unless(
-            isinstance(packet, str) and same_packet(packet, f'42["message-back",{number}]'),
+            isinstance(packet, str) and session.same(packet, f'42["message-back",{number}]'),
             show(packet),
             "one packet a frame",
         )

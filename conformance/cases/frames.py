@@ -10,7 +10,8 @@ from conformance.case import INTEROP, MUST, ROBUSTNESS, Case, Level, case, regis
 from conformance.context import Context
 from conformance.errors import NO_CLOSE_FRAME, CaseFailed, Ended
 from conformance.expectations import fail_unless
-from conformance.wire import BINARY, CLOSE, CONTINUATION, PING, TEXT, frame
+from conformance.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, frame
+from conformance.offer import Feature
 
 PROTOCOL_ERROR, INVALID_DATA = 1002, 1007
 
@@ -158,6 +159,7 @@ def refuses(id_: str, section: str, what: str, changes: dict[str, str | None]) -
     }
 
     async def run(ctx: Context) -> None:
+        ctx.require(Feature.WEBSOCKET)
         connection = await ctx.connection()
         headers = [(name, value) for name, value in (usual | changes).items() if value is not None]
         connection.request("GET", ctx.target("EIO=4&transport=websocket"), headers)

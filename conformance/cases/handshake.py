@@ -6,11 +6,12 @@ import contextlib
 import json
 
 from conformance.case import INTEROP, MUST, ROBUSTNESS, SHOULD, case
+from conformance.connection import Reply
 from conformance.context import Context
 from conformance.errors import Broken, CaseFailed, Ended
 from conformance.expectations import expect, expect_status, fail_unless
+from conformance.offer import Feature
 from conformance.packets import is_object, read_handshake
-from conformance.wire import Reply
 
 HANDSHAKE = 'Engine.IO v4, "Handshake"'
 QUERY = 'Engine.IO v4, "Query parameters"'
@@ -67,11 +68,12 @@ async def error_body(ctx: Context, method: str, query: str, code: int) -> None:
 async def polling_opens(ctx: Context) -> None:
     """GET ?EIO=4&transport=polling
 
-    200 and one open packet with sid, upgrades ["websocket"], pingInterval, pingTimeout and
-    maxPayload.
+    200 and one open packet with sid, upgrades ["websocket"] (or [] if the server is meant to have
+    none: --without upgrade), pingInterval, pingTimeout and maxPayload.
     """
     session = await ctx.polling()
-    check_handshake(session.handshake, ["websocket"])
+    upgrades = [] if Feature.UPGRADE in ctx.offer.lacks else ["websocket"]
+    check_handshake(session.handshake, upgrades)
 
 
 @case("EIO-OPEN-002", HANDSHAKE, MUST, twin="SIO-ENGINE-002", suite=True)
@@ -231,6 +233,7 @@ async def code_of_a_bad_version(ctx: Context) -> None:
 
     An error with the body {"code":5,"message":…}.
     """
+    ctx.require(Feature.POLLING)
     await error_body(ctx, "GET", "EIO=5&transport=polling", 5)
 
 
@@ -249,6 +252,7 @@ async def code_of_an_unknown_session(ctx: Context) -> None:
 
     An error with the body {"code":1,"message":…}: the official client's users look for this one.
     """
+    ctx.require(Feature.POLLING)
     await error_body(ctx, "GET", "EIO=4&transport=polling&sid=unknown", 1)
 
 
@@ -278,6 +282,7 @@ async def other_parameters(ctx: Context) -> None:
 
     A session: order and further parameters make no difference.
     """
+    ctx.require(Feature.POLLING)
     reply = await ctx.request("GET", "t=N8hyd6w&b64=1&EIO=4&token=a%20b&transport=polling")
     expect_status(reply, 200, "the handshake")
     read_handshake(reply.text)
@@ -289,6 +294,7 @@ async def escaped_parameters(ctx: Context) -> None:
 
     A session: escapes mean the characters that they stand for.
     """
+    ctx.require(Feature.POLLING)
     reply = await ctx.request("GET", "EIO=%34&transport=pollin%67")
     expect_status(reply, 200, "the handshake")
     read_handshake(reply.text)

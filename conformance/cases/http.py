@@ -8,6 +8,7 @@ from conformance.case import MUST, ROBUSTNESS, Case, Phase, case, register
 from conformance.context import Context
 from conformance.errors import Ended
 from conformance.expectations import expect_status, fail_unless
+from conformance.offer import Feature
 from conformance.packets import read_handshake
 
 
@@ -224,6 +225,7 @@ async def pipeline(ctx: Context) -> None:
 
     Three answers in this order, or fewer and a closed connection; never answers mixed up.
     """
+    ctx.require(Feature.POLLING)
     connection = await ctx.connection()
     for _ in range(3):
         connection.request("GET", ctx.target("EIO=4&transport=polling"))
@@ -289,6 +291,7 @@ async def many_sessions(ctx: Context) -> None:
 
     Each gets a session; other clients are served.
     """
+    ctx.require(Feature.POLLING)
     connection = await ctx.connection()
     sids = set()
     for _ in range(200):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from conformance.case import INTEROP, MUST, Case, Level, case, register
+from conformance.connection import Reply
 from conformance.context import Context
 from conformance.expectations import expect, expect_websocket, fail_unless
+from conformance.frames import BINARY, CONTINUATION, PING, TEXT, frame, packet_frame
+from conformance.offer import Feature
 from conformance.packets import read_handshake
 from conformance.sessions import WebSocketSession
-from conformance.wire import BINARY, CONTINUATION, PING, TEXT, Reply, frame, packet_frame
 
 WEBSOCKET = 'Engine.IO v4, "WebSocket"'
 ENCODING = 'Engine.IO v4, "Packet encoding: WebSocket"'
@@ -139,7 +141,7 @@ async def frames_behind_the_request(ctx: Context) -> None:
     opened = await ctx.open_websocket("EIO=4&transport=websocket", after=packet_frame("4early"))
     socket = expect_websocket(opened)
     read_handshake(await socket.receive())
-    expect(await socket.receive(expected="4early"), "4early", "the first message")
+    await WebSocketSession(ctx, socket).expect("4early")
 
 
 @case("EIO-WS-012", "RFC 6455, section 4.2.2", MUST)
@@ -167,7 +169,7 @@ async def unknown_extension(ctx: Context) -> None:
     expect(socket.reply.header("sec-websocket-extensions"), None, "Sec-WebSocket-Extensions")
     read_handshake(await socket.receive())
     socket.send("4hello")
-    expect(await socket.receive(expected="4hello"), "4hello", "the echo")
+    await WebSocketSession(ctx, socket).expect("4hello")
 
 
 @case("EIO-WS-014", "RFC 6455, section 5.4", MUST)
@@ -225,6 +227,7 @@ async def frame_in_pieces(ctx: Context) -> None:
     The message whole.
     """
     session = await ctx.websocket()
+    ctx.fits(201)
     data = packet_frame("4" + "x" * 200)
     for index in range(12):
         session.socket.connection.writer.write(data[index : index + 1])
@@ -239,6 +242,7 @@ async def names_have_no_case(ctx: Context) -> None:
 
     101.
     """
+    ctx.require(Feature.WEBSOCKET)
     connection = await ctx.connection()
     connection.request(
         "GET",

@@ -17,6 +17,8 @@ def render(run: Run) -> str:
         "profile": run.profile,
         "seconds": round(run.seconds, 3),
         "passed": run.passed,
+        "incomplete": run.incomplete,
+        "warnings": run.warnings,
         "counts": {verdict.value: run.count(verdict) for verdict in Verdict},
         "timings": {
             side: {

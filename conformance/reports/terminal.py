@@ -10,6 +10,8 @@ from conformance.verdict import Result, Run, Verdict
 
 WIDTH = 100
 
+INCOMPLETE = "incomplete: the server lacks what cases need, or it ended; the exit code is 1"
+
 
 class Terminal:
     """Writes to `stream`; a line of progress is kept at the bottom if somebody watches."""
@@ -52,6 +54,10 @@ class Terminal:
         for result in unsteady:
             write(_paragraph("unsteady", f"{result.case.id}: {result.note}") + "\n")
         write("\n" + table(run) + "\n\n" + summary(run) + "\n")
+        for warning in run.warnings:
+            write(_paragraph("warning", warning) + "\n")
+        if run.incomplete:
+            write(INCOMPLETE + "\n")
         self._stream.flush()
 
 

@@ -14,8 +14,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
+from conformance.frames import BINARY, CLOSE, PONG, TEXT, apply_mask, frame, packet_frame
 from conformance.packets import encode_payload
-from conformance.wire import BINARY, CLOSE, PONG, TEXT, apply_mask, frame, packet_frame
 from tests.conformance.messages import (
     Gone,
     Incoming,

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from conformance.case import Case, all_cases
+from conformance.connection import Endpoint
 from conformance.context import Paths, Settings
 from conformance.runner import Runner
 from conformance.verdict import Run, Verdict
-from conformance.wire import Endpoint
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -58,7 +58,7 @@ async def run_cases(
         wait,
         upgrade_timeout=UPGRADE_TIMEOUT,
     )
-    runner = Runner(settings, cases, concurrency=concurrency, second_attempts=False)
+    runner = Runner(settings, cases, concurrency=concurrency, second_attempts=False, set_up=False)
     return await runner.run(f"http://127.0.0.1:{port}", "strict")
 
 

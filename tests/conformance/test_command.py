@@ -22,7 +22,7 @@ from conformance.profiles import Departure
 from conformance.reports import html, json_report, junit
 from conformance.reports.terminal import describe, summary, table
 from conformance.verdict import Result, Run, Verdict
-from tests.conformance.messages import Message
+from tests.conformance.messages import Message, answer
 from tests.conformance.mutant import Mutant
 from tests.conformance.proxy import proxied
 from tests.conformance.running import REFERENCE, ROOT, start, stop
@@ -132,10 +132,35 @@ def test_half_a_server_is_code_1_and_no_server_code_2(port: int) -> None:
     assert half.returncode == 1
     assert "not run     EIO-POLL-001 (1): got 404" in half.stdout
     assert "14 passed, 0 failed, 1 not run" in half.stdout
-    none = command("http://127.0.0.1:9", "--only", "EIO-POLL-001")
+    none = command("http://127.0.0.1:9", "--only", "EIO-POLL-001", "--only", "SIO-ACK")
     assert none.returncode == 2
-    assert "http://127.0.0.1:9 cannot be tested: /engine.io/: " in none.stderr
-    assert "Traceback" not in none.stderr
+    assert none.stderr == (
+        "http://127.0.0.1:9 cannot be tested: no connection to 127.0.0.1:9: [Errno 111] Connect "
+        "call failed ('127.0.0.1', 9); does the server run, and is this its port?\n"
+    )
+
+
+def test_tls_where_there_is_none_is_told(port: int) -> None:
+    finished = command(f"https://127.0.0.1:{port}", "--only", "EIO-OPEN-001")
+    assert finished.returncode == 2
+    assert "; if the server speaks no TLS, its URL begins with http\n" in finished.stderr
+
+
+class ServesPages(Mutant):
+    def request(self, request: Message) -> Message:
+        return answer(404, b"<!doctype html>" + b"<p>not found</p>\n" * 100, "text/html")
+
+
+async def test_another_kind_of_server_is_told_in_a_line(port: int) -> None:
+    async with proxied(ServesPages(), port) as other:
+        finished = await asyncio.to_thread(command, f"http://127.0.0.1:{other}", "--only=EIO")
+    assert finished.returncode == 2
+    assert "got 404 <!doctype html><p>not found</p>" in finished.stderr
+    assert finished.stderr.endswith(
+        "… for a handshake by polling under /engine.io/, expected 200 and an open packet; is it a "
+        "Socket.IO server, and are --engine-path and --socket-path its paths?\n"
+    )
+    assert len(finished.stderr) < 400
 
 
 def test_slow_cases_are_reported_and_no_failure(port: int) -> None:
@@ -157,6 +182,27 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert all("SHOULD" in line for line in lines[:-1])
 
 
+def test_ids_may_be_small_letters(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--list", "--only", "sio-ack-00[12]"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["SIO-ACK-001", "SIO-ACK-002", "2"]
+
+
+def test_the_list_may_be_cut_off() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "conformance", "--list"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    with process.stderr as errors:
+        assert errors.read() == b""
+    assert process.wait(timeout=60) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -165,6 +211,14 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
         (["http://x", "--only", "XYZ"], "no case has these ids and levels"),
         (["http://x", "--wait", "0"], "got 0, expected a number of seconds above 0"),
         (["http://x", "--wait", "soon"], "got soon, expected a number of seconds above 0"),
+        (["http://x", "--html", "/missing/x"], "got /missing/x, expected a file in a folder that"),
+        (["http://x", "--json", "/"], "got /, expected a file in a folder that exists"),
+        (["http://x", "--origin", "a.example"], "got a.example, expected such as https://"),
+        (
+            ["http://x", "--without", "polling", "--without", "websocket"],
+            "a server without polling and without websocket leaves nothing to test",
+        ),
+        (["http://x", "--without", "pings"], "invalid choice: 'pings'"),
         (["http://x", "--concurrency", "0"], "got 0, expected a whole number from 1 to 1000"),
         (["http://x", "--level", "may"], "invalid choice: 'may'"),
         (["http://x", "--profile", "rust"], "invalid choice: 'rust'"),
@@ -207,12 +261,16 @@ async def test_tls_and_a_path_in_front() -> None:
     try:
         insecure = await asyncio.to_thread(command, *arguments, "--insecure")
         verified = await asyncio.to_thread(command, *arguments)
+        plain = f"http://localhost:{http.port}"
+        without_tls = await asyncio.to_thread(command, plain, "--only=EIO-OPEN-001")
     finally:
         engine.close()
         await http.close()
     assert insecure.stdout.splitlines()[-1].startswith("5 passed, 0 failed in ")
     assert insecure.returncode == 0
     assert "CERTIFICATE_VERIFY_FAILED" in verified.stderr
+    assert "; --insecure accepts any certificate\n" in verified.stderr
+    assert "; if the server speaks TLS, its URL begins with https\n" in without_tls.stderr
     assert verified.returncode == 2
 
 
@@ -260,11 +318,13 @@ def test_junit_is_xml_with_failures_and_skips() -> None:
 class Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.references: list[str] = []
+        self.references: list[str | None] = []
+        self.ids: list[str | None] = []
         self.text: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.references += [name for name, _ in attrs if name in ("src", "href")]
+        self.references += [value for name, value in attrs if name in ("src", "href")]
+        self.ids += [value for name, value in attrs if name == "id"]
         assert tag not in ("script", "link", "b")
 
     def handle_data(self, data: str) -> None:
@@ -274,7 +334,9 @@ class Page(HTMLParser):
 def test_the_page_is_self_contained_and_escaped() -> None:
     page = Page()
     page.feed(html.render(RUN))
-    assert page.references == []
+    # It leads to what failed, and nowhere else.
+    assert page.references == ["#EIO-OPEN-002"]
+    assert "EIO-OPEN-002" in page.ids
     text = "".join(page.text)
     assert "seen <b>" in text
     assert "because" in text

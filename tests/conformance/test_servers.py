@@ -11,12 +11,12 @@ import asyncio
 import pytest
 
 from conformance.case import Case, Level, all_cases
+from conformance.connection import Endpoint
 from conformance.context import Paths, Settings
 from conformance.documentation import PAGE, render
 from conformance.profiles import NODE, PROFILES, PYTHON_SOCKETIO
 from conformance.runner import Runner
 from conformance.verdict import Run, Verdict
-from conformance.wire import Endpoint
 from tests.conformance import running
 from tests.conformance.running import failures
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import re
 
-from conformance.wire import PING
+from conformance.frames import PING
 from tests.conformance.messages import Gone, Incoming, Message, answer
 from tests.conformance.mutant import Packet
 from tests.conformance.mutants.bases import FrameMutant, is_handshake

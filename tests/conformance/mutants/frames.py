@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.wire import CLOSE, CONTINUATION, PING, TEXT, frame
+from conformance.frames import CLOSE, CONTINUATION, PING, TEXT, frame
 from tests.conformance.mutants.bases import FrameMutant
 from tests.conformance.mutants.register import caught_by
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from conformance.wire import accept_key
+from conformance.frames import accept_key
 from tests.conformance.messages import Message, answer
 from tests.conformance.mutant import Mutant, Packet
 from tests.conformance.mutants.bases import FrameMutant, edit_handshake

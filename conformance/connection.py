@@ -1,17 +1,14 @@
-"""A raw HTTP/1.1 and WebSocket client that can also misbehave.
+"""A raw HTTP/1.1 client that can also misbehave.
 
 It is written for testing only and shares nothing with the servers: a mistake made on both sides
-would hide. Requests and frames are written byte for byte as a case asks, also against the rules;
-what comes back is parsed strictly, so a server that bends HTTP (RFC 9112) or the framing (RFC 6455)
-fails the case that meets it. Every wait has a limit and every byte goes into a transcript.
+would hide. Requests are written byte for byte as a case asks, also against the rules; what comes
+back is parsed strictly, so a server that bends HTTP (RFC 9112) fails the case that meets it. Every
+wait has a limit and every byte goes into a transcript.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import secrets
 import socket
 import ssl
 import struct
@@ -20,22 +17,17 @@ from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from conformance.errors import NO_CLOSE_FRAME, NO_CODE, Broken, Ended, NoAnswer
+from conformance.errors import NO_CLOSE_FRAME, Broken, Ended, NoAnswer, Refused
 from conformance.transcript import HAPPENED, RECEIVED, SENT, Transcript, printable
 
 Headers = Iterable[tuple[str, str]]
 Result = TypeVar("Result")
-
-CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-NAMES = {0: "continuation", 1: "text", 2: "binary", 8: "close frame", 9: "ping", 10: "pong"}
 
 SEGMENT_PAUSE = 0.002
 
 LARGEST_HEAD = 65_536
 LARGEST_BODY = 64_000_000
 SMALL_HEAD = f"a head of at most {LARGEST_HEAD} bytes"
-
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +104,7 @@ class Connection:
         """Connect; `wait` is how many seconds each answer may take.
 
         Raises:
-            NoAnswer, Ended: the server does not accept the connection.
+            NoAnswer, Refused: the server does not accept the connection.
         """
         try:
             reader, writer = await within(
@@ -123,7 +115,7 @@ class Connection:
                 "the connection to be accepted",
             )
         except OSError as error:
-            raise Ended(NO_CLOSE_FRAME, "the connection to be accepted", str(error)) from None
+            raise Refused(str(error)) from None
         return cls(reader, writer, endpoint, transcript, wait)
 
     def write(self, data: bytes) -> None:
@@ -137,9 +129,10 @@ class Connection:
         """Send a request with a Host header and, for a body, its Content-Length."""
         length = () if body is None else (("Content-Length", str(len(body))),)
         self._bodyless = method == "HEAD"
-        self.write(self._head(method, target, (*headers, *length)) + (body or b""))
+        self.write(self.head(method, target, (*headers, *length)) + (body or b""))
 
-    def _head(self, method: str, target: str, headers: Headers) -> bytes:
+    def head(self, method: str, target: str, headers: Headers) -> bytes:
+        """The bytes of a request's head, with Host before the other headers."""
         lines = [f"{method} {target} HTTP/1.1", f"Host: {self.endpoint.authority}"]
         lines += [f"{name}: {value}" for name, value in headers]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
@@ -155,7 +148,7 @@ class Connection:
             return await within(limit, self._read_reply(), expected)
         except (asyncio.IncompleteReadError, OSError) as error:
             self.transcript.add(self.name, HAPPENED, "the connection ended")
-            raise Ended(NO_CLOSE_FRAME, expected, _of(error)) from None
+            raise Ended(NO_CLOSE_FRAME, expected, what_came(error)) from None
 
     async def _read_reply(self) -> Reply:
         while True:
@@ -261,40 +254,6 @@ class Connection:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
 
-    # -- WebSocket
-
-    async def upgrade(
-        self, target: str, headers: Headers = (), after: bytes = b""
-    ) -> WebSocket | Reply:
-        """Open a WebSocket; an answer that refuses it is returned.
-
-        `headers` come on top of the usual ones; `after` is sent in the same write as the request.
-
-        Raises:
-            NoAnswer, Ended, Broken: there is no answer, or it breaks RFC 6455, section 4.2.2.
-        """
-        key = base64.b64encode(secrets.token_bytes(16)).decode()
-        handshake = (
-            ("Upgrade", "websocket"),
-            ("Connection", "Upgrade"),
-            ("Sec-WebSocket-Version", "13"),
-            ("Sec-WebSocket-Key", key),
-        )
-        self.write(self._head("GET", target, (*handshake, *headers)) + after)
-        reply = await self.reply()
-        if reply.status != 101:
-            return reply
-        expected = accept_key(key)
-        if reply.header("sec-websocket-accept") != expected:
-            raise Broken(f"Sec-WebSocket-Accept: {reply.header('sec-websocket-accept')}", expected)
-        return WebSocket(self, reply)
-
-
-def accept_key(key: str) -> str:
-    """The Sec-WebSocket-Accept for a key (RFC 6455, section 4.2.2)."""
-    digest = hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()
-    return base64.b64encode(digest).decode()
-
 
 def parse_head(head: bytes) -> tuple[int, tuple[tuple[str, str], ...]]:
     """Status and headers (names in lower case) of an answer.
@@ -327,191 +286,8 @@ def _decompressed(body: bytes, headers: tuple[tuple[str, str], ...]) -> bytes:
         raise Broken(f"Content-Encoding: {coding} ({error})", f"a body that is {coding}") from None
 
 
-def _of(error: Exception) -> str:
+def what_came(error: Exception) -> str:
+    """What a connection that ended had brought, or why it ended."""
     if isinstance(error, asyncio.IncompleteReadError):
         return f"after {printable(error.partial)}" if error.partial else ""
     return str(error)
-
-
-def frame(
-    opcode: int,
-    payload: bytes = b"",
-    *,
-    fin: bool = True,
-    rsv: int = 0,
-    masked: bool = True,
-    length: int | None = None,
-) -> bytes:
-    """Bytes of one client frame (RFC 6455, section 5.2); `length` lies about the payload's size."""
-    size = len(payload) if length is None else length
-    head = bytes([(fin << 7) | (rsv << 4) | opcode])
-    mask_bit = masked << 7
-    if size < 126:
-        head += bytes([mask_bit | size])
-    elif size < 65_536:
-        head += struct.pack("!BH", mask_bit | 126, size)
-    else:
-        head += struct.pack("!BQ", mask_bit | 127, size)
-    if not masked:
-        return head + payload
-    mask = secrets.token_bytes(4)
-    return head + mask + apply_mask(payload, mask)
-
-
-def apply_mask(data: bytes, mask: bytes) -> bytes:
-    """Mask a payload, or take its mask away (RFC 6455, section 5.3)."""
-    repeated = (mask * (len(data) // 4 + 1))[: len(data)]
-    changed = int.from_bytes(data, "big") ^ int.from_bytes(repeated, "big")
-    return changed.to_bytes(len(data), "big")
-
-
-def packet_frame(packet: str | bytes, *, masked: bool = True) -> bytes:
-    """The frame of one packet: text for `str`, binary for `bytes`."""
-    if isinstance(packet, str):
-        return frame(TEXT, packet.encode("utf-8", "surrogatepass"), masked=masked)
-    return frame(BINARY, packet, masked=masked)
-
-
-class WebSocket:
-    """The client's half of an open WebSocket."""
-
-    def __init__(self, connection: Connection, reply: Reply) -> None:
-        self.connection = connection
-        self.reply = reply
-        self.pongs: list[bytes] = []
-        self._transcript = connection.transcript
-        self._name = connection.name = self._transcript.name("ws")
-        self._closing = False
-        self._buffer = bytearray()
-        self._kind: int | None = None
-        self._parts: list[bytes] = []
-
-    def send(self, *packets: str | bytes) -> None:
-        """Send packets, a frame each, in one write."""
-        for packet in packets:
-            self._transcript.add(self._name, SENT, packet)
-        self.connection.writer.write(b"".join(map(packet_frame, packets)))
-
-    def send_bytes(self, data: bytes, what: str) -> None:
-        """Send bytes that may break the framing; `what` describes them in the transcript."""
-        self._transcript.add(self._name, SENT, f"{what}: {printable(data)}")
-        self.connection.writer.write(data)
-
-    async def receive_or_pong(self, expected: str = "a packet") -> str | bytes | None:
-        """The next message, or None when a pong frame came first."""
-        return await self._guarded(self._receive(expected, pongs=True), None, expected)
-
-    async def receive(self, wait: float | None = None, expected: str = "a packet") -> str | bytes:
-        """The next message.
-
-        Raises:
-            NoAnswer: none came in time.
-            Ended: the server closed the connection.
-            Broken: the server's frames break RFC 6455.
-        """
-        message = await self._guarded(self._receive(expected, pongs=False), wait, expected)
-        assert message is not None
-        return message
-
-    async def _guarded(
-        self, receiving: Awaitable[str | bytes | None], wait: float | None, expected: str
-    ) -> str | bytes | None:
-        limit = self.connection.wait if wait is None else wait
-        try:
-            return await within(limit, receiving, expected)
-        except (asyncio.IncompleteReadError, OSError) as error:
-            self._transcript.add(self._name, HAPPENED, "the connection ended")
-            raise Ended(NO_CLOSE_FRAME, expected, _of(error)) from None
-
-    async def _receive(self, expected: str, *, pongs: bool) -> str | bytes | None:
-        while True:
-            fin, opcode, payload = await self._read_frame()
-            if opcode == CLOSE:
-                raise self._closed(payload, expected)
-            if opcode == PING:
-                self.send_bytes(frame(PONG, payload), "pong")
-                continue
-            if opcode == PONG:
-                self.pongs.append(payload)
-                if pongs:
-                    return None
-                continue
-            if (opcode == CONTINUATION) == (self._kind is None):
-                raise Broken(f"a {NAMES[opcode]} frame", self._due())
-            if self._kind is None:
-                self._kind = opcode
-            self._parts.append(payload)
-            if fin:
-                break
-        kind, message = self._kind, b"".join(self._parts)
-        self._kind = None
-        self._parts.clear()
-        if kind == BINARY:
-            self._transcript.add(self._name, RECEIVED, f"<{message[:64].hex(' ')}>")
-            return message
-        self._transcript.add(self._name, RECEIVED, message)
-        try:
-            return message.decode()
-        except UnicodeDecodeError:
-            raise Broken(f"the text message {printable(message)}", "UTF-8") from None
-
-    def _due(self) -> str:
-        """The frames that may come, besides control frames."""
-        return "a text or binary frame" if self._kind is None else "a continuation frame"
-
-    async def _fill(self, size: int) -> None:
-        # Nothing is taken out of the buffer before a frame is whole: a wait that is given up in the
-        # middle of one loses nothing.
-        while len(self._buffer) < size:
-            data = await self.connection.reader.read(65_536)
-            if not data:
-                raise asyncio.IncompleteReadError(bytes(self._buffer), size)
-            self._buffer += data
-
-    async def _read_frame(self) -> tuple[bool, int, bytes]:
-        await self._fill(2)
-        first, second = self._buffer[:2]
-        fin, rsv, opcode = bool(first & 0x80), first & 0x70, first & 0x0F
-        size, start = second & 0x7F, 2
-        if rsv or opcode not in NAMES or second & 0x80:
-            data = bytes(self._buffer) + await self._rest()
-            self._transcript.add(self._name, RECEIVED, data)
-            raise Broken(printable(data[:80]), "a frame of a server")
-        if opcode >= CLOSE and (size > 125 or not fin):
-            raise Broken(
-                f"a {NAMES[opcode]} with FIN {fin:d} of {size} bytes", "one frame, at most 125"
-            )
-        if size >= 126:
-            start = 4 if size == 126 else 10
-            await self._fill(start)
-            size = int.from_bytes(self._buffer[2:start], "big")
-        if size > LARGEST_BODY:
-            raise Broken(f"a frame of {size} bytes", f"at most {LARGEST_BODY}")
-        await self._fill(start + size)
-        payload = bytes(self._buffer[start : start + size])
-        del self._buffer[: start + size]
-        return fin, opcode, payload
-
-    async def _rest(self) -> bytes:
-        """What else has arrived, to show it."""
-        try:
-            async with asyncio.timeout(0.1):
-                return await self.connection.reader.read(LARGEST_HEAD)
-        except (TimeoutError, OSError):
-            return b""
-
-    def _closed(self, payload: bytes, expected: str) -> Ended:
-        if len(payload) == 1:
-            raise Broken("a close frame of one byte", "none or a code of two")
-        code = int.from_bytes(payload[:2], "big") if payload else NO_CODE
-        reason = payload[2:].decode(errors="backslashreplace")
-        self._transcript.add(self._name, RECEIVED, f"close frame {code} {reason}".rstrip())
-        if not self._closing:
-            self._closing = True
-            self.connection.writer.write(frame(CLOSE, payload))
-        return Ended(code, expected, reason)
-
-    def close(self, payload: bytes = struct.pack("!H", 1000)) -> None:
-        """Send a close frame; `receive` raises `Ended` when it is answered."""
-        self._closing = True
-        self.send_bytes(frame(CLOSE, payload), "close frame")

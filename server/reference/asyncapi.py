@@ -124,6 +124,10 @@ def _components() -> dict[str, Any]:
     kinds += [spec.result for spec in EVENTS.values() if spec.result is not None]
     kinds += [kind for kind in ANNOUNCEMENTS.values() if "data" not in vars(kind)]
     _, found = msgspec.json.schema_components([*kinds, Envelope], ref_template=_SCHEMAS)
+    for schema in found.values():
+        if "description" in schema:
+            # As it stands in the source, with line ends and, before Python 3.13, its indentation.
+            schema["description"] = " ".join(schema["description"].split())
     error = {
         "type": "object",
         "properties": {

@@ -26,6 +26,7 @@ from engineio_min.errors import Code, RequestRefused
 from engineio_min.frames import FrameEncoder
 from engineio_min.http_server import HttpServer
 from engineio_min.ids import random_id
+from engineio_min.option_checks import check_names
 from engineio_min.options import CookieOptions, ServerOptions, ServerOptionValues
 from engineio_min.packets import PROTOCOL_VERSION, open_packet
 from engineio_min.polling import Polling
@@ -55,13 +56,14 @@ class Server:
     Takes the options of `ServerOptions` as keyword arguments.
 
     Raises:
-        UsageError: an option has a value that it cannot have.
+        UsageError: there is no such option, or it cannot have this value.
     """
 
     loop: asyncio.AbstractEventLoop
     timer: Timer
 
     def __init__(self, **options: Unpack[ServerOptionValues]) -> None:
+        check_names(options, ServerOptionValues.__optional_keys__)
         self.options = ServerOptions(**options)
         self.timing = self.options.timing
         self.path = self.options.path

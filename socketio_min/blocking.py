@@ -257,11 +257,18 @@ class BlockingClient(BlockingNamespace):
         """Another namespace on this connection; see `Client.of`."""
         return BlockingNamespace(self._runner, self._client.of(name, auth=auth))
 
-    def on_connection(self, event: str, listener: Function | None = None) -> Any:
+    @overload
+    def on_connection(self, event: str) -> Callable[[Function], Function]: ...
+    @overload
+    def on_connection(self, event: str, listener: Function) -> Function: ...
+    def on_connection(
+        self, event: str, listener: Function | None = None
+    ) -> Function | Callable[[Function], Function]:
         """Call `listener` for what happens to the connection, in the loop's thread; see
         `Client.on_connection`.
         """
-        return self._client.on_connection(event, listener)
+        register = self._client.on_connection(event)
+        return register if listener is None else register(listener)
 
     @property
     def transport(self) -> str | None:

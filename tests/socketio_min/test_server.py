@@ -1147,6 +1147,8 @@ async def test_the_options_of_engine_io_pass_through() -> None:
         {"max_connections": 0},
         {"connect_timeout": 0},
         {"connect_timeout": -1.0},
+        {"limits": {"max_rooms": 3}},
+        {"adapter": "redis"},
         {"connect_timeout": "45"},
         {"connect_timeout": True},
     ],
@@ -1169,8 +1171,20 @@ def test_limits_that_cannot_be_are_refused(name: str, value: Any) -> None:
 
 
 def test_an_unknown_option_is_refused() -> None:
-    with pytest.raises(TypeError, match="pingInterval"):
+    with pytest.raises(SocketUsageError, match=r"'pingInterval', .* expected ping_interval"):
         Server(pingInterval=5)  # type: ignore[call-arg]
+
+
+async def test_what_engineio_calls_a_wrong_use_is_this_packages_error() -> None:
+    first, second, http = Server(), Server(), engineio_min.HttpServer()
+    with pytest.raises(SocketUsageError, match="no port before `await listen"):
+        _ = first.port
+    await first.listen(port=0, http=http)
+    try:
+        with pytest.raises(SocketUsageError, match=r"second server on the path '/socket\.io/'"):
+            await second.listen(port=0, http=http)
+    finally:
+        await first.close()
 
 
 def test_an_asgi_application_is_made() -> None:
@@ -1188,7 +1202,7 @@ def test_run_serves_until_it_is_told_to_stop() -> None:
             while True:
                 try:
                     return io.port
-                except engineio_min.UsageError:
+                except SocketUsageError:
                     await asyncio.sleep(0.001)
 
     async def use_and_stop() -> None:

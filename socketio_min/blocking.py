@@ -19,13 +19,15 @@ import queue
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
+from inspect import iscoroutinefunction
 from typing import Any, Self, TypeVar, Unpack, overload
 
 from socketio_min.client import Client
-from socketio_min.client_handlers import Function, Handler
+from socketio_min.client_handlers import LIFECYCLE, Function, Handler
 from socketio_min.client_namespace import ClientNamespace
 from socketio_min.client_options import Auth, SocketIOClientOptionValues
 from socketio_min.errors import Disconnected, UsageError
+from socketio_min.registration import ALL, check_event, check_handler
 
 logger = logging.getLogger("socketio_min")
 
@@ -168,10 +170,18 @@ class BlockingNamespace:
         `ClientNamespace.on`.
 
         Raises:
-            UsageError: the event has a handler already, or is reserved.
+            UsageError: the event has a handler already, or is reserved, or the handler cannot be
+            called so, or is asynchronous.
         """
+        check_event(event, ALL)
 
         def register(function: Function) -> Function:
+            check_handler(event, function, LIFECYCLE)
+            if iscoroutinefunction(function):
+                raise UsageError(
+                    f"the handler of {event!r} must be a plain function, which may block; "
+                    "asynchronous ones are for Client"
+                )
             self._namespace.on(event, _in_thread(self._runner, function))
             return function
 

@@ -302,8 +302,13 @@ def _in_thread(runner: _Runner, function: Handler) -> Handler:
 
 
 async def _within(timeout: float | None, coroutine: Coroutine[Any, Any, None]) -> None:
-    async with asyncio.timeout(timeout):
-        await coroutine
+    try:
+        async with asyncio.timeout(timeout):
+            await coroutine
+    except TimeoutError:
+        raise TimeoutError(
+            f"got no connection within {timeout:g} seconds: is the server running?"
+        ) from None
 
 
 async def _called(function: Callable[..., None], *args: Any) -> None:

@@ -80,6 +80,10 @@ class ClientHandlers:
 
         return register if handler is None else register(handler)
 
+    def handles(self, event: str) -> bool:
+        """Whether there is a handler of `event`."""
+        return event in self._handlers
+
     def off(self, event: str) -> None:
         """Handle `event` no longer."""
         self._handlers.pop(event, None)

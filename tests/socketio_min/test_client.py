@@ -1250,6 +1250,30 @@ async def test_reconnection_can_be_off() -> None:
         assert len(server.peers) == 1
 
 
+async def test_an_acknowledgement_of_what_was_never_sent_says_so() -> None:
+    client = Client("http://localhost")
+    with pytest.raises(
+        AcknowledgementTimeout, match="nor a connection to send it on: connect first"
+    ):
+        await client.call("ask", timeout=0.001)
+
+
+@pytest.mark.parametrize("heard", [False, True])
+async def test_who_waits_for_a_server_that_is_not_there_learns_it(
+    heard: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, and from the log only if nobody listens for it."""
+
+    async def refuses(peer: Peer) -> None:
+        await peer.request()
+
+    async with meeting(refuses, refuses, joined()) as (client, _):
+        errors = log_of(client, "connect_error") if heard else []
+        await client.connect()
+        assert len(errors) == (2 if heard else 0)
+        assert caplog.text.count("; trying again (see reconnection_attempts)") == (not heard)
+
+
 async def test_the_attempts_come_to_an_end() -> None:
     async def refuses(peer: Peer) -> None:
         await peer.request()

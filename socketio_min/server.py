@@ -177,23 +177,29 @@ class Server(Namespace):
         the server.
 
         drain: seconds that the handlers in flight may take to end by themselves; meanwhile no new
-        clients are taken, and their acknowledgements are still sent.
+        clients are taken, and their acknowledgements are still sent. What is left of this time is
+        for asynchronous `disconnect` handlers.
         """
         # A handler may be who closes the server: it is not waited for.
         own = {asyncio.current_task()}
+        deadline = asyncio.get_running_loop().time() + drain
         if drain > 0:
             self.stop_accepting()
-            loop = asyncio.get_running_loop()
-            deadline = loop.time() + drain
-            while (tasks := self._tasks - own) and (left := deadline - loop.time()) > 0:
-                await asyncio.wait(tasks, timeout=left)
+            await self._handlers_end(own, deadline)
         self.shutdown_reason = "server shutting down"
         await self.engine.stop()
+        await self._handlers_end(own, deadline)
         tasks = self._tasks - own
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.shutdown_reason = None
+
+    async def _handlers_end(self, own: set[asyncio.Task[Any] | None], deadline: float) -> None:
+        """Wait until no handlers but `own` are in flight, or the time of the loop is `deadline`."""
+        loop = asyncio.get_running_loop()
+        while (tasks := self._tasks - own) and (left := deadline - loop.time()) > 0:
+            await asyncio.wait(tasks, timeout=left)
 
     def start_task(
         self,

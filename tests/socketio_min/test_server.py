@@ -892,6 +892,33 @@ async def test_a_server_drains_before_it_closes() -> None:
         await closing
 
 
+async def test_what_is_left_of_the_time_is_for_the_handlers_of_disconnect(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They begin with the end of the sessions, and may have something to store."""
+    io = Server()
+    gate = Gate()
+    stored: list[str] = []
+    stop = io.engine.stop
+
+    async def stop_and_open() -> None:
+        await stop()
+        assert gate.waiting
+        asyncio.get_running_loop().call_soon(gate.open)
+
+    @io.on("disconnect")
+    async def disconnect(_socket: Socket, reason: str) -> None:
+        await gate.wait()
+        stored.append(reason)
+
+    async with serving(io) as net:
+        client, _ = await net.join()
+        monkeypatch.setattr(io.engine, "stop", stop_and_open)
+        await io.close(drain=60)
+        assert stored == ["server shutting down"]
+        assert await client.rest() == []
+
+
 async def test_a_server_does_not_drain_for_ever() -> None:
     io = Server()
     gate = Gate()

@@ -48,7 +48,10 @@ ELSEWHERE = {**ALL, "connection": 'expected "connect", which is raised for each 
 
 
 class Namespace:
-    """A part of the server with its own sockets, rooms and handlers; made by `Server.of`."""
+    """A part of the server with its own sockets, rooms and handlers; made by `Server.of`.
+
+    `name` begins with "/"; `sockets` are those that are in it on this server, by id.
+    """
 
     def __init__(self, server: Server, name: str) -> None:
         self.server = server

@@ -39,7 +39,8 @@ def parse_address(url: str) -> Address:
         parts = urlsplit(url)
         port = parts.port
         host = (parts.hostname or "").encode("idna").decode("ascii")
-    except ValueError as error:
+    except (ValueError, AttributeError) as error:
+        # urlsplit fails with the latter on what is no text.
         raise UsageError(f"got the URL {url!r}, which cannot be read: {error}") from None
     if parts.scheme not in _PORTS or not host:
         raise UsageError(

@@ -21,6 +21,7 @@ from engineio_min.client_websocket import ClientWebSocket, open_websocket
 from engineio_min.errors import ConnectionFailed, PacketError, UsageError
 from engineio_min.handshake import Handshake
 from engineio_min.http_client import HttpClient
+from engineio_min.option_checks import check_names
 from engineio_min.packets import (
     PROBE_PING,
     PROTOCOL_VERSION,
@@ -56,10 +57,11 @@ class Client:
     something to send to, from `connect` on.
 
     Raises:
-        UsageError: the URL or an option has a value that it cannot have.
+        UsageError: there is no such option, or it or the URL cannot have this value.
     """
 
     def __init__(self, url: str, **options: Unpack[ClientOptionValues]) -> None:
+        check_names(options, ClientOptionValues.__optional_keys__)
         self.options = ClientOptions(**options)
         self.address = parse_address(url)
         self.on_message: Callable[[Message], object] = _ignore

@@ -8,8 +8,14 @@ from ssl import SSLContext
 from typing import TypedDict
 
 from engineio_min.client_session import ClientTiming
-from engineio_min.errors import UsageError
 from engineio_min.http_client import check_request_headers
+from engineio_min.option_checks import (
+    check_compression,
+    check_flag,
+    check_path,
+    check_transports,
+    check_type,
+)
 from engineio_min.positive import check_positive
 from engineio_min.session import POLLING, WEBSOCKET
 
@@ -60,15 +66,16 @@ class ClientOptions:
     max_packets: int = 100_000
 
     def __post_init__(self) -> None:
-        if not self.path.startswith("/") or not self.path.isprintable() or " " in self.path:
-            raise UsageError(f'path: got {self.path!r}, expected a path that starts with "/"')
+        check_path(self.path)
         object.__setattr__(self, "path", self.path.rstrip("/") + "/")
-        unknown = set(self.transports) - {POLLING, WEBSOCKET}
-        if isinstance(self.transports, str) or unknown or not self.transports:
-            raise UsageError(
-                f"transports: got {self.transports!r}, expected polling, websocket or both in a "
-                "list"
-            )
+        check_transports(self.transports)
+        check_flag("try_all_transports", self.try_all_transports)
+        check_flag("upgrade", self.upgrade)
+        check_compression("per_message_deflate", self.per_message_deflate)
+        if self.ssl is not None:
+            check_type("ssl", self.ssl, SSLContext, "an ssl.SSLContext, or None")
+        check_type("query", self.query, Mapping, "a dict")
+        check_type("extra_headers", self.extra_headers, Mapping, "a dict")
         for name in _POSITIVE:
             check_positive(name, getattr(self, name))
         check_request_headers(self.extra_headers)

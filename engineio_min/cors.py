@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from engineio_min.errors import UsageError
@@ -24,6 +24,9 @@ class CorsOptions:
 
     `origin` is "*", an origin such as "https://app.example.com", a compiled pattern (matched in
     full), a predicate, or a sequence of these. `max_age` is in seconds.
+
+    Raises:
+        UsageError: an origin is none of these.
     """
 
     origin: OriginRule | Sequence[OriginRule] = "*"
@@ -34,12 +37,7 @@ class CorsOptions:
     max_age: int | None = None
 
     def __post_init__(self) -> None:
-        for rule in self.rules:
-            if isinstance(rule, str) and rule != "*" and ("://" not in rule or rule.endswith("/")):
-                raise UsageError(
-                    f'cors: got the origin {rule!r}, expected "*" or scheme://host[:port], '
-                    "without a path"
-                )
+        _check_origin(self.origin)
 
     @property
     def rules(self) -> Sequence[OriginRule]:
@@ -81,6 +79,24 @@ class CorsOptions:
         if self.max_age is not None:
             headers.append(("Access-Control-Max-Age", str(self.max_age)))
         return headers
+
+
+def _check_origin(origin: object) -> None:
+    rules = (origin,) if isinstance(origin, str | re.Pattern) or callable(origin) else origin
+    if isinstance(rules, Mapping) or not isinstance(rules, Collection):
+        raise UsageError(
+            f"cors: got {origin!r}, expected an origin, several, or CorsOptions(origin=..., "
+            "credentials=...)"
+        )
+    for rule in rules:
+        if not isinstance(rule, str):
+            if not isinstance(rule, re.Pattern) and not callable(rule):
+                raise UsageError(f"cors: got the origin {rule!r}, expected a str")
+        elif rule != "*" and ("://" not in rule or rule.endswith("/")):
+            raise UsageError(
+                f'cors: got the origin {rule!r}, expected "*" or scheme://host[:port], '
+                "without a path"
+            )
 
 
 def _matches(rule: OriginRule, origin: str) -> bool:

@@ -47,8 +47,10 @@ class HttpResponse:
         text = self.body[:_EXCERPT].decode("utf-8", "replace")
         # It goes to terminals and logs.
         excerpt = f": {text!a}" if text else ""
+        # Who gets this has most often a wrong path, or a wrong port.
+        hint = "; is it the right server, and the right path?" if self.status == 404 else ""
         return ConnectionFailed(
-            f"got HTTP status {self.status}, expected success{excerpt}", status=self.status
+            f"got HTTP status {self.status}, expected success{excerpt}{hint}", status=self.status
         )
 
 

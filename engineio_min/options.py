@@ -12,6 +12,15 @@ from typing import Literal, TypedDict
 
 from engineio_min.cors import CorsOptions, as_cors
 from engineio_min.errors import RequestRefused, UsageError
+from engineio_min.option_checks import (
+    check_compression,
+    check_flag,
+    check_function,
+    check_path,
+    check_threshold,
+    check_transports,
+    check_type,
+)
 from engineio_min.positive import is_positive
 from engineio_min.request import Request
 from engineio_min.session import POLLING, WEBSOCKET, Timing
@@ -19,6 +28,16 @@ from engineio_min.session import POLLING, WEBSOCKET, Timing
 AllowRequest = Callable[[Request], Awaitable[None] | None]
 HeadersHook = Callable[[list[tuple[str, str]], Request], None]
 ErrorHook = Callable[[RequestRefused, Request], None]
+
+_FUNCTIONS = (
+    "allow_request",
+    "generate_id",
+    "address",
+    "user",
+    "initial_headers",
+    "headers",
+    "connection_error",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +98,9 @@ class ServerOptions:
     initial_headers, headers: called with the headers of the handshake's answer, of every answer, to
     add to.
     connection_error: called with each refused request.
+
+    Raises:
+        UsageError: an option has a value that it cannot have.
     """
 
     path: str = "/engine.io/"
@@ -108,8 +130,7 @@ class ServerOptions:
     connection_error: ErrorHook | None = None
 
     def __post_init__(self) -> None:
-        if not self.path.startswith("/"):
-            raise UsageError(f'path: got {self.path!r}, expected a path that starts with "/"')
+        check_path(self.path)
         object.__setattr__(self, "path", self.path.rstrip("/") + "/")
         object.__setattr__(self, "cors", as_cors(self.cors))
         for name in (
@@ -125,18 +146,21 @@ class ServerOptions:
             # The handshake tells three of these to the client, and JSON has no infinity.
             if not is_positive(value) or value == math.inf:
                 raise UsageError(f"{name}: got {value!r}, expected a number above 0")
-        unknown = set(self.transports) - {POLLING, WEBSOCKET}
-        if unknown or not self.transports:
-            raise UsageError(
-                f"transports: got {list(self.transports)!r}, expected polling, websocket or both"
-            )
+        check_transports(self.transports)
+        check_flag("allow_upgrades", self.allow_upgrades)
+        if self.cookie is not True and self.cookie is not False:
+            check_type("cookie", self.cookie, CookieOptions, "True, False, or CookieOptions(...)")
+        check_compression("per_message_deflate", self.per_message_deflate)
+        check_threshold("http_compression", self.http_compression)
+        for name in _FUNCTIONS:
+            check_function(name, getattr(self, name))
         for name in (
             "max_connections",
             "max_connections_per_address",
             "max_connections_per_user",
         ):
             limit = getattr(self, name)
-            if limit is not None and limit < 1:
+            if limit is not None and not (is_positive(limit) and limit >= 1):
                 raise UsageError(f"{name}: got {limit!r}, expected at least 1, or None")
         if self.max_connections_per_user is not None and self.user is None:
             raise UsageError(

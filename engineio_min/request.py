@@ -109,7 +109,10 @@ def _parse_query(text: str) -> dict[str, str]:
 
 
 class Response:
-    """A complete answer of a plain HTTP route."""
+    """A complete answer of a plain HTTP route; `headers` are pairs of a name and a value.
+
+    `Content-Length` and `Date` are added.
+    """
 
     __slots__ = ("body", "headers", "status")
 

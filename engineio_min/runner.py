@@ -24,13 +24,28 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 async def stopped() -> None:
-    """Wait for SIGINT or SIGTERM."""
+    """Wait for SIGINT or SIGTERM. A second one interrupts whatever keeps the loop from noticing.
+
+    Raises:
+        KeyboardInterrupt: a second signal came before the first was noticed; from whatever runs.
+    """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    told = False
+
+    def tell(_number: int, _frame: object) -> None:
+        nonlocal told
+        if told:
+            raise KeyboardInterrupt
+        told = True
+        loop.call_soon_threadsafe(stop.set)
+
+    # Not the loop's own handlers: those are called by the loop, and a handler that never returns
+    # would make the program deaf.
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, tell) for number in numbers]
     try:
         await stop.wait()
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -13,6 +13,7 @@ import inspect
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 import orjson
@@ -26,6 +27,7 @@ from engineio_min.errors import Code, RequestRefused
 from engineio_min.frames import FrameEncoder
 from engineio_min.http_server import HttpServer
 from engineio_min.ids import random_id
+from engineio_min.option_checks import check_names
 from engineio_min.options import CookieOptions, ServerOptions, ServerOptionValues
 from engineio_min.packets import PROTOCOL_VERSION, open_packet
 from engineio_min.polling import Polling
@@ -55,13 +57,14 @@ class Server:
     Takes the options of `ServerOptions` as keyword arguments.
 
     Raises:
-        UsageError: an option has a value that it cannot have.
+        UsageError: there is no such option, or it cannot have this value.
     """
 
     loop: asyncio.AbstractEventLoop
     timer: Timer
 
     def __init__(self, **options: Unpack[ServerOptionValues]) -> None:
+        check_names(options, ServerOptionValues.__optional_keys__)
         self.options = ServerOptions(**options)
         self.timing = self.options.timing
         self.path = self.options.path
@@ -91,6 +94,8 @@ class Server:
         self._started = False
         self._accepting = True
         self._warned: set[str] = set()
+        self._thread = 0
+        self._warned_of_threads = False
 
     # -- the application's side
 
@@ -163,6 +168,7 @@ class Server:
         if not self._started:
             self._started = self._accepting = True
             self.loop = asyncio.get_running_loop()
+            self._thread = get_ident()
             self.timer = Timer(self.loop)
 
     def close(self) -> None:
@@ -470,9 +476,23 @@ class Server:
 
     def queue_flush(self, connection: Connection) -> None:
         """Flush `connection` at the end of this turn of the event loop."""
-        if not self._dirty:
-            self.loop.call_soon(self._flush_all)
-        self._dirty.append(connection)
+        dirty = self._dirty
+        dirty.append(connection)
+        if len(dirty) == 1:
+            if get_ident() == self._thread:
+                self.loop.call_soon(self._flush_all)
+            else:
+                self._flush_from_another_thread()
+
+    def _flush_from_another_thread(self) -> None:
+        # A loop that sleeps would not notice before its next timer, which may be the heartbeat's.
+        self.loop.call_soon_threadsafe(self._flush_all)
+        if not self._warned_of_threads:
+            self._warned_of_threads = True
+            logger.warning(
+                "a message was sent in another thread than the event loop's, which is not safe: "
+                "use loop.call_soon_threadsafe(emit, ...)"
+            )
 
     def _flush_all(self) -> None:
         dirty, self._dirty = self._dirty, []

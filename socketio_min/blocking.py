@@ -19,13 +19,15 @@ import queue
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
+from inspect import iscoroutinefunction
 from typing import Any, Self, TypeVar, Unpack, overload
 
 from socketio_min.client import Client
-from socketio_min.client_handlers import Function, Handler
+from socketio_min.client_handlers import LIFECYCLE, Function, Handler
 from socketio_min.client_namespace import ClientNamespace
 from socketio_min.client_options import Auth, SocketIOClientOptionValues
 from socketio_min.errors import Disconnected, UsageError
+from socketio_min.registration import ALL, check_event, check_handler
 
 logger = logging.getLogger("socketio_min")
 
@@ -168,10 +170,18 @@ class BlockingNamespace:
         `ClientNamespace.on`.
 
         Raises:
-            UsageError: the event has a handler already, or is reserved.
+            UsageError: the event has a handler already, or is reserved, or the handler cannot be
+            called so, or is asynchronous.
         """
+        check_event(event, ALL)
 
         def register(function: Function) -> Function:
+            check_handler(event, function, LIFECYCLE)
+            if iscoroutinefunction(function):
+                raise UsageError(
+                    f"the handler of {event!r} must be a plain function, which may block; "
+                    "asynchronous ones are for Client"
+                )
             self._namespace.on(event, _in_thread(self._runner, function))
             return function
 
@@ -257,11 +267,18 @@ class BlockingClient(BlockingNamespace):
         """Another namespace on this connection; see `Client.of`."""
         return BlockingNamespace(self._runner, self._client.of(name, auth=auth))
 
-    def on_connection(self, event: str, listener: Function | None = None) -> Any:
+    @overload
+    def on_connection(self, event: str) -> Callable[[Function], Function]: ...
+    @overload
+    def on_connection(self, event: str, listener: Function) -> Function: ...
+    def on_connection(
+        self, event: str, listener: Function | None = None
+    ) -> Function | Callable[[Function], Function]:
         """Call `listener` for what happens to the connection, in the loop's thread; see
         `Client.on_connection`.
         """
-        return self._client.on_connection(event, listener)
+        register = self._client.on_connection(event)
+        return register if listener is None else register(listener)
 
     @property
     def transport(self) -> str | None:
@@ -285,8 +302,13 @@ def _in_thread(runner: _Runner, function: Handler) -> Handler:
 
 
 async def _within(timeout: float | None, coroutine: Coroutine[Any, Any, None]) -> None:
-    async with asyncio.timeout(timeout):
-        await coroutine
+    try:
+        async with asyncio.timeout(timeout):
+            await coroutine
+    except TimeoutError:
+        raise TimeoutError(
+            f"got no connection within {timeout:g} seconds: is the server running?"
+        ) from None
 
 
 async def _called(function: Callable[..., None], *args: Any) -> None:

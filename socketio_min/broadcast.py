@@ -23,7 +23,10 @@ def room_names(rooms: RoomNames) -> tuple[str, ...]:
     Raises:
         UsageError: a name is no `str`.
     """
-    names = (rooms,) if isinstance(rooms, str) else tuple(rooms)
+    try:
+        names = (rooms,) if isinstance(rooms, str) else tuple(rooms)
+    except TypeError:
+        raise UsageError(f"got {rooms!r} as the name of a room, expected a str") from None
     for name in names:
         if not isinstance(name, str):
             raise UsageError(f"got {name!r} as the name of a room, expected a str")

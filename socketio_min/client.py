@@ -7,13 +7,13 @@ others on the same connection.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self, TypeVar, Unpack, cast
+from typing import Self, TypeVar, Unpack, cast, overload
 from urllib.parse import unquote
 
-import engineio_min
 from engineio_min.address import parse_address
 from engineio_min.client import Tap
 from engineio_min.client_options import ClientOptions, ClientOptionValues
+from engineio_min.option_checks import check_names, check_type
 from socketio_min.client_connection import CONNECTION_EVENTS, ClientConnection
 from socketio_min.client_namespace import ClientNamespace
 from socketio_min.client_options import (
@@ -21,9 +21,10 @@ from socketio_min.client_options import (
     ClientLimits,
     ReconnectionOptions,
     SocketIOClientOptionValues,
+    check_auth,
     check_retries,
 )
-from socketio_min.errors import UsageError
+from socketio_min.errors import UsageError, usage_errors
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -36,29 +37,30 @@ class Client(ClientNamespace):
     `async with Client(url) as client:` connects and closes. A client belongs to one event loop.
 
     Raises:
-        UsageError: the URL or an option has a value that it cannot have.
+        UsageError: there is no such option, or it or the URL cannot have this value.
     """
 
     def __init__(self, url: str, **options: Unpack[SocketIOClientOptionValues]) -> None:
-        auth = options.pop("auth", None)
-        self._retries = options.pop("retries", 0)
-        self._ack_timeout = options.pop("ack_timeout", None)
-        check_retries(self._retries, self._ack_timeout)
-        limits = options.pop("limits", ClientLimits())
-        reconnection = ReconnectionOptions(
-            **{
-                name: options.pop(name)  # type: ignore[misc]
-                for name in ReconnectionOptions.__slots__
-                if name in options
-            }
-        )
-        options.setdefault("path", "/socket.io/")
-        engine_options = cast(ClientOptionValues, options)
-        try:
+        with usage_errors():
+            check_names(options, SocketIOClientOptionValues.__optional_keys__)
+            auth = options.pop("auth", None)
+            check_auth(auth)
+            self._retries = options.pop("retries", 0)
+            self._ack_timeout = options.pop("ack_timeout", None)
+            check_retries(self._retries, self._ack_timeout)
+            limits = options.pop("limits", ClientLimits())
+            check_type("limits", limits, ClientLimits, "ClientLimits(...)")
+            reconnection = ReconnectionOptions(
+                **{
+                    name: options.pop(name)  # type: ignore[misc]
+                    for name in ReconnectionOptions.__slots__
+                    if name in options
+                }
+            )
+            options.setdefault("path", "/socket.io/")
+            engine_options = cast(ClientOptionValues, options)
             max_message = ClientOptions(**engine_options).max_receive_size
             name = unquote(parse_address(url).path).rstrip("/") or "/"
-        except engineio_min.UsageError as error:
-            raise UsageError(str(error)) from None
         connection = ClientConnection(url, engine_options, reconnection, limits, max_message)
         super().__init__(connection, name, auth, self._retries, self._ack_timeout)
         self.namespaces[name] = self
@@ -73,7 +75,11 @@ class Client(ClientNamespace):
     def of(self, name: str, *, auth: Auth = None) -> ClientNamespace:
         """The namespace of that name on this connection, made if need be; it must be connected by
         itself. A missing leading "/" is added; `auth` counts when it is made.
+
+        Raises:
+            UsageError: `auth` is neither a dict nor a function.
         """
+        check_auth(auth)
         if not name.startswith("/"):
             name = "/" + name
         if name not in self.namespaces:
@@ -87,7 +93,13 @@ class Client(ClientNamespace):
         """By name, all namespaces that were made on this connection."""
         return self._connection.namespaces
 
-    def on_connection(self, event: str, listener: Function | None = None) -> Any:
+    @overload
+    def on_connection(self, event: str) -> Callable[[Function], Function]: ...
+    @overload
+    def on_connection(self, event: str, listener: Function) -> Function: ...
+    def on_connection(
+        self, event: str, listener: Function | None = None
+    ) -> Function | Callable[[Function], Function]:
         """Call `listener`, a `def`, for what happens to the connection; also a decorator.
 
         "open"(), "close"(reason, description), "upgrade"(), "reconnect_attempt"(number),

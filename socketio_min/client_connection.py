@@ -188,6 +188,11 @@ class ClientConnection:
             namespace.failed(error)
         if backoff.attempts:
             self._announce("reconnect_error", error)
+        elif self._reconnection.reconnection and not any(
+            namespace.handles("connect_error") for namespace in self._active()
+        ):
+            # Who waits for `connect` would not know what for.
+            logger.warning("%s; trying again (see reconnection_attempts)", error)
 
     def _use(self, engine: engineio_min.Client | None) -> None:
         self.engine = engine

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from socketio_min.errors import UsageError
 from socketio_min.packets import RESERVED_EVENTS
+from socketio_min.registration import ALL, check_call, check_event, check_handler
 from socketio_min.tasks import is_awaitable
 
 if TYPE_CHECKING:
@@ -26,8 +27,12 @@ ErrorHandler = Callable[[str, list[Any], Exception], Any]
 # Acknowledges an event with a handler's result.
 Reply = Callable[[Any], None] | None
 
-# What is raised here, and cannot be sent by anybody.
-LIFECYCLE = ("connect", "connect_error", "disconnect")
+# What is raised here, with its arguments, and cannot be sent by anybody.
+LIFECYCLE: dict[str, tuple[str, ...]] = {
+    "connect": (),
+    "connect_error": ("error",),
+    "disconnect": ("reason",),
+}
 
 
 class ClientHandlers:
@@ -59,31 +64,48 @@ class ClientHandlers:
         handler that takes fewer is called without it.
 
         Raises:
-            UsageError: the event has a handler already (see `off`), or is reserved.
+            UsageError: the event has a handler already (see `off`), or is reserved, or the handler
+            cannot be called so.
         """
+        check_event(event, ALL)
         if event in RESERVED_EVENTS and event not in LIFECYCLE:
             raise UsageError(f"no server can send {event!r}, which the protocol keeps for itself")
         if event in self._handlers:
             raise UsageError(f"{event!r} has a handler already; take it off first")
 
         def register(function: Function) -> Function:
+            check_handler(event, function, LIFECYCLE)
             self._handlers[event] = (function, _most_arguments(function))
             return function
 
         return register if handler is None else register(handler)
+
+    def handles(self, event: str) -> bool:
+        """Whether there is a handler of `event`."""
+        return event in self._handlers
 
     def off(self, event: str) -> None:
         """Handle `event` no longer."""
         self._handlers.pop(event, None)
 
     def on_any(self, listener: Function) -> Function:
-        """Call `listener(event, *args)`, a `def`, for each event that comes in."""
+        """Call `listener(event, *args)`, a `def`, for each event that comes in.
+
+        Raises:
+            UsageError: it cannot be called so.
+        """
+        check_call("a listener of on_any", listener, "event", more=True)
         _require_plain(listener, "a listener of on_any")
         self._incoming.append(listener)
         return listener
 
     def on_any_outgoing(self, listener: Function) -> Function:
-        """Call `listener(event, *args)`, a `def`, for each event when it is sent."""
+        """Call `listener(event, *args)`, a `def`, for each event when it is sent.
+
+        Raises:
+            UsageError: it cannot be called so.
+        """
+        check_call("a listener of on_any_outgoing", listener, "event", more=True)
         _require_plain(listener, "a listener of on_any_outgoing")
         self._outgoing.append(listener)
         return listener
@@ -99,7 +121,11 @@ class ClientHandlers:
 
         `acknowledged` tells whether the server waits for an acknowledgement, which is what the
         handler returns, as with `on`. Without such a handler unknown events are dropped.
+
+        Raises:
+            UsageError: it cannot be called so.
         """
+        check_call("the handler of on_other", handler, "event", "args", "acknowledged")
         self._other_handler = handler
         return handler
 
@@ -108,7 +134,11 @@ class ClientHandlers:
 
         The failure is logged in any case and ends nothing else. What the handler returns, if not
         None, acknowledges the event.
+
+        Raises:
+            UsageError: it cannot be called so.
         """
+        check_call("the handler of on_error", handler, "event", "args", "error")
         _require_plain(handler, "the handler of on_error")
         self._error_handler = handler
         return handler

@@ -276,10 +276,11 @@ class ClientNamespace(ClientHandlers):
         else:
             self._unsent.append(_Emission(text, attachments, args, ack_id))
 
-    def _withdraw(self, ack_id: int) -> None:
-        """What was not sent yet is not sent any more."""
-        if self._unsent:
-            self._unsent = [emission for emission in self._unsent if emission.ack_id != ack_id]
+    def _withdraw(self, ack_id: int) -> bool:
+        """What was not sent yet is not sent any more; whether there was such an event."""
+        unsent = self._unsent
+        self._unsent = [emission for emission in unsent if emission.ack_id != ack_id]
+        return len(self._unsent) < len(unsent)
 
     def _withdraw_cancelled(self, ack_id: int, future: asyncio.Future[Any]) -> None:
         if future.cancelled():

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engineio_min.client_options import ClientOptionValues
+from engineio_min.option_checks import check_flag
+from engineio_min.positive import is_positive
 from socketio_min.errors import UsageError
 from socketio_min.options import check_positive
 
@@ -33,14 +35,14 @@ class ReconnectionOptions:
     randomization_factor: float = 0.5
 
     def __post_init__(self) -> None:
+        check_flag("reconnection", self.reconnection)
         check_positive("reconnection_delay", self.reconnection_delay)
         check_positive("reconnection_delay_max", self.reconnection_delay_max)
         if self.reconnection_attempts is not None:
             check_positive("reconnection_attempts", self.reconnection_attempts)
-        if not 0 <= self.randomization_factor <= 1:
-            raise UsageError(
-                f"randomization_factor: got {self.randomization_factor!r}, expected 0 to 1"
-            )
+        factor = self.randomization_factor
+        if factor != 0 and not (is_positive(factor) and factor <= 1):
+            raise UsageError(f"randomization_factor: got {factor!r}, expected a number from 0 to 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,20 @@ class SocketIOClientOptionValues(ClientOptionValues, total=False):
     limits: ClientLimits
 
 
+def check_auth(auth: object) -> None:
+    """Refuse what CONNECT cannot carry.
+
+    Raises:
+        UsageError: it is neither a mapping nor a function nor None.
+    """
+    if auth is not None and not isinstance(auth, Mapping) and not callable(auth):
+        # Not its value, which is a secret.
+        raise UsageError(
+            f"auth: got a value of type {type(auth).__name__}, expected a dict, such as "
+            '{"token": "..."}, or a function that returns one'
+        )
+
+
 def check_retries(retries: int, ack_timeout: float | None) -> None:
     """Check the two options that belong together.
 
@@ -95,8 +111,8 @@ def check_retries(retries: int, ack_timeout: float | None) -> None:
     """
     if ack_timeout is not None:
         check_positive("ack_timeout", ack_timeout)
-    if retries < 0:
-        raise UsageError(f"retries: got {retries!r}, expected 0 or more")
+    if retries != 0 and not is_positive(retries):
+        raise UsageError(f"retries: got {retries!r}, expected a number, 0 or more")
     if retries and ack_timeout is None:
         raise UsageError(
             "retries need an ack_timeout: the seconds after which an event is sent again"

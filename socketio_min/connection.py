@@ -8,9 +8,10 @@ bringing more than asynchronous handlers can take.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
-from collections.abc import Awaitable, Coroutine, Generator, Iterator
+from collections.abc import Awaitable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
 import engineio_min
@@ -242,7 +243,7 @@ class Client:
     async def _decide(
         self,
         socket: Socket,
-        steps: Generator[Awaitable[Any], None, None],
+        steps: Generator[Awaitable[Any], Any, None],
         awaitable: Awaitable[Any],
     ) -> None:
         self.turns.started()
@@ -330,7 +331,7 @@ class Client:
         event: str,
         args: list[Any],
         ack_id: int | None,
-        steps: Iterator[Awaitable[Any]],
+        steps: Generator[Awaitable[Any], Any, None],
         awaitable: Awaitable[Any],
     ) -> None:
         self.turns.started()
@@ -480,8 +481,10 @@ class Client:
         self.connection.close()
 
 
-async def _take_all(awaitable: Awaitable[Any], steps: Iterator[Awaitable[Any]]) -> None:
-    """Await the first step of a generator that has suspended, and all that follow."""
-    await awaitable
-    for later in steps:
-        await later
+async def _take_all(awaitable: Awaitable[Any], steps: Generator[Awaitable[Any], Any, None]) -> None:
+    """Await the first step of a generator that has suspended, and all that follow; each result is
+    sent to it.
+    """
+    with contextlib.suppress(StopIteration):
+        while True:
+            awaitable = steps.send(await awaitable)

@@ -7,8 +7,11 @@ signals: `ConnectionRefused` is raised by the application to refuse a client, `C
 answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
+
+import engineio_min.errors
 
 
 class SocketIOError(Exception):
@@ -71,3 +74,17 @@ class AcknowledgementTimeout(SocketIOError, TimeoutError):
 
 class Disconnected(SocketIOError):
     """The peer has gone before it acknowledged, or this side left while it was connecting."""
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Raise what Engine.IO calls a wrong use as this package's `UsageError`: there is one hierarchy
+    for its callers.
+
+    Raises:
+        UsageError: the caller misused the API.
+    """
+    try:
+        yield
+    except engineio_min.errors.UsageError as error:
+        raise UsageError(str(error)) from None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
@@ -20,6 +20,7 @@ from socketio_min.adapter import Adapter, BroadcastOptions
 from socketio_min.broadcast import BroadcastOperator, RoomNames
 from socketio_min.errors import UsageError
 from socketio_min.packets import RESERVED_EVENTS, plain_event_head
+from socketio_min.registration import ALL, check_call, check_event, check_handler
 from socketio_min.socket import DISCONNECTED
 from socketio_min.tasks import is_awaitable
 
@@ -34,12 +35,23 @@ Function = TypeVar("Function", bound=Handler)
 OtherHandler = Callable[["Socket", str, list[Any], bool], Any]
 ErrorHandler = Callable[["Socket", str, list[Any], Exception], Any]
 
-# The events that the server itself raises; nobody else can send them.
-LIFECYCLE = ("connect", "disconnecting", "disconnect")
+# The events that the server itself raises, with their arguments; nobody else can send them.
+LIFECYCLE = {
+    "connect": ("socket",),
+    "disconnecting": ("socket", "reason"),
+    "disconnect": ("socket", "reason"),
+}
+
+
+# Node's name for "connect", beside python-socketio's for all events.
+ELSEWHERE = {**ALL, "connection": 'expected "connect", which is raised for each new client'}
 
 
 class Namespace:
-    """A part of the server with its own sockets, rooms and handlers; made by `Server.of`."""
+    """A part of the server with its own sockets, rooms and handlers; made by `Server.of`.
+
+    `name` begins with "/"; `sockets` are those that are in it on this server, by id.
+    """
 
     def __init__(self, server: Server, name: str) -> None:
         self.server = server
@@ -78,14 +90,17 @@ class Namespace:
         `disconnect(socket, reason)` follows.
 
         Raises:
-            UsageError: the event has a handler already, or is reserved.
+            UsageError: the event has a handler already, or is reserved, or the handler cannot be
+            called so.
         """
+        check_event(event, ELSEWHERE)
         if event in RESERVED_EVENTS and event not in LIFECYCLE:
             raise UsageError(f"no client can send {event!r}, which the protocol keeps for itself")
         if event in self.handlers:
             raise UsageError(f"{event!r} has a handler already; call both from one function")
 
         def register(function: Function) -> Function:
+            check_handler(event, function, LIFECYCLE, "socket")
             if event == "disconnecting":
                 reason = "the rooms are left when it returns"
                 _require_plain(function, "the handler of 'disconnecting'", reason)
@@ -97,25 +112,43 @@ class Namespace:
     def use(self, middleware: Function) -> Function:
         """Run `middleware(socket)` for each CONNECT, in order; it raises `ConnectionRefused` to
         refuse.
+
+        Raises:
+            UsageError: it cannot be called so.
         """
+        check_call("a middleware", middleware, "socket")
         self.middlewares.append(middleware)
         return middleware
 
     def use_event(self, middleware: Function) -> Function:
         """Run `middleware(socket, event, args)` for each event, in order; what it raises drops the
         event.
+
+        Raises:
+            UsageError: it cannot be called so.
         """
+        check_call("a middleware of events", middleware, "socket", "event", "args")
         self.event_middlewares.append(middleware)
         return middleware
 
     def on_any(self, listener: Function) -> Function:
-        """Call `listener(socket, event, *args)`, a `def`, for each event that comes in."""
+        """Call `listener(socket, event, *args)`, a `def`, for each event that comes in.
+
+        Raises:
+            UsageError: it cannot be called so.
+        """
+        check_call("a listener of on_any", listener, "socket", "event", more=True)
         _require_plain(listener, "a listener of on_any", "its event does not wait for it")
         self.incoming.append(listener)
         return listener
 
     def on_any_outgoing(self, listener: Function) -> Function:
-        """Call `listener(socket, event, *args)`, a `def`, for each event sent to a socket."""
+        """Call `listener(socket, event, *args)`, a `def`, for each event sent to a socket.
+
+        Raises:
+            UsageError: it cannot be called so.
+        """
+        check_call("a listener of on_any_outgoing", listener, "socket", "event", more=True)
         _require_plain(listener, "a listener of on_any_outgoing", "sending does not wait for it")
         self.outgoing.append(listener)
         return listener
@@ -125,7 +158,12 @@ class Namespace:
 
         `acknowledged` tells whether the client waits for an acknowledgement, which is what the
         handler returns, as with `on`. Without such a handler unknown events are dropped.
+
+        Raises:
+            UsageError: it cannot be called so.
         """
+        what = "the handler of on_other"
+        check_call(what, handler, "socket", "event", "args", "acknowledged")
         self.other_handler = handler
         return handler
 
@@ -134,7 +172,11 @@ class Namespace:
 
         The failure is logged in any case and ends nothing else. What the handler returns, if not
         None, acknowledges the event.
+
+        Raises:
+            UsageError: it cannot be called so.
         """
+        check_call("the handler of on_error", handler, "socket", "event", "args", "error")
         _require_plain(handler, "the handler of on_error", "its result is the answer")
         self.error_handler = handler
         return handler
@@ -213,32 +255,39 @@ class Namespace:
             except Exception:
                 logger.exception("a listener of on_any_outgoing failed for %r", args[0])
 
-    def admission(self, socket: Socket) -> Generator[Awaitable[Any], None, None]:
+    def admission(self, socket: Socket) -> Generator[Awaitable[Any], Any, None]:
         """Run the middlewares and the `connect` handler; what they raise refuses the socket.
 
-        Yields what has to be awaited before going on, so that without asynchronous functions no
-        task is made.
+        Yields what has to be awaited before going on, and is sent its result, so that without
+        asynchronous functions no task is made.
+
+        Raises:
+            UsageError: one of them returned False.
         """
         self.deciding += 1
         try:
             for middleware in self.middlewares:
                 result = middleware(socket)
                 if is_awaitable(result):
-                    yield result
+                    result = yield result
                     if socket.state == DISCONNECTED:
                         # The client has gone meanwhile: nobody will be told of its coming.
                         return
+                _require_no_false(result, "a middleware")
             self.sockets[socket.id] = socket
             self.adapter.add_all(socket.id, (socket.id,))
             handler = self.handlers.get("connect")
             if handler is not None:
                 result = handler(socket)
                 if is_awaitable(result):
-                    yield result
+                    result = yield result
+                _require_no_false(result, "the connect handler")
         finally:
             self.deciding -= 1
 
-    def filtering(self, socket: Socket, event: str, args: list[Any]) -> Iterator[Awaitable[Any]]:
+    def filtering(
+        self, socket: Socket, event: str, args: list[Any]
+    ) -> Generator[Awaitable[Any], Any, None]:
         """Run the event middlewares; what they raise drops the event. Yields as `admission`."""
         for middleware in self.event_middlewares:
             result = middleware(socket, event, args)
@@ -287,6 +336,15 @@ class Namespace:
         except Exception:
             logger.exception("the error handler failed for %r", event)
             return None
+
+
+def _require_no_false(result: object, what: str) -> None:
+    # With python-socketio this refuses the client. Who means that must not let everybody in.
+    if result is False:
+        raise UsageError(
+            f"{what} returned False: raise ConnectionRefused to refuse a client, return None to "
+            "let it in"
+        )
 
 
 def _require_plain(function: Handler, what: str, reason: str) -> None:

@@ -13,13 +13,14 @@ from socketio_min.turns import Turns
 class PendingAcks:
     """By id, who is to be told; each is told exactly once, or not at all after `take`.
 
-    `expired(ack_id)` is called for those that are given up when their time is over; `turns` is told
-    how many are due, because the server must be read for them.
+    `expired(ack_id)` is called for those that are given up when their time is over, and tells
+    whether their event was not even sent; `turns` is told how many are due, because the server must
+    be read for them.
     """
 
     __slots__ = ("_expired", "_last_id", "_pending", "_turns")
 
-    def __init__(self, turns: Turns, expired: Callable[[int], None]) -> None:
+    def __init__(self, turns: Turns, expired: Callable[[int], bool]) -> None:
         self._turns = turns
         self._expired = expired
         self._pending: dict[int, tuple[Answer, asyncio.TimerHandle | None]] = {}
@@ -61,10 +62,11 @@ class PendingAcks:
 
     def _expire(self, ack_id: int, event: str, timeout: float) -> None:
         answer = self._remove(ack_id)
-        self._expired(ack_id)
+        unsent = self._expired(ack_id)
+        hint = ", nor a connection to send it on: connect first" if unsent else ""
         answer(
             AcknowledgementTimeout(
-                f"got no acknowledgement of {event!r} within {timeout:g} seconds"
+                f"got no acknowledgement of {event!r} within {timeout:g} seconds{hint}"
             )
         )
 

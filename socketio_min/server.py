@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import engineio_min
 from engineio_min import HttpServer
+from engineio_min.option_checks import check_function, check_names, check_type
 from engineio_min.options import ServerOptionValues
 from engineio_min.quotas import peer_address
 from engineio_min.rate_limit import TokenBucket
@@ -21,7 +22,7 @@ from engineio_min.runner import run, stopped
 from socketio_min.adapter import Adapter, MemoryAdapter
 from socketio_min.connect_deadlines import ConnectDeadlines
 from socketio_min.connection import Client
-from socketio_min.errors import UsageError
+from socketio_min.errors import usage_errors
 from socketio_min.gate import AddressBuckets, Gate
 from socketio_min.namespace import DynamicNamespace, Namespace
 from socketio_min.options import Limits, SocketIOOptionValues, check_positive
@@ -44,19 +45,21 @@ class Server(Namespace):
     `connect_timeout`, `limits`, `adapter` as keyword arguments.
 
     Raises:
-        UsageError: an option has a value that it cannot have.
+        UsageError: there is no such option, or it cannot have this value.
     """
 
     def __init__(self, **options: Unpack[SocketIOOptionValues]) -> None:
-        connect_timeout = options.pop("connect_timeout", 45.0)
-        check_positive("connect_timeout", connect_timeout)
-        self.limits = options.pop("limits", Limits())
-        self.make_adapter: Callable[[Namespace], Adapter] = options.pop("adapter", MemoryAdapter)
-        options.setdefault("path", "/socket.io/")
-        try:
+        with usage_errors():
+            check_names(options, SocketIOOptionValues.__optional_keys__)
+            connect_timeout = options.pop("connect_timeout", 45.0)
+            check_positive("connect_timeout", connect_timeout)
+            self.limits = options.pop("limits", Limits())
+            check_type("limits", self.limits, Limits, "Limits(...)")
+            make_adapter = options.pop("adapter", None)
+            check_function("adapter", make_adapter)
+            self.make_adapter: Callable[[Namespace], Adapter] = make_adapter or MemoryAdapter
+            options.setdefault("path", "/socket.io/")
             self.engine = engineio_min.Server(**cast(ServerOptionValues, options))
-        except engineio_min.UsageError as error:
-            raise UsageError(str(error)) from None
         self.engine.on_connection(self._connected)
         self.connect_deadlines = ConnectDeadlines(self.engine, connect_timeout)
         self.clients: set[Client] = set()
@@ -121,10 +124,14 @@ class Server(Namespace):
     ) -> None:
         """Serve on `host` and `port` (0 picks a free one), alone or beside the routes of `http`.
 
+        ssl: for HTTPS. sock: a bound socket, instead of `host` and `port`.
+
         Raises:
             OSError: the address cannot be bound.
+            UsageError: another server is on the same path of `http`.
         """
-        await self.engine.listen(host, port, ssl=ssl, sock=sock, http=http)
+        with usage_errors():
+            await self.engine.listen(host, port, ssl=ssl, sock=sock, http=http)
 
     def run(self, host: str | None = "127.0.0.1", port: int = 3000) -> None:
         """Serve until SIGINT or SIGTERM, then close: the whole program of a simple server.
@@ -144,8 +151,13 @@ class Server(Namespace):
 
     @property
     def port(self) -> int:
-        """The port that `listen` bound."""
-        return self.engine.port
+        """The port that `listen` bound.
+
+        Raises:
+            UsageError: the server is not listening.
+        """
+        with usage_errors():
+            return self.engine.port
 
     def asgi_app(self) -> AsgiApplication:
         """This server as an ASGI 3 application."""
@@ -165,23 +177,29 @@ class Server(Namespace):
         the server.
 
         drain: seconds that the handlers in flight may take to end by themselves; meanwhile no new
-        clients are taken, and their acknowledgements are still sent.
+        clients are taken, and their acknowledgements are still sent. What is left of this time is
+        for asynchronous `disconnect` handlers.
         """
         # A handler may be who closes the server: it is not waited for.
         own = {asyncio.current_task()}
+        deadline = asyncio.get_running_loop().time() + drain
         if drain > 0:
             self.stop_accepting()
-            loop = asyncio.get_running_loop()
-            deadline = loop.time() + drain
-            while (tasks := self._tasks - own) and (left := deadline - loop.time()) > 0:
-                await asyncio.wait(tasks, timeout=left)
+            await self._handlers_end(own, deadline)
         self.shutdown_reason = "server shutting down"
         await self.engine.stop()
+        await self._handlers_end(own, deadline)
         tasks = self._tasks - own
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.shutdown_reason = None
+
+    async def _handlers_end(self, own: set[asyncio.Task[Any] | None], deadline: float) -> None:
+        """Wait until no handlers but `own` are in flight, or the time of the loop is `deadline`."""
+        loop = asyncio.get_running_loop()
+        while (tasks := self._tasks - own) and (left := deadline - loop.time()) > 0:
+            await asyncio.wait(tasks, timeout=left)
 
     def start_task(
         self,

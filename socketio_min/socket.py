@@ -89,7 +89,8 @@ class Handshake:
 class Socket:
     """One client in one namespace: what handlers are given.
 
-    `id` is public and not the session's id; `data` is the application's own.
+    `id` is public and not the session's id; `namespace` is what it is in; `data` is the
+    application's own, and gone with the socket.
     """
 
     __slots__ = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import re
@@ -13,6 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from socketio_min import Client, Server, Socket
+from socketio_min.options import SocketIOOptionValues
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))]
@@ -78,6 +82,20 @@ def headings(path: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", line).lower().replace(" ", "-") for line in lines}
 
 
+def test_what_others_call_otherwise_is_there() -> None:
+    """The right column of docs/moving.md: what servers, sockets and clients have, and options."""
+    table = (ROOT / "docs/moving.md").read_text()
+    here = " ".join(re.findall(r"^\| .* \| ([^|]*) \|$", table, re.MULTILINE))
+    kinds: dict[str, type] = {"io": Server, "socket": Socket, "client": Client}
+    named = re.findall(r"\b(io|socket|client)\.(\w+)", here)
+    assert len(named) > 30
+    for kind, attribute in named:
+        assert hasattr(kinds[kind], attribute) or attribute in Socket.__slots__, attribute
+    options = set(re.findall(r"`(\w+)=", here))
+    assert len(options) > 5
+    assert options <= SocketIOOptionValues.__optional_keys__
+
+
 def test_the_table_of_reasons_has_those_of_the_code() -> None:
     table = (ROOT / "docs/protocol.md").read_text().rpartition("| reason |")[2]
     told = set(re.findall(r"^\| `([a-z ]+)` \|", table, re.MULTILINE))
@@ -139,6 +157,52 @@ def test_the_terminal_client_does_what_its_example_shows(port: str) -> None:
     assert [without_ids(line) for line in shown[: len(expected)]] == list(
         map(without_ids, expected)
     )
+
+
+NGINX = """
+daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+    server {{
+        listen 127.0.0.1:{port};
+{location}
+    }}
+}}
+"""
+
+
+async def test_nginx_as_shown_passes_everything_on(tmp_path: Path) -> None:
+    """Polling, the upgrade, the origin of a page behind it, and the client's address."""
+    io = Server()
+    io.on("whose", lambda socket: socket.handshake.headers["x-real-ip"])
+    await io.listen(port=0)
+    (location,) = blocks("docs/embedding.md", "nginx")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    configuration = tmp_path / "nginx.conf"
+    location = location.replace("127.0.0.1:3000", f"127.0.0.1:{io.port}")
+    configuration.write_text(NGINX.format(folder=tmp_path, port=port, location=location))
+    nginx = await asyncio.create_subprocess_exec(
+        *("nginx", "-p", str(tmp_path), "-e", f"{tmp_path}/error.log", "-c", str(configuration)),
+        env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"},
+    )
+    url = f"http://127.0.0.1:{port}"
+    client = Client(url, extra_headers={"Origin": url}, reconnection_delay=0.05)
+    client.on("connect_error", lambda error: None)  # It takes a moment to start.
+    upgraded = asyncio.Event()
+    client.on_connection("upgrade", upgraded.set)
+    try:
+        async with asyncio.timeout(30), client:
+            assert await client.call("whose") == "127.0.0.1"
+            await upgraded.wait()
+            assert await client.call("whose") == "127.0.0.1"
+    finally:
+        nginx.terminate()
+        await nginx.wait()
+        await io.close()
 
 
 def without_ids(line: str) -> str:

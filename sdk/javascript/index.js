@@ -47,13 +47,18 @@ export class AICodingAssistantSocket {
     (retryAfter) => this.#pace.slowDown(retryAfter),
   );
 
-  constructor({
-    baseURL = "http://localhost:3001",
-    sessionId,
-    userId,
-    maxReconnectionAttempts,
-    ...options
-  } = {}) {
+  constructor(given = {}) {
+    if (typeof given !== "object") {
+      // The official client takes a URL here; without this, the default one would be used.
+      throw new TypeError(`got ${typeof given}, expected options, such as { baseURL: "http://…" }`);
+    }
+    const {
+      baseURL = "http://localhost:3001",
+      sessionId,
+      userId,
+      maxReconnectionAttempts,
+      ...options
+    } = given;
     this.#baseURL = baseURL;
     this.#sessionId = sessionId;
     this.#userId = userId;

@@ -302,6 +302,7 @@ async def test_a_refusal_tells_its_status_and_body(harness: Harness, transport: 
     error = await refusal(url_of(harness), path="/nowhere", transports=[transport])
     assert error.status == 404
     assert str(error).startswith("got HTTP status 404, expected success")
+    assert str(error).endswith("; is it the right server, and the right path?")
 
 
 async def test_a_refusal_by_the_server_says_why() -> None:

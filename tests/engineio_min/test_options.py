@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engineio_min import Server
 from engineio_min.cors import CorsOptions
 from engineio_min.errors import UsageError
 from engineio_min.options import CookieOptions, ServerOptions, ServerOptionValues
@@ -75,19 +76,52 @@ def test_upgrades(transports: tuple[str, ...], allow_upgrades: bool, upgrades: l
         ({"max_buffered": -1}, "max_buffered: got -1, expected a number above 0"),
         ({"upgrade_timeout": "10"}, "upgrade_timeout: got '10', expected a number above 0"),
         ({"max_http_buffer_size": True}, "max_http_buffer_size: got True, expected a number"),
-        ({"transports": ()}, "transports: got [], expected polling, websocket or both"),
+        ({"path": None}, "path: got None, expected a path"),
+        ({"transports": ()}, 'transports: got (), expected "polling", "websocket" or both'),
+        ({"transports": None}, 'transports: got None, expected "polling", "websocket" or both'),
+        ({"transports": "polling"}, "transports: got 'polling', expected \"polling\""),
         (
             {"transports": ["polling", "webtransport"]},
-            "transports: got ['polling', 'webtransport'], expected polling, websocket or both",
+            "transports: got ['polling', 'webtransport'], expected \"polling\", \"websocket\"",
         ),
+        ({"allow_upgrades": "no"}, "allow_upgrades: got 'no', expected True or False"),
+        ({"cookie": "io"}, "cookie: got a value of type str, expected True, False, or"),
+        ({"cookie": None}, "cookie: got a value of type NoneType, expected True"),
+        ({"http_compression": False}, "http_compression: got False, expected a number of bytes"),
+        ({"http_compression": "1"}, "http_compression: got '1', expected a number of bytes"),
+        ({"http_compression": -1}, "http_compression: got -1, expected a number of bytes"),
+        ({"per_message_deflate": None}, "per_message_deflate: got None, expected True, False"),
+        ({"per_message_deflate": -1}, "per_message_deflate: got -1, expected True, False"),
+        ({"allow_request": True}, "allow_request: got True, expected a function, or None"),
+        ({"headers": {"a": "b"}}, "headers: got {'a': 'b'}, expected a function, or None"),
+        ({"max_connections": "5"}, "max_connections: got '5', expected at least 1, or None"),
         ({"max_connections": 0}, "max_connections: got 0, expected at least 1, or None"),
         ({"cors": "http://a.com/"}, "cors: got the origin 'http://a.com/'"),
+        ({"cors": {"origin": "*"}}, "cors: got {'origin': '*'}, expected an origin, several, or"),
+        ({"cors": 5}, "cors: got 5, expected an origin, several, or CorsOptions(origin="),
+        ({"cors": ["*", 5]}, "cors: got the origin 5, expected a str"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as error:
         ServerOptions(**options)
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("pingInterval", "expected ping_interval"),
+        ("maxHttpBufferSize", "expected max_http_buffer_size"),
+        ("pinginterval", "expected ping_interval"),
+        ("logger", "expected one of address, allow_request, allow_upgrades, connection_error"),
+    ],
+)
+def test_an_unknown_option_is_refused_and_its_name_told(name: str, expected: str) -> None:
+    options: Any = {name: 5}
+    with pytest.raises(UsageError) as error:
+        Server(**options)
+    assert str(error.value).startswith(f"got the option '{name}', which does not exist: {expected}")
 
 
 def test_cors_is_read() -> None:

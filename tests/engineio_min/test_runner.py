@@ -33,3 +33,28 @@ def test_a_signal_ends_the_wait(number: signal.Signals) -> None:
 
     run(main())
     assert seen == [uvloop.Loop]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_second_signal_ends_what_keeps_the_loop_from_noticing(
+    number: signal.Signals, fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not fast:
+        monkeypatch.setitem(sys.modules, "uvloop", None)
+    signals = 0
+
+    async def main() -> None:
+        nonlocal signals
+        waiting = asyncio.create_task(stopped())
+        await asyncio.sleep(0)
+        while signals < 10:
+            signals += 1
+            os.kill(os.getpid(), number)
+            # The interpreter calls its signal handlers between instructions.
+            sum(range(1000))
+        await waiting
+
+    with pytest.raises(KeyboardInterrupt):
+        run(main())
+    assert signals == 2

@@ -37,6 +37,10 @@ async function cut(socket) {
   await socket.connect();
 }
 
+test("takes no address instead of options", () => {
+  assert.throws(() => new AICodingAssistantSocket(baseURL), /^TypeError: got string, expected opt/);
+});
+
 test("connects as somebody, joins, leaves", async () => {
   const ada = await connected({ userId: "user-456" });
   assert.deepEqual(ada.user, { id: "user-456", name: "user-456" });

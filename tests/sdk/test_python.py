@@ -24,6 +24,7 @@ from ai_coding_assistant import (
 from ai_coding_assistant.answers import Answer
 from ai_coding_assistant.typing_notice import TypingNotice
 from server.application import Application
+from socketio_min import UsageError
 from tests.sdk.serving import serving
 from tests.server.running import running
 from tests.server.wire import PATIENCE
@@ -74,6 +75,26 @@ def heard(socket: AsyncAICodingAssistantSocket, event: str) -> Callable[[], Awai
             return await data
 
     return wait
+
+
+@pytest.mark.parametrize("kind", [AICodingAssistantSocket, AsyncAICodingAssistantSocket])
+def test_what_is_no_handler_is_refused(kind: Any) -> None:
+    async def later(_data: Any) -> None: ...
+
+    socket = kind()
+    try:
+        with pytest.raises(UsageError, match="got 3 as the handler of 'user:joined', expected a f"):
+            socket.on("user:joined", 3)
+        with pytest.raises(UsageError, match=r"got <function .* as the name of an event, expected"):
+            socket.on(later)
+        if kind is AICodingAssistantSocket:
+            with pytest.raises(UsageError, match="'user:joined' must be a plain function"):
+                socket.on("user:joined", later)
+        else:
+            assert socket.on("user:joined", later) is later
+    finally:
+        if kind is AICodingAssistantSocket:
+            socket.disconnect()
 
 
 async def test_connects_as_somebody_joins_and_leaves(connect: Connect) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -56,6 +57,21 @@ async def crowd(net: Serving) -> AsyncIterator[Crowd]:
     sockets["b"].join(["red", "blue"])
     sockets["c"].join("blue")
     yield Crowd(net.io, clients, sockets)
+
+
+async def test_another_thread_is_heard_at_once_and_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A loop that sleeps does not notice it, and would send what waits with the next heartbeat."""
+    io = Server(ping_interval=3600)
+    async with serving(io) as net:
+        client, _ = await net.join()
+        for number in range(3):
+            thread = threading.Timer(0.02, io.emit, ("news", number))
+            thread.start()
+            await client.expect(f'42["news",{number}]')
+            thread.join()
+    assert caplog.text.count("in another thread than the event loop's, which is not safe") == 1
 
 
 @pytest.mark.parametrize(

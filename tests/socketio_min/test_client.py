@@ -19,6 +19,7 @@ from socketio_min import (
     ConnectionRefused,
     Disconnected,
     EncodeError,
+    Limits,
     UsageError,
 )
 from socketio_min.client_options import SocketIOClientOptionValues
@@ -394,7 +395,11 @@ async def test_a_listener_of_the_connection_that_fails(caplog: pytest.LogCapture
     async with meeting(joined()) as (client, _):
         client.on_connection("open", lambda: 1 // 0)
         opened: list[int] = []
-        client.on_connection("open")(lambda: opened.append(1))
+
+        @client.on_connection("open")
+        def opened_now() -> None:
+            opened.append(1)
+
         await client.connect()
         assert opened == [1]
         assert "a listener of the connection's 'open' failed" in caplog.text
@@ -1149,11 +1154,29 @@ def test_the_namespace_and_path_of_the_url() -> None:
         ({"reconnection_delay_max": -1}, "reconnection_delay_max: got -1"),
         ({"reconnection_attempts": 0}, "reconnection_attempts: got 0"),
         ({"randomization_factor": 1.1}, "randomization_factor: got 1.1"),
+        ({"randomization_factor": "0"}, "randomization_factor: got '0'"),
+        ({"retries": "3"}, "retries: got '3'"),
+        ({"reconnection": None}, "reconnection: got None, expected True or False"),
+        ({"limits": Limits()}, "limits: got a value of type Limits, expected ClientLimits"),
+        ({"auth": "token"}, "auth: got a value of type str, expected a dict"),
+        ({"reconnectionDelay": 1}, "'reconnectionDelay', .* expected reconnection_delay$"),
     ],
 )
 def test_what_cannot_be_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Client("http://localhost", **options)
+
+
+def test_the_auth_of_a_namespace_is_checked_as_well() -> None:
+    auth: Any = "token"
+    with pytest.raises(UsageError, match="auth: got a value of type str, expected a dict"):
+        Client("http://localhost").of("/admin", auth=auth)
+
+
+@pytest.mark.parametrize("url", ["localhost:3000", None, 3000])
+def test_a_url_that_is_none_is_refused(url: Any) -> None:
+    with pytest.raises(UsageError, match=f"got the URL {url!r}, "):
+        Client(url)
 
 
 def test_limits_are_above_0() -> None:
@@ -1225,6 +1248,30 @@ async def test_reconnection_can_be_off() -> None:
         assert seen == [("disconnect", "transport close")]
         assert failed == []
         assert len(server.peers) == 1
+
+
+async def test_an_acknowledgement_of_what_was_never_sent_says_so() -> None:
+    client = Client("http://localhost")
+    with pytest.raises(
+        AcknowledgementTimeout, match="nor a connection to send it on: connect first"
+    ):
+        await client.call("ask", timeout=0.001)
+
+
+@pytest.mark.parametrize("heard", [False, True])
+async def test_who_waits_for_a_server_that_is_not_there_learns_it(
+    heard: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, and from the log only if nobody listens for it."""
+
+    async def refuses(peer: Peer) -> None:
+        await peer.request()
+
+    async with meeting(refuses, refuses, joined()) as (client, _):
+        errors = log_of(client, "connect_error") if heard else []
+        await client.connect()
+        assert len(errors) == (2 if heard else 0)
+        assert caplog.text.count("; trying again (see reconnection_attempts)") == (not heard)
 
 
 async def test_the_attempts_come_to_an_end() -> None:

@@ -39,16 +39,19 @@ def test_on_is_a_decorator_and_a_function() -> None:
 
     def two(_socket: Socket) -> None: ...
 
+    def listener(_socket: Socket, _event: str, *_args: Any) -> None: ...
+
+    def three(_socket: Socket, _event: str, _args: list[Any]) -> None: ...
+
+    def four(_socket: Socket, _event: str, _args: list[Any], _error: Exception) -> None: ...
+
     assert io.on("one")(one) is one
     assert io.on("two", two) is two
     assert io.use(one) is one
-    assert io.use_event(one) is one
-    assert io.on_any(one) is one
-    assert io.on_any_outgoing(one) is one
-
-    def three(_socket: Socket, _event: str, _args: list[Any], _error: Exception) -> None: ...
-
-    assert io.on_error(three) is three
+    assert io.use_event(three) is three
+    assert io.on_any(listener) is listener
+    assert io.on_any_outgoing(listener) is listener
+    assert io.on_error(four) is four
 
 
 @pytest.mark.parametrize("event", ["message", "connect", "disconnect"])

@@ -892,6 +892,33 @@ async def test_a_server_drains_before_it_closes() -> None:
         await closing
 
 
+async def test_what_is_left_of_the_time_is_for_the_handlers_of_disconnect(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They begin with the end of the sessions, and may have something to store."""
+    io = Server()
+    gate = Gate()
+    stored: list[str] = []
+    stop = io.engine.stop
+
+    async def stop_and_open() -> None:
+        await stop()
+        assert gate.waiting
+        asyncio.get_running_loop().call_soon(gate.open)
+
+    @io.on("disconnect")
+    async def disconnect(_socket: Socket, reason: str) -> None:
+        await gate.wait()
+        stored.append(reason)
+
+    async with serving(io) as net:
+        client, _ = await net.join()
+        monkeypatch.setattr(io.engine, "stop", stop_and_open)
+        await io.close(drain=60)
+        assert stored == ["server shutting down"]
+        assert await client.rest() == []
+
+
 async def test_a_server_does_not_drain_for_ever() -> None:
     io = Server()
     gate = Gate()
@@ -1147,6 +1174,8 @@ async def test_the_options_of_engine_io_pass_through() -> None:
         {"max_connections": 0},
         {"connect_timeout": 0},
         {"connect_timeout": -1.0},
+        {"limits": {"max_rooms": 3}},
+        {"adapter": "redis"},
         {"connect_timeout": "45"},
         {"connect_timeout": True},
     ],
@@ -1169,8 +1198,20 @@ def test_limits_that_cannot_be_are_refused(name: str, value: Any) -> None:
 
 
 def test_an_unknown_option_is_refused() -> None:
-    with pytest.raises(TypeError, match="pingInterval"):
+    with pytest.raises(SocketUsageError, match=r"'pingInterval', .* expected ping_interval"):
         Server(pingInterval=5)  # type: ignore[call-arg]
+
+
+async def test_what_engineio_calls_a_wrong_use_is_this_packages_error() -> None:
+    first, second, http = Server(), Server(), engineio_min.HttpServer()
+    with pytest.raises(SocketUsageError, match="no port before `await listen"):
+        _ = first.port
+    await first.listen(port=0, http=http)
+    try:
+        with pytest.raises(SocketUsageError, match=r"second server on the path '/socket\.io/'"):
+            await second.listen(port=0, http=http)
+    finally:
+        await first.close()
 
 
 def test_an_asgi_application_is_made() -> None:
@@ -1188,7 +1229,7 @@ def test_run_serves_until_it_is_told_to_stop() -> None:
             while True:
                 try:
                     return io.port
-                except engineio_min.UsageError:
+                except SocketUsageError:
                     await asyncio.sleep(0.001)
 
     async def use_and_stop() -> None:

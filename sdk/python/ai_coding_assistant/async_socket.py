@@ -24,6 +24,7 @@ from ai_coding_assistant.pace import Pace
 from ai_coding_assistant.typing_notice import TypingNotice
 from socketio_min import AcknowledgementTimeout, Client, Disconnected, SocketIOError
 from socketio_min.client_options import SocketIOClientOptionValues
+from socketio_min.registration import check_call, check_event
 
 logger = logging.getLogger("ai_coding_assistant")
 
@@ -234,9 +235,14 @@ class AsyncAICodingAssistantSocket:
         "connect"(), "disconnect"(reason), "connect_error"(error), and, as plain functions,
         "reconnect"(number), "reconnect_attempt"(number), "reconnect_error"(error) and
         "reconnect_failed"().
+
+        Raises:
+            UsageError: `event` is no name, or the handler no function.
         """
+        check_event(event, {})
 
         def register(function: Handler) -> Handler:
+            check_call(f"the handler of {event!r}", function, more=True)
             if event in _OF_THE_CONNECTION:
                 self._client.on_connection(event, function)
                 return function

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import functools
+import inspect
 import weakref
 from collections.abc import Callable
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
@@ -21,7 +22,9 @@ from ai_coding_assistant.async_socket import (
 )
 from ai_coding_assistant.locks import FileLock, LockType
 from ai_coding_assistant.threads import Threads
+from socketio_min import UsageError
 from socketio_min.client_options import SocketIOClientOptionValues
+from socketio_min.registration import check_call, check_event
 
 Handler = TypeVar("Handler", bound=Callable[..., object])
 
@@ -142,11 +145,21 @@ class AICodingAssistantSocket:
     ) -> Handler | Callable[[Handler], Handler]:
         """Call `handler(data, event)` for an event, or `handler(data)`; also a decorator.
 
-        Handlers run in a thread of their own, one after the other. "reconnect" and its kin run in
-        the thread of the connection, and must not wait for it.
+        Handlers are plain functions and run in a thread of their own, one after the other.
+        "reconnect" and its kin run in the thread of the connection, and must not wait for it.
+
+        Raises:
+            UsageError: `event` is no name, or the handler no plain function.
         """
+        check_event(event, {})
 
         def register(function: Handler) -> Handler:
+            check_call(f"the handler of {event!r}", function, more=True)
+            if inspect.iscoroutinefunction(function):
+                raise UsageError(
+                    f"the handler of {event!r} must be a plain function, which may block; "
+                    "asynchronous ones are for AsyncAICodingAssistantSocket"
+                )
             if event.startswith("reconnect"):
                 self._socket.on(event, function)
             else:

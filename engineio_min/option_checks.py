@@ -1,0 +1,108 @@
+"""What all options have in common: a name that there is, and a value of the right kind.
+
+A type checker finds the same mistakes. Without one, a wrong value would be noticed with the first
+request, far from the line that it stands in, or not at all.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterable
+
+from engineio_min.errors import UsageError
+
+
+def check_names(given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse the name of an option that there is not; the official ones are in snake_case here.
+
+    Raises:
+        UsageError: one of `given` is not `known`.
+    """
+    for name in given:
+        if name not in known:
+            snake_case = re.sub(r"(?<=[a-z])([A-Z])", r"_\1", name).lower()
+            close = difflib.get_close_matches(snake_case, known, n=1, cutoff=0.75)
+            expected = close[0] if close else f"one of {', '.join(sorted(known))}"
+            raise UsageError(f"got the option {name!r}, which does not exist: expected {expected}")
+
+
+def check_path(path: object) -> None:
+    """Refuse what is no path of a URL.
+
+    Raises:
+        UsageError: it does not start with a slash, or has what a request line cannot have.
+    """
+    if not (
+        isinstance(path, str) and path.startswith("/") and path.isprintable() and " " not in path
+    ):
+        raise UsageError(f'path: got {path!r}, expected a path that starts with "/"')
+
+
+def check_flag(name: str, value: object) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if not isinstance(value, bool):
+        raise UsageError(f"{name}: got {value!r}, expected True or False")
+
+
+def check_function(name: str, value: object) -> None:
+    """Refuse what cannot be called, but for None.
+
+    Raises:
+        UsageError: it cannot be called.
+    """
+    if value is not None and not callable(value):
+        raise UsageError(f"{name}: got {value!r}, expected a function, or None")
+
+
+def check_transports(transports: object) -> None:
+    """Refuse what is no list of transports.
+
+    Raises:
+        UsageError: it is none, or empty, or names another one.
+    """
+    if (
+        isinstance(transports, str)
+        or not isinstance(transports, Collection)
+        or not transports
+        or not all(transport in ("polling", "websocket") for transport in transports)
+    ):
+        raise UsageError(
+            f'transports: got {transports!r}, expected "polling", "websocket" or both in a list'
+        )
+
+
+def check_type(name: str, value: object, kind: type, expected: str) -> None:
+    """Refuse what is no `kind`.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not isinstance(value, kind):
+        # Not its value, which may hold credentials.
+        got = type(value).__name__
+        raise UsageError(f"{name}: got a value of type {got}, expected {expected}")
+
+
+def check_compression(name: str, value: object) -> None:
+    """Refuse what is neither True nor False nor a number of bytes.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if not isinstance(value, int) or value < 0:
+        raise UsageError(f"{name}: got {value!r}, expected True, False, or a number of bytes")
+
+
+def check_threshold(name: str, value: object) -> None:
+    """Refuse what is no number of bytes, but for None; True and False would be 1 and 0.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise UsageError(f"{name}: got {value!r}, expected a number of bytes, or None for never")

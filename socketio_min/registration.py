@@ -1,0 +1,75 @@
+"""What can be registered, checked when it is and not when the first client comes.
+
+A mistake found later costs a client its connection or its answer, and the log names a call inside
+this package instead of the line to mend; a handler of an event that never comes is not noticed at
+all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import signature
+
+from socketio_min.errors import UsageError
+
+# What those who know python-socketio register for all events.
+ALL = {"*": "expected the name of one event; on_any hears all, on_other those without a handler"}
+
+
+def check_event(event: object, elsewhere: Mapping[str, str]) -> None:
+    """Refuse what is no name of an event; `elsewhere` has names that mean something else in other
+    implementations, with what is expected here.
+
+    Raises:
+        UsageError: it is no str, or one of these.
+    """
+    if not isinstance(event, str):
+        raise UsageError(
+            f'got {event!r} as the name of an event, expected a str, as in on("name", function) '
+            'or @on("name")'
+        )
+    if event in elsewhere:
+        raise UsageError(f"got the event {event!r}, {elsewhere[event]}")
+
+
+def check_call(what: str, function: object, *arguments: str, more: bool = False) -> None:
+    """Refuse what cannot be called with `arguments`, or, if there may be more, with these first.
+
+    Raises:
+        UsageError: it is no function, or one with other parameters.
+    """
+    if not callable(function):
+        raise UsageError(f"got {function!r} as {what}, expected a function")
+    try:
+        parameters = signature(function)
+    except ValueError:
+        # Some functions written in C do not tell.
+        return
+    try:
+        (parameters.bind_partial if more else parameters.bind)(*arguments)
+    except TypeError as error:
+        expected = ", ".join((*arguments, "...") if more else arguments)
+        raise UsageError(
+            f"got {_name(function)}{parameters} as {what}, expected a function that can be "
+            f"called with ({expected}): {error}"
+        ) from None
+
+
+def check_handler(
+    event: str, function: object, lifecycle: Mapping[str, tuple[str, ...]], *first: str
+) -> None:
+    """Refuse what cannot handle `event`.
+
+    `lifecycle` has the arguments of the events that are known, `first` are those that every other
+    one begins with.
+
+    Raises:
+        UsageError: as `check_call`.
+    """
+    known = lifecycle.get(event)
+    arguments = first if known is None else known
+    check_call(f"the handler of {event!r}", function, *arguments, more=known is None)
+
+
+def _name(function: object) -> str:
+    return getattr(function, "__name__", type(function).__name__)

@@ -427,13 +427,18 @@ class Reconstructor:
     holds at most twice as many references as attachments: its re-encoded size stays bounded.
     Attachments that nothing refers to are dropped.
 
+    `size` is the length of the packet's text, which is held as well.
+
     Raises PacketError when a placeholder is out of range or there are too many.
     """
 
-    __slots__ = ("_attachments", "_bytes_left", "_packet", "_slots")
+    __slots__ = ("_attachments", "_bytes_left", "_packet", "_size", "_slots")
 
-    def __init__(self, packet: Packet, max_attachment_bytes: int = MAX_ATTACHMENT_BYTES) -> None:
+    def __init__(
+        self, packet: Packet, max_attachment_bytes: int = MAX_ATTACHMENT_BYTES, size: int = 0
+    ) -> None:
         self._packet = packet
+        self._size = size
         self._bytes_left = max_attachment_bytes
         self._attachments: list[bytes] = []
         self._slots: list[tuple[Any, Any, int]] = []
@@ -463,8 +468,8 @@ class Reconstructor:
 
     @property
     def held(self) -> int:
-        """Bytes of the attachments that are there."""
-        return sum(map(len, self._attachments))
+        """Bytes of the packet that are there: of its text and its attachments."""
+        return self._size + sum(map(len, self._attachments))
 
     def _find_placeholders(self, data: list[Any], count: int) -> None:
         containers: list[Any] = [data]

@@ -266,17 +266,16 @@ def decode_plain_event(text: str) -> tuple[list[Any], int | None] | None:
             return None
         ack_id = int(digits)
         body = body[bracket:]
+    # Whatever is too long or too deep is longer than this; parsed here it would be parsed twice.
+    is_long = len(body) > 2 * MAX_DEPTH
+    if is_long and _may_be_deep(body):
+        return None
     try:
         data: list[Any] = orjson.loads(body)
     except ValueError:
         return None
     name = data[0] if data else None
-    if (
-        type(name) is not str
-        or name in RESERVED_EVENTS
-        # Whatever is too long or too deep is longer than this.
-        or (len(body) > 2 * MAX_DEPTH and (len(name) > MAX_EVENT_NAME or _may_be_deep(body)))
-    ):
+    if type(name) is not str or name in RESERVED_EVENTS or (is_long and len(name) > MAX_EVENT_NAME):
         return None
     return data, ack_id
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -793,3 +794,21 @@ def test_plain_events_need_no_long_way() -> None:
     assert decode_plain_event('2123456["a"]') == (["a"], 123456)
     assert decode_plain_event('2["' + "n" * 128 + '"]') == (["n" * 128], None)
     assert decode_plain_event('2["long","' + "x" * 1000 + '"]') == (["long", "x" * 1000], None)
+
+
+def test_json_with_many_values_is_parsed_once() -> None:
+    """What may be too deep is left to `decode` before it costs anything."""
+    text = '2["x",' + ",".join(["[]"] * 100) + "]"
+    parsed = 0
+
+    def step(_frame: object, event: str, argument: object) -> None:
+        nonlocal parsed
+        parsed += event == "c_call" and argument is orjson.loads
+
+    sys.setprofile(step)
+    try:
+        packet = decode_plain_event(text) or decode(text)
+    finally:
+        sys.setprofile(None)
+    assert packet == (EVENT, "/", ["x", *[[]] * 100], None, 0)
+    assert parsed == 1

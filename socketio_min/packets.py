@@ -43,6 +43,10 @@ MAX_ATTACHMENTS: Final = 10
 MAX_ATTACHMENT_BYTES: Final = 1_000_000
 MAX_REFERENCES_PER_ATTACHMENT: Final = 2
 MAX_DEPTH: Final = 64
+# Arrays and objects, and values of any kind, in one packet: they cost far more time and memory than
+# their characters. Only a `max_http_buffer_size` above 3 MB lets a packet have so many.
+MAX_CONTAINERS: Final = 1_000_000
+MAX_VALUES: Final = 5_000_000
 MAX_EVENT_NAME: Final = 128
 MAX_NAMESPACE: Final = 256
 MAX_ACK_ID: Final = 2**53 - 1  # JavaScript's largest safe integer: 16 digits
@@ -268,7 +272,7 @@ def decode_plain_event(text: str) -> tuple[list[Any], int | None] | None:
         body = body[bracket:]
     # Whatever is too long or too deep is longer than this; parsed here it would be parsed twice.
     is_long = len(body) > 2 * MAX_DEPTH
-    if is_long and _may_be_deep(body):
+    if is_long and (_brackets(body) > MAX_DEPTH or len(body) > MAX_VALUES):
         return None
     try:
         data: list[Any] = orjson.loads(body)
@@ -353,6 +357,10 @@ def _event(text: str, start: int) -> list[Any]:
 
 def _loads(text: str, start: int) -> Any:
     body = text[start:]
+    # A level needs two brackets, so most packets are told apart from deep ones by their length.
+    brackets = _brackets(body) if len(body) > 2 * MAX_DEPTH else 0
+    if brackets > MAX_CONTAINERS or (len(body) > MAX_VALUES and body.count(",") > MAX_VALUES):
+        _refuse(text, "expected fewer values, send them in several packets")
     try:
         data = orjson.loads(body)
     except ValueError:
@@ -360,14 +368,14 @@ def _loads(text: str, start: int) -> Any:
             data = json.loads(body, parse_int=_parse_integer, parse_constant=_parse_constant)
         except (ValueError, RecursionError):
             _refuse(text, f"expected valid JSON of at most {MAX_DEPTH} levels")
-    # A level needs two brackets, so most packets are told apart from deep ones by their length.
-    if len(body) > 2 * MAX_DEPTH and _may_be_deep(body):
+    if brackets > MAX_DEPTH:
         _check_depth(data, text)
     return data
 
 
-def _may_be_deep(text: str) -> bool:
-    return text.count("[") + text.count("{") > MAX_DEPTH
+def _brackets(text: str) -> int:
+    """As many arrays and objects as there may be, for some may be characters of a string."""
+    return text.count("[") + text.count("{")
 
 
 def _check_depth(data: Any, text: str) -> None:

@@ -812,3 +812,27 @@ def test_json_with_many_values_is_parsed_once() -> None:
         sys.setprofile(None)
     assert packet == (EVENT, "/", ["x", *[[]] * 100], None, 0)
     assert parsed == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '2["x"' + ",[]" * 1_000_000 + "]",
+        '2["x"' + ",{}" * 1_000_000 + "]",
+        '0{"x":[' + "[]," * 1_000_000 + "1]}",
+        '3/a,1["x"' + ",1" * 5_000_001 + "]",
+    ],
+    ids=["arrays", "objects", "connect", "numbers"],
+)
+def test_values_are_counted_before_they_are_made(text: str) -> None:
+    """33 million empty arrays in 100 MB would keep the loop for more than a minute."""
+    assert decode_plain_event(text) is None
+    with pytest.raises(PacketError, match="expected fewer values"):
+        decode(text)
+
+
+def test_a_long_text_is_no_crowd_of_values() -> None:
+    for content in (",[{" * 300_000 + "x" * 5_000_000, "," * 4_900_000 + "x" * 1_000_000):
+        text = f'2["x","{content}"]'
+        assert decode_plain_event(text) is None
+        assert decode(text) == (EVENT, "/", ["x", content], None, 0)

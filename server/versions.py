@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 
 from server.access import project_room
 from server.announcements import VersionCreated, VersionDeleted, VersionRestored
+from server.differences import Comparison
 from server.envelope import timestamp
 from server.files import announce
 from server.records import FileDifference, Version
@@ -20,10 +20,6 @@ from server.store.contents import Change
 from server.store.snapshots import Stored
 from server.types import Id, Line, Note, ProjectPayload, Record
 
-MAX_DIFF: Final = 20_000
-"""Characters of a file's diff; what is longer is cut."""
-MAX_COMPARED_LINES: Final = 5_000
-"""Lines of a file up to which it is compared: the time grows with their square."""
 MAX_COMPARED_FILES: Final = 200
 """Files that one comparison shows the lines of."""
 
@@ -112,7 +108,7 @@ async def compare(call: Call[VersionComparePayload]) -> VersionCompareResult:
 
     pairs = await call.database.run(work)
     # Not on the database's thread: everybody's changes would wait for it.
-    differences = await asyncio.to_thread(lambda: [_difference(pair) for pair in pairs])
+    differences = await asyncio.to_thread(_differences, pairs)
     return VersionCompareResult(payload.version_id, differences, payload.other_version_id)
 
 
@@ -177,25 +173,6 @@ async def delete(call: Call[VersionPayload]) -> VersionDeleteResult:
     return VersionDeleteResult(payload.version_id)
 
 
-def unified_diff(path: str, old: str | None, new: str | None) -> str:
-    """The lines that differ; cut, or left out, where there are too many. None is no file."""
-    before, after = (old or "").splitlines(keepends=True), (new or "").splitlines(keepends=True)
-    if max(len(before), len(after)) > MAX_COMPARED_LINES:
-        return f"(not compared: more than {MAX_COMPARED_LINES} lines)\n"
-    lines = difflib.unified_diff(
-        before,
-        after,
-        "/dev/null" if old is None else f"a/{path}",
-        "/dev/null" if new is None else f"b/{path}",
-    )
-    diff = ""
-    for line in lines:
-        diff += line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"
-        if len(diff) > MAX_DIFF:
-            return diff[:MAX_DIFF] + "\n(cut: the diff is longer)\n"
-    return diff
-
-
 class _Pair(NamedTuple):
     """A file that differs, before and after; without texts where too many differ."""
 
@@ -221,12 +198,16 @@ def _pairs(
         )
 
 
-def _difference(pair: _Pair) -> FileDifference:
-    if pair.texts is None:
-        diff = f"(not compared: more than {MAX_COMPARED_FILES} files differ)\n"
-    else:
-        diff = unified_diff(pair.path, *pair.texts)
-    return FileDifference(path=pair.path, status=pair.status, diff=diff)
+def _differences(pairs: Iterable[_Pair]) -> list[FileDifference]:
+    comparison = Comparison()
+    differences = []
+    for pair in pairs:
+        if pair.texts is None:
+            diff = f"(not compared: more than {MAX_COMPARED_FILES} files differ)\n"
+        else:
+            diff = comparison.unified_diff(pair.path, *pair.texts)
+        differences.append(FileDifference(path=pair.path, status=pair.status, diff=diff))
+    return differences
 
 
 def _text(connection: sqlite3.Connection, stored: Stored | None) -> str | None:

@@ -49,6 +49,8 @@ MAX_CONTAINERS: Final = 1_000_000
 MAX_VALUES: Final = 5_000_000
 MAX_EVENT_NAME: Final = 128
 MAX_NAMESPACE: Final = 256
+# Of a CONNECT, whose payload is kept as long as the socket; values take up to 25 times their text.
+MAX_CONNECT: Final = 65_536
 MAX_ACK_ID: Final = 2**53 - 1  # JavaScript's largest safe integer: 16 digits
 
 # Both sides emit these locally, so a peer that sends one could forge a change of state.
@@ -321,6 +323,8 @@ def decode(text: str, max_attachments: int = MAX_ATTACHMENTS) -> Packet:
         opening = text[start : start + 1]
         if opening != "{" and not (opening == '"' and type_ == CONNECT_ERROR):
             _refuse(text, "expected an object as payload")
+        if type_ == CONNECT and len(text) > MAX_CONNECT:
+            _refuse(text, f"expected at most {MAX_CONNECT} characters")
         return type_, namespace, _loads(text, start), None, 0
     if type_ == DISCONNECT:
         if start < len(text):

@@ -66,6 +66,7 @@ BEFORE = [
     row("S04-number", "01"),
     row("S04-truncated", '0{"a"'),
     row("S04-more", "0{}{}"),
+    row("S04-long", '0{"a":["' + "x" * 65_536 + '"]}'),
     row("S04-with-id", "01{}"),
     row("S05-twice-at-once", "0", "0"),
     row("S06-5000-at-once", *["0"] * 5_000),

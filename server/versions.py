@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from server.access import project_room
 from server.announcements import VersionCreated, VersionDeleted, VersionRestored
 from server.differences import Comparison
 from server.envelope import timestamp
-from server.files import announce
+from server.files import MAX_ANNOUNCED, announce
 from server.records import FileDifference, Version
 from server.registry import Call
 from server.store import contents, snapshots
@@ -22,6 +22,8 @@ from server.types import Id, Line, Note, ProjectPayload, Record
 
 MAX_COMPARED_FILES: Final = 200
 """Files that one comparison shows the lines of."""
+MAX_TOLD: Final = 1_000_000
+"""Bytes of contents that go to everybody with the news of a restored version."""
 
 
 class VersionCreatePayload(ProjectPayload, frozen=True, kw_only=True):
@@ -137,14 +139,10 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
         changes = snapshots.restore(
             connection, project_id, payload.version_id, user_id=user_id, now=timestamp()
         )
-        texts = {
-            one.path: contents.content(connection, one.file.hash)
-            for one in changes
-            if one.file is not None
-        }
-        return _Restored(version, kept, changes, texts)
+        return _Restored(version, kept, changes, _texts(connection, changes, mirrored=mirrored))
 
     locks, workspace = call.application.locks, call.application.workspace
+    mirrored = workspace.mirrors(project_id)
     async with workspace.changing(project_id):
         locked = [lock.file_path for lock in locks.of_project(project_id)]
         locks.check(project_id, locked, call.socket.id)
@@ -153,8 +151,10 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
         if done.backup is not None:
             _tell(call, VersionCreated(version=done.backup))
         _tell(call, VersionRestored(version=done.version))
+        told = _told(done.changes)
         for change, text in written:
-            announce(call, project_id, change, text, to_all=True)
+            shown = text if change.path in told else None
+            announce(call, project_id, change, shown, to_all=True)
         # What cannot be written is undone, and told as well.
         await workspace.write(project_id, written)
     return VersionRestoreResult(done.version, [change.path for change in done.changes], done.backup)
@@ -208,6 +208,29 @@ def _differences(pairs: Iterable[_Pair]) -> list[FileDifference]:
             diff = comparison.unified_diff(pair.path, *pair.texts)
         differences.append(FileDifference(path=pair.path, status=pair.status, diff=diff))
     return differences
+
+
+def _told(changes: Iterable[Change]) -> set[str]:
+    """The files whose contents go to everybody: a slow client has to hold all of it at once."""
+    told = set()
+    left = MAX_TOLD
+    for path, file, _ in changes:
+        if file is not None and file.size <= min(left, MAX_ANNOUNCED):
+            told.add(path)
+            left -= file.size
+    return told
+
+
+def _texts(
+    connection: sqlite3.Connection, changes: Sequence[Change], *, mirrored: bool
+) -> dict[str, str]:
+    """The contents that are told or written to a mirrored directory: all may be 500 MB."""
+    told = _told(changes)
+    return {
+        path: contents.content(connection, file.hash)
+        for path, file, _ in changes
+        if file is not None and (mirrored or path in told)
+    }
 
 
 def _text(connection: sqlite3.Connection, stored: Stored | None) -> str | None:

@@ -139,6 +139,26 @@ async def test_restoring(connect: Connect) -> None:
     assert await contents(client) == {"new.txt": "one\n", APP: "changed"}
 
 
+async def test_restoring_many_files_tells_a_megabyte(connect: Connect) -> None:
+    """Everybody in the project would hold all of it at once, up to 500 MB."""
+    client, other = await connect(), await connect()
+    await other.ask("project:join", PROJECT)
+    for number in range(20):
+        await put(client, f"{number:02}.txt", f"{number:02}" * 30_000, "created")
+    version = (await client.ask("version:create", PROJECT))["version"]["id"]
+    for number in range(20):
+        await put(client, f"{number:02}.txt", "changed")
+    await other.news()
+    restored = await client.ask("version:restore", {**PROJECT, "versionId": version})
+    assert len(restored["changed"]) == 20
+    news = [data for event, data in await other.news() if event == "file:updated"]
+    assert [data["file"]["size"] for data in news] == [60_000] * 20
+    told = [data.get("content") for data in news]
+    assert told[:16] == [f"{number:02}" * 30_000 for number in range(16)]
+    assert told[16:] == [None] * 4
+    assert (await contents(client))["19.txt"] == "19" * 30_000
+
+
 async def test_restoring_waits_for_locks(connect: Connect) -> None:
     client, other = await connect(), await connect()
     await other.ask("project:join", {**PROJECT, "userId": "user-789"})

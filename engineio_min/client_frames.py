@@ -77,6 +77,10 @@ class ClientMessageStream(MessageStream):
         size = super()._frame_size(data, position)
         return size if size is None or data[position + 1] & _MASKED else size - 4
 
+    def _receive_short(self, _data: bytes, position: int, _messages: list[Packet]) -> int:
+        # The one server of a client is not who attacks it.
+        return position
+
     def _receive_plain_close(self, _data: bytes, _position: int) -> bool:
         # A client closes once, so its closing handshake may cost what websockets takes.
         return False

@@ -36,6 +36,8 @@ _WITHOUT_LENGTH = (204, 304)
 # A connection too many is told so in an answer, which takes a moment to leave. This many at a time
 # are told; the others are closed without a word.
 TOLD_AT_ONCE = 64
+# The first bytes of the heads that a connection keeps: those of a poll's two methods.
+_KEPT = (b"G", b"P")
 # What a deadline may be for, besides a request's body.
 _HEAD, _REQUEST = "head", "request"
 # What the parser is in.
@@ -83,7 +85,7 @@ class HttpConnection(asyncio.Protocol):
         self._header_lines: list[tuple[bytes, bytes]] = []
         self._head_size = 0
         self._part = _BETWEEN
-        # The last heads, by their first byte: that of a GET and that of a POST.
+        # The last heads, by their first byte.
         self._known: dict[bytes, KnownHead] = {}
         # Bytes of the present body, without and with the framing of its chunks.
         self._body_size = 0
@@ -288,8 +290,14 @@ class HttpConnection(asyncio.Protocol):
     def _learn(self, read: bytes, exchange: HttpExchange) -> None:
         """Keep the head of a request, to know it again, if it was all of this read."""
         size = len(read) - self._body_size
-        if read.find(b"\r\n\r\n") == size - 4 and 2 * size < self._server.limits.header_block:
-            self._known[read[:1]] = KnownHead(read[:size], exchange.request)
+        first = read[:1]
+        if (
+            # Not one of each method that there is: two are what an idle connection may keep.
+            first in _KEPT
+            and read.find(b"\r\n\r\n") == size - 4
+            and 2 * size < self._server.limits.header_block
+        ):
+            self._known[first] = KnownHead(read[:size], exchange.request)
 
     # -- requests in turn
 

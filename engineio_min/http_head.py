@@ -190,9 +190,9 @@ class KnownHead:
         # Empty if there is no number, for then the end of the head is in `_between`.
         self._after = head[end:]
         self._length = int(self._request.headers.get("content-length", 0))
-        # Empty without a "?".
-        target_end = head.index(b" ", head.index(b" ") + 1)
-        self._query_string = slice(target_end - len(self._request.query_string), target_end)
+        # By the "?", as the parser has it: there may be more than one space before a target.
+        query = head.find(b"?") + 1
+        self._query_string = slice(query, query + len(self._request.query_string))
         # One that is refused is refused each time.
         self._query: Mapping[str, str] | None = None
         with contextlib.suppress(RequestRefused):

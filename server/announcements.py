@@ -220,7 +220,9 @@ class ProjectDeleted(Announcement, frozen=True):
 
 
 class FileCreated(Announcement, frozen=True):
-    """There is a new file. `content` is left out above 64 KiB: `file:read` has it."""
+    """There is a new file. `content` is left out above 64 KiB or where many
+    files change at once: `file:read` has it.
+    """
 
     event = "file:created"
     heard_by = "the others in the project's room"
@@ -230,7 +232,9 @@ class FileCreated(Announcement, frozen=True):
 
 
 class FileUpdated(Announcement, frozen=True):
-    """A file has changed. `content` is left out above 64 KiB: `file:read` has it."""
+    """A file has changed. `content` is left out above 64 KiB or where many
+    files change at once: `file:read` has it.
+    """
 
     event = "file:updated"
     heard_by = "the others in the project's room"

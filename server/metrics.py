@@ -2,7 +2,7 @@
 
 The names, misspelling included, and the label are those of npm's socket.io-prometheus, so that
 dashboards made for a Node server show this one. Bytes are those of an event's first argument,
-about: what a frame has around it is not counted.
+about: what a frame has around it is not counted, nor what follows a million bytes of values.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from socketio_min import Server, Socket
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _UNKNOWN: Final = "unknown"
-_MOST_WEIGHED: Final = 100_000_000
+# A packet may have millions of values, and each takes a moment; a string is one, however long.
+_MOST_WEIGHED: Final = 1_000_000
 
 
 class Metrics:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from server.access import project_room
 from server.announcements import VersionCreated, VersionDeleted, VersionRestored
+from server.differences import Comparison
 from server.envelope import timestamp
-from server.files import announce
+from server.files import MAX_ANNOUNCED, announce
 from server.records import FileDifference, Version
 from server.registry import Call
 from server.store import contents, snapshots
@@ -20,12 +20,10 @@ from server.store.contents import Change
 from server.store.snapshots import Stored
 from server.types import Id, Line, Note, ProjectPayload, Record
 
-MAX_DIFF: Final = 20_000
-"""Characters of a file's diff; what is longer is cut."""
-MAX_COMPARED_LINES: Final = 5_000
-"""Lines of a file up to which it is compared: the time grows with their square."""
 MAX_COMPARED_FILES: Final = 200
 """Files that one comparison shows the lines of."""
+MAX_TOLD: Final = 1_000_000
+"""Bytes of contents that go to everybody with the news of a restored version."""
 
 
 class VersionCreatePayload(ProjectPayload, frozen=True, kw_only=True):
@@ -112,7 +110,7 @@ async def compare(call: Call[VersionComparePayload]) -> VersionCompareResult:
 
     pairs = await call.database.run(work)
     # Not on the database's thread: everybody's changes would wait for it.
-    differences = await asyncio.to_thread(lambda: [_difference(pair) for pair in pairs])
+    differences = await asyncio.to_thread(_differences, pairs)
     return VersionCompareResult(payload.version_id, differences, payload.other_version_id)
 
 
@@ -141,14 +139,10 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
         changes = snapshots.restore(
             connection, project_id, payload.version_id, user_id=user_id, now=timestamp()
         )
-        texts = {
-            one.path: contents.content(connection, one.file.hash)
-            for one in changes
-            if one.file is not None
-        }
-        return _Restored(version, kept, changes, texts)
+        return _Restored(version, kept, changes, _texts(connection, changes, mirrored=mirrored))
 
     locks, workspace = call.application.locks, call.application.workspace
+    mirrored = workspace.mirrors(project_id)
     async with workspace.changing(project_id):
         locked = [lock.file_path for lock in locks.of_project(project_id)]
         locks.check(project_id, locked, call.socket.id)
@@ -157,8 +151,10 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
         if done.backup is not None:
             _tell(call, VersionCreated(version=done.backup))
         _tell(call, VersionRestored(version=done.version))
+        told = _told(done.changes)
         for change, text in written:
-            announce(call, project_id, change, text, to_all=True)
+            shown = text if change.path in told else None
+            announce(call, project_id, change, shown, to_all=True)
         # What cannot be written is undone, and told as well.
         await workspace.write(project_id, written)
     return VersionRestoreResult(done.version, [change.path for change in done.changes], done.backup)
@@ -175,25 +171,6 @@ async def delete(call: Call[VersionPayload]) -> VersionDeleteResult:
     await call.database.run(work)
     _tell(call, VersionDeleted(version_id=payload.version_id))
     return VersionDeleteResult(payload.version_id)
-
-
-def unified_diff(path: str, old: str | None, new: str | None) -> str:
-    """The lines that differ; cut, or left out, where there are too many. None is no file."""
-    before, after = (old or "").splitlines(keepends=True), (new or "").splitlines(keepends=True)
-    if max(len(before), len(after)) > MAX_COMPARED_LINES:
-        return f"(not compared: more than {MAX_COMPARED_LINES} lines)\n"
-    lines = difflib.unified_diff(
-        before,
-        after,
-        "/dev/null" if old is None else f"a/{path}",
-        "/dev/null" if new is None else f"b/{path}",
-    )
-    diff = ""
-    for line in lines:
-        diff += line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"
-        if len(diff) > MAX_DIFF:
-            return diff[:MAX_DIFF] + "\n(cut: the diff is longer)\n"
-    return diff
 
 
 class _Pair(NamedTuple):
@@ -221,12 +198,39 @@ def _pairs(
         )
 
 
-def _difference(pair: _Pair) -> FileDifference:
-    if pair.texts is None:
-        diff = f"(not compared: more than {MAX_COMPARED_FILES} files differ)\n"
-    else:
-        diff = unified_diff(pair.path, *pair.texts)
-    return FileDifference(path=pair.path, status=pair.status, diff=diff)
+def _differences(pairs: Iterable[_Pair]) -> list[FileDifference]:
+    comparison = Comparison()
+    differences = []
+    for pair in pairs:
+        if pair.texts is None:
+            diff = f"(not compared: more than {MAX_COMPARED_FILES} files differ)\n"
+        else:
+            diff = comparison.unified_diff(pair.path, *pair.texts)
+        differences.append(FileDifference(path=pair.path, status=pair.status, diff=diff))
+    return differences
+
+
+def _told(changes: Iterable[Change]) -> set[str]:
+    """The files whose contents go to everybody: a slow client has to hold all of it at once."""
+    told = set()
+    left = MAX_TOLD
+    for path, file, _ in changes:
+        if file is not None and file.size <= min(left, MAX_ANNOUNCED):
+            told.add(path)
+            left -= file.size
+    return told
+
+
+def _texts(
+    connection: sqlite3.Connection, changes: Sequence[Change], *, mirrored: bool
+) -> dict[str, str]:
+    """The contents that are told or written to a mirrored directory: all may be 500 MB."""
+    told = _told(changes)
+    return {
+        path: contents.content(connection, file.hash)
+        for path, file, _ in changes
+        if file is not None and (mirrored or path in told)
+    }
 
 
 def _text(connection: sqlite3.Connection, stored: Stored | None) -> str | None:

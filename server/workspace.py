@@ -102,12 +102,16 @@ class Workspace:
         if self._watching is not None:
             await self._watching
 
+    def mirrors(self, project_id: str) -> bool:
+        """Whether a project is the directory."""
+        return self._tree is not None and project_id == PROJECT_ID
+
     # -- from the clients to the directory
 
     @contextlib.asynccontextmanager
     async def changing(self, project_id: str) -> AsyncIterator[None]:
         """While a client's change of a mirrored project is made, the directory is not looked at."""
-        if self._tree is None or project_id != PROJECT_ID:
+        if not self.mirrors(project_id):
             yield
             return
         async with self._turn:

@@ -69,6 +69,8 @@ class Namespace:
         self.adapter: Adapter = server.make_adapter(self)
         self.deciding = 0
         self._last_ack_id = -1
+        # Events that came with other arguments than their handlers take.
+        self._misfits: set[str] = set()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} with {len(self.sockets)} sockets>"
@@ -328,7 +330,21 @@ class Namespace:
 
     def failed(self, socket: Socket, event: str, args: list[Any], error: Exception) -> Any:
         """A handler raised: log it, and return what is to acknowledge the event, or None."""
-        logger.error("the handler of %r in namespace %s failed", event, self.name, exc_info=error)
+        if event in LIFECYCLE or not _is_misfit(error):
+            logger.error(
+                "the handler of %r in namespace %s failed", event, self.name, exc_info=error
+            )
+        elif event not in self._misfits:
+            # A client's mistake or the handler's, who knows; any client can make it ten thousand
+            # times in a read.
+            self._misfits.add(event)
+            logger.warning(
+                "the handler of %r in namespace %s does not take the arguments that a client sent "
+                "(%s); this is told once for each event",
+                event,
+                self.name,
+                error,
+            )
         if self.error_handler is None:
             return None
         try:
@@ -345,6 +361,12 @@ def _require_no_false(result: object, what: str) -> None:
             f"{what} returned False: raise ConnectionRefused to refuse a client, return None to "
             "let it in"
         )
+
+
+def _is_misfit(error: Exception) -> bool:
+    """Whether the call itself failed for its arguments: nothing of the function has run."""
+    traceback = error.__traceback__
+    return isinstance(error, TypeError) and traceback is not None and traceback.tb_next is None
 
 
 def _require_plain(function: Handler, what: str, reason: str) -> None:

@@ -43,8 +43,14 @@ MAX_ATTACHMENTS: Final = 10
 MAX_ATTACHMENT_BYTES: Final = 1_000_000
 MAX_REFERENCES_PER_ATTACHMENT: Final = 2
 MAX_DEPTH: Final = 64
+# Arrays and objects, and values of any kind, in one packet: they cost far more time and memory than
+# their characters. Only a `max_http_buffer_size` above 3 MB lets a packet have so many.
+MAX_CONTAINERS: Final = 1_000_000
+MAX_VALUES: Final = 5_000_000
 MAX_EVENT_NAME: Final = 128
 MAX_NAMESPACE: Final = 256
+# Of a CONNECT, whose payload is kept as long as the socket; values take up to 25 times their text.
+MAX_CONNECT: Final = 65_536
 MAX_ACK_ID: Final = 2**53 - 1  # JavaScript's largest safe integer: 16 digits
 
 # Both sides emit these locally, so a peer that sends one could forge a change of state.
@@ -266,17 +272,16 @@ def decode_plain_event(text: str) -> tuple[list[Any], int | None] | None:
             return None
         ack_id = int(digits)
         body = body[bracket:]
+    # Whatever is too long or too deep is longer than this; parsed here it would be parsed twice.
+    is_long = len(body) > 2 * MAX_DEPTH
+    if is_long and (_brackets(body) > MAX_DEPTH or len(body) > MAX_VALUES):
+        return None
     try:
         data: list[Any] = orjson.loads(body)
     except ValueError:
         return None
     name = data[0] if data else None
-    if (
-        type(name) is not str
-        or name in RESERVED_EVENTS
-        # Whatever is too long or too deep is longer than this.
-        or (len(body) > 2 * MAX_DEPTH and (len(name) > MAX_EVENT_NAME or _may_be_deep(body)))
-    ):
+    if type(name) is not str or name in RESERVED_EVENTS or (is_long and len(name) > MAX_EVENT_NAME):
         return None
     return data, ack_id
 
@@ -318,6 +323,8 @@ def decode(text: str, max_attachments: int = MAX_ATTACHMENTS) -> Packet:
         opening = text[start : start + 1]
         if opening != "{" and not (opening == '"' and type_ == CONNECT_ERROR):
             _refuse(text, "expected an object as payload")
+        if type_ == CONNECT and len(text) > MAX_CONNECT:
+            _refuse(text, f"expected at most {MAX_CONNECT} characters")
         return type_, namespace, _loads(text, start), None, 0
     if type_ == DISCONNECT:
         if start < len(text):
@@ -354,6 +361,10 @@ def _event(text: str, start: int) -> list[Any]:
 
 def _loads(text: str, start: int) -> Any:
     body = text[start:]
+    # A level needs two brackets, so most packets are told apart from deep ones by their length.
+    brackets = _brackets(body) if len(body) > 2 * MAX_DEPTH else 0
+    if brackets > MAX_CONTAINERS or (len(body) > MAX_VALUES and body.count(",") > MAX_VALUES):
+        _refuse(text, "expected fewer values, send them in several packets")
     try:
         data = orjson.loads(body)
     except ValueError:
@@ -361,14 +372,14 @@ def _loads(text: str, start: int) -> Any:
             data = json.loads(body, parse_int=_parse_integer, parse_constant=_parse_constant)
         except (ValueError, RecursionError):
             _refuse(text, f"expected valid JSON of at most {MAX_DEPTH} levels")
-    # A level needs two brackets, so most packets are told apart from deep ones by their length.
-    if len(body) > 2 * MAX_DEPTH and _may_be_deep(body):
+    if brackets > MAX_DEPTH:
         _check_depth(data, text)
     return data
 
 
-def _may_be_deep(text: str) -> bool:
-    return text.count("[") + text.count("{") > MAX_DEPTH
+def _brackets(text: str) -> int:
+    """As many arrays and objects as there may be, for some may be characters of a string."""
+    return text.count("[") + text.count("{")
 
 
 def _check_depth(data: Any, text: str) -> None:
@@ -427,13 +438,18 @@ class Reconstructor:
     holds at most twice as many references as attachments: its re-encoded size stays bounded.
     Attachments that nothing refers to are dropped.
 
+    `size` is the length of the packet's text, which is held as well.
+
     Raises PacketError when a placeholder is out of range or there are too many.
     """
 
-    __slots__ = ("_attachments", "_bytes_left", "_packet", "_slots")
+    __slots__ = ("_attachments", "_bytes_left", "_packet", "_size", "_slots")
 
-    def __init__(self, packet: Packet, max_attachment_bytes: int = MAX_ATTACHMENT_BYTES) -> None:
+    def __init__(
+        self, packet: Packet, max_attachment_bytes: int = MAX_ATTACHMENT_BYTES, size: int = 0
+    ) -> None:
         self._packet = packet
+        self._size = size
         self._bytes_left = max_attachment_bytes
         self._attachments: list[bytes] = []
         self._slots: list[tuple[Any, Any, int]] = []
@@ -463,8 +479,8 @@ class Reconstructor:
 
     @property
     def held(self) -> int:
-        """Bytes of the attachments that are there."""
-        return sum(map(len, self._attachments))
+        """Bytes of the packet that are there: of its text and its attachments."""
+        return self._size + sum(map(len, self._attachments))
 
     def _find_placeholders(self, data: list[Any], count: int) -> None:
         containers: list[Any] = [data]

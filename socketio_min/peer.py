@@ -73,7 +73,7 @@ class Peer(Generic[Joined]):
                 # Refused at once if its namespace was never joined: nothing is collected for a
                 # stranger.
                 self._admit(packet)
-                self.reconstructor = Reconstructor(packet, self._max_attachment_bytes)
+                self.reconstructor = Reconstructor(packet, self._max_attachment_bytes, len(message))
                 return None
         else:
             if self.reconstructor is None:

@@ -133,9 +133,9 @@ export interface ServerEvents {
   "project:updated": ProjectUpdated;
   /** A project is gone, or not shared any more with the user who hears it. */
   "project:deleted": ProjectDeleted;
-  /** There is a new file. `content` is left out above 64 KiB: `file:read` has it. */
+  /** There is a new file. `content` is left out above 64 KiB or where many files change at once: `file:read` has it. */
   "file:created": FileCreated;
-  /** A file has changed. `content` is left out above 64 KiB: `file:read` has it. */
+  /** A file has changed. `content` is left out above 64 KiB or where many files change at once: `file:read` has it. */
   "file:updated": FileUpdated;
   /** A file is gone. */
   "file:deleted": FileDeleted;
@@ -430,7 +430,7 @@ export interface FileChangeResult {
   file?: File;
 }
 
-/** There is a new file. `content` is left out above 64 KiB: `file:read` has it. */
+/** There is a new file. `content` is left out above 64 KiB or where many files change at once: `file:read` has it. */
 export interface FileCreated {
   file: File;
   content?: string;
@@ -475,7 +475,7 @@ export interface FileUnlocked {
   token: number;
 }
 
-/** A file has changed. `content` is left out above 64 KiB: `file:read` has it. */
+/** A file has changed. `content` is left out above 64 KiB or where many files change at once: `file:read` has it. */
 export interface FileUpdated {
   file: File;
   content?: string;

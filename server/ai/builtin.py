@@ -16,13 +16,17 @@ from typing import Final, NamedTuple
 from server.ai import outlines, tracebacks
 from server.ai.provider import Outcome, ProviderError, Question, Sources
 from server.ai.scaffolds import scaffold
+from server.differences import Comparison
 from server.records import Action, File
-from server.versions import unified_diff
 
 MAX_FILES: Final = 500
 """Files that are looked through for one answer."""
 MAX_BYTES: Final = 200_000
 """Size of a file up to which it is looked at."""
+MAX_TOTAL: Final = 5_000_000
+"""Size of all files that are looked through for one answer."""
+MAX_DOTS: Final = 200
+"""Dots in a line of TOML: the parser's time grows with the square of those in a key."""
 _MAX_LISTED: Final = 100
 
 HELP: Final = """\
@@ -176,12 +180,16 @@ async def _check(question: Question, sources: Sources, _found: re.Match[str]) ->
 
 async def _todos(_question: Question, sources: Sources, _found: re.Match[str]) -> str:
     texts = await _texts(sources)
-    found = [
-        f"- `{path}`, line {number}: {line.strip()[:200]}"
-        for path, text in texts.items()
-        for number, line in enumerate(text.split("\n"), start=1)
-        if re.search(r"\b(?:TODO|FIXME|XXX)\b", line)
-    ]
+
+    def search() -> list[str]:
+        return [
+            f"- `{path}`, line {number}: {line.strip()[:200]}"
+            for path, text in texts.items()
+            for number, line in enumerate(text.split("\n"), start=1)
+            if re.search(r"\b(?:TODO|FIXME|XXX)\b", line)
+        ]
+
+    found = await asyncio.to_thread(search)
     if not found:
         return f"No TODO or FIXME in {_files(len(texts))}.\n"
     return f"{len(found)} to do:\n\n" + _listed(found)
@@ -198,13 +206,16 @@ async def _diff(_question: Question, sources: Sources, found: re.Match[str]) -> 
     if version is None:
         names = ", ".join(f"`{one.name}`" for one in sources.versions[:20])
         return f"There is no version of that name. There are: {names}.\n"
-    before, after = await sources.read_version(version.id), await _texts(sources)
-    large = {file.path for file in sources.files} - after.keys()
+    before = await sources.read_version(version.id, MAX_BYTES, MAX_TOTAL)
+    after = await _texts(sources)
+    unread = {path for path, text in before.items() if text is None}
+    unread |= {file.path for file in sources.files} - after.keys()
 
     def compare() -> str:
-        paths = sorted((before.keys() | after.keys()) - large)
+        comparison = Comparison()
+        paths = sorted((before.keys() | after.keys()) - unread)
         return "".join(
-            unified_diff(path, before.get(path), after.get(path))
+            comparison.unified_diff(path, before.get(path), after.get(path))
             for path in paths
             if before.get(path) != after.get(path)
         )
@@ -274,10 +285,14 @@ async def _text(sources: Sources, file: File) -> str | None:
 async def _texts(sources: Sources, files: list[File] | None = None) -> Mapping[str, str]:
     """The contents of the files that are not too large, of the first ones at most."""
     texts = {}
+    total = 0
     for file in (sources.files if files is None else files)[:MAX_FILES]:
+        if total + file.size > MAX_TOTAL:
+            break
         text = await _text(sources, file)
         if text is not None:
             texts[file.path] = text
+            total += file.size
     return texts
 
 
@@ -297,6 +312,8 @@ def _fault(path: str, text: str) -> str | None:
             case "json":
                 json.loads(text)
             case "toml":
+                if any(line.count(".") > MAX_DOTS for line in text.split("\n")):
+                    return f"not checked, a line has more than {MAX_DOTS} dots"
                 tomllib.loads(text)
             case _:
                 return None

@@ -321,15 +321,24 @@ class Chat:
             file = contents.file(connection, project_id, path)
             return None if file is None else contents.content(connection, file.hash)
 
-        def texts_of(connection: sqlite3.Connection, version_id: str) -> dict[str, str]:
-            stored = snapshots.contents_of(connection, version_id)
-            return {path: contents.content(connection, one.hash) for path, one in stored.items()}
+        def texts_of(
+            connection: sqlite3.Connection, version_id: str, most: int, most_of_all: int
+        ) -> dict[str, str | None]:
+            texts: dict[str, str | None] = {}
+            left = most_of_all
+            for path, one in snapshots.contents_of(connection, version_id).items():
+                fits = one.size <= min(most, left)
+                texts[path] = contents.content(connection, one.hash) if fits else None
+                left -= one.size if fits else 0
+            return texts
 
         async def read(path: str) -> str | None:
             return await database.run(lambda c: text_at(c, path))
 
-        async def read_version(version_id: str) -> dict[str, str]:
-            return await database.run(lambda c: texts_of(c, version_id))
+        async def read_version(
+            version_id: str, most: int, most_of_all: int
+        ) -> dict[str, str | None]:
+            return await database.run(lambda c: texts_of(c, version_id, most, most_of_all))
 
         return Sources(project.name, files, versions, read, read_version)
 

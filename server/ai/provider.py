@@ -18,14 +18,15 @@ class Sources:
     """The project that a question is about.
 
     read: the content of a file of the project, None if there is none at that path.
-    read_version: the contents of a version's files by path.
+    read_version: the contents of a version's files by path; None for one of more bytes than the
+    second argument, and for those with which all would have more than the third.
     """
 
     name: str
     files: Sequence[File]
     versions: Sequence[Version]
     read: Callable[[str], Awaitable[str | None]]
-    read_version: Callable[[str], Awaitable[dict[str, str]]]
+    read_version: Callable[[str, int, int], Awaitable[dict[str, str | None]]]
 
 
 @dataclass(frozen=True, slots=True)

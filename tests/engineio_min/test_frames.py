@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from itertools import count
 
 import pytest
@@ -126,6 +127,56 @@ def test_a_message_in_two_fragments_with_a_ping_between() -> None:
     assert stream.pings == 1
     assert stream.control() == [b"\x8a\x01p"]
     assert stream.pings == 0
+
+
+@pytest.mark.parametrize(
+    ("frame", "most"),
+    [
+        (masked(Opcode.PING, b""), 12),
+        (masked(Opcode.PONG, b""), 2),
+        (masked(Opcode.CONT, b"", fin=False), 14),
+    ],
+    ids=["ping", "pong", "fragment"],
+)
+def test_a_frame_of_6_bytes_is_not_worth_dozens_of_calls(frame: bytes, most: int) -> None:
+    """A read has 40,000 of them, while nobody else is served; steps are counted, not time."""
+    stream = MessageStream(LIMIT)
+    stream.receive(masked(Opcode.TEXT, b"", fin=False))
+    steps = 0
+
+    def step(_frame: object, event: str, _argument: object) -> None:
+        nonlocal steps
+        steps += event in ("call", "c_call")
+
+    number = 1_000
+    sys.setprofile(step)
+    try:
+        stream.receive(frame * number)
+    finally:
+        sys.setprofile(None)
+    assert stream.failure is None
+    assert steps < number * most
+
+
+def test_a_ping_that_was_split_is_answered_before_the_next() -> None:
+    stream = MessageStream(LIMIT)
+    first = masked(Opcode.PING, b"1")
+    assert stream.receive(first[:3]) == []
+    assert stream.receive(first[3:] + masked(Opcode.PING, b"2") + text("4a")) == ["4a"]
+    assert stream.pings == 2
+    assert b"".join(stream.control()) == b"\x8a\x011\x8a\x012"
+
+
+def test_short_fragments_count_against_the_limit() -> None:
+    stream = MessageStream(LIMIT)
+    fragments = [masked(Opcode.CONT, b"x" * 100, fin=False) for _ in range(3)]
+    first = masked(Opcode.BINARY, b"x" * 100, fin=False)
+    assert stream.receive(first + b"".join(fragments[:2]) + masked(Opcode.CONT, b"")) == [
+        b"x" * 300
+    ]
+    assert stream.receive(first + b"".join(fragments)) == []
+    assert stream.closed
+    assert stream.failure is not None
 
 
 def test_a_pong_is_nothing() -> None:

@@ -121,6 +121,7 @@ class Recorder(RecordingServer):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop, MAX_BODY)
         self.heads: list[tuple[object, ...]] = []
+        self.targets: list[str] = []
         self.later: list[HttpExchange] = []
 
     def handle(self, exchange: HttpExchange) -> None:
@@ -129,6 +130,7 @@ class Recorder(RecordingServer):
             query: object = dict(request.query)
         except RequestRefused as error:
             query = str(error)
+        self.targets.append(request.target)
         path = request.path.encode()
         self.heads.append((path, dict(request.headers), query, exchange.keep_alive))
         if "later" in request.query_string:
@@ -138,6 +140,16 @@ class Recorder(RecordingServer):
             exchange.respond(400, (), b"refused")
         else:
             super().handle(exchange)
+
+
+class Counting(HttpConnection):
+    """Counts the requests that are parsed."""
+
+    parsed = 0
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.parsed += 1
 
 
 def run(loop: asyncio.AbstractEventLoop, reads: Sequence[bytes]) -> object:
@@ -222,6 +234,43 @@ def test_nothing_shows_whether_a_head_was_parsed(
     assert run(loop, reads) == expected
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        GET.replace(b"GET /", b"GET   /"),
+        GET.replace(b" HTTP", b"  HTTP"),
+        GET.replace(b"GET /e/?EIO=4&t=1x8bcdefg&sid=S", b"GET    /e/?sid=S&sid=T"),
+        GET.replace(b"Host: a", b"Host: a\r\nReferer: http://a/?b"),
+        GET.replace(b"?EIO=4&t=1x8bcdefg&sid=S", b"").replace(b"Host: a", b"X: ?\r\nHost: a"),
+    ],
+)
+def test_the_query_is_where_the_parser_finds_it(
+    loop: asyncio.AbstractEventLoop, head: bytes
+) -> None:
+    server = Recorder(loop)
+    connection = Counting(server)
+    transport = MemoryTransport(connection)
+    for _ in range(3):
+        transport.receive(head)
+    assert connection.parsed == 1
+    assert server.targets[0] == server.targets[1] == server.targets[2]
+    assert server.heads[0] == server.heads[1] == server.heads[2]
+    transport.lose()
+    server.timer.cancel()
+
+
+def test_a_connection_keeps_two_heads(loop: asyncio.AbstractEventLoop) -> None:
+    """One of each method that HTTP has, and a blank line before, would be 400 KB."""
+    connection = HttpConnection(Recorder(loop))
+    transport = MemoryTransport(connection)
+    for method in (b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"COPY", b"LOCK", b"\r\nGET"):
+        transport.receive(GET.replace(b"GET", method))
+        transport.receive(GET.replace(b"GET", method))
+    assert [*connection._known] == [b"G", b"P"]
+    transport.lose()
+    connection._server.timer.cancel()
+
+
 BEGUN = b"GET /x HTTP/1.1\r\nX: "
 LAST = GET.replace(b"EIO=4", b"later").replace(b"Host", b"Connection: close\r\nHost")
 
@@ -248,16 +297,6 @@ def test_what_comes_at_the_wrong_moment_is_not_known(
     assert transport.ended == ended
     transport.lose()
     server.timer.cancel()
-
-
-class Counting(HttpConnection):
-    """Counts the requests that are parsed."""
-
-    parsed = 0
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.parsed += 1
 
 
 def test_a_client_that_polls_is_parsed_once_for_each_kind_of_request(

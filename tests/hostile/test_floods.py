@@ -474,25 +474,43 @@ async def test_half_bodies_of_all_connections_together(coding: str) -> None:
 
 
 async def test_half_packets_of_all_connections_together() -> None:
-    async with staged(max_half_received=5_000) as stage:
+    header = '455-1["echo",{"_placeholder":true,"num":0}]'
+    size = len(header) - 1
+    async with staged(max_half_received=5_000 + 2 * size) as stage:
         budget = stage.io.engine.budget
-        header = '455-1["echo",{"_placeholder":true,"num":0}]'
         first, second = await stage.joined(), await stage.joined()
         await first.send_packet(header, *[b"a" * 1_000] * 4)
-        await until(lambda: budget.held == 4_000)
+        await until(lambda: budget.held == 4_000 + size)
         await second.send_packet(header, b"a" * 1_000)
-        await until(lambda: budget.held == 5_000)
+        await until(lambda: budget.held == 5_000 + 2 * size)
         await second.send_packet(b"a")
         assert await second.close_code() == 1005
-        assert budget.held == 4_000
+        assert budget.held == 4_000 + size
         await first.send_packet(b"b")
         assert await first.packet() == '461-1[{"_placeholder":true,"num":0}]'
         assert await first.packet() == b"a" * 1_000
         assert budget.held == 0
         await first.send_packet(header, b"a" * 1_000)
-        await until(lambda: budget.held == 1_000)
+        await until(lambda: budget.held == 1_000 + size)
         first.abort()
         await until(lambda: budget.held == 0)
+
+
+async def test_the_text_of_a_half_packet_counts() -> None:
+    """It is a megabyte like any other while its attachments are waited for."""
+    async with staged(max_half_received=1_500_000) as stage:
+        budget = stage.io.engine.budget
+        header = '451-1["echo","' + "x" * 900_000 + '",{"_placeholder":true,"num":0}]'
+        first, second = await stage.joined(), await stage.joined()
+        await first.send_packet(header)
+        await until(lambda: budget.held == len(header) - 1)
+        await second.send_packet(header)
+        assert await second.close_code() == 1013
+        await stage.honest_client_works()
+        await first.send_packet(b"a")
+        assert str(await first.packet()).startswith('461-1["xxx')
+        assert await first.packet() == b"a"
+        assert budget.held == 0
 
 
 # --- time that was not the client's

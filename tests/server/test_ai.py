@@ -8,6 +8,7 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,10 +17,12 @@ from typing import Any
 import pytest
 
 from server.ai import builtin
+from server.ai.builtin import answer_to
 from server.ai.chat import MAX_ANSWER, MAX_MESSAGE, AiMessagePayload
-from server.ai.provider import Outcome, ProviderError, Question
+from server.ai.provider import Outcome, ProviderError, Question, Sources
 from server.application import Application
 from server.identity import identity_of
+from server.records import File, Version
 from server.registry import Call
 from server.store import messages
 from tests.server.conftest import Connect
@@ -263,6 +266,73 @@ async def test_what_the_built_in_provider_can_do(
     for part in parts:
         assert part in response["content"]
     assert "actions" not in response
+
+
+def project(files: dict[str, str]) -> Sources:
+    """A project of these files, with one version that has the same."""
+
+    async def read(path: str) -> str | None:
+        return files.get(path)
+
+    async def read_version(_version: str, most: int, _most_of_all: int) -> dict[str, str | None]:
+        return {path: text if len(text) <= most else None for path, text in files.items()}
+
+    listed = [File(path, path, len(text), "", 1, "", "") for path, text in files.items()]
+    version = Version("version-1", "project-1", "First", "", "", "", len(files))
+    return Sources("Shop", listed, [version], read, read_version)
+
+
+async def test_the_loop_does_not_look_through_files_itself() -> None:
+    """Others would wait for it; steps of its thread are counted, not time."""
+    sources = project({"many lines.py": "x = 1\n" * 20_000, "one.py": "# TODO: this\n"})
+    steps = 0
+
+    def step(_frame: object, event: str, _argument: object) -> None:
+        nonlocal steps
+        steps += event in ("call", "c_call")
+
+    for message in ("todos", "find x", "outline many lines.py", "check", "diff"):
+        sys.setprofile(step)
+        try:
+            answer = await answer_to(Question(message, sources))
+        finally:
+            sys.setprofile(None)
+        assert answer.text
+    assert steps < 10_000
+
+
+async def test_a_key_of_thousands_of_parts_is_not_parsed() -> None:
+    """tomllib takes half a minute for 100 KB of it, and a thread cannot be stopped."""
+    sources = project({"a.toml": ".".join(["a"] * 50_000) + " = 1\n"})
+    answer = await answer_to(Question("check a.toml", sources))
+    assert "`a.toml`: not checked, a line has more than 200 dots" in answer.text
+
+
+async def test_what_is_looked_through_has_a_limit() -> None:
+    files = {f"{number:02}.md": "# TODO\n" + "x" * 150_000 for number in range(40)}
+    answer = await answer_to(Question("todos", project(files)))
+    assert "33 to do" in answer.text
+    answer = await answer_to(Question("diff", project({**files, "large.md": "x" * 200_001})))
+    assert answer.text == "Nothing has changed since `First`.\n"
+
+
+async def test_a_version_is_read_as_far_as_it_is_compared(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builtin, "MAX_BYTES", 1_000)
+    monkeypatch.setattr(builtin, "MAX_TOTAL", 2_500)
+    client = await connect()
+    created = await client.ask("project:create", {"name": "Large"})
+    place = {"projectId": created["project"]["id"]}
+    for name, size in {"a": 900, "b": 1_100, "c": 900, "d": 900, "e": 100}.items():
+        file = {"path": name, "action": "created", "content": "x" * size}
+        await client.ask("file:change", {**place, "file": file})
+    await client.ask("version:create", {**place, "name": "First"})
+    for name in "abcde":
+        file = {"path": name, "action": "updated", "content": "y"}
+        await client.ask("file:change", {**place, "file": file})
+    answer = (await ask(client, "diff", **place))["content"]
+    assert [name for name in "abcde" if f"+++ b/{name}\n" in answer] == ["a", "c", "e"]
 
 
 async def test_diffs(connect: Connect) -> None:

@@ -176,7 +176,7 @@ async def test_a_session_is_presented(application: Application, connect: Connect
 
 
 @pytest.mark.parametrize("name", ["sessionId", "token"])
-@pytest.mark.parametrize("value", [5, True, [], {"a": 1}, "x" * 1_025, "x" * 1_000_000, "\ud800"])
+@pytest.mark.parametrize("value", [5, True, [], {"a": 1}, "x" * 1_025, "x" * 60_000, "\ud800"])
 async def test_what_can_be_no_session_is_refused(
     connect: Connect, name: str, value: object, caplog: pytest.LogCaptureFixture
 ) -> None:

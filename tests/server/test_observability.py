@@ -70,6 +70,17 @@ async def test_metrics_have_the_names_of_the_npm_package(
     assert found["socket_io_disconnect_total"] == 1
 
 
+async def test_a_crowd_of_values_is_not_weighed_to_its_end(
+    application: Application, connect: Connect
+) -> None:
+    client = await connect()
+    await client.ask("made up", [0] * 400_000)
+    # 2 for the array, and 3 for a number until that is above the limit.
+    assert (await samples(application))['socket_io_recieve_bytes{event="unknown"}'] == 1_000_001
+    await client.ask("made up", "x" * 2_000_000)
+    assert (await samples(application))['socket_io_recieve_bytes{event="unknown"}'] == 3_000_003
+
+
 async def test_a_broadcast_is_counted_for_each_receiver(
     application: Application, connect: Connect
 ) -> None:

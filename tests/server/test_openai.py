@@ -197,7 +197,7 @@ async def test_the_prompt_has_the_projects_context() -> None:
     async def read(path: str) -> str | None:
         return "x" * 20_000 if path == "src/app.py" else None
 
-    async def read_version(version_id: str) -> dict[str, str]:
+    async def read_version(version_id: str, most: int, all_most: int) -> dict[str, str | None]:
         return {}
 
     names = [f"src/{number}.py" for number in range(205)]

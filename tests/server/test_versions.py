@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.versions import MAX_COMPARED_LINES, MAX_DIFF, unified_diff
+from server.differences import MAX_COMPARED_LINES, MAX_DIFF, Comparison
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import Client, connected
@@ -139,6 +139,26 @@ async def test_restoring(connect: Connect) -> None:
     assert await contents(client) == {"new.txt": "one\n", APP: "changed"}
 
 
+async def test_restoring_many_files_tells_a_megabyte(connect: Connect) -> None:
+    """Everybody in the project would hold all of it at once, up to 500 MB."""
+    client, other = await connect(), await connect()
+    await other.ask("project:join", PROJECT)
+    for number in range(20):
+        await put(client, f"{number:02}.txt", f"{number:02}" * 30_000, "created")
+    version = (await client.ask("version:create", PROJECT))["version"]["id"]
+    for number in range(20):
+        await put(client, f"{number:02}.txt", "changed")
+    await other.news()
+    restored = await client.ask("version:restore", {**PROJECT, "versionId": version})
+    assert len(restored["changed"]) == 20
+    news = [data for event, data in await other.news() if event == "file:updated"]
+    assert [data["file"]["size"] for data in news] == [60_000] * 20
+    told = [data.get("content") for data in news]
+    assert told[:16] == [f"{number:02}" * 30_000 for number in range(16)]
+    assert told[16:] == [None] * 4
+    assert (await contents(client))["19.txt"] == "19" * 30_000
+
+
 async def test_restoring_waits_for_locks(connect: Connect) -> None:
     client, other = await connect(), await connect()
     await other.ask("project:join", {**PROJECT, "userId": "user-789"})
@@ -156,10 +176,33 @@ async def test_restoring_waits_for_locks(connect: Connect) -> None:
 
 def test_a_diff_has_a_limit() -> None:
     lines = "".join(f"{number}\n" for number in range(MAX_COMPARED_LINES))
-    cut = unified_diff("a", None, lines)
+    comparison = Comparison()
+    cut = comparison.unified_diff("a", None, lines)
     assert cut.endswith("\n(cut: the diff is longer)\n")
     assert len(cut) < MAX_DIFF + 100
-    assert unified_diff("a", lines, lines + "\n") == "(not compared: more than 5000 lines)\n"
+    too_long = comparison.unified_diff("a", lines, lines + "\n")
+    assert too_long == "(not compared: more than 5000 lines)\n"
+
+
+def test_what_may_take_seconds_is_compared_twice_and_no_more() -> None:
+    """Lines that repeat, in another order: 2 seconds for each such pair of files."""
+    comparison = Comparison()
+    before = "".join(f"{number % 1_000}\n" for number in range(5_000))
+    after = "".join(f"{-number % 1_000}\n" for number in range(5_000))
+    same = "".join(f"{number}\n" for number in range(4_000))
+    assert comparison.unified_diff("a", before, after).startswith("--- a/a\n+++ b/a\n")
+    assert comparison.unified_diff("b", after, before).startswith("--- a/b\n+++ b/b\n")
+    refused = "(not compared: too many lines differ)\n"
+    assert comparison.unified_diff("c", before, after) == refused
+    assert (
+        comparison.unified_diff("d", None, "short\n")
+        == "--- /dev/null\n+++ b/d\n@@ -0,0 +1 @@\n+short\n"
+    )
+    # A line of a long file is no work.
+    comparison = Comparison()
+    for _ in range(100):
+        diff = comparison.unified_diff("d", same, same.replace("\n2000\n", "\nnew\n"))
+        assert "-2000\n+new\n" in diff
 
 
 PATHS = st.sampled_from(["a", "b", "c"])

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -241,7 +242,8 @@ def test_json_nests_64_levels_deep_and_no_deeper(nested: Callable[[int], str]) -
             '0{"a":' + nested(depth) + "}",
             f'2["x","\\ud800",{nested(depth)}]',
         ):
-            with pytest.raises(PacketError, match="64 levels"):
+            # A CONNECT of the last depth is refused for its length already.
+            with pytest.raises(PacketError, match=r"64 levels|65536 characters"):
                 decode(packet)
 
 
@@ -793,3 +795,54 @@ def test_plain_events_need_no_long_way() -> None:
     assert decode_plain_event('2123456["a"]') == (["a"], 123456)
     assert decode_plain_event('2["' + "n" * 128 + '"]') == (["n" * 128], None)
     assert decode_plain_event('2["long","' + "x" * 1000 + '"]') == (["long", "x" * 1000], None)
+
+
+def test_json_with_many_values_is_parsed_once() -> None:
+    """What may be too deep is left to `decode` before it costs anything."""
+    text = '2["x",' + ",".join(["[]"] * 100) + "]"
+    parsed = 0
+
+    def step(_frame: object, event: str, argument: object) -> None:
+        nonlocal parsed
+        parsed += event == "c_call" and argument is orjson.loads
+
+    sys.setprofile(step)
+    try:
+        packet = decode_plain_event(text) or decode(text)
+    finally:
+        sys.setprofile(None)
+    assert packet == (EVENT, "/", ["x", *[[]] * 100], None, 0)
+    assert parsed == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '2["x"' + ",[]" * 1_000_000 + "]",
+        '2["x"' + ",{}" * 1_000_000 + "]",
+        '3/a,1["x"' + ",1" * 5_000_001 + "]",
+    ],
+    ids=["arrays", "objects", "numbers"],
+)
+def test_values_are_counted_before_they_are_made(text: str) -> None:
+    """33 million empty arrays in 100 MB would keep the loop for more than a minute."""
+    assert decode_plain_event(text) is None
+    with pytest.raises(PacketError, match="expected fewer values"):
+        decode(text)
+
+
+def test_what_is_kept_of_a_connect_has_a_limit() -> None:
+    head, tail = '0/a,{"token":"', '"}'
+    most = "x" * (65_536 - len(head + tail))
+    assert decode(head + most + tail) == (CONNECT, "/a", {"token": most}, None, 0)
+    with pytest.raises(PacketError, match="expected at most 65536 characters"):
+        decode(head + most + "x" + tail)
+    # What a server says in a refusal is not kept.
+    assert decode('4{"message":"' + most * 2 + '"}')[2] == {"message": most * 2}
+
+
+def test_a_long_text_is_no_crowd_of_values() -> None:
+    for content in (",[{" * 300_000 + "x" * 5_000_000, "," * 4_900_000 + "x" * 1_000_000):
+        text = f'2["x","{content}"]'
+        assert decode_plain_event(text) is None
+        assert decode(text) == (EVENT, "/", ["x", content], None, 0)

@@ -485,10 +485,17 @@ async def test_a_handler_that_fails_is_logged_and_costs_nothing_else(
         assert f"the handler of '{event}' in namespace / failed" in caplog.text
 
 
-async def test_a_call_with_the_wrong_arguments_is_a_failure_of_the_handler() -> None:
+async def test_a_call_with_the_wrong_arguments_is_a_failure_of_the_handler(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whose mistake it is nobody knows, but a client can make it often: it is logged once."""
     io = Server()
     errors: list[tuple[str, list[Any], str]] = []
     io.on("two", lambda _socket, _one, _two: None)
+
+    @io.on("later")
+    async def later(_socket: Socket, number: Any) -> None:
+        number + 1
 
     @io.on_error
     def on_error(_socket: Socket, event: str, args: list[Any], error: Exception) -> None:
@@ -499,6 +506,21 @@ async def test_a_call_with_the_wrong_arguments_is_a_failure_of_the_handler() -> 
         await client.send('421["two",1]')
         await client.nothing_more()
         assert errors == [("two", [1], "TypeError")]
+        await client.send('42["two"]', '42["later"]', '42["later",1,2]')
+        await client.nothing_more()
+        assert [args for _, args, _ in errors] == [[1], [], [], [1, 2]]
+        told = [record for record in caplog.records if record.name == "socketio_min"]
+        assert [record.getMessage().split(" in ")[0] for record in told] == [
+            "the handler of 'two'",
+            "the handler of 'later'",
+        ]
+        assert not any(record.exc_info for record in told)
+        assert "missing 1 required positional argument: '_two'" in caplog.text
+        # The handler's own TypeError is another matter.
+        await client.send('42["later","x"]')
+        await client.nothing_more()
+    assert "the handler of 'later' in namespace / failed" in caplog.text
+    assert "Traceback" in caplog.text
 
 
 # --- limits and deadlines

@@ -368,11 +368,20 @@ STRICTER: dict[str, Callable[[str, dict[str, Any]], bool]] = {
     "a number of attachments is 1 to 16 ASCII digits": lambda text, packet: (
         is_binary(text) and PLAIN_NUMBER.fullmatch(header(text, "count")) is None
     ),
-    "an event name is a string": lambda text, packet: isinstance(first(packet), int | float),
+    # A number out of a double's range is null by the time it is here.
+    "an event name is a string": lambda text, packet: (
+        packet["type"] == EVENT and bool(packet.get("data")) and not isinstance(first(packet), str)
+    ),
     "an event name has at most 128 characters": lambda text, packet: (
         isinstance(first(packet), str) and len(first(packet)) > 128
     ),
     "a namespace has at most 256 characters": lambda text, packet: len(packet["nsp"]) > 256,
+    "a CONNECT has at most 65,536 characters": lambda text, packet: (
+        packet["type"] == CONNECT and len(text) > 65_536
+    ),
+    "a packet has at most 1,000,000 arrays and objects": lambda text, packet: (
+        text.count("[") + text.count("{") > 1_000_000
+    ),
     "JSON has at most 64 levels": lambda text, packet: depth(packet.get("data")) > 64,
     "a placeholder's num is an integer": lambda text, packet: (
         is_binary(text) and any(type(num) is not int for num in placeholder_nums(text))
@@ -413,8 +422,11 @@ STRICTER_EXAMPLES = [
     ("a number of attachments is 1 to 16 ASCII digits", f'5{"0" * 16}1-["x"]'),
     ("an event name is a string", "2[1]"),
     ("an event name is a string", "2[-1.5,2]"),
+    ("an event name is a string", "2[1e400]"),
     ("an event name has at most 128 characters", f'2["{"e" * 129}"]'),
     ("a namespace has at most 256 characters", f"0/{'n' * 256}"),
+    ("a CONNECT has at most 65,536 characters", f'0{{"a":"{"b" * 65_536}"}}'),
+    ("a packet has at most 1,000,000 arrays and objects", f'2["x"{",[]" * 1_000_000}]'),
     ("JSON has at most 64 levels", f'2["x",{"[" * 64}{"]" * 64}]'),
     ("a placeholder's num is an integer", '51-["x",{"_placeholder":true,"num":0.0}]'),
     ("a placeholder's num is an integer", '51-["x",{"_placeholder":true,"num":0.5}]'),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from server.access import project_room
 from server.announcements import VersionCreated, VersionDeleted, VersionRestored
+from server.background import in_background
 from server.differences import Comparison
 from server.envelope import timestamp
 from server.files import MAX_ANNOUNCED, announce
@@ -110,7 +110,7 @@ async def compare(call: Call[VersionComparePayload]) -> VersionCompareResult:
 
     pairs = await call.database.run(work)
     # Not on the database's thread: everybody's changes would wait for it.
-    differences = await asyncio.to_thread(_differences, pairs)
+    differences = await in_background(_differences, pairs)
     return VersionCompareResult(payload.version_id, differences, payload.other_version_id)
 
 

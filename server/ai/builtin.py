@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from server.ai import outlines, tracebacks
 from server.ai.provider import Outcome, ProviderError, Question, Sources
 from server.ai.scaffolds import scaffold
+from server.background import in_background
 from server.differences import Comparison
 from server.records import Action, File
 
@@ -120,7 +121,7 @@ async def _outline(question: Question, sources: Sources, _found: re.Match[str]) 
     if text is None:
         return _too_large(file)
     try:
-        symbols = await asyncio.to_thread(outlines.outline, file.path, text)
+        symbols = await in_background(outlines.outline, file.path, text)
     except SyntaxError as error:
         return f"`{file.path}` cannot be parsed: {_syntax_error(error)}\n"
     if symbols is None:
@@ -149,7 +150,7 @@ async def _find(_question: Question, sources: Sources, found: re.Match[str]) -> 
                     uses.append(f"- `{path}`, line {number}: `{line.strip()[:120]}`")
         return definitions, uses
 
-    definitions, uses = await asyncio.to_thread(search)
+    definitions, uses = await in_background(search)
     if not definitions and not uses:
         return f"`{name}` is nowhere in the {len(texts)} files that I have looked through.\n"
     text = (
@@ -169,7 +170,7 @@ async def _check(question: Question, sources: Sources, _found: re.Match[str]) ->
         checked = [(path, fault) for path, fault in results if fault is not None]
         return len(checked), [f"- `{path}`: {fault}" for path, fault in checked if fault]
 
-    count, faults = await asyncio.to_thread(check)
+    count, faults = await in_background(check)
     if not count:
         what = "There is no file" if file is None else f"`{file.path}` is no file"
         return f"{what} that I can check: I know Python, JSON and TOML.\n"
@@ -189,7 +190,7 @@ async def _todos(_question: Question, sources: Sources, _found: re.Match[str]) -
             if re.search(r"\b(?:TODO|FIXME|XXX)\b", line)
         ]
 
-    found = await asyncio.to_thread(search)
+    found = await in_background(search)
     if not found:
         return f"No TODO or FIXME in {_files(len(texts))}.\n"
     return f"{len(found)} to do:\n\n" + _listed(found)
@@ -220,7 +221,7 @@ async def _diff(_question: Question, sources: Sources, found: re.Match[str]) -> 
             if before.get(path) != after.get(path)
         )
 
-    diff = await asyncio.to_thread(compare)
+    diff = await in_background(compare)
     if not diff:
         return f"Nothing has changed since `{version.name}`.\n"
     return f"Changes since `{version.name}`:\n\n```diff\n{diff}```\n"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,6 +21,7 @@ import websockets
 from server.application import Application
 from server.attempts import FREE_FAILURES, LONGEST_WAIT, QUIET, FailedAttempts
 from server.auth import MAX_SESSIONS, SESSION_SECONDS
+from server.background import in_background
 from server.errors import EventError
 from tests.server.conftest import Connect
 from tests.server.gate import closed_gate
@@ -109,6 +111,19 @@ async def test_a_wrong_login_says_no_more(connect: Connect, wrong: dict[str, str
     assert await client.ask("auth:login", wrong) == {"ok": False, "error": error}
     await client.emit("auth:login", wrong)
     assert await client.news() == [("auth:error", {**error, "event": "auth:login"})]
+
+
+async def test_a_login_does_not_wait_for_comparisons(connect: Connect) -> None:
+    """Each may take seconds of a thread, and whoever is in a project can ask for many."""
+    client = await connect()
+    release = threading.Event()
+    jobs = [asyncio.create_task(in_background(release.wait)) for _ in range(100)]
+    await asyncio.sleep(0)
+    try:
+        assert (await client.ask("auth:login", CREDENTIALS))["ok"] is True
+    finally:
+        release.set()
+        await asyncio.gather(*jobs)
 
 
 async def test_after_five_failures_the_address_has_to_wait(connect: Connect) -> None:

@@ -12,7 +12,7 @@ from socketio_min.blocking import BlockingClient, BlockingNamespace
 from socketio_min.broadcast import BroadcastOperator
 from socketio_min.client import Client
 from socketio_min.client_namespace import ClientNamespace
-from socketio_min.client_options import ClientLimits
+from socketio_min.client_options import ClientLimits, SocketIOClientOptionValues
 from socketio_min.errors import (
     AcknowledgementTimeout,
     ConnectionFailed,
@@ -25,7 +25,7 @@ from socketio_min.errors import (
     UsageError,
 )
 from socketio_min.namespace import Namespace
-from socketio_min.options import Limits
+from socketio_min.options import Limits, SocketIOOptionValues
 from socketio_min.server import Server
 from socketio_min.socket import Handshake, Socket
 
@@ -55,6 +55,8 @@ __all__ = [
     "RateLimit",
     "Server",
     "Socket",
+    "SocketIOClientOptionValues",
     "SocketIOError",
+    "SocketIOOptionValues",
     "UsageError",
 ]

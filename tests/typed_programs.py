@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import engineio_min
 from ai_coding_assistant import AICodingAssistantSocket, AsyncAICodingAssistantSocket, Refused
@@ -29,6 +29,8 @@ from socketio_min import (
     RateLimit,
     Server,
     Socket,
+    SocketIOClientOptionValues,
+    SocketIOOptionValues,
 )
 
 
@@ -44,6 +46,15 @@ async def allow(request: Request) -> None:
 
 def make_adapter(namespace: Namespace) -> Adapter:
     return MemoryAdapter(namespace)
+
+
+def server_of_ours(**options: Unpack[SocketIOOptionValues]) -> Server:
+    options.setdefault("ping_interval", 10.0)
+    return Server(**options)
+
+
+def client_of_ours(url: str, **options: Unpack[SocketIOClientOptionValues]) -> Client:
+    return Client(url, **options)
 
 
 io = Server(

@@ -22,8 +22,13 @@ from ai_coding_assistant.errors import Refused, SDKError, Unreachable, result_of
 from ai_coding_assistant.locks import FileLock, LockType
 from ai_coding_assistant.pace import Pace
 from ai_coding_assistant.typing_notice import TypingNotice
-from socketio_min import AcknowledgementTimeout, Client, Disconnected, SocketIOError
-from socketio_min.client_options import SocketIOClientOptionValues
+from socketio_min import (
+    AcknowledgementTimeout,
+    Client,
+    Disconnected,
+    SocketIOClientOptionValues,
+    SocketIOError,
+)
 from socketio_min.registration import check_call, check_event
 
 logger = logging.getLogger("ai_coding_assistant")

@@ -44,6 +44,7 @@ class _Runner:
         self.loop = asyncio.new_event_loop()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._closed = False
+        self._stopped = asyncio.Event()
         self._threads = [
             threading.Thread(target=self._run_loop, name="socketio-loop", daemon=True),
             threading.Thread(target=self._run_handlers, name="socketio-handlers", daemon=True),
@@ -52,9 +53,12 @@ class _Runner:
             thread.start()
 
     def _run_loop(self) -> None:
-        asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
-        self.loop.close()
+        # It cancels whatever is left to do when it ends.
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(self._over())
+
+    async def _over(self) -> None:
+        await self._stopped.wait()
 
     def _run_handlers(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -124,7 +128,7 @@ class _Runner:
 
     async def _stop(self, client: Client) -> None:
         await client.close()
-        self.loop.stop()
+        self._stopped.set()
 
 
 class BlockingNamespace:

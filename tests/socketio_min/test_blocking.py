@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import re
 import subprocess
@@ -227,6 +228,23 @@ def test_a_goodbye_that_fails_is_logged(
     assert "the connection could not be closed properly" in caplog.text
     own.resume()
     own.stop()
+
+
+def test_what_is_left_to_do_is_cancelled() -> None:
+    """A closing handshake for example, with a server that does not answer it."""
+    client = BlockingClient("http://127.0.0.1:1")
+    loop = client._runner.loop
+    begun = threading.Event()
+
+    async def endless() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    left = asyncio.run_coroutine_threadsafe(endless(), loop)
+    assert begun.wait(PATIENCE)
+    client.close()
+    assert left.cancelled()
+    assert loop.is_closed()
 
 
 # -X dev tells of tasks that are left behind, and of steps that take 0.1 s, as all do on a busy

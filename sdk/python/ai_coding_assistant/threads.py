@@ -29,6 +29,7 @@ class Threads:
         self.loop = asyncio.new_event_loop()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._closed = False
+        self._stopped = asyncio.Event()
         self._loop_thread = threading.Thread(
             target=self._run_loop, name="assistant-loop", daemon=True
         )
@@ -39,9 +40,12 @@ class Threads:
         self._handler_thread.start()
 
     def _run_loop(self) -> None:
-        asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
-        self.loop.close()
+        # It cancels whatever is left to do when it ends.
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(self._over())
+
+    async def _over(self) -> None:
+        await self._stopped.wait()
 
     def _run_handlers(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -92,5 +96,5 @@ class Threads:
             self._handler_thread.join(CLOSE_TIMEOUT)
         farewell = asyncio.run_coroutine_threadsafe(goodbye(), self.loop)
         concurrent.futures.wait([farewell], CLOSE_TIMEOUT)
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.loop.call_soon_threadsafe(self._stopped.set)
         self._loop_thread.join(CLOSE_TIMEOUT)

@@ -7,11 +7,20 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run `main` to its end on uvloop, or on asyncio's own loop where uvloop is not installed."""
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(main)
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(main)
+    finally:
+        # Where `stopped` ends last it has put back asyncio's handler, which is over by then.
+        for number, handler in before.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -42,10 +51,9 @@ async def stopped() -> None:
 
     # Not the loop's own handlers: those are called by the loop, and a handler that never returns
     # would make the program deaf.
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, tell) for number in numbers]
+    before = [signal.signal(number, tell) for number in _SIGNALS]
     try:
         await stop.wait()
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in zip(_SIGNALS, before, strict=True):
             signal.signal(number, handler)

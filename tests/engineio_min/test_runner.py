@@ -58,3 +58,6 @@ def test_a_second_signal_ends_what_keeps_the_loop_from_noticing(
     with pytest.raises(KeyboardInterrupt):
         run(main())
     assert signals == 2
+    # The next program in this process hears of its signals.
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -37,7 +37,7 @@ class CorsOptions:
     max_age: int | None = None
 
     def __post_init__(self) -> None:
-        _check_origin(self.origin)
+        _check_rules(self.rules)
 
     @property
     def rules(self) -> Sequence[OriginRule]:
@@ -81,11 +81,10 @@ class CorsOptions:
         return headers
 
 
-def _check_origin(origin: object) -> None:
-    rules = (origin,) if isinstance(origin, str | re.Pattern) or callable(origin) else origin
+def _check_rules(rules: object) -> None:
     if isinstance(rules, Mapping) or not isinstance(rules, Collection):
         raise UsageError(
-            f"cors: got {origin!r}, expected an origin, several, or CorsOptions(origin=..., "
+            f"cors: got {rules!r}, expected an origin, several, or CorsOptions(origin=..., "
             "credentials=...)"
         )
     for rule in rules:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterable
 
 from engineio_min.errors import UsageError
+from engineio_min.session import POLLING, WEBSOCKET
 
 
 def check_names(given: Iterable[str], known: Collection[str]) -> None:
@@ -69,7 +70,7 @@ def check_transports(transports: object) -> None:
         isinstance(transports, str)
         or not isinstance(transports, Collection)
         or not transports
-        or not all(transport in ("polling", "websocket") for transport in transports)
+        or not all(transport in (POLLING, WEBSOCKET) for transport in transports)
     ):
         raise UsageError(
             f'transports: got {transports!r}, expected "polling", "websocket" or both in a list'

@@ -118,6 +118,8 @@ class _Restored(NamedTuple):
     version: Version
     backup: Version | None
     changes: list[Change]
+    # The files whose contents go to everybody, and the contents of these and of what is mirrored.
+    told: set[str]
     texts: dict[str, str]
 
 
@@ -134,12 +136,14 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
         version = snapshots.version(connection, project_id, payload.version_id)
         wanted = snapshots.contents_of(connection, payload.version_id)
         if wanted == snapshots.present_contents(connection, project_id):
-            return _Restored(version, None, [], {})
+            return _Restored(version, None, [], set(), {})
         kept = snapshots.create(connection, backup)
         changes = snapshots.restore(
             connection, project_id, payload.version_id, user_id=user_id, now=timestamp()
         )
-        return _Restored(version, kept, changes, _texts(connection, changes, mirrored=mirrored))
+        told = _told(changes)
+        texts = _texts(connection, changes, None if mirrored else told)
+        return _Restored(version, kept, changes, told, texts)
 
     locks, workspace = call.application.locks, call.application.workspace
     mirrored = workspace.mirrors(project_id)
@@ -151,9 +155,8 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
         if done.backup is not None:
             _tell(call, VersionCreated(version=done.backup))
         _tell(call, VersionRestored(version=done.version))
-        told = _told(done.changes)
         for change, text in written:
-            shown = text if change.path in told else None
+            shown = text if change.path in done.told else None
             announce(call, project_id, change, shown, to_all=True)
         # What cannot be written is undone, and told as well.
         await workspace.write(project_id, written)
@@ -222,14 +225,13 @@ def _told(changes: Iterable[Change]) -> set[str]:
 
 
 def _texts(
-    connection: sqlite3.Connection, changes: Sequence[Change], *, mirrored: bool
+    connection: sqlite3.Connection, changes: Sequence[Change], paths: set[str] | None
 ) -> dict[str, str]:
-    """The contents that are told or written to a mirrored directory: all may be 500 MB."""
-    told = _told(changes)
+    """The contents of the files at `paths`, or of all; those may be 500 MB."""
     return {
         path: contents.content(connection, file.hash)
         for path, file, _ in changes
-        if file is not None and (mirrored or path in told)
+        if file is not None and (paths is None or path in paths)
     }
 
 

@@ -55,10 +55,7 @@ class _Runner:
     def _run_loop(self) -> None:
         # It cancels whatever is left to do when it ends.
         with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
-            runner.run(self._over())
-
-    async def _over(self) -> None:
-        await self._stopped.wait()
+            runner.run(self._stopped.wait())
 
     def _run_handlers(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engineio_min import positive
 from engineio_min.options import ServerOptionValues
-from engineio_min.positive import is_positive
 from engineio_min.rate_limit import RateLimit
-from socketio_min.errors import UsageError
+from socketio_min.errors import UsageError, usage_errors
 
 if TYPE_CHECKING:
     from socketio_min.adapter import Adapter
@@ -64,8 +64,8 @@ def check_positive(name: str, value: object) -> None:
     Raises:
         UsageError: it is none.
     """
-    if not is_positive(value):
-        raise UsageError(f"{name}: got {value!r}, expected a number above 0")
+    with usage_errors():
+        positive.check_positive(name, value)
 
 
 class SocketIOOptionValues(ServerOptionValues, total=False):

@@ -30,11 +30,11 @@ from typing import Any
 
 from benchmarks.generator import ROOT
 from benchmarks.servers.this import make_server
-from engineio_min.frames import MessageStream, encode_frame
-from engineio_min.http import HttpConnection
-from engineio_min.packets import decode_payload, encode_payload
+from engineio_min.http.connection import HttpConnection
+from engineio_min.protocol.frames import MessageStream, encode_frame
+from engineio_min.protocol.packets import decode_payload, encode_payload
 from socketio_min import Server
-from socketio_min.packets import decode_plain_event, encode_plain_event
+from socketio_min.protocol.packets import decode_plain_event, encode_plain_event
 
 BOUNDS = ROOT / "benchmarks" / "instructions.json"
 # How much more than recorded is let pass: other patch versions and builds of libraries.

@@ -5,9 +5,8 @@ Reading order: `packets`, `session`, `heartbeat` (pure), then `polling`, `websoc
 `http_client` and `client_websocket`.
 """
 
-from engineio_min.client import Client
-from engineio_min.client_options import ClientOptions
-from engineio_min.connection import Connection
+from engineio_min.client.client import Client
+from engineio_min.client.options import ClientOptions
 from engineio_min.cors import CorsOptions
 from engineio_min.errors import (
     Code,
@@ -19,12 +18,13 @@ from engineio_min.errors import (
     RequestRefused,
     UsageError,
 )
-from engineio_min.http_limits import HttpLimits
-from engineio_min.http_server import HttpServer
+from engineio_min.http.limits import HttpLimits
+from engineio_min.http.server import HttpServer
+from engineio_min.limits.rate_limit import RateLimit
 from engineio_min.options import CookieOptions, ServerOptions
-from engineio_min.rate_limit import RateLimit
 from engineio_min.request import Request, Response
 from engineio_min.server import Server
+from engineio_min.transports.connection import Connection
 
 __all__ = [
     "Client",

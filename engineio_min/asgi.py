@@ -23,16 +23,16 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from engineio_min.carrier import WebSocketCarrier
 from engineio_min.errors import Code, RequestRefused, UsageError
-from engineio_min.packets import Packet
+from engineio_min.protocol.packets import Packet
+from engineio_min.protocol.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.request import Headers, Request, check_headers
-from engineio_min.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
+from engineio_min.transports.host import WebSocketCarrier
 
 if TYPE_CHECKING:
-    from engineio_min.budget import Budget
-    from engineio_min.connection import Connection
+    from engineio_min.limits.budget import Budget
     from engineio_min.server import Server
+    from engineio_min.transports.connection import Connection
 
 Scope = MutableMapping[str, Any]
 AsgiEvent = MutableMapping[str, Any]

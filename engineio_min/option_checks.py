@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable
 
 from engineio_min.errors import UsageError
-from engineio_min.session import POLLING, WEBSOCKET
+from engineio_min.protocol.session import POLLING, WEBSOCKET
 
 
 def check_names(given: Iterable[str], known: Collection[str]) -> None:

@@ -22,8 +22,8 @@ from engineio_min.option_checks import (
     check_type,
 )
 from engineio_min.positive import is_positive
+from engineio_min.protocol.session import POLLING, WEBSOCKET, Timing
 from engineio_min.request import Request
-from engineio_min.session import POLLING, WEBSOCKET, Timing
 
 AllowRequest = Callable[[Request], Awaitable[None] | None]
 HeadersHook = Callable[[list[tuple[str, str]], Request], None]

@@ -13,9 +13,9 @@ from urllib.parse import unquote_plus
 from engineio_min.errors import Code, RequestRefused, UsageError
 
 if TYPE_CHECKING:
-    from engineio_min.budget import Budget
-    from engineio_min.carrier import WebSocketCarrier
-    from engineio_min.connection import Connection
+    from engineio_min.limits.budget import Budget
+    from engineio_min.transports.connection import Connection
+    from engineio_min.transports.host import WebSocketCarrier
 
 Headers = Sequence[tuple[str, str]]
 

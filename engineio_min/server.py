@@ -19,27 +19,27 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 import orjson
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 
-from engineio_min.admission import Headcount
-from engineio_min.budget import Budget
-from engineio_min.connection import Connection, ignore
 from engineio_min.cors import CorsOptions, same_origin
 from engineio_min.errors import Code, RequestRefused
-from engineio_min.frames import FrameEncoder
-from engineio_min.http_server import HttpServer
+from engineio_min.http.server import HttpServer
 from engineio_min.ids import random_id
+from engineio_min.limits.admission import Headcount
+from engineio_min.limits.budget import Budget
+from engineio_min.limits.quotas import Quotas
 from engineio_min.option_checks import check_names
 from engineio_min.options import CookieOptions, ServerOptions, ServerOptionValues
-from engineio_min.packets import PROTOCOL_VERSION, open_packet
-from engineio_min.polling import Polling
-from engineio_min.quotas import Quotas
-from engineio_min.request import Exchange, Headers, Request, check_headers
-from engineio_min.session import (
+from engineio_min.protocol.frames import FrameEncoder
+from engineio_min.protocol.packets import PROTOCOL_VERSION, open_packet
+from engineio_min.protocol.session import (
     FORCED_CLOSE,
     POLLING,
     TRANSPORT_ERROR,
     WEBSOCKET,
 )
+from engineio_min.request import Exchange, Headers, Request, check_headers
 from engineio_min.timer import Timer
+from engineio_min.transports.connection import Connection, ignore
+from engineio_min.transports.polling import Polling
 
 if TYPE_CHECKING:
     import ssl

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from engineio_min.heartbeat import NEVER, DeadlineQueue, Owner
+from engineio_min.protocol.deadlines import NEVER, DeadlineQueue, Owner
 
 logger = logging.getLogger("engineio_min")
 

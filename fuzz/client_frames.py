@@ -1,4 +1,4 @@
-"""WebSocket frames as the client reads them (engineio_min/client_frames.py); inputs as in
+"""WebSocket frames as the client reads them (engineio_min/protocol/client_frames.py); inputs as in
 `frames.py`.
 
 Invariants: as of `server_frames.py`. What the client answers is masked with random bytes, and
@@ -10,8 +10,8 @@ from __future__ import annotations
 from websockets.frames import Frame
 from websockets.protocol import OPEN, SERVER, Protocol
 
-from engineio_min.client_frames import ClientMessageStream
-from engineio_min.frames import encode_frame
+from engineio_min.protocol.client_frames import ClientMessageStream
+from engineio_min.protocol.frames import encode_frame
 from fuzz.frames import COMPRESSED, MAX_SIZE, PLAIN, STAYS_OPEN, hold
 
 HELLO = b"\x81\x064hello"

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 
-from engineio_min.frames import MessageStream
-from engineio_min.packets import Packet
+from engineio_min.protocol.frames import MessageStream
+from engineio_min.protocol.packets import Packet
 from fuzz.reads import readings
 
 MAX_SIZE = 300

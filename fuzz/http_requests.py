@@ -1,4 +1,4 @@
-"""HTTP requests as the server reads them (engineio_min/http.py).
+"""HTTP requests as the server reads them (engineio_min/http/connection.py).
 
 Invariants:
 - Nothing is raised, whatever comes on a connection.

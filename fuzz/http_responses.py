@@ -1,4 +1,4 @@
-"""HTTP answers as the client reads them (engineio_min/http_client.py).
+"""HTTP answers as the client reads them (engineio_min/client/http.py).
 
 An input is what a server sends after one request; then it closes the connection.
 
@@ -15,9 +15,9 @@ import asyncio
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from engineio_min.address import Address
+from engineio_min.client.address import Address
+from engineio_min.client.http import MAX_HEADERS, HttpClient, HttpClientConnection, HttpResponse
 from engineio_min.errors import ConnectionFailed
-from engineio_min.http_client import MAX_HEADERS, HttpClient, HttpClientConnection, HttpResponse
 from fuzz.loop import run
 from fuzz.reads import readings
 from tests.hostile.memory import MemoryTransport

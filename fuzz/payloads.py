@@ -1,4 +1,4 @@
-"""Polling payloads (engineio_min/packets.py).
+"""Polling payloads (engineio_min/protocol/packets.py).
 
 Invariants:
 - Only PacketError is raised.
@@ -12,7 +12,7 @@ import base64
 import re
 
 from engineio_min.errors import PacketError
-from engineio_min.packets import Packet, decode_payload, encode_payload
+from engineio_min.protocol.packets import Packet, decode_payload, encode_payload
 
 MAX_PACKETS = 8
 

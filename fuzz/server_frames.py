@@ -1,4 +1,6 @@
-"""WebSocket frames as the server reads them (engineio_min/frames.py); inputs as in `frames.py`.
+"""WebSocket frames as the server reads them (engineio_min/protocol/frames.py).
+
+Inputs are as in `frames.py`.
 
 Invariants:
 - Nothing is raised, whatever comes.
@@ -10,8 +12,8 @@ Invariants:
 
 from __future__ import annotations
 
-from engineio_min.client_frames import ClientMessageStream
-from engineio_min.frames import MessageStream
+from engineio_min.protocol.client_frames import ClientMessageStream
+from engineio_min.protocol.frames import MessageStream
 from fuzz.frames import COMPRESSED, MAX_SIZE, PLAIN, STAYS_OPEN, hold
 
 # Masked with zeros, so that a seed shows its payload.

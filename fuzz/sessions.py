@@ -1,5 +1,6 @@
-"""Engine.IO packets in the sessions of both ends (engineio_min/session.py, client_session.py,
-handshake.py).
+"""Engine.IO packets in the sessions of both ends.
+
+These are session.py, client_session.py and handshake.py in engineio_min/protocol.
 
 The first byte of an input chooses the end and the transport. Each line after it is a step: its
 first byte says what happens, the rest is the packet.
@@ -15,13 +16,13 @@ Invariants:
 
 from __future__ import annotations
 
-from engineio_min import client_session, session
-from engineio_min.client_session import ClientSession, ClientTiming
 from engineio_min.errors import PacketError
-from engineio_min.handshake import MAX_HEARTBEAT, MAX_SID, read_handshake
-from engineio_min.heartbeat import NEVER
-from engineio_min.packets import open_packet
-from engineio_min.session import POLLING, WEBSOCKET, Closed, Session, Timing
+from engineio_min.protocol import client_session, session
+from engineio_min.protocol.client_session import ClientSession, ClientTiming
+from engineio_min.protocol.deadlines import NEVER
+from engineio_min.protocol.handshake import MAX_HEARTBEAT, MAX_SID, read_handshake
+from engineio_min.protocol.packets import open_packet
+from engineio_min.protocol.session import POLLING, WEBSOCKET, Closed, Session, Timing
 
 TEXT, BINARY, PROBE, SEND, TIME, UPGRADE, CLOSE, TAKE = b"<bp>tuck"
 

@@ -1,4 +1,4 @@
-"""Socket.IO packets and their attachments (socketio_min/packets.py).
+"""Socket.IO packets and their attachments (socketio_min/protocol/packets.py).
 
 An input is the text and then the attachments, separated by U+001E.
 
@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from socketio_min.errors import PacketError
-from socketio_min.packets import (
+from socketio_min.protocol.packets import (
     ACK,
     CONNECT,
     CONNECT_ERROR,

@@ -15,7 +15,7 @@ from engineio_min.runner import run, stopped
 from server import commands, logs
 from server.ai.local import LocalModelError
 from server.application import Application
-from server.listening import ListenError
+from server.http.listening import ListenError
 from server.settings import Settings, SettingsError, load
 from server.store.database import StoreError
 

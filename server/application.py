@@ -13,37 +13,38 @@ from typing import Final
 from argon2 import PasswordHasher
 
 from engineio_min import CorsOptions, HttpServer
-from server import directory, listening, notifications, pages, website
-from server.access import project_room, projects_of
+from server.accounts.attempts import FailedAttempts
+from server.accounts.auth import Auth
 from server.ai.builtin import BuiltinProvider
 from server.ai.chat import Chat
 from server.ai.local import LocalProvider
 from server.ai.openai import OpenAIProvider
 from server.ai.provider import Provider
-from server.announcements import Announcement, FileLocked, FileUnlocked, UserTyping
-from server.attempts import FailedAttempts
-from server.auth import Auth
-from server.clients import client_of
-from server.directory import Directory
+from server.api.announcements import Announcement, FileLocked, FileUnlocked, UserTyping
+from server.api.envelope import envelope, timestamp
+from server.api.errors import EventError
+from server.api.identity import identity_of
+from server.api.rate_limit import RateLimiter
+from server.api.records import User
+from server.api.registry import Call
 from server.dispatch import Dispatcher
-from server.envelope import envelope, timestamp
-from server.errors import EventError
 from server.events import EVENTS
 from server.hosts import host_check
-from server.identity import identity_of
-from server.locks import Held, Locks
-from server.metrics import Metrics
-from server.presence import Presence
-from server.projects import depart
-from server.rate_limit import RateLimiter
-from server.records import User
-from server.registry import Call
+from server.http import listening, pages, website
+from server.http.clients import client_of
+from server.http.metrics import Metrics
+from server.live.presence import Presence
+from server.live.typing import TypingIndicators
+from server.people import directory, notifications
+from server.people.access import project_room, projects_of
+from server.people.directory import Directory
+from server.people.sockets import Sockets
+from server.projects.locks import Held, Locks
+from server.projects.projects import depart
+from server.projects.workspace import Workspace
 from server.settings import Settings
-from server.sockets import Sockets
 from server.store import accounts, counters, demonstration
 from server.store.database import Database, StoreError
-from server.typing_indicator import TypingIndicators
-from server.workspace import Workspace
 from socketio_min import Limits, RateLimit, Server, Socket
 
 logger = logging.getLogger("server")

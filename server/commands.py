@@ -15,16 +15,16 @@ from typing import Final
 
 from argon2 import PasswordHasher
 
-from server.auth import MAX_SESSIONS, new_session
-from server.envelope import timestamp
-from server.errors import EventError
-from server.records import User
+from server.accounts.auth import MAX_SESSIONS, new_session
+from server.api.envelope import timestamp
+from server.api.errors import EventError
+from server.api.records import User
+from server.api.types import Id
+from server.api.validation import read
 from server.settings import SettingsError, load
 from server.store import accounts
 from server.store.backup import back_up
 from server.store.database import connect
-from server.types import Id
-from server.validation import read
 
 COMMANDS: Final = ("backup", "user", "session")
 _USAGE: Final = (

@@ -23,15 +23,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from server import projects
-from server.announcements import Announcement, AuthFailed, Failed, RoomFailed
-from server.envelope import envelope
-from server.errors import Code, EventError
+from server.api.announcements import Announcement, AuthFailed, Failed, RoomFailed
+from server.api.envelope import envelope
+from server.api.errors import Code, EventError
+from server.api.identity import Identity, identity_of
+from server.api.records import Role, User
+from server.api.registry import Access, Call, EventSpec
+from server.api.types import Metadata, Record
 from server.events import EVENTS
-from server.identity import Identity, identity_of
-from server.records import Role, User
-from server.registry import Access, Call, EventSpec
-from server.types import Metadata, Record
+from server.projects import projects
 
 if TYPE_CHECKING:
     from server.application import Application

@@ -8,26 +8,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from server import (
-    auth,
-    batches,
-    cursors,
-    diagnostics,
-    files,
-    locks,
-    notifications,
-    presence,
-    projects,
-    rooms,
-    sharing,
-    typing_indicator,
-    users,
-    versions,
-)
+from server.accounts import auth
 from server.ai import chat
-from server.rate_limit import Rate
-from server.registry import Access, EventSpec
-from server.types import Payload, ProjectPayload
+from server.api.rate_limit import Rate
+from server.api.registry import Access, EventSpec
+from server.api.types import Payload, ProjectPayload
+from server.live import batches, cursors, diagnostics, presence
+from server.live import typing as typing_indicator
+from server.people import notifications, users
+from server.projects import files, locks, projects, rooms, sharing, versions
 
 # The wait after failed logins is apart from this, in `attempts`.
 _LOGIN: Final = Rate("login", burst=20, per_second=1)

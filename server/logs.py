@@ -10,7 +10,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Final
 
-from server.envelope import timestamp
+from server.api.envelope import timestamp
 
 _ESCAPED: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 

@@ -6,13 +6,12 @@ then `client_handlers`, `client_namespace`, `client_connection`, `client`, `bloc
 """
 
 from engineio_min import CookieOptions, CorsOptions, Forbidden
-from engineio_min.rate_limit import RateLimit
-from socketio_min.adapter import Adapter, BroadcastOptions, MemoryAdapter
-from socketio_min.blocking import BlockingClient, BlockingNamespace
-from socketio_min.broadcast import BroadcastOperator
-from socketio_min.client import Client
-from socketio_min.client_namespace import ClientNamespace
-from socketio_min.client_options import ClientLimits, SocketIOClientOptionValues
+from engineio_min.limits.rate_limit import RateLimit
+from socketio_min.client.blocking import BlockingClient, BlockingNamespace
+from socketio_min.client.client import Client
+from socketio_min.client.namespace import ClientNamespace
+from socketio_min.client.options import ClientLimits, SocketIOClientOptionValues
+from socketio_min.cluster.adapter import Adapter, BroadcastOptions, MemoryAdapter
 from socketio_min.errors import (
     AcknowledgementTimeout,
     ConnectionFailed,
@@ -24,10 +23,11 @@ from socketio_min.errors import (
     SocketIOError,
     UsageError,
 )
-from socketio_min.namespace import Namespace
-from socketio_min.options import Limits, SocketIOOptionValues
-from socketio_min.server import Server
-from socketio_min.socket import Handshake, Socket
+from socketio_min.server.broadcast import BroadcastOperator
+from socketio_min.server.namespace import Namespace
+from socketio_min.server.options import Limits, SocketIOOptionValues
+from socketio_min.server.server import Server
+from socketio_min.server.socket import Handshake, Socket
 
 __all__ = [
     "AcknowledgementTimeout",

@@ -18,12 +18,12 @@ from typing import Any, TextIO
 
 import orjson
 
-from engineio_min.packets import Packet
-from socketio_min.client import Client
-from socketio_min.client_namespace import ClientNamespace
-from socketio_min.client_options import SocketIOClientOptionValues
+from engineio_min.protocol.packets import Packet
+from socketio_min.client.client import Client
+from socketio_min.client.namespace import ClientNamespace
+from socketio_min.client.options import SocketIOClientOptionValues
 from socketio_min.errors import PacketError, SocketIOError, UsageError
-from socketio_min.packets import decode
+from socketio_min.protocol.packets import decode
 
 _ENGINE_NAMES = ("open", "close", "ping", "pong", "message", "upgrade", "noop")
 _NAMES = ("CONNECT", "DISCONNECT", "EVENT", "ACK", "CONNECT_ERROR", "BINARY_EVENT", "BINARY_ACK")

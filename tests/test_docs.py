@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from socketio_min import Client, Server, Socket
-from socketio_min.options import SocketIOOptionValues
+from socketio_min.server.options import SocketIOOptionValues
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))]
@@ -100,7 +100,7 @@ def test_the_table_of_reasons_has_those_of_the_code() -> None:
     table = (ROOT / "docs/protocol.md").read_text().rpartition("| reason |")[2]
     told = set(re.findall(r"^\| `([a-z ]+)` \|", table, re.MULTILINE))
     code = {"server shutting down"}
-    for module in ("engineio_min/session.py", "socketio_min/connection.py"):
+    for module in ("engineio_min/protocol/session.py", "socketio_min/server/connection.py"):
         constants = r'^[A-Z_]+ = "([a-z]+(?: [a-z]+)+)"$'
         code |= set(re.findall(constants, (ROOT / module).read_text(), re.MULTILINE))
     assert told == code

@@ -61,16 +61,16 @@ def forget_mask(data: bytes, _mask: bytes) -> bytes:
 
 # What is put in the place of a name of the packages.
 FAULTS: list[tuple[str, str, Callable[..., Any] | Any]] = [
-    ("http_requests", "engineio_min.http.HttpExchange.body_received", overwrite_body),
-    ("http_responses", "engineio_min.http_client.HttpClientConnection.on_body", overwrite_body),
-    ("payloads", "engineio_min.packets.decode_packet", lax_packet),
-    ("sessions", "engineio_min.session.NEVER", 5.0),
-    ("sessions", "engineio_min.client_session.NEVER", 5.0),
-    ("sessions", "engineio_min.handshake._milliseconds", lambda *_: -1.0),
-    ("socketio_packets", "socketio_min.packets.MAX_EVENT_NAME", 0),
-    ("socketio_packets", "socketio_min.packets._parse_integer", len),
-    ("server_frames", "engineio_min.frames.apply_mask", forget_mask),
-    ("client_frames", "engineio_min.client_frames._LENGTH_SIZES", {126: 2, 127: 4}),
+    ("http_requests", "engineio_min.http.connection.HttpExchange.body_received", overwrite_body),
+    ("http_responses", "engineio_min.client.http.HttpClientConnection.on_body", overwrite_body),
+    ("payloads", "engineio_min.protocol.packets.decode_packet", lax_packet),
+    ("sessions", "engineio_min.protocol.session.NEVER", 5.0),
+    ("sessions", "engineio_min.protocol.client_session.NEVER", 5.0),
+    ("sessions", "engineio_min.protocol.handshake._milliseconds", lambda *_: -1.0),
+    ("socketio_packets", "socketio_min.protocol.packets.MAX_EVENT_NAME", 0),
+    ("socketio_packets", "socketio_min.protocol.packets._parse_integer", len),
+    ("server_frames", "engineio_min.protocol.frames.apply_mask", forget_mask),
+    ("client_frames", "engineio_min.protocol.client_frames._LENGTH_SIZES", {126: 2, 127: 4}),
 ]
 
 

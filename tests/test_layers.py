@@ -31,27 +31,27 @@ PROTOCOL_PACKAGES = {
 PACKAGES = {"engineio_min", "socketio_min", "server", "ai_coding_assistant"}
 
 PURE_FILES = (
-    "engineio_min/packets.py",
-    "engineio_min/session.py",
+    "engineio_min/protocol/packets.py",
+    "engineio_min/protocol/session.py",
     "engineio_min/errors.py",
-    "engineio_min/heartbeat.py",
-    "engineio_min/handshake.py",
-    "engineio_min/client_session.py",
-    "engineio_min/address.py",
-    "engineio_min/cookies.py",
-    "engineio_min/budget.py",
+    "engineio_min/protocol/deadlines.py",
+    "engineio_min/protocol/handshake.py",
+    "engineio_min/protocol/client_session.py",
+    "engineio_min/client/address.py",
+    "engineio_min/client/cookies.py",
+    "engineio_min/limits/budget.py",
     "engineio_min/positive.py",
-    "engineio_min/http_limits.py",
-    "engineio_min/rate_limit.py",
-    "socketio_min/packets.py",
-    "socketio_min/peer.py",
-    "socketio_min/client_peer.py",
-    "socketio_min/retries.py",
-    "socketio_min/reconnection.py",
-    "socketio_min/rooms.py",
-    "socketio_min/gate.py",
-    "socketio_min/turns.py",
-    "socketio_min/byte_meter.py",
+    "engineio_min/http/limits.py",
+    "engineio_min/limits/rate_limit.py",
+    "socketio_min/protocol/packets.py",
+    "socketio_min/protocol/peer.py",
+    "socketio_min/protocol/client_peer.py",
+    "socketio_min/protocol/retries.py",
+    "socketio_min/protocol/backoff.py",
+    "socketio_min/protocol/rooms.py",
+    "socketio_min/server/rate_limits.py",
+    "socketio_min/protocol/turns.py",
+    "socketio_min/server/byte_meter.py",
     "socketio_min/errors.py",
 )
 IMPURE_MODULES = {
@@ -175,10 +175,12 @@ def sound_tree(tmp_path: Path) -> Path:
             "import asyncio\nimport httptools\nfrom websockets.server import ServerProtocol\n"
             "from . import packets\n\nclass Server: ...\n"
         ),
-        "engineio_min/session.py": "from . import packets\nfrom .errors import Code\n",
+        "engineio_min/protocol/session.py": "from . import packets\nfrom ..errors import Code\n",
         "socketio_min/__init__.py": "",
-        "socketio_min/peer.py": "import orjson\nfrom socketio_min.packets import decode\n",
-        "socketio_min/server.py": "from engineio_min import Server\n",
+        "socketio_min/protocol/peer.py": (
+            "import orjson\nfrom socketio_min.protocol.packets import decode\n"
+        ),
+        "socketio_min/server/server.py": "from engineio_min import Server\n",
         "conformance/__init__.py": "",
         "conformance/connection.py": "import socket\nimport time\n",
         "conformance/cases/__init__.py": "",
@@ -209,21 +211,21 @@ def test_a_sound_tree_has_no_violation(rule: Rule, sound_tree: Path) -> None:
         ),
         (
             package_violations,
-            "engineio_min/polling.py",
+            "engineio_min/transports/polling.py",
             "def late() -> None:\n    from server.settings import read\n",
-            "engineio_min/polling.py:2 imports server.settings.read",
+            "engineio_min/transports/polling.py:2 imports server.settings.read",
         ),
         (
             package_violations,
-            "socketio_min/server.py",
+            "socketio_min/server/server.py",
             "import json\nfrom conformance import connection\n",
-            "socketio_min/server.py:2 imports conformance.connection",
+            "socketio_min/server/server.py:2 imports conformance.connection",
         ),
         (
             package_violations,
-            "socketio_min/client.py",
+            "socketio_min/client/client.py",
             "import aiohttp\n",
-            "socketio_min/client.py:1 imports aiohttp",
+            "socketio_min/client/client.py:1 imports aiohttp",
         ),
         (
             package_violations,
@@ -233,33 +235,34 @@ def test_a_sound_tree_has_no_violation(rule: Rule, sound_tree: Path) -> None:
         ),
         (
             purity_violations,
-            "engineio_min/session.py",
+            "engineio_min/protocol/session.py",
             "import json\nimport asyncio.events as events\n",
-            "engineio_min/session.py:2 imports asyncio.events",
+            "engineio_min/protocol/session.py:2 imports asyncio.events",
         ),
         (
             purity_violations,
-            "engineio_min/heartbeat.py",
+            "engineio_min/protocol/deadlines.py",
             "from time import monotonic\n",
-            "engineio_min/heartbeat.py:1 imports time.monotonic",
+            "engineio_min/protocol/deadlines.py:1 imports time.monotonic",
         ),
         (
             purity_violations,
-            "socketio_min/peer.py",
-            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .server import Server\n",
-            "socketio_min/peer.py:3 imports socketio_min.server.Server",
+            "socketio_min/protocol/peer.py",
+            "from typing import TYPE_CHECKING\n"
+            "if TYPE_CHECKING:\n    from ..server import Server\n",
+            "socketio_min/protocol/peer.py:3 imports socketio_min.server.Server",
         ),
         (
             purity_violations,
-            "socketio_min/rooms.py",
-            "from . import server\n",
-            "socketio_min/rooms.py:1 imports socketio_min.server",
+            "socketio_min/protocol/rooms.py",
+            "from .. import server\n",
+            "socketio_min/protocol/rooms.py:1 imports socketio_min.server",
         ),
         (
             case_violations,
             "conformance/connection.py",
-            "from engineio_min.packets import encode\n",
-            "conformance/connection.py:1 imports engineio_min.packets.encode",
+            "from engineio_min.protocol.packets import encode\n",
+            "conformance/connection.py:1 imports engineio_min.protocol.packets.encode",
         ),
         (
             case_violations,
@@ -287,7 +290,11 @@ def test_a_planted_import_is_found(
 @pytest.mark.parametrize(
     ("rule", "name", "violation"),
     [
-        (purity_violations, "socketio_min/peer.py", "socketio_min/peer.py does not exist"),
+        (
+            purity_violations,
+            "socketio_min/protocol/peer.py",
+            "socketio_min/protocol/peer.py does not exist",
+        ),
         (case_violations, "conformance/connection.py", "conformance/connection.py does not exist"),
     ],
 )
@@ -309,7 +316,8 @@ def test_uvloop_may_be_tried_in_one_file_only(sound_tree: Path) -> None:
     attempt = "try:\n    import uvloop\nexcept ImportError:\n    uvloop = None\n"
     (sound_tree / "engineio_min/server.py").write_text(attempt)
     assert package_violations(sound_tree) == []
-    (sound_tree / "socketio_min/server.py").write_text(attempt)
+    (sound_tree / "socketio_min/server/server.py").write_text(attempt)
     assert package_violations(sound_tree) == [
-        "uvloop is imported in several files: ['engineio_min/server.py', 'socketio_min/server.py']"
+        "uvloop is imported in several files: "
+        "['engineio_min/server.py', 'socketio_min/server/server.py']"
     ]

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 from engineio_min.runner import run, stopped
 from socketio_min import Server, Socket
-from socketio_min.options import SocketIOOptionValues
+from socketio_min.server.options import SocketIOOptionValues
 
 
 def make_server(**options: Unpack[SocketIOOptionValues]) -> Server:

@@ -16,9 +16,9 @@ from typing import Final, NamedTuple
 from server.ai import outlines, tracebacks
 from server.ai.provider import Outcome, ProviderError, Question, Sources
 from server.ai.scaffolds import scaffold
+from server.api.records import Action, File
 from server.background import in_background
-from server.differences import Comparison
-from server.records import Action, File
+from server.projects.differences import Comparison
 
 MAX_FILES: Final = 500
 """Files that are looked through for one answer."""

@@ -22,9 +22,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from server.access import project_room, projects_of
 from server.ai.provider import Outcome, Provider, ProviderError, Question, Sources
-from server.announcements import (
+from server.api.announcements import (
     AiMessage,
     AiProcessing,
     AiResponded,
@@ -34,13 +33,14 @@ from server.announcements import (
     CodeFailed,
     CodeStarted,
 )
-from server.envelope import timestamp
-from server.errors import Code, EventError
-from server.records import AiResponse, ChatMessage, Role, User
-from server.registry import Call
+from server.api.envelope import timestamp
+from server.api.errors import Code, EventError
+from server.api.records import AiResponse, ChatMessage, Role, User
+from server.api.registry import Call
+from server.api.types import Id, Line, Note, Path, Payload, Percentage, Record, Text
+from server.api.validation import invalid
+from server.people.access import project_room, projects_of
 from server.store import contents, membership, messages, snapshots
-from server.types import Id, Line, Note, Path, Payload, Percentage, Record, Text
-from server.validation import invalid
 
 if TYPE_CHECKING:
     from server.application import Application

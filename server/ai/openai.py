@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx2
 
 from server.ai.provider import Outcome, ProviderError, Question
-from server.records import Usage
+from server.api.records import Usage
 
 logger = logging.getLogger("server.ai")
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from server.records import Action, ChatMessage, File, Usage, Version
+from server.api.records import Action, ChatMessage, File, Usage, Version
 
 
 class ProviderError(Exception):

@@ -12,12 +12,12 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from server.announcements import ANNOUNCEMENTS, Announcement
-from server.envelope import Envelope
-from server.errors import Code
+from server.api.announcements import ANNOUNCEMENTS, Announcement
+from server.api.envelope import Envelope
+from server.api.errors import Code
+from server.api.registry import EventSpec
+from server.api.types import Payload, Record
 from server.events import EVENTS
-from server.registry import EventSpec
-from server.types import Payload, Record
 
 VERSION: Final = "1.0.0"
 _SCHEMAS: Final = "#/components/schemas/{name}"

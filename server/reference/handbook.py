@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from msgspec import inspect
 
-from server.announcements import ANNOUNCEMENTS, Announcement
-from server.envelope import Envelope
-from server.errors import Code
+from server.api.announcements import ANNOUNCEMENTS, Announcement
+from server.api.envelope import Envelope
+from server.api.errors import Code
+from server.api.registry import EventSpec
+from server.api.types import Metadata, Payload, Record
+from server.api.validation import words
 from server.events import EVENTS
-from server.registry import EventSpec
-from server.types import Metadata, Payload, Record
-from server.validation import words
 
 _TITLES: Final = {
     "auth": "Sessions",

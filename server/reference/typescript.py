@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from msgspec import inspect
 
-from server.announcements import ANNOUNCEMENTS
-from server.envelope import Envelope
-from server.errors import Code
+from server.api.announcements import ANNOUNCEMENTS
+from server.api.envelope import Envelope
+from server.api.errors import Code
 from server.events import EVENTS
 
 _INTRODUCTION: Final = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any, NamedTuple
 
-from server.records import User
+from server.api.records import User
 
 
 class StoredSession(NamedTuple):

@@ -6,9 +6,9 @@ import hashlib
 import sqlite3
 from typing import Final, NamedTuple
 
-from server.errors import Code, EventError
-from server.paths import folders
-from server.records import File
+from server.api.errors import Code, EventError
+from server.api.paths import folders
+from server.api.records import File
 
 MAX_FILES: Final = 10_000
 """Files in one project."""

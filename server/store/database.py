@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from server.errors import Code, EventError
+from server.api.errors import Code, EventError
 from server.store.migrations import MigrationError, migrate
 
 T = TypeVar("T")

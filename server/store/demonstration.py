@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from server.records import Member, Project, Role, User
+from server.api.records import Member, Project, Role, User
 from server.store import accounts, contents, counters, membership
 
 USERS: Final = (User("user-456", "user-456"), User("user-789", "user-789"))

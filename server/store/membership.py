@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from server.errors import Code, EventError
-from server.records import Member, Project, Role, User
+from server.api.errors import Code, EventError
+from server.api.records import Member, Project, Role, User
 
 MAX_PROJECTS: Final = 1_000
 """Projects that one user owns."""

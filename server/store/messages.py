@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from server.records import AiResponse, ChatMessage, User
+from server.api.records import AiResponse, ChatMessage, User
 
 HISTORY: Final = 100
 """Messages that joining a project brings."""

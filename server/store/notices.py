@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from server.records import Notification
+from server.api.records import Notification
 
 MAX_NOTIFICATIONS: Final = 200
 """Notifications that are kept for a user."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Final, NamedTuple
 
-from server.errors import Code, EventError
-from server.records import Version
+from server.api.errors import Code, EventError
+from server.api.records import Version
 from server.store import contents
 from server.store.contents import Change
 

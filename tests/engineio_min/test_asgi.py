@@ -37,9 +37,9 @@ import engineio_min
 import socketio_min
 from engineio_min import CorsOptions, Forbidden, RequestRefused, UsageError, asgi
 from engineio_min.asgi import AsgiApplication, AsgiEvent, AsgiExchange, AsgiWebSocket, Scope
-from engineio_min.budget import Budget
+from engineio_min.limits.budget import Budget
 from engineio_min.options import ServerOptionValues
-from engineio_min.packets import Message
+from engineio_min.protocol.packets import Message
 from engineio_min.request import Request
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from engineio_min import Server
 from engineio_min.cors import CorsOptions
 from engineio_min.errors import UsageError
 from engineio_min.options import CookieOptions, ServerOptions, ServerOptionValues
-from engineio_min.session import Timing
+from engineio_min.protocol.session import Timing
 
 
 def test_the_defaults_are_the_official_ones() -> None:

@@ -30,7 +30,7 @@ from engineio_min import (
     Server,
     UsageError,
 )
-from engineio_min.http_exchange import HttpExchange
+from engineio_min.http.exchange import HttpExchange
 from tests.engineio_min.harness import (
     PATH,
     POLLING,
@@ -823,7 +823,7 @@ async def test_nothing_is_left_of_a_session(harness: Harness) -> None:
 IDLE_SERVER = """
 import asyncio, gc, json
 from engineio_min import HttpServer, Response, Server
-from engineio_min.connection import Connection
+from engineio_min.transports.connection import Connection
 
 def resident():
     with open("/proc/self/statm") as file:

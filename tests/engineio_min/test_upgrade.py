@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from engineio_min.session import UpgradeExpired
-from engineio_min.websocket import WebSocket
+from engineio_min.protocol.session import UpgradeExpired
+from engineio_min.transports.websocket import WebSocket
 from tests.engineio_min.harness import WEBSOCKET, Clock, Harness, Poller, assert_refused, serving
 from tests.engineio_min.wire import (
     HANDSHAKE,

@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import kosoku
 
-from engineio_min import Connection, Server, frames
-from engineio_min.address import parse_address
-from engineio_min.client_websocket import ClientWebSocket, open_websocket
-from engineio_min.http_client import HttpClient
-from engineio_min.packets import Packet
+from engineio_min import Connection, Server
+from engineio_min.client.address import parse_address
+from engineio_min.client.http import HttpClient
+from engineio_min.client.websocket import ClientWebSocket, open_websocket
+from engineio_min.protocol import frames
+from engineio_min.protocol.packets import Packet
 from engineio_min.request import Exchange
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from engineio_min.budget import Budget
-from engineio_min.http import HttpConnection
-from engineio_min.http_exchange import HttpExchange
-from engineio_min.http_server import HttpServer
+from engineio_min.http.connection import HttpConnection
+from engineio_min.http.exchange import HttpExchange
+from engineio_min.http.server import HttpServer
+from engineio_min.limits.budget import Budget
 from engineio_min.timer import Timer
 from tests.hostile.memory import MemoryTransport
 

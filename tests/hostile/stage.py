@@ -18,7 +18,7 @@ from typing import Any, Unpack
 
 from engineio_min import HttpServer
 from socketio_min import ConnectionRefused, MemoryAdapter, Server, Socket
-from socketio_min.options import SocketIOOptionValues
+from socketio_min.server.options import SocketIOOptionValues
 from tests.engineio_min.harness import Clock
 from tests.engineio_min.wire import Wire, connect, encode_request, until, websocket
 from tests.socketio_min.wire import WebSocketClient

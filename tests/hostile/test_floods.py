@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engineio_min import RateLimit, Request, RequestRefused, Server, UsageError
-from engineio_min.rate_limit import TokenBucket
+from engineio_min.limits.rate_limit import TokenBucket
 from socketio_min import Limits
-from socketio_min.gate import AddressBuckets
+from socketio_min.server.rate_limits import AddressBuckets
 from tests.engineio_min.harness import Clock
 from tests.engineio_min.wire import (
     HANDSHAKE,

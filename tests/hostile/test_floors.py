@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engineio_min.http_server import ACCEPTS_PER_TURN
+from engineio_min.http.server import ACCEPTS_PER_TURN
 from tests.engineio_min.harness import Clock
 from tests.engineio_min.wire import HANDSHAKE, encode_frame, encode_request, patient, until
 from tests.hostile.stage import POLLING, WEBSOCKET, staged

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from engineio_min.websocket import MAX_PENDING_PONGS
+from engineio_min.transports.websocket import MAX_PENDING_PONGS
 from tests.engineio_min.harness import Clock
 from tests.engineio_min.wire import (
     BINARY,

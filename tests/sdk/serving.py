@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from server.ai.provider import Outcome, ProviderError, Question
+from server.api.records import Action, User
 from server.application import Application
-from server.records import Action, User
 from server.store import accounts
 from tests.server.running import HASHER, running
 

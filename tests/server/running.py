@@ -9,8 +9,8 @@ from typing import Any
 
 from argon2 import PasswordHasher
 
+from server.api.records import User
 from server.application import Application, Tuning
-from server.records import User
 from server.settings import Settings
 from server.store import accounts
 

@@ -20,10 +20,10 @@ from server.ai import builtin
 from server.ai.builtin import answer_to
 from server.ai.chat import MAX_ANSWER, MAX_MESSAGE, AiMessagePayload
 from server.ai.provider import Outcome, ProviderError, Question, Sources
+from server.api.identity import identity_of
+from server.api.records import File, Version
+from server.api.registry import Call
 from server.application import Application
-from server.identity import identity_of
-from server.records import File, Version
-from server.registry import Call
 from server.store import messages
 from tests.server.conftest import Connect
 from tests.server.gate import closed_gate

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from server.errors import EventError
-from server.rate_limit import Rate, RateLimiter
-from server.registry import EVERYDAY
+from server.api.errors import EventError
+from server.api.rate_limit import Rate, RateLimiter
+from server.api.registry import EVERYDAY
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import connected

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from server.errors import EventError
+from server.api.errors import EventError
 from server.store import counters
 from server.store.backup import back_up
 from server.store.database import FILE_NAME, Database, StoreError, connect

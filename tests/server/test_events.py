@@ -21,11 +21,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from server.api.errors import Code
+from server.api.registry import EventSpec
+from server.api.types import Payload
 from server.application import Application
-from server.errors import Code
 from server.events import EVENTS
-from server.registry import EventSpec
-from server.types import Payload
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import connected

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from server import website
-from server.announcements import ANNOUNCEMENTS
+from server.api.announcements import ANNOUNCEMENTS
+from server.api.registry import Access
 from server.events import EVENTS
-from server.registry import Access
+from server.http import website
 from tests.engineio_min.wire import HANDSHAKE
 from tests.engineio_min.wire import connect as wire_to
 from tests.server.running import running
@@ -31,13 +31,13 @@ from tests.server.wire import connected
 FOLDER = Path(__file__).parent
 
 ELSEWHERE = {
-    "A04": "test_auth.py::test_sessions_that_are_over_cannot_be_told_apart",
-    "A05": "test_auth.py::test_attempts_at_once_know_of_each_other",
-    "A12": "test_locks.py::test_a_user_holds_so_many_locks",
-    "A13": "test_locks.py::test_a_token_that_is_gone_changes_nothing",
+    "A04": "accounts/test_auth.py::test_sessions_that_are_over_cannot_be_told_apart",
+    "A05": "accounts/test_auth.py::test_attempts_at_once_know_of_each_other",
+    "A12": "projects/test_locks.py::test_a_user_holds_so_many_locks",
+    "A13": "projects/test_locks.py::test_a_token_that_is_gone_changes_nothing",
     "A16": "test_logs.py::test_a_record_is_one_line_of_text",
-    "A25": "test_typing.py::test_it_ends_by_itself",
-    "A26": "test_sharing.py::test_deleting_takes_everything_along",
+    "A25": "live/test_typing.py::test_it_ends_by_itself",
+    "A26": "projects/test_sharing.py::test_deleting_takes_everything_along",
     "A27": "test_schema_fuzz.py::test_any_mutation_of_a_payload_is_answered",
     "A30": "test_limits.py::test_twenty_connections_act_as_one_user",
 }
@@ -76,7 +76,7 @@ async def test_a01_another_user_in_the_payload(tmp_path: Path, forged: str) -> N
 
 
 async def test_a02_events_before_a_session(tmp_path: Path) -> None:
-    """After half a minute the connection ends as well: tests/server/test_deadlines.py."""
+    """After half a minute the connection ends as well: tests/server/accounts/test_deadlines.py."""
     async with running(tmp_path, auth_mode="required") as application:
         async with connected(application.port) as nobody:
             for event, payload in VALID.items():
@@ -96,7 +96,10 @@ async def test_a02_events_before_a_session(tmp_path: Path) -> None:
     "value", [0, True, [], {}, 1.5, "x" * 1_025, "x" * 1_000_000, "\ud800", "a\0b"]
 )
 async def test_a03_what_can_be_no_session(tmp_path: Path, value: Any) -> None:
-    """The path is named: to be no string is no secret. In CONNECT: tests/server/test_auth.py."""
+    """The path is named: to be no string is no secret.
+
+    In CONNECT: tests/server/accounts/test_auth.py.
+    """
     async with staged(tmp_path) as stage:
         for name in ("sessionId", "token"):
             await stage.refused("auth:session", {name: value}, "VALIDATION_ERROR", f"$.{name}")
@@ -233,8 +236,10 @@ REFUSED_PATHS = (
 
 
 async def test_a14_paths_that_lead_astray(tmp_path: Path) -> None:
-    """On the disk: tests/server/test_tree.py. Percent signs are letters here, and so are the names
-    that only Windows reserves: nothing decodes or opens them as something else.
+    """Percent signs are letters here, and so are the names that only Windows reserves.
+
+    Nothing decodes or opens them as something else. On the disk:
+    tests/server/projects/test_tree.py.
     """
     async with staged(tmp_path) as stage:
         for path in REFUSED_PATHS:

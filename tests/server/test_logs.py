@@ -7,7 +7,7 @@ import logging
 import sys
 from datetime import UTC, datetime, timedelta, timezone
 
-from server.envelope import envelope, timestamp
+from server.api.envelope import envelope, timestamp
 from server.logs import JsonFormatter, TextFormatter
 
 

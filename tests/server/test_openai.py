@@ -19,7 +19,7 @@ import pytest
 
 from server.ai.openai import OpenAIProvider, messages
 from server.ai.provider import Outcome, ProviderError, Question, Sources
-from server.records import ChatMessage, File, Usage, User
+from server.api.records import ChatMessage, File, Usage, User
 from tests.server.running import running
 from tests.server.test_ai import answer_of
 from tests.server.wire import PATIENCE, connected

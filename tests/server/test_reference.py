@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from server.announcements import ANNOUNCEMENTS
-from server.envelope import Envelope, envelope
+from server.api.announcements import ANNOUNCEMENTS
+from server.api.envelope import Envelope, envelope
 from server.events import EVENTS
 from server.reference import handbook
 from server.reference.__main__ import DOCUMENTS, ROOT

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.errors import Code
+from server.api.errors import Code
 from tests.server.stage import PROJECT, Stage, failure_of, staged, untold
 from tests.server.test_events import VALID
 

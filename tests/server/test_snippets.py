@@ -9,9 +9,9 @@ from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import Any
 
+from server.accounts.auth import new_session
+from server.api.records import User
 from server.application import Application
-from server.auth import new_session
-from server.records import User
 from server.store import accounts
 from tests.server.wire import PATIENCE
 

@@ -22,7 +22,7 @@ from socketio_min import (
     ConnectionRefused,
     Disconnected,
 )
-from socketio_min.client_options import SocketIOClientOptionValues
+from socketio_min.client.options import SocketIOClientOptionValues
 from tests.socketio_min.chaos import Chaos, chaos_proxy
 from tests.socketio_min.server_processes import KINDS, Kind, ServerProcess, eventually
 from tests.socketio_min.serving import advance

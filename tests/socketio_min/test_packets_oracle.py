@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from socketio_min.errors import PacketError
-from socketio_min.packets import (
+from socketio_min.protocol.packets import (
     ACK,
     CONNECT,
     CONNECT_ERROR,

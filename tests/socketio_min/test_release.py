@@ -12,14 +12,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from engineio_min.connection import Connection
-from engineio_min.http import HttpConnection
-from engineio_min.polling import Polling
-from engineio_min.session import Session
-from engineio_min.websocket import WebSocket
+from engineio_min.http.connection import HttpConnection
+from engineio_min.protocol.session import Session
+from engineio_min.transports.connection import Connection
+from engineio_min.transports.polling import Polling
+from engineio_min.transports.websocket import WebSocket
 from socketio_min import Server, Socket
-from socketio_min.connection import Client
-from socketio_min.turns import Turns
+from socketio_min.protocol.turns import Turns
+from socketio_min.server.connection import Client
 from tests.socketio_min import wire
 from tests.socketio_min.serving import Serving, serving, until
 

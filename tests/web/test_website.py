@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from server import website
 from server.application import Application
+from server.http import website
 from tests.server.running import running
 from tests.server.wire import PATIENCE
 

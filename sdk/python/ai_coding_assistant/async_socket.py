@@ -29,7 +29,7 @@ from socketio_min import (
     SocketIOClientOptionValues,
     SocketIOError,
 )
-from socketio_min.registration import check_call, check_event
+from socketio_min.handlers import check_call, check_event
 
 logger = logging.getLogger("ai_coding_assistant")
 

@@ -23,7 +23,7 @@ from ai_coding_assistant.async_socket import (
 from ai_coding_assistant.locks import FileLock, LockType
 from ai_coding_assistant.threads import Threads
 from socketio_min import SocketIOClientOptionValues, UsageError
-from socketio_min.registration import check_call, check_event
+from socketio_min.handlers import check_call, check_event
 
 Handler = TypeVar("Handler", bound=Callable[..., object])
 

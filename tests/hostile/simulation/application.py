@@ -23,7 +23,7 @@ from socketio_min import (
     Server,
     Socket,
 )
-from socketio_min.adapter import AckCallback, BroadcastOptions
+from socketio_min.cluster.adapter import AckCallback, BroadcastOptions
 
 ROOMS = ("red", "green", "blue")
 NAMESPACES = ("/", "/chat", "/room-1", "/room-2", "/refused", "/broken", "/unknown")

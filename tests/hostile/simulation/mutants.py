@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from engineio_min.connection import Connection
-from engineio_min.packets import Packet
-from engineio_min.polling import Polling
+from engineio_min.protocol.packets import Packet
+from engineio_min.protocol.session import Session
 from engineio_min.request import Exchange
 from engineio_min.server import Server as Engine
-from engineio_min.session import Session
 from engineio_min.timer import Timer
-from engineio_min.websocket import WebSocket
-from socketio_min.connection import Client
-from socketio_min.namespace import Namespace
-from socketio_min.rooms import Rooms
-from socketio_min.socket import Socket
+from engineio_min.transports.connection import Connection
+from engineio_min.transports.polling import Polling
+from engineio_min.transports.websocket import WebSocket
+from socketio_min.protocol.rooms import Rooms
+from socketio_min.server.connection import Client
+from socketio_min.server.namespace import Namespace
+from socketio_min.server.socket import Socket
 
 Mutant = Callable[[pytest.MonkeyPatch], None]
 

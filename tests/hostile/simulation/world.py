@@ -16,11 +16,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from engineio_min.http import HttpConnection
-from engineio_min.polling import Polling
+from engineio_min.http.connection import HttpConnection
 from engineio_min.timer import Timer
+from engineio_min.transports.polling import Polling
 from socketio_min import Limits, MemoryAdapter, Namespace, Server, Socket
-from socketio_min.namespace import DynamicNamespace
+from socketio_min.server.namespace import DynamicNamespace
 from tests.hostile.simulation.application import (
     Failure,
     Faults,

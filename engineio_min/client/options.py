@@ -1,0 +1,115 @@
+"""The options of a client. Times are in seconds and sizes in bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from ssl import SSLContext
+from typing import TypedDict
+
+from engineio_min.client.http import check_request_headers
+from engineio_min.option_checks import (
+    check_compression,
+    check_flag,
+    check_path,
+    check_transports,
+    check_type,
+)
+from engineio_min.positive import check_positive
+from engineio_min.protocol.client_session import ClientTiming
+from engineio_min.protocol.session import POLLING, WEBSOCKET
+
+_POSITIVE = (
+    "timeout",
+    "upgrade_timeout",
+    "close_timeout",
+    "max_post_packets",
+    "max_receive_size",
+    "max_packets",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions:
+    """All options of a client.
+
+    path: where the server answers.
+    transports: what to use, the first one first; with `try_all_transports` the others follow if
+    it fails.
+    upgrade: whether polling may become a WebSocket.
+    timeout: until the session must be open; `upgrade_timeout`: until an upgrade must be done;
+    `close_timeout`: how long the last packets may take.
+    query: what is added to the query of every request; extra_headers: to its headers.
+    ssl: for https; without one, certificates and host names are verified against the system's.
+    per_message_deflate: False, True, or the bytes from which a WebSocket message is compressed.
+    max_post_packets: packets in one POST; servers on python-engineio refuse more than 16.
+    max_receive_size: bytes of one answer to a poll and of one WebSocket message; `max_packets`:
+    packets in one answer to a poll.
+
+    Raises:
+        UsageError: an option has a value that it cannot have.
+    """
+
+    path: str = "/engine.io/"
+    transports: Sequence[str] = (POLLING, WEBSOCKET)
+    try_all_transports: bool = False
+    upgrade: bool = True
+    timeout: float = 20.0
+    upgrade_timeout: float = 10.0
+    close_timeout: float = 5.0
+    query: Mapping[str, str] = field(default_factory=dict)
+    extra_headers: Mapping[str, str] = field(default_factory=dict)
+    ssl: SSLContext | None = None
+    per_message_deflate: bool | int = False
+    max_post_packets: int = 16
+    max_receive_size: int = 100_000_000
+    max_packets: int = 100_000
+
+    def __post_init__(self) -> None:
+        check_path(self.path)
+        object.__setattr__(self, "path", self.path.rstrip("/") + "/")
+        check_transports(self.transports)
+        check_flag("try_all_transports", self.try_all_transports)
+        check_flag("upgrade", self.upgrade)
+        check_compression("per_message_deflate", self.per_message_deflate)
+        if self.ssl is not None:
+            check_type("ssl", self.ssl, SSLContext, "an ssl.SSLContext, or None")
+        check_type("query", self.query, Mapping, "a dict")
+        check_type("extra_headers", self.extra_headers, Mapping, "a dict")
+        for name in _POSITIVE:
+            check_positive(name, getattr(self, name))
+        check_request_headers(self.extra_headers)
+
+    @property
+    def timing(self) -> ClientTiming:
+        """The part that a session needs."""
+        return ClientTiming(
+            self.timeout, self.upgrade_timeout, self.close_timeout, self.max_post_packets
+        )
+
+    @property
+    def deflate_threshold(self) -> int | None:
+        """The bytes from which a WebSocket message is compressed, or None for never."""
+        setting = self.per_message_deflate
+        if setting is False:
+            return None
+        return 1024 if setting is True else setting
+
+
+class ClientOptionValues(TypedDict, total=False):
+    """`ClientOptions` as keyword arguments."""
+
+    path: str
+    transports: Sequence[str]
+    try_all_transports: bool
+    upgrade: bool
+    timeout: float
+    upgrade_timeout: float
+    close_timeout: float
+    query: Mapping[str, str]
+    extra_headers: Mapping[str, str]
+    ssl: SSLContext | None
+    per_message_deflate: bool | int
+    max_post_packets: int
+    max_receive_size: int
+    max_packets: int

@@ -1,0 +1,473 @@
+"""HTTP/1.1 over `asyncio.Protocol`, parsed by httptools.
+
+One `HttpConnection` a TCP connection. It hands each request to its server as an `HttpExchange` as
+soon as the headers are there, so that a refusal need not wait for the body, and answers pipelined
+requests one at a time in order. What a peer may send and how long it may take is bounded at every
+step. A WebSocket handshake hands the TCP connection over to `websocket.py`.
+
+Known limit: no `Transfer-Encoding` but chunked, and no HTTP/2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, cast
+
+import httptools
+
+from engineio_min.http.exchange import HttpExchange
+from engineio_min.http.head import KnownHead, method_name, read_headers, refusal
+from engineio_min.protocol.deadlines import NEVER
+from engineio_min.request import Headers, Request
+from engineio_min.transports.websocket import WebSocket
+
+if TYPE_CHECKING:
+    from websockets.extensions import Extension
+
+    from engineio_min.http.server import HttpServer
+    from engineio_min.transports.connection import Connection
+
+logger = logging.getLogger("engineio_min.http")
+
+_WITHOUT_LENGTH = (204, 304)
+# A connection too many is told so in an answer, which takes a moment to leave. This many at a time
+# are told; the others are closed without a word.
+TOLD_AT_ONCE = 64
+# The first bytes of the heads that a connection keeps: those of a poll's two methods.
+_KEPT = (b"G", b"P")
+# What a deadline may be for, besides a request's body.
+_HEAD, _REQUEST = "head", "request"
+# What the parser is in.
+_BETWEEN, _IN_HEAD, _IN_BODY = "between requests", "in a head", "in a body"
+
+
+class HttpConnection(asyncio.Protocol):
+    """One TCP connection that speaks HTTP/1.1."""
+
+    __slots__ = (
+        "_awaited",
+        "_body_size",
+        "_client",
+        "_closing",
+        "_current",
+        "_head_size",
+        "_header_lines",
+        "_known",
+        "_parser",
+        "_part",
+        "_queue",
+        "_read",
+        "_receiving",
+        "_rest",
+        "_secure",
+        "_server",
+        "_stalled",
+        "_target",
+        "_unsent",
+        "_upgrade",
+        "_wire_size",
+        "deadline",
+        "transport",
+    )
+
+    transport: asyncio.Transport
+
+    def __init__(self, server: HttpServer) -> None:
+        self._server = server
+        self._parser: httptools.HttpRequestParser | None = None
+        self._queue: deque[HttpExchange] = deque()
+        self._current: HttpExchange | None = None
+        self._receiving: HttpExchange | None = None
+        self._target = b""
+        self._header_lines: list[tuple[bytes, bytes]] = []
+        self._head_size = 0
+        self._part = _BETWEEN
+        # The last heads, by their first byte.
+        self._known: dict[bytes, KnownHead] = {}
+        # Bytes of the present body, without and with the framing of its chunks.
+        self._body_size = 0
+        self._wire_size = 0
+        # The peer does not read; `_unsent` bytes were waiting when its time began.
+        self._stalled = False
+        self._unsent = 0
+        self._closing = False
+        self._upgrade = False
+        self._rest = b""
+        # What the deadline is for: a head, a body, the next request, or nothing.
+        self._awaited: HttpExchange | str | None = None
+        # The read that is being parsed, if it began between requests. While there is one the
+        # deadline waits: most requests come whole and are answered.
+        self._read: bytes | None = None
+        self.deadline = NEVER
+
+    # -- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self._client = peer[0] if isinstance(peer, tuple) else ""
+        self._secure = transport.get_extra_info("sslcontext") is not None
+        self._parser = httptools.HttpRequestParser(self)
+        server = self._server
+        connections = server.connections
+        connections.add(self.transport)
+        self._set_deadline(server.limits.header_timeout)
+        excess = server.admission.enter(self._client, len(connections))
+        if excess:
+            self._turn_away(excess)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._server.connections.discard(self.transport)
+        self._server.admission.remove(self._client)
+        self._release()
+        for exchange in (self._current, *self._queue):
+            if exchange is not None:
+                exchange.abort()
+        self._queue.clear()
+        self._current = self._receiving = None
+
+    def eof_received(self) -> None:
+        # A client that half-closes has gone: no browser or Socket.IO client waits for an answer
+        # after it.
+        return None
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        if self._upgrade:
+            # More frames than one read while `allow_request` decides: they wait in the kernel.
+            self._rest += data
+            self.transport.pause_reading()
+            return
+        assert self._parser is not None
+        between = self._part is _BETWEEN
+        if self._part is _IN_BODY:
+            self._wire_size += len(data)
+        else:
+            self._head_size += len(data)
+        self._read = b""
+        try:
+            if not (between and self._known and self._repeats(data)):
+                if between:
+                    self._read = data
+                self._parser.feed_data(data)
+                self._check_sizes()
+        except httptools.HttpParserUpgrade as upgrade:
+            self._read = None
+            self._begin_upgrade(data[upgrade.args[0] :])
+            return
+        except Exception as error:
+            if isinstance(error, httptools.HttpParserError) and not isinstance(
+                error, httptools.HttpParserCallbackError
+            ):
+                self._refuse(400, f"got a malformed request: {error}")
+            else:
+                logger.exception("a request of %s could not be handled", self._client)
+                self._refuse(500, "the server failed")
+        finally:
+            self._read = None
+        self._restart_deadline()
+
+    def _repeats(self, data: bytes) -> bool:
+        """Handle a request that needs no parsing, as the parser's callbacks would."""
+        known = self._known.get(data[:1])
+        again = None if known is None else known.again(data)
+        if again is None:
+            return False
+        request, size = again
+        self._receive(request, keep_alive=True)
+        if size < len(data):
+            self.on_body(data[size:])
+        self.on_message_complete()
+        return True
+
+    def _check_sizes(self) -> None:
+        if self._part is not _IN_BODY:
+            if self._head_size > self._server.limits.header_block:
+                self._refuse(431, "got too many bytes of headers")
+        elif self._wire_size > 16 * self._body_size + self._server.limits.header_block:
+            # Chunk extensions and trailers are no part of the body's limit, and would be free.
+            self._refuse(400, "got more framing than body")
+        else:
+            assert self._receiving is not None
+            self._receiving.body_waits()
+
+    def pause_writing(self) -> None:
+        # What is not read is not answered: a peer that only sends would fill the memory.
+        self._stalled = True
+        self.transport.pause_reading()
+        self._restart_deadline()
+
+    def resume_writing(self) -> None:
+        self._stalled = False
+        # From now on the peer's time is that of its next request, not of its reading.
+        self._unsent = 0
+        if self._closing or self._current is not None:
+            self.transport.resume_reading()
+            self._restart_deadline()
+        else:
+            self._next()
+
+    # -- httptools
+
+    def on_message_begin(self) -> None:
+        self._target = b""
+        self._header_lines = []
+        self._part = _IN_HEAD
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        lines = self._header_lines
+        if self._part is _IN_BODY:
+            self._refuse(400, "got a trailer, which is not supported")
+        elif len(lines) >= self._server.limits.header_count:
+            # Repeated ones count as well: joining thousands of them would cost the square.
+            self._refuse(431, "got too many headers")
+        else:
+            lines.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        if self._closing:
+            return
+        parser = self._parser
+        assert parser is not None
+        headers = read_headers(self._header_lines)
+        if headers is None:
+            self._refuse(400, "got two Host headers")
+            return
+        refused = refusal(self._target, headers, parser.get_http_version(), self._server.limits)
+        if refused is not None:
+            self._refuse(*refused)
+            return
+        self._upgrade = parser.should_upgrade()
+        request = Request(
+            method_name(parser.get_method()),
+            self._target.decode("latin-1"),
+            headers,
+            self._client,
+            secure=self._secure,
+            websocket=self._upgrade and headers.get("upgrade", "").lower() == "websocket",
+        )
+        self._receive(request, keep_alive=parser.should_keep_alive() and not self._upgrade)
+
+    def _receive(self, request: Request, *, keep_alive: bool) -> None:
+        """Take a request whose head is complete."""
+        self._part = _IN_BODY
+        self._head_size = 0
+        self._body_size = self._wire_size = 0
+        self._awaited = None
+        if not keep_alive:
+            # What follows is for the parser to refuse.
+            self._known.clear()
+        exchange = HttpExchange(self, request, keep_alive=keep_alive)
+        self._receiving = exchange
+        if not self._upgrade:
+            self._enqueue(exchange)
+
+    def on_body(self, data: bytes) -> None:
+        exchange = self._receiving
+        if self._closing or exchange is None:
+            return
+        self._body_size += len(data)
+        # A body that its exchange does not read, as that of a GET, is dropped.
+        if exchange is not self._current or exchange.reading:
+            exchange.body_received(data)
+
+    def on_message_complete(self) -> None:
+        self._part = _BETWEEN
+        if self._closing or self._upgrade or self._receiving is None:
+            return
+        exchange, self._receiving = self._receiving, None
+        if self._read and exchange.keep_alive:
+            self._learn(self._read, exchange)
+        exchange.body_completed()
+
+    def _learn(self, read: bytes, exchange: HttpExchange) -> None:
+        """Keep the head of a request, to know it again, if it was all of this read."""
+        size = len(read) - self._body_size
+        first = read[:1]
+        if (
+            # Not one of each method that there is: two are what an idle connection may keep.
+            first in _KEPT
+            and read.find(b"\r\n\r\n") == size - 4
+            and 2 * size < self._server.limits.header_block
+        ):
+            self._known[first] = KnownHead(read[:size], exchange.request)
+
+    # -- requests in turn
+
+    def _enqueue(self, exchange: HttpExchange) -> None:
+        if self._current is None and not self._stalled:
+            self._begin(exchange)
+        elif len(self._queue) >= self._server.limits.pipelined:
+            self._refuse(400, "got too many pipelined requests")
+        else:
+            # What follows a parked poll waits in the kernel, not here.
+            self._queue.append(exchange)
+            self.transport.pause_reading()
+
+    def _begin(self, exchange: HttpExchange) -> None:
+        self._current = exchange
+        self._restart_deadline()
+        self._server.handle(exchange)
+
+    def _next(self) -> None:
+        """Go on to the next request, when the peer has room for its answer."""
+        if self._stalled:
+            return
+        exchange = self._queue.popleft() if self._queue else None
+        if not self._queue:
+            self.transport.resume_reading()
+        if exchange is None:
+            self._restart_deadline()
+        else:
+            self._begin(exchange)
+
+    def response_head(
+        self, status: int, headers: Headers, length: int, *, keep_alive: bool
+    ) -> bytes:
+        """Make the head of an answer whose body has `length` bytes.
+
+        Raises:
+            UsageError: a header has a control character.
+        """
+        head = self._server.response_start(status, tuple(headers))
+        if not keep_alive:
+            head += b"Connection: close\r\n"
+        if status in _WITHOUT_LENGTH:
+            return head + b"\r\n"
+        return head + b"Content-Length: %d\r\n\r\n" % length
+
+    def write_response(self, data: bytes, *, keep_alive: bool) -> None:
+        """Write the answer of the current exchange and go on to the next."""
+        self._current = None
+        self.transport.write(data)
+        if keep_alive:
+            self._next()
+        else:
+            self._linger()
+
+    def _refuse(self, status: int, reason: str) -> None:
+        """Answer a request that cannot be read, and close."""
+        if self._closing:
+            return
+        logger.debug("refused a request of %s: %s", self._client, reason)
+        current, self._current = self._current, None
+        self._queue.clear()
+        if current is not None:
+            current.abort()
+            if current is not self._receiving:
+                # An answer to an earlier request is still due: this one gets none.
+                self._linger()
+                return
+        body = reason.encode()
+        headers = [("Content-Type", "text/plain; charset=utf-8")]
+        head = self.response_head(status, headers, len(body), keep_alive=False)
+        self.write_response(head + body, keep_alive=False)
+
+    def _turn_away(self, excess: float) -> None:
+        """Refuse this connection, the `excess`th too many."""
+        self._server.admission.complain(self._client, self._server.loop.time())
+        if excess > TOLD_AT_ONCE:
+            self._closing = True
+            self._release()
+            self.transport.abort()
+        else:
+            self._refuse(503, "there are too many connections, try again later")
+
+    def _linger(self) -> None:
+        # Closing at once while the peer still sends would reset the connection, and the answer with
+        # it.
+        self._closing = True
+        self._release()
+        if not self.transport.is_closing():
+            if self.transport.can_write_eof():
+                with contextlib.suppress(OSError):  # The peer may be gone already.
+                    self.transport.write_eof()
+            self.transport.resume_reading()
+        # A transport that is closing stays for as long as its peer leaves something unread.
+        self._restart_deadline()
+
+    def _release(self) -> None:
+        self._parser = None
+        self._server.timer.forget(self)
+
+    # -- WebSocket
+
+    def _begin_upgrade(self, rest: bytes) -> None:
+        exchange = self._receiving
+        if self._closing or exchange is None:
+            return
+        self._receiving = None
+        self._rest = rest
+        exchange.body_completed()
+        self._enqueue(exchange)
+
+    def become_websocket(
+        self, head: bytes, connection: Connection, extensions: list[Extension], *, candidate: bool
+    ) -> WebSocket:
+        """Hand the TCP connection over to a WebSocket, which answers the current exchange with
+        `head`.
+        """
+        self._current = None
+        self._closing = True
+        self._release()
+        server = self._server
+        waiting = self._client if candidate else None
+        if waiting is None:
+            # It carries its session at once, and not after an upgrade.
+            server.admission.remove(self._client)
+        websocket = WebSocket(
+            self.transport, connection, extensions, head, self._rest, server, waiting
+        )
+        self.transport.set_protocol(websocket)
+        return websocket
+
+    # -- time
+
+    def _restart_deadline(self) -> None:
+        """Give the peer its time for what it has to do next, unless it has begun to run."""
+        if self._read is not None:
+            return
+        limits = self._server.limits
+        awaited: HttpExchange | str | None = None
+        if self._closing or self._stalled:
+            self._unsent = self.transport.get_write_buffer_size()
+            self._set_deadline(limits.write_timeout if self._unsent else limits.linger)
+        elif self._current is None:
+            awaited = _HEAD if self._head_size else _REQUEST
+            if awaited is not self._awaited:
+                self._set_deadline(
+                    limits.header_timeout if self._head_size else limits.keep_alive_timeout
+                )
+        elif self._current is self._receiving:
+            awaited = self._current
+            if awaited is not self._awaited:
+                self._set_deadline(limits.body_timeout)
+        else:
+            # What is left is the server's time, not the peer's; a poll may be parked for long.
+            self.deadline = NEVER
+        self._awaited = awaited
+
+    def _set_deadline(self, seconds: float) -> None:
+        self.deadline = self._server.loop.time() + seconds
+        self._server.timer.watch(self)
+
+    def handle_timeout(self, now: float) -> None:
+        """A deadline has passed: the peer is too slow, or idle."""
+        self.deadline = NEVER
+        unsent = self.transport.get_write_buffer_size()
+        if unsent and unsent < self._unsent:
+            # Slow, but it reads.
+            self._restart_deadline()
+        elif unsent or self._closing:
+            self.transport.abort()
+        elif self._receiving is not None or self._head_size:
+            self._refuse(408, "the request did not arrive in time")
+        else:
+            self.transport.close()

@@ -1,0 +1,160 @@
+"""One request on an HTTP/1.1 connection: its body as it comes in, and its one answer.
+
+`HttpConnection` parses, and keeps requests in order and in time. What a single one holds is here:
+the body of a POST, as far as it has come, and what of it counts against the budget of all.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from engineio_min.request import Headers, Request, Response, check_headers
+from engineio_min.transports.websocket import WebSocket, accept_handshake
+
+if TYPE_CHECKING:
+    from engineio_min.http.connection import HttpConnection
+    from engineio_min.limits.budget import Budget
+    from engineio_min.transports.connection import Connection
+
+logger = logging.getLogger("engineio_min.http")
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class HttpExchange:
+    """One request on an HTTP/1.1 connection, and its answer; see `request.Exchange`."""
+
+    __slots__ = (
+        "_body",
+        "_budget",
+        "_complete",
+        "_connection",
+        "_done",
+        "_held",
+        "_length",
+        "_limit",
+        "_responded",
+        "keep_alive",
+        "on_abort",
+        "request",
+    )
+
+    def __init__(self, connection: HttpConnection, request: Request, *, keep_alive: bool) -> None:
+        self.request = request
+        self.on_abort: Callable[[], None] | None = None
+        self._connection = connection
+        self.keep_alive = keep_alive
+        self._body: bytes | bytearray = b""
+        self._length = int(request.headers.get("content-length", 0))
+        # Without a body there is nothing left to read that could keep the connection from going on.
+        self._complete = not self._length and "transfer-encoding" not in request.headers
+        self._responded = False
+        self._limit = 0
+        self._done: Callable[[bytes | None], None] | None = None
+        # What of the body counts against the budget.
+        self._budget: Budget | None = None
+        self._held = 0
+
+    def respond_with(self, response: Response) -> None:
+        """Answer with a plain route's response, if the peer is still there."""
+        if not self._responded:
+            self.respond(response.status, response.headers, response.body)
+
+    def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Answer; see `request.Exchange`. What cannot be sent is logged and answered with a 500."""
+        # A server that is full or stops needs the connection, and its peer another server.
+        keep_alive = self.keep_alive and self._complete and status != 503
+        try:
+            head = self._connection.response_head(status, headers, len(body), keep_alive=keep_alive)
+        except Exception:
+            logger.exception("the response of %r cannot be sent", self.request.path)
+            body = b""
+            head = self._connection.response_head(500, (), 0, keep_alive=keep_alive)
+        self._responded = True
+        self._stop_reading()
+        if self.request.method != "HEAD":
+            head += body
+        self._connection.write_response(head, keep_alive=keep_alive)
+
+    def read_body(self, limit: int, done: Callable[[bytes | None], None], budget: Budget) -> None:
+        """Read the body; see `request.Exchange`."""
+        if self._length > limit or len(self._body) > limit:
+            done(None)
+        elif self._complete:
+            done(bytes(self._body))
+        else:
+            self._limit = limit
+            self._done = done
+            self._budget = budget
+            if "expect" in self.request.headers:
+                self._connection.transport.write(_CONTINUE)
+            if self._body:
+                # It waited behind another request; more may never come.
+                self.body_waits()
+
+    def accept(self, connection: Connection, headers: Headers) -> WebSocket:
+        """Become a WebSocket; see `request.Exchange`."""
+        response, extensions = accept_handshake(self.request, connection.server.deflate)
+        self._responded = True
+        head = response + header_lines(headers) + b"\r\n"
+        candidate = connection.request is not self.request
+        return self._connection.become_websocket(head, connection, extensions, candidate=candidate)
+
+    # What the connection tells.
+
+    def body_received(self, data: bytes) -> None:
+        if not self._body:
+            self._body = data
+        elif isinstance(self._body, bytearray):
+            self._body += data
+        else:
+            self._body = bytearray(self._body + data)
+        if self._done is not None and len(self._body) > self._limit:
+            self._stop_reading()(None)
+
+    def body_waits(self) -> None:
+        """A read has ended before the body has."""
+        if self._done is None or self._budget is None:
+            return
+        before, self._held = self._held, len(self._body)
+        if not self._budget.change(before, self._held):
+            self._stop_reading()(None)
+
+    def body_completed(self) -> None:
+        self._complete = True
+        if self._done is not None:
+            self._stop_reading()(bytes(self._body))
+
+    def _stop_reading(self) -> Callable[[bytes | None], None]:
+        """Hold nothing more; return what is to be called with the body."""
+        done, self._done = self._done, None
+        if self._held and self._budget is not None:
+            self._budget.change(self._held, 0)
+            self._held = 0
+        return done or _drop
+
+    def abort(self) -> None:
+        self._responded = True
+        self._stop_reading()
+        if self.on_abort is not None:
+            self.on_abort()
+
+    @property
+    def reading(self) -> bool:
+        return self._done is not None
+
+
+def _drop(_body: bytes | None) -> None:
+    """Nobody waits for the body."""
+
+
+def header_lines(headers: Headers) -> bytes:
+    """The lines of an answer's headers.
+
+    Raises:
+        UsageError: a name or value has a control character that ends a line.
+    """
+    check_headers(headers)
+    return "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("latin-1", "replace")

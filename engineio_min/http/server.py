@@ -1,0 +1,318 @@
+"""The listening server: Engine.IO servers on their paths, and plain routes beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import logging
+import math
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from engineio_min.errors import UsageError
+from engineio_min.http.connection import TOLD_AT_ONCE, HttpConnection
+from engineio_min.http.exchange import HttpExchange, header_lines
+from engineio_min.http.limits import HttpLimits
+from engineio_min.limits.admission import PRIVATE_NETWORKS, Admission
+from engineio_min.request import Request, Response
+from engineio_min.timer import Timer
+
+if TYPE_CHECKING:
+    import ssl
+
+    from engineio_min.server import Server
+
+logger = logging.getLogger("engineio_min.http")
+
+Route = Callable[[Request], Response | Awaitable[Response]]
+
+# asyncio takes its backlog for the number of connections to accept in one turn, too, and when the
+# descriptors run out it complains once for each: thousands a second, with the server busy writing.
+ACCEPTS_PER_TURN = 64
+
+# Turns of the loop until a task that is cancelled at the next one has answered.
+TURNS_TO_ANSWER = 2
+
+# How many starts of answers are kept.
+KEPT_STARTS = 64
+
+_STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
+    for status in http.HTTPStatus
+}
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class HttpServer:
+    """A listening server: Engine.IO servers on their paths, and plain routes beside them.
+
+    proxies: addresses and networks of the proxies in front of it, whose connections are those of
+    many clients: `HttpLimits.connections_per_address` does not count for them. By default this
+    host and all private networks; `()` for none.
+
+    Raises:
+        UsageError: one of `proxies` is no address and no network.
+    """
+
+    def __init__(
+        self, limits: HttpLimits | None = None, *, proxies: Sequence[str] = PRIVATE_NETWORKS
+    ) -> None:
+        self.limits = HttpLimits() if limits is None else limits
+        self.connections: set[asyncio.Transport] = set()
+        self.admission = Admission(
+            self.limits.connections,
+            self.limits.connections_per_address,
+            proxies,
+            lambda client: sum(engine.pollers.of(client) for engine in self._engines.values()),
+        )
+        self.timer: Timer
+        self.loop: asyncio.AbstractEventLoop
+        self._engines: dict[str, Server] = {}
+        self._routes: dict[str, Route] = {}
+        self._fallback: Route = not_found
+        self._listeners: list[asyncio.Server] = []
+        # Where the first listener is bound; a closed one no longer knows.
+        self._bound: Any = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        # What `response_start` made in this second.
+        self._starts: dict[tuple[int, tuple[tuple[str, str], ...]], bytes] = {}
+        self._second = 0
+
+    def mount(self, engine: Server) -> None:
+        """Serve `engine` on its path.
+
+        Raises:
+            UsageError: another server is on that path.
+        """
+        if self._engines.get(engine.path, engine) is not engine:
+            raise UsageError(
+                f"got a second server on the path {engine.path!r}; give it another path"
+            )
+        self._engines[engine.path] = engine
+        if self._listeners:
+            engine.start()
+
+    def route(self, path: str, handler: Route) -> None:
+        """Answer GET and HEAD requests for exactly `path` with what `handler` returns.
+
+        One that fails is logged and answered with a 500.
+        """
+        self._routes[path] = handler
+
+    def fallback(self, handler: Route) -> None:
+        """Answer GET and HEAD requests for every other path with what `handler` returns."""
+        self._fallback = handler
+
+    async def listen(
+        self,
+        host: str | None = "127.0.0.1",
+        port: int = 3000,
+        *,
+        ssl: ssl.SSLContext | None = None,
+        sock: socket.socket | None = None,
+        reuse_port: bool | None = None,
+        backlog: int = 4096,
+    ) -> None:
+        """Start to accept connections on `host` and `port` (0 picks a free one), or on `sock`.
+
+        backlog: connections that may wait in the kernel until they are accepted.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        descriptors = raise_descriptor_limit()
+        self.admission.capacity = min(self.limits.connections, usable_descriptors(descriptors))
+        reserve_read_buffer()
+        self.loop = asyncio.get_running_loop()
+        if not self._listeners:
+            self.timer = Timer(self.loop)
+            for engine in self._engines.values():
+                engine.start()
+
+        def factory() -> HttpConnection:
+            return HttpConnection(self)
+
+        # A peer that never finishes its TLS handshake is not seen by `HttpConnection`.
+        patience = None if ssl is None else self.limits.header_timeout
+        if sock is not None:
+            listener = await self.loop.create_server(
+                factory,
+                sock=sock,
+                ssl=ssl,
+                ssl_handshake_timeout=patience,
+                backlog=ACCEPTS_PER_TURN,
+            )
+        else:
+            listener = await self.loop.create_server(
+                factory,
+                host,
+                port,
+                ssl=ssl,
+                ssl_handshake_timeout=patience,
+                reuse_port=reuse_port,
+                backlog=ACCEPTS_PER_TURN,
+            )
+        for bound in listener.sockets:
+            if bound.family != getattr(socket, "AF_UNIX", None):
+                # Connections inherit it, and asyncio sets it only on those of sockets that it made:
+                # else a second small packet waits until the peer has confirmed the first.
+                bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with socket.fromfd(bound.fileno(), bound.family, bound.type) as twin:
+                twin.listen(backlog)
+        if not self._listeners:
+            self._bound = listener.sockets[0].getsockname()
+        self._listeners.append(listener)
+
+    @property
+    def port(self) -> int:
+        """The port of the first listener, until `close`.
+
+        Raises:
+            UsageError: the server is not listening.
+        """
+        if self._bound is None:
+            raise UsageError("the server has no port before `await listen(...)`")
+        return int(self._bound[1])
+
+    def stop_accepting(self) -> None:
+        """Close the listening sockets, of all servers that are mounted; the connections that there
+        are go on.
+
+        Handshakes over them are refused by `Server.stop_accepting`, which calls this.
+        """
+        for listener in self._listeners:
+            listener.close()
+
+    async def close(self) -> None:
+        """Stop accepting, close every session and connection, and wait until the connections are
+        gone.
+        """
+        self.stop_accepting()
+        for engine in self._engines.values():
+            engine.close()
+        for task in self._tasks:
+            # Not at once: a task that has not begun would answer nobody.
+            self.loop.call_soon(task.cancel)
+        # Turns for the last answers and close frames to reach the transports.
+        for _ in range(TURNS_TO_ANSWER):
+            await asyncio.sleep(0)
+        for transport in list(self.connections):
+            transport.close()
+        deadline = 50
+        while self.connections and deadline:
+            deadline -= 1
+            await asyncio.sleep(0.02)
+        for transport in list(self.connections):
+            transport.abort()
+        if self._listeners:
+            self.timer.cancel()
+        self._listeners.clear()
+        self._bound = None
+
+    def handle(self, exchange: HttpExchange) -> None:
+        """Give an exchange to the engine or the route that its path names."""
+        request = exchange.request
+        engine = self._engines.get(request.path)
+        if engine is not None:
+            engine.handle(exchange)
+            return
+        handler = self._routes.get(request.path, self._fallback)
+        if request.method not in ("GET", "HEAD"):
+            exchange.respond(405, [("Allow", "GET, HEAD")], b"")
+            return
+        self._respond_from(exchange, handler)
+
+    def _respond_from(self, exchange: HttpExchange, handler: Route) -> None:
+        try:
+            response = handler(exchange.request)
+        except Exception:
+            logger.exception("the handler of %r failed", exchange.request.path)
+            response = Response(500)
+        if isinstance(response, Response):
+            exchange.respond_with(response)
+            return
+        task = self.loop.create_task(self._await_response(exchange, response))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _await_response(self, exchange: HttpExchange, response: Awaitable[Response]) -> None:
+        try:
+            exchange.respond_with(await response)
+        except asyncio.CancelledError:
+            # The server closes, or what the handler waited for was cancelled: a request that nobody
+            # answers would hold its connection.
+            exchange.respond_with(Response(503))
+            raise
+        except Exception:
+            logger.exception("the handler of %r failed", exchange.request.path)
+            exchange.respond_with(Response(500))
+
+    def response_start(self, status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
+        """The first lines of an answer, with its `Date`.
+
+        Nearly every answer has the same few headers as one before: they are kept for a second.
+
+        Raises:
+            UsageError: a header has a control character.
+        """
+        starts = self._starts
+        second = int(time.time())
+        if second != self._second or len(starts) >= KEPT_STARTS:
+            starts.clear()
+            self._second = second
+        start = starts.get((status, headers))
+        if start is None:
+            start = _STATUS_LINES[status] + header_lines(headers) + self.date_line()
+            starts[status, headers] = start
+        return start
+
+    def date_line(self) -> bytes:
+        """The line of the `Date` header."""
+        year, month, day, hour, minute, second, weekday, *_ = time.gmtime(self._second)
+        return (
+            f"Date: {_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year} "
+            f"{hour:02}:{minute:02}:{second:02} GMT\r\n"
+        ).encode()
+
+
+def not_found(_request: Request) -> Response:
+    """Answer 404."""
+    return Response(404, b"Not found", [("Content-Type", "text/plain; charset=utf-8")])
+
+
+def raise_descriptor_limit() -> float:
+    """Allow this process as many file descriptors as the system lets it have, for each client needs
+    one; return how many these are.
+    """
+    if sys.platform == "win32":
+        return math.inf
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return math.inf if hard == resource.RLIM_INFINITY else hard
+
+
+def usable_descriptors(descriptors: float) -> float:
+    """How many of its descriptors a server may give to connections.
+
+    Without a free one it can open no file, and those who connect hear nothing at all. What is kept
+    back is for its files, and for telling those who are too many.
+    """
+    if descriptors == math.inf:
+        return descriptors
+    return descriptors - min(descriptors // 2, 2 * TOLD_AT_ONCE + descriptors // 32)
+
+
+def reserve_read_buffer() -> None:
+    """Let the allocator keep the 256 KiB that asyncio reads into.
+
+    With an unlucky heap every read would map and unmap that memory: polling three times slower,
+    measured. Freeing a larger block once raises the threshold above which glibc maps.
+    """
+    bytearray(4 << 20)

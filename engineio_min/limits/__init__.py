@@ -1,0 +1,1 @@
+"""What one peer, one address and all peers together may take."""

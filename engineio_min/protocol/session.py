@@ -1,0 +1,384 @@
+"""Every rule about the state of an Engine.IO session, and nothing else.
+
+A session takes packets in with `receive` and hands packets out with `poll` (long-polling) or `take`
+(WebSocket, which is a poll that always waits). There is one outgoing buffer, so there is one order,
+whatever carries it; an upgrade only changes who may take. Time comes in as an argument and the next
+deadline is an attribute. What happens rarely is listed in `events`; `wake` is the one callback, and
+says "there is something to take, or an event". User code never runs inside the session.
+
+Rejected: a chain of transport objects that call each other (the same speed, and the rules spread
+over five files), and event objects for messages (half the speed).
+
+    OPEN ──close()──► CLOSING ──the last packets are taken──► CLOSED
+      └────────── the peer's close, an error, a timeout ───────►┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from engineio_min.protocol.deadlines import NEVER
+from engineio_min.protocol.packets import (
+    CLOSE,
+    MESSAGE,
+    NOOP,
+    OPEN,
+    PING,
+    PONG,
+    PROBE_PING,
+    PROBE_PONG,
+    UPGRADE,
+    Message,
+    Packet,
+)
+
+# Phases of a session.
+OPENED, CLOSING, CLOSED = "open", "closing", "closed"
+
+# Phases of an upgrade: no candidate; a WebSocket is open but has said nothing; it has been probed.
+IDLE, CANDIDATE, PROBED = "idle", "candidate", "probed"
+
+POLLING = "polling"
+WEBSOCKET = "websocket"
+
+# Why a session ended: the names of the official server, and one of our own.
+TRANSPORT_ERROR = "transport error"
+TRANSPORT_CLOSE = "transport close"
+FORCED_CLOSE = "forced close"
+PING_TIMEOUT = "ping timeout"
+PARSE_ERROR = "parse error"
+SLOW_CONSUMER = "slow consumer"
+
+# How late a timer is without anything being wrong, in seconds.
+USUAL_LATENESS = 0.01
+
+# How long, in seconds, a session that was not read has to be read again.
+CATCH_UP = 1.0
+
+# What a queued packet costs besides its characters.
+PACKET_OVERHEAD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The session's times in seconds and its limit in bytes.
+
+    `close_timeout` is how long a closing session waits for the poll that fetches its last packets;
+    `max_buffered` is what may wait for a peer that does not fetch it.
+    """
+
+    ping_interval: float = 25.0
+    ping_timeout: float = 20.0
+    upgrade_timeout: float = 10.0
+    close_timeout: float = 30.0
+    max_buffered: int = 1_048_576
+
+
+class Closed(NamedTuple):
+    """The session is over; `reason` is one of the constants above, `description` the detail for a
+    log.
+    """
+
+    reason: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """The session is carried by the WebSocket from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeExpired:
+    """No upgrade within `upgrade_timeout`: the driver closes the candidate."""
+
+
+Event = Closed | Upgraded | UpgradeExpired
+
+
+class Session:
+    """The server's half of one session (Engine.IO v4).
+
+    The driver calls `receive` for each packet of the current transport, `receive_probe` for each
+    packet of a candidate, and reads `events` after every call. It keeps `waiting` true while
+    something waits to carry packets (a parked GET, a WebSocket that accepts data), `attended` while
+    it works on the session and will look for packets and events itself: no `wake` then, and
+    `unheard` while it does not read what the peer sends.
+    """
+
+    __slots__ = (
+        "_awaiting_pong",
+        "_buffer",
+        "_buffered",
+        "_heartbeat",
+        "_refreshable",
+        "_timing",
+        "_upgrade_deadline",
+        "_wake",
+        "attended",
+        "deadline",
+        "events",
+        "phase",
+        "sid",
+        "transport",
+        "unheard",
+        "upgrade",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        sid: str,
+        transport: str,
+        timing: Timing,
+        now: float,
+        wake: Callable[[], None],
+    ) -> None:
+        self.sid = sid
+        self.transport = transport
+        self.phase = OPENED
+        self.upgrade = IDLE
+        self.waiting = True
+        self.attended = False
+        self.unheard = False
+        self.events: list[Event] = []
+        self._timing = timing
+        self._wake = wake
+        self._buffer: list[Packet] = []
+        self._buffered = 0
+        self._awaiting_pong = False
+        # True while the next packet has an effect besides itself: it refreshes the ping's deadline.
+        self._refreshable = False
+        self._upgrade_deadline = NEVER
+        self._heartbeat = self.deadline = now + timing.ping_interval
+
+    # -- what comes in
+
+    def receive(self, packet: Packet, now: float) -> Message | None:
+        """Take a packet of the current transport; return the message in it, if it is one.
+
+        A packet that breaks the protocol closes the session, so after every call `events` may have
+        something.
+        """
+        if isinstance(packet, str):
+            # The same object comes back if there is nothing to remove.
+            message = packet.removeprefix(MESSAGE)
+            if message is packet:
+                self._receive_control(packet, now)
+                return None
+            packet = message
+        if self._refreshable:
+            self._refresh(now)
+        return packet if self.phase == OPENED else None
+
+    def _receive_control(self, packet: str, now: float) -> None:
+        if self.phase != OPENED:
+            return
+        kind = packet[:1]
+        if kind == PONG:
+            # Only the answer to a ping moves the heartbeat: a flood of pongs must not put it off
+            # for ever.
+            if self._awaiting_pong:
+                self._schedule_ping(now)
+        elif kind == CLOSE:
+            # "1" asks to close; a poll that waits is answered with a noop (Engine.IO v4, "close").
+            self._end(TRANSPORT_CLOSE, "got a close packet", last=NOOP)
+        elif kind == PING:
+            self._end(TRANSPORT_ERROR, "got a ping, which only the server sends in this version")
+        elif kind not in (OPEN, UPGRADE, NOOP):
+            self._end(PARSE_ERROR, f"got a packet of type {kind!r}, expected one of 0 to 6")
+        elif self._refreshable:
+            # "0", "5" and "6" mean nothing from a client on an open session; the official server
+            # ignores them.
+            self._refresh(now)
+
+    def _refresh(self, now: float) -> None:
+        # A peer that is busy sending may answer the ping late: its first other packet gives it once
+        # more time.
+        self._refreshable = False
+        self._heartbeat = now + self._timing.ping_timeout
+
+    # -- what goes out
+
+    def send(self, packet: Packet) -> None:
+        """Queue a packet. A session that is not open drops it.
+
+        While nothing waits to carry packets they count against `max_buffered`; the packet that
+        finds the limit passed closes the session, reason `slow consumer`. One packet of any size is
+        always allowed.
+        """
+        if self.phase != OPENED:
+            return
+        buffer = self._buffer
+        if not self.waiting:
+            if self._buffered > self._timing.max_buffered:
+                self._overflow()
+                return
+            self._buffered += len(packet) + PACKET_OVERHEAD
+        buffer.append(packet)
+        if len(buffer) == 1 and not self.attended:
+            self._wake()
+
+    def _overflow(self) -> None:
+        self._buffer = []
+        self._end(
+            SLOW_CONSUMER,
+            f"{self._buffered} bytes wait for a peer that does not fetch them, "
+            f"expected at most {self._timing.max_buffered} (max_buffered)",
+        )
+
+    def take(self) -> list[Packet]:
+        """Take everything that is to be sent, in order."""
+        packets = self._buffer
+        if packets:
+            self._buffer = []
+            self._buffered = 0
+            if self.phase == CLOSING:
+                if len(packets) > 1 and packets[-1] == CLOSE and self.transport == POLLING:
+                    # The official client acts on "1" before it delivers what came with it: so the
+                    # close packet is the only one of its payload.
+                    self._buffer.append(packets.pop())
+                else:
+                    self._end(FORCED_CLOSE, "closed by the server", last=None)
+        return packets
+
+    def poll(self) -> list[Packet]:
+        """Answer a GET: what to send now, or nothing, which means: wait for `wake`.
+
+        While a candidate is probed every GET is answered at once, with a noop if need be, so that
+        the client can leave polling (Engine.IO v4, "Upgrade").
+        """
+        if self._buffer:
+            return self.take()
+        return [NOOP] if self.upgrade == PROBED else []
+
+    @property
+    def writable(self) -> bool:
+        """Whether a packet sent now would leave at once; volatile ones are dropped otherwise."""
+        return self.phase == OPENED and self.waiting
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be sent."""
+        return not self._buffer
+
+    # -- the upgrade
+
+    def begin_upgrade(self, now: float) -> bool:
+        """A WebSocket asks to carry this session; False if it may not (Engine.IO v4, "Upgrade")."""
+        if self.phase != OPENED or self.transport != POLLING or self.upgrade != IDLE:
+            return False
+        self.upgrade = CANDIDATE
+        self._upgrade_deadline = now + self._timing.upgrade_timeout
+        self.deadline = min(self.deadline, self._upgrade_deadline)
+        return True
+
+    def receive_probe(self, packet: Packet) -> str | None:
+        """Take a packet of the candidate and return the answer; `None` means that it is refused.
+
+        The order is `2probe`, answered with `3probe`, then `5`, answered with nothing (""); the
+        session is then carried by the candidate. After a refusal the driver closes it and calls
+        `abandon_upgrade`.
+        """
+        if self.upgrade == CANDIDATE and packet == PROBE_PING:
+            self.upgrade = PROBED
+            self._alert()
+            return PROBE_PONG
+        if self.upgrade == PROBED and packet == UPGRADE:
+            self.abandon_upgrade()
+            self.transport = WEBSOCKET
+            self.waiting = True
+            self._buffered = 0
+            self.events.append(Upgraded())
+            return ""
+        return None
+
+    def abandon_upgrade(self) -> None:
+        """The candidate is gone; the session stays where it is and another may try."""
+        self.upgrade = IDLE
+        self._upgrade_deadline = NEVER
+
+    # -- time and the end
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due at `now`; call it again when `deadline` has come."""
+        if now < self.deadline:
+            return
+        if self._upgrade_deadline <= now:
+            self.abandon_upgrade()
+            self.events.append(UpgradeExpired())
+            self._alert()
+        if self._heartbeat <= now:
+            if self.phase == CLOSING:
+                self._end(FORCED_CLOSE, "nobody fetched the last packets", last=None)
+            elif self._awaiting_pong and self.unheard:
+                # The pong may be among what is not read.
+                self._heartbeat = now + self._timing.ping_timeout
+            elif self._awaiting_pong:
+                self._end(PING_TIMEOUT, f"no pong within {self._timing.ping_timeout:g} seconds")
+            else:
+                self._awaiting_pong = self._refreshable = True
+                # A timer's usual lateness must not add up to the client's disadvantage; after a
+                # stall the client has its full time.
+                due = max(self._heartbeat, now - USUAL_LATENESS)
+                self._heartbeat = due + self._timing.ping_timeout
+                self.send(PING)
+        # A pong moves the heartbeat without touching `deadline`, maybe to before the ping's
+        # timeout: while one is due, looking once an interval is early enough.
+        look = now + self._timing.ping_interval if self._awaiting_pong else NEVER
+        self.deadline = min(self._heartbeat, self._upgrade_deadline, look)
+
+    def resume(self, now: float) -> None:
+        """The driver reads again: what has come meanwhile gets its time to be read."""
+        self.unheard = False
+        self._heartbeat = max(self._heartbeat, now + CATCH_UP)
+
+    def _schedule_ping(self, now: float) -> None:
+        self._awaiting_pong = self._refreshable = False
+        self._heartbeat = now + self._timing.ping_interval
+
+    def close(self, now: float) -> None:
+        """Close from this side once everything queued is taken; what comes in from now on is
+        dropped.
+        """
+        if self.phase != OPENED:
+            return
+        if self.transport == WEBSOCKET and not self._buffer:
+            self._end(FORCED_CLOSE, "closed by the server")
+            return
+        if self.transport == POLLING:
+            self._buffer.append(CLOSE)
+        self.phase = CLOSING
+        self._awaiting_pong = self._refreshable = False
+        self._heartbeat = now + self._timing.close_timeout
+        self.deadline = min(self.deadline, self._heartbeat)
+        self._alert()
+
+    def fail(self, reason: str, description: str) -> None:
+        """End the session at once: its transport broke, or the peer broke the protocol."""
+        if self.phase != CLOSED:
+            self._end(reason, description)
+
+    def _end(self, reason: str, description: str, last: str | None = CLOSE) -> None:
+        # A poll that waits learns of the end from its answer, a WebSocket from its close frame.
+        # What is queued goes before it, and the next request learns that the session is unknown.
+        if last is not None and self.transport == POLLING and not self._buffer:
+            self._buffer = [last]
+        self.phase = CLOSED
+        self.upgrade = IDLE
+        self._awaiting_pong = self._refreshable = False
+        self.deadline = self._heartbeat = self._upgrade_deadline = NEVER
+        self.events.append(Closed(reason, description))
+        self._alert()
+        # Nothing of it wakes any more, and its driver is free without the garbage collector.
+        self._wake = _asleep
+
+    def _alert(self) -> None:
+        if not self.attended:
+            self._wake()
+
+
+def _asleep() -> None:
+    """Wake nobody."""

@@ -1,0 +1,226 @@
+"""One client: its session, and what carries it at the moment.
+
+The application above sees this object; the carriers below give it packets and are told to flush.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from engineio_min.limits.quotas import Seat
+from engineio_min.protocol.packets import Message, Packet, message_packet
+from engineio_min.protocol.session import FORCED_CLOSE, OPENED, POLLING, Closed, Session, Upgraded
+from engineio_min.request import Carrier, Request
+from engineio_min.timer import CLOCK_RESOLUTION
+
+if TYPE_CHECKING:
+    from engineio_min.server import Server
+
+logger = logging.getLogger("engineio_min")
+
+
+class Connection:
+    """One client, as the application above sees it.
+
+    `on_message(message)` and `on_close(reason)` are set by the application; `request` is the
+    handshake's, `data` is the application's own.
+    """
+
+    __slots__ = (
+        "candidate",
+        "carrier",
+        "data",
+        "on_close",
+        "on_message",
+        "paused",
+        "request",
+        "seats",
+        "server",
+        "session",
+        "waiters",
+    )
+
+    def __init__(self, server: Server, request: Request, sid: str, transport: str) -> None:
+        self.server = server
+        self.request = request
+        # Two arguments and no bound method: one object less for each connection.
+        wake = partial(type(server).queue_flush, server, self)
+        self.session = Session(sid, transport, server.timing, server.loop.time(), wake)
+        self.carrier: Carrier
+        self.candidate: Carrier | None = None
+        self.on_message: Callable[[Message], object] = ignore
+        self.on_close: Callable[[str], object] = ignore
+        self.data: Any = None
+        self.paused = False
+        # What this session is counted for; see `Quotas`.
+        self.seats: tuple[Seat, ...] = ()
+        self.waiters: list[asyncio.Future[None]] | None = None
+
+    # -- the application's side
+
+    @property
+    def sid(self) -> str:
+        """The session's id: a secret of the client, not to be shown to others."""
+        return self.session.sid
+
+    @property
+    def transport(self) -> str:
+        """What carries the session now: "polling" or "websocket"."""
+        return self.session.transport
+
+    def send(self, message: Message, *, compress: bool = True) -> None:
+        """Queue a message; it leaves in order, at the end of this turn of the event loop. Never
+        blocks.
+        """
+        self.session.send(message_packet(message, compress=compress))
+
+    def close(self) -> None:
+        """Close after everything queued has been sent."""
+        self.session.close(self.server.loop.time())
+        self.server.timer.watch(self.session)
+
+    async def drained(self) -> None:
+        """Wait until everything queued has been handed to the transport, or the session is over."""
+        if self._is_drained():
+            return
+        waiter = self.server.loop.create_future()
+        if self.waiters is None:
+            self.waiters = []
+        self.waiters.append(waiter)
+        await waiter
+
+    def pause(self) -> None:
+        """Take nothing more from the client until `resume`."""
+        if not self.paused:
+            self.paused = self.session.unheard = True
+            self.carrier.pause()
+
+    def resume(self) -> None:
+        """Take packets from the client again."""
+        if self.paused:
+            self.paused = False
+            self.session.resume(self.server.loop.time())
+            self.carrier.resume()
+
+    # -- the carriers' side
+
+    def receive_all(self, packets: Iterable[Packet]) -> None:
+        """Receive the packets of one read, and give their messages to the application.
+
+        The caller flushes afterwards: what the application sends meanwhile leaves in one write. A
+        failure of the application costs this connection, nothing else.
+
+        Raises:
+            PacketError: as `packets` does when it is iterated.
+        """
+        session = self.session
+        receive = session.receive
+        now = self.server.loop.time()
+        session.attended = True
+        try:
+            for packet in packets:
+                message = receive(packet, now)
+                if message is not None:
+                    try:
+                        self.on_message(message)
+                    except Exception:
+                        logger.exception("the message handler failed; closing the session")
+                        session.fail(FORCED_CLOSE, "the message handler failed")
+        finally:
+            session.attended = False
+
+    def flush(self) -> None:
+        """Hand what is queued to the carrier, and act on what that causes."""
+        self.carrier.flush()
+        if self.session.events or self.waiters:
+            self.settle()
+
+    def settle(self) -> None:
+        """Act on the session's events, and tell those who wait for an empty queue."""
+        if self.waiters and self._is_drained():
+            self._release_waiters()
+        events = self.session.events
+        while events:
+            event = events.pop(0)
+            if isinstance(event, Upgraded):
+                self._take_over()
+            elif isinstance(event, Closed):
+                self._closed(event)
+            elif self.candidate is not None:
+                candidate, self.candidate = self.candidate, None
+                candidate.close()
+
+    def check_time(self) -> None:
+        """A session whose time is over is over, even if its timer has not come round yet."""
+        now = self.server.loop.time()
+        if self.session.deadline <= now + CLOCK_RESOLUTION and not self.server.timer.late(now):
+            self.session.handle_timeout(max(now, self.session.deadline))
+            self.flush()
+
+    def _take_over(self) -> None:
+        polling, candidate = self.carrier, self.candidate
+        assert candidate is not None
+        self.candidate = None
+        self.carrier = candidate
+        polling.close()
+        if self.paused:
+            candidate.pause()
+        candidate.flush()
+
+    def _closed(self, event: Closed) -> None:
+        self.server.forget(self)
+        logger.debug("session closed: %s (%s)", event.reason, event.description)
+        candidate, self.candidate = self.candidate, None
+        if candidate is not None:
+            candidate.close()
+        self.carrier.flush()
+        self.carrier.close()
+        self._release_waiters()
+        try:
+            self.on_close(event.reason)
+        except Exception:
+            logger.exception("the close handler failed")
+        self.on_message = self.on_close = ignore
+        # It refers to this, so the two would stay until the garbage collector comes round.
+        self.carrier = GONE
+
+    def _is_drained(self) -> bool:
+        session = self.session
+        return session.phase != OPENED or (
+            session.idle and (session.waiting or session.transport == POLLING)
+        )
+
+    def _release_waiters(self) -> None:
+        waiters, self.waiters = self.waiters, None
+        for waiter in waiters or ():
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+class Gone:
+    """The carrier of a session that is over: nothing is carried any more."""
+
+    __slots__ = ()
+
+    def flush(self) -> None:
+        """Hand over nothing."""
+
+    def close(self) -> None:
+        """It is closed."""
+
+    def pause(self) -> None:
+        """Nothing comes."""
+
+    def resume(self) -> None:
+        """Nothing comes."""
+
+
+GONE = Gone()
+
+
+def ignore(_value: object) -> None:
+    """Do nothing."""

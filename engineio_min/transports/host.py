@@ -1,0 +1,78 @@
+"""What every WebSocket does for its session, whoever carries its bytes."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING
+
+from engineio_min.protocol.packets import Packet
+from engineio_min.protocol.session import TRANSPORT_ERROR
+
+if TYPE_CHECKING:
+    from engineio_min.transports.connection import Connection
+
+
+class WebSocketCarrier(abc.ABC):
+    """A WebSocket that carries a session, or a candidate: one that asks to.
+
+    Our own WebSocket and that of an ASGI host differ in how bytes come and go, not in what they
+    mean.
+    """
+
+    __slots__ = ("_candidate", "_connection")
+
+    _connection: Connection
+    _candidate: bool
+
+    @abc.abstractmethod
+    def start(self, *, candidate: bool) -> None:
+        """Begin to read."""
+
+    @abc.abstractmethod
+    def flush(self) -> None:
+        """Hand over what the session has to send, as far as it can leave now."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Carry nothing more: the session is over, or carried by another."""
+
+    @abc.abstractmethod
+    def pause(self) -> None:
+        """Take nothing more from the client until `resume`."""
+
+    @abc.abstractmethod
+    def resume(self) -> None:
+        """Take packets from the client again."""
+
+    @abc.abstractmethod
+    def _answer_probe(self, packet: str) -> None:
+        """Send the answer to a probe."""
+
+    def _receive_packets(self, packets: list[Packet]) -> None:
+        """Give packets to the session, or to its upgrade as long as this is a candidate."""
+        while packets and self._candidate:
+            self._probe(packets.pop(0))
+        if packets:
+            self._connection.receive_all(packets)
+
+    def _probe(self, packet: Packet) -> None:
+        connection = self._connection
+        answer = connection.session.receive_probe(packet) if connection.candidate is self else None
+        if answer is None:
+            self._end(TRANSPORT_ERROR, "got a packet that does not belong to an upgrade")
+        elif answer:
+            self._answer_probe(answer)
+        else:
+            self._candidate = False
+            connection.settle()
+
+    def _end(self, reason: str, description: str) -> None:
+        """What this carried is over: the session, or for a candidate only the upgrade."""
+        connection = self._connection
+        if not self._candidate:
+            connection.session.fail(reason, description)
+            return
+        if connection.candidate is self:
+            connection.candidate = None
+            connection.session.abandon_upgrade()
+        self.close()

@@ -1,0 +1,232 @@
+"""HTTP long-polling: a GET is `poll()`, a POST is `receive()` (Engine.IO v4, "Transports")."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from typing import TYPE_CHECKING
+
+from engineio_min.errors import Code, PacketError, RequestRefused
+from engineio_min.protocol.deadlines import NEVER
+from engineio_min.protocol.packets import NOOP, Packet, decode_payload, encode_payload, may_compress
+from engineio_min.protocol.session import (
+    CLOSED,
+    PARSE_ERROR,
+    TRANSPORT_CLOSE,
+    TRANSPORT_ERROR,
+    Closed,
+)
+from engineio_min.request import Exchange, Headers
+
+if TYPE_CHECKING:
+    from engineio_min.transports.connection import Connection
+
+# How long, in seconds, a close packet's POST waits for the GET that was sent together with it.
+LAST_POLL_TIMEOUT = 0.1
+
+_TEXT: Headers = (("Content-Type", "text/plain; charset=UTF-8"), ("cache-control", "no-store"))
+_HTML: Headers = (("Content-Type", "text/html"), ("cache-control", "no-store"))
+
+
+class Polling:
+    """The carrier of a session that polls: at most one parked GET and one POST being read."""
+
+    __slots__ = ("_closing", "_connection", "_held", "_parked", "_posting", "deadline")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._parked: Exchange | None = None
+        self._posting: Exchange | None = None
+        self._held: Exchange | None = None
+        # The POST of a close packet, while the client's last GET may be on its way.
+        self._closing: Exchange | None = None
+        self.deadline = NEVER
+
+    # -- GET
+
+    def get(self, exchange: Exchange) -> None:
+        """Answer a GET, now or as soon as there is something to send."""
+        session = self._connection.session
+        if self._parked is not None:
+            # The suites ask for exactly this: the second fails, the first ends the session.
+            exchange.respond(400, self._headers(exchange, ()), b"")
+            self._fail("got a GET while another was waiting")
+            return
+        self._parked = exchange
+        exchange.on_abort = self._poll_aborted
+        session.waiting = True
+        self.flush()
+        self.answer_close()
+
+    def flush(self) -> None:
+        """Answer the parked GET if there is something to send."""
+        exchange = self._parked
+        if exchange is None:
+            return
+        packets = self._connection.session.poll()
+        if packets:
+            self._parked = None
+            self._connection.session.waiting = False
+            self._respond(exchange, packets)
+            self._connection.settle()
+
+    def _respond(self, exchange: Exchange, packets: list[Packet]) -> None:
+        body = encode_payload(packets)
+        headers = self._headers(exchange, _TEXT)
+        threshold = self._connection.server.options.http_compression
+        if (
+            threshold is not None
+            and len(body) >= threshold
+            and any(may_compress(packet) for packet in packets)
+        ):
+            accepted = _accepted_encoding(exchange.request.headers.get("accept-encoding", ""))
+            if accepted is not None:
+                body = (
+                    gzip.compress(body, 6, mtime=0) if accepted == "gzip" else zlib.compress(body)
+                )
+                encoding = (("Content-Encoding", accepted), ("Vary", "Accept-Encoding"))
+                headers = (*headers, *encoding)
+        exchange.respond(200, headers, body)
+
+    def _poll_aborted(self) -> None:
+        self._parked = None
+        self._connection.session.waiting = False
+        self._fail("the poll's connection closed before it was answered")
+
+    # -- POST
+
+    def post(self, exchange: Exchange) -> None:
+        """Read a POST and receive its packets."""
+        if self._posting is not None or self._held is not None:
+            exchange.respond(400, self._headers(exchange, ()), b"")
+            self._fail("got a POST while another was not answered yet")
+            return
+        if exchange.request.headers.get("content-type", "").startswith("application/octet-stream"):
+            # The binary bodies of version 3. Every path answers: an unanswered POST holds a
+            # connection.
+            exchange.respond(400, self._headers(exchange, ()), b"")
+            self._fail("got a binary body, which is not part of this version")
+            return
+        self._posting = exchange
+        exchange.on_abort = self._post_aborted
+        server = self._connection.server
+        exchange.read_body(server.options.max_http_buffer_size, self._body_read, server.budget)
+
+    def _body_read(self, body: bytes | None) -> None:
+        exchange, self._posting = self._posting, None
+        assert exchange is not None
+        connection = self._connection
+        if body is None:
+            exchange.respond(413, self._headers(exchange, ()), b"")
+            self._fail("got a body above max_http_buffer_size, or too much is held for all")
+            return
+        try:
+            connection.receive_all(decode_payload(body, connection.server.options.max_packets))
+        except PacketError as error:
+            connection.session.fail(PARSE_ERROR, str(error))
+            connection.server.refuse(exchange, RequestRefused(Code.BAD_REQUEST, str(error)))
+        else:
+            # Of an upgraded session nobody would ask for an answer that is held back here.
+            carries = connection.carrier is self
+            if carries and self._parked is None and _closed_by_peer(connection):
+                self._await_last_poll(exchange)
+            elif carries and connection.paused:
+                # The answer waits until the handlers keep up: the client sends no more until it has
+                # it.
+                self._held = exchange
+                exchange.on_abort = self._post_aborted
+            else:
+                exchange.respond(200, self._headers(exchange, _HTML), b"ok")
+        connection.settle()
+        connection.flush()
+
+    def _await_last_poll(self, exchange: Exchange) -> None:
+        """Hold the answer to a close packet until the GET that was sent with it has its own.
+
+        The two come on different connections, so either may be read first; a GET after the POST's
+        answer finds the session unknown.
+        """
+        connection = self._connection
+        server = connection.server
+        self._closing = exchange
+        exchange.on_abort = self._forget_close
+        server.departing[connection.sid] = self
+        self.deadline = server.loop.time() + LAST_POLL_TIMEOUT
+        server.timer.watch(self)
+
+    def answer_close(self) -> None:
+        """Answer the POST of a close packet, if one waits."""
+        exchange = self._closing
+        if exchange is not None:
+            self._forget_close()
+            exchange.respond(200, self._headers(exchange, _HTML), b"ok")
+
+    def _forget_close(self) -> None:
+        server = self._connection.server
+        self._closing = None
+        self.deadline = NEVER
+        server.timer.forget(self)
+        del server.departing[self._connection.sid]
+
+    def handle_timeout(self, _now: float) -> None:
+        """No GET came together with the close packet."""
+        self.answer_close()
+
+    def _post_aborted(self) -> None:
+        self._posting = self._held = None
+        self._fail("the POST's connection closed before it was answered")
+
+    # -- the connection's side
+
+    def resume(self) -> None:
+        """Answer the POST that was held back."""
+        exchange, self._held = self._held, None
+        if exchange is not None:
+            exchange.respond(200, self._headers(exchange, _HTML), b"ok")
+
+    def pause(self) -> None:
+        """The next POST will be held back."""
+
+    def close(self) -> None:
+        """The session is over, or carried by another: every request that waits gets an answer."""
+        self.resume()
+        self.flush()
+        exchange, self._parked = self._parked, None
+        if exchange is not None:
+            # A client that leaves polling without waiting for its poll.
+            self._respond(exchange, [NOOP])
+        if self._connection.session.phase == CLOSED:
+            # Of an upgraded session, a POST that is being read still counts.
+            posting, self._posting = self._posting, None
+            if posting is not None:
+                posting.respond(400, self._headers(posting, ()), b"")
+
+    def _fail(self, description: str) -> None:
+        connection = self._connection
+        connection.session.fail(TRANSPORT_ERROR, description)
+        connection.settle()
+        self.flush()
+
+    def _headers(self, exchange: Exchange, headers: Headers) -> Headers:
+        connection = self._connection
+        return connection.server.response_headers(exchange.request, headers, connection)
+
+
+def _closed_by_peer(connection: Connection) -> bool:
+    """Whether the packets just received ended the session with a close packet."""
+    return any(
+        isinstance(event, Closed) and event.reason == TRANSPORT_CLOSE
+        for event in connection.session.events
+    )
+
+
+def _accepted_encoding(header: str) -> str | None:
+    """The content coding to use for an `Accept-Encoding` header: gzip, deflate or none."""
+    accepted = set()
+    for item in header.lower().split(","):
+        coding, _, quality = item.partition(";")
+        if quality.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000"):
+            accepted.add(coding.strip())
+    if "gzip" in accepted or "*" in accepted:
+        return "gzip"
+    return "deflate" if "deflate" in accepted else None

@@ -1,0 +1,339 @@
+"""WebSocket over `asyncio.Protocol`: one packet a message (Engine.IO v4, "Transports").
+
+`frames.py` turns bytes into messages and back; here are the opening handshake, the driver, and the
+limits that need a clock or a socket: the time that a message and a write may take, pongs for a peer
+that does not read, the closing handshake's deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import contextlib
+import hashlib
+from typing import TYPE_CHECKING
+
+from websockets.exceptions import InvalidHeaderFormat, NegotiationError
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.frames import CloseCode
+from websockets.headers import build_extension, parse_extension
+
+from engineio_min.errors import Code, RequestRefused
+from engineio_min.protocol.deadlines import NEVER
+from engineio_min.protocol.frames import MessageStream, encode_frame
+from engineio_min.protocol.packets import Packet, may_compress
+from engineio_min.protocol.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
+from engineio_min.request import Request
+from engineio_min.transports.host import WebSocketCarrier
+
+if TYPE_CHECKING:
+    from engineio_min.http.server import HttpServer
+    from engineio_min.transports.connection import Connection
+
+MESSAGE_TIMEOUT = 30.0
+CLOSE_TIMEOUT = 5.0
+WRITE_TIMEOUT = 10.0
+MAX_PENDING_PONGS = 16
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+# -- the opening handshake
+
+
+def accept_handshake(
+    request: Request, deflate: ServerPerMessageDeflateFactory | None
+) -> tuple[bytes, list[Extension]]:
+    """Check a WebSocket handshake (RFC 6455, section 4.2) and start its answer.
+
+    Returns the answer's head, without the empty line at its end, and the extensions agreed on.
+
+    Raises:
+        RequestRefused: the request is no valid handshake.
+    """
+    headers = request.headers
+    if request.method != "GET" or not request.websocket:
+        raise RequestRefused(Code.BAD_REQUEST, "the request is no WebSocket handshake")
+    if headers.get("sec-websocket-version") != "13":
+        raise RequestRefused(
+            Code.BAD_REQUEST,
+            f"got WebSocket version {headers.get('sec-websocket-version')!r}, expected 13",
+            status=426,
+        )
+    key = headers.get("sec-websocket-key", "").encode("latin-1")
+    try:
+        valid = len(binascii.a2b_base64(key, strict_mode=True)) == 16
+    except ValueError:
+        valid = False
+    if not valid:
+        raise RequestRefused(Code.BAD_REQUEST, "got an invalid Sec-WebSocket-Key")
+    digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
+    lines = [
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + binascii.b2a_base64(digest, newline=False) + b"\r\n"
+    ]
+    extensions: list[Extension] = []
+    if deflate is not None and "sec-websocket-extensions" in headers:
+        agreed = _negotiate_deflate(headers["sec-websocket-extensions"], deflate)
+        if agreed is not None:
+            lines.append(b"Sec-WebSocket-Extensions: " + agreed[0].encode() + b"\r\n")
+            extensions.append(agreed[1])
+    if "sec-websocket-protocol" in headers:
+        # As the official server: the first offer is accepted.
+        protocol = headers["sec-websocket-protocol"].partition(",")[0].strip()
+        lines.append(b"Sec-WebSocket-Protocol: " + protocol.encode("latin-1") + b"\r\n")
+    return b"".join(lines), extensions
+
+
+def _negotiate_deflate(
+    header: str, deflate: ServerPerMessageDeflateFactory
+) -> tuple[str, Extension] | None:
+    try:
+        offers = parse_extension(header)
+    except InvalidHeaderFormat:
+        return None
+    for name, parameters in offers:
+        if name == deflate.name:
+            try:
+                agreed, extension = deflate.process_request_params(parameters, [])
+            except NegotiationError:
+                continue
+            return build_extension([(name, agreed)]), extension
+    return None
+
+
+# -- the connection
+
+
+class WebSocket(WebSocketCarrier, asyncio.Protocol):
+    """A WebSocket on a TCP connection of our own HTTP server."""
+
+    __slots__ = (
+        "_head",
+        "_held",
+        "_http",
+        "_pongs",
+        "_rest",
+        "_stream",
+        "_transport",
+        "_unsent",
+        "_waiting",
+        "deadline",
+    )
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        connection: Connection,
+        extensions: list[Extension],
+        head: bytes,
+        rest: bytes,
+        http: HttpServer,
+        waiting: str | None,
+    ) -> None:
+        self._transport = transport
+        self._connection = connection
+        self._http = http
+        # The answer to the handshake, until it is written, and what came together with the request.
+        self._head = head
+        self._rest = rest
+        # The address that a candidate is counted for until it carries a session; see `Admission`.
+        self._waiting = waiting
+        self._candidate = waiting is not None
+        self._stream = MessageStream(connection.server.options.max_http_buffer_size, extensions)
+        # Not before the answer is written: the first packets leave together with it.
+        self._stream.ordinary = False
+        self._pongs = 0
+        self._unsent = 0
+        # What of the stream counts against the server's budget.
+        self._held = 0
+        self.deadline = NEVER
+
+    def start(self, *, candidate: bool) -> None:
+        """Begin to read, with what arrived together with the handshake."""
+        self._candidate = candidate
+        if self._head:
+            self._transport.write(self._take_head())
+        if candidate or not self._connection.paused:
+            self.resume()
+
+    # -- in
+
+    def data_received(self, data: bytes) -> None:
+        packets = self._stream.receive(data)
+        if self._candidate or self._stream.unusual:
+            progress = bool(packets)
+            self._hold_rest()
+            self._receive_packets(packets)
+            if self._waiting is not None and not self._candidate:
+                self._http.admission.remove(self._waiting)
+                self._waiting = None
+            self._attend(progress=progress)
+        else:
+            self._connection.receive_all(packets)
+        self._connection.flush()
+
+    def _attend(self, *, progress: bool) -> None:
+        """Do what the stream needs besides delivering its messages."""
+        stream = self._stream
+        now = self._connection.server.loop.time()
+        stream.unusual = stream.assembling or stream.closed
+        if self._unsent == 0 and not stream.closed:
+            if not stream.assembling:
+                self.deadline = NEVER
+            elif progress or self.deadline == NEVER:
+                self._set_deadline(now + MESSAGE_TIMEOUT)
+        self._write_control()
+        if stream.failure is not None:
+            self._end(TRANSPORT_ERROR, stream.failure)
+        elif stream.close_received:
+            self._end(TRANSPORT_CLOSE, "got a close frame")
+
+    def _hold_rest(self) -> None:
+        """Keep what is incomplete, unless too much is kept for all; whoever gets the packets may
+        keep them in its turn.
+        """
+        stream = self._stream
+        if not self._hold(0 if stream.closed else stream.held):
+            stream.fail(CloseCode.TRY_AGAIN_LATER, "too much is held for all connections")
+            self._hold(0)
+
+    def _hold(self, size: int) -> bool:
+        """Count what is kept of an incomplete message; whether it may be kept."""
+        before, self._held = self._held, size
+        return self._connection.server.budget.change(before, size)
+
+    def _answer_probe(self, packet: str) -> None:
+        self._transport.write(encode_frame(packet))
+
+    def _write_control(self) -> None:
+        """Write pongs and close frames."""
+        self._pongs += self._stream.pings
+        for data in self._stream.control():
+            if data:
+                self._transport.write(data)
+            elif self._stream.close_received or not self._transport.can_write_eof():
+                self._transport.close()
+            else:
+                # Closing at once while the peer still sends would reset the connection, and the
+                # close frame with it.
+                with contextlib.suppress(OSError):  # The peer may be gone already.
+                    self._transport.write_eof()
+        if self._transport.get_write_buffer_size() == 0:
+            self._pongs = 0
+        elif self._pongs > MAX_PENDING_PONGS:
+            self._end(TRANSPORT_ERROR, "the peer sends pings and does not read the pongs")
+            self._transport.abort()
+
+    # -- out
+
+    def flush(self) -> None:
+        """Write what the session has to send."""
+        connection = self._connection
+        session = connection.session
+        if not session.waiting:
+            return
+        packets = session.take()
+        if not packets:
+            return
+        stream = self._stream
+        if not stream.ordinary:
+            if stream.closed:
+                return
+            if self._head or stream.compresses:
+                # One write for both: what a connection costs is the kernel's work above all.
+                self._transport.write(self._take_head() + self._encode(packets))
+                return
+        encoder = connection.server.encoder
+        # A broadcast leaves equal lists, and to compare those is to compare identities.
+        if packets != encoder.packets:
+            encoder.encode(packets)
+        self._transport.write(encoder.data)
+
+    def _take_head(self) -> bytes:
+        head, self._head = self._head, b""
+        if head:
+            self._stream.ordinary = not self._stream.compresses
+        return head
+
+    def _encode(self, packets: list[Packet]) -> bytes:
+        threshold = self._connection.server.deflate_threshold
+        return b"".join(
+            [
+                self._stream.encode(
+                    packet, compress=len(packet) >= threshold and may_compress(packet)
+                )
+                for packet in packets
+            ]
+        )
+
+    def close(self) -> None:
+        """Start the closing handshake, or bound what is left of one that the peer has started."""
+        if not self._transport.is_closing():
+            self._stream.close()
+            self._write_control()
+        elif not self._transport.get_write_buffer_size():
+            return
+        # A transport that is closing stays for as long as its peer leaves something unread.
+        self._set_deadline(self._connection.server.loop.time() + CLOSE_TIMEOUT)
+
+    # -- the transport's side
+
+    def pause_writing(self) -> None:
+        if not self._candidate:
+            self._connection.session.waiting = False
+        self._unsent = self._transport.get_write_buffer_size()
+        self._set_deadline(self._connection.server.loop.time() + WRITE_TIMEOUT)
+
+    def resume_writing(self) -> None:
+        self._unsent = 0
+        self._pongs = 0
+        if self._stream.assembling:
+            self._set_deadline(self._connection.server.loop.time() + MESSAGE_TIMEOUT)
+        elif not self._stream.closed:
+            self.deadline = NEVER
+        if not self._candidate:
+            self._connection.session.waiting = True
+            self._connection.flush()
+
+    def pause(self) -> None:
+        """Read nothing more until `resume`: the handlers do not keep up."""
+        self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again, first what is left of an earlier read."""
+        self._transport.resume_reading()
+        if self._rest:
+            rest, self._rest = self._rest, b""
+            self.data_received(rest)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._http.connections.discard(self._transport)
+        if self._waiting is not None:
+            self._http.admission.remove(self._waiting)
+        self._hold(0)
+        self.deadline = NEVER
+        self._connection.server.timer.forget(self)
+        if error is None:
+            self._end(TRANSPORT_CLOSE, "the connection was closed")
+        else:
+            self._end(TRANSPORT_ERROR, str(error))
+        self._connection.flush()
+
+    def _set_deadline(self, deadline: float) -> None:
+        self.deadline = deadline
+        self._connection.server.timer.watch(self)
+
+    def handle_timeout(self, now: float) -> None:
+        """A message or a write took too long, or the peer did not answer a close frame."""
+        self.deadline = NEVER
+        unsent = self._transport.get_write_buffer_size()
+        if 0 < unsent < self._unsent:
+            # Slow, but it reads.
+            self._unsent = unsent
+            self.deadline = now + WRITE_TIMEOUT
+            return
+        self._end(TRANSPORT_ERROR, "a message or a write took too long")
+        self._transport.abort()
+        self._connection.flush()

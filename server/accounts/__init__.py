@@ -1,0 +1,1 @@
+"""Sessions: how they begin, and how they end."""

@@ -1,0 +1,357 @@
+"""Sessions: `auth:login`, `auth:session`, `auth:check`, `auth:refresh`, `auth:logout`.
+
+A session's id is 256 random bits that only its owner has; the database knows its hash, so whoever
+reads a backup can be nobody. Unknown, expired and ended sessions are refused with one message, and
+a wrong password takes as long as an unknown user.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from server.accounts.deadlines import Deadlines
+from server.api.announcements import (
+    AuthFailed,
+    AuthLoggedIn,
+    AuthLoggedOut,
+    AuthSessionUpdated,
+    AuthSucceeded,
+)
+from server.api.envelope import envelope, timestamp
+from server.api.errors import Code, EventError
+from server.api.identity import Identity, guest, identity_of
+from server.api.records import Session, User
+from server.api.registry import Call
+from server.api.types import Id, Payload, Record, Secret
+from server.api.validation import read
+from server.projects import projects
+from server.store import accounts
+from server.store.accounts import StoredSession
+from socketio_min import Socket
+
+if TYPE_CHECKING:
+    from server.application import Application
+
+SESSION_SECONDS: Final = 24 * 3600.0
+MAX_SESSIONS: Final = 5
+"""Sessions of one user; the oldest gives way to a new one."""
+
+_PRESENTED: Final = "presented session"
+
+
+class SessionPayload(Payload, frozen=True, kw_only=True):
+    """A session's id, under either of two names."""
+
+    session_id: Secret | None = None
+    token: Secret | None = None
+
+
+class LoginPayload(Payload, frozen=True, kw_only=True):
+    """A user's name and password."""
+
+    username: Id
+    password: Secret
+
+
+class AuthResult(Record, frozen=True):
+    """Who one is now, and the session."""
+
+    user: User
+    session: Session
+
+
+class SessionResult(Record, frozen=True):
+    """The session."""
+
+    session: Session
+
+
+class LogoutResult(Record, frozen=True):
+    """Who is logged out."""
+
+    user_id: str
+
+
+def session_key(session_id: str) -> str:
+    """What the database knows a session by."""
+    return hashlib.sha256(session_id.encode()).hexdigest()
+
+
+def new_session(user: User, now: float) -> tuple[str, StoredSession]:
+    """A session that begins now: its id, and what is stored."""
+    session_id = secrets.token_urlsafe(32)
+    stored = StoredSession(session_key(session_id), user, now, now + SESSION_SECONDS)
+    return session_id, stored
+
+
+class Auth:
+    """The sessions of an application's sockets. `clock` returns seconds since 1970."""
+
+    def __init__(
+        self, application: Application, hasher: PasswordHasher, clock: Callable[[], float]
+    ) -> None:
+        self.hasher = hasher
+        self.clock = clock
+        self._application = application
+        self.deadlines = Deadlines(
+            application.settings.auth_timeout, clock, self.expire, self._overdue
+        )
+        # Verified where there is no password, so that this takes no less time.
+        self._nobody = hasher.hash(secrets.token_hex())
+
+    def nobody(self) -> Identity:
+        """Who a socket without a session is."""
+        return guest() if self._application.settings.auth_mode == "open" else Identity()
+
+    # -- at the beginning of a connection
+
+    async def admit(self, socket: Socket) -> None:
+        """Look up the session that a client presents with its CONNECT or its request."""
+        try:
+            session_id = _presented(socket)
+            if session_id is not None:
+                socket.data[_PRESENTED] = await self.find(session_id)
+        except EventError as error:
+            socket.data[_PRESENTED] = error
+
+    def welcome(self, socket: Socket) -> None:
+        """A socket has connected: say who it is, and tell it whether its session is good."""
+        presented: StoredSession | EventError | None = socket.data.pop(_PRESENTED, None)
+        if isinstance(presented, StoredSession):
+            try:
+                self._application.sockets.check_place(socket, presented.user.id)
+            except EventError as error:
+                presented = error
+        if isinstance(presented, StoredSession):
+            self.identify(socket, _identity(presented))
+            succeeded = AuthSucceeded(user=presented.user, session=_session(presented))
+            wrapped = envelope("auth:success", user_id=presented.user.id)
+            socket.emit("auth:success", succeeded.data, wrapped)
+            return
+        self.identify(socket, self.nobody())
+        if presented is not None:
+            _tell_failure(socket, presented, "connect")
+
+    def expire(self, socket: Socket) -> None:
+        """Sign the socket out if its session is over."""
+        if identity_of(socket).expires_at <= self.clock():
+            self.sign_out(socket)
+            _tell_failure(socket, EventError(Code.UNAUTHORIZED, _NO_SESSION), "auth:session")
+
+    def forget(self, socket: Socket) -> None:
+        """The socket is gone."""
+        self.deadlines.clear(socket)
+
+    def _overdue(self, socket: Socket) -> None:
+        seconds = self._application.settings.auth_timeout
+        late = f"nobody has logged in for {seconds:g} seconds: connect again with a session"
+        _tell_failure(socket, EventError(Code.UNAUTHORIZED, late), "connect")
+        socket.disconnect(close=True)
+
+    # -- changes of who a socket is
+
+    def identify(self, socket: Socket, identity: Identity) -> None:
+        """The socket acts as somebody, for as long as that holds."""
+        self._application.sockets.identify(socket, identity)
+        if not self._application.sockets.is_gone(socket):
+            self.deadlines.set(socket)
+
+    def sign_in(
+        self, call: Call[SessionPayload] | Call[LoginPayload], stored: StoredSession
+    ) -> None:
+        """The socket acts as the session's user; only what a guest did moves along.
+
+        Raises:
+            EventError: the user has too many sockets (`RATE_LIMIT_EXCEEDED`).
+        """
+        socket, before = call.socket, identity_of(call.socket)
+        self._application.sockets.check_place(socket, stored.user.id)
+        if before.user is not None and before.user != stored.user and before.declared:
+            self.sign_out(socket)
+            before = identity_of(socket)
+        identity = _identity(stored)
+        self.identify(socket, identity)
+        if before.user is not None and before.user != stored.user:
+            projects.change_user(call.acting(identity), before)
+
+    def sign_out(self, socket: Socket) -> None:
+        """The socket acts as nobody, and is in no room and holds no lock any more."""
+        self._application.part(socket)
+        self.identify(socket, self.nobody())
+
+    async def find(self, session_id: str) -> StoredSession:
+        """A session by its id.
+
+        Raises:
+            EventError: it does not exist, or not any more (`UNAUTHORIZED`).
+        """
+        key, now = session_key(session_id), self.clock()
+        stored = await self._application.database.run(lambda c: accounts.session(c, key, now))
+        if stored is None:
+            raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
+        self._application.directory.add_user(stored.user)
+        return stored
+
+    async def verify(self, username: str, password: str) -> User | None:
+        """The user, if that is their password."""
+        database = self._application.database
+        known = await database.run(
+            lambda c: (accounts.user(c, username), accounts.password_hash(c, username))
+        )
+        user, password_hash = known
+        # Off the loop: a hash is slow on purpose.
+        matches = await asyncio.to_thread(self._matches, password_hash or self._nobody, password)
+        return user if matches and password_hash is not None else None
+
+    def _matches(self, password_hash: str, password: str) -> bool:
+        try:
+            return self.hasher.verify(password_hash, password)
+        except (Argon2Error, InvalidHashError):
+            return False
+
+
+_NO_SESSION: Final = "the session is unknown or over: log in again"
+
+
+# -- the events
+
+
+async def session(call: Call[SessionPayload]) -> AuthResult:
+    """Present a session: from now on the socket acts as its user."""
+    session_id = call.payload.session_id or call.payload.token
+    if session_id is None:
+        raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
+    stored = await call.application.auth.find(session_id)
+    call.check_connected()
+    call.application.auth.sign_in(call, stored)
+    result = AuthResult(stored.user, _session(stored))
+    call.reply(AuthSucceeded(user=result.user, session=result.session))
+    return result
+
+
+async def login(call: Call[LoginPayload]) -> AuthResult:
+    """Open a session with a name and a password; all sockets of the user hear of it."""
+    application, address = call.application, call.socket.handshake.address
+    async with application.attempts.turn(address):
+        user = await application.auth.verify(call.payload.username, call.payload.password)
+        if user is None:
+            application.attempts.failed(address)
+            raise EventError(Code.UNAUTHORIZED, "the name or the password is wrong")
+    # Before it is opened, not only when it is used.
+    application.sockets.check_place(call.socket, user.id)
+    session_id, stored = new_session(user, application.auth.clock())
+    ended = await application.database.run(lambda c: accounts.open_session(c, stored, MAX_SESSIONS))
+    application.directory.add_user(user)
+    for key in ended:
+        _end(application, key)
+    call.check_connected()
+    application.auth.sign_in(call, stored)
+    result = AuthResult(user, _session(stored, session_id))
+    call.reply(AuthSucceeded(user=user, session=result.session))
+    call.acting(identity_of(call.socket)).tell(
+        [socket.id for socket in application.sockets.of_user(user.id)], AuthLoggedIn(user=user)
+    )
+    return result
+
+
+async def check(call: Call[Payload]) -> SessionResult:
+    """Ask for the socket's session."""
+    key = call.identity.session_key
+    now = call.application.auth.clock()
+    stored = None
+    if key is not None:
+        stored = await call.application.database.run(lambda c: accounts.session(c, key, now))
+    if stored is None:
+        raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
+    result = SessionResult(_session(stored))
+    call.reply(AuthSessionUpdated(session=result.session))
+    return result
+
+
+async def refresh(call: Call[Payload]) -> SessionResult:
+    """Exchange the session's id for a new one; the old one is dead at once.
+
+    All sockets of the session hear the new id, because all of them had the old one.
+    """
+    application, key = call.application, call.identity.session_key
+    user = call.identity.user
+    if key is None or user is None:
+        raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
+    session_id, stored = new_session(user, application.auth.clock())
+    if not await application.database.run(lambda c: accounts.rotate_session(c, key, stored)):
+        raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
+    sockets = application.sockets.of_session(key)
+    for socket in sockets:
+        application.auth.identify(socket, _identity(stored))
+    result = SessionResult(_session(stored, session_id))
+    call.tell(
+        [socket.id for socket in sockets],
+        AuthSessionUpdated(session=result.session),
+        source="server",
+    )
+    return result
+
+
+async def logout(call: Call[Payload]) -> LogoutResult:
+    """End the session: its sockets leave their rooms and lose their locks."""
+    application, key = call.application, call.identity.session_key
+    if key is not None:
+        await application.database.run(lambda c: accounts.end_session(c, key))
+    hearing = [socket.id for socket in application.sockets.of_user(call.user.id)]
+    call.tell(hearing, AuthLoggedOut(user_id=call.user.id))
+    if key is None:
+        application.auth.sign_out(call.socket)
+    else:
+        _end(application, key)
+    return LogoutResult(call.user.id)
+
+
+def _end(application: Application, key: str) -> None:
+    """A session is over: so it is for its sockets."""
+    for socket in application.sockets.of_session(key):
+        application.auth.sign_out(socket)
+
+
+def _tell_failure(socket: Socket, error: EventError, cause: str) -> None:
+    failed = AuthFailed(**error.data, cause=cause)
+    socket.emit("auth:error", failed.data, envelope("auth:error", priority="high"))
+
+
+def _presented(socket: Socket) -> str | None:
+    """The session's id that the client has presented, if it has.
+
+    Raises:
+        EventError: it can be none (`VALIDATION_ERROR`).
+    """
+    handshake = socket.handshake
+    for name in ("sessionId", "token"):
+        value = handshake.auth.get(name)
+        # Pages without a session send an empty one.
+        if value not in (None, ""):
+            session_id: str = read(Secret, value, f"$.{name}")
+            return session_id
+    scheme, _, value = handshake.headers.get("authorization", "").partition(" ")
+    return value.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _identity(stored: StoredSession) -> Identity:
+    return Identity(
+        stored.user, declared=True, session_key=stored.key, expires_at=stored.expires_at
+    )
+
+
+def _session(stored: StoredSession, session_id: str | None = None) -> Session:
+    return Session(
+        user_id=stored.user.id,
+        created_at=timestamp(datetime.fromtimestamp(stored.created_at, UTC)),
+        expires_at=timestamp(datetime.fromtimestamp(stored.expires_at, UTC)),
+        id=session_id,
+    )

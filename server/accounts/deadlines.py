@@ -1,0 +1,65 @@
+"""When what a socket may do ends by itself.
+
+A session that has run out ends also for a client that only listens: it would hear its projects for
+ever. And in AUTH_MODE "required" a client that is nobody takes a connection away from others, so it
+has so long to log in. Each socket has one such moment or none; who it acts as decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from server.api.identity import identity_of
+from socketio_min import Socket
+
+
+class Deadlines:
+    """The timers of all sockets.
+
+    `anonymous` is in seconds, `clock` returns seconds since 1970. `expired(socket)` is called when
+    the session is over, `overdue(socket)` when a socket has been nobody for `anonymous`.
+    """
+
+    __slots__ = ("_anonymous", "_clock", "_expired", "_overdue", "_timers")
+
+    def __init__(
+        self,
+        anonymous: float,
+        clock: Callable[[], float],
+        expired: Callable[[Socket], object],
+        overdue: Callable[[Socket], object],
+    ) -> None:
+        self._anonymous = anonymous
+        self._clock = clock
+        self._expired = expired
+        self._overdue = overdue
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def __len__(self) -> int:
+        return len(self._timers)
+
+    def set(self, socket: Socket) -> None:
+        """The socket acts as somebody else from now on, or as nobody."""
+        self.clear(socket)
+        identity = identity_of(socket)
+        if identity.user is None:
+            self._call(socket, self._anonymous, self._overdue)
+        elif identity.session_key is not None:
+            # The wall clock may be set back meanwhile: a timer that comes too early is set again.
+            left = identity.expires_at - self._clock()
+            self._call(socket, left, self._expired if left <= 0 else self.set)
+
+    def clear(self, socket: Socket) -> None:
+        """The socket has no deadline any more."""
+        timer = self._timers.pop(socket.id, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _call(self, socket: Socket, seconds: float, what: Callable[[Socket], object]) -> None:
+        def pass_() -> None:
+            del self._timers[socket.id]
+            what(socket)
+
+        loop = asyncio.get_running_loop()
+        self._timers[socket.id] = loop.call_later(max(0.0, seconds), pass_)

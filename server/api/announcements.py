@@ -1,0 +1,422 @@
+"""The events that the server sends. Each is a class: its name, its data, and who hears it.
+
+A client's handler gets `(data, event)`: an instance of one of these, and its envelope.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final, Literal
+
+import msgspec
+
+from server.api.envelope import Priority
+from server.api.records import (
+    AiResponse,
+    File,
+    Lock,
+    Notification,
+    Position,
+    PresenceStatus,
+    Project,
+    Selection,
+    Session,
+    User,
+    Version,
+)
+from server.api.types import Record
+
+
+class Announcement(Record, frozen=True):
+    """An event that the server sends. `heard_by` says who gets it."""
+
+    event: ClassVar[str]
+    heard_by: ClassVar[str]
+    priority: ClassVar[Priority] = "medium"
+
+    @property
+    def data(self) -> Any:
+        """The first argument of the event."""
+        return msgspec.to_builtins(self, builtin_types=(bytes,))
+
+
+class Failed(Announcement, frozen=True):
+    """An event of the client failed, and it asked for no acknowledgement."""
+
+    event = "error"
+    heard_by = "the socket that sent the event"
+    priority = "high"
+
+    code: str
+    message: str
+    cause: str = msgspec.field(name="event")
+    details: dict[str, Any] | None = None
+
+
+class AuthFailed(Announcement, frozen=True):
+    """A session was refused or is over, or an `auth:` event failed without an acknowledgement."""
+
+    event = "auth:error"
+    heard_by = "the socket concerned"
+    priority = "high"
+
+    code: str
+    message: str
+    cause: str = msgspec.field(name="event")
+    details: dict[str, Any] | None = None
+
+
+class AuthSucceeded(Announcement, frozen=True):
+    """The socket acts as this user now. The session has its `id` only after `auth:login`."""
+
+    event = "auth:success"
+    heard_by = "the socket that presented a session or logged in"
+
+    user: User
+    session: Session
+
+
+class AuthLoggedIn(Announcement, frozen=True):
+    """The user has logged in somewhere."""
+
+    event = "auth:login"
+    heard_by = "all sockets of the user"
+
+    user: User
+
+
+class AuthLoggedOut(Announcement, frozen=True):
+    """The user has logged out somewhere."""
+
+    event = "auth:logout"
+    heard_by = "all sockets of the user"
+
+    user_id: str
+
+
+class AuthSessionUpdated(Announcement, frozen=True):
+    """The session, after `auth:check`; or with its new `id`, after `auth:refresh`."""
+
+    event = "auth:session"
+    heard_by = "the socket that asked; after a refresh all sockets of the session"
+
+    session: Session
+
+
+class RoomFailed(Announcement, frozen=True):
+    """A `room:` event of the client failed, and it asked for no acknowledgement."""
+
+    event = "room:error"
+    heard_by = "the socket that sent the event"
+    priority = "high"
+
+    error: str
+    code: str
+    message: str
+    cause: str = msgspec.field(name="event")
+    details: dict[str, Any] | None = None
+
+
+class RoomJoined(Announcement, frozen=True):
+    """The socket is in the room."""
+
+    event = "room:joined"
+    heard_by = "the socket that joined"
+
+    room: str
+
+
+class RoomLeft(Announcement, frozen=True):
+    """The socket is not in the room any more."""
+
+    event = "room:left"
+    heard_by = "the socket that left"
+
+    room: str
+
+
+class UserJoined(Announcement, frozen=True):
+    """A user's first socket is in the project."""
+
+    event = "user:joined"
+    heard_by = "the others in the project's room"
+
+    user: User
+
+
+class UserLeft(Announcement, frozen=True):
+    """A user's last socket is out of the project."""
+
+    event = "user:left"
+    heard_by = "the others in the project's room"
+
+    user: User
+
+
+class UserTyping(Announcement, frozen=True):
+    """A user is typing, or not any more; typing ends by itself after four seconds."""
+
+    event = "user:typing"
+    heard_by = "the others in the project's room"
+    priority = "low"
+
+    user: User
+    project_id: str
+    is_typing: bool
+
+
+class UserPresence(Announcement, frozen=True):
+    """What a user says that they are doing."""
+
+    event = "user:presence"
+    heard_by = "the others in the projects that the user is in"
+    priority = "low"
+
+    user: User
+    status: PresenceStatus
+    timestamp: str
+    activity: str | None = None
+
+
+class CursorUpdated(Announcement, frozen=True):
+    """Where a user is in a file. Volatile: left out for clients that cannot take it at once."""
+
+    event = "cursor:updated"
+    heard_by = "the others in the project's room"
+    priority = "low"
+
+    user: User
+    socket_id: str
+    project_id: str
+    file_path: str
+    position: Position
+    selection: Selection | None = None
+
+
+class ProjectCreated(Announcement, frozen=True):
+    """There is a new project, or one was shared with the user who hears it."""
+
+    event = "project:created"
+    heard_by = "all sockets of its members; after sharing, those of the new member"
+
+    project: Project
+
+
+class ProjectUpdated(Announcement, frozen=True):
+    """A project or its members have changed."""
+
+    event = "project:updated"
+    heard_by = "all sockets of its members, and the project's room"
+
+    project: Project
+
+
+class ProjectDeleted(Announcement, frozen=True):
+    """A project is gone, or not shared any more with the user who hears it."""
+
+    event = "project:deleted"
+    heard_by = "all sockets of its members, and the project's room; those of a former member"
+
+    project_id: str
+
+
+class FileCreated(Announcement, frozen=True):
+    """There is a new file. `content` is left out above 64 KiB or where many
+    files change at once: `file:read` has it.
+    """
+
+    event = "file:created"
+    heard_by = "the others in the project's room"
+
+    file: File
+    content: str | None = None
+
+
+class FileUpdated(Announcement, frozen=True):
+    """A file has changed. `content` is left out above 64 KiB or where many
+    files change at once: `file:read` has it.
+    """
+
+    event = "file:updated"
+    heard_by = "the others in the project's room"
+
+    file: File
+    content: str | None = None
+
+
+class FileDeleted(Announcement, frozen=True):
+    """A file is gone."""
+
+    event = "file:deleted"
+    heard_by = "the others in the project's room"
+
+    file_path: str
+
+
+class FileLocked(Announcement, frozen=True):
+    """A file is locked; or, if the lock is `orphaned`, its holder's connection is lost, and the
+    lock ends with `file:unlocked` unless the holder comes back in time.
+    """
+
+    event = "file:locked"
+    heard_by = "the others in the project's room"
+
+    lock: Lock
+
+
+class FileUnlocked(Announcement, frozen=True):
+    """A lock on a file is gone; other shared ones may be left."""
+
+    event = "file:unlocked"
+    heard_by = "the others in the project's room"
+
+    file_path: str
+    token: int
+
+
+class VersionCreated(Announcement, frozen=True):
+    """There is a new version."""
+
+    event = "version:created"
+    heard_by = "the project's room"
+
+    version: Version
+
+
+class VersionRestored(Announcement, frozen=True):
+    """The files are those of this version again; the events of the changed files follow."""
+
+    event = "version:restored"
+    heard_by = "the project's room"
+
+    version: Version
+
+
+class VersionDeleted(Announcement, frozen=True):
+    """A version is gone."""
+
+    event = "version:deleted"
+    heard_by = "the project's room"
+
+    version_id: str
+
+
+class NotificationNew(Announcement, frozen=True):
+    """Something that a user, or everybody, should know."""
+
+    event = "notification:new"
+    heard_by = (
+        "the user's sockets in `user:<id>` or `notifications`; if it is for everybody, the room "
+        "`notifications`"
+    )
+
+    notification: Notification
+
+
+class AiMessage(Announcement, frozen=True):
+    """A user has written to the assistant."""
+
+    event = "ai:message"
+    heard_by = "the project's room; without a project the sender"
+
+    message: str
+    user: User
+    request_id: str
+    message_id: str
+
+
+class AiProcessing(Announcement, frozen=True):
+    """How far the assistant, or the program that sent `ai:status`, is. Ends with `ai:response`, or
+    with `error`.
+    """
+
+    event = "ai:processing"
+    heard_by = "the project's room; without a project the sender"
+
+    status: Literal["started", "progress", "completed", "error"]
+    request_id: str | None = None
+    progress: float | None = None
+    message: str | None = None
+    error: dict[str, Any] | None = None
+    user: User | None = None
+
+
+class AiResponded(Announcement, frozen=True):
+    """The assistant's answer."""
+
+    event = "ai:response"
+    heard_by = "the project's room; without a project the sender"
+
+    response: AiResponse
+    request_id: str
+
+
+class CodeStarted(Announcement, frozen=True):
+    """Text begins to stream."""
+
+    event = "code:started"
+    heard_by = "the project's room; without a project the sender"
+    priority = "low"
+
+    request_id: str
+
+
+class CodeChunk(Announcement, frozen=True):
+    """The next piece of the text."""
+
+    event = "code:chunk"
+    heard_by = "the project's room; without a project the sender"
+    priority = "low"
+
+    request_id: str
+    content: str
+
+
+class CodeCompleted(Announcement, frozen=True):
+    """The whole text; `cancelled` if it was stopped before its end."""
+
+    event = "code:completed"
+    heard_by = "the project's room; without a project the sender"
+
+    request_id: str
+    content: str
+    cancelled: bool
+
+
+class CodeFailed(Announcement, frozen=True):
+    """No more text comes, because the assistant failed."""
+
+    event = "code:error"
+    heard_by = "the project's room; without a project the sender"
+    priority = "high"
+
+    request_id: str
+    error: dict[str, Any]
+
+
+class Pong(Announcement, frozen=True):
+    """The answer to `test:ping`."""
+
+    event = "test:pong"
+    heard_by = "the socket that asked"
+    priority = "low"
+
+    message: str
+
+
+class TestResponse(Announcement, frozen=True):
+    """The answer to `test:event`: its payload, untouched."""
+
+    event = "test:response"
+    heard_by = "the socket that asked"
+    priority = "low"
+
+    echo: Any
+
+    @property
+    def data(self) -> Any:
+        """What came."""
+        return self.echo
+
+
+ANNOUNCEMENTS: Final = {kind.event: kind for kind in Announcement.__subclasses__()}
+"""All of them, by name."""

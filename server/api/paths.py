@@ -1,0 +1,63 @@
+"""The paths of a project's files: relative, with slashes, and one spelling for each file.
+
+The normal form is the key of the file, of its locks and of its place in a mirrored directory, so
+everything that could name one file twice or lead out of the directory ends here.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from server.api.errors import Code, EventError
+
+MAX_BYTES: Final = 1_024
+MAX_NAME_BYTES: Final = 255
+"""Of one part of a path; file systems take no more."""
+
+_DRIVE: Final = re.compile(r"[A-Za-z]:")
+# Control characters, halves of surrogate pairs, and line separators; format characters such as the
+# zero-width joiner are letters of some languages' names, but those that turn the direction of a
+# text only show a path as another one.
+_REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_TURNS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
+def normal(path: str) -> str:
+    """The one spelling of a path.
+
+    Raises:
+        EventError: it is no relative path, or too long (`INVALID_FILE_PATH`).
+    """
+    composed = unicodedata.normalize("NFC", path)
+    if _TURNS.search(composed) or any(
+        unicodedata.category(character) in _REFUSED_CATEGORIES for character in composed
+    ):
+        raise _invalid(path, "a path has no control characters")
+    if composed.startswith("/") or _DRIVE.match(composed):
+        raise _invalid(path, "expected a path relative to the project")
+    if "\\" in composed:
+        raise _invalid(path, "expected slashes between the parts")
+    parts = [part for part in composed.split("/") if part not in ("", ".")]
+    if not parts or composed.endswith(("/", "/.")) or composed == ".":
+        raise _invalid(path, "expected the path of a file")
+    if ".." in parts:
+        raise _invalid(path, "a path does not lead upwards")
+    joined = "/".join(parts)
+    if len(joined.encode()) > MAX_BYTES:
+        raise _invalid(path, f"expected at most {MAX_BYTES} bytes")
+    if any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
+        raise _invalid(path, f"expected at most {MAX_NAME_BYTES} bytes between two slashes")
+    return joined
+
+
+def folders(path: str) -> list[str]:
+    """The folders that a file is in, the outermost first."""
+    parts = path.split("/")
+    return ["/".join(parts[:length]) for length in range(1, len(parts))]
+
+
+def _invalid(path: str, expectation: str) -> EventError:
+    shown = path if len(path) <= 100 else path[:100] + "…"
+    return EventError(Code.INVALID_FILE_PATH, f"path {shown!a}: {expectation}")

@@ -1,0 +1,72 @@
+"""How often a user may send an event: token buckets.
+
+A bucket holds `burst` tokens and gains `per_second` of them; an event takes one. Buckets belong to
+users and not to connections, so that reconnecting fills none. They are kept in one bounded table:
+when it is full, those that would be full again are forgotten, which changes nothing for anybody.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from server.api.errors import Code, EventError
+
+_MOST_BUCKETS: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`burst` events at once, and `per_second` in the long run. Events of one `name` share it."""
+
+    name: str
+    burst: int
+    per_second: float
+
+
+class RateLimiter:
+    """The buckets of an application's users; `clock` returns seconds."""
+
+    __slots__ = ("_buckets", "_clock", "_most")
+
+    def __init__(self, clock: Callable[[], float], most: int = _MOST_BUCKETS) -> None:
+        self._buckets: dict[tuple[str, Rate], tuple[float, float]] = {}
+        self._clock = clock
+        self._most = most
+
+    def take(self, user_id: str, rate: Rate) -> None:
+        """Take a token.
+
+        Raises:
+            EventError: there is none (`RATE_LIMIT_EXCEEDED`); `details.retryAfter` is in seconds.
+        """
+        now = self._clock()
+        tokens, since = self._buckets.pop((user_id, rate), (float(rate.burst), now))
+        tokens = min(float(rate.burst), tokens + (now - since) * rate.per_second)
+        allowed = tokens >= 1
+        if len(self._buckets) >= self._most:
+            self._forget(now)
+        self._buckets[user_id, rate] = (tokens - 1 if allowed else tokens, now)
+        if not allowed:
+            # Rounded up: who waits that long is not too early, and it is never 0.
+            wait = math.ceil((1 - tokens) / rate.per_second * 1_000) / 1_000
+            raise EventError(
+                Code.RATE_LIMIT_EXCEEDED,
+                f"more than {rate.burst} {rate.name} events at once or {rate.per_second:g} "
+                f"a second: try again in {wait:g} seconds",
+                {"retryAfter": wait},
+            )
+
+    def _forget(self, now: float) -> None:
+        full = [
+            key
+            for key, (tokens, since) in self._buckets.items()
+            if tokens + (now - since) * key[1].per_second >= key[1].burst
+        ]
+        for key in full:
+            del self._buckets[key]
+        # Everybody is busy: whoever has been idle for longest starts anew.
+        while len(self._buckets) >= self._most:
+            del self._buckets[next(iter(self._buckets))]

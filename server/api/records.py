@@ -1,0 +1,190 @@
+"""What the server says about users, projects, files and so on, in acknowledgements and events.
+
+Times are ISO 8601 in UTC with milliseconds.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Literal
+
+from server.api.types import Record
+
+ProjectType = Literal["web", "api", "library", "cli", "data", "other"]
+LockType = Literal["exclusive", "shared"]
+PresenceStatus = Literal["online", "away", "busy", "offline"]
+
+
+class Role(enum.StrEnum):
+    """What a user may do in a project; each includes the ones before."""
+
+    VIEWER = "viewer"
+    EDITOR = "editor"
+    OWNER = "owner"
+
+    def includes(self, other: Role) -> bool:
+        """Whether this one may do what `other` may."""
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+class User(Record, frozen=True):
+    """A user as others see them."""
+
+    id: str
+    name: str
+
+
+class Session(Record, frozen=True):
+    """A session. Its `id` is a secret, told to nobody but the one who opened or refreshed it."""
+
+    user_id: str
+    created_at: str
+    expires_at: str
+    id: str | None = None
+
+
+class Member(Record, frozen=True):
+    """A member of a project."""
+
+    user: User
+    role: Role
+
+
+class Project(Record, frozen=True):
+    """A project. `everyone` is the role of those who are no members, if they have one."""
+
+    id: str
+    name: str
+    description: str
+    type: str
+    members: list[Member]
+    created_at: str
+    updated_at: str
+    everyone: Role | None = None
+
+
+class File(Record, frozen=True):
+    """A file without its content.
+
+    `name` is the last part of the path, `size` in bytes, `hash` the SHA-256 of the content.
+    `revision` grows with every change of any file in the project.
+    """
+
+    path: str
+    name: str
+    size: int
+    hash: str
+    revision: int
+    updated_at: str
+    updated_by: str
+
+
+class Lock(Record, frozen=True):
+    """A lock on a file.
+
+    `token` is greater than that of every lock granted before; `file:change` takes it to make sure
+    that the lock still holds. `orphaned`: the holder's connection is gone, and the lock goes with
+    it unless the user comes back in time.
+    """
+
+    file_path: str
+    lock_type: LockType
+    user: User
+    token: int
+    acquired_at: str
+    orphaned: bool
+
+
+class Version(Record, frozen=True):
+    """A snapshot of all files of a project."""
+
+    id: str
+    project_id: str
+    name: str
+    message: str
+    created_at: str
+    created_by: str
+    file_count: int
+
+
+class FileDifference(Record, frozen=True):
+    """How a file differs between two versions; `diff` is a unified diff, cut when it is long."""
+
+    path: str
+    status: Literal["created", "updated", "deleted"]
+    diff: str
+
+
+class Presence(Record, frozen=True):
+    """A user in a project: what they say that they are doing."""
+
+    user: User
+    status: PresenceStatus
+    activity: str | None = None
+
+
+class Usage(Record, frozen=True):
+    """The tokens that a model read and wrote."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Action(Record, frozen=True):
+    """Something that the assistant proposes to do: create or update a file with `content`."""
+
+    type: Literal["create-file", "update-file"]
+    path: str
+    content: str
+
+
+class AiResponse(Record, frozen=True):
+    """An answer of the assistant. `cancelled`: it was stopped, and `content` is what there was."""
+
+    id: str
+    content: str
+    provider: str
+    model: str
+    cancelled: bool
+    actions: list[Action] | None = None
+    usage: Usage | None = None
+
+
+class ChatMessage(Record, frozen=True):
+    """A message of a project's chat: by a user, or by the assistant, then with `response`."""
+
+    id: str
+    request_id: str
+    role: Literal["user", "assistant"]
+    user: User
+    content: str
+    created_at: str
+    response: AiResponse | None = None
+
+
+class Notification(Record, frozen=True):
+    """Something that a user should know. `user_id` is absent if it is for everybody."""
+
+    id: str
+    type: str
+    title: str
+    message: str
+    created_at: str
+    is_read: bool
+    user_id: str | None = None
+    project_id: str | None = None
+
+
+class Position(Record, frozen=True):
+    """A place in a text; both count from 0."""
+
+    line: int
+    column: int
+
+
+class Selection(Record, frozen=True):
+    """A range in a text."""
+
+    start: Position
+    end: Position

@@ -1,0 +1,174 @@
+"""What an event of the API is, and what its handler is given."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, cast
+
+from server.api.announcements import Announcement
+from server.api.envelope import Source, envelope
+from server.api.errors import Code, EventError
+from server.api.identity import Identity, identity_of
+from server.api.rate_limit import Rate
+from server.api.records import User
+from server.api.types import Payload, Record
+from server.api.validation import invalid, read
+from socketio_min import Socket
+
+if TYPE_CHECKING:
+    from server.application import Application
+    from server.store.database import Database
+
+P = TypeVar("P")
+
+
+class Access(enum.Enum):
+    """Who may send an event. The last three are roles in the project that the payload names."""
+
+    ANYBODY = "anybody"
+    USER = "users"
+    VIEWER = "viewers of the project"
+    EDITOR = "editors of the project"
+    OWNER = "owners of the project"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[P]):
+    """One event from a client, checked, with who sent it.
+
+    What the server does to a socket by itself is a call too, without a payload: its `source` is
+    "server", and nobody hears of a `silent` one.
+    """
+
+    application: Application
+    socket: Socket
+    identity: Identity
+    payload: P
+    correlation_id: str | None = None
+    source: Source = "client"
+    silent: bool = False
+
+    @property
+    def user(self) -> User:
+        """Who acts; the dispatcher lets nobody else come to a handler that asks for it."""
+        return cast(User, self.identity.user)
+
+    @property
+    def database(self) -> Database:
+        """The application's database."""
+        return self.application.database
+
+    def acting(self, identity: Identity) -> Call[P]:
+        """The same event of somebody else."""
+        return replace(self, identity=identity)
+
+    def check_connected(self) -> None:
+        """Make sure that the client is still there, and who it was.
+
+        Raises:
+            EventError: it is gone, or signed out (`UNAUTHORIZED`).
+        """
+        if not self.socket.connected or identity_of(self.socket) != self.identity:
+            raise EventError(
+                Code.UNAUTHORIZED, "the connection or its session ended meanwhile: log in again"
+            )
+
+    def reply(self, announcement: Announcement, *, project_id: str | None = None) -> None:
+        """Send an event to the client itself."""
+        wrapped = self._wrap(announcement, "server", project_id)
+        self.socket.emit(announcement.event, announcement.data, wrapped)
+
+    def tell_others(
+        self,
+        room: str,
+        announcement: Announcement,
+        *,
+        project_id: str,
+        volatile: bool = False,
+    ) -> None:
+        """Send an event about what this client did to the others in `room`.
+
+        A `volatile` one is left out for those who cannot take it at once.
+        """
+        if not self.silent:
+            wrapped = self._wrap(announcement, self.source, project_id)
+            others = self.socket.to(room)
+            (others.volatile if volatile else others).emit(
+                announcement.event, announcement.data, wrapped
+            )
+
+    def tell(
+        self,
+        rooms: str | Sequence[str],
+        announcement: Announcement,
+        *,
+        project_id: str | None = None,
+        source: Source | None = None,
+    ) -> None:
+        """Send an event to everybody in `rooms`, the client itself among them if it is there."""
+        if rooms and not self.silent:
+            wrapped = self._wrap(announcement, source or self.source, project_id)
+            self.application.io.to(rooms).emit(announcement.event, announcement.data, wrapped)
+
+    def _wrap(
+        self, announcement: Announcement, source: Source, project_id: str | None
+    ) -> dict[str, Any]:
+        return envelope(
+            announcement.event,
+            user_id=None if self.identity.user is None else self.identity.user.id,
+            project_id=project_id,
+            source=source,
+            priority=announcement.priority,
+            correlation_id=self.correlation_id,
+        )
+
+
+Result = Record | dict[str, Any] | None
+Handler = Callable[[Call[Any]], Result | Awaitable[Result]]
+
+EVERYDAY: Final = Rate("everyday", burst=300, per_second=100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSpec:
+    """A row of the table of events.
+
+    payload: the type of the one argument; no argument and null count as `{}` if it is an object.
+    handler: its docstring is the event's description.
+    result: the type of what the acknowledgement says beside `ok`.
+    failure: the event that reports a failure to a client that asked for no acknowledgement.
+    """
+
+    name: str
+    payload: Any
+    handler: Handler
+    result: type[Record] | None = None
+    access: Access = Access.USER
+    rate: Rate = field(default=EVERYDAY)
+    failure: Literal["error", "room:error", "auth:error"] = "error"
+
+    @property
+    def about(self) -> str:
+        """What the event does."""
+        return inspect.getdoc(self.handler) or ""
+
+    @property
+    def is_object(self) -> bool:
+        """Whether the payload is an object of a declared type, not any value."""
+        return isinstance(self.payload, type) and issubclass(self.payload, Payload)
+
+    def read(self, args: Sequence[Any]) -> Any:
+        """The checked payload.
+
+        Raises:
+            EventError: the arguments are not what the event takes (`VALIDATION_ERROR`).
+        """
+        if len(args) > 1:
+            raise invalid("$", f"is {len(args)} arguments, expected one payload")
+        value = args[0] if args else None
+        if value is None and self.is_object:
+            value = {}
+        return read(self.payload, value)

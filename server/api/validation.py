@@ -1,0 +1,153 @@
+"""Check what a client sent against its type, and say what is wrong in the client's terms.
+
+`msgspec` finds the first fault and its path; the words are made here, because its own name
+Python's types and quote regular expressions. A value is described without its content: that may be
+long, or a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from server.api.errors import Code, EventError
+
+_FAULT = re.compile(r"(?P<text>.*?)(?: - at `(?P<path>[^`]*)`)?", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(.+)`")
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
+
+
+def read(kind: Any, value: Any, at: str = "$") -> Any:
+    """The value, which is `at` this path of the payload, as an instance of `kind`.
+
+    Raises:
+        EventError: it is not one (`VALIDATION_ERROR`); `details.path` leads to the first fault.
+    """
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        fault = _FAULT.fullmatch(str(error))
+        assert fault is not None
+        path = fault["path"] or "$"
+        missing = _MISSING.fullmatch(fault["text"])
+        if missing is not None:
+            path = f"{path}.{missing[1]}"
+            text = f"is missing, expected {expected(kind, path)}"
+        else:
+            text = f"is {describe(_value_at(value, path))}, expected {expected(kind, path)}"
+        raise invalid(at + path.removeprefix("$"), text) from None
+    except UnicodeEncodeError:
+        # JSON can write what UTF-8 cannot hold; msgspec finds it without a path.
+        got = describe(value)
+        text = f"is {got} with half of a surrogate pair, expected {expected(kind, '$')}"
+        raise invalid(at, text) from None
+
+
+def invalid(path: str, fault: str) -> EventError:
+    """The error for a fault of the value at `path`."""
+    return EventError(Code.VALIDATION_ERROR, f"{path} {fault}", {"path": path})
+
+
+def expected(kind: Any, path: str) -> str:
+    """What `kind` accepts at `path`, in words."""
+    found = inspect.type_info(kind)
+    for name, _ in _STEP.findall(path):
+        found = _inside(found, name)
+    return words(found)
+
+
+def words(kind: inspect.Type) -> str:
+    """A type in words."""
+    match kind:
+        case inspect.Metadata():
+            schema = kind.extra_json_schema or {}
+            return str(schema.get("description") or words(kind.type))
+        case inspect.UnionType():
+            return " or ".join(
+                words(one) for one in kind.types if not isinstance(one, inspect.NoneType)
+            )
+        case inspect.LiteralType():
+            return " or ".join(f'"{value}"' for value in kind.values)
+        case inspect.StructType() | inspect.DictType():
+            return "an object"
+        case inspect.ListType():
+            most = "" if kind.max_length is None else f" of at most {kind.max_length} items"
+            return f"an array{most}"
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.IntType() | inspect.FloatType():
+            return "a number"
+        case inspect.EnumType():
+            return " or ".join(f'"{one.value}"' for one in kind.cls)
+        case inspect.StrType():
+            return "a string"
+        case _:
+            return "any value"
+
+
+def describe(value: Any) -> str:
+    """A value in JavaScript's terms, without its content."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f"a string of {len(value)} characters"
+        case int() | float():
+            return "a number"
+        case list():
+            return "an array"
+        case dict():
+            return "an object"
+        case _:
+            return "binary data"
+
+
+def weight(value: Any, limit: int) -> int:
+    """About how many bytes a value takes in a packet; counting stops above `limit`."""
+    total = 0
+    ahead = [value]
+    while ahead and total <= limit:
+        item = ahead.pop()
+        # A separator or a pair of brackets for each value, so that empty ones count as well.
+        total += 2
+        match item:
+            case str():
+                total += len(item.encode("utf-8", "surrogatepass"))
+            case bytes():
+                total += len(item)
+            case list():
+                ahead.extend(item)
+            case dict():
+                ahead.extend(item)
+                ahead.extend(item.values())
+            case _:
+                total += len(str(item))
+    return total
+
+
+def _inside(kind: inspect.Type, name: str) -> inspect.Type:
+    """The type of a field, or of an array's items if there is no name."""
+    match kind:
+        case inspect.Metadata():
+            return _inside(kind.type, name)
+        case inspect.UnionType():
+            return _inside(
+                next(one for one in kind.types if not isinstance(one, inspect.NoneType)), name
+            )
+        case inspect.StructType():
+            return next(field.type for field in kind.fields if field.encode_name == name)
+        case inspect.ListType():
+            return kind.item_type
+        case _:
+            return inspect.AnyType()
+
+
+def _value_at(value: Any, path: str) -> Any:
+    for name, index in _STEP.findall(path):
+        value = value[name] if name else value[int(index)]
+    return value

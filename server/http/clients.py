@@ -1,0 +1,26 @@
+"""Which address of the internet a client has, with and without a reverse proxy in front.
+
+The limits of an address are for strangers. A connection from this host or a private network is that
+of a reverse proxy, which says in `X-Forwarded-For` whom it passes on, or of somebody near, who is
+not limited. What a proxy has added stands last, so the list is read from its end: whatever a client
+puts before it counts for nothing, and of one who connects directly the header is not read at all.
+Somebody near may put anything there, so failed logins do not count by this.
+"""
+
+from __future__ import annotations
+
+from engineio_min import Request
+from engineio_min.limits.addresses import network_of, parse_address
+
+
+def client_of(request: Request) -> str | None:
+    """The client's address (of IPv6 the /64 network), or None if it is none of the internet."""
+    hops = [*request.headers.get("x-forwarded-for", "").split(","), request.client]
+    for hop in reversed(hops):
+        try:
+            address = parse_address(hop.strip())
+        except ValueError:
+            return None
+        if address.is_global:
+            return network_of(str(address))
+    return None

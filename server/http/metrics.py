@@ -1,0 +1,98 @@
+"""What the server counts, as Prometheus reads it.
+
+The names, misspelling included, and the label are those of npm's socket.io-prometheus, so that
+dashboards made for a Node server show this one. Bytes are those of an event's first argument,
+about: what a frame has around it is not counted, nor what follows a million bytes of values.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Container, Iterator
+from typing import Any, Final
+
+from server.api.validation import weight
+from socketio_min import Server, Socket
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_UNKNOWN: Final = "unknown"
+# A packet may have millions of values, and each takes a moment; a string is one, however long.
+_MOST_WEIGHED: Final = 1_000_000
+
+
+class Metrics:
+    """Counts what goes through a server. `known` are the events that get a label of their own:
+    clients can make up any number of names.
+    """
+
+    def __init__(self, known: Container[str], gauges: dict[str, tuple[str, Callable[[], float]]]):
+        self._known = known
+        self._gauges = gauges
+        self._connects = 0
+        self._disconnects = 0
+        self._received: Counter[str] = Counter()
+        self._received_bytes: Counter[str] = Counter()
+        self._sent: Counter[str] = Counter()
+        self._sent_bytes: Counter[str] = Counter()
+        # A broadcast comes by once for each socket, always with the same object.
+        self._weighed: tuple[Any, int] = (None, 0)
+
+    def observe(self, io: Server) -> None:
+        """Count what clients send to this server, and what it sends to them."""
+        io.on_any(self._incoming)
+        io.on_any_outgoing(self._outgoing)
+
+    def connected(self) -> None:
+        """A socket has connected."""
+        self._connects += 1
+
+    def disconnected(self) -> None:
+        """A socket has disconnected."""
+        self._disconnects += 1
+
+    def _incoming(self, _socket: Socket, event: str, *args: Any) -> None:
+        label = event if event in self._known else _UNKNOWN
+        self._received[label] += 1
+        if args:
+            self._received_bytes[label] += weight(args[0], _MOST_WEIGHED)
+
+    def _outgoing(self, _socket: Socket, event: str, *args: Any) -> None:
+        self._sent[event] += 1
+        if args:
+            if self._weighed[0] is not args[0]:
+                self._weighed = (args[0], weight(args[0], _MOST_WEIGHED))
+            self._sent_bytes[event] += self._weighed[1]
+
+    def render(self) -> str:
+        """All of it, in Prometheus' text format."""
+        return "\n".join(self._lines()) + "\n"
+
+    def _lines(self) -> Iterator[str]:
+        counts = {
+            "socket_io_connect_total": ("Sockets that have connected", self._connects),
+            "socket_io_disconnect_total": ("Sockets that have disconnected", self._disconnects),
+        }
+        tables = {
+            "socket_io_events_received_total": ("Events received", self._received),
+            "socket_io_events_sent_total": ("Events sent", self._sent),
+            "socket_io_recieve_bytes": ("Bytes of the events received", self._received_bytes),
+            "socket_io_transmit_bytes": ("Bytes of the events sent", self._sent_bytes),
+        }
+        connected = self._connects - self._disconnects
+        yield from _heading("socket_io_connected", "Sockets that are connected", "gauge")
+        yield f"socket_io_connected {connected}"
+        for name, (about, count) in counts.items():
+            yield from _heading(name, about, "counter")
+            yield f"{name} {count}"
+        for name, (about, table) in tables.items():
+            yield from _heading(name, about, "counter")
+            for event in sorted(table):
+                yield f'{name}{{event="{event}"}} {table[event]}'
+        for name, (about, value) in self._gauges.items():
+            yield from _heading(name, about, "counter" if name.endswith("_total") else "gauge")
+            yield f"{name} {value():g}"
+
+
+def _heading(name: str, about: str, kind: str) -> Iterator[str]:
+    yield f"# HELP {name} {about}"
+    yield f"# TYPE {name} {kind}"

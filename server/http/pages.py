@@ -1,0 +1,76 @@
+"""The plain HTTP answers but the page: the event reference for people (`/docs`), and for programs
+whether the server works (`/healthz`), whether it takes clients (`/readyz`) and what it counts
+(`/metrics`).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from engineio_min import Request, Response
+from server.http.metrics import CONTENT_TYPE, Metrics
+from server.reference import page as reference
+
+_ALWAYS: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
+_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+def docs(_request: Request) -> Response:
+    """The event reference."""
+    return _html(_reference())
+
+
+@functools.cache
+def _reference() -> str:
+    return reference.render()
+
+
+def _html(body: str) -> Response:
+    headers = [
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Content-Security-Policy", _POLICY),
+        ("Referrer-Policy", "no-referrer"),
+        *_ALWAYS,
+    ]
+    return Response(200, body.encode(), headers)
+
+
+def health(connections: Callable[[], int], uptime: Callable[[], float]) -> Callable[..., Response]:
+    """The handler of `/healthz`: `{status, connections, uptime}`, `uptime` in seconds."""
+
+    def answer(_request: Request) -> Response:
+        values = {"status": "ok", "connections": connections(), "uptime": round(uptime(), 3)}
+        return _json(200, values)
+
+    return answer
+
+
+def readiness(check: Callable[[], Awaitable[str]]) -> Callable[..., Awaitable[Response]]:
+    """The handler of `/readyz`: `{status: "ready"}`, or 503 and what `check` says is in the way."""
+
+    async def answer(_request: Request) -> Response:
+        obstacle = await check()
+        return _json(503, {"status": obstacle}) if obstacle else _json(200, {"status": "ready"})
+
+    return answer
+
+
+def metrics(source: Metrics) -> Callable[..., Response]:
+    """The handler of `/metrics`."""
+
+    def answer(_request: Request) -> Response:
+        headers = [("Content-Type", CONTENT_TYPE), *_ALWAYS]
+        return Response(200, source.render().encode(), headers)
+
+    return answer
+
+
+def _json(status: int, values: dict[str, Any]) -> Response:
+    headers = [("Content-Type", "application/json"), *_ALWAYS]
+    return Response(status, json.dumps(values).encode(), headers)

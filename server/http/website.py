@@ -1,0 +1,184 @@
+"""The page for people at `/`, and the files that it is made of.
+
+It has no build step. What it needs is one fixed table: its own files in `web/` and those of the npm
+packages in `web/node_modules`; the import map in the page leads the browser from a package's name
+to its file. No path of a request is ever looked up on the disk.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from engineio_min import Request, Response
+
+FOLDER: Final = Path(__file__).resolve().parents[1] / "web"
+
+OWN: Final = (
+    "assistant.js",
+    "chat.js",
+    "cursors.js",
+    "due.js",
+    "editor.js",
+    "file.js",
+    "file_tree.js",
+    "html.js",
+    "icon.svg",
+    "main.js",
+    "markdown.js",
+    "notifications.js",
+    "packets.js",
+    "people.js",
+    "project.js",
+    "project_list.js",
+    "route.js",
+    "session.js",
+    "sign_in.js",
+    "state.js",
+    "style.css",
+    "versions.js",
+    "wire.js",
+    "wire_drawer.js",
+)
+PACKAGES: Final = {
+    "crelt": "index.js",
+    "htm": "dist/htm.module.js",
+    "htm/preact": "index.module.js",
+    "preact": "dist/preact.mjs",
+    "preact/hooks": "dist/hooks.mjs",
+    "socket.io-client": "dist/socket.io.esm.min.js",
+    "style-mod": "src/style-mod.js",
+    "w3c-keyname": "index.js",
+    "@marijn/find-cluster-break": "src/index.js",
+    **{
+        f"@codemirror/{name}": "dist/index.js"
+        for name in (
+            *("autocomplete", "commands", "lang-css", "lang-html", "lang-javascript", "lang-json"),
+            *("lang-markdown", "lang-python", "language", "search", "state", "streamparser"),
+            "view",
+        )
+    },
+    **{
+        f"@lezer/{name}": "dist/index.js"
+        for name in (
+            *("common", "css", "highlight", "html", "javascript", "json", "lr", "markdown"),
+            "python",
+        )
+    },
+}
+"""What the page's modules import, and where it is in `node_modules`."""
+
+_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_MISSING: Final = (
+    "The page's packages are not installed. `make serve` installs them; "
+    "the server itself works: connect to it with a Socket.IO client.\n"
+)
+_NO_SNIFFING: Final = ("X-Content-Type-Options", "nosniff")
+_NO_STORE: Final = ("Cache-Control", "no-store")
+
+
+class Asset:
+    """A file of the page, read when it is first asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def content(self) -> bytes:
+        """What is in it."""
+        return self.path.read_bytes()
+
+    @cached_property
+    def compressed(self) -> bytes:
+        """The same, with gzip."""
+        return gzip.compress(self.content, mtime=0)
+
+    @cached_property
+    def tag(self) -> str:
+        """Changes with the content; weak, because it is the same for both encodings."""
+        return f'W/"{hashlib.sha256(self.content).hexdigest()[:24]}"'
+
+    def answer(self, request: Request) -> Response:
+        """The file, or 304 if the browser has it."""
+        headers = [
+            ("Content-Type", _TYPES[self.path.suffix]),
+            ("Cache-Control", "no-cache"),
+            ("ETag", self.tag),
+            ("Vary", "Accept-Encoding"),
+            _NO_SNIFFING,
+        ]
+        if request.headers.get("if-none-match") == self.tag:
+            return Response(304, headers=headers)
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return Response(200, self.content, headers)
+        return Response(200, self.compressed, [*headers, ("Content-Encoding", "gzip")])
+
+
+def assets() -> Iterator[tuple[str, Asset]]:
+    """Each file of the page with its address."""
+    for name in OWN:
+        yield f"/web/{name}", Asset(FOLDER / name)
+    for name, place in PACKAGES.items():
+        yield _address(name), Asset(FOLDER / "node_modules" / name / place)
+
+
+def page(auth_mode: str) -> Callable[[Request], Response]:
+    """The handler of `/`. The page shows other ways to sign in when `auth_mode` is "open"."""
+    template = Template((FOLDER / "index.html").read_text(encoding="utf-8"))
+    import_map = json.dumps({"imports": {name: _address(name) for name in PACKAGES}})
+    scripts = [f"/web/{name}" for name in OWN if name.endswith(".js")]
+    # Without these a module is fetched only when the one that imports it has come.
+    preloads = "\n  ".join(
+        f'<link rel="modulepreload" href="{address}" />'
+        for address in (*scripts, *map(_address, PACKAGES))
+    )
+
+    def answer(_request: Request) -> Response:
+        if not (FOLDER / "node_modules").is_dir():
+            headers = [("Content-Type", "text/plain; charset=utf-8"), _NO_STORE, _NO_SNIFFING]
+            return Response(503, _MISSING.encode(), headers)
+        nonce = secrets.token_urlsafe(16)
+        body = template.substitute(
+            auth_mode=auth_mode, nonce=nonce, import_map=import_map, preloads=preloads
+        )
+        headers = [
+            ("Content-Type", "text/html; charset=utf-8"),
+            ("Content-Security-Policy", _policy(nonce)),
+            ("Referrer-Policy", "no-referrer"),
+            _NO_STORE,
+            _NO_SNIFFING,
+        ]
+        return Response(200, body.encode(), headers)
+
+    return answer
+
+
+def _address(package: str) -> str:
+    return f"/packages/{package}/{PACKAGES[package]}"
+
+
+def _policy(nonce: str) -> str:
+    # The nonce is for the import map, and for the styles that the editor makes.
+    rules = {
+        "default-src": "'none'",
+        "script-src": f"'self' 'nonce-{nonce}'",
+        "style-src": f"'self' 'nonce-{nonce}'",
+        "img-src": "'self'",
+        "connect-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in rules.items())

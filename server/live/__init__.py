@@ -1,0 +1,1 @@
+"""What nobody keeps: presence, cursors, typing, batches, pings."""

@@ -1,0 +1,61 @@
+"""Where users are in files: `cursor:update`. Nothing is kept, and what cannot be sent at once is
+dropped: the next position is on its way.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from server.api.announcements import CursorUpdated
+from server.api.errors import Code, EventError
+from server.api.paths import normal
+from server.api.records import Position, Selection
+from server.api.registry import Call
+from server.api.types import Natural, Path, ProjectPayload
+from server.people.access import project_room
+
+
+class Place(msgspec.Struct, frozen=True, rename="camel"):
+    """A place in a text; both count from 0."""
+
+    line: Natural
+    column: Natural
+
+
+class Range(msgspec.Struct, frozen=True, rename="camel"):
+    """A range in a text."""
+
+    start: Place
+    end: Place
+
+
+class CursorPayload(ProjectPayload, frozen=True, kw_only=True):
+    """Where one is."""
+
+    file_path: Path
+    position: Place
+    selection: Range | None = None
+
+
+def update(call: Call[CursorPayload]) -> None:
+    """Tell the others in the project where one is in a file."""
+    payload = call.payload
+    room = project_room(payload.project_id)
+    if room not in call.socket.rooms:
+        raise EventError(Code.FORBIDDEN, "join the project before showing a cursor in it")
+    selection = payload.selection
+    announcement = CursorUpdated(
+        user=call.user,
+        socket_id=call.socket.id,
+        project_id=payload.project_id,
+        file_path=normal(payload.file_path),
+        position=_position(payload.position),
+        selection=None
+        if selection is None
+        else Selection(start=_position(selection.start), end=_position(selection.end)),
+    )
+    call.tell_others(room, announcement, project_id=payload.project_id, volatile=True)
+
+
+def _position(place: Place) -> Position:
+    return Position(line=place.line, column=place.column)

@@ -1,0 +1,36 @@
+"""The events with which a client tests its connection: `test:ping` and `test:event`."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from server.api.announcements import Pong, TestResponse
+from server.api.registry import Call
+from server.api.types import Payload, Record
+from server.api.validation import describe, invalid, weight
+
+MAX_ECHO: Final = 65_536
+"""Bytes that `test:event` sends back."""
+
+
+class EchoResult(Record, frozen=True):
+    """What came."""
+
+    data: Any
+
+
+def ping(call: Call[Payload]) -> None:
+    """Test the connection; answered with `test:pong`."""
+    call.reply(Pong(message="pong"))
+
+
+def echo(call: Call[Any]) -> EchoResult:
+    """Test the connection with any value; answered with `test:response` and the same value.
+
+    A `userId` in it is part of what is echoed and declares nothing.
+    """
+    if weight(call.payload, MAX_ECHO) > MAX_ECHO:
+        got = describe(call.payload)
+        raise invalid("$", f"is {got}, expected a value of at most {MAX_ECHO} bytes")
+    call.reply(TestResponse(call.payload))
+    return EchoResult(call.payload)

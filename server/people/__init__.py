@@ -1,0 +1,1 @@
+"""Who there is: users, their rights, their sockets, what they are told."""

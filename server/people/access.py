@@ -1,0 +1,44 @@
+"""Who may enter which room. This is the one place that decides it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from server.api.records import User
+from server.people.directory import Directory
+
+NOTIFICATIONS: Final = "notifications"
+FREE_PREFIXES: Final = ("test-", "team:")
+_PROJECT: Final = "project:"
+_USER: Final = "user:"
+
+
+def project_room(project_id: str) -> str:
+    """The room of a project."""
+    return _PROJECT + project_id
+
+
+def user_room(user_id: str) -> str:
+    """The room of all of a user's sockets that asked for it."""
+    return _USER + user_id
+
+
+def project_of(room: str) -> str | None:
+    """The project whose room this is, if it is one."""
+    return room.removeprefix(_PROJECT) if room.startswith(_PROJECT) else None
+
+
+def projects_of(rooms: Iterable[str]) -> list[str]:
+    """The projects whose rooms are among these."""
+    return sorted(project_id for room in rooms if (project_id := project_of(room)) is not None)
+
+
+def may_join(directory: Directory, user: User, room: str) -> bool:
+    """Whether the user may be in the room."""
+    project_id = project_of(room)
+    if project_id is not None:
+        return directory.role(project_id, user.id) is not None
+    if room in (NOTIFICATIONS, user_room(user.id)):
+        return True
+    return room.startswith(FREE_PREFIXES) and room not in FREE_PREFIXES

@@ -1,0 +1,86 @@
+"""What a user should know also if they were not there: `notification:list`, `notification:read`.
+
+A personal notification is stored with the change that causes it, and reaches those of the user's
+sockets that are in `user:<id>` or in `notifications`. One for everybody reaches the whole room
+`notifications` and is not stored.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
+
+from server.api.announcements import NotificationNew
+from server.api.envelope import timestamp
+from server.api.records import Notification
+from server.api.registry import Call
+from server.api.types import Id, Payload, Record
+from server.people.access import NOTIFICATIONS, user_room
+from server.store import notices
+
+if TYPE_CHECKING:
+    from server.application import Application
+
+
+class NotificationReadPayload(Payload, frozen=True, kw_only=True):
+    """Which notifications were read; all, if none are named."""
+
+    ids: Annotated[list[Id], Meta(max_length=notices.MAX_NOTIFICATIONS)] | None = None
+
+
+class NotificationsResult(Record, frozen=True):
+    """The notifications, the newest first."""
+
+    notifications: list[Notification]
+    unread: int
+
+
+class NotificationReadResult(Record, frozen=True):
+    """How many were unread until now."""
+
+    marked: int
+
+
+def personal(
+    user_id: str | None, kind: str, title: str, message: str, project_id: str | None = None
+) -> Notification:
+    """A new notification; for everybody without a user."""
+    return Notification(
+        id=f"notification-{secrets.token_hex(8)}",
+        type=kind,
+        title=title,
+        message=message,
+        created_at=timestamp(),
+        is_read=False,
+        user_id=user_id,
+        project_id=project_id,
+    )
+
+
+def deliver(application: Application, notification: Notification) -> None:
+    """Send a notification to whom it is for."""
+    rooms: list[str] = [NOTIFICATIONS]
+    if notification.user_id is not None:
+        own = user_room(notification.user_id)
+        sockets = application.sockets.of_user(notification.user_id)
+        rooms = [one.id for one in sockets if one.rooms & {own, NOTIFICATIONS}]
+    application.tell(
+        rooms, NotificationNew(notification=notification), project_id=notification.project_id
+    )
+
+
+async def list_notifications(call: Call[Payload]) -> NotificationsResult:
+    """List one's notifications."""
+    user_id = call.user.id
+    found = await call.database.run(lambda c: notices.notifications(c, user_id))
+    return NotificationsResult(found, sum(not one.is_read for one in found))
+
+
+async def mark_read(call: Call[NotificationReadPayload]) -> NotificationReadResult:
+    """Mark notifications as read."""
+    user_id, ids = call.user.id, call.payload.ids
+    return NotificationReadResult(
+        await call.database.run(lambda c: notices.mark_read(c, user_id, ids))
+    )

@@ -1,0 +1,75 @@
+"""Which sockets a user and a session have at the moment, whatever rooms those are in."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from server.api.errors import Code, EventError
+from server.api.identity import Identity, identity_of, set_identity
+from socketio_min import Socket
+
+_GONE: Final = "gone"
+_NONE: Final[dict[str, Socket]] = {}
+
+
+class Sockets:
+    """The connected sockets, by user and by session; `most` is how many act as one user."""
+
+    __slots__ = ("_by_session", "_by_user", "_most")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._by_user: dict[str, dict[str, Socket]] = {}
+        self._by_session: dict[str, dict[str, Socket]] = {}
+
+    def check_place(self, socket: Socket, user_id: str) -> None:
+        """Let a socket act as a user.
+
+        Raises:
+            EventError: as many others do as allowed (`RATE_LIMIT_EXCEEDED`).
+        """
+        sockets = self._by_user.get(user_id, _NONE)
+        if socket.id not in sockets and len(sockets) >= self._most:
+            raise EventError(
+                Code.RATE_LIMIT_EXCEEDED,
+                f"{user_id!r} has {self._most} connections, the most allowed: close one first",
+            )
+
+    def identify(self, socket: Socket, identity: Identity) -> None:
+        """The socket acts as somebody, else than before or for the first time."""
+        self._take_out(socket)
+        set_identity(socket, identity)
+        if self.is_gone(socket):
+            # Its last events are still being handled; nobody can reach it any more.
+            return
+        if identity.user is not None:
+            self._by_user.setdefault(identity.user.id, {})[socket.id] = socket
+        if identity.session_key is not None:
+            self._by_session.setdefault(identity.session_key, {})[socket.id] = socket
+
+    def is_gone(self, socket: Socket) -> bool:
+        """Whether the socket has been forgotten."""
+        return bool(socket.data.get(_GONE))
+
+    def forget(self, socket: Socket) -> None:
+        """The socket is gone, for good."""
+        socket.data[_GONE] = True
+        self._take_out(socket)
+
+    def of_user(self, user_id: str) -> list[Socket]:
+        """A user's sockets."""
+        return list(self._by_user.get(user_id, _NONE).values())
+
+    def of_session(self, session_key: str) -> list[Socket]:
+        """A session's sockets."""
+        return list(self._by_session.get(session_key, _NONE).values())
+
+    def _take_out(self, socket: Socket) -> None:
+        identity = identity_of(socket)
+        user_id = None if identity.user is None else identity.user.id
+        for table, key in ((self._by_user, user_id), (self._by_session, identity.session_key)):
+            if key is None or key not in table:
+                continue
+            table[key].pop(socket.id, None)
+            if not table[key]:
+                del table[key]

@@ -1,0 +1,1 @@
+"""Projects: their members, files, locks, versions, and their directory on this machine."""

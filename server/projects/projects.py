@@ -1,0 +1,265 @@
+"""Projects: `project:create`, `list`, `update`, `delete`, and being in one: `join`, `leave`.
+
+`user:joined` and `user:left` are about users, not sockets: the others hear of a user's first and
+last socket in the project. Entering and leaving is the same, however it comes about: by
+`project:join`, by `room:join`, by signing in or out, or by disconnecting.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Literal
+
+import msgspec
+
+from server.api.announcements import (
+    FileUnlocked,
+    ProjectCreated,
+    ProjectDeleted,
+    ProjectUpdated,
+    UserJoined,
+    UserLeft,
+)
+from server.api.envelope import timestamp
+from server.api.errors import Code, EventError
+from server.api.identity import Identity
+from server.api.records import (
+    ChatMessage,
+    File,
+    Lock,
+    Member,
+    Presence,
+    Project,
+    ProjectType,
+    Role,
+    User,
+)
+from server.api.registry import Call
+from server.api.types import Line, Note, Payload, ProjectPayload, Record
+from server.api.validation import read
+from server.live.typing import stop_typing
+from server.people.access import project_room, projects_of, user_room
+from server.store import contents, membership, messages
+
+
+class ProjectCreatePayload(Payload, frozen=True, kw_only=True):
+    """What a new project is."""
+
+    name: Line
+    description: Note = ""
+    type: ProjectType = "other"
+
+
+class ProjectUpdate(msgspec.Struct, frozen=True, rename="camel"):
+    """A field of a project and its new value."""
+
+    type: Literal["name", "description", "type"]
+    value: Note
+
+
+class ProjectUpdatePayload(ProjectPayload, frozen=True, kw_only=True):
+    """What changes in a project."""
+
+    update: ProjectUpdate
+
+
+class ProjectResult(Record, frozen=True):
+    """The project."""
+
+    project: Project
+
+
+class ProjectsResult(Record, frozen=True):
+    """The projects."""
+
+    projects: list[Project]
+
+
+class ProjectDeleteResult(Record, frozen=True):
+    """Which project is gone."""
+
+    project_id: str
+
+
+class ProjectJoinResult(Record, frozen=True):
+    """All that a client needs to show the project: `users` are those who are there now."""
+
+    project_id: str
+    room: str
+    user: User
+    role: Role
+    users: list[User]
+    project: Project
+    files: list[File]
+    locks: list[Lock]
+    presence: list[Presence]
+    messages: list[ChatMessage]
+
+
+class ProjectLeaveResult(Record, frozen=True):
+    """What was left."""
+
+    project_id: str
+    room: str
+
+
+async def create(call: Call[ProjectCreatePayload]) -> ProjectResult:
+    """Create a project; its creator is its owner."""
+    payload, now = call.payload, timestamp()
+    new = Project(
+        id=f"project-{secrets.token_hex(8)}",
+        name=payload.name,
+        description=payload.description,
+        type=payload.type,
+        members=[Member(call.user, Role.OWNER)],
+        created_at=now,
+        updated_at=now,
+    )
+    await call.database.run(lambda c: membership.add_project(c, new))
+    call.application.directory.put_project(new)
+    call.tell(audience(call, new.id), ProjectCreated(project=new), project_id=new.id)
+    return ProjectResult(new)
+
+
+async def list_projects(call: Call[Payload]) -> ProjectsResult:
+    """List the projects that one may see, by name."""
+    user_id = call.user.id
+    return ProjectsResult(await call.database.run(lambda c: membership.projects_of(c, user_id)))
+
+
+async def update(call: Call[ProjectUpdatePayload]) -> ProjectResult:
+    """Change a project's name, description or type."""
+    project_id, field, value = (
+        call.payload.project_id,
+        call.payload.update.type,
+        _checked(call.payload.update),
+    )
+    changed = await call.database.run(
+        lambda c: membership.update_project(c, project_id, field, value, timestamp())
+    )
+    project = found(changed, project_id)
+    announce_update(call, project)
+    return ProjectResult(project)
+
+
+async def delete(call: Call[ProjectPayload]) -> ProjectDeleteResult:
+    """Delete a project with its files, versions and chat, for good."""
+    project_id = call.payload.project_id
+    await call.database.run(lambda c: membership.delete_project(c, project_id))
+    hearing = audience(call, project_id)
+    call.application.directory.remove_project(project_id)
+    call.tell(hearing, ProjectDeleted(project_id=project_id), project_id=project_id)
+    call.application.chat.project_deleted(project_id)
+    # Also those of sockets that are gone or were never in the room.
+    call.application.locks.withdraw(project_id)
+    for socket in await call.application.io.to(project_room(project_id)).fetch_sockets():
+        depart(call.application.own_call(socket, silent=True), project_id)
+    return ProjectDeleteResult(project_id)
+
+
+async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
+    """Enter a project; the acknowledgement has all that there is to show of it."""
+    project_id = call.payload.project_id
+    # Entered first: whatever changes after the reading is heard.
+    enter(call, project_id)
+    project, files, chat = await call.database.run(
+        lambda c: (
+            membership.project(c, project_id),
+            contents.files(c, project_id),
+            messages.latest(c, project_id, messages.HISTORY),
+        )
+    )
+    project = found(project, project_id)
+    application = call.application
+    role = application.directory.role(project_id, call.user.id)
+    return ProjectJoinResult(
+        project_id=project_id,
+        room=project_room(project_id),
+        user=call.user,
+        role=role or Role.VIEWER,
+        users=application.presence.users(project_id),
+        project=project,
+        files=files,
+        locks=application.locks.of_project(project_id),
+        presence=application.presence.activities(project_id),
+        messages=chat,
+    )
+
+
+def leave(call: Call[ProjectPayload]) -> ProjectLeaveResult:
+    """Leave a project; does nothing if the socket is not in it."""
+    project_id = call.payload.project_id
+    depart(call, project_id)
+    return ProjectLeaveResult(project_id, project_room(project_id))
+
+
+# -- what other events do with projects
+
+
+def audience(call: Call[Any], project_id: str) -> list[str]:
+    """All sockets of the members, wherever they are, and the project's room."""
+    sockets = call.application.sockets
+    members = call.application.directory.members(project_id)
+    ids = [socket.id for user_id in members for socket in sockets.of_user(user_id)]
+    return [*ids, project_room(project_id)]
+
+
+def announce_update(call: Call[Any], project: Project) -> None:
+    """A project has changed: bring the directory in step, and tell who may see it."""
+    call.application.directory.put_project(project)
+    call.tell(audience(call, project.id), ProjectUpdated(project=project), project_id=project.id)
+
+
+def found(project: Project | None, project_id: str) -> Project:
+    """A project that was there a moment ago.
+
+    Raises:
+        EventError: it was deleted meanwhile (`NOT_FOUND`).
+    """
+    if project is None:
+        raise EventError(Code.NOT_FOUND, f"project {project_id!r}: no such project")
+    return project
+
+
+def enter(call: Call[Any], project_id: str) -> None:
+    """The socket enters the project's room, and the others hear of a new user."""
+    call.check_connected()
+    room = project_room(project_id)
+    call.socket.join(room)
+    if call.application.presence.enter(project_id, call.user, call.socket.id):
+        call.tell_others(room, UserJoined(user=call.user), project_id=project_id)
+
+
+def depart(call: Call[Any], project_id: str, *, keep_locks: bool = False) -> None:
+    """The socket leaves the project's room, and the others hear if the user is gone."""
+    room = project_room(project_id)
+    if not keep_locks:
+        for lock in call.application.locks.release_all(call.socket.id, project_id):
+            unlocked = FileUnlocked(file_path=lock.path, token=lock.token)
+            call.tell_others(room, unlocked, project_id=project_id)
+    stop_typing(call, project_id)
+    if call.application.presence.leave(project_id, call.user, call.socket.id):
+        call.tell_others(room, UserLeft(user=call.user), project_id=project_id)
+    call.socket.leave(room)
+
+
+def change_user(call: Call[Any], guest: Identity) -> None:
+    """The socket was a guest until this event; its projects now have the user instead."""
+    as_guest = call.acting(guest)
+    for project_id in call.application.typing.projects(call.socket):
+        stop_typing(as_guest, project_id)
+    # Also those in projects that the socket is not in.
+    call.application.release_locks(call.socket.id)
+    directory = call.application.directory
+    for project_id in projects_of(call.socket.rooms):
+        depart(as_guest, project_id)
+        if directory.role(project_id, call.user.id) is not None:
+            enter(call, project_id)
+    call.socket.leave(user_room(as_guest.user.id))
+
+
+def _checked(update: ProjectUpdate) -> str:
+    """The value, which is stricter than a text for some fields."""
+    kinds: dict[str, Any] = {"name": Line, "description": Note, "type": ProjectType}
+    value: str = read(kinds[update.type], update.value, "$.update.value")
+    return value

@@ -1,0 +1,96 @@
+"""Rooms by name: `room:join`, `room:leave`, `room:leaveAll`.
+
+The room of a project is more than a name: whoever enters or leaves it this way joins or leaves the
+project, as with `project:join` and `project:leave`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from server.api.announcements import RoomJoined, RoomLeft
+from server.api.errors import Code, EventError
+from server.api.registry import Call
+from server.api.types import Payload, Record, RoomName
+from server.people.access import may_join, project_of, user_room
+from server.projects import projects
+
+MAX_ROOMS: Final = 100
+"""Rooms that one socket may be in."""
+
+
+class RoomPayload(Payload, frozen=True, kw_only=True):
+    """Which room."""
+
+    room: RoomName
+
+
+class RoomResult(Record, frozen=True):
+    """The room."""
+
+    room: str
+
+
+class RoomsResult(Record, frozen=True):
+    """The rooms that were left."""
+
+    rooms: list[str]
+
+
+def join(call: Call[RoomPayload]) -> RoomResult:
+    """Enter a room; answered with `room:joined`, again if the socket is in it already."""
+    room = call.payload.room
+    _check(call, room)
+    rooms = call.socket.rooms
+    if room not in rooms and len(rooms) > MAX_ROOMS:
+        raise EventError(
+            Code.RATE_LIMIT_EXCEEDED,
+            f"this connection is in {MAX_ROOMS} rooms, the most allowed: leave one first",
+        )
+    project_id = project_of(room)
+    if project_id is None:
+        call.socket.join(room)
+    else:
+        projects.enter(call, project_id)
+    call.reply(RoomJoined(room=room), project_id=project_id)
+    return RoomResult(room)
+
+
+def leave(call: Call[RoomPayload]) -> RoomResult:
+    """Leave a room; answered with `room:left`, also if the socket was not in it."""
+    room = call.payload.room
+    _check(call, room)
+    _leave(call, room)
+    return RoomResult(room)
+
+
+def leave_all(call: Call[Payload]) -> RoomsResult:
+    """Leave all rooms but the private ones: a `room:left` each."""
+    private = {call.socket.id, user_room(call.user.id)}
+    rooms = sorted(call.socket.rooms - private)
+    for room in rooms:
+        _leave(call, room)
+    return RoomsResult(rooms)
+
+
+def _leave(call: Call[RoomPayload] | Call[Payload], room: str) -> None:
+    project_id = project_of(room)
+    if project_id is None:
+        call.socket.leave(room)
+    else:
+        projects.depart(call, project_id)
+    call.reply(RoomLeft(room=room), project_id=project_id)
+
+
+def _check(call: Call[RoomPayload], room: str) -> None:
+    # A free name may happen to be the id of a socket, whose messages it would let read.
+    directory = call.application.directory
+    if may_join(directory, call.user, room) and room not in call.socket.namespace.sockets:
+        return
+    if project_of(room) is not None:
+        raise EventError(Code.NOT_FOUND, f"room {room!r}: no such project")
+    raise EventError(
+        Code.FORBIDDEN,
+        f"room {room!r}: expected project:<id>, user:<your id>, notifications, "
+        "or a name that begins with test- or team:",
+    )

@@ -1,0 +1,122 @@
+"""Who is a member of a project: `project:share`, `project:unshare`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import ClassVar
+
+from server.api.announcements import ProjectCreated, ProjectDeleted
+from server.api.errors import Code, EventError
+from server.api.records import Project, Role
+from server.api.registry import Call
+from server.api.types import Id, ProjectPayload
+from server.people import notifications
+from server.projects.projects import ProjectResult, announce_update, depart, found
+from server.store import membership, notices
+
+
+class SharePayload(ProjectPayload, frozen=True, kw_only=True):
+    """Whom to share with. `userId` is theirs, not the sender's."""
+
+    declares_user: ClassVar[bool] = False
+
+    user_id: Id
+    role: Role
+
+
+class UnsharePayload(ProjectPayload, frozen=True, kw_only=True):
+    """Whom to share with no longer. `userId` is theirs, not the sender's."""
+
+    declares_user: ClassVar[bool] = False
+
+    user_id: Id
+
+
+async def share(call: Call[SharePayload]) -> ProjectResult:
+    """Make a user a member of the project, or change what they may do there."""
+    project_id, user_id, role = call.payload.project_id, call.payload.user_id, call.payload.role
+    if role is not Role.OWNER:
+        _keep_an_owner(call, project_id, user_id)
+    known = call.application.directory.role(project_id, user_id) is not None
+    project = await _change(
+        call,
+        project_id,
+        user_id,
+        lambda connection: membership.set_role(connection, project_id, user_id, role),
+        f"{call.user.name} shared a project with you: you are its {role.value}",
+    )
+    if not role.includes(Role.EDITOR):
+        call.application.withdraw_locks(project_id, user_id)
+    if not known:
+        ids = [socket.id for socket in call.application.sockets.of_user(user_id)]
+        call.tell(ids, ProjectCreated(project=project), project_id=project_id)
+    return ProjectResult(project)
+
+
+async def unshare(call: Call[UnsharePayload]) -> ProjectResult:
+    """Take a member out of the project; all but its owners may take out themselves only."""
+    project_id, user_id = call.payload.project_id, call.payload.user_id
+    directory = call.application.directory
+    if user_id != call.user.id and directory.role(project_id, call.user.id) is not Role.OWNER:
+        raise EventError(
+            Code.FORBIDDEN, f"project {project_id!r}: only its owners may take out others"
+        )
+    if user_id not in directory.members(project_id):
+        raise EventError(Code.NOT_FOUND, f"user {user_id!r}: not a member of the project")
+    _keep_an_owner(call, project_id, user_id)
+    project = await _change(
+        call,
+        project_id,
+        user_id,
+        lambda connection: membership.remove_member(connection, project_id, user_id),
+        f"{call.user.name} does not share the project with you any more",
+    )
+    if directory.role(project_id, user_id) is None:
+        _take_out(call, project_id, user_id)
+    return ProjectResult(project)
+
+
+async def _change(
+    call: Call[SharePayload] | Call[UnsharePayload],
+    project_id: str,
+    user_id: str,
+    change: Callable[[sqlite3.Connection], None],
+    message: str,
+) -> Project:
+    """Change a membership, tell who sees the project, and leave the user a note of it."""
+    notice = notifications.personal(user_id, "project", "Project sharing", message, project_id)
+
+    def work(connection: sqlite3.Connection) -> Project | None:
+        change(connection)
+        if user_id != call.user.id:
+            notices.add(connection, notice)
+        return membership.project(connection, project_id)
+
+    project = found(await call.database.run(work), project_id)
+    announce_update(call, project)
+    if user_id != call.user.id:
+        notifications.deliver(call.application, notice)
+    return project
+
+
+def _keep_an_owner(
+    call: Call[SharePayload] | Call[UnsharePayload], project_id: str, user_id: str
+) -> None:
+    members = call.application.directory.members(project_id)
+    owners = [one for one, role in members.items() if role is Role.OWNER]
+    if owners == [user_id]:
+        raise EventError(
+            Code.FORBIDDEN,
+            f"user {user_id!r} is the project's only owner: make somebody else an owner first",
+        )
+
+
+def _take_out(call: Call[UnsharePayload], project_id: str, user_id: str) -> None:
+    """The project is gone for the user's sockets, in its room or not."""
+    for socket in call.application.sockets.of_user(user_id):
+        call.application.chat.abandon(socket.id, project_id)
+        depart(call.application.own_call(socket), project_id)
+        call.tell(socket.id, ProjectDeleted(project_id=project_id), project_id=project_id)
+    # Those of connections that are lost.
+    call.application.withdraw_locks(project_id, user_id)

@@ -1,0 +1,261 @@
+"""Versions of a project: `version:create`, `list`, `compare`, `restore`, `delete`."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, Literal, NamedTuple
+
+from server.api.announcements import VersionCreated, VersionDeleted, VersionRestored
+from server.api.envelope import timestamp
+from server.api.records import FileDifference, Version
+from server.api.registry import Call
+from server.api.types import Id, Line, Note, ProjectPayload, Record
+from server.background import in_background
+from server.people.access import project_room
+from server.projects.differences import Comparison
+from server.projects.files import MAX_ANNOUNCED, announce
+from server.store import contents, snapshots
+from server.store.contents import Change
+from server.store.snapshots import Stored
+
+MAX_COMPARED_FILES: Final = 200
+"""Files that one comparison shows the lines of."""
+MAX_TOLD: Final = 1_000_000
+"""Bytes of contents that go to everybody with the news of a restored version."""
+
+
+class VersionCreatePayload(ProjectPayload, frozen=True, kw_only=True):
+    """What to call the version."""
+
+    name: Line | None = None
+    message: Note = ""
+
+
+class VersionPayload(ProjectPayload, frozen=True, kw_only=True):
+    """Which version."""
+
+    version_id: Id
+
+
+class VersionComparePayload(VersionPayload, frozen=True, kw_only=True):
+    """Which version to compare, with another one or with the present files."""
+
+    other_version_id: Id | None = None
+
+
+class VersionResult(Record, frozen=True):
+    """The version."""
+
+    version: Version
+
+
+class VersionsResult(Record, frozen=True):
+    """The versions, the newest first."""
+
+    versions: list[Version]
+
+
+class VersionCompareResult(Record, frozen=True):
+    """The files that differ, by path; as if the version had become the other one."""
+
+    version_id: str
+    differences: list[FileDifference]
+    other_version_id: str | None = None
+
+
+class VersionRestoreResult(Record, frozen=True):
+    """The version, the files that it changed, and the version that was made of them before."""
+
+    version: Version
+    changed: list[str]
+    backup: Version | None = None
+
+
+class VersionDeleteResult(Record, frozen=True):
+    """Which version is gone."""
+
+    version_id: str
+
+
+async def create(call: Call[VersionCreatePayload]) -> VersionResult:
+    """Take a snapshot of all files of the project."""
+    payload = call.payload
+    new = _new(call, payload.name or f"Version of {timestamp()}", payload.message)
+    version = await call.database.run(lambda c: snapshots.create(c, new))
+    _tell(call, VersionCreated(version=version))
+    return VersionResult(version)
+
+
+async def list_versions(call: Call[ProjectPayload]) -> VersionsResult:
+    """List the versions of the project."""
+    project_id = call.payload.project_id
+    return VersionsResult(await call.database.run(lambda c: snapshots.versions(c, project_id)))
+
+
+async def compare(call: Call[VersionComparePayload]) -> VersionCompareResult:
+    """Compare a version with another one, or with the files as they are now."""
+    payload = call.payload
+
+    def work(connection: sqlite3.Connection) -> list[_Pair]:
+        snapshots.version(connection, payload.project_id, payload.version_id)
+        before = snapshots.contents_of(connection, payload.version_id)
+        if payload.other_version_id is None:
+            after = snapshots.present_contents(connection, payload.project_id)
+        else:
+            snapshots.version(connection, payload.project_id, payload.other_version_id)
+            after = snapshots.contents_of(connection, payload.other_version_id)
+        return list(_pairs(connection, before, after))
+
+    pairs = await call.database.run(work)
+    # Not on the database's thread: everybody's changes would wait for it.
+    differences = await in_background(_differences, pairs)
+    return VersionCompareResult(payload.version_id, differences, payload.other_version_id)
+
+
+class _Restored(NamedTuple):
+    version: Version
+    backup: Version | None
+    changes: list[Change]
+    # The files whose contents go to everybody, and the contents of these and of what is mirrored.
+    told: set[str]
+    texts: dict[str, str]
+
+
+async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
+    """Make the files those of a version again; what they were becomes a version first.
+
+    Refused as a whole while somebody else holds a lock on a file of the project.
+    """
+    payload, user_id = call.payload, call.user.id
+    project_id = payload.project_id
+    backup = _new(call, f"Before restoring, {timestamp()}", "")
+
+    def work(connection: sqlite3.Connection) -> _Restored:
+        version = snapshots.version(connection, project_id, payload.version_id)
+        wanted = snapshots.contents_of(connection, payload.version_id)
+        if wanted == snapshots.present_contents(connection, project_id):
+            return _Restored(version, None, [], set(), {})
+        kept = snapshots.create(connection, backup)
+        changes = snapshots.restore(
+            connection, project_id, payload.version_id, user_id=user_id, now=timestamp()
+        )
+        told = _told(changes)
+        texts = _texts(connection, changes, None if mirrored else told)
+        return _Restored(version, kept, changes, told, texts)
+
+    locks, workspace = call.application.locks, call.application.workspace
+    mirrored = workspace.mirrors(project_id)
+    async with workspace.changing(project_id):
+        locked = [lock.file_path for lock in locks.of_project(project_id)]
+        locks.check(project_id, locked, call.socket.id)
+        done = await call.database.run(work)
+        written = [(change, done.texts.get(change.path)) for change in done.changes]
+        if done.backup is not None:
+            _tell(call, VersionCreated(version=done.backup))
+        _tell(call, VersionRestored(version=done.version))
+        for change, text in written:
+            shown = text if change.path in done.told else None
+            announce(call, project_id, change, shown, to_all=True)
+        # What cannot be written is undone, and told as well.
+        await workspace.write(project_id, written)
+    return VersionRestoreResult(done.version, [change.path for change in done.changes], done.backup)
+
+
+async def delete(call: Call[VersionPayload]) -> VersionDeleteResult:
+    """Delete a version."""
+    payload = call.payload
+
+    def work(connection: sqlite3.Connection) -> None:
+        snapshots.version(connection, payload.project_id, payload.version_id)
+        snapshots.delete(connection, payload.version_id)
+
+    await call.database.run(work)
+    _tell(call, VersionDeleted(version_id=payload.version_id))
+    return VersionDeleteResult(payload.version_id)
+
+
+class _Pair(NamedTuple):
+    """A file that differs, before and after; without texts where too many differ."""
+
+    path: str
+    status: Literal["created", "updated", "deleted"]
+    texts: tuple[str | None, str | None] | None
+
+
+def _pairs(
+    connection: sqlite3.Connection, before: Mapping[str, Stored], after: Mapping[str, Stored]
+) -> Iterator[_Pair]:
+    shown = 0
+    for path in sorted(before.keys() | after.keys()):
+        old, new = before.get(path), after.get(path)
+        if old == new:
+            continue
+        shown += 1
+        texts = None
+        if shown <= MAX_COMPARED_FILES:
+            texts = (_text(connection, old), _text(connection, new))
+        yield _Pair(
+            path, "created" if old is None else "deleted" if new is None else "updated", texts
+        )
+
+
+def _differences(pairs: Iterable[_Pair]) -> list[FileDifference]:
+    comparison = Comparison()
+    differences = []
+    for pair in pairs:
+        if pair.texts is None:
+            diff = f"(not compared: more than {MAX_COMPARED_FILES} files differ)\n"
+        else:
+            diff = comparison.unified_diff(pair.path, *pair.texts)
+        differences.append(FileDifference(path=pair.path, status=pair.status, diff=diff))
+    return differences
+
+
+def _told(changes: Iterable[Change]) -> set[str]:
+    """The files whose contents go to everybody: a slow client has to hold all of it at once."""
+    told = set()
+    left = MAX_TOLD
+    for path, file, _ in changes:
+        if file is not None and file.size <= min(left, MAX_ANNOUNCED):
+            told.add(path)
+            left -= file.size
+    return told
+
+
+def _texts(
+    connection: sqlite3.Connection, changes: Sequence[Change], paths: set[str] | None
+) -> dict[str, str]:
+    """The contents of the files at `paths`, or of all; those may be 500 MB."""
+    return {
+        path: contents.content(connection, file.hash)
+        for path, file, _ in changes
+        if file is not None and (paths is None or path in paths)
+    }
+
+
+def _text(connection: sqlite3.Connection, stored: Stored | None) -> str | None:
+    return None if stored is None else contents.content(connection, stored.hash)
+
+
+def _new(
+    call: Call[VersionCreatePayload] | Call[VersionPayload], name: str, message: str
+) -> Version:
+    return Version(
+        id=f"version-{secrets.token_hex(8)}",
+        project_id=call.payload.project_id,
+        name=name,
+        message=message,
+        created_at=timestamp(),
+        created_by=call.user.id,
+        file_count=0,
+    )
+
+
+def _tell(
+    call: Call[VersionCreatePayload] | Call[VersionPayload],
+    announcement: VersionCreated | VersionRestored | VersionDeleted,
+) -> None:
+    project_id = call.payload.project_id
+    call.tell(project_room(project_id), announcement, project_id=project_id)

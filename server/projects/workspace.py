@@ -1,0 +1,309 @@
+"""A project that is a directory on this machine (`--workspace DIR`).
+
+What any program changes in the directory is told to the clients; what clients change is written to
+it. The directory is the truth: at the start, and whenever the two differ, its files are taken over.
+One side at a time: a client's change is in the database and in the directory before the directory
+is looked at again, or an older content that is still there would undo it.
+
+Only texts are mirrored, and nothing of what programs keep for themselves, such as `.git`: a client
+that could write there could run commands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import watchfiles
+
+from server.api.envelope import timestamp
+from server.api.errors import Code, EventError
+from server.api.paths import normal
+from server.api.records import Project, Role
+from server.people.access import project_room
+from server.projects.files import announcement_of
+from server.projects.tree import Tree, is_ignored
+from server.store import contents, membership
+from server.store.contents import Change
+from server.store.database import StoreError
+
+if TYPE_CHECKING:
+    from server.application import Application
+
+logger = logging.getLogger("server.workspace")
+
+PROJECT_ID: Final = "workspace"
+_USER: Final = "workspace"
+MAX_FILE: Final = 5_000_000
+"""Bytes of a file that is mirrored."""
+MAX_TOTAL: Final = 200_000_000
+"""Bytes of all files that are mirrored."""
+_AT_ONCE: Final = 100
+_GATHERING_MILLISECONDS: Final = 100
+_RETRY_SECONDS: Final = 1.0
+
+
+class Workspace:
+    """Mirrors a directory, if one is given."""
+
+    def __init__(self, application: Application, directory: Path | None) -> None:
+        self._application = application
+        self._tree = None if directory is None else Tree(directory.absolute())
+        self._turn = asyncio.Lock()
+        self._stop = asyncio.Event()
+        self._watching: asyncio.Task[None] | None = None
+
+    # -- its life
+
+    async def start(self) -> None:
+        """Take over the directory's files, and watch it.
+
+        Raises:
+            StoreError: it is no directory, or holds too much.
+        """
+        if self._tree is None:
+            return
+        if not self._tree.root.is_dir():
+            raise StoreError(f"WORKSPACE: {str(self._tree.root)!r} is no directory")
+        now = timestamp()
+        project = Project(
+            id=PROJECT_ID,
+            name=self._tree.root.name or "workspace",
+            description=f"The directory {self._tree.root.name}",
+            type="other",
+            members=[],
+            created_at=now,
+            updated_at=now,
+            everyone=Role.EDITOR,
+        )
+
+        def prepare(connection: sqlite3.Connection) -> Project | None:
+            if membership.project(connection, PROJECT_ID) is None:
+                membership.add_project(connection, project)
+            return membership.project(connection, PROJECT_ID)
+
+        known = await self._application.database.run(prepare)
+        assert known is not None
+        self._application.directory.put_project(known)
+        self._watching = asyncio.create_task(self._watch(self._tree))
+        # Two turns of the loop and it is watched; what changes while it is read is seen afterwards.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await self._take_over(self._tree, await asyncio.to_thread(_all_files, self._tree))
+
+    async def stop(self) -> None:
+        """Stop watching."""
+        self._stop.set()
+        if self._watching is not None:
+            await self._watching
+
+    def mirrors(self, project_id: str) -> bool:
+        """Whether a project is the directory."""
+        return self._tree is not None and project_id == PROJECT_ID
+
+    # -- from the clients to the directory
+
+    @contextlib.asynccontextmanager
+    async def changing(self, project_id: str) -> AsyncIterator[None]:
+        """While a client's change of a mirrored project is made, the directory is not looked at."""
+        if not self.mirrors(project_id):
+            yield
+            return
+        async with self._turn:
+            yield
+
+    def check(self, project_id: str, path: str) -> None:
+        """Let a client change a file.
+
+        Raises:
+            EventError: it is one that is not mirrored (`INVALID_FILE_PATH`).
+        """
+        if project_id == PROJECT_ID and is_ignored(path):
+            raise EventError(
+                Code.INVALID_FILE_PATH, f"path {path!r}: this is not mirrored, and stays as it is"
+            )
+
+    async def write(self, project_id: str, changes: Sequence[tuple[Change, str | None]]) -> None:
+        """Write what clients have changed: within `changing`, after the commit.
+
+        Raises:
+            EventError: it cannot be written (`STORAGE_ERROR`); the project has the directory's
+            files again.
+        """
+        tree = self._tree
+        if tree is None or project_id != PROJECT_ID:
+            return
+        for change, text in changes:
+            try:
+                if change.file is None:
+                    await asyncio.to_thread(tree.delete, change.path)
+                elif text is not None or change.created:
+                    content = (text or "").encode()
+                    await asyncio.to_thread(tree.write, change.path, content, new=change.created)
+            except OSError as error:
+                await self._reconcile(tree, [one.path for one, _ in changes])
+                raise EventError(
+                    Code.STORAGE_ERROR,
+                    f"file {change.path!r} cannot be written to the workspace: {error.strerror}",
+                ) from error
+
+    # -- from the directory to the clients
+
+    async def _watch(self, tree: Tree) -> None:
+        following = asyncio.create_task(self._follow(tree))
+        while True:
+            try:
+                await following
+            except Exception:
+                logger.exception("watching the workspace failed; trying again")
+                await self._pause()
+            if self._stop.is_set():
+                return
+            following = asyncio.create_task(self._follow(tree))
+            # Watched again; what changed in between has to be looked for.
+            await asyncio.sleep(0)
+            await self._surely_take_over(tree, [""])
+
+    async def _follow(self, tree: Tree) -> None:
+        async for changes in watchfiles.awatch(
+            tree.root,
+            watch_filter=None,
+            debounce=_GATHERING_MILLISECONDS,
+            step=_GATHERING_MILLISECONDS // 2,
+            stop_event=self._stop,
+        ):
+            await self._surely_take_over(tree, _changed_paths(tree, changes))
+
+    async def _surely_take_over(self, tree: Tree, paths: Iterable[str]) -> None:
+        """Take over these files; after a failure everything, again and again."""
+        while True:
+            try:
+                await self._take_over(tree, paths)
+            except Exception:
+                logger.exception("the workspace is not mirrored; trying again")
+                await self._pause()
+                paths = [""]
+            else:
+                return
+            if self._stop.is_set():
+                return
+
+    async def _pause(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_RETRY_SECONDS):
+                await self._stop.wait()
+
+    async def _take_over(self, tree: Tree, paths: Iterable[str]) -> None:
+        """Take over files, and those in folders, of these paths; "" is everything."""
+        if not tree.root.is_dir():
+            logger.error("the workspace %s is gone; its project stays as it was", tree.root)
+            return
+        async with self._turn:
+            known = await self._application.database.run(
+                lambda c: [file.path for file in contents.files(c, PROJECT_ID)]
+            )
+            wanted = await asyncio.to_thread(_expanded, tree, set(paths), known)
+            for start in range(0, len(wanted), _AT_ONCE):
+                await self._reconcile(tree, wanted[start : start + _AT_ONCE])
+
+    async def _reconcile(self, tree: Tree, paths: Sequence[str]) -> None:
+        """Make these files of the project what they are in the directory, and tell the clients."""
+        texts = await asyncio.to_thread(lambda: {path: _text(tree, path) for path in paths})
+        now = timestamp()
+
+        def work(connection: sqlite3.Connection) -> list[Change]:
+            return [
+                change
+                for path, text in texts.items()
+                if (change := _taken_over(connection, path, text, now)) is not None
+            ]
+
+        try:
+            changes = await self._application.database.run(work)
+        except EventError as error:
+            logger.error("the workspace is not mirrored: %s", error.message)
+            return
+        for change in changes:
+            self._application.tell(
+                project_room(PROJECT_ID),
+                announcement_of(change, texts[change.path]),
+                project_id=PROJECT_ID,
+            )
+
+
+def _taken_over(
+    connection: sqlite3.Connection, path: str, text: str | None, now: str
+) -> Change | None:
+    """Give a file of the project the directory's content; None if that changes nothing."""
+    before = contents.file(connection, PROJECT_ID, path)
+    if text is None:
+        return None if before is None else contents.delete(connection, PROJECT_ID, path)
+    if before is not None and contents.content(connection, before.hash) == text:
+        return None
+    return contents.write(connection, PROJECT_ID, path, text, user_id=_USER, now=now)
+
+
+def _text(tree: Tree, path: str) -> str | None:
+    """A file's content; None if it is none, or not a text, or not for others to read."""
+    try:
+        content = tree.read(path, MAX_FILE)
+    except OSError as error:
+        logger.warning("%s in the workspace cannot be read: %s", path, error.strerror)
+        return None
+    if content is None or b"\0" in content:
+        return None
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _expanded(tree: Tree, paths: set[str], known: Sequence[str]) -> list[str]:
+    """The files that these paths stand for, in the directory or in the project."""
+    found: set[str] = set()
+    for path in paths:
+        below = f"{path}/" if path else ""
+        found |= {one for one in known if one == path or one.startswith(below)}
+        found.add(path)
+        found |= set(tree.files(path))
+    return sorted(path for path in found if _is_mirrored(path))
+
+
+def _is_mirrored(path: str) -> bool:
+    try:
+        return normal(path) == path and not is_ignored(path)
+    except EventError:
+        return False
+
+
+def _all_files(tree: Tree) -> list[str]:
+    """Everything, if that is not too much.
+
+    Raises:
+        StoreError: it is.
+    """
+    count = total = 0
+    for path in filter(_is_mirrored, tree.files()):
+        with contextlib.suppress(OSError):
+            size = (tree.root / path).lstat().st_size
+            count, total = count + 1, total + (size if size <= MAX_FILE else 0)
+        if count > contents.MAX_FILES or total > MAX_TOTAL:
+            raise StoreError(
+                f"WORKSPACE: {str(tree.root)!r} has more than {contents.MAX_FILES} files or "
+                f"{MAX_TOTAL // 1_000_000} MB; choose a smaller directory"
+            )
+    return [""]
+
+
+def _changed_paths(tree: Tree, changes: Iterable[tuple[watchfiles.Change, str]]) -> list[str]:
+    paths = []
+    for _, name in changes:
+        with contextlib.suppress(ValueError):
+            relative = Path(name).relative_to(tree.root).as_posix()
+            paths.append("" if relative == "." else relative)
+    return paths

@@ -1,0 +1,5 @@
+"""The client, asynchronous and blocking."""
+
+from socketio_min.client.client import Client
+
+__all__ = ["Client"]

@@ -1,0 +1,325 @@
+"""A client for scripts, threads and the interactive interpreter: `Client` without `async`.
+
+An event loop in a thread of its own carries the asynchronous client; every method hands its work
+over and waits. Handlers run one after the other in a second thread, so that one may call the
+client's methods, `call` among them, and the connection's heartbeat goes on whatever they do.
+
+Both threads are daemons, and a finalizer ends them when the client is dropped or the interpreter
+exits. The threads therefore refer to the `_Runner` only, never to the `BlockingClient`. Rejected:
+`concurrent.futures`, whose threads are joined at exit before anybody can close what they wait for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import functools
+import logging
+import queue
+import threading
+import weakref
+from collections.abc import Callable, Coroutine
+from inspect import iscoroutinefunction
+from typing import Any, Self, TypeVar, Unpack, overload
+
+from socketio_min.client.client import Client
+from socketio_min.client.handlers import LIFECYCLE, Function, Handler
+from socketio_min.client.namespace import ClientNamespace
+from socketio_min.client.options import Auth, SocketIOClientOptionValues
+from socketio_min.errors import Disconnected, UsageError
+from socketio_min.handlers import ALL, check_event, check_handler
+
+logger = logging.getLogger("socketio_min")
+
+Result = TypeVar("Result")
+
+# How long the goodbye may take when the interpreter exits, in seconds.
+CLOSE_TIMEOUT = 5.0
+
+
+class _Runner:
+    """The two threads, and how to have something done in them."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._closed = False
+        self._stopped = asyncio.Event()
+        self._threads = [
+            threading.Thread(target=self._run_loop, name="socketio-loop", daemon=True),
+            threading.Thread(target=self._run_handlers, name="socketio-handlers", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _run_loop(self) -> None:
+        # It cancels whatever is left to do when it ends.
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(self._stopped.wait())
+
+    def _run_handlers(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def wait_for(
+        self, coroutine: Coroutine[Any, Any, Result], timeout: float | None = None
+    ) -> Result:
+        """Run a coroutine in the loop and wait for its result.
+
+        Raises:
+            Disconnected: the client is closed.
+            UsageError: this is the loop's own thread.
+        """
+        try:
+            self._check()
+        except Exception:
+            coroutine.close()
+            raise
+        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        try:
+            return future.result(timeout)
+        except BaseException:
+            # A KeyboardInterrupt, or no time left: nobody waits any more.
+            future.cancel()
+            raise
+
+    def _check(self) -> None:
+        if self._closed:
+            raise Disconnected("the client is closed: make another one")
+        if threading.current_thread() is self._threads[0]:
+            raise UsageError(
+                "a blocking method was called in the event loop's thread, by a listener of "
+                "on_any or on_connection: do it in a handler instead"
+            )
+
+    async def run_handler(self, handler: Handler, *args: Any) -> Any:
+        """Run a handler in its thread, after all that were started before it."""
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+        def job() -> None:
+            future.set_running_or_notify_cancel()
+            try:
+                result = handler(*args)
+            except Exception as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self._jobs.put(job)
+        return await asyncio.wrap_future(future)
+
+    def close(self, client: Client) -> None:
+        """Say goodbye, let the handlers come to their end, and end the threads."""
+        try:
+            self.wait_for(_goodbye(client), CLOSE_TIMEOUT)
+        except Exception:
+            logger.exception("the connection could not be closed properly")
+        self._closed = True
+        self._jobs.put(None)
+        loop_thread, handler_thread = self._threads
+        if handler_thread is not threading.current_thread():
+            handler_thread.join(CLOSE_TIMEOUT)
+        # What is left is not waited for; a handler that hangs must not keep the interpreter.
+        asyncio.run_coroutine_threadsafe(self._stop(client), self.loop)
+        loop_thread.join(CLOSE_TIMEOUT)
+
+    async def _stop(self, client: Client) -> None:
+        await client.close()
+        self._stopped.set()
+
+
+class BlockingNamespace:
+    """A `ClientNamespace` whose methods wait instead of being awaited."""
+
+    def __init__(self, runner: _Runner, namespace: ClientNamespace) -> None:
+        self._runner = runner
+        self._namespace = namespace
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} {'connected' if self.connected else 'closed'}>"
+
+    @property
+    def name(self) -> str:
+        """The namespace's name."""
+        return self._namespace.name
+
+    @property
+    def id(self) -> str | None:
+        """The socket's id while connected, else None."""
+        return self._namespace.id
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server has accepted this client in the namespace."""
+        return self._namespace.connected
+
+    @property
+    def recovered(self) -> bool:
+        """Whether the server has restored the state before the last disconnection."""
+        return self._namespace.recovered
+
+    @overload
+    def on(self, event: str) -> Callable[[Function], Function]: ...
+    @overload
+    def on(self, event: str, handler: Function) -> Function: ...
+    def on(
+        self, event: str, handler: Function | None = None
+    ) -> Function | Callable[[Function], Function]:
+        """Handle `event` with `handler(*args)`, a plain function; also a decorator.
+
+        It runs in a thread of its own, after the handlers of earlier events. See
+        `ClientNamespace.on`.
+
+        Raises:
+            UsageError: the event has a handler already, or is reserved, or the handler cannot be
+            called so, or is asynchronous.
+        """
+        check_event(event, ALL)
+
+        def register(function: Function) -> Function:
+            check_handler(event, function, LIFECYCLE)
+            if iscoroutinefunction(function):
+                raise UsageError(
+                    f"the handler of {event!r} must be a plain function, which may block; "
+                    "asynchronous ones are for Client"
+                )
+            self._namespace.on(event, _in_thread(self._runner, function))
+            return function
+
+        return register if handler is None else register(handler)
+
+    def off(self, event: str) -> None:
+        """Handle `event` no longer."""
+        self._namespace.off(event)
+
+    def on_any(self, listener: Function) -> Function:
+        """Call `listener(event, *args)` for each event that comes in, in the loop's thread: it must
+        not block.
+        """
+        return self._namespace.on_any(listener)
+
+    def connect(self, timeout: float | None = None) -> None:
+        """Connect; as `ClientNamespace.connect`, for at most `timeout` seconds.
+
+        Raises:
+            ConnectionRefused, ConnectionFailed, Disconnected: as there.
+            TimeoutError: it took longer.
+        """
+        self._runner.wait_for(_within(timeout, self._namespace.connect()))
+
+    def disconnect(self) -> None:
+        """Leave the namespace, and wait until the goodbye is sent; `connect` comes back."""
+        self._runner.wait_for(_left(self._namespace))
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event, or keep it until there is a connection.
+
+        Raises:
+            UsageError: the event's name is reserved, or a value cannot be encoded.
+        """
+        self._runner.wait_for(_called(self._namespace.emit, event, *args))
+
+    def emit_volatile(self, event: str, *args: Any) -> None:
+        """Send an event if it can leave at once, else drop it.
+
+        Raises:
+            UsageError: as `emit`.
+        """
+        self._runner.wait_for(_called(self._namespace.volatile.emit, event, *args))
+
+    def call(self, event: str, *args: Any, timeout: float | None = None) -> Any:
+        """Send an event and wait for its acknowledgement; see `ClientNamespace.call`.
+
+        Raises:
+            AcknowledgementTimeout, Disconnected, UsageError: as there.
+        """
+        return self._runner.wait_for(self._namespace.call(event, *args, timeout=timeout))
+
+
+class BlockingClient(BlockingNamespace):
+    """A `Client` for scripts and threads; takes the same options.
+
+    Every method may be called from any thread, handlers included. `with BlockingClient(url) as
+    client:` connects and closes; without it, the connection is closed when the client is dropped or
+    the interpreter exits.
+
+    Raises:
+        UsageError: the URL or an option has a value that it cannot have.
+    """
+
+    def __init__(self, url: str, **options: Unpack[SocketIOClientOptionValues]) -> None:
+        client = Client(url, **options)
+        super().__init__(_Runner(), client)
+        self._client = client
+        self._finalizer = weakref.finalize(self, self._runner.close, client)
+
+    def __enter__(self) -> Self:
+        try:
+            self.connect()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def of(self, name: str, *, auth: Auth = None) -> BlockingNamespace:
+        """Another namespace on this connection; see `Client.of`."""
+        return BlockingNamespace(self._runner, self._client.of(name, auth=auth))
+
+    @overload
+    def on_connection(self, event: str) -> Callable[[Function], Function]: ...
+    @overload
+    def on_connection(self, event: str, listener: Function) -> Function: ...
+    def on_connection(
+        self, event: str, listener: Function | None = None
+    ) -> Function | Callable[[Function], Function]:
+        """Call `listener` for what happens to the connection, in the loop's thread; see
+        `Client.on_connection`.
+        """
+        register = self._client.on_connection(event)
+        return register if listener is None else register(listener)
+
+    @property
+    def transport(self) -> str | None:
+        """What carries the connection: "polling", "websocket", or None without a connection."""
+        return self._client.transport
+
+    def close(self) -> None:
+        """Leave every namespace and end the threads; the client is not used again."""
+        self._finalizer()
+
+
+def _in_thread(runner: _Runner, function: Handler) -> Handler:
+    """A handler of the asynchronous client that runs `function` in the handlers' thread."""
+
+    # It takes as many arguments as the function does, as far as anybody can see.
+    @functools.wraps(function)
+    async def handler(*args: Any) -> Any:
+        return await runner.run_handler(function, *args)
+
+    return handler
+
+
+async def _within(timeout: float | None, coroutine: Coroutine[Any, Any, None]) -> None:
+    try:
+        async with asyncio.timeout(timeout):
+            await coroutine
+    except TimeoutError:
+        raise TimeoutError(
+            f"got no connection within {timeout:g} seconds: is the server running?"
+        ) from None
+
+
+async def _called(function: Callable[..., None], *args: Any) -> None:
+    function(*args)
+
+
+async def _left(namespace: ClientNamespace) -> None:
+    await namespace.disconnect()
+
+
+async def _goodbye(client: Client) -> None:
+    for namespace in client.namespaces.values():
+        await namespace.disconnect()

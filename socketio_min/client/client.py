@@ -1,0 +1,137 @@
+"""A Socket.IO client.
+
+`Client` is a namespace itself, that of its URL, as `Server` is its main namespace; `of` makes
+others on the same connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Self, TypeVar, Unpack, cast, overload
+from urllib.parse import unquote
+
+from engineio_min.client.address import parse_address
+from engineio_min.client.client import Tap
+from engineio_min.client.options import ClientOptions, ClientOptionValues
+from engineio_min.option_checks import check_names, check_type
+from socketio_min.client.connection import CONNECTION_EVENTS, ClientConnection
+from socketio_min.client.namespace import ClientNamespace
+from socketio_min.client.options import (
+    Auth,
+    ClientLimits,
+    ReconnectionOptions,
+    SocketIOClientOptionValues,
+    check_auth,
+    check_retries,
+)
+from socketio_min.errors import UsageError, usage_errors
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+class Client(ClientNamespace):
+    """A Socket.IO v5 client; the object itself is the namespace of the URL's path.
+
+    Takes the options of `engineio_min.ClientOptions` (with the path "/socket.io/"), of
+    `ReconnectionOptions`, and `auth`, `retries`, `ack_timeout`, `limits` as keyword arguments.
+    `async with Client(url) as client:` connects and closes. A client belongs to one event loop.
+
+    Raises:
+        UsageError: there is no such option, or it or the URL cannot have this value.
+    """
+
+    def __init__(self, url: str, **options: Unpack[SocketIOClientOptionValues]) -> None:
+        with usage_errors():
+            check_names(options, SocketIOClientOptionValues.__optional_keys__)
+            auth = options.pop("auth", None)
+            check_auth(auth)
+            self._retries = options.pop("retries", 0)
+            self._ack_timeout = options.pop("ack_timeout", None)
+            check_retries(self._retries, self._ack_timeout)
+            limits = options.pop("limits", ClientLimits())
+            check_type("limits", limits, ClientLimits, "ClientLimits(...)")
+            reconnection = ReconnectionOptions(
+                **{
+                    name: options.pop(name)  # type: ignore[misc]
+                    for name in ReconnectionOptions.__slots__
+                    if name in options
+                }
+            )
+            options.setdefault("path", "/socket.io/")
+            engine_options = cast(ClientOptionValues, options)
+            max_message = ClientOptions(**engine_options).max_receive_size
+            name = unquote(parse_address(url).path).rstrip("/") or "/"
+        connection = ClientConnection(url, engine_options, reconnection, limits, max_message)
+        super().__init__(connection, name, auth, self._retries, self._ack_timeout)
+        self.namespaces[name] = self
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.close()
+
+    def of(self, name: str, *, auth: Auth = None) -> ClientNamespace:
+        """The namespace of that name on this connection, made if need be; it must be connected by
+        itself. A missing leading "/" is added; `auth` counts when it is made.
+
+        Raises:
+            UsageError: `auth` is neither a dict nor a function.
+        """
+        check_auth(auth)
+        if not name.startswith("/"):
+            name = "/" + name
+        if name not in self.namespaces:
+            self.namespaces[name] = ClientNamespace(
+                self._connection, name, auth, self._retries, self._ack_timeout
+            )
+        return self.namespaces[name]
+
+    @property
+    def namespaces(self) -> dict[str, ClientNamespace]:
+        """By name, all namespaces that were made on this connection."""
+        return self._connection.namespaces
+
+    @overload
+    def on_connection(self, event: str) -> Callable[[Function], Function]: ...
+    @overload
+    def on_connection(self, event: str, listener: Function) -> Function: ...
+    def on_connection(
+        self, event: str, listener: Function | None = None
+    ) -> Function | Callable[[Function], Function]:
+        """Call `listener`, a `def`, for what happens to the connection; also a decorator.
+
+        "open"(), "close"(reason, description), "upgrade"(), "reconnect_attempt"(number),
+        "reconnect"(number), "reconnect_error"(error), "reconnect_failed"().
+
+        Raises:
+            UsageError: there is no such event.
+        """
+        if event not in CONNECTION_EVENTS:
+            raise UsageError(f"got {event!r}, expected one of {', '.join(CONNECTION_EVENTS)}")
+
+        def register(function: Function) -> Function:
+            self._connection.listeners.setdefault(event, []).append(function)
+            return function
+
+        return register if listener is None else register(listener)
+
+    def tap(self, tap: Tap | None) -> None:
+        """Call `tap(direction, packet)` for every Engine.IO packet, direction "in" or "out"; counts
+        from the next connection on.
+        """
+        self._connection.tap = tap
+
+    @property
+    def transport(self) -> str | None:
+        """What carries the connection: "polling", "websocket", or None without a connection."""
+        engine = self._connection.engine
+        return None if engine is None else engine.transport
+
+    async def close(self) -> None:
+        """Leave every namespace, and stop the asynchronous handlers in flight."""
+        for namespace in self.namespaces.values():
+            namespace.disconnect()
+        await self._connection.ended()
+        await self._connection.stop_handlers()

@@ -1,0 +1,464 @@
+"""One namespace as a client sees it: what the official client calls a socket.
+
+    connect() ─► CONNECT {pid, offset, auth} ─► missed events ─► what was emitted ─► "connect"
+    EVENT     ─► catch-all listeners ─► handler ─► acknowledgement
+
+It outlives its connections: what is emitted while there is none waits in the send buffer, and the
+handlers stay. What carries the packets, and whether to come back, is the affair of
+`client_connection.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from socketio_min.client.handlers import ClientHandlers
+from socketio_min.client.options import Auth
+from socketio_min.client.pending_acks import PendingAcks
+from socketio_min.errors import (
+    ConnectionRefused,
+    Disconnected,
+    ProtocolError,
+    SocketIOError,
+)
+from socketio_min.protocol.packets import (
+    ACK,
+    CONNECT,
+    CONNECT_ERROR,
+    DISCONNECT,
+    EVENT,
+    Packet,
+    encode_ack,
+    encode_disconnect,
+    encode_event,
+)
+from socketio_min.protocol.retries import Answer, RetryQueue
+
+if TYPE_CHECKING:
+    from socketio_min.client.connection import ClientConnection
+
+logger = logging.getLogger("socketio_min")
+
+# Why a namespace was left: the names of the official client. Engine.IO has the others.
+SERVER_DISCONNECT = "io server disconnect"
+CLIENT_DISCONNECT = "io client disconnect"
+
+CALL_TIMEOUT = 10.0
+
+MAX_ID = 256
+
+
+class _Emission:
+    """An encoded event that waits in the send buffer."""
+
+    __slots__ = ("ack_id", "args", "attachments", "text")
+
+    def __init__(
+        self, text: str, attachments: list[bytes], args: tuple[Any, ...], ack_id: int | None
+    ) -> None:
+        self.text = text
+        self.attachments = attachments
+        self.args = args
+        self.ack_id = ack_id
+
+
+class ClientNamespace(ClientHandlers):
+    """A client in one namespace; made by `Client.of`, and `Client` is one itself.
+
+    `id` is the socket's id while connected, else None. `active` tells whether it is connected or
+    tries to be. `recovered` tells whether the server has restored the state before the last
+    disconnection. `auth` may be changed: the next CONNECT has it.
+    """
+
+    def __init__(
+        self,
+        connection: ClientConnection,
+        name: str,
+        auth: Auth,
+        retries: int,
+        ack_timeout: float | None,
+    ) -> None:
+        super().__init__(connection)
+        self.name = name
+        self.auth = auth
+        self.id: str | None = None
+        self.recovered = False
+        self.active = False
+        # CONNECT was sent on the present connection, or is about to be, and is not answered.
+        self.asked = False
+        self._ack_timeout = ack_timeout
+        self._waiters: list[asyncio.Future[None]] = []
+        self._held: list[tuple[list[Any], int | None]] = []
+        self._unsent: list[_Emission] = []
+        self._acks = PendingAcks(connection.turns, self._withdraw)
+        self._pid: str | None = None
+        self._offset: str | None = None
+        self._retry_queue = RetryQueue(retries, self._ask) if retries else None
+
+    def __repr__(self) -> str:
+        state = "connected" if self.connected else "not connected"
+        return f"<{type(self).__name__} {self.name} ({state})>"
+
+    # -- connecting
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server has accepted this client in the namespace."""
+        return self.id is not None
+
+    def open(self) -> None:
+        """Connect in the background; the handlers of "connect" and "connect_error" tell more.
+
+        Needs a running event loop, as everything that follows.
+        """
+        if not self.active:
+            self.active = True
+            self._connection.admit(self)
+
+    async def connect(self) -> None:
+        """Connect, and wait until it is done.
+
+        Without a limit (`reconnection_attempts`, or no `reconnection`) this waits for a server as
+        long as it takes; put `asyncio.timeout` around it. Cancelling gives up.
+
+        Raises:
+            ConnectionRefused: the server does not accept this client.
+            ConnectionFailed: the last attempt failed.
+            Disconnected: `disconnect` was called meanwhile.
+        """
+        if self.connected:
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        self.open()
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            if not self._waiters:
+                self.disconnect()
+            raise
+        except SocketIOError:
+            # Nothing of the connection is left when this fails.
+            await self._connection.ended()
+            raise
+
+    def disconnect(self) -> Awaitable[None]:
+        """Leave the namespace at once; awaiting the result waits for the goodbye to be sent.
+
+        The connection ends with the last namespace. `connect` comes back.
+        """
+        self._offset = self._pid = None
+        if self.connected:
+            self._connection.send(encode_disconnect(self.name), ())
+        if self.active:
+            self.deactivate(Disconnected("disconnect() was called"))
+            self.closed(CLIENT_DISCONNECT)
+            self._connection.release()
+        return self._connection.ended()
+
+    def deactivate(self, error: Exception) -> None:
+        """Nobody tries to connect any more; who waits for it is told."""
+        self.active = False
+        self._held.clear()
+        self._settle_waiters(error)
+
+    def _settle_waiters(self, error: Exception | None) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if waiter.done():
+                continue
+            if error is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(error)
+
+    # -- sending
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event, or keep it until there is a connection. Never blocks.
+
+        With `retries` it is sent again until the server acknowledges it, before any later one.
+
+        Raises:
+            UsageError: the event's name is reserved, or a value cannot be encoded.
+        """
+        if self._retry_queue is not None:
+            self._queue((event, *args), None, _no_answer)
+            return
+        text, attachments = encode_event(self.name, (event, *args))
+        self._send(text, attachments, (event, *args), None)
+
+    def emit_with_ack(
+        self, event: str, *args: Any, timeout: float | None = None
+    ) -> asyncio.Future[Any]:
+        """Send an event; the result is there when the server has acknowledged it.
+
+        The result is None, the one argument of the acknowledgement, or a tuple of several.
+        `timeout` is in seconds; without one `ack_timeout` counts, and without that there is none.
+        With `retries` it is the time of each attempt. An event that still waits for a connection is
+        withdrawn when its time is over.
+
+        Raises:
+            UsageError: as `emit`. From awaiting the result:
+            AcknowledgementTimeout: it did not come in time.
+            Disconnected: the connection was lost before it came.
+        """
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        answer = partial(_resolve, future)
+        if self._retry_queue is not None:
+            self._queue((event, *args), timeout, answer)
+        else:
+            if timeout is None:
+                timeout = self._ack_timeout
+            ack_id = self._ask((event, *args), timeout, answer)
+            future.add_done_callback(partial(self._withdraw_cancelled, ack_id))
+        return future
+
+    async def call(self, event: str, *args: Any, timeout: float | None = None) -> Any:
+        """Send an event and wait for its acknowledgement: `emit_with_ack` that always ends.
+
+        `timeout` is in seconds, by default `ack_timeout` or else 10.
+
+        Raises:
+            AcknowledgementTimeout, Disconnected, UsageError: as `emit_with_ack`.
+        """
+        if timeout is None:
+            timeout = CALL_TIMEOUT if self._ack_timeout is None else self._ack_timeout
+        return await self.emit_with_ack(event, *args, timeout=timeout)
+
+    @property
+    def volatile(self) -> VolatileOperator:
+        """For events that may be dropped if they cannot leave at once."""
+        return VolatileOperator(self)
+
+    async def drained(self) -> None:
+        """Wait until everything sent so far has been handed to the transport, or the connection is
+        lost.
+        """
+        await self._connection.drain()
+
+    def emit_volatile(self, event: str, args: tuple[Any, ...]) -> None:
+        """Send an event if it can leave at once; see `volatile`."""
+        text, attachments = encode_event(self.name, (event, *args))
+        if self.connected and self._connection.writable:
+            self._send(text, attachments, (event, *args), None)
+
+    def _queue(self, args: tuple[Any, ...], timeout: float | None, answer: Answer) -> None:
+        queue = self._retry_queue
+        ack_timeout = self._ack_timeout if timeout is None else timeout
+        assert queue is not None
+        assert ack_timeout is not None
+        # What cannot be encoded is refused here, where it was emitted.
+        encode_event(self.name, args)
+        queue.add(args, ack_timeout, answer)
+
+    def _ask(self, args: tuple[Any, ...], timeout: float | None, answer: Answer) -> int:
+        """Send an event that is to be acknowledged; `answer` is called once, whatever happens."""
+        ack_id = self._acks.next_id
+        text, attachments = encode_event(self.name, args, ack_id)
+        self._acks.expect(ack_id, args[0], timeout, answer)
+        self._send(text, attachments, args, ack_id)
+        return ack_id
+
+    def _send(
+        self, text: str, attachments: list[bytes], args: tuple[Any, ...], ack_id: int | None
+    ) -> None:
+        if self.id is not None and self._connection.opened:
+            self._connection.send(text, attachments)
+            if self._outgoing:
+                self._announce_outgoing(args)
+        else:
+            self._unsent.append(_Emission(text, attachments, args, ack_id))
+
+    def _withdraw(self, ack_id: int) -> bool:
+        """What was not sent yet is not sent any more; whether there was such an event."""
+        unsent = self._unsent
+        self._unsent = [emission for emission in unsent if emission.ack_id != ack_id]
+        return len(self._unsent) < len(unsent)
+
+    def _withdraw_cancelled(self, ack_id: int, future: asyncio.Future[Any]) -> None:
+        if future.cancelled():
+            self._acks.take(ack_id)
+            self._withdraw(ack_id)
+
+    @property
+    def pending_acks(self) -> int:
+        """How many acknowledgements are due."""
+        return len(self._acks)
+
+    # -- what the connection tells
+
+    async def credentials(self) -> dict[str, Any] | None:
+        """What CONNECT carries: `auth`, and what the server needs to recover this client's state.
+
+        Raises:
+            Exception: whatever the application's function raises.
+        """
+        given = self.auth() if callable(self.auth) else self.auth
+        auth = await given if isinstance(given, Awaitable) else given
+        if self._pid is None:
+            return None if auth is None else dict(auth)
+        state = {"pid": self._pid}
+        if self._offset is not None:
+            state["offset"] = self._offset
+        return {**state, **(auth or {})}
+
+    def receive(self, packet: Packet) -> None:
+        """Take a packet for this namespace.
+
+        Raises:
+            ProtocolError: it is not allowed now; the connection must be closed.
+        """
+        type_, _, data, ack_id, _ = packet
+        if not self.active:
+            self._receive_inactive(type_)
+        elif type_ == EVENT:
+            if self.id is not None:
+                self._event(data, ack_id)
+            elif len(self._held) < self._connection.limits.max_held_packets:
+                self._held.append((data, ack_id))
+            else:
+                raise ProtocolError("got too many events before the answer to CONNECT")
+        elif type_ == ACK:
+            answer = self._acks.take(ack_id)
+            if answer is not None:
+                answer(data)
+        elif type_ == CONNECT:
+            self._accepted(data)
+        elif type_ == DISCONNECT:
+            self.deactivate(Disconnected("the server has put this client out"))
+            self.closed(SERVER_DISCONNECT)
+            self._connection.release()
+        else:
+            self._refused(data)
+
+    def _receive_inactive(self, type_: int) -> None:
+        # What crossed our leaving is dropped; an answer to CONNECT is the end of the question.
+        if self.asked and type_ in (CONNECT, CONNECT_ERROR):
+            self.asked = False
+            if type_ == CONNECT:
+                self._connection.send(encode_disconnect(self.name), ())
+
+    def _accepted(self, data: dict[str, Any] | None) -> None:
+        if not self.asked:
+            raise ProtocolError("got CONNECT for a namespace that was not asked for")
+        sid = data.get("sid") if data is not None else None
+        pid = data.get("pid") if data is not None else None
+        if not _is_id(sid) or not (pid is None or _is_id(pid)):
+            raise ProtocolError(
+                "got CONNECT without a valid sid: is this a server of Socket.IO v3 or newer?"
+            )
+        self.asked = False
+        self.id = sid
+        self.recovered = pid is not None and pid == self._pid
+        if not self.recovered:
+            self._offset = None
+        self._pid = pid
+        # The official order: what was missed, what was emitted meanwhile, then "connect".
+        held, self._held = self._held, []
+        for args, ack_id in held:
+            self._connection.turns.call(self._event, args, ack_id)
+        unsent, self._unsent = self._unsent, []
+        for emission in unsent:
+            self._send(emission.text, emission.attachments, emission.args, emission.ack_id)
+        if self._retry_queue is not None:
+            self._retry_queue.resume()
+        self._connection.turns.call(self._tell, "connect")
+        self._settle_waiters(None)
+
+    def _refused(self, data: dict[str, Any] | str) -> None:
+        if not self.asked:
+            raise ProtocolError("got CONNECT_ERROR for a namespace that was not asked for")
+        self.asked = False
+        message = data.get("message") if isinstance(data, dict) else data
+        detail = data.get("data") if isinstance(data, dict) else None
+        self.give_up(ConnectionRefused(str(message), detail))
+        self._connection.release()
+
+    def give_up(self, error: Exception) -> None:
+        """This client will not be connected, for whatever reason."""
+        self.deactivate(error)
+        self.failed(error)
+
+    def failed(self, error: Exception) -> None:
+        """An attempt to connect failed."""
+        self._tell("connect_error", error)
+
+    def closed(self, reason: str) -> None:
+        """The connection is over, or this namespace was left."""
+        if reason not in (SERVER_DISCONNECT, CLIENT_DISCONNECT):
+            self.asked = False
+        self._held.clear()
+        if self._retry_queue is not None:
+            self._retry_queue.suspend()
+        if self.id is None:
+            return
+        self.id = None
+        self._tell("disconnect", reason)
+        self._acks.lose(reason, {emission.ack_id for emission in self._unsent})
+
+    # -- handlers
+
+    def _event(self, data: list[Any], ack_id: int | None) -> None:
+        args = data[1:]
+        reply = None
+        offset = False
+        if ack_id is not None:
+            reply = partial(self._acknowledge, self._connection.engine, ack_id)
+        elif self._pid is not None and args and isinstance(args[-1], str):
+            # Connection state recovery: events end with their offset.
+            self._offset = args[-1]
+            offset = True
+        self._handle(data[0], args, reply, offset=offset)
+
+    def _acknowledge(self, engine: object, ack_id: int, result: Any) -> None:
+        """Answer an event with a handler's result: None, a value, or a tuple of several."""
+        values: Any = [] if result is None else result if isinstance(result, tuple) else [result]
+        text, attachments = encode_ack(self.name, values, ack_id)
+        # On a later connection the same id would acknowledge another event.
+        if self.id is not None and self._connection.engine is engine:
+            self._connection.send(text, attachments)
+
+
+class VolatileOperator:
+    """How to send what may be dropped: `client.volatile.emit("position", 1, 2)`."""
+
+    __slots__ = ("_namespace",)
+
+    def __init__(self, namespace: ClientNamespace) -> None:
+        self._namespace = namespace
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event if it can leave at once, else drop it.
+
+        Raises:
+            UsageError: the event's name is reserved, or a value cannot be encoded.
+        """
+        self._namespace.emit_volatile(event, args)
+
+
+def _resolve(future: asyncio.Future[Any], result: list[Any] | Exception) -> None:
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    elif len(result) > 1:
+        future.set_result(tuple(result))
+    else:
+        future.set_result(result[0] if result else None)
+
+
+def _no_answer(result: list[Any] | Exception) -> None:
+    """Nobody waits for the acknowledgement of an emitted event."""
+    if isinstance(result, Exception):
+        logger.warning("an event was given up after its last retry: %s", result)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID

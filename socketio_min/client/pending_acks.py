@@ -1,0 +1,78 @@
+"""The acknowledgements that a client's namespace waits for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+
+from socketio_min.errors import AcknowledgementTimeout, Disconnected
+from socketio_min.protocol.retries import Answer
+from socketio_min.protocol.turns import Turns
+
+
+class PendingAcks:
+    """By id, who is to be told; each is told exactly once, or not at all after `take`.
+
+    `expired(ack_id)` is called for those that are given up when their time is over, and tells
+    whether their event was not even sent; `turns` is told how many are due, because the server must
+    be read for them.
+    """
+
+    __slots__ = ("_expired", "_last_id", "_pending", "_turns")
+
+    def __init__(self, turns: Turns, expired: Callable[[int], bool]) -> None:
+        self._turns = turns
+        self._expired = expired
+        self._pending: dict[int, tuple[Answer, asyncio.TimerHandle | None]] = {}
+        self._last_id = -1
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    @property
+    def next_id(self) -> int:
+        """The id that the next `expect` must be given."""
+        return self._last_id + 1
+
+    def expect(self, ack_id: int, event: str, timeout: float | None, answer: Answer) -> None:
+        """Tell `answer` of an acknowledgement; after `timeout` seconds, that there is none."""
+        self._last_id = ack_id
+        timer = None
+        if timeout is not None:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(timeout, self._expire, ack_id, event, timeout)
+        self._pending[ack_id] = (answer, timer)
+        self._turns.expect_ack()
+
+    def take(self, ack_id: int | None) -> Answer | None:
+        """Who is to be told of an acknowledgement that came, or None; it is not pending any more.
+
+        An unknown or repeated one is nobody's.
+        """
+        if ack_id is None or ack_id not in self._pending:
+            return None
+        return self._remove(ack_id)
+
+    def lose(self, reason: str, unsent: Collection[int | None]) -> None:
+        """The connection is gone, and with it all answers but those to what was not sent yet."""
+        for ack_id in [ack_id for ack_id in self._pending if ack_id not in unsent]:
+            self._remove(ack_id)(
+                Disconnected(f"the connection was lost before an acknowledgement: {reason}")
+            )
+
+    def _expire(self, ack_id: int, event: str, timeout: float) -> None:
+        answer = self._remove(ack_id)
+        unsent = self._expired(ack_id)
+        hint = ", nor a connection to send it on: connect first" if unsent else ""
+        answer(
+            AcknowledgementTimeout(
+                f"got no acknowledgement of {event!r} within {timeout:g} seconds{hint}"
+            )
+        )
+
+    def _remove(self, ack_id: int) -> Answer:
+        answer, timer = self._pending.pop(ack_id)
+        if timer is not None:
+            timer.cancel()
+        self._turns.settle_acks()
+        return answer

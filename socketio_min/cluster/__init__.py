@@ -1,0 +1,1 @@
+"""Who receives a broadcast: the adapter, the seam between one server and many."""

@@ -1,0 +1,1 @@
+"""The rules of Socket.IO v5: pure functions and state, no I/O."""

@@ -1,0 +1,145 @@
+"""One connection's half of Socket.IO: which namespaces it has joined and the packet it is sending.
+
+The rules that need only this are here and nowhere else: what may come when (Socket.IO v5,
+"Connection to a namespace"), and how a packet and its attachments become one. A peer takes and
+gives plain values, whoever carries them; user code, acknowledgements and rooms are the namespace's
+affair.
+
+A namespace is absent, pending (CONNECT received, not answered), joined, or left. The official
+server closes the whole connection for any packet to a namespace that is not joined, which also hits
+a client whose event crossed the server's DISCONNECT; so "left" is a state of its own here, and its
+packets are dropped.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from socketio_min.errors import ProtocolError
+from socketio_min.protocol.packets import (
+    CONNECT,
+    CONNECT_ERROR,
+    EVENT,
+    Packet,
+    Reconstructor,
+    decode,
+)
+
+Joined = TypeVar("Joined")
+
+
+class Peer(Generic[Joined]):
+    """The state of one connection; `joined` maps each joined namespace to what represents it."""
+
+    __slots__ = (
+        "_left",
+        "_max_attachment_bytes",
+        "_max_attachments",
+        "_max_namespaces",
+        "_pending",
+        "joined",
+        "reconstructor",
+    )
+
+    def __init__(
+        self, max_attachment_bytes: int, max_namespaces: int, max_attachments: int
+    ) -> None:
+        self.joined: dict[str, Joined] = {}
+        # Most connections join one namespace and stay: these two are made when they are needed.
+        self._pending: set[str] | None = None
+        self._left: dict[str, None] | None = None
+        # The packet whose attachments are due.
+        self.reconstructor: Reconstructor | None = None
+        self._max_attachment_bytes = max_attachment_bytes
+        self._max_attachments = max_attachments
+        self._max_namespaces = max_namespaces
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a packet waits for its attachments."""
+        return self.reconstructor is not None
+
+    def receive(self, message: str | bytes) -> Packet | None:
+        """Take a message; return the packet that is complete with it and may be acted on, if any.
+
+        Raises:
+            ProtocolError: the message is not allowed now; the connection must be closed.
+        """
+        if isinstance(message, str):
+            if self.reconstructor is not None:
+                raise ProtocolError("got text while a packet's attachments were due")
+            packet = decode(message, self._max_attachments)
+            if packet[4]:
+                # Refused at once if its namespace was never joined: nothing is collected for a
+                # stranger.
+                self._admit(packet)
+                self.reconstructor = Reconstructor(packet, self._max_attachment_bytes, len(message))
+                return None
+        else:
+            if self.reconstructor is None:
+                raise ProtocolError("got binary data that no packet announced")
+            complete = self.reconstructor.add(message)
+            if complete is None:
+                return None
+            self.reconstructor = None
+            packet = complete
+        if packet[0] == EVENT and packet[1] in self.joined:
+            return packet
+        return packet if self._admit(packet) else None
+
+    def _admit(self, packet: Packet) -> bool:
+        """Whether a packet may be acted on; False drops it.
+
+        Raises:
+            ProtocolError: it is not allowed now.
+        """
+        type_, namespace = packet[0], packet[1]
+        if type_ == CONNECT:
+            self._begin(namespace)
+            return True
+        if type_ == CONNECT_ERROR:
+            raise ProtocolError("got CONNECT_ERROR, which only a server sends")
+        if namespace in self.joined:
+            return True
+        if self._left is not None and namespace in self._left:
+            return False
+        raise ProtocolError(f"got a packet of type {type_} for a namespace that is not joined")
+
+    def _begin(self, namespace: str) -> None:
+        pending = self._pending
+        if namespace in self.joined or (pending is not None and namespace in pending):
+            raise ProtocolError("got CONNECT for a namespace twice")
+        if len(self.joined) + (0 if pending is None else len(pending)) >= self._max_namespaces:
+            raise ProtocolError(f"got CONNECT for more than {self._max_namespaces} namespaces")
+        if pending is None:
+            self._pending = {namespace}
+        else:
+            pending.add(namespace)
+
+    def join(self, namespace: str, joined: Joined) -> None:
+        """CONNECT was accepted."""
+        self.refuse(namespace)
+        self.joined[namespace] = joined
+        if self._left is not None:
+            self._left.pop(namespace, None)
+
+    def refuse(self, namespace: str) -> None:
+        """CONNECT was refused; the peer may try again."""
+        if self._pending is not None:
+            self._pending.discard(namespace)
+            if not self._pending:
+                self._pending = None
+
+    def leave(self, namespace: str, *, by_peer: bool) -> None:
+        """The namespace was left; what still comes for it is dropped.
+
+        A peer that has left its last namespace itself has no excuse for sending more.
+        """
+        del self.joined[namespace]
+        if self.joined or not by_peer:
+            if self._left is None:
+                self._left = {}
+            self._left[namespace] = None
+            if len(self._left) > self._max_namespaces:
+                # Dynamic namespaces have any number of names; the oldest is safe to forget.
+                del self._left[next(iter(self._left))]

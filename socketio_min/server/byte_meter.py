@@ -1,0 +1,50 @@
+"""The limit of a connection in bytes: who sends faster is read more slowly. Pure; time comes in.
+
+Nothing is refused. A large upload of an honest client is no mistake that it could mend by being
+told of it, and what it has sent is on its way already: to drop a part would only make it send that
+again. So reading pauses until what came above the limit is paid back, and TCP, or the answer to the
+POST, makes the client wait. What one read brings is always taken: the debt is a message and a read
+at most. A client that goes away meanwhile is missed when its debt is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engineio_min.limits.rate_limit import RateLimit, TokenBucket
+from engineio_min.protocol.deadlines import NEVER
+
+
+class ByteMeter:
+    """What a connection has sent, and until when it is not read because of that.
+
+    `paid()` is called when it may be read again; the driver watches `deadline`.
+    """
+
+    __slots__ = ("_bucket", "_paid", "deadline")
+
+    def __init__(self, limit: RateLimit, now: float, paid: Callable[[], None]) -> None:
+        self._bucket = TokenBucket(limit, now)
+        self._paid = paid
+        # When the debt is paid back, or NEVER without one.
+        self.deadline = NEVER
+
+    def spend(self, message: str | bytes, now: float) -> bool:
+        """Count a message; whether reading is to pause."""
+        size = len(message)
+        if isinstance(message, str) and not message.isascii():
+            size = len(message.encode("utf-8", "surrogatepass"))
+        wait = self._bucket.spend(size, now)
+        if wait:
+            self.deadline = now + wait
+        return wait > 0
+
+    @property
+    def indebted(self) -> bool:
+        """Whether something has to be paid back before more is read."""
+        return self.deadline != NEVER
+
+    def handle_timeout(self, _now: float) -> None:
+        """The debt is paid back."""
+        self.deadline = NEVER
+        self._paid()

@@ -1,0 +1,57 @@
+"""Connections that have not joined a namespace yet, and the one deadline for all of them.
+
+Each must join one within the same time, so they expire in the order in which they came: a
+dictionary is queue enough, and a client that joins at once, as nearly every one does, costs neither
+a place in the server's heap of deadlines nor the memory of one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engineio_min.protocol.deadlines import NEVER
+
+if TYPE_CHECKING:
+    from engineio_min.server import Server as Engine
+    from socketio_min.server.connection import Client
+
+
+class ConnectDeadlines:
+    """The clients of a server that have joined nothing, the oldest first.
+
+    `timeout` is in seconds, and so are the times of the event loop's clock.
+    """
+
+    __slots__ = ("_deadlines", "_engine", "_timeout", "deadline")
+
+    def __init__(self, engine: Engine, timeout: float) -> None:
+        self._engine = engine
+        self._timeout = timeout
+        self._deadlines: dict[Client, float] = {}
+        self.deadline = NEVER
+
+    def add(self, client: Client, now: float) -> None:
+        """A client has come."""
+        self._deadlines[client] = now + self._timeout
+        if self.deadline == NEVER:
+            self.deadline = now + self._timeout
+            self._engine.timer.watch(self)
+
+    def discard(self, client: Client) -> None:
+        """A client has joined a namespace, or gone."""
+        if self._deadlines.pop(client, None) is not None and not self._deadlines:
+            self.deadline = NEVER
+            self._engine.timer.forget(self)
+
+    def handle_timeout(self, now: float) -> None:
+        """Close the connections whose time is over."""
+        late = []
+        self.deadline = NEVER
+        for client, deadline in self._deadlines.items():
+            if deadline > now:
+                self.deadline = deadline
+                break
+            late.append(client)
+        for client in late:
+            del self._deadlines[client]
+            client.connection.close()

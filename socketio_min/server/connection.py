@@ -1,0 +1,490 @@
+"""A client's connection: packets in, handlers started, sockets admitted and let go.
+
+A `Client` stands for each Engine.IO connection. It feeds the pure `Peer` and calls what is
+registered for the packets that come out of it; `Turns` keeps their order, and the connection from
+bringing more than asynchronous handlers can take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+from collections.abc import Awaitable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any
+
+import engineio_min
+from engineio_min.protocol.deadlines import NEVER
+from socketio_min.errors import ConnectionRefused, EncodeError, ProtocolError
+from socketio_min.protocol.packets import (
+    ACK,
+    CONNECT,
+    EVENT,
+    Packet,
+    decode_plain_event,
+    encode_connect,
+    encode_connect_error,
+    encode_disconnect,
+)
+from socketio_min.protocol.peer import Peer
+from socketio_min.protocol.turns import Turns
+from socketio_min.server.byte_meter import ByteMeter
+from socketio_min.server.socket import Socket
+from socketio_min.tasks import soon
+
+if TYPE_CHECKING:
+    from socketio_min.server.rate_limits import Gate
+    from socketio_min.server.server import Server
+
+logger = logging.getLogger("socketio_min")
+
+CLIENT_DISCONNECT = "client namespace disconnect"
+SERVER_DISCONNECT = "server namespace disconnect"
+RATE_LIMIT = "rate limit"
+
+# The event that tells a client of the first one refused: {"retryAfter": milliseconds}.
+RATE_LIMITED = "rate_limited"
+
+
+class Client:
+    """One Engine.IO connection, with a socket in each namespace that it has joined."""
+
+    __slots__ = (
+        "_deciding",
+        "_gate",
+        "_held",
+        "_meter",
+        "_turns",
+        "connection",
+        "deadline",
+        "peer",
+        "server",
+    )
+
+    def __init__(
+        self, server: Server, connection: engineio_min.Connection, gate: Gate | None = None
+    ) -> None:
+        self.server = server
+        self.connection = connection
+        limits = server.limits
+        self.peer: Peer[Socket] = Peer(
+            server.engine.options.max_http_buffer_size,
+            limits.max_namespaces,
+            limits.max_attachments,
+        )
+        # Sockets whose CONNECT is being decided.
+        self._deciding: set[Socket] | None = None
+        self._turns: Turns | None = None
+        self._gate = gate
+        # What of an incomplete packet counts against the server's budget.
+        self._held = 0
+        self._meter: ByteMeter | None = None
+        if limits.byte_rate is not None:
+            self._meter = ByteMeter(limits.byte_rate, self._now(), self._paid)
+            connection.on_message = self._receive_metered
+        else:
+            connection.on_message = self.receive if gate is None else self._receive_any
+        connection.on_close = self.closed
+        # Runs while attachments are due.
+        self.deadline = NEVER
+        server.connect_deadlines.add(self, self._now())
+
+    @property
+    def turns(self) -> Turns:
+        """The order of its calls; a client without asynchronous handlers needs none."""
+        if self._turns is None:
+            self._turns = Turns(self.server.limits.max_handlers, soon, self)
+        return self._turns
+
+    # -- in
+
+    def receive(self, message: str | bytes) -> None:
+        """Take a message of the connection."""
+        peer = self.peer
+        turns = self._turns
+        if (
+            type(message) is str
+            and peer.reconstructor is None
+            and (turns is None or not turns.behind)
+        ):
+            # Nearly every message is a plain event that nothing stands before: straight to its
+            # handler. What follows below gives the same result.
+            event = decode_plain_event(message)
+            if event is not None and (socket := peer.joined.get("/")) is not None:
+                namespace = socket.namespace
+                if not namespace.incoming and not namespace.event_middlewares:
+                    data, ack_id = event
+                    self._handle(socket, data, ack_id)
+                    return
+        self._receive_any(message)
+
+    def _receive_metered(self, message: str | bytes) -> None:
+        meter = self._meter
+        assert meter is not None
+        if meter.spend(message, self._now()):
+            self.server.engine.timer.watch(meter)
+            self.connection.pause()
+        if self._gate is None:
+            self.receive(message)
+        else:
+            self._receive_any(message)
+
+    def _receive_any(self, message: str | bytes) -> None:
+        peer = self.peer
+        try:
+            packet = peer.receive(message)
+        except ProtocolError as error:
+            self._break(error)
+            return
+        if packet is None or isinstance(message, bytes):
+            self._watch_attachments()
+        if packet is None:
+            return
+        if self._turns is None:
+            self._dispatch(packet)
+        else:
+            self._turns.call(self._dispatch, packet)
+
+    def _watch_attachments(self) -> None:
+        reconstructor = self.peer.reconstructor
+        held = 0 if reconstructor is None else reconstructor.held
+        if held != self._held and not self._hold(held):
+            self.peer.reconstructor = None
+            self._hold(0)
+            self._break(ProtocolError("too much is held for all connections"))
+        if not self.peer.incomplete:
+            self.deadline = NEVER
+        elif self.deadline == NEVER:
+            self.deadline = self._now() + self.server.limits.attachment_timeout
+            self.server.engine.timer.watch(self)
+
+    def _hold(self, size: int) -> bool:
+        """Count what is kept of an incomplete packet; whether it may be kept."""
+        before, self._held = self._held, size
+        return self.server.engine.budget.change(before, size)
+
+    def _dispatch(self, packet: Packet) -> None:
+        if self.server.shutdown_reason is not None:
+            # It waited behind a handler that the server's end has cancelled.
+            return
+        type_, name, data, ack_id, _ = packet
+        socket = self.peer.joined.get(name)
+        if socket is None and type_ != CONNECT:
+            # It left while the packet waited for its turn.
+            return
+        gate = self._gate
+        if gate is not None and type_ in (CONNECT, EVENT) and not gate.admit(self._now()):
+            self._drop(gate, name, socket)
+        elif socket is None:
+            if self in self.server.clients:
+                self._connect(name, data)
+        elif type_ == EVENT:
+            turns = self._turns
+            if turns is not None and turns.ending and turns.full:
+                # Whoever leaves cannot start more handlers by it than whoever stays.
+                return
+            namespace = socket.namespace
+            if namespace.incoming or namespace.event_middlewares:
+                self._event(socket, data, ack_id)
+            else:
+                self._handle(socket, data, ack_id)
+        elif type_ == ACK:
+            socket.acknowledged(ack_id, data)
+        else:
+            self.leave(socket, CLIENT_DISCONNECT)
+
+    def _break(self, error: ProtocolError) -> None:
+        logger.debug("closing a connection: %s", error)
+        self.connection.close()
+
+    def _drop(self, gate: Gate, name: str, socket: Socket | None) -> None:
+        """An event of a socket, or a CONNECT, is one too many for the rate limits."""
+        if gate.exhausted:
+            self.connection.session.fail(RATE_LIMIT, "went on sending more than the limit allows")
+        elif socket is None:
+            self._refuse_name(name, "Too many requests")
+        elif gate.first_refusal:
+            socket.emit(RATE_LIMITED, {"retryAfter": math.ceil(gate.wait * 1000)})
+
+    # -- CONNECT
+
+    def _connect(self, name: str, auth: dict[str, Any] | None) -> None:
+        try:
+            namespace = self.server.find(name, auth)
+        except Exception:
+            logger.exception("the predicate of a dynamic namespace failed for %r", name)
+            self._refuse_name(name, "Internal server error")
+            return
+        if namespace is None:
+            self._refuse_name(name, "Invalid namespace")
+            return
+        socket = Socket(namespace, self, auth)
+        if self._deciding is None:
+            self._deciding = {socket}
+        else:
+            self._deciding.add(socket)
+        steps = namespace.admission(socket)
+        try:
+            awaitable = next(steps, None)
+        except Exception as error:
+            self._refuse(socket, error)
+            return
+        if awaitable is None:
+            self._welcome(socket)
+        else:
+            self._start(self._decide(socket, steps, awaitable))
+
+    def _refuse_name(self, name: str, message: str) -> None:
+        """Refuse a CONNECT before there is a socket for it."""
+        self.peer.refuse(name)
+        self.connection.send(encode_connect_error(name, message))
+
+    async def _decide(
+        self,
+        socket: Socket,
+        steps: Generator[Awaitable[Any], Any, None],
+        awaitable: Awaitable[Any],
+    ) -> None:
+        self.turns.started()
+        try:
+            await _take_all(awaitable, steps)
+        except Exception as error:
+            steps.close()
+            self._refuse(socket, error)
+        except asyncio.CancelledError:
+            # The server closes, or the application cancelled what its function waited for.
+            steps.close()
+            self._refuse(socket, ConnectionRefused("Internal server error"))
+            raise
+        else:
+            self._welcome(socket)
+
+    def _welcome(self, socket: Socket) -> None:
+        namespace = socket.namespace
+        if not self._decided(socket):
+            namespace.remove(socket)
+            return
+        self.server.connect_deadlines.discard(self)
+        self.peer.join(namespace.name, socket)
+        session = self.connection.session
+        self.connection.send(encode_connect(namespace.name, {"sid": socket.id}))
+        for packet in socket.connect(session):
+            session.send(packet)
+        if socket.dismissed:
+            self.leave(socket, SERVER_DISCONNECT, tell=True)
+
+    def _refuse(self, socket: Socket, error: Exception) -> None:
+        namespace = socket.namespace
+        alive = self._decided(socket)
+        namespace.remove(socket)
+        socket.part()
+        if isinstance(error, ConnectionRefused):
+            message, data = error.message, error.data
+        else:
+            message, data = "Internal server error", None
+            logger.error("the admission to namespace %s failed", namespace.name, exc_info=error)
+        if alive:
+            self.peer.refuse(namespace.name)
+            try:
+                packet = encode_connect_error(namespace.name, message, data)
+            except EncodeError:
+                logger.exception("the data of a refusal in %s cannot be sent", namespace.name)
+                packet = encode_connect_error(namespace.name, message)
+            self.connection.send(packet)
+
+    def _decided(self, socket: Socket) -> bool:
+        """The decision on a socket is there; whether the client is too."""
+        if self._deciding is None:
+            return False
+        self._deciding.discard(socket)
+        if not self._deciding:
+            self._deciding = None
+        return True
+
+    # -- EVENT
+
+    def _event(self, socket: Socket, data: list[Any], ack_id: int | None) -> None:
+        namespace = socket.namespace
+        for listener in namespace.incoming:
+            try:
+                listener(socket, *data)
+            except Exception:
+                logger.exception("a listener of on_any failed for %r", data[0])
+        event = data[0]
+        args = data[1:]
+        if namespace.event_middlewares:
+            steps = namespace.filtering(socket, event, args)
+            try:
+                awaitable = next(steps, None)
+            except Exception as error:
+                self._failed(socket, event, args, ack_id, error)
+                return
+            if awaitable is not None:
+                self._start(self._filter(socket, event, args, ack_id, steps, awaitable))
+                return
+        self._handle(socket, [event, *args], ack_id)
+
+    async def _filter(
+        self,
+        socket: Socket,
+        event: str,
+        args: list[Any],
+        ack_id: int | None,
+        steps: Generator[Awaitable[Any], Any, None],
+        awaitable: Awaitable[Any],
+    ) -> None:
+        self.turns.started()
+        try:
+            await _take_all(awaitable, steps)
+        except Exception as error:
+            self._failed(socket, event, args, ack_id, error)
+        else:
+            self._handle(socket, [event, *args], ack_id)
+
+    def _handle(self, socket: Socket, data: list[Any], ack_id: int | None) -> None:
+        """Call the handler of an event; `data` is its name and arguments."""
+        namespace = socket.namespace
+        event = data[0]
+        # The handler's arguments in place: a copy would cost more than all else here.
+        data[0] = socket
+        try:
+            handler = namespace.handlers.get(event)
+            if handler is not None:
+                result = handler(*data)
+            elif namespace.other_handler is not None:
+                result = namespace.other_handler(socket, event, data[1:], ack_id is not None)
+            else:
+                return
+            # As `is_awaitable`, without the price of a call for each event.
+            if result is not None and hasattr(result, "__await__"):
+                self._start(self._finish(socket, event, data[1:], ack_id, result))
+            elif ack_id is not None:
+                socket.acknowledge(ack_id, result)
+        except Exception as error:
+            self._failed(socket, event, data[1:], ack_id, error)
+
+    async def _finish(
+        self,
+        socket: Socket,
+        event: str,
+        args: list[Any],
+        ack_id: int | None,
+        awaitable: Awaitable[Any],
+    ) -> None:
+        self.turns.started()
+        try:
+            result = await awaitable
+            if ack_id is not None:
+                socket.acknowledge(ack_id, result)
+        except Exception as error:
+            self._failed(socket, event, args, ack_id, error)
+
+    def _failed(
+        self, socket: Socket, event: str, args: list[Any], ack_id: int | None, error: Exception
+    ) -> None:
+        answer = socket.namespace.failed(socket, event, args, error)
+        if answer is None or ack_id is None:
+            return
+        try:
+            socket.acknowledge(ack_id, answer)
+        except EncodeError:
+            logger.exception("the error handler's answer to %r cannot be sent", event)
+
+    # -- asynchronous handlers
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a handler as a task; its first statement tells that it has started."""
+        self.turns.begin()
+        self.server.start_task(coroutine, self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.server.task_ended(task)
+        self.turns.end()
+
+    # -- reading: as long as the handlers keep up, and the client keeps to its limit
+
+    def pause(self) -> None:
+        """The handlers do not keep up: read no more."""
+        self.connection.pause()
+
+    def resume(self) -> None:
+        """The handlers keep up again."""
+        if self._meter is None or not self._meter.indebted:
+            self.connection.resume()
+
+    def _paid(self) -> None:
+        """The client has waited for what it sent too fast."""
+        if self._turns is None or not self._turns.paused:
+            self.connection.resume()
+
+    # -- the end
+
+    def leave(self, socket: Socket, reason: str, *, tell: bool = False) -> None:
+        """A socket leaves its namespace; the connection stays. `tell` sends DISCONNECT."""
+        name = socket.namespace.name
+        if self.peer.joined.get(name) is not socket:
+            return
+        self.peer.leave(name, by_peer=reason == CLIENT_DISCONNECT)
+        if tell:
+            self.connection.send(encode_disconnect(name))
+        self._part(socket, reason)
+
+    def disconnect(self) -> None:
+        """Leave every namespace and close the connection."""
+        for socket in list(self.peer.joined.values()):
+            self.leave(socket, SERVER_DISCONNECT, tell=True)
+        self.connection.close()
+
+    def closed(self, reason: str) -> None:
+        """The connection is over; its sockets are when all that it brought has had its turn."""
+        self.deadline = NEVER
+        self._hold(0)
+        self.server.engine.timer.forget(self)
+        self.server.connect_deadlines.discard(self)
+        if self._meter is not None:
+            self.server.engine.timer.forget(self._meter)
+        self.server.clients.discard(self)
+        if self._turns is None or self.server.shutdown_reason is not None:
+            self._end(self.server.shutdown_reason or reason)
+        else:
+            self._turns.read_from(None)
+            self._turns.finish(self._end, reason)
+
+    def _end(self, reason: str) -> None:
+        joined = list(self.peer.joined.values())
+        self.peer.joined.clear()
+        deciding, self._deciding = self._deciding, None
+        for socket in deciding or ():
+            socket.part()
+            socket.namespace.remove(socket)
+        for socket in joined:
+            self._part(socket, reason)
+
+    def _part(self, socket: Socket, reason: str) -> None:
+        namespace = socket.namespace
+        namespace.report_end(socket, "disconnecting", reason)
+        socket.part()
+        namespace.remove(socket)
+        namespace.report_end(socket, "disconnect", reason)
+
+    def overflow(self) -> None:
+        """A socket was sent too much before its CONNECT was answered."""
+        self.connection.session.fail("slow consumer", "too many packets before the CONNECT reply")
+
+    def _now(self) -> float:
+        return self.server.engine.loop.time()
+
+    def handle_timeout(self, _now: float) -> None:
+        """A packet's attachments did not come in time."""
+        self.deadline = NEVER
+        self.connection.close()
+
+
+async def _take_all(awaitable: Awaitable[Any], steps: Generator[Awaitable[Any], Any, None]) -> None:
+    """Await the first step of a generator that has suspended, and all that follow; each result is
+    sent to it.
+    """
+    with contextlib.suppress(StopIteration):
+        while True:
+            awaitable = steps.send(await awaitable)

@@ -1,0 +1,443 @@
+"""A namespace: its sockets, its handlers and what stands before them.
+
+    CONNECT ─► middlewares ─► `connect` handler ─► CONNECT reply, then what they emitted
+    EVENT   ─► catch-all listeners ─► event middlewares ─► handler ─► acknowledgement
+
+Functions may be `def`, called in place, or `async def`. The asynchronous ones start in the order in
+which their events arrived, and so does whatever arrives after them.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
+
+from engineio_min.protocol.packets import MESSAGE
+from socketio_min.cluster.adapter import Adapter, BroadcastOptions
+from socketio_min.errors import UsageError
+from socketio_min.handlers import ALL, check_call, check_event, check_handler
+from socketio_min.protocol.packets import RESERVED_EVENTS, plain_event_head
+from socketio_min.server.broadcast import BroadcastOperator, RoomNames
+from socketio_min.server.socket import DISCONNECTED
+from socketio_min.tasks import is_awaitable
+
+if TYPE_CHECKING:
+    from socketio_min.server.server import Server
+    from socketio_min.server.socket import Socket
+
+logger = logging.getLogger("socketio_min")
+
+Handler = Callable[..., Any]
+Function = TypeVar("Function", bound=Handler)
+OtherHandler = Callable[["Socket", str, list[Any], bool], Any]
+ErrorHandler = Callable[["Socket", str, list[Any], Exception], Any]
+
+# The events that the server itself raises, with their arguments; nobody else can send them.
+LIFECYCLE = {
+    "connect": ("socket",),
+    "disconnecting": ("socket", "reason"),
+    "disconnect": ("socket", "reason"),
+}
+
+
+# Node's name for "connect", beside python-socketio's for all events.
+ELSEWHERE = {**ALL, "connection": 'expected "connect", which is raised for each new client'}
+
+
+class Namespace:
+    """A part of the server with its own sockets, rooms and handlers; made by `Server.of`.
+
+    `name` begins with "/"; `sockets` are those that are in it on this server, by id.
+    """
+
+    def __init__(self, server: Server, name: str) -> None:
+        self.server = server
+        self.name = name
+        # What stands before the name and the arguments of a plain event.
+        self.event_head = MESSAGE + plain_event_head(name)
+        self.sockets: dict[str, Socket] = {}
+        self.handlers: dict[str, Handler] = {}
+        self.middlewares: list[Handler] = []
+        self.event_middlewares: list[Handler] = []
+        self.incoming: list[Handler] = []
+        self.outgoing: list[Handler] = []
+        self.other_handler: OtherHandler | None = None
+        self.error_handler: ErrorHandler | None = None
+        self.adapter: Adapter = server.make_adapter(self)
+        self.deciding = 0
+        self._last_ack_id = -1
+        # Events that came with other arguments than their handlers take.
+        self._misfits: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} with {len(self.sockets)} sockets>"
+
+    # -- registration
+
+    @overload
+    def on(self, event: str) -> Callable[[Function], Function]: ...
+    @overload
+    def on(self, event: str, handler: Function) -> Function: ...
+    def on(
+        self, event: str, handler: Function | None = None
+    ) -> Function | Callable[[Function], Function]:
+        """Handle `event` with `handler(socket, *args)`; also a decorator.
+
+        What it returns acknowledges the event: None with no argument, a tuple with several,
+        anything else with one. `connect(socket)` may raise `ConnectionRefused`;
+        `disconnecting(socket, reason)`, which must be a plain function, still sees the rooms;
+        `disconnect(socket, reason)` follows.
+
+        Raises:
+            UsageError: the event has a handler already, or is reserved, or the handler cannot be
+            called so.
+        """
+        check_event(event, ELSEWHERE)
+        if event in RESERVED_EVENTS and event not in LIFECYCLE:
+            raise UsageError(f"no client can send {event!r}, which the protocol keeps for itself")
+        if event in self.handlers:
+            raise UsageError(f"{event!r} has a handler already; call both from one function")
+
+        def register(function: Function) -> Function:
+            check_handler(event, function, LIFECYCLE, "socket")
+            if event == "disconnecting":
+                reason = "the rooms are left when it returns"
+                _require_plain(function, "the handler of 'disconnecting'", reason)
+            self.handlers[event] = function
+            return function
+
+        return register if handler is None else register(handler)
+
+    def use(self, middleware: Function) -> Function:
+        """Run `middleware(socket)` for each CONNECT, in order; it raises `ConnectionRefused` to
+        refuse.
+
+        Raises:
+            UsageError: it cannot be called so.
+        """
+        check_call("a middleware", middleware, "socket")
+        self.middlewares.append(middleware)
+        return middleware
+
+    def use_event(self, middleware: Function) -> Function:
+        """Run `middleware(socket, event, args)` for each event, in order; what it raises drops the
+        event.
+
+        Raises:
+            UsageError: it cannot be called so.
+        """
+        check_call("a middleware of events", middleware, "socket", "event", "args")
+        self.event_middlewares.append(middleware)
+        return middleware
+
+    def on_any(self, listener: Function) -> Function:
+        """Call `listener(socket, event, *args)`, a `def`, for each event that comes in.
+
+        Raises:
+            UsageError: it cannot be called so.
+        """
+        check_call("a listener of on_any", listener, "socket", "event", more=True)
+        _require_plain(listener, "a listener of on_any", "its event does not wait for it")
+        self.incoming.append(listener)
+        return listener
+
+    def on_any_outgoing(self, listener: Function) -> Function:
+        """Call `listener(socket, event, *args)`, a `def`, for each event sent to a socket.
+
+        Raises:
+            UsageError: it cannot be called so.
+        """
+        check_call("a listener of on_any_outgoing", listener, "socket", "event", more=True)
+        _require_plain(listener, "a listener of on_any_outgoing", "sending does not wait for it")
+        self.outgoing.append(listener)
+        return listener
+
+    def on_other(self, handler: OtherHandler) -> OtherHandler:
+        """Call `handler(socket, event, args, acknowledged)` for events without a handler.
+
+        `acknowledged` tells whether the client waits for an acknowledgement, which is what the
+        handler returns, as with `on`. Without such a handler unknown events are dropped.
+
+        Raises:
+            UsageError: it cannot be called so.
+        """
+        what = "the handler of on_other"
+        check_call(what, handler, "socket", "event", "args", "acknowledged")
+        self.other_handler = handler
+        return handler
+
+    def on_error(self, handler: ErrorHandler) -> ErrorHandler:
+        """Call `handler(socket, event, args, error)` when a handler fails.
+
+        The failure is logged in any case and ends nothing else. What the handler returns, if not
+        None, acknowledges the event.
+
+        Raises:
+            UsageError: it cannot be called so.
+        """
+        check_call("the handler of on_error", handler, "socket", "event", "args", "error")
+        _require_plain(handler, "the handler of on_error", "its result is the answer")
+        self.error_handler = handler
+        return handler
+
+    # -- sending
+
+    def _everybody(self) -> BroadcastOperator:
+        return BroadcastOperator(self, BroadcastOptions())
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event to everybody in the namespace. Never blocks.
+
+        Raises:
+            UsageError: the event's name is reserved, or a value cannot be encoded.
+        """
+        self.adapter.broadcast((event, *args), _EVERYBODY)
+
+    def to(self, rooms: RoomNames) -> BroadcastOperator:
+        """The sockets in `rooms`."""
+        return self._everybody().to(rooms)
+
+    in_ = to
+
+    def except_(self, rooms: RoomNames) -> BroadcastOperator:
+        """Everybody but the sockets in `rooms`."""
+        return self._everybody().except_(rooms)
+
+    def timeout(self, seconds: float) -> BroadcastOperator:
+        """Everybody; `call` waits at most `seconds`."""
+        return self._everybody().timeout(seconds)
+
+    def compress(self, compress: bool) -> BroadcastOperator:
+        """Everybody; whether the transport may compress."""
+        return self._everybody().compress(compress)
+
+    @property
+    def volatile(self) -> BroadcastOperator:
+        """Everybody who can take the event at once."""
+        return self._everybody().volatile
+
+    @property
+    def local(self) -> BroadcastOperator:
+        """Everybody on this server of a cluster."""
+        return self._everybody().local
+
+    async def fetch_sockets(self) -> list[Socket]:
+        """All sockets."""
+        return await self._everybody().fetch_sockets()
+
+    def sockets_join(self, rooms: RoomNames) -> None:
+        """Make all sockets join `rooms`."""
+        self._everybody().sockets_join(rooms)
+
+    def sockets_leave(self, rooms: RoomNames) -> None:
+        """Make all sockets leave `rooms`."""
+        self._everybody().sockets_leave(rooms)
+
+    def disconnect_sockets(self, *, close: bool = False) -> None:
+        """Disconnect all sockets; with `close` their whole connections."""
+        self._everybody().disconnect_sockets(close=close)
+
+    # -- what sockets and adapters ask for
+
+    def next_ack_id(self) -> int:
+        """A new acknowledgement id; a broadcast uses one for all its sockets, so they are the
+        namespace's.
+        """
+        self._last_ack_id += 1
+        return self._last_ack_id
+
+    def announce_outgoing(self, socket: Socket, args: Sequence[Any]) -> None:
+        """Tell the listeners of `on_any_outgoing`."""
+        for listener in self.outgoing:
+            try:
+                listener(socket, *args)
+            except Exception:
+                logger.exception("a listener of on_any_outgoing failed for %r", args[0])
+
+    def admission(self, socket: Socket) -> Generator[Awaitable[Any], Any, None]:
+        """Run the middlewares and the `connect` handler; what they raise refuses the socket.
+
+        Yields what has to be awaited before going on, and is sent its result, so that without
+        asynchronous functions no task is made.
+
+        Raises:
+            UsageError: one of them returned False.
+        """
+        self.deciding += 1
+        try:
+            for middleware in self.middlewares:
+                result = middleware(socket)
+                if is_awaitable(result):
+                    result = yield result
+                    if socket.state == DISCONNECTED:
+                        # The client has gone meanwhile: nobody will be told of its coming.
+                        return
+                _require_no_false(result, "a middleware")
+            self.sockets[socket.id] = socket
+            self.adapter.add_all(socket.id, (socket.id,))
+            handler = self.handlers.get("connect")
+            if handler is not None:
+                result = handler(socket)
+                if is_awaitable(result):
+                    result = yield result
+                _require_no_false(result, "the connect handler")
+        finally:
+            self.deciding -= 1
+
+    def filtering(
+        self, socket: Socket, event: str, args: list[Any]
+    ) -> Generator[Awaitable[Any], Any, None]:
+        """Run the event middlewares; what they raise drops the event. Yields as `admission`."""
+        for middleware in self.event_middlewares:
+            result = middleware(socket, event, args)
+            if is_awaitable(result):
+                yield result
+
+    def report_end(self, socket: Socket, event: str, reason: str) -> None:
+        """Call the handler of `disconnecting` or `disconnect`."""
+        handler = self.handlers.get(event)
+        if handler is None:
+            return
+        try:
+            result = handler(socket, reason)
+        except Exception as error:
+            self.failed(socket, event, [reason], error)
+            return
+        if is_awaitable(result):
+            self.server.start_task(self._report_end_later(socket, event, reason, result))
+
+    async def _report_end_later(
+        self, socket: Socket, event: str, reason: str, awaitable: Awaitable[Any]
+    ) -> None:
+        try:
+            await awaitable
+        except Exception as error:
+            self.failed(socket, event, [reason], error)
+
+    def remove(self, socket: Socket) -> None:
+        """A socket is gone, or was refused."""
+        self.sockets.pop(socket.id, None)
+        try:
+            # A middleware may have put it into rooms before it was among the sockets.
+            self.adapter.delete_all(socket.id)
+        except Exception:
+            # Who has gone is gone, whatever the adapter could not tell its cluster.
+            logger.exception("the adapter of namespace %s failed to forget a socket", self.name)
+        self.server.namespace_left(self)
+
+    def failed(self, socket: Socket, event: str, args: list[Any], error: Exception) -> Any:
+        """A handler raised: log it, and return what is to acknowledge the event, or None."""
+        if event in LIFECYCLE or not _is_misfit(error):
+            logger.error(
+                "the handler of %r in namespace %s failed", event, self.name, exc_info=error
+            )
+        elif event not in self._misfits:
+            # A client's mistake or the handler's, who knows; any client can make it ten thousand
+            # times in a read.
+            self._misfits.add(event)
+            logger.warning(
+                "the handler of %r in namespace %s does not take the arguments that a client sent "
+                "(%s); this is told once for each event",
+                event,
+                self.name,
+                error,
+            )
+        if self.error_handler is None:
+            return None
+        try:
+            return self.error_handler(socket, event, args, error)
+        except Exception:
+            logger.exception("the error handler failed for %r", event)
+            return None
+
+
+def _require_no_false(result: object, what: str) -> None:
+    # With python-socketio this refuses the client. Who means that must not let everybody in.
+    if result is False:
+        raise UsageError(
+            f"{what} returned False: raise ConnectionRefused to refuse a client, return None to "
+            "let it in"
+        )
+
+
+def _is_misfit(error: Exception) -> bool:
+    """Whether the call itself failed for its arguments: nothing of the function has run."""
+    traceback = error.__traceback__
+    return isinstance(error, TypeError) and traceback is not None and traceback.tb_next is None
+
+
+def _require_plain(function: Handler, what: str, reason: str) -> None:
+    if iscoroutinefunction(function):
+        raise UsageError(f"{what} must be a plain function, not async: {reason}")
+
+
+class DynamicNamespace(Namespace):
+    """A namespace for each name that matches: the children get copies of its handlers.
+
+    A child is made when the first client connects to it and goes with its last client, so that
+    clients cannot pile namespaces up.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        name: str,
+        matches: Callable[[str, Any], bool],
+        pattern: re.Pattern[str] | None = None,
+    ) -> None:
+        _require_plain(matches, "the predicate of a dynamic namespace", "it answers at once")
+        super().__init__(server, name)
+        self.matches = matches
+        self.children: dict[str, Namespace] = {}
+        self._pattern = pattern
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Refused, as everything that is for sockets.
+
+        Raises:
+            UsageError: always.
+        """
+        self._everybody()
+
+    def _everybody(self) -> NoReturn:
+        raise UsageError(
+            "a dynamic namespace has no sockets, its children have: "
+            "use Server.of with a child's name"
+        )
+
+    def owns(self, name: str) -> bool:
+        """Whether `name` is one of its own for every client: a predicate may ask for credentials,
+        so for its names only the child that exists counts.
+        """
+        return name in self.children or (
+            self._pattern is not None and self._pattern.search(name) is not None
+        )
+
+    def child(self, name: str) -> Namespace:
+        """The child of that name, made if need be."""
+        child = self.children.get(name)
+        if child is None:
+            child = self.children[name] = Namespace(self.server, name)
+            child.handlers = dict(self.handlers)
+            child.middlewares = list(self.middlewares)
+            child.event_middlewares = list(self.event_middlewares)
+            child.incoming = list(self.incoming)
+            child.outgoing = list(self.outgoing)
+            child.other_handler = self.other_handler
+            child.error_handler = self.error_handler
+        return child
+
+    def release(self, namespace: Namespace) -> None:
+        """Drop a child that nobody is in."""
+        if (
+            self.children.get(namespace.name) is namespace
+            and not namespace.sockets
+            and not namespace.deciding
+        ):
+            del self.children[namespace.name]
+
+
+_EVERYBODY = BroadcastOptions()

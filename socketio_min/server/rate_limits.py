@@ -1,0 +1,84 @@
+"""The rate limits of a client: how often it may send events and CONNECTs, alone and with others.
+
+The first refusal tells the client, so that an honest one can slow down; what is refused is dropped.
+A client that goes on regardless loses its connection. An address keeps its bucket after its last
+client has left, until that would be full again: reconnecting gains nothing.
+"""
+
+from __future__ import annotations
+
+import weakref
+
+from engineio_min.limits.rate_limit import RateLimit, TokenBucket
+
+
+class AddressBuckets:
+    """The bucket of each address."""
+
+    __slots__ = ("_buckets", "_limit", "_tidy_at")
+
+    def __init__(self, limit: RateLimit) -> None:
+        self._limit = limit
+        self._buckets: dict[str, TokenBucket] = {}
+        self._tidy_at = 1_000
+
+    def __len__(self) -> int:
+        """How many addresses are remembered."""
+        return len(self._buckets)
+
+    def of(self, address: str, now: float) -> TokenBucket:
+        """The bucket of an address, made if need be."""
+        bucket = self._buckets.get(address)
+        if bucket is None:
+            if len(self._buckets) >= self._tidy_at:
+                self._tidy(now)
+            bucket = self._buckets[address] = TokenBucket(self._limit, now)
+        return bucket
+
+    def _tidy(self, now: float) -> None:
+        """Forget the buckets that are full: each is as good as a new one.
+
+        Not if one of its clients is there: beside a new one the address would have two.
+        """
+        full = {
+            address: weakref.ref(bucket)
+            for address, bucket in self._buckets.items()
+            if bucket.full(now)
+        }
+        for address in full:
+            del self._buckets[address]
+        for address, held in full.items():
+            bucket = held()
+            if bucket is not None:
+                self._buckets[address] = bucket
+        self._tidy_at = max(1_000, 2 * len(self._buckets))
+
+
+class Gate:
+    """What stands between a client's packets and their handlers."""
+
+    __slots__ = ("_buckets",)
+
+    def __init__(self, *buckets: TokenBucket) -> None:
+        self._buckets = buckets
+
+    def admit(self, now: float) -> bool:
+        """Whether one more event or CONNECT may pass."""
+        # Every bucket counts it: what one refuses is no reason to be generous with the other.
+        verdicts = [bucket.take(now) for bucket in self._buckets]
+        return all(verdicts)
+
+    @property
+    def first_refusal(self) -> bool:
+        """Whether what was just refused is the first, and the client is to be told."""
+        return max(bucket.refusals for bucket in self._buckets) == 1
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the client has gone on for too long."""
+        return any(bucket.exhausted for bucket in self._buckets)
+
+    @property
+    def wait(self) -> float:
+        """Seconds until something may pass again."""
+        return max(bucket.wait for bucket in self._buckets)

@@ -1,0 +1,241 @@
+"""The Socket.IO server: namespaces on top of an Engine.IO server.
+
+`Server` is its own main namespace "/". What happens on a client's connection is in `connection.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import socket as sockets
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Unpack, cast
+
+import engineio_min
+from engineio_min import HttpServer
+from engineio_min.limits.quotas import peer_address
+from engineio_min.limits.rate_limit import TokenBucket
+from engineio_min.option_checks import check_function, check_names, check_type
+from engineio_min.options import ServerOptionValues
+from engineio_min.runner import run, stopped
+from socketio_min.cluster.adapter import Adapter, MemoryAdapter
+from socketio_min.errors import usage_errors
+from socketio_min.server.connect_deadlines import ConnectDeadlines
+from socketio_min.server.connection import Client
+from socketio_min.server.namespace import DynamicNamespace, Namespace
+from socketio_min.server.options import Limits, SocketIOOptionValues, check_positive
+from socketio_min.server.rate_limits import AddressBuckets, Gate
+from socketio_min.tasks import handler_task
+
+if TYPE_CHECKING:
+    import ssl
+
+    from engineio_min.asgi import AsgiApplication
+
+logger = logging.getLogger("socketio_min")
+
+Matcher = Callable[[str, Any], bool]
+
+
+class Server(Namespace):
+    """A Socket.IO v5 server; the object itself is the main namespace "/".
+
+    Takes the options of `engineio_min.ServerOptions` (with the path "/socket.io/") and
+    `connect_timeout`, `limits`, `adapter` as keyword arguments.
+
+    Raises:
+        UsageError: there is no such option, or it cannot have this value.
+    """
+
+    def __init__(self, **options: Unpack[SocketIOOptionValues]) -> None:
+        with usage_errors():
+            check_names(options, SocketIOOptionValues.__optional_keys__)
+            connect_timeout = options.pop("connect_timeout", 45.0)
+            check_positive("connect_timeout", connect_timeout)
+            self.limits = options.pop("limits", Limits())
+            check_type("limits", self.limits, Limits, "Limits(...)")
+            make_adapter = options.pop("adapter", None)
+            check_function("adapter", make_adapter)
+            self.make_adapter: Callable[[Namespace], Adapter] = make_adapter or MemoryAdapter
+            options.setdefault("path", "/socket.io/")
+            self.engine = engineio_min.Server(**cast(ServerOptionValues, options))
+        self.engine.on_connection(self._connected)
+        self.connect_deadlines = ConnectDeadlines(self.engine, connect_timeout)
+        self.clients: set[Client] = set()
+        self.namespaces: dict[str, Namespace] = {"/": self}
+        self.address_buckets: AddressBuckets | None = None
+        if self.limits.address_rate is not None:
+            self.address_buckets = AddressBuckets(self.limits.address_rate)
+        self.shutdown_reason: str | None = None
+        self._dynamic: list[DynamicNamespace] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        super().__init__(self, "/")
+
+    # -- namespaces
+
+    def of(self, name: str | re.Pattern[str] | Matcher) -> Namespace:
+        """The namespace of that name, made if need be; a missing leading "/" is added.
+
+        A compiled pattern (searched for in the name) or a predicate `(name, auth) -> bool` makes a
+        dynamic namespace: each matching name becomes a namespace of its own with copies of the
+        handlers registered on the result. A predicate that raises refuses the CONNECT.
+        """
+        if not isinstance(name, str):
+            pattern = name if isinstance(name, re.Pattern) else None
+            dynamic = DynamicNamespace(self, repr(name), _matcher(name), pattern)
+            self._dynamic.append(dynamic)
+            return dynamic
+        if not name.startswith("/"):
+            name = "/" + name
+        if name not in self.namespaces:
+            for dynamic in self._dynamic:
+                if dynamic.owns(name):
+                    # A second namespace of that name would shadow it, without its middlewares.
+                    return dynamic.child(name)
+            self.namespaces[name] = Namespace(self, name)
+        return self.namespaces[name]
+
+    def find(self, name: str, auth: Any) -> Namespace | None:
+        """The namespace that a client may connect to under that name, if there is one."""
+        namespace = self.namespaces.get(name)
+        if namespace is not None:
+            return namespace
+        for dynamic in self._dynamic:
+            if dynamic.matches(name, {} if auth is None else auth):
+                return dynamic.child(name)
+        return None
+
+    def namespace_left(self, namespace: Namespace) -> None:
+        """A socket has left; a dynamic namespace's child goes with its last one."""
+        for dynamic in self._dynamic:
+            dynamic.release(namespace)
+
+    # -- running
+
+    async def listen(
+        self,
+        host: str | None = "127.0.0.1",
+        port: int = 3000,
+        *,
+        ssl: ssl.SSLContext | None = None,
+        sock: sockets.socket | None = None,
+        http: HttpServer | None = None,
+    ) -> None:
+        """Serve on `host` and `port` (0 picks a free one), alone or beside the routes of `http`.
+
+        ssl: for HTTPS. sock: a bound socket, instead of `host` and `port`.
+
+        Raises:
+            OSError: the address cannot be bound.
+            UsageError: another server is on the same path of `http`.
+        """
+        with usage_errors():
+            await self.engine.listen(host, port, ssl=ssl, sock=sock, http=http)
+
+    def run(self, host: str | None = "127.0.0.1", port: int = 3000) -> None:
+        """Serve until SIGINT or SIGTERM, then close: the whole program of a simple server.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+
+        async def serve() -> None:
+            # First: a signal that comes as soon as the port is bound must find its handler.
+            stopping = asyncio.create_task(stopped())
+            await self.listen(host, port)
+            await stopping
+            await self.close()
+
+        run(serve())
+
+    @property
+    def port(self) -> int:
+        """The port that `listen` bound.
+
+        Raises:
+            UsageError: the server is not listening.
+        """
+        with usage_errors():
+            return self.engine.port
+
+    def asgi_app(self) -> AsgiApplication:
+        """This server as an ASGI 3 application."""
+        from engineio_min.asgi import AsgiApplication
+
+        return AsgiApplication(self.engine, self.close)
+
+    def stop_accepting(self) -> None:
+        """Take no new clients: close the listening sockets, and refuse handshakes with HTTP 503.
+
+        Clients that are there stay, and may send what they like until `close`.
+        """
+        self.engine.stop_accepting()
+
+    async def close(self, drain: float = 0.0) -> None:
+        """Disconnect everybody (reason "server shutting down"), stop the handlers in flight, and
+        the server.
+
+        drain: seconds that the handlers in flight may take to end by themselves; meanwhile no new
+        clients are taken, and their acknowledgements are still sent. What is left of this time is
+        for asynchronous `disconnect` handlers.
+        """
+        # A handler may be who closes the server: it is not waited for.
+        own = {asyncio.current_task()}
+        deadline = asyncio.get_running_loop().time() + drain
+        if drain > 0:
+            self.stop_accepting()
+            await self._handlers_end(own, deadline)
+        self.shutdown_reason = "server shutting down"
+        await self.engine.stop()
+        await self._handlers_end(own, deadline)
+        tasks = self._tasks - own
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.shutdown_reason = None
+
+    async def _handlers_end(self, own: set[asyncio.Task[Any] | None], deadline: float) -> None:
+        """Wait until no handlers but `own` are in flight, or the time of the loop is `deadline`."""
+        loop = asyncio.get_running_loop()
+        while (tasks := self._tasks - own) and (left := deadline - loop.time()) > 0:
+            await asyncio.wait(tasks, timeout=left)
+
+    def start_task(
+        self,
+        coroutine: Coroutine[Any, Any, None],
+        ended: Callable[[asyncio.Task[None]], object] | None = None,
+    ) -> None:
+        """Run a handler; the server keeps its task alive until it ends.
+
+        Who passes `ended` calls `task_ended` from it: each callback costs a turn of the loop.
+        """
+        task = handler_task(coroutine, self.engine.loop)
+        self._tasks.add(task)
+        task.add_done_callback(self.task_ended if ended is None else ended)
+
+    def task_ended(self, task: asyncio.Task[None]) -> None:
+        """A handler's task has ended."""
+        self._tasks.discard(task)
+
+    def _connected(self, connection: engineio_min.Connection) -> None:
+        self.clients.add(Client(self, connection, self._gate(connection)))
+
+    def _gate(self, connection: engineio_min.Connection) -> Gate | None:
+        """The rate limits of a new client, if there are any."""
+        now = self.engine.loop.time()
+        buckets = []
+        if self.limits.rate is not None:
+            buckets.append(TokenBucket(self.limits.rate, now))
+        if self.address_buckets is not None:
+            name_of = self.engine.options.address or peer_address
+            name = name_of(connection.request)
+            if name is not None:
+                buckets.append(self.address_buckets.of(name, now))
+        return Gate(*buckets) if buckets else None
+
+
+def _matcher(rule: re.Pattern[str] | Matcher) -> Matcher:
+    if isinstance(rule, re.Pattern):
+        return lambda name, _auth: rule.search(name) is not None
+    return rule

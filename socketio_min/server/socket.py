@@ -1,0 +1,429 @@
+"""One client in one namespace."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from engineio_min.ids import random_id
+from engineio_min.protocol.packets import Packet
+from socketio_min.cluster.adapter import AckCallback, BroadcastOptions, event_packets, send_to_all
+from socketio_min.errors import AcknowledgementTimeout, Disconnected, UsageError
+from socketio_min.protocol.packets import encode_ack, encode_event, encode_plain_event
+from socketio_min.server.broadcast import BroadcastOperator, RoomNames, room_names
+
+if TYPE_CHECKING:
+    from socketio_min.server.connection import Client
+    from socketio_min.server.namespace import Namespace
+
+PENDING, CONNECTED, DISCONNECTED = "pending", "connected", "disconnected"
+
+
+class Out(Protocol):
+    """Where a socket's packets go."""
+
+    @property
+    def writable(self) -> bool: ...
+
+    def send(self, packet: Packet) -> None: ...
+
+
+class Held:
+    """Packets of a socket whose CONNECT is not answered yet: the answer must be first."""
+
+    __slots__ = ("_limit", "_overflow", "packets")
+
+    writable = False
+
+    def __init__(self, limit: int, overflow: Callable[[], None]) -> None:
+        self.packets: list[Packet] = []
+        self._limit = limit
+        self._overflow = overflow
+
+    def send(self, packet: Packet) -> None:
+        if len(self.packets) < self._limit:
+            self.packets.append(packet)
+        else:
+            self._overflow()
+
+
+class Nowhere:
+    """Packets of a socket that is gone."""
+
+    __slots__ = ()
+
+    writable = False
+
+    def send(self, packet: Packet) -> None:
+        """Drop it."""
+
+
+NOWHERE = Nowhere()
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What a client presented when it connected.
+
+    `headers` have lower-case names; `time` is a date string and `issued` the same in milliseconds
+    since 1970; `address` is the peer's; `xdomain` tells whether there was an `Origin`; `secure`
+    whether TLS ended here; `query` is the request's, `auth` the CONNECT packet's payload ({}
+    without one).
+    """
+
+    headers: Mapping[str, str]
+    time: str
+    address: str
+    xdomain: bool
+    secure: bool
+    issued: int
+    url: str
+    query: Mapping[str, str]
+    auth: Mapping[str, Any]
+
+
+class Socket:
+    """One client in one namespace: what handlers are given.
+
+    `id` is public and not the session's id; `namespace` is what it is in; `data` is the
+    application's own, and gone with the socket.
+    """
+
+    __slots__ = (
+        "_auth",
+        "_client",
+        "_issued",
+        "_pending",
+        "data",
+        "dismissed",
+        "id",
+        "namespace",
+        "out",
+        "state",
+    )
+
+    def __init__(self, namespace: Namespace, client: Client, auth: dict[str, Any] | None) -> None:
+        self.id = random_id()
+        self.namespace = namespace
+        self.data: dict[str, Any] = {}
+        self.state = PENDING
+        # Told to disconnect before its CONNECT was answered.
+        self.dismissed = False
+        self.out: Out = Held(namespace.server.limits.max_held_packets, client.overflow)
+        self._client = client
+        self._auth = auth
+        self._issued = time.time()
+        self._pending: dict[int, AckCallback] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Socket {self.id} in {self.namespace.name} ({self.state})>"
+
+    # -- what it is
+
+    @property
+    def connected(self) -> bool:
+        """Whether the client is in the namespace."""
+        return self.state == CONNECTED
+
+    @property
+    def recovered(self) -> bool:
+        """Whether the connection's state was recovered after a disconnection: not supported, so
+        False.
+        """
+        return False
+
+    @property
+    def rooms(self) -> frozenset[str]:
+        """The rooms it is in, its own (named by its id) among them."""
+        return frozenset(self.namespace.adapter.socket_rooms(self.id))
+
+    @property
+    def handshake(self) -> Handshake:
+        """What the client presented when it connected."""
+        request = self._client.connection.request
+        return Handshake(
+            headers=request.headers,
+            time=formatdate(self._issued, usegmt=True),
+            address=request.client,
+            xdomain="origin" in request.headers,
+            secure=request.secure,
+            issued=round(self._issued * 1000),
+            url=request.target,
+            query=request.query,
+            auth={} if self._auth is None else self._auth,
+        )
+
+    @property
+    def transport(self) -> str:
+        """What carries the connection now: "polling" or "websocket"."""
+        return self._client.connection.transport
+
+    @property
+    def writable(self) -> bool:
+        """Whether a packet sent now would leave at once; volatile ones are dropped otherwise."""
+        return self.out.writable
+
+    # -- sending
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event. Never blocks: it is queued, and dropped if the client is gone.
+
+        Raises:
+            UsageError: the event's name is reserved, or a value cannot be encoded.
+        """
+        namespace = self.namespace
+        packet = encode_plain_event(namespace.event_head, [event, *args])
+        if packet is not None:
+            self.out.send(packet)
+        else:
+            text, attachments = encode_event(namespace.name, [event, *args])
+            self.out.send("4" + text)
+            for attachment in attachments:
+                self.out.send(attachment)
+        if namespace.outgoing:
+            namespace.announce_outgoing(self, (event, *args))
+
+    async def call(self, event: str, *args: Any, timeout: float = 10.0) -> Any:
+        """Send an event and wait, at most `timeout` seconds, for the client's acknowledgement.
+
+        Returns None, the one argument of the acknowledgement, or a tuple of several.
+
+        Raises:
+            AcknowledgementTimeout: it did not come in time.
+            Disconnected: the client has gone.
+            UsageError: too many acknowledgements are pending, or as `emit`.
+        """
+        if self.state == DISCONNECTED:
+            raise Disconnected(f"the socket disconnected before {event!r} was sent")
+        future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        ack_id = self.namespace.next_ack_id()
+
+        def answer(values: list[Any] | None) -> None:
+            if future.done():
+                return
+            if values is None:
+                future.set_exception(
+                    Disconnected(f"the socket disconnected before it acknowledged {event!r}")
+                )
+            else:
+                future.set_result(values)
+
+        self.expect(ack_id, answer)
+        try:
+            for packet in event_packets(self.namespace, (event, *args), ack_id, _PLAIN):
+                self.out.send(packet)
+            if self.namespace.outgoing:
+                self.namespace.announce_outgoing(self, (event, *args))
+            async with asyncio.timeout(timeout):
+                values = await future
+        except TimeoutError:
+            raise AcknowledgementTimeout(
+                f"got no acknowledgement of {event!r} within {timeout:g} seconds"
+            ) from None
+        finally:
+            self.expect_no_more(ack_id)
+        if len(values) > 1:
+            return tuple(values)
+        return values[0] if values else None
+
+    @property
+    def volatile(self) -> SocketOperator:
+        """For events that may be dropped if the client cannot take them at once."""
+        return SocketOperator(self, _PLAIN).volatile
+
+    def compress(self, compress: bool) -> SocketOperator:
+        """Whether the transport may compress what is sent."""
+        return SocketOperator(self, _PLAIN).compress(compress)
+
+    @property
+    def broadcast(self) -> BroadcastOperator:
+        """Everybody in the namespace but this socket."""
+        return BroadcastOperator(self.namespace, BroadcastOptions(except_=(self.id,)))
+
+    def to(self, rooms: RoomNames) -> BroadcastOperator:
+        """The sockets in `rooms` but this one."""
+        return self.broadcast.to(rooms)
+
+    in_ = to
+
+    def except_(self, rooms: RoomNames) -> BroadcastOperator:
+        """Everybody in the namespace but this socket and those in `rooms`."""
+        return self.broadcast.except_(rooms)
+
+    async def drained(self) -> None:
+        """Wait until everything queued for the client has been handed to its transport."""
+        await self._client.connection.drained()
+
+    # -- rooms
+
+    def join(self, rooms: RoomNames) -> None:
+        """Join a room, or several. Does nothing once disconnected.
+
+        Raises:
+            UsageError: the name is too long or another socket's id, or the socket is in too many
+            rooms.
+        """
+        if self.state == DISCONNECTED:
+            return
+        names = room_names(rooms)
+        limits = self.namespace.server.limits
+        present: Collection[str] = self.namespace.adapter.socket_rooms(self.id)
+        new = set(names).difference(present)
+        if len(present) + len(new) > limits.max_rooms:
+            raise UsageError(
+                f"a socket in {len(present)} rooms cannot join {len(new)} more: "
+                f"at most {limits.max_rooms} (max_rooms)"
+            )
+        for name in names:
+            if len(name) > limits.max_room_name:
+                raise UsageError(
+                    f"got a room name of {len(name)} characters, "
+                    f"expected at most {limits.max_room_name} (max_room_name)"
+                )
+            if name != self.id and name in self.namespace.sockets:
+                raise UsageError(
+                    "got the id of another socket as the name of a room; "
+                    "joining it would read along what is sent to that socket"
+                )
+        self.namespace.adapter.add_all(self.id, names)
+
+    def leave(self, room: str) -> None:
+        """Leave a room."""
+        self.namespace.adapter.delete(self.id, room)
+
+    # -- the end
+
+    def disconnect(self, *, close: bool = False) -> None:
+        """Disconnect the client from this namespace; with `close`, its whole connection."""
+        if close:
+            self._client.disconnect()
+        elif self.state == PENDING:
+            self.dismissed = True
+        else:
+            self._client.leave(self, "server namespace disconnect", tell=True)
+
+    def connect(self, out: Out) -> list[Packet]:
+        """CONNECT was accepted: packets go to `out` from now on. Returns those held back so far."""
+        held = cast(Held, self.out).packets
+        self.out = out
+        self.state = CONNECTED
+        return held
+
+    def part(self) -> None:
+        """The socket is out of its namespace: nothing is sent and nothing will be acknowledged."""
+        self.state = DISCONNECTED
+        self.out = NOWHERE
+        pending, self._pending = self._pending, None
+        if pending:
+            self._client.turns.settle_acks(len(pending))
+            for answer in pending.values():
+                answer(None)
+
+    # -- acknowledgements, both ways
+
+    def expect(self, ack_id: int, answer: AckCallback) -> None:
+        """Call `answer` with the arguments of an acknowledgement, or None if the client goes.
+
+        Raises:
+            UsageError: the limit of pending acknowledgements is reached.
+        """
+        limit = self.namespace.server.limits.max_pending_acks
+        if self._pending is None:
+            self._pending = {}
+        if len(self._pending) >= limit:
+            raise UsageError(
+                f"{limit} acknowledgements are pending, the most for a socket (max_pending_acks)"
+            )
+        self._pending[ack_id] = answer
+        self._client.turns.expect_ack()
+
+    def expect_no_more(self, ack_id: int) -> None:
+        """Forget about an acknowledgement; one that comes later is ignored."""
+        self._forget(ack_id)
+
+    def _forget(self, ack_id: int) -> AckCallback | None:
+        answer = None if self._pending is None else self._pending.pop(ack_id, None)
+        if answer is not None:
+            self._client.turns.settle_acks()
+        return answer
+
+    @property
+    def pending_acks(self) -> int:
+        """How many acknowledgements are pending."""
+        return 0 if self._pending is None else len(self._pending)
+
+    def acknowledged(self, ack_id: int | None, values: list[Any]) -> None:
+        """An acknowledgement came; an unknown or repeated one is ignored."""
+        answer = None if ack_id is None else self._forget(ack_id)
+        if answer is not None:
+            answer(values)
+
+    def acknowledge(self, ack_id: int, result: Any) -> None:
+        """Answer an event with a handler's result: None, a value, or a tuple of several."""
+        if result is None:
+            values: list[Any] | tuple[Any, ...] = []
+        else:
+            values = result if isinstance(result, tuple) else [result]
+        text, attachments = encode_ack(self.namespace.name, values, ack_id)
+        out = self.out
+        out.send("4" + text)
+        if attachments:
+            for attachment in attachments:
+                out.send(attachment)
+
+
+class SocketOperator:
+    """How to send to one socket: `socket.volatile.emit("event")`. Immutable.
+
+    Not a broadcast to the socket's own room, which it may have left or, while a middleware runs,
+    not yet joined.
+    """
+
+    __slots__ = ("_options", "_socket")
+
+    def __init__(self, socket: Socket, options: BroadcastOptions) -> None:
+        self._socket = socket
+        self._options = options
+
+    @property
+    def volatile(self) -> SocketOperator:
+        """Dropped if the client cannot take it at once."""
+        return SocketOperator(self._socket, replace(self._options, volatile=True))
+
+    def compress(self, compress: bool) -> SocketOperator:
+        """Whether the transport may compress it."""
+        return SocketOperator(self._socket, replace(self._options, compress=compress))
+
+    @property
+    def broadcast(self) -> BroadcastOperator:
+        """As `Socket.broadcast`, with these flags."""
+        socket = self._socket
+        return BroadcastOperator(socket.namespace, replace(self._options, except_=(socket.id,)))
+
+    def to(self, rooms: RoomNames) -> BroadcastOperator:
+        """As `Socket.to`, with these flags."""
+        return self.broadcast.to(rooms)
+
+    in_ = to
+
+    def except_(self, rooms: RoomNames) -> BroadcastOperator:
+        """As `Socket.except_`, with these flags."""
+        return self.broadcast.except_(rooms)
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event. Never blocks.
+
+        Raises:
+            UsageError: the event's name is reserved, or a value cannot be encoded.
+        """
+        socket = self._socket
+        packets = event_packets(socket.namespace, (event, *args), None, self._options)
+        if socket.writable or not self._options.volatile:
+            send_to_all((socket,), packets, (event, *args))
+
+
+_PLAIN = BroadcastOptions()

@@ -1,0 +1,47 @@
+"""URLs as a client reads them."""
+
+from __future__ import annotations
+
+import pytest
+
+from engineio_min.client.address import Address, parse_address
+from engineio_min.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "authority"),
+    [
+        ("http://localhost", Address(False, "localhost", 80, "", ""), "localhost"),
+        ("https://a.example", Address(True, "a.example", 443, "", ""), "a.example"),
+        ("ws://a:3000/chat", Address(False, "a", 3000, "/chat", ""), "a:3000"),
+        ("wss://a:443/?b=c", Address(True, "a", 443, "/", "b=c"), "a"),
+        ("http://a:443", Address(False, "a", 443, "", ""), "a:443"),
+        ("http://[::1]:8080", Address(False, "::1", 8080, "", ""), "[::1]:8080"),
+        ("http://bücher.example", Address(False, "xn--bcher-kva.example", 80, "", ""), None),
+    ],
+)
+def test_what_is_in_a_url(url: str, address: Address, authority: str | None) -> None:
+    parsed = parse_address(url)
+    assert parsed == address
+    assert parsed.authority == authority or authority is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost:3000",
+        "ftp://a",
+        "http://",
+        "http:///path",
+        "http://a:port",
+        "http://a:70000",
+        "http://[::1",
+        "http://" + "a" * 64 + ".example",
+        "http://user@a",
+        "http://user:word@a",
+    ],
+)
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match=r"got (a|the) URL"):
+        parse_address(url)

@@ -1,0 +1,388 @@
+"""`frames.py`: the fast path against its specification, and what websockets leaves to us."""
+
+from __future__ import annotations
+
+import random
+import sys
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.extensions.permessage_deflate import PerMessageDeflate
+from websockets.frames import Close, Frame, Opcode
+
+from engineio_min.protocol.frames import MAX_FRAMES, FrameEncoder, MessageStream, encode_frame
+from engineio_min.protocol.packets import Uncompressed
+
+LIMIT = 300
+
+
+def masked(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
+    """A client's frame."""
+    return Frame(opcode, data, fin=fin).serialize(mask=True)
+
+
+def text(message: str) -> bytes:
+    return masked(Opcode.TEXT, message.encode())
+
+
+# -- the property
+
+payloads = st.one_of(
+    st.binary(max_size=20),
+    st.text(max_size=20).map(str.encode),
+    st.sampled_from([b"x" * 125, b"x" * 126, "é".encode() * 130, b"x" * LIMIT, b"x" * (LIMIT + 1)]),
+)
+frames = st.one_of(
+    st.builds(masked, st.sampled_from([Opcode.TEXT, Opcode.BINARY]), payloads, fin=st.booleans()),
+    st.builds(masked, st.just(Opcode.CONT), payloads, fin=st.booleans()),
+    st.builds(masked, st.sampled_from([Opcode.PING, Opcode.PONG]), st.binary(max_size=125)),
+    st.just(masked(Opcode.CLOSE, Close(1000, "").serialize())),
+    st.just(masked(Opcode.CLOSE, b"")),
+    # Unmasked, reserved bits, reserved opcodes, non-minimal lengths, huge lengths, noise.
+    st.just(Frame(Opcode.TEXT, b"4hello").serialize(mask=False)),
+    st.sampled_from([b"\xc1\x80abcd", b"\x83\x80abcd", b"\x81\xfe\x00\x01abcdx"]),
+    st.sampled_from([b"\x82\xff\x00\x00\x00\x00\x00\x00\x00\x01abcdx", b"\x82\xff" + b"\xff" * 12]),
+    st.binary(min_size=1, max_size=12),
+)
+
+
+@given(st.lists(frames, max_size=6).map(b"".join), st.data())
+def test_the_fast_path_does_what_websockets_does(stream: bytes, data: st.DataObject) -> None:
+    """However a stream is cut into reads, and wherever the server closes meanwhile, both give the
+    same messages, answers and verdict.
+    """
+    cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=8).map(sorted))
+    closing = data.draw(st.one_of(st.none(), st.integers(0, len(cuts))))
+    fast = MessageStream(LIMIT)
+    specification = MessageStream(LIMIT, fast=False)
+    got: list[str | bytes] = []
+    expected: list[str | bytes] = []
+    answers = b""
+    expected_answers = b""
+    for number, (begin, end) in enumerate(zip([0, *cuts], [*cuts, len(stream)], strict=True)):
+        if number == closing:
+            fast.close()
+            specification.close()
+        if begin < end:
+            got += fast.receive(stream[begin:end])
+            expected += specification.receive(stream[begin:end])
+            answers += b"".join(fast.control())
+            expected_answers += b"".join(specification.control())
+    assert got == expected
+    assert answers == expected_answers
+    assert (fast.failure is None) == (specification.failure is None)
+    assert fast.closed == specification.closed
+    assert fast.close_received == specification.close_received
+
+
+def test_a_lone_surrogate_leaves_as_a_question_mark() -> None:
+    """Text frames must be UTF-8, which has no form for it."""
+    assert encode_frame("4\ud800") == b"\x81\x024?"
+
+
+def test_after_a_plain_close_websockets_reads_the_unusual() -> None:
+    """The close frame went out without websockets, which then must know of it."""
+    stream = MessageStream(LIMIT)
+    stream.close()
+    assert stream.control() == [b"\x88\x00"]
+    assert (
+        stream.receive(text("4late") + masked(Opcode.CLOSE, Close(3000, "why").serialize())) == []
+    )
+    assert stream.close_received
+    assert stream.control() == [b""]
+
+
+@given(
+    st.lists(st.one_of(st.text(max_size=300), st.binary(max_size=300)), max_size=5),
+    st.integers(1, 7),
+)
+def test_messages_survive_every_split(messages: list[str | bytes], step: int) -> None:
+    """What a client sends arrives whole and in order, whatever the size of the reads."""
+    wire = b"".join(
+        text(message) if isinstance(message, str) else masked(Opcode.BINARY, message)
+        for message in messages
+    )
+    stream = MessageStream(10_000)
+    got: list[str | bytes] = []
+    for position in range(0, len(wire), step):
+        got += stream.receive(wire[position : position + step])
+    assert got == messages
+    assert not stream.assembling
+
+
+# -- the limits
+
+
+def test_a_message_in_two_fragments_with_a_ping_between() -> None:
+    stream = MessageStream(LIMIT)
+    message = "4hé".encode()
+    wire = (
+        masked(Opcode.TEXT, message[:3], fin=False)
+        + masked(Opcode.PING, b"p")
+        + masked(Opcode.CONT, message[3:] + b"llo")
+    )
+    assert stream.receive(wire) == ["4héllo"]
+    assert stream.pings == 1
+    assert stream.control() == [b"\x8a\x01p"]
+    assert stream.pings == 0
+
+
+@pytest.mark.parametrize(
+    ("frame", "most"),
+    [
+        (masked(Opcode.PING, b""), 12),
+        (masked(Opcode.PONG, b""), 2),
+        (masked(Opcode.CONT, b"", fin=False), 14),
+    ],
+    ids=["ping", "pong", "fragment"],
+)
+def test_a_frame_of_6_bytes_is_not_worth_dozens_of_calls(frame: bytes, most: int) -> None:
+    """A read has 40,000 of them, while nobody else is served; steps are counted, not time."""
+    stream = MessageStream(LIMIT)
+    stream.receive(masked(Opcode.TEXT, b"", fin=False))
+    steps = 0
+
+    def step(_frame: object, event: str, _argument: object) -> None:
+        nonlocal steps
+        steps += event in ("call", "c_call")
+
+    number = 1_000
+    sys.setprofile(step)
+    try:
+        stream.receive(frame * number)
+    finally:
+        sys.setprofile(None)
+    assert stream.failure is None
+    assert steps < number * most
+
+
+def test_a_ping_that_was_split_is_answered_before_the_next() -> None:
+    stream = MessageStream(LIMIT)
+    first = masked(Opcode.PING, b"1")
+    assert stream.receive(first[:3]) == []
+    assert stream.receive(first[3:] + masked(Opcode.PING, b"2") + text("4a")) == ["4a"]
+    assert stream.pings == 2
+    assert b"".join(stream.control()) == b"\x8a\x011\x8a\x012"
+
+
+def test_short_fragments_count_against_the_limit() -> None:
+    stream = MessageStream(LIMIT)
+    fragments = [masked(Opcode.CONT, b"x" * 100, fin=False) for _ in range(3)]
+    first = masked(Opcode.BINARY, b"x" * 100, fin=False)
+    assert stream.receive(first + b"".join(fragments[:2]) + masked(Opcode.CONT, b"")) == [
+        b"x" * 300
+    ]
+    assert stream.receive(first + b"".join(fragments)) == []
+    assert stream.closed
+    assert stream.failure is not None
+
+
+def test_a_pong_is_nothing() -> None:
+    stream = MessageStream(LIMIT)
+    assert stream.receive(masked(Opcode.PONG, b"p") + text("4a")) == ["4a"]
+    assert (stream.pings, stream.control(), stream.closed) == (0, [], False)
+
+
+def test_a_binary_message_in_fragments() -> None:
+    stream = MessageStream(LIMIT)
+    assert stream.receive(masked(Opcode.BINARY, b"\xff", fin=False)) == []
+    assert stream.assembling
+    assert stream.receive(masked(Opcode.CONT, b"\xfe")) == [b"\xff\xfe"]
+    assert not stream.assembling
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        masked(Opcode.TEXT, b"4\xff"),
+        masked(Opcode.TEXT, b"4\xed\xa0\x80"),
+        masked(Opcode.TEXT, b"4\xff", fin=False),
+        masked(Opcode.TEXT, b"4\xc3", fin=False) + masked(Opcode.CONT, b""),
+    ],
+    ids=map(str, count()),
+)
+@pytest.mark.parametrize("fast", [True, False])
+def test_text_that_is_not_utf8_is_refused_where_it_is(wire: bytes, fast: bool) -> None:
+    stream = MessageStream(LIMIT, fast=fast)
+    assert stream.receive(wire) == []
+    assert stream.failure == "got text that is not UTF-8"
+    assert b"".join(stream.control())[2:4] == (1007).to_bytes(2, "big")
+
+
+def test_messages_before_a_bad_one_count() -> None:
+    stream = MessageStream(LIMIT)
+    assert stream.receive(text("4a") + masked(Opcode.TEXT, b"\xff") + text("4b")) == ["4a"]
+    assert stream.closed
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        (Frame(Opcode.TEXT, b"4hello").serialize(mask=False), 1002),
+        (b"\xc1\x82abcd4a", 1002),
+        (b"\x83\x82abcd4a", 1002),
+        (masked(Opcode.TEXT, b"4a", fin=False) + text("4b"), 1002),
+        (masked(Opcode.CONT, b"4a"), 1002),
+        (masked(Opcode.BINARY, b"x" * (LIMIT + 1)), 1009),
+        (b"\x09\x81abcd" + b"x", 1002),
+        (masked(Opcode.CLOSE, b"x"), 1002),
+    ],
+    ids=map(str, count()),
+)
+def test_a_frame_against_the_protocol(frame: bytes, code: int) -> None:
+    """Refused, although it is whole and good ones follow."""
+    stream = MessageStream(LIMIT)
+    assert stream.receive(text("4before") + frame + text("4after") * 3) == ["4before"]
+    assert stream.failure is not None
+    assert b"".join(stream.control())[2:4] == code.to_bytes(2, "big")
+
+
+@pytest.mark.parametrize("payload", [b"", b"x"])
+def test_a_message_of_too_many_frames(payload: bytes) -> None:
+    """Empty frames cost memory too, and never reach a limit on bytes."""
+    stream = MessageStream(10_000)
+    wire = masked(Opcode.BINARY, payload, fin=False)
+    wire += masked(Opcode.CONT, payload, fin=False) * (MAX_FRAMES - 1)
+    assert stream.receive(wire) == []
+    assert not stream.closed
+    stream.receive(masked(Opcode.CONT, payload, fin=False))
+    assert stream.failure is not None
+    assert b"".join(stream.control())[2:4] == (1008).to_bytes(2, "big")
+
+
+@pytest.mark.parametrize("size", [LIMIT, 70_000])
+def test_exactly_the_limit_passes_and_one_more_byte_does_not(size: int) -> None:
+    stream = MessageStream(size)
+    assert stream.receive(masked(Opcode.BINARY, b"x" * size)) == [b"x" * size]
+    # The length alone is enough: nothing of the message is needed to refuse it.
+    stream.receive(masked(Opcode.BINARY, b"x" * (size + 1))[:14])
+    assert stream.failure is not None
+    assert b"".join(stream.control())[2:4] == (1009).to_bytes(2, "big")
+
+
+def test_the_closing_handshake_from_either_side() -> None:
+    theirs = MessageStream(LIMIT)
+    theirs.receive(masked(Opcode.CLOSE, b""))
+    assert theirs.close_received
+    assert theirs.control() == [b"\x88\x00", b""]
+
+    ours = MessageStream(LIMIT)
+    ours.close()
+    ours.close()
+    assert ours.control() == [b"\x88\x00"]
+    # A message that crossed our close frame is dropped; the answer ends the stream.
+    assert ours.receive(text("4late") + masked(Opcode.CLOSE, b"")) == []
+    assert ours.close_received
+    assert ours.control() == [b""]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("step", [1, 100])
+def test_a_close_frame_inside_a_message_is_answered_like_any_other(fast: bool, step: int) -> None:
+    """The message is given up; what follows the close frame is not looked at."""
+    stream = MessageStream(LIMIT, fast=fast)
+    wire = (
+        masked(Opcode.TEXT, b"4a", fin=False)
+        + masked(Opcode.CLOSE, b"\x03\xe8bye")
+        + masked(Opcode.CONT, b"b")
+    )
+    got: list[str | bytes] = []
+    for position in range(0, len(wire), step):
+        got += stream.receive(wire[position : position + step])
+    assert got == []
+    assert (stream.close_received, stream.failure) == (True, None)
+    assert (stream.assembling, stream.held) == (False, 0)
+    assert stream.control() == [b"\x88\x05\x03\xe8bye", b""]
+
+
+def test_no_protocol_is_made_for_ordinary_frames() -> None:
+    """An idle or ordinary connection does not pay for websockets' protocol object."""
+    stream = MessageStream(LIMIT)
+    stream.receive(text("4a") + masked(Opcode.BINARY, b"b"))
+    assert stream._protocol is None
+    assert stream.control() == []
+
+
+# -- out
+
+
+@pytest.mark.parametrize(
+    ("packet", "head"),
+    [
+        ("4hello", b"\x81\x06"),
+        ("4" + "x" * 124, b"\x81\x7d"),
+        ("4" + "x" * 125, b"\x81\x7e\x00\x7e"),
+        (b"x" * 65_535, b"\x82\x7e\xff\xff"),
+        (b"x" * 65_536, b"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00"),
+    ],
+)
+def test_encode_frame(packet: str | bytes, head: bytes) -> None:
+    data = packet.encode() if isinstance(packet, str) else packet
+    assert encode_frame(packet) == head + data
+    opcode = Opcode.TEXT if isinstance(packet, str) else Opcode.BINARY
+    assert encode_frame(packet) == Frame(opcode, data).serialize(mask=False)
+
+
+def test_the_encoder_keeps_what_it_encoded() -> None:
+    encoder = FrameEncoder()
+    encoder.encode(["4a", b"b"])
+    assert (encoder.packets, encoder.data) == (["4a", b"b"], b"\x81\x024a\x82\x01b")
+    encoder.encode(["4c"])
+    assert (encoder.packets, encoder.data) == (["4c"], b"\x81\x024c")
+    encoder.forget()
+    assert (encoder.packets, encoder.data) == ([], b"")
+
+
+@given(
+    st.lists(
+        st.sampled_from(["4" + "x" * 124, "4" + "x" * 125, "4\ud800", b"x" * 126])
+        | st.text(max_size=10)
+        | st.text(max_size=10).map(Uncompressed)
+        | st.binary(max_size=10),
+        max_size=5,
+    )
+)
+def test_the_frames_of_several_packets_are_those_of_each(packets: list[str | bytes]) -> None:
+    encoder = FrameEncoder()
+    encoder.encode(packets)
+    assert encoder.data == b"".join(map(encode_frame, packets))
+
+
+def deflate() -> PerMessageDeflate:
+    return PerMessageDeflate(False, False, 15, 15)
+
+
+def test_compression_only_where_it_was_agreed_on_and_is_allowed() -> None:
+    stream = MessageStream(100_000, [deflate()])
+    assert stream.compresses
+    assert stream.encode("4" + "a" * 500, compress=False) == encode_frame("4" + "a" * 500)
+    packets: list[str | bytes] = ["4" + "a" * 500, b"a" * 500]
+    for packet in packets:
+        compressed = stream.encode(packet, compress=True)
+        assert compressed[0] & 0x40
+        assert len(compressed) < 50
+    plain = MessageStream(LIMIT)
+    assert not plain.compresses
+    assert plain.encode("4a", compress=True) == b"\x81\x024a"
+    # A compressed message of the client goes through websockets.
+    wire = Frame(Opcode.TEXT, b"4" + b"a" * 500).serialize(mask=True, extensions=[deflate()])
+    assert stream.receive(wire) == ["4" + "a" * 500]
+
+
+def test_a_deflate_bomb_is_refused_by_its_inflated_size() -> None:
+    stream = MessageStream(1_000, [deflate()])
+    wire = Frame(Opcode.BINARY, bytes(1_000_000)).serialize(mask=True, extensions=[deflate()])
+    assert len(wire) < 2_000
+    assert stream.receive(wire) == []
+    assert stream.failure is not None
+
+
+def test_noise_never_raises() -> None:
+    source = random.Random(1)
+    for _ in range(50):
+        stream = MessageStream(LIMIT)
+        for _ in range(20):
+            stream.receive(source.randbytes(100))
+        assert stream.closed

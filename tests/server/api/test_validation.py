@@ -1,0 +1,163 @@
+"""What a payload must be.
+
+Invariants:
+- A value becomes an instance of its type, or is refused with the path of the first fault; nothing
+  else is raised for any JSON value.
+- Types are strict, and undeclared fields reach nobody.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.api.errors import Code, EventError
+from server.api.types import Content, Id, Metadata, Natural, Payload
+from server.api.validation import read, weight
+from server.events import EVENTS
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.sampled_from(["room", "metadata", "userId"]) | st.text(), inner)
+    ),
+    max_leaves=10,
+)
+
+
+class Sample(Payload, frozen=True, kw_only=True):
+    """Some of every kind."""
+
+    room: Id
+    is_typing: bool | None = None
+    kind: Literal["a", "b"] | None = None
+    line: Natural | None = None
+    things: Annotated[list[Metadata], msgspec.Meta(max_length=2)] | None = None
+
+
+NAME = "a string of 1 to 128 printable characters"
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "message"),
+    [
+        (5, "$", "$ is a number, expected an object"),
+        ([], "$", "$ is an array, expected an object"),
+        ("x", "$", "$ is a string of 1 characters, expected an object"),
+        (b"x", "$", "$ is binary data, expected an object"),
+        (
+            "\ud800",
+            "$",
+            "$ is a string of 1 characters with half of a surrogate pair, expected an object",
+        ),
+        ({}, "$.room", f"$.room is missing, expected {NAME}"),
+        ({"room": 5}, "$.room", f"$.room is a number, expected {NAME}"),
+        ({"room": None}, "$.room", f"$.room is null, expected {NAME}"),
+        ({"room": ""}, "$.room", f"$.room is a string of 0 characters, expected {NAME}"),
+        (
+            {"room": "x" * 129},
+            "$.room",
+            f"$.room is a string of 129 characters, expected {NAME}",
+        ),
+        ({"room": "a\n"}, "$.room", f"$.room is a string of 2 characters, expected {NAME}"),
+        (
+            {"room": "a", "userId": {}},
+            "$.userId",
+            f"$.userId is an object, expected {NAME}",
+        ),
+        (
+            {"room": "a", "isTyping": 1},
+            "$.isTyping",
+            "$.isTyping is a number, expected true or false",
+        ),
+        (
+            {"room": "a", "kind": "c"},
+            "$.kind",
+            '$.kind is a string of 1 characters, expected "a" or "b"',
+        ),
+        (
+            {"room": "a", "line": -1},
+            "$.line",
+            "$.line is a number, expected a whole number from 0",
+        ),
+        (
+            {"room": "a", "line": "1"},
+            "$.line",
+            "$.line is a string of 1 characters, expected a whole number from 0",
+        ),
+        (
+            {"room": "a", "things": [{}, {}, {}]},
+            "$.things",
+            "$.things is an array, expected an array of at most 2 items",
+        ),
+        (
+            {"room": "a", "things": [{}, {"correlationId": True}]},
+            "$.things[1].correlationId",
+            f"$.things[1].correlationId is true, expected {NAME}",
+        ),
+    ],
+)
+def test_a_fault_is_named_with_its_path(value: Any, path: str, message: str) -> None:
+    with pytest.raises(EventError) as caught:
+        read(Sample, value)
+    assert caught.value.data == {
+        "code": "VALIDATION_ERROR",
+        "message": message,
+        "details": {"path": path},
+    }
+
+
+def test_undeclared_fields_are_left_out() -> None:
+    value = {"room": "a", "more": 1, "metadata": {"correlationId": "c", "tags": []}, "kind": None}
+    assert read(Sample, value) == Sample(room="a", metadata=Metadata("c"))
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\u2028b", "\u202egpj.a", "\x7f", "\x00"])
+def test_what_cannot_be_shown_is_no_name(text: str) -> None:
+    with pytest.raises(EventError):
+        read(Id, text)
+
+
+@given(st.text(max_size=20))
+def test_a_content_is_any_text_that_can_be_stored(text: str) -> None:
+    try:
+        read(Content, text)
+    except EventError:
+        assert "\0" in text or any("\ud800" <= one <= "\udfff" for one in text)
+    else:
+        assert text.encode().decode() == text
+
+
+@given(st.sampled_from(sorted(EVENTS)), JSON)
+def test_any_value_is_read_or_refused(event: str, value: Any) -> None:
+    spec = EVENTS[event]
+    try:
+        found = spec.read([value])
+    except EventError as error:
+        refused = error
+    else:
+        assert isinstance(found, spec.payload if spec.is_object else object)
+        return
+    assert refused.code == Code.VALIDATION_ERROR
+    assert refused.details is not None
+    path = refused.details["path"]
+    assert refused.message.startswith(f"{path} is ")
+
+
+@given(JSON)
+def test_weight_is_about_the_size_in_a_packet(value: Any) -> None:
+    size = len(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    # Escapes in strings (6 bytes for one) are what the estimate leaves out.
+    assert size / 6 <= weight(value, 10**9) <= 2 * size + 2
+
+
+def test_weighing_stops_at_the_limit() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    assert weight(endless, 1000) > 1000

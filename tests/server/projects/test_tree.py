@@ -1,0 +1,124 @@
+"""Files below a directory.
+
+Invariants: no path and no link leads out of the directory; a file has its old content or its new
+one, and nothing is left beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from server.projects.tree import Tree, is_ignored
+
+LIMIT = 100
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "secret.txt").write_text("secret")
+    root = tmp_path / "root"
+    (root / "a").mkdir(parents=True)
+    (root / "a" / "b.txt").write_text("one")
+    return root
+
+
+def test_reading_and_writing(root: Path) -> None:
+    tree = Tree(root)
+    assert tree.read("a/b.txt", LIMIT) == b"one"
+    tree.write("a/b.txt", b"two")
+    tree.write("new/folder/c.txt", b"three")
+    assert (root / "a/b.txt").read_text() == "two"
+    assert (root / "new/folder/c.txt").read_text() == "three"
+    assert sorted(tree.files()) == ["a/b.txt", "new/folder/c.txt"]
+    assert sorted(tree.files("new")) == ["new/folder/c.txt"]
+    for _ in range(2):
+        tree.delete("a/b.txt")
+    assert tree.read("a/b.txt", LIMIT) is None
+    tree.delete("a/b.txt/c")
+    assert os.listdir(root / "a") == []
+
+
+def test_a_file_keeps_its_mode(root: Path) -> None:
+    (root / "a/b.txt").chmod(0o754)
+    Tree(root).write("a/b.txt", b"two")
+    assert (root / "a/b.txt").stat().st_mode & 0o777 == 0o754
+
+
+@pytest.mark.parametrize("link", ["file", "folder", "dangling"])
+def test_links_lead_nowhere(root: Path, link: str) -> None:
+    outside = root.parent / "outside"
+    tree = Tree(root)
+    if link == "folder":
+        (root / "link").symlink_to(outside)
+        path = "link/secret.txt"
+    else:
+        (root / "link").symlink_to(outside / ("secret.txt" if link == "file" else "none.txt"))
+        path = "link"
+    assert tree.read(path, LIMIT) is None
+    if link == "folder":
+        for below in (path, "link/new"):
+            with pytest.raises(OSError, match=r"Not a directory|symbolic"):
+                tree.write(below, b"changed")
+        tree.delete(path)
+    else:
+        # The link itself gives way to a file.
+        tree.write(path, b"changed")
+        assert tree.read(path, LIMIT) == b"changed"
+        tree.delete(path)
+    assert {one.name: one.read_text() for one in outside.iterdir()} == {"secret.txt": "secret"}
+
+
+def test_folders_behind_a_link_are_not_listed(root: Path) -> None:
+    """A link to "/" would have the whole disk read."""
+    (root / "link").symlink_to(root.parent / "outside")
+    (root / "a" / "up").symlink_to(root)
+    tree = Tree(root)
+    for below in ("link", "link/secret.txt", "a/up", "a/up/a"):
+        assert list(tree.files(below)) == []
+    assert sorted(tree.files()) == ["a/b.txt"]
+    assert list(Tree(root / "a" / "up").files("a")) == ["a/b.txt"]
+
+
+def test_what_is_no_file_is_none(root: Path) -> None:
+    tree = Tree(root)
+    os.mkfifo(root / "pipe")
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(root / "socket"))
+    (root / "large").write_bytes(b"x" * (LIMIT + 1))
+    for path in ("a", "a/b.txt/c", "none", "none/none", "pipe", "socket", "large"):
+        assert tree.read(path, LIMIT) is None, path
+    assert tree.read("large", LIMIT + 1) == b"x" * (LIMIT + 1)
+
+
+def test_a_failed_write_leaves_nothing(root: Path) -> None:
+    tree = Tree(root)
+    with pytest.raises(IsADirectoryError):
+        tree.write("a", b"two")
+    with pytest.raises(NotADirectoryError):
+        tree.write("a/b.txt/c", b"two")
+    assert sorted(os.listdir(root)) == ["a"]
+    assert os.listdir(root / "a") == ["b.txt"]
+
+
+@pytest.mark.parametrize(
+    ("path", "ignored"),
+    [
+        (".git/config", True),
+        ("a/node_modules/b/c.js", True),
+        ("a/.new-0123", True),
+        ("a/b.txt~", True),
+        ("a/.b.swp", True),
+        (".gitignore", False),
+        ("git/config", False),
+        ("a/.git", True),
+        (".GIT/config", True),
+        ("a/b.pyx", False),
+    ],
+)
+def test_what_programs_keep_for_themselves(path: str, ignored: bool) -> None:
+    assert is_ignored(path) is ignored

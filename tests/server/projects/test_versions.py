@@ -1,0 +1,245 @@
+"""Versions of a project.
+
+Invariant: restoring a version brings back exactly its files, whatever happened since, and what was
+there before can be restored as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from server.projects.differences import MAX_COMPARED_LINES, MAX_DIFF, Comparison
+from tests.server.conftest import Connect
+from tests.server.running import running
+from tests.server.wire import Client, connected
+
+PROJECT = {"projectId": "project-123"}
+APP = "src/components/App.jsx"
+TODO = "src/components/TodoList.jsx"
+
+
+async def put(client: Client, path: str, content: str | None, action: str = "updated") -> None:
+    file = {"path": path, "action": action}
+    if content is not None:
+        file["content"] = content
+    answer = await client.ask("file:change", {**PROJECT, "file": file})
+    assert answer["ok"], answer
+
+
+async def contents(client: Client) -> dict[str, str]:
+    found = {}
+    for file in (await client.ask("file:list", PROJECT))["files"]:
+        read = await client.ask("file:read", {**PROJECT, "filePath": file["path"]})
+        found[file["path"]] = read["content"]
+    return found
+
+
+async def test_a_version_is_created_listed_and_deleted(connect: Connect) -> None:
+    client, other = await connect(), await connect()
+    for one in (client, other):
+        await one.ask("project:join", PROJECT)
+    await client.news()
+    payload = {**PROJECT, "name": "First", "message": "It works"}
+    version = (await client.ask("version:create", payload))["version"]
+    assert version.pop("createdAt").endswith("Z")
+    assert version == {
+        "id": version["id"],
+        "projectId": "project-123",
+        "name": "First",
+        "message": "It works",
+        "createdBy": version["createdBy"],
+        "fileCount": 2,
+    }
+    for one in (client, other):
+        assert [event for event, _ in await one.news()] == ["version:created"]
+    unnamed = (await client.ask("version:create", PROJECT))["version"]
+    assert unnamed["name"].startswith("Version of 2")
+    listed = (await client.ask("version:list", PROJECT))["versions"]
+    assert [one["id"] for one in listed] == [unnamed["id"], version["id"]]
+    await client.news()
+    which = {**PROJECT, "versionId": version["id"]}
+    deleted = {"versionId": version["id"]}
+    assert await client.ask("version:delete", which) == {"ok": True, **deleted}
+    assert await client.news() == [("version:deleted", deleted)]
+    for event in ("delete", "restore", "compare"):
+        error = (await client.ask(f"version:{event}", which))["error"]
+        assert error["code"] == "NOT_FOUND"
+
+
+async def test_comparing(connect: Connect) -> None:
+    client = await connect()
+    version = (await client.ask("version:create", PROJECT))["version"]["id"]
+    compare = {**PROJECT, "versionId": version}
+    assert (await client.ask("version:compare", compare))["differences"] == []
+    await put(client, "new.txt", "one\n", "created")
+    await put(client, TODO, None, "deleted")
+    await put(client, APP, "last line without its end")
+    answer = await client.ask("version:compare", compare)
+    created, app, todo = sorted(answer["differences"], key=lambda one: str(one["path"]))
+    assert created == {
+        "path": "new.txt",
+        "status": "created",
+        "diff": "--- /dev/null\n+++ b/new.txt\n@@ -0,0 +1 @@\n+one\n",
+    }
+    assert (app["path"], app["status"]) == (APP, "updated")
+    assert app["diff"].startswith(f"--- a/{APP}\n+++ b/{APP}\n@@ ")
+    assert app["diff"].endswith("+last line without its end\n\\ No newline at end of file\n")
+    assert (todo["path"], todo["status"]) == (TODO, "deleted")
+    second = (await client.ask("version:create", PROJECT))["version"]["id"]
+    both = {**compare, "otherVersionId": second}
+    assert (await client.ask("version:compare", both))["differences"] == answer["differences"]
+    old = {**PROJECT, "filePath": TODO, "versionId": version}
+    assert "TodoList" in (await client.ask("file:read", old))["content"]
+    assert (await client.ask("file:read", {**old, "versionId": second}))["error"]["code"] == (
+        "NOT_FOUND"
+    )
+
+
+async def test_restoring(connect: Connect) -> None:
+    client, other = await connect(), await connect()
+    for one in (client, other):
+        await one.ask("project:join", PROJECT)
+    before = await contents(client)
+    version = (await client.ask("version:create", PROJECT))["version"]
+    restore = {**PROJECT, "versionId": version["id"]}
+    assert await client.ask("version:restore", restore) == {
+        "ok": True,
+        "version": version,
+        "changed": [],
+    }
+    await put(client, "new.txt", "one\n", "created")
+    await put(client, TODO, None, "deleted")
+    await put(client, APP, "changed")
+    await client.news()
+    await other.news()
+    answer = await client.ask("version:restore", restore)
+    assert answer["changed"] == ["new.txt", APP, TODO]
+    assert answer["backup"]["name"].startswith("Before restoring, ")
+    assert await contents(client) == before
+    for one in (client, other):
+        news = await one.news()
+        assert [event for event, _ in news] == [
+            "version:created",
+            "version:restored",
+            "file:deleted",
+            "file:updated",
+            "file:created",
+        ]
+        assert news[1][1] == {"version": version}
+        assert news[2][1] == {"filePath": "new.txt"}
+        assert news[3][1]["content"] == before[APP]
+    undo = {**PROJECT, "versionId": answer["backup"]["id"]}
+    assert (await client.ask("version:restore", undo))["ok"]
+    assert await contents(client) == {"new.txt": "one\n", APP: "changed"}
+
+
+async def test_restoring_many_files_tells_a_megabyte(connect: Connect) -> None:
+    """Everybody in the project would hold all of it at once, up to 500 MB."""
+    client, other = await connect(), await connect()
+    await other.ask("project:join", PROJECT)
+    for number in range(20):
+        await put(client, f"{number:02}.txt", f"{number:02}" * 30_000, "created")
+    version = (await client.ask("version:create", PROJECT))["version"]["id"]
+    for number in range(20):
+        await put(client, f"{number:02}.txt", "changed")
+    await other.news()
+    restored = await client.ask("version:restore", {**PROJECT, "versionId": version})
+    assert len(restored["changed"]) == 20
+    news = [data for event, data in await other.news() if event == "file:updated"]
+    assert [data["file"]["size"] for data in news] == [60_000] * 20
+    told = [data.get("content") for data in news]
+    assert told[:16] == [f"{number:02}" * 30_000 for number in range(16)]
+    assert told[16:] == [None] * 4
+    assert (await contents(client))["19.txt"] == "19" * 30_000
+
+
+async def test_restoring_waits_for_locks(connect: Connect) -> None:
+    client, other = await connect(), await connect()
+    await other.ask("project:join", {**PROJECT, "userId": "user-789"})
+    version = (await client.ask("version:create", PROJECT))["version"]["id"]
+    await put(client, APP, "changed")
+    lock = {**PROJECT, "filePath": TODO}
+    await other.ask("file:lock", lock)
+    restore = {**PROJECT, "versionId": version}
+    assert (await client.ask("version:restore", restore))["error"]["code"] == "FILE_LOCKED"
+    assert (await contents(client))[APP] == "changed"
+    await other.ask("file:unlock", lock)
+    await client.ask("file:lock", lock)
+    assert (await client.ask("version:restore", restore))["changed"] == [APP]
+
+
+def test_a_diff_has_a_limit() -> None:
+    lines = "".join(f"{number}\n" for number in range(MAX_COMPARED_LINES))
+    comparison = Comparison()
+    cut = comparison.unified_diff("a", None, lines)
+    assert cut.endswith("\n(cut: the diff is longer)\n")
+    assert len(cut) < MAX_DIFF + 100
+    too_long = comparison.unified_diff("a", lines, lines + "\n")
+    assert too_long == "(not compared: more than 5000 lines)\n"
+
+
+def test_what_may_take_seconds_is_compared_twice_and_no_more() -> None:
+    """Lines that repeat, in another order: 2 seconds for each such pair of files."""
+    comparison = Comparison()
+    before = "".join(f"{number % 1_000}\n" for number in range(5_000))
+    after = "".join(f"{-number % 1_000}\n" for number in range(5_000))
+    same = "".join(f"{number}\n" for number in range(4_000))
+    assert comparison.unified_diff("a", before, after).startswith("--- a/a\n+++ b/a\n")
+    assert comparison.unified_diff("b", after, before).startswith("--- a/b\n+++ b/b\n")
+    refused = "(not compared: too many lines differ)\n"
+    assert comparison.unified_diff("c", before, after) == refused
+    assert (
+        comparison.unified_diff("d", None, "short\n")
+        == "--- /dev/null\n+++ b/d\n@@ -0,0 +1 @@\n+short\n"
+    )
+    # A line of a long file is no work.
+    comparison = Comparison()
+    for _ in range(100):
+        diff = comparison.unified_diff("d", same, same.replace("\n2000\n", "\nnew\n"))
+        assert "-2000\n+new\n" in diff
+
+
+PATHS = st.sampled_from(["a", "b", "c"])
+STEPS = st.lists(
+    st.tuples(st.just("change"), PATHS, st.sampled_from(["", "1", "2"]) | st.none())
+    | st.tuples(st.just("snapshot"), st.just(""), st.none())
+    | st.tuples(st.just("restore"), st.integers(0, 3), st.none()),
+    max_size=12,
+)
+
+
+@settings(max_examples=25)
+@given(STEPS)
+def test_a_restored_version_has_the_files_of_its_time(steps: list[tuple[str, Any, Any]]) -> None:
+    async def scenario(directory: Path) -> None:
+        async with running(directory) as application, connected(application.port) as client:
+            for path in (APP, TODO):
+                await put(client, path, None, "deleted")
+            model: dict[str, str] = {}
+            snapshots: list[tuple[str, dict[str, str]]] = []
+            for step, what, content in steps:
+                if step == "snapshot":
+                    answer = await client.ask("version:create", PROJECT)
+                    snapshots.append((answer["version"]["id"], dict(model)))
+                elif step == "restore" and what < len(snapshots):
+                    version, files = snapshots[what]
+                    answer = await client.ask("version:restore", {**PROJECT, "versionId": version})
+                    if model != files:
+                        snapshots.append((answer["backup"]["id"], model))
+                    model = dict(files)
+                elif step == "change" and content is not None:
+                    await put(client, what, content, "updated" if what in model else "created")
+                    model[what] = content
+                elif step == "change" and what in model:
+                    await put(client, what, None, "deleted")
+                    del model[what]
+            assert await contents(client) == model
+
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(scenario(Path(directory)))

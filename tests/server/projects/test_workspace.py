@@ -1,0 +1,284 @@
+"""A directory mirrored as a project.
+
+Invariant: once both sides are at rest, the project's files are the directory's texts; what a
+client's acknowledged change says is in the directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.application import Application
+from server.projects import workspace
+from server.projects.tree import Tree
+from server.projects.workspace import PROJECT_ID, Workspace
+from server.store import contents
+from server.store.database import StoreError
+from tests.server.running import make, running
+from tests.server.wire import PATIENCE, Client, connected
+
+PROJECT = {"projectId": PROJECT_ID}
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    directory = tmp_path / "shop"
+    (directory / "src").mkdir(parents=True)
+    (directory / "src" / "main.py").write_text("print('tea')\n")
+    (directory / "README.md").write_text("# Shop\n")
+    (directory / ".git").mkdir()
+    (directory / ".git" / "config").write_text("[core]\n")
+    (directory / "logo.png").write_bytes(b"\x89PNG\x00\xff")
+    (directory / "latin.txt").write_bytes("é".encode("latin-1"))
+    (directory / "link").symlink_to(directory / "README.md")
+    return directory
+
+
+@pytest.fixture
+async def application(tmp_path: Path, directory: Path) -> AsyncIterator[Application]:
+    async with running(tmp_path / "data", workspace=directory) as application:
+        yield application
+
+
+@pytest.fixture
+async def client(application: Application) -> AsyncIterator[Client]:
+    async with connected(application.port) as client:
+        await client.ask("project:join", PROJECT)
+        yield client
+
+
+def change(path: str, action: str, **fields: Any) -> dict[str, Any]:
+    return {**PROJECT, "file": {"path": path, "action": action, **fields}}
+
+
+async def files(client: Client) -> dict[str, str]:
+    found = {}
+    for file in (await client.ask("file:list", PROJECT))["files"]:
+        answer = await client.ask("file:read", {**PROJECT, "filePath": file["path"]})
+        found[file["path"]] = answer["content"]
+    return found
+
+
+async def heard(client: Client, *expected: tuple[str, str]) -> list[Any]:
+    """Wait for these events about these paths, in any order; returns their data."""
+    left = list(expected)
+    found = []
+    async with asyncio.timeout(PATIENCE):
+        while left:
+            while not client.heard:
+                await client.more()
+            event, data, _ = client.heard.pop(0)
+            path = data.get("filePath") or data["file"]["path"]
+            assert (event, path) in left, (event, path)
+            left.remove((event, path))
+            found.append(data)
+    return found
+
+
+async def test_the_directory_is_a_project(client: Client, directory: Path) -> None:
+    projects = (await client.ask("project:list"))["projects"]
+    assert [(one["id"], one["name"]) for one in projects if one["id"] == PROJECT_ID] == [
+        ("workspace", "shop")
+    ]
+    assert await files(client) == {"README.md": "# Shop\n", "src/main.py": "print('tea')\n"}
+    assert (await client.ask("project:delete", PROJECT))["error"]["code"] == "FORBIDDEN"
+
+
+async def test_what_another_program_changes_is_heard(client: Client, directory: Path) -> None:
+    (directory / "README.md").write_text("# Tea\n")
+    [data] = await heard(client, ("file:updated", "README.md"))
+    assert (data["content"], data["file"]["updatedBy"]) == ("# Tea\n", "workspace")
+    (directory / "docs" / "deep").mkdir(parents=True)
+    (directory / "docs" / "deep" / "a.md").write_text("a")
+    await heard(client, ("file:created", "docs/deep/a.md"))
+    os.rename(directory / "docs", directory / "texts")
+    await heard(client, ("file:deleted", "docs/deep/a.md"), ("file:created", "texts/deep/a.md"))
+    shutil.rmtree(directory / "texts")
+    await heard(client, ("file:deleted", "texts/deep/a.md"))
+    # An editor that writes a new file and puts it in the old one's place.
+    (directory / "README.md.tmp~").write_text("# Coffee\n")
+    os.replace(directory / "README.md.tmp~", directory / "README.md")
+    await heard(client, ("file:updated", "README.md"))
+    (directory / "src" / "main.py").write_bytes(b"\x00no text any more")
+    await heard(client, ("file:deleted", "src/main.py"))
+    (directory / ".git" / "config").write_text("[more]\n")
+    (directory / "logo.png").write_bytes(b"\x89PNG\x00\xfe")
+    (directory / "last").write_text("")
+    await heard(client, ("file:created", "last"))
+    assert await files(client) == {"README.md": "# Coffee\n", "last": ""}
+
+
+async def test_what_a_client_changes_is_in_the_directory(client: Client, directory: Path) -> None:
+    assert (await client.ask("file:change", change("new/a.txt", "created", content="one")))["ok"]
+    assert (directory / "new" / "a.txt").read_text() == "one"
+    assert (await client.ask("file:change", change("new/a.txt", "updated", content="two")))["ok"]
+    assert (directory / "new" / "a.txt").read_text() == "two"
+    # News without a content writes none.
+    (directory / "src" / "main.py").chmod(0o755)
+    assert (await client.ask("file:change", change("src/main.py", "updated")))["ok"]
+    assert (directory / "src" / "main.py").read_text() == "print('tea')\n"
+    assert (await client.ask("file:change", change("new/a.txt", "deleted")))["ok"]
+    assert not (directory / "new" / "a.txt").exists()
+    assert (await client.ask("file:change", change("empty", "created")))["ok"]
+    assert (directory / "empty").read_text() == ""
+
+
+async def test_its_own_changes_do_not_come_back(client: Client, directory: Path) -> None:
+    for number in range(30):
+        content = f"{number}" * 1000
+        action = "updated" if number else "created"
+        answer = await client.ask("file:change", change("busy.txt", action, content=content))
+        assert answer["ok"]
+    # When this is heard, everything before it has been looked at.
+    (directory / "sentinel").write_text("")
+    await heard(client, ("file:created", "sentinel"))
+    assert (await files(client))["busy.txt"] == (directory / "busy.txt").read_text() == content
+
+
+async def test_restoring_a_version_restores_the_directory(client: Client, directory: Path) -> None:
+    version = (await client.ask("version:create", PROJECT))["version"]["id"]
+    await client.ask("file:change", change("README.md", "updated", content="changed"))
+    await client.ask("file:change", change("src/main.py", "deleted"))
+    await client.ask("file:change", change("new.txt", "created", content="new"))
+    assert (await client.ask("version:restore", {**PROJECT, "versionId": version}))["ok"]
+    assert (directory / "README.md").read_text() == "# Shop\n"
+    assert (directory / "src" / "main.py").read_text() == "print('tea')\n"
+    assert not (directory / "new.txt").exists()
+
+
+async def test_a_restoration_that_cannot_be_written_is_undone(
+    client: Client, directory: Path
+) -> None:
+    for path in ("a", "b", "c"):
+        await client.ask("file:change", change(path, "created", content=path))
+    version = (await client.ask("version:create", PROJECT))["version"]["id"]
+    for path in ("a", "b", "c"):
+        await client.ask("file:change", change(path, "deleted"))
+    (directory / "b").symlink_to("README.md")
+    # When this is heard, the link has been looked at and left alone.
+    (directory / "sentinel").write_text("")
+    await client.hear("file:created")
+    error = (await client.ask("version:restore", {**PROJECT, "versionId": version}))["error"]
+    assert error["message"] == "file 'b' cannot be written to the workspace: File exists"
+    found = await files(client)
+    assert "a" in found
+    for path in ("a", "b", "c"):
+        mirrored = (directory / path).is_file() and not (directory / path).is_symlink()
+        assert (path in found) == mirrored
+    # And everybody has heard of both: the restoration and its end.
+    heard_of = [(event, data.get("filePath")) for event, data in await client.news()]
+    assert ("file:deleted", "b") in heard_of
+
+
+@pytest.mark.parametrize("path", [".git/hooks/pre-commit", "a/.git", "a/node_modules/b.js", "x~"])
+async def test_what_is_not_mirrored_stays_as_it_is(
+    client: Client, directory: Path, path: str
+) -> None:
+    error = (await client.ask("file:change", change(path, "created", content="x")))["error"]
+    assert error["code"] == "INVALID_FILE_PATH"
+    assert not (directory / path).exists()
+
+
+async def test_a_change_that_cannot_be_written_is_undone(client: Client, directory: Path) -> None:
+    (directory / "outside").symlink_to(directory.parent)
+    error = (await client.ask("file:change", change("outside/a", "created", content="x")))["error"]
+    assert error == {
+        "code": "STORAGE_ERROR",
+        "message": "file 'outside/a' cannot be written to the workspace: Not a directory",
+    }
+    assert not (directory.parent / "a").exists()
+    # What is not mirrored is in the way, which the project cannot know.
+    for path in ("logo.png", "link"):
+        error = (await client.ask("file:change", change(path, "created", content="x")))["error"]
+        assert error["message"].endswith(": File exists")
+    assert (directory / ".git").is_dir()
+    assert (directory / "logo.png").read_bytes() == b"\x89PNG\x00\xff"
+    assert (directory / "link").is_symlink()
+    assert sorted(await files(client)) == ["README.md", "src/main.py"]
+
+
+async def test_what_changed_while_the_server_was_off_is_taken_over(
+    tmp_path: Path, directory: Path
+) -> None:
+    async with running(tmp_path / "data", workspace=directory):
+        pass
+    (directory / "README.md").unlink()
+    (directory / "src" / "main.py").write_text("new")
+    async with (
+        running(tmp_path / "data", workspace=directory) as application,
+        connected(application.port) as client,
+    ):
+        assert await files(client) == {"src/main.py": "new"}
+
+
+async def test_a_directory_that_is_gone_empties_nothing(
+    application: Application, client: Client, directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    os.rename(directory, directory.with_name("elsewhere"))
+    # As if its disappearance had been told already.
+    await application.workspace._take_over(Tree(directory), [""])
+    assert f"the workspace {directory} is gone; its project stays as it was" in caplog.text
+    assert sorted(await files(client)) == ["README.md", "src/main.py"]
+
+
+async def test_a_workspace_must_be_a_directory_of_a_sane_size(
+    tmp_path: Path, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = make(tmp_path / "data", workspace=tmp_path / "nowhere")
+    with pytest.raises(StoreError, match=r"WORKSPACE: .*nowhere' is no directory"):
+        await nowhere.start()
+    monkeypatch.setattr(contents, "MAX_FILES", 1)
+    large = make(tmp_path / "data", workspace=directory)
+    with pytest.raises(StoreError, match="more than 1 files"):
+        await large.start()
+
+
+async def test_a_failure_to_take_over_is_made_up_for(
+    client: Client,
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    original = Workspace._take_over
+    failures = [RuntimeError("first"), RuntimeError("second")]
+
+    async def fails_twice(self: Workspace, *arguments: Any) -> None:
+        if failures:
+            raise failures.pop()
+        await original(self, *arguments)
+
+    monkeypatch.setattr("server.projects.workspace._RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(Workspace, "_take_over", fails_twice)
+    (directory / "a").write_text("missed")
+    await heard(client, ("file:created", "a"))
+    assert caplog.text.count("the workspace is not mirrored; trying again") == 2
+
+
+async def test_watching_begins_again_after_a_failure(
+    client: Client,
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    original = workspace._changed_paths
+    failures = [RuntimeError("once")]
+
+    def fails_once(*arguments: Any) -> list[str]:
+        if failures:
+            raise failures.pop()
+        return original(*arguments)
+
+    monkeypatch.setattr(workspace, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(workspace, "_changed_paths", fails_once)
+    (directory / "a").write_text("missed")
+    await heard(client, ("file:created", "a"))
+    assert caplog.text.count("watching the workspace failed; trying again") == 1
+    (directory / "b").write_text("seen")
+    await heard(client, ("file:created", "b"))

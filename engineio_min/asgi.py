@@ -1,6 +1,6 @@
 """The same server under any ASGI 3 host, as the whole application or mounted beside others.
 
-The host speaks HTTP and WebSocket; here its events become the `Exchange` and the `WebSocketCarrier`
+The host speaks HTTP and WebSocket; here its events become the `Exchange` and the `StreamCarrier`
 that `server.py` knows. The engine calls these at any time and never waits, whereas ASGI's `send`
 and `receive` are coroutines. So each request's coroutine waits for the engine's decision and, at
 the same time, for the peer to go away; a WebSocket has a task that reads and one that writes.
@@ -27,11 +27,10 @@ from engineio_min.errors import Code, RequestRefused, UsageError
 from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.request import Headers, Request, check_headers
-from engineio_min.transports.host import WebSocketCarrier
+from engineio_min.transports.host import Mounted, StreamCarrier
 
 if TYPE_CHECKING:
     from engineio_min.limits.budget import Budget
-    from engineio_min.server import Server
     from engineio_min.transports.connection import Connection
 
 Scope = MutableMapping[str, Any]
@@ -53,7 +52,7 @@ class AsgiApplication:
     `close` is awaited at the host's shutdown; by default it closes the engine's sessions.
     """
 
-    def __init__(self, engine: Server, close: Callable[[], Awaitable[None]] | None = None) -> None:
+    def __init__(self, engine: Mounted, close: Callable[[], Awaitable[None]] | None = None) -> None:
         self._engine = engine
         self._close = engine.stop if close is None else close
 
@@ -192,7 +191,7 @@ class AsgiExchange:
             self.on_abort()
 
 
-class AsgiWebSocket(WebSocketCarrier):
+class AsgiWebSocket(StreamCarrier):
     """One WebSocket: first the exchange that asks for it, then the carrier of a session."""
 
     __slots__ = (

@@ -1,21 +1,14 @@
-"""A request and the exchange it belongs to, as every host of the server presents them.
+"""A request and its answer, as every host of the server presents them.
 
-`http.py` (our own HTTP/1.1) and `asgi.py` (any ASGI 3 server) both make these; `server.py` and
-`polling.py` know nothing else about HTTP.
+Our own HTTP/1.1 in `http/` and `asgi.py` (any ASGI 3 server) make these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
 from urllib.parse import unquote_plus
 
 from engineio_min.errors import Code, RequestRefused, UsageError
-
-if TYPE_CHECKING:
-    from engineio_min.limits.budget import Budget
-    from engineio_min.transports.connection import Connection
-    from engineio_min.transports.host import WebSocketCarrier
 
 Headers = Sequence[tuple[str, str]]
 
@@ -120,50 +113,6 @@ class Response:
         self.status = status
         self.body = body
         self.headers = headers
-
-
-class Exchange(Protocol):
-    """One request and its answer.
-
-    Exactly one of `respond` and `accept` is called, once. `on_abort` is called if the peer goes
-    away first; neither may be called then.
-    """
-
-    request: Request
-    on_abort: Callable[[], None] | None
-
-    def respond(self, status: int, headers: Headers, body: bytes) -> None:
-        """Answer. If the request's body was not read, the connection is closed after it."""
-
-    def read_body(self, limit: int, done: Callable[[bytes | None], None], budget: Budget) -> None:
-        """Read the body and call `done` with it, or with None once it is larger than `limit` bytes
-        or `budget` is exhausted.
-
-        An exchange that is answered meanwhile calls it no more.
-        """
-
-    def accept(self, connection: Connection, headers: Headers) -> WebSocketCarrier:
-        """Become the WebSocket of `connection`; nothing is read from it before `start`.
-
-        Raises:
-            RequestRefused: the WebSocket handshake is invalid; nothing was sent.
-        """
-
-
-class Carrier(Protocol):
-    """What carries a session's packets at the moment: a poll or a WebSocket."""
-
-    def flush(self) -> None:
-        """Hand over what the session has to send, as far as it can leave now."""
-
-    def close(self) -> None:
-        """Carry nothing more: the session is over, or carried by another."""
-
-    def pause(self) -> None:
-        """Take nothing more from the client until `resume`."""
-
-    def resume(self) -> None:
-        """Take packets from the client again."""
 
 
 def check_headers(headers: Headers) -> None:

@@ -36,9 +36,9 @@ from engineio_min.protocol.session import (
     TRANSPORT_ERROR,
     WEBSOCKET,
 )
-from engineio_min.request import Exchange, Headers, Request, check_headers
+from engineio_min.request import Headers, Request, check_headers
 from engineio_min.timer import Timer
-from engineio_min.transports.connection import Connection, ignore
+from engineio_min.transports.connection import Connection, Departing, Exchange, ignore
 from engineio_min.transports.polling import Polling
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Server:
         self.path = self.options.path
         self.sessions: dict[str, Connection] = {}
         # What is left of sessions that their clients have just closed; see `Polling`.
-        self.departing: dict[str, Polling] = {}
+        self.departing: dict[str, Departing] = {}
         # Sessions that began with polling, by the TCP connection's address; see `Admission`.
         self.pollers = Headcount()
         self.encoder = FrameEncoder()

@@ -14,20 +14,22 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
 
 from engineio_min.http.exchange import HttpExchange
 from engineio_min.http.head import KnownHead, method_name, read_headers, refusal
+from engineio_min.http.limits import HttpLimits
+from engineio_min.limits.admission import Admission
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.request import Headers, Request
+from engineio_min.timer import Timer
 from engineio_min.transports.websocket import WebSocket
 
 if TYPE_CHECKING:
     from websockets.extensions import Extension
 
-    from engineio_min.http.server import HttpServer
     from engineio_min.transports.connection import Connection
 
 logger = logging.getLogger("engineio_min.http")
@@ -42,6 +44,22 @@ _KEPT = (b"G", b"P")
 _HEAD, _REQUEST = "head", "request"
 # What the parser is in.
 _BETWEEN, _IN_HEAD, _IN_BODY = "between requests", "in a head", "in a body"
+
+
+class HttpHost(Protocol):
+    """What a connection may ask of the server that accepted it, and nothing else."""
+
+    limits: HttpLimits
+    connections: set[asyncio.Transport]
+    admission: Admission
+    timer: Timer
+    loop: asyncio.AbstractEventLoop
+
+    def handle(self, exchange: HttpExchange) -> None:
+        """Give an exchange to the engine or the route that its path names."""
+
+    def response_start(self, status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
+        """Return the first lines of an answer, with its `Date`."""
 
 
 class HttpConnection(asyncio.Protocol):
@@ -75,7 +93,7 @@ class HttpConnection(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, server: HttpServer) -> None:
+    def __init__(self, server: HttpHost) -> None:
         self._server = server
         self._parser: httptools.HttpRequestParser | None = None
         self._queue: deque[HttpExchange] = deque()

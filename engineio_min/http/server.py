@@ -19,11 +19,10 @@ from engineio_min.http.limits import HttpLimits
 from engineio_min.limits.admission import PRIVATE_NETWORKS, Admission
 from engineio_min.request import Request, Response
 from engineio_min.timer import Timer
+from engineio_min.transports.host import Mounted
 
 if TYPE_CHECKING:
     import ssl
-
-    from engineio_min.server import Server
 
 logger = logging.getLogger("engineio_min.http")
 
@@ -71,7 +70,7 @@ class HttpServer:
         )
         self.timer: Timer
         self.loop: asyncio.AbstractEventLoop
-        self._engines: dict[str, Server] = {}
+        self._engines: dict[str, Mounted] = {}
         self._routes: dict[str, Route] = {}
         self._fallback: Route = not_found
         self._listeners: list[asyncio.Server] = []
@@ -82,7 +81,7 @@ class HttpServer:
         self._starts: dict[tuple[int, tuple[tuple[str, str], ...]], bytes] = {}
         self._second = 0
 
-    def mount(self, engine: Server) -> None:
+    def mount(self, engine: Mounted) -> None:
         """Serve `engine` on its path.
 
         Raises:

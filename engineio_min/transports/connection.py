@@ -1,6 +1,8 @@
 """One client: its session, and what carries it at the moment.
 
 The application above sees this object; the carriers below give it packets and are told to flush.
+What they may ask of the server, and what the server asks of a request, stands before it, because
+each names the others.
 """
 
 from __future__ import annotations
@@ -9,18 +11,100 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+
+from engineio_min.errors import RequestRefused
+from engineio_min.limits.budget import Budget
 from engineio_min.limits.quotas import Seat
+from engineio_min.options import ServerOptions
+from engineio_min.protocol.frames import FrameEncoder
 from engineio_min.protocol.packets import Message, Packet, message_packet
-from engineio_min.protocol.session import FORCED_CLOSE, OPENED, POLLING, Closed, Session, Upgraded
-from engineio_min.request import Carrier, Request
-from engineio_min.timer import CLOCK_RESOLUTION
-
-if TYPE_CHECKING:
-    from engineio_min.server import Server
+from engineio_min.protocol.session import (
+    FORCED_CLOSE,
+    OPENED,
+    POLLING,
+    Closed,
+    Session,
+    Timing,
+    Upgraded,
+)
+from engineio_min.request import Headers, Request
+from engineio_min.timer import CLOCK_RESOLUTION, Timer
+from engineio_min.transports.carrier import Carrier, WebSocketCarrier
 
 logger = logging.getLogger("engineio_min")
+
+
+class Exchange(Protocol):
+    """One request and its answer.
+
+    Exactly one of `respond` and `accept` is called, once. `on_abort` is called if the peer goes
+    away first; neither may be called then.
+    """
+
+    request: Request
+    on_abort: Callable[[], None] | None
+
+    def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Answer. If the request's body was not read, the connection is closed after it."""
+
+    def read_body(self, limit: int, done: Callable[[bytes | None], None], budget: Budget) -> None:
+        """Read the body and call `done` with it, or with None once it is larger than `limit` bytes
+        or `budget` is exhausted.
+
+        An exchange that is answered meanwhile calls it no more.
+        """
+
+    def accept(self, connection: Connection, headers: Headers) -> WebSocketCarrier:
+        """Become the WebSocket of `connection`; nothing is read from it before `start`.
+
+        Raises:
+            RequestRefused: the WebSocket handshake is invalid; nothing was sent.
+        """
+
+
+class Departing(Protocol):
+    """What is left of a polling session that its client has just closed."""
+
+    def get(self, exchange: Exchange) -> None:
+        """Answer the GET that was sent together with the close packet."""
+
+    def answer_close(self) -> None:
+        """Answer the POST of the close packet."""
+
+
+class Engine(Protocol):
+    """What a connection and its carriers may ask of their server, and nothing else.
+
+    `encoder` makes each frame of a turn of the loop once. `deflate_threshold` is the size in bytes
+    from which messages are compressed.
+    """
+
+    options: ServerOptions
+    timing: Timing
+    loop: asyncio.AbstractEventLoop
+    timer: Timer
+    budget: Budget
+    encoder: FrameEncoder
+    deflate: ServerPerMessageDeflateFactory | None
+    deflate_threshold: int
+    departing: dict[str, Departing]
+
+    def queue_flush(self, connection: Connection) -> None:
+        """Flush `connection` at the end of this turn of the event loop."""
+
+    def forget(self, connection: Connection) -> None:
+        """Count `connection` no more: its session is over."""
+
+    def refuse(self, exchange: Exchange, error: RequestRefused) -> None:
+        """Answer a request with an error and report it."""
+
+    def response_headers(
+        self, request: Request, headers: Headers, connection: Connection | None
+    ) -> Headers:
+        """Return `headers` with those of every answer."""
 
 
 class Connection:
@@ -44,7 +128,7 @@ class Connection:
         "waiters",
     )
 
-    def __init__(self, server: Server, request: Request, sid: str, transport: str) -> None:
+    def __init__(self, server: Engine, request: Request, sid: str, transport: str) -> None:
         self.server = server
         self.request = request
         # Two arguments and no bound method: one object less for each connection.

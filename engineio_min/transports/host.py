@@ -1,18 +1,43 @@
-"""What every WebSocket does for its session, whoever carries its bytes."""
+"""Where a server and its hosts meet: what a host asks of the server, and what every WebSocket does.
+
+`http/` (our own HTTP/1.1) and `asgi.py` (any ASGI 3 server) are the hosts.
+"""
 
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable
+from typing import Protocol
 
+from engineio_min.limits.admission import Headcount
 from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.session import TRANSPORT_ERROR
-
-if TYPE_CHECKING:
-    from engineio_min.transports.connection import Connection
+from engineio_min.transports.connection import Connection, Exchange
 
 
-class WebSocketCarrier(abc.ABC):
+class Mounted(Protocol):
+    """What a host asks of an Engine.IO server on one of its paths.
+
+    `pollers` counts the sessions that poll, by the address of their TCP connection.
+    """
+
+    path: str
+    pollers: Headcount
+
+    def start(self) -> None:
+        """Bind to the running event loop; hosts call this before the first exchange."""
+
+    def handle(self, exchange: Exchange) -> None:
+        """Answer a request for this server's path."""
+
+    def close(self) -> None:
+        """Close every session at once."""
+
+    def stop(self) -> Awaitable[None]:
+        """Close every session, and wait until the last answers have left."""
+
+
+class StreamCarrier(abc.ABC):
     """A WebSocket that carries a session, or a candidate: one that asks to.
 
     Our own WebSocket and that of an ASGI host differ in how bytes come and go, not in what they

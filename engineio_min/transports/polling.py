@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from typing import TYPE_CHECKING
 
 from engineio_min.errors import Code, PacketError, RequestRefused
 from engineio_min.protocol.deadlines import NEVER
@@ -16,10 +15,8 @@ from engineio_min.protocol.session import (
     TRANSPORT_ERROR,
     Closed,
 )
-from engineio_min.request import Exchange, Headers
-
-if TYPE_CHECKING:
-    from engineio_min.transports.connection import Connection
+from engineio_min.request import Headers
+from engineio_min.transports.connection import Connection, Exchange
 
 # How long, in seconds, a close packet's POST waits for the GET that was sent together with it.
 LAST_POLL_TIMEOUT = 0.1

@@ -11,7 +11,7 @@ import asyncio
 import binascii
 import contextlib
 import hashlib
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from websockets.exceptions import InvalidHeaderFormat, NegotiationError
 from websockets.extensions import Extension
@@ -20,16 +20,14 @@ from websockets.frames import CloseCode
 from websockets.headers import build_extension, parse_extension
 
 from engineio_min.errors import Code, RequestRefused
+from engineio_min.limits.admission import Admission
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.frames import MessageStream, encode_frame
 from engineio_min.protocol.packets import Packet, may_compress
 from engineio_min.protocol.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.request import Request
-from engineio_min.transports.host import WebSocketCarrier
-
-if TYPE_CHECKING:
-    from engineio_min.http.server import HttpServer
-    from engineio_min.transports.connection import Connection
+from engineio_min.transports.connection import Connection
+from engineio_min.transports.host import StreamCarrier
 
 MESSAGE_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 5.0
@@ -106,7 +104,14 @@ def _negotiate_deflate(
 # -- the connection
 
 
-class WebSocket(WebSocketCarrier, asyncio.Protocol):
+class Doorkeeper(Protocol):
+    """What of its HTTP server a WebSocket tells that it is gone, or carries a session."""
+
+    connections: set[asyncio.Transport]
+    admission: Admission
+
+
+class WebSocket(StreamCarrier, asyncio.Protocol):
     """A WebSocket on a TCP connection of our own HTTP server."""
 
     __slots__ = (
@@ -129,7 +134,7 @@ class WebSocket(WebSocketCarrier, asyncio.Protocol):
         extensions: list[Extension],
         head: bytes,
         rest: bytes,
-        http: HttpServer,
+        http: Doorkeeper,
         waiting: str | None,
     ) -> None:
         self._transport = transport

@@ -29,7 +29,7 @@ from engineio_min.client.http import HttpClient
 from engineio_min.client.websocket import ClientWebSocket, open_websocket
 from engineio_min.protocol import frames
 from engineio_min.protocol.packets import Packet
-from engineio_min.request import Exchange
+from engineio_min.transports.connection import Exchange
 
 if TYPE_CHECKING:
     from kosoku._kosoku import CaseResult

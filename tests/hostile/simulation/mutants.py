@@ -9,10 +9,9 @@ import pytest
 
 from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.session import Session
-from engineio_min.request import Exchange
 from engineio_min.server import Server as Engine
 from engineio_min.timer import Timer
-from engineio_min.transports.connection import Connection
+from engineio_min.transports.connection import Connection, Exchange
 from engineio_min.transports.polling import Polling
 from engineio_min.transports.websocket import WebSocket
 from socketio_min.protocol.rooms import Rooms

@@ -227,7 +227,7 @@ class World:
             connection.carrier
             for connection in engine.sessions.values()
             if isinstance(connection.carrier, Polling)
-        } | set(engine.departing.values())
+        } | {one for one in engine.departing.values() if isinstance(one, Polling)}
         waiting: set[object] = set()
         for polling in pollings:
             waiting |= {polling._parked, polling._posting, polling._held, polling._closing}

@@ -1,0 +1,28 @@
+"""What carries a session's packets at the moment, as its connection sees it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Carrier(Protocol):
+    """What carries a session's packets at the moment: a poll or a WebSocket."""
+
+    def flush(self) -> None:
+        """Hand over what the session has to send, as far as it can leave now."""
+
+    def close(self) -> None:
+        """Carry nothing more: the session is over, or carried by another."""
+
+    def pause(self) -> None:
+        """Take nothing more from the client until `resume`."""
+
+    def resume(self) -> None:
+        """Take packets from the client again."""
+
+
+class WebSocketCarrier(Carrier, Protocol):
+    """A WebSocket that carries a session, or a candidate: one that asks to."""
+
+    def start(self, *, candidate: bool) -> None:
+        """Begin to read."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -17,9 +18,19 @@ from pathlib import Path
 from typing import Final
 
 from server.api.paths import folders
+from server.projects.mirror_rules import TEMPORARY, is_mirrored_folder
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_TEMPORARY: Final = ".new-"
+# What git looks for to take a folder for a repository, whose settings may name programs to run.
+_REPOSITORY: Final = "HEAD"
+_LEFT_OVER: Final = re.compile(re.escape(TEMPORARY) + "[0-9a-f]{16}")
+
+
+class RepositoryError(PermissionError):
+    """A folder on the way to a file is a git repository without a work tree."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EPERM, "a folder on its way has a file HEAD, as git repositories do")
 
 
 class Tree:
@@ -42,7 +53,7 @@ class Tree:
                     if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
                         return None
                     content = file.read(limit + 1)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, RepositoryError):
             return None
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENXIO):  # A symbolic link, a socket.
@@ -58,7 +69,7 @@ class Tree:
             `new` one is there already.
         """
         with self._folder(path, make=True) as (folder, name):
-            temporary = f"{_TEMPORARY}{secrets.token_hex(8)}"
+            temporary = f"{TEMPORARY}{secrets.token_hex(8)}"
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             try:
                 with open(os.open(temporary, flags, 0o666, dir_fd=folder), "wb") as file:
@@ -98,15 +109,31 @@ class Tree:
             return
         for folder, folder_names, names in os.walk(self.root / below, followlinks=False):
             relative = Path(folder).relative_to(self.root)
-            folder_names[:] = [name for name in folder_names if not is_ignored_folder(name)]
+            if _REPOSITORY in (*names, *folder_names):
+                folder_names.clear()
+                continue
+            folder_names[:] = [name for name in folder_names if is_mirrored_folder(name)]
             for name in names:
                 yield (relative / name).as_posix()
+
+    def clean(self) -> int:
+        """Delete the files that a kill has left half written. Return how many were found."""
+        left = [path for path in self.files() if _LEFT_OVER.fullmatch(path.rpartition("/")[2])]
+        for path in left:
+            with contextlib.suppress(OSError):
+                self.delete(path)
+        return len(left)
+
+    def is_repository(self) -> bool:
+        """Return whether the root itself is a git repository without a work tree."""
+        return (self.root / _REPOSITORY).exists()
 
     @contextlib.contextmanager
     def _folder(self, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
         """The folder that a file is in, as an open descriptor, and the file's name."""
         descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
+            _check_no_repository(descriptor)
             for folder in folders(path):
                 name = folder.rpartition("/")[2]
                 if make:
@@ -115,46 +142,13 @@ class Tree:
                 inner = os.open(name, _DIRECTORY, dir_fd=descriptor)
                 os.close(descriptor)
                 descriptor = inner
+                _check_no_repository(descriptor)
             yield descriptor, path.rpartition("/")[2]
         finally:
             os.close(descriptor)
 
 
-_IGNORED_FOLDERS: Final = frozenset(
-    {
-        ".git",
-        ".hg",
-        ".svn",
-        ".venv",
-        ".tox",
-        ".idea",
-        ".mypy_cache",
-        ".pytest_cache",
-        ".ruff_cache",
-        ".hypothesis",
-        "__pycache__",
-        "node_modules",
-        "site-packages",
-    }
-)
-_IGNORED_ENDINGS: Final = ("~", ".swp", ".swx", ".pyc", ".DS_Store")
-
-
-def is_ignored_folder(name: str) -> bool:
-    """Whether a folder is a program's own business: its history, its packages, its caches."""
-    # Some file systems take ".GIT" for the same folder.
-    return name.casefold() in _IGNORED_FOLDERS
-
-
-def is_ignored(path: str) -> bool:
-    """Whether a file is in such a folder or has its name, or is an editor's or our own passing one.
-
-    A file `.git` leads git to another folder, whose settings may name programs to run.
-    """
-    parts = path.split("/")
-    name = parts[-1]
-    return (
-        any(map(is_ignored_folder, parts))
-        or name.startswith(_TEMPORARY)
-        or name.endswith(_IGNORED_ENDINGS)
-    )
+def _check_no_repository(folder: int) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.stat(_REPOSITORY, dir_fd=folder, follow_symlinks=False)
+        raise RepositoryError

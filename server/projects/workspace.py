@@ -5,8 +5,8 @@ it. The directory is the truth: at the start, and whenever the two differ, its f
 One side at a time: a client's change is in the database and in the directory before the directory
 is looked at again, or an older content that is still there would undo it.
 
-Only texts are mirrored, and nothing of what programs keep for themselves, such as `.git`: a client
-that could write there could run commands.
+Only texts are mirrored, and nothing that a program would run by itself, see `mirror_rules`: a
+client that could write there could run commands.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from server.api.paths import normal
 from server.api.records import Project, Role
 from server.people.access import project_room
 from server.projects.files import announcement_of
-from server.projects.tree import Tree, is_ignored
+from server.projects.mirror_rules import refusal
+from server.projects.tree import Tree
 from server.store import contents, membership
 from server.store.contents import Change
 from server.store.database import StoreError
@@ -70,6 +71,14 @@ class Workspace:
             return
         if not self._tree.root.is_dir():
             raise StoreError(f"WORKSPACE: {str(self._tree.root)!r} is no directory")
+        if self._tree.is_repository():
+            raise StoreError(
+                f"WORKSPACE: {str(self._tree.root)!r} is a git repository without a work tree; "
+                "choose a directory of files"
+            )
+        left = await asyncio.to_thread(self._tree.clean)
+        if left:
+            logger.info("deleted %d files in the workspace that a kill had left half written", left)
         now = timestamp()
         project = Project(
             id=PROJECT_ID,
@@ -123,9 +132,10 @@ class Workspace:
         Raises:
             EventError: it is one that is not mirrored (`INVALID_FILE_PATH`).
         """
-        if project_id == PROJECT_ID and is_ignored(path):
+        reason = refusal(path) if project_id == PROJECT_ID else ""
+        if reason:
             raise EventError(
-                Code.INVALID_FILE_PATH, f"path {path!r}: this is not mirrored, and stays as it is"
+                Code.INVALID_FILE_PATH, f"path {path!r}: this is not mirrored, because {reason}"
             )
 
     async def write(self, project_id: str, changes: Sequence[tuple[Change, str | None]]) -> None:
@@ -138,8 +148,12 @@ class Workspace:
         tree = self._tree
         if tree is None or project_id != PROJECT_ID:
             return
+        # Versions that an earlier release made may have files that are out of reach now.
+        refused = [change.path for change, _ in changes if refusal(change.path)]
         for change, text in changes:
             try:
+                if change.path in refused:
+                    continue
                 if change.file is None:
                     await asyncio.to_thread(tree.delete, change.path)
                 elif text is not None or change.created:
@@ -151,6 +165,8 @@ class Workspace:
                     Code.STORAGE_ERROR,
                     f"file {change.path!r} cannot be written to the workspace: {error.strerror}",
                 ) from error
+        if refused:
+            await self._reconcile(tree, refused)
 
     # -- from the directory to the clients
 
@@ -250,6 +266,8 @@ def _taken_over(
 
 def _text(tree: Tree, path: str) -> str | None:
     """A file's content; None if it is none, or not a text, or not for others to read."""
+    if not _is_mirrored(path):
+        return None
     try:
         content = tree.read(path, MAX_FILE)
     except OSError as error:
@@ -265,18 +283,20 @@ def _text(tree: Tree, path: str) -> str | None:
 
 def _expanded(tree: Tree, paths: set[str], known: Sequence[str]) -> list[str]:
     """The files that these paths stand for, in the directory or in the project."""
+    here = set(known)
     found: set[str] = set()
     for path in paths:
         below = f"{path}/" if path else ""
-        found |= {one for one in known if one == path or one.startswith(below)}
+        found |= {one for one in here if one == path or one.startswith(below)}
         found.add(path)
         found |= set(tree.files(path))
-    return sorted(path for path in found if _is_mirrored(path))
+    # A known one that is out of reach is taken out of the project.
+    return sorted(path for path in found if path in here or _is_mirrored(path))
 
 
 def _is_mirrored(path: str) -> bool:
     try:
-        return normal(path) == path and not is_ignored(path)
+        return normal(path) == path and not refusal(path)
     except EventError:
         return False
 

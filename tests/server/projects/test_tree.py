@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from server.projects.tree import Tree, is_ignored
+from server.projects.tree import Tree
 
 LIMIT = 100
 
@@ -105,20 +105,32 @@ def test_a_failed_write_leaves_nothing(root: Path) -> None:
     assert os.listdir(root / "a") == ["b.txt"]
 
 
-@pytest.mark.parametrize(
-    ("path", "ignored"),
-    [
-        (".git/config", True),
-        ("a/node_modules/b/c.js", True),
-        ("a/.new-0123", True),
-        ("a/b.txt~", True),
-        ("a/.b.swp", True),
-        (".gitignore", False),
-        ("git/config", False),
-        ("a/.git", True),
-        (".GIT/config", True),
-        ("a/b.pyx", False),
-    ],
-)
-def test_what_programs_keep_for_themselves(path: str, ignored: bool) -> None:
-    assert is_ignored(path) is ignored
+def test_a_folder_that_git_takes_for_a_repository_is_left_alone(root: Path) -> None:
+    bare = root / "a" / "bare"
+    (bare / "inner").mkdir(parents=True)
+    (bare / "HEAD").write_text("ref: refs/heads/main\n")
+    (bare / "inner" / "b.txt").write_text("one")
+    tree = Tree(root)
+    for path in ("a/bare/config", "a/bare/inner/b.txt"):
+        with pytest.raises(PermissionError, match="a folder on its way has a file HEAD"):
+            tree.write(path, b"two")
+        with pytest.raises(PermissionError, match="a folder on its way has a file HEAD"):
+            tree.delete(path)
+        assert tree.read(path, LIMIT) is None
+    assert sorted(tree.files()) == ["a/b.txt"]
+    assert (bare / "inner" / "b.txt").read_text() == "one"
+    assert not tree.is_repository()
+    assert Tree(bare).is_repository()
+
+
+def test_what_a_kill_left_half_written_is_deleted(root: Path) -> None:
+    left = ".new-0123456789abcdef"
+    kept = [".new-0123", "new-0123456789abcdef", ".git/" + left]
+    for name in [left, "a/" + left, *kept]:
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("half")
+    assert Tree(root).clean() == 2
+    assert not (root / left).exists()
+    assert not (root / "a" / left).exists()
+    assert all((root / name).exists() for name in kept)
+    assert Tree(root).clean() == 0

@@ -177,13 +177,61 @@ async def test_a_restoration_that_cannot_be_written_is_undone(
     assert ("file:deleted", "b") in heard_of
 
 
-@pytest.mark.parametrize("path", [".git/hooks/pre-commit", "a/.git", "a/node_modules/b.js", "x~"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(".git/hooks/pre-commit", "a/.git", "a/node_modules/b.js", "x~", ".vscode/tasks.json"),
+        *(".envrc", "docs/sub/HEAD", ".g\u200cit/config", "GIT~1/config", ".git./config"),
+    ],
+)
 async def test_what_is_not_mirrored_stays_as_it_is(
     client: Client, directory: Path, path: str
 ) -> None:
     error = (await client.ask("file:change", change(path, "created", content="x")))["error"]
     assert error["code"] == "INVALID_FILE_PATH"
     assert not (directory / path).exists()
+
+
+async def test_a_refusal_says_why(client: Client) -> None:
+    error = (await client.ask("file:change", change(".envrc", "created", content="x")))["error"]
+    assert error["message"] == (
+        "path '.envrc': this is not mirrored, because programs run what a name such as '.envrc' "
+        "has, without being told to"
+    )
+
+
+async def test_an_old_version_brings_back_nothing_that_is_out_of_reach(
+    application: Application, client: Client, directory: Path
+) -> None:
+    """Versions made before a name was refused may have files of that name."""
+    await application.database.run(
+        lambda c: contents.write(c, PROJECT_ID, ".envrc", "rm", user_id="ada", now="now")
+    )
+    version = (await client.ask("version:create", PROJECT))["version"]["id"]
+    await client.ask("file:change", change("README.md", "deleted"))
+    await application.workspace._take_over(Tree(directory), [""])
+    assert ".envrc" not in await files(client)
+    assert (await client.ask("version:restore", {**PROJECT, "versionId": version}))["ok"]
+    assert (directory / "README.md").read_text() == "# Shop\n"
+    assert not (directory / ".envrc").exists()
+    assert sorted(await files(client)) == ["README.md", "src/main.py"]
+
+
+async def test_what_a_kill_left_half_written_is_deleted_at_the_start(
+    tmp_path: Path, directory: Path
+) -> None:
+    left = directory / "src" / ".new-0123456789abcdef"
+    left.write_text("half")
+    async with running(tmp_path / "data", workspace=directory):
+        assert not left.exists()
+
+
+async def test_a_repository_without_a_work_tree_is_no_workspace(
+    tmp_path: Path, directory: Path
+) -> None:
+    (directory / "HEAD").write_text("ref: refs/heads/main\n")
+    with pytest.raises(StoreError, match="is a git repository without a work tree"):
+        await make(tmp_path / "data", workspace=directory).start()
 
 
 async def test_a_change_that_cannot_be_written_is_undone(client: Client, directory: Path) -> None:

@@ -1,0 +1,204 @@
+"""What a client can do to the library alone, without a login: frames, packets, JSON, reading."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+from benchmarks.fairness_wire import HEAD, PATH, PROJECT, Client, Deed, again, frame
+
+MEGABYTE = 1_000_000
+# All but a few bytes of what may be half-received, unless the server has a better rule.
+HOLDERS, HELD = 5, 51_199_980
+
+
+def flood(data: bytes, *, join: bool = True) -> Callable[[int], None]:
+    """Send the same frames as fast as they are taken."""
+    megabyte = data * (MEGABYTE // len(data) + 1)
+    return again(lambda port: Client(port, join=join).flood(megabyte))
+
+
+def repeat(make: Callable[[], bytes]) -> Callable[[int], None]:
+    """Send the same bytes, too many to keep as a constant, as fast as they are taken."""
+    return again(lambda port: Client(port).flood(make()))
+
+
+def half_received(port: int) -> None:
+    """Connections that hold 255 MB of messages that they never end."""
+    clients = [Client(port) for _ in range(HOLDERS)]
+    head = b"\x81\xff" + (100 * MEGABYTE).to_bytes(8, "big") + bytes(4)
+    for client in clients:
+        client.sock.sendall(head + b"4" * HELD)
+    for client in clients:
+        while client.sock.recv(65_536):
+            pass
+
+
+def half_posted(port: int) -> None:
+    """Bodies of POSTs that never end, 255 MB of them."""
+    opened = []
+    for _ in range(HOLDERS):
+        sock = socket.create_connection(("127.0.0.1", port))
+        sock.sendall(f"GET {PATH}polling{HEAD}\r\n".encode())
+        answer = b""
+        while b"maxPayload" not in answer:
+            answer += sock.recv(65_536)
+        sid = answer.partition(b'"sid":"')[2].partition(b'"')[0].decode()
+        head = f"POST {PATH}polling&sid={sid}{HEAD}Content-Length: 100000000\r\n\r\n"
+        sock.sendall(head.encode() + b"4" * HELD)
+        opened.append(sock)
+    for sock in opened:
+        while sock.recv(65_536):
+            pass
+
+
+def waiting_arrays(port: int) -> None:
+    """Events that wait for a slow one of the same socket, each of a megabyte of `[]`."""
+    client = Client(port)
+    slow = frame("42" + json.dumps(["project:join", {"projectId": PROJECT}])) * 200
+    bomb = frame('42["test:event",[' + "[]," * (MEGABYTE // 3) + "[]]]")
+    client.flood(slow + bomb)
+
+
+def connect_payloads(port: int) -> None:
+    """CONNECT with 60 KB of auth, connection after connection, all of them kept."""
+    auth = '40{"auth":[' + "[]," * 20_000 + "[]]}"
+    clients = []
+    while True:
+        client = Client(port, join=False)
+        client.send(auth)
+        client.read()
+        clients.append(client)
+
+
+def pipelined(port: int) -> None:
+    """Sixteen requests at a time on one connection, which reads their answers."""
+    sock = socket.create_connection(("127.0.0.1", port))
+    request = f"GET /healthz{HEAD}\r\n".encode() * 16
+
+    def read() -> None:
+        while sock.recv(1 << 20):
+            pass
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        sock.sendall(request)
+
+
+def reconnecting(port: int) -> None:
+    """Open a WebSocket, join, leave, again and again."""
+    while True:
+        Client(port).sock.close()
+
+
+def slow_readers(port: int) -> None:
+    """Twenty who ask for echoes of 60 KB and read nothing, five who read a little."""
+    question = frame("42" + json.dumps(["test:event", {"text": "x" * 60_000}]))
+    clients = [Client(port, receive_buffer=4_096) for _ in range(25)]
+    for client in clients:
+        client.sock.setblocking(False)
+    while True:
+        for number, client in enumerate(clients):
+            readable, writable, _ = select.select([client.sock], [client.sock], [], 0)
+            try:
+                if writable:
+                    client.sock.send(question)
+                if readable and number < 5:
+                    client.sock.recv(100)
+            except OSError:
+                client.sock.close()
+                clients[number] = Client(port, receive_buffer=4_096)
+                clients[number].sock.setblocking(False)
+        time.sleep(0.005)
+
+
+def compressed_polls(port: int) -> None:
+    """Long-polling that asks for echoes of 64 KB, many at a time, with gzip."""
+    text = "".join(chr(33 + number * number % 90) for number in range(60_000)).replace('"', "'")
+    event = "42" + json.dumps(["test:event", {"text": text}])
+    body = "\x1e".join([event] * 60).encode()
+    sock = socket.create_connection(("127.0.0.1", port))
+    data = b""
+
+    def exchange(request: bytes) -> bytes:
+        nonlocal data
+        sock.sendall(request)
+        while b"\r\n\r\n" not in data:
+            data += _some(sock)
+        head, _, data = data.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+        while len(data) < length:
+            data += _some(sock)
+        answer, data = data[:length], data[length:]
+        if b" 200 " not in head.partition(b"\r\n")[0]:
+            raise ConnectionError(head.decode("latin-1"))
+        return answer
+
+    opened = exchange(f"GET {PATH}polling{HEAD}\r\n".encode())
+    sid = opened.partition(b'"sid":"')[2].partition(b'"')[0].decode()
+    post = f"POST {PATH}polling&sid={sid}{HEAD}Content-Length: "
+    poll = f"GET {PATH}polling&sid={sid}{HEAD}Accept-Encoding: gzip\r\n\r\n".encode()
+    exchange(f"{post}2\r\n\r\n40".encode())
+    while True:
+        exchange(f"{post}{len(body)}\r\n\r\n".encode() + body)
+        exchange(poll)
+
+
+def _some(sock: socket.socket) -> bytes:
+    data = sock.recv(1 << 18)
+    if not data:
+        raise ConnectionError("the server has ended the connection")
+    return data
+
+
+def _deep() -> bytes:
+    return frame('42["test:event",' + "[" * (90 * MEGABYTE) + "]")
+
+
+def _infinite() -> bytes:
+    return frame('42["test:event",[' + "0," * (10 * MEGABYTE) + "1e999]]")
+
+
+def _many_values() -> bytes:
+    return frame('42["test:event",[' + "0," * (2 * MEGABYTE) + "0]]")
+
+
+def _many_objects() -> bytes:
+    return frame('42["test:event",[' + '{"a":0},' * 900_000 + "0]]")
+
+
+def _foreign() -> bytes:
+    # Left a moment ago, so the connection lives on and every packet is dropped after all.
+    return frame("40/nowhere,") + frame(
+        '42/nowhere,["test:event",[' + "[]," * (2 * MEGABYTE // 3) + "[]]]"
+    )
+
+
+DEEDS = (
+    Deed("half-received messages, 5 of 51 MB", again(half_received)),
+    Deed("half-posted bodies, 5 of 51 MB", again(half_posted)),
+    Deed("arrays that wait for a slow event", again(waiting_arrays)),
+    Deed("CONNECT payloads of 60 KB", again(connect_payloads)),
+    Deed("ACK flood", flood(frame("430[]"))),
+    Deed("pong flood", flood(frame("3"))),
+    Deed("noop flood", flood(frame("6"))),
+    Deed("WebSocket ping flood", flood(frame(b"", 0x89))),
+    Deed("WebSocket pong flood", flood(frame(b"", 0x8A))),
+    Deed("empty fragments", flood(frame(b"", 0x01) + frame(b"", 0x00) * 1_000 + frame(b"", 0x80))),
+    Deed("CONNECT and DISCONNECT", flood(frame("40/x,") + frame("41/x,"))),
+    Deed("events of nothing", flood(frame('42["x"]'))),
+    Deed("pipelined requests", again(pipelined)),
+    Deed("WebSockets that come and go", again(reconnecting)),
+    Deed("JSON of 10 million zeros and 1e999", repeat(_infinite)),
+    Deed("JSON of 2 million zeros", repeat(_many_values)),
+    Deed("JSON of 900,000 objects", repeat(_many_objects)),
+    Deed("JSON of 90 million brackets", repeat(_deep)),
+    Deed("JSON for a namespace that is not joined", repeat(_foreign)),
+    Deed("echoes that nobody reads", again(slow_readers)),
+    Deed("gzip of polls of 3.6 MB", again(compressed_polls)),
+)
+"""The table; each row is one client at its worst."""

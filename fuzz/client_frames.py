@@ -7,6 +7,8 @@ compared without them.
 
 from __future__ import annotations
 
+import os
+
 from websockets.frames import Frame
 from websockets.protocol import OPEN, SERVER, Protocol
 
@@ -52,4 +54,4 @@ def unmask(answers: bytes) -> list[tuple[int, bytes]]:
 def check(data: bytes) -> None:
     """Hold what one server sends against the invariants."""
     for message in hold(data, ClientMessageStream, unmask):
-        assert ClientMessageStream(MAX_SIZE).receive(encode_frame(message)) == [message]
+        assert ClientMessageStream(MAX_SIZE, os.urandom).receive(encode_frame(message)) == [message]

@@ -12,6 +12,8 @@ Invariants:
 
 from __future__ import annotations
 
+import os
+
 from engineio_min.protocol.client_frames import ClientMessageStream
 from engineio_min.protocol.frames import MessageStream
 from fuzz.frames import COMPRESSED, MAX_SIZE, PLAIN, STAYS_OPEN, hold
@@ -50,5 +52,5 @@ SEEDS = (
 def check(data: bytes) -> None:
     """Hold what one client sends against the invariants."""
     for message in hold(data, MessageStream, bytes):
-        sent = ClientMessageStream(MAX_SIZE).encode(message, compress=False)
+        sent = ClientMessageStream(MAX_SIZE, os.urandom).encode(message, compress=False)
         assert MessageStream(MAX_SIZE).receive(sent) == [message]

@@ -7,6 +7,7 @@ the answer comes in through `http_client.py`, with its limits and cookies.
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Protocol
 
 from websockets.client import ClientProtocol
@@ -89,7 +90,7 @@ class ClientWebSocket(asyncio.Protocol):
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport = transport
         self._owner = owner
-        self._stream = ClientMessageStream(max_size, extensions)
+        self._stream = ClientMessageStream(max_size, os.urandom, extensions)
         self._deflate_threshold = deflate_threshold
         self._pongs = 0
 

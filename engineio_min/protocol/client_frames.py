@@ -7,8 +7,7 @@ goes to websockets, as there; a property test holds the two against each other.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from websockets.extensions import Extension
 from websockets.frames import CloseCode, Frame, Opcode
@@ -30,16 +29,25 @@ _STOCK = 4_096
 
 
 class ClientMessageStream(MessageStream):
-    """The client's end of a WebSocket after its handshake; see `MessageStream`."""
+    """The client's end of a WebSocket after its handshake; see `MessageStream`.
 
-    __slots__ = ("_keys", "_next_key")
+    `random` returns so many bytes that no one can foresee, as `os.urandom` does.
+    """
+
+    __slots__ = ("_keys", "_next_key", "_random")
 
     def __init__(
-        self, max_size: int, extensions: Sequence[Extension] = (), *, fast: bool = True
+        self,
+        max_size: int,
+        random: Callable[[int], bytes],
+        extensions: Sequence[Extension] = (),
+        *,
+        fast: bool = True,
     ) -> None:
         super().__init__(max_size, extensions, fast=fast)
         # Nothing needs to be unmasked, so that no length is too much for the fast path.
         self._common_limit = max_size if fast else -1
+        self._random = random
         self._keys = b""
         self._next_key = _STOCK
 
@@ -116,7 +124,7 @@ class ClientMessageStream(MessageStream):
         """Four bytes that no one can foresee (RFC 6455, section 10.3)."""
         position = self._next_key
         if position == _STOCK:
-            self._keys = os.urandom(_STOCK)
+            self._keys = self._random(_STOCK)
             position = 0
         self._next_key = position + 4
         return self._keys[position : position + 4]

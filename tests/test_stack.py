@@ -1,0 +1,226 @@
+"""The floors of each package, and the circles of imports that are left, read from the imports.
+
+Invariants:
+- Each package is a list of floors, the lowest first. A file imports from its own floor or a lower
+  one, also inside a function and behind TYPE_CHECKING.
+- Files that import each other in a circle are known by name. The list may only shrink: a circle
+  that is new fails, and so does one that is named here and gone.
+
+The files are parsed and not imported. Every rule is shown to find a fault that was planted for it.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+Floors = Sequence[tuple[str, ...]]
+
+# What stands on one floor: files, or folders with all that is in them.
+FLOORS: Mapping[str, Floors] = {
+    "engineio_min": (
+        ("errors.py", "ids.py", "positive.py"),
+        ("protocol/",),
+        ("request.py", "timer.py", "option_checks.py", "cors.py"),
+        ("options.py", "limits/"),
+        ("transports/",),
+        ("http/",),
+        ("asgi.py",),
+        ("server.py",),
+        ("client/",),
+        ("runner.py",),
+        ("__init__.py",),
+    ),
+    "socketio_min": (
+        ("errors.py",),
+        ("protocol/",),
+        ("handlers.py", "tasks.py"),
+        ("cluster/",),
+        ("server/",),
+        ("client/",),
+        ("terminal.py",),
+        ("__init__.py", "__main__.py"),
+    ),
+}
+
+# Imports upwards that are still to be cut.
+UPWARDS = {
+    "socketio_min/cluster/adapter.py imports socketio_min/server/namespace.py",
+    "socketio_min/cluster/adapter.py imports socketio_min/server/socket.py",
+}
+
+CIRCLES: Mapping[str, list[set[str]]] = {
+    "engineio_min": [{"http/connection.py", "http/exchange.py"}],
+    "socketio_min": [
+        {"client/connection.py", "client/handlers.py", "client/namespace.py"},
+        {
+            "cluster/adapter.py",
+            "server/broadcast.py",
+            "server/connect_deadlines.py",
+            "server/connection.py",
+            "server/namespace.py",
+            "server/options.py",
+            "server/server.py",
+            "server/socket.py",
+        },
+    ],
+}
+
+
+def file_of(module: str, root: Path) -> Path | None:
+    """Return the project's file that a dotted name lies in, None for another distribution's."""
+    parts = module.split(".")
+    for length in range(len(parts), 0, -1):
+        place = root.joinpath(*parts[:length])
+        for file in (place.with_name(place.name + ".py"), place / "__init__.py"):
+            if file.is_file():
+                return file
+    return None
+
+
+def imports_of(path: Path, root: Path, package: str) -> Iterator[Path]:
+    """Yield each file of `package` that `path` imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = path.relative_to(root).parent.parts
+            base = above[: len(above) - node.level + 1] if node.level else ()
+            stem = ".".join((*base, *filter(None, [node.module])))
+            names = [f"{stem}.{alias.name}" for alias in node.names]
+        for name in names:
+            file = file_of(name, root) if name.split(".")[0] == package else None
+            if file is not None and file != path:
+                yield file
+
+
+def import_graph(package: str, root: Path) -> dict[str, set[str]]:
+    """Return what each file of a package imports of it, by their paths inside the package."""
+    folder = root / package
+    return {
+        path.relative_to(folder).as_posix(): {
+            file.relative_to(folder).as_posix() for file in imports_of(path, root, package)
+        }
+        for path in sorted(folder.rglob("*.py"))
+    }
+
+
+def floor_of(name: str, floors: Floors) -> int | None:
+    """Return the floor of a file, a folder's entrance included, None if it stands on none."""
+    for number, places in enumerate(floors):
+        if any(name == place or (place[-1] == "/" and name.startswith(place)) for place in places):
+            return number
+    return None
+
+
+def upward_imports(package: str, floors: Floors, root: Path) -> list[str]:
+    found = []
+    for name, imported in import_graph(package, root).items():
+        own = floor_of(name, floors)
+        if own is None:
+            found.append(f"{package}/{name} stands on no floor")
+            continue
+        for other in sorted(imported):
+            floor = floor_of(other, floors)
+            if floor is not None and floor > own:
+                found.append(f"{package}/{name} imports {package}/{other}")
+    return found
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[set[str]]:
+    """Return the sets of files that reach each other, of two and more."""
+    reach = {name: set(imported) for name, imported in graph.items()}
+    changed = True
+    while changed:
+        changed = False
+        for ahead in reach.values():
+            further = set().union(*(reach.get(name, set()) for name in ahead)) - ahead
+            if further:
+                ahead |= further
+                changed = True
+    found: list[set[str]] = []
+    for name in sorted(graph):
+        circle = {other for other in reach[name] if name in reach.get(other, set())}
+        if circle and circle not in found:
+            found.append(circle)
+    return found
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_imports_go_down(package: str) -> None:
+    found = upward_imports(package, FLOORS[package], ROOT)
+    assert found == sorted(line for line in UPWARDS if line.startswith(f"{package}/"))
+
+
+@pytest.mark.parametrize("package", CIRCLES)
+def test_the_circles_are_those_that_are_named(package: str) -> None:
+    assert circles(import_graph(package, ROOT)) == CIRCLES[package]
+
+
+SMALL: Floors = (("errors.py",), ("protocol/",), ("server.py",), ("__init__.py",))
+
+
+@pytest.fixture
+def small_package(tmp_path: Path) -> Path:
+    """A package that keeps every rule, to plant one fault in."""
+    for name, source in {
+        "errors.py": "import json\n",
+        "protocol/__init__.py": "",
+        "protocol/packets.py": "from small.errors import Code\n",
+        "protocol/session.py": "from small.protocol.packets import a\nfrom ..errors import A\n",
+        "server.py": "from small.protocol import session\n",
+        "__init__.py": "from small.server import Server\n",
+    }.items():
+        path = tmp_path / "small" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+    return tmp_path
+
+
+def test_a_sound_package_has_no_violation(small_package: Path) -> None:
+    assert upward_imports("small", SMALL, small_package) == []
+    assert circles(import_graph("small", small_package)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "violation"),
+    [
+        ("errors.py", "import small.server\n", "small/errors.py imports small/server.py"),
+        (
+            "protocol/packets.py",
+            "def late() -> None:\n    from small.server import Server\n",
+            "small/protocol/packets.py imports small/server.py",
+        ),
+        (
+            "protocol/packets.py",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .. import server\n",
+            "small/protocol/packets.py imports small/server.py",
+        ),
+        (
+            "protocol/packets.py",
+            "from .. import server\n",
+            "small/protocol/packets.py imports small/server.py",
+        ),
+        ("late.py", "", "small/late.py stands on no floor"),
+    ],
+)
+def test_a_planted_import_upwards_is_found(
+    name: str, source: str, violation: str, small_package: Path
+) -> None:
+    (small_package / "small" / name).write_text(source)
+    assert upward_imports("small", SMALL, small_package) == [violation]
+
+
+def test_a_planted_circle_is_found(small_package: Path) -> None:
+    packets = small_package / "small/protocol/packets.py"
+    packets.write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from . import mid\n"
+    )
+    (small_package / "small/protocol/mid.py").write_text("from .session import Session\n")
+    assert circles(import_graph("small", small_package)) == [
+        {"protocol/packets.py", "protocol/mid.py", "protocol/session.py"}
+    ]

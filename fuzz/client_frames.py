@@ -8,6 +8,7 @@ compared without them.
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from websockets.frames import Frame
 from websockets.protocol import OPEN, SERVER, Protocol
@@ -42,6 +43,9 @@ SEEDS = (
 )
 
 
+make_stream = partial(ClientMessageStream, random=os.urandom)
+
+
 def unmask(answers: bytes) -> list[tuple[int, bytes]]:
     """The frames that the client answers, as a server reads them."""
     server = Protocol(SERVER, state=OPEN, max_size=None)
@@ -53,5 +57,5 @@ def unmask(answers: bytes) -> list[tuple[int, bytes]]:
 
 def check(data: bytes) -> None:
     """Hold what one server sends against the invariants."""
-    for message in hold(data, ClientMessageStream, unmask):
-        assert ClientMessageStream(MAX_SIZE, os.urandom).receive(encode_frame(message)) == [message]
+    for message in hold(data, make_stream, unmask):
+        assert make_stream(MAX_SIZE).receive(encode_frame(message)) == [message]

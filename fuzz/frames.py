@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
 
 
 def hold(
-    data: bytes, stream_type: type[MessageStream], open_answers: Callable[[bytes], object]
+    data: bytes, make_stream: Callable[..., MessageStream], open_answers: Callable[[bytes], object]
 ) -> list[Packet]:
     """Hold what one peer sends against the invariants of its target; return the messages in it."""
     compressed = data[:1] == COMPRESSED
@@ -50,7 +50,7 @@ def hold(
         extensions: list[Extension] = (
             [PerMessageDeflate(False, False, 15, 15)] if compressed else []
         )
-        stream = stream_type(MAX_SIZE, extensions, fast=fast)
+        stream = make_stream(MAX_SIZE, extensions, fast=fast)
         messages: list[Packet] = []
         answers: list[bytes] = []
 

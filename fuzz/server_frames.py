@@ -52,5 +52,5 @@ SEEDS = (
 def check(data: bytes) -> None:
     """Hold what one client sends against the invariants."""
     for message in hold(data, MessageStream, bytes):
-        sent = ClientMessageStream(MAX_SIZE, os.urandom).encode(message, compress=False)
+        sent = ClientMessageStream(MAX_SIZE, random=os.urandom).encode(message, compress=False)
         assert MessageStream(MAX_SIZE).receive(sent) == [message]

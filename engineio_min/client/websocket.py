@@ -90,7 +90,7 @@ class ClientWebSocket(asyncio.Protocol):
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport = transport
         self._owner = owner
-        self._stream = ClientMessageStream(max_size, os.urandom, extensions)
+        self._stream = ClientMessageStream(max_size, extensions, random=os.urandom)
         self._deflate_threshold = deflate_threshold
         self._pongs = 0
 

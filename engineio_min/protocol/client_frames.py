@@ -39,9 +39,9 @@ class ClientMessageStream(MessageStream):
     def __init__(
         self,
         max_size: int,
-        random: Callable[[int], bytes],
         extensions: Sequence[Extension] = (),
         *,
+        random: Callable[[int], bytes],
         fast: bool = True,
     ) -> None:
         super().__init__(max_size, extensions, fast=fast)

@@ -46,7 +46,7 @@ frames = st.one_of(
 
 
 def outcome(data: list[bytes], *, fast: bool) -> tuple[Any, ...]:
-    stream = ClientMessageStream(MAX_SIZE, os.urandom, fast=fast)
+    stream = ClientMessageStream(MAX_SIZE, random=os.urandom, fast=fast)
     messages = []
     for piece in data:
         messages += stream.receive(piece)
@@ -77,7 +77,7 @@ def test_the_fast_path_is_websockets(pieces: bytes, cuts: list[int]) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 70_000])
 def test_what_is_sent_is_masked_and_whole(size: int) -> None:
-    stream = ClientMessageStream(MAX_SIZE, os.urandom)
+    stream = ClientMessageStream(MAX_SIZE, random=os.urandom)
     data = stream.encode(b"x" * size, compress=False) + stream.encode("é" * size, compress=True)
     assert unmask(data) == [
         (Opcode.BINARY, b"x" * size, True),
@@ -86,20 +86,20 @@ def test_what_is_sent_is_masked_and_whole(size: int) -> None:
 
 
 def test_no_two_frames_have_the_same_mask() -> None:
-    stream = ClientMessageStream(MAX_SIZE, os.urandom)
+    stream = ClientMessageStream(MAX_SIZE, random=os.urandom)
     keys = {stream.encode(b"", compress=False)[2:6] for _ in range(5000)}
     # 32 bits: a few of 5,000 may meet by chance, as birthdays do.
     assert len(keys) > 4990
 
 
 def test_a_lone_surrogate_is_replaced_as_javascript_does() -> None:
-    stream = ClientMessageStream(MAX_SIZE, os.urandom)
+    stream = ClientMessageStream(MAX_SIZE, random=os.urandom)
     assert unmask(stream.encode("a\ud800", compress=False)) == [(Opcode.TEXT, b"a?", True)]
 
 
 @pytest.mark.parametrize("fast", [True, False])
 def test_a_message_that_is_too_large_is_refused(fast: bool) -> None:
-    stream = ClientMessageStream(10, os.urandom, fast=fast)
+    stream = ClientMessageStream(10, random=os.urandom, fast=fast)
     assert stream.receive(server_frame(b"a" * 10)) == [b"a" * 10]
     assert stream.unusual is not fast
     assert stream.receive(server_frame(b"a" * 11)) == []
@@ -108,7 +108,7 @@ def test_a_message_that_is_too_large_is_refused(fast: bool) -> None:
 
 @pytest.mark.parametrize("cut", range(1, 15))
 def test_a_frame_in_two_pieces(cut: int) -> None:
-    stream = ClientMessageStream(MAX_SIZE, os.urandom)
+    stream = ClientMessageStream(MAX_SIZE, random=os.urandom)
     data = server_frame("4" + "a" * 130)
     assert stream.receive(data[:cut]) == []
     assert stream.assembling
@@ -117,7 +117,7 @@ def test_a_frame_in_two_pieces(cut: int) -> None:
 
 
 def test_too_many_fragments_are_refused() -> None:
-    stream = ClientMessageStream(MAX_SIZE, os.urandom)
+    stream = ClientMessageStream(MAX_SIZE, random=os.urandom)
     stream.receive(server_frame(b"", 0x01))
     stream.receive(server_frame(b"", 0x00) * 2000)
     assert stream.failure == (
@@ -126,7 +126,7 @@ def test_too_many_fragments_are_refused() -> None:
 
 
 def test_a_close_frame_inside_a_message_is_answered_like_any_other() -> None:
-    stream = ClientMessageStream(MAX_SIZE, os.urandom)
+    stream = ClientMessageStream(MAX_SIZE, random=os.urandom)
     wire = server_frame(b"4a", 0x01) + server_frame(b"\x03\xe8", 0x88)
     assert stream.receive(wire + server_frame(b"b", 0x80)) == []
     assert (stream.close_received, stream.failure) == (True, None)

@@ -51,7 +51,7 @@ export interface ClientEvents {
   "file:change": { payload: FileChangePayload; result: FileChangeResult };
   /** Lock a file, there or not yet, until it is unlocked or the connection ends. */
   "file:lock": { payload: LockPayload; result: LockResult };
-  /** Release a lock; does nothing if this socket has none. */
+  /** Release a lock; does nothing if nobody holds one, and is refused if only others do. */
   "file:unlock": { payload: UnlockPayload; result: UnlockResult };
   /** Take a snapshot of all files of the project. */
   "version:create": { payload: VersionCreatePayload; result: VersionResult };
@@ -798,7 +798,7 @@ export interface UnlockPayload {
   filePath: string;
 }
 
-/** Whether there was a lock of this socket to release. */
+/** The file is not locked by this socket; `released` tells whether it was. */
 export interface UnlockResult {
   filePath: string;
   released: boolean;

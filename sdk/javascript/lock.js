@@ -27,12 +27,16 @@ export class FileLock {
     return this.#socket.call("file:change", { projectId, file, lockToken });
   }
 
-  /** Release it; does nothing if it is gone already. */
+  /** Release it; does nothing if it is gone already, or if somebody else has it by now. */
   async unlock() {
     if (!this.held) return;
     this.held = false;
     const { projectId, filePath } = this;
-    await this.#socket.call("file:unlock", { projectId, filePath });
+    try {
+      await this.#socket.call("file:unlock", { projectId, filePath });
+    } catch (error) {
+      if (error.code !== "FILE_LOCKED") throw error;
+    }
   }
 
   async [Symbol.asyncDispose]() {

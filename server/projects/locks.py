@@ -119,11 +119,18 @@ class Locks:
         return Grant(granted, True, replaced)
 
     def release(self, project_id: str, path: str, socket_id: str) -> Held | None:
-        """Release a socket's lock on a file; returns it, if there was one."""
-        held = self._files.get((project_id, path), {}).get(socket_id)
-        if held is not None:
-            self._remove(held)
-        return held
+        """Release a socket's lock on a file and return it; None if nobody holds one.
+
+        Raises:
+            EventError: only others hold locks on the file (`FILE_LOCKED`).
+        """
+        holders = self._files.get((project_id, path), {})
+        own = holders.get(socket_id)
+        if own is not None:
+            self._remove(own)
+        elif holders:
+            raise refusal(next(iter(holders.values())))
+        return own
 
     def release_all(self, socket_id: str, project_id: str | None = None) -> list[Held]:
         """Release a socket's locks, in one project or in all; returns them."""
@@ -245,7 +252,7 @@ class LockResult(Record, frozen=True):
 
 
 class UnlockResult(Record, frozen=True):
-    """Whether there was a lock of this socket to release."""
+    """The file is not locked by this socket; `released` tells whether it was."""
 
     file_path: str
     released: bool
@@ -268,7 +275,7 @@ def lock(call: Call[LockPayload]) -> LockResult:
 
 
 def unlock(call: Call[UnlockPayload]) -> UnlockResult:
-    """Release a lock; does nothing if this socket has none."""
+    """Release a lock; does nothing if nobody holds one, and is refused if only others do."""
     payload = call.payload
     path = normal(payload.file_path)
     held = call.application.locks.release(payload.project_id, path, call.socket.id)

@@ -145,6 +145,21 @@ test("a project that is gone meanwhile takes nothing else along", async (t) => {
   await kept.unlock();
 });
 
+test("a lock that somebody else has by now is released in silence", async () => {
+  const ada = await connected({ userId: "user-456" });
+  const other = await connected({ userId: "user-789" });
+  const lock = await ada.lockFile(projectId, filePath);
+  await ada.call("file:unlock", { projectId, filePath });
+  const theirs = await other.lockFile(projectId, filePath);
+  await lock.unlock();
+  await assert.rejects(ada.call("file:unlock", { projectId, filePath }), { code: "FILE_LOCKED" });
+  await theirs.unlock();
+  const gone = await ada.lockFile(projectId, filePath);
+  gone.projectId = "no-such-project";
+  await assert.rejects(gone.unlock(), { code: "NOT_FOUND" });
+  await ada.call("file:unlock", { projectId, filePath });
+});
+
 test("a lock writes, and ends with its block", async () => {
   const ada = await connected({ userId: "user-456" });
   const other = await connected({ userId: "user-789" });

@@ -245,6 +245,27 @@ async def test_a_lock_that_somebody_took_meanwhile_is_lost(
             await lock.write("// mine\n")
 
 
+async def test_a_lock_that_somebody_else_has_by_now_is_released_in_silence(
+    connect: Connect,
+) -> None:
+    ada, other = await connect(), await connect("user-789")
+    payload = {"projectId": PROJECT, "filePath": APP}
+    async with ada.lock_file(PROJECT, APP):
+        await ada.call("file:unlock", payload)
+        theirs = other.lock_file(PROJECT, APP)
+        await theirs.acquire()
+    with pytest.raises(Refused) as refused:
+        await ada.call("file:unlock", payload)
+    assert refused.value.details is not None
+    assert refused.value.details["holder"]["id"] == "user-789"
+    lost = ada.lock_file("no-such-project", APP)
+    lost.held = True
+    with pytest.raises(Refused) as refused:
+        await lost.release()
+    assert refused.value.code == "NOT_FOUND"
+    await theirs.release()
+
+
 async def test_a_lock_writes_and_ends_with_its_block(connect: Connect) -> None:
     ada, other = await connect(), await connect("user-789")
     async with ada.lock_file(PROJECT, APP) as lock:

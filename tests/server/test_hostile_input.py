@@ -164,12 +164,12 @@ async def test_a08_locks_that_are_held(tmp_path: Path) -> None:
 
 async def test_a09_locks_of_others_are_not_released(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
-        answer = await stage.attacker.ask("file:unlock", HELD)
-        assert answer == {"ok": True, "filePath": "honest.txt", "released": False}
+        error = await stage.refused("file:unlock", HELD, "FILE_LOCKED")
+        assert error["details"]["holder"] == {"id": "user-789", "name": "user-789"}
         await stage.refused("file:unlock", {**HELD, "userId": "user-789"}, "FORBIDDEN")
         tab = await stage.client()
         answer = await tab.ask("file:unlock", {**HELD, "userId": "user-789"})
-        assert answer["released"] is False
+        assert answer["error"]["code"] == "FILE_LOCKED"
         await tab.close()
 
 

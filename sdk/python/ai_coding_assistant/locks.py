@@ -78,7 +78,7 @@ class FileLock:
         return await self._socket.call("file:change", payload)
 
     async def release(self) -> None:
-        """Give it back; does nothing if it is not held.
+        """Give it back; does nothing if it is not held, or if somebody else has it by now.
 
         Raises:
             Unreachable: there is no answer. The server releases it with the connection.
@@ -86,7 +86,11 @@ class FileLock:
         if self.held:
             self.lose()
             payload = {"projectId": self.project_id, "filePath": self.file_path}
-            await self._socket.call("file:unlock", payload)
+            try:
+                await self._socket.call("file:unlock", payload)
+            except Refused as error:
+                if error.code != "FILE_LOCKED":
+                    raise
 
     def lose(self) -> None:
         """It is not held any more."""

@@ -83,6 +83,7 @@ async def test_a_denied_request_learns_the_holder(connect: Connect) -> None:
     for event, payload in (
         ("file:lock", LOCK),
         ("file:lock", {**LOCK, "lockType": "shared"}),
+        ("file:unlock", {**PROJECT, "filePath": f"./{APP}"}),
         ("file:change", CHANGE),
         ("file:change", {**CHANGE, "file": {"path": APP, "action": "deleted"}}),
     ):
@@ -98,7 +99,7 @@ async def test_a_lock_belongs_to_one_socket_of_the_user(connect: Connect) -> Non
     token = (await first.ask("file:lock", LOCK))["lock"]["token"]
     assert (await second.ask("file:lock", LOCK))["error"]["code"] == "FILE_LOCKED"
     assert (await second.ask("file:change", CHANGE))["error"]["code"] == "FILE_LOCKED"
-    assert (await second.ask("file:unlock", LOCK))["released"] is False
+    assert (await second.ask("file:unlock", LOCK))["error"]["code"] == "FILE_LOCKED"
     assert (await first.ask("file:lock", LOCK))["lock"]["token"] == token
 
 
@@ -110,7 +111,10 @@ async def test_shared_locks_are_for_several(connect: Connect) -> None:
     for client in (first, second):
         assert (await client.ask("file:lock", LOCK))["error"]["code"] == "FILE_LOCKED"
         assert (await client.ask("file:change", CHANGE))["error"]["code"] == "FILE_LOCKED"
-    await second.ask("file:unlock", shared)
+    unlocked = {"ok": True, "filePath": APP, "released": True}
+    assert await second.ask("file:unlock", shared) == unlocked
+    again = await second.ask("file:unlock", shared)
+    assert again["error"]["details"] == {"holder": ADA, "lockType": "shared"}
     assert (await first.ask("file:lock", LOCK))["lock"]["token"] > tokens[1]
 
 
@@ -303,8 +307,13 @@ class LockMachine(RuleBasedStateMachine):
 
     @rule(socket=st.sampled_from(sorted(SOCKETS)), path=st.sampled_from(PATHS))
     def release(self, socket: str, path: str) -> None:
-        released = self.locks.release("p", path, socket)
-        assert (released is not None) == (self.held.pop((socket, path), None) is not None)
+        mine = self.held.pop((socket, path), None)
+        if mine is None and any(where == path for _, where in self.held):
+            with pytest.raises(EventError, match="is locked by"):
+                self.locks.release("p", path, socket)
+        else:
+            released = self.locks.release("p", path, socket)
+            assert (released is not None) == (mine is not None)
 
     @rule(socket=st.sampled_from(sorted(SOCKETS)))
     def orphan(self, socket: str) -> None:

@@ -308,3 +308,15 @@ def test_work_left_behind_fails_a_test(tmp_path: Path) -> None:
     assert "  still running: <Task pending" in run.stdout
     assert "  Task exception was never retrieved; future: <Task finished" in run.stdout
     assert "  Task was destroyed but it is pending!; task: <Task pending" in run.stdout
+
+
+def test_the_library_and_the_conformance_tool_are_apart() -> None:
+    """Who installs one of them gets nothing of the other."""
+    library = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    tool = tomllib.loads((ROOT / "conformance" / "pyproject.toml").read_text())
+    wheel = library["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["packages"] == ["engineio_min", "socketio_min"]
+    assert "scripts" not in library["project"]
+    assert tool["project"]["dependencies"] == []
+    assert tool["project"]["scripts"] == {"socketio-conformance": "conformance.__main__:main"}
+    assert tool["project"]["requires-python"] == library["project"]["requires-python"]

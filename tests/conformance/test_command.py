@@ -7,7 +7,6 @@ import json
 import ssl
 import subprocess
 import sys
-import tomllib
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -379,6 +378,19 @@ def test_a_departure_excuses_only_what_it_describes() -> None:
     assert not departure.explains("EIO-OPEN-002", "got 200 OK, expected 200 ok")
 
 
-def test_the_wheel_has_a_command() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["scripts"] == {"socketio-conformance": "conformance.__main__:main"}
+def test_the_reference_says_what_it_needs(tmp_path: Path) -> None:
+    """The tool alone, without the library: as installed by itself."""
+    (tmp_path / "conformance").symlink_to(ROOT / "conformance")
+    finished = subprocess.run(
+        [sys.executable, "-S", "-m", "conformance", "target"],
+        cwd=tmp_path,
+        env={"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 1
+    assert finished.stderr == (
+        "the reference needs the package engineio_min, which is not installed: "
+        "install socketio-min beside this tool\n"
+    )

@@ -7,8 +7,9 @@ all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from inspect import signature
+from collections.abc import Callable, Mapping
+from inspect import Parameter, signature
+from typing import Any
 
 from socketio_min.errors import UsageError
 
@@ -41,7 +42,9 @@ def check_call(what: str, function: object, *arguments: str, more: bool = False)
     if not callable(function):
         raise UsageError(f"got {function!r} as {what}, expected a function")
     try:
-        parameters = signature(function)
+        # A decorator's own parameters: `functools.wraps` points to those of the function inside,
+        # which the decorator may give more than it gets.
+        parameters = signature(function, follow_wrapped=False)
     except ValueError:
         # Some functions written in C do not tell.
         return
@@ -69,6 +72,23 @@ def check_handler(
     known = lifecycle.get(event)
     arguments = first if known is None else known
     check_call(f"the handler of {event!r}", function, *arguments, more=known is None)
+
+
+def most_arguments(function: Callable[..., Any]) -> int | None:
+    """Return how many arguments a handler takes at most; None if any number, or unknown.
+
+    Of a decorator that takes any number what counts is the function inside.
+    """
+    for follow_wrapped in (False, True):
+        try:
+            parameters = signature(function, follow_wrapped=follow_wrapped).parameters.values()
+        except ValueError:
+            # Some functions written in C do not tell.
+            return None
+        if all(parameter.kind is not Parameter.VAR_POSITIONAL for parameter in parameters):
+            positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+            return sum(parameter.kind in positional for parameter in parameters)
+    return None
 
 
 def _name(function: object) -> str:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from inspect import Parameter, iscoroutinefunction, signature
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from socketio_min.errors import UsageError
-from socketio_min.handlers import ALL, check_call, check_event, check_handler
+from socketio_min.handlers import ALL, check_call, check_event, check_handler, most_arguments
 from socketio_min.protocol.packets import RESERVED_EVENTS
 from socketio_min.tasks import is_awaitable
 
@@ -75,7 +75,7 @@ class ClientHandlers:
 
         def register(function: Function) -> Function:
             check_handler(event, function, LIFECYCLE)
-            self._handlers[event] = (function, _most_arguments(function))
+            self._handlers[event] = (function, most_arguments(function))
             return function
 
         return register if handler is None else register(handler)
@@ -210,19 +210,6 @@ class ClientHandlers:
                 listener(*args)
             except Exception:
                 logger.exception("a listener of on_any_outgoing failed for %r", args[0])
-
-
-def _most_arguments(function: Handler) -> int | None:
-    """How many arguments a handler takes at most; None for any number."""
-    try:
-        parameters = signature(function).parameters.values()
-    except ValueError:
-        # Some functions written in C do not tell.
-        return None
-    if any(parameter.kind is Parameter.VAR_POSITIONAL for parameter in parameters):
-        return None
-    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(parameter.kind in positional for parameter in parameters)
 
 
 def _require_plain(function: Handler, what: str) -> None:

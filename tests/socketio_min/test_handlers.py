@@ -1,15 +1,18 @@
-"""registration.py: what cannot be a handler is refused where it is registered."""
+"""What cannot be a handler is refused where it is registered."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import pytest
 
 from socketio_min import BlockingClient, Client, Server, Socket, UsageError
+from socketio_min.handlers import most_arguments
 from tests.socketio_min.serving import serving
+from tests.socketio_min.wire import PATIENCE
 
 
 def nothing() -> None: ...
@@ -121,6 +124,89 @@ def test_whatever_takes_the_socket_is_taken(handler: Any) -> None:
     io = Server()
     io.on("x", handler)
     assert io.handlers == {"x": handler}
+
+
+def given_a_database(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator that gives its function one argument more than it gets."""
+
+    @wraps(function)
+    def wrapper(*args: Any) -> Any:
+        return function("database", *args)
+
+    return wrapper
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("use", 1),
+        ("use_event", 3),
+        ("on_any", 2),
+        ("on_any_outgoing", 2),
+        ("on_other", 4),
+        ("on_error", 4),
+    ],
+)
+def test_a_decorator_may_add_an_argument(name: str, arguments: int) -> None:
+    """What counts is what the decorator takes, not what it wraps."""
+
+    taking: dict[int, Callable[..., None]] = {
+        1: lambda _database, _1: None,
+        2: lambda _database, _1, _2: None,
+        3: lambda _database, _1, _2, _3: None,
+        4: lambda _database, _1, _2, _3, _4: None,
+    }
+    register = getattr(Server(), name)
+    register(given_a_database(taking[arguments]))
+    client = Client("http://localhost")
+    if name.startswith("on_"):
+        getattr(client, name)(given_a_database(taking[arguments - 1]))
+
+    @wraps(taking[arguments])
+    def takes_none() -> None: ...
+
+    with pytest.raises(UsageError, match="too many positional arguments"):
+        register(takes_none)
+
+
+@pytest.mark.parametrize("event", ["connect", "disconnecting", "disconnect", "x"])
+async def test_a_decorated_handler_gets_its_argument(event: str) -> None:
+    io = Server()
+    called = asyncio.Event()
+    got: list[Any] = []
+
+    @io.on(event)
+    @given_a_database
+    def handler(database: str, socket: Socket, *args: Any) -> None:
+        got.extend((database, *args))
+        called.set()
+
+    async with serving(io) as net:
+        client, _socket = await net.join()
+        await client.send('42["x"]', "41")
+        async with asyncio.timeout(PATIENCE):
+            await called.wait()
+    reason = ["client namespace disconnect"] if event.startswith("disconnect") else []
+    assert got == ["database", *reason]
+
+
+@pytest.mark.parametrize(
+    ("function", "most"),
+    [
+        (nothing, 0),
+        (two, 2),
+        (no_positional, 0),
+        (lambda *_args: None, None),
+        (wraps(two)(lambda *_args: None), 2),
+        (wraps(two)(lambda _only: None), 1),
+        (wraps(print)(lambda *_args: None), None),
+        ([].append, 1),
+        (dict.get, 3),
+        (max, None),
+    ],
+)
+def test_how_many_arguments_a_handler_takes(function: Any, most: int | None) -> None:
+    assert most_arguments(function) == most
 
 
 @pytest.mark.parametrize("later", [False, True])

@@ -29,7 +29,7 @@ from socketio_min import (
     SocketIOClientOptionValues,
     SocketIOError,
 )
-from socketio_min.handlers import check_call, check_event
+from socketio_min.handlers import check_call, check_event, most_arguments
 
 logger = logging.getLogger("ai_coding_assistant")
 
@@ -419,16 +419,8 @@ class AsyncAICodingAssistantSocket:
 
 def trimmed(function: Callable[..., object]) -> Callable[..., object]:
     """A handler that may be given more arguments than it takes."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except ValueError:
-        # Some functions written in C do not tell.
-        return function
-    if any(one.kind is inspect.Parameter.VAR_POSITIONAL for one in parameters):
-        return function
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    most = sum(one.kind in kinds for one in parameters)
-    return lambda *args: function(*args[:most])
+    most = most_arguments(function)
+    return function if most is None else lambda *args: function(*args[:most])
 
 
 async def _wait_for_all(pending: list[Awaitable[Any]]) -> None:

@@ -27,8 +27,8 @@ AckCallback = Callable[[list[Any] | None], None]
 class BroadcastOptions:
     """Who gets a broadcast, and how.
 
-    `rooms`: the sockets of at least one of them, all if empty; `except_`: minus the sockets of
-    these.
+    `rooms`: the sockets of at least one of them, all if empty (an operator with an empty collection
+    of rooms asks no adapter); `except_`: minus the sockets of these.
     """
 
     rooms: tuple[str, ...] = ()
@@ -122,7 +122,7 @@ class MemoryAdapter:
         if sockets:
             send_to_all(sockets, event_packets(self._namespace, args, None, options), args)
         else:
-            _check_name(args)
+            check_event_name(args[0])
 
     def broadcast_with_ack(
         self,
@@ -148,7 +148,7 @@ class MemoryAdapter:
                 raise
             send_to_all(sockets, packets, args)
         else:
-            _check_name(args)
+            check_event_name(args[0])
         client_count(len(sockets))
         return cancel
 
@@ -161,8 +161,7 @@ class MemoryAdapter:
 
     def delete_sockets(self, options: BroadcastOptions, rooms: Sequence[str]) -> None:
         for socket in self._matching(options):
-            for room in rooms:
-                socket.leave(room)
+            socket.leave(rooms)
 
     def disconnect_sockets(self, options: BroadcastOptions, *, close: bool) -> None:
         for socket in self._matching(options):
@@ -178,9 +177,13 @@ class MemoryAdapter:
         return [socket for socket in sockets if socket.writable] if options.volatile else sockets
 
 
-def _check_name(args: Sequence[Any]) -> None:
-    """A name that cannot be sent is an error even when there is nobody to send it to."""
-    encode_event("/", list(args[:1]))
+def check_event_name(event: str) -> None:
+    """Refuse a name that cannot be sent, also when there is nobody to send it to.
+
+    Raises:
+        UsageError: the name is reserved, or no str.
+    """
+    encode_event("/", [event])
 
 
 def event_packets(

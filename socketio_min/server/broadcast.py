@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from socketio_min.cluster.adapter import BroadcastOptions
+from socketio_min.cluster.adapter import BroadcastOptions, check_event_name
 from socketio_min.errors import AcknowledgementTimeout, UsageError
 
 if TYPE_CHECKING:
@@ -34,22 +34,31 @@ def room_names(rooms: RoomNames) -> tuple[str, ...]:
 
 
 class BroadcastOperator:
-    """A selection of a namespace's sockets. Immutable: each step returns a new one."""
+    """A selection of a namespace's sockets. Immutable: each step returns a new one.
 
-    __slots__ = ("_namespace", "_options")
+    With no `to` it is everybody. An empty collection of rooms is nobody: who computes the rooms
+    must not reach everybody when there are none. No adapter is asked then, for which no rooms are
+    everybody.
+    """
 
-    def __init__(self, namespace: Namespace, options: BroadcastOptions) -> None:
+    __slots__ = ("_namespace", "_nobody", "_options")
+
+    def __init__(
+        self, namespace: Namespace, options: BroadcastOptions, *, nobody: bool = False
+    ) -> None:
         self._namespace = namespace
         self._options = options
+        self._nobody = nobody
 
     def _with(self, options: BroadcastOptions) -> BroadcastOperator:
-        return BroadcastOperator(self._namespace, options)
+        return BroadcastOperator(self._namespace, options, nobody=self._nobody)
 
     # -- the selection
 
     def to(self, rooms: RoomNames) -> BroadcastOperator:
         """Also the sockets in `rooms`; each socket is reached once."""
-        return self._with(self._options.to(room_names(rooms)))
+        options = self._options.to(room_names(rooms))
+        return BroadcastOperator(self._namespace, options, nobody=not options.rooms)
 
     in_ = to
 
@@ -83,7 +92,10 @@ class BroadcastOperator:
         Raises:
             UsageError: the event's name is reserved, or a value cannot be encoded.
         """
-        self._namespace.adapter.broadcast((event, *args), self._options)
+        if self._nobody:
+            check_event_name(event)
+        else:
+            self._namespace.adapter.broadcast((event, *args), self._options)
 
     async def call(self, event: str, *args: Any) -> list[Any]:
         """Send an event and gather the first argument of every socket's acknowledgement.
@@ -98,6 +110,9 @@ class BroadcastOperator:
             raise UsageError(
                 "a broadcast with acknowledgements needs .timeout(seconds) before .call"
             )
+        if self._nobody:
+            check_event_name(event)
+            return []
         responses: list[Any] = []
         expected = -1
         finished = asyncio.get_running_loop().create_future()
@@ -134,6 +149,8 @@ class BroadcastOperator:
 
     async def fetch_sockets(self) -> list[Socket]:
         """The matching sockets."""
+        if self._nobody:
+            return []
         return await self._namespace.adapter.fetch_sockets(self._options)
 
     def sockets_join(self, rooms: RoomNames) -> None:
@@ -142,12 +159,17 @@ class BroadcastOperator:
         Raises:
             UsageError: as `Socket.join`; the sockets before the one that cannot have joined.
         """
-        self._namespace.adapter.add_sockets(self._options, room_names(rooms))
+        names = room_names(rooms)
+        if not self._nobody:
+            self._namespace.adapter.add_sockets(self._options, names)
 
     def sockets_leave(self, rooms: RoomNames) -> None:
         """Make the matching sockets leave `rooms`."""
-        self._namespace.adapter.delete_sockets(self._options, room_names(rooms))
+        names = room_names(rooms)
+        if not self._nobody:
+            self._namespace.adapter.delete_sockets(self._options, names)
 
     def disconnect_sockets(self, *, close: bool = False) -> None:
         """Disconnect the matching sockets; with `close` their whole connections."""
-        self._namespace.adapter.disconnect_sockets(self._options, close=close)
+        if not self._nobody:
+            self._namespace.adapter.disconnect_sockets(self._options, close=close)

@@ -291,9 +291,14 @@ class Socket:
                 )
         self.namespace.adapter.add_all(self.id, names)
 
-    def leave(self, room: str) -> None:
-        """Leave a room."""
-        self.namespace.adapter.delete(self.id, room)
+    def leave(self, rooms: RoomNames) -> None:
+        """Leave a room, or several; nothing happens for those that the socket is not in.
+
+        Raises:
+            UsageError: a name is no str.
+        """
+        for name in room_names(rooms):
+            self.namespace.adapter.delete(self.id, name)
 
     # -- the end
 

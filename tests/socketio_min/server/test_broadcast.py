@@ -17,6 +17,7 @@ from socketio_min import (
     Namespace,
     Server,
     Socket,
+    UsageError,
 )
 from tests.socketio_min.serving import Serving, Transport, serving
 from tests.socketio_min.wire import Client, PollingClient
@@ -123,6 +124,59 @@ async def test_who_gets_a_broadcast(select: Callable[[Crowd], Any], letters: str
         assert await people.got('42["x",1]') == letters
         select(people).emit("x", b"y")
         assert await people.got(f'451-["x",{HOLE}]', b"y") == letters
+
+
+@pytest.mark.parametrize(
+    ("select", "letters"),
+    [
+        (lambda c: c.io.to([]), ""),
+        (lambda c: c.io.in_(()), ""),
+        (lambda c: c.io.to(iter(())), ""),
+        (lambda c: c.io.to([]).local.volatile.compress(False).except_("red"), ""),
+        (lambda c: c.io.except_("red").to([]), ""),
+        (lambda c: c.io.to([]).to("red"), "ab"),
+        (lambda c: c.io.to("red").to([]), "ab"),
+        (lambda c: c.io.except_([]), "abcd"),
+        (lambda c: c.io.to("red").except_([]), "ab"),
+        (lambda c: c.sockets["a"].to([]), ""),
+        (lambda c: c.sockets["a"].in_({}), ""),
+        (lambda c: c.sockets["a"].broadcast.to([]), ""),
+        (lambda c: c.sockets["a"].volatile.to([]), ""),
+        (lambda c: c.sockets["a"].except_([]), "bcd"),
+    ],
+)
+async def test_an_empty_collection_of_rooms_is_nobody(
+    select: Callable[[Crowd], Any], letters: str
+) -> None:
+    """Invariant: what reaches everybody was not given any rooms at all."""
+    async with serving(Server()) as net, crowd(net) as people:
+        chosen = select(people)
+        chosen.emit("x", 1)
+        assert await people.got('42["x",1]') == letters
+        found = await chosen.fetch_sockets()
+        assert found == [people.sockets[letter] for letter in letters]
+        chosen.sockets_join("green")
+        assert await net.io.in_("green").fetch_sockets() == found
+        net.io.sockets_join("green")
+        chosen.sockets_leave("green")
+        others = [socket for socket in people.sockets.values() if socket not in found]
+        assert await net.io.in_("green").fetch_sockets() == others
+        chosen.disconnect_sockets()
+        assert await net.io.fetch_sockets() == others
+
+
+async def test_nobody_is_asked_and_what_is_said_is_still_checked() -> None:
+    nobody = Server().to([])
+    assert await nobody.timeout(5.0).call("x") == []
+    with pytest.raises(UsageError, match="keeps for itself"):
+        nobody.emit("connect")
+    with pytest.raises(UsageError, match="keeps for itself"):
+        await nobody.timeout(5.0).call("connect")
+    with pytest.raises(UsageError, match=r"needs \.timeout"):
+        await nobody.call("x")
+    for function in (nobody.sockets_join, nobody.sockets_leave):
+        with pytest.raises(UsageError, match="as the name of a room, expected a str"):
+            function(1)  # type: ignore[arg-type]
 
 
 async def test_operators_are_immutable() -> None:

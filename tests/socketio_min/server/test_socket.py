@@ -222,6 +222,10 @@ async def test_rooms_of_a_socket() -> None:
         socket.leave("b")
         socket.leave("never joined")
         assert socket.rooms == {socket.id, "a", "c", "d"}
+        socket.leave(["c", "never joined", "d"])
+        socket.leave([])
+        assert socket.rooms == {socket.id, "a"}
+        socket.join(("c", "d"))
         rooms = socket.rooms
         await client.send("41")
         await until(lambda: not socket.connected)
@@ -269,7 +273,7 @@ async def test_the_name_of_a_room_is_a_string(rooms: Any) -> None:
     io = Server()
     async with serving(io) as net:
         _, socket = await net.join()
-        for function in (socket.join, io.to, io.except_, socket.to, io.sockets_join):
+        for function in (socket.join, socket.leave, io.to, io.except_, socket.to, io.sockets_join):
             with pytest.raises(UsageError, match="as the name of a room, expected a str"):
                 function(rooms)
         assert socket.rooms == {socket.id}

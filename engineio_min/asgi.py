@@ -49,11 +49,18 @@ MESSAGE_TOO_BIG = 1009
 class AsgiApplication:
     """An ASGI 3 application that serves `engine` on its path and answers 404 elsewhere.
 
-    `close` is awaited at the host's shutdown; by default it closes the engine's sessions.
+    `start` is awaited before the host's start is complete, `close` at its shutdown; by default the
+    one does nothing and the other closes the engine's sessions. Hosts that tell of neither exist.
     """
 
-    def __init__(self, engine: Mounted, close: Callable[[], Awaitable[None]] | None = None) -> None:
+    def __init__(
+        self,
+        engine: Mounted,
+        close: Callable[[], Awaitable[None]] | None = None,
+        start: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._engine = engine
+        self._start = start
         self._close = engine.stop if close is None else close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,6 +94,8 @@ class AsgiApplication:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self._engine.start()
+        if self._start is not None:
+            await self._start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._close()

@@ -11,7 +11,17 @@ from socketio_min.client.blocking import BlockingClient, BlockingNamespace
 from socketio_min.client.client import Client
 from socketio_min.client.namespace import ClientNamespace
 from socketio_min.client.options import ClientLimits, SocketIOClientOptionValues
-from socketio_min.cluster.adapter import Adapter, BroadcastOptions, MemoryAdapter
+from socketio_min.cluster.adapter import (
+    Adapter,
+    BroadcastOptions,
+    FetchedSocket,
+    LocalNamespace,
+    Output,
+    Recipient,
+)
+from socketio_min.cluster.memory import MemoryAdapter
+from socketio_min.cluster.remote_socket import RemoteSocket
+from socketio_min.cluster.status import ClusterStatus
 from socketio_min.errors import (
     AcknowledgementTimeout,
     ConnectionFailed,
@@ -23,11 +33,12 @@ from socketio_min.errors import (
     SocketIOError,
     UsageError,
 )
+from socketio_min.protocol.handshake import Handshake
 from socketio_min.server.broadcast import BroadcastOperator
 from socketio_min.server.namespace import Namespace
 from socketio_min.server.options import Limits, SocketIOOptionValues
 from socketio_min.server.server import Server
-from socketio_min.server.socket import Handshake, Socket
+from socketio_min.server.socket import Socket
 
 __all__ = [
     "AcknowledgementTimeout",
@@ -39,20 +50,26 @@ __all__ = [
     "Client",
     "ClientLimits",
     "ClientNamespace",
+    "ClusterStatus",
     "ConnectionFailed",
     "ConnectionRefused",
     "CookieOptions",
     "CorsOptions",
     "Disconnected",
     "EncodeError",
+    "FetchedSocket",
     "Forbidden",
     "Handshake",
     "Limits",
+    "LocalNamespace",
     "MemoryAdapter",
     "Namespace",
+    "Output",
     "PacketError",
     "ProtocolError",
     "RateLimit",
+    "Recipient",
+    "RemoteSocket",
     "Server",
     "Socket",
     "SocketIOClientOptionValues",

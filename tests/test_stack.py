@@ -47,17 +47,13 @@ FLOORS: Mapping[str, Floors] = {
 }
 
 # Imports upwards that are still to be cut.
-UPWARDS = {
-    "socketio_min/cluster/adapter.py imports socketio_min/server/namespace.py",
-    "socketio_min/cluster/adapter.py imports socketio_min/server/socket.py",
-}
+UPWARDS: set[str] = set()
 
 CIRCLES: Mapping[str, list[set[str]]] = {
     "engineio_min": [{"http/connection.py", "http/exchange.py"}],
     "socketio_min": [
         {"client/connection.py", "client/handlers.py", "client/namespace.py"},
         {
-            "cluster/adapter.py",
             "server/broadcast.py",
             "server/connect_deadlines.py",
             "server/connection.py",

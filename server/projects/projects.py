@@ -40,6 +40,7 @@ from server.api.validation import read
 from server.live.typing import stop_typing
 from server.people.access import project_room, projects_of, user_room
 from server.store import contents, membership, messages
+from socketio_min import Socket
 
 
 class ProjectCreatePayload(Payload, frozen=True, kw_only=True):
@@ -152,8 +153,9 @@ async def delete(call: Call[ProjectPayload]) -> ProjectDeleteResult:
     call.application.chat.project_deleted(project_id)
     # Also those of sockets that are gone or were never in the room.
     call.application.locks.withdraw(project_id)
-    for socket in await call.application.io.to(project_room(project_id)).fetch_sockets():
-        depart(call.application.own_call(socket, silent=True), project_id)
+    for socket in await call.application.io.to(project_room(project_id)).local.fetch_sockets():
+        if isinstance(socket, Socket):
+            depart(call.application.own_call(socket, silent=True), project_id)
     return ProjectDeleteResult(project_id)
 
 

@@ -1,1 +1,1 @@
-"""Who receives a broadcast: the adapter, the seam between one server and many."""
+"""Many servers as one: the adapter, the seam between one server and the others."""

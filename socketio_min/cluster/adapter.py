@@ -1,34 +1,30 @@
 """The seam between a namespace and a cluster: rooms, and how a broadcast reaches them.
 
-`Adapter` names what a namespace needs; its methods follow the official adapter's. `MemoryAdapter`
-is one process. A cluster's adapter does the same for its own sockets and tells the other servers.
+`Adapter` is what a namespace asks of its cluster; its methods follow the official adapter's.
+`LocalNamespace` and `Recipient` are what an adapter may ask of the namespace and of its sockets:
+all that an adapter's author must know. `MemoryAdapter` is a cluster of one process; a cluster's
+adapter does the same for its own sockets and tells the other servers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
-from engineio_min.protocol.packets import Packet, Uncompressed, UncompressedBytes
-from socketio_min.errors import UsageError
-from socketio_min.protocol.packets import encode_event, encode_plain_event
-from socketio_min.protocol.rooms import Rooms
-
-if TYPE_CHECKING:
-    from socketio_min.server.namespace import Namespace
-    from socketio_min.server.socket import Socket
+from engineio_min.protocol.packets import Packet
+from socketio_min.cluster.status import ClusterStatus
+from socketio_min.protocol.handshake import Handshake
 
 # Gets the arguments of an acknowledgement, or None when the client has gone without one.
 AckCallback = Callable[[list[Any] | None], None]
 
 
-@dataclass(frozen=True, slots=True)
-class BroadcastOptions:
+class BroadcastOptions(NamedTuple):
     """Who gets a broadcast, and how.
 
     `rooms`: the sockets of at least one of them, all if empty (an operator with an empty collection
-    of rooms asks no adapter); `except_`: minus the sockets of these.
+    of rooms asks no adapter); `except_`: minus the sockets of these; `timeout` in seconds. A tuple: making one costs a fifth of what a frozen dataclass does,
+    and every broadcast makes some.
     """
 
     rooms: tuple[str, ...] = ()
@@ -39,28 +35,126 @@ class BroadcastOptions:
     timeout: float | None = None
 
     def to(self, rooms: Iterable[str]) -> BroadcastOptions:
-        """The same, for more rooms."""
-        return replace(self, rooms=tuple(dict.fromkeys((*self.rooms, *rooms))))
+        """Return the same options for more rooms."""
+        return self._replace(rooms=tuple(dict.fromkeys((*self.rooms, *rooms))))
 
     def without(self, rooms: Iterable[str]) -> BroadcastOptions:
-        """The same, leaving out more rooms."""
-        return replace(self, except_=tuple(dict.fromkeys((*self.except_, *rooms))))
+        """Return the same options without the sockets of more rooms."""
+        return self._replace(except_=tuple(dict.fromkeys((*self.except_, *rooms))))
+
+
+class Output(Protocol):
+    """Where a socket's packets go."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether a packet would leave at once."""
+
+    def send(self, packet: Packet) -> None:
+        """Queue a packet."""
+
+
+class FetchedSocket(Protocol):
+    """What `fetch_sockets` tells of a socket, of this server or of another."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def handshake(self) -> Handshake: ...
+
+    @property
+    def rooms(self) -> frozenset[str]: ...
+
+    @property
+    def data(self) -> dict[str, Any]: ...
+
+
+class Recipient(FetchedSocket, Protocol):
+    """A socket of this server, as an adapter sees it."""
+
+    @property
+    def out(self) -> Output:
+        """Where its packets go."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether a packet sent now would leave at once."""
+
+    def join(self, rooms: Sequence[str]) -> None:
+        """Join rooms; raise UsageError if the limits do not allow it."""
+
+    def leave(self, rooms: Sequence[str]) -> None:
+        """Leave rooms."""
+
+    def disconnect(self, *, close: bool = False) -> None:
+        """Disconnect the client from the namespace; with `close`, its whole connection."""
+
+    def expect(self, ack_id: int, answer: AckCallback) -> None:
+        """Call `answer` with an acknowledgement; raise UsageError if too many are pending."""
+
+    def expect_no_more(self, ack_id: int) -> None:
+        """Forget about an acknowledgement."""
+
+
+class LocalNamespace(Protocol):
+    """A namespace of this server, as an adapter sees it."""
+
+    @property
+    def name(self) -> str:
+        """The name, which begins with "/"."""
+
+    @property
+    def event_head(self) -> str:
+        """What stands before the JSON of a plain event."""
+
+    @property
+    def sockets(self) -> Mapping[str, Recipient]:
+        """The sockets of this server, by id."""
+
+    @property
+    def outgoing(self) -> Collection[Callable[..., Any]]:
+        """The listeners of outgoing events; nothing is announced if empty."""
+
+    def next_ack_id(self) -> int:
+        """Return an acknowledgement id that the namespace has not used."""
+
+    def announce_outgoing(self, socket: Any, args: Sequence[Any]) -> None:
+        """Tell the listeners of outgoing events."""
+
+    def server_event(
+        self, event: str, args: Sequence[Any], answer: Callable[[Any], None] | None
+    ) -> None:
+        """Handle an event that another server sent; `answer` takes the handler's result."""
 
 
 class Adapter(Protocol):
     """What a namespace asks of its cluster."""
 
+    @property
+    def status(self) -> ClusterStatus:
+        """Whether the other servers can be reached."""
+
+    async def start(self) -> None:
+        """Join the cluster; return when its messages arrive, or when that takes too long."""
+
+    async def close(self) -> None:
+        """Leave the cluster. `start` may follow."""
+
+    async def server_count(self) -> int:
+        """Return how many servers have the namespace, this one included."""
+
     def add_all(self, socket_id: str, rooms: Iterable[str]) -> None:
-        """A socket joins rooms."""
+        """Put a socket into rooms."""
 
     def delete(self, socket_id: str, room: str) -> None:
-        """A socket leaves a room."""
+        """Take a socket out of a room."""
 
     def delete_all(self, socket_id: str) -> None:
-        """A socket is gone."""
+        """Forget a socket, which is gone."""
 
     def socket_rooms(self, socket_id: str) -> Collection[str]:
-        """The rooms of a socket."""
+        """Return the rooms of a socket."""
 
     def broadcast(self, args: Sequence[Any], options: BroadcastOptions) -> None:
         """Send an event: its name and arguments."""
@@ -78,139 +172,30 @@ class Adapter(Protocol):
         `acknowledged` once a socket. Returns what to call when no more answers are wanted.
         """
 
-    async def fetch_sockets(self, options: BroadcastOptions) -> list[Socket]:
-        """The matching sockets."""
+    async def fetch_sockets(self, options: BroadcastOptions) -> Sequence[FetchedSocket]:
+        """Return the matching sockets.
+
+        Raises:
+            AcknowledgementTimeout: a server did not answer in time; `responses` has the sockets of
+            the others.
+        """
 
     def add_sockets(self, options: BroadcastOptions, rooms: Sequence[str]) -> None:
-        """The matching sockets join rooms."""
+        """Make the matching sockets join rooms."""
 
     def delete_sockets(self, options: BroadcastOptions, rooms: Sequence[str]) -> None:
-        """The matching sockets leave rooms."""
+        """Make the matching sockets leave rooms."""
 
     def disconnect_sockets(self, options: BroadcastOptions, *, close: bool) -> None:
-        """The matching sockets are disconnected."""
+        """Disconnect the matching sockets."""
 
+    def server_side_emit(self, args: Sequence[Any]) -> None:
+        """Send an event, its name and arguments, to the other servers."""
 
-class MemoryAdapter:
-    """The rooms of one process."""
+    async def server_side_call(self, args: Sequence[Any], timeout: float) -> list[Any]:
+        """Send an event to the other servers and return their answers.
 
-    __slots__ = ("_namespace", "_rooms")
-
-    def __init__(self, namespace: Namespace) -> None:
-        self._namespace = namespace
-        self._rooms: Rooms[str] = Rooms()
-
-    @property
-    def rooms(self) -> Rooms[str]:
-        """The registry, to look at."""
-        return self._rooms
-
-    def add_all(self, socket_id: str, rooms: Iterable[str]) -> None:
-        self._rooms.add(socket_id, rooms)
-
-    def delete(self, socket_id: str, room: str) -> None:
-        self._rooms.remove(socket_id, room)
-
-    def delete_all(self, socket_id: str) -> None:
-        self._rooms.remove_all(socket_id)
-
-    def socket_rooms(self, socket_id: str) -> Collection[str]:
-        return self._rooms.rooms(socket_id)
-
-    def broadcast(self, args: Sequence[Any], options: BroadcastOptions) -> None:
-        sockets = self._receivers(options)
-        if sockets:
-            send_to_all(sockets, event_packets(self._namespace, args, None, options), args)
-        else:
-            check_event_name(args[0])
-
-    def broadcast_with_ack(
-        self,
-        args: Sequence[Any],
-        options: BroadcastOptions,
-        client_count: Callable[[int], None],
-        acknowledged: AckCallback,
-    ) -> Callable[[], None]:
-        sockets = self._receivers(options)
-        ack_id = self._namespace.next_ack_id()
-
-        def cancel() -> None:
-            for socket in sockets:
-                socket.expect_no_more(ack_id)
-
-        if sockets:
-            packets = event_packets(self._namespace, args, ack_id, options)
-            try:
-                for socket in sockets:
-                    socket.expect(ack_id, acknowledged)
-            except UsageError:
-                cancel()
-                raise
-            send_to_all(sockets, packets, args)
-        else:
-            check_event_name(args[0])
-        client_count(len(sockets))
-        return cancel
-
-    async def fetch_sockets(self, options: BroadcastOptions) -> list[Socket]:
-        return self._matching(options)
-
-    def add_sockets(self, options: BroadcastOptions, rooms: Sequence[str]) -> None:
-        for socket in self._matching(options):
-            socket.join(rooms)
-
-    def delete_sockets(self, options: BroadcastOptions, rooms: Sequence[str]) -> None:
-        for socket in self._matching(options):
-            socket.leave(rooms)
-
-    def disconnect_sockets(self, options: BroadcastOptions, *, close: bool) -> None:
-        for socket in self._matching(options):
-            socket.disconnect(close=close)
-
-    def _matching(self, options: BroadcastOptions) -> list[Socket]:
-        # A middleware may have put a socket into rooms before it was among the namespace's.
-        find = self._namespace.sockets.get
-        return [*filter(None, map(find, self._rooms.select(options.rooms, options.except_)))]
-
-    def _receivers(self, options: BroadcastOptions) -> list[Socket]:
-        sockets = self._matching(options)
-        return [socket for socket in sockets if socket.writable] if options.volatile else sockets
-
-
-def check_event_name(event: str) -> None:
-    """Refuse a name that cannot be sent, also when there is nobody to send it to.
-
-    Raises:
-        UsageError: the name is reserved, or no str.
-    """
-    encode_event("/", [event])
-
-
-def event_packets(
-    namespace: Namespace, args: Sequence[Any], ack_id: int | None, options: BroadcastOptions
-) -> list[Packet]:
-    """Encode an event once, as the packets that carry it."""
-    if ack_id is None and options.compress:
-        packet = encode_plain_event(namespace.event_head, list(args))
-        if packet is not None:
-            return [packet]
-    text, attachments = encode_event(namespace.name, list(args), ack_id)
-    if options.compress:
-        return ["4" + text, *attachments]
-    return [Uncompressed("4" + text), *map(UncompressedBytes, attachments)]
-
-
-def send_to_all(sockets: Iterable[Socket], packets: list[Packet], args: Sequence[Any]) -> None:
-    """Queue packets for many sockets: nothing a receiver but a reference to the same objects."""
-    if len(packets) == 1:
-        packet = packets[0]
-        for socket in sockets:
-            socket.out.send(packet)
-    else:
-        for socket in sockets:
-            for packet in packets:
-                socket.out.send(packet)
-    for socket in sockets:
-        if not socket.namespace.outgoing:
-            return
-        socket.namespace.announce_outgoing(socket, args)
+        Raises:
+            AcknowledgementTimeout: not all answered within `timeout` seconds; `responses` has the
+            answers that came.
+        """

@@ -18,10 +18,30 @@ of rooms are the caller's.
 from collections.abc import Collection, Hashable, Iterable
 from typing import Generic, TypeVar, cast
 
+from socketio_min.errors import UsageError
+
 Item = TypeVar("Item", bound=Hashable)
 Member = TypeVar("Member", bound=Hashable)
 
 _NOTHING: dict[str, None] = {}
+
+RoomNames = str | Iterable[str]
+
+
+def room_names(rooms: RoomNames) -> tuple[str, ...]:
+    """One room's name, or several, as a tuple.
+
+    Raises:
+        UsageError: a name is no `str`.
+    """
+    try:
+        names = (rooms,) if isinstance(rooms, str) else tuple(rooms)
+    except TypeError:
+        raise UsageError(f"got {rooms!r} as the name of a room, expected a str") from None
+    for name in names:
+        if not isinstance(name, str):
+            raise UsageError(f"got {name!r} as the name of a room, expected a str")
+    return names
 
 
 class Rooms(Generic[Member]):

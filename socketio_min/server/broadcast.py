@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from socketio_min.cluster.adapter import BroadcastOptions, check_event_name
-from socketio_min.errors import AcknowledgementTimeout, UsageError
+from socketio_min.cluster.adapter import BroadcastOptions
+from socketio_min.cluster.gathering import gather_acks
+from socketio_min.cluster.remote_socket import RemoteSocket
+from socketio_min.errors import UsageError
+from socketio_min.protocol.outgoing import check_event_name
+from socketio_min.protocol.rooms import RoomNames, room_names
 
 if TYPE_CHECKING:
     from socketio_min.server.namespace import Namespace
     from socketio_min.server.socket import Socket
-
-RoomNames = str | Iterable[str]
-
-
-def room_names(rooms: RoomNames) -> tuple[str, ...]:
-    """One room's name, or several, as a tuple.
-
-    Raises:
-        UsageError: a name is no `str`.
-    """
-    try:
-        names = (rooms,) if isinstance(rooms, str) else tuple(rooms)
-    except TypeError:
-        raise UsageError(f"got {rooms!r} as the name of a room, expected a str") from None
-    for name in names:
-        if not isinstance(name, str):
-            raise UsageError(f"got {name!r} as the name of a room, expected a str")
-    return names
 
 
 class BroadcastOperator:
@@ -69,20 +52,20 @@ class BroadcastOperator:
     @property
     def volatile(self) -> BroadcastOperator:
         """Dropped for a socket that cannot take it at once."""
-        return self._with(replace(self._options, volatile=True))
+        return self._with(self._options._replace(volatile=True))
 
     @property
     def local(self) -> BroadcastOperator:
         """Only on this server of a cluster."""
-        return self._with(replace(self._options, local=True))
+        return self._with(self._options._replace(local=True))
 
     def compress(self, compress: bool) -> BroadcastOperator:
         """Whether the transport may compress it (it may, unless told otherwise)."""
-        return self._with(replace(self._options, compress=compress))
+        return self._with(self._options._replace(compress=compress))
 
     def timeout(self, seconds: float) -> BroadcastOperator:
         """How long `call` waits, in seconds."""
-        return self._with(replace(self._options, timeout=seconds))
+        return self._with(self._options._replace(timeout=seconds))
 
     # -- what to do
 
@@ -100,6 +83,8 @@ class BroadcastOperator:
     async def call(self, event: str, *args: Any) -> list[Any]:
         """Send an event and gather the first argument of every socket's acknowledgement.
 
+        It ends when there is nobody left to wait for, with an error if a socket has disconnected.
+
         Raises:
             AcknowledgementTimeout: not all answered within `timeout`; `responses` has those that
             did.
@@ -113,51 +98,25 @@ class BroadcastOperator:
         if self._nobody:
             check_event_name(event)
             return []
-        responses: list[Any] = []
-        expected = -1
-        finished = asyncio.get_running_loop().create_future()
+        return await gather_acks(self._namespace.adapter, (event, *args), self._options, timeout)
 
-        def check() -> None:
-            if len(responses) == expected and not finished.done():
-                finished.set_result(None)
+    async def fetch_sockets(self) -> list[Socket | RemoteSocket]:
+        """Return the matching sockets of all servers; `Socket`s are this server's own.
 
-        def count(clients: int) -> None:
-            nonlocal expected
-            expected = clients
-            check()
-
-        def acknowledged(values: list[Any] | None) -> None:
-            if values is not None:
-                responses.append(values[0] if values else None)
-                check()
-
-        cancel = self._namespace.adapter.broadcast_with_ack(
-            (event, *args), self._options, count, acknowledged
-        )
-        try:
-            async with asyncio.timeout(timeout):
-                await finished
-        except TimeoutError:
-            raise AcknowledgementTimeout(
-                f"got {len(responses)} of {expected} acknowledgements of {event!r} "
-                f"within {timeout:g} seconds",
-                responses,
-            ) from None
-        finally:
-            cancel()
-        return responses
-
-    async def fetch_sockets(self) -> list[Socket]:
-        """The matching sockets."""
+        Raises:
+            AcknowledgementTimeout: a server did not answer within `timeout` (5 seconds if there is
+            none); `responses` has the sockets of the others.
+        """
         if self._nobody:
             return []
-        return await self._namespace.adapter.fetch_sockets(self._options)
+        sockets = await self._namespace.adapter.fetch_sockets(self._options)
+        return cast("list[Socket | RemoteSocket]", [*sockets])
 
     def sockets_join(self, rooms: RoomNames) -> None:
         """Make the matching sockets join `rooms`.
 
         Raises:
-            UsageError: as `Socket.join`; the sockets before the one that cannot have joined.
+            UsageError: as `Socket.join`; the other sockets of this server have joined.
         """
         names = room_names(rooms)
         if not self._nobody:

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from engineio_min.protocol.packets import MESSAGE
 from socketio_min.cluster.adapter import Adapter, BroadcastOptions
+from socketio_min.cluster.remote_socket import RemoteSocket
 from socketio_min.errors import UsageError
 from socketio_min.handlers import ALL, check_call, check_event, check_handler
 from socketio_min.protocol.packets import RESERVED_EVENTS, plain_event_head
-from socketio_min.server.broadcast import BroadcastOperator, RoomNames
+from socketio_min.protocol.rooms import RoomNames
+from socketio_min.server.broadcast import BroadcastOperator
 from socketio_min.server.socket import DISCONNECTED
 from socketio_min.tasks import is_awaitable
 
@@ -43,6 +45,9 @@ LIFECYCLE = {
 }
 
 
+# What the official server raises itself: its servers cannot send these to each other.
+RESERVED_SERVER_EVENTS = frozenset(("connect", "connection", "new_namespace"))
+
 # Node's name for "connect", beside python-socketio's for all events.
 ELSEWHERE = {**ALL, "connection": 'expected "connect", which is raised for each new client'}
 
@@ -60,6 +65,7 @@ class Namespace:
         self.event_head = MESSAGE + plain_event_head(name)
         self.sockets: dict[str, Socket] = {}
         self.handlers: dict[str, Handler] = {}
+        self.server_handlers: dict[str, Handler] = {}
         self.middlewares: list[Handler] = []
         self.event_middlewares: list[Handler] = []
         self.incoming: list[Handler] = []
@@ -183,6 +189,35 @@ class Namespace:
         self.error_handler = handler
         return handler
 
+    @overload
+    def on_server(self, event: str) -> Callable[[Function], Function]: ...
+    @overload
+    def on_server(self, event: str, handler: Function) -> Function: ...
+    def on_server(
+        self, event: str, handler: Function | None = None
+    ) -> Function | Callable[[Function], Function]:
+        """Handle `event` of the other servers with `handler(*args)`; also a decorator.
+
+        What it returns is the answer to `server_side_call`.
+
+        Raises:
+            UsageError: the event has a handler already, or is reserved, or the handler is no
+            function.
+        """
+        check_server_event(event)
+        if event in self.server_handlers:
+            raise UsageError(f"{event!r} has a handler already; call both from one function")
+
+        def register(function: Function) -> Function:
+            if not callable(function):
+                raise UsageError(
+                    f"got {function!r} as the handler of {event!r}, expected a function"
+                )
+            self.server_handlers[event] = function
+            return function
+
+        return register if handler is None else register(handler)
+
     # -- sending
 
     def _everybody(self) -> BroadcastOperator:
@@ -224,8 +259,13 @@ class Namespace:
         """Everybody on this server of a cluster."""
         return self._everybody().local
 
-    async def fetch_sockets(self) -> list[Socket]:
-        """All sockets."""
+    async def fetch_sockets(self) -> list[Socket | RemoteSocket]:
+        """Return all sockets of all servers; `Socket`s are this server's own.
+
+        Raises:
+            AcknowledgementTimeout: a server did not answer within 5 seconds; `responses` has the
+            sockets of the others.
+        """
         return await self._everybody().fetch_sockets()
 
     def sockets_join(self, rooms: RoomNames) -> None:
@@ -239,6 +279,57 @@ class Namespace:
     def disconnect_sockets(self, *, close: bool = False) -> None:
         """Disconnect all sockets; with `close` their whole connections."""
         self._everybody().disconnect_sockets(close=close)
+
+    # -- the other servers
+
+    def server_side_emit(self, event: str, *args: Any) -> None:
+        """Send an event to the other servers, for their `on_server`. Never blocks.
+
+        Raises:
+            UsageError: the event's name is reserved, or a value cannot be encoded.
+        """
+        check_server_event(event)
+        self.adapter.server_side_emit((event, *args))
+
+    async def server_side_call(self, event: str, *args: Any, timeout: float = 5.0) -> list[Any]:
+        """Send an event to the other servers and return their answers, in order of arrival.
+
+        Raises:
+            AcknowledgementTimeout: not all answered within `timeout` seconds; `responses` has the
+            answers that came.
+            UsageError: as `server_side_emit`.
+        """
+        check_server_event(event)
+        return await self.adapter.server_side_call((event, *args), timeout)
+
+    def server_event(
+        self, event: str, args: Sequence[Any], answer: Callable[[Any], None] | None
+    ) -> None:
+        """Handle an event that another server sent; `answer` takes the handler's result.
+
+        A server without a handler answers None, one whose handler fails does not answer.
+        """
+        handler = self.server_handlers.get(event)
+        try:
+            result = None if handler is None else handler(*args)
+        except Exception:
+            logger.exception("the handler of the servers' event %r failed", event)
+            return
+        if is_awaitable(result):
+            self.server.start_task(self._answer_later(event, result, answer))
+        elif answer is not None:
+            answer(result)
+
+    async def _answer_later(
+        self, event: str, awaitable: Awaitable[Any], answer: Callable[[Any], None] | None
+    ) -> None:
+        try:
+            result = await awaitable
+        except Exception:
+            logger.exception("the handler of the servers' event %r failed", event)
+        else:
+            if answer is not None:
+                answer(result)
 
     # -- what sockets and adapters ask for
 
@@ -354,6 +445,19 @@ class Namespace:
             return None
 
 
+def check_server_event(event: object) -> None:
+    """Refuse what cannot be the name of an event between servers.
+
+    Raises:
+        UsageError: it is no str, or reserved.
+    """
+    check_event(event, {})
+    if event in RESERVED_SERVER_EVENTS:
+        raise UsageError(
+            f"got the event {event!r}, which the official server keeps for itself: use another name"
+        )
+
+
 def _require_no_false(result: object, what: str) -> None:
     # With python-socketio this refuses the client. Who means that must not let everybody in.
     if result is False:
@@ -402,6 +506,22 @@ class DynamicNamespace(Namespace):
         """
         self._everybody()
 
+    def server_side_emit(self, event: str, *args: Any) -> None:
+        """Refused: the handlers of `on_server` are copied, an event goes to a child of that name.
+
+        Raises:
+            UsageError: always.
+        """
+        self._everybody()
+
+    async def server_side_call(self, event: str, *args: Any, timeout: float = 5.0) -> list[Any]:
+        """Refused, as `server_side_emit`.
+
+        Raises:
+            UsageError: always.
+        """
+        self._everybody()
+
     def _everybody(self) -> NoReturn:
         raise UsageError(
             "a dynamic namespace has no sockets, its children have: "
@@ -417,17 +537,19 @@ class DynamicNamespace(Namespace):
         )
 
     def child(self, name: str) -> Namespace:
-        """The child of that name, made if need be."""
+        """Return the child of that name, made if need be."""
         child = self.children.get(name)
         if child is None:
             child = self.children[name] = Namespace(self.server, name)
             child.handlers = dict(self.handlers)
+            child.server_handlers = dict(self.server_handlers)
             child.middlewares = list(self.middlewares)
             child.event_middlewares = list(self.event_middlewares)
             child.incoming = list(self.incoming)
             child.outgoing = list(self.outgoing)
             child.other_handler = self.other_handler
             child.error_handler = self.error_handler
+            self.server.enter_cluster(child)
         return child
 
     def release(self, namespace: Namespace) -> None:
@@ -438,6 +560,7 @@ class DynamicNamespace(Namespace):
             and not namespace.deciding
         ):
             del self.children[namespace.name]
+            self.server.leave_cluster(namespace)
 
 
 _EVERYBODY = BroadcastOptions()

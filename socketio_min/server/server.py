@@ -19,7 +19,9 @@ from engineio_min.limits.rate_limit import TokenBucket
 from engineio_min.option_checks import check_function, check_names, check_type
 from engineio_min.options import ServerOptionValues
 from engineio_min.runner import run, stopped
-from socketio_min.cluster.adapter import Adapter, MemoryAdapter
+from socketio_min.cluster.adapter import Adapter
+from socketio_min.cluster.memory import MemoryAdapter
+from socketio_min.cluster.status import ClusterStatus
 from socketio_min.errors import usage_errors
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import Client
@@ -70,6 +72,9 @@ class Server(Namespace):
         self.shutdown_reason: str | None = None
         self._dynamic: list[DynamicNamespace] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        # The loop in which the adapters are in their cluster.
+        self._cluster_loop: asyncio.AbstractEventLoop | None = None
+        self._cluster_tasks: set[asyncio.Task[None]] = set()
         super().__init__(self, "/")
 
     # -- namespaces
@@ -94,6 +99,7 @@ class Server(Namespace):
                     # A second namespace of that name would shadow it, without its middlewares.
                     return dynamic.child(name)
             self.namespaces[name] = Namespace(self, name)
+            self.enter_cluster(self.namespaces[name])
         return self.namespaces[name]
 
     def find(self, name: str, auth: Any) -> Namespace | None:
@@ -105,6 +111,49 @@ class Server(Namespace):
             if dynamic.matches(name, {} if auth is None else auth):
                 return dynamic.child(name)
         return None
+
+    # -- the cluster
+
+    @property
+    def cluster(self) -> ClusterStatus:
+        """Whether the other servers can be reached, and a hook for when that changes."""
+        return self.adapter.status
+
+    def enter_cluster(self, namespace: Namespace) -> None:
+        """Have the adapter of a new namespace join the cluster, if the server runs."""
+        if self._cluster_loop is not None:
+            self._start_cluster_task(namespace.adapter.start(), self._cluster_loop)
+
+    def leave_cluster(self, namespace: Namespace) -> None:
+        """Have the adapter of a namespace that is given up leave the cluster."""
+        if self._cluster_loop is not None:
+            self._start_cluster_task(namespace.adapter.close(), self._cluster_loop)
+
+    def _start_cluster_task(
+        self, coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        # Not among the handlers' tasks: the end of the server waits for these.
+        task = handler_task(coroutine, loop)
+        self._cluster_tasks.add(task)
+        task.add_done_callback(self._cluster_tasks.discard)
+
+    async def _enter_cluster(self) -> None:
+        if self._cluster_loop is None:
+            self._cluster_loop = asyncio.get_running_loop()
+            await asyncio.gather(*(one.adapter.start() for one in self.namespaces.values()))
+
+    async def _leave_cluster(self) -> None:
+        if self._cluster_loop is not None:
+            self._cluster_loop = None
+            await asyncio.gather(
+                *self._cluster_tasks, *(one.adapter.close() for one in self._all_namespaces())
+            )
+
+    def _all_namespaces(self) -> list[Namespace]:
+        children = [child for dynamic in self._dynamic for child in dynamic.children.values()]
+        return [*self.namespaces.values(), *children]
+
+    # -- sockets that leave
 
     def namespace_left(self, namespace: Namespace) -> None:
         """A socket has left; a dynamic namespace's child goes with its last one."""
@@ -130,8 +179,16 @@ class Server(Namespace):
             OSError: the address cannot be bound.
             UsageError: another server is on the same path of `http`.
         """
-        with usage_errors():
-            await self.engine.listen(host, port, ssl=ssl, sock=sock, http=http)
+        was_running = self._cluster_loop is not None
+        # First: who is served is to hear what the others send.
+        await self._enter_cluster()
+        try:
+            with usage_errors():
+                await self.engine.listen(host, port, ssl=ssl, sock=sock, http=http)
+        except BaseException:
+            if not was_running:
+                await self._leave_cluster()
+            raise
 
     def run(self, host: str | None = "127.0.0.1", port: int = 3000) -> None:
         """Serve until SIGINT or SIGTERM, then close: the whole program of a simple server.
@@ -163,7 +220,7 @@ class Server(Namespace):
         """This server as an ASGI 3 application."""
         from engineio_min.asgi import AsgiApplication
 
-        return AsgiApplication(self.engine, self.close)
+        return AsgiApplication(self.engine, self.close, self._enter_cluster)
 
     def stop_accepting(self) -> None:
         """Take no new clients: close the listening sockets, and refuse handshakes with HTTP 503.
@@ -193,6 +250,7 @@ class Server(Namespace):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._leave_cluster()
         self.shutdown_reason = None
 
     async def _handlers_end(self, own: set[asyncio.Task[Any] | None], deadline: float) -> None:
@@ -219,6 +277,9 @@ class Server(Namespace):
         self._tasks.discard(task)
 
     def _connected(self, connection: engineio_min.Connection) -> None:
+        if self._cluster_loop is None:
+            # A host that did not tell of its start.
+            self._start_cluster_task(self._enter_cluster(), self.engine.loop)
         self.clients.add(Client(self, connection, self._gate(connection)))
 
     def _gate(self, connection: engineio_min.Connection) -> Gate | None:

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from engineio_min.ids import random_id
 from engineio_min.protocol.packets import Packet
-from socketio_min.cluster.adapter import AckCallback, BroadcastOptions, event_packets, send_to_all
+from socketio_min.cluster.adapter import AckCallback, BroadcastOptions, Output
+from socketio_min.cluster.memory import send_to_all
 from socketio_min.errors import AcknowledgementTimeout, Disconnected, UsageError
+from socketio_min.protocol.handshake import Handshake
+from socketio_min.protocol.outgoing import event_packets
 from socketio_min.protocol.packets import encode_ack, encode_event, encode_plain_event
-from socketio_min.server.broadcast import BroadcastOperator, RoomNames, room_names
+from socketio_min.protocol.rooms import RoomNames, room_names
+from socketio_min.server.broadcast import BroadcastOperator
 
 if TYPE_CHECKING:
     from socketio_min.server.connection import Client
     from socketio_min.server.namespace import Namespace
 
 PENDING, CONNECTED, DISCONNECTED = "pending", "connected", "disconnected"
-
-
-class Out(Protocol):
-    """Where a socket's packets go."""
-
-    @property
-    def writable(self) -> bool: ...
-
-    def send(self, packet: Packet) -> None: ...
 
 
 class Held:
@@ -65,27 +59,6 @@ class Nowhere:
 NOWHERE = Nowhere()
 
 
-@dataclass(frozen=True, slots=True)
-class Handshake:
-    """What a client presented when it connected.
-
-    `headers` have lower-case names; `time` is a date string and `issued` the same in milliseconds
-    since 1970; `address` is the peer's; `xdomain` tells whether there was an `Origin`; `secure`
-    whether TLS ended here; `query` is the request's, `auth` the CONNECT packet's payload ({}
-    without one).
-    """
-
-    headers: Mapping[str, str]
-    time: str
-    address: str
-    xdomain: bool
-    secure: bool
-    issued: int
-    url: str
-    query: Mapping[str, str]
-    auth: Mapping[str, Any]
-
-
 class Socket:
     """One client in one namespace: what handlers are given.
 
@@ -113,7 +86,7 @@ class Socket:
         self.state = PENDING
         # Told to disconnect before its CONNECT was answered.
         self.dismissed = False
-        self.out: Out = Held(namespace.server.limits.max_held_packets, client.overflow)
+        self.out: Output = Held(namespace.server.limits.max_held_packets, client.overflow)
         self._client = client
         self._auth = auth
         self._issued = time.time()
@@ -214,7 +187,7 @@ class Socket:
 
         self.expect(ack_id, answer)
         try:
-            for packet in event_packets(self.namespace, (event, *args), ack_id, _PLAIN):
+            for packet in event_packets(self.namespace, (event, *args), ack_id):
                 self.out.send(packet)
             if self.namespace.outgoing:
                 self.namespace.announce_outgoing(self, (event, *args))
@@ -311,7 +284,7 @@ class Socket:
         else:
             self._client.leave(self, "server namespace disconnect", tell=True)
 
-    def connect(self, out: Out) -> list[Packet]:
+    def connect(self, out: Output) -> list[Packet]:
         """CONNECT was accepted: packets go to `out` from now on. Returns those held back so far."""
         held = cast(Held, self.out).packets
         self.out = out
@@ -397,17 +370,17 @@ class SocketOperator:
     @property
     def volatile(self) -> SocketOperator:
         """Dropped if the client cannot take it at once."""
-        return SocketOperator(self._socket, replace(self._options, volatile=True))
+        return SocketOperator(self._socket, self._options._replace(volatile=True))
 
     def compress(self, compress: bool) -> SocketOperator:
         """Whether the transport may compress it."""
-        return SocketOperator(self._socket, replace(self._options, compress=compress))
+        return SocketOperator(self._socket, self._options._replace(compress=compress))
 
     @property
     def broadcast(self) -> BroadcastOperator:
         """As `Socket.broadcast`, with these flags."""
         socket = self._socket
-        return BroadcastOperator(socket.namespace, replace(self._options, except_=(socket.id,)))
+        return BroadcastOperator(socket.namespace, self._options._replace(except_=(socket.id,)))
 
     def to(self, rooms: RoomNames) -> BroadcastOperator:
         """As `Socket.to`, with these flags."""
@@ -426,9 +399,9 @@ class SocketOperator:
             UsageError: the event's name is reserved, or a value cannot be encoded.
         """
         socket = self._socket
-        packets = event_packets(socket.namespace, (event, *args), None, self._options)
+        packets = event_packets(socket.namespace, (event, *args), compress=self._options.compress)
         if socket.writable or not self._options.volatile:
-            send_to_all((socket,), packets, (event, *args))
+            send_to_all(socket.namespace, (socket,), packets, (event, *args))
 
 
 _PLAIN = BroadcastOptions()

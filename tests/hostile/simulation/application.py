@@ -23,7 +23,7 @@ from socketio_min import (
     Server,
     Socket,
 )
-from socketio_min.cluster.adapter import AckCallback, BroadcastOptions
+from socketio_min.cluster.adapter import AckCallback, BroadcastOptions, FetchedSocket
 
 ROOMS = ("red", "green", "blue")
 NAMESPACES = ("/", "/chat", "/room-1", "/room-2", "/refused", "/broken", "/unknown")
@@ -87,7 +87,7 @@ class FaultyAdapter(MemoryAdapter):
         self._faults.maybe("broadcast_with_ack")
         return super().broadcast_with_ack(args, options, client_count, acknowledged)
 
-    async def fetch_sockets(self, options: BroadcastOptions) -> list[Socket]:
+    async def fetch_sockets(self, options: BroadcastOptions) -> Sequence[FetchedSocket]:
         await asyncio.sleep(0.001)
         self._faults.maybe("fetch_sockets")
         return await super().fetch_sockets(options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,12 +13,15 @@ from socketio_min import (
     Adapter,
     BroadcastOperator,
     BroadcastOptions,
+    FetchedSocket,
+    LocalNamespace,
     MemoryAdapter,
     Namespace,
     Server,
     Socket,
     UsageError,
 )
+from socketio_min.cluster.adapter import AckCallback
 from tests.socketio_min.serving import Serving, Transport, serving
 from tests.socketio_min.wire import Client, PollingClient
 
@@ -321,58 +324,74 @@ async def test_disconnecting_everybody_closes_each_connection_once() -> None:
 # --- another adapter
 
 
-class RecordingAdapter:
+class RecordingAdapter(MemoryAdapter):
     """Notes what the namespace asks for, and does it in memory."""
 
-    def __init__(self, namespace: Namespace) -> None:
-        self.memory = MemoryAdapter(namespace)
+    __slots__ = ("calls",)
+
+    def __init__(self, namespace: LocalNamespace) -> None:
+        super().__init__(namespace)
         self.calls: list[tuple[Any, ...]] = []
+
+    async def start(self) -> None:
+        self.calls.append(("start",))
+
+    async def close(self) -> None:
+        self.calls.append(("close",))
+
+    async def server_count(self) -> int:
+        self.calls.append(("server_count",))
+        return await super().server_count()
 
     def add_all(self, socket_id: str, rooms: Iterable[str]) -> None:
         rooms = tuple(rooms)
         self.calls.append(("add_all", socket_id, rooms))
-        self.memory.add_all(socket_id, rooms)
+        super().add_all(socket_id, rooms)
 
     def delete(self, socket_id: str, room: str) -> None:
         self.calls.append(("delete", socket_id, room))
-        self.memory.delete(socket_id, room)
+        super().delete(socket_id, room)
 
     def delete_all(self, socket_id: str) -> None:
         self.calls.append(("delete_all", socket_id))
-        self.memory.delete_all(socket_id)
-
-    def socket_rooms(self, socket_id: str) -> Collection[str]:
-        return self.memory.socket_rooms(socket_id)
+        super().delete_all(socket_id)
 
     def broadcast(self, args: Sequence[Any], options: BroadcastOptions) -> None:
         self.calls.append(("broadcast", tuple(args), options))
-        self.memory.broadcast(args, options)
+        super().broadcast(args, options)
 
     def broadcast_with_ack(
         self,
         args: Sequence[Any],
         options: BroadcastOptions,
         client_count: Callable[[int], None],
-        acknowledged: Callable[[list[Any] | None], None],
+        acknowledged: AckCallback,
     ) -> Callable[[], None]:
         self.calls.append(("broadcast_with_ack", tuple(args), options))
-        return self.memory.broadcast_with_ack(args, options, client_count, acknowledged)
+        return super().broadcast_with_ack(args, options, client_count, acknowledged)
 
-    async def fetch_sockets(self, options: BroadcastOptions) -> list[Socket]:
+    async def fetch_sockets(self, options: BroadcastOptions) -> Sequence[FetchedSocket]:
         self.calls.append(("fetch_sockets", options))
-        return await self.memory.fetch_sockets(options)
+        return await super().fetch_sockets(options)
 
     def add_sockets(self, options: BroadcastOptions, rooms: Sequence[str]) -> None:
         self.calls.append(("add_sockets", options, tuple(rooms)))
-        self.memory.add_sockets(options, rooms)
+        super().add_sockets(options, rooms)
 
     def delete_sockets(self, options: BroadcastOptions, rooms: Sequence[str]) -> None:
         self.calls.append(("delete_sockets", options, tuple(rooms)))
-        self.memory.delete_sockets(options, rooms)
+        super().delete_sockets(options, rooms)
 
     def disconnect_sockets(self, options: BroadcastOptions, *, close: bool) -> None:
         self.calls.append(("disconnect_sockets", options, close))
-        self.memory.disconnect_sockets(options, close=close)
+        super().disconnect_sockets(options, close=close)
+
+    def server_side_emit(self, args: Sequence[Any]) -> None:
+        self.calls.append(("server_side_emit", tuple(args)))
+
+    async def server_side_call(self, args: Sequence[Any], timeout: float) -> list[Any]:
+        self.calls.append(("server_side_call", tuple(args), timeout))
+        return ["answer"]
 
 
 async def test_everything_about_rooms_goes_through_the_adapter() -> None:
@@ -395,11 +414,14 @@ async def test_everything_about_rooms_goes_through_the_adapter() -> None:
         io.to("a").sockets_join(["c"])
         io.to("a").sockets_leave("c")
         io.to("a").disconnect_sockets()
+        io.server_side_emit("s", 2)
+        assert await io.server_side_call("s", 3, timeout=4.0) == ["answer"]
         await client.expect('42["x",1]', '42["y"]', "41")
     assert list(made) == ["/", "/other"]
-    assert made["/other"].calls == []
+    assert made["/other"].calls == [("start",), ("close",)]
     a = BroadcastOptions(rooms=("a",))
     assert made["/"].calls == [
+        ("start",),
         ("add_all", socket.id, (socket.id,)),
         ("add_all", socket.id, ("a", "b")),
         ("delete", socket.id, "b"),
@@ -410,6 +432,7 @@ async def test_everything_about_rooms_goes_through_the_adapter() -> None:
         ),
         ("broadcast", ("y",), BroadcastOptions()),
         ("broadcast_with_ack", ("z",), BroadcastOptions(("nobody",), timeout=5.0)),
+        ("server_count",),
         ("fetch_sockets", a),
         ("add_sockets", a, ("c",)),
         ("add_all", socket.id, ("c",)),
@@ -417,6 +440,9 @@ async def test_everything_about_rooms_goes_through_the_adapter() -> None:
         ("delete", socket.id, "c"),
         ("disconnect_sockets", a, False),
         ("delete_all", socket.id),
+        ("server_side_emit", ("s", 2)),
+        ("server_side_call", ("s", 3), 4.0),
+        ("close",),
     ]
 
 

@@ -1,0 +1,78 @@
+"""A socket of another server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from socketio_min.cluster.adapter import Adapter, BroadcastOptions
+from socketio_min.cluster.gathering import gather_acks
+from socketio_min.errors import Disconnected
+from socketio_min.protocol.handshake import Handshake
+
+
+class RemoteSocket:
+    """A socket of another server: what it was when it was fetched, and what can be done with it.
+
+    `id`, `handshake`, `rooms` and `data` are copies and do not change; what is done goes to the
+    server that has the socket, which does nothing if it is gone.
+    """
+
+    __slots__ = ("_adapter", "_options", "data", "handshake", "id", "rooms")
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        socket_id: str,
+        handshake: Handshake,
+        rooms: Iterable[str],
+        data: dict[str, Any],
+    ) -> None:
+        self.id = socket_id
+        self.handshake = handshake
+        self.rooms = frozenset(rooms)
+        self.data = data
+        self._adapter = adapter
+        # Its own room has nobody else.
+        self._options = BroadcastOptions(rooms=(socket_id,))
+
+    def __repr__(self) -> str:
+        return f"<RemoteSocket {self.id}>"
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event. Never blocks.
+
+        Raises:
+            UsageError: the event's name is reserved, or a value cannot be encoded.
+        """
+        self._adapter.broadcast((event, *args), self._options)
+
+    async def call(self, event: str, *args: Any, timeout: float = 10.0) -> Any:
+        """Send an event and return the first argument of the client's acknowledgement.
+
+        Raises:
+            AcknowledgementTimeout: it did not come within `timeout` seconds.
+            Disconnected: no server has the socket any more.
+            UsageError: as `emit`.
+        """
+        options = self._options._replace(timeout=timeout)
+        responses = await gather_acks(self._adapter, (event, *args), options, timeout)
+        if not responses:
+            raise Disconnected(f"the socket disconnected before it acknowledged {event!r}")
+        return responses[0]
+
+    def join(self, rooms: str | Iterable[str]) -> None:
+        """Make it join a room, or several; its server's limits hold."""
+        self._adapter.add_sockets(self._options, _names(rooms))
+
+    def leave(self, rooms: str | Iterable[str]) -> None:
+        """Make it leave a room, or several."""
+        self._adapter.delete_sockets(self._options, _names(rooms))
+
+    def disconnect(self, *, close: bool = False) -> None:
+        """Disconnect the client from the namespace; with `close`, its whole connection."""
+        self._adapter.disconnect_sockets(self._options, close=close)
+
+
+def _names(rooms: str | Iterable[str]) -> tuple[str, ...]:
+    return (rooms,) if isinstance(rooms, str) else tuple(rooms)

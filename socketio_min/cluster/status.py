@@ -1,0 +1,44 @@
+"""How it is with the other servers: the one place that an application asks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+logger = logging.getLogger("socketio_min")
+
+ChangeHook = TypeVar("ChangeHook", bound=Callable[[bool], object])
+
+
+class ClusterStatus:
+    """Whether the other servers can be reached, and what was lost while they could not.
+
+    `connected` is True for a server that has no others. `dropped` counts the messages that were
+    to go to the other servers and had no place left to wait; `rejected` counts those that came and
+    were malformed.
+    """
+
+    __slots__ = ("_hooks", "connected", "dropped", "rejected")
+
+    def __init__(self, *, connected: bool) -> None:
+        self.connected = connected
+        self.dropped = 0
+        self.rejected = 0
+        self._hooks: list[Callable[[bool], object]] = []
+
+    def on_change(self, hook: ChangeHook) -> ChangeHook:
+        """Call `hook(connected)`, a `def`, each time that `connected` changes; also a decorator."""
+        self._hooks.append(hook)
+        return hook
+
+    def change(self, connected: bool) -> None:
+        """Tell the hooks, if this is a change."""
+        if connected is self.connected:
+            return
+        self.connected = connected
+        for hook in self._hooks:
+            try:
+                hook(connected)
+            except Exception:
+                logger.exception("a hook of the cluster's status failed")

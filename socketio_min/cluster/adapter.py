@@ -23,8 +23,8 @@ class BroadcastOptions(NamedTuple):
     """Who gets a broadcast, and how.
 
     `rooms`: the sockets of at least one of them, all if empty (an operator with an empty collection
-    of rooms asks no adapter); `except_`: minus the sockets of these; `timeout` in seconds. A tuple: making one costs a fifth of what a frozen dataclass does,
-    and every broadcast makes some.
+    of rooms asks no adapter); `except_`: minus the sockets of these; `timeout` in seconds. A tuple:
+    making one costs a fifth of what a frozen dataclass does, and every broadcast makes some.
     """
 
     rooms: tuple[str, ...] = ()

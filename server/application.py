@@ -27,6 +27,7 @@ from server.api.identity import identity_of
 from server.api.rate_limit import RateLimiter
 from server.api.records import User
 from server.api.registry import Call
+from server.background import Background
 from server.dispatch import Dispatcher
 from server.events import EVENTS
 from server.hosts import host_check
@@ -93,7 +94,8 @@ class Application:
         self.attempts = FailedAttempts(self.tuning.monotonic)
         self.auth = Auth(self, self.tuning.hasher, self.tuning.clock)
         self.workspace = Workspace(self, settings.workspace)
-        self.chat = Chat(self, _provider(settings), settings.ai_timeout)
+        self.background = Background()
+        self.chat = Chat(self, _provider(settings, self.background), settings.ai_timeout)
         self.dispatcher = Dispatcher(self)
         self.io = Server(
             cors=_cors(settings.cors_origins),
@@ -173,6 +175,7 @@ class Application:
             async with asyncio.timeout(self.tuning.drain):
                 await self.dispatcher.drained()
                 await self.chat.close()
+        await self.background.close()
         await self.workspace.stop()
         await self.io.close()
         for timer in self._grace.values():
@@ -318,11 +321,11 @@ class Application:
         }
 
 
-def _provider(settings: Settings) -> Provider:
+def _provider(settings: Settings, background: Background) -> Provider:
     if settings.ai_local == "on":
         return LocalProvider(settings.ai_timeout)
     if settings.ai_base_url is None or settings.ai_model is None:
-        return BuiltinProvider()
+        return BuiltinProvider(background)
     return OpenAIProvider(
         settings.ai_base_url, settings.ai_model, settings.ai_api_key, settings.ai_timeout
     )

@@ -1,22 +1,241 @@
-"""Work that may take seconds: threads of its own, so that logins and files never wait for it.
+"""Work on clients' texts, in processes of its own: parsing, comparing, searching.
 
-There are few, because they take the event loop's time too: only one thread runs Python at once.
+Nothing of a client's text runs in this process where nobody can stop it. A job has a `Worker` for
+as long as it takes, and at most `SECONDS`: it reads what it needs when it runs, piece by piece, and
+calls the functions of the worker's process with that. What waits for its turn holds nothing but its
+names. A process that dies, takes too long or has grown is replaced.
+
+Turns are fair by user (`fair_queue`), and a user has one at once: another one is never kept busy.
+
+Rejected: threads (`ast.parse` of 40 KB held the interpreter, and everybody, for 5 seconds), asyncio
+subprocesses (how a child's end is learnt differs between loops, and each costs a thread as well),
+multiprocessing (its children import this program, and trust what they unpickle).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-THREADS: Final = 2
+import orjson
+
+from server import worker
+from server.api.errors import Code, EventError
+from server.fair_queue import FairQueue
+
+WORKERS: Final = 2
+SECONDS: Final = 10.0
+"""For one job, from its turn to its end."""
+WAITING: Final = 200
+WAITING_OF_ONE: Final = 8
+"""Jobs of one user that may wait."""
+MAX_ANSWER: Final = 4_000_000
+"""Bytes of what a function returns."""
+_WORN: Final = 64 << 20
+"""Bytes of memory from which on a process is replaced: it never gives back what it had."""
+_ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "LANG")
+"""What a worker sees of the environment: no keys of anything."""
 
 Result = TypeVar("Result")
 
-_pool = ThreadPoolExecutor(THREADS, "background")
+
+class WorkFailed(Exception):
+    """The work needs too much time or memory; the message says which."""
 
 
-async def in_background(function: Callable[..., Result], *args: object) -> Result:
-    """Call `function`, which only computes, when one of the threads is free."""
-    return await asyncio.get_running_loop().run_in_executor(_pool, function, *args)
+class Worker:
+    """What a job calls functions with, while it has its turn."""
+
+    def __init__(self, process: Process, threads: ThreadPoolExecutor) -> None:
+        self._process = process
+        self._threads = threads
+
+    async def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Call a module's function, which takes and returns JSON values, in the process.
+
+        Raises:
+            WorkFailed: it needs too much time or memory.
+        """
+        name = f"{function.__module__}:{function.__qualname__}"
+        loop = asyncio.get_running_loop()
+        # From here on: who stops waiting leaves a process that nobody else can use.
+        self._process.busy = True
+        result: Result = await loop.run_in_executor(
+            self._threads, self._process.call, name, arguments
+        )
+        return result
+
+
+class Background:
+    """The workers of an application; a process is started when it is first needed.
+
+    `seconds` is the time that a job has.
+    """
+
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self._seconds = seconds
+        self._waiting: FairQueue[asyncio.Future[Process]] = FairQueue(
+            most=WAITING, most_of_one=WAITING_OF_ONE, at_once=1
+        )
+        self._idle = [Process() for _ in range(WORKERS)]
+        self._processes = set(self._idle)
+        self._threads = ThreadPoolExecutor(WORKERS, "background")
+        self._closed = False
+
+    async def run(self, user_id: str, job: Callable[[Worker], Awaitable[Result]]) -> Result:
+        """Do a job for a user when it is the user's turn.
+
+        Raises:
+            EventError: too many jobs wait (`RATE_LIMIT_EXCEEDED`), or the server is stopping.
+            WorkFailed: it takes too long, or too much memory.
+        """
+        if self._closed:
+            raise _stopping()
+        turn: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
+        if not self._waiting.put(user_id, turn):
+            raise EventError(
+                Code.RATE_LIMIT_EXCEEDED,
+                f"too much work is waiting, of yours at most {WAITING_OF_ONE} pieces: "
+                "try again when one is done",
+            )
+        self._begin_next()
+        try:
+            process = await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._waiting.discard(user_id, turn)
+            else:
+                self._end(user_id, turn.result())
+            raise
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await job(Worker(process, self._threads))
+        except TimeoutError:
+            raise WorkFailed(f"it takes longer than {self._seconds:g} seconds") from None
+        finally:
+            self._end(user_id, process)
+
+    async def close(self) -> None:
+        """End all processes; what waits fails."""
+        self._closed = True
+        for turn in self._waiting.clear():
+            if not turn.done():
+                turn.set_exception(_stopping())
+        processes, self._processes = self._processes, set()
+        for process in processes:
+            process.kill()
+            self._threads.submit(process.end)
+        await asyncio.to_thread(self._threads.shutdown)
+
+    def _begin_next(self) -> None:
+        while self._idle and (following := self._waiting.take()) is not None:
+            user_id, turn = following
+            if turn.cancelled():
+                self._waiting.done(user_id)
+            else:
+                turn.set_result(self._idle.pop())
+
+    def _end(self, user_id: str, process: Process) -> None:
+        self._waiting.done(user_id)
+        if self._closed:
+            return
+        if process.busy or process.peak > _WORN:
+            process.kill()
+            self._threads.submit(process.end)
+            self._processes.remove(process)
+            process = Process()
+            self._processes.add(process)
+        self._idle.append(process)
+        self._begin_next()
+
+
+def _stopping() -> EventError:
+    return EventError(Code.INTERNAL_ERROR, "the server is stopping: connect again")
+
+
+class Process:
+    """A worker's process. One thread calls at a time; any may `kill`.
+
+    busy: a call was handed over, and its result is not there.
+    peak: the most memory that it has had, in bytes.
+    """
+
+    def __init__(self) -> None:
+        self.busy = False
+        self.peak = 0
+        self._killed = False
+        self._popen: subprocess.Popen[bytes] | None = None
+
+    def call(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        """Call a function, and wait for its result.
+
+        Raises:
+            WorkFailed: the process died of it, or says what it lacks.
+        """
+        call = orjson.dumps([name, arguments])
+        try:
+            if self._popen is None:
+                self._popen = _start()
+            if self._killed:
+                raise EOFError
+            answer = orjson.loads(_exchange(self._popen, call))
+        except (OSError, EOFError):
+            self.end()
+            raise WorkFailed("it takes too much time or memory") from None
+        finally:
+            self.busy = False
+        self.peak = answer["peak"]
+        if "failed" in answer:
+            # Whatever it is left with is not worth keeping.
+            self.end()
+            raise WorkFailed(answer["failed"])
+        return answer["result"]
+
+    def kill(self) -> None:
+        """End the process without waiting for it; a call that waits for it fails."""
+        self._killed = True
+        if self._popen is not None:
+            self._popen.kill()
+
+    def end(self) -> None:
+        """End the process, if there is one; the next call starts another one."""
+        popen, self._popen = self._popen, None
+        self.peak = 0
+        if popen is not None:
+            popen.kill()
+            # Another thread may be doing the same.
+            with contextlib.suppress(OSError, ValueError):
+                popen.communicate()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", worker.__file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        # A signal from the terminal is for the server, which ends its workers.
+        start_new_session=True,
+    )
+
+
+def _exchange(popen: subprocess.Popen[bytes], call: bytes) -> bytes:
+    assert popen.stdin is not None
+    assert popen.stdout is not None
+    popen.stdin.write(len(call).to_bytes(worker.LENGTH_BYTES, "big") + call)
+    popen.stdin.flush()
+    length = int.from_bytes(popen.stdout.read(worker.LENGTH_BYTES), "big")
+    if not 0 < length <= MAX_ANSWER:
+        raise EOFError
+    answer = popen.stdout.read(length)
+    if len(answer) < length:
+        raise EOFError
+    return answer

@@ -2,23 +2,23 @@
 
 It knows a few things to do, recognises a request for one of them by its words, and says plainly
 what it is when it is asked for anything else. It never pretends to understand.
+
+A worker reads the message and the files; here is only what it is asked for, and what it is given.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import re
-import tomllib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any, Final, NamedTuple
 
-from server.ai import outlines, tracebacks
+from server.ai import outlines, requests, searches, tracebacks
 from server.ai.provider import Outcome, ProviderError, Question, Sources
-from server.ai.scaffolds import scaffold
+from server.ai.searches import MAX_LISTED, Texts, listed
 from server.api.records import Action, File
-from server.background import in_background
-from server.projects.differences import Comparison
+from server.background import Background, Worker, WorkFailed
+from server.projects.comparing import compare
+from server.store.snapshots import Stored
 
 MAX_FILES: Final = 500
 """Files that are looked through for one answer."""
@@ -26,9 +26,8 @@ MAX_BYTES: Final = 200_000
 """Size of a file up to which it is looked at."""
 MAX_TOTAL: Final = 5_000_000
 """Size of all files that are looked through for one answer."""
-MAX_DOTS: Final = 200
-"""Dots in a line of TOML: the parser's time grows with the square of those in a key."""
-_MAX_LISTED: Final = 100
+_FILES_AT_ONCE: Final = 50
+_BYTES_AT_ONCE: Final = 400_000
 
 HELP: Final = """\
 No language model is configured on this server, so I cannot discuss this. To set one, start the \
@@ -60,13 +59,22 @@ class BuiltinProvider:
     name = "builtin"
     model = "none"
 
+    def __init__(self, background: Background) -> None:
+        self._background = background
+
     async def stream(self, question: Question) -> AsyncGenerator[str | Outcome, None]:
         """The answer, line by line.
 
         Raises:
-            ProviderError: the request needs a project, and there is none.
+            EventError: too much work waits.
+            ProviderError: the request needs a project, and there is none; or it takes too long.
         """
-        answer = await answer_to(question)
+        try:
+            answer = await self._background.run(
+                question.user_id, lambda worker: answer_to(question, worker)
+            )
+        except WorkFailed as failure:
+            raise ProviderError(f"this cannot be answered: {failure}") from failure
         for line in answer.text.splitlines(keepends=True):
             yield line
             # Others have their turn, and a cancellation its chance.
@@ -78,126 +86,125 @@ class BuiltinProvider:
         """Nothing to let go of."""
 
 
-async def answer_to(question: Question) -> Answer:
+async def answer_to(question: Question, worker: Worker) -> Answer:
     """The answer to a question.
 
     Raises:
         ProviderError: the request needs a project, and there is none.
+        WorkFailed: it takes too much time or memory.
     """
-    message = question.message
-    if tracebacks.is_traceback(message):
-        return await _traceback(question)
-    made = scaffold(
-        message,
-        current_file=question.current_file,
-        language=question.language,
-        framework=question.framework,
+    request = await worker.call(
+        requests.understand,
+        question.message,
+        question.current_file,
+        question.language,
+        question.framework,
     )
-    if made is not None:
-        known = question.sources is not None and any(
-            file.path == made.path for file in question.sources.files
-        )
-        action = Action("update-file" if known else "create-file", made.path, made.content)
-        fence = outlines.suffix_of(made.path)
-        text = f"Here is {made.about}, for `{made.path}`:\n\n```{fence}\n{made.content}```\n"
-        return Answer(text, (action,))
-    for pattern, skill in _SKILLS:
-        found = pattern.search(message)
-        if found is not None:
-            if question.sources is None:
-                raise ProviderError("this is about a project's files: send it with a projectId")
-            return Answer(await skill(question, question.sources, found))
-    return Answer(HELP)
+    sources = question.sources
+    match request["kind"]:
+        case "traceback":
+            return Answer(await _traceback(request, sources, worker))
+        case "scaffold":
+            return _scaffold(request, sources)
+        case "help":
+            return Answer(HELP)
+    if sources is None:
+        raise ProviderError("this is about a project's files: send it with a projectId")
+    skill = _SKILLS[request["kind"]]
+    return Answer(await skill(_Work(question, sources, worker, request)))
 
 
-# -- what it can do
+def _scaffold(request: dict[str, Any], sources: Sources | None) -> Answer:
+    path, content = request["path"], request["content"]
+    known = sources is not None and any(file.path == path for file in sources.files)
+    action = Action("update-file" if known else "create-file", path, content)
+    fence = outlines.suffix_of(path)
+    text = f"Here is {request['about']}, for `{path}`:\n\n```{fence}\n{content}```\n"
+    return Answer(text, (action,))
 
 
-async def _outline(question: Question, sources: Sources, _found: re.Match[str]) -> str:
-    file = _named_file(question, sources)
+async def _traceback(request: dict[str, Any], sources: Sources | None, worker: Worker) -> str:
+    known = {} if sources is None else {file.path: file for file in sources.files}
+    located = [(frame, tracebacks.project_path(frame[0], known)) for frame in request["frames"]]
+    own = [path for _, path in located if path is not None]
+    source = None
+    if sources is not None and own and known[own[-1]].size <= MAX_BYTES:
+        content_hash = known[own[-1]].hash
+        source = (await sources.read([content_hash])).get(content_hash)
+    return await worker.call(tracebacks.explain, request["error"], located, source)
+
+
+# -- what it can do with a project
+
+
+class _Work(NamedTuple):
+    """A request about a project; `request` is what the words of the message say."""
+
+    question: Question
+    sources: Sources
+    worker: Worker
+    request: dict[str, Any]
+
+
+async def _outline(work: _Work) -> str:
+    file = _named_file(work)
     if file is None:
         return "Name a file of the project, for example `outline src/app.py`.\n"
-    text = await _text(sources, file)
-    if text is None:
-        return _too_large(file)
-    try:
-        symbols = await in_background(outlines.outline, file.path, text)
-    except SyntaxError as error:
-        return f"`{file.path}` cannot be parsed: {_syntax_error(error)}\n"
-    if symbols is None:
-        return f"I know no language that `{file.path}` could be written in.\n"
-    if not symbols:
-        return f"`{file.path}` defines nothing that I recognise.\n"
-    lines = [f"- {'  ' * one.depth}{one.kind} `{one.name}`, line {one.line}" for one in symbols]
-    return f"`{file.path}` defines:\n\n" + _listed(lines)
+    async for texts in _texts(work.sources, [file]):
+        [(path, text)] = texts
+        return await work.worker.call(searches.outline, path, text)
+    return f"`{file.path}` has {file.size} bytes; I look at files of at most {MAX_BYTES}.\n"
 
 
-async def _find(_question: Question, sources: Sources, found: re.Match[str]) -> str:
-    name = found["name"]
-    texts = await _texts(sources)
-    word = re.compile(rf"(?<![\w$]){re.escape(name)}(?![\w$])")
-
-    def search() -> tuple[list[str], list[str]]:
-        definitions, uses = [], []
-        for path, text in texts.items():
-            if name not in text:
-                continue
-            defined = {one.line: one.kind for one in _symbols(path, text) if one.name == name}
-            for number, line in enumerate(text.split("\n"), start=1):
-                if number in defined:
-                    definitions.append(f"- {defined[number]} in `{path}`, line {number}")
-                elif word.search(line):
-                    uses.append(f"- `{path}`, line {number}: `{line.strip()[:120]}`")
-        return definitions, uses
-
-    definitions, uses = await in_background(search)
-    if not definitions and not uses:
-        return f"`{name}` is nowhere in the {len(texts)} files that I have looked through.\n"
+async def _find(work: _Work) -> str:
+    name = work.request["subject"]
+    count = 0
+    definitions, uses = _Listing(), _Listing()
+    async for texts in _texts(work.sources):
+        count += len(texts)
+        defined, used = await work.worker.call(searches.find, texts, name)
+        definitions.add(*defined)
+        uses.add(*used)
+    if not definitions.count and not uses.count:
+        return f"`{name}` is nowhere in the {count} files that I have looked through.\n"
     text = (
-        f"`{name}` is defined here:\n\n" + _listed(definitions)
-        if definitions
-        else (f"I see no definition of `{name}`.\n")
+        f"`{name}` is defined here:\n\n{definitions.text}"
+        if definitions.count
+        else f"I see no definition of `{name}`.\n"
     )
-    return text + ("\nIt is used here:\n\n" + _listed(uses) if uses else "\nNothing uses it.\n")
+    return text + (f"\nIt is used here:\n\n{uses.text}" if uses.count else "\nNothing uses it.\n")
 
 
-async def _check(question: Question, sources: Sources, _found: re.Match[str]) -> str:
-    file = _named_file(question, sources, or_current=False)
-    texts = await _texts(sources, None if file is None else [file])
-
-    def check() -> tuple[int, list[str]]:
-        results = [(path, _fault(path, text)) for path, text in texts.items()]
-        checked = [(path, fault) for path, fault in results if fault is not None]
-        return len(checked), [f"- `{path}`: {fault}" for path, fault in checked if fault]
-
-    count, faults = await in_background(check)
+async def _check(work: _Work) -> str:
+    file = _named_file(work, or_current=False)
+    count = 0
+    faults = _Listing()
+    async for texts in _texts(work.sources, None if file is None else [file]):
+        checked, found = await work.worker.call(searches.check, texts)
+        count += checked
+        faults.add(*found)
     if not count:
         what = "There is no file" if file is None else f"`{file.path}` is no file"
         return f"{what} that I can check: I know Python, JSON and TOML.\n"
-    if not faults:
+    if not faults.count:
         return f"No syntax errors in {_files(count)}.\n"
-    return f"Syntax errors in {len(faults)} of {_files(count)}:\n\n" + _listed(faults)
+    return f"Syntax errors in {faults.count} of {_files(count)}:\n\n{faults.text}"
 
 
-async def _todos(_question: Question, sources: Sources, _found: re.Match[str]) -> str:
-    texts = await _texts(sources)
-
-    def search() -> list[str]:
-        return [
-            f"- `{path}`, line {number}: {line.strip()[:200]}"
-            for path, text in texts.items()
-            for number, line in enumerate(text.split("\n"), start=1)
-            if re.search(r"\b(?:TODO|FIXME|XXX)\b", line)
-        ]
-
-    found = await in_background(search)
-    if not found:
-        return f"No TODO or FIXME in {_files(len(texts))}.\n"
-    return f"{len(found)} to do:\n\n" + _listed(found)
+async def _todos(work: _Work) -> str:
+    count = 0
+    found = _Listing()
+    async for texts in _texts(work.sources):
+        count += len(texts)
+        found.add(*await work.worker.call(searches.todos, texts))
+    if not found.count:
+        return f"No TODO or FIXME in {_files(count)}.\n"
+    return f"{found.count} to do:\n\n{found.text}"
 
 
-async def _diff(_question: Question, sources: Sources, found: re.Match[str]) -> str:
-    wanted = (found["version"] or "").strip(" .?!`'\"").lower()
+async def _diff(work: _Work) -> str:
+    sources = work.sources
+    wanted = work.request["subject"].strip(" .?!`'\"").lower()
     if not sources.versions:
         return "The project has no version yet to compare with.\n"
     version = next(
@@ -207,137 +214,85 @@ async def _diff(_question: Question, sources: Sources, found: re.Match[str]) -> 
     if version is None:
         names = ", ".join(f"`{one.name}`" for one in sources.versions[:20])
         return f"There is no version of that name. There are: {names}.\n"
-    before = await sources.read_version(version.id, MAX_BYTES, MAX_TOTAL)
-    after = await _texts(sources)
-    unread = {path for path, text in before.items() if text is None}
-    unread |= {file.path for file in sources.files} - after.keys()
-
-    def compare() -> str:
-        comparison = Comparison()
-        paths = sorted((before.keys() | after.keys()) - unread)
-        return "".join(
-            comparison.unified_diff(path, before.get(path), after.get(path))
-            for path in paths
-            if before.get(path) != after.get(path)
-        )
-
-    diff = await in_background(compare)
-    if not diff:
+    before = await sources.version_files(version.id)
+    after = {file.path: Stored(file.hash, file.size) for file in sources.files}
+    differences = await compare(work.worker, sources.read, before, after)
+    if not differences:
         return f"Nothing has changed since `{version.name}`.\n"
-    return f"Changes since `{version.name}`:\n\n```diff\n{diff}```\n"
+    shown = "".join(
+        one.diff if one.diff.startswith("---") else f"{one.path}: {one.diff}"
+        for one in differences[:MAX_FILES]
+    )
+    return f"Changes since `{version.name}`:\n\n```diff\n{shown}```\n"
 
 
-async def _traceback(question: Question) -> Answer:
-    sources = question.sources
-    known = [] if sources is None else [file.path for file in sources.files]
-    located = []
-    for frame in tracebacks.frames(question.message)[-50:]:
-        path = tracebacks.project_path(frame.path, known)
-        text = None if path is None or sources is None else await sources.read(path)
-        located.append((frame, path, text))
-    return Answer(tracebacks.explain(question.message, located))
+_SKILLS: Final[dict[str, Callable[[_Work], Awaitable[str]]]] = {
+    "outline": _outline,
+    "find": _find,
+    "check": _check,
+    "todos": _todos,
+    "diff": _diff,
+}
 
 
-_Skill = Callable[[Question, Sources, "re.Match[str]"], Awaitable[str]]
-_SKILLS: Final[tuple[tuple[re.Pattern[str], _Skill], ...]] = (
-    (re.compile(r"\boutline\b|\bwhat(?:'s| is) in\b|\bstructure of\b", re.IGNORECASE), _outline),
-    (
-        re.compile(
-            r"\b(?:find|locate|where is|where's|who uses)\s+(?:the\s+)?"
-            r"(?:(?:symbol|function|class|component|method)\s+)?[`'\"]?(?P<name>[A-Za-z_$][\w$]*)",
-            re.IGNORECASE,
-        ),
-        _find,
-    ),
-    (re.compile(r"\bsyntax\b|^\s*check\b", re.IGNORECASE), _check),
-    (re.compile(r"\bto-?dos?\b|\bfixmes?\b", re.IGNORECASE), _todos),
-    (
-        re.compile(
-            r"\b(?:diff|what (?:has )?changed)\b"
-            r"(?:\s+(?:since|against|to|with))?(?:\s+(?:the\s+)?(?:version\s+)?(?P<version>.+))?",
-            re.IGNORECASE,
-        ),
-        _diff,
-    ),
-)
+class _Listing:
+    """The beginning of a list that is found part by part."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._lines: list[str] = []
+
+    def add(self, lines: Iterable[str], count: int) -> None:
+        """Append lines, which stand for `count`."""
+        self._lines = [*self._lines, *lines][:MAX_LISTED]
+        self.count += count
+
+    @property
+    def text(self) -> str:
+        """The list as text."""
+        return listed(self._lines, self.count)
 
 
 # -- the files
 
 
-def _named_file(question: Question, sources: Sources, *, or_current: bool = True) -> File | None:
+def _named_file(work: _Work, *, or_current: bool = True) -> File | None:
     """The file that the message names by its path or its name, or else the current one."""
-    words = set(re.findall(r"[^\s`'\"(),;]+", question.message))
-    words |= {word.rstrip(".?!:") for word in words}
-    for matches in (
-        [file for file in sources.files if file.path in words],
-        [file for file in sources.files if file.name in words],
-        [file for file in sources.files if or_current and file.path == question.current_file],
-    ):
-        if matches:
-            return matches[0]
-    return None
+    words = set(work.request["words"])
+    files = work.sources.files
+    current = work.question.current_file if or_current else None
+    return (
+        next((file for file in files if file.path in words), None)
+        or next((file for file in files if file.name in words), None)
+        or next((file for file in files if file.path == current), None)
+    )
 
 
-async def _text(sources: Sources, file: File) -> str | None:
-    return await sources.read(file.path) if file.size <= MAX_BYTES else None
-
-
-async def _texts(sources: Sources, files: list[File] | None = None) -> Mapping[str, str]:
-    """The contents of the files that are not too large, of the first ones at most."""
-    texts = {}
-    total = 0
+async def _texts(sources: Sources, files: list[File] | None = None) -> AsyncIterator[Texts]:
+    """The texts of the files that are not too large, of the first ones at most, part by part."""
+    left = MAX_TOTAL
+    part: list[File] = []
     for file in (sources.files if files is None else files)[:MAX_FILES]:
-        if total + file.size > MAX_TOTAL:
+        if file.size > MAX_BYTES:
+            continue
+        if file.size > left:
             break
-        text = await _text(sources, file)
-        if text is not None:
-            texts[file.path] = text
-            total += file.size
-    return texts
+        left -= file.size
+        if part and (
+            len(part) == _FILES_AT_ONCE
+            or sum(one.size for one in part) + file.size > _BYTES_AT_ONCE
+        ):
+            yield await _read(sources, part)
+            part = []
+        part.append(file)
+    if part:
+        yield await _read(sources, part)
 
 
-def _symbols(path: str, text: str) -> list[outlines.Symbol]:
-    try:
-        return outlines.outline(path, text) or []
-    except SyntaxError:
-        return []
-
-
-def _fault(path: str, text: str) -> str | None:
-    """What is wrong with a file, "" for nothing; None where there is no way to know."""
-    try:
-        match outlines.suffix_of(path):
-            case "py":
-                outlines.parse_python(text)
-            case "json":
-                json.loads(text)
-            case "toml":
-                if any(line.count(".") > MAX_DOTS for line in text.split("\n")):
-                    return f"not checked, a line has more than {MAX_DOTS} dots"
-                tomllib.loads(text)
-            case _:
-                return None
-    except SyntaxError as error:
-        return _syntax_error(error)
-    except (ValueError, RecursionError) as error:
-        return str(error)
-    return ""
-
-
-def _syntax_error(error: SyntaxError) -> str:
-    return error.msg if error.lineno is None else f"{error.msg}, line {error.lineno}"
-
-
-def _too_large(file: File) -> str:
-    return f"`{file.path}` has {file.size} bytes; I look at files of at most {MAX_BYTES}.\n"
+async def _read(sources: Sources, files: list[File]) -> Texts:
+    texts = await sources.read([file.hash for file in files])
+    return [(file.path, texts[file.hash]) for file in files if file.hash in texts]
 
 
 def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
-
-
-def _listed(lines: list[str]) -> str:
-    more = len(lines) - _MAX_LISTED
-    rest = [f"- … and {more} more"] if more > 0 else []
-    return "\n".join([*lines[:_MAX_LISTED], *rest]) + "\n"

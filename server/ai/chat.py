@@ -41,6 +41,7 @@ from server.api.types import Id, Line, Note, Path, Payload, Percentage, Record, 
 from server.api.validation import invalid
 from server.people.access import project_room, projects_of
 from server.store import contents, membership, messages, snapshots
+from server.store.snapshots import Stored
 
 if TYPE_CHECKING:
     from server.application import Application
@@ -296,6 +297,7 @@ class Chat:
         context = payload.context or ChatContext()
         return Question(
             message=payload.message,
+            user_id=request.call.user.id,
             sources=await self._sources(payload.project_id),
             history=history,
             current_file=context.current_file,
@@ -317,30 +319,16 @@ class Chat:
         if project is None:
             return None
 
-        def text_at(connection: sqlite3.Connection, path: str) -> str | None:
-            file = contents.file(connection, project_id, path)
-            return None if file is None else contents.content(connection, file.hash)
+        async def version_files(version_id: str) -> dict[str, Stored]:
+            return await database.run(lambda c: snapshots.contents_of(c, version_id))
 
-        def texts_of(
-            connection: sqlite3.Connection, version_id: str, most: int, most_of_all: int
-        ) -> dict[str, str | None]:
-            texts: dict[str, str | None] = {}
-            left = most_of_all
-            for path, one in snapshots.contents_of(connection, version_id).items():
-                fits = one.size <= min(most, left)
-                texts[path] = contents.content(connection, one.hash) if fits else None
-                left -= one.size if fits else 0
-            return texts
-
-        async def read(path: str) -> str | None:
-            return await database.run(lambda c: text_at(c, path))
-
-        async def read_version(
-            version_id: str, most: int, most_of_all: int
-        ) -> dict[str, str | None]:
-            return await database.run(lambda c: texts_of(c, version_id, most, most_of_all))
-
-        return Sources(project.name, files, versions, read, read_version)
+        return Sources(
+            project.name,
+            files,
+            versions,
+            lambda hashes: database.run(lambda c: contents.texts(c, hashes)),
+            version_files,
+        )
 
     def _tell(self, request: _Request, announcement: Announcement) -> None:
         rooms = [request.call.socket.id]

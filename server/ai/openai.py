@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import httpx2
 
-from server.ai.provider import Outcome, ProviderError, Question
+from server.ai.provider import Outcome, ProviderError, Question, Sources
 from server.api.records import Usage
 
 logger = logging.getLogger("server.ai")
@@ -96,7 +96,7 @@ async def messages(question: Question) -> list[dict[str, str]]:
     if question.framework:
         context.append(f"Framework: {question.framework}")
     if question.current_file:
-        text = None if sources is None else await sources.read(question.current_file)
+        text = None if sources is None else await _current_text(sources, question.current_file)
         if text is None:
             context.append(f"The user is looking at {question.current_file}.")
         else:
@@ -107,6 +107,11 @@ async def messages(question: Question) -> list[dict[str, str]]:
         *({"role": one.role, "content": one.content} for one in question.history),
         {"role": "user", "content": question.message},
     ]
+
+
+async def _current_text(sources: Sources, path: str) -> str | None:
+    file = next((one for one in sources.files if one.path == path), None)
+    return None if file is None else (await sources.read([file.hash])).get(file.hash)
 
 
 async def _beginning(response: httpx2.Response) -> bytes:

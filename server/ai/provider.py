@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from server.api.records import Action, ChatMessage, File, Usage, Version
+from server.projects.comparing import Read
+from server.store.snapshots import Stored
 
 
 class ProviderError(Exception):
@@ -15,18 +17,16 @@ class ProviderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The project that a question is about.
+    """The project that a question is about; its texts are read when they are needed.
 
-    read: the content of a file of the project, None if there is none at that path.
-    read_version: the contents of a version's files by path; None for one of more bytes than the
-    second argument, and for those with which all would have more than the third.
+    read: contents by their hashes, those that are still there. version_files: a version's files.
     """
 
     name: str
     files: Sequence[File]
     versions: Sequence[Version]
-    read: Callable[[str], Awaitable[str | None]]
-    read_version: Callable[[str, int, int], Awaitable[dict[str, str | None]]]
+    read: Read
+    version_files: Callable[[str], Awaitable[Mapping[str, Stored]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Question:
     current_file: str | None = None
     language: str | None = None
     framework: str | None = None
+    user_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

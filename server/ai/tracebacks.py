@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 from typing import Final, NamedTuple
 
 
@@ -14,6 +14,9 @@ class Frame(NamedTuple):
     line: int
     function: str | None
 
+
+MAX_DEPTH: Final = 64
+"""Parts of a frame's path that are compared with the project's paths."""
 
 _PYTHON_FRAME: Final = re.compile(r'File "([^"\n]+)", line (\d+)(?:, in (\S+))?')
 _SCRIPT_FRAME: Final = re.compile(
@@ -74,45 +77,44 @@ def error(message: str) -> tuple[str, str] | None:
     return (bare[-1], "") if bare else None
 
 
-def is_traceback(message: str) -> bool:
-    """Whether a message has a traceback in it."""
-    return bool(frames(message)) and error(message) is not None
+def project_path(path: str, known: Container[str]) -> str | None:
+    """Return the project's file that a frame is in: the longest end of the path that is one.
+
+    It is looked up, part by part: a project has 10,000 files, a traceback 50 frames.
+    """
+    parts = path.replace("\\", "/").split("/")[-MAX_DEPTH:]
+    for first in range(len(parts)):
+        end = "/".join(parts[first:])
+        if end in known:
+            return end
+    return None
 
 
-def project_path(path: str, known: Iterable[str]) -> str | None:
-    """The project's file that a frame is in: the one that shares the longest end of the path."""
-    parts = path.replace("\\", "/").split("/")
-    best, best_length = None, 0
-    for candidate in known:
-        own = candidate.split("/")
-        if parts[-len(own) :] == own and len(own) > best_length:
-            best, best_length = candidate, len(own)
-    return best
+def explain(
+    found: tuple[str, str], located: Sequence[tuple[Frame, str | None]], source: str | None
+) -> str:
+    """Explain an error; `located` has each frame with its project file, if it is in one.
 
-
-def explain(message: str, located: Sequence[tuple[Frame, str | None, str | None]]) -> str:
-    """Explain a traceback; `located` has each frame with its project file and that file's text."""
-    found = error(message)
-    lines = []
-    if found is not None:
-        kind, text = found
-        meaning = _MEANINGS.get(kind.rpartition(".")[2])
-        lines += [f"**{kind}**: {text}" if text else f"**{kind}**", ""]
-        if meaning is not None:
-            lines += [f"This means: {meaning}.", ""]
-    own = [(frame, path, source) for frame, path, source in located if path is not None]
+    `source` is the text of the innermost of these files, None if it cannot be shown.
+    """
+    kind, text = found
+    meaning = _MEANINGS.get(kind.rpartition(".")[2])
+    lines = [f"**{kind}**: {text}" if text else f"**{kind}**", ""]
+    if meaning is not None:
+        lines += [f"This means: {meaning}.", ""]
+    own = [(Frame(*frame), path) for frame, path in located if path is not None]
     if not own:
         lines.append("No line of it is in a file of this project.")
         return "\n".join(lines) + "\n"
-    frame, path, source = own[-1]
+    frame, path = own[-1]
     place = f" in `{frame.function}`" if frame.function else ""
     lines += [f"The innermost line of this project is `{path}` line {frame.line}{place}:", ""]
-    lines += _excerpt(source or "", frame.line)
+    lines += ["(the file is too large to show)"] if source is None else _excerpt(source, frame.line)
     if len(own) > 1:
         lines += ["", "It came there through:", ""]
         lines += [
             f"- `{path}` line {frame.line}" + (f" in `{frame.function}`" if frame.function else "")
-            for frame, path, _ in own[:-1]
+            for frame, path in own[:-1]
         ]
     return "\n".join(lines) + "\n"
 

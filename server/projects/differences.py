@@ -3,7 +3,7 @@
 difflib is quick with texts as people write them. With lines that repeat it is not: two files of
 5,000 lines, each line 50 times, take it 2 seconds, and whoever may write files may have hundreds of
 such pairs compared. So one comparison, of any number of files, has a bound on the lines that it
-looks at times those that they are compared with.
+looks at times those that they are compared with. It is done by a worker (`server.background`).
 """
 
 from __future__ import annotations
@@ -19,34 +19,33 @@ MAX_PAIRS: Final = 50_000_000
 """Pairs of lines in one comparison, leaving out how files begin and end alike."""
 
 
-class Comparison:
-    """Compares files one after the other."""
+def unified_diff(path: str, old: str | None, new: str | None, most: int) -> tuple[str, int]:
+    """Return the lines that differ, and how many pairs of lines were looked at for them.
 
-    def __init__(self) -> None:
-        self._pairs_left = MAX_PAIRS
-
-    def unified_diff(self, path: str, old: str | None, new: str | None) -> str:
-        """The lines that differ; cut, or left out, where there are too many. None is no file."""
-        before = (old or "").splitlines(keepends=True)
-        after = (new or "").splitlines(keepends=True)
-        if max(len(before), len(after)) > MAX_COMPARED_LINES:
-            return f"(not compared: more than {MAX_COMPARED_LINES} lines)\n"
-        pairs = _pairs(before, after)
-        if pairs > self._pairs_left:
-            return "(not compared: too many lines differ)\n"
-        self._pairs_left -= pairs
-        lines = difflib.unified_diff(
-            before,
-            after,
-            "/dev/null" if old is None else f"a/{path}",
-            "/dev/null" if new is None else f"b/{path}",
-        )
-        diff = ""
-        for line in lines:
-            diff += line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"
-            if len(diff) > MAX_DIFF:
-                return diff[:MAX_DIFF] + "\n(cut: the diff is longer)\n"
-        return diff
+    The lines are cut where they are too many, and left out where they would take more than `most`
+    pairs. None is no file.
+    """
+    before = (old or "").splitlines(keepends=True)
+    after = (new or "").splitlines(keepends=True)
+    if max(len(before), len(after)) > MAX_COMPARED_LINES:
+        return f"(not compared: more than {MAX_COMPARED_LINES} lines)\n", 0
+    pairs = _pairs(before, after)
+    if pairs > most:
+        return "(not compared: too many lines differ)\n", 0
+    lines = difflib.unified_diff(
+        before,
+        after,
+        "/dev/null" if old is None else f"a/{path}",
+        "/dev/null" if new is None else f"b/{path}",
+    )
+    diff: list[str] = []
+    length = 0
+    for line in lines:
+        diff.append(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n")
+        length += len(diff[-1])
+        if length > MAX_DIFF:
+            return "".join(diff)[:MAX_DIFF] + "\n(cut: the diff is longer)\n", pairs
+    return "".join(diff), pairs
 
 
 def _pairs(before: list[str], after: list[str]) -> int:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, Literal, NamedTuple
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import Final, NamedTuple
 
 from server.api.announcements import VersionCreated, VersionDeleted, VersionRestored
 from server.api.envelope import timestamp
+from server.api.errors import Code, EventError
 from server.api.records import FileDifference, Version
 from server.api.registry import Call
 from server.api.types import Id, Line, Note, ProjectPayload, Record
-from server.background import in_background
+from server.background import Worker, WorkFailed
 from server.people.access import project_room
-from server.projects.differences import Comparison
+from server.projects import comparing
 from server.projects.files import MAX_ANNOUNCED, announce
 from server.store import contents, snapshots
 from server.store.contents import Change
 from server.store.snapshots import Stored
 
-MAX_COMPARED_FILES: Final = 200
-"""Files that one comparison shows the lines of."""
 MAX_TOLD: Final = 1_000_000
 """Bytes of contents that go to everybody with the news of a restored version."""
 
@@ -96,21 +95,29 @@ async def list_versions(call: Call[ProjectPayload]) -> VersionsResult:
 
 async def compare(call: Call[VersionComparePayload]) -> VersionCompareResult:
     """Compare a version with another one, or with the files as they are now."""
-    payload = call.payload
+    payload, database = call.payload, call.database
 
-    def work(connection: sqlite3.Connection) -> list[_Pair]:
+    def states(connection: sqlite3.Connection) -> tuple[dict[str, Stored], dict[str, Stored]]:
         snapshots.version(connection, payload.project_id, payload.version_id)
         before = snapshots.contents_of(connection, payload.version_id)
         if payload.other_version_id is None:
-            after = snapshots.present_contents(connection, payload.project_id)
-        else:
-            snapshots.version(connection, payload.project_id, payload.other_version_id)
-            after = snapshots.contents_of(connection, payload.other_version_id)
-        return list(_pairs(connection, before, after))
+            return before, snapshots.present_contents(connection, payload.project_id)
+        snapshots.version(connection, payload.project_id, payload.other_version_id)
+        return before, snapshots.contents_of(connection, payload.other_version_id)
 
-    pairs = await call.database.run(work)
-    # Not on the database's thread: everybody's changes would wait for it.
-    differences = await in_background(_differences, pairs)
+    def read(hashes: Sequence[str]) -> Awaitable[dict[str, str]]:
+        return database.run(lambda c: contents.texts(c, hashes))
+
+    async def job(worker: Worker) -> list[FileDifference]:
+        # Read now and not before: what waits for its turn holds nothing.
+        return await comparing.compare(worker, read, *await database.run(states))
+
+    try:
+        differences = await call.application.background.run(call.user.id, job)
+    except WorkFailed as failure:
+        raise EventError(
+            Code.RATE_LIMIT_EXCEEDED, f"the versions cannot be compared: {failure}"
+        ) from failure
     return VersionCompareResult(payload.version_id, differences, payload.other_version_id)
 
 
@@ -176,43 +183,6 @@ async def delete(call: Call[VersionPayload]) -> VersionDeleteResult:
     return VersionDeleteResult(payload.version_id)
 
 
-class _Pair(NamedTuple):
-    """A file that differs, before and after; without texts where too many differ."""
-
-    path: str
-    status: Literal["created", "updated", "deleted"]
-    texts: tuple[str | None, str | None] | None
-
-
-def _pairs(
-    connection: sqlite3.Connection, before: Mapping[str, Stored], after: Mapping[str, Stored]
-) -> Iterator[_Pair]:
-    shown = 0
-    for path in sorted(before.keys() | after.keys()):
-        old, new = before.get(path), after.get(path)
-        if old == new:
-            continue
-        shown += 1
-        texts = None
-        if shown <= MAX_COMPARED_FILES:
-            texts = (_text(connection, old), _text(connection, new))
-        yield _Pair(
-            path, "created" if old is None else "deleted" if new is None else "updated", texts
-        )
-
-
-def _differences(pairs: Iterable[_Pair]) -> list[FileDifference]:
-    comparison = Comparison()
-    differences = []
-    for pair in pairs:
-        if pair.texts is None:
-            diff = f"(not compared: more than {MAX_COMPARED_FILES} files differ)\n"
-        else:
-            diff = comparison.unified_diff(pair.path, *pair.texts)
-        differences.append(FileDifference(path=pair.path, status=pair.status, diff=diff))
-    return differences
-
-
 def _told(changes: Iterable[Change]) -> set[str]:
     """The files whose contents go to everybody: a slow client has to hold all of it at once."""
     told = set()
@@ -233,10 +203,6 @@ def _texts(
         for path, file, _ in changes
         if file is not None and (paths is None or path in paths)
     }
-
-
-def _text(connection: sqlite3.Connection, stored: Stored | None) -> str | None:
-    return None if stored is None else contents.content(connection, stored.hash)
 
 
 def _new(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sqlite3
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
@@ -54,6 +56,15 @@ def content(connection: sqlite3.Connection, content_hash: str) -> str:
     if row is None:
         raise LookupError(content_hash)
     return bytes(row[0]).decode()
+
+
+def texts(connection: sqlite3.Connection, hashes: Iterable[str]) -> dict[str, str]:
+    """The contents of these hashes; those that are gone are left out."""
+    found = {}
+    for content_hash in hashes:
+        with contextlib.suppress(LookupError):
+            found[content_hash] = content(connection, content_hash)
+    return found
 
 
 def write(

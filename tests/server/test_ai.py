@@ -8,8 +8,10 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import resource
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -17,14 +19,16 @@ from typing import Any
 import pytest
 
 from server.ai import builtin
-from server.ai.builtin import answer_to
+from server.ai.builtin import Answer, answer_to
 from server.ai.chat import MAX_ANSWER, MAX_MESSAGE, AiMessagePayload
 from server.ai.provider import Outcome, ProviderError, Question, Sources
 from server.api.identity import identity_of
 from server.api.records import File, Version
 from server.api.registry import Call
 from server.application import Application
+from server.background import Background, Worker, WorkFailed
 from server.store import messages
+from server.store.snapshots import Stored
 from tests.server.conftest import Connect
 from tests.server.gate import closed_gate
 from tests.server.running import running
@@ -269,70 +273,112 @@ async def test_what_the_built_in_provider_can_do(
 
 
 def project(files: dict[str, str]) -> Sources:
-    """A project of these files, with one version that has the same."""
+    """A project of these files, with one version that has none of them."""
 
-    async def read(path: str) -> str | None:
-        return files.get(path)
+    async def read(hashes: Sequence[str]) -> dict[str, str]:
+        return {path: files[path] for path in hashes}
 
-    async def read_version(_version: str, most: int, _most_of_all: int) -> dict[str, str | None]:
-        return {path: text if len(text) <= most else None for path, text in files.items()}
+    async def version_files(_version: str) -> dict[str, Stored]:
+        return {}
 
-    listed = [File(path, path, len(text), "", 1, "", "") for path, text in files.items()]
-    version = Version("version-1", "project-1", "First", "", "", "", len(files))
-    return Sources("Shop", listed, [version], read, read_version)
+    # The hash of a content is the path of its file.
+    listed = [File(path, path, len(text), path, 1, "", "") for path, text in files.items()]
+    version = Version("version-1", "project-1", "First", "", "", "", 0)
+    return Sources("Shop", listed, [version], read, version_files)
 
 
-async def test_the_loop_does_not_look_through_files_itself() -> None:
+@pytest.fixture
+async def background() -> AsyncIterator[Background]:
+    background = Background()
+    yield background
+    await background.close()
+
+
+async def test_the_loop_does_not_look_through_texts_itself(background: Background) -> None:
     """Others would wait for it; steps of its thread are counted, not time."""
     sources = project({"many lines.py": "x = 1\n" * 20_000, "one.py": "# TODO: this\n"})
+    trace = TRACEBACK + 'File "/a/b/c/one.py", line 1\n' * 500 + "KeyError: 1\n"
+    for message in ("todos", "find x", "outline many lines.py", "check", "diff", trace):
+        steps = 0
+
+        def step(_frame: object, event: str, _argument: object) -> None:
+            nonlocal steps
+            steps += event in ("call", "c_call")
+
+        def job(worker: Worker, message: str = message) -> Awaitable[Answer]:
+            return answer_to(Question(message, sources), worker)
+
+        sys.setprofile(step)
+        try:
+            answer = await background.run("ada", job)
+        finally:
+            sys.setprofile(None)
+        assert answer.text
+        assert steps < 2_000, message
+
+
+async def test_a_traceback_in_a_large_project_is_looked_up_and_not_searched(
+    background: Background,
+) -> None:
+    """50 frames against 10,000 paths, part by part, were 150 ms of everybody's time."""
+    sources = project({f"src/folder/{number}.py": "x" for number in range(10_000)})
+    frames = "".join(f'File "/srv/app/src/folder/{n}.py", line 1, in f\n' for n in range(50))
     steps = 0
 
     def step(_frame: object, event: str, _argument: object) -> None:
         nonlocal steps
         steps += event in ("call", "c_call")
 
-    for message in ("todos", "find x", "outline many lines.py", "check", "diff"):
-        sys.setprofile(step)
-        try:
-            answer = await answer_to(Question(message, sources))
-        finally:
-            sys.setprofile(None)
-        assert answer.text
-    assert steps < 10_000
+    def job(worker: Worker) -> Awaitable[Answer]:
+        return answer_to(Question(frames + "KeyError: 1\n", sources), worker)
+
+    sys.setprofile(step)
+    try:
+        answer = await background.run("ada", job)
+    finally:
+        sys.setprofile(None)
+    assert "`src/folder/49.py` line 1 in `f`" in answer.text
+    assert steps < 2_000
 
 
-async def test_a_key_of_thousands_of_parts_is_not_parsed() -> None:
-    """tomllib takes half a minute for 100 KB of it, and a thread cannot be stopped."""
+async def test_a_key_of_thousands_of_parts_is_not_parsed(background: Background) -> None:
+    """tomllib takes half a minute for 100 KB of it."""
     sources = project({"a.toml": ".".join(["a"] * 50_000) + " = 1\n"})
-    answer = await answer_to(Question("check a.toml", sources))
+    answer = await background.run("ada", lambda w: answer_to(Question("check", sources), w))
     assert "`a.toml`: not checked, a line has more than 200 dots" in answer.text
 
 
-async def test_what_is_looked_through_has_a_limit() -> None:
-    files = {f"{number:02}.md": "# TODO\n" + "x" * 150_000 for number in range(40)}
-    answer = await answer_to(Question("todos", project(files)))
-    assert "33 to do" in answer.text
-    answer = await answer_to(Question("diff", project({**files, "large.md": "x" * 200_001})))
-    assert answer.text == "Nothing has changed since `First`.\n"
-
-
-async def test_a_version_is_read_as_far_as_it_is_compared(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "text",
+    [
+        # 1.7 GB of the interpreter's memory.
+        "import a" + ".a" * 40_000,
+        "x = " + "1 + " * 49_000 + "1",
+        "x = " + "(" * 90_000,
+        "e" + "\u0301\u0327" * 20_000,
+    ],
+)
+async def test_what_cannot_be_parsed_in_time_or_memory_harms_nobody(
+    background: Background, text: str
 ) -> None:
-    monkeypatch.setattr(builtin, "MAX_BYTES", 1_000)
-    monkeypatch.setattr(builtin, "MAX_TOTAL", 2_500)
-    client = await connect()
-    created = await client.ask("project:create", {"name": "Large"})
-    place = {"projectId": created["project"]["id"]}
-    for name, size in {"a": 900, "b": 1_100, "c": 900, "d": 900, "e": 100}.items():
-        file = {"path": name, "action": "created", "content": "x" * size}
-        await client.ask("file:change", {**place, "file": file})
-    await client.ask("version:create", {**place, "name": "First"})
-    for name in "abcde":
-        file = {"path": name, "action": "updated", "content": "y"}
-        await client.ask("file:change", {**place, "file": file})
-    answer = (await ask(client, "diff", **place))["content"]
-    assert [name for name in "abcde" if f"+++ b/{name}\n" in answer] == ["a", "c", "e"]
+    sources = project({"a.py": text})
+
+    def asking(message: str) -> Callable[[Worker], Awaitable[Answer]]:
+        return lambda worker: answer_to(Question(message, sources), worker)
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with contextlib.suppress(WorkFailed):
+        await background.run("ada", asking("outline a.py"))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
+    answer = await background.run("ada", asking("todos"))
+    assert answer.text == "No TODO or FIXME in 1 file.\n"
+
+
+async def test_what_is_looked_through_has_a_limit(background: Background) -> None:
+    files = {f"{number:02}.md": "# TODO\n" + "x" * 150_000 for number in range(40)}
+    sources = project({**files, "large.md": "# TODO\n" + "x" * 200_001})
+    answer = await background.run("ada", lambda w: answer_to(Question("todos", sources), w))
+    assert "33 to do" in answer.text
 
 
 async def test_diffs(connect: Connect) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import pytest
 from server.ai.openai import OpenAIProvider, messages
 from server.ai.provider import Outcome, ProviderError, Question, Sources
 from server.api.records import ChatMessage, File, Usage, User
+from server.store.snapshots import Stored
 from tests.server.running import running
 from tests.server.test_ai import answer_of
 from tests.server.wire import PATIENCE, connected
@@ -190,18 +191,18 @@ async def test_an_endpoint_that_is_not_there() -> None:
 
 
 def file(path: str) -> File:
-    return File(path, path, 1, "", 1, "", "")
+    return File(path, path, 1, f"hash of {path}", 1, "", "")
 
 
 async def test_the_prompt_has_the_projects_context() -> None:
-    async def read(path: str) -> str | None:
-        return "x" * 20_000 if path == "src/app.py" else None
+    async def read(hashes: Sequence[str]) -> dict[str, str]:
+        return {one: "x" * 20_000 for one in hashes if one == "hash of src/app.py"}
 
-    async def read_version(version_id: str, most: int, all_most: int) -> dict[str, str | None]:
+    async def version_files(version_id: str) -> dict[str, Stored]:
         return {}
 
-    names = [f"src/{number}.py" for number in range(205)]
-    sources = Sources("Shop", [file(name) for name in names], [], read, read_version)
+    names = [f"src/{number}.py" for number in range(204)] + ["src/app.py"]
+    sources = Sources("Shop", [file(name) for name in names], [], read, version_files)
     history = [
         ChatMessage("1", "1", "user", User("a", "a"), "Before", "now"),
         ChatMessage("2", "1", "assistant", User("assistant", "Assistant"), "Answer", "now"),

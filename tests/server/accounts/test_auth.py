@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -22,7 +21,7 @@ from server.accounts.attempts import FREE_FAILURES, LONGEST_WAIT, QUIET, FailedA
 from server.accounts.auth import MAX_SESSIONS, SESSION_SECONDS
 from server.api.errors import EventError
 from server.application import Application
-from server.background import in_background
+from server.background import Worker
 from tests.server.conftest import Connect
 from tests.server.gate import closed_gate
 from tests.server.running import CREDENTIALS, add_user, running
@@ -113,11 +112,20 @@ async def test_a_wrong_login_says_no_more(connect: Connect, wrong: dict[str, str
     assert await client.news() == [("auth:error", {**error, "event": "auth:login"})]
 
 
-async def test_a_login_does_not_wait_for_comparisons(connect: Connect) -> None:
-    """Each may take seconds of a thread, and whoever is in a project can ask for many."""
+async def test_a_login_does_not_wait_for_comparisons(
+    application: Application, connect: Connect
+) -> None:
+    """Each may take seconds, and whoever is in a project can ask for many."""
     client = await connect()
-    release = threading.Event()
-    jobs = [asyncio.create_task(in_background(release.wait)) for _ in range(100)]
+    release = asyncio.Event()
+
+    async def job(_worker: Worker) -> None:
+        await release.wait()
+
+    jobs = [
+        asyncio.create_task(application.background.run(f"user-{number}", job))
+        for number in range(100)
+    ]
     await asyncio.sleep(0)
     try:
         assert (await client.ask("auth:login", CREDENTIALS))["ok"] is True

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.projects.differences import MAX_COMPARED_LINES, MAX_DIFF, Comparison
+from server.background import Background
+from server.projects import comparing
+from server.projects.comparing import compare
+from server.projects.differences import MAX_COMPARED_LINES, MAX_DIFF, MAX_PAIRS, unified_diff
+from server.store.snapshots import Stored
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import Client, connected
@@ -176,33 +182,94 @@ async def test_restoring_waits_for_locks(connect: Connect) -> None:
 
 def test_a_diff_has_a_limit() -> None:
     lines = "".join(f"{number}\n" for number in range(MAX_COMPARED_LINES))
-    comparison = Comparison()
-    cut = comparison.unified_diff("a", None, lines)
+    cut, pairs = unified_diff("a", None, lines, MAX_PAIRS)
     assert cut.endswith("\n(cut: the diff is longer)\n")
     assert len(cut) < MAX_DIFF + 100
-    too_long = comparison.unified_diff("a", lines, lines + "\n")
-    assert too_long == "(not compared: more than 5000 lines)\n"
+    assert pairs == 0
+    too_long = unified_diff("a", lines, lines + "\n", MAX_PAIRS)
+    assert too_long == ("(not compared: more than 5000 lines)\n", 0)
 
 
-def test_what_may_take_seconds_is_compared_twice_and_no_more() -> None:
+def test_a_diff_looks_at_so_many_pairs_of_lines() -> None:
     """Lines that repeat, in another order: 2 seconds for each such pair of files."""
-    comparison = Comparison()
-    before = "".join(f"{number % 1_000}\n" for number in range(5_000))
-    after = "".join(f"{-number % 1_000}\n" for number in range(5_000))
-    same = "".join(f"{number}\n" for number in range(4_000))
-    assert comparison.unified_diff("a", before, after).startswith("--- a/a\n+++ b/a\n")
-    assert comparison.unified_diff("b", after, before).startswith("--- a/b\n+++ b/b\n")
-    refused = "(not compared: too many lines differ)\n"
-    assert comparison.unified_diff("c", before, after) == refused
-    assert (
-        comparison.unified_diff("d", None, "short\n")
-        == "--- /dev/null\n+++ b/d\n@@ -0,0 +1 @@\n+short\n"
+    before = "".join(f"{number % 1_000}\n" for number in range(500))
+    after = "".join(f"{-number % 1_000}\n" for number in range(500))
+    # All but the first line, which is the same.
+    diff, pairs = unified_diff("a", before, after, 249_001)
+    assert diff.startswith("--- a/a\n+++ b/a\n")
+    assert pairs == 249_001
+    assert unified_diff("b", after, before, 249_000) == (
+        "(not compared: too many lines differ)\n",
+        0,
     )
+    short = unified_diff("d", None, "short\n", 0)
+    assert short == ("--- /dev/null\n+++ b/d\n@@ -0,0 +1 @@\n+short\n", 0)
     # A line of a long file is no work.
-    comparison = Comparison()
-    for _ in range(100):
-        diff = comparison.unified_diff("d", same, same.replace("\n2000\n", "\nnew\n"))
-        assert "-2000\n+new\n" in diff
+    same = "".join(f"{number}\n" for number in range(4_000))
+    diff, pairs = unified_diff("d", same, same.replace("\n2000\n", "\nnew\n"), 1)
+    assert "-2000\n+new\n" in diff
+    assert pairs == 1
+
+
+class Texts:
+    """The contents of a comparison: those of `sizes` have that many bytes, in one line."""
+
+    def __init__(self, sizes: dict[str, int]) -> None:
+        self.sizes = sizes
+        self.read: list[str] = []
+
+    async def __call__(self, hashes: Sequence[str]) -> dict[str, str]:
+        self.read += hashes
+        return {one: one.ljust(self.sizes[one]) for one in hashes if one in self.sizes}
+
+    async def compared(self, before: dict[str, str], after: dict[str, str]) -> list[str]:
+        """The first 40 characters of what is said of each file that differs."""
+        background = Background()
+        sides = [
+            {path: Stored(one, self.sizes.get(one, 9)) for path, one in side.items()}
+            for side in (before, after)
+        ]
+        try:
+            differences = await background.run("ada", lambda w: compare(w, self, *sides))
+        finally:
+            await background.close()
+        return [f"{one.path} {one.status} {one.diff[:40]}" for one in differences]
+
+
+async def test_only_what_differs_is_read_and_only_so_much() -> None:
+    """8 requests of 95 bytes had 3.27 GB of contents in memory."""
+    texts = Texts({"one": 10, "two": 10, "large": 1_000_001})
+    assert await texts.compared({"a": "one", "b": "one"}, {"a": "one", "b": "large"}) == [
+        "b updated (not compared: more than 1000000 bytes)\n"
+    ]
+    assert texts.read == []
+    assert await texts.compared({"a": "one", "b": "two"}, {"b": "gone", "c": "two"}) == [
+        "a deleted --- a/a\n+++ /dev/null\n@@ -1 +0,0 @@\n-one",
+        "b updated (not compared: the file was changed mean",
+        "c created --- /dev/null\n+++ b/c\n@@ -0,0 +1 @@\n+two",
+    ]
+
+
+async def test_a_comparison_reads_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparing, "MAX_COMPARED_TOTAL", 25)
+    texts = Texts({"one": 10, "two": 10, "three": 6, "four": 5})
+    said = await texts.compared({}, {"a": "one", "b": "two", "c": "three", "d": "four"})
+    assert [one for one in said if "too much differs" in one] == [
+        "c created (not compared: too much differs)\n"
+    ]
+    assert texts.read == ["one", "two", "four"]
+
+
+async def test_a_comparison_shows_so_much_of_so_many_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(comparing, "MAX_COMPARED_FILES", 2)
+    texts = Texts({"one": 10})
+    said = await texts.compared({}, dict.fromkeys("abc", "one"))
+    assert said[2] == "c created (not compared: more than 2 files differ)"
+    monkeypatch.setattr(comparing, "MAX_SHOWN", 5)
+    said = await texts.compared({}, dict.fromkeys("ab", "one"))
+    assert said[1] == "b created (not compared: too much differs)\n"
 
 
 PATHS = st.sampled_from(["a", "b", "c"])

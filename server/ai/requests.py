@@ -1,0 +1,67 @@
+"""What a message to the built-in provider asks for, by its words. Done by a worker: a message is
+32 KB of whatever a client likes, and patterns are searched in it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from server.ai import tracebacks
+from server.ai.scaffolds import scaffold
+
+MAX_FRAMES: Final = 50
+"""Frames of a traceback that are looked at, the innermost ones."""
+
+_SKILLS: Final = (
+    (
+        "outline",
+        re.compile(r"\boutline\b|\bwhat(?:'s| is) in\b|\bstructure of\b", re.IGNORECASE),
+    ),
+    (
+        "find",
+        re.compile(
+            r"\b(?:find|locate|where is|where's|who uses)\s+(?:the\s+)?"
+            r"(?:(?:symbol|function|class|component|method)\s+)?[`'\"]?(?P<subject>[A-Za-z_$][\w$]*)",
+            re.IGNORECASE,
+        ),
+    ),
+    ("check", re.compile(r"\bsyntax\b|^\s*check\b", re.IGNORECASE)),
+    ("todos", re.compile(r"\bto-?dos?\b|\bfixmes?\b", re.IGNORECASE)),
+    (
+        "diff",
+        re.compile(
+            r"\b(?:diff|what (?:has )?changed)\b"
+            r"(?:\s+(?:since|against|to|with))?(?:\s+(?:the\s+)?(?:version\s+)?(?P<subject>.+))?",
+            re.IGNORECASE,
+        ),
+    ),
+)
+
+
+def understand(
+    message: str, current_file: str | None, language: str | None, framework: str | None
+) -> dict[str, Any]:
+    """Return the `kind` of request that a message is, and what belongs to that kind.
+
+    traceback: `frames` and `error`, see `tracebacks`. scaffold: `path`, `content`, `about`.
+    outline, find, check, todos, diff: `subject` and the message's `words`. help: nothing.
+    """
+    frames, error = tracebacks.frames(message), tracebacks.error(message)
+    if frames and error is not None:
+        return {"kind": "traceback", "frames": frames[-MAX_FRAMES:], "error": error}
+    made = scaffold(message, current_file=current_file, language=language, framework=framework)
+    if made is not None:
+        return {"kind": "scaffold", **made._asdict()}
+    for kind, pattern in _SKILLS:
+        found = pattern.search(message)
+        if found is not None:
+            subject = found.groupdict().get("subject") or ""
+            return {"kind": kind, "subject": subject, "words": _words(message)}
+    return {"kind": "help"}
+
+
+def _words(message: str) -> list[str]:
+    """Return the words that may be the names of files, each with and without a sign after it."""
+    words = set(re.findall(r"[^\s`'\"(),;]+", message))
+    return sorted(words | {word.rstrip(".?!:") for word in words})

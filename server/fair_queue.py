@@ -1,0 +1,85 @@
+"""A bounded queue that takes turns by owner: much work of one never delays a little of another.
+
+Owners are served one after the other, one item each; the items of an owner keep their order. An
+item waits for at most one item of each other owner, however many those have.
+
+Rejected: one queue in the order of arrival (18 comparisons of one user made a comparison of another
+one, which took a millisecond, wait for 73 seconds); priorities by size, which clients can choose.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class FairQueue(Generic[T]):
+    """Items by owner.
+
+    most: how many items may wait. most_of_one: how many of one owner.
+    at_once: how many items of one owner may be taken and not yet `done`; 0 for any number.
+    """
+
+    __slots__ = ("_at_once", "_length", "_most", "_most_of_one", "_taken", "_waiting")
+
+    def __init__(self, *, most: int, most_of_one: int, at_once: int = 0) -> None:
+        self._most = most
+        self._most_of_one = most_of_one
+        self._at_once = at_once
+        self._waiting: dict[str, deque[T]] = {}
+        self._taken: Counter[str] = Counter()
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def put(self, owner: str, item: T) -> bool:
+        """Append an item. Return False, and do not append it, if too many wait."""
+        own = self._waiting.get(owner)
+        if self._length >= self._most or (own is not None and len(own) >= self._most_of_one):
+            return False
+        if own is None:
+            own = self._waiting[owner] = deque()
+        own.append(item)
+        self._length += 1
+        return True
+
+    def take(self) -> tuple[str, T] | None:
+        """Return the next item with its owner; None if none waits, or none may be taken now."""
+        for owner, items in self._waiting.items():
+            if self._at_once and self._taken[owner] >= self._at_once:
+                continue
+            del self._waiting[owner]
+            item = items.popleft()
+            if items:
+                self._waiting[owner] = items
+            self._length -= 1
+            if self._at_once:
+                self._taken[owner] += 1
+            return owner, item
+        return None
+
+    def done(self, owner: str) -> None:
+        """Count an item that was taken as done."""
+        self._taken[owner] -= 1
+        if not self._taken[owner]:
+            del self._taken[owner]
+
+    def discard(self, owner: str, item: T) -> None:
+        """Remove an item, if it still waits."""
+        items = self._waiting.get(owner)
+        if items is None or item not in items:
+            return
+        items.remove(item)
+        self._length -= 1
+        if not items:
+            del self._waiting[owner]
+
+    def clear(self) -> list[T]:
+        """Remove and return all items that wait."""
+        items = [item for own in self._waiting.values() for item in own]
+        self._waiting.clear()
+        self._length = 0
+        return items

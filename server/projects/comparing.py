@@ -1,0 +1,75 @@
+"""Compare two states of a project's files, each given as the contents' hashes by path.
+
+Which files differ is known from the hashes. The texts of each that does are read when a worker
+comes to it, two at a time: however many comparisons wait, they hold no text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+from server.api.records import FileDifference
+from server.background import Worker, WorkFailed
+from server.projects.differences import MAX_PAIRS, unified_diff
+from server.store.snapshots import Stored
+
+MAX_COMPARED_FILES: Final = 200
+"""Files that one comparison shows the lines of."""
+MAX_COMPARED_SIZE: Final = 1_000_000
+"""Bytes of a file up to which it is compared."""
+MAX_COMPARED_TOTAL: Final = 20_000_000
+"""Bytes of all files that one comparison reads, before and after."""
+MAX_SHOWN: Final = 1_000_000
+"""Characters of all that one comparison shows."""
+
+Read = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
+"""Read contents by their hashes; those that are gone are left out."""
+
+
+async def compare(
+    worker: Worker, read: Read, before: Mapping[str, Stored], after: Mapping[str, Stored]
+) -> list[FileDifference]:
+    """Return the files that differ, by path; without their lines where there is too much to show.
+
+    Raises:
+        WorkFailed: all together takes too long.
+    """
+    pairs_left, bytes_left, shown_left = MAX_PAIRS, MAX_COMPARED_TOTAL, MAX_SHOWN
+    differences: list[FileDifference] = []
+    for path in sorted(before.keys() | after.keys()):
+        old, new = before.get(path), after.get(path)
+        if old == new:
+            continue
+        sides = [one for one in (old, new) if one is not None]
+        size = sum(one.size for one in sides)
+        if len(differences) >= MAX_COMPARED_FILES:
+            diff = f"(not compared: more than {MAX_COMPARED_FILES} files differ)\n"
+        elif max(one.size for one in sides) > MAX_COMPARED_SIZE:
+            diff = f"(not compared: more than {MAX_COMPARED_SIZE} bytes)\n"
+        elif size > bytes_left or shown_left <= 0:
+            diff = "(not compared: too much differs)\n"
+        else:
+            bytes_left -= size
+            texts = await read([one.hash for one in sides])
+            old_text = None if old is None else texts.get(old.hash)
+            new_text = None if new is None else texts.get(new.hash)
+            if len({one.hash for one in sides} - texts.keys()):
+                diff = "(not compared: the file was changed meanwhile)\n"
+            else:
+                try:
+                    diff, pairs = await worker.call(
+                        unified_diff, path, old_text, new_text, pairs_left
+                    )
+                    pairs_left -= pairs
+                except WorkFailed as failure:
+                    diff = f"(not compared: {failure})\n"
+            shown_left -= len(diff)
+        differences.append(
+            FileDifference(
+                path=path,
+                status="created" if old is None else "deleted" if new is None else "updated",
+                diff=diff,
+            )
+        )
+    return differences

@@ -15,7 +15,7 @@ SET_UP = @command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve setup test check format autobahn fuzz bench clean
+.PHONY: help serve setup test check format autobahn fuzz bench lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):  *## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -60,6 +60,11 @@ fuzz:  ## fuzz what reads a peer's bytes, a minute for each target
 bench:  ## measure this server and its peers, and write docs/performance.md
 	$(SET_UP) bench
 	@exec $(BIN)/python -m benchmarks.run $(ARGS)
+
+# ARGS=--upgrade takes the newest releases that pyproject.toml allows.
+lock:  ## make the lock files of the Python packages anew, after a change of pyproject.toml
+	$(SET_UP) check
+	@exec $(BIN)/python scripts/lock.py $(ARGS)
 
 clean:  ## remove everything that can be made again, the virtual environment included
 	@rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist htmlcov

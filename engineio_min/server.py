@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 import orjson
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 
-from engineio_min.cors import CorsOptions, same_origin
+from engineio_min.cors import CorsOptions, read_origin, same_origin
 from engineio_min.errors import Code, RequestRefused
 from engineio_min.http.server import HttpServer
 from engineio_min.ids import random_id
@@ -239,9 +239,12 @@ class Server:
             return
         if origin not in self._warned and len(self._warned) < 100:
             self._warned.add(origin)
-            logger.warning(
-                "refused the origin %r; allow it with the option cors=[%r]", origin, origin
-            )
+            if read_origin(origin) is None:
+                logger.warning("refused the origin %r, which is none", origin)
+            else:
+                logger.warning(
+                    "refused the origin %r; allow it with the option cors=[%r]", origin, origin
+                )
         raise RequestRefused(
             Code.FORBIDDEN, f"got the origin {origin!r}", status=403, message="Origin not allowed"
         )

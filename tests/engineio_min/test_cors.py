@@ -51,10 +51,97 @@ def test_rules(rule: OriginRule | list[OriginRule], origin: str, allowed: bool) 
     assert CorsOptions(origin=rule).allows(origin) is allowed
 
 
-@pytest.mark.parametrize("origin", ["a.com", "http://a.com/", "null", ""])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "a.com",
+        "http://a.com/",
+        "http://a.com/path",
+        "http://a.com?x",
+        "http://user@a.com",
+        "http://a.com\\b",
+        "http://a.com:99999",
+        "http://a.com:port",
+        "http://a b.com",
+        "http://",
+        "http://:80",
+        "app://:1",
+        "http://straße.example",
+        "http://" + "ü" * 70,
+        "http://a\0b",
+        "",
+    ],
+)
 def test_an_origin_that_no_browser_sends_is_refused(origin: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(f"cors: got the origin {origin!r}, expected")):
+    with pytest.raises(UsageError) as error:
         CorsOptions(origin=["http://a.com", origin])
+    assert str(error.value) == (
+        f'cors: got the origin {origin!r}, expected "*", "null" or scheme://host[:port], '
+        "without a path, such as 'https://app.example.com'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("origin", "pattern", "allowed"),
+    [
+        ("https://*.a.com", r"https://[^.]+\.a\.com", "https://x.a.com"),
+        ("*.a.com", r"https://[^.]+\.a\.com", "https://x.a.com"),
+        ("http://a.com:*", r"http://a\.com:[^.]+", "http://a.com:81"),
+    ],
+)
+def test_a_wildcard_is_refused_and_the_pattern_told(
+    origin: str, pattern: str, allowed: str
+) -> None:
+    with pytest.raises(UsageError) as error:
+        CorsOptions(origin=origin)
+    assert str(error.value) == (
+        f'cors: got the origin {origin!r}, where "*" has no meaning: write '
+        f're.compile(r"{pattern}") for every host of that form'
+    )
+    assert CorsOptions(origin=re.compile(pattern)).allows(allowed)
+    assert not CorsOptions(origin=re.compile(pattern)).allows(f"{allowed}.evil.example")
+
+
+@pytest.mark.parametrize(
+    ("rule", "origin"),
+    [
+        ("null", "null"),
+        ("file://", "file://"),
+        ("https://a.com:443", "https://a.com"),
+        ("http://a.com:80", "http://a.com"),
+        ("http://a.com:080", "http://a.com"),
+        ("http://a.com:0443", "http://a.com:443"),
+        ("HTTPS://App.Example.com", "https://app.example.com"),
+        ("https://a.com", "https://a.com:443"),
+        ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ("http://[::1]:3000", "http://[::1]:3000"),
+        ("http://192.168.4.1", "http://192.168.4.1"),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("chrome-extension://abcdefgh", "chrome-extension://abcdefgh"),
+        ("vscode-webview://0a1b", "vscode-webview://0a1b"),
+    ],
+)
+async def test_any_origin_that_something_sends_can_be_named(rule: str, origin: str) -> None:
+    async with serving(cors=[rule]) as harness:
+        response = await harness.request("GET", POLLING, {"Origin": origin})
+        assert response.status == 200
+        assert response.headers["access-control-allow-origin"] == origin
+
+
+@pytest.mark.parametrize(
+    ("rule", "origin"),
+    [
+        ("null", "file://"),
+        ("file://", "null"),
+        ("https://a.com:443", "http://a.com"),
+        ("https://a.com:443", "http://a.com:443"),
+        ("http://a.com:443", "https://a.com"),
+        ("http://a.com", "http://a.com/"),
+        ("http://a.com", "junk"),
+    ],
+)
+def test_a_rule_allows_nothing_else(rule: str, origin: str) -> None:
+    assert not CorsOptions(origin=rule).allows(origin)
 
 
 def test_as_cors() -> None:
@@ -73,8 +160,14 @@ def test_as_cors() -> None:
         ("http://a.com:3000", "a.com:3000", True),
         ("http://a.com:3000", "a.com", False),
         ("http://b.com", "a.com", False),
+        ("https://a.com", "a.com:443", True),
+        ("http://a.com", "a.com:80", True),
+        ("https://a.com", "a.com:80", False),
+        ("http://a.com", "a.com:443", False),
         ("null", "", False),
         ("null", "null", False),
+        ("file://", "", False),
+        ("x", "x", False),
     ],
 )
 def test_same_origin(origin: str, host: str, same: bool) -> None:
@@ -209,6 +302,22 @@ async def test_a_refused_origin_is_named_once_in_the_log(
     assert [record.getMessage() for record in caplog.records] == [
         f"refused the origin '{FOREIGN}'; allow it with the option cors=['{FOREIGN}']"
     ]
+
+
+@pytest.mark.parametrize("origin", ["null", "file://", "http://localhost:81", "app://x"])
+async def test_what_the_log_advises_is_accepted(
+    harness: Harness, caplog: pytest.LogCaptureFixture, origin: str
+) -> None:
+    await harness.request("GET", POLLING, {"Origin": origin})
+    assert caplog.messages[-1].endswith(f"allow it with the option cors=['{origin}']")
+    assert CorsOptions(origin=[origin]).allows(origin)
+
+
+async def test_the_log_advises_nothing_for_what_is_no_origin(
+    harness: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    await harness.request("GET", POLLING, {"Origin": "http://x/y"})
+    assert caplog.messages == ["refused the origin 'http://x/y', which is none"]
 
 
 async def test_the_log_does_not_grow_with_the_origins(

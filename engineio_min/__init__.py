@@ -26,6 +26,8 @@ from engineio_min.request import Request, Response
 from engineio_min.server import Server
 from engineio_min.transports.connection import Connection
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Client",
     "ClientOptions",
@@ -47,4 +49,5 @@ __all__ = [
     "Server",
     "ServerOptions",
     "UsageError",
+    "__version__",
 ]

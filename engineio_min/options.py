@@ -26,6 +26,7 @@ from engineio_min.protocol.session import POLLING, WEBSOCKET, Timing
 from engineio_min.request import Request
 
 AllowRequest = Callable[[Request], Awaitable[None] | None]
+GenerateId = Callable[[Request], Awaitable[str] | str]
 HeadersHook = Callable[[list[tuple[str, str]], Request], None]
 ErrorHook = Callable[[RequestRefused, Request], None]
 
@@ -42,17 +43,29 @@ _FUNCTIONS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CookieOptions:
-    """The cookie set by the polling handshake; `max_age` is in seconds. A session never depends on
-    it.
+    """The cookie set by the polling handshake; a session never depends on it.
+
+    `max_age` is in seconds. With `path` or `same_site` False the cookie has no such attribute.
+
+    Raises:
+        UsageError: `path` or `same_site` has a value that it cannot have.
     """
 
     name: str = "io"
-    path: str = "/"
+    path: str | Literal[False] = "/"
     http_only: bool = True
-    same_site: Literal["strict", "lax", "none"] = "lax"
+    same_site: Literal["strict", "lax", "none", False] = "lax"
     secure: bool = False
     max_age: int | None = None
     domain: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.path is not False:
+            check_path(self.path)
+        if self.same_site not in ("strict", "lax", "none") and self.same_site is not False:
+            raise UsageError(
+                f'same_site: got {self.same_site!r}, expected "strict", "lax", "none" or False'
+            )
 
     def header(self, value: str) -> str:
         """The value of `Set-Cookie`."""
@@ -61,12 +74,14 @@ class CookieOptions:
             parts.append(f"Max-Age={self.max_age}")
         if self.domain is not None:
             parts.append(f"Domain={self.domain}")
-        parts.append(f"Path={self.path}")
+        if self.path is not False:
+            parts.append(f"Path={self.path}")
         if self.http_only:
             parts.append("HttpOnly")
         if self.secure:
             parts.append("Secure")
-        parts.append(f"SameSite={self.same_site.capitalize()}")
+        if self.same_site is not False:
+            parts.append(f"SameSite={self.same_site.capitalize()}")
         return "; ".join(parts)
 
 
@@ -84,8 +99,8 @@ class ServerOptions:
     cookie: False, True, or `CookieOptions`: a cookie with the session id for sticky load balancing.
     http_compression: bytes from which a poll's answer is compressed, or None for never.
     per_message_deflate: False, True, or the bytes from which a WebSocket message is compressed.
-    generate_id: makes a session id; it is a secret and must not be guessable. A handshake that gets
-    one in use is refused.
+    generate_id: makes a session id, sync or async; it is a secret and must not be guessable. A
+    handshake that gets one in use is refused.
     max_connections: sessions at once; more get HTTP 503.
     max_connections_per_address: sessions of one address at once; more get HTTP 429.
     max_connections_per_user: sessions of one user at once; needs `user`.
@@ -115,7 +130,7 @@ class ServerOptions:
     cookie: CookieOptions | bool = False
     http_compression: int | None = 1024
     per_message_deflate: bool | int = False
-    generate_id: Callable[[Request], str] | None = None
+    generate_id: GenerateId | None = None
     max_connections: int | None = None
     max_connections_per_address: int | None = None
     max_connections_per_user: int | None = None
@@ -198,7 +213,7 @@ class ServerOptionValues(TypedDict, total=False):
     cookie: CookieOptions | bool
     http_compression: int | None
     per_message_deflate: bool | int
-    generate_id: Callable[[Request], str] | None
+    generate_id: GenerateId | None
     max_connections: int | None
     max_connections_per_address: int | None
     max_connections_per_user: int | None

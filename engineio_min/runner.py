@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -32,14 +33,20 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-async def stopped() -> None:
-    """Wait for SIGINT or SIGTERM. A second one interrupts whatever keeps the loop from noticing.
+async def stopped(stop: asyncio.Event | None = None) -> None:
+    """Wait for SIGINT or SIGTERM, or until `stop` is set. A second signal interrupts whatever keeps
+    the loop from noticing.
+
+    Signals are the main thread's: in another one only `stop` ends the wait.
 
     Raises:
         KeyboardInterrupt: a second signal came before the first was noticed; from whatever runs.
     """
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+    stop = asyncio.Event() if stop is None else stop
+    if threading.current_thread() is not threading.main_thread():
+        await stop.wait()
+        return
     told = False
 
     def tell(_number: int, _frame: object) -> None:

@@ -21,7 +21,7 @@ from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFact
 
 from engineio_min.cors import CorsOptions, read_origin, same_origin
 from engineio_min.errors import Code, RequestRefused
-from engineio_min.http.server import HttpServer
+from engineio_min.http.server import HttpServer, check_closed
 from engineio_min.ids import random_id
 from engineio_min.limits.admission import Headcount
 from engineio_min.limits.budget import Budget
@@ -164,12 +164,32 @@ class Server:
             self._http.stop_accepting()
 
     def start(self) -> None:
-        """Bind to the running event loop; hosts call this before the first exchange."""
-        if not self._started:
-            self._started = self._accepting = True
-            self.loop = asyncio.get_running_loop()
-            self._thread = get_ident()
-            self.timer = Timer(self.loop)
+        """Bind to the running event loop; hosts call this before the first exchange.
+
+        Raises:
+            UsageError: the server belongs to another event loop that is not closed.
+        """
+        if self._started and self.loop is asyncio.get_running_loop():
+            return
+        outlived = self._started
+        if outlived:
+            check_closed(self.loop)
+        self._started = self._accepting = True
+        self.loop = asyncio.get_running_loop()
+        self._thread = get_ident()
+        self.timer = Timer(self.loop)
+        if outlived:
+            self._outlive_loop()
+
+    def _outlive_loop(self) -> None:
+        """End the sessions of an event loop that was closed without `close`: nothing of them can
+        come or leave any more.
+        """
+        self._dirty.clear()
+        self._tasks.clear()
+        self.departing.clear()
+        for connection in list(self.sessions.values()):
+            connection.outlive_loop()
 
     def close(self) -> None:
         """Close every session at once; a waiting poll and every WebSocket are told.
@@ -227,9 +247,14 @@ class Server:
         if allow is not None:
             verdict = self._call_hook("allow_request", allow, request)
             if inspect.isawaitable(verdict):
-                self._spawn(self._open_later(exchange, query, verdict))
+                self._spawn(self._open_later(exchange, query, verdict, None))
                 return
-        self._open(exchange, request, query)
+        self._check_version(query)
+        sid = self._new_sid(request)
+        if isinstance(sid, str):
+            self._open(exchange, query, sid)
+        else:
+            self._spawn(self._open_later(exchange, query, None, sid))
 
     def _check_origin(self, request: Request) -> None:
         origin = request.headers.get("origin")
@@ -275,9 +300,17 @@ class Server:
             )
 
     async def _open_later(
-        self, exchange: Exchange, query: Mapping[str, str], verdict: Awaitable[None]
+        self,
+        exchange: Exchange,
+        query: Mapping[str, str],
+        verdict: Awaitable[None] | None,
+        sid: Awaitable[str] | str | None,
     ) -> None:
+        """Open a session when the hooks have come to their ends: `verdict` is that of
+        `allow_request`, after which there is no `sid` yet, or there is no verdict to wait for.
+        """
         gone = False
+        hook = "generate_id" if verdict is None else "allow_request"
 
         def abort() -> None:
             nonlocal gone
@@ -285,11 +318,20 @@ class Server:
 
         exchange.on_abort = abort
         try:
-            await verdict
+            if verdict is not None:
+                await verdict
+                if gone:
+                    return
+                self._check_version(query)
+                hook = "generate_id"
+            if sid is None:
+                sid = self._new_sid(exchange.request)
+            if not isinstance(sid, str):
+                sid = await sid
             if gone:
                 return
             self._check_capacity()
-            self._open(exchange, exchange.request, query)
+            self._open(exchange, query, sid)
         except RequestRefused as error:
             if not gone:
                 self.refuse(exchange, error)
@@ -300,14 +342,20 @@ class Server:
                 self.refuse(exchange, RequestRefused(Code.FORBIDDEN, context, status=503))
             raise
         except Exception:
-            logger.exception("allow_request failed")
+            logger.exception("%s failed", hook)
             if not gone:
-                self.refuse(exchange, RequestRefused(Code.BAD_REQUEST, "allow_request failed"))
+                self.refuse(exchange, RequestRefused(Code.BAD_REQUEST, f"{hook} failed"))
 
-    def _open(self, exchange: Exchange, request: Request, query: Mapping[str, str]) -> None:
+    def _check_version(self, query: Mapping[str, str]) -> None:
         if query.get("EIO") != PROTOCOL_VERSION:
             raise RequestRefused(Code.UNSUPPORTED_PROTOCOL_VERSION, f"got EIO={query.get('EIO')!r}")
-        connection = Connection(self, request, self._new_sid(request), query["transport"])
+
+    def _open(self, exchange: Exchange, query: Mapping[str, str], sid: str) -> None:
+        request = exchange.request
+        if sid in self.sessions or sid in self.departing:
+            logger.error("generate_id gave the id of a session that is open; make each id once")
+            raise RequestRefused(Code.BAD_REQUEST, "generate_id gave an id that is in use")
+        connection = Connection(self, request, sid, query["transport"])
         connection.seats = self._call_hook("address or user", self.quotas.take, request)
         try:
             self._greet(exchange, connection)
@@ -315,15 +363,11 @@ class Server:
             self.quotas.release(connection.seats)
             raise
 
-    def _new_sid(self, request: Request) -> str:
+    def _new_sid(self, request: Request) -> Awaitable[str] | str:
         generate = self.options.generate_id
         if generate is None:
             return random_id()
-        sid = self._call_hook("generate_id", generate, request)
-        if sid in self.sessions or sid in self.departing:
-            logger.error("generate_id gave the id of a session that is open; make each id once")
-            raise RequestRefused(Code.BAD_REQUEST, "generate_id gave an id that is in use")
-        return sid
+        return self._call_hook("generate_id", generate, request)
 
     def _greet(self, exchange: Exchange, connection: Connection) -> None:
         """Answer the handshake of a new session and let it begin."""

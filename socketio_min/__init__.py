@@ -5,7 +5,7 @@ Reading order: `packets`, `rooms`, `peer`, `turns` (pure), then `namespace`, `co
 then `client_handlers`, `client_namespace`, `client_connection`, `client`, `blocking`.
 """
 
-from engineio_min import CookieOptions, CorsOptions, Forbidden
+from engineio_min import CookieOptions, CorsOptions, Forbidden, __version__
 from engineio_min.limits.rate_limit import RateLimit
 from socketio_min.client.blocking import BlockingClient, BlockingNamespace
 from socketio_min.client.client import Client
@@ -76,4 +76,5 @@ __all__ = [
     "SocketIOError",
     "SocketIOOptionValues",
     "UsageError",
+    "__version__",
 ]

@@ -4,7 +4,7 @@ Invariants:
 - Every Python package of this project is marked as typed.
 - No file names a package registry or a home directory, and no lock file says where a package was
   downloaded: the checkout works wherever it lies and whatever mirror is configured.
-- The README asks for the same versions as pyproject.toml.
+- The README asks for the same versions as pyproject.toml, and the packages tell its own.
 - tests/conftest.py fails an asynchronous test that leaves work behind.
 - tests/conftest.py lets the slow files begin, and each of them is there.
 
@@ -19,10 +19,13 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+
+import engineio_min
+import socketio_min
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -181,6 +184,12 @@ def test_an_address_in_a_lock_file_is_found() -> None:
         }
     }
     assert list(resolved_addresses(lock)) == ["https://mirror.example/a.tgz"]
+
+
+@pytest.mark.parametrize("package", [engineio_min, socketio_min])
+def test_a_package_tells_the_version_of_its_distribution(package: ModuleType) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert package.__version__ == project["version"]
 
 
 def test_readme_and_pyproject_agree_on_versions() -> None:

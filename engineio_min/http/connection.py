@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import httptools
 
 from engineio_min.http.exchange import HttpExchange
-from engineio_min.http.head import KnownHead, method_name, read_headers, refusal
+from engineio_min.http.head import KnownHead, method_name, read_headers, refusal, split_absolute
 from engineio_min.http.limits import HttpLimits
 from engineio_min.limits.admission import Admission
 from engineio_min.protocol.deadlines import NEVER
@@ -262,10 +262,16 @@ class HttpConnection(asyncio.Protocol):
         if refused is not None:
             self._refuse(*refused)
             return
+        target = self._target.decode("latin-1")
+        if not target.startswith("/"):
+            absolute = split_absolute(target)
+            if absolute is not None:
+                # Whatever Host says, this is the host that was asked for.
+                headers["host"], target = absolute
         self._upgrade = parser.should_upgrade()
         request = Request(
             method_name(parser.get_method()),
-            self._target.decode("latin-1"),
+            target,
             headers,
             self._client,
             secure=self._secure,

@@ -63,6 +63,7 @@ _LENGTH_DIGITS = 16
 
 _TIMESTAMP_CHARACTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 _TIMESTAMP = re.compile(rb"[A-Z]+ [^ ?]+\?(?:[^ ]*&)?t=([A-Za-z0-9_-]+)[& ]")
+_ABSOLUTE = re.compile(r"https?://(?P<host>[^/?#]+)(?P<rest>.*)", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\nContent-Length: ([0-9]+)\r\n", re.IGNORECASE)
 
 
@@ -118,6 +119,17 @@ def refusal(
     if headers.get("expect", "100-continue").lower() != "100-continue":
         return 417, "got an Expect header other than 100-continue"
     return None
+
+
+def split_absolute(target: str) -> tuple[str, str] | None:
+    """Return the host and the path with the query of a target in absolute form, such as
+    "http://host/path" (RFC 9112, section 3.2.2); None if it is of another form, or has no host.
+    """
+    match = _ABSOLUTE.fullmatch(target)
+    if match is None or not _is_host(match["host"]):
+        return None
+    rest = match["rest"]
+    return match["host"], rest if rest.startswith("/") else f"/{rest}"
 
 
 @functools.lru_cache(maxsize=64)

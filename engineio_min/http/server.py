@@ -62,12 +62,8 @@ class HttpServer:
     ) -> None:
         self.limits = HttpLimits() if limits is None else limits
         self.connections: set[asyncio.Transport] = set()
-        self.admission = Admission(
-            self.limits.connections,
-            self.limits.connections_per_address,
-            proxies,
-            lambda client: sum(engine.pollers.of(client) for engine in self._engines.values()),
-        )
+        self._proxies = proxies
+        self.admission = self._new_admission()
         self.timer: Timer
         self.loop: asyncio.AbstractEventLoop
         self._engines: dict[str, Mounted] = {}
@@ -80,6 +76,14 @@ class HttpServer:
         # What `response_start` made in this second.
         self._starts: dict[tuple[int, tuple[tuple[str, str], ...]], bytes] = {}
         self._second = 0
+
+    def _new_admission(self) -> Admission:
+        return Admission(
+            self.limits.connections,
+            self.limits.connections_per_address,
+            self._proxies,
+            lambda client: sum(engine.pollers.of(client) for engine in self._engines.values()),
+        )
 
     def mount(self, engine: Mounted) -> None:
         """Serve `engine` on its path.
@@ -122,11 +126,16 @@ class HttpServer:
 
         Raises:
             OSError: the address cannot be bound.
+            UsageError: the server listens in another event loop that is not closed.
         """
+        loop = asyncio.get_running_loop()
+        if self._listeners and self.loop is not loop:
+            check_closed(self.loop)
+            self._outlive_loop()
+        self.loop = loop
         descriptors = raise_descriptor_limit()
         self.admission.capacity = min(self.limits.connections, usable_descriptors(descriptors))
         reserve_read_buffer()
-        self.loop = asyncio.get_running_loop()
         if not self._listeners:
             self.timer = Timer(self.loop)
             for engine in self._engines.values():
@@ -162,6 +171,7 @@ class HttpServer:
                 bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with socket.fromfd(bound.fileno(), bound.family, bound.type) as twin:
                 twin.listen(backlog)
+            logger.info("listening on %s", _url(bound.getsockname(), secure=ssl is not None))
         if not self._listeners:
             self._bound = listener.sockets[0].getsockname()
         self._listeners.append(listener)
@@ -171,10 +181,12 @@ class HttpServer:
         """The port of the first listener, until `close`.
 
         Raises:
-            UsageError: the server is not listening.
+            UsageError: the server is not listening, or on a Unix socket, which has no port.
         """
         if self._bound is None:
             raise UsageError("the server has no port before `await listen(...)`")
+        if not isinstance(self._bound, tuple):
+            raise UsageError(f"the server has no port: it listens on the Unix socket {self._bound}")
         return int(self._bound[1])
 
     def stop_accepting(self) -> None:
@@ -185,6 +197,14 @@ class HttpServer:
         """
         for listener in self._listeners:
             listener.close()
+
+    def _outlive_loop(self) -> None:
+        """Forget the listeners and connections of an event loop that was closed without `close`."""
+        self.stop_accepting()
+        self._listeners.clear()
+        self._tasks.clear()
+        self.connections.clear()
+        self.admission = self._new_admission()
 
     async def close(self) -> None:
         """Stop accepting, close every session and connection, and wait until the connections are
@@ -276,6 +296,27 @@ class HttpServer:
             f"Date: {_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year} "
             f"{hour:02}:{minute:02}:{second:02} GMT\r\n"
         ).encode()
+
+
+def check_closed(loop: asyncio.AbstractEventLoop) -> None:
+    """Refuse to move a server from an event loop that may still serve its clients.
+
+    Raises:
+        UsageError: `loop` is not closed.
+    """
+    if not loop.is_closed():
+        raise UsageError(
+            "got a second event loop, expected the one that the server runs in: close the server "
+            "there first, or make another one"
+        )
+
+
+def _url(bound: Any, *, secure: bool) -> str:
+    """Return where a socket bound to the address `bound` is found."""
+    if not isinstance(bound, tuple):
+        return f"the Unix socket {bound!r}"
+    host = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+    return f"{'https' if secure else 'http'}://{host}:{bound[1]}"
 
 
 def not_found(_request: Request) -> Response:

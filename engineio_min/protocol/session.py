@@ -65,7 +65,8 @@ PACKET_OVERHEAD = 64
 class Timing:
     """The session's times in seconds and its limit in bytes.
 
-    `close_timeout` is how long a closing session waits for the poll that fetches its last packets;
+    `close_timeout` is how long a closing session waits for the poll that fetches its last packets,
+    unless a pong would be overdue before;
     `max_buffered` is what may wait for a peer that does not fetch it.
     """
 
@@ -312,7 +313,7 @@ class Session:
             self._alert()
         if self._heartbeat <= now:
             if self.phase == CLOSING:
-                self._end(FORCED_CLOSE, "nobody fetched the last packets", last=None)
+                self._end(PING_TIMEOUT, "nobody fetched the last packets", last=None)
             elif self._awaiting_pong and self.unheard:
                 # The pong may be among what is not read.
                 self._heartbeat = now + self._timing.ping_timeout
@@ -350,9 +351,11 @@ class Session:
             return
         if self.transport == POLLING:
             self._buffer.append(CLOSE)
+        # Nothing is asked any more: whoever takes nothing is as silent as if it had not answered.
+        silent = self._heartbeat + (0 if self._awaiting_pong else self._timing.ping_timeout)
         self.phase = CLOSING
         self._awaiting_pong = self._refreshable = False
-        self._heartbeat = now + self._timing.close_timeout
+        self._heartbeat = min(silent, now + self._timing.close_timeout)
         self.deadline = min(self.deadline, self._heartbeat)
         self._alert()
 

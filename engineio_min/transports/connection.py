@@ -245,6 +245,13 @@ class Connection:
             self.session.handle_timeout(max(now, self.session.deadline))
             self.flush()
 
+    def outlive_loop(self) -> None:
+        """End the session of an event loop that is closed."""
+        self.carrier = GONE
+        self.candidate = self.waiters = None
+        self.session.fail(FORCED_CLOSE, "its event loop was closed without the server")
+        self.settle()
+
     def _take_over(self) -> None:
         polling, candidate = self.carrier, self.candidate
         assert candidate is not None

@@ -75,6 +75,8 @@ class Server(Namespace):
         # The loop in which the adapters are in their cluster.
         self._cluster_loop: asyncio.AbstractEventLoop | None = None
         self._cluster_tasks: set[asyncio.Task[None]] = set()
+        # What `run` waits for.
+        self._ended: asyncio.Event | None = None
         super().__init__(self, "/")
 
     # -- namespaces
@@ -191,15 +193,19 @@ class Server(Namespace):
             raise
 
     def run(self, host: str | None = "127.0.0.1", port: int = 3000) -> None:
-        """Serve until SIGINT or SIGTERM, then close: the whole program of a simple server.
+        """Serve until SIGINT or SIGTERM or until `close`: the whole program of a simple server.
+
+        Signals are the main thread's. In another one, `close` ends it, called in its event loop:
+        `asyncio.run_coroutine_threadsafe(io.close(), io.engine.loop)`.
 
         Raises:
             OSError: the address cannot be bound.
         """
 
         async def serve() -> None:
+            self._ended = asyncio.Event()
             # First: a signal that comes as soon as the port is bound must find its handler.
-            stopping = asyncio.create_task(stopped())
+            stopping = asyncio.create_task(stopped(self._ended))
             await self.listen(host, port)
             await stopping
             await self.close()
@@ -211,7 +217,7 @@ class Server(Namespace):
         """The port that `listen` bound.
 
         Raises:
-            UsageError: the server is not listening.
+            UsageError: the server is not listening, or on a Unix socket, which has no port.
         """
         with usage_errors():
             return self.engine.port
@@ -252,6 +258,8 @@ class Server(Namespace):
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._leave_cluster()
         self.shutdown_reason = None
+        if self._ended is not None:
+            self._ended.set()
 
     async def _handlers_end(self, own: set[asyncio.Task[Any] | None], deadline: float) -> None:
         """Wait until no handlers but `own` are in flight, or the time of the loop is `deadline`."""

@@ -129,8 +129,29 @@ def test_cors_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"path": None}, 'path: got None, expected a path that starts with "/"'),
+        ({"path": "a"}, "path: got 'a', expected a path that starts with \"/\""),
+        ({"path": True}, 'path: got True, expected a path that starts with "/"'),
+        (
+            {"same_site": "Lax"},
+            'same_site: got \'Lax\', expected "strict", "lax", "none" or False',
+        ),
+        ({"same_site": 0}, 'same_site: got 0, expected "strict", "lax", "none" or False'),
+    ],
+)
+def test_a_cookie_that_cannot_be_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as error:
+        CookieOptions(**options)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
     ("cookie", "header"),
     [
+        (CookieOptions(path=False), "io=SID; HttpOnly; SameSite=Lax"),
+        (CookieOptions(same_site=False), "io=SID; Path=/; HttpOnly"),
         (CookieOptions(), "io=SID; Path=/; HttpOnly; SameSite=Lax"),
         (
             CookieOptions(name="sticky", path="/a", http_only=False, same_site="none", secure=True),

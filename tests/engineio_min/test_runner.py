@@ -35,6 +35,18 @@ def test_a_signal_ends_the_wait(number: signal.Signals) -> None:
     assert seen == [uvloop.Loop]
 
 
+def test_an_event_ends_the_wait() -> None:
+    async def main() -> None:
+        stop = asyncio.Event()
+        waiting = asyncio.create_task(stopped(stop))
+        await asyncio.sleep(0)
+        stop.set()
+        await waiting
+
+    run(main())
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("fast", [True, False])
 def test_a_second_signal_ends_what_keeps_the_loop_from_noticing(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+import uvloop
 
 from engineio_min import (
     Connection,
@@ -39,7 +40,15 @@ from tests.engineio_min.harness import (
     assert_refused,
     serving,
 )
-from tests.engineio_min.wire import HANDSHAKE, Wire, connect, encode_request, packet_frame, until
+from tests.engineio_min.wire import (
+    HANDSHAKE,
+    PATIENCE,
+    Wire,
+    connect,
+    encode_request,
+    packet_frame,
+    until,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -515,6 +524,69 @@ async def test_a_generate_id_that_fails_is_a_bad_request(
     assert "a mistake" in str(caplog.records[0].exc_text)
 
 
+@pytest.mark.parametrize("asynchronous", [True, False])
+async def test_generate_id_may_be_asynchronous(asynchronous: bool) -> None:
+    """Also behind an asynchronous `allow_request`."""
+
+    async def generate(request: Request) -> str:
+        await asyncio.sleep(0)
+        return "id-" + request.query["name"]
+
+    async def allow(_request: Request) -> None:
+        await asyncio.sleep(0)
+
+    async with serving(
+        generate_id=generate, allow_request=allow if asynchronous else None
+    ) as harness:
+        response = await harness.request("GET", f"{POLLING}&name=a")
+        assert response.text[:14] == '0{"sid":"id-a"'
+        wire = await harness.websocket(f"{WEBSOCKET}&name=b")
+        packet = await wire.packet()
+        assert isinstance(packet, str)
+        assert packet[:14] == '0{"sid":"id-b"'
+        assert_refused(await harness.request("GET", f"{POLLING}&name=a"), 3)
+        assert_refused(await harness.request("GET", f"{POLLING}&name=c&EIO=3"), 3)
+        assert_refused(await harness.request("GET", f"{PATH}?EIO=3&transport=polling&name=c"), 5)
+
+
+@pytest.mark.parametrize("asynchronous", [True, False])
+async def test_an_asynchronous_generate_id_that_fails_is_a_bad_request(
+    asynchronous: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def generate(_request: Request) -> str:
+        raise RuntimeError("a mistake")
+
+    async def allow(_request: Request) -> None:
+        await asyncio.sleep(0)
+
+    async with serving(
+        generate_id=generate, allow_request=allow if asynchronous else None
+    ) as harness:
+        for target, headers in ((POLLING, {}), (WEBSOCKET, HANDSHAKE)):
+            assert_refused(await harness.request("GET", target, headers), 3)
+        assert harness.connections == []
+    assert caplog.messages == ["generate_id failed", "generate_id failed"]
+
+
+async def test_a_client_that_leaves_during_generate_id() -> None:
+    decision = asyncio.get_running_loop().create_future()
+    asked = asyncio.Event()
+
+    async def generate(_request: Request) -> str:
+        asked.set()
+        return str(await decision)
+
+    async with serving(generate_id=generate) as harness:
+        wire = await harness.wire()
+        await wire.send(encode_request("GET", POLLING))
+        await asked.wait()
+        wire.abort()
+        await until(lambda: not harness.server.http.connections)
+        decision.set_result("id")
+        await until(lambda: not harness.server._tasks)
+        assert harness.connections == []
+
+
 async def test_session_ids_are_long_and_differ(harness: Harness) -> None:
     wire = await harness.wire()
     for _ in range(50):
@@ -800,6 +872,100 @@ async def test_a_server_may_join_one_that_listens(harness: Harness) -> None:
 async def test_a_port_before_listening() -> None:
     with pytest.raises(UsageError, match="no port before"):
         _ = Server().port
+
+
+async def test_a_unix_socket_has_no_port(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "engineio_min.http")
+    path = str(tmp_path / "socket")
+    server = Server()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(path)
+        await server.listen(sock=sock)
+        try:
+            with pytest.raises(UsageError) as error:
+                _ = server.port
+            assert str(error.value) == (
+                f"the server has no port: it listens on the Unix socket {path}"
+            )
+            assert caplog.messages == [f"listening on the Unix socket {path!r}"]
+        finally:
+            await server.stop()
+
+
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+async def test_the_log_says_where_it_listens(
+    host: str, shown: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "engineio_min.http")
+    server = Server()
+    await server.listen(host, 0)
+    try:
+        assert caplog.messages == [f"listening on http://{shown}:{server.port}"]
+    finally:
+        await server.stop()
+
+
+@pytest.mark.filterwarnings("ignore:unclosed")
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_second_event_loop_after_a_missing_close(
+    factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """The sessions of the first one end, and the second one serves on the same port."""
+    ends: list[str] = []
+    clients: list[socket.socket] = []
+    port = 0
+    server = Server()
+
+    @server.on_connection
+    def accept(connection: Connection) -> None:
+        connection.on_close = ends.append
+        connection.send("hello")
+
+    def visit() -> None:
+        for target, headers in ((POLLING, {}), (WEBSOCKET, HANDSHAKE)):
+            client = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+            clients.append(client)
+            client.sendall(encode_request("GET", target, headers))
+            received = b""
+            while b"4hello" not in received:
+                received += client.recv(65536)
+
+    async def serve(*, close: bool) -> None:
+        nonlocal port
+        await server.listen(port=port)
+        port = server.port
+        await asyncio.to_thread(visit)
+        if close:
+            await server.stop()
+
+    for close in (False, True):
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(serve(close=close))
+    assert ends == ["forced close"] * 4
+    assert not server.sessions
+    assert not server.http.connections
+    assert len(server.http.admission) == 0
+    for client in clients:
+        client.close()
+    gc.collect()
+
+
+async def test_a_second_event_loop_beside_the_first(harness: Harness) -> None:
+    """Two loops cannot share a server, and the second one is told."""
+
+    def listen() -> None:
+        asyncio.run(harness.server.listen(port=0))
+
+    def start() -> None:
+        async def main() -> None:
+            harness.server.start()
+
+        asyncio.run(main())
+
+    for function in (listen, start):
+        with pytest.raises(UsageError, match="got a second event loop, expected the one that"):
+            await asyncio.to_thread(function)
+    assert (await harness.request("GET", POLLING)).status == 200
 
 
 async def test_nothing_is_left_of_a_session(harness: Harness) -> None:

@@ -168,7 +168,8 @@ ROWS = [
         Row(f"H36-target-{target}", get(line=f"GET {target}{query} HTTP/1.1"), "4xx")
         for query in ("?EIO=4&transport=polling",)
         for target in (
-            "http://a/socket.io/",
+            "http://a/other/",
+            "http://a@b/socket.io/",
             "//socket.io/",
             "/socket.io/../socket.io/x",
             "/socket.io/%2e%2e",

@@ -799,7 +799,10 @@ async def test_no_100_for_a_body_that_is_refused(harness: Harness) -> None:
         "/%2e%2e",
         "/engine.io/%00",
         "/Engine.io/",
-        "http://localhost/engine.io/",
+        "http://localhost/other/",
+        "ftp://localhost/engine.io/",
+        "http:///engine.io/",
+        "http://user@localhost/engine.io/",
         "/engine.io/..;/",
         "*",
     ],
@@ -808,6 +811,33 @@ async def test_only_the_exact_path_is_served(harness: Harness, target: str) -> N
     response = await harness.request("GET", f"{target}?EIO=4&transport=polling")
     assert response.status in (400, 404)
     assert harness.connections == []
+
+
+async def test_a_target_in_absolute_form(harness: Harness) -> None:
+    """A server must accept it, and believe its host instead of the header (RFC 9112, 3.2.2)."""
+    wire = await harness.wire()
+    origin = {"Host": "other", "Origin": "http://page.example:81"}
+    for start in ("http://page.example:81", "HTTPS://PAGE.example:81"):
+        response = await wire.request("GET", f"{start}{POLLING}", origin)
+        assert response.status == 200
+    # From the second on the head is known and not parsed again.
+    target = f"http://page.example:81{POLLING}&sid={harness.connection.sid}"
+    for text in ("a", "bc"):
+        response = await wire.request("POST", target, origin, f"4{text}".encode())
+        assert (response.status, response.text) == (200, "ok")
+    assert harness.received == ["a", "bc"]
+    assert harness.connection.request.headers["host"] == "PAGE.example:81"
+    assert harness.connection.request.target == POLLING
+    foreign = {"Host": "page.example:81", "Origin": "http://page.example:81"}
+    response = await wire.request("GET", f"http://other{POLLING}", foreign)
+    assert response.status == 403
+
+
+async def test_a_target_in_absolute_form_without_a_path(http: HttpServer) -> None:
+    http.route("/", lambda request: Response(200, request.target.encode()))
+    async with serving(http=http) as harness:
+        for target, expected in (("http://a", "/"), ("http://a?b=c", "/?b=c"), ("http://a/", "/")):
+            assert (await harness.request("GET", target)).text == expected
 
 
 async def test_connect_and_h2c(harness: Harness) -> None:

@@ -508,7 +508,18 @@ def test_a_closing_session_waits_for_its_poll_and_then_gives_up() -> None:
         assert session.phase == CLOSING
     assert session.deadline == 35.0
     session.handle_timeout(35.0)
-    assert reason(session) == "forced close"
+    assert reason(session) == "ping timeout"
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_a_closing_session_is_not_waited_for_longer_than_a_pong(transport: str) -> None:
+    session, _ = opened(transport, waiting=False)
+    session.send("4last")
+    session.close(24.0)
+    # The ping would leave at 25 and its answer be due at 45.
+    assert due(session) == 45.0
+    session.handle_timeout(45.0)
+    assert reason(session) == "ping timeout"
 
 
 def test_closing_twice_or_after_the_end_changes_nothing() -> None:
@@ -526,11 +537,12 @@ def test_a_session_that_waits_for_a_pong_may_close_without_it() -> None:
     session.handle_timeout(25.0)
     session.receive("4busy", 26.0)
     session.close(30.0)
-    assert due(session) == 60.0
+    # The pong is overdue 20 seconds after the other packet.
+    assert due(session) == 46.0
     session.receive("3", 31.0)
-    assert due(session) == 60.0
-    session.handle_timeout(60.0)
-    assert reason(session) == "forced close"
+    assert due(session) == 46.0
+    session.handle_timeout(46.0)
+    assert reason(session) == "ping timeout"
 
 
 def test_a_candidate_may_carry_the_last_packets_of_a_closing_session() -> None:

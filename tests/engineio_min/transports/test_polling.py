@@ -307,7 +307,7 @@ async def test_a_closing_session_is_dropped_when_nobody_polls(
     await clock.advance(29)
     assert harness.closed == []
     await clock.advance(2)
-    assert harness.closed == ["forced close"]
+    assert harness.closed == ["ping timeout"]
     await poller.gone()
 
 

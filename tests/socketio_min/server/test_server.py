@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import signal
@@ -1240,22 +1241,24 @@ def test_an_asgi_application_is_made() -> None:
     assert callable(Server().asgi_app())
 
 
+async def bound(io: Server) -> int:
+    """Wait for a server in another thread; return its port."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                return io.port
+            except SocketUsageError:
+                await asyncio.sleep(0.001)
+
+
 def test_run_serves_until_it_is_told_to_stop() -> None:
     io = Server()
     ends: list[str] = []
     io.on("disconnect", lambda _socket, reason: ends.append(reason))
     opened: list[Any] = []
 
-    async def listening() -> int:
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                try:
-                    return io.port
-                except SocketUsageError:
-                    await asyncio.sleep(0.001)
-
     async def use_and_stop() -> None:
-        client = await WebSocketClient.open(await listening())
+        client = await WebSocketClient.open(await bound(io))
         opened.append(await client.join())
         os.kill(os.getpid(), signal.SIGTERM)
         opened.append(await client.rest())
@@ -1267,6 +1270,48 @@ def test_run_serves_until_it_is_told_to_stop() -> None:
     assert len(opened) == 2
     assert opened[1] == []
     assert ends == ["server shutting down"]
+
+
+def test_run_in_a_thread_serves_until_it_is_closed(caplog: pytest.LogCaptureFixture) -> None:
+    """Signals are the main thread's; another one has `close`."""
+    caplog.set_level(logging.INFO, "engineio_min.http")
+    io = Server()
+    io.on("echo", lambda _socket, *args: args)
+    thread = threading.Thread(target=io.run, kwargs={"port": 0})
+    thread.start()
+
+    async def use() -> None:
+        client = await WebSocketClient.open(await bound(io))
+        await client.join()
+        await client.send('421["echo",1]')
+        await client.expect("431[1]")
+        assert caplog.messages == [f"listening on http://127.0.0.1:{io.port}"]
+        asyncio.run_coroutine_threadsafe(io.close(), io.engine.loop)
+        await client.rest()
+
+    asyncio.run(use())
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+def test_run_ends_when_a_handler_closes_the_server() -> None:
+    io = Server()
+
+    @io.on("stop")
+    async def stop(_socket: Socket) -> None:
+        await io.close()
+
+    async def use() -> None:
+        client = await WebSocketClient.open(await bound(io))
+        await client.join()
+        await client.send('42["stop"]')
+        await client.rest()
+
+    thread = threading.Thread(target=lambda: asyncio.run(use()))
+    thread.start()
+    io.run(port=0)
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
 
 
 def test_run_raises_when_the_address_cannot_be_bound() -> None:

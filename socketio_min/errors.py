@@ -4,7 +4,7 @@ Either the peer broke the protocol (`ProtocolError`: close the connection, nothi
 or the caller misused the API (`UsageError`: a bug in the program). Those that are neither are
 signals: `ConnectionRefused` is raised by the application to refuse a client, `ConnectionFailed`,
 `Disconnected` and `AcknowledgementTimeout` tell it that somebody cannot be reached or does not
-answer.
+answer, `HandlerCancelled` that a handler waited in vain.
 """
 
 from collections.abc import Iterator, Sequence
@@ -74,6 +74,12 @@ class AcknowledgementTimeout(SocketIOError, TimeoutError):
 
 class Disconnected(SocketIOError):
     """The peer has gone before it acknowledged, or this side left while it was connecting."""
+
+
+class HandlerCancelled(SocketIOError):
+    """Given to the handler of `on_error`: what a handler waited for was cancelled, which is no
+    cancellation of the handler. The `CancelledError` is its `__cause__`.
+    """
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from engineio_min.client.options import ClientOptionValues
 from engineio_min.protocol.session import PARSE_ERROR
 from socketio_min.client.options import ClientLimits, ReconnectionOptions
 from socketio_min.errors import ConnectionFailed, ConnectionRefused, ProtocolError
+from socketio_min.failures import FAILURES, log_failure
 from socketio_min.protocol.backoff import Backoff
 from socketio_min.protocol.client_peer import ClientPeer
 from socketio_min.protocol.packets import Packet, encode_connect
@@ -253,8 +254,8 @@ class ClientConnection:
         for listener in self.listeners.get(event, ()):
             try:
                 listener(*args)
-            except Exception:
-                logger.exception("a listener of the connection's %r failed", event)
+            except FAILURES as error:
+                log_failure(error, "a listener of the connection's %r failed", event)
 
     # -- what comes in
 

@@ -5,20 +5,18 @@ A handler's failure is logged and told to `on_error`; it never reaches the conne
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from socketio_min.errors import UsageError
+from socketio_min.failures import FAILURES, as_exception, is_own_cancellation, log_failure
 from socketio_min.handlers import ALL, check_call, check_event, check_handler, most_arguments
 from socketio_min.protocol.packets import RESERVED_EVENTS
 from socketio_min.tasks import is_awaitable
 
 if TYPE_CHECKING:
     from socketio_min.client.connection import ClientConnection
-
-logger = logging.getLogger("socketio_min")
 
 Handler = Callable[..., Any]
 Function = TypeVar("Function", bound=Handler)
@@ -150,8 +148,8 @@ class ClientHandlers:
         for listener in tuple(self._incoming):
             try:
                 listener(event, *args)
-            except Exception:
-                logger.exception("a listener of on_any failed for %r", event)
+            except FAILURES as error:
+                log_failure(error, "a listener of on_any failed for %r", event)
         found = self._handlers.get(event)
         if found is not None:
             handler, most = found
@@ -176,7 +174,7 @@ class ClientHandlers:
                 self._connection.start(self._finish(event, args, reply, result))
             elif reply is not None:
                 reply(result)
-        except Exception as error:
+        except FAILURES as error:
             self._handler_failed(event, args, reply, error)
 
     async def _finish(
@@ -187,29 +185,31 @@ class ClientHandlers:
             result = await awaitable
             if reply is not None:
                 reply(result)
-        except Exception as error:
+        except FAILURES as error:
+            if is_own_cancellation(error):
+                raise
             self._handler_failed(event, args, reply, error)
 
     def _handler_failed(
-        self, event: str, args: Sequence[Any], reply: Reply, error: Exception
+        self, event: str, args: Sequence[Any], reply: Reply, error: BaseException
     ) -> None:
-        logger.error("the handler of %r failed", event, exc_info=error)
+        log_failure(error, "the handler of %r failed", event)
         if self._error_handler is None:
             return
         try:
-            answer = self._error_handler(event, list(args), error)
+            answer = self._error_handler(event, list(args), as_exception(error))
             if answer is not None and reply is not None:
                 reply(answer)
-        except Exception:
-            logger.exception("the handler of on_error failed for %r", event)
+        except FAILURES as failure:
+            log_failure(failure, "the handler of on_error failed for %r", event)
 
     def _announce_outgoing(self, args: tuple[Any, ...]) -> None:
         """Tell the listeners of on_any_outgoing."""
         for listener in tuple(self._outgoing):
             try:
                 listener(*args)
-            except Exception:
-                logger.exception("a listener of on_any_outgoing failed for %r", args[0])
+            except FAILURES as error:
+                log_failure(error, "a listener of on_any_outgoing failed for %r", args[0])
 
 
 def _require_plain(function: Handler, what: str) -> None:

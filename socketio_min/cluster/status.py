@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-logger = logging.getLogger("socketio_min")
+from socketio_min.failures import FAILURES, log_failure
 
 ChangeHook = TypeVar("ChangeHook", bound=Callable[[bool], object])
 
@@ -40,5 +39,5 @@ class ClusterStatus:
         for hook in self._hooks:
             try:
                 hook(connected)
-            except Exception:
-                logger.exception("a hook of the cluster's status failed")
+            except FAILURES as error:
+                log_failure(error, "a hook of the cluster's status failed")

@@ -28,6 +28,10 @@ from socketio_min.protocol.packets import (
 Joined = TypeVar("Joined")
 
 
+class ConnectedTwice(ProtocolError):
+    """CONNECT came for a namespace that the connection has joined, or that waits for its answer."""
+
+
 class Peer(Generic[Joined]):
     """The state of one connection; `joined` maps each joined namespace to what represents it."""
 
@@ -108,7 +112,7 @@ class Peer(Generic[Joined]):
     def _begin(self, namespace: str) -> None:
         pending = self._pending
         if namespace in self.joined or (pending is not None and namespace in pending):
-            raise ProtocolError("got CONNECT for a namespace twice")
+            raise ConnectedTwice(f"got CONNECT for the namespace {namespace[:100]!r} twice")
         if len(self.joined) + (0 if pending is None else len(pending)) >= self._max_namespaces:
             raise ProtocolError(f"got CONNECT for more than {self._max_namespaces} namespaces")
         if pending is None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import engineio_min
 from engineio_min.protocol.deadlines import NEVER
 from socketio_min.errors import ConnectionRefused, EncodeError, ProtocolError
+from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
 from socketio_min.protocol.packets import (
     ACK,
     CONNECT,
@@ -27,7 +28,7 @@ from socketio_min.protocol.packets import (
     encode_connect_error,
     encode_disconnect,
 )
-from socketio_min.protocol.peer import Peer
+from socketio_min.protocol.peer import ConnectedTwice, Peer
 from socketio_min.protocol.turns import Turns
 from socketio_min.server.byte_meter import ByteMeter
 from socketio_min.server.socket import Socket
@@ -195,6 +196,8 @@ class Client:
             self.leave(socket, CLIENT_DISCONNECT)
 
     def _break(self, error: ProtocolError) -> None:
+        if isinstance(error, ConnectedTwice):
+            self.server.warn_of_second_connect(error)
         logger.debug("closing a connection: %s", error)
         self.connection.close()
 
@@ -212,8 +215,8 @@ class Client:
     def _connect(self, name: str, auth: dict[str, Any] | None) -> None:
         try:
             namespace = self.server.find(name, auth)
-        except Exception:
-            logger.exception("the predicate of a dynamic namespace failed for %r", name)
+        except FAILURES as error:
+            log_failure(error, "the predicate of a dynamic namespace failed for %r", name)
             self._refuse_name(name, "Internal server error")
             return
         if namespace is None:
@@ -227,7 +230,7 @@ class Client:
         steps = namespace.admission(socket)
         try:
             awaitable = next(steps, None)
-        except Exception as error:
+        except FAILURES as error:
             self._refuse(socket, error)
             return
         if awaitable is None:
@@ -249,14 +252,13 @@ class Client:
         self.turns.started()
         try:
             await _take_all(awaitable, steps)
-        except Exception as error:
+        except FAILURES as error:
             steps.close()
+            if is_own_cancellation(error):
+                # The server closes.
+                self._refuse(socket, ConnectionRefused("Internal server error"))
+                raise
             self._refuse(socket, error)
-        except asyncio.CancelledError:
-            # The server closes, or the application cancelled what its function waited for.
-            steps.close()
-            self._refuse(socket, ConnectionRefused("Internal server error"))
-            raise
         else:
             self._welcome(socket)
 
@@ -271,10 +273,12 @@ class Client:
         self.connection.send(encode_connect(namespace.name, {"sid": socket.id}))
         for packet in socket.connect(session):
             session.send(packet)
-        if socket.dismissed:
+        if socket.closing:
+            self.disconnect()
+        elif socket.dismissed:
             self.leave(socket, SERVER_DISCONNECT, tell=True)
 
-    def _refuse(self, socket: Socket, error: Exception) -> None:
+    def _refuse(self, socket: Socket, error: BaseException) -> None:
         namespace = socket.namespace
         alive = self._decided(socket)
         namespace.remove(socket)
@@ -283,7 +287,7 @@ class Client:
             message, data = error.message, error.data
         else:
             message, data = "Internal server error", None
-            logger.error("the admission to namespace %s failed", namespace.name, exc_info=error)
+            log_failure(error, "the admission to namespace %s failed", namespace.name)
         if alive:
             self.peer.refuse(namespace.name)
             try:
@@ -292,6 +296,8 @@ class Client:
                 logger.exception("the data of a refusal in %s cannot be sent", namespace.name)
                 packet = encode_connect_error(namespace.name, message)
             self.connection.send(packet)
+            if socket.closing:
+                self.disconnect()
 
     def _decided(self, socket: Socket) -> bool:
         """The decision on a socket is there; whether the client is too."""
@@ -309,15 +315,15 @@ class Client:
         for listener in namespace.incoming:
             try:
                 listener(socket, *data)
-            except Exception:
-                logger.exception("a listener of on_any failed for %r", data[0])
+            except FAILURES as error:
+                log_failure(error, "a listener of on_any failed for %r", data[0])
         event = data[0]
         args = data[1:]
         if namespace.event_middlewares:
             steps = namespace.filtering(socket, event, args)
             try:
                 awaitable = next(steps, None)
-            except Exception as error:
+            except FAILURES as error:
                 self._failed(socket, event, args, ack_id, error)
                 return
             if awaitable is not None:
@@ -337,7 +343,9 @@ class Client:
         self.turns.started()
         try:
             await _take_all(awaitable, steps)
-        except Exception as error:
+        except FAILURES as error:
+            if is_own_cancellation(error):
+                raise
             self._failed(socket, event, args, ack_id, error)
         else:
             self._handle(socket, [event, *args], ack_id)
@@ -361,7 +369,7 @@ class Client:
                 self._start(self._finish(socket, event, data[1:], ack_id, result))
             elif ack_id is not None:
                 socket.acknowledge(ack_id, result)
-        except Exception as error:
+        except FAILURES as error:
             self._failed(socket, event, data[1:], ack_id, error)
 
     async def _finish(
@@ -377,11 +385,13 @@ class Client:
             result = await awaitable
             if ack_id is not None:
                 socket.acknowledge(ack_id, result)
-        except Exception as error:
+        except FAILURES as error:
+            if is_own_cancellation(error):
+                raise
             self._failed(socket, event, args, ack_id, error)
 
     def _failed(
-        self, socket: Socket, event: str, args: list[Any], ack_id: int | None, error: Exception
+        self, socket: Socket, event: str, args: list[Any], ack_id: int | None, error: BaseException
     ) -> None:
         answer = socket.namespace.failed(socket, event, args, error)
         if answer is None or ack_id is None:

@@ -19,6 +19,7 @@ from engineio_min.protocol.packets import MESSAGE
 from socketio_min.cluster.adapter import Adapter, BroadcastOptions
 from socketio_min.cluster.remote_socket import RemoteSocket
 from socketio_min.errors import UsageError
+from socketio_min.failures import FAILURES, as_exception, is_own_cancellation, log_failure
 from socketio_min.handlers import ALL, check_call, check_event, check_handler
 from socketio_min.protocol.packets import RESERVED_EVENTS, plain_event_head
 from socketio_min.protocol.rooms import RoomNames
@@ -312,8 +313,8 @@ class Namespace:
         handler = self.server_handlers.get(event)
         try:
             result = None if handler is None else handler(*args)
-        except Exception:
-            logger.exception("the handler of the servers' event %r failed", event)
+        except FAILURES as error:
+            log_failure(error, "the handler of the servers' event %r failed", event)
             return
         if is_awaitable(result):
             self.server.start_task(self._answer_later(event, result, answer))
@@ -325,8 +326,10 @@ class Namespace:
     ) -> None:
         try:
             result = await awaitable
-        except Exception:
-            logger.exception("the handler of the servers' event %r failed", event)
+        except FAILURES as error:
+            if is_own_cancellation(error):
+                raise
+            log_failure(error, "the handler of the servers' event %r failed", event)
         else:
             if answer is not None:
                 answer(result)
@@ -345,8 +348,8 @@ class Namespace:
         for listener in self.outgoing:
             try:
                 listener(socket, *args)
-            except Exception:
-                logger.exception("a listener of on_any_outgoing failed for %r", args[0])
+            except FAILURES as error:
+                log_failure(error, "a listener of on_any_outgoing failed for %r", args[0])
 
     def admission(self, socket: Socket) -> Generator[Awaitable[Any], Any, None]:
         """Run the middlewares and the `connect` handler; what they raise refuses the socket.
@@ -394,7 +397,7 @@ class Namespace:
             return
         try:
             result = handler(socket, reason)
-        except Exception as error:
+        except FAILURES as error:
             self.failed(socket, event, [reason], error)
             return
         if is_awaitable(result):
@@ -405,7 +408,9 @@ class Namespace:
     ) -> None:
         try:
             await awaitable
-        except Exception as error:
+        except FAILURES as error:
+            if is_own_cancellation(error):
+                raise
             self.failed(socket, event, [reason], error)
 
     def remove(self, socket: Socket) -> None:
@@ -414,17 +419,15 @@ class Namespace:
         try:
             # A middleware may have put it into rooms before it was among the sockets.
             self.adapter.delete_all(socket.id)
-        except Exception:
+        except FAILURES as error:
             # Who has gone is gone, whatever the adapter could not tell its cluster.
-            logger.exception("the adapter of namespace %s failed to forget a socket", self.name)
+            log_failure(error, "the adapter of namespace %s failed to forget a socket", self.name)
         self.server.namespace_left(self)
 
-    def failed(self, socket: Socket, event: str, args: list[Any], error: Exception) -> Any:
+    def failed(self, socket: Socket, event: str, args: list[Any], error: BaseException) -> Any:
         """A handler raised: log it, and return what is to acknowledge the event, or None."""
         if event in LIFECYCLE or not _is_misfit(error):
-            logger.error(
-                "the handler of %r in namespace %s failed", event, self.name, exc_info=error
-            )
+            log_failure(error, "the handler of %r in namespace %s failed", event, self.name)
         elif event not in self._misfits:
             # A client's mistake or the handler's, who knows; any client can make it ten thousand
             # times in a read.
@@ -439,9 +442,9 @@ class Namespace:
         if self.error_handler is None:
             return None
         try:
-            return self.error_handler(socket, event, args, error)
-        except Exception:
-            logger.exception("the error handler failed for %r", event)
+            return self.error_handler(socket, event, args, as_exception(error))
+        except FAILURES as failure:
+            log_failure(failure, "the error handler failed for %r", event)
             return None
 
 
@@ -467,7 +470,7 @@ def _require_no_false(result: object, what: str) -> None:
         )
 
 
-def _is_misfit(error: Exception) -> bool:
+def _is_misfit(error: BaseException) -> bool:
     """Whether the call itself failed for its arguments: nothing of the function has run."""
     traceback = error.__traceback__
     return isinstance(error, TypeError) and traceback is not None and traceback.tb_next is None

@@ -23,6 +23,7 @@ from socketio_min.cluster.adapter import Adapter
 from socketio_min.cluster.memory import MemoryAdapter
 from socketio_min.cluster.status import ClusterStatus
 from socketio_min.errors import usage_errors
+from socketio_min.protocol.peer import ConnectedTwice
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import Client
 from socketio_min.server.namespace import DynamicNamespace, Namespace
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("socketio_min")
 
 Matcher = Callable[[str, Any], bool]
+
+# How often one kind of mistake that any client can repeat is logged.
+MAX_WARNINGS = 10
 
 
 class Server(Namespace):
@@ -70,6 +74,7 @@ class Server(Namespace):
         if self.limits.address_rate is not None:
             self.address_buckets = AddressBuckets(self.limits.address_rate)
         self.shutdown_reason: str | None = None
+        self._second_connects = 0
         self._dynamic: list[DynamicNamespace] = []
         self._tasks: set[asyncio.Task[None]] = set()
         # The loop in which the adapters are in their cluster.
@@ -161,6 +166,18 @@ class Server(Namespace):
         """A socket has left; a dynamic namespace's child goes with its last one."""
         for dynamic in self._dynamic:
             dynamic.release(namespace)
+
+    def warn_of_second_connect(self, error: ConnectedTwice) -> None:
+        """Log why a connection ends, for the first ten of them."""
+        self._second_connects += 1
+        if self._second_connects <= MAX_WARNINGS:
+            last = " (not told again)" if self._second_connects == MAX_WARNINGS else ""
+            logger.warning(
+                "closed a connection: %s; a connection joins each namespace once, and again only "
+                "after it has left it (Socket.IO v5, Connection to a namespace)%s",
+                error,
+                last,
+            )
 
     # -- running
 

@@ -71,6 +71,7 @@ class Socket:
         "_client",
         "_issued",
         "_pending",
+        "closing",
         "data",
         "dismissed",
         "id",
@@ -84,8 +85,8 @@ class Socket:
         self.namespace = namespace
         self.data: dict[str, Any] = {}
         self.state = PENDING
-        # Told to disconnect before its CONNECT was answered.
-        self.dismissed = False
+        # Told to disconnect before its CONNECT was answered, and with the whole connection.
+        self.dismissed = self.closing = False
         self.out: Output = Held(namespace.server.limits.max_held_packets, client.overflow)
         self._client = client
         self._auth = auth
@@ -276,11 +277,16 @@ class Socket:
     # -- the end
 
     def disconnect(self, *, close: bool = False) -> None:
-        """Disconnect the client from this namespace; with `close`, its whole connection."""
-        if close:
-            self._client.disconnect()
-        elif self.state == PENDING:
+        """Disconnect the client from this namespace; with `close`, its whole connection.
+
+        In a middleware or a connect handler it is done once CONNECT is answered: a client that
+        loses its connection before that comes back.
+        """
+        if self.state == PENDING:
             self.dismissed = True
+            self.closing |= close
+        elif close:
+            self._client.disconnect()
         else:
             self._client.leave(self, "server namespace disconnect", tell=True)
 

@@ -320,21 +320,35 @@ async def test_a_broadcast_that_not_all_answer_keeps_the_answers(answers: int) -
         assert caught.value.responses == list(range(answers))
 
 
-async def test_a_member_that_goes_keeps_a_broadcast_from_being_complete() -> None:
+async def test_a_member_that_goes_is_not_waited_for() -> None:
     io = Server()
     async with serving(io) as net:
         one, _ = await net.join()
         two, _ = await net.join()
-        call = asyncio.ensure_future(io.timeout(20.0).call("q"))
-        await one.expect('420["q"]')
-        await two.expect('420["q"]')
+        three, _ = await net.join()
+        call = asyncio.ensure_future(io.timeout(PATIENCE).call("q"))
+        for client in (one, two, three):
+            await client.expect('420["q"]')
         await two.leave()
         await one.send("430[1]")
         await one.nothing_more()
-        advance(20.0)
-        with pytest.raises(AcknowledgementTimeout, match="got 1 of 2") as caught:
+        assert not call.done()
+        await three.send("41")
+        with pytest.raises(AcknowledgementTimeout, match="got 1 of 3") as caught:
             await call
         assert caught.value.responses == [1]
+
+
+async def test_members_that_have_all_gone_are_not_waited_for() -> None:
+    io = Server()
+    async with serving(io) as net:
+        client, socket = await net.join()
+        call = asyncio.ensure_future(io.timeout(PATIENCE).call("q"))
+        await client.expect('420["q"]')
+        socket.disconnect()
+        with pytest.raises(AcknowledgementTimeout, match="the other sockets disconnected"):
+            await call
+        await client.expect("41")
 
 
 async def test_a_broadcast_call_needs_a_timeout() -> None:

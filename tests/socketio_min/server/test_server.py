@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import engineio_min
-from socketio_min import ConnectionRefused, CookieOptions, Forbidden, Limits, Server, Socket
+from socketio_min import Client, ConnectionRefused, CookieOptions, Forbidden, Limits, Server, Socket
 from socketio_min import UsageError as SocketUsageError
 from tests.socketio_min.serving import TRANSPORTS, Transport, advance, serving, until
 from tests.socketio_min.wire import PATIENCE, Ended, PollingClient, WebSocketClient, request
@@ -214,22 +214,71 @@ async def test_disconnecting_a_socket_that_is_being_admitted(where: str, later: 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("where", ["middleware", "handler"])
+@pytest.mark.parametrize("later", [False, True])
 async def test_closing_the_connection_of_a_socket_that_is_being_admitted(
-    where: str, transport: Transport
+    later: bool, where: str, transport: Transport
 ) -> None:
+    """CONNECT is answered and taken back, so that the client stays away."""
     io = Server()
+    io.of("/other")
+    reasons: list[tuple[str, str]] = []
 
     def dismiss(socket: Socket) -> None:
+        socket.emit("bye")
         socket.disconnect(close=True)
+        socket.disconnect()
 
+    async def dismiss_later(socket: Socket) -> None:
+        await asyncio.sleep(0)
+        dismiss(socket)
+
+    function = dismiss_later if later else dismiss
     if where == "middleware":
-        io.use(dismiss)
+        io.use(function)
     else:
-        io.on("connect", dismiss)
+        io.on("connect", function)
+    for namespace in (io, io.of("/other")):
+        namespace.on("disconnect", lambda s, reason: reasons.append((s.namespace.name, reason)))
     async with serving(io) as net:
         client = await net.open(transport)
+        await client.join("/other")
+        await client.join()
+        assert await client.rest() == ['42["bye"]', "41/other,", "41"]
+    assert reasons == [
+        ("/other", "server namespace disconnect"),
+        ("/", "server namespace disconnect"),
+    ]
+
+
+async def test_closing_the_connection_of_a_client_that_is_refused() -> None:
+    io = Server()
+
+    @io.on("connect")
+    def refuse(socket: Socket) -> None:
+        socket.disconnect(close=True)
+        raise ConnectionRefused("go away")
+
+    async with serving(io) as net:
+        client = await net.open()
         await client.send("40")
-        assert await client.rest() == []
+        assert await client.rest() == ['44{"message":"go away"}']
+
+
+async def test_a_client_that_is_closed_when_it_connects_stays_away() -> None:
+    io = Server()
+    io.on("connect", lambda socket: socket.disconnect(close=True))
+    await io.listen(port=0)
+    client = Client(f"http://127.0.0.1:{io.port}", reconnection_delay=0.001)
+    told: asyncio.Queue[str] = asyncio.Queue()
+    client.on("disconnect", told.put_nowait)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await client.connect()
+            assert await told.get() == "io server disconnect"
+            assert not client.active
+    finally:
+        await client.close()
+        await io.close()
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -305,6 +354,27 @@ async def test_connect_twice_while_pending_ends_the_connection() -> None:
         gate.open()
         await until(lambda: not io._tasks)
         assert io.sockets == {}
+
+
+@pytest.mark.parametrize("namespace", ["/", "/other"])
+async def test_a_second_connect_is_told_ten_times(
+    namespace: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    io = Server()
+    io.of("/other")
+    head = "40" if namespace == "/" else "40/other,"
+    async with serving(io) as net:
+        for _ in range(12):
+            client, _ = await net.join(namespace)
+            await client.send(head)
+            assert await client.rest() == []
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    told = (
+        f"closed a connection: got CONNECT for the namespace '{namespace}' twice; a connection "
+        "joins each namespace once, and again only after it has left it "
+        "(Socket.IO v5, Connection to a namespace)"
+    )
+    assert lines == [told] * 9 + [f"{told} (not told again)"]
 
 
 async def test_namespaces_are_admitted_independently() -> None:

@@ -1,0 +1,44 @@
+"""What it means that a handler fails, for a server and for a client alike.
+
+A handler is anything the application registers. It fails with any `Exception`, and with the
+`CancelledError` of something else that it waited for: only its own task's cancellation is an order,
+which passes through. A peer that goes away or does not answer is no fault of the program, whatever
+it ends there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from socketio_min.errors import AcknowledgementTimeout, Disconnected, HandlerCancelled
+
+logger = logging.getLogger("socketio_min")
+
+# What a handler may raise that costs nobody but its own event.
+FAILURES = (Exception, asyncio.CancelledError)
+
+
+def is_own_cancellation(error: BaseException) -> bool:
+    """Return whether an error caught in a task is that task's cancellation."""
+    if not isinstance(error, asyncio.CancelledError):
+        return False
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def as_exception(error: BaseException) -> Exception:
+    """Return what the application is told of a failure: an `Exception`, which can be answered."""
+    if isinstance(error, Exception):
+        return error
+    told = HandlerCancelled("what the handler waited for was cancelled")
+    told.__cause__ = error
+    return told
+
+
+def log_failure(error: BaseException, message: str, *args: object) -> None:
+    """Log a failure: with its traceback, unless a peer is its cause."""
+    if isinstance(error, (Disconnected, AcknowledgementTimeout)):
+        logger.info("%s: %s", message % args, error)
+    else:
+        logger.error(message, *args, exc_info=error)

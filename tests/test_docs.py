@@ -52,6 +52,51 @@ def test_an_example_runs(code: str) -> None:
     subprocess.run([sys.executable, "-X", "dev", "-c", code], cwd=ROOT, check=True, timeout=30)
 
 
+# Where an exercise has dots, one way to solve it.
+SOLUTIONS = (
+    r"""
+    packets = body.decode().split("\x1e")
+    return [packet[1:] for packet in packets if packet[0] == "4"]
+""",
+    r"""
+    payload = text.encode()
+    size = len(payload)
+    if size < 126:
+        return bytes((0x81, size)) + payload
+    if size < 65_536:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+""",
+    r"""
+    import re
+    found = re.match(r"([0-6])(?:(\d+)-)?(?:(/[^,]*),)?(\d+)?", packet)
+    assert found is not None
+    kind, attachments, namespace, number = found.groups()
+    return int(kind), int(attachments or 0), namespace or "/", None if not number else int(number)
+""",
+)
+
+
+@pytest.mark.parametrize(
+    ("exercise", "solution"), [*zip(blocks("docs/learning.md", "exercise"), SOLUTIONS, strict=True)]
+)
+def test_an_exercise_fails_until_it_is_solved(exercise: str, solution: str) -> None:
+    with pytest.raises(AssertionError):
+        exec(exercise, {})
+    exec(exercise.replace("    ...\n", solution), {})
+
+
+def test_the_rejected_designs_are_those_of_the_code() -> None:
+    table = (ROOT / "docs/learning.md").read_text().rpartition("| rejected |")[2]
+    told = set(re.findall(r"\(\.\./([^)]*)\)", table))
+    assert told == {
+        path.relative_to(ROOT).as_posix()
+        for package in ("engineio_min", "socketio_min")
+        for path in (ROOT / package).rglob("*.py")
+        if "Rejected:" in path.read_text()
+    }
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_named_piece_of_code_exists(name: str) -> None:
     parts = name.split(".")

@@ -1,4 +1,4 @@
-"""Errors of socketio_min: two roots under one base.
+"""The errors of Socket.IO, in one tree with those of Engine.IO.
 
 Either the peer broke the protocol (`ProtocolError`: close the connection, nothing to repair here)
 or the caller misused the API (`UsageError`: a bug in the program). Those that are neither are
@@ -7,27 +7,32 @@ signals: `ConnectionRefused` is raised by the application to refuse a client, `C
 answer, `HandlerCancelled` that a handler waited in vain.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
-import engineio_min.errors
+from engineio_min.errors import (
+    ConnectionFailed,
+    EngineIOError,
+    PacketError,
+    ProtocolError,
+    UsageError,
+)
 
+__all__ = [
+    "AcknowledgementTimeout",
+    "ConnectionFailed",
+    "ConnectionRefused",
+    "Disconnected",
+    "EncodeError",
+    "HandlerCancelled",
+    "PacketError",
+    "ProtocolError",
+    "SocketIOError",
+    "UsageError",
+]
 
-class SocketIOError(Exception):
-    """Base of every error this package raises."""
-
-
-class ProtocolError(SocketIOError):
-    """The peer broke the protocol. The connection must be closed."""
-
-
-class PacketError(ProtocolError):
-    """A packet that is malformed, or larger than a limit; the only error of decoding."""
-
-
-class UsageError(SocketIOError):
-    """The caller misused the API; the message says what to do instead."""
+# What both packages raise has one base, under the name of each.
+SocketIOError = EngineIOError
 
 
 class EncodeError(UsageError, TypeError):
@@ -46,14 +51,6 @@ class ConnectionRefused(SocketIOError):
         super().__init__(message)
         self.message = message
         self.data = data
-
-
-class ConnectionFailed(SocketIOError):
-    """A client could not connect, or gave up; `status` is the HTTP status of a refusal, or None."""
-
-    def __init__(self, message: str, *, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class AcknowledgementTimeout(SocketIOError, TimeoutError):
@@ -80,17 +77,3 @@ class HandlerCancelled(SocketIOError):
     """Given to the handler of `on_error`: what a handler waited for was cancelled, which is no
     cancellation of the handler. The `CancelledError` is its `__cause__`.
     """
-
-
-@contextmanager
-def usage_errors() -> Iterator[None]:
-    """Raise what Engine.IO calls a wrong use as this package's `UsageError`: there is one hierarchy
-    for its callers.
-
-    Raises:
-        UsageError: the caller misused the API.
-    """
-    try:
-        yield
-    except engineio_min.errors.UsageError as error:
-        raise UsageError(str(error)) from None

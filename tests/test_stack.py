@@ -37,7 +37,7 @@ FLOORS: Mapping[str, Floors] = {
     "socketio_min": (
         ("errors.py",),
         ("protocol/",),
-        ("handlers.py", "tasks.py"),
+        ("failures.py", "handlers.py", "tasks.py"),
         ("cluster/",),
         ("server/",),
         ("client/",),

@@ -24,7 +24,7 @@ from socketio_min.client.options import (
     check_auth,
     check_retries,
 )
-from socketio_min.errors import UsageError, usage_errors
+from socketio_min.errors import UsageError
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -41,26 +41,25 @@ class Client(ClientNamespace):
     """
 
     def __init__(self, url: str, **options: Unpack[SocketIOClientOptionValues]) -> None:
-        with usage_errors():
-            check_names(options, SocketIOClientOptionValues.__optional_keys__)
-            auth = options.pop("auth", None)
-            check_auth(auth)
-            self._retries = options.pop("retries", 0)
-            self._ack_timeout = options.pop("ack_timeout", None)
-            check_retries(self._retries, self._ack_timeout)
-            limits = options.pop("limits", ClientLimits())
-            check_type("limits", limits, ClientLimits, "ClientLimits(...)")
-            reconnection = ReconnectionOptions(
-                **{
-                    name: options.pop(name)  # type: ignore[misc]
-                    for name in ReconnectionOptions.__slots__
-                    if name in options
-                }
-            )
-            options.setdefault("path", "/socket.io/")
-            engine_options = cast(ClientOptionValues, options)
-            max_message = ClientOptions(**engine_options).max_receive_size
-            name = unquote(parse_address(url).path).rstrip("/") or "/"
+        check_names(options, SocketIOClientOptionValues.__optional_keys__)
+        auth = options.pop("auth", None)
+        check_auth(auth)
+        self._retries = options.pop("retries", 0)
+        self._ack_timeout = options.pop("ack_timeout", None)
+        check_retries(self._retries, self._ack_timeout)
+        limits = options.pop("limits", ClientLimits())
+        check_type("limits", limits, ClientLimits, "ClientLimits(...)")
+        reconnection = ReconnectionOptions(
+            **{
+                name: options.pop(name)  # type: ignore[misc]
+                for name in ReconnectionOptions.__slots__
+                if name in options
+            }
+        )
+        options.setdefault("path", "/socket.io/")
+        engine_options = cast(ClientOptionValues, options)
+        max_message = ClientOptions(**engine_options).max_receive_size
+        name = unquote(parse_address(url).path).rstrip("/") or "/"
         connection = ClientConnection(url, engine_options, reconnection, limits, max_message)
         super().__init__(connection, name, auth, self._retries, self._ack_timeout)
         self.namespaces[name] = self

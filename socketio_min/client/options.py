@@ -8,9 +8,8 @@ from typing import Any
 
 from engineio_min.client.options import ClientOptionValues
 from engineio_min.option_checks import check_flag
-from engineio_min.positive import is_positive
+from engineio_min.positive import check_positive, is_positive
 from socketio_min.errors import UsageError
-from socketio_min.server.options import check_positive
 
 AuthValue = Mapping[str, Any] | None
 Auth = AuthValue | Callable[[], AuthValue | Awaitable[AuthValue]]

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engineio_min import positive
 from engineio_min.limits.rate_limit import RateLimit
 from engineio_min.options import ServerOptionValues
-from socketio_min.errors import UsageError, usage_errors
+from engineio_min.positive import check_positive
+from socketio_min.errors import UsageError
 
 if TYPE_CHECKING:
     from socketio_min.cluster.adapter import Adapter
@@ -56,16 +56,6 @@ class Limits:
                 check_positive(name, value)
             elif value is not None and not isinstance(value, RateLimit):
                 raise UsageError(f"{name}: got {value!r}, expected a RateLimit, or None")
-
-
-def check_positive(name: str, value: object) -> None:
-    """Refuse the value of an option that is no number above 0.
-
-    Raises:
-        UsageError: it is none.
-    """
-    with usage_errors():
-        positive.check_positive(name, value)
 
 
 class SocketIOOptionValues(ServerOptionValues, total=False):

@@ -18,16 +18,16 @@ from engineio_min.limits.quotas import peer_address
 from engineio_min.limits.rate_limit import TokenBucket
 from engineio_min.option_checks import check_function, check_names, check_type
 from engineio_min.options import ServerOptionValues
+from engineio_min.positive import check_positive
 from engineio_min.runner import run, stopped
 from socketio_min.cluster.adapter import Adapter
 from socketio_min.cluster.memory import MemoryAdapter
 from socketio_min.cluster.status import ClusterStatus
-from socketio_min.errors import usage_errors
 from socketio_min.protocol.peer import ConnectedTwice
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import Client
 from socketio_min.server.namespace import DynamicNamespace, Namespace
-from socketio_min.server.options import Limits, SocketIOOptionValues, check_positive
+from socketio_min.server.options import Limits, SocketIOOptionValues
 from socketio_min.server.rate_limits import AddressBuckets, Gate
 from socketio_min.tasks import handler_task
 
@@ -55,17 +55,16 @@ class Server(Namespace):
     """
 
     def __init__(self, **options: Unpack[SocketIOOptionValues]) -> None:
-        with usage_errors():
-            check_names(options, SocketIOOptionValues.__optional_keys__)
-            connect_timeout = options.pop("connect_timeout", 45.0)
-            check_positive("connect_timeout", connect_timeout)
-            self.limits = options.pop("limits", Limits())
-            check_type("limits", self.limits, Limits, "Limits(...)")
-            make_adapter = options.pop("adapter", None)
-            check_function("adapter", make_adapter)
-            self.make_adapter: Callable[[Namespace], Adapter] = make_adapter or MemoryAdapter
-            options.setdefault("path", "/socket.io/")
-            self.engine = engineio_min.Server(**cast(ServerOptionValues, options))
+        check_names(options, SocketIOOptionValues.__optional_keys__)
+        connect_timeout = options.pop("connect_timeout", 45.0)
+        check_positive("connect_timeout", connect_timeout)
+        self.limits = options.pop("limits", Limits())
+        check_type("limits", self.limits, Limits, "Limits(...)")
+        make_adapter = options.pop("adapter", None)
+        check_function("adapter", make_adapter)
+        self.make_adapter: Callable[[Namespace], Adapter] = make_adapter or MemoryAdapter
+        options.setdefault("path", "/socket.io/")
+        self.engine = engineio_min.Server(**cast(ServerOptionValues, options))
         self.engine.on_connection(self._connected)
         self.connect_deadlines = ConnectDeadlines(self.engine, connect_timeout)
         self.clients: set[Client] = set()
@@ -202,8 +201,7 @@ class Server(Namespace):
         # First: who is served is to hear what the others send.
         await self._enter_cluster()
         try:
-            with usage_errors():
-                await self.engine.listen(host, port, ssl=ssl, sock=sock, http=http)
+            await self.engine.listen(host, port, ssl=ssl, sock=sock, http=http)
         except BaseException:
             if not was_running:
                 await self._leave_cluster()
@@ -236,8 +234,7 @@ class Server(Namespace):
         Raises:
             UsageError: the server is not listening, or on a Unix socket, which has no port.
         """
-        with usage_errors():
-            return self.engine.port
+        return self.engine.port
 
     def asgi_app(self) -> AsgiApplication:
         """This server as an ASGI 3 application."""

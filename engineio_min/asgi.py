@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from engineio_min.errors import Code, RequestRefused, UsageError
-from engineio_min.protocol.packets import Packet
+from engineio_min.protocol.packets import Packet, encode_base64
 from engineio_min.protocol.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.request import Headers, Request, check_headers
 from engineio_min.transports.host import Mounted, StreamCarrier
@@ -205,6 +205,7 @@ class AsgiWebSocket(StreamCarrier):
 
     __slots__ = (
         "_accepted",
+        "_base64",
         "_close_code",
         "_events",
         "_gone",
@@ -225,6 +226,8 @@ class AsgiWebSocket(StreamCarrier):
         self._receive = receive
         self._send = send
         self._accepted = False
+        # Whether binary messages leave as text: the client asked for it.
+        self._base64 = False
         self._candidate = False
         self._gone = False
         self._close_code = NORMAL_CLOSURE
@@ -261,6 +264,7 @@ class AsgiWebSocket(StreamCarrier):
             # As the official server: the first offer is accepted.
             event["subprotocol"] = offers[0]
         self._connection = connection
+        self._base64 = self.request.base64
         self._accepted = True
         self._events.append(event)
         self._wake.set()
@@ -358,6 +362,8 @@ class AsgiWebSocket(StreamCarrier):
             # Nobody sees this unless sending takes time: what is queued meanwhile is counted.
             session.waiting = False
             for packet in packets:
+                if self._base64 and isinstance(packet, bytes):
+                    packet = encode_base64(packet)
                 await self._write_event(_send_event(packet))
             session.waiting = True
             connection.flush()

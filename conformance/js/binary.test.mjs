@@ -126,3 +126,10 @@ overEachTransport(
     for (const args of await received) assert.deepEqual(args, [{ a: 1 }, ALL_BYTES]);
   },
 );
+
+test("as text over WebSocket, for a client without binary frames", async (t) => {
+  const socket = await connect(t, server, { transports: ["websocket"], forceBase64: true });
+  const args = [ALL_BYTES, { a: [ALL_BYTES] }];
+  assert.deepEqual(await echo(socket, ...args), args);
+  assert.deepEqual(await ask(socket, "acknowledge", ...args), args);
+});

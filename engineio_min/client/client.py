@@ -28,6 +28,7 @@ from engineio_min.protocol.packets import (
     Message,
     Packet,
     decode_payload,
+    encode_base64,
     encode_payload,
     message_packet,
 )
@@ -282,6 +283,8 @@ class Client:
         handshake = self.session.handshake
         if handshake is not None:
             parameters["sid"] = handshake.sid
+        if self.options.force_base64:
+            parameters["b64"] = "1"
         query = urlencode(parameters, quote_via=quote, errors="replace")
         if self.address.query:
             # As it is in the URL, but for what would end a request line.
@@ -400,6 +403,8 @@ class Client:
 
     def _write(self, websocket: ClientWebSocket, packets: list[Packet]) -> None:
         self._tell_tap(packets)
+        if self.options.force_base64:
+            packets = [encode_base64(p) if isinstance(p, bytes) else p for p in packets]
         websocket.write(packets)
 
     def _tell_tap(self, packets: list[Packet]) -> None:

@@ -42,6 +42,8 @@ class ClientOptions:
     query: what is added to the query of every request; extra_headers: to its headers.
     ssl: for https; without one, certificates and host names are verified against the system's.
     per_message_deflate: False, True, or the bytes from which a WebSocket message is compressed.
+    force_base64: send binary messages as text over WebSocket too, and ask the server for it: for
+    what lies between and cannot carry binary frames.
     max_post_packets: packets in one POST; servers on python-engineio refuse more than 16.
     max_receive_size: bytes of one answer to a poll and of one WebSocket message; `max_packets`:
     packets in one answer to a poll.
@@ -61,6 +63,7 @@ class ClientOptions:
     extra_headers: Mapping[str, str] = field(default_factory=dict)
     ssl: SSLContext | None = None
     per_message_deflate: bool | int = False
+    force_base64: bool = False
     max_post_packets: int = 16
     max_receive_size: int = 100_000_000
     max_packets: int = 100_000
@@ -71,6 +74,7 @@ class ClientOptions:
         check_transports(self.transports)
         check_flag("try_all_transports", self.try_all_transports)
         check_flag("upgrade", self.upgrade)
+        check_flag("force_base64", self.force_base64)
         check_compression("per_message_deflate", self.per_message_deflate)
         if self.ssl is not None:
             check_type("ssl", self.ssl, SSLContext, "an ssl.SSLContext, or None")
@@ -110,6 +114,7 @@ class ClientOptionValues(TypedDict, total=False):
     extra_headers: Mapping[str, str]
     ssl: SSLContext | None
     per_message_deflate: bool | int
+    force_base64: bool
     max_post_packets: int
     max_receive_size: int
     max_packets: int

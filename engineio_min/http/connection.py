@@ -433,7 +433,13 @@ class HttpConnection(asyncio.Protocol):
         self._enqueue(exchange)
 
     def become_websocket(
-        self, head: bytes, connection: Connection, extensions: list[Extension], *, candidate: bool
+        self,
+        head: bytes,
+        connection: Connection,
+        extensions: list[Extension],
+        *,
+        candidate: bool,
+        base64: bool,
     ) -> WebSocket:
         """Hand the TCP connection over to a WebSocket, which answers the current exchange with
         `head`.
@@ -447,7 +453,14 @@ class HttpConnection(asyncio.Protocol):
             # It carries its session at once, and not after an upgrade.
             server.admission.remove(self._client)
         websocket = WebSocket(
-            self.transport, connection, extensions, head, self._rest, server, waiting
+            self.transport,
+            connection,
+            extensions,
+            head,
+            self._rest,
+            server,
+            waiting,
+            base64=base64,
         )
         self.transport.set_protocol(websocket)
         return websocket

@@ -100,7 +100,9 @@ class HttpExchange:
         self._responded = True
         head = response + header_lines(headers) + b"\r\n"
         candidate = connection.request is not self.request
-        return self._connection.become_websocket(head, connection, extensions, candidate=candidate)
+        return self._connection.become_websocket(
+            head, connection, extensions, candidate=candidate, base64=self.request.base64
+        )
 
     # What the connection tells.
 

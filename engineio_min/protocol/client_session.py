@@ -25,6 +25,7 @@ from engineio_min.errors import PacketError
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.handshake import Handshake, read_handshake
 from engineio_min.protocol.packets import (
+    BASE64,
     CLOSE,
     MESSAGE,
     NOOP,
@@ -36,6 +37,7 @@ from engineio_min.protocol.packets import (
     UPGRADE,
     Message,
     Packet,
+    decode_base64,
 )
 from engineio_min.protocol.session import (
     CLOSED,
@@ -143,10 +145,18 @@ class ClientSession:
         something.
         """
         if isinstance(packet, str):
-            if packet[:1] != MESSAGE:
+            kind = packet[:1]
+            if kind == MESSAGE:
+                packet = packet[1:]
+            elif kind != BASE64 or self.phase != OPENED:
                 self._receive_control(packet, now)
                 return None
-            packet = packet[1:]
+            else:
+                try:
+                    packet = decode_base64(packet)
+                except PacketError as error:
+                    self._end(TRANSPORT_ERROR, str(error))
+                    return None
         if self.phase == OPENED:
             return packet
         if self.phase == OPENING:

@@ -3,8 +3,8 @@
 A packet *is* a plain value: a `str` whose first character is the packet's type, or `bytes`, which
 is always a binary message. A WebSocket carries one packet per frame as it is. A polling payload
 joins packets with the separator U+001E and writes a binary message as `b` and its base64 (Engine.IO
-v4, "Packet encoding" and "Payload encoding"). A class per packet type was measured and rejected: it
-doubles the cost of an echo.
+v4, "Packet encoding" and "Payload encoding"), as does a WebSocket whose client asks for it. A class
+per packet type was measured and rejected: it doubles the cost of an echo.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ UPGRADE = "5"
 NOOP = "6"
 PROBE_PING = "2probe"
 PROBE_PONG = "3probe"
+
+# What a binary message begins with where it is text.
+BASE64 = "b"
 
 SEPARATOR = "\x1e"
 
@@ -83,13 +86,15 @@ def open_packet(
 def encode_payload(packets: Iterable[Packet]) -> bytes:
     """Join packets into one polling body."""
     return SEPARATOR.join(
-        [
-            packet
-            if isinstance(packet, str)
-            else "b" + binascii.b2a_base64(packet, newline=False).decode("ascii")
-            for packet in packets
-        ]
+        [packet if isinstance(packet, str) else encode_base64(packet) for packet in packets]
     ).encode("utf-8", "replace")
+
+
+def encode_base64(packet: bytes) -> str:
+    """Return a binary message as text: in a payload, and on a WebSocket of a client that takes no
+    binary frames (`b64=1`).
+    """
+    return BASE64 + binascii.b2a_base64(packet, newline=False).decode("ascii")
 
 
 def decode_payload(body: bytes, max_packets: int) -> Iterator[Packet]:
@@ -120,17 +125,26 @@ def decode_packet(encoded: str) -> Packet:
     Raises:
         PacketError: the packet is empty, of unknown type, or its base64 is not strictly valid.
     """
-    if encoded[:1] == "b":
-        try:
-            data = binascii.a2b_base64(encoded[1:], strict_mode=True)
-        except ValueError as error:
-            raise PacketError(f"got a binary packet with invalid base64: {error}") from None
-        # One value, one form: strict_mode lets surplus padding and stray bits through.
-        if binascii.b2a_base64(data, newline=False) != encoded[1:].encode():
-            raise PacketError("got a binary packet with invalid base64: surplus padding or bits")
-        return data
+    if encoded[:1] == BASE64:
+        return decode_base64(encoded)
     check_type(encoded)
     return encoded
+
+
+def decode_base64(encoded: str) -> bytes:
+    """Decode a binary message that is text: "b" and its base64.
+
+    Raises:
+        PacketError: its base64 is not strictly valid.
+    """
+    try:
+        data = binascii.a2b_base64(encoded[1:], strict_mode=True)
+    except ValueError as error:
+        raise PacketError(f"got a binary packet with invalid base64: {error}") from None
+    # One value, one form: strict_mode lets surplus padding and stray bits through.
+    if binascii.b2a_base64(data, newline=False) != encoded[1:].encode():
+        raise PacketError("got a binary packet with invalid base64: surplus padding or bits")
+    return data
 
 
 def check_type(packet: str) -> None:

@@ -19,8 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from engineio_min.errors import PacketError
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.packets import (
+    BASE64,
     CLOSE,
     MESSAGE,
     NOOP,
@@ -32,6 +34,7 @@ from engineio_min.protocol.packets import (
     UPGRADE,
     Message,
     Packet,
+    decode_base64,
 )
 
 # Phases of a session.
@@ -167,16 +170,31 @@ class Session:
             # The same object comes back if there is nothing to remove.
             message = packet.removeprefix(MESSAGE)
             if message is packet:
-                self._receive_control(packet, now)
-                return None
-            packet = message
+                data = self._receive_other(packet, now)
+                if data is None:
+                    return None
+                packet = data
+            else:
+                packet = message
         if self._refreshable:
             self._refresh(now)
         return packet if self.phase == OPENED else None
 
-    def _receive_control(self, packet: str, now: float) -> None:
+    def _receive_other(self, packet: str, now: float) -> bytes | None:
+        """Take a text packet that is no text message; return the binary message in it, if any."""
         if self.phase != OPENED:
-            return
+            return None
+        if packet[:1] != BASE64:
+            self._receive_control(packet, now)
+            return None
+        # Clients without binary frames send binary messages so; any client may.
+        try:
+            return decode_base64(packet)
+        except PacketError as error:
+            self._end(PARSE_ERROR, str(error))
+            return None
+
+    def _receive_control(self, packet: str, now: float) -> None:
         kind = packet[:1]
         if kind == PONG:
             # Only the answer to a ping moves the heartbeat: a flood of pongs must not put it off

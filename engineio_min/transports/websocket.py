@@ -23,7 +23,7 @@ from engineio_min.errors import Code, RequestRefused
 from engineio_min.limits.admission import Admission
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.frames import MessageStream, encode_frame
-from engineio_min.protocol.packets import Packet, may_compress
+from engineio_min.protocol.packets import Packet, encode_base64, may_compress
 from engineio_min.protocol.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.request import Request
 from engineio_min.transports.connection import Connection
@@ -115,6 +115,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
     """A WebSocket on a TCP connection of our own HTTP server."""
 
     __slots__ = (
+        "_base64",
         "_head",
         "_held",
         "_http",
@@ -136,6 +137,8 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         rest: bytes,
         http: Doorkeeper,
         waiting: str | None,
+        *,
+        base64: bool,
     ) -> None:
         self._transport = transport
         self._connection = connection
@@ -147,6 +150,8 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self._waiting = waiting
         self._candidate = waiting is not None
         self._stream = MessageStream(connection.server.options.max_http_buffer_size, extensions)
+        # Whether binary messages leave as text: the client asked for it.
+        self._base64 = base64
         # Not before the answer is written: the first packets leave together with it.
         self._stream.ordinary = False
         self._pongs = 0
@@ -246,7 +251,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         if not stream.ordinary:
             if stream.closed:
                 return
-            if self._head or stream.compresses:
+            if self._head or stream.compresses or self._base64:
                 # One write for both: what a connection costs is the kernel's work above all.
                 self._transport.write(self._take_head() + self._encode(packets))
                 return
@@ -259,7 +264,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
     def _take_head(self) -> bytes:
         head, self._head = self._head, b""
         if head:
-            self._stream.ordinary = not self._stream.compresses
+            self._stream.ordinary = not (self._stream.compresses or self._base64)
         return head
 
     def _encode(self, packets: list[Packet]) -> bytes:
@@ -267,7 +272,8 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         return b"".join(
             [
                 self._stream.encode(
-                    packet, compress=len(packet) >= threshold and may_compress(packet)
+                    encode_base64(packet) if self._base64 and isinstance(packet, bytes) else packet,
+                    compress=len(packet) >= threshold and may_compress(packet),
                 )
                 for packet in packets
             ]

@@ -1002,6 +1002,18 @@ async def opened(engine: Engine, scope: Scope | None = None) -> tuple[Host, asyn
     return host, task
 
 
+async def test_a_client_without_binary_frames(host: tuple[HttpKind, WebSocketKind]) -> None:
+    engine = Engine()
+    async with (
+        uvicorn_host(engine.server.asgi_app(), host) as server,
+        websocket(server.port, f"{WEBSOCKET}&b64=1") as client,
+    ):
+        assert (await client.recv())[:1] == "0"
+        for packet in ("bAQID", b"\x01\x02\x03"):
+            await client.send(packet)
+            assert await client.recv() == "bAQID"
+
+
 async def test_lifespan_is_answered_and_closes_the_sessions() -> None:
     engine = Engine()
     application = engine.server.asgi_app()

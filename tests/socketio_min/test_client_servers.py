@@ -111,6 +111,13 @@ def collect(namespace: ClientNamespace, event: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("transports", TRANSPORTS)
+async def test_binary_events_as_text(complete: ServerProcess, transports: list[str]) -> None:
+    async with connected(complete.url, transports=transports, force_base64=True) as client:
+        data = bytes(range(256))
+        assert await client.call("acknowledge", data, {"a": [b""]}) == (data, {"a": [b""]})
+
+
+@pytest.mark.parametrize("transports", TRANSPORTS)
 async def test_events_of_every_kind_both_ways(server: ServerProcess, transports: list[str]) -> None:
     async with connected(server.url, transports=transports) as client:
         assert client.connected

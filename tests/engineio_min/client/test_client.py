@@ -117,6 +117,44 @@ async def test_messages_both_ways_in_order(harness: Harness, options: ClientOpti
     assert harness.closed == ["transport close"]
 
 
+@pytest.mark.parametrize("options", TRANSPORTS)
+async def test_binary_messages_as_text(harness: Harness, options: ClientOptionValues) -> None:
+    forced: ClientOptionValues = {**options, "force_base64": True}
+    async with connected(url_of(harness), **forced) as ear:
+        if len(options["transports"]) == 2:
+            await until(lambda: ear.upgrades)
+        sent: list[str | bytes] = [b"\x01\x02\x03", "text", b"", "b"]
+        for message in sent:
+            ear.client.send(message)
+        await until(lambda: len(ear.messages) == 4)
+        assert ear.messages == harness.received == sent
+
+
+async def test_binary_messages_as_text_on_the_wire() -> None:
+    async def script(peer: Peer) -> None:
+        request = await peer.accept_websocket()
+        assert "b64=1" in request.target.partition("?")[2].split("&")
+        peer.frame(HANDSHAKE)
+        assert await peer.packet() == "bAQID"
+        peer.frame("bBAUG")
+        peer.frame(b"binary")
+        assert await peer.packet() == "bBAUG"
+        peer.frame("bA")
+        await peer.answer_close()
+
+    async with scripted(script) as server:
+        ear = Ear(server.url, transports=["websocket"], force_base64=True)
+        await patient(ear.client.connect())
+        ear.client.send(b"\x01\x02\x03")
+        await until(lambda: len(ear.messages) == 2)
+        ear.client.send(b"\x04\x05\x06")
+        await until(lambda: ear.closed)
+        assert ear.messages == [b"\x04\x05\x06", b"binary"]
+        assert ear.closed[0][0] == "transport error"
+        assert "invalid base64" in ear.closed[0][1]
+        await ear.finish()
+
+
 async def test_a_client_that_must_not_upgrade(harness: Harness) -> None:
     async with connected(url_of(harness), upgrade=False) as ear:
         ear.client.send("a")

@@ -463,6 +463,30 @@ def test_a_candidate_of_a_closed_session_is_refused() -> None:
     assert reason(session) == "transport error"
 
 
+# --- binary messages as text
+
+
+@BOTH
+def test_a_binary_message_may_come_as_text(transport: str) -> None:
+    session, _ = opened(transport)
+    assert session.receive("bAQID", 1.0) == b"\x01\x02\x03"
+    assert session.receive("b", 1.0) == b""
+    # It is a message like any other: one that comes instead of the pong refreshes the ping.
+    session.handle_timeout(25.0)
+    assert session.receive("bAQID", 40.0) == b"\x01\x02\x03"
+    assert due(session) == 60.0
+    session.fail("transport error", "gone")
+    assert session.receive("bAQID", 41.0) is None
+
+
+@pytest.mark.parametrize("packet", ["bA", "b====", "bAQID=", "bAQ", "b A", "bé"])
+def test_a_binary_message_that_is_no_base64(packet: str) -> None:
+    session, _ = opened("websocket")
+    assert session.receive(packet, 1.0) is None
+    assert reason(session) == "parse error"
+    assert session.receive("bAQID", 1.0) is None
+
+
 # --- the close from this side
 
 

@@ -545,6 +545,43 @@ async def test_data_after_our_close_frame_is_ignored(harness: Harness) -> None:
     assert harness.received == []
 
 
+# --- clients without binary frames
+
+
+@pytest.mark.parametrize("deflate", [True, False])
+async def test_a_client_without_binary_frames(deflate: bool) -> None:
+    """Binary messages are text both ways, in order with the others, and after an upgrade too."""
+    async with serving(per_message_deflate=deflate) as harness:
+        offer = {"Sec-WebSocket-Extensions": "permessage-deflate"}
+        first = await harness.websocket(f"{WEBSOCKET}&b64=1", **offer)
+        await first.packet()
+        poller = await harness.poller()
+        second = await harness.websocket(f"{poller.upgrade_target}&b64=1", **offer)
+        await second.send_packet("2probe")
+        assert await second.packet() == "3probe"
+        await second.send_packet("5")
+        for wire in (first, second):
+            await wire.send_packet("bAQID", "4text", "b", b"binary")
+            answers = [await wire.packet() for _ in range(4)]
+            assert answers == ["bAQID", "4text", "b", "bYmluYXJ5"]
+        assert harness.received == [b"\x01\x02\x03", "text", b"", b"binary"] * 2
+
+
+@pytest.mark.parametrize("query", ["", "&b64=", "&ab64=1"])
+async def test_others_get_binary_frames(harness: Harness, query: str) -> None:
+    """Text is read as what it is, whoever sends it; answers are binary unless asked for."""
+    wire = await harness.websocket(WEBSOCKET + query)
+    await wire.packet()
+    await wire.send_packet("bAQID")
+    assert await wire.packet() == b"\x01\x02\x03"
+
+
+async def test_a_binary_message_that_is_no_base64(harness: Harness) -> None:
+    wire = await harness.opened_websocket()
+    await wire.send_packet("bAQI")
+    await assert_closed_with(harness, wire, 1005, "parse error")
+
+
 # --- peers that do not read
 
 

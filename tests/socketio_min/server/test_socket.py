@@ -17,6 +17,23 @@ from tests.socketio_min.wire import PollingClient, WebSocketClient
 HOLE = '{"_placeholder":true,"num":0}'
 
 
+async def test_attachments_and_acknowledgements_of_a_client_without_binary_frames() -> None:
+    io = Server()
+    io.on("echo", lambda socket, data: (socket.broadcast.emit("news", data), data)[1])
+    async with serving(io) as net:
+        client = await WebSocketClient.open(net.port, query="&b64=1")
+        other = await WebSocketClient.open(net.port)
+        await client.join()
+        await other.join()
+        await client.send(f'451-7["echo",{HOLE}]', "bAQID")
+        await client.expect(f"461-7[{HOLE}]", "bAQID")
+        await other.expect(f'451-["news",{HOLE}]', b"\x01\x02\x03")
+        await other.send(f'451-["echo",{HOLE}]', b"abc")
+        await client.expect(f'451-["news",{HOLE}]', "bYWJj")
+        await client.leave()
+        await other.leave()
+
+
 async def test_a_socket_tells_what_its_client_presented() -> None:
     io = Server(cors="*")
     before = round(time.time() * 1000)

@@ -321,5 +321,5 @@ async def _left(namespace: ClientNamespace) -> None:
 
 
 async def _goodbye(client: Client) -> None:
-    for namespace in client.namespaces.values():
+    for namespace in tuple(client.namespaces.values()):
         await namespace.disconnect()

@@ -6,6 +6,7 @@ others on the same connection.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Self, TypeVar, Unpack, cast, overload
 from urllib.parse import unquote
@@ -130,7 +131,11 @@ class Client(ClientNamespace):
 
     async def close(self) -> None:
         """Leave every namespace, and stop the asynchronous handlers in flight."""
-        for namespace in self.namespaces.values():
+        for namespace in tuple(self.namespaces.values()):
             namespace.disconnect()
+        # Not those of a connection that is asked for while this one ends.
+        handlers = self._connection.in_flight()
         await self._connection.ended()
-        await self._connection.stop_handlers()
+        for handler in handlers:
+            handler.cancel()
+        await asyncio.gather(*handlers, return_exceptions=True)

@@ -4,6 +4,13 @@ Each connection is an Engine.IO session of its own. One task opens it, waits for
 again as long as a namespace wants it; a namespace that comes back in the same breath in which the
 last one left finds no connection and gets a new one, while the old one says goodbye.
 
+    admit ──► attempt ──open──► connected ──lost──► delay ──► attempt
+                 └──failed──► delay, or given up          leave (the last one) ──► ending
+
+Handlers may call anything at any moment. So whatever happens changes the state first, of the
+connection and of all namespaces, and is told to handlers and listeners then; after each telling
+the connection asks again whether it is still the present one.
+
 The handlers of all its namespaces share one `Turns`, which outlives each connection as they do.
 """
 
@@ -21,8 +28,8 @@ from engineio_min.client.client import Tap
 from engineio_min.client.options import ClientOptionValues
 from engineio_min.protocol.session import PARSE_ERROR
 from socketio_min.client.options import ClientLimits, ReconnectionOptions
-from socketio_min.errors import ConnectionFailed, ConnectionRefused, ProtocolError
-from socketio_min.failures import FAILURES, log_failure
+from socketio_min.errors import ConnectionFailed, ProtocolError
+from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
 from socketio_min.protocol.backoff import Backoff
 from socketio_min.protocol.client_peer import ClientPeer
 from socketio_min.protocol.packets import Packet, encode_connect
@@ -74,43 +81,51 @@ class ClientConnection:
         self._task: asyncio.Task[None] | None = None
         # The tasks of connections that nobody wants any more.
         self._ending: set[asyncio.Task[None]] = set()
+        # By namespace, who asks its auth and sends CONNECT on the present connection.
+        self._presenting: dict[ClientNamespace, asyncio.Task[None]] = {}
+        # Every handler in flight, and every presentation that is not over.
         self._tasks: set[asyncio.Task[None]] = set()
 
     # -- what namespaces ask for
 
     def admit(self, namespace: ClientNamespace) -> None:
-        """A namespace wants to be connected."""
+        """Connect a namespace, on the present connection or on a new one."""
         if self.engine is not None:
             self._enter(self.engine, namespace)
         elif self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._keep_connected())
 
-    def release(self) -> None:
-        """A namespace was left: without any, the connection ends."""
-        if self._wanted or self._task is None:
+    def leave(self, namespace: ClientNamespace) -> None:
+        """Ask no longer for a namespace that is not active; without any, the connection ends."""
+        self._stop_presenting(namespace)
+        if self._active():
             return
-        # A namespace that comes back in the same breath finds no connection, and makes another.
-        task, self._task = self._task, None
+        task = self._retire()
         engine = self.engine
-        self._use(None)
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
         if engine is not None:
+            self._use(None)
             engine.close()
-        else:
+        elif task is not None:
+            # It makes an attempt, or waits for the next one.
             task.cancel()
+
+    def _retire(self) -> asyncio.Task[None] | None:
+        """Let the present task come to its end; who is admitted from now on gets another one."""
+        task, self._task = self._task, None
+        if task is not None:
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+        return task
 
     def ended(self) -> Awaitable[None]:
         """Wait until the connections that were left have ended."""
         return asyncio.ensure_future(self._wait_ended())
 
     async def _wait_ended(self) -> None:
-        while self._ending:
-            await asyncio.wait(self._ending)
-
-    @property
-    def _wanted(self) -> bool:
-        return any(namespace.active for namespace in self.namespaces.values())
+        # Those that are left from now on are for somebody else to wait for.
+        ending = set(self._ending)
+        if ending:
+            await asyncio.wait(ending)
 
     @property
     def opened(self) -> bool:
@@ -139,99 +154,161 @@ class ClientConnection:
 
     async def _keep_connected(self) -> None:
         """Connect, and connect again, as long as a namespace wants it."""
+        backoff = self._backoff()
+        task = asyncio.current_task()
+        while True:
+            if backoff.attempts:
+                self._announce("reconnect_attempt", backoff.attempts)
+            if self._task is task:
+                await self._connect_once(backoff)
+            if self._task is not task:
+                # Nobody wants it any more, or it was given up.
+                return
+            await asyncio.sleep(backoff.next_delay())
+
+    def _backoff(self) -> Backoff:
         options = self._reconnection
-        backoff = Backoff(
+        return Backoff(
             options.reconnection_delay,
             options.reconnection_delay_max,
             options.randomization_factor,
             random.random,
         )
-        error = ConnectionFailed("the connection was lost, and reconnection is off")
-        while True:
-            if backoff.attempts:
-                self._announce("reconnect_attempt", backoff.attempts)
-            engine = engineio_min.Client(self._url, **self._engine_options)
-            ended = asyncio.Event()
-            engine.tap = self.tap
-            engine.on_message = partial(self._receive, engine)
-            engine.on_close = partial(self.turns.finish, self._closed, engine, ended)
-            engine.on_upgrade = partial(self._announce, "upgrade")
-            try:
-                await engine.connect()
-            except engineio_min.ConnectionFailed as failure:
-                error = ConnectionFailed(str(failure), status=failure.status)
-                self._attempt_failed(error, backoff)
-            else:
-                if ended.is_set():
-                    error = ConnectionFailed("the connection was closed as soon as it was open")
-                    self._attempt_failed(error, backoff)
-                else:
-                    self._opened(engine, backoff)
-                    await ended.wait()
-                await engine.wait_closed()
-            if self._task is not asyncio.current_task():
-                # Nobody wants it any more.
-                return
-            if not options.reconnection or backoff.attempts == options.reconnection_attempts:
-                break
-            await asyncio.sleep(backoff.next_delay())
-        self._task = None
-        if options.reconnection:
-            self._announce("reconnect_failed")
-        for namespace in self._active():
-            namespace.deactivate(error)
+
+    def _is_last(self, backoff: Backoff) -> bool:
+        """Return whether there is to be no attempt after this one."""
+        options = self._reconnection
+        return not options.reconnection or backoff.attempts == options.reconnection_attempts
+
+    async def _connect_once(self, backoff: Backoff) -> None:
+        """Make one attempt; if it is successful, wait for the connection's end."""
+        engine = engineio_min.Client(self._url, **self._engine_options)
+        ended = asyncio.Event()
+        engine.tap = self.tap
+        engine.on_message = partial(self._receive, engine)
+        engine.on_close = partial(self.turns.finish, self._closed, engine, ended)
+        engine.on_upgrade = partial(self._announce, "upgrade")
+        try:
+            await engine.connect()
+        except engineio_min.ConnectionFailed as failure:
+            self._attempt_failed(ConnectionFailed(str(failure), status=failure.status), backoff)
+            return
+        if ended.is_set():
+            self._watch_end(engine)
+            error = ConnectionFailed("the connection was closed as soon as it was open")
+            self._attempt_failed(error, backoff)
+        else:
+            self._opened(engine, backoff)
+            await ended.wait()
+
+    def _watch_end(self, engine: engineio_min.Client) -> None:
+        """Let `ended` wait for the goodbye of a connection, which delays no other one."""
+        task = asyncio.get_running_loop().create_task(engine.wait_closed())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     def _active(self) -> list[ClientNamespace]:
         return [namespace for namespace in self.namespaces.values() if namespace.active]
 
     def _attempt_failed(self, error: ConnectionFailed, backoff: Backoff) -> None:
-        for namespace in self._active():
-            namespace.failed(error)
-        if backoff.attempts:
-            self._announce("reconnect_error", error)
-        elif self._reconnection.reconnection and not any(
-            namespace.handles("connect_error") for namespace in self._active()
+        attempts = backoff.attempts
+        last = self._is_last(backoff)
+        namespaces = self._active()
+        if last:
+            self._give_up(error)
+        elif not attempts and not any(
+            namespace.handles("connect_error") for namespace in namespaces
         ):
             # Who waits for `connect` would not know what for.
             logger.warning("%s; trying again (see reconnection_attempts)", error)
+        for namespace in namespaces:
+            # One that was left by a handler meanwhile has nothing to do with it.
+            if last or namespace.active:
+                namespace.failed(error)
+        if attempts:
+            self._announce("reconnect_error", error)
+        if last and self._reconnection.reconnection:
+            self._announce("reconnect_failed")
+
+    def _give_up(self, error: Exception) -> None:
+        """Try no longer: before the handlers are told, so that they may ask for it again."""
+        self._retire()
+        for namespace in self._active():
+            namespace.deactivate(error)
 
     def _use(self, engine: engineio_min.Client | None) -> None:
+        """Make another connection the present one, which knows nothing of the one before."""
+        if self.engine is not None:
+            self._watch_end(self.engine)
         self.engine = engine
         self.turns.read_from(engine)
+        self._peer = ClientPeer(self._max_message, self.limits.max_attachments)
+        if self._attachment_timer is not None:
+            self._attachment_timer.cancel()
+            self._attachment_timer = None
+        for namespace in tuple(self._presenting):
+            self._stop_presenting(namespace)
 
     def _opened(self, engine: engineio_min.Client, backoff: Backoff) -> None:
         self._use(engine)
-        self._peer = ClientPeer(self._max_message, self.limits.max_attachments)
         attempts = backoff.attempts
         backoff.reset()
+        for namespace in self._active():
+            self._enter(engine, namespace)
         self._announce("open")
         if attempts:
             self._announce("reconnect", attempts)
-        for namespace in self._active():
-            self._enter(engine, namespace)
 
     def _enter(self, engine: engineio_min.Client, namespace: ClientNamespace) -> None:
+        """Ask the server to accept a namespace, unless it is being asked already."""
         # A CONNECT that is not answered yet must not be followed by another.
-        if not namespace.asked:
-            namespace.asked = True
-            self._track(self._present(engine, namespace), self._tasks.discard)
+        if namespace.asked is engine or namespace in self._presenting:
+            return
+        task = asyncio.get_running_loop().create_task(self._present(engine, namespace))
+        self._presenting[namespace] = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _stop_presenting(self, namespace: ClientNamespace) -> None:
+        task = self._presenting.pop(namespace, None)
+        if task is not None:
+            task.cancel()
 
     async def _present(self, engine: engineio_min.Client, namespace: ClientNamespace) -> None:
-        """Send CONNECT with what the application's auth gives."""
-        try:
-            packet = encode_connect(namespace.name, await namespace.credentials())
-        except Exception:
-            logger.exception("the auth of namespace %s failed", namespace.name)
-            if engine is self.engine:
-                namespace.asked = False
-                namespace.give_up(ConnectionRefused("the application's auth failed"))
-                self.release()
-            return
-        if engine is self.engine:
-            if namespace.active:
+        """Send CONNECT with what the application's auth gives; ask it again when it fails."""
+        backoff = self._backoff()
+        task = asyncio.current_task()
+        while True:
+            failure: BaseException | None = None
+            try:
+                packet = encode_connect(namespace.name, await namespace.credentials())
+            except FAILURES as error:
+                if is_own_cancellation(error):
+                    raise
+                log_failure(error, "the auth of namespace %s failed", namespace.name)
+                failure = error
+            if self._presenting.get(namespace) is not task:
+                # The namespace was left by its own auth, or by one that does not mind being
+                # cancelled.
+                return
+            if failure is None:
+                del self._presenting[namespace]
+                namespace.asked = engine
                 self.send(packet, ())
-            else:
-                namespace.asked = False
+                return
+            self._auth_failed(namespace, failure, backoff)
+            await asyncio.sleep(backoff.next_delay())
+
+    def _auth_failed(
+        self, namespace: ClientNamespace, failure: BaseException, backoff: Backoff
+    ) -> None:
+        """Tell of it as of any attempt that failed: what fails once may succeed a moment later."""
+        error = ConnectionFailed(f"the application's auth failed: {failure!r}")
+        error.__cause__ = failure
+        if self._is_last(backoff) or not namespace.wanted_without(error):
+            namespace.give_up(error)
+        else:
+            namespace.failed(error)
 
     def _closed(
         self,
@@ -241,14 +318,15 @@ class ClientConnection:
         description: str,
     ) -> None:
         ended.set()
-        if self._attachment_timer is not None:
-            self._attachment_timer.cancel()
-            self._attachment_timer = None
-        self._announce("close", reason, description)
+        told: list[Callable[[], None]] = []
         if engine is self.engine:
             self._use(None)
-            for namespace in self.namespaces.values():
-                namespace.closed(reason)
+            told = [namespace.lost(reason, description) for namespace in self._active()]
+            if not self._reconnection.reconnection:
+                self._give_up(ConnectionFailed("the connection was lost, and reconnection is off"))
+        self._announce("close", reason, description)
+        for tell in told:
+            tell()
 
     def _announce(self, event: str, *args: object) -> None:
         for listener in self.listeners.get(event, ()):
@@ -295,25 +373,17 @@ class ClientConnection:
 
     # -- asynchronous handlers
 
-    async def stop_handlers(self) -> None:
-        """Cancel the handlers in flight, but the one that asks for it."""
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    def in_flight(self) -> list[asyncio.Task[None]]:
+        """Return the handlers in flight, but the one that asks for it."""
+        return [task for task in self._tasks if task is not asyncio.current_task()]
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run an asynchronous handler, whose first statement calls `turns.started`."""
         self.turns.begin()
-        self._track(coroutine, self._handler_ended)
+        task = handler_task(coroutine, asyncio.get_running_loop())
+        self._tasks.add(task)
+        task.add_done_callback(self._handler_ended)
 
     def _handler_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self.turns.end()
-
-    def _track(
-        self, coroutine: Coroutine[Any, Any, None], ended: Callable[[asyncio.Task[None]], object]
-    ) -> None:
-        task = handler_task(coroutine, asyncio.get_running_loop())
-        self._tasks.add(task)
-        task.add_done_callback(ended)

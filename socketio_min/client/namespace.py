@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from socketio_min.client.handlers import ClientHandlers
 from socketio_min.client.options import Auth
 from socketio_min.client.pending_acks import PendingAcks
 from socketio_min.errors import (
+    ConnectionFailed,
     ConnectionRefused,
     Disconnected,
     ProtocolError,
@@ -66,12 +67,26 @@ class _Emission:
         self.ack_id = ack_id
 
 
+class _Wish:
+    """The wish to be connected, from the first call that asks for it until it is given up.
+
+    `waiting` counts the calls of `connect` that are not over. `kept` tells that the wish lasts
+    without them: it was made by `open`, or one of them has returned.
+    """
+
+    __slots__ = ("kept", "waiting")
+
+    def __init__(self) -> None:
+        self.kept = False
+        self.waiting = 0
+
+
 class ClientNamespace(ClientHandlers):
     """A client in one namespace; made by `Client.of`, and `Client` is one itself.
 
-    `id` is the socket's id while connected, else None. `active` tells whether it is connected or
-    tries to be. `recovered` tells whether the server has restored the state before the last
-    disconnection. `auth` may be changed: the next CONNECT has it.
+    `id` is the socket's id while connected, else None. `recovered` tells whether the server has
+    restored the state before the last disconnection. `auth` may be changed: the next CONNECT has
+    it.
     """
 
     def __init__(
@@ -87,9 +102,12 @@ class ClientNamespace(ClientHandlers):
         self.auth = auth
         self.id: str | None = None
         self.recovered = False
-        self.active = False
-        # CONNECT was sent on the present connection, or is about to be, and is not answered.
-        self.asked = False
+        # The connection on which CONNECT was sent and is not answered. An earlier one than the
+        # present connection will not answer any more.
+        self.asked: object = None
+        # The connection on which this namespace was left: a DISCONNECT may be under way from there.
+        self._left: object = None
+        self._wish: _Wish | None = None
         self._ack_timeout = ack_timeout
         self._waiters: list[asyncio.Future[None]] = []
         self._held: list[tuple[list[Any], int | None]] = []
@@ -110,43 +128,60 @@ class ClientNamespace(ClientHandlers):
         """Whether the server has accepted this client in the namespace."""
         return self.id is not None
 
+    @property
+    def active(self) -> bool:
+        """Whether it is connected or tries to be."""
+        return self._wish is not None
+
     def open(self) -> None:
         """Connect in the background; the handlers of "connect" and "connect_error" tell more.
 
         Needs a running event loop, as everything that follows.
         """
-        if not self.active:
-            self.active = True
+        self._wished().kept = True
+
+    def _wished(self) -> _Wish:
+        if self._wish is None:
+            self._wish = _Wish()
             self._connection.admit(self)
+        return self._wish
 
     async def connect(self) -> None:
         """Connect, and wait until it is done.
 
         Without a limit (`reconnection_attempts`, or no `reconnection`) this waits for a server as
-        long as it takes; put `asyncio.timeout` around it. Cancelling gives up.
+        long as it takes; put `asyncio.timeout` around it. Cancelling takes back what this call has
+        asked for: a client that was connecting before, by `open` or after a lost connection, goes
+        on with it.
 
         Raises:
             ConnectionRefused: the server does not accept this client.
-            ConnectionFailed: the last attempt failed.
+            ConnectionFailed: the last attempt failed, or the application's auth.
             Disconnected: `disconnect` was called meanwhile.
         """
-        if self.connected:
-            return
+        wish = self._wished()
+        if not self.connected:
+            await self._wait_connected(wish)
+        wish.kept = True
+
+    async def _wait_connected(self, wish: _Wish) -> None:
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
-        self.open()
+        wish.waiting += 1
         try:
             await waiter
-        except asyncio.CancelledError:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
-            if not self._waiters:
-                self.disconnect()
-            raise
         except SocketIOError:
             # Nothing of the connection is left when this fails.
             await self._connection.ended()
             raise
+        except asyncio.CancelledError:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            if wish is self._wish and wish.waiting == 1 and not wish.kept:
+                self.disconnect()
+            raise
+        finally:
+            wish.waiting -= 1
 
     def disconnect(self) -> Awaitable[None]:
         """Leave the namespace at once; awaiting the result waits for the goodbye to be sent.
@@ -155,18 +190,29 @@ class ClientNamespace(ClientHandlers):
         """
         self._offset = self._pid = None
         if self.connected:
+            self._left = self._connection.engine
             self._connection.send(encode_disconnect(self.name), ())
-        if self.active:
-            self.deactivate(Disconnected("disconnect() was called"))
-            self.closed(CLIENT_DISCONNECT)
-            self._connection.release()
+        self._leave(Disconnected("disconnect() was called"), CLIENT_DISCONNECT)
         return self._connection.ended()
 
+    def _leave(self, error: Exception, reason: str) -> None:
+        """Be connected no longer, nor try to be; the handlers are told last, and may come back."""
+        if self.active:
+            tell = self._part(reason)
+            self.deactivate(error)
+            self._connection.leave(self)
+            tell()
+
     def deactivate(self, error: Exception) -> None:
-        """Nobody tries to connect any more; who waits for it is told."""
-        self.active = False
+        """Give up the wish to be connected; who waits for it is told."""
+        self._wish = None
         self._held.clear()
         self._settle_waiters(error)
+
+    def wanted_without(self, error: Exception) -> bool:
+        """Tell who waits in `connect` of an error; return whether the wish lasts all the same."""
+        self._settle_waiters(error)
+        return self._wish is not None and self._wish.kept
 
     def _settle_waiters(self, error: Exception | None) -> None:
         waiters, self._waiters = self._waiters, []
@@ -332,21 +378,34 @@ class ClientNamespace(ClientHandlers):
         elif type_ == CONNECT:
             self._accepted(data)
         elif type_ == DISCONNECT:
-            self.deactivate(Disconnected("the server has put this client out"))
-            self.closed(SERVER_DISCONNECT)
-            self._connection.release()
+            self._put_out()
         else:
             self._refused(data)
 
     def _receive_inactive(self, type_: int) -> None:
         # What crossed our leaving is dropped; an answer to CONNECT is the end of the question.
-        if self.asked and type_ in (CONNECT, CONNECT_ERROR):
-            self.asked = False
+        if self._is_asked and type_ in (CONNECT, CONNECT_ERROR):
+            self.asked = None
             if type_ == CONNECT:
+                self._left = self._connection.engine
                 self._connection.send(encode_disconnect(self.name), ())
 
+    @property
+    def _is_asked(self) -> bool:
+        """Whether the server is to answer a CONNECT on the present connection."""
+        return self.asked is not None and self.asked is self._connection.engine
+
+    def _put_out(self) -> None:
+        error = Disconnected("the server has put this client out")
+        if self.connected:
+            self._leave(error, SERVER_DISCONNECT)
+        elif self._is_asked and self._left is not self.asked:
+            self.asked = None
+            self.give_up(error)
+        # Otherwise it has crossed our leaving, and the answer to CONNECT is still to come.
+
     def _accepted(self, data: dict[str, Any] | None) -> None:
-        if not self.asked:
+        if not self._is_asked:
             raise ProtocolError("got CONNECT for a namespace that was not asked for")
         sid = data.get("sid") if data is not None else None
         pid = data.get("pid") if data is not None else None
@@ -354,7 +413,7 @@ class ClientNamespace(ClientHandlers):
             raise ProtocolError(
                 "got CONNECT without a valid sid: is this a server of Socket.IO v3 or newer?"
             )
-        self.asked = False
+        self.asked = None
         self.id = sid
         self.recovered = pid is not None and pid == self._pid
         if not self.recovered:
@@ -363,47 +422,66 @@ class ClientNamespace(ClientHandlers):
         # The official order: what was missed, what was emitted meanwhile, then "connect".
         held, self._held = self._held, []
         for args, ack_id in held:
-            self._connection.turns.call(self._event, args, ack_id)
+            self._connection.turns.call(self._held_event, sid, args, ack_id)
         unsent, self._unsent = self._unsent, []
         for emission in unsent:
             self._send(emission.text, emission.attachments, emission.args, emission.ack_id)
         if self._retry_queue is not None:
             self._retry_queue.resume()
-        self._connection.turns.call(self._tell, "connect")
+        self._connection.turns.call(self._tell_connected, sid)
         self._settle_waiters(None)
 
+    def _tell_connected(self, sid: str) -> None:
+        # It may have had to wait, and the connection be over again.
+        if self.id == sid:
+            self._tell("connect")
+
     def _refused(self, data: dict[str, Any] | str) -> None:
-        if not self.asked:
+        if not self._is_asked:
             raise ProtocolError("got CONNECT_ERROR for a namespace that was not asked for")
-        self.asked = False
+        self.asked = None
         message = data.get("message") if isinstance(data, dict) else data
         detail = data.get("data") if isinstance(data, dict) else None
         self.give_up(ConnectionRefused(str(message), detail))
-        self._connection.release()
 
     def give_up(self, error: Exception) -> None:
-        """This client will not be connected, for whatever reason."""
+        """Try no longer to be connected, and tell why."""
         self.deactivate(error)
+        self._connection.leave(self)
         self.failed(error)
 
     def failed(self, error: Exception) -> None:
-        """An attempt to connect failed."""
+        """Tell that an attempt to connect failed."""
         self._tell("connect_error", error)
 
-    def closed(self, reason: str) -> None:
-        """The connection is over, or this namespace was left."""
-        if reason not in (SERVER_DISCONNECT, CLIENT_DISCONNECT):
-            self.asked = False
+    def lost(self, reason: str, description: str) -> Callable[[], None]:
+        """Take the connection's end; return what tells the handlers of it."""
+        if self.connected:
+            return self._part(reason)
+        error = ConnectionFailed(f"the connection was lost before it was accepted: {description}")
+        self._held.clear()
+        return partial(self.failed, error)
+
+    def _part(self, reason: str) -> Callable[[], None]:
+        """Be connected no longer; return what tells the handlers of it, if they are to be told."""
         self._held.clear()
         if self._retry_queue is not None:
             self._retry_queue.suspend()
         if self.id is None:
-            return
+            return _nothing
         self.id = None
+        return partial(self._tell_parted, reason)
+
+    def _tell_parted(self, reason: str) -> None:
         self._tell("disconnect", reason)
         self._acks.lose(reason, {emission.ack_id for emission in self._unsent})
 
     # -- handlers
+
+    def _held_event(self, sid: str, data: list[Any], ack_id: int | None) -> None:
+        # It may have had to wait, and the connection be over again.
+        if self.id == sid:
+            self._event(data, ack_id)
 
     def _event(self, data: list[Any], ack_id: int | None) -> None:
         args = data[1:]
@@ -452,6 +530,10 @@ def _resolve(future: asyncio.Future[Any], result: list[Any] | Exception) -> None
         future.set_result(tuple(result))
     else:
         future.set_result(result[0] if result else None)
+
+
+def _nothing() -> None:
+    """Tell nobody: there was no connection to tell of."""
 
 
 def _no_answer(result: list[Any] | Exception) -> None:

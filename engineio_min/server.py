@@ -13,6 +13,7 @@ import inspect
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import Context, copy_context
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
@@ -94,6 +95,7 @@ class Server:
         self._started = False
         self._accepting = True
         self._warned: set[str] = set()
+        self._context = Context()
         self._thread = 0
         self._warned_of_threads = False
 
@@ -242,6 +244,12 @@ class Server:
             return
         if request.method != "GET":
             raise RequestRefused(Code.BAD_HANDSHAKE_METHOD, f"got a handshake by {request.method}")
+        # What the hooks set is the new session's and no other's, though on uvloop a server's
+        # connections are all read in one context.
+        copy_context().run(self._begin, exchange, request, query)
+
+    def _begin(self, exchange: Exchange, request: Request, query: Mapping[str, str]) -> None:
+        """Open a session, now or when the hooks have come to their ends."""
         self._check_capacity()
         allow = self.options.allow_request
         if allow is not None:
@@ -415,7 +423,7 @@ class Server:
         self.sessions[connection.sid] = connection
         self.timer.watch(connection.session)
         try:
-            self._on_connection(connection)
+            connection.call(self._on_connection, connection)
         except Exception:
             logger.exception("the connection handler failed; closing the session")
             connection.session.fail(FORCED_CLOSE, "the connection handler failed")
@@ -527,7 +535,8 @@ class Server:
         dirty.append(connection)
         if len(dirty) == 1:
             if get_ident() == self._thread:
-                self.loop.call_soon(self._flush_all)
+                # In a context of its own: what sent the messages may be a handler of one client.
+                self.loop.call_soon(self._flush_all, context=self._context)
             else:
                 self._flush_from_another_thread()
 

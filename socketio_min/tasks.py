@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
 from typing import Any, TypeGuard
 
 # From Python 3.12 on a task may take its first step at once; before, at the loop's next turn.
@@ -20,9 +21,16 @@ def is_awaitable(result: object) -> TypeGuard[Awaitable[Any]]:
 
 
 def handler_task(
-    coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
+    coroutine: Coroutine[Any, Any, None],
+    loop: asyncio.AbstractEventLoop,
+    context: Context | None = None,
 ) -> asyncio.Task[None]:
-    """Run a handler's coroutine as a task; whoever asks for it keeps it alive."""
+    """Run a handler's coroutine as a task, in a copy of the present context or in `context` itself;
+    whoever asks for it keeps it alive.
+    """
+    if context is not None:
+        # No first step at once: a caller may be in this context, which nobody can enter twice.
+        return asyncio.Task(coroutine, loop=loop, context=context)
     return asyncio.Task(coroutine, loop=loop, **_OPTIONS)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
 from functools import partial
 from typing import Any, Protocol
 
@@ -117,6 +118,7 @@ class Connection:
     __slots__ = (
         "candidate",
         "carrier",
+        "context",
         "data",
         "on_close",
         "on_message",
@@ -143,6 +145,8 @@ class Connection:
         # What this session is counted for; see `Quotas`.
         self.seats: tuple[Seat, ...] = ()
         self.waiters: list[asyncio.Future[None]] | None = None
+        # What the application's functions for this client run in.
+        self.context = copy_context()
 
     # -- the application's side
 
@@ -192,8 +196,24 @@ class Connection:
 
     # -- the carriers' side
 
+    def call(self, function: Callable[..., object], *args: Any) -> None:
+        """Call a function of the application's in the client's context, or in a copy if a caller is
+        in it already: one of the client's own handlers may end its connection.
+        """
+        try:
+            self.context.run(function, *args)
+        except RuntimeError as error:
+            traceback = error.__traceback__
+            if traceback is None or traceback.tb_next is not None:
+                # The function's own.
+                raise
+            self.context.copy().run(function, *args)
+
     def receive_all(self, packets: Iterable[Packet]) -> None:
         """Receive the packets of one read, and give their messages to the application.
+
+        The caller does this in `context`, so that a ContextVar that a function of the application
+        sets is there in the client's later ones and in no other client's, on every event loop.
 
         The caller flushes afterwards: what the application sends meanwhile leaves in one write. A
         failure of the application costs this connection, nothing else.
@@ -272,7 +292,7 @@ class Connection:
         self.carrier.close()
         self._release_waiters()
         try:
-            self.on_close(event.reason)
+            self.call(self.on_close, event.reason)
         except Exception:
             logger.exception("the close handler failed")
         self.on_message = self.on_close = ignore

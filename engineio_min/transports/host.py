@@ -78,7 +78,7 @@ class StreamCarrier(abc.ABC):
         while packets and self._candidate:
             self._probe(packets.pop(0))
         if packets:
-            self._connection.receive_all(packets)
+            self._connection.context.run(self._connection.receive_all, packets)
 
     def _probe(self, packet: Packet) -> None:
         connection = self._connection

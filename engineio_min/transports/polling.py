@@ -118,7 +118,8 @@ class Polling:
             self._fail("got a body above max_http_buffer_size, or too much is held for all")
             return
         try:
-            connection.receive_all(decode_payload(body, connection.server.options.max_packets))
+            packets = decode_payload(body, connection.server.options.max_packets)
+            connection.context.run(connection.receive_all, packets)
         except PacketError as error:
             connection.session.fail(PARSE_ERROR, str(error))
             connection.server.refuse(exchange, RequestRefused(Code.BAD_REQUEST, str(error)))

@@ -171,6 +171,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
     # -- in
 
     def data_received(self, data: bytes) -> None:
+        connection = self._connection
         packets = self._stream.receive(data)
         if self._candidate or self._stream.unusual:
             progress = bool(packets)
@@ -181,8 +182,8 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
                 self._waiting = None
             self._attend(progress=progress)
         else:
-            self._connection.receive_all(packets)
-        self._connection.flush()
+            connection.context.run(connection.receive_all, packets)
+        connection.flush()
 
     def _attend(self, *, progress: bool) -> None:
         """Do what the stream needs besides delivering its messages."""

@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 import engineio_min
@@ -32,7 +33,6 @@ from socketio_min.protocol.peer import ConnectedTwice, Peer
 from socketio_min.protocol.turns import Turns
 from socketio_min.server.byte_meter import ByteMeter
 from socketio_min.server.socket import Socket
-from socketio_min.tasks import soon
 
 if TYPE_CHECKING:
     from socketio_min.server.rate_limits import Gate
@@ -95,7 +95,7 @@ class Client:
     def turns(self) -> Turns:
         """The order of its calls; a client without asynchronous handlers needs none."""
         if self._turns is None:
-            self._turns = Turns(self.server.limits.max_handlers, soon, self)
+            self._turns = Turns(self.server.limits.max_handlers, self._soon, self)
         return self._turns
 
     # -- in
@@ -236,7 +236,8 @@ class Client:
         if awaitable is None:
             self._welcome(socket)
         else:
-            self._start(self._decide(socket, steps, awaitable))
+            # In the connection's context and no copy: what is set here is there in later handlers.
+            self._start(self._decide(socket, steps, awaitable), self.connection.context)
 
     def _refuse_name(self, name: str, message: str) -> None:
         """Refuse a CONNECT before there is a socket for it."""
@@ -403,10 +404,14 @@ class Client:
 
     # -- asynchronous handlers
 
-    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _start(self, coroutine: Coroutine[Any, Any, None], context: Context | None = None) -> None:
         """Run a handler as a task; its first statement tells that it has started."""
         self.turns.begin()
-        self.server.start_task(coroutine, self._ended)
+        self.server.start_task(coroutine, self._ended, context)
+
+    def _soon(self, function: Callable[..., object], *args: Any) -> None:
+        """Have the loop make a call in the connection's context, after all it was given before."""
+        self.server.engine.loop.call_soon(function, *args, context=self.connection.context)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.server.task_ended(task)
@@ -469,9 +474,13 @@ class Client:
             socket.part()
             socket.namespace.remove(socket)
         for socket in joined:
-            self._part(socket, reason)
+            self._part_within(socket, reason)
 
     def _part(self, socket: Socket, reason: str) -> None:
+        # Who disconnects it may be a handler of another connection.
+        self.connection.call(self._part_within, socket, reason)
+
+    def _part_within(self, socket: Socket, reason: str) -> None:
         namespace = socket.namespace
         namespace.report_end(socket, "disconnecting", reason)
         socket.part()

@@ -10,6 +10,7 @@ import logging
 import re
 import socket as sockets
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import engineio_min
@@ -76,6 +77,8 @@ class Server(Namespace):
         self._second_connects = 0
         self._dynamic: list[DynamicNamespace] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        # For what is called when a task ends; without one the loop makes a copy for each.
+        self._context = Context()
         # The loop in which the adapters are in their cluster.
         self._cluster_loop: asyncio.AbstractEventLoop | None = None
         self._cluster_tasks: set[asyncio.Task[None]] = set()
@@ -285,14 +288,16 @@ class Server(Namespace):
         self,
         coroutine: Coroutine[Any, Any, None],
         ended: Callable[[asyncio.Task[None]], object] | None = None,
+        context: Context | None = None,
     ) -> None:
-        """Run a handler; the server keeps its task alive until it ends.
+        """Run a handler, in a copy of the present context or in `context` itself; the server keeps
+        its task alive until it ends.
 
         Who passes `ended` calls `task_ended` from it: each callback costs a turn of the loop.
         """
-        task = handler_task(coroutine, self.engine.loop)
+        task = handler_task(coroutine, self.engine.loop, context)
         self._tasks.add(task)
-        task.add_done_callback(self.task_ended if ended is None else ended)
+        task.add_done_callback(self.task_ended if ended is None else ended, context=self._context)
 
     def task_ended(self, task: asyncio.Task[None]) -> None:
         """A handler's task has ended."""

@@ -12,7 +12,7 @@ from server.accounts import auth
 from server.ai import chat
 from server.api.rate_limit import Rate
 from server.api.registry import Access, EventSpec
-from server.api.types import Payload, ProjectPayload
+from server.api.types import PagePayload, Payload, ProjectPagePayload, ProjectPayload
 from server.live import batches, cursors, diagnostics, presence
 from server.live import typing as typing_indicator
 from server.people import notifications, users
@@ -79,7 +79,7 @@ EVENTS: Final = {
         ),
         EventSpec(
             name="project:list",
-            payload=Payload,
+            payload=PagePayload,
             handler=projects.list_projects,
             result=projects.ProjectsResult,
         ),
@@ -130,7 +130,7 @@ EVENTS: Final = {
         ),
         EventSpec(
             name="file:list",
-            payload=ProjectPayload,
+            payload=ProjectPagePayload,
             handler=files.list_files,
             result=files.FilesResult,
             access=Access.VIEWER,
@@ -173,7 +173,7 @@ EVENTS: Final = {
         ),
         EventSpec(
             name="version:list",
-            payload=ProjectPayload,
+            payload=ProjectPagePayload,
             handler=versions.list_versions,
             result=versions.VersionsResult,
             access=Access.VIEWER,
@@ -209,6 +209,13 @@ EVENTS: Final = {
             result=chat.AiMessageResult,
             access=Access.EDITOR,
             rate=_ASSISTANT,
+        ),
+        EventSpec(
+            name="ai:history",
+            payload=ProjectPagePayload,
+            handler=chat.history,
+            result=chat.HistoryResult,
+            access=Access.VIEWER,
         ),
         EventSpec(
             name="ai:cancel",
@@ -258,7 +265,7 @@ EVENTS: Final = {
         ),
         EventSpec(
             name="notification:list",
-            payload=Payload,
+            payload=PagePayload,
             handler=notifications.list_notifications,
             result=notifications.NotificationsResult,
         ),

@@ -29,8 +29,8 @@ export interface ClientEvents {
   "auth:logout": { payload: Payload; result: LogoutResult };
   /** Create a project; its creator is its owner. */
   "project:create": { payload: ProjectCreatePayload; result: ProjectResult };
-  /** List the projects that one may see, by name. */
-  "project:list": { payload: Payload; result: ProjectsResult };
+  /** List the projects that one may see, by name, up to 100 at once. */
+  "project:list": { payload: PagePayload; result: ProjectsResult };
   /** Change a project's name, description or type. */
   "project:update": { payload: ProjectUpdatePayload; result: ProjectResult };
   /** Delete a project with its files, versions and chat, for good. */
@@ -43,9 +43,9 @@ export interface ClientEvents {
   "project:join": { payload: ProjectPayload; result: ProjectJoinResult };
   /** Leave a project; does nothing if the socket is not in it. */
   "project:leave": { payload: ProjectPayload; result: ProjectLeaveResult };
-  /** List the files of a project. */
-  "file:list": { payload: ProjectPayload; result: FilesResult };
-  /** Read a file. */
+  /** List the files of a project, up to 1000 at once. */
+  "file:list": { payload: ProjectPagePayload; result: FilesResult };
+  /** Read a file, up to a megabyte of it at once. */
   "file:read": { payload: FileReadPayload; result: FileReadResult };
   /** Change a file, and tell the others. Refused while somebody else holds a lock on it. */
   "file:change": { payload: FileChangePayload; result: FileChangeResult };
@@ -55,8 +55,8 @@ export interface ClientEvents {
   "file:unlock": { payload: UnlockPayload; result: UnlockResult };
   /** Take a snapshot of all files of the project. */
   "version:create": { payload: VersionCreatePayload; result: VersionResult };
-  /** List the versions of the project. */
-  "version:list": { payload: ProjectPayload; result: VersionsResult };
+  /** List the versions of the project, 200 at once unless the payload asks for up to 1000. */
+  "version:list": { payload: ProjectPagePayload; result: VersionsResult };
   /** Compare a version with another one, or with the files as they are now. */
   "version:compare": { payload: VersionComparePayload; result: VersionCompareResult };
   /** Make the files those of a version again; what they were becomes a version first. Refused as a whole while somebody else holds a lock on a file of the project. */
@@ -65,6 +65,8 @@ export interface ClientEvents {
   "version:delete": { payload: VersionPayload; result: VersionDeleteResult };
   /** Write to the assistant; the answer comes as events with the acknowledged `requestId`. */
   "ai:message": { payload: AiMessagePayload; result: AiMessageResult };
+  /** Read the project's chat backwards: 100 messages at once, fewer where they are long. */
+  "ai:history": { payload: ProjectPagePayload; result: HistoryResult };
   /** Stop an answer that one has asked for. */
   "ai:cancel": { payload: AiCancelPayload; result: AiCancelResult };
   /** Tell the others how far another program's work for the project is, as `ai:processing`. */
@@ -79,8 +81,8 @@ export interface ClientEvents {
   "user:typing": { payload: TypingPayload; result: {} };
   /** Tell the others in the project where one is in a file. */
   "cursor:update": { payload: CursorPayload; result: {} };
-  /** List one's notifications. */
-  "notification:list": { payload: Payload; result: NotificationsResult };
+  /** List one's notifications, all that are kept unless the payload asks for fewer. */
+  "notification:list": { payload: PagePayload; result: NotificationsResult };
   /** Mark notifications as read. */
   "notification:read": { payload: NotificationReadPayload; result: NotificationReadResult };
   /** Enter a room; answered with `room:joined`, again if the socket is in it already. */
@@ -89,7 +91,7 @@ export interface ClientEvents {
   "room:leave": { payload: RoomPayload; result: RoomResult };
   /** Leave all rooms but the private ones: a `room:left` each. */
   "room:leaveAll": { payload: Payload; result: RoomsResult };
-  /** Handle up to 100 events in their order, and answer with a result for each. */
+  /** Handle up to 100 events in their order, and answer with a result for each. Once the results have 8,000,000 bytes, the rest is refused (`RATE_LIMIT_EXCEEDED`). */
   "batch:update": { payload: BatchPayload; result: BatchResult };
   /** Test the connection; answered with `test:pong`. */
   "test:ping": { payload: Payload; result: {} };
@@ -453,19 +455,24 @@ export interface FileLocked {
   lock: Lock;
 }
 
-/** Which file to read; as it is, or as it was in a version. */
+/** Which file to read, as it is or as it was in a version; `offset` and `limit` in bytes. */
 export interface FileReadPayload {
   userId?: string;
   metadata?: Metadata;
   projectId: string;
   filePath: string;
   versionId?: string;
+  offset?: number;
+  limit?: number;
 }
 
-/** A file's content. `file` is absent for a version. */
+/** A file's content, or a part of it; then `next` is the offset of the part that follows. `size` in bytes and `hash` are those of the whole; another hash than with the part before says that the file has changed meanwhile. `file` is absent for a version. */
 export interface FileReadResult {
   filePath: string;
   content: string;
+  size: number;
+  hash: string;
+  next?: number;
   file?: File;
 }
 
@@ -481,9 +488,16 @@ export interface FileUpdated {
   content?: string;
 }
 
-/** The files, by path. */
+/** The files, by path; `next` where there are more. */
 export interface FilesResult {
   files: Array<File>;
+  next?: string;
+}
+
+/** Messages of the chat, the oldest first; `next` where there are older ones. */
+export interface HistoryResult {
+  messages: Array<ChatMessage>;
+  next?: string;
 }
 
 /** A lock on a file. `token` is greater than that of every lock granted before; `file:change` takes it to make sure that the lock still holds. `orphaned`: the holder's connection is gone, and the lock goes with it unless the user comes back in time. */
@@ -563,10 +577,19 @@ export interface NotificationReadResult {
   marked: number;
 }
 
-/** The notifications, the newest first. */
+/** The notifications, the newest first; `unread` of them all. `next` where there are more. */
 export interface NotificationsResult {
   notifications: Array<Notification>;
   unread: number;
+  next?: string;
+}
+
+/** Which part of a long list: from the beginning, or `after` the `next` of the page before. */
+export interface PagePayload {
+  userId?: string;
+  metadata?: Metadata;
+  after?: string;
+  limit?: number;
 }
 
 /** What a client sends with an event. A `userId` must be the sender's own, where `declares_user` does not say otherwise. */
@@ -649,7 +672,7 @@ export interface ProjectDeleted {
   projectId: string;
 }
 
-/** All that a client needs to show the project: `users` are those who are there now. */
+/** All that a client needs to show the project: `users` are those who are there now. Of much there is the first page: `file:list` goes on after `nextFile`, `ai:history` after `nextMessage`. */
 export interface ProjectJoinResult {
   projectId: string;
   room: string;
@@ -661,12 +684,23 @@ export interface ProjectJoinResult {
   locks: Array<Lock>;
   presence: Array<Presence>;
   messages: Array<ChatMessage>;
+  nextFile?: string;
+  nextMessage?: string;
 }
 
 /** What was left. */
 export interface ProjectLeaveResult {
   projectId: string;
   room: string;
+}
+
+/** Which part of a long list of a project. */
+export interface ProjectPagePayload {
+  userId?: string;
+  metadata?: Metadata;
+  after?: string;
+  limit?: number;
+  projectId: string;
 }
 
 /** What a client sends about one project. */
@@ -700,9 +734,10 @@ export interface ProjectUpdated {
   project: Project;
 }
 
-/** The projects. */
+/** The projects; `next` where there are more. */
 export interface ProjectsResult {
   projects: Array<Project>;
+  next?: string;
 }
 
 /** A range in a text. */
@@ -941,7 +976,8 @@ export interface VersionResult {
   version: Version;
 }
 
-/** The versions, the newest first. */
+/** The versions, the newest first; `next` where there are more. */
 export interface VersionsResult {
   versions: Array<Version>;
+  next?: string;
 }

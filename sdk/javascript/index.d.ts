@@ -5,13 +5,18 @@ import type {
   ClientEvents,
   Envelope,
   ErrorCode,
+  File,
   FileChangeResult,
+  FileReadResult,
   Lock,
+  Notification,
+  Project,
   ProjectJoinResult,
   ProjectLeaveResult,
   ServerEvents,
   Session,
   User,
+  Version,
 } from "./events.js";
 
 export type * from "./events.js";
@@ -52,6 +57,14 @@ export interface ConnectionEvents {
   rate_limited: (data: { retryAfter: number }) => void;
 }
 
+/** What the lists hold that are read page by page. */
+export interface Lists {
+  "file:list": File;
+  "notification:list": Notification;
+  "project:list": Project;
+  "version:list": Version;
+}
+
 type Handlers = ConnectionEvents & {
   [Event in keyof ServerEvents]: (data: ServerEvents[Event], event: Envelope) => void;
 };
@@ -82,6 +95,16 @@ export class AICodingAssistantSocket {
     payload?: ClientEvents[Event]["payload"],
   ): Promise<ClientEvents[Event]["result"]>;
 
+  listAll<Event extends keyof Lists>(
+    event: Event,
+    payload?: ClientEvents[Event]["payload"],
+    after?: string,
+  ): Promise<Lists[Event][]>;
+  readFile(
+    projectId: string,
+    filePath: string,
+    options?: { versionId?: string },
+  ): Promise<Omit<FileReadResult, "next">>;
   joinProject(projectId: string): Promise<ProjectJoinResult>;
   leaveProject(projectId: string): Promise<ProjectLeaveResult>;
   lockFile(

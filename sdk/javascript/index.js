@@ -22,6 +22,16 @@ const MOST_IN_A_BATCH = 100;
 const TYPING_MILLISECONDS = 2_000;
 const STILL_MILLISECONDS = 3_000;
 
+// How often a file is read that changes while it is read.
+const READINGS = 5;
+// Where the items are in the answer to each of these events.
+const LISTS = {
+  "file:list": "files",
+  "notification:list": "notifications",
+  "project:list": "projects",
+  "version:list": "versions",
+};
+
 const MANAGER_EVENTS = new Set([
   "reconnect",
   "reconnect_attempt",
@@ -287,12 +297,51 @@ export class AICodingAssistantSocket {
 
   // -- projects and files
 
-  /** Enter a project; resolves to all that there is to show of it. Entered again when reconnected. */
+  /**
+   * Enter a project; resolves to all that there is to show of it. Entered again when reconnected. Of
+   * the chat it has the last messages; `ai:history` has those before, after `nextMessage`.
+   */
   async joinProject(projectId) {
-    const result = await this.call("project:join", { projectId });
+    const { nextFile, ...result } = await this.call("project:join", { projectId });
+    if (nextFile !== undefined) {
+      result.files.push(...(await this.listAll("file:list", { projectId }, nextFile)));
+    }
     this.#projects.add(projectId);
     this.#user = result.user;
     return result;
+  }
+
+  /**
+   * All items of `file:list`, `version:list`, `project:list` or `notification:list`, page by page; or
+   * those after the `next` of a page.
+   */
+  async listAll(event, payload = {}, after = undefined) {
+    const found = [];
+    do {
+      const page = await this.call(event, { ...payload, after });
+      found.push(...page[LISTS[event]]);
+      after = page.next;
+    } while (after !== undefined);
+    return found;
+  }
+
+  /** A file of any size, read part by part: `{filePath, content, size, hash, file?}`. */
+  async readFile(projectId, filePath, { versionId } = {}) {
+    for (let reading = 0; reading < READINGS; reading++) {
+      const parts = [];
+      let part;
+      do {
+        const offset = part?.next ?? 0;
+        part = await this.call("file:read", { projectId, filePath, versionId, offset });
+        parts.push(part);
+      } while (part.next !== undefined && part.hash === parts[0].hash);
+      // A file that has changed meanwhile is read again.
+      if (part.hash === parts[0].hash) {
+        return { ...part, content: parts.map(({ content }) => content).join("") };
+      }
+    }
+    const message = `file '${filePath}' changes faster than it can be read: lock it first`;
+    throw new Refused({ code: "VERSION_CONFLICT", message });
   }
 
   /** Leave a project. */

@@ -37,10 +37,20 @@ from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.records import AiResponse, ChatMessage, Role, User
 from server.api.registry import Call
-from server.api.types import Id, Line, Note, Path, Payload, Percentage, Record, Text
+from server.api.types import (
+    Id,
+    Line,
+    Note,
+    Path,
+    Payload,
+    Percentage,
+    ProjectPagePayload,
+    Record,
+    Text,
+)
 from server.api.validation import invalid
 from server.people.access import project_room, projects_of
-from server.store import contents, membership, messages, snapshots
+from server.store import contents, membership, messages, pages, snapshots
 from server.store.snapshots import Stored
 
 if TYPE_CHECKING:
@@ -72,6 +82,13 @@ class AiMessagePayload(Payload, frozen=True, kw_only=True):
     message: Text
     project_id: Id | None = None
     context: ChatContext | None = None
+
+
+class HistoryResult(Record, frozen=True):
+    """Messages of the chat, the oldest first; `next` where there are older ones."""
+
+    messages: list[ChatMessage]
+    next: str | None = None
 
 
 class AiCancelPayload(Payload, frozen=True, kw_only=True):
@@ -381,6 +398,17 @@ def _failure(message: str) -> EventError:
 async def message(call: Call[AiMessagePayload]) -> AiMessageResult:
     """Write to the assistant; the answer comes as events with the acknowledged `requestId`."""
     return await call.application.chat.ask(call)
+
+
+async def history(call: Call[ProjectPagePayload]) -> HistoryResult:
+    """Read the project's chat backwards: 100 messages at once, fewer where they are long."""
+    payload = call.payload
+    limit = min(payload.limit or messages.HISTORY, messages.HISTORY)
+    return HistoryResult(
+        *await call.database.run(
+            lambda c: pages.chat(c, payload.project_id, payload.after or "", limit)
+        )
+    )
 
 
 def cancel(call: Call[AiCancelPayload]) -> AiCancelResult:

@@ -71,6 +71,11 @@ Content = Annotated[
     str,
     Meta(max_length=5_000_000, pattern=_TEXT, description="a text of at most 5,000,000 characters"),
 ]
+Cursor = Annotated[
+    str,
+    Meta(min_length=1, max_length=2_048, pattern=_TEXT, description="the `next` of a page"),
+]
+PageSize = Annotated[int, Meta(ge=1, le=1_000, description="a whole number from 1 to 1000")]
 Natural = Annotated[int, Meta(ge=0, le=2**53 - 1, description="a whole number from 0")]
 Percentage = Annotated[float, Meta(ge=0, le=100, description="a number from 0 to 100")]
 
@@ -95,6 +100,19 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 class ProjectPayload(Payload, frozen=True, kw_only=True):
     """What a client sends about one project."""
+
+    project_id: Id
+
+
+class PagePayload(Payload, frozen=True, kw_only=True):
+    """Which part of a long list: from the beginning, or `after` the `next` of the page before."""
+
+    after: Cursor | None = None
+    limit: PageSize | None = None
+
+
+class ProjectPagePayload(PagePayload, frozen=True, kw_only=True):
+    """Which part of a long list of a project."""
 
     project_id: Id
 

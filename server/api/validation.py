@@ -107,29 +107,6 @@ def describe(value: Any) -> str:
             return "binary data"
 
 
-def weight(value: Any, limit: int) -> int:
-    """About how many bytes a value takes in a packet; counting stops above `limit`."""
-    total = 0
-    ahead = [value]
-    while ahead and total <= limit:
-        item = ahead.pop()
-        # A separator or a pair of brackets for each value, so that empty ones count as well.
-        total += 2
-        match item:
-            case str():
-                total += len(item.encode("utf-8", "surrogatepass"))
-            case bytes():
-                total += len(item)
-            case list():
-                ahead.extend(item)
-            case dict():
-                ahead.extend(item)
-                ahead.extend(item.values())
-            case _:
-                total += len(str(item))
-    return total
-
-
 def _inside(kind: inspect.Type, name: str) -> inspect.Type:
     """The type of a field, or of an array's items if there is no name."""
     match kind:

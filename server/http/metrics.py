@@ -2,7 +2,8 @@
 
 The names, misspelling included, and the label are those of npm's socket.io-prometheus, so that
 dashboards made for a Node server show this one. Bytes are those of an event's first argument,
-about: what a frame has around it is not counted, nor what follows a million bytes of values.
+about: a string counts by its characters, what a frame has around it is not counted, nor what
+follows the first thousand values.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterator
 from typing import Any, Final
 
-from server.api.validation import weight
+from server.api.weights import weight
 from socketio_min import Server, Socket
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _UNKNOWN: Final = "unknown"
-# A packet may have millions of values, and each takes a moment; a string is one, however long.
-_MOST_WEIGHED: Final = 1_000_000
+# A packet may have many values, and each takes a moment; a string is one, however long.
+_MOST_WEIGHED: Final = 1_000
 
 
 class Metrics:
@@ -54,13 +55,13 @@ class Metrics:
         label = event if event in self._known else _UNKNOWN
         self._received[label] += 1
         if args:
-            self._received_bytes[label] += weight(args[0], _MOST_WEIGHED)
+            self._received_bytes[label] += weight(args[0], _MOST_WEIGHED).size
 
     def _outgoing(self, _socket: Socket, event: str, *args: Any) -> None:
         self._sent[event] += 1
         if args:
             if self._weighed[0] is not args[0]:
-                self._weighed = (args[0], weight(args[0], _MOST_WEIGHED))
+                self._weighed = (args[0], weight(args[0], _MOST_WEIGHED).size)
             self._sent_bytes[event] += self._weighed[1]
 
     def render(self) -> str:

@@ -1,7 +1,12 @@
-"""Several events in one: `batch:update`. Each is handled as if it had come by itself, in order."""
+"""Several events in one: `batch:update`. Each is handled as if it had come by itself, in order.
+
+Others have their turns between two of them. The answers of all have a budget: a request of some
+kilobytes may ask for a megabyte with each of its events, and all of it would be in memory at once.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -10,8 +15,11 @@ from msgspec import Meta
 from server.api.errors import Code, EventError
 from server.api.registry import Call
 from server.api.types import Id, Payload, Record
+from server.api.weights import encoded_size
 
 MAX_UPDATES: Final = 100
+MAX_ANSWER: Final = 8_000_000
+"""Bytes of all results but the last; what comes after is not done."""
 _NAME: Final = "batch:update"
 
 
@@ -35,15 +43,27 @@ class BatchResult(Record, frozen=True):
 
 
 async def update(call: Call[BatchPayload]) -> BatchResult:
-    """Handle up to 100 events in their order, and answer with a result for each."""
+    """Handle up to 100 events in their order, and answer with a result for each.
+
+    Once the results have 8,000,000 bytes, the rest is refused (`RATE_LIMIT_EXCEEDED`).
+    """
     results: list[dict[str, Any]] = []
+    size = 0
     for item in call.payload.updates:
-        if item.event == _NAME:
+        if size >= MAX_ANSWER:
+            error = EventError(
+                Code.RATE_LIMIT_EXCEEDED,
+                f"the results before have {MAX_ANSWER} bytes, the most of a batch: "
+                "send this event in the next one",
+            )
+            results.append({"ok": False, "error": error.data})
+        elif item.event == _NAME:
             error = EventError(Code.VALIDATION_ERROR, "a batch holds no other batch")
             results.append({"ok": False, "error": error.data})
         else:
             arguments = [] if item.data is None else [item.data]
-            results.append(
-                await call.application.dispatcher.answer(call.socket, item.event, arguments)
-            )
+            result = await call.application.dispatcher.answer(call.socket, item.event, arguments)
+            results.append(result)
+            size += encoded_size(result)
+            await asyncio.sleep(0)
     return BatchResult(results)

@@ -7,10 +7,13 @@ from typing import Any, Final
 from server.api.announcements import Pong, TestResponse
 from server.api.registry import Call
 from server.api.types import Payload, Record
-from server.api.validation import describe, invalid, weight
+from server.api.validation import describe, invalid
+from server.api.weights import encoded_size, weight
 
 MAX_ECHO: Final = 65_536
 """Bytes that `test:event` sends back."""
+MAX_VALUES: Final = 1_000
+"""Values that `test:event` sends back, the inner ones among them."""
 
 
 class EchoResult(Record, frozen=True):
@@ -29,8 +32,13 @@ def echo(call: Call[Any]) -> EchoResult:
 
     A `userId` in it is part of what is echoed and declares nothing.
     """
-    if weight(call.payload, MAX_ECHO) > MAX_ECHO:
+    size, whole = weight(call.payload, MAX_VALUES)
+    # Only what is known to be short is looked at more closely.
+    if not whole or size > 2 * MAX_ECHO or encoded_size(call.payload) > MAX_ECHO:
         got = describe(call.payload)
-        raise invalid("$", f"is {got}, expected a value of at most {MAX_ECHO} bytes")
+        raise invalid(
+            "$",
+            f"is {got}, expected a value of at most {MAX_ECHO} bytes and {MAX_VALUES} values",
+        )
     call.reply(TestResponse(call.payload))
     return EchoResult(call.payload)

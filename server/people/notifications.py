@@ -16,9 +16,9 @@ from server.api.announcements import NotificationNew
 from server.api.envelope import timestamp
 from server.api.records import Notification
 from server.api.registry import Call
-from server.api.types import Id, Payload, Record
+from server.api.types import Id, PagePayload, Payload, Record
 from server.people.access import NOTIFICATIONS, user_room
-from server.store import notices
+from server.store import notices, pages
 
 if TYPE_CHECKING:
     from server.application import Application
@@ -31,10 +31,11 @@ class NotificationReadPayload(Payload, frozen=True, kw_only=True):
 
 
 class NotificationsResult(Record, frozen=True):
-    """The notifications, the newest first."""
+    """The notifications, the newest first; `unread` of them all. `next` where there are more."""
 
     notifications: list[Notification]
     unread: int
+    next: str | None = None
 
 
 class NotificationReadResult(Record, frozen=True):
@@ -71,11 +72,17 @@ def deliver(application: Application, notification: Notification) -> None:
     )
 
 
-async def list_notifications(call: Call[Payload]) -> NotificationsResult:
-    """List one's notifications."""
-    user_id = call.user.id
-    found = await call.database.run(lambda c: notices.notifications(c, user_id))
-    return NotificationsResult(found, sum(not one.is_read for one in found))
+async def list_notifications(call: Call[PagePayload]) -> NotificationsResult:
+    """List one's notifications, all that are kept unless the payload asks for fewer."""
+    payload, user_id = call.payload, call.user.id
+    limit = payload.limit or notices.MAX_NOTIFICATIONS
+    page, unread = await call.database.run(
+        lambda c: (
+            pages.notifications(c, user_id, payload.after or "", limit),
+            notices.unread(c, user_id),
+        )
+    )
+    return NotificationsResult(page.items, unread, page.next)
 
 
 async def mark_read(call: Call[NotificationReadPayload]) -> NotificationReadResult:

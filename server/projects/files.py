@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import sqlite3
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from server.api.announcements import FileCreated, FileDeleted, FileUpdated
 from server.api.envelope import timestamp
@@ -13,20 +15,41 @@ from server.api.errors import Code, EventError
 from server.api.paths import normal
 from server.api.records import File
 from server.api.registry import Call
-from server.api.types import Content, Id, Line, Natural, Path, ProjectPayload, Record
+from server.api.types import (
+    Content,
+    Id,
+    Line,
+    Natural,
+    Path,
+    ProjectPagePayload,
+    ProjectPayload,
+    Record,
+)
+from server.api.validation import invalid
 from server.people.access import project_room
-from server.store import contents, snapshots
+from server.store import contents, pages, snapshots
 from server.store.contents import Change
+
+FILES: Final = 1_000
+"""Files that one answer lists, where the client asks for no fewer."""
+MAX_PART: Final = 1_000_000
+"""Bytes of a file that one answer has."""
+PartSize = Annotated[
+    # No character has more than four bytes: every part but the last has one.
+    int, Meta(ge=4, le=MAX_PART, description="a whole number from 4 to 1000000")
+]
 
 MAX_ANNOUNCED: Final = 65_536
 """Bytes of a content that goes to everybody with the news of its change."""
 
 
 class FileReadPayload(ProjectPayload, frozen=True, kw_only=True):
-    """Which file to read; as it is, or as it was in a version."""
+    """Which file to read, as it is or as it was in a version; `offset` and `limit` in bytes."""
 
     file_path: Path
     version_id: Id | None = None
+    offset: Natural | None = None
+    limit: PartSize | None = None
 
 
 class FileChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -51,16 +74,24 @@ class FileChangePayload(ProjectPayload, frozen=True, kw_only=True):
 
 
 class FilesResult(Record, frozen=True):
-    """The files, by path."""
+    """The files, by path; `next` where there are more."""
 
     files: list[File]
+    next: str | None = None
 
 
 class FileReadResult(Record, frozen=True):
-    """A file's content. `file` is absent for a version."""
+    """A file's content, or a part of it; then `next` is the offset of the part that follows.
+
+    `size` in bytes and `hash` are those of the whole; another hash than with the part before says
+    that the file has changed meanwhile. `file` is absent for a version.
+    """
 
     file_path: str
     content: str
+    size: int
+    hash: str
+    next: int | None = None
     file: File | None = None
 
 
@@ -71,16 +102,22 @@ class FileChangeResult(Record, frozen=True):
     file: File | None = None
 
 
-async def list_files(call: Call[ProjectPayload]) -> FilesResult:
-    """List the files of a project."""
-    project_id = call.payload.project_id
-    return FilesResult(await call.database.run(lambda c: contents.files(c, project_id)))
+async def list_files(call: Call[ProjectPagePayload]) -> FilesResult:
+    """List the files of a project, up to 1000 at once."""
+    payload = call.payload
+    limit = payload.limit or FILES
+    return FilesResult(
+        *await call.database.run(
+            lambda c: pages.files(c, payload.project_id, payload.after or "", limit)
+        )
+    )
 
 
 async def read(call: Call[FileReadPayload]) -> FileReadResult:
-    """Read a file."""
+    """Read a file, up to a megabyte of it at once."""
     payload = call.payload
     path = normal(payload.file_path)
+    offset, limit = payload.offset or 0, payload.limit or MAX_PART
 
     def work(connection: sqlite3.Connection) -> FileReadResult:
         if payload.version_id is not None:
@@ -88,11 +125,21 @@ async def read(call: Call[FileReadPayload]) -> FileReadResult:
             stored = snapshots.contents_of(connection, payload.version_id).get(path)
             if stored is None:
                 raise missing(path)
-            return FileReadResult(path, contents.content(connection, stored.hash))
+            return read_part(connection, stored.hash, stored.size, None)
         file = contents.file(connection, payload.project_id, path)
         if file is None:
             raise missing(path)
-        return FileReadResult(path, contents.content(connection, file.hash), file)
+        return read_part(connection, file.hash, file.size, file)
+
+    def read_part(
+        connection: sqlite3.Connection, content_hash: str, size: int, file: File | None
+    ) -> FileReadResult:
+        part = contents.part(connection, content_hash, offset, limit)
+        text, length = _decoded(part, last=offset + len(part) >= size)
+        end = offset + length
+        return FileReadResult(
+            path, text, size, content_hash, next=end if end < size else None, file=file
+        )
 
     return await call.database.run(work)
 
@@ -135,6 +182,16 @@ def announcement_of(done: Change, content: str | None) -> FileCreated | FileUpda
     shown = content if done.file.size <= MAX_ANNOUNCED else None
     kind = FileCreated if done.created else FileUpdated
     return kind(file=done.file, content=shown)
+
+
+def _decoded(part: bytes, *, last: bool) -> tuple[str, int]:
+    """The whole characters at the beginning of a part of a text, and how many bytes these are."""
+    try:
+        return codecs.utf_8_decode(part, "strict", last)
+    except UnicodeDecodeError:
+        raise invalid(
+            "$.offset", "is inside a character, expected 0 or the `next` of the part before"
+        ) from None
 
 
 def missing(path: str) -> EventError:

@@ -8,7 +8,7 @@ last socket in the project. Entering and leaving is the same, however it comes a
 from __future__ import annotations
 
 import secrets
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -35,12 +35,16 @@ from server.api.records import (
     User,
 )
 from server.api.registry import Call
-from server.api.types import Line, Note, Payload, ProjectPayload, Record
+from server.api.types import Line, Note, PagePayload, Payload, ProjectPayload, Record
 from server.api.validation import read
 from server.live.typing import stop_typing
 from server.people.access import project_room, projects_of, user_room
-from server.store import contents, membership, messages
+from server.projects.files import FILES
+from server.store import membership, messages, pages
 from socketio_min import Socket
+
+PROJECTS: Final = 100
+"""Projects that one answer lists: each has up to a hundred members."""
 
 
 class ProjectCreatePayload(Payload, frozen=True, kw_only=True):
@@ -71,9 +75,10 @@ class ProjectResult(Record, frozen=True):
 
 
 class ProjectsResult(Record, frozen=True):
-    """The projects."""
+    """The projects; `next` where there are more."""
 
     projects: list[Project]
+    next: str | None = None
 
 
 class ProjectDeleteResult(Record, frozen=True):
@@ -83,7 +88,11 @@ class ProjectDeleteResult(Record, frozen=True):
 
 
 class ProjectJoinResult(Record, frozen=True):
-    """All that a client needs to show the project: `users` are those who are there now."""
+    """All that a client needs to show the project: `users` are those who are there now.
+
+    Of much there is the first page: `file:list` goes on after `nextFile`, `ai:history` after
+    `nextMessage`.
+    """
 
     project_id: str
     room: str
@@ -95,6 +104,8 @@ class ProjectJoinResult(Record, frozen=True):
     locks: list[Lock]
     presence: list[Presence]
     messages: list[ChatMessage]
+    next_file: str | None = None
+    next_message: str | None = None
 
 
 class ProjectLeaveResult(Record, frozen=True):
@@ -122,10 +133,13 @@ async def create(call: Call[ProjectCreatePayload]) -> ProjectResult:
     return ProjectResult(new)
 
 
-async def list_projects(call: Call[Payload]) -> ProjectsResult:
-    """List the projects that one may see, by name."""
-    user_id = call.user.id
-    return ProjectsResult(await call.database.run(lambda c: membership.projects_of(c, user_id)))
+async def list_projects(call: Call[PagePayload]) -> ProjectsResult:
+    """List the projects that one may see, by name, up to 100 at once."""
+    payload, user_id = call.payload, call.user.id
+    limit = min(payload.limit or PROJECTS, PROJECTS)
+    return ProjectsResult(
+        *await call.database.run(lambda c: pages.projects(c, user_id, payload.after or "", limit))
+    )
 
 
 async def update(call: Call[ProjectUpdatePayload]) -> ProjectResult:
@@ -167,8 +181,8 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
     project, files, chat = await call.database.run(
         lambda c: (
             membership.project(c, project_id),
-            contents.files(c, project_id),
-            messages.latest(c, project_id, messages.HISTORY),
+            pages.files(c, project_id, "", FILES),
+            pages.chat(c, project_id, "", messages.HISTORY),
         )
     )
     project = found(project, project_id)
@@ -181,10 +195,12 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
         role=role or Role.VIEWER,
         users=application.presence.users(project_id),
         project=project,
-        files=files,
+        files=files.items,
+        next_file=files.next,
         locks=application.locks.of_project(project_id),
         presence=application.presence.activities(project_id),
-        messages=chat,
+        messages=chat.items,
+        next_message=chat.next,
     )
 
 

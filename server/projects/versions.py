@@ -12,15 +12,17 @@ from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.records import FileDifference, Version
 from server.api.registry import Call
-from server.api.types import Id, Line, Note, ProjectPayload, Record
+from server.api.types import Id, Line, Note, ProjectPagePayload, ProjectPayload, Record
 from server.background import Worker, WorkFailed
 from server.people.access import project_room
 from server.projects import comparing
 from server.projects.files import MAX_ANNOUNCED, announce
-from server.store import contents, snapshots
+from server.store import contents, pages, snapshots
 from server.store.contents import Change
 from server.store.snapshots import Stored
 
+VERSIONS: Final = 200
+"""Versions that one answer lists, where the client does not say."""
 MAX_TOLD: Final = 1_000_000
 """Bytes of contents that go to everybody with the news of a restored version."""
 
@@ -51,9 +53,10 @@ class VersionResult(Record, frozen=True):
 
 
 class VersionsResult(Record, frozen=True):
-    """The versions, the newest first."""
+    """The versions, the newest first; `next` where there are more."""
 
     versions: list[Version]
+    next: str | None = None
 
 
 class VersionCompareResult(Record, frozen=True):
@@ -87,10 +90,15 @@ async def create(call: Call[VersionCreatePayload]) -> VersionResult:
     return VersionResult(version)
 
 
-async def list_versions(call: Call[ProjectPayload]) -> VersionsResult:
-    """List the versions of the project."""
-    project_id = call.payload.project_id
-    return VersionsResult(await call.database.run(lambda c: snapshots.versions(c, project_id)))
+async def list_versions(call: Call[ProjectPagePayload]) -> VersionsResult:
+    """List the versions of the project, 200 at once unless the payload asks for up to 1000."""
+    payload = call.payload
+    limit = payload.limit or VERSIONS
+    return VersionsResult(
+        *await call.database.run(
+            lambda c: pages.versions(c, payload.project_id, payload.after or "", limit)
+        )
+    )
 
 
 async def compare(call: Call[VersionComparePayload]) -> VersionCompareResult:

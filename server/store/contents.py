@@ -28,10 +28,13 @@ class Change(NamedTuple):
     created: bool
 
 
-def files(connection: sqlite3.Connection, project_id: str) -> list[File]:
-    """All files, by path."""
+def files(
+    connection: sqlite3.Connection, project_id: str, after: str = "", most: int = MAX_FILES
+) -> list[File]:
+    """The files by path: those that come after the path `after`, and at most so many."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM files WHERE project_id = ? ORDER BY path", (project_id,)
+        f"SELECT {_COLUMNS} FROM files WHERE project_id = ? AND path > ? ORDER BY path LIMIT ?",
+        (project_id, after, most),
     )
     return [_file(row) for row in rows]
 
@@ -65,6 +68,22 @@ def texts(connection: sqlite3.Connection, hashes: Iterable[str]) -> dict[str, st
         with contextlib.suppress(LookupError):
             found[content_hash] = content(connection, content_hash)
     return found
+
+
+def part(connection: sqlite3.Connection, content_hash: str, offset: int, length: int) -> bytes:
+    """At most `length` bytes of the content with that hash, from `offset` on.
+
+    Raises:
+        LookupError: there is none.
+    """
+    row = connection.execute(
+        "SELECT substr(content, ?, ?) FROM contents WHERE hash = ?",
+        (offset + 1, length, content_hash),
+    ).fetchone()
+    if row is None:
+        raise LookupError(content_hash)
+    # SQLite has nothing for a part of an empty content.
+    return bytes(row[0] or b"")
 
 
 def write(

@@ -13,6 +13,10 @@ HISTORY: Final = 100
 """Messages that joining a project brings."""
 MAX_MESSAGES: Final = 10_000
 """Messages that are kept for a project."""
+MAX_READ: Final = 1_000_000
+"""Characters of messages that are read at once, beyond the last one."""
+FUTURE: Final = 2**53
+"""A sequence after that of every message."""
 
 
 def add(connection: sqlite3.Connection, project_id: str, message: ChatMessage) -> None:
@@ -40,25 +44,31 @@ def add(connection: sqlite3.Connection, project_id: str, message: ChatMessage) -
     )
 
 
-def latest(connection: sqlite3.Connection, project_id: str, most: int) -> list[ChatMessage]:
-    """The last messages, the oldest of them first."""
+def latest(
+    connection: sqlite3.Connection, project_id: str, most: int, before: int = FUTURE
+) -> list[ChatMessage]:
+    """The last messages before that one, the oldest of them first; fewer if they are long."""
     rows = connection.execute(
         "SELECT m.id, m.request_id, m.role, m.user_id, coalesce(u.name, m.user_id), m.content, "
         "m.created_at, m.details FROM messages m LEFT JOIN users u ON u.id = m.user_id "
-        "WHERE m.project_id = ? ORDER BY m.sequence DESC LIMIT ?",
-        (project_id, most),
-    ).fetchall()
-    return [
-        ChatMessage(
-            id=message_id,
-            request_id=request_id,
-            role=role,
-            user=User(user_id, name),
-            content=content,
-            created_at=created_at,
-            response=None if details is None else msgspec.json.decode(details, type=AiResponse),
+        "WHERE m.project_id = ? AND m.sequence < ? ORDER BY m.sequence DESC LIMIT ?",
+        (project_id, before, most),
+    )
+    found: list[ChatMessage] = []
+    left = MAX_READ
+    for message_id, request_id, role, user_id, name, content, created_at, details in rows:
+        left -= len(content) + len(details or "")
+        if found and left < 0:
+            break
+        found.append(
+            ChatMessage(
+                id=message_id,
+                request_id=request_id,
+                role=role,
+                user=User(user_id, name),
+                content=content,
+                created_at=created_at,
+                response=None if details is None else msgspec.json.decode(details, type=AiResponse),
+            )
         )
-        for message_id, request_id, role, user_id, name, content, created_at, details in reversed(
-            rows
-        )
-    ]
+    return found[::-1]

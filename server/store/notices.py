@@ -56,6 +56,14 @@ def notifications(connection: sqlite3.Connection, user_id: str) -> list[Notifica
     ]
 
 
+def unread(connection: sqlite3.Connection, user_id: str) -> int:
+    """How many of a user's notifications are unread."""
+    row: tuple[int] = connection.execute(
+        "SELECT count(*) FROM notifications WHERE user_id = ? AND NOT is_read", (user_id,)
+    ).fetchone()
+    return row[0]
+
+
 def mark_read(connection: sqlite3.Connection, user_id: str, ids: Sequence[str] | None) -> int:
     """Mark these of a user's notifications as read, or all; returns how many were unread."""
     if ids is None:

@@ -1,7 +1,7 @@
 // The chat with the assistant.
 
 import { useEffect, useRef } from "preact/hooks";
-import { cancel, sayTyping, send } from "./chat.js";
+import { cancel, loadOlder, sayTyping, send } from "./chat.js";
 import { applyAction } from "./file.js";
 import { Avatar, Icon, html } from "./html.js";
 import { Markdown } from "./markdown.js";
@@ -19,9 +19,11 @@ export function Assistant({ app }) {
   const { project } = app;
   const end = useRef(null);
   const answers = Object.entries(project.answers);
-  const length =
-    project.messages.length + answers.reduce((sum, [, one]) => sum + one.text.length, 0);
-  useEffect(() => end.current.scrollIntoView({ block: "nearest" }), [length, app.side, app.pane]);
+  const last = project.messages.at(-1)?.id;
+  const length = answers.reduce((sum, [, one]) => sum + one.text.length, 0);
+  // Not when older ones are put in front.
+  const shown = [last, answers.length, length, app.side, app.pane];
+  useEffect(() => end.current.scrollIntoView({ block: "nearest" }), shown);
   return html`<section class="assistant" aria-label="Assistant">
     <div class="messages scroll" role="log" aria-live="polite" tabindex="0">
       ${
@@ -35,6 +37,10 @@ export function Assistant({ app }) {
               </button>`,
           )}
         </div>`
+      }
+      ${
+        project.olderMessages !== undefined &&
+        html`<button class="link older" onClick=${() => attempt(loadOlder)}>Earlier messages</button>`
       }
       ${project.messages.map((message) => html`<${Message} key=${message.id} message=${message} />`)}
       ${answers.map(([id, answer]) => html`<${Coming} key=${id} id=${id} answer=${answer} />`)}

@@ -13,6 +13,14 @@ export async function send(message) {
   await ask("ai:message", { projectId: state.project.id, message, context });
 }
 
+/** Show the messages before those that are shown. */
+export async function loadOlder() {
+  const { id: projectId, olderMessages: after } = state.project;
+  const { messages, next } = await ask("ai:history", { projectId, after });
+  if (state.project?.id !== projectId || state.project.olderMessages !== after) return;
+  change({ messages: [...messages, ...state.project.messages], olderMessages: next });
+}
+
 /** Stop an answer. */
 export async function cancel(requestId) {
   await ask("ai:cancel", { requestId });

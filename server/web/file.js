@@ -27,7 +27,7 @@ export async function openFile(path) {
   if (state.open?.path !== path) {
     await stopEditing();
     const projectId = state.project.id;
-    const { content, file } = await ask("file:read", { projectId, filePath: path });
+    const { content, file } = await readFile(projectId, path);
     if (state.project?.id !== projectId) return;
     update({ open: fresh(path, content, file.revision) });
     reopening = false;
@@ -48,6 +48,23 @@ export async function closeFile() {
   sayActivity(undefined);
 }
 
+/** A file of any size, read part by part; again from the beginning if it changes meanwhile. */
+async function readFile(projectId, filePath) {
+  let parts = [];
+  for (;;) {
+    const payload = { projectId, filePath, offset: parts.at(-1)?.next };
+    const part = await insist(() => ask("file:read", payload));
+    if (parts.length > 0 && part.hash !== parts[0].hash) {
+      parts = [];
+      continue;
+    }
+    parts.push(part);
+    if (part.next === undefined) {
+      return { ...part, content: parts.map(({ content }) => content).join("") };
+    }
+  }
+}
+
 // -- editing
 
 /** Take the lock of the open file. */
@@ -57,7 +74,7 @@ export async function startEditing() {
   const { lock } = await ask("file:lock", { projectId, filePath: path, lockType: "exclusive" });
   putLock(lock);
   // What somebody changed while the lock was on its way is read before it is edited.
-  const { content, file } = await ask("file:read", { projectId, filePath: path });
+  const { content, file } = await readFile(projectId, path);
   if (state.open?.path !== path) return;
   alter(file.revision === revision ? { lock } : { ...fresh(path, content, file.revision), lock });
   sayActivity(`editing ${file.name}`);
@@ -125,8 +142,7 @@ function saveLater() {
 
 /** The text cannot be saved any more: show the server's, and keep the user's at hand. */
 async function giveUp(path, lost) {
-  const payload = { projectId: state.project.id, filePath: path };
-  const answer = await attempt(() => insist(() => ask("file:read", payload)));
+  const answer = await attempt(() => readFile(state.project.id, path));
   if (!answer || state.open?.path !== path) return;
   const problem = "Somebody else changed this file before your last words were saved.";
   const { lock } = state.open;
@@ -183,8 +199,7 @@ async function heardChange({ file, content }) {
   if (open.lock && open.text !== open.saved) return;
   let text = content;
   if (text === undefined) {
-    const payload = { projectId: state.project.id, filePath: file.path };
-    const answer = await attempt(() => insist(() => ask("file:read", payload)));
+    const answer = await attempt(() => readFile(state.project.id, file.path));
     if (!answer || state.open?.path !== file.path) return;
     text = answer.content;
   }
@@ -258,7 +273,7 @@ export async function reopenFile() {
   const { path, revision, lock } = state.open;
   const payload = { projectId: state.project.id, filePath: path };
   const regained = lock && (await lockAgain(payload));
-  const answer = await attempt(() => insist(() => ask("file:read", payload)));
+  const answer = await attempt(() => readFile(payload.projectId, path));
   // Lost once more: the next connection takes the file up.
   if (socket.id !== connection) return;
   reopening = false;

@@ -1,7 +1,7 @@
 // The project that is open: its files, locks, people, versions and chat, kept in step with the
 // events of its room. `project:join` restores all of it, also after a reconnection.
 
-import { ask, insist, isMe, onArrival, socket } from "./session.js";
+import { ask, askAll, insist, isMe, onArrival, socket } from "./session.js";
 import { state, toast, update } from "./state.js";
 
 /** Change the open project. */
@@ -27,7 +27,11 @@ export async function openProject(id) {
   const mine = waiting;
   try {
     const answer = await insist(() => ask("project:join", { projectId: id }));
-    const { versions } = await insist(() => ask("version:list", { projectId: id }));
+    if (answer.nextFile !== undefined) {
+      const more = await askAll("file:list", "files", { projectId: id }, answer.nextFile);
+      answer.files.push(...more);
+    }
+    const versions = await askAll("version:list", "versions", { projectId: id });
     if (waiting !== mine) return;
     update({
       project: {
@@ -41,6 +45,7 @@ export async function openProject(id) {
         typing: new Map(),
         versions,
         messages: answer.messages,
+        olderMessages: answer.nextMessage, // where the chat goes on backwards
         answers: {}, // those that are being made: by request id
         agent: null, // what another program says about its work
       },
@@ -73,8 +78,8 @@ export function mayEdit() {
 
 async function loadLists() {
   socket.emit("room:join", { room: "notifications" });
-  const [{ projects }, { notifications }] = await Promise.all([
-    ask("project:list"),
+  const [projects, { notifications }] = await Promise.all([
+    askAll("project:list", "projects"),
     ask("notification:list"),
   ]);
   update({ projects, notifications });

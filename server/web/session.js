@@ -46,6 +46,17 @@ export async function ask(event, payload = {}) {
   return answer;
 }
 
+/** All items of a list that comes in pages, of which `key` holds the items of one. */
+export async function askAll(event, key, payload = {}, after = undefined) {
+  const found = [];
+  do {
+    const page = await insist(() => ask(event, { ...payload, after }));
+    found.push(...page[key]);
+    after = page.next;
+  } while (after !== undefined);
+  return found;
+}
+
 function dropped(retryAfter) {
   return new Refusal({
     code: "RATE_LIMIT_EXCEEDED",

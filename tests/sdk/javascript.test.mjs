@@ -41,6 +41,37 @@ test("takes no address instead of options", () => {
   assert.throws(() => new AICodingAssistantSocket(baseURL), /^TypeError: got string, expected opt/);
 });
 
+test("reads a file of any size, and lists of any length", async () => {
+  const ada = await connected({ userId: "user-456" });
+  const content = "aé€😀".repeat(250_000);
+  const file = { path: "large.txt", action: "created", content };
+  await ada.call("file:change", { projectId, file });
+  const read = await ada.readFile(projectId, "large.txt");
+  assert.equal(read.content, content);
+  assert.equal(read.size, 2_500_000);
+  assert.equal(read.next, undefined);
+  const listed = await ada.listAll("file:list", { projectId, limit: 1 });
+  assert.deepEqual(
+    listed.map(({ path }) => path),
+    ["large.txt", filePath, "src/components/TodoList.jsx"],
+  );
+  const rest = await ada.listAll("file:list", { projectId, limit: 1 }, filePath);
+  assert.equal(rest.length, 1);
+  await ada.call("file:change", { projectId, file: { path: "large.txt", action: "deleted" } });
+});
+
+test("reads a file again that changes meanwhile, and gives up in the end", async () => {
+  const ada = await connected({ userId: "user-456" });
+  const answers = [];
+  ada.call = async () => answers.shift();
+  const part = (content, hash, next) => ({ filePath, content, size: 4, hash, next });
+  answers.push(part("on", "1", 2), part("xx", "2"), part("tw", "2", 2), part("o!", "2"));
+  assert.equal((await ada.readFile(projectId, filePath)).content, "two!");
+  for (let count = 0; count < 5; count++) answers.push(part("on", "1", 2), part("xx", "2", 3));
+  await assert.rejects(ada.readFile(projectId, filePath), { code: "VERSION_CONFLICT" });
+  assert.equal(answers.length, 0);
+});
+
 test("connects as somebody, joins, leaves", async () => {
   const ada = await connected({ userId: "user-456" });
   assert.deepEqual(ada.user, { id: "user-456", name: "user-456" });

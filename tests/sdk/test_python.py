@@ -24,6 +24,7 @@ from ai_coding_assistant import (
 from ai_coding_assistant.answers import Answer
 from ai_coding_assistant.typing_notice import TypingNotice
 from server.application import Application
+from server.projects import projects
 from socketio_min import UsageError
 from tests.sdk.serving import serving
 from tests.server.running import running
@@ -485,3 +486,51 @@ async def test_the_documents_snippet_works(tmp_path: Path) -> None:
     # The script ends at once, and says goodbye first: what was due is still handled.
     assert "Project updated: {'project': {" in printed
     assert "'name': 'Renamed'" in printed
+
+
+async def test_a_file_of_any_size_and_lists_of_any_length(
+    servers: Servers, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await connect()
+    text = "aé€😀" * 250_000
+    file = {"path": "large.txt", "action": "created", "content": text}
+    await ada.call("file:change", {"projectId": PROJECT, "file": file})
+    version = (await ada.call("version:create", {"projectId": PROJECT}))["version"]["id"]
+    for one in (None, version):
+        read = await ada.read_file(PROJECT, "large.txt", one)
+        assert (read["content"], read["size"], "next" in read) == (text, 2_500_000, False)
+    blocking = AICodingAssistantSocket(servers[0].url, user_id="user-789")
+    with await asyncio.to_thread(blocking.__enter__):
+        found = await asyncio.to_thread(blocking.read_file, PROJECT, "large.txt")
+        assert found["content"] == text
+        payload = {"projectId": PROJECT, "limit": 1}
+        listed = await asyncio.to_thread(blocking.list_all, "file:list", payload)
+        await asyncio.to_thread(blocking.disconnect)
+    paths = ["large.txt", APP, "src/components/TodoList.jsx"]
+    assert [one["path"] for one in listed] == paths
+    monkeypatch.setattr(projects, "FILES", 2)
+    joined = await ada.join_project(PROJECT)
+    assert [one["path"] for one in joined["files"]] == paths
+    assert "nextFile" not in joined
+
+
+async def test_a_file_that_changes_while_it_is_read_is_read_again(connect: Connect) -> None:
+    ada = await connect()
+    answers: list[dict[str, Any]] = []
+
+    async def call(_event: str, _payload: dict[str, Any]) -> dict[str, Any]:
+        return answers.pop(0)
+
+    ada.call = call  # type: ignore[method-assign, assignment]
+
+    def part(content: str, hash_: str, **fields: int) -> dict[str, Any]:
+        return {"content": content, "hash": hash_, **fields}
+
+    answers += [part("on", "1", next=2), part("xx", "2")]
+    answers += [part("tw", "2", next=2), part("o!", "2")]
+    assert (await ada.read_file(PROJECT, APP))["content"] == "two!"
+    answers += [part("on", "1", next=2), part("xx", "2", next=3)] * 5
+    with pytest.raises(Refused) as refused:
+        await ada.read_file(PROJECT, APP)
+    assert refused.value.code == "VERSION_CONFLICT"
+    assert answers == []

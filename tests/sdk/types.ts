@@ -22,6 +22,10 @@ socket.on("reconnect", (attempt) => attempt.toFixed());
 
 const { projects } = await socket.call("project:list");
 const members: User[] = projects.flatMap((project) => project.members.map((one) => one.user));
+const paths: string[] = (await socket.listAll("file:list", { projectId: "p" })).map((f) => f.path);
+// @ts-expect-error: this is no list
+await socket.listAll("file:read");
+const text: string = (await socket.readFile("p", "a.txt", { versionId: "v" })).content;
 // @ts-expect-error: which project?
 await socket.call("file:list", {});
 // @ts-expect-error: a role is viewer, editor or owner
@@ -38,4 +42,4 @@ try {
   // @ts-expect-error: there is no such code
   if (error instanceof Refused && error.code === "GONE") throw error;
 }
-export { members, response, user };
+export { members, paths, response, text, user };

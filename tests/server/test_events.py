@@ -60,6 +60,7 @@ VALID: dict[str, dict[str, Any]] = {
     "version:restore": VERSION,
     "version:delete": VERSION,
     "ai:message": {"message": "hello"},
+    "ai:history": PROJECT,
     "ai:cancel": {"requestId": "request-1"},
     "ai:status": {"status": "processing", "progress": 50, "message": "Generating"},
     "user:join": {"userId": "user-456"},
@@ -135,7 +136,7 @@ async def test_an_echo_has_a_limit(connect: Connect) -> None:
     for value in heavy:
         error = (await client.ask("test:event", value))["error"]
         assert error["code"] == "VALIDATION_ERROR"
-        assert error["message"].endswith("expected a value of at most 65536 bytes")
+        assert error["message"].endswith("expected a value of at most 65536 bytes and 1000 values")
     assert await client.news() == []
 
 

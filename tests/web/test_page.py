@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -9,12 +10,17 @@ from pathlib import Path
 import pytest
 
 from scripts.set_up import find_browser
+from server.api.records import ChatMessage, Member, Project, Role, User, Version
+from server.people import directory
+from server.store import contents, membership, messages, snapshots
+from server.store.demonstration import PROJECT_ID
 from tests.programs import output
 from tests.sdk.serving import serving
 from tests.server.running import running
 
 FOLDER = Path(__file__).parent
 SECONDS = 240.0
+NOW = "2026-01-02T03:04:05.678Z"
 
 
 @pytest.fixture
@@ -47,6 +53,34 @@ async def test_whoever_is_too_fast_loses_nothing(tmp_path: Path, browser: str) -
     slow = {"monotonic": lambda: time.monotonic() / 50}
     async with running(tmp_path, tuning=slow, event_rate=2, event_burst=100) as application:
         await run("limits.test.mjs", URL=application.url, CHROMIUM=browser)
+
+
+def long_lists(connection: sqlite3.Connection) -> None:
+    """More of everything than an answer has."""
+    ada = User("ada", "ada")
+    # First, because each has all files that there are.
+    for number in range(205):
+        version = Version(f"version-{number}", PROJECT_ID, f"Version {number}", "", NOW, "ada", 0)
+        snapshots.create(connection, version)
+    for number in range(1_002):
+        path = f"many/{number}.txt"
+        contents.write(connection, PROJECT_ID, path, "x", user_id="ada", now="now")
+    text = "0123456789abcde\n" * 93_750
+    contents.write(connection, PROJECT_ID, "large.txt", text, user_id="ada", now="now")
+    for number in range(104):
+        owner = Member(ada, Role.OWNER)
+        project = Project(f"p-{number}", f"Project {number}", "", "web", [owner], NOW, NOW)
+        membership.add_project(connection, project)
+    for number in range(230):
+        message = ChatMessage(f"m-{number}", "request", "user", ada, f"message {number}", NOW)
+        messages.add(connection, PROJECT_ID, message)
+
+
+async def test_what_is_longer_than_one_answer(tmp_path: Path, browser: str) -> None:
+    async with running(tmp_path) as application:
+        await application.database.run(long_lists)
+        application.directory.load(*await application.database.run(directory.read))
+        await run("long.test.mjs", URL=application.url, CHROMIUM=browser)
 
 
 async def test_two_browsers_and_two_scripts_on_one_project(tmp_path: Path, browser: str) -> None:

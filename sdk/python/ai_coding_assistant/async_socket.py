@@ -21,6 +21,7 @@ from ai_coding_assistant.due import Due
 from ai_coding_assistant.errors import Refused, SDKError, Unreachable, result_of
 from ai_coding_assistant.locks import FileLock, LockType
 from ai_coding_assistant.pace import Pace
+from ai_coding_assistant.reading import LISTS, READINGS, Parts, changing
 from ai_coding_assistant.typing_notice import TypingNotice
 from socketio_min import (
     AcknowledgementTimeout,
@@ -323,14 +324,56 @@ class AsyncAICodingAssistantSocket:
     async def join_project(self, project_id: str) -> dict[str, Any]:
         """Enter a project; returns all that there is to show of it. Entered again when reconnected.
 
+        Of the chat it has the last messages; `ai:history` has those before, after `nextMessage`.
+
         Raises:
             Refused: there is no such project for this user (`NOT_FOUND`).
             Unreachable: there is no answer.
         """
         answer = await self.call("project:join", {"projectId": project_id})
+        after = answer.pop("nextFile", None)
+        if after is not None:
+            answer["files"] += await self.list_all("file:list", {"projectId": project_id}, after)
         self._projects.add(project_id)
         self.user = answer["user"]
         return answer
+
+    async def list_all(
+        self, event: str, payload: dict[str, Any] | None = None, after: str | None = None
+    ) -> list[dict[str, Any]]:
+        """All items of "file:list", "version:list", "project:list" or "notification:list", page by
+        page; or those after the `next` of a page.
+
+        Raises:
+            Refused, Unreachable: as `call`.
+        """
+        key = LISTS[event]
+        found: list[dict[str, Any]] = []
+        while True:
+            page = await self.call(event, {**(payload or {}), "after": after})
+            found += page[key]
+            after = page.get("next")
+            if after is None:
+                return found
+
+    async def read_file(
+        self, project_id: str, file_path: str, version_id: str | None = None
+    ) -> dict[str, Any]:
+        """A file of any size, read part by part; returns `{filePath, content, size, hash, file?}`.
+
+        Raises:
+            Refused: there is no such file (`NOT_FOUND`), or it changes faster than it can be read
+                (`VERSION_CONFLICT`).
+            Unreachable: there is no answer.
+        """
+        payload = {"projectId": project_id, "filePath": file_path, "versionId": version_id}
+        for _ in range(READINGS):
+            parts = Parts()
+            while parts.add(await self.call("file:read", {**payload, "offset": parts.next})):
+                pass
+            if parts.whole is not None:
+                return parts.whole
+        raise changing(file_path)
 
     async def leave_project(self, project_id: str) -> dict[str, Any]:
         """Leave a project, and lose the locks in it.

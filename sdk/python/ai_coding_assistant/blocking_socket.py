@@ -180,6 +180,16 @@ class AICodingAssistantSocket:
         """Enter a project; returns all that there is to show of it."""
         return self._threads.wait_for(self._socket.join_project(project_id))
 
+    def list_all(self, event: str, payload: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """All items of "file:list", "version:list", "project:list" or "notification:list"."""
+        return self._threads.wait_for(self._socket.list_all(event, payload))
+
+    def read_file(
+        self, project_id: str, file_path: str, version_id: str | None = None
+    ) -> dict[str, Any]:
+        """A file of any size, read part by part."""
+        return self._threads.wait_for(self._socket.read_file(project_id, file_path, version_id))
+
     def leave_project(self, project_id: str) -> dict[str, Any]:
         """Leave a project."""
         return self._threads.wait_for(self._socket.leave_project(project_id))

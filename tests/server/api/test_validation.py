@@ -8,7 +8,6 @@ Invariants:
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -18,7 +17,7 @@ from hypothesis import strategies as st
 
 from server.api.errors import Code, EventError
 from server.api.types import Content, Id, Metadata, Natural, Payload
-from server.api.validation import read, weight
+from server.api.validation import read
 from server.events import EVENTS
 
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -148,16 +147,3 @@ def test_any_value_is_read_or_refused(event: str, value: Any) -> None:
     assert refused.details is not None
     path = refused.details["path"]
     assert refused.message.startswith(f"{path} is ")
-
-
-@given(JSON)
-def test_weight_is_about_the_size_in_a_packet(value: Any) -> None:
-    size = len(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-    # Escapes in strings (6 bytes for one) are what the estimate leaves out.
-    assert size / 6 <= weight(value, 10**9) <= 2 * size + 2
-
-
-def test_weighing_stops_at_the_limit() -> None:
-    endless: list[Any] = []
-    endless.append(endless)
-    assert weight(endless, 1000) > 1000

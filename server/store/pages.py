@@ -1,0 +1,108 @@
+"""Long lists, page by page: no answer, and no step of the database, grows with what there is.
+
+A page goes on where the one before ended, `after` that page's `next`, whatever was added or deleted
+in between. `next` is None on the last page; what it looks like is no client's business.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from server.api.records import ChatMessage, File, Notification, Project, Version
+from server.api.validation import invalid
+from server.store import contents, membership, messages, notices, snapshots
+
+T = TypeVar("T")
+
+
+class Page(NamedTuple, Generic[T]):
+    """Some items, and where the list goes on."""
+
+    items: list[T]
+    next: str | None
+
+
+def files(connection: sqlite3.Connection, project_id: str, after: str, limit: int) -> Page[File]:
+    """The files of a project, by path."""
+    found = contents.files(connection, project_id, after, limit + 1)
+    return _page(found, limit, lambda file: file.path)
+
+
+def versions(
+    connection: sqlite3.Connection, project_id: str, after: str, limit: int
+) -> Page[Version]:
+    """The versions of a project, the newest first.
+
+    Raises:
+        EventError: `after` is no `next` of this list (`VALIDATION_ERROR`).
+    """
+    rows = connection.execute(
+        "SELECT sequence, id FROM versions WHERE project_id = ? AND sequence < ? "
+        "ORDER BY sequence DESC LIMIT ?",
+        (project_id, _before(after), limit + 1),
+    ).fetchall()
+    page = _page(rows, limit, lambda row: str(row[0]))
+    return Page(
+        [snapshots.version(connection, project_id, row[1]) for row in page.items], page.next
+    )
+
+
+def projects(connection: sqlite3.Connection, user_id: str, after: str, limit: int) -> Page[Project]:
+    """The projects that a user may see, by name."""
+    # No name has a line break, and every other character comes after "".
+    name, _, project_id = after.partition("\n")
+    rows = connection.execute(
+        "SELECT name, id FROM projects WHERE (name, id) > (?, ?) AND (everyone IS NOT NULL "
+        "OR id IN (SELECT project_id FROM members WHERE user_id = ?)) ORDER BY name, id LIMIT ?",
+        (name, project_id, user_id, limit + 1),
+    ).fetchall()
+    page = _page(rows, limit, lambda row: f"{row[0]}\n{row[1]}")
+    found = [membership.project(connection, row[1]) for row in page.items]
+    return Page([project for project in found if project is not None], page.next)
+
+
+def notifications(
+    connection: sqlite3.Connection, user_id: str, after: str, limit: int
+) -> Page[Notification]:
+    """A user's notifications, the newest first."""
+    kept = notices.notifications(connection, user_id)
+    if after:
+        # The oldest go first: where the last one seen is gone, so are all that came before it.
+        ids = [one.id for one in kept]
+        kept = kept[ids.index(after) + 1 :] if after in ids else []
+    return _page(kept[: limit + 1], limit, lambda one: one.id)
+
+
+def chat(
+    connection: sqlite3.Connection, project_id: str, after: str, limit: int
+) -> Page[ChatMessage]:
+    """The messages of a project; the last page of the chat comes first, each the oldest first.
+
+    Raises:
+        EventError: `after` is no `next` of this list (`VALIDATION_ERROR`).
+    """
+    found = messages.latest(connection, project_id, limit, _before(after))
+    if not found:
+        return Page([], None)
+    (oldest,) = connection.execute(
+        "SELECT sequence FROM messages WHERE id = ?", (found[0].id,)
+    ).fetchone()
+    more = connection.execute(
+        "SELECT 1 FROM messages WHERE project_id = ? AND sequence < ? LIMIT 1", (project_id, oldest)
+    ).fetchone()
+    return Page(found, None if more is None else str(oldest))
+
+
+def _page(items: Sequence[T], limit: int, key: Callable[[T], str]) -> Page[T]:
+    shown = list(items[:limit])
+    return Page(shown, key(shown[-1]) if len(items) > limit else None)
+
+
+def _before(after: str) -> int:
+    if not after:
+        return messages.FUTURE
+    if not (after.isascii() and after.isdigit()) or len(after) > 15:
+        raise invalid("$.after", "is none that this list has given, expected the `next` of a page")
+    return int(after)

@@ -1,0 +1,284 @@
+"""Long lists and large files, as clients read them: page by page, part by part.
+
+Invariants: the pages of a list, one after the other, are the list; the parts of a file are its
+content; no answer has more than its limit, however much there is.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.api.records import ChatMessage, Member, Project, Role, User, Version
+from server.application import Application
+from server.live import batches
+from server.people.notifications import personal
+from server.projects import projects
+from server.store import contents, membership, messages, notices, snapshots
+from tests.server.conftest import Connect
+from tests.server.running import running
+from tests.server.wire import Client, connected
+
+PROJECT = {"projectId": "project-123"}
+ADA = User("user-456", "user-456")
+
+
+async def pages(client: Client, event: str, key: str, payload: dict[str, Any]) -> list[list[Any]]:
+    """Every page of a list."""
+    found = []
+    after: dict[str, Any] = {}
+    while True:
+        answer = await client.ask(event, {**payload, **after})
+        assert answer["ok"], answer
+        found.append(answer[key])
+        if "next" not in answer:
+            return found
+        after = {"after": answer["next"]}
+
+
+def seed(connection: sqlite3.Connection) -> None:
+    """Five more files, projects, versions, messages and notifications."""
+    for number in range(5):
+        path = f"src/{number}.txt"
+        contents.write(connection, "project-123", path, "x", user_id=ADA.id, now="now")
+        new = Project(
+            id=f"project-{number}",
+            name=f"Name {number % 2}",
+            description="",
+            type="web",
+            members=[Member(ADA, Role.OWNER)],
+            created_at="now",
+            updated_at="now",
+        )
+        membership.add_project(connection, new)
+        version = Version(f"version-{number}", "project-123", "v", "", "now", ADA.id, 0)
+        snapshots.create(connection, version)
+        message = ChatMessage(f"message-{number}", "request", "user", ADA, "hello", "now")
+        messages.add(connection, "project-123", message)
+        notices.add(connection, personal(ADA.id, "project", f"title {number}", "message"))
+
+
+@pytest.mark.parametrize(
+    ("event", "key", "name", "names"),
+    [
+        (
+            *("file:list", "files", "path"),
+            [
+                *(f"src/{number}.txt" for number in range(5)),
+                *("src/components/App.jsx", "src/components/TodoList.jsx"),
+            ],
+        ),
+        (
+            *("project:list", "projects", "id"),
+            [*(f"project-{number}" for number in (0, 2, 4, 1, 3)), "project-123"],
+        ),
+        ("version:list", "versions", "id", [f"version-{number}" for number in (4, 3, 2, 1, 0)]),
+        (
+            *("notification:list", "notifications", "title"),
+            [f"title {number}" for number in (4, 3, 2, 1, 0)],
+        ),
+    ],
+)
+@pytest.mark.parametrize("limit", [1, 2, 5, 6, 7, 1000])
+async def test_the_pages_are_the_list(
+    application: Application,
+    connect: Connect,
+    event: str,
+    key: str,
+    name: str,
+    names: list[str],
+    limit: int,
+) -> None:
+    client = await connect()
+    await client.ask("user:join", {"userId": ADA.id})
+    await application.database.run(seed)
+    project = {} if event in ("project:list", "notification:list") else PROJECT
+    found = await pages(client, event, key, {**project, "limit": limit})
+    assert [one[name] for page in found for one in page] == names
+    # All are full but the last.
+    assert [len(page) for page in found[:-1]] == [limit] * (len(found) - 1)
+    assert len(found) == -(-len(names) // limit)
+
+
+async def test_the_pages_of_the_chat_go_back(application: Application, connect: Connect) -> None:
+    client = await connect()
+    await application.database.run(seed)
+    found = await pages(client, "ai:history", "messages", {**PROJECT, "limit": 2})
+    ids = [[message["id"] for message in page] for page in found]
+    assert ids == [["message-3", "message-4"], ["message-1", "message-2"], ["message-0"]]
+    assert (await client.ask("ai:history", {**PROJECT, "after": "1"}))["messages"] == []
+    joined = await client.ask("project:join", PROJECT)
+    assert len(joined["messages"]) == 5
+    assert "nextMessage" not in joined
+
+
+async def test_long_messages_make_short_pages(application: Application, connect: Connect) -> None:
+    """A hundred answers of the assistant may have 25 MB."""
+    client = await connect()
+
+    def fill(connection: sqlite3.Connection) -> None:
+        for number in range(5):
+            text = "x" * (messages.MAX_READ // 2)
+            message = ChatMessage(f"message-{number}", "request", "user", ADA, text, "now")
+            messages.add(connection, "project-123", message)
+
+    await application.database.run(fill)
+    joined = await client.ask("project:join", PROJECT)
+    assert [one["id"] for one in joined["messages"]] == ["message-3", "message-4"]
+    after = {"after": joined["nextMessage"]}
+    answer = await client.ask("ai:history", {**PROJECT, **after})
+    assert [one["id"] for one in answer["messages"]] == ["message-1", "message-2"]
+
+
+async def test_joining_brings_the_first_page(
+    application: Application, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projects, "FILES", 3)
+    monkeypatch.setattr(messages, "HISTORY", 2)
+    await application.database.run(seed)
+    client = await connect()
+    joined = await client.ask("project:join", PROJECT)
+    assert [one["path"] for one in joined["files"]] == ["src/0.txt", "src/1.txt", "src/2.txt"]
+    rest = await client.ask("file:list", {**PROJECT, "after": joined["nextFile"]})
+    assert [one["path"] for one in rest["files"]][:2] == ["src/3.txt", "src/4.txt"]
+    assert [one["id"] for one in joined["messages"]] == ["message-3", "message-4"]
+
+
+@pytest.mark.parametrize("event", ["version:list", "ai:history"])
+@pytest.mark.parametrize("after", ["x", "-1", "1" * 16, "²", "1.5"])
+async def test_what_no_page_has_given_is_refused(connect: Connect, event: str, after: str) -> None:
+    error = (await (await connect()).ask(event, {**PROJECT, "after": after}))["error"]
+    assert (error["code"], error["details"]) == ("VALIDATION_ERROR", {"path": "$.after"})
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1001, 1.5, "1"])
+async def test_a_page_has_a_size(connect: Connect, limit: object) -> None:
+    error = (await (await connect()).ask("file:list", {**PROJECT, "limit": limit}))["error"]
+    assert error["details"] == {"path": "$.limit"}
+    assert "expected a whole number from 1 to 1000" in error["message"]
+
+
+async def test_notifications_go_on_where_the_oldest_have_made_room(
+    application: Application, connect: Connect
+) -> None:
+    client = await connect()
+    await client.ask("user:join", {"userId": ADA.id})
+    await application.database.run(seed)
+    answer = await client.ask("notification:list", {"after": "notification-gone"})
+    assert answer == {"ok": True, "notifications": [], "unread": 5}
+
+
+# -- parts of a file
+
+
+async def write(client: Client, text: str) -> None:
+    file = {"path": "large.txt", "action": "created", "content": text}
+    assert (await client.ask("file:change", {**PROJECT, "file": file}))["ok"]
+
+
+async def parts(client: Client, payload: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    offset = 0
+    while True:
+        part = await client.ask("file:read", {**PROJECT, **payload, "offset": offset})
+        assert part["ok"], part
+        found.append(part)
+        if "next" not in part:
+            return found
+        offset = part["next"]
+
+
+@pytest.mark.parametrize("limit", [4, 5, 7, 1000])
+async def test_the_parts_are_the_file(connect: Connect, limit: int) -> None:
+    """No character is cut in two, whatever its length in bytes."""
+    client = await connect()
+    text = "aé€😀" * 5
+    await write(client, text)
+    payload = {"filePath": "large.txt", "limit": limit}
+    version = (await client.ask("version:create", PROJECT))["version"]["id"]
+    for one in (payload, {**payload, "versionId": version}):
+        found = await parts(client, one)
+        assert "".join(part["content"] for part in found) == text
+        assert all(part["content"] for part in found)
+        assert {part["size"] for part in found} == {50}
+        assert len({part["hash"] for part in found}) == 1
+        assert all(len(part["content"].encode()) <= limit for part in found)
+
+
+async def test_a_large_file_comes_in_parts_of_a_megabyte(connect: Connect) -> None:
+    client = await connect()
+    await write(client, "x" * 2_500_000)
+    found = await parts(client, {"filePath": "large.txt"})
+    assert [len(part["content"]) for part in found] == [1_000_000, 1_000_000, 500_000]
+    assert "next" not in (
+        await client.ask("file:read", {**PROJECT, "filePath": "large.txt", "offset": 2_500_000})
+    )
+
+
+async def test_an_empty_file_has_one_empty_part(connect: Connect) -> None:
+    client = await connect()
+    await write(client, "")
+    [part] = await parts(client, {"filePath": "large.txt"})
+    assert (part["content"], part["size"]) == ("", 0)
+
+
+async def test_an_offset_is_at_a_character(connect: Connect) -> None:
+    client = await connect()
+    await write(client, "é")
+    read = {**PROJECT, "filePath": "large.txt"}
+    error = (await client.ask("file:read", {**read, "offset": 1}))["error"]
+    assert error["message"] == (
+        "$.offset is inside a character, expected 0 or the `next` of the part before"
+    )
+    # Beyond the end, where a file may be that has become shorter, there is nothing.
+    answer = await client.ask("file:read", {**read, "offset": 9})
+    assert (answer["content"], answer["size"], "next" in answer) == ("", 2, False)
+
+
+# -- batches
+
+
+async def test_the_answers_of_a_batch_have_a_budget(connect: Connect) -> None:
+    client = await connect()
+    await write(client, "x" * 1_000_000)
+    read = {"event": "file:read", "data": {**PROJECT, "filePath": "large.txt"}}
+    change = {"event": "project:create", "data": {"name": "Not done"}}
+    answer = await client.ask("batch:update", {"updates": [read] * 20 + [change]})
+    outcomes = [one["ok"] for one in answer["results"]]
+    done = -(-batches.MAX_ANSWER // 1_000_000)
+    assert outcomes == [True] * done + [False] * (21 - done)
+    error = answer["results"][-1]["error"]
+    assert error["code"] == "RATE_LIMIT_EXCEEDED"
+    assert error["message"] == (
+        "the results before have 8000000 bytes, the most of a batch: "
+        "send this event in the next one"
+    )
+    listed = (await client.ask("project:list"))["projects"]
+    assert [one["name"] for one in listed] == ["Todo list"]
+
+
+async def test_others_have_their_turn_in_a_batch(tmp_path: Path) -> None:
+    """Pings need nothing that is waited for, so only the yielding lets anybody in between."""
+    order = []
+    async with (
+        running(tmp_path, event_rate=0) as application,
+        connected(application.port) as client,
+        connected(application.port) as other,
+    ):
+        dispatcher = application.dispatcher
+        answer = dispatcher.answer
+
+        async def noted(socket: Any, event: str, args: Any) -> Any:
+            order.append("batch" if socket.id == client.id else "other")
+            if order == ["batch", "batch"]:
+                await other.emit("test:ping")
+            return await answer(socket, event, args)
+
+        dispatcher.answer = noted  # type: ignore[method-assign]
+        updates = [{"event": "test:ping"}] * 60
+        await client.ask("batch:update", {"updates": updates})
+        await other.hear("test:pong")
+    assert order.index("other") < len(order) - 1

@@ -46,6 +46,8 @@ export class AICodingAssistantSocket {
   #userId;
   #user = null;
   #introduction = null;
+  // Each ends one call of `connect` that waits, because `disconnect` was called.
+  #leaving = new Set();
   #projects = new Set();
   #locks = new Set();
   #queue = [];
@@ -122,8 +124,9 @@ export class AICodingAssistantSocket {
   // -- connecting
 
   /**
-   * Connect and authenticate. Rejects with `Unreachable`, or with `Refused` when the session is over.
-   * Where the server runs in open mode, a client with such a session goes on as a guest.
+   * Connect and authenticate. Rejects with `Unreachable`, also when `disconnect` is called meanwhile,
+   * or with `Refused` when the session is over. Where the server runs in open mode, a client with such
+   * a session goes on as a guest.
    */
   async connect() {
     if (!this.#socket.connected) await this.#connected();
@@ -138,11 +141,13 @@ export class AICodingAssistantSocket {
         socket.off("connect", connected);
         socket.off("connect_error", failed);
         socket.io.off("reconnect_failed", gaveUp);
+        this.#leaving.delete(left);
         settle(value);
       };
       const unreachable = (reason) =>
         new Unreachable(`cannot reach ${this.#baseURL}: ${reason}; is the server running?`);
       const connected = () => end(resolve);
+      const left = () => end(reject, unreachable("disconnect() was called"));
       const fail = (error) => {
         // Or the client would count as connecting for ever.
         socket.disconnect();
@@ -156,6 +161,7 @@ export class AICodingAssistantSocket {
       socket.on("connect", connected);
       socket.on("connect_error", failed);
       socket.io.on("reconnect_failed", gaveUp);
+      this.#leaving.add(left);
       // While it comes back by itself, a second CONNECT would end the connection.
       if (!socket.active) socket.connect();
     });
@@ -172,6 +178,7 @@ export class AICodingAssistantSocket {
     this.#locks.clear();
     this.#projects.clear();
     this.#socket.disconnect();
+    for (const left of [...this.#leaving]) left();
   }
 
   async #introduce() {

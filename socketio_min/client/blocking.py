@@ -7,6 +7,9 @@ client's methods, `call` among them, and the connection's heartbeat goes on what
 Both threads are daemons, and a finalizer ends them when the client is dropped or the interpreter
 exits. The threads therefore refer to the `_Runner` only, never to the `BlockingClient`. Rejected:
 `concurrent.futures`, whose threads are joined at exit before anybody can close what they wait for.
+
+A forked child has neither thread, and shares the parent's connection: there the client does
+nothing, and says so.
 """
 
 from __future__ import annotations
@@ -15,19 +18,20 @@ import asyncio
 import concurrent.futures
 import functools
 import logging
+import os
 import queue
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
 from inspect import iscoroutinefunction
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import Any, Self, TypeVar, Unpack, cast, overload
 
 from socketio_min.client.client import Client
 from socketio_min.client.handlers import LIFECYCLE, Function, Handler
 from socketio_min.client.namespace import ClientNamespace
 from socketio_min.client.options import Auth, SocketIOClientOptionValues
 from socketio_min.errors import Disconnected, UsageError
-from socketio_min.handlers import ALL, check_event, check_handler
+from socketio_min.handlers import ALL, check_call, check_event, check_handler
 
 logger = logging.getLogger("socketio_min")
 
@@ -44,6 +48,7 @@ class _Runner:
         self.loop = asyncio.new_event_loop()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._closed = False
+        self._process = os.getpid()
         self._stopped = asyncio.Event()
         self._threads = [
             threading.Thread(target=self._run_loop, name="socketio-loop", daemon=True),
@@ -68,7 +73,7 @@ class _Runner:
 
         Raises:
             Disconnected: the client is closed.
-            UsageError: this is the loop's own thread.
+            UsageError: this is the loop's own thread, or a forked child.
         """
         try:
             self._check()
@@ -84,6 +89,11 @@ class _Runner:
             raise
 
     def _check(self) -> None:
+        if self._forked:
+            raise UsageError(
+                "this client was made before the process forked, and its threads are in the parent "
+                "only: make another one in the child"
+            )
         if self._closed:
             raise Disconnected("the client is closed: make another one")
         if threading.current_thread() is self._threads[0]:
@@ -92,24 +102,36 @@ class _Runner:
                 "on_any or on_connection: do it in a handler instead"
             )
 
+    @property
+    def _forked(self) -> bool:
+        return os.getpid() != self._process
+
     async def run_handler(self, handler: Handler, *args: Any) -> Any:
         """Run a handler in its thread, after all that were started before it."""
-        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        # What the handler raises is carried as a value: a future gives some errors a meaning.
+        future: concurrent.futures.Future[tuple[Any, Exception | None]]
+        future = concurrent.futures.Future()
 
         def job() -> None:
-            future.set_running_or_notify_cancel()
+            if not future.set_running_or_notify_cancel():
+                return
             try:
                 result = handler(*args)
             except Exception as error:
-                future.set_exception(error)
+                future.set_result((None, error))
             else:
-                future.set_result(result)
+                future.set_result((result, None))
 
         self._jobs.put(job)
-        return await asyncio.wrap_future(future)
+        result, error = await asyncio.wrap_future(future)
+        if error is not None:
+            raise error
+        return result
 
     def close(self, client: Client) -> None:
         """Say goodbye, let the handlers come to their end, and end the threads."""
+        if self._forked:
+            return
         try:
             self.wait_for(_goodbye(client), CLOSE_TIMEOUT)
         except Exception:
@@ -178,12 +200,8 @@ class BlockingNamespace:
 
         def register(function: Function) -> Function:
             check_handler(event, function, LIFECYCLE)
-            if iscoroutinefunction(function):
-                raise UsageError(
-                    f"the handler of {event!r} must be a plain function, which may block; "
-                    "asynchronous ones are for Client"
-                )
-            self._namespace.on(event, _in_thread(self._runner, function))
+            _require_plain(function, f"the handler of {event!r}", "which may block")
+            self._namespace.on(event, _in_thread(self._runner, contained(function)))
             return function
 
         return register if handler is None else register(handler)
@@ -195,8 +213,14 @@ class BlockingNamespace:
     def on_any(self, listener: Function) -> Function:
         """Call `listener(event, *args)` for each event that comes in, in the loop's thread: it must
         not block.
+
+        Raises:
+            UsageError: it cannot be called so, or is asynchronous.
         """
-        return self._namespace.on_any(listener)
+        check_call("a listener of on_any", listener, "event", more=True)
+        _require_plain(listener, "a listener of on_any", "which must not block")
+        self._namespace.on_any(contained(listener))
+        return listener
 
     def connect(self, timeout: float | None = None) -> None:
         """Connect; as `ClientNamespace.connect`, for at most `timeout` seconds.
@@ -248,6 +272,9 @@ class BlockingClient(BlockingNamespace):
     """
 
     def __init__(self, url: str, **options: Unpack[SocketIOClientOptionValues]) -> None:
+        auth = options.get("auth")
+        if callable(auth):
+            options["auth"] = contained(auth)
         client = Client(url, **options)
         super().__init__(_Runner(), client)
         self._client = client
@@ -266,7 +293,8 @@ class BlockingClient(BlockingNamespace):
 
     def of(self, name: str, *, auth: Auth = None) -> BlockingNamespace:
         """Another namespace on this connection; see `Client.of`."""
-        return BlockingNamespace(self._runner, self._client.of(name, auth=auth))
+        given = contained(auth) if callable(auth) else auth
+        return BlockingNamespace(self._runner, self._client.of(name, auth=given))
 
     @overload
     def on_connection(self, event: str) -> Callable[[Function], Function]: ...
@@ -278,7 +306,12 @@ class BlockingClient(BlockingNamespace):
         """Call `listener` for what happens to the connection, in the loop's thread; see
         `Client.on_connection`.
         """
-        register = self._client.on_connection(event)
+        add = self._client.on_connection(event)
+
+        def register(function: Function) -> Function:
+            add(contained(function))
+            return function
+
         return register if listener is None else register(listener)
 
     @property
@@ -289,6 +322,35 @@ class BlockingClient(BlockingNamespace):
     def close(self) -> None:
         """Leave every namespace and end the threads; the client is not used again."""
         self._finalizer()
+
+
+def _require_plain(function: Handler, what: str, which: str) -> None:
+    if iscoroutinefunction(function):
+        raise UsageError(
+            f"{what} must be a plain function, {which}; asynchronous ones are for Client"
+        )
+
+
+def contained(function: Function) -> Function:
+    """Make an ordinary failure of whatever `function` raises.
+
+    `sys.exit()`, a KeyboardInterrupt, a failed assertion of pytest are meant for the main thread,
+    which none of a blocking client's threads is: they would end the thread, and with it the client.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except Exception:
+            raise
+        except BaseException as error:
+            raise UsageError(
+                f"a handler raised {error!r}, which ends neither the program nor this thread: tell "
+                "the main thread of it, for example by a threading.Event"
+            ) from error
+
+    return cast(Function, call)
 
 
 def _in_thread(runner: _Runner, function: Handler) -> Handler:

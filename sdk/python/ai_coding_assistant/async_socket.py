@@ -77,6 +77,7 @@ class AsyncAICodingAssistantSocket:
         self._client.on("connect", self._connected)
         self._client.on("disconnect", self._disconnected)
         self._client.on_any(self._heard)
+        # Settled when the present or the next connection is authenticated, or is lost before.
         self._arrival: asyncio.Future[None] | None = None
         self._projects: set[str] = set()
         self._handlers: dict[str, list[Callable[..., object]]] = {}
@@ -92,7 +93,11 @@ class AsyncAICodingAssistantSocket:
         return f"<{type(self).__name__} {self.base_url} ({state})>"
 
     async def __aenter__(self) -> Self:
-        await self.connect()
+        try:
+            await self.connect()
+        except BaseException:
+            self._client.disconnect()
+            raise
         return self
 
     async def __aexit__(self, *_error: object) -> None:
@@ -115,23 +120,27 @@ class AsyncAICodingAssistantSocket:
 
         Waits for a server as long as it takes, unless `reconnection_attempts` or `reconnection` say
         otherwise. Where the server runs in open mode, a session that is over makes one a guest.
+        May be cancelled, and called by several at once.
 
         Raises:
             Refused: the session is over (`UNAUTHORIZED`).
-            Unreachable: the server cannot be reached.
+            Unreachable: the server cannot be reached, or `disconnect` was called meanwhile.
         """
-        if not self.connected:
-            self._arrival = asyncio.get_running_loop().create_future()
-            try:
-                await self._client.connect()
-                await self._arrival
-            except SocketIOError as error:
-                raise Unreachable(
-                    f"cannot reach {self.base_url}: {error}; is the server running?"
-                ) from error
-            finally:
-                self._arrival = None
+        # The one from before the wait: it ends with this connection, whatever comes after it.
+        arrival = self._arriving()
+        try:
+            await self._client.connect()
+        except SocketIOError as error:
+            raise Unreachable(
+                f"cannot reach {self.base_url}: {error}; is the server running?"
+            ) from error
+        await asyncio.shield(arrival)
         return self.user
+
+    def _arriving(self) -> asyncio.Future[None]:
+        if self._arrival is None:
+            self._arrival = asyncio.get_running_loop().create_future()
+        return self._arrival
 
     async def disconnect(self) -> None:
         """Leave, for good."""
@@ -147,26 +156,23 @@ class AsyncAICodingAssistantSocket:
     def _credentials(self) -> dict[str, Any] | None:
         return None if self.session_id is None else {"sessionId": self.session_id}
 
-    async def _connected(self) -> None:
+    def _connected(self) -> Awaitable[None]:
+        return self._arrive(self._arriving())
+
+    async def _arrive(self, arrival: asyncio.Future[None]) -> None:
         try:
             await self._introduce()
         except SDKError as error:
-            if self._arrival is None:
-                logger.error("cannot go on after the reconnection: %s", error)
-            self._settle(error)
-            if isinstance(error, Refused):
-                self._client.disconnect()
+            if arrival is not self._arrival:
+                # The connection is lost; the next one introduces itself.
+                return
+            logger.error("cannot go on with the connection: %s", error)
+            _settle(arrival, error)
+            # Nobody is left half connected; whoever asks again begins anew.
+            self._client.disconnect()
         else:
-            self._settle(None)
+            _settle(arrival, None)
             await _finish(self._call_handlers("connect"))
-
-    def _settle(self, error: SDKError | None) -> None:
-        if self._arrival is None or self._arrival.done():
-            return
-        if error is None:
-            self._arrival.set_result(None)
-        else:
-            self._arrival.set_exception(error)
 
     async def _introduce(self) -> None:
         if self.session_id is not None:
@@ -203,7 +209,9 @@ class AsyncAICodingAssistantSocket:
     def _disconnected(self, reason: str) -> Awaitable[None] | None:
         for answer in self._answers:
             answer.lose(reason)
-        self._settle(Unreachable(f"the connection was lost: {reason}"))
+        arrival, self._arrival = self._arrival, None
+        if arrival is not None:
+            _settle(arrival, Unreachable(f"the connection was lost: {reason}"))
         return self._call_handlers("disconnect", reason)
 
     async def login(self, username: str, password: str) -> dict[str, Any]:
@@ -464,6 +472,17 @@ def trimmed(function: Callable[..., object]) -> Callable[..., object]:
     """A handler that may be given more arguments than it takes."""
     most = most_arguments(function)
     return function if most is None else lambda *args: function(*args[:most])
+
+
+def _settle(arrival: asyncio.Future[None], error: SDKError | None) -> None:
+    if arrival.done():
+        return
+    if error is None:
+        arrival.set_result(None)
+    else:
+        arrival.set_exception(error)
+        # After a reconnection nobody waits for it.
+        arrival.exception()
 
 
 async def _wait_for_all(pending: list[Awaitable[Any]]) -> None:

@@ -93,7 +93,11 @@ class AICodingAssistantSocket:
         return repr(self._socket).replace("Async", "", 1)
 
     def __enter__(self) -> Self:
-        self.connect()
+        try:
+            self.connect()
+        except BaseException:
+            self.disconnect()
+            raise
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -2,13 +2,14 @@
 
 A handler may therefore wait for the server, while the connection goes on. Both threads are daemons,
 which end with the interpreter; they refer to nothing that refers to the blocking client, so that it
-can be dropped.
+can be dropped. A forked child has neither thread, and says so.
 """
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import os
 import queue
 import threading
 from collections.abc import Callable, Coroutine
@@ -29,6 +30,7 @@ class Threads:
         self.loop = asyncio.new_event_loop()
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._closed = False
+        self._process = os.getpid()
         self._stopped = asyncio.Event()
         self._loop_thread = threading.Thread(
             target=self._run_loop, name="assistant-loop", daemon=True
@@ -52,8 +54,14 @@ class Threads:
         """Run a coroutine in the loop and wait for its result.
 
         Raises:
-            Unreachable: the client is closed.
+            Unreachable: the client is closed, or the process is a forked child.
         """
+        if self._forked:
+            coroutine.close()
+            raise Unreachable(
+                "this client was made before the process forked, and its threads are in the parent "
+                "only: make another one in the child"
+            )
         if self._closed:
             coroutine.close()
             raise Unreachable("the client is closed: make another one")
@@ -65,9 +73,18 @@ class Threads:
             future.cancel()
             raise
 
+    @property
+    def _forked(self) -> bool:
+        return os.getpid() != self._process
+
     async def run_handler(self, handler: Callable[..., object], *args: Any) -> None:
-        """Run a handler in its thread, after all that were started before it."""
-        future: concurrent.futures.Future[None] = concurrent.futures.Future()
+        """Run a handler in its thread, after all that were started before it.
+
+        Raises:
+            Exception: whatever it raises; RuntimeError if that is meant to end a thread.
+        """
+        # Carried as a value: a future gives some errors a meaning.
+        future: concurrent.futures.Future[BaseException | None] = concurrent.futures.Future()
 
         def job() -> None:
             if not future.set_running_or_notify_cancel():
@@ -75,16 +92,23 @@ class Threads:
             try:
                 handler(*args)
             except BaseException as error:
-                future.set_exception(error)
+                future.set_result(error)
             else:
                 future.set_result(None)
 
         self._jobs.put(job)
-        await asyncio.wrap_future(future)
+        error = await asyncio.wrap_future(future)
+        if isinstance(error, Exception):
+            raise error
+        if error is not None:
+            raise RuntimeError(
+                f"a handler raised {error!r}, which ends neither the program nor this thread: tell "
+                "the main thread of it, for example by a threading.Event"
+            ) from error
 
     def close(self, goodbye: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Say goodbye and end the threads."""
-        if self._closed:
+        if self._closed or self._forked:
             return
         self._closed = True
         # Before the goodbye, which does not wait for handlers that are still to come.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import contextlib
 import gc
 import re
 import subprocess
@@ -93,6 +95,154 @@ def test_a_handler_may_call_and_its_result_acknowledges(server: ServerProcess) -
         assert client.call("call", "question", [21], 5000) == {"answer": 42}
         assert client.call("call", "fails", [], 50) == {"timedOut": True}
         assert client.call("call", "question", [1], 5000) == {"answer": 2}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(SystemExit(1), KeyboardInterrupt(), asyncio.CancelledError(), GeneratorExit()),
+        *(StopIteration(), concurrent.futures.CancelledError(), pytest.fail.Exception("no")),
+    ],
+    ids=repr,
+)
+def test_whatever_a_handler_raises_costs_its_own_event_only(
+    error: BaseException, server: ServerProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    with BlockingClient(server.url, transports=["websocket"]) as client:
+        client.on("fails", fail)
+        client.on("works", lambda number: number * 2)
+        assert client.call("call", "fails", [], 50) == {"timedOut": True}
+        assert client.call("call", "works", [2], 5000) == {"answer": 4}
+        client.on_any(fail)
+        assert client.call("call", "works", [3], 5000) == {"answer": 6}
+        client.disconnect()
+        client.on_connection("open", fail)
+        client.connect()
+        with pytest.raises(ConnectionFailed, match="the application's auth failed"):
+            client.of("/chat", auth=fail).connect()
+        assert client.call("acknowledge", 4) == 4
+        assert threads() == ["socketio-handlers", "socketio-loop"]
+    for told in ("the handler of 'fails' failed", "a listener of on_any failed"):
+        assert told in caplog.text
+
+
+def test_an_auth_that_exits_is_told(server: ServerProcess) -> None:
+    client = BlockingClient(server.url, auth=sys.exit)
+    with pytest.raises(ConnectionFailed, match=r"a handler raised SystemExit\(\), which ends nei"):
+        client.connect(PATIENCE)
+    client.close()
+    assert threads() == []
+
+
+def test_connecting_again_after_a_timeout(server: ServerProcess) -> None:
+    asked = threading.Event()
+
+    def slow() -> None:
+        if not asked.is_set():
+            asked.set()
+            time.sleep(0.1)
+
+    with contextlib.closing(BlockingClient(server.url, auth=slow)) as client:
+        with pytest.raises(TimeoutError):
+            client.connect(timeout=0.05)
+        client.connect(timeout=PATIENCE)
+        assert client.call("acknowledge", 1) == 1
+
+
+@pytest.mark.parametrize("event", ["disconnect", "connect_error"])
+def test_a_handler_may_connect_again_without_reconnection(
+    event: str, server: ServerProcess
+) -> None:
+    back: list[Any] = []
+    with BlockingClient(server.url, reconnection=False) as client:
+
+        @client.on("disconnect")
+        def disconnect(_reason: str) -> None:
+            if event == "disconnect" and not back:
+                client.connect(PATIENCE)
+                back.append(client.call("acknowledge", 1))
+
+        @client.on("connect_error")
+        def connect_error(_error: Exception) -> None:
+            client._client.auth = None
+            client.connect(PATIENCE)
+            back.append(client.call("acknowledge", 1))
+
+        if event == "disconnect":
+            client._runner.loop.call_soon_threadsafe(_lose, client)
+        else:
+            client.disconnect()
+            client._client.auth = _fail
+            with pytest.raises(ConnectionFailed):
+                client.connect(PATIENCE)
+        until(lambda: back)
+        assert back == [1]
+
+
+def _fail() -> dict[str, Any]:
+    raise LookupError("no token")
+
+
+def _lose(client: BlockingClient) -> None:
+    """Lose the connection, in the loop's thread."""
+    engine = client._client._connection.engine
+    assert engine is not None
+    engine.session.fail("transport error", "cut")
+
+
+FORKING = """
+import os, sys, time
+from socketio_min import BlockingClient, UsageError
+client = BlockingClient(sys.argv[1], transports=["websocket"])
+client.connect()
+child = os.fork()
+if child == 0:
+    try:
+        client.emit("echo")
+    except UsageError as error:
+        print(error, flush=True)
+    print(client.connected, flush=True)
+    sys.exit(7)
+began = time.monotonic()
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+print("quick" if time.monotonic() - began < 4 else "slow", client.call("acknowledge", 1))
+"""
+
+
+def test_a_forked_child_exits_at_once_and_leaves_the_connection_alone(
+    server: ServerProcess,
+) -> None:
+    program = subprocess.run(
+        [sys.executable, "-c", FORKING, server.url],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE * 2,
+        check=False,
+    )
+    assert program.stdout.splitlines() == [
+        "this client was made before the process forked, and its threads are in the parent only: "
+        "make another one in the child",
+        "True",
+        "quick 1",
+    ], program.stderr
+    assert program.returncode == 0
+
+
+def test_what_is_no_listener_is_refused() -> None:
+    async def later(*_: Any) -> None: ...
+
+    nothing: Any = 3
+    with contextlib.closing(BlockingClient("http://127.0.0.1:1")) as client:
+        with pytest.raises(UsageError, match="a listener of on_any must be a plain function"):
+            client.on_any(later)
+        with pytest.raises(UsageError, match="the handler of 'x' must be a plain function, which"):
+            client.on("x", later)
+        with pytest.raises(UsageError, match="got 3 as a listener of on_any, expected a function"):
+            client.on_any(nothing)
 
 
 def test_handlers_run_in_the_order_of_their_events(server: ServerProcess) -> None:

@@ -110,6 +110,51 @@ test("a refusal has a code, an unreachable server an address", async () => {
   await assert.rejects(stubborn.connect(), /no attempt was successful/);
 });
 
+const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** The promise's outcome, within a bound. */
+function settled(promise) {
+  const late = new Promise((_, reject) =>
+    setTimeout(() => reject(new Error("it never settles")), 10_000).unref(),
+  );
+  const outcome = promise.then(
+    (value) => ({ value }),
+    (error) => ({ error }),
+  );
+  return Promise.race([outcome, late]);
+}
+
+for (const how of ["disconnect", "cut", "disconnect while it comes back"]) {
+  test(`connecting ends connected or told: ${how}`, async () => {
+    for (const milliseconds of [0, 1, 3, 6, 10, 20]) {
+      const socket = new AICodingAssistantSocket({
+        baseURL,
+        userId: "user-456",
+        reconnectionDelay: 1,
+      });
+      opened.push(socket);
+      if (how.endsWith("back")) {
+        await socket.connect();
+        socket.socket.io.engine.close();
+      }
+      const calls = [socket.connect(), socket.connect()];
+      const outcomes = calls.map(settled);
+      if (milliseconds) await sleep(milliseconds);
+      const { engine } = socket.socket.io;
+      // The official client takes no notice of an engine that is closed while it opens.
+      if (how === "cut") engine.readyState === "open" && engine.close();
+      else socket.disconnect();
+      for (const { value, error } of await Promise.all(outcomes)) {
+        assert.ok(value?.id === "user-456" || error instanceof Unreachable, error);
+      }
+      const { value, error } = await settled(socket.connect());
+      assert.equal(value?.id, "user-456", error);
+      assert.ok(socket.connected);
+      socket.disconnect();
+    }
+  });
+}
+
 test("a session: opened, presented, over", async () => {
   const first = new AICodingAssistantSocket({ baseURL: sessionURL });
   opened.push(first);

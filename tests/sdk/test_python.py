@@ -129,6 +129,78 @@ async def test_a_refusal_has_a_code_and_an_unreachable_server_an_address(
         await ada.call("test:ping")
 
 
+@pytest.mark.parametrize("how", ["disconnect", "timeout", "cut", "disconnect while it comes back"])
+async def test_connecting_ends_connected_or_told(how: str, servers: Servers) -> None:
+    """At whatever moment something comes between, and afterwards it connects again."""
+    url = servers[0].url
+    for milliseconds in (0, 1, 3, 6, 10, 20):
+        socket = AsyncAICodingAssistantSocket(url, user_id="user-456", reconnection_delay=0.001)
+        if how.endswith("back"):
+            await socket.connect()
+            _cut(socket)
+        first = asyncio.create_task(_connect_within(socket, PATIENCE))
+        second = asyncio.create_task(
+            _connect_within(socket, milliseconds / 1000 if how == "timeout" else PATIENCE)
+        )
+        await asyncio.sleep(milliseconds / 1000)
+        if how.startswith("disconnect"):
+            await socket.disconnect()
+        elif how == "cut":
+            _cut(socket)
+        for result in await asyncio.gather(first, second, return_exceptions=True):
+            assert result == ADA or isinstance(result, Unreachable | TimeoutError), result
+        assert await _connect_within(socket, PATIENCE) == ADA
+        assert socket.connected
+        await socket.disconnect()
+
+
+async def _connect_within(socket: AsyncAICodingAssistantSocket, seconds: float) -> Any:
+    async with asyncio.timeout(seconds):
+        return await socket.connect()
+
+
+def _cut(socket: AsyncAICodingAssistantSocket) -> None:
+    engine = socket._client._connection.engine
+    if engine is not None:
+        engine.session.fail("transport error", "cut")
+
+
+async def test_a_failed_arrival_leaves_nobody_half_connected(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ai_coding_assistant.async_socket.ANSWER_TIMEOUT", 0.0)
+    socket = AsyncAICodingAssistantSocket(servers[0].url, user_id="user-456")
+    with pytest.raises(Unreachable, match="user:join was not acknowledged"):
+        await socket.__aenter__()
+    assert not socket.connected
+    monkeypatch.undo()
+    assert await socket.connect() == ADA
+    await socket.disconnect()
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), StopIteration()], ids=repr)
+async def test_whatever_a_handler_raises_costs_its_own_event_only(
+    error: BaseException, servers: Servers
+) -> None:
+    def script() -> None:
+        heard = threading.Event()
+
+        def fail(*_: Any) -> None:
+            raise error
+
+        with AICodingAssistantSocket(servers[0].url, user_id="user-456") as socket:
+            socket.on("project:state", fail)
+            socket.on("user:typing", lambda _: heard.set())
+            with AICodingAssistantSocket(servers[0].url, user_id="user-789") as other:
+                socket.on("user:joined", fail)
+                socket.join_project(PROJECT)
+                other.join_project(PROJECT)
+                other.typing(PROJECT)
+                assert heard.wait(PATIENCE)
+
+    await asyncio.to_thread(script)
+
+
 async def test_a_session_is_opened_presented_and_over(servers: Servers, connect: Connect) -> None:
     url = servers[1].url
     first = await connect(None, url=url)

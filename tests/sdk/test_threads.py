@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 
+import pytest
+
+from ai_coding_assistant import Unreachable
 from ai_coding_assistant.threads import Threads
 from tests.server.wire import PATIENCE
 
@@ -25,3 +29,19 @@ def test_what_is_left_to_do_is_cancelled() -> None:
     threads.close(goodbye)
     assert left.cancelled()
     assert threads.loop.is_closed()
+
+
+def test_a_forked_child_says_so_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = Threads()
+
+    async def nothing() -> None:
+        await asyncio.sleep(0)
+
+    with monkeypatch.context() as patched:
+        parent = os.getpid()
+        patched.setattr(os, "getpid", lambda: parent + 1)
+        with pytest.raises(Unreachable, match="was made before the process forked"):
+            threads.wait_for(nothing())
+        threads.close(nothing)
+    threads.wait_for(nothing())
+    threads.close(nothing)

@@ -8,7 +8,7 @@ all.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from inspect import Parameter, signature
+from inspect import Parameter, iscoroutinefunction, signature
 from typing import Any
 
 from socketio_min.errors import UsageError
@@ -89,6 +89,16 @@ def most_arguments(function: Callable[..., Any]) -> int | None:
             positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
             return sum(parameter.kind in positional for parameter in parameters)
     return None
+
+
+def require_plain(function: Callable[..., Any], what: str, reason: str) -> None:
+    """Refuse an asynchronous function where nothing awaits its result.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if iscoroutinefunction(function):
+        raise UsageError(f"{what} must be a plain function, not async: {reason}")
 
 
 def _name(function: object) -> str:

@@ -10,17 +10,15 @@ which their events arrived, and so does whatever arrives after them.
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Awaitable, Callable, Generator, Sequence
-from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from engineio_min.protocol.packets import MESSAGE
 from socketio_min.cluster.adapter import Adapter, BroadcastOptions
 from socketio_min.cluster.remote_socket import RemoteSocket
 from socketio_min.errors import UsageError
 from socketio_min.failures import FAILURES, as_exception, is_own_cancellation, log_failure
-from socketio_min.handlers import ALL, check_call, check_event, check_handler
+from socketio_min.handlers import ALL, check_call, check_event, check_handler, require_plain
 from socketio_min.protocol.packets import RESERVED_EVENTS, plain_event_head
 from socketio_min.protocol.rooms import RoomNames
 from socketio_min.server.broadcast import BroadcastOperator
@@ -112,8 +110,9 @@ class Namespace:
             check_handler(event, function, LIFECYCLE, "socket")
             if event == "disconnecting":
                 reason = "the rooms are left when it returns"
-                _require_plain(function, "the handler of 'disconnecting'", reason)
-            self.handlers[event] = function
+                require_plain(function, "the handler of 'disconnecting'", reason)
+            for namespace in self._heirs():
+                namespace.handlers.setdefault(event, function)
             return function
 
         return register if handler is None else register(handler)
@@ -126,7 +125,8 @@ class Namespace:
             UsageError: it cannot be called so.
         """
         check_call("a middleware", middleware, "socket")
-        self.middlewares.append(middleware)
+        for namespace in self._heirs():
+            namespace.middlewares.append(middleware)
         return middleware
 
     def use_event(self, middleware: Function) -> Function:
@@ -137,7 +137,8 @@ class Namespace:
             UsageError: it cannot be called so.
         """
         check_call("a middleware of events", middleware, "socket", "event", "args")
-        self.event_middlewares.append(middleware)
+        for namespace in self._heirs():
+            namespace.event_middlewares.append(middleware)
         return middleware
 
     def on_any(self, listener: Function) -> Function:
@@ -147,8 +148,9 @@ class Namespace:
             UsageError: it cannot be called so.
         """
         check_call("a listener of on_any", listener, "socket", "event", more=True)
-        _require_plain(listener, "a listener of on_any", "its event does not wait for it")
-        self.incoming.append(listener)
+        require_plain(listener, "a listener of on_any", "its event does not wait for it")
+        for namespace in self._heirs():
+            namespace.incoming.append(listener)
         return listener
 
     def on_any_outgoing(self, listener: Function) -> Function:
@@ -158,8 +160,9 @@ class Namespace:
             UsageError: it cannot be called so.
         """
         check_call("a listener of on_any_outgoing", listener, "socket", "event", more=True)
-        _require_plain(listener, "a listener of on_any_outgoing", "sending does not wait for it")
-        self.outgoing.append(listener)
+        require_plain(listener, "a listener of on_any_outgoing", "sending does not wait for it")
+        for namespace in self._heirs():
+            namespace.outgoing.append(listener)
         return listener
 
     def on_other(self, handler: OtherHandler) -> OtherHandler:
@@ -173,7 +176,10 @@ class Namespace:
         """
         what = "the handler of on_other"
         check_call(what, handler, "socket", "event", "args", "acknowledged")
-        self.other_handler = handler
+        before = self.other_handler
+        for namespace in self._heirs():
+            if namespace.other_handler is before:
+                namespace.other_handler = handler
         return handler
 
     def on_error(self, handler: ErrorHandler) -> ErrorHandler:
@@ -186,8 +192,11 @@ class Namespace:
             UsageError: it cannot be called so.
         """
         check_call("the handler of on_error", handler, "socket", "event", "args", "error")
-        _require_plain(handler, "the handler of on_error", "its result is the answer")
-        self.error_handler = handler
+        require_plain(handler, "the handler of on_error", "its result is the answer")
+        before = self.error_handler
+        for namespace in self._heirs():
+            if namespace.error_handler is before:
+                namespace.error_handler = handler
         return handler
 
     @overload
@@ -214,10 +223,15 @@ class Namespace:
                 raise UsageError(
                     f"got {function!r} as the handler of {event!r}, expected a function"
                 )
-            self.server_handlers[event] = function
+            for namespace in self._heirs():
+                namespace.server_handlers.setdefault(event, function)
             return function
 
         return register if handler is None else register(handler)
+
+    def _heirs(self) -> Iterable[Namespace]:
+        """Return the namespaces that have what is registered here: this one and its children."""
+        return (self,)
 
     # -- sending
 
@@ -474,96 +488,6 @@ def _is_misfit(error: BaseException) -> bool:
     """Whether the call itself failed for its arguments: nothing of the function has run."""
     traceback = error.__traceback__
     return isinstance(error, TypeError) and traceback is not None and traceback.tb_next is None
-
-
-def _require_plain(function: Handler, what: str, reason: str) -> None:
-    if iscoroutinefunction(function):
-        raise UsageError(f"{what} must be a plain function, not async: {reason}")
-
-
-class DynamicNamespace(Namespace):
-    """A namespace for each name that matches: the children get copies of its handlers.
-
-    A child is made when the first client connects to it and goes with its last client, so that
-    clients cannot pile namespaces up.
-    """
-
-    def __init__(
-        self,
-        server: Server,
-        name: str,
-        matches: Callable[[str, Any], bool],
-        pattern: re.Pattern[str] | None = None,
-    ) -> None:
-        _require_plain(matches, "the predicate of a dynamic namespace", "it answers at once")
-        super().__init__(server, name)
-        self.matches = matches
-        self.children: dict[str, Namespace] = {}
-        self._pattern = pattern
-
-    def emit(self, event: str, *args: Any) -> None:
-        """Refused, as everything that is for sockets.
-
-        Raises:
-            UsageError: always.
-        """
-        self._everybody()
-
-    def server_side_emit(self, event: str, *args: Any) -> None:
-        """Refused: the handlers of `on_server` are copied, an event goes to a child of that name.
-
-        Raises:
-            UsageError: always.
-        """
-        self._everybody()
-
-    async def server_side_call(self, event: str, *args: Any, timeout: float = 5.0) -> list[Any]:
-        """Refused, as `server_side_emit`.
-
-        Raises:
-            UsageError: always.
-        """
-        self._everybody()
-
-    def _everybody(self) -> NoReturn:
-        raise UsageError(
-            "a dynamic namespace has no sockets, its children have: "
-            "use Server.of with a child's name"
-        )
-
-    def owns(self, name: str) -> bool:
-        """Whether `name` is one of its own for every client: a predicate may ask for credentials,
-        so for its names only the child that exists counts.
-        """
-        return name in self.children or (
-            self._pattern is not None and self._pattern.search(name) is not None
-        )
-
-    def child(self, name: str) -> Namespace:
-        """Return the child of that name, made if need be."""
-        child = self.children.get(name)
-        if child is None:
-            child = self.children[name] = Namespace(self.server, name)
-            child.handlers = dict(self.handlers)
-            child.server_handlers = dict(self.server_handlers)
-            child.middlewares = list(self.middlewares)
-            child.event_middlewares = list(self.event_middlewares)
-            child.incoming = list(self.incoming)
-            child.outgoing = list(self.outgoing)
-            child.other_handler = self.other_handler
-            child.error_handler = self.error_handler
-            self.server.enter_cluster(child)
-        return child
-
-    def release(self, namespace: Namespace) -> None:
-        """Drop a child that nobody is in."""
-        if (
-            self.children.get(namespace.name) is namespace
-            and not namespace.sockets
-            and not namespace.deciding
-        ):
-            del self.children[namespace.name]
-            self.server.leave_cluster(namespace)
 
 
 _EVERYBODY = BroadcastOptions()

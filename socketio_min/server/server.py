@@ -27,7 +27,8 @@ from socketio_min.cluster.status import ClusterStatus
 from socketio_min.protocol.peer import ConnectedTwice
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import Client
-from socketio_min.server.namespace import DynamicNamespace, Namespace
+from socketio_min.server.dynamic import DynamicNamespace
+from socketio_min.server.namespace import Namespace
 from socketio_min.server.options import Limits, SocketIOOptionValues
 from socketio_min.server.rate_limits import AddressBuckets, Gate
 from socketio_min.tasks import handler_task
@@ -92,8 +93,9 @@ class Server(Namespace):
         """The namespace of that name, made if need be; a missing leading "/" is added.
 
         A compiled pattern (searched for in the name) or a predicate `(name, auth) -> bool` makes a
-        dynamic namespace: each matching name becomes a namespace of its own with copies of the
-        handlers registered on the result. A predicate that raises refuses the CONNECT.
+        dynamic namespace: each matching name becomes a namespace of its own with the handlers that
+        are registered on the result, before or after. Such a namespace is gone with its last
+        client: ask for it by name each time. A predicate that raises refuses the CONNECT.
         """
         if not isinstance(name, str):
             pattern = name if isinstance(name, re.Pattern) else None
@@ -106,7 +108,7 @@ class Server(Namespace):
             for dynamic in self._dynamic:
                 if dynamic.owns(name):
                     # A second namespace of that name would shadow it, without its middlewares.
-                    return dynamic.child(name)
+                    return dynamic.child_to_send_to(name)
             self.namespaces[name] = Namespace(self, name)
             self.enter_cluster(self.namespaces[name])
         return self.namespaces[name]

@@ -20,7 +20,7 @@ from engineio_min.http.connection import HttpConnection
 from engineio_min.timer import Timer
 from engineio_min.transports.polling import Polling
 from socketio_min import Limits, MemoryAdapter, Namespace, Server, Socket
-from socketio_min.server.namespace import DynamicNamespace
+from socketio_min.server.dynamic import DynamicNamespace
 from tests.hostile.simulation.application import (
     Failure,
     Faults,

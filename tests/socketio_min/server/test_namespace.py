@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from socketio_min import ConnectionRefused, Namespace, Server, Socket, UsageError
-from socketio_min.server.namespace import DynamicNamespace
+from socketio_min.server.dynamic import DynamicNamespace
 from tests.socketio_min.serving import serving, until
 
 
@@ -104,6 +104,80 @@ def test_a_child_that_is_another_namespace_of_the_same_name_stays() -> None:
     assert dynamic.children == {"/x": child}
     dynamic.release(child)
     assert dynamic.children == {}
+
+
+@pytest.mark.parametrize("made_by", ["a client", "the program"])
+async def test_what_is_registered_later_is_there_in_the_children(made_by: str) -> None:
+    io = Server()
+    dynamic = io.of(re.compile("^/d"))
+    seen: list[Any] = []
+
+    async with serving(io) as net:
+        if made_by == "a client":
+            first, _ = await net.join("/d1")
+        child = io.of("/d1")
+        child.on("own", lambda _socket: "the child's own")
+        child.on("both", lambda _socket: "the child's")
+        dynamic.on("x", lambda _socket: "x")
+        dynamic.on("own", lambda _socket: "the parent's")
+        dynamic.on("both", lambda _socket: "the parent's")
+        dynamic.use(lambda socket: seen.append(("middleware", socket.namespace.name)))
+        dynamic.use_event(lambda _socket, event, _args: seen.append(("event", event)))
+        dynamic.on_any(lambda _socket, event: seen.append(("in", event)))
+        dynamic.on_any_outgoing(lambda _socket, event: seen.append(("out", event)))
+        dynamic.on_other(lambda _socket, event, _args, _acknowledged: f"other {event}")
+        dynamic.on_error(lambda *_args: "failed")
+        dynamic.on_server("tell", lambda: seen.append("tell"))
+        child.server_event("tell", [], None)
+        if made_by == "the program":
+            first, _ = await net.join("/d1")
+        await first.send('42/d1,1["x"]', '42/d1,2["own"]', '42/d1,3["both"]', '42/d1,4["?"]')
+        await first.expect(
+            '43/d1,1["x"]',
+            '43/d1,2["the child\'s own"]',
+            '43/d1,3["the child\'s"]',
+            '43/d1,4["other ?"]',
+        )
+        assert ("in", "x") in seen
+        assert ("event", "x") in seen
+        assert "tell" in seen
+        child.emit("news")
+        await first.expect('42/d1,["news"]')
+        assert seen[-1] == ("out", "news")
+        second, _ = await net.join("/d1")
+        assert ("middleware", "/d1") in seen
+        child.on_other(lambda *_args: 1 / 0)
+        dynamic.on_other(lambda *_args: "not for the child")
+        await second.send('42/d1,5["?"]')
+        await second.expect('43/d1,5["failed"]')
+
+
+async def test_children_that_were_only_sent_to_are_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those with a client or with handlers of their own stay."""
+    monkeypatch.setattr("socketio_min.server.dynamic.MAX_IDLE_CHILDREN", 3)
+    io = Server()
+    dynamic = io.of(re.compile("^/d"))
+    assert isinstance(dynamic, DynamicNamespace)
+    async with serving(io) as net:
+        own = io.of("/d-own")
+        own.on("x", lambda _socket: None)
+        joined = io.of("/d-joined")
+        client, _ = await net.join("/d-joined")
+        gone, _ = await net.join("/d-gone")
+        await gone.leave()
+        await until(lambda: "/d-gone" not in dynamic.children)
+        for number in range(10):
+            io.of(f"/d{number}").emit("news")
+            io.of("/d0").emit("news")
+        assert list(dynamic.children) == ["/d-own", "/d-joined", "/d0", "/d8", "/d9"]
+        assert io.of("/d-own") is own
+        assert io.of("/d-joined") is joined
+        await client.leave()
+        await until(lambda: "/d-joined" not in dynamic.children)
+        for child in list(dynamic.children.values()):
+            dynamic.release(child)
 
 
 async def test_a_dynamic_namespace_itself_has_no_sockets_to_send_to() -> None:

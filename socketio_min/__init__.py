@@ -20,6 +20,7 @@ from socketio_min.cluster.adapter import (
     Recipient,
 )
 from socketio_min.cluster.memory import MemoryAdapter
+from socketio_min.cluster.recovery import Recovery, Session
 from socketio_min.cluster.remote_socket import RemoteSocket
 from socketio_min.cluster.status import ClusterStatus
 from socketio_min.errors import (
@@ -71,8 +72,10 @@ __all__ = [
     "ProtocolError",
     "RateLimit",
     "Recipient",
+    "Recovery",
     "RemoteSocket",
     "Server",
+    "Session",
     "Socket",
     "SocketIOClientOptionValues",
     "SocketIOError",

@@ -8,10 +8,11 @@ adapter does the same for its own sockets and tells the other servers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from engineio_min.protocol.packets import Packet
+from socketio_min.cluster.recovery import Recovery, Restored, Session
 from socketio_min.cluster.status import ClusterStatus
 from socketio_min.protocol.handshake import Handshake
 
@@ -116,6 +117,10 @@ class LocalNamespace(Protocol):
     def outgoing(self) -> Collection[Callable[..., Any]]:
         """The listeners of outgoing events; nothing is announced if empty."""
 
+    @property
+    def recovery(self) -> Recovery | None:
+        """How clients that come back are recovered, None if they are not."""
+
     def next_ack_id(self) -> int:
         """Return an acknowledgement id that the namespace has not used."""
 
@@ -198,4 +203,35 @@ class Adapter(Protocol):
         Raises:
             AcknowledgementTimeout: not all answered within `timeout` seconds; `responses` has the
             answers that came.
+        """
+
+
+@runtime_checkable
+class RecoveringAdapter(Adapter, Protocol):
+    """What a namespace asks of its cluster besides, if clients that come back are recovered.
+
+    Its events have their offset as a last argument, unless they are volatile or ask for
+    acknowledgement. What follows the return of `restore_session` happens at once: until then the
+    socket has everything in `missed`, from then on `add_all` lets it receive.
+    """
+
+    def emit(
+        self, socket: Recipient, pid: str, args: Sequence[Any], options: BroadcastOptions
+    ) -> None:
+        """Send an event to one socket of this server, whatever its rooms.
+
+        `pid` is the socket's private id. The socket may be gone: then the event waits for it, or
+        goes to the socket of the same id that has come back.
+        """
+
+    def persist_session(self, session: Session) -> None:
+        """Keep a session whose client has gone; `delete_all` of its socket follows."""
+
+    def restore_session(
+        self, pid: str, offset: str | None
+    ) -> Restored | Awaitable[Restored | None] | None:
+        """Take out the session of that private id, with the events after `offset`.
+
+        Without an offset the client has had no event since the session began. None if there is no
+        such session, or not all that it missed.
         """

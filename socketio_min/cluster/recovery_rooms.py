@@ -18,9 +18,11 @@ MAX_STAYS = 1_000
 class RoomHistory:
     """Where one socket was when. Numbers are those of the last event sent before a change."""
 
-    __slots__ = ("_joined", "_left", "_stays", "floor", "present")
+    __slots__ = ("_joined", "_left", "_stays", "begun", "floor", "present")
 
-    def __init__(self) -> None:
+    def __init__(self, begun: int) -> None:
+        # The socket exists after this number.
+        self.begun = begun
         # Room -> the number that it was joined after.
         self._joined: dict[str, int] = {}
         # Room -> its former stays (after, until), in order; they do not overlap.

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import engineio_min
 from engineio_min.protocol.deadlines import NEVER
+from engineio_min.protocol.session import TRANSPORT_CLOSE
 from socketio_min.errors import ConnectionRefused, EncodeError, ProtocolError
 from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
 from socketio_min.protocol.packets import (
@@ -25,16 +26,16 @@ from socketio_min.protocol.packets import (
     EVENT,
     Packet,
     decode_plain_event,
-    encode_connect,
     encode_connect_error,
     encode_disconnect,
 )
 from socketio_min.protocol.peer import ConnectedTwice, Peer
 from socketio_min.protocol.turns import Turns
 from socketio_min.server.byte_meter import ByteMeter
-from socketio_min.server.socket import Socket
+from socketio_min.server.socket import RecoverableSocket, Socket, offset_in, pid_in
 
 if TYPE_CHECKING:
+    from socketio_min.server.namespace import Namespace
     from socketio_min.server.rate_limits import Gate
     from socketio_min.server.server import Server
 
@@ -222,12 +223,11 @@ class Client:
         if namespace is None:
             self._refuse_name(name, "Invalid namespace")
             return
-        socket = Socket(namespace, self, auth)
+        socket, steps = self._candidate(namespace, auth)
         if self._deciding is None:
             self._deciding = {socket}
         else:
             self._deciding.add(socket)
-        steps = namespace.admission(socket)
         try:
             awaitable = next(steps, None)
         except FAILURES as error:
@@ -238,6 +238,17 @@ class Client:
         else:
             # In the connection's context and no copy: what is set here is there in later handlers.
             self._start(self._decide(socket, steps, awaitable), self.connection.context)
+
+    def _candidate(
+        self, namespace: Namespace, auth: dict[str, Any] | None
+    ) -> tuple[Socket, Generator[Awaitable[Any], Any, None]]:
+        """Return a socket for a CONNECT, and the steps that decide on it."""
+        recoveries = self.server.recoveries
+        if recoveries is None:
+            plain = Socket(namespace, self, auth)
+            return plain, namespace.admission(plain)
+        socket = RecoverableSocket(namespace, self, auth)
+        return socket, recoveries.admission(socket, pid_in(auth), offset_in(auth))
 
     def _refuse_name(self, name: str, message: str) -> None:
         """Refuse a CONNECT before there is a socket for it."""
@@ -271,8 +282,7 @@ class Client:
         self.server.connect_deadlines.discard(self)
         self.peer.join(namespace.name, socket)
         session = self.connection.session
-        self.connection.send(encode_connect(namespace.name, {"sid": socket.id}))
-        for packet in socket.connect(session):
+        for packet in (*socket.greeting(), *socket.connect(session)):
             session.send(packet)
         if socket.closing:
             self.disconnect()
@@ -282,6 +292,8 @@ class Client:
     def _refuse(self, socket: Socket, error: BaseException) -> None:
         namespace = socket.namespace
         alive = self._decided(socket)
+        if alive and isinstance(socket, RecoverableSocket):
+            socket.refuse()
         namespace.remove(socket)
         socket.part()
         if isinstance(error, ConnectionRefused):
@@ -302,7 +314,7 @@ class Client:
 
     def _decided(self, socket: Socket) -> bool:
         """The decision on a socket is there; whether the client is too."""
-        if self._deciding is None:
+        if self._deciding is None or socket not in self._deciding:
             return False
         self._deciding.discard(socket)
         if not self._deciding:
@@ -471,10 +483,16 @@ class Client:
         self.peer.joined.clear()
         deciding, self._deciding = self._deciding, None
         for socket in deciding or ():
-            socket.part()
-            socket.namespace.remove(socket)
+            self._drop_undecided(socket, reason)
         for socket in joined:
             self._part_within(socket, reason)
+
+    def _drop_undecided(self, socket: Socket, reason: str) -> None:
+        """Let go of a socket whose client has gone before its CONNECT was decided."""
+        if isinstance(socket, RecoverableSocket):
+            socket.keep(reason)
+        socket.part()
+        socket.namespace.remove(socket)
 
     def _part(self, socket: Socket, reason: str) -> None:
         # Who disconnects it may be a handler of another connection.
@@ -483,9 +501,25 @@ class Client:
     def _part_within(self, socket: Socket, reason: str) -> None:
         namespace = socket.namespace
         namespace.report_end(socket, "disconnecting", reason)
+        if isinstance(socket, RecoverableSocket):
+            socket.keep(reason)
         socket.part()
         namespace.remove(socket)
         namespace.report_end(socket, "disconnect", reason)
+
+    def supersede(self, socket: Socket) -> None:
+        """End this connection, for the client of one of its sockets is back on another.
+
+        What the client sent before and still waits for its turn is dropped, as all that a
+        connection loses.
+        """
+        if self._decided(socket):
+            self._drop_undecided(socket, TRANSPORT_CLOSE)
+        else:
+            self.peer.leave(socket.namespace.name, by_peer=False)
+            self._part(socket, TRANSPORT_CLOSE)
+        self.connection.session.fail(TRANSPORT_CLOSE, "the client is back on another connection")
+        self.connection.settle()
 
     def overflow(self) -> None:
         """A socket was sent too much before its CONNECT was answered."""

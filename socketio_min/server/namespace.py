@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from engineio_min.protocol.packets import MESSAGE
 from socketio_min.cluster.adapter import Adapter, BroadcastOptions
+from socketio_min.cluster.recovery import Recovery
 from socketio_min.cluster.remote_socket import RemoteSocket
 from socketio_min.errors import UsageError
 from socketio_min.failures import FAILURES, as_exception, is_own_cancellation, log_failure
@@ -350,6 +351,12 @@ class Namespace:
 
     # -- what sockets and adapters ask for
 
+    @property
+    def recovery(self) -> Recovery | None:
+        """How clients that come back are recovered, None if they are not."""
+        recoveries = self.server.recoveries
+        return None if recoveries is None else recoveries.options
+
     def next_ack_id(self) -> int:
         """A new acknowledgement id; a broadcast uses one for all its sockets, so they are the
         namespace's.
@@ -376,7 +383,7 @@ class Namespace:
         """
         self.deciding += 1
         try:
-            for middleware in self.middlewares:
+            for middleware in () if self._waves_through(socket) else self.middlewares:
                 result = middleware(socket)
                 if is_awaitable(result):
                     result = yield result
@@ -394,6 +401,10 @@ class Namespace:
                 _require_no_false(result, "the connect handler")
         finally:
             self.deciding -= 1
+
+    def _waves_through(self, socket: Socket) -> bool:
+        """Return whether a socket passes the middlewares: it is back, and has passed them once."""
+        return socket.recovered and self.recovery is not None and self.recovery.skip_middlewares
 
     def filtering(
         self, socket: Socket, event: str, args: list[Any]
@@ -429,13 +440,16 @@ class Namespace:
 
     def remove(self, socket: Socket) -> None:
         """A socket is gone, or was refused."""
-        self.sockets.pop(socket.id, None)
-        try:
-            # A middleware may have put it into rooms before it was among the sockets.
-            self.adapter.delete_all(socket.id)
-        except FAILURES as error:
-            # Who has gone is gone, whatever the adapter could not tell its cluster.
-            log_failure(error, "the adapter of namespace %s failed to forget a socket", self.name)
+        if self.sockets.get(socket.id, socket) is socket:
+            # Else its client is back already, with the same id.
+            self.sockets.pop(socket.id, None)
+            try:
+                # A middleware may have put it into rooms before it was among the sockets.
+                self.adapter.delete_all(socket.id)
+            except FAILURES as error:
+                # Who has gone is gone, whatever the adapter could not tell its cluster.
+                message = "the adapter of namespace %s failed to forget a socket"
+                log_failure(error, message, self.name)
         self.server.namespace_left(self)
 
     def failed(self, socket: Socket, event: str, args: list[Any], error: BaseException) -> Any:

@@ -13,6 +13,7 @@ from socketio_min.errors import UsageError
 
 if TYPE_CHECKING:
     from socketio_min.cluster.adapter import Adapter
+    from socketio_min.cluster.recovery import Recovery
     from socketio_min.server.namespace import Namespace
 
 
@@ -64,8 +65,11 @@ class SocketIOOptionValues(ServerOptionValues, total=False):
     connect_timeout: seconds until a connection must have joined a namespace.
     limits: what one client may make the server keep.
     adapter: makes the adapter of each namespace.
+    connection_state_recovery: `Recovery(...)`: clients that lose their connection come back as they
+    were and get what they missed; None for not.
     """
 
     connect_timeout: float
     limits: Limits
     adapter: Callable[[Namespace], Adapter]
+    connection_state_recovery: Recovery | None

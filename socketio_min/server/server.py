@@ -11,6 +11,7 @@ import re
 import socket as sockets
 from collections.abc import Callable, Coroutine
 from contextvars import Context
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import engineio_min
@@ -21,9 +22,12 @@ from engineio_min.option_checks import check_function, check_names, check_type
 from engineio_min.options import ServerOptionValues
 from engineio_min.positive import check_positive
 from engineio_min.runner import run, stopped
-from socketio_min.cluster.adapter import Adapter
+from socketio_min.cluster.adapter import Adapter, RecoveringAdapter
 from socketio_min.cluster.memory import MemoryAdapter
+from socketio_min.cluster.recovery import Recovery
+from socketio_min.cluster.recovery_memory import MemoryRecovery, RecoveringMemoryAdapter
 from socketio_min.cluster.status import ClusterStatus
+from socketio_min.errors import UsageError
 from socketio_min.protocol.peer import ConnectedTwice
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import Client
@@ -31,6 +35,7 @@ from socketio_min.server.dynamic import DynamicNamespace
 from socketio_min.server.namespace import Namespace
 from socketio_min.server.options import Limits, SocketIOOptionValues
 from socketio_min.server.rate_limits import AddressBuckets, Gate
+from socketio_min.server.recoveries import SERVER_SHUTDOWN, Recoveries
 from socketio_min.tasks import handler_task
 
 if TYPE_CHECKING:
@@ -64,9 +69,14 @@ class Server(Namespace):
         check_type("limits", self.limits, Limits, "Limits(...)")
         make_adapter = options.pop("adapter", None)
         check_function("adapter", make_adapter)
-        self.make_adapter: Callable[[Namespace], Adapter] = make_adapter or MemoryAdapter
+        recovery = options.pop("connection_state_recovery", None)
         options.setdefault("path", "/socket.io/")
         self.engine = engineio_min.Server(**cast(ServerOptionValues, options))
+        self.recoveries: Recoveries | None = None
+        self._memory: MemoryRecovery | None = None
+        self.make_adapter: Callable[[Namespace], Adapter] = make_adapter or MemoryAdapter
+        if recovery is not None:
+            self._recover(recovery, make_adapter)
         self.engine.on_connection(self._connected)
         self.connect_deadlines = ConnectDeadlines(self.engine, connect_timeout)
         self.clients: set[Client] = set()
@@ -86,6 +96,20 @@ class Server(Namespace):
         # What `run` waits for.
         self._ended: asyncio.Event | None = None
         super().__init__(self, "/")
+
+    def _recover(
+        self, recovery: Recovery, make_adapter: Callable[[Namespace], Adapter] | None
+    ) -> None:
+        """Have adapters that remember what clients miss."""
+        check_type("connection_state_recovery", recovery, Recovery, "Recovery(...), or None")
+        max_missed = self.engine.options.max_buffered
+        self.recoveries = Recoveries(recovery, max_missed, self.start_task)
+        if make_adapter is None:
+            memory = MemoryRecovery(recovery, self.engine, self.recoveries.expired)
+            self._memory = memory
+            self.make_adapter = lambda namespace: RecoveringMemoryAdapter(namespace, memory)
+        else:
+            self.make_adapter = partial(_make_recovering, make_adapter)
 
     # -- namespaces
 
@@ -268,8 +292,12 @@ class Server(Namespace):
         if drain > 0:
             self.stop_accepting()
             await self._handlers_end(own, deadline)
-        self.shutdown_reason = "server shutting down"
+        self.shutdown_reason = SERVER_SHUTDOWN
         await self.engine.stop()
+        if self._memory is not None:
+            self._memory.close()
+            # What is cancelled before it has begun hears of nothing.
+            await asyncio.sleep(0)
         await self._handlers_end(own, deadline)
         tasks = self._tasks - own
         for task in tasks:
@@ -323,6 +351,18 @@ class Server(Namespace):
             if name is not None:
                 buckets.append(self.address_buckets.of(name, now))
         return Gate(*buckets) if buckets else None
+
+
+def _make_recovering(
+    make_adapter: Callable[[Namespace], Adapter], namespace: Namespace
+) -> RecoveringAdapter:
+    adapter = make_adapter(namespace)
+    if not isinstance(adapter, RecoveringAdapter):
+        raise UsageError(
+            f"connection_state_recovery: got an adapter, {type(adapter).__name__}, that cannot "
+            "recover clients: use one that can, or none"
+        )
+    return adapter
 
 
 def _matcher(rule: re.Pattern[str] | Matcher) -> Matcher:

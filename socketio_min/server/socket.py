@@ -4,59 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, cast
 
 from engineio_min.ids import random_id
 from engineio_min.protocol.packets import Packet
-from socketio_min.cluster.adapter import AckCallback, BroadcastOptions, Output
+from socketio_min.cluster.adapter import (
+    AckCallback,
+    BroadcastOptions,
+    Output,
+    RecoveringAdapter,
+)
 from socketio_min.cluster.memory import send_to_all
+from socketio_min.cluster.recovery import Restored, Session
 from socketio_min.errors import AcknowledgementTimeout, Disconnected, UsageError
 from socketio_min.protocol.handshake import Handshake
 from socketio_min.protocol.outgoing import event_packets
-from socketio_min.protocol.packets import encode_ack, encode_event, encode_plain_event
+from socketio_min.protocol.packets import (
+    encode_ack,
+    encode_connect,
+    encode_event,
+    encode_plain_event,
+)
 from socketio_min.protocol.rooms import RoomNames, room_names
 from socketio_min.server.broadcast import BroadcastOperator
+from socketio_min.server.outputs import NOWHERE, Held
+from socketio_min.server.recoveries import Recoveries
 
 if TYPE_CHECKING:
     from socketio_min.server.connection import Client
     from socketio_min.server.namespace import Namespace
 
 PENDING, CONNECTED, DISCONNECTED = "pending", "connected", "disconnected"
-
-
-class Held:
-    """Packets of a socket whose CONNECT is not answered yet: the answer must be first."""
-
-    __slots__ = ("_limit", "_overflow", "packets")
-
-    writable = False
-
-    def __init__(self, limit: int, overflow: Callable[[], None]) -> None:
-        self.packets: list[Packet] = []
-        self._limit = limit
-        self._overflow = overflow
-
-    def send(self, packet: Packet) -> None:
-        if len(self.packets) < self._limit:
-            self.packets.append(packet)
-        else:
-            self._overflow()
-
-
-class Nowhere:
-    """Packets of a socket that is gone."""
-
-    __slots__ = ()
-
-    writable = False
-
-    def send(self, packet: Packet) -> None:
-        """Drop it."""
-
-
-NOWHERE = Nowhere()
 
 
 class Socket:
@@ -105,9 +85,7 @@ class Socket:
 
     @property
     def recovered(self) -> bool:
-        """Whether the connection's state was recovered after a disconnection: not supported, so
-        False.
-        """
+        """Whether the client was away and has its state back; see `Recovery`."""
         return False
 
     @property
@@ -297,6 +275,10 @@ class Socket:
         self.state = CONNECTED
         return held
 
+    def greeting(self) -> list[Packet]:
+        """Return the packets that answer the CONNECT."""
+        return ["4" + encode_connect(self.namespace.name, {"sid": self.id})]
+
     def part(self) -> None:
         """The socket is out of its namespace: nothing is sent and nothing will be acknowledged."""
         self.state = DISCONNECTED
@@ -376,11 +358,11 @@ class SocketOperator:
     @property
     def volatile(self) -> SocketOperator:
         """Dropped if the client cannot take it at once."""
-        return SocketOperator(self._socket, self._options._replace(volatile=True))
+        return type(self)(self._socket, self._options._replace(volatile=True))
 
     def compress(self, compress: bool) -> SocketOperator:
         """Whether the transport may compress it."""
-        return SocketOperator(self._socket, self._options._replace(compress=compress))
+        return type(self)(self._socket, self._options._replace(compress=compress))
 
     @property
     def broadcast(self) -> BroadcastOperator:
@@ -408,6 +390,109 @@ class SocketOperator:
         packets = event_packets(socket.namespace, (event, *args), compress=self._options.compress)
         if socket.writable or not self._options.volatile:
             send_to_all(socket.namespace, (socket,), packets, (event, *args))
+
+
+class RecoverableSocket(Socket):
+    """A socket that may come back when its connection is lost: what it is sent waits for it.
+
+    `pid` is its private id, which only its client knows.
+    """
+
+    __slots__ = ("_missed", "_presented", "_recovered", "pid")
+
+    def __init__(self, namespace: Namespace, client: Client, auth: dict[str, Any] | None) -> None:
+        super().__init__(namespace, client, auth)
+        self.pid = random_id()
+        self._presented = offset_in(auth)
+        self._recovered = False
+        self._missed: list[Packet] = []
+
+    @property
+    def recovered(self) -> bool:
+        return self._recovered
+
+    @property
+    def gone(self) -> bool:
+        """Whether its client has gone."""
+        return self.state == DISCONNECTED
+
+    @property
+    def adapter(self) -> RecoveringAdapter:
+        """The adapter of its namespace."""
+        return cast(RecoveringAdapter, self.namespace.adapter)
+
+    @property
+    def session(self) -> Session:
+        """What of it is kept while its client is away."""
+        name, rooms = self.namespace.name, tuple(self.rooms)
+        return Session(name, self.id, self.pid, rooms, self.data, self._presented)
+
+    def restore(self, restored: Restored) -> None:
+        """Be what the client was before it was away."""
+        session, self._missed = restored
+        self.id = session.id
+        self.pid = session.pid
+        self.data = session.data
+        self._presented = session.presented
+        self._recovered = True
+
+    def greeting(self) -> list[Packet]:
+        self._recoveries.welcome(self)
+        # The official client takes what it missed before the answer to its CONNECT.
+        missed, self._missed = self._missed, []
+        answer = encode_connect(self.namespace.name, {"sid": self.id, "pid": self.pid})
+        return [*missed, "4" + answer]
+
+    @property
+    def _recoveries(self) -> Recoveries:
+        recoveries = self.namespace.server.recoveries
+        assert recoveries is not None
+        return recoveries
+
+    def keep(self, reason: str) -> None:
+        """Keep what its client needs to come back, if it may after an end for that reason."""
+        self._recoveries.keep(self, reason)
+
+    def refuse(self) -> None:
+        """End what was kept for a client that is back and is refused."""
+        self._recoveries.refuse(self)
+
+    def supersede(self) -> None:
+        """End it, for its client is back on another connection."""
+        self._client.supersede(self)
+
+    def emit(self, event: str, *args: Any) -> None:
+        self.adapter.emit(self, self.pid, (event, *args), _PLAIN)
+
+    @property
+    def volatile(self) -> SocketOperator:
+        return RecoverableSocketOperator(self, _PLAIN).volatile
+
+    def compress(self, compress: bool) -> SocketOperator:
+        return RecoverableSocketOperator(self, _PLAIN).compress(compress)
+
+
+class RecoverableSocketOperator(SocketOperator):
+    """As `SocketOperator`, by way of the adapter, which remembers what it sends."""
+
+    __slots__ = ()
+
+    def emit(self, event: str, *args: Any) -> None:
+        socket = cast(RecoverableSocket, self._socket)
+        socket.adapter.emit(socket, socket.pid, (event, *args), self._options)
+
+
+def pid_in(auth: dict[str, Any] | None) -> str | None:
+    """Return the private id that a client presents to have its state back, if it does."""
+    pid = None if auth is None else auth.get("pid")
+    return pid if isinstance(pid, str) else None
+
+
+def offset_in(auth: dict[str, Any] | None) -> str | None:
+    """Return the offset of the last event that a client has had, if it presents one."""
+    offset = None if auth is None else auth.get("offset")
+    # What is no text is no offset that was ever given.
+    return offset if offset is None or isinstance(offset, str) else ""
 
 
 _PLAIN = BroadcastOptions()

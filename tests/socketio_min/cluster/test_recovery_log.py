@@ -26,7 +26,7 @@ def event_log(max_packets: int = 100, max_bytes: int = 1 << 20, max_age: float =
 
 def present(after: int = 0, *rooms: str) -> RoomHistory:
     """A socket that is in its namespace and in `rooms` after an event."""
-    history = RoomHistory()
+    history = RoomHistory(0)
     history.enter(after)
     for room in rooms:
         history.join(room, after)
@@ -48,7 +48,7 @@ class Returning(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.log = event_log(self.max_packets)
-        self.histories = {pid: RoomHistory() for pid in "PQ"}
+        self.histories = {pid: RoomHistory(0) for pid in "PQ"}
         self.entered: set[str] = set()
         self.rooms: dict[str, set[str]] = {"P": set(), "Q": set()}
         self.got: dict[str, list[int]] = {"P": [], "Q": []}
@@ -204,8 +204,8 @@ def test_only_so_many_drops_are_remembered() -> None:
 def test_an_event_for_one_session_does_not_ask_for_its_rooms() -> None:
     log = event_log()
     log.append_to("P", ["42[]"], 0.0)
-    assert numbers(log, RoomHistory()) == [1]
-    assert numbers(log, RoomHistory(), pid="Q") == []
+    assert numbers(log, RoomHistory(0)) == [1]
+    assert numbers(log, RoomHistory(0), pid="Q") == []
 
 
 def test_rooms_of_the_same_name_in_other_namespaces_are_others() -> None:
@@ -240,6 +240,13 @@ def test_a_stay_without_an_event_is_not_remembered() -> None:
     assert list(history.rooms_since(0)) == []
 
 
+def test_a_stay_that_ended_before_is_not_asked_for() -> None:
+    history = present(0, "a")
+    history.leave("a", 5)
+    assert list(history.rooms_since(4)) == ["a"]
+    assert list(history.rooms_since(5)) == []
+
+
 def test_leaving_a_room_that_it_is_not_in_changes_nothing() -> None:
     history = present()
     history.leave("a", 5)
@@ -247,7 +254,7 @@ def test_leaving_a_room_that_it_is_not_in_changes_nothing() -> None:
 
 
 def test_nothing_is_for_a_socket_that_is_not_in_its_namespace_yet() -> None:
-    history = RoomHistory()
+    history = RoomHistory(0)
     history.join("a", 0)
     history.leave("a", 2)
     history.join("a", 2)

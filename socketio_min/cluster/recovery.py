@@ -1,0 +1,69 @@
+"""Connection state recovery: what it is given, and what of a socket waits for its client.
+
+A client that has lost its connection presents its private id when it connects again. Then it has
+the same id, rooms and data as before, and is sent first what it missed. The private id is told to
+nobody but the client, and good for one return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from engineio_min.option_checks import check_flag, check_function
+from engineio_min.positive import check_positive
+from engineio_min.protocol.packets import Packet
+
+
+class Session(NamedTuple):
+    """What is left of a socket whose client is away.
+
+    `pid` is the private id; `presented` the offset that the client brought when the session began:
+    it has nothing newer as long as it brings the same.
+    """
+
+    namespace: str
+    id: str
+    pid: str
+    rooms: tuple[str, ...]
+    data: dict[str, Any]
+    presented: str | None = None
+
+
+class Restored(NamedTuple):
+    """A session whose client is back, and the packets of the events that it missed, in order."""
+
+    session: Session
+    missed: list[Packet]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """How long clients may be away, and what is kept for them.
+
+    max_disconnection: seconds until a session expires.
+    skip_middlewares: whether a client that comes back passes the middlewares of the namespace.
+    max_packets, max_bytes: events that are kept, of all namespaces together; none is kept for
+    longer than `max_disconnection`.
+    max_sessions: sessions that are kept; one more ends the one that waits longest.
+    expired: called with each `Session` that has ended because its client did not come back in time,
+    or with an offset that is too old, or was refused, or since there is no room for it, or the
+    server closes; may be asynchronous.
+
+    Raises:
+        UsageError: an option has a value that it cannot have.
+    """
+
+    max_disconnection: float = 120.0
+    skip_middlewares: bool = True
+    max_packets: int = 10_000
+    max_bytes: int = 16_777_216
+    max_sessions: int = 100_000
+    expired: Callable[[Session], object] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_disconnection", "max_packets", "max_bytes", "max_sessions"):
+            check_positive(name, getattr(self, name))
+        check_flag("skip_middlewares", self.skip_middlewares)
+        check_function("expired", self.expired)

@@ -1,0 +1,183 @@
+"""Clients that come back: their state is restored before the middlewares, and kept when they go.
+
+    CONNECT {pid, offset} ─► the old connection ends, if there is one still ─► the session is taken
+    ─► middlewares, unless they are skipped ─► `connect` handler ─► missed events ─► CONNECT reply
+
+What is kept, and where, is the adapter's affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, Protocol, cast
+
+from engineio_min.protocol.session import (
+    FORCED_CLOSE,
+    PING_TIMEOUT,
+    SLOW_CONSUMER,
+    TRANSPORT_CLOSE,
+    TRANSPORT_ERROR,
+)
+from socketio_min.cluster.adapter import RecoveringAdapter
+from socketio_min.cluster.recovery import Recovery, Restored, Session
+from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
+from socketio_min.tasks import is_awaitable
+
+SERVER_SHUTDOWN = "server shutting down"
+
+# The ends that a client may come back from: neither side wanted to part.
+RECOVERABLE = frozenset(
+    (
+        TRANSPORT_ERROR,
+        TRANSPORT_CLOSE,
+        FORCED_CLOSE,
+        PING_TIMEOUT,
+        SLOW_CONSUMER,
+        SERVER_SHUTDOWN,
+    )
+)
+
+
+class Place(Protocol):
+    """A namespace, as far as sockets come back to it."""
+
+    name: str
+    deciding: int
+    sockets: dict[str, Any]
+
+    def admission(self, socket: Any) -> Generator[Awaitable[Any], Any, None]:
+        """Run the middlewares and the `connect` handler."""
+
+
+class Returning(Protocol):
+    """A socket that may come back."""
+
+    id: str
+    pid: str
+
+    @property
+    def namespace(self) -> Place: ...
+
+    @property
+    def adapter(self) -> RecoveringAdapter: ...
+
+    @property
+    def gone(self) -> bool: ...
+
+    @property
+    def session(self) -> Session: ...
+
+    def restore(self, restored: Restored) -> None: ...
+
+    def supersede(self) -> None: ...
+
+
+class Recoveries:
+    """What a server does for clients that come back.
+
+    max_missed: bytes that one client may be sent again; who missed more begins anew, for so much
+    is what may wait for a client at any time.
+    start: runs a coroutine.
+    """
+
+    def __init__(
+        self,
+        options: Recovery,
+        max_missed: int,
+        start: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
+        self.options = options
+        self._max_missed = max_missed
+        self._start = start
+        # The sockets whose clients are here, or not yet missed, by their private ids.
+        self._present: dict[str, Returning] = {}
+
+    def admission(
+        self, socket: Returning, pid: str | None, offset: str | None
+    ) -> Generator[Awaitable[Any], Any, None]:
+        """Restore the state of a client that presents a private id, then go on as for any other.
+
+        Yields as `Namespace.admission`.
+        """
+        namespace = socket.namespace
+        # Nobody else who leaves may take the namespace away.
+        namespace.deciding += 1
+        try:
+            if pid is not None:
+                self._take_over(namespace, pid)
+                found = socket.adapter.restore_session(pid, offset)
+                result = (yield found) if is_awaitable(found) else found
+                restored = cast(Restored | None, result)
+                if restored is not None and not self._restore(socket, restored):
+                    return
+            # From now on the adapter remembers what the socket is sent.
+            socket.adapter.add_all(socket.id, ())
+            yield from namespace.admission(socket)
+        finally:
+            namespace.deciding -= 1
+
+    def _take_over(self, namespace: Place, pid: str) -> None:
+        """End the connection that the client has left, if that was not noticed yet."""
+        holder = self._present.get(pid)
+        if holder is not None and holder.namespace is namespace:
+            holder.supersede()
+
+    def _restore(self, socket: Returning, restored: Restored) -> bool:
+        """Restore the state; False if the client has gone again meanwhile."""
+        session = restored.session
+        if socket.gone:
+            socket.adapter.persist_session(session)
+            return False
+        if sum(map(len, restored.missed)) > self._max_missed:
+            self.expired(session)
+            return True
+        socket.restore(restored)
+        self._present[socket.pid] = socket
+        socket.namespace.sockets[socket.id] = socket
+        socket.adapter.add_all(socket.id, session.rooms)
+        return True
+
+    def welcome(self, socket: Returning) -> None:
+        """Note that the client of a socket knows its private id."""
+        self._present[socket.pid] = socket
+
+    def keep(self, socket: Returning, reason: str) -> None:
+        """Keep the state of a socket whose client has gone for `reason`, if it may come back."""
+        if self._leave(socket) and reason in RECOVERABLE:
+            socket.adapter.persist_session(socket.session)
+
+    def refuse(self, socket: Returning) -> None:
+        """End the session of a client that has come back and is refused."""
+        if self._leave(socket):
+            self.expired(socket.session)
+
+    def _leave(self, socket: Returning) -> bool:
+        """Return whether the socket had a client that knows its private id."""
+        if self._present.get(socket.pid) is not socket:
+            return False
+        del self._present[socket.pid]
+        return True
+
+    # -- sessions that end
+
+    def expired(self, session: Session) -> None:
+        """Tell the application that a client does not come back."""
+        handler = self.options.expired
+        if handler is None:
+            return
+        try:
+            result = handler(session)
+        except FAILURES as error:
+            log_failure(error, "the handler of expired sessions failed")
+            return
+        if is_awaitable(result):
+            self._start(_finish(result))
+
+
+async def _finish(result: Awaitable[Any]) -> None:
+    try:
+        await result
+    except FAILURES as error:
+        if is_own_cancellation(error):
+            raise
+        log_failure(error, "the handler of expired sessions failed")

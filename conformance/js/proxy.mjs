@@ -17,6 +17,7 @@ export async function proxyTo(
   { onUpgrade = () => {}, cutAfterReplies = Infinity, files = {} } = {},
 ) {
   const sockets = new Set();
+  const clients = new Set();
   const waiting = new EventEmitter();
   const track = (socket) => {
     sockets.add(socket);
@@ -24,6 +25,9 @@ export async function proxyTo(
     return socket;
   };
   const listener = createServer((client) => {
+    if (proxy.refuse) return void client.destroy();
+    clients.add(client);
+    client.on("close", () => clients.delete(client));
     track(client).once("data", async (head) => {
       const file = files[head.toString("latin1").split(" ")[1]];
       if (file) return void client.end(httpAnswer(...file));
@@ -34,14 +38,15 @@ export async function proxyTo(
       upstream.write(head, () => {
         if (head.toString("latin1").startsWith("GET ")) waiting.emit("request");
       });
-      client.pipe(upstream);
+      client.on("data", (data) => upstream.write(data)).resume();
+      client.on("end", () => !proxy.silent && upstream.end());
       let pieces = 0;
       upstream.on("data", (data) => {
         if (isUpgrade && pieces++ === cutAfterReplies) client.destroy();
         else client.write(data);
       });
       upstream.on("end", () => client.end());
-      client.on("close", () => upstream.destroy());
+      client.on("close", () => !proxy.silent && upstream.destroy());
       upstream.on("close", () => client.destroySoon());
     });
   });
@@ -64,8 +69,15 @@ export async function proxyTo(
       answer.resume();
       assert.equal(answer.statusCode, 200);
     },
+    /** While this is true every new connection ends at once. */
+    refuse: false,
     /** Breaks every connection, as an unplugged cable with a reset at its end. */
     cut: () => sockets.forEach((socket) => socket.destroy()),
+    /** Breaks the clients' ends of all connections; the server hears nothing of it any more. */
+    cutClients: () => {
+      proxy.silent = true;
+      clients.forEach((client) => client.destroy());
+    },
     close: () => (listener.close(), proxy.cut()),
   };
   return proxy;

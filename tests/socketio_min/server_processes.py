@@ -22,11 +22,12 @@ from typing import Any, Literal
 ROOT = Path(__file__).parent.parent.parent
 FIXTURES = ROOT / "conformance/js/fixtures"
 
-Kind = Literal["this", "node", "node with recovery", "python-socketio"]
+Kind = Literal["this", "this with recovery", "node", "node with recovery", "python-socketio"]
 KINDS: tuple[Kind, ...] = ("this", "node", "node with recovery", "python-socketio")
 
 COMMANDS: dict[Kind, list[str]] = {
     "this": [sys.executable, str(FIXTURES / "python_server.py")],
+    "this with recovery": [sys.executable, str(FIXTURES / "python_server.py")],
     "node": ["node", str(FIXTURES / "node.mjs")],
     "node with recovery": ["node", str(FIXTURES / "node.mjs")],
     "python-socketio": [sys.executable, str(Path(__file__).with_name("python_socketio_server.py"))],
@@ -52,7 +53,7 @@ class ServerProcess:
         self.port = 0
         self.reports: list[dict[str, Any]] = []
         self._options = options
-        if kind == "node with recovery":
+        if kind in ("this with recovery", "node with recovery"):
             self._options = {"connectionStateRecovery": {}, **options}
         self._process: subprocess.Popen[str] | None = None
         self._number = 0

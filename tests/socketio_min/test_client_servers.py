@@ -434,13 +434,14 @@ async def test_attempts_are_counted_and_come_to_an_end() -> None:
 # -- connection state recovery
 
 
+@pytest.mark.parametrize("kind", ["this with recovery", "node with recovery"])
 @pytest.mark.parametrize("transports", [["polling"], ["websocket"]])
-async def test_the_official_server_restores_what_was_missed(
-    own: Callable[..., ServerProcess], transports: list[str]
+async def test_the_server_restores_what_was_missed(
+    own: Callable[..., ServerProcess], kind: Kind, transports: list[str]
 ) -> None:
     # A polling client may be lost between two GETs: then only the heartbeat tells. It must not end
     # a session before it is cut.
-    server = own("node with recovery", pingInterval=300, pingTimeout=5000)
+    server = own(kind, pingInterval=300, pingTimeout=5000)
     async with (
         chaos_proxy(server.port, Chaos(), seed=1) as proxy,
         connected(proxy.url, transports=transports) as client,
@@ -473,10 +474,11 @@ async def test_the_official_server_restores_what_was_missed(
             assert news == [(number, b"\x01\x02") for number in range(10 * round_ + 10)]
 
 
+@pytest.mark.parametrize("kind", ["this with recovery", "node with recovery"])
 async def test_a_server_that_has_forgotten_makes_a_new_session(
-    own: Callable[..., ServerProcess],
+    own: Callable[..., ServerProcess], kind: Kind
 ) -> None:
-    server = own("node with recovery")
+    server = own(kind)
     async with connected(server.url, transports=["websocket"]) as client:
         before = client.id
         client.emit("echo", "for an offset")

@@ -80,7 +80,9 @@ class HttpConnection(asyncio.Protocol):
         "_read",
         "_receiving",
         "_rest",
+        "_scheduled",
         "_secure",
+        "_served",
         "_server",
         "_stalled",
         "_target",
@@ -119,6 +121,10 @@ class HttpConnection(asyncio.Protocol):
         # The read that is being parsed, if it began between requests. While there is one the
         # deadline waits: most requests come whole and are answered.
         self._read: bytes | None = None
+        # Whether this read has begun a request, and whether the event loop is to begin the next:
+        # one in a turn, then the other connections come.
+        self._served = False
+        self._scheduled = False
         self.deadline = NEVER
 
     # -- asyncio.Protocol
@@ -167,6 +173,7 @@ class HttpConnection(asyncio.Protocol):
         else:
             self._head_size += len(data)
         self._read = b""
+        self._served = False
         try:
             if not (between and self._known and self._repeats(data)):
                 if between:
@@ -326,7 +333,8 @@ class HttpConnection(asyncio.Protocol):
     # -- requests in turn
 
     def _enqueue(self, exchange: HttpExchange) -> None:
-        if self._current is None and not self._stalled:
+        if self._current is None and not (self._stalled or self._served):
+            self._served = True
             self._begin(exchange)
         elif len(self._queue) >= self._server.limits.pipelined:
             self._refuse(400, "got too many pipelined requests")
@@ -334,6 +342,8 @@ class HttpConnection(asyncio.Protocol):
             # What follows a parked poll waits in the kernel, not here.
             self._queue.append(exchange)
             self.transport.pause_reading()
+            if self._current is None:
+                self._begin_soon()
 
     def _begin(self, exchange: HttpExchange) -> None:
         self._current = exchange
@@ -344,12 +354,23 @@ class HttpConnection(asyncio.Protocol):
         """Go on to the next request, when the peer has room for its answer."""
         if self._stalled:
             return
-        exchange = self._queue.popleft() if self._queue else None
-        if not self._queue:
-            self.transport.resume_reading()
-        if exchange is None:
-            self._restart_deadline()
+        if self._queue:
+            self._begin_soon()
         else:
+            self.transport.resume_reading()
+            self._restart_deadline()
+
+    def _begin_soon(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._server.loop.call_soon(self._begin_next)
+
+    def _begin_next(self) -> None:
+        self._scheduled = False
+        if self._queue and self._current is None and not self._stalled:
+            exchange = self._queue.popleft()
+            if not self._queue:
+                self.transport.resume_reading()
             self._begin(exchange)
 
     def response_head(

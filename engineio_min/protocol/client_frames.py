@@ -7,6 +7,7 @@ goes to websockets, as there; a property test holds the two against each other.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 
 from websockets.extensions import Extension
@@ -47,11 +48,15 @@ class ClientMessageStream(MessageStream):
         super().__init__(max_size, extensions, fast=fast)
         # Nothing needs to be unmasked, so that no length is too much for the fast path.
         self._common_limit = max_size if fast else -1
+        # The one server of a client is not who attacks it.
+        self._share = sys.maxsize
         self._random = random
         self._keys = b""
         self._next_key = _STOCK
 
-    def _receive_common(self, data: bytes, position: int, messages: list[Packet]) -> int:
+    def _receive_common(
+        self, data: bytes, position: int, _share: int, messages: list[Packet]
+    ) -> int:
         """Take frames of the common kind: here they are not masked, and of any length."""
         end = len(data)
         while position + 2 <= end:
@@ -85,7 +90,9 @@ class ClientMessageStream(MessageStream):
         size = super()._frame_size(data, position)
         return size if size is None or data[position + 1] & _MASKED else size - 4
 
-    def _receive_short(self, _data: bytes, position: int, _messages: list[Packet]) -> int:
+    def _receive_short(
+        self, _data: bytes, position: int, _share: int, _messages: list[Packet]
+    ) -> int:
         # The one server of a client is not who attacks it.
         return position
 

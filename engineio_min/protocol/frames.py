@@ -10,6 +10,11 @@ here as well: an attacker has one for 6 bytes, and each would cost as much as 20
 property test compares the two on the same bytes, split everywhere.
 
 What websockets leaves to its user is here as well: UTF-8, and a limit on the frames of a message.
+
+One read may bring 256 KiB, which is 43,000 of the smallest frames. So a call takes the frames that
+begin in its first 4 KiB, and the rest waits for the next call: a connection's share of a turn of
+the event loop is counted in what costs, frames of any kind. The payload of a large frame is only
+copied. Rejected: to count frames, which is work for every frame of everybody.
 """
 
 from __future__ import annotations
@@ -27,6 +32,8 @@ from websockets.speedups import apply_mask
 from engineio_min.protocol.packets import Packet
 
 MAX_FRAMES = 1_024
+# Bytes of what one call of `receive` is given in which the frames must begin that it takes.
+SHARE = 4_096
 
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 _FINAL_TEXT = 0x81
@@ -48,8 +55,9 @@ class MessageStream:
     closed. `unusual` is set when there may be more to do than to deliver messages: a frame is
     incomplete or went through websockets, so look at the rest. `failure` and `close_received` tell
     that no more messages will come; `pings` counts the pings answered in what `control` returns
-    next. With `fast` off every frame goes through websockets: the specification of what this class
-    does.
+    next. `rest` is what the next call of `receive` begins with; while there is any, do not read,
+    and call with nothing in the next turn of the loop. With `fast` off every frame goes through
+    websockets: the specification of what this class does.
     """
 
     __slots__ = (
@@ -66,11 +74,13 @@ class MessageStream:
         "_partial",
         "_pongs",
         "_protocol",
+        "_share",
         "_text",
         "close_received",
         "failure",
         "ordinary",
         "pings",
+        "rest",
         "unusual",
     )
 
@@ -78,6 +88,7 @@ class MessageStream:
         self, max_size: int, extensions: Sequence[Extension] = (), *, fast: bool = True
     ) -> None:
         self._max_size = max_size
+        self._share = SHARE
         self._common_limit = min(max_size, 65_535) if fast else -1
         self._extensions = tuple(extensions)
         self._protocol: Protocol | None = None
@@ -99,31 +110,42 @@ class MessageStream:
         self.failure: str | None = None
         self.close_received = False
         self.pings = 0
+        self.rest = b""
         self.unusual = False
         self.ordinary = not extensions
 
     # -- in
 
     def receive(self, data: bytes) -> list[Packet]:
-        """Take bytes; return the messages that are complete with them."""
+        """Take bytes, or a share of them; return the messages that are complete with them."""
         messages: list[Packet] = []
+        share = self._share
         if self.unusual:
-            self._receive_any(data, messages)
+            if self.rest:
+                data = self.rest + data
+                self.rest = b""
+            self._receive_any(data, share, messages)
         else:
-            position = self._receive_common(data, 0, messages)
+            position = self._receive_common(data, 0, share, messages)
             if position < len(data):
-                self._receive_any(data[position:], messages)
+                self._receive_any(data[position:], share - position, messages)
         return messages
 
-    def _receive_common(self, data: bytes, position: int, messages: list[Packet]) -> int:
-        """Take frames of the common kind from `position` on; return where another one begins.
+    def _receive_common(
+        self, data: bytes, position: int, share: int, messages: list[Packet]
+    ) -> int:
+        """Take frames of the common kind that begin between `position` and `share`; return where
+        another one begins.
 
         This runs for every message of every client, hence the arithmetic: a masked frame's second
         byte is 128 and its length, and with its 4 bytes of mask a short frame's head has 6.
         """
         end = len(data)
         limit = self._common_limit
-        while position + 6 <= end:
+        last = end - 5
+        if last > share:
+            last = share
+        while position < last:
             length = data[position + 1] - 128
             if 0 <= length < 126:
                 stop = position + 6 + length
@@ -153,27 +175,34 @@ class MessageStream:
             position = stop
         return position
 
-    def _receive_any(self, data: bytes, messages: list[Packet]) -> None:
-        """Take frames of every kind, from any state."""
+    def _receive_any(self, data: bytes, share: int, messages: list[Packet]) -> None:
+        """Take frames of every kind that begin before `share`, from any state."""
         if self._head:
             data = self._head + data
             self._head = b""
         position = 0
         end = len(data)
         while position < end:
+            if position >= share:
+                self.rest = data[position:]
+                self.unusual = True
+                break
             if not self._missing and self._receive_plain_close(data, position):
                 break
             if self.closed:
-                self._await_close(data[position:])
-                break
+                # Each frame costs as much as ten others: websockets reads it.
+                share = min(share, position + SHARE // 8)
+                self._await_close(data[position:share])
+                position = share
+                continue
             if not self._missing:
                 if self._message is None:
-                    position = self._receive_common(data, position, messages)
-                    if position == end or self.closed:
+                    position = self._receive_common(data, position, share, messages)
+                    if position >= min(end, share) or self.closed:
                         continue
                 if self._common_limit >= 0:
                     start = position
-                    position = self._receive_short(data, position, messages)
+                    position = self._receive_short(data, position, share, messages)
                     if position > start:
                         continue
                 self.unusual = True
@@ -186,12 +215,13 @@ class MessageStream:
                     self._give_up_message()
             position = self._pass_on(data, position, messages)
 
-    def _receive_short(self, data: bytes, position: int, messages: list[Packet]) -> int:
-        """Take pings, pongs and fragments below 126 bytes that are whole, from `position` on;
-        return where another frame begins.
+    def _receive_short(self, data: bytes, position: int, share: int, messages: list[Packet]) -> int:
+        """Take pings, pongs and fragments below 126 bytes that are whole and begin between
+        `position` and `share`; return where another frame begins.
         """
         end = len(data)
-        while position + 6 <= end and self.failure is None:
+        last = min(end - 5, share)
+        while position < last and self.failure is None:
             length = data[position + 1] - 128
             stop = position + 6 + length
             if not 0 <= length < 126 or stop > end:
@@ -354,9 +384,9 @@ class MessageStream:
 
     @property
     def held(self) -> int:
-        """Bytes kept of a message or a frame that is not complete."""
+        """Bytes kept: of a message or a frame that is not complete, and of the rest of a read."""
         message = 0 if self._message is None else len(self._message)
-        return message + self._partial + len(self._head)
+        return message + self._partial + len(self._head) + len(self.rest)
 
     @property
     def assembling(self) -> bool:

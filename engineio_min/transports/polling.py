@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterator
+from itertools import chain, islice
 
 from engineio_min.errors import Code, PacketError, RequestRefused
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.packets import NOOP, Packet, decode_payload, encode_payload, may_compress
 from engineio_min.protocol.session import (
     CLOSED,
+    OPENED,
     PARSE_ERROR,
     TRANSPORT_CLOSE,
     TRANSPORT_ERROR,
@@ -20,6 +23,8 @@ from engineio_min.transports.connection import Connection, Exchange
 
 # How long, in seconds, a close packet's POST waits for the GET that was sent together with it.
 LAST_POLL_TIMEOUT = 0.1
+# Packets of a POST that are received in one turn of the event loop; then the others come.
+SHARE = 64
 
 _TEXT: Headers = (("Content-Type", "text/plain; charset=UTF-8"), ("cache-control", "no-store"))
 _HTML: Headers = (("Content-Type", "text/html"), ("cache-control", "no-store"))
@@ -28,13 +33,25 @@ _HTML: Headers = (("Content-Type", "text/html"), ("cache-control", "no-store"))
 class Polling:
     """The carrier of a session that polls: at most one parked GET and one POST being read."""
 
-    __slots__ = ("_closing", "_connection", "_held", "_parked", "_posting", "deadline")
+    __slots__ = (
+        "_closing",
+        "_connection",
+        "_held",
+        "_parked",
+        "_posting",
+        "_rest",
+        "_sharing",
+        "deadline",
+    )
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._parked: Exchange | None = None
         self._posting: Exchange | None = None
         self._held: Exchange | None = None
+        # What of the POST had no place in its turn, and whether the event loop is to go on with it.
+        self._rest: Iterator[Packet] | None = None
+        self._sharing = False
         # The POST of a close packet, while the client's last GET may be on its way.
         self._closing: Exchange | None = None
         self.deadline = NEVER
@@ -110,33 +127,70 @@ class Polling:
         exchange.read_body(server.options.max_http_buffer_size, self._body_read, server.budget)
 
     def _body_read(self, body: bytes | None) -> None:
-        exchange, self._posting = self._posting, None
+        exchange = self._posting
         assert exchange is not None
-        connection = self._connection
         if body is None:
+            self._posting = None
             exchange.respond(413, self._headers(exchange, ()), b"")
             self._fail("got a body above max_http_buffer_size, or too much is held for all")
             return
+        max_packets = self._connection.server.options.max_packets
+        self._receive(exchange, decode_payload(body, max_packets))
+
+    def _receive(self, exchange: Exchange, packets: Iterator[Packet]) -> None:
+        """Receive a share of a POST's packets; answer it when there are no more."""
+        connection = self._connection
+        session = connection.session
         try:
-            packets = decode_payload(body, connection.server.options.max_packets)
-            connection.context.run(connection.receive_all, packets)
+            connection.context.run(connection.receive_all, islice(packets, SHARE))
+            # Of a session that is over nothing more is wanted.
+            following = next(packets, None) if session.phase == OPENED else None
         except PacketError as error:
-            connection.session.fail(PARSE_ERROR, str(error))
+            self._posting = None
+            session.fail(PARSE_ERROR, str(error))
             connection.server.refuse(exchange, RequestRefused(Code.BAD_REQUEST, str(error)))
         else:
-            # Of an upgraded session nobody would ask for an answer that is held back here.
-            carries = connection.carrier is self
-            if carries and self._parked is None and _closed_by_peer(connection):
-                self._await_last_poll(exchange)
-            elif carries and connection.paused:
-                # The answer waits until the handlers keep up: the client sends no more until it has
-                # it.
-                self._held = exchange
-                exchange.on_abort = self._post_aborted
+            if following is None:
+                self._posting = None
+                self._answer_post(exchange)
             else:
-                exchange.respond(200, self._headers(exchange, _HTML), b"ok")
+                self._rest = chain((following,), packets)
+                if not self._waits:
+                    self._go_on_soon()
         connection.settle()
         connection.flush()
+
+    @property
+    def _waits(self) -> bool:
+        """Whether a POST is to wait until the handlers keep up.
+
+        Not that of an upgraded session: nobody would ask for it again.
+        """
+        return self._connection.paused and self._connection.carrier is self
+
+    def _go_on_soon(self) -> None:
+        if not self._sharing:
+            self._sharing = True
+            self._connection.server.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Receive the next share of a POST, the others having had their turn."""
+        self._sharing = False
+        exchange, packets = self._posting, self._rest
+        if exchange is not None and packets is not None and not self._waits:
+            self._rest = None
+            self._receive(exchange, packets)
+
+    def _answer_post(self, exchange: Exchange) -> None:
+        connection = self._connection
+        if connection.carrier is self and self._parked is None and _closed_by_peer(connection):
+            self._await_last_poll(exchange)
+        elif self._waits:
+            # The answer waits until the handlers keep up: the client sends no more until it has it.
+            self._held = exchange
+            exchange.on_abort = self._post_aborted
+        else:
+            exchange.respond(200, self._headers(exchange, _HTML), b"ok")
 
     def _await_last_poll(self, exchange: Exchange) -> None:
         """Hold the answer to a close packet until the GET that was sent with it has its own.
@@ -171,13 +225,15 @@ class Polling:
         self.answer_close()
 
     def _post_aborted(self) -> None:
-        self._posting = self._held = None
+        self._posting = self._held = self._rest = None
         self._fail("the POST's connection closed before it was answered")
 
     # -- the connection's side
 
     def resume(self) -> None:
-        """Answer the POST that was held back."""
+        """Go on with the POST that was held back, or answer it."""
+        if self._rest is not None:
+            self._go_on_soon()
         exchange, self._held = self._held, None
         if exchange is not None:
             exchange.respond(200, self._headers(exchange, _HTML), b"ok")
@@ -196,6 +252,7 @@ class Polling:
         if self._connection.session.phase == CLOSED:
             # Of an upgraded session, a POST that is being read still counts.
             posting, self._posting = self._posting, None
+            self._rest = None
             if posting is not None:
                 posting.respond(400, self._headers(posting, ()), b"")
 

@@ -121,6 +121,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         "_http",
         "_pongs",
         "_rest",
+        "_sharing",
         "_stream",
         "_transport",
         "_unsent",
@@ -156,6 +157,8 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self._stream.ordinary = False
         self._pongs = 0
         self._unsent = 0
+        # Whether the event loop is to go on with what was read and had no place in its turn.
+        self._sharing = False
         # What of the stream counts against the server's budget.
         self._held = 0
         self.deadline = NEVER
@@ -166,7 +169,8 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         if self._head:
             self._transport.write(self._take_head())
         if candidate or not self._connection.paused:
-            self.resume()
+            self._transport.resume_reading()
+            self._take_rest()
 
     # -- in
 
@@ -189,7 +193,11 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         """Do what the stream needs besides delivering its messages."""
         stream = self._stream
         now = self._connection.server.loop.time()
-        stream.unusual = stream.assembling or stream.closed
+        stream.unusual = stream.assembling or stream.closed or bool(stream.rest)
+        if stream.rest and not self._sharing and not self._transport.is_closing():
+            # The others first, and then more of this; what its peer is about to send waits as well.
+            self._transport.pause_reading()
+            self._go_on_soon()
         if self._unsent == 0 and not stream.closed:
             if not stream.assembling:
                 self.deadline = NEVER
@@ -200,6 +208,28 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
             self._end(TRANSPORT_ERROR, stream.failure)
         elif stream.close_received:
             self._end(TRANSPORT_CLOSE, "got a close frame")
+
+    def _go_on_soon(self) -> None:
+        self._sharing = True
+        self._connection.server.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Take the next share of what was read, unless the handlers do not keep up."""
+        self._sharing = False
+        if self._reads:
+            self.data_received(b"")
+            if not self._sharing and self._reads:
+                self._transport.resume_reading()
+
+    @property
+    def _reads(self) -> bool:
+        """Whether the peer is to be read, as far as the handlers are concerned."""
+        return not self._transport.is_closing() and (self._candidate or not self._connection.paused)
+
+    def _take_rest(self) -> None:
+        if self._rest:
+            rest, self._rest = self._rest, b""
+            self.data_received(rest)
 
     def _hold_rest(self) -> None:
         """Keep what is incomplete, unless too much is kept for all; whoever gets the packets may
@@ -315,15 +345,18 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
 
     def resume(self) -> None:
         """Read again, first what is left of an earlier read."""
-        self._transport.resume_reading()
-        if self._rest:
-            rest, self._rest = self._rest, b""
-            self.data_received(rest)
+        if self._stream.rest:
+            if not self._sharing:
+                self._go_on_soon()
+        else:
+            self._transport.resume_reading()
+            self._take_rest()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._http.connections.discard(self._transport)
         if self._waiting is not None:
             self._http.admission.remove(self._waiting)
+        self._stream.rest = b""
         self._hold(0)
         self.deadline = NEVER
         self._connection.server.timer.forget(self)

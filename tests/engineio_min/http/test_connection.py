@@ -19,6 +19,7 @@ import pytest
 
 import engineio_min.http.server as http_module
 from engineio_min import HttpLimits, HttpServer, Request, Response, Server, UsageError
+from engineio_min.http.connection import HttpConnection
 from tests.engineio_min.harness import (
     POLLING,
     WEBSOCKET,
@@ -28,6 +29,7 @@ from tests.engineio_min.harness import (
     serving,
 )
 from tests.engineio_min.wire import HANDSHAKE, Wire, connect, encode_request, until
+from tests.hostile.memory import MemoryTransport
 
 GET = encode_request("GET", "/hello")
 
@@ -636,6 +638,24 @@ async def test_three_handshakes_at_once(harness: Harness) -> None:
         response = await wire.response()
         assert response.status == 200
         assert harness.connections[number].sid in response.text
+
+
+async def test_a_connection_has_one_request_answered_in_a_turn(harness: Harness) -> None:
+    transport = MemoryTransport(HttpConnection(harness.server.http))
+    transport.receive(get("") * 5)
+    assert len(harness.connections) == 1
+    assert not transport.is_reading()
+    for number in range(2, 6):
+        await asyncio.sleep(0)
+        assert len(harness.connections) == number
+    assert transport.is_reading()
+    transport.receive(get("") * 18)
+    # One is answered, sixteen wait, and one is too many.
+    assert transport.ended
+    assert len(harness.connections) == 6
+    await asyncio.sleep(0)
+    assert len(harness.connections) == 6
+    transport.lose()
 
 
 async def test_a_request_behind_a_parked_poll_waits_for_its_turn(harness: Harness) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 from itertools import count
@@ -12,7 +13,14 @@ from hypothesis import strategies as st
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Close, Frame, Opcode
 
-from engineio_min.protocol.frames import MAX_FRAMES, FrameEncoder, MessageStream, encode_frame
+from engineio_min.protocol.client_frames import ClientMessageStream
+from engineio_min.protocol.frames import (
+    MAX_FRAMES,
+    SHARE,
+    FrameEncoder,
+    MessageStream,
+    encode_frame,
+)
 from engineio_min.protocol.packets import Uncompressed
 
 LIMIT = 300
@@ -25,6 +33,83 @@ def masked(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
 
 def text(message: str) -> bytes:
     return masked(Opcode.TEXT, message.encode())
+
+
+# -- a share of a read
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        text("4a"),
+        masked(Opcode.PING, b""),
+        masked(Opcode.PONG, b""),
+        masked(Opcode.TEXT, b"4b", fin=False) + masked(Opcode.CONT, b""),
+        b"\x81\xfe\x00\x01" + masked(Opcode.TEXT, b"a")[2:],
+    ],
+    ids=["text", "ping", "pong", "fragments", "odd"],
+)
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_call_takes_its_share_and_the_next_goes_on(frame: bytes, fast: bool) -> None:
+    """Of a read as large as they come, no call takes frames beyond its first 4 KiB, and all calls
+    together take what is in it, in order.
+    """
+    number = 3 * SHARE // len(frame)
+    stream = MessageStream(LIMIT, fast=fast)
+    read = frame * number + text("4end")
+    messages = stream.receive(read)
+    calls, left = 1, len(read)
+    while stream.rest:
+        assert left - SHARE - len(frame) <= len(stream.rest) < left
+        left = len(stream.rest)
+        assert stream.unusual
+        assert stream.held >= left
+        messages += stream.receive(b"")
+        calls += 1
+    assert calls in (3, 4)
+    assert stream.failure is None
+    assert messages[-1] == "4end"
+    assert set(messages) <= {"4a", "4b", "a", "4end"}
+    expected = {"4a": number, "4b": number, "a": number}
+    assert len(messages) - 1 == sum(expected[str(kind)] for kind in set(messages) - {"4end"})
+
+
+def test_what_comes_after_our_close_frame_has_a_share_too() -> None:
+    """websockets reads it, at the price of twenty messages a frame."""
+    stream = MessageStream(LIMIT)
+    stream.close()
+    assert stream.receive(masked(Opcode.PONG, b"") * 1_500 + masked(Opcode.CLOSE, b"")) == []
+    left = 9_006
+    while stream.rest:
+        left -= SHARE // 8
+        assert len(stream.rest) == left
+        assert not stream.close_received
+        stream.receive(b"")
+    assert stream.close_received
+
+
+def test_what_comes_behind_a_rest_is_after_it() -> None:
+    stream = MessageStream(LIMIT)
+    first = stream.receive(text("4a") * 1_000)
+    assert first == ["4a"] * 512
+    assert stream.receive(text("4b")) == ["4a"] * 488 + ["4b"]
+
+
+def test_the_payload_of_a_large_frame_is_taken_whole() -> None:
+    stream = MessageStream(1_000_000)
+    frame = masked(Opcode.BINARY, b"x" * 200_000)
+    assert stream.receive(frame[:100]) == []
+    following = text("4a")
+    assert stream.receive(frame[100:] + following) == [b"x" * 200_000]
+    assert stream.rest == following
+    assert stream.receive(b"") == ["4a"]
+
+
+def test_a_server_may_send_its_client_any_number() -> None:
+    stream = ClientMessageStream(LIMIT, random=os.urandom)
+    assert stream.receive(encode_frame("4a") * 10_000) == ["4a"] * 10_000
+    assert stream.receive(encode_frame("4a")[:1] + b"") == []
+    assert stream.rest == b""
 
 
 # -- the property
@@ -152,6 +237,8 @@ def test_a_frame_of_6_bytes_is_not_worth_dozens_of_calls(frame: bytes, most: int
     sys.setprofile(step)
     try:
         stream.receive(frame * number)
+        while stream.rest:
+            stream.receive(b"")
     finally:
         sys.setprofile(None)
     assert stream.failure is None

@@ -441,6 +441,104 @@ async def test_a_paused_connection_holds_the_answer_back(harness: Harness) -> No
     assert (await poller.poster.response()).text == "ok"
 
 
+async def test_a_post_is_received_in_shares(harness: Harness) -> None:
+    """No turn takes more than 64 packets of a POST, whose answer waits for the last."""
+    harness.echo = False
+    poller = await harness.poller()
+    await poller.poster.send(
+        encode_request("POST", poller.target, None, "\x1e".join(["4a"] * 200).encode())
+    )
+    await until(lambda: harness.received)
+    counts = [0]
+    while len(harness.received) < 200:
+        if len(harness.received) > counts[-1]:
+            counts.append(len(harness.received))
+        await asyncio.sleep(0)
+    assert counts == [0, 64, 128, 192]
+    assert (await poller.poster.response()).text == "ok"
+
+
+async def test_the_rest_of_a_post_waits_for_the_handlers(harness: Harness) -> None:
+    harness.echo = False
+    poller = await harness.poller()
+    harness.connection.on_message = lambda _message: harness.connection.pause()
+    body = "\x1e".join(["4a"] * 100).encode()
+    await poller.poster.send(encode_request("POST", poller.target, None, body))
+    await until(lambda: harness.connection.paused)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not poller.poster.reader._buffer  # type: ignore[attr-defined]
+    second = await harness.request("POST", poller.target, None, b"4b")
+    assert second.status == 400
+    assert (await poller.poster.response()).status == 400
+    assert harness.closed == ["transport error"]
+
+
+async def test_the_rest_of_a_post_goes_on_when_the_handlers_keep_up(harness: Harness) -> None:
+    harness.echo = False
+    poller = await harness.poller()
+    harness.connection.pause()
+    body = "\x1e".join(["4a"] * 100).encode()
+    await poller.poster.send(encode_request("POST", poller.target, None, body))
+    await until(lambda: harness.received)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert len(harness.received) == 64
+    harness.connection.resume()
+    harness.connection.pause()
+    await asyncio.sleep(0)
+    assert len(harness.received) == 64
+    harness.connection.resume()
+    assert (await poller.poster.response()).text == "ok"
+    assert len(harness.received) == 100
+
+
+async def test_a_bad_packet_in_a_later_share(harness: Harness) -> None:
+    """All before it count, as with the official server."""
+    harness.echo = False
+    poller = await harness.poller()
+    body = "\x1e".join(["4a"] * 100 + ["9"]).encode()
+    response = await poller.post(body)
+    assert_refused(response, 3)
+    assert len(harness.received) == 100
+    assert harness.closed == ["parse error"]
+
+
+async def test_a_post_of_a_session_that_ends_in_it(harness: Harness) -> None:
+    harness.echo = False
+    poller = await harness.poller()
+    await poller.park()
+    body = "\x1e".join(["4a", "1", *["4b"] * 100]).encode()
+    assert (await poller.post(body)).text == "ok"
+    assert harness.received == ["a"]
+    assert harness.closed == ["transport close"]
+
+
+async def test_a_session_that_ends_between_two_shares_of_a_post(harness: Harness) -> None:
+    harness.echo = False
+    poller = await harness.poller()
+    body = "\x1e".join(["4a"] * 200).encode()
+    await poller.poster.send(encode_request("POST", poller.target, None, body))
+    await until(lambda: harness.received)
+    harness.connection.session.fail("forced close", "a test ends it")
+    harness.connection.settle()
+    assert (await poller.poster.response()).status == 400
+    assert len(harness.received) == 64
+
+
+async def test_a_post_that_is_aborted_between_two_shares(harness: Harness) -> None:
+    harness.echo = False
+    poller = await harness.poller()
+    harness.connection.pause()
+    body = "\x1e".join(["4a"] * 100).encode()
+    await poller.poster.send(encode_request("POST", poller.target, None, body))
+    await until(lambda: harness.received)
+    poller.poster.abort()
+    await until(lambda: harness.closed)
+    assert harness.closed == ["transport error"]
+    assert len(harness.received) == 64
+
+
 async def test_a_post_while_another_is_held_back_ends_the_session(harness: Harness) -> None:
     poller = await harness.poller()
     harness.connection.pause()

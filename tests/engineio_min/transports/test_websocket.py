@@ -729,6 +729,101 @@ async def test_a_paused_connection_is_not_read(harness: Harness) -> None:
     assert await wire.packet() == "4a"
 
 
+# --- one share of each turn
+
+
+def opened(harness: Harness) -> MemoryTransport:
+    """A WebSocket without TCP: what the test sends is read at once."""
+    harness.echo = False
+    transport = MemoryTransport(HttpConnection(harness.server.http))
+    transport.receive(encode_request("GET", WEBSOCKET, HANDSHAKE))
+    return transport
+
+
+async def test_a_flood_leaves_every_other_connection_its_turn(harness: Harness) -> None:
+    """No turn takes more than 4 KiB of frames of a connection, whatever it has sent, and what is
+    above waits in the kernel.
+    """
+    transport = opened(harness)
+    transport.receive(packet_frame("4a") * 2_000)
+    assert len(harness.received) == 512
+    assert not transport.is_reading()
+    transport.receive(packet_frame("4b"))
+    while len(harness.received) < 2_001:
+        before = len(harness.received)
+        await asyncio.sleep(0)
+        assert before < len(harness.received) <= before + 512
+    assert harness.received == ["a"] * 2_000 + ["b"]
+    assert transport.is_reading()
+    transport.lose()
+
+
+async def test_control_frames_and_pongs_have_the_same_share(harness: Harness) -> None:
+    transport = opened(harness)
+    for frame in (encode_frame(PING, b""), encode_frame(PONG, b""), packet_frame("3")):
+        transport.receive(frame * 1_000)
+        turns = 0
+        while not transport.reading:
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns == len(frame) * 1_000 // 4_096
+    assert harness.closed == []
+    transport.lose()
+
+
+async def test_a_rest_waits_while_the_handlers_do_not_keep_up(harness: Harness) -> None:
+    transport = opened(harness)
+    transport.receive(packet_frame("4a") * 1_200)
+    harness.connection.pause()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert len(harness.received) == 512
+    harness.connection.resume()
+    harness.connection.pause()
+    harness.connection.resume()
+    await asyncio.sleep(0)
+    assert len(harness.received) == 1_024
+    # Paused by what is in the last share.
+    harness.connection.on_message = lambda _message: harness.connection.pause()
+    await asyncio.sleep(0)
+    assert not transport.is_reading()
+    harness.connection.resume()
+    assert transport.is_reading()
+    transport.lose()
+
+
+async def test_a_rest_is_dropped_with_its_connection(harness: Harness) -> None:
+    transport = opened(harness)
+    transport.receive(packet_frame("4a") * 1_200)
+    transport.lose()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert len(harness.received) == 512
+    assert harness.closed == ["transport close"]
+    assert harness.server.budget.held == 0
+
+
+async def test_a_flood_with_the_request_waits_as_well(harness: Harness) -> None:
+    harness.echo = False
+    transport = MemoryTransport(HttpConnection(harness.server.http))
+    transport.receive(encode_request("GET", WEBSOCKET, HANDSHAKE) + packet_frame("4a") * 1_200)
+    assert len(harness.received) == 512
+    for _ in range(2):
+        await asyncio.sleep(0)
+    assert len(harness.received) == 1_200
+    transport.lose()
+
+
+async def test_a_session_that_ends_in_a_flood_reads_no_more(harness: Harness) -> None:
+    transport = opened(harness)
+    harness.server.on_connection(harness.accept)
+    harness.connection.on_message = lambda _message: transport.close()
+    transport.receive(packet_frame("4a") * 1_200)
+    assert transport.is_reading()
+    await asyncio.sleep(0)
+    transport.lose()
+
+
 # --- compression
 
 OFFER = {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"}

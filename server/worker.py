@@ -5,8 +5,9 @@ else: 12 MB. A call that needs more memory or time than one may have ends this p
 one call of C, `ast.parse` for example, can be stopped in no other way, and takes what it wants.
 
 A message is its length in 4 bytes, the most significant first, and JSON: `[function, arguments]` to
-here, and back `{"result": …}` or `{"failed": …}`, with `peak`, the most memory so far in bytes. The
-end of the input is the end of the process; so is the death of its parent, however it dies.
+here, and back `{"result": …}` or `{"failed": …}`, with `peak`: the most memory so far in bytes, 0
+where the system does not say. The end of the input is the end of the process; so is the death of
+its parent, however it dies.
 """
 
 from __future__ import annotations
@@ -87,12 +88,12 @@ def _die_with_parent() -> None:
 
 
 def _peak() -> int:
-    try:
-        import resource
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1_024
+    # Not `getrusage`: what it says begins with the memory of the parent.
+    with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii") as status:
+        for line in status:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1_024
+    return 0
 
 
 if __name__ == "__main__":

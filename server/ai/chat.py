@@ -35,7 +35,7 @@ from server.api.announcements import (
 )
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
-from server.api.records import AiResponse, ChatMessage, Role, User
+from server.api.records import AiResponse, ChatMessage, File, Role, User
 from server.api.registry import Call
 from server.api.types import (
     Id,
@@ -65,6 +65,8 @@ MAX_ANSWER: Final = 262_144
 MAX_AT_ONCE: Final = 2
 """Answers that a user may wait for."""
 _HISTORY: Final = 10
+_FILES_AT_ONCE: Final = 500
+"""Files of a project that are listed by one piece of the database's work."""
 _ASSISTANT: Final = User("assistant", "Assistant")
 
 
@@ -212,7 +214,7 @@ class Chat:
             messages.add(connection, project_id, message)
             return before
 
-        return await self._application.database.run(work)
+        return await request.call.database.run(work)
 
     async def _answer(self, request: _Request, history: Sequence[ChatMessage]) -> None:
         outcome: Outcome | None = None
@@ -315,26 +317,30 @@ class Chat:
         return Question(
             message=payload.message,
             user_id=request.call.user.id,
-            sources=await self._sources(payload.project_id),
+            sources=await self._sources(request),
             history=history,
             current_file=context.current_file,
             language=context.language,
             framework=context.framework,
         )
 
-    async def _sources(self, project_id: str | None) -> Sources | None:
+    async def _sources(self, request: _Request) -> Sources | None:
+        project_id, database = request.project_id, request.call.database
         if project_id is None:
             return None
-        database = self._application.database
-        project, files, versions = await database.run(
-            lambda c: (
-                membership.project(c, project_id),
-                contents.files(c, project_id),
-                snapshots.versions(c, project_id),
-            )
+        project, versions = await database.run(
+            lambda c: (membership.project(c, project_id), snapshots.versions(c, project_id))
         )
         if project is None:
             return None
+        files: list[File] = []
+
+        def following(connection: sqlite3.Connection) -> list[File]:
+            after = files[-1].path if files else ""
+            return contents.files(connection, project_id, after, _FILES_AT_ONCE)
+
+        while part := await database.run(following):
+            files += part
 
         async def version_files(version_id: str) -> dict[str, Stored]:
             return await database.run(lambda c: snapshots.contents_of(c, version_id))

@@ -20,7 +20,7 @@ from socketio_min import Socket
 
 if TYPE_CHECKING:
     from server.application import Application
-    from server.store.database import Database
+    from server.store.database import Desk
 
 P = TypeVar("P")
 
@@ -57,9 +57,10 @@ class Call(Generic[P]):
         return cast(User, self.identity.user)
 
     @property
-    def database(self) -> Database:
-        """The application's database."""
-        return self.application.database
+    def database(self) -> Desk:
+        """Where the sender's work for the application's database is handed over."""
+        owner = self.socket.handshake.address if self.identity.user is None else self.user.id
+        return self.application.database.of(owner, getattr(self.payload, "project_id", None))
 
     def acting(self, identity: Identity) -> Call[P]:
         """The same event of somebody else."""

@@ -122,7 +122,7 @@ async def read(call: Call[FileReadPayload]) -> FileReadResult:
     def work(connection: sqlite3.Connection) -> FileReadResult:
         if payload.version_id is not None:
             snapshots.version(connection, payload.project_id, payload.version_id)
-            stored = snapshots.contents_of(connection, payload.version_id).get(path)
+            stored = snapshots.content_of(connection, payload.version_id, path)
             if stored is None:
                 raise missing(path)
             return read_part(connection, stored.hash, stored.size, None)
@@ -152,12 +152,18 @@ async def change(call: Call[FileChangePayload]) -> FileChangeResult:
     now = timestamp()
     workspace = call.application.workspace
     workspace.check(project_id, path)
-    async with workspace.changing(project_id):
-        # Handed to the database in the same step: a lock that is granted later comes too late.
+
+    def check_locks() -> None:
         call.application.locks.check(project_id, [path], call.socket.id, payload.lock_token)
-        done = await call.database.run(
-            lambda c: _change(c, project_id, path, payload.file, user_id=user_id, now=now)
-        )
+
+    def work(connection: sqlite3.Connection) -> Change:
+        # Again: others' work may have come first, and whoever has the lock by now has read it.
+        check_locks()
+        return _change(connection, project_id, path, payload.file, user_id=user_id, now=now)
+
+    async with workspace.changing(project_id):
+        check_locks()
+        done = await call.database.run(work)
         await workspace.write(project_id, [(done, payload.file.content)])
     announce(call, project_id, done, payload.file.content)
     return FileChangeResult(path, done.file)

@@ -160,26 +160,26 @@ class Locks:
         return orphans
 
     def of_project(self, project_id: str) -> list[Lock]:
-        """The locks of a project, by token."""
+        """The locks of a project, by token. The database's thread asks as well."""
         found = [
             held
-            for (project, _), holders in self._files.items()
+            for (project, _), holders in list(self._files.items())
             if project == project_id
-            for held in holders.values()
+            for held in list(holders.values())
         ]
         return [held.record for held in sorted(found, key=lambda held: held.token)]
 
     def check(
         self, project_id: str, paths: Iterable[str], socket_id: str, token: int | None = None
     ) -> None:
-        """Let a socket change files.
+        """Let a socket change files. The database's thread asks as well, before it changes them.
 
         Raises:
             EventError: somebody else holds a lock on one, or the token is not that of the socket's
             lock (`FILE_LOCKED`).
         """
         for path in paths:
-            holders = self._files.get((project_id, path), {})
+            holders = self._files.get((project_id, path), {}).copy()
             for held in holders.values():
                 if held.socket_id != socket_id:
                     raise refusal(held)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Awaitable, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from server.api.announcements import VersionCreated, VersionDeleted, VersionRestored
 from server.api.envelope import timestamp
@@ -19,10 +19,15 @@ from server.projects import comparing
 from server.projects.files import MAX_ANNOUNCED, announce
 from server.store import contents, pages, snapshots
 from server.store.contents import Change
-from server.store.snapshots import Stored
+from server.store.snapshots import Restored, Stored
+from server.store.trees import Steps
 
 VERSIONS: Final = 200
 """Versions that one answer lists, where the client does not say."""
+MAX_AT_ONCE: Final = 100
+"""Changed files that everybody hears of before others have a turn."""
+MAX_MIRRORED_AT_ONCE: Final = 4_000_000
+"""Bytes of contents that are written to the workspace at once."""
 MAX_TOLD: Final = 1_000_000
 """Bytes of contents that go to everybody with the news of a restored version."""
 
@@ -85,8 +90,8 @@ async def create(call: Call[VersionCreatePayload]) -> VersionResult:
     """Take a snapshot of all files of the project."""
     payload = call.payload
     new = _new(call, payload.name or f"Version of {timestamp()}", payload.message)
-    version = await call.database.run(lambda c: snapshots.create(c, new))
-    _tell(call, VersionCreated(version=version))
+    async with call.database.in_steps(lambda c: snapshots.create(c, new)) as version:
+        _tell(call, VersionCreated(version=version))
     return VersionResult(version)
 
 
@@ -129,15 +134,6 @@ async def compare(call: Call[VersionComparePayload]) -> VersionCompareResult:
     return VersionCompareResult(payload.version_id, differences, payload.other_version_id)
 
 
-class _Restored(NamedTuple):
-    version: Version
-    backup: Version | None
-    changes: list[Change]
-    # The files whose contents go to everybody, and the contents of these and of what is mirrored.
-    told: set[str]
-    texts: dict[str, str]
-
-
 async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
     """Make the files those of a version again; what they were becomes a version first.
 
@@ -146,35 +142,37 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
     payload, user_id = call.payload, call.user.id
     project_id = payload.project_id
     backup = _new(call, f"Before restoring, {timestamp()}", "")
-
-    def work(connection: sqlite3.Connection) -> _Restored:
-        version = snapshots.version(connection, project_id, payload.version_id)
-        wanted = snapshots.contents_of(connection, payload.version_id)
-        if wanted == snapshots.present_contents(connection, project_id):
-            return _Restored(version, None, [], set(), {})
-        kept = snapshots.create(connection, backup)
-        changes = snapshots.restore(
-            connection, project_id, payload.version_id, user_id=user_id, now=timestamp()
-        )
-        told = _told(changes)
-        texts = _texts(connection, changes, None if mirrored else told)
-        return _Restored(version, kept, changes, told, texts)
-
     locks, workspace = call.application.locks, call.application.workspace
-    mirrored = workspace.mirrors(project_id)
-    async with workspace.changing(project_id):
+
+    def check_locks() -> None:
         locked = [lock.file_path for lock in locks.of_project(project_id)]
         locks.check(project_id, locked, call.socket.id)
-        done = await call.database.run(work)
-        written = [(change, done.texts.get(change.path)) for change in done.changes]
-        if done.backup is not None:
-            _tell(call, VersionCreated(version=done.backup))
-        _tell(call, VersionRestored(version=done.version))
-        for change, text in written:
-            shown = text if change.path in done.told else None
-            announce(call, project_id, change, shown, to_all=True)
-        # What cannot be written is undone, and told as well.
-        await workspace.write(project_id, written)
+
+    def work(connection: sqlite3.Connection) -> Steps[Restored]:
+        return snapshots.restore(
+            connection,
+            payload.version_id,
+            backup,
+            user_id=user_id,
+            now=timestamp(),
+            check=check_locks,
+        )
+
+    async with workspace.changing(project_id):
+        check_locks()
+        # Other changes of the project wait for the end of the block.
+        async with call.database.in_steps(work) as done:
+            if done.backup is not None:
+                _tell(call, VersionCreated(version=done.backup))
+            _tell(call, VersionRestored(version=done.version))
+            told = _told(done.changes)
+            for start in range(0, len(done.changes), MAX_AT_ONCE):
+                part = done.changes[start : start + MAX_AT_ONCE]
+                texts = await _texts(call, part, told)
+                for change in part:
+                    announce(call, project_id, change, texts.get(change.path), to_all=True)
+            if workspace.mirrors(project_id):
+                await _mirror(call, done.changes)
     return VersionRestoreResult(done.version, [change.path for change in done.changes], done.backup)
 
 
@@ -202,15 +200,33 @@ def _told(changes: Iterable[Change]) -> set[str]:
     return told
 
 
-def _texts(
-    connection: sqlite3.Connection, changes: Sequence[Change], paths: set[str] | None
+async def _texts(
+    call: Call[VersionPayload], changes: Iterable[Change], paths: set[str]
 ) -> dict[str, str]:
-    """The contents of the files at `paths`, or of all; those may be 500 MB."""
-    return {
-        path: contents.content(connection, file.hash)
-        for path, file, _ in changes
-        if file is not None and (paths is None or path in paths)
-    }
+    """The contents of the changed files at these paths."""
+    hashes = {path: file.hash for path, file, _ in changes if file is not None and path in paths}
+    # For no project: whatever is for this one waits.
+    database = call.application.database.of(call.user.id)
+    texts = await database.run(lambda c: contents.texts(c, hashes.values()))
+    return {path: texts[one] for path, one in hashes.items() if one in texts}
+
+
+async def _mirror(call: Call[VersionPayload], changes: Sequence[Change]) -> None:
+    """Write what a restored version has changed to the workspace, part by part: it may be 500 MB.
+
+    What cannot be written is undone, and told as well.
+    """
+    part: list[Change] = []
+    size = 0
+    for change in (*changes, None):
+        if part and (change is None or size > MAX_MIRRORED_AT_ONCE):
+            texts = await _texts(call, part, {one.path for one in part})
+            written = [(one, texts.get(one.path)) for one in part]
+            await call.application.workspace.write(call.payload.project_id, written)
+            part, size = [], 0
+        if change is not None:
+            part.append(change)
+            size += 0 if change.file is None else change.file.size
 
 
 def _new(

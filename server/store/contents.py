@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 from server.api.errors import Code, EventError
 from server.api.paths import folders
 from server.api.records import File
+from server.store import trees
+from server.store.leftovers import release
 
 MAX_FILES: Final = 10_000
 """Files in one project."""
@@ -33,18 +35,21 @@ def files(
 ) -> list[File]:
     """The files by path: those that come after the path `after`, and at most so many."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM files WHERE project_id = ? AND path > ? ORDER BY path LIMIT ?",
+        f"SELECT {_COLUMNS} FROM tree_files "
+        "WHERE tree = (SELECT tree FROM projects WHERE id = ?) AND path > ? ORDER BY path LIMIT ?",
         (project_id, after, most),
     )
-    return [_file(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 def file(connection: sqlite3.Connection, project_id: str, path: str) -> File | None:
     """A file, if there is one at that path."""
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM files WHERE project_id = ? AND path = ?", (project_id, path)
+        f"SELECT {_COLUMNS} FROM tree_files "
+        "WHERE tree = (SELECT tree FROM projects WHERE id = ?) AND path = ?",
+        (project_id, path),
     ).fetchone()
-    return None if row is None else _file(row)
+    return None if row is None else from_row(row)
 
 
 def content(connection: sqlite3.Connection, content_hash: str) -> str:
@@ -137,22 +142,14 @@ def put(
         EventError: the project has too many files, or too large ones (`RATE_LIMIT_EXCEEDED`).
     """
     before = file(connection, project_id, path)
+    tree, number = _next_revision(connection, project_id)
     grown_by = size - (0 if before is None else before.size)
-    if before is None or grown_by > 0:
-        _check_room(connection, project_id, grown_by, new=before is None)
+    _grow(connection, tree, before is None, grown_by)
     connection.execute(
-        "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (project_id, path) DO UPDATE "
+        "INSERT INTO tree_files VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tree, path) DO UPDATE "
         "SET hash = excluded.hash, size = excluded.size, revision = excluded.revision, "
         "updated_at = excluded.updated_at, updated_by = excluded.updated_by",
-        (
-            project_id,
-            path,
-            content_hash,
-            size,
-            _next_revision(connection, project_id),
-            now,
-            user_id,
-        ),
+        (tree, path, content_hash, size, number, now, user_id),
     )
     if before is not None and before.hash != content_hash:
         release(connection, before.hash)
@@ -168,8 +165,8 @@ def check_place(connection: sqlite3.Connection, project_id: str, path: str) -> N
     """
     # No path has a character below the slash's successor between itself and its files.
     inside = connection.execute(
-        "SELECT path FROM files WHERE project_id = ? AND path >= ? AND path < ? LIMIT 1",
-        (project_id, path + "/", path + "0"),
+        "SELECT path FROM tree_files WHERE tree = ? AND path >= ? AND path < ? LIMIT 1",
+        (trees.of_project(connection, project_id), path + "/", path + "0"),
     ).fetchone()
     if inside is not None:
         raise EventError(Code.INVALID_FILE_PATH, f"path {path!r}: a folder has that name")
@@ -180,54 +177,55 @@ def check_place(connection: sqlite3.Connection, project_id: str, path: str) -> N
 
 def delete(connection: sqlite3.Connection, project_id: str, path: str) -> Change:
     """Delete a file that is there."""
-    row = connection.execute(
-        "DELETE FROM files WHERE project_id = ? AND path = ? RETURNING hash", (project_id, path)
+    tree, _ = _next_revision(connection, project_id)
+    content_hash, size = connection.execute(
+        "DELETE FROM tree_files WHERE tree = ? AND path = ? RETURNING hash, size", (tree, path)
     ).fetchone()
-    _next_revision(connection, project_id)
-    release(connection, row[0])
+    connection.execute(
+        "UPDATE trees SET file_count = file_count - 1, size = size - ? WHERE id = ?", (size, tree)
+    )
+    release(connection, content_hash)
     return Change(path, None, created=False)
 
 
-def release(connection: sqlite3.Connection, content_hash: str) -> None:
-    """Forget a content that no file and no version has any more."""
-    connection.execute(
-        "DELETE FROM contents WHERE hash = ?1 "
-        "AND NOT EXISTS (SELECT 1 FROM files WHERE hash = ?1) "
-        "AND NOT EXISTS (SELECT 1 FROM version_files WHERE hash = ?1)",
-        (content_hash,),
-    )
+def revision(connection: sqlite3.Connection, project_id: str) -> int:
+    """How often the project's files have been changed; 0 if there is no such project."""
+    row = connection.execute("SELECT revision FROM projects WHERE id = ?", (project_id,)).fetchone()
+    return 0 if row is None else int(row[0])
 
 
-def _check_room(
-    connection: sqlite3.Connection, project_id: str, grown_by: int, *, new: bool
-) -> None:
-    count, total = connection.execute(
-        "SELECT count(*), coalesce(sum(size), 0) FROM files WHERE project_id = ?", (project_id,)
+def _next_revision(connection: sqlite3.Connection, project_id: str) -> tuple[int, int]:
+    """Return the tree of the project's files, and the revision of its next change."""
+    row: tuple[int, int] | None = connection.execute(
+        "UPDATE projects SET revision = revision + 1 WHERE id = ? RETURNING tree, revision",
+        (project_id,),
     ).fetchone()
-    if new and count >= MAX_FILES:
+    if row is None:
+        raise EventError(Code.NOT_FOUND, f"project {project_id!r}: no such project")
+    return row
+
+
+def _grow(connection: sqlite3.Connection, tree: int, new: bool, grown_by: int) -> None:
+    """Count a file's bytes, and the file if it is new; more than there may be is refused."""
+    count, total = connection.execute(
+        "UPDATE trees SET file_count = file_count + ?, size = size + ? WHERE id = ? "
+        "RETURNING file_count, size",
+        (new, grown_by, tree),
+    ).fetchone()
+    if new and count > MAX_FILES:
         raise EventError(
             Code.RATE_LIMIT_EXCEEDED,
             f"the project has {MAX_FILES} files, the most allowed: delete some first",
         )
-    if total + grown_by > MAX_SIZE:
+    if grown_by > 0 and total > MAX_SIZE:
         raise EventError(
             Code.RATE_LIMIT_EXCEEDED,
             f"the project's files would have more than {MAX_SIZE} bytes: delete some first",
         )
 
 
-def _next_revision(connection: sqlite3.Connection, project_id: str) -> int:
-    row = connection.execute(
-        "UPDATE projects SET revision = revision + 1 WHERE id = ? RETURNING revision",
-        (project_id,),
-    ).fetchone()
-    if row is None:
-        raise EventError(Code.NOT_FOUND, f"project {project_id!r}: no such project")
-    revision: int = row[0]
-    return revision
-
-
-def _file(row: tuple[str, int, str, int, str, str]) -> File:
+def from_row(row: tuple[str, int, str, int, str, str]) -> File:
+    """A file of its path, size, hash, revision, and when and by whom it was changed."""
     path, size, content_hash, revision, updated_at, updated_by = row
     return File(
         path=path,

@@ -6,9 +6,14 @@ commit"): a hundred clients that save at once wait for one sync, not for a hundr
 work has its own savepoint, so one that fails undoes only itself. Nobody learns a result before the
 commit that makes it durable (WAL with synchronous=FULL).
 
-Work is carried out and its results are delivered in the order in which it was handed over: what
-the application tells its clients has the order of the commits. Reading goes the same way; a second
-connection would read past writes that are on their way.
+Nobody waits for long because of somebody else: users take turns, a transaction ends after
+`_GROUP_SECONDS`, what goes through thousands of rows is done in steps with other work in between,
+and what is deleted goes bit by bit (`leftovers`). While work in steps is done for a project, other
+work for this project waits, so that nobody sees or changes what is half done.
+
+Work of one user, and the delivery of all results, has the order of the handing over and of the
+commits: what the application tells its clients has the order of the commits. Reading goes the same
+way; a second connection would read past writes that are on their way.
 """
 
 from __future__ import annotations
@@ -18,23 +23,28 @@ import contextlib
 import errno
 import logging
 import os
-import queue
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from server.api.errors import Code, EventError
+from server.store import leftovers
+from server.store.jobs import Job, JobQueue, perform, storage_error
 from server.store.migrations import MigrationError, migrate
+from server.store.trees import Steps
 
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], Any]
 
 FILE_NAME: Final = "server.db"
 _MOST_AT_ONCE: Final = 256
+_GROUP_SECONDS: Final = 0.02
+"""After which a transaction takes no more work."""
 
 logger = logging.getLogger("server.store")
 
@@ -43,24 +53,20 @@ class StoreError(Exception):
     """The data directory cannot be used; the message says why, and what to do."""
 
 
-@dataclass(slots=True)
-class _Job:
-    work: Work
-    future: asyncio.Future[Any]
-    result: Any = None
-    error: Exception | None = None
-
-
 class Database:
     """The database in a data directory, for one server at a time.
 
-    `commits` counts the transactions that wrote something.
+    `commits` counts the transactions that wrote something. `clock` is in seconds.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.commits = 0
         self._directory = directory
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._clock = clock
+        self._jobs = JobQueue()
+        # On the thread: work in steps that is not at its end, and whether there are leftovers.
+        self._begun: deque[Job] = deque()
+        self._untidy = True
         self._thread: threading.Thread | None = None
         self._lock: int | None = None
         self._loop: asyncio.AbstractEventLoop
@@ -81,20 +87,36 @@ class Database:
         self._thread = threading.Thread(target=self._work, args=(connection,), name="database")
         self._thread.start()
 
-    def run(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-        """Hand over work; it begins after all that was handed over before.
+    def of(self, owner: str, project_id: str | None = None) -> Desk:
+        """Where to hand over the work of a user, for a project if it is for one."""
+        return Desk(self, owner, project_id)
 
-        The future fails with what `work` raises, or with an `EventError` (`STORAGE_ERROR`) if the
-        database does. Whether somebody waits for it makes no difference to the work.
-        """
-        future: asyncio.Future[T] = self._loop.create_future()
-        self._jobs.put(_Job(work, future))
-        return future
+    def run(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Hand over work of nobody in particular; see `Desk.run`."""
+        return self.of("").run(work)
+
+    def submit(self, job: Job) -> None:
+        """Hand over a job; one that has no place fails at once."""
+        if not self._jobs.put(job):
+            job.future.set_exception(
+                EventError(
+                    Code.RATE_LIMIT_EXCEEDED,
+                    "too much is waiting for the database: try again later",
+                )
+            )
+
+    def release(self, project_id: str) -> None:
+        """Let the work go on that waits for the end of work in steps for this project."""
+        self._jobs.release(project_id)
+
+    def new_future(self) -> asyncio.Future[Any]:
+        """A future of the loop that the database was started in."""
+        return self._loop.create_future()
 
     async def close(self) -> None:
         """Carry out what was handed over, then close the database."""
         if self._thread is not None:
-            self._jobs.put(None)
+            self._jobs.close()
             await asyncio.to_thread(self._thread.join)
             self._thread = None
         self._unlock()
@@ -109,43 +131,107 @@ class Database:
     def _work(self, connection: sqlite3.Connection) -> None:
         with contextlib.closing(connection):
             while True:
-                jobs, last = self._take()
-                if jobs:
-                    self._carry_out(connection, jobs)
-                    with contextlib.suppress(RuntimeError):  # The loop is gone, with all futures.
-                        self._loop.call_soon_threadsafe(_deliver, jobs)
-                if last:
+                job = self._jobs.take(wait=not self._begun and not self._untidy)
+                if (
+                    job is None
+                    and self._jobs.closed
+                    and not self._begun
+                    and not self._jobs.release_all()
+                ):
                     return
+                done = self._carry_out(connection, job)
+                if done:
+                    with contextlib.suppress(RuntimeError):  # The loop is gone, with all futures.
+                        self._loop.call_soon_threadsafe(_deliver, done)
 
-    def _take(self) -> tuple[list[_Job], bool]:
-        """Wait for work, then take all there is; whether it is the last."""
-        jobs: list[_Job] = []
-        job = self._jobs.get()
-        while job is not None:
-            jobs.append(job)
-            if len(jobs) == _MOST_AT_ONCE:
-                return jobs, False
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                return jobs, False
-        return jobs, True
-
-    def _carry_out(self, connection: sqlite3.Connection, jobs: list[_Job]) -> None:
+    def _carry_out(self, connection: sqlite3.Connection, job: Job | None) -> list[Job]:
+        """Do a transaction's work, beginning with this job; returns the jobs that are done."""
+        touched: list[Job] = []
+        done: list[Job] = []
         before = connection.total_changes
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for job in jobs:
-                _perform(connection, job)
+            end = self._clock() + _GROUP_SECONDS
+            # What comes while this is done is the next transaction's.
+            most = min(_MOST_AT_ONCE, len(self._jobs) + 1)
+            begun = self._begun.popleft() if self._begun else None
+            if begun is not None:
+                touched.append(begun)
+                perform(connection, begun)
+            while job is not None:
+                touched.append(job)
+                perform(connection, job)
+                most -= 1
+                job = self._jobs.take(wait=False) if most and self._clock() < end else None
+            if self._untidy:
+                leftovers.delete_some(connection)
+            self._untidy = leftovers.are_there(connection)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             logger.exception("a transaction failed")
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            for job in jobs:
-                job.error = _storage_error(error)
+            for one in touched:
+                one.fail(storage_error(error))
+            # Tried again with the next change that succeeds.
+            self._untidy = False
+            done = touched
         else:
             self.commits += connection.total_changes != before
+            done = [one for one in touched if one.is_done]
+            self._begun.extend(one for one in touched if not one.is_done)
+        return done
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where the work of one user, for one project or none, is handed over to the database."""
+
+    database: Database
+    owner: str
+    project_id: str | None
+
+    def run(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Hand over work; it begins after all that its owner has handed over before.
+
+        The future fails with what `work` raises, or with an `EventError`: `STORAGE_ERROR` if the
+        database does, `RATE_LIMIT_EXCEEDED` if too much waits. Whether somebody waits for it makes
+        no difference to the work.
+        """
+        future: asyncio.Future[T] = self.database.new_future()
+        self.database.submit(Job(work, future, self.owner, self.project_id))
+        return future
+
+    @contextlib.asynccontextmanager
+    async def in_steps(self, work: Callable[[sqlite3.Connection], Steps[T]]) -> AsyncIterator[T]:
+        """Do work in steps, each in a transaction of its own; gives its result.
+
+        Other work for the project begins only when the block is left.
+
+        Raises:
+            EventError: as for `run`.
+        """
+        assert self.project_id is not None, "work in steps is for a project"
+        future: asyncio.Future[T] = self.database.new_future()
+        job = Job(work, future, self.owner, self.project_id, in_steps=True)
+        self.database.submit(job)
+        try:
+            # Whether somebody waits for it makes no difference to the work.
+            result = await asyncio.shield(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(lambda _: self._forget(job))
+            raise
+        except Exception:
+            self._forget(job)
+            raise
+        try:
+            yield result
+        finally:
+            self._forget(job)
+
+    def _forget(self, job: Job) -> None:
+        if job.holds is not None:
+            self.database.release(job.holds)
 
 
 def make_private(directory: Path) -> None:
@@ -175,6 +261,7 @@ def connect(directory: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             migrate(connection)
+            leftovers.begin(connection)
         except BaseException:
             connection.close()
             raise
@@ -184,30 +271,7 @@ def connect(directory: Path) -> sqlite3.Connection:
     return connection
 
 
-def _perform(connection: sqlite3.Connection, job: _Job) -> None:
-    connection.execute("SAVEPOINT job")
-    try:
-        job.result = job.work(connection)
-    except Exception as error:
-        # A full disk or a broken one undoes the whole transaction: its other jobs fail as well.
-        if not connection.in_transaction:
-            raise sqlite3.OperationalError("the transaction was undone") from error
-        connection.execute("ROLLBACK TO job")
-        job.error = error
-        if isinstance(error, sqlite3.Error):
-            logger.error("the database refused", exc_info=error)
-            job.error = _storage_error(error)
-    connection.execute("RELEASE job")
-
-
-def _storage_error(error: sqlite3.Error) -> EventError:
-    name = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
-    return EventError(
-        Code.STORAGE_ERROR, f"the change could not be saved ({name}): nothing of it was done"
-    )
-
-
-def _deliver(jobs: list[_Job]) -> None:
+def _deliver(jobs: list[Job]) -> None:
     for job in jobs:
         if job.future.cancelled():
             continue

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.api.records import Member, Project, Role, User
+from server.store import trees
 
 MAX_PROJECTS: Final = 1_000
 """Projects that one user owns."""
@@ -46,17 +47,6 @@ def project(connection: sqlite3.Connection, project_id: str) -> Project | None:
     return None if row is None else _project(connection, row)
 
 
-def projects_of(connection: sqlite3.Connection, user_id: str) -> list[Project]:
-    """The projects that a user may see, by name."""
-    rows = connection.execute(
-        "SELECT id, name, description, type, everyone, created_at, updated_at FROM projects "
-        "WHERE everyone IS NOT NULL OR id IN (SELECT project_id FROM members WHERE user_id = ?) "
-        "ORDER BY name, id",
-        (user_id,),
-    ).fetchall()
-    return [_project(connection, row) for row in rows]
-
-
 def add_project(connection: sqlite3.Connection, added: Project) -> None:
     """Add a project with its members.
 
@@ -75,8 +65,8 @@ def add_project(connection: sqlite3.Connection, added: Project) -> None:
                 "delete some first",
             )
     connection.execute(
-        "INSERT INTO projects (id, name, description, type, everyone, created_at, updated_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO projects (id, name, description, type, everyone, created_at, updated_at, tree)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             added.id,
             added.name,
@@ -85,6 +75,7 @@ def add_project(connection: sqlite3.Connection, added: Project) -> None:
             added.everyone,
             added.created_at,
             added.updated_at,
+            trees.new(connection),
         ),
     )
     for member in added.members:
@@ -103,12 +94,14 @@ def update_project(
 
 
 def delete_project(connection: sqlite3.Connection, project_id: str) -> None:
-    """Delete a project with all that belongs to it."""
-    connection.execute("DELETE FROM projects WHERE id = ?", (project_id,))
+    """Delete a project; its files, versions and chat go later, bit by bit."""
     connection.execute(
-        "DELETE FROM contents WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.hash = contents.hash)"
-        " AND NOT EXISTS (SELECT 1 FROM version_files v WHERE v.hash = contents.hash)"
+        "INSERT INTO leftovers (tree) SELECT tree FROM projects WHERE id = ?1 "
+        "UNION ALL SELECT tree FROM versions WHERE project_id = ?1",
+        (project_id,),
     )
+    connection.execute("INSERT INTO leftovers (chat) VALUES (?)", (project_id,))
+    connection.execute("DELETE FROM projects WHERE id = ?", (project_id,))
 
 
 def set_role(connection: sqlite3.Connection, project_id: str, user_id: str, role: Role) -> None:

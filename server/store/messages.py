@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from server.api.errors import Code, EventError
 from server.api.records import AiResponse, ChatMessage, User
 
 HISTORY: Final = 100
@@ -20,7 +21,18 @@ FUTURE: Final = 2**53
 
 
 def add(connection: sqlite3.Connection, project_id: str, message: ChatMessage) -> None:
-    """Add a message; the oldest ones make room."""
+    """Add a message; the oldest one makes room.
+
+    Raises:
+        EventError: there is no such project (`NOT_FOUND`).
+    """
+    counted = connection.execute(
+        "UPDATE projects SET message_count = message_count + 1 WHERE id = ? "
+        "RETURNING message_count",
+        (project_id,),
+    ).fetchone()
+    if counted is None:
+        raise EventError(Code.NOT_FOUND, f"project {project_id!r}: no such project")
     details = None if message.response is None else msgspec.json.encode(message.response).decode()
     connection.execute(
         "INSERT INTO messages "
@@ -37,11 +49,15 @@ def add(connection: sqlite3.Connection, project_id: str, message: ChatMessage) -
             message.created_at,
         ),
     )
-    connection.execute(
-        "DELETE FROM messages WHERE sequence IN (SELECT sequence FROM messages "
-        "WHERE project_id = ? ORDER BY sequence DESC LIMIT -1 OFFSET ?)",
-        (project_id, MAX_MESSAGES),
-    )
+    if counted[0] > MAX_MESSAGES:
+        connection.execute(
+            "DELETE FROM messages WHERE sequence = (SELECT sequence FROM messages "
+            "WHERE project_id = ? ORDER BY sequence LIMIT 1)",
+            (project_id,),
+        )
+        connection.execute(
+            "UPDATE projects SET message_count = message_count - 1 WHERE id = ?", (project_id,)
+        )
 
 
 def latest(

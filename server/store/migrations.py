@@ -119,6 +119,82 @@ STEPS: Final = (
         value INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
+    # Work in proportion to what a client asks for: counters where everything was counted, lists of
+    # files that change hands as a whole, and what is deleted is put aside and cleaned up in steps.
+    """
+    -- A list of files: the present one of a project, or that of a version, which never changes.
+    -- file_count, size: of all its files.
+    CREATE TABLE trees (
+        id INTEGER PRIMARY KEY,
+        file_count INTEGER NOT NULL,
+        size INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE tree_files (
+        tree INTEGER NOT NULL REFERENCES trees (id),
+        path TEXT NOT NULL,
+        hash TEXT NOT NULL REFERENCES contents (hash),
+        size INTEGER NOT NULL,
+        revision INTEGER NOT NULL,
+        updated_at TEXT NOT NULL,
+        updated_by TEXT NOT NULL,
+        PRIMARY KEY (tree, path)
+    ) STRICT, WITHOUT ROWID;
+
+    ALTER TABLE projects ADD COLUMN tree INTEGER;
+    ALTER TABLE projects ADD COLUMN message_count INTEGER NOT NULL DEFAULT 0;
+    UPDATE projects SET tree = 2 * rowid, message_count = (
+        SELECT count(*) FROM messages WHERE project_id = projects.id
+    );
+    INSERT INTO trees SELECT p.tree, count(f.path), coalesce(sum(f.size), 0)
+        FROM projects p LEFT JOIN files f ON f.project_id = p.id GROUP BY p.id;
+    INSERT INTO tree_files
+        SELECT p.tree, f.path, f.hash, f.size, f.revision, f.updated_at, f.updated_by
+        FROM files f JOIN projects p ON p.id = f.project_id;
+    DROP TABLE files;
+
+    ALTER TABLE versions ADD COLUMN tree INTEGER;
+    UPDATE versions SET tree = 2 * sequence + 1;
+    INSERT INTO trees SELECT v.tree, count(f.path), coalesce(sum(f.size), 0)
+        FROM versions v LEFT JOIN version_files f ON f.version_id = v.id GROUP BY v.id;
+    INSERT INTO tree_files
+        SELECT v.tree, f.path, f.hash, f.size, 0, v.created_at, v.created_by
+        FROM version_files f JOIN versions v ON v.id = f.version_id;
+    DROP TABLE version_files;
+    CREATE INDEX tree_files_with_content ON tree_files (hash);
+
+    -- As they were, but a chat goes in steps: see leftovers.
+    ALTER TABLE messages RENAME TO old_messages;
+    CREATE TABLE messages (
+        sequence INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        project_id TEXT NOT NULL,
+        request_id TEXT NOT NULL,
+        role TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        content TEXT NOT NULL,
+        details TEXT,
+        created_at TEXT NOT NULL
+    ) STRICT;
+    INSERT INTO messages SELECT * FROM old_messages;
+    DROP TABLE old_messages;
+    CREATE INDEX messages_of_project ON messages (project_id, sequence);
+
+    -- Trees and chats that belong to nothing, to be deleted. maker: the project for which a tree is
+    -- being made at the moment; if it is not finished, it is a leftover from the next start on.
+    CREATE TABLE leftovers (
+        sequence INTEGER PRIMARY KEY,
+        tree INTEGER UNIQUE,
+        chat TEXT,
+        maker TEXT
+    ) STRICT;
+    CREATE INDEX leftovers_to_delete ON leftovers (sequence) WHERE maker IS NULL;
+    CREATE INDEX leftovers_of_maker ON leftovers (maker) WHERE maker IS NOT NULL;
+
+    DROP INDEX members_of_user;
+    CREATE INDEX members_of_user ON members (user_id, role);
+    CREATE INDEX projects_of_everyone ON projects (id) WHERE everyone IS NOT NULL;
+    """,
 )
 
 

@@ -54,8 +54,9 @@ def projects(connection: sqlite3.Connection, user_id: str, after: str, limit: in
     # No name has a line break, and every other character comes after "".
     name, _, project_id = after.partition("\n")
     rows = connection.execute(
-        "SELECT name, id FROM projects WHERE (name, id) > (?, ?) AND (everyone IS NOT NULL "
-        "OR id IN (SELECT project_id FROM members WHERE user_id = ?)) ORDER BY name, id LIMIT ?",
+        "SELECT name, id FROM projects WHERE (name, id) > (?, ?) AND id IN ("
+        "SELECT project_id FROM members WHERE user_id = ? "
+        "UNION SELECT id FROM projects WHERE everyone IS NOT NULL) ORDER BY name, id LIMIT ?",
         (name, project_id, user_id, limit + 1),
     ).fetchall()
     page = _page(rows, limit, lambda row: f"{row[0]}\n{row[1]}")

@@ -1,21 +1,26 @@
-"""Versions: snapshots of all files of a project, which share their contents with the files."""
+"""Versions: snapshots of all files of a project, which share their contents with the files.
+
+What goes through all files is done in steps, and takes effect with the last one: see `trees`.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.api.records import Version
-from server.store import contents
+from server.store import contents, leftovers, trees
 from server.store.contents import Change
+from server.store.trees import Steps
 
 MAX_VERSIONS: Final = 1_000
 """Versions of one project."""
 
-_COLUMNS: Final = (
-    "id, project_id, name, message, created_at, created_by, "
-    "(SELECT count(*) FROM version_files WHERE version_id = versions.id)"
+_SELECT: Final = (
+    "SELECT v.id, v.project_id, v.name, v.message, v.created_at, v.created_by, t.file_count "
+    "FROM versions v JOIN trees t ON t.id = v.tree "
 )
 
 
@@ -26,11 +31,21 @@ class Stored(NamedTuple):
     size: int
 
 
+class Restored(NamedTuple):
+    """A version that was gone back to, the one that has what was there before, and the changes.
+
+    There is no backup if nothing has changed.
+    """
+
+    version: Version
+    backup: Version | None
+    changes: list[Change]
+
+
 def versions(connection: sqlite3.Connection, project_id: str) -> list[Version]:
     """All versions, the newest first."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM versions WHERE project_id = ? ORDER BY sequence DESC",
-        (project_id,),
+        _SELECT + "WHERE v.project_id = ? ORDER BY v.sequence DESC", (project_id,)
     )
     return [Version(*row) for row in rows]
 
@@ -42,83 +57,182 @@ def version(connection: sqlite3.Connection, project_id: str, version_id: str) ->
         EventError: there is none of that id (`NOT_FOUND`).
     """
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM versions WHERE project_id = ? AND id = ?",
-        (project_id, version_id),
+        _SELECT + "WHERE v.id = ? AND v.project_id = ?", (version_id, project_id)
     ).fetchone()
     if row is None:
         raise EventError(Code.NOT_FOUND, f"version {version_id!r}: the project has no such version")
     return Version(*row)
 
 
-def create(connection: sqlite3.Connection, new: Version) -> Version:
+def create(connection: sqlite3.Connection, new: Version) -> Steps[Version]:
     """Take a snapshot; `file_count` of what is given is not looked at.
 
     Raises:
-        EventError: the project has too many versions (`RATE_LIMIT_EXCEEDED`).
+        EventError: the project has too many versions (`RATE_LIMIT_EXCEEDED`), or is not there.
     """
+    _check_room(connection, new.project_id)
+    present = trees.of_project(connection, new.project_id)
+    tree = trees.begin(connection, new.project_id)
+    yield from trees.copy(connection, present, tree)
+    trees.finish(connection, tree, like=present)
+    return _add(connection, new, tree)
+
+
+def contents_of(connection: sqlite3.Connection, version_id: str) -> dict[str, Stored]:
+    """The files of a version, by path."""
+    return _contents(connection, _tree_of(connection, version_id))
+
+
+def content_of(connection: sqlite3.Connection, version_id: str, path: str) -> Stored | None:
+    """A file of a version, if there is one at that path."""
+    row = connection.execute(
+        "SELECT hash, size FROM tree_files WHERE tree = ? AND path = ?",
+        (_tree_of(connection, version_id), path),
+    ).fetchone()
+    return None if row is None else Stored(*row)
+
+
+def present_contents(connection: sqlite3.Connection, project_id: str) -> dict[str, Stored]:
+    """The files of the project as they are now, by path."""
+    return _contents(connection, trees.of_project(connection, project_id))
+
+
+def restore(
+    connection: sqlite3.Connection,
+    version_id: str,
+    backup: Version,
+    *,
+    user_id: str,
+    now: str,
+    check: Callable[[], None],
+) -> Steps[Restored]:
+    """Make the project's files those of the version, and those that were there a version, `backup`.
+
+    `check` is called in the last step, and may refuse all of it.
+
+    Raises:
+        EventError: there is no such version (`NOT_FOUND`), or the project has too many of them
+        (`RATE_LIMIT_EXCEEDED`).
+    """
+    project_id = backup.project_id
+    wanted = version(connection, project_id, version_id)
+    source, present = _tree_of(connection, version_id), trees.of_project(connection, project_id)
+    changes: list[Change] = []
+    # Nobody else changes the project meanwhile.
+    revision = contents.revision(connection, project_id) + 1
+    for part in _deleted(connection, present, source):
+        changes += [Change(path, None, created=False) for path in part]
+        yield
+    for rows in _differing(connection, source, present):
+        for path, size, content_hash, is_new in rows:
+            file = contents.from_row((path, size, content_hash, revision, now, user_id))
+            changes.append(Change(path, file, created=bool(is_new)))
+        yield
+    if not changes:
+        return Restored(wanted, None, [])
+    _check_room(connection, project_id)
+    tree = trees.begin(connection, project_id)
+    yield from _merge(connection, source, present, tree, (revision, now, user_id))
+    check()
+    trees.finish(connection, tree, like=source)
+    connection.execute(
+        "UPDATE projects SET tree = ?, revision = ? WHERE id = ?", (tree, revision, project_id)
+    )
+    return Restored(wanted, _add(connection, backup, present), changes)
+
+
+def delete(connection: sqlite3.Connection, version_id: str) -> None:
+    """Delete a version; its files, and the contents that nothing else has, go later."""
+    leftovers.add_tree(connection, _tree_of(connection, version_id))
+    connection.execute("DELETE FROM versions WHERE id = ?", (version_id,))
+
+
+def _deleted(connection: sqlite3.Connection, present: int, wanted: int) -> Iterator[list[str]]:
+    """Find the paths of a tree that another one does not have, step by step."""
+    after = ""
+    while (last := trees.end_of_step(connection, present, after)) is not None:
+        rows = connection.execute(
+            "SELECT p.path FROM tree_files p WHERE p.tree = ? AND p.path > ? AND p.path <= ? "
+            "AND NOT EXISTS (SELECT 1 FROM tree_files w WHERE w.tree = ? AND w.path = p.path) "
+            "ORDER BY p.path",
+            (present, after, last, wanted),
+        ).fetchall()
+        yield [path for (path,) in rows]
+        after = last
+
+
+def _differing(
+    connection: sqlite3.Connection, wanted: int, present: int
+) -> Iterator[list[tuple[str, int, str, int]]]:
+    """Find the files of a tree that another one has not or otherwise, step by step: the path, the
+    size, the hash, and 1 if it has none.
+    """
+    after = ""
+    while (last := trees.end_of_step(connection, wanted, after)) is not None:
+        yield connection.execute(
+            "SELECT w.path, w.size, w.hash, p.hash IS NULL FROM tree_files w "
+            "LEFT JOIN tree_files p ON p.tree = ? AND p.path = w.path "
+            "WHERE w.tree = ? AND w.path > ? AND w.path <= ? "
+            "AND (p.hash IS NULL OR p.hash <> w.hash) ORDER BY w.path",
+            (present, wanted, after, last),
+        ).fetchall()
+        after = last
+
+
+def _merge(
+    connection: sqlite3.Connection,
+    wanted: int,
+    present: int,
+    target: int,
+    change: tuple[int, str, str],
+) -> Steps[None]:
+    """Copy the files of a tree. Those that are the same at present stay as they are known, the
+    others have the revision, the time and the user of the change.
+    """
+    revision, now, user_id = change
+    after = ""
+    while (last := trees.end_of_step(connection, wanted, after)) is not None:
+        connection.execute(
+            "INSERT INTO tree_files SELECT ?, w.path, w.hash, w.size, coalesce(p.revision, ?), "
+            "coalesce(p.updated_at, ?), coalesce(p.updated_by, ?) FROM tree_files w "
+            "LEFT JOIN tree_files p ON p.tree = ? AND p.path = w.path AND p.hash = w.hash "
+            "WHERE w.tree = ? AND w.path > ? AND w.path <= ?",
+            (target, revision, now, user_id, present, wanted, after, last),
+        )
+        after = last
+        yield
+
+
+def _check_room(connection: sqlite3.Connection, project_id: str) -> None:
     (count,) = connection.execute(
-        "SELECT count(*) FROM versions WHERE project_id = ?", (new.project_id,)
+        "SELECT count(*) FROM versions WHERE project_id = ?", (project_id,)
     ).fetchone()
     if count >= MAX_VERSIONS:
         raise EventError(
             Code.RATE_LIMIT_EXCEEDED,
             f"the project has {MAX_VERSIONS} versions, the most allowed: delete some first",
         )
+
+
+def _add(connection: sqlite3.Connection, new: Version, tree: int) -> Version:
     connection.execute(
-        "INSERT INTO versions (id, project_id, name, message, created_at, created_by) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
-        (new.id, new.project_id, new.name, new.message, new.created_at, new.created_by),
-    )
-    connection.execute(
-        "INSERT INTO version_files (version_id, path, hash, size) "
-        "SELECT ?, path, hash, size FROM files WHERE project_id = ?",
-        (new.id, new.project_id),
+        "INSERT INTO versions (id, project_id, name, message, created_at, created_by, tree) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (new.id, new.project_id, new.name, new.message, new.created_at, new.created_by, tree),
     )
     return version(connection, new.project_id, new.id)
 
 
-def contents_of(connection: sqlite3.Connection, version_id: str) -> dict[str, Stored]:
-    """The files of a version, by path."""
+def _tree_of(connection: sqlite3.Connection, version_id: str) -> int:
+    row = connection.execute("SELECT tree FROM versions WHERE id = ?", (version_id,)).fetchone()
+    if row is None:
+        raise EventError(Code.NOT_FOUND, f"version {version_id!r}: there is no such version")
+    tree: int = row[0]
+    return tree
+
+
+def _contents(connection: sqlite3.Connection, tree: int) -> dict[str, Stored]:
     rows = connection.execute(
-        "SELECT path, hash, size FROM version_files WHERE version_id = ? ORDER BY path",
-        (version_id,),
+        "SELECT path, hash, size FROM tree_files WHERE tree = ? ORDER BY path", (tree,)
     )
     return {path: Stored(content_hash, size) for path, content_hash, size in rows}
-
-
-def present_contents(connection: sqlite3.Connection, project_id: str) -> dict[str, Stored]:
-    """The files of the project as they are now, by path."""
-    return {one.path: Stored(one.hash, one.size) for one in contents.files(connection, project_id)}
-
-
-def restore(
-    connection: sqlite3.Connection, project_id: str, version_id: str, *, user_id: str, now: str
-) -> list[Change]:
-    """Make the project's files those of the version; returns what that changed."""
-    wanted = contents_of(connection, version_id)
-    present = present_contents(connection, project_id)
-    changes = [
-        contents.delete(connection, project_id, path) for path in present if path not in wanted
-    ]
-    for path, stored in wanted.items():
-        if present.get(path) != stored:
-            changes.append(
-                contents.put(
-                    connection,
-                    project_id,
-                    path,
-                    stored.hash,
-                    stored.size,
-                    user_id=user_id,
-                    now=now,
-                )
-            )
-    return changes
-
-
-def delete(connection: sqlite3.Connection, version_id: str) -> None:
-    """Delete a version, and the contents that nothing else has."""
-    hashes = {stored.hash for stored in contents_of(connection, version_id).values()}
-    connection.execute("DELETE FROM versions WHERE id = ?", (version_id,))
-    for content_hash in hashes:
-        contents.release(connection, content_hash)

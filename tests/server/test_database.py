@@ -1,9 +1,11 @@
 """The database's thread.
 
 Invariants:
-- A result is delivered after the commit that makes it durable, in the order of the handing over.
+- A result is delivered after the commit that makes it durable, in the order of the commits.
 - Work that fails undoes only itself; a transaction that fails undoes everything in it, and
   everybody whose work it held is told.
+- Users take turns; nobody sees or changes what work in steps has half done, and if it fails or the
+  server is killed, nothing of it was ever there.
 - One directory belongs to one server, and one version of the tables.
 """
 
@@ -23,14 +25,17 @@ from server.api.errors import EventError
 from server.store import counters
 from server.store.backup import back_up
 from server.store.database import FILE_NAME, Database, StoreError, connect
+from server.store.jobs import WAITING_OF_ONE
 from server.store.migrations import STEPS
+from server.store.trees import Steps
 from tests.server.gate import closed_gate
 from tests.server.running import make
 
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(tmp_path)
+    # Time stands still: how much fits into a transaction does not depend on this machine.
+    database = Database(tmp_path, clock=lambda: 0.0)
     await database.start()
     yield database
     await database.close()
@@ -135,7 +140,7 @@ async def test_a_full_disk_fails_everything_in_the_transaction(
     assert await database.run(increment("later")) == 1
 
 
-async def test_a_transaction_that_was_undone_fails_all_its_work(
+async def test_a_transaction_that_was_undone_fails_the_work_it_held(
     database: Database, tmp_path: Path
 ) -> None:
     gate, passed = await closed_gate(database)
@@ -150,14 +155,15 @@ async def test_a_transaction_that_was_undone_fails_all_its_work(
     third = database.run(increment("third"))
     gate.opened.set()
     await passed
-    jobs: list[asyncio.Future[Any]] = [first, second, third]
+    jobs: list[asyncio.Future[Any]] = [first, second]
     await asyncio.wait(jobs)
     for future in jobs:
         error = future.exception()
         assert isinstance(error, EventError)
         assert error.code == "STORAGE_ERROR"
-    assert durable_names(tmp_path) == []
-    assert await database.run(increment("later")) == 1
+    # What the thread had not come to is done in the next one.
+    assert await third == 1
+    assert durable_names(tmp_path) == ["third"]
 
 
 async def test_work_nobody_waits_for_is_done_all_the_same(
@@ -178,6 +184,167 @@ async def test_more_than_fits_into_one_transaction(database: Database) -> None:
     gate.opened.set()
     await passed
     assert await asyncio.gather(*futures) == list(range(1, 1_001))
+
+
+async def test_users_take_turns(database: Database, tmp_path: Path) -> None:
+    gate, passed = await closed_gate(database)
+    order: list[str] = []
+
+    def note(name: str) -> Callable[[sqlite3.Connection], None]:
+        return lambda _connection: order.append(name)
+
+    futures = [database.of("much").run(note(f"much {number}")) for number in range(3)]
+    futures += [database.of("little").run(note(f"little {number}")) for number in range(2)]
+    gate.opened.set()
+    await asyncio.gather(passed, *futures)
+    assert order == ["much 0", "little 0", "much 1", "little 1", "much 2"]
+
+
+async def test_a_transaction_takes_only_so_long(tmp_path: Path) -> None:
+    """Or the first would wait for the commit of all that came with it."""
+    seconds = iter(range(1_000))
+    database = Database(tmp_path, clock=lambda: next(seconds) / 100)
+    await database.start()
+    gate, passed = await closed_gate(database)
+    before = database.commits
+    futures = [database.run(increment("one")) for _ in range(6)]
+    gate.opened.set()
+    await passed
+    assert await asyncio.gather(*futures) == [1, 2, 3, 4, 5, 6]
+    assert database.commits == before + 3
+    await database.close()
+
+
+async def test_too_much_that_waits_is_refused(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, passed = await closed_gate(database)
+    futures = [database.of("ada").run(names) for _ in range(WAITING_OF_ONE)]
+    with pytest.raises(EventError, match="too much is waiting for the database") as caught:
+        await database.of("ada").run(names)
+    assert caught.value.code == "RATE_LIMIT_EXCEEDED"
+    with pytest.raises(EventError, match="too much is waiting"):
+        async with database.of("ada", "p").in_steps(in_steps("never", 1)):
+            raise AssertionError
+    other = database.of("eve").run(names)
+    gate.opened.set()
+    await asyncio.gather(passed, other, *futures)
+
+
+def in_steps(name: str, steps: int) -> Callable[[sqlite3.Connection], Steps[int]]:
+    """Work that counts in steps."""
+
+    def work(connection: sqlite3.Connection) -> Steps[int]:
+        for _ in range(steps):
+            counters.increment(connection, name)
+            yield
+        return counters.increment(connection, name)
+
+    return work
+
+
+async def test_others_have_turns_between_steps_and_those_of_the_project_afterwards(
+    database: Database,
+) -> None:
+    order: list[tuple[str, int]] = []
+
+    def look(name: str) -> Callable[[sqlite3.Connection], None]:
+        def work(connection: sqlite3.Connection) -> None:
+            row = connection.execute("SELECT value FROM counters WHERE name = 'steps'").fetchone()
+            order.append((name, row[0] if row else 0))
+
+        return work
+
+    gate, passed = await closed_gate(database)
+    entered, left = asyncio.Event(), asyncio.Event()
+
+    async def stepping() -> None:
+        async with database.of("ada", "p").in_steps(in_steps("steps", 3)) as result:
+            assert result == 4
+            entered.set()
+            await left.wait()
+
+    task = asyncio.create_task(stepping())
+    await asyncio.sleep(0)
+    held = database.of("eve", "p").run(look("held"))
+    free = database.of("bob", "q").run(look("free"))
+    gate.opened.set()
+    await passed
+    await free
+    await entered.wait()
+    # Also what comes now: the block has not been left.
+    late = database.of("eve", "p").run(look("late"))
+    await database.of("bob", "q").run(look("free"))
+    left.set()
+    await asyncio.gather(task, held, late)
+    assert order == [("free", 1), ("free", 4), ("held", 4), ("late", 4)]
+
+
+async def test_steps_that_fail_let_the_project_go(database: Database) -> None:
+    def work(connection: sqlite3.Connection) -> Steps[None]:
+        counters.increment(connection, "first step")
+        yield
+        counters.increment(connection, "second step")
+        raise ValueError("the work's own")
+
+    desk = database.of("ada", "p")
+    with pytest.raises(ValueError, match="the work's own"):
+        async with desk.in_steps(work):
+            raise AssertionError
+    assert await desk.run(names) == ["first step"]
+
+
+async def test_a_transaction_that_fails_ends_the_steps_in_it(database: Database) -> None:
+    def work(connection: sqlite3.Connection) -> Steps[None]:
+        counters.increment(connection, "first step")
+        yield
+        connection.execute("ROLLBACK")
+        raise sqlite3.OperationalError("disk I/O error")
+
+    desk = database.of("ada", "p")
+    with pytest.raises(EventError, match="could not be saved"):
+        async with desk.in_steps(work):
+            raise AssertionError
+    assert await desk.run(names) == ["first step"]
+
+
+async def test_who_does_not_wait_for_steps_lets_the_project_go_at_their_end(
+    database: Database,
+) -> None:
+    gate, passed = await closed_gate(database)
+    desk = database.of("ada", "p")
+
+    async def stepping() -> None:
+        async with desk.in_steps(in_steps("steps", 2)):
+            raise AssertionError
+
+    task = asyncio.create_task(stepping())
+    await asyncio.sleep(0)
+    after = desk.run(increment("steps"))
+    task.cancel()
+    await asyncio.wait([task])
+    gate.opened.set()
+    await passed
+    assert await after == 4
+
+
+async def test_what_waits_for_a_project_is_done_before_the_end(
+    database: Database, tmp_path: Path
+) -> None:
+    never = asyncio.Event()
+
+    async def stepping() -> None:
+        async with database.of("ada", "p").in_steps(in_steps("steps", 2)):
+            await never.wait()
+
+    task = asyncio.create_task(stepping())
+    await asyncio.sleep(0)
+    waiting = database.of("eve", "p").run(increment("last"))
+    await database.close()
+    assert await waiting == 1
+    assert durable_names(tmp_path) == ["last", "steps"]
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def test_a_directory_belongs_to_one_server(database: Database, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def check(directory: Path, number: int, answers: list[Any]) -> None:
             if path == "common" or path.startswith(f"own/{number}-")
         }
         query = (
-            "SELECT name, (SELECT count(*) FROM version_files WHERE version_id = v.id) "
+            "SELECT name, (SELECT count(*) FROM tree_files WHERE tree = v.tree) "
             "FROM versions v WHERE name LIKE ?"
         )
         versions: dict[str, int] = dict(connection.execute(query, (f"{number}-%",)).fetchall())

@@ -6,12 +6,12 @@ import asyncio
 import json
 import logging
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from server.application import Application
 from server.logs import TextFormatter
+from server.store.jobs import Job
 from tests.engineio_min.wire import connect as raw_connection
 from tests.server.conftest import Connect
 from tests.server.gate import closed_gate
@@ -142,13 +142,13 @@ async def test_each_event_is_a_line_of_the_log(
 def watched(application: Application, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Set when the next work is handed to the database."""
     handed = asyncio.Event()
-    original = application.database.run
+    original = application.database.submit
 
-    def run(work: Any) -> Any:
+    def submit(job: Job) -> None:
         handed.set()
-        return original(work)
+        original(job)
 
-    monkeypatch.setattr(application.database, "run", run)
+    monkeypatch.setattr(application.database, "submit", submit)
     return handed
 
 

@@ -1,0 +1,156 @@
+"""Jobs for the database's thread, and the queue in which they wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from server.api.errors import Code, EventError
+from server.fair_queue import FairQueue
+
+WAITING: Final = 20_000
+WAITING_OF_ONE: Final = 2_000
+"""Jobs of one user that may wait; one for each of the user's connections is usual."""
+
+logger = logging.getLogger("server.store")
+
+
+@dataclass(slots=True)
+class Job:
+    """Work and its result. `in_steps`: calling `work` gives a generator, and it has the result.
+
+    holds: the project for which no other job may begin.
+    """
+
+    work: Callable[[sqlite3.Connection], Any]
+    future: asyncio.Future[Any]
+    owner: str = ""
+    project_id: str | None = None
+    in_steps: bool = False
+    steps: Any = None
+    holds: str | None = None
+    is_done: bool = False
+    result: Any = None
+    error: Exception | None = None
+
+    def finish(self, result: Any) -> None:
+        """Have a result."""
+        self.result, self.is_done = result, True
+
+    def fail(self, error: Exception) -> None:
+        """Have failed; steps that are left are not taken."""
+        self.error, self.is_done = error, True
+
+
+class JobQueue:
+    """Jobs of many users, who take turns. Any thread may put and release, one takes."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._changed = threading.Condition()
+        self._waiting: FairQueue[Job] = FairQueue(most=WAITING, most_of_one=WAITING_OF_ONE)
+        # Jobs for projects for which work in steps is done, and those whose wait for it is over.
+        self._held: dict[str, deque[Job]] = {}
+        self._released: deque[Job] = deque()
+
+    def __len__(self) -> int:
+        """How many jobs may be taken, about."""
+        return len(self._waiting) + len(self._released)
+
+    def put(self, job: Job) -> bool:
+        """Append a job. Return False, and do not append it, if too many wait."""
+        with self._changed:
+            appended = self._waiting.put(job.owner, job)
+            self._changed.notify()
+        return appended
+
+    def take(self, *, wait: bool) -> Job | None:
+        """Return the next job, and wait for it if `wait`; None if there is none, or at the end.
+
+        A job in steps keeps other jobs for its project waiting until `release`.
+        """
+        with self._changed:
+            while (job := self._next()) is None and wait and not self.closed:
+                self._changed.wait()
+        return job
+
+    def release(self, project_id: str) -> None:
+        """Let the jobs for a project go on."""
+        with self._changed:
+            self._released.extend(self._held.pop(project_id, ()))
+            self._changed.notify()
+
+    def release_all(self) -> bool:
+        """Let the jobs for all projects go on. Return whether there are any."""
+        with self._changed:
+            for jobs in self._held.values():
+                self._released.extend(jobs)
+            self._held.clear()
+            return bool(self._released)
+
+    def close(self) -> None:
+        """Wait for nothing more: `take` returns what is there, and then None."""
+        with self._changed:
+            self.closed = True
+            self._changed.notify()
+
+    def _next(self) -> Job | None:
+        while (job := self._first()) is not None:
+            project_id = job.project_id
+            held = None if project_id is None else self._held.get(project_id)
+            if held is not None:
+                held.append(job)
+                continue
+            if job.in_steps and project_id is not None:
+                self._held[project_id] = deque()
+                job.holds = project_id
+            return job
+        return None
+
+    def _first(self) -> Job | None:
+        if self._released:
+            return self._released.popleft()
+        taken = self._waiting.take()
+        return None if taken is None else taken[1]
+
+
+def perform(connection: sqlite3.Connection, job: Job) -> None:
+    """Do a job, or its next step: as a whole, or not at all.
+
+    Raises:
+        sqlite3.Error: the whole transaction was undone.
+    """
+    connection.execute("SAVEPOINT job")
+    try:
+        if not job.in_steps:
+            job.finish(job.work(connection))
+        else:
+            if job.steps is None:
+                job.steps = job.work(connection)
+            next(job.steps)
+    except StopIteration as end:
+        job.finish(end.value)
+    except Exception as error:
+        # A full disk or a broken one undoes the whole transaction: its other jobs fail as well.
+        if not connection.in_transaction:
+            raise sqlite3.OperationalError("the transaction was undone") from error
+        connection.execute("ROLLBACK TO job")
+        job.fail(error)
+        if isinstance(error, sqlite3.Error):
+            logger.error("the database refused", exc_info=error)
+            job.fail(storage_error(error))
+    connection.execute("RELEASE job")
+
+
+def storage_error(error: sqlite3.Error) -> EventError:
+    """What a client is told when the database fails."""
+    name = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
+    return EventError(
+        Code.STORAGE_ERROR, f"the change could not be saved ({name}): nothing of it was done"
+    )

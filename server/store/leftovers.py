@@ -1,0 +1,92 @@
+"""What is deleted goes in steps: trees and chats that belong to nothing any more.
+
+A version of a project may have 10,000 files, a project 1,000 versions, a chat 10,000 long messages.
+Deleting only puts them aside; the database's thread deletes them bit by bit, beside other work.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+STEP: Final = 200
+"""Files or messages that one step deletes."""
+STEP_BYTES: Final = 4_000_000
+"""Bytes of contents that one step deletes, beyond the first file or message."""
+
+
+def begin(connection: sqlite3.Connection) -> None:
+    """Make what was not finished before the start a leftover like others."""
+    connection.execute("UPDATE leftovers SET maker = NULL WHERE maker IS NOT NULL")
+
+
+def add_tree(connection: sqlite3.Connection, tree: int) -> None:
+    """Put a tree aside that belongs to nothing any more."""
+    connection.execute("INSERT INTO leftovers (tree) VALUES (?)", (tree,))
+
+
+def are_there(connection: sqlite3.Connection) -> bool:
+    """Return whether there is something to delete."""
+    return _first(connection) is not None
+
+
+def delete_some(connection: sqlite3.Connection) -> None:
+    """Delete some of what is left over."""
+    first = _first(connection)
+    if first is None:
+        return
+    sequence, tree, chat = first
+    if tree is not None:
+        done = _delete_files(connection, tree)
+    else:
+        done = _delete_messages(connection, chat)
+    if done:
+        connection.execute("DELETE FROM leftovers WHERE sequence = ?", (sequence,))
+
+
+def release(connection: sqlite3.Connection, content_hash: str) -> None:
+    """Forget a content that no file has any more."""
+    connection.execute(
+        "DELETE FROM contents WHERE hash = ?1 "
+        "AND NOT EXISTS (SELECT 1 FROM tree_files WHERE hash = ?1)",
+        (content_hash,),
+    )
+
+
+def _first(connection: sqlite3.Connection) -> tuple[int, int | None, str] | None:
+    row: tuple[int, int | None, str] | None = connection.execute(
+        "SELECT sequence, tree, chat FROM leftovers WHERE maker IS NULL ORDER BY sequence LIMIT 1"
+    ).fetchone()
+    return row
+
+
+def _delete_files(connection: sqlite3.Connection, tree: int) -> bool:
+    rows = connection.execute(
+        "SELECT path, hash, size FROM tree_files WHERE tree = ? ORDER BY path LIMIT ?", (tree, STEP)
+    ).fetchall()
+    left = STEP_BYTES
+    for path, content_hash, size in rows:
+        if left < 0:
+            return False
+        left -= size
+        connection.execute("DELETE FROM tree_files WHERE tree = ? AND path = ?", (tree, path))
+        release(connection, content_hash)
+    if len(rows) == STEP:
+        return False
+    connection.execute("DELETE FROM trees WHERE id = ?", (tree,))
+    return True
+
+
+def _delete_messages(connection: sqlite3.Connection, project_id: str) -> bool:
+    rows = connection.execute(
+        "SELECT sequence, length(content) + coalesce(length(details), 0) FROM messages "
+        "WHERE project_id = ? ORDER BY sequence LIMIT ?",
+        (project_id, STEP),
+    ).fetchall()
+    left = STEP_BYTES
+    for sequence, size in rows:
+        if left < 0:
+            return False
+        left -= size
+        connection.execute("DELETE FROM messages WHERE sequence = ?", (sequence,))
+    return len(rows) < STEP

@@ -1,0 +1,306 @@
+"""What each function of the store costs in a large database, counted and not timed.
+
+The database has a project of 10,000 files with 4 versions of them, 200,000 contents, 2,000 other
+projects, 10,000 messages. SQLite counts the steps of its own machine; what a statement looks at is
+in its plan.
+
+Invariants:
+- One piece of work takes at most `MOST_STEPS`, which is 50 milliseconds of the database's thread.
+- No statement goes through a table that grows: each finds its rows by an index.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.api.errors import EventError
+from server.api.records import ChatMessage, Member, Notification, Project, Role, User, Version
+from server.store import (
+    accounts,
+    contents,
+    counters,
+    leftovers,
+    membership,
+    messages,
+    notices,
+    pages,
+    snapshots,
+)
+from server.store.accounts import StoredSession
+from server.store.database import connect
+
+FILES, VERSIONS, CONTENTS, PROJECTS = 10_000, 4, 200_000, 2_000
+MOST_STEPS = 200_000
+"""Of SQLite's machine: about 4 million a second on a slow one."""
+FEW_STEPS = 2_000
+"""For what concerns one row, and those that belong to it."""
+_COUNTED_EVERY = 50
+# A subquery is as long as its own limit lets it be; these indexes hold what is listed, or one of
+# which is taken.
+_SHORT = "projects_of_everyone|leftovers_to_delete"
+ADA = User("ada", "Ada")
+
+_NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {} - 1) "
+
+
+def _filled(directory: Path) -> sqlite3.Connection:
+    connection = connect(directory)
+    connection.execute("PRAGMA foreign_keys = OFF")
+    connection.execute("BEGIN")
+    for statement in (
+        f"{_NUMBERS.format(CONTENTS)} INSERT INTO contents SELECT printf('%064x', i), x'61' FROM n",
+        f"{_NUMBERS.format(PROJECTS)} INSERT INTO projects (id, name, description, type, everyone, "
+        "revision, created_at, updated_at, tree, message_count) SELECT 'p' || i, 'P', '', 'web', "
+        "NULL, 0, '', '', i + 1, 0 FROM n",
+        f"{_NUMBERS.format(PROJECTS)} INSERT INTO trees SELECT i + 1, 0, 0 FROM n",
+        f"{_NUMBERS.format(PROJECTS)} INSERT INTO members SELECT 'p' || i, 'other', 'editor' "
+        "FROM n WHERE i",
+        "INSERT INTO members VALUES ('p0', 'ada', 'owner')",
+        f"{_NUMBERS.format(VERSIONS)} INSERT INTO versions (id, project_id, name, message, "
+        "created_at, created_by, tree) SELECT 'v' || i, 'p0', 'V', '', '', 'ada', 10000 + i FROM n",
+        f"{_NUMBERS.format(VERSIONS)} INSERT INTO trees SELECT 10000 + i, {FILES}, {FILES} FROM n",
+        f"UPDATE trees SET file_count = {FILES}, size = {FILES} WHERE id = 1",
+        # Half of the project's files have other contents than in its versions.
+        f"{_NUMBERS.format(FILES)} INSERT INTO tree_files SELECT 1, printf('src/%05d', i), "
+        "printf('%064x', i + i % 2 * 100000), 1, 1, '', 'ada' FROM n",
+        f"{_NUMBERS.format(FILES * VERSIONS)} INSERT INTO tree_files SELECT 10000 + i / {FILES}, "
+        f"printf('src/%05d', i % {FILES}), printf('%064x', i % {FILES}), 1, 1, '', 'ada' FROM n",
+        f"{_NUMBERS.format(messages.MAX_MESSAGES)} INSERT INTO messages (id, project_id, "
+        "request_id, role, user_id, content, created_at) SELECT 'm' || i, 'p0', '', 'user', 'ada', "
+        "'', '' FROM n",
+        f"UPDATE projects SET message_count = {messages.MAX_MESSAGES} WHERE id = 'p0'",
+        f"{_NUMBERS.format(CONTENTS)} INSERT INTO users SELECT 'u' || i, 'U', NULL, '' FROM n",
+        f"{_NUMBERS.format(20_000)} INSERT INTO sessions SELECT 's' || i, 'u' || i, 0, i FROM n",
+        f"{_NUMBERS.format(20_000)} INSERT INTO notifications (id, user_id, type, title, message, "
+        "created_at) SELECT 'n' || i, 'u' || i / 200, '', '', '', '' FROM n",
+    ):
+        connection.execute(statement)
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(_filled(tmp_path_factory.mktemp("large"))) as connection:
+        yield connection
+
+
+def new_version(number: int = 0) -> Version:
+    return Version(f"new-{number}", "p0", "New", "", "", "ada", 0)
+
+
+PROJECT = Project("new", "New", "", "web", [Member(ADA, Role.OWNER)], "", "")
+MESSAGE = ChatMessage("new", "r", "user", ADA, "text", "")
+NOTICE = Notification("new", "project", "", "", "", False, "u1")
+SESSION = StoredSession("new", User("u1", "U"), 1.0, 2.0)
+
+# One row, or those of one user: whatever else there is makes no difference.
+SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
+    "accounts.add_user": lambda c: accounts.add_user(c, ADA, None, ""),
+    "accounts.user": lambda c: accounts.user(c, "u5"),
+    "accounts.password_hash": lambda c: accounts.password_hash(c, "u5"),
+    "accounts.open_session": lambda c: accounts.open_session(c, SESSION, 5),
+    "accounts.session": lambda c: accounts.session(c, "s10", 0.0),
+    "accounts.rotate_session": lambda c: accounts.rotate_session(c, "s10", SESSION),
+    "accounts.end_session": lambda c: accounts.end_session(c, "s10"),
+    "contents.content": lambda c: contents.content(c, f"{7:064x}"),
+    "contents.texts": lambda c: contents.texts(c, [f"{7:064x}"]),
+    "contents.file": lambda c: contents.file(c, "p0", "src/00007"),
+    "contents.revision": lambda c: contents.revision(c, "p0"),
+    "contents.check_place": lambda c: contents.check_place(c, "p0", "src/new/file"),
+    "contents.write": lambda c: write(c, "src/00007", "changed"),
+    "contents.delete": lambda c: contents.delete(c, "p0", "src/00007"),
+    "contents.part": lambda c: contents.part(c, f"{7:064x}", 0, 1),
+    "contents.keep": lambda c: contents.keep(c, b"new"),
+    "counters.increment": lambda c: counters.increment(c, "starts"),
+    "leftovers.are_there": leftovers.are_there,
+    "leftovers.begin": leftovers.begin,
+    "leftovers.add_tree": lambda c: leftovers.add_tree(c, 10_000),
+    "leftovers.release": lambda c: leftovers.release(c, f"{7:064x}"),
+    "membership.project": lambda c: membership.project(c, "p0"),
+    "membership.add_project": lambda c: membership.add_project(c, PROJECT),
+    "membership.update_project": lambda c: membership.update_project(c, "p0", "name", "N", ""),
+    "membership.delete_project": lambda c: membership.delete_project(c, "p0"),
+    "membership.set_role": lambda c: membership.set_role(c, "p0", "eve", Role.EDITOR),
+    "membership.remove_member": lambda c: membership.remove_member(c, "p0", "ada"),
+    "messages.add": lambda c: messages.add(c, "p0", MESSAGE),
+    "pages.projects": lambda c: pages.projects(c, "ada", "", 100),
+    "notices.add": lambda c: notices.add(c, NOTICE),
+    "snapshots.version": lambda c: snapshots.version(c, "p0", "v3"),
+    "snapshots.versions": lambda c: snapshots.versions(c, "p0"),
+    "snapshots.content_of": lambda c: snapshots.content_of(c, "v3", "src/00007"),
+    "snapshots.delete": lambda c: snapshots.delete(c, "v3"),
+}
+
+# All that a project, a version, or a user has: as much as the limits let it be.
+LARGE: dict[str, Callable[[sqlite3.Connection], Any]] = {
+    "contents.files": lambda c: contents.files(c, "p0"),
+    "messages.latest": lambda c: messages.latest(c, "p0", messages.HISTORY),
+    "notices.unread": lambda c: notices.unread(c, "u1"),
+    "pages.chat": lambda c: pages.chat(c, "p0", "", 100),
+    "pages.files": lambda c: pages.files(c, "p0", "src/05000", 1_000),
+    "pages.notifications": lambda c: pages.notifications(c, "u1", "", 100),
+    "pages.versions": lambda c: pages.versions(c, "p0", "", 200),
+    "notices.notifications": lambda c: notices.notifications(c, "u1"),
+    "notices.mark_read": lambda c: notices.mark_read(c, "u1", None),
+    "snapshots.contents_of": lambda c: snapshots.contents_of(c, "v3"),
+    "snapshots.present_contents": lambda c: snapshots.present_contents(c, "p0"),
+}
+
+# Step by step.
+STEPS: dict[str, Callable[[sqlite3.Connection], Any]] = {
+    "snapshots.create": lambda c: snapshots.create(c, new_version()),
+    "snapshots.restore": lambda c: snapshots.restore(
+        c, "v3", new_version(), user_id="ada", now="", check=lambda: None
+    ),
+}
+
+AT_THE_START = {
+    # Everybody and every project, once; and sessions that are over.
+    "accounts.users",
+    "accounts.forget_expired_sessions",
+    "membership.accesses",
+}
+
+
+def write(connection: sqlite3.Connection, path: str, text: str) -> contents.Change:
+    return contents.write(connection, "p0", path, text, user_id="ada", now="")
+
+
+class Meter:
+    """Counts the steps of SQLite's machine, and keeps the statements."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.statements: list[str] = []
+        self._ticks = 0
+        self._connection = connection
+        connection.set_progress_handler(self._tick, _COUNTED_EVERY)
+        connection.set_trace_callback(self.statements.append)
+
+    def _tick(self) -> None:
+        self._ticks += 1
+
+    def taken(self) -> int:
+        """The steps since this was asked last."""
+        ticks, self._ticks = self._ticks, 0
+        return ticks * _COUNTED_EVERY
+
+    def close(self) -> None:
+        self._connection.set_progress_handler(None, 0)
+        self._connection.set_trace_callback(None)
+
+
+@contextlib.contextmanager
+def metered(connection: sqlite3.Connection) -> Iterator[Meter]:
+    """What is done is undone; whatever goes through a table that grows is a failure."""
+    connection.execute("BEGIN")
+    meter = Meter(connection)
+    try:
+        yield meter
+    finally:
+        meter.close()
+        connection.execute("ROLLBACK")
+    for statement in meter.statements:
+        if re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", statement):
+            for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall():
+                scanned = re.match(rf"SCAN (?!\(|CONSTANT|.*(?:{_SHORT}))", row[3])
+                assert scanned is None, (row[3], statement)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_what_concerns_a_row_takes_few_steps(large: sqlite3.Connection, name: str) -> None:
+    with metered(large) as meter:
+        SMALL[name](large)
+        assert meter.taken() <= FEW_STEPS
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_what_concerns_all_files_of_a_project_is_bounded(
+    large: sqlite3.Connection, name: str
+) -> None:
+    with metered(large) as meter:
+        LARGE[name](large)
+        assert meter.taken() <= MOST_STEPS
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_no_step_of_a_version_takes_long(large: sqlite3.Connection, name: str) -> None:
+    with metered(large) as meter:
+        steps = 0
+        for _ in STEPS[name](large):
+            assert meter.taken() <= MOST_STEPS
+            steps += 1
+        assert meter.taken() <= MOST_STEPS
+        assert FILES / 1_000 - 1 <= steps <= 4 * FILES / 1_000
+
+
+def test_what_is_deleted_goes_in_short_steps(large: sqlite3.Connection) -> None:
+    with metered(large) as meter:
+        membership.delete_project(large, "p0")
+        steps = 0
+        while leftovers.are_there(large):
+            meter.taken()
+            leftovers.delete_some(large)
+            assert meter.taken() <= MOST_STEPS
+            steps += 1
+        assert steps >= (FILES * (VERSIONS + 1) + messages.MAX_MESSAGES) / leftovers.STEP
+        tables = ("tree_files", "messages", "versions", "leftovers")
+        left = [large.execute(f"SELECT count(*) FROM {one}").fetchone()[0] for one in tables]
+        assert left == [0, 0, 0, 0]
+        # Those that no file ever had are nobody's leftover.
+        (count,) = large.execute("SELECT count(*) FROM contents").fetchone()
+        assert count == CONTENTS - FILES - FILES // 2
+        meter.statements.clear()
+
+
+def test_large_contents_go_few_at_a_time(large: sqlite3.Connection) -> None:
+    with metered(large):
+        size = leftovers.STEP_BYTES // 2 + 1
+        large.execute("UPDATE tree_files SET size = ? WHERE tree = 10003", (size,))
+        snapshots.delete(large, "v3")
+        leftovers.delete_some(large)
+        count = "SELECT count(*) FROM tree_files WHERE tree = 10003"
+        assert large.execute(count).fetchone() == (FILES - 2,)
+
+
+def test_every_function_of_the_store_has_its_test() -> None:
+    modules = (
+        accounts,
+        contents,
+        counters,
+        leftovers,
+        membership,
+        messages,
+        notices,
+        pages,
+        snapshots,
+    )
+    functions = {
+        f"{module.__name__.rpartition('.')[2]}.{name}"
+        for module in modules
+        for name, value in vars(module).items()
+        if callable(value) and getattr(value, "__module__", "") == module.__name__
+        if name[0].islower()
+    }
+    tested = SMALL.keys() | LARGE.keys() | STEPS.keys() | AT_THE_START
+    others = {"contents.from_row", "contents.put", "leftovers.delete_some"}
+    assert functions - others == tested
+
+
+def test_a_full_project_refuses_a_file_and_counts_it_not(large: sqlite3.Connection) -> None:
+    with metered(large):
+        large.execute("SAVEPOINT job")
+        with pytest.raises(EventError, match="the project has 10000 files"):
+            write(large, "one more", "")
+        large.execute("ROLLBACK TO job")
+        write(large, "src/00001", "instead")
+        count = "SELECT file_count, size FROM trees WHERE id = 1"
+        assert large.execute(count).fetchone() == (FILES, FILES + len("instead") - 1)

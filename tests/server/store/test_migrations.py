@@ -1,0 +1,104 @@
+"""An older server's database becomes this one's, with all that is in it."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from server.api.records import File, Role, Version
+from server.store import contents, leftovers, membership, messages, migrations, snapshots
+from server.store.database import FILE_NAME, connect
+from server.store.snapshots import Stored
+
+# What the first version of the tables had after some use.
+FIRST = """
+INSERT INTO users VALUES ('ada', 'Ada', NULL, 'then');
+INSERT INTO projects VALUES ('p', 'Shop', '', 'web', NULL, 7, 'then', 'now');
+INSERT INTO projects VALUES ('empty', 'Empty', '', 'web', 'editor', 0, 'then', 'then');
+INSERT INTO members VALUES ('p', 'ada', 'owner');
+INSERT INTO contents VALUES ('h1', x'6f6e65'), ('h2', x'74776f32');
+INSERT INTO files VALUES ('p', 'a.txt', 'h1', 3, 6, 'now', 'ada');
+INSERT INTO files VALUES ('p', 'b.txt', 'h2', 4, 7, 'now', 'ada');
+INSERT INTO versions VALUES (5, 'v', 'p', 'First', '', 'then', 'ada');
+INSERT INTO versions VALUES (6, 'w', 'p', 'Nothing', '', 'then', 'ada');
+INSERT INTO version_files VALUES ('v', 'a.txt', 'h2', 4);
+INSERT INTO messages VALUES (3, 'm', 'p', 'r', 'user', 'ada', 'Hello', NULL, 'then');
+INSERT INTO messages VALUES (4, 'n', 'p', 'r', 'user', 'ada', 'Again', NULL, 'then');
+"""
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        connection.executescript(migrations.STEPS[0] + FIRST + "PRAGMA user_version = 1;")
+    return tmp_path
+
+
+def test_the_first_tables_become_the_present_ones(old: Path) -> None:
+    for _ in range(2):
+        with contextlib.closing(connect(old)) as connection:
+            assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+            assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+            assert contents.files(connection, "p") == [
+                File("a.txt", "a.txt", 3, "h1", 6, "now", "ada"),
+                File("b.txt", "b.txt", 4, "h2", 7, "now", "ada"),
+            ]
+            assert contents.files(connection, "empty") == []
+            assert snapshots.versions(connection, "p") == [
+                Version("w", "p", "Nothing", "", "then", "ada", 0),
+                Version("v", "p", "First", "", "then", "ada", 1),
+            ]
+            assert snapshots.contents_of(connection, "v") == {"a.txt": Stored("h2", 4)}
+            assert snapshots.contents_of(connection, "w") == {}
+            assert contents.texts(connection, ["h1", "h2"]) == {"h1": "one", "h2": "two2"}
+            said = [one.content for one in messages.latest(connection, "p", 10)]
+            assert said == ["Hello", "Again"]
+            project = membership.project(connection, "p")
+            assert project is not None
+            assert [member.role for member in project.members] == [Role.OWNER]
+
+
+def test_what_was_counted_anew_each_time_has_its_counters(old: Path) -> None:
+    with contextlib.closing(connect(old)) as connection:
+        counted = connection.execute(
+            "SELECT p.id, p.message_count, t.file_count, t.size FROM projects p "
+            "JOIN trees t ON t.id = p.tree ORDER BY p.id"
+        ).fetchall()
+        assert counted == [("empty", 0, 0, 0), ("p", 2, 2, 7)]
+        change = contents.write(connection, "p", "c.txt", "12345", user_id="ada", now="later")
+        assert change.file is not None
+        assert change.file.revision == 8
+        contents.write(connection, "p", "c.txt", "1", user_id="ada", now="later")
+        contents.delete(connection, "p", "a.txt")
+        assert connection.execute(
+            "SELECT file_count, size FROM trees JOIN projects ON tree = trees.id WHERE "
+            "projects.id = 'p'"
+        ).fetchone() == (2, 5)
+        membership.delete_project(connection, "p")
+        while leftovers.are_there(connection):
+            leftovers.delete_some(connection)
+        for table in ("contents", "tree_files", "messages"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+
+
+def test_a_version_that_was_not_finished_is_gone_with_the_next_start(old: Path) -> None:
+    with contextlib.closing(connect(old)) as connection:
+        version = Version("x", "p", "Never", "", "then", "ada", 0)
+        restoring = snapshots.restore(
+            connection, "v", version, user_id="ada", now="now", check=lambda: None
+        )
+        for _ in range(3):
+            next(restoring)
+        assert not leftovers.are_there(connection)
+        assert connection.execute("SELECT count(*) FROM tree_files").fetchone() == (4,)
+        restoring.close()
+    with contextlib.closing(connect(old)) as connection:
+        assert leftovers.are_there(connection)
+        leftovers.delete_some(connection)
+        assert not leftovers.are_there(connection)
+        assert connection.execute("SELECT count(*) FROM tree_files").fetchone() == (3,)
+        assert [file.path for file in contents.files(connection, "p")] == ["a.txt", "b.txt"]
+        assert [one.id for one in snapshots.versions(connection, "p")] == ["w", "v"]

@@ -250,12 +250,17 @@ async def test_contents_are_kept_as_long_as_something_has_them(
         await client.ask("file:change", change(path, "deleted"))
     assert await count() == before + 1
     await client.ask("version:delete", {**PROJECT, "versionId": version["id"]})
-    # Bit by bit, beside other work.
-    while await application.database.run(leftovers.are_there):
-        pass
+    await _tidy(application)
     assert await count() == before
     await client.ask("project:delete", {**PROJECT, "userId": "user-456"})
+    await _tidy(application)
     assert await count() == 0
+
+
+async def _tidy(application: Application) -> None:
+    """Wait until what is deleted has gone, bit by bit, beside other work."""
+    while await application.database.run(leftovers.are_there):
+        pass
 
 
 async def test_a_project_has_limits(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,14 @@ LOCKS = ROOT / "requirements"
 BUILD = LOCKS / "build.in"
 TEST = LOCKS / "test.txt"
 SOURCES = {
-    TEST: ["pyproject.toml", str(BUILD), "--extra=speed", "--extra=server", "--extra=dev"],
+    TEST: [
+        "pyproject.toml",
+        str(BUILD),
+        "--extra=speed",
+        "--extra=server",
+        "--extra=redis",
+        "--extra=dev",
+    ],
     LOCKS / "serve.txt": [
         *("pyproject.toml", str(BUILD), "--extra=speed", "--extra=server"),
         f"--constraints={TEST}",

@@ -57,6 +57,7 @@ PROGRAMS: dict[str, dict[str, tuple[str, ...]]] = {
         "valgrind": ("valgrind", "libc6-dbg"),
         "nginx": ("nginx-light",),
         "haproxy": ("haproxy",),
+        "redis-server": ("redis-server",),
     },
     "bench": {"cc": ("gcc", "libc6-dev")},
 }

@@ -25,6 +25,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 LIBRARIES = {"websockets", "httptools", "orjson"}
+# What an extra installs, for one folder.
+EXTRAS = {"socketio_min/cluster/redis/": {"hiredis", "msgspec"}}
 PROTOCOL_PACKAGES = {
     "engineio_min": {"engineio_min"},
     "socketio_min": {"socketio_min", "engineio_min"},
@@ -110,11 +112,17 @@ def package_violations(root: Path) -> list[str]:
                 top = module.split(".")[0]
                 if top == "uvloop":
                     trying_uvloop.add(name)
-                elif top not in allowed | LIBRARIES | sys.stdlib_module_names:
+                elif top not in allowed | LIBRARIES | extras(name) | sys.stdlib_module_names:
                     found.append(f"{name}:{line} imports {module}")
     if len(trying_uvloop) > 1:
         found.append(f"uvloop is imported in several files: {sorted(trying_uvloop)}")
     return found
+
+
+def extras(name: str) -> set[str]:
+    """Return the libraries of extras that a file may import."""
+    found = [names for folder, names in EXTRAS.items() if name.startswith(folder)]
+    return set().union(*found)
 
 
 def purity_violations(root: Path) -> list[str]:
@@ -240,6 +248,12 @@ def test_a_sound_tree_has_no_violation(rule: Rule, sound_tree: Path) -> None:
             "socketio_min/client/client.py",
             "import aiohttp\n",
             "socketio_min/client/client.py:1 imports aiohttp",
+        ),
+        (
+            package_violations,
+            "socketio_min/cluster/bus.py",
+            "import hiredis\n",
+            "socketio_min/cluster/bus.py:1 imports hiredis",
         ),
         (
             package_violations,

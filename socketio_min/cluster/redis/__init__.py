@@ -1,0 +1,13 @@
+"""A cluster by Redis, with nodes of Node.js as equal members; the extra `socketio-min[redis]`."""
+
+try:
+    import hiredis  # noqa: F401
+    import msgspec  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        f"the adapters for Redis need {error.name}: pip install 'socketio-min[redis]'"
+    ) from None
+
+from socketio_min.cluster.redis.classic import RedisAdapter
+
+__all__ = ["RedisAdapter"]

@@ -1,0 +1,111 @@
+"""The URL of a Redis: one server, one that Sentinels know, or the nodes of a Redis Cluster."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from socketio_min.errors import UsageError
+
+PORT = 6379
+SENTINEL_PORT = 26379
+
+EXPECTED = (
+    "expected redis://[user:password@]host[:port][/database], rediss://… for TLS, "
+    "unix:///path, redis+sentinel://host[:port],host[:port]/name[/database] or "
+    "redis+cluster://host[:port],host[:port]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a Redis is, and how to log in.
+
+    `hosts` are the server, the Sentinels of the server `service`, or nodes of a cluster; `path` is
+    a Unix socket instead. `tls` is for the server and not for Sentinels.
+    """
+
+    hosts: tuple[tuple[str, int], ...] = ()
+    path: str | None = None
+    service: str | None = None
+    cluster: bool = False
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    database: int = 0
+    tls: ssl.SSLContext | None = None
+
+    def __str__(self) -> str:
+        places = self.path or ",".join(f"{host}:{port}" for host, port in self.hosts)
+        return places if self.service is None else f"{self.service} of {places}"
+
+
+def parse_url(url: str, tls: ssl.SSLContext | None = None) -> Address:
+    """Return the address of a URL; `tls` replaces the default context of `rediss:` and its like.
+
+    Raises:
+        UsageError: it is no such URL. The message does not repeat the password.
+    """
+    if not isinstance(url, str):
+        raise UsageError(f"got {url!r} as the URL of Redis, {EXPECTED}")
+    try:
+        parts = urlsplit(url)
+        username = unquote(parts.username) if parts.username else None
+        password = unquote(parts.password) if parts.password else None
+        return _address(parts, username, password, tls)
+    except ValueError as error:
+        shown = url.rpartition("@")[2]
+        raise UsageError(f"got {shown!r} as the URL of Redis ({error}), {EXPECTED}") from None
+
+
+def _address(
+    parts: SplitResult, username: str | None, password: str | None, tls: ssl.SSLContext | None
+) -> Address:
+    if parts.scheme == "unix":
+        database = parse_qs(parts.query).get("db", ["0"])[0]
+        if not parts.path:
+            raise ValueError("there is no path")
+        return Address(
+            path=unquote(parts.path),
+            username=username,
+            password=password,
+            database=_database(database),
+        )
+    kind, _, way = parts.scheme.partition("+")
+    if kind not in ("redis", "rediss") or way not in ("", "sentinel", "cluster"):
+        raise ValueError("the scheme is unknown")
+    port = SENTINEL_PORT if way == "sentinel" else PORT
+    places = parts.netloc.rpartition("@")[2].split(",")
+    if way == "" and len(places) > 1:
+        raise ValueError("there are several hosts")
+    hosts = tuple(_host(place, port) for place in places)
+    service = None
+    database = parts.path.strip("/")
+    if way == "sentinel":
+        service, _, database = database.partition("/")
+        if not service:
+            raise ValueError("the name of the server is missing")
+    return Address(
+        hosts=hosts,
+        service=unquote(service) if service else None,
+        cluster=way == "cluster",
+        username=username,
+        password=password,
+        database=_database(database),
+        tls=(tls or ssl.create_default_context()) if kind == "rediss" else None,
+    )
+
+
+def _host(place: str, default: int) -> tuple[str, int]:
+    parts = urlsplit(f"//{place}")
+    if not parts.hostname:
+        raise ValueError("a host is missing")
+    return parts.hostname, default if parts.port is None else parts.port
+
+
+def _database(text: str) -> int:
+    if not text:
+        return 0
+    if not text.isascii() or not text.isdecimal():
+        raise ValueError("the database is no number")
+    return int(text)

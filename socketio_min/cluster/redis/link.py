@@ -1,0 +1,402 @@
+"""The link to Redis: a connection that comes back by itself, and what waits for it meanwhile.
+
+    away ─► connect ─► HELLO ─► subscriptions, then what waited ─► connected ─► away
+
+Publishing never blocks. While Redis is away or slow, messages wait in a buffer of a bounded size;
+what has no place there is dropped and counted, and one log line an outage tells of it. What was
+sent and not answered when a connection ended may have arrived or not; it is not sent again, so that
+nothing arrives twice. A connection is opened to where the master is now: Sentinels are asked each
+time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Awaitable
+from typing import Any
+
+import hiredis
+
+from socketio_min.cluster.bus import Receive
+from socketio_min.cluster.redis.address import Address
+from socketio_min.cluster.redis.connection import (
+    PATIENCE,
+    PING_INTERVAL,
+    Connection,
+    Reply,
+    Subscribing,
+)
+from socketio_min.cluster.redis.resp import Part, encode_command
+from socketio_min.cluster.status import ClusterStatus
+from socketio_min.protocol.backoff import Backoff
+
+logger = logging.getLogger("socketio_min")
+
+# Bytes of messages that wait while Redis is away or slow.
+MAX_WAITING = 16_000_000
+# Seconds: the least and the longest wait between two attempts to connect.
+RETRY_MIN, RETRY_MAX = 0.05, 2.0
+# Seconds that an attempt, a start and an end may take.
+CONNECT_TIMEOUT = 5.0
+
+
+class RedisRefused(Exception):
+    """Redis answered with an error."""
+
+
+class Link:
+    """The link of one process to one Redis."""
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        max_waiting: int = MAX_WAITING,
+        ping_interval: float = PING_INTERVAL,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.address = address
+        self.status = ClusterStatus(connected=False)
+        self._max_waiting = max_waiting
+        self._ping_interval = ping_interval
+        self._patience = patience
+        self._users = 0
+        self._task: asyncio.Task[None] | None = None
+        self._connection: Connection | None = None
+        self._paused = False
+        self._up = asyncio.Event()
+        self._ended: asyncio.Future[str] | None = None
+        self._waiting: deque[bytes] = deque()
+        self._waiting_size = 0
+        # Messages dropped or unanswered since the connection was lost.
+        self._lost = 0
+        # By the command that subscribes and the channel.
+        self._subscriptions: dict[tuple[str, bytes], tuple[Receive, ...]] = {}
+
+    # -- the life of the link
+
+    def open(self) -> None:
+        """Begin to connect; every `open` has its `close`, and the last one ends it."""
+        self._users += 1
+        if self._task is None:
+            self._up = asyncio.Event()
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        """Send what waits and disconnect, if nobody else has it open."""
+        self._users -= 1
+        if not self._is_open and self._up.is_set():
+            try:
+                async with asyncio.timeout(self._patience):
+                    await self.call("PING")
+            except TimeoutError:
+                logger.warning("Redis did not take what was left when the server closed")
+        # Somebody may have come back meanwhile.
+        if not self._is_open and self._task is not None:
+            task, self._task = self._task, None
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    @property
+    def _is_open(self) -> bool:
+        return self._users > 0
+
+    async def settle(self) -> None:
+        """Return when all subscriptions so far are in effect, or when that takes too long."""
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                await self.call("PING")
+        except TimeoutError:
+            logger.warning(
+                "Redis at %s does not answer: only clients of this server are reached until then",
+                self.address,
+            )
+
+    async def _run(self) -> None:
+        backoff = Backoff(RETRY_MIN, RETRY_MAX, 0.5, random.random)
+        told = False
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(CONNECT_TIMEOUT):
+                        await self._connect()
+                except (OSError, RedisRefused) as error:
+                    if not told:
+                        told = True
+                        reason = str(error) or type(error).__name__
+                        logger.warning("cannot connect to Redis at %s: %s", self.address, reason)
+                else:
+                    backoff.reset()
+                    told = await self._serve()
+                await asyncio.sleep(backoff.next_delay())
+        finally:
+            self._disconnected()
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._ended = loop.create_future()
+        connection = await self._open_connection(self.address, self._ended)
+        self._connection, self._paused = connection, False
+        try:
+            await self._log_in(connection, self.address)
+        except BaseException:
+            self._connection = None
+            connection.abort("the login failed")
+            raise
+
+    async def _open_connection(self, address: Address, ended: asyncio.Future[str]) -> Connection:
+        """Connect to the server that an address stands for now.
+
+        Raises:
+            OSError: nobody can be reached.
+            RedisRefused: a Sentinel knows no such server.
+        """
+        loop = asyncio.get_running_loop()
+
+        def make() -> Connection:
+            return Connection(
+                self._pushed,
+                lambda reason: None if ended.done() else ended.set_result(reason),
+                self._writable,
+                ping_interval=self._ping_interval,
+                patience=self._patience,
+            )
+
+        if address.path is not None:
+            _, connection = await loop.create_unix_connection(make, address.path)
+            return connection
+        errors: list[Exception] = []
+        for host, port in address.hosts:
+            try:
+                # One that swallows everything must leave time for the others.
+                async with asyncio.timeout(CONNECT_TIMEOUT / len(address.hosts)):
+                    if address.service is not None:
+                        host, port = await _ask_sentinel(host, port, address.service)
+                    _, connection = await loop.create_connection(make, host, port, ssl=address.tls)
+                return connection
+            except (OSError, RedisRefused) as error:
+                errors.append(error)
+        raise errors[-1]
+
+    async def _log_in(self, connection: Connection, address: Address) -> None:
+        hello: list[Part] = ["HELLO", 3]
+        if address.password is not None:
+            hello += ["AUTH", address.username or "default", address.password]
+        await _ask(connection, *hello)
+        if address.database:
+            await _ask(connection, "SELECT", address.database)
+
+    async def _serve(self) -> bool:
+        """Be connected until the connection ends. Return True: the loss has been told."""
+        connection, ended = self._connection, self._ended
+        assert connection is not None
+        assert ended is not None
+        for command, channel in self._subscriptions:
+            self._send_subscription(connection, command, channel)
+        if self._lost:
+            logger.warning(
+                "Redis at %s is back; %d messages to other servers were lost meanwhile",
+                self.address,
+                self._lost,
+            )
+            self._lost = 0
+        else:
+            logger.info("connected to Redis at %s", self.address)
+        self._up.set()
+        self._send_waiting()
+        self.status.change(True)
+        reason = await ended
+        self._disconnected()
+        logger.warning(
+            "lost the connection to Redis at %s (%s): only clients of this server are reached "
+            "until it is back",
+            self.address,
+            reason,
+        )
+        # They may have arrived or not.
+        self._lost += connection.unanswered
+        return True
+
+    def _disconnected(self) -> None:
+        connection, self._connection = self._connection, None
+        self._up.clear()
+        if connection is not None:
+            connection.close()
+        self.status.change(False)
+
+    # -- commands
+
+    async def call(self, *command: Part) -> Any:
+        """Send a command that may be sent twice, and return its reply.
+
+        It waits until Redis is there and does not end by itself: bound it by a timeout.
+
+        Raises:
+            RedisRefused: Redis answered with an error.
+        """
+        while True:
+            await self._up.wait()
+            connection = self._connection
+            assert connection is not None
+            try:
+                return await _ask(connection, *command)
+            except ConnectionResetError:
+                # `_up` is cleared before this is raised, or right after it.
+                await asyncio.sleep(0)
+
+    def publish(self, channel: bytes, message: bytes) -> None:
+        """Send a message to the subscribers of a channel. Never blocks."""
+        self.send(encode_command(b"PUBLISH", channel, message))
+
+    def send(self, command: bytes, reply: Reply | None = None) -> None:
+        """Send a command once, or drop it if it would have to wait and there is no place."""
+        connection = self._connection
+        if connection is not None and not self._paused and self._up.is_set():
+            connection.send(command, reply)
+        elif self._waiting_size + len(command) <= self._max_waiting and reply is None:
+            self._waiting.append(command)
+            self._waiting_size += len(command)
+        else:
+            self._drop()
+
+    def _drop(self) -> None:
+        self.status.dropped += 1
+        self._lost += 1
+        if self._lost == 1:
+            logger.warning(
+                "messages to other servers are dropped: Redis at %s does not take them and %d "
+                "bytes wait already",
+                self.address,
+                self._waiting_size,
+            )
+
+    def _writable(self, writable: bool) -> None:
+        self._paused = not writable
+        if writable:
+            self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        connection = self._connection
+        while connection is not None and self._waiting and not self._paused:
+            command = self._waiting.popleft()
+            self._waiting_size -= len(command)
+            connection.send(command)
+
+    # -- subscriptions
+
+    def subscribe(self, channel: bytes, receive: Receive) -> None:
+        """Call `receive` with each message of a channel."""
+        self._subscribe("SUBSCRIBE", channel, receive)
+
+    def unsubscribe(self, channel: bytes, receive: Receive) -> None:
+        """Undo `subscribe`."""
+        self._unsubscribe("SUBSCRIBE", channel, receive)
+
+    def subscribe_prefix(self, prefix: bytes, receive: Receive) -> None:
+        """Call `receive` with each message of the channels that begin with `prefix`."""
+        self._subscribe("PSUBSCRIBE", escape_glob(prefix) + b"*", receive)
+
+    def unsubscribe_prefix(self, prefix: bytes, receive: Receive) -> None:
+        """Undo `subscribe_prefix`."""
+        self._unsubscribe("PSUBSCRIBE", escape_glob(prefix) + b"*", receive)
+
+    async def subscribers(self, channel: bytes) -> int:
+        """Return how many servers subscribe to a channel. Waits until Redis is there."""
+        reply = await self.call("PUBSUB", "NUMSUB", channel)
+        return int(reply[1])
+
+    def _subscribe(self, command: str, channel: bytes, receive: Receive) -> None:
+        key = command, channel
+        receivers = self._subscriptions.get(key, ())
+        self._subscriptions[key] = (*receivers, receive)
+        if not receivers and self._up.is_set() and self._connection is not None:
+            self._send_subscription(self._connection, command, channel)
+
+    def _unsubscribe(self, command: str, channel: bytes, receive: Receive) -> None:
+        key = command, channel
+        receivers = tuple(one for one in self._subscriptions.get(key, ()) if one != receive)
+        if receivers:
+            self._subscriptions[key] = receivers
+        elif self._subscriptions.pop(key, None) and self._up.is_set() and self._connection:
+            undo = command.replace("SUB", "UNSUB")
+            self._send_subscription(self._connection, undo, channel)
+
+    def _send_subscription(self, connection: Connection, command: str, channel: bytes) -> None:
+        def refused(error: Any) -> None:
+            logger.error("Redis refused %s %r: %s", command, channel, error)
+
+        connection.send(encode_command(command, channel), Subscribing(channel, refused))
+
+    def _pushed(self, push: list[Any]) -> None:
+        kind = push[0]
+        if kind == b"pmessage":
+            _, pattern, channel, message = push
+            receivers = self._subscriptions.get(("PSUBSCRIBE", pattern), ())
+        elif kind == b"message":
+            _, channel, message = push
+            receivers = self._subscriptions.get(("SUBSCRIBE", channel), ())
+        else:
+            return
+        for receive in receivers:
+            try:
+                receive(channel, message)
+            except Exception:
+                logger.exception("a message of another server could not be handled")
+
+
+def _ask(connection: Connection, *command: Part) -> Awaitable[Any]:
+    """Send a command; what is returned gives its reply, or raises.
+
+    Raises:
+        RedisRefused: Redis answered with an error.
+        ConnectionResetError: the connection ended first.
+    """
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def reply(value: Any) -> None:
+        if future.done():
+            return
+        if isinstance(value, hiredis.ReplyError):
+            future.set_exception(RedisRefused(str(value)))
+        elif isinstance(value, Exception):
+            future.set_exception(value)
+        else:
+            future.set_result(value)
+
+    connection.send(encode_command(*command), reply)
+    return future
+
+
+async def _ask_sentinel(host: str, port: int, service: str) -> tuple[str, int]:
+    """Return where a Sentinel says that the master of a service is.
+
+    Raises:
+        OSError: the Sentinel cannot be reached.
+        RedisRefused: it knows no such service.
+    """
+
+    def ignore(_: object) -> None:
+        pass
+
+    loop = asyncio.get_running_loop()
+    _, sentinel = await loop.create_connection(
+        lambda: Connection(ignore, ignore, ignore), host, port
+    )
+    try:
+        found = await _ask(sentinel, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)
+    finally:
+        sentinel.close()
+    if not found:
+        raise RedisRefused(f"the Sentinel at {host}:{port} knows no server named {service!r}")
+    return found[0].decode(), int(found[1])
+
+
+def escape_glob(name: bytes) -> bytes:
+    """Return a pattern that only `name` matches: namespaces may have any characters."""
+    escaped = name
+    for character in (b"\\", b"*", b"?", b"[", b"]"):
+        escaped = escaped.replace(character, b"\\" + character)
+    return escaped

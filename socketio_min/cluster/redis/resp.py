@@ -1,0 +1,18 @@
+"""Commands as Redis reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import hiredis
+
+Part = str | bytes | int | float
+
+# The types of hiredis allow one part only.
+_pack = cast("Callable[[tuple[Part, ...]], bytes]", hiredis.pack_command)
+
+
+def encode_command(*parts: Part) -> bytes:
+    """Encode a command and its arguments."""
+    return _pack(parts)

@@ -1,0 +1,77 @@
+"""A proxy between a server and its Redis, which can swallow everything, delay it, or cut it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Proxy:
+    """Passes bytes on; while `swallowing` they vanish, and no end is told: a black hole."""
+
+    def __init__(self, target: int) -> None:
+        self.port = 0
+        self.swallowing = False
+        self.delay = 0.0
+        self.accepted = 0
+        self._target = target
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _accept(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        self.accepted += 1
+        far, forth = await asyncio.open_connection("127.0.0.1", self._target)
+        for reader, writer in ((near, forth), (far, back)):
+            self._writers.add(writer)
+            task = asyncio.create_task(self._pass(reader, writer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                if self.delay:
+                    await asyncio.sleep(self.delay)
+                if not self.swallowing:
+                    writer.write(data)
+                    await writer.drain()
+        except OSError:
+            pass
+        if not self.swallowing:
+            writer.close()
+
+    def cut(self) -> None:
+        """Reset all connections."""
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def close(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.swallowing = False
+        self.cut()
+        for task in set(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def proxied(target: int) -> AsyncIterator[Proxy]:
+    """Run a proxy in front of a port."""
+    proxy = Proxy(target)
+    await proxy.start()
+    try:
+        yield proxy
+    finally:
+        await proxy.close()

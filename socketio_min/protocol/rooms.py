@@ -94,6 +94,10 @@ class Rooms(Generic[Member]):
         """The rooms of `member`, in the order it joined; may be a live view, so copy to keep."""
         return _collection(self._rooms.get(member, _NOTHING))
 
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all rooms; a copy."""
+        return tuple(self._members)
+
     def select(
         self, rooms: Collection[str] = (), except_: Collection[str] = ()
     ) -> Collection[Member]:

@@ -1,0 +1,209 @@
+"""Read what other servers sent, strictly: a wrong type costs the message and nothing else.
+
+JavaScript writes what Python would not: names of rooms may be numbers, absent fields are missing or
+null, times are milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from socketio_min.cluster.adapter import BroadcastOptions
+from socketio_min.errors import PacketError
+from socketio_min.protocol.handshake import Handshake
+from socketio_min.protocol.packets import MAX_EVENT_NAME, RESERVED_EVENTS
+
+# More rooms than a broadcast can mean, and fewer than would hold a server up.
+MAX_ROOMS = 100_000
+# What a request may wait for, in seconds, whatever its sender wrote.
+MAX_TIMEOUT = 600.0
+
+
+def read_map(value: Any, what: str) -> dict[Any, Any]:
+    """Return a map.
+
+    Raises:
+        PacketError: it is none.
+    """
+    if type(value) is not dict:
+        raise PacketError(f"got {type(value).__name__} as {what}, expected a map")
+    return value
+
+
+def read_list(value: Any, what: str) -> list[Any]:
+    """Return a list.
+
+    Raises:
+        PacketError: it is none.
+    """
+    if type(value) is not list:
+        raise PacketError(f"got {type(value).__name__} as {what}, expected a list")
+    return value
+
+
+def read_text(value: Any, what: str) -> str:
+    """Return a text.
+
+    Raises:
+        PacketError: it is none.
+    """
+    if type(value) is not str:
+        raise PacketError(f"got {type(value).__name__} as {what}, expected text")
+    return value
+
+
+def read_request_id(value: Any) -> str | None:
+    """Return the id of a request that wants an answer, None for one that does not.
+
+    Raises:
+        PacketError: it is no text.
+    """
+    return None if value is None else read_text(value, "the id of a request")
+
+
+def read_rooms(value: Any) -> tuple[str, ...]:
+    """Return names of rooms; numbers become their text, as in JavaScript.
+
+    Raises:
+        PacketError: it is no list of them.
+    """
+    if value is None:
+        return ()
+    names = read_list(value, "rooms")
+    if len(names) > MAX_ROOMS:
+        raise PacketError(f"got {len(names)} rooms, expected at most {MAX_ROOMS}")
+    return tuple(name if type(name) is str else _room_name(name) for name in names)
+
+
+def _room_name(value: Any) -> str:
+    if type(value) is int:
+        return str(value)
+    if type(value) is float and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    raise PacketError(f"got {type(value).__name__} as the name of a room, expected text")
+
+
+def read_options(value: Any) -> BroadcastOptions:
+    """Return who is meant: `{"rooms", "except", "flags"}`, any of them absent.
+
+    Raises:
+        PacketError: it is something else.
+    """
+    fields = read_map(value, "options")
+    flags = fields.get("flags")
+    rooms, except_ = read_rooms(fields.get("rooms")), read_rooms(fields.get("except"))
+    if not flags:
+        return BroadcastOptions(rooms, except_)
+    flags = read_map(flags, "flags")
+    return BroadcastOptions(
+        rooms,
+        except_,
+        volatile=flags.get("volatile") is True,
+        compress=flags.get("compress") is not False,
+        timeout=_timeout(flags.get("timeout")),
+    )
+
+
+def _timeout(milliseconds: Any) -> float | None:
+    if milliseconds is None:
+        return None
+    if type(milliseconds) not in (int, float) or not milliseconds >= 0:
+        raise PacketError("got a timeout that is no number of milliseconds")
+    return float(min(milliseconds / 1000, MAX_TIMEOUT))
+
+
+def read_event(value: Any) -> list[Any]:
+    """Return the name and the arguments of an event that a client may receive.
+
+    Raises:
+        PacketError: the name is missing, too long or reserved.
+    """
+    args = read_list(value, "an event")
+    name = args[0] if args else None
+    if type(name) is not str or len(name) > MAX_EVENT_NAME or name in RESERVED_EVENTS:
+        raise PacketError("got an event without a name that may be sent")
+    return args
+
+
+def read_server_event(value: Any) -> list[Any]:
+    """Return the name and the arguments of an event between servers.
+
+    Raises:
+        PacketError: there is no name.
+    """
+    args = read_list(value, "an event between servers")
+    if not args or type(args[0]) is not str:
+        raise PacketError("got an event between servers without a name")
+    return args
+
+
+def read_count(value: Any) -> int:
+    """Return how many sockets will answer.
+
+    Raises:
+        PacketError: it is no such number.
+    """
+    if type(value) is not int or not 0 <= value < 2**32:
+        raise PacketError("got a number of sockets that is none")
+    return value
+
+
+def read_handshake(value: Any) -> Handshake:
+    """Return what a client presented to another server; absent fields are empty.
+
+    Raises:
+        PacketError: a field is of another type.
+    """
+    fields = read_map(value, "a handshake")
+    issued = fields.get("issued", 0)
+    if type(issued) not in (int, float) or not abs(issued) < 2**53:
+        raise PacketError("got the time of a handshake that is no number")
+    return Handshake(
+        headers=_texts(fields.get("headers")),
+        time=read_text(fields.get("time", ""), "the time of a handshake"),
+        address=read_text(fields.get("address", ""), "an address"),
+        xdomain=fields.get("xdomain") is True,
+        secure=fields.get("secure") is True,
+        issued=round(issued),
+        url=read_text(fields.get("url", ""), "a URL"),
+        query=_texts(fields.get("query")),
+        auth=read_map(fields.get("auth") or {}, "credentials"),
+    )
+
+
+def _texts(value: Any) -> dict[str, str]:
+    """Return a map of texts: Node.js has lists for what came twice."""
+    texts = {}
+    for name, item in read_map(value or {}, "headers or a query").items():
+        if type(item) is list:
+            item = ", ".join(one for one in item if type(one) is str)
+        if type(name) is str and type(item) is str:
+            texts[name] = item
+    return texts
+
+
+def write_handshake(handshake: Handshake) -> dict[str, Any]:
+    """Return a handshake as the official server writes it."""
+    return {
+        "headers": dict(handshake.headers),
+        "time": handshake.time,
+        "address": handshake.address,
+        "xdomain": handshake.xdomain,
+        "secure": handshake.secure,
+        "issued": handshake.issued,
+        "url": handshake.url,
+        "query": dict(handshake.query),
+        "auth": dict(handshake.auth),
+    }
+
+
+def write_options(options: BroadcastOptions) -> dict[str, Any]:
+    """Return who is meant as the official server writes it."""
+    flags: dict[str, Any] = {}
+    if options.volatile:
+        flags["volatile"] = True
+    if not options.compress:
+        flags["compress"] = False
+    if options.timeout is not None:
+        flags["timeout"] = round(options.timeout * 1000)
+    return {"rooms": options.rooms, "except": options.except_, "flags": flags}

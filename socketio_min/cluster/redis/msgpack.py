@@ -1,0 +1,95 @@
+"""MessagePack and JSON as the official adapters write them.
+
+What comes in is bounded and decoded strictly. The dates of JavaScript, which have a type of their
+own in MessagePack, become the text that JSON makes of them.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import orjson
+
+from socketio_min.errors import EncodeError, PacketError
+
+# Bytes of one message. Empty containers cost 65 times their size, so this bounds memory too.
+MAX_MESSAGE = 16_000_000
+
+# How MessagePack begins a date: type -1 with 4, 8 or 12 bytes.
+_DATES = (b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff")
+_decoder = msgspec.msgpack.Decoder(ext_hook=lambda _code, _data: None)
+_encoder = msgspec.msgpack.Encoder()
+
+
+def pack(value: Any) -> bytes:
+    """Encode with MessagePack what `portable` has made.
+
+    Raises:
+        EncodeError: a value cannot be encoded.
+    """
+    try:
+        return _encoder.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise EncodeError(f"got a value that MessagePack cannot hold ({error})") from None
+
+
+def unpack(data: bytes) -> Any:
+    """Decode MessagePack.
+
+    Raises:
+        PacketError: it is malformed or too large.
+    """
+    _check_size(data)
+    try:
+        value = _decoder.decode(data)
+        if any(date in data for date in _DATES):
+            value = _without_dates(value)
+    except (ValueError, RecursionError, OverflowError) as error:
+        raise PacketError(f"got a message that is no MessagePack ({error})") from None
+    return value
+
+
+def unpack_any(data: bytes) -> Any:
+    """Decode JSON if it begins like an object, else MessagePack, as the official adapters do.
+
+    Raises:
+        PacketError: it is malformed or too large.
+    """
+    if data[:1] != b"{":
+        return unpack(data)
+    _check_size(data)
+    try:
+        return orjson.loads(data)
+    except ValueError:
+        pass
+    try:
+        return json.loads(data, parse_int=_number, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise PacketError(f"got a message that is no JSON ({type(error).__name__})") from None
+
+
+def _number(digits: str) -> int | float:
+    # `int` of thousands of digits takes long; JavaScript makes a double of more than these.
+    return int(digits) if len(digits) <= 16 else float(digits)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _check_size(data: bytes) -> None:
+    if len(data) > MAX_MESSAGE:
+        raise PacketError(f"got a message of {len(data)} bytes, expected at most {MAX_MESSAGE}")
+
+
+def _without_dates(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_dates(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _without_dates(item) for key, item in value.items()}
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    return value

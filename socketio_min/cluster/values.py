@@ -1,0 +1,115 @@
+"""Values on their way to other servers: what JSON makes of them, and bytes.
+
+A receiver on another server must see what a receiver here sees, whatever the message between the
+two is written in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from socketio_min.errors import EncodeError
+from socketio_min.protocol.packets import encode_ack
+
+
+def portable(args: Sequence[Any]) -> list[Any]:
+    """Return values as every receiver sees them: JSON's, and bytes.
+
+    Raises:
+        EncodeError: a value has no JSON form.
+    """
+    try:
+        values: list[Any] = orjson.loads(orjson.dumps(args))
+    except (TypeError, ValueError):
+        return _walk_all(args)
+    return values
+
+
+def from_body(body: str, args: Sequence[Any]) -> list[Any]:
+    """Return the values of an event's JSON; `args` are what it was made of.
+
+    Raises:
+        EncodeError: a value has no JSON form.
+    """
+    try:
+        values: list[Any] = orjson.loads(body)
+    except ValueError:
+        # Lone surrogates, which orjson does not read.
+        return _walk_all(args)
+    return values
+
+
+def _walk_all(args: Sequence[Any]) -> list[Any]:
+    try:
+        return [_walk(value) for value in args]
+    except RecursionError:
+        raise EncodeError(
+            "got a value that is nested too deeply or contains itself: expected a tree of a few "
+            "hundred levels at most, flatten it"
+        ) from None
+
+
+def _walk(value: Any) -> Any:
+    """Return a value that orjson refuses, or that has one inside."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, dict):
+        return {_text(_key(key)): _walk(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_walk(item) for item in value]
+    try:
+        return orjson.loads(orjson.dumps(value))
+    except TypeError:
+        # An integer beyond 64 bits, and what is an error: the encoder of events decides.
+        text, _ = encode_ack("/", [value], 0)
+        return json.loads(text[2:], parse_int=float)[0]
+
+
+def _key(key: Any) -> str:
+    text, _ = encode_ack("/", [{key: None}], 0)
+    [name] = json.loads(text[2:])[0]
+    return str(name)
+
+
+def _text(text: str) -> str:
+    """Replace lone surrogates, which UTF-8 cannot hold, by U+FFFD."""
+    return (
+        text
+        if text.isascii()
+        else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    )
+
+
+def name_bytes(name: str) -> bytes:
+    """Return a name for a channel or a key, lone surrogates replaced."""
+    try:
+        return name.encode()
+    except UnicodeEncodeError:
+        return _text(name).encode()
+
+
+def has_bytes(value: Any) -> bool:
+    """Return whether a binary value is in a value of `portable`."""
+    if type(value) is bytes:
+        return True
+    if type(value) is list:
+        return any(map(has_bytes, value))
+    return type(value) is dict and any(map(has_bytes, value.values()))
+
+
+def dump_json(value: Any) -> bytes:
+    """Encode as JSON what `portable` has made and holds no bytes.
+
+    Raises:
+        EncodeError: a value cannot be encoded.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:
+        raise EncodeError(f"got a value that JSON cannot hold ({error})") from None

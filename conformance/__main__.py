@@ -1,6 +1,6 @@
-"""`python -m conformance URL` tests a server; `python -m conformance target` runs the reference.
+"""`python -m conformance URL` tests a server; `target` and `cluster-member` run one to be tested.
 
-Testing needs nothing but Python; the reference needs the packages, and they what they depend on.
+Testing needs nothing but Python; the servers need the packages, and they what they depend on.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from conformance import command
 def main(arguments: list[str] | None = None) -> None:
     """Read the command line and run the command; the exit code tells how it went."""
     given = sys.argv[1:] if arguments is None else arguments
-    if given[:1] == ["target"]:
+    if given[:1] in (["target"], ["cluster-member"]):
         try:
-            from conformance.targets import command as target_command
+            if given[0] == "target":
+                from conformance.targets.command import main as serve
+            else:
+                from conformance.targets.cluster_command import main as serve
         except ModuleNotFoundError as missing:
             sys.exit(
                 f"the reference needs the package {missing.name}, which is not installed: "
                 "install socketio-min beside this tool"
             )
-        target_command.main(given[1:])
+        serve(given[1:])
     else:
         command.main(given)
 

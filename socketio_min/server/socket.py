@@ -8,6 +8,7 @@ from collections.abc import Collection
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, cast
 
+from engineio_min import Connection
 from engineio_min.ids import random_id
 from engineio_min.protocol.packets import Packet
 from socketio_min.cluster.adapter import (
@@ -108,6 +109,11 @@ class Socket:
             query=request.query,
             auth={} if self._auth is None else self._auth,
         )
+
+    @property
+    def connection(self) -> Connection:
+        """The Engine.IO connection under it, which may carry sockets of other namespaces too."""
+        return self._client.connection
 
     @property
     def transport(self) -> str:

@@ -1,0 +1,188 @@
+"""The cluster member: a server whose clients can make it do everything that a cluster has.
+
+`conformance/targets/node/member.mjs` is the same on the official server, so that a test can ask
+both for the same and compare. On `/` and `/side` it has these events; `ack` stands for an
+acknowledgement:
+
+    join(rooms, ack) leave(room, ack)  data(object, ack)      whoami(ack)
+    fan(rooms, except, payload)        others(room, payload)  fan-local(payload)
+    fetch(room, ack)                   ask(room, payload, ms, ack)
+    rooms-join(filter, room)           rooms-leave(filter, room)      kick(filter, close)
+    sse(payload)  sse-ack(payload, ack)    drop()  bye()  crash()
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import socketio_min
+from engineio_min.runner import stopped
+
+NAMESPACES = ("/", "/side")
+AdapterFactory = Callable[[socketio_min.Namespace], socketio_min.Adapter]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberOptions:
+    """Where the member listens, and its cluster."""
+
+    host: str = "127.0.0.1"
+    port: int = 3000
+    adapter: str = "memory"
+    redis: str = "redis://127.0.0.1:6379"
+
+
+def make_adapter(options: MemberOptions) -> AdapterFactory:
+    """Return the adapter that the options name.
+
+    Raises:
+        ImportError: it needs packages that are not installed.
+        UsageError: the URL is none of Redis.
+    """
+    if options.adapter == "memory":
+        return socketio_min.MemoryAdapter
+    from socketio_min.cluster import redis
+
+    adapters = {
+        "classic": redis.RedisAdapter.from_url,
+    }
+    return adapters[options.adapter](options.redis)
+
+
+def make_member(adapter: AdapterFactory) -> socketio_min.Server:
+    """Return a server with the member's handlers on every namespace."""
+    io = socketio_min.Server(adapter=adapter, cors="*")
+    for name in NAMESPACES:
+        _register_own(io.of(name))
+        _register_cluster(io.of(name))
+        _register_ends(io.of(name))
+    return io
+
+
+def _register_own(namespace: socketio_min.Namespace) -> None:
+    """Register the events about the client's own socket."""
+
+    @namespace.on("join")
+    def join(socket: socketio_min.Socket, rooms: str | list[str]) -> None:
+        socket.join(rooms)
+
+    @namespace.on("leave")
+    def leave(socket: socketio_min.Socket, room: str) -> None:
+        socket.leave(room)
+
+    @namespace.on("data")
+    def data(socket: socketio_min.Socket, values: dict[str, Any]) -> None:
+        socket.data.update(values)
+
+    @namespace.on("whoami")
+    def whoami(socket: socketio_min.Socket) -> dict[str, Any]:
+        return {
+            "id": socket.id,
+            "recovered": socket.recovered,
+            "rooms": sorted(socket.rooms),
+            "data": socket.data,
+        }
+
+
+def _select(
+    namespace: socketio_min.Namespace, rooms: str | list[str]
+) -> socketio_min.BroadcastOperator:
+    """Return the sockets of the rooms, of all if there are none."""
+    return namespace.to(rooms) if rooms else namespace.except_([])
+
+
+def _register_cluster(namespace: socketio_min.Namespace) -> None:
+    """Register the events that reach the other servers."""
+
+    @namespace.on("fan")
+    def fan(
+        _socket: socketio_min.Socket, rooms: list[str], except_: list[str], payload: Any
+    ) -> None:
+        _select(namespace, rooms).except_(except_).emit("fan", payload)
+
+    @namespace.on("others")
+    def others(socket: socketio_min.Socket, room: str, payload: Any) -> None:
+        socket.to(room).emit("fan", payload)
+
+    @namespace.on("fan-local")
+    def fan_local(_socket: socketio_min.Socket, payload: Any) -> None:
+        namespace.local.emit("fan", payload)
+
+    @namespace.on("fetch")
+    async def fetch(_socket: socketio_min.Socket, room: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": one.id,
+                "rooms": sorted(one.rooms),
+                "data": one.data,
+                "query": dict(one.handshake.query),
+            }
+            for one in await _select(namespace, room).fetch_sockets()
+        ]
+
+    @namespace.on("rooms-join")
+    def rooms_join(_socket: socketio_min.Socket, filter_: str, room: str) -> None:
+        _select(namespace, filter_).sockets_join(room)
+
+    @namespace.on("rooms-leave")
+    def rooms_leave(_socket: socketio_min.Socket, filter_: str, room: str) -> None:
+        _select(namespace, filter_).sockets_leave(room)
+
+    @namespace.on("kick")
+    def kick(_socket: socketio_min.Socket, filter_: str, close: bool) -> None:
+        _select(namespace, filter_).disconnect_sockets(close=close)
+
+    @namespace.on("ask")
+    async def ask(
+        _socket: socketio_min.Socket, room: str, payload: Any, milliseconds: float
+    ) -> dict[str, Any]:
+        operator = _select(namespace, room).timeout(milliseconds / 1000)
+        try:
+            return {"ok": await operator.call("ask", payload)}
+        except socketio_min.AcknowledgementTimeout as error:
+            return {"error": "timeout", "responses": error.responses}
+
+    @namespace.on("sse")
+    def sse(_socket: socketio_min.Socket, payload: Any) -> None:
+        namespace.server_side_emit("hello", payload)
+
+    @namespace.on("sse-ack")
+    async def sse_ack(_socket: socketio_min.Socket, payload: Any) -> dict[str, Any]:
+        try:
+            return {"ok": await namespace.server_side_call("hello", payload)}
+        except socketio_min.AcknowledgementTimeout as error:
+            return {"error": "timeout", "responses": error.responses}
+
+    @namespace.on_server("hello")
+    def hello(payload: Any) -> dict[str, Any]:
+        namespace.local.emit("heard", payload)
+        return {"from": f"python {os.getpid()}", "payload": payload}
+
+
+def _register_ends(namespace: socketio_min.Namespace) -> None:
+    """Register the events that end a socket, a connection or the process."""
+
+    @namespace.on("drop")
+    def drop(socket: socketio_min.Socket) -> None:
+        socket.connection.close()
+
+    @namespace.on("bye")
+    def bye(socket: socketio_min.Socket) -> None:
+        socket.disconnect()
+
+    @namespace.on("crash")
+    def crash(_socket: socketio_min.Socket) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def serve(options: MemberOptions) -> None:
+    """Run a member until SIGINT or SIGTERM; prints `ready http://HOST:PORT` once it accepts."""
+    io = make_member(make_adapter(options))
+    await io.listen(options.host, options.port)
+    print(f"ready http://{options.host}:{io.port}", flush=True)
+    await stopped()
+    await io.close()

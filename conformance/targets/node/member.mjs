@@ -1,0 +1,129 @@
+// A cluster member on the official server; cluster_member.py is the same on this project's.
+// Usage: node member.mjs --port P [--adapter memory|classic|sharded|streams] [--redis URL]
+// [--mode dynamic|static|dynamic-private] [--recovery SECONDS]; prints `ready http://HOST:PORT`.
+import { createServer } from "node:http";
+import { parseArgs } from "node:util";
+import { createAdapter as createClassic, createShardedAdapter } from "@socket.io/redis-adapter";
+import { createAdapter as createStreams } from "@socket.io/redis-streams-adapter";
+import { createClient } from "redis";
+import { Server } from "socket.io";
+
+const { values } = parseArgs({
+  options: {
+    port: { type: "string", default: "3000" },
+    adapter: { type: "string", default: "memory" },
+    redis: { type: "string", default: "redis://127.0.0.1:6379" },
+    mode: { type: "string", default: "dynamic" },
+    recovery: { type: "string" },
+  },
+});
+
+async function connect() {
+  const client = createClient({ url: values.redis });
+  client.on("error", () => {});
+  await client.connect();
+  return client;
+}
+
+async function makeAdapter() {
+  switch (values.adapter) {
+    case "classic":
+      return createClassic(await connect(), await connect());
+    case "sharded":
+      return createShardedAdapter(await connect(), await connect(), {
+        subscriptionMode: values.mode,
+      });
+    case "streams":
+      return createStreams(await connect());
+    default:
+      return undefined;
+  }
+}
+
+const options = { cors: { origin: "*" }, serveClient: false };
+if (values.recovery !== undefined) {
+  options.connectionStateRecovery = { maxDisconnectionDuration: Number(values.recovery) * 1000 };
+}
+const http = createServer((request, response) => response.writeHead(404).end());
+const io = new Server(http, options);
+const adapter = await makeAdapter();
+if (adapter !== undefined) {
+  io.adapter(adapter);
+}
+
+function registerOwn(socket) {
+  socket.on("join", (rooms, acknowledge) => {
+    socket.join(rooms);
+    acknowledge();
+  });
+  socket.on("leave", (room, acknowledge) => {
+    socket.leave(room);
+    acknowledge();
+  });
+  socket.on("data", (object, acknowledge) => {
+    Object.assign(socket.data, object);
+    acknowledge();
+  });
+  socket.on("whoami", (acknowledge) => {
+    const { id, recovered, rooms, data } = socket;
+    acknowledge({ id, recovered, rooms: [...rooms].sort(), data });
+  });
+  socket.on("drop", () => socket.conn.close());
+  socket.on("bye", () => socket.disconnect());
+  socket.on("crash", () => process.kill(process.pid, "SIGKILL"));
+}
+
+function registerCluster(socket, namespace) {
+  const select = (rooms) => (rooms.length > 0 ? namespace.in(rooms) : namespace.except([]));
+
+  socket.on("fan", (rooms, except, payload) => {
+    select(rooms).except(except).emit("fan", payload);
+  });
+  socket.on("others", (room, payload) => socket.to(room).emit("fan", payload));
+  socket.on("fan-local", (payload) => namespace.local.emit("fan", payload));
+  socket.on("fetch", async (room, acknowledge) => {
+    const sockets = await select(room).fetchSockets();
+    acknowledge(
+      sockets.map(({ id, rooms, data, handshake }) => ({
+        id,
+        rooms: [...rooms].sort(),
+        data,
+        query: handshake.query,
+      })),
+    );
+  });
+  socket.on("rooms-join", (filter, room) => select(filter).socketsJoin(room));
+  socket.on("rooms-leave", (filter, room) => select(filter).socketsLeave(room));
+  socket.on("kick", (filter, close) => select(filter).disconnectSockets(close));
+  socket.on("ask", (room, payload, milliseconds, acknowledge) => {
+    select(room)
+      .timeout(milliseconds)
+      .emit("ask", payload, (error, responses) => {
+        acknowledge(error ? { error: "timeout", responses } : { ok: responses });
+      });
+  });
+  socket.on("sse", (payload) => namespace.serverSideEmit("hello", payload));
+  socket.on("sse-ack", (payload, acknowledge) => {
+    namespace.serverSideEmit("hello", payload, (error, responses) => {
+      acknowledge(error ? { error: "timeout", responses } : { ok: responses });
+    });
+  });
+}
+
+for (const name of ["/", "/side"]) {
+  const namespace = io.of(name);
+  namespace.on("connection", (socket) => {
+    registerOwn(socket);
+    registerCluster(socket, namespace);
+  });
+  namespace.on("hello", (payload, acknowledge) => {
+    namespace.local.emit("heard", payload);
+    acknowledge?.({ from: `node ${process.pid}`, payload });
+  });
+}
+
+http.listen(Number(values.port), "127.0.0.1", () => {
+  console.log(`ready http://127.0.0.1:${http.address().port}`);
+});
+
+process.once("SIGTERM", () => process.exit());

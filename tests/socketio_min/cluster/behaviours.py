@@ -1,0 +1,193 @@
+"""What members of a cluster do for each other, whatever the wire: each over every ordered pair."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tests.socketio_min.cluster.clusters import Cluster, Peer
+from tests.socketio_min.cluster.redis_server import PATIENCE
+
+Behaviour = Callable[[Cluster], Awaitable[None]]
+
+VALUES: list[Any] = [
+    None,
+    True,
+    -1,
+    2**53 - 1,
+    2**40,
+    1.5,
+    "",
+    "ä€😀\u0000",
+    [],
+    {},
+    [[1], {"a": {"b": []}}],
+    b"",
+    b"\x00\xff",
+    {"file": b"abc", "more": [b"d"]},
+]
+
+
+async def events_reach_all(cluster: Cluster) -> None:
+    for a, b, _ in cluster.pairs():
+        a.emit("fan", [], [], [a.name, b.name])
+        assert await cluster.told(a, ("fan", [a.name, b.name])) == "node one two"
+
+
+async def events_reach_rooms(cluster: Cluster) -> None:
+    for a, b, c in cluster.pairs():
+        await b.call("join", ["red", "blue"])
+        await c.call("join", "blue")
+        for rooms, except_, expected in (
+            (["red"], [], [b]),
+            (["red", "blue"], [], [b, c]),
+            (["blue"], ["red"], [c]),
+            (["nobody"], [], []),
+            ([b.id], [], [b]),
+            ([], [b.id], [a, c]),
+            ([], ["blue"], [a]),
+        ):
+            a.emit("fan", rooms, except_, 1)
+            names = " ".join(sorted(peer.name for peer in expected))
+            assert await cluster.told(a, ("fan", 1)) == names, (rooms, except_)
+        await b.call("leave", "red")
+        a.emit("fan", ["red"], [], 1)
+        assert await cluster.told(a, ("fan", 1)) == ""
+        await b.call("leave", "blue")
+        await c.call("leave", "blue")
+
+
+async def a_sender_leaves_itself_out(cluster: Cluster) -> None:
+    for peer in cluster.peers:
+        await peer.call("join", "all")
+    for a, b, c in cluster.pairs():
+        a.emit("others", "all", 1)
+        assert await cluster.told(a, ("fan", 1)) == " ".join(sorted((b.name, c.name)))
+
+
+async def local_events_stay(cluster: Cluster) -> None:
+    for a in cluster.peers:
+        a.emit("fan-local", 1)
+        assert await cluster.told(a, ("fan", 1)) == a.name
+
+
+async def values_are_the_same_everywhere(cluster: Cluster) -> None:
+    for a in cluster.peers:
+        for value in VALUES:
+            a.emit("fan", [], [], value)
+        for events in (await cluster.heard(a)).values():
+            assert events == [("fan", value) for value in VALUES]
+        for value in VALUES:
+            a.emit("others", a.name, value)
+            a.emit("fan", [cluster.peers[0].id], [], value)
+        heard = await cluster.heard(a)
+        assert heard[cluster.peers[0].name] == [("fan", value) for value in VALUES]
+
+
+async def events_keep_their_order(cluster: Cluster) -> None:
+    for peer in cluster.peers:
+        await peer.call("join", ["odd", "all"])
+    for a in cluster.peers:
+        for number in range(60):
+            rooms: list[str] = [["odd"], [], ["odd", "all"]][number % 3]
+            a.emit("fan", rooms, [], number)
+        for events in (await cluster.heard(a)).values():
+            assert events == [("fan", number) for number in range(60)]
+
+
+async def sockets_are_fetched(cluster: Cluster) -> None:
+    for a, b, _ in cluster.pairs():
+        await b.call("data", {"name": b.name, "deep": {"list": [1, None, "ä"]}})
+        await b.call("join", "fetched")
+        [found] = await a.call("fetch", "fetched")
+        assert found["id"] == b.id
+        assert found["rooms"] == sorted((b.id, "fetched"))
+        assert found["data"] == {"name": b.name, "deep": {"list": [1, None, "ä"]}}
+        assert found["query"]["client"] == b.name
+        every = await a.call("fetch", "")
+        assert sorted(one["id"] for one in every) == sorted(peer.id for peer in cluster.peers)
+        await b.call("leave", "fetched")
+        assert await a.call("fetch", "fetched") == []
+
+
+async def _members(cluster: Cluster, a: Peer, room: str, expected: list[Peer]) -> None:
+    """Wait until these are in a room: Node.js does even its own part when its message returns."""
+    ids = sorted(peer.id for peer in expected)
+    async with asyncio.timeout(PATIENCE):
+        while sorted(one["id"] for one in await a.call("fetch", room)) != ids:
+            pass
+    a.emit("fan", [room], [], room)
+    names = " ".join(sorted(peer.name for peer in expected))
+    assert await cluster.told(a, ("fan", room)) == names
+
+
+async def sockets_join_and_leave(cluster: Cluster) -> None:
+    for a, b, c in cluster.pairs():
+        a.emit("rooms-join", b.id, "one room")
+        await _members(cluster, a, "one room", [b])
+        a.emit("rooms-join", "", "every room")
+        await _members(cluster, a, "every room", [a, b, c])
+        a.emit("rooms-leave", c.id, "every room")
+        await _members(cluster, a, "every room", [a, b])
+        a.emit("rooms-leave", "", "every room")
+        await _members(cluster, a, "every room", [])
+        a.emit("rooms-leave", "one room", "one room")
+        await _members(cluster, a, "one room", [])
+
+
+async def sockets_are_asked(cluster: Cluster) -> None:
+    for peer in cluster.peers:
+        await peer.call("join", "all")
+    for a, b, c in cluster.pairs():
+        answer = await a.call("ask", "", {"x": [b"1"]}, 10_000)
+        assert list(answer) == ["ok"], answer
+        names = sorted(name for name, payload in answer["ok"] if payload == {"x": [b"1"]})
+        assert names == ["node", "one", "two"]
+        assert await a.call("ask", b.id, 1, 10_000) == {"ok": [[b.name, 1]]}
+        assert await a.call("ask", "nobody", 1, 10_000) == {"ok": []}
+        b.answer = None
+        answer = await a.call("ask", "all", 1, 200)
+        b.answer = b.name
+        assert answer["error"] == "timeout"
+        assert sorted(answer["responses"]) == sorted([[a.name, 1], [c.name, 1]])
+
+
+async def servers_tell_each_other(cluster: Cluster) -> None:
+    for a, b, c in cluster.pairs():
+        a.emit("sse", {"n": [1, "ä", None]})
+        for peer in (b, c):
+            assert ("heard", {"n": [1, "ä", None]}) in [
+                *await peer.until_event("heard", {"n": [1, "ä", None]}),
+                ("heard", {"n": [1, "ä", None]}),
+            ]
+        answers = await a.call("sse-ack", 7)
+        assert [one["payload"] for one in answers["ok"]] == [7, 7]
+        assert len({one["from"] for one in answers["ok"]}) >= 1
+        for peer in (b, c):
+            await peer.until_event("heard", 7)
+        assert a.events == []
+
+
+async def sockets_are_disconnected(cluster: Cluster) -> None:
+    node, one, two = cluster.peers
+    node.emit("kick", one.id, False)
+    assert await one.ended() == "io server disconnect"
+    two.emit("kick", node.id, True)
+    await node.ended()
+    assert [found["id"] for found in await two.call("fetch", "")] == [two.id]
+
+
+BEHAVIOURS: tuple[Behaviour, ...] = (
+    events_reach_all,
+    events_reach_rooms,
+    a_sender_leaves_itself_out,
+    local_events_stay,
+    values_are_the_same_everywhere,
+    events_keep_their_order,
+    sockets_are_fetched,
+    sockets_join_and_leave,
+    sockets_are_asked,
+    servers_tell_each_other,
+    sockets_are_disconnected,
+)

@@ -57,6 +57,7 @@ CIRCLES: Mapping[str, list[set[str]]] = {
             "server/broadcast.py",
             "server/connect_deadlines.py",
             "server/connection.py",
+            "server/dynamic.py",
             "server/namespace.py",
             "server/options.py",
             "server/server.py",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Never, NoReturn
 
 from socketio_min.errors import UsageError
 from socketio_min.handlers import require_plain
@@ -51,7 +51,7 @@ class DynamicNamespace(Namespace):
         self._idle: dict[str, None] = {}
         self._pattern = pattern
 
-    def emit(self, event: str, *args: Any) -> None:
+    def emit(self, event: str, *args: Any, **elsewhere: Never) -> None:
         """Refused, as everything that is for sockets.
 
         Raises:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Never, NoReturn, TypeVar, overload
 
 from engineio_min.protocol.packets import MESSAGE
 from socketio_min.cluster.adapter import Adapter, BroadcastOptions
@@ -23,6 +23,7 @@ from socketio_min.handlers import ALL, check_call, check_event, check_handler, r
 from socketio_min.protocol.packets import RESERVED_EVENTS, plain_event_head
 from socketio_min.protocol.rooms import RoomNames
 from socketio_min.server.broadcast import BroadcastOperator
+from socketio_min.server.elsewhere import SERVER, missing, refuse_arguments
 from socketio_min.server.socket import DISCONNECTED
 from socketio_min.tasks import is_awaitable
 
@@ -78,6 +79,19 @@ class Namespace:
         # Events that came with other arguments than their handlers take.
         self._misfits: set[str] = set()
 
+    if not TYPE_CHECKING:
+
+        def __init_subclass__(cls) -> None:
+            if Namespace in cls.__bases__ and not cls.__module__.startswith("socketio_min."):
+                raise UsageError(
+                    f"got {cls.__name__} as a subclass of Namespace, which io.of(name) makes: "
+                    'write @io.of("/name").on("event") above each function; for python-socketio\'s '
+                    "on_connect(self, sid, environ) that is connect(socket)"
+                )
+
+        def __getattr__(self, name: str) -> NoReturn:
+            missing(self, name, SERVER)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} with {len(self.sockets)} sockets>"
 
@@ -88,7 +102,7 @@ class Namespace:
     @overload
     def on(self, event: str, handler: Function) -> Function: ...
     def on(
-        self, event: str, handler: Function | None = None
+        self, event: str, handler: Function | None = None, **elsewhere: object
     ) -> Function | Callable[[Function], Function]:
         """Handle `event` with `handler(socket, *args)`; also a decorator.
 
@@ -101,6 +115,8 @@ class Namespace:
             UsageError: the event has a handler already, or is reserved, or the handler cannot be
             called so.
         """
+        if elsewhere:
+            refuse_arguments("on", elsewhere)
         check_event(event, ELSEWHERE)
         if event in RESERVED_EVENTS and event not in LIFECYCLE:
             raise UsageError(f"no client can send {event!r}, which the protocol keeps for itself")
@@ -239,12 +255,15 @@ class Namespace:
     def _everybody(self) -> BroadcastOperator:
         return BroadcastOperator(self, BroadcastOptions())
 
-    def emit(self, event: str, *args: Any) -> None:
+    def emit(self, event: str, *args: Any, **elsewhere: Never) -> None:
         """Send an event to everybody in the namespace. Never blocks.
 
         Raises:
-            UsageError: the event's name is reserved, or a value cannot be encoded.
+            UsageError: the event's name is reserved, or a value cannot be encoded, or there is a
+            named argument, as python-socketio has them.
         """
+        if elsewhere:
+            refuse_arguments("emit", elsewhere)
         self.adapter.broadcast((event, *args), _EVERYBODY)
 
     def to(self, rooms: RoomNames) -> BroadcastOperator:

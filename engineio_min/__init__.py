@@ -1,8 +1,9 @@
 """Engine.IO v4 in pure Python: the transport protocol under Socket.IO.
 
-Reading order: `packets`, `session`, `heartbeat` (pure), then `polling`, `websocket`, `server` and
-`http`, and `admission` for who gets in at all; for the client `client_session` (pure), `client`,
-`http_client` and `client_websocket`.
+Reading order: `protocol.packets`, `protocol.session`, `protocol.deadlines` (pure), then
+`transports.polling`, `transports.websocket`, `server` and `http.server`, and `limits.admission` for
+who gets in at all; for the client `protocol.client_session` (pure), `client.client`, `client.http`
+and `client.websocket`.
 """
 
 from engineio_min.client.client import Client

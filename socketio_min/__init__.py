@@ -1,8 +1,10 @@
 """Socket.IO v5 in pure Python: namespaces, events, acknowledgements and rooms.
 
-Reading order: `packets`, `rooms`, `peer`, `turns` (pure), then `namespace`, `connection`, `socket`,
-`broadcast`, `adapter`, `server`; for the client `client_peer`, `retries`, `reconnection` (pure),
-then `client_handlers`, `client_namespace`, `client_connection`, `client`, `blocking`.
+Reading order: `protocol.packets`, `protocol.rooms`, `protocol.peer`, `protocol.turns` (pure), then
+`server.namespace`, `server.connection`, `server.socket`, `server.broadcast`, `cluster.adapter`,
+`server.server`; for the client `protocol.client_peer`, `protocol.retries`, `protocol.backoff`
+(pure), then `client.handlers`, `client.namespace`, `client.connection`, `client.client`,
+`client.blocking`.
 """
 
 from engineio_min import CookieOptions, CorsOptions, Forbidden, __version__

@@ -22,6 +22,10 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))]
 
 
+def text_of(document: str) -> str:
+    return (ROOT / document).read_text()
+
+
 def blocks(document: str, language: str) -> list[str]:
     """The code blocks of a document."""
     text = (ROOT / document).read_text()
@@ -95,6 +99,34 @@ def test_the_rejected_designs_are_those_of_the_code() -> None:
         for path in (ROOT / package).rglob("*.py")
         if "Rejected:" in path.read_text()
     }
+
+
+def test_the_one_test_of_contributing_is_one() -> None:
+    (command,) = re.findall(r"^One test: `([^`]*)`", text_of("CONTRIBUTING.md"), re.MULTILINE)
+    _python, *arguments = command.split()
+    found = subprocess.run(
+        [sys.executable, *arguments, "--collect-only", "-q"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert re.search(r"^1/\d+ tests collected", found.stdout, re.MULTILINE), found.stdout
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_link_that_is_a_files_name_leads_to_that_file(document: str) -> None:
+    for shown, target in re.findall(r"\[`?([\w./]+\.\w+)`?\]\(([^)#:]+)\)", text_of(document)):
+        assert target.endswith(shown.lstrip("./")), f"{document}: {shown} leads to {target}"
+
+
+@pytest.mark.parametrize("package", ["engineio_min", "socketio_min"])
+def test_the_reading_order_of_a_package_names_its_modules(package: str) -> None:
+    names = re.findall(r"`([\w.]+)`", importlib.import_module(package).__doc__ or "")
+    assert len(names) > 5
+    for name in names:
+        importlib.import_module(f"{package}.{name}")
 
 
 @pytest.mark.parametrize("name", NAMES)

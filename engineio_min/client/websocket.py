@@ -1,7 +1,7 @@
 """A client's WebSocket: its opening handshake, and the driver of `client_frames.py`.
 
 websockets' Sans-I/O client judges the server's answer to the handshake; the request goes out and
-the answer comes in through `http_client.py`, with its limits and cookies.
+the answer comes in through `http.py`, with its limits and cookies.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 
 It outlives its connections: what is emitted while there is none waits in the send buffer, and the
 handlers stay. What carries the packets, and whether to come back, is the affair of
-`client_connection.py`.
+`connection.py`.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
+from threading import get_ident
 from typing import Any, Unpack
 from urllib.parse import quote, urlencode
 
@@ -71,11 +72,15 @@ class Client:
         self.tap: Tap | None = None
         self.session: ClientSession
         self._loop: asyncio.AbstractEventLoop
+        self._thread = 0
+        self._warned_of_threads = False
         self._timer: Timer
         self._http: HttpClient
         self._opening: asyncio.Future[None] | None = None
         self._failure: ConnectionFailed | None = None
         self._over = False
+        # `close` was called: no other transport is tried.
+        self._left = False
         self._websocket: ClientWebSocket | None = None
         self._candidate: ClientWebSocket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,13 +103,14 @@ class Client:
         if self._opening is not None:
             raise UsageError("this client was used already: make another one for another session")
         self._loop = asyncio.get_running_loop()
+        self._thread = get_ident()
         self._timer = Timer(self._loop)
         transports = list(self.options.transports)
         while True:
             try:
                 await self._open(transports.pop(0))
             except ConnectionFailed:
-                if not transports or not self.options.try_all_transports:
+                if not transports or not self.options.try_all_transports or self._left:
                     raise
             else:
                 return
@@ -139,10 +145,12 @@ class Client:
         """Queue a message; it leaves in order, at the end of this turn of the event loop.
 
         Raises:
-            UsageError: `connect` was not called.
+            UsageError: `connect` was not called, or the message is larger than the server takes.
         """
         self._check_begun()
-        self.session.send(message_packet(message))
+        packet = message_packet(message)
+        self.session.check_size(packet)
+        self.session.send(packet)
 
     def close(self) -> None:
         """Close after everything queued has been sent; `wait_closed` waits for it.
@@ -151,6 +159,7 @@ class Client:
             UsageError: `connect` was not called.
         """
         self._check_begun()
+        self._left = True
         self.session.close(self._loop.time())
         self._timer.watch(self.session)
 
@@ -377,7 +386,20 @@ class Client:
     def _queue(self) -> None:
         if not self._flush_queued:
             self._flush_queued = True
-            self._loop.call_soon(self._flush)
+            if get_ident() == self._thread:
+                self._loop.call_soon(self._flush)
+            else:
+                self._flush_from_another_thread()
+
+    def _flush_from_another_thread(self) -> None:
+        # `call_soon` would not wake the loop: what was sent would wait for the server's next ping.
+        self._loop.call_soon_threadsafe(self._flush)
+        if not self._warned_of_threads:
+            self._warned_of_threads = True
+            logger.warning(
+                "a message was sent in another thread than the event loop's, which is not safe: "
+                "use loop.call_soon_threadsafe(client.emit, ...), or socketio_min.BlockingClient"
+            )
 
     def _flush(self) -> None:
         """Send what is queued, and act on what has happened."""

@@ -123,7 +123,7 @@ class ClientWebSocket(asyncio.Protocol):
         if stream.failure is not None:
             self._owner.lost(self, TRANSPORT_ERROR, stream.failure)
         elif stream.close_received:
-            self._owner.lost(self, TRANSPORT_CLOSE, "got a close frame")
+            self._owner.lost(self, TRANSPORT_CLOSE, f"got a close frame{stream.close_reason}")
             self._transport.close()
 
     def _write_control(self) -> None:

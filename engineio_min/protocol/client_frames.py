@@ -25,6 +25,20 @@ _MASKED = 0x80
 # The bytes of the lengths that do not fit into the second byte of a head.
 _LENGTH_SIZES = {126: 2, 127: 8}
 
+# What the codes say that a server of Socket.IO closes with (RFC 6455, section 7.4.1).
+_MEANINGS = {
+    1000: "normal closure",
+    1001: "the server goes away",
+    1002: "protocol error",
+    1003: "unsupported data",
+    1007: "invalid data",
+    1008: "policy violation",
+    1009: "the message is too big",
+    1011: "the server failed",
+    1012: "the server restarts",
+    1013: "try again later",
+}
+
 # Random bytes are taken in stock: asking the kernel for four at a time costs more than the frame.
 _STOCK = 4_096
 
@@ -126,6 +140,19 @@ class ClientMessageStream(MessageStream):
         if not self.closed:
             self.unusual = True
             self._specification.send_close()
+
+    @property
+    def close_reason(self) -> str:
+        """What the server's close frame says, as words to put behind: a code, a text, or nothing.
+
+        The text is ASCII: it goes to terminals and logs.
+        """
+        close = self._specification.close_rcvd
+        if close is None or close.code == CloseCode.NO_STATUS_RCVD:
+            return ""
+        meaning = _MEANINGS.get(close.code)
+        known = "" if meaning is None else f" ({meaning})"
+        return f": {int(close.code)}{known}" + (f", {close.reason!a}" if close.reason else "")
 
     def _mask_key(self) -> bytes:
         """Four bytes that no one can foresee (RFC 6455, section 10.3)."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engineio_min.errors import PacketError
+from engineio_min.errors import PacketError, UsageError
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.handshake import Handshake, read_handshake
 from engineio_min.protocol.packets import (
@@ -216,6 +216,28 @@ class ClientSession:
         self._buffer.append(packet)
         if len(self._buffer) == 1 and not self.attended:
             self._wake()
+
+    def check_size(self, packet: Packet) -> None:
+        """Refuse a packet that the server would end the session for (Engine.IO v4, "maxPayload").
+
+        A binary one may have to go in base64, when the session is on polling.
+
+        Raises:
+            UsageError: it is larger than the server takes.
+        """
+        limit = None if self.handshake is None else self.handshake.max_payload
+        # No character has more than four bytes.
+        if limit is None or 4 * len(packet) + 4 <= limit:
+            return
+        size = len(packet) if self._is_framed(packet) else _encoded_size(packet)
+        if size > limit:
+            raise UsageError(
+                f"got a message of {size} bytes, and the server takes at most {limit}: send less, "
+                "or have it raise max_http_buffer_size (maxHttpBufferSize)"
+            )
+
+    def _is_framed(self, packet: Packet) -> bool:
+        return self.transport == WEBSOCKET and isinstance(packet, bytes)
 
     def take(self) -> list[Packet]:
         """Take what is to be sent now, in order: everything, or what fits into one POST.

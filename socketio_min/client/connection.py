@@ -138,12 +138,20 @@ class ClientConnection:
         return self.engine is not None and self.engine.opened and self.engine.session.writable
 
     def send(self, text: str, attachments: Sequence[bytes]) -> None:
-        """Send a packet on the present connection."""
+        """Send a packet on the present connection.
+
+        Raises:
+            UsageError: it, or one of its attachments, is larger than the server takes.
+        """
         assert self.engine is not None
-        send = self.engine.session.send
-        send("4" + text)
+        session = self.engine.session
+        packet = "4" + text
+        session.check_size(packet)
         for attachment in attachments:
-            send(attachment)
+            session.check_size(attachment)
+        session.send(packet)
+        for attachment in attachments:
+            session.send(attachment)
 
     async def drain(self) -> None:
         """Wait until everything sent has been handed to the transport."""

@@ -25,6 +25,7 @@ from socketio_min.errors import (
     Disconnected,
     ProtocolError,
     SocketIOError,
+    UsageError,
 )
 from socketio_min.protocol.packets import (
     ACK,
@@ -115,7 +116,7 @@ class ClientNamespace(ClientHandlers):
         self._acks = PendingAcks(connection.turns, self._withdraw)
         self._pid: str | None = None
         self._offset: str | None = None
-        self._retry_queue = RetryQueue(retries, self._ask) if retries else None
+        self._retry_queue = RetryQueue(retries, self._ask_in_turn) if retries else None
 
     def __repr__(self) -> str:
         state = "connected" if self.connected else "not connected"
@@ -232,7 +233,8 @@ class ClientNamespace(ClientHandlers):
         With `retries` it is sent again until the server acknowledges it, before any later one.
 
         Raises:
-            UsageError: the event's name is reserved, or a value cannot be encoded.
+            UsageError: the event's name is reserved, a value cannot be encoded, or the event is
+            larger than the server takes. One that waited for a connection is then logged instead.
         """
         if self._retry_queue is not None:
             self._queue((event, *args), None, _no_answer)
@@ -309,8 +311,19 @@ class ClientNamespace(ClientHandlers):
         ack_id = self._acks.next_id
         text, attachments = encode_event(self.name, args, ack_id)
         self._acks.expect(ack_id, args[0], timeout, answer)
-        self._send(text, attachments, args, ack_id)
+        try:
+            self._send(text, attachments, args, ack_id)
+        except UsageError:
+            self._acks.take(ack_id)
+            raise
         return ack_id
+
+    def _ask_in_turn(self, args: tuple[Any, ...], timeout: float, answer: Answer) -> None:
+        """Send an event of the queue, whose emitter has gone on: it cannot be raised at."""
+        try:
+            self._ask(args, timeout, answer)
+        except UsageError as error:
+            answer(error)
 
     def _send(
         self, text: str, attachments: list[bytes], args: tuple[Any, ...], ack_id: int | None
@@ -425,11 +438,22 @@ class ClientNamespace(ClientHandlers):
             self._connection.turns.call(self._held_event, sid, args, ack_id)
         unsent, self._unsent = self._unsent, []
         for emission in unsent:
-            self._send(emission.text, emission.attachments, emission.args, emission.ack_id)
+            self._send_kept(emission)
         if self._retry_queue is not None:
             self._retry_queue.resume()
         self._connection.turns.call(self._tell_connected, sid)
         self._settle_waiters(None)
+
+    def _send_kept(self, emission: _Emission) -> None:
+        """Send what waited for the connection, which alone tells how much the server takes."""
+        try:
+            self._send(emission.text, emission.attachments, emission.args, emission.ack_id)
+        except UsageError as error:
+            answer = self._acks.take(emission.ack_id)
+            if answer is None:
+                logger.error("%r was not sent: %s", emission.args[0], error)
+            else:
+                answer(error)
 
     def _tell_connected(self, sid: str) -> None:
         # It may have had to wait, and the connection be over again.

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from socketio_min.errors import UsageError
+
 # What becomes of an event: its acknowledgement's arguments, or why there is none.
 Answer = Callable[[list[Any] | Exception], None]
 # Sends an event with its arguments, and answers after at most so many seconds.
@@ -69,7 +71,9 @@ class RetryQueue:
 
     def _answered(self, waiting: _Waiting, result: list[Any] | Exception) -> None:
         waiting.sent = False
-        if not isinstance(result, Exception) or waiting.tries > self._retries:
+        # An event that cannot be sent will not be better later.
+        final = not isinstance(result, Exception) or isinstance(result, UsageError)
+        if final or waiting.tries > self._retries:
             self._queue.popleft()
             waiting.answer(result)
         self._drain()

@@ -359,6 +359,28 @@ async def test_when_no_transport_opens_the_last_failure_is_told() -> None:
         assert error.status == 404
 
 
+async def test_closing_while_the_first_transport_opens_tries_no_other() -> None:
+    async with scripted(silence) as server:
+        ear = Ear(server.url, try_all_transports=True)
+        connecting = asyncio.create_task(ear.client.connect())
+        await server.peer()
+        ear.client.close()
+        with pytest.raises(ConnectionFailed, match="closed by the client"):
+            await patient(connecting)
+        assert len(server.peers) == 1
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+async def test_a_message_that_the_server_would_not_take_is_refused(transport: str) -> None:
+    async with (
+        serving(max_http_buffer_size=100) as harness,
+        connected(url_of(harness), transports=[transport]) as ear,
+    ):
+        with pytest.raises(UsageError, match="got a message of 101 bytes, and the server"):
+            ear.client.send("x" * 100)
+        assert ear.client.opened
+
+
 @pytest.mark.parametrize("transport", ["polling", "websocket"])
 async def test_opening_has_a_timeout(transport: str) -> None:
     async with scripted(silence) as server:
@@ -706,7 +728,10 @@ async def test_a_close_frame_lets_the_answers_to_earlier_messages_go_first() -> 
         await ear.client.connect()
         ear.client.on_message = ear.client.send
         ear.client.send("ready")
-        assert await ear.ended() == ("transport close", "got a close frame")
+        assert await ear.ended() == (
+            "transport close",
+            "got a close frame: 1000 (normal closure)",
+        )
         await server.gone()
     assert received == [(0x81, b"4hey"), (0x88, b"\x03\xe8")]
 

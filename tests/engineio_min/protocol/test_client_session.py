@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from engineio_min.errors import PacketError
+from engineio_min.errors import PacketError, UsageError
 from engineio_min.protocol.client_session import (
     ClientSession,
     ClientTiming,
@@ -140,6 +140,37 @@ def test_a_bad_open_packet_is_refused(packet: str) -> None:
 def test_an_open_packet_of_an_older_server_has_no_limit() -> None:
     handshake = read_handshake('0{"sid":"a","upgrades":[1,"x"],"pingInterval":1,"pingTimeout":2}')
     assert handshake == Handshake("a", ("x",), 0.001, 0.002, None)
+
+
+@pytest.mark.parametrize(
+    ("transport", "packet", "size"),
+    [
+        ("websocket", "4" + "x" * 99, None),
+        ("websocket", "4" + "x" * 100, 101),
+        ("websocket", "4" + "ü" * 50, 101),
+        ("websocket", bytes(100), None),
+        ("websocket", bytes(101), 101),
+        # Base64: four characters for three bytes, and the "b" before them.
+        ("polling", bytes(72), None),
+        ("polling", bytes(75), 101),
+        ("polling", "4" + "x" * 100, 101),
+    ],
+)
+def test_what_the_server_does_not_take_is_refused(
+    transport: str, packet: Packet, size: int | None
+) -> None:
+    limit = '0{"sid":"a","upgrades":[],"pingInterval":1000,"pingTimeout":500,"maxPayload":100}'
+    session = opened(transport, limit)
+    if size is None:
+        session.check_size(packet)
+    else:
+        with pytest.raises(UsageError, match=f"got a message of {size} bytes, and the server ta"):
+            session.check_size(packet)
+
+
+def test_a_server_that_tells_no_limit_is_sent_anything() -> None:
+    session = opened("websocket", '0{"sid":"a","upgrades":[],"pingInterval":1,"pingTimeout":5}')
+    session.check_size(bytes(1_000_000))
 
 
 def test_a_server_may_have_rounded_its_interval_to_nothing() -> None:

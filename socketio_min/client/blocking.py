@@ -24,14 +24,16 @@ import threading
 import weakref
 from collections.abc import Callable, Coroutine
 from inspect import iscoroutinefunction
-from typing import Any, Self, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack, cast, overload
 
 from socketio_min.client.client import Client
+from socketio_min.client.elsewhere import BLOCKING
 from socketio_min.client.handlers import LIFECYCLE, Function, Handler
 from socketio_min.client.namespace import ClientNamespace
 from socketio_min.client.options import Auth, SocketIOClientOptionValues
 from socketio_min.errors import Disconnected, UsageError
 from socketio_min.handlers import ALL, check_call, check_event, check_handler
+from socketio_min.server.elsewhere import missing
 
 logger = logging.getLogger("socketio_min")
 
@@ -159,6 +161,11 @@ class BlockingNamespace:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} {'connected' if self.connected else 'closed'}>"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            missing(self, name, BLOCKING)
 
     @property
     def name(self) -> str:

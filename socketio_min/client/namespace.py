@@ -14,8 +14,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from socketio_min.client.elsewhere import ASYNCHRONOUS
 from socketio_min.client.handlers import ClientHandlers
 from socketio_min.client.options import Auth
 from socketio_min.client.pending_acks import PendingAcks
@@ -39,6 +40,7 @@ from socketio_min.protocol.packets import (
     encode_event,
 )
 from socketio_min.protocol.retries import Answer, RetryQueue
+from socketio_min.server.elsewhere import missing
 
 if TYPE_CHECKING:
     from socketio_min.client.connection import ClientConnection
@@ -121,6 +123,11 @@ class ClientNamespace(ClientHandlers):
     def __repr__(self) -> str:
         state = "connected" if self.connected else "not connected"
         return f"<{type(self).__name__} {self.name} ({state})>"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            missing(self, name, ASYNCHRONOUS)
 
     # -- connecting
 

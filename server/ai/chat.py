@@ -17,11 +17,12 @@ import logging
 import secrets
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from server.ai.answer_text import AnswerText
 from server.ai.provider import Outcome, Provider, ProviderError, Question, Sources
 from server.api.announcements import (
     AiMessage,
@@ -35,6 +36,7 @@ from server.api.announcements import (
 )
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
+from server.api.paths import normal
 from server.api.records import AiResponse, ChatMessage, File, Role, User
 from server.api.registry import Call
 from server.api.types import (
@@ -60,8 +62,6 @@ logger = logging.getLogger("server.ai")
 
 MAX_MESSAGE: Final = 32_768
 """Bytes of a message."""
-MAX_ANSWER: Final = 262_144
-"""Characters of an answer; more are cut off."""
 MAX_AT_ONCE: Final = 2
 """Answers that a user may wait for."""
 _HISTORY: Final = 10
@@ -130,7 +130,8 @@ class _Request:
 
     id: str
     call: Call[AiMessagePayload]
-    pieces: list[str] = field(default_factory=list)
+    text: AnswerText
+    current_file: str | None = None
     task: asyncio.Task[None] | None = None
     begun: bool = False
     ending: Literal["cancelled", "dropped"] | None = None
@@ -167,6 +168,8 @@ class Chat:
         payload = call.payload
         if len(payload.message.encode()) > MAX_MESSAGE:
             raise invalid("$.message", f"is too long, expected at most {MAX_MESSAGE} bytes")
+        named = None if payload.context is None else payload.context.current_file
+        current_file = None if named is None else normal(named)
         waiting = [one for one in self._requests.values() if one.call.user == call.user]
         if len(waiting) >= MAX_AT_ONCE:
             raise EventError(
@@ -174,7 +177,12 @@ class Chat:
                 f"{MAX_AT_ONCE} answers are being made for you, the most at once: "
                 "wait for one, or cancel it",
             )
-        request = _Request(f"request-{secrets.token_hex(8)}", call)
+        request_id = f"request-{secrets.token_hex(8)}"
+        text = AnswerText(
+            lambda chunk: self._tell(request, CodeChunk(request_id=request_id, content=chunk)),
+            asyncio.get_running_loop().call_later,
+        )
+        request = _Request(request_id, call, text, current_file)
         # The place is taken before anything is waited for.
         self._requests[request.id] = request
         try:
@@ -220,8 +228,8 @@ class Chat:
         outcome: Outcome | None = None
         error: EventError | None = None
         request.begun = True
-        self._tell(request, AiProcessing(status="started", request_id=request.id))
         try:
+            self._tell(request, AiProcessing(status="started", request_id=request.id))
             if request.ending is None:
                 async with asyncio.timeout(self._timeout):
                     outcome = await self._stream(request, history)
@@ -232,11 +240,8 @@ class Chat:
             error = _failure(f"the assistant took longer than {self._timeout:g} seconds")
         except ProviderError as failure:
             error = _failure(str(failure))
-        except EventError as failure:
-            error = failure
-        except Exception:
-            logger.exception("the assistant failed")
-            error = _failure("the assistant failed; the server's log says why")
+        except Exception as failure:
+            error = _told(failure)
         try:
             await self._conclude(request, outcome, error)
         finally:
@@ -245,7 +250,7 @@ class Chat:
     async def _stream(self, request: _Request, history: Sequence[ChatMessage]) -> Outcome:
         question = await self._question(request, history)
         self._tell(request, AiProcessing(status="progress", request_id=request.id, progress=25))
-        outcome, length = Outcome(), 0
+        outcome = Outcome()
         # Closed when it is left, not some time later by the garbage collector.
         async with contextlib.aclosing(self._provider.stream(question)) as stream:
             async for piece in stream:
@@ -254,29 +259,28 @@ class Chat:
                     continue
                 if not piece:
                     continue
-                if not request.pieces:
+                if not request.text:
                     self._tell(request, CodeStarted(request_id=request.id))
                     writing = AiProcessing(status="progress", request_id=request.id, progress=50)
                     self._tell(request, writing)
-                kept = piece[: MAX_ANSWER - length]
-                length += len(kept)
-                request.pieces.append(kept)
-                self._tell(request, CodeChunk(request_id=request.id, content=kept))
-                if length == MAX_ANSWER:
+                request.text.add(piece)
+                if request.text.is_full:
                     break
         return outcome
 
     async def _conclude(
         self, request: _Request, outcome: Outcome | None, error: EventError | None
     ) -> None:
-        """Say how it ended. From here on nothing stops it."""
+        """Say how it ended, in one event whatever happens. From here on nothing stops it."""
         if request.ending == "dropped":
             return
+        request.text.close()
+        content = str(request.text)
         cancelled = request.ending == "cancelled"
         request.ending = "dropped"
         response = AiResponse(
             id=f"message-{secrets.token_hex(8)}",
-            content="".join(request.pieces),
+            content=content,
             provider=self._provider.name,
             model=self._provider.model,
             cancelled=cancelled,
@@ -295,15 +299,15 @@ class Chat:
             )
             try:
                 await self._keep(request, message)
-            except EventError as failure:
-                error = failure
+            except Exception as failure:
+                error = _told(failure)
         if error is not None:
-            if request.pieces:
+            if content:
                 self._tell(request, CodeFailed(request_id=request.id, error=error.data))
             failed = AiProcessing(status="error", request_id=request.id, error=error.data)
             self._tell(request, failed)
             return
-        if request.pieces:
+        if content:
             self._tell(
                 request,
                 CodeCompleted(request_id=request.id, content=response.content, cancelled=cancelled),
@@ -319,7 +323,7 @@ class Chat:
             user_id=request.call.user.id,
             sources=await self._sources(request),
             history=history,
-            current_file=context.current_file,
+            current_file=request.current_file,
             language=context.language,
             framework=context.framework,
         )
@@ -392,6 +396,14 @@ class Chat:
         tasks = [one.task for one in self._requests.values() if one.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._provider.close()
+
+
+def _told(failure: Exception) -> EventError:
+    """What the client learns of a failure: no more than is meant for it."""
+    if isinstance(failure, EventError):
+        return failure
+    logger.error("the assistant failed", exc_info=failure)
+    return _failure("the assistant failed; the server's log says why")
 
 
 def _failure(message: str) -> EventError:

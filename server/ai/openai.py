@@ -6,6 +6,7 @@ OpenAI, Ollama, vLLM, llama.cpp and LM Studio do. The answer is a stream of serv
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator
@@ -21,7 +22,10 @@ logger = logging.getLogger("server.ai")
 MAX_FILES_NAMED: Final = 200
 MAX_CURRENT_FILE: Final = 16_384
 """Characters of the current file that go into the prompt."""
-_MAX_LINE: Final = 1_048_576
+_MAX_LINE: Final = 262_144
+_MAX_BODY: Final = 64_000_000
+"""Bytes of an answer with all that is around its text."""
+_LINES_AT_ONCE: Final = 100
 _MAX_LOGGED: Final = 500
 
 INSTRUCTIONS: Final = (
@@ -37,7 +41,10 @@ class OpenAIProvider:
 
     def __init__(self, base_url: str, model: str, api_key: str | None, timeout: float) -> None:
         self.model = model
-        headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+        # Nothing compressed: 30 KB of it can be 30 million lines.
+        headers = {"Accept-Encoding": "identity"}
+        if api_key is not None:
+            headers["Authorization"] = f"Bearer {api_key}"
         # A model may think for long before its first word; the chat limits the whole.
         self._client = httpx2.AsyncClient(
             headers=headers, timeout=httpx2.Timeout(timeout, connect=10.0)
@@ -66,8 +73,9 @@ class OpenAIProvider:
                         await _beginning(response),
                     )
                     raise ProviderError(f"the model's endpoint answered {response.status_code}")
-                async for line in _lines(response):
-                    data = _data(line)
+                if response.headers.get("Content-Encoding", "identity") != "identity":
+                    raise ProviderError("the model's endpoint sent something compressed")
+                async for data in _data(response):
                     if data == "[DONE]":
                         return
                     for piece in _pieces(data):
@@ -117,33 +125,41 @@ async def _current_text(sources: Sources, path: str) -> str | None:
 async def _beginning(response: httpx2.Response) -> bytes:
     """The first bytes of a body that may have no end."""
     body = bytearray()
-    async for piece in response.aiter_bytes():
+    async for piece in response.aiter_raw():
         body += piece
         if len(body) >= _MAX_LOGGED:
             break
     return bytes(body[:_MAX_LOGGED])
 
 
-async def _lines(response: httpx2.Response) -> AsyncGenerator[str, None]:
-    """The lines of a body, as soon as each is whole; the last may have no end.
+async def _data(response: httpx2.Response) -> AsyncGenerator[str, None]:
+    """The data of a body's events, as soon as the line of each is whole; the last may have no end.
+
+    Others have their turns, however many lines come at once.
 
     Raises:
-        ProviderError: one is too long. httpx2's own lines have no limit.
+        ProviderError: a line is too long, or all together is. httpx2's own lines have no limit.
     """
-    waiting = bytearray()
-    async for piece in response.aiter_bytes():
-        waiting += piece
-        if b"\n" in piece:
-            *lines, waiting = waiting.split(b"\n")
-            for line in lines:
-                yield line.decode(errors="replace")
-        if len(waiting) > _MAX_LINE:
+    left = _MAX_BODY
+    waiting = b""
+    async for piece in response.aiter_raw():
+        left -= len(piece)
+        if left < 0:
+            raise ProviderError("the model's endpoint sent an answer that is too long")
+        *lines, waiting = (waiting + piece).split(b"\n")
+        if max(map(len, lines), default=0) > _MAX_LINE or len(waiting) > _MAX_LINE:
             raise ProviderError("the model's endpoint sent a line that is too long")
-    yield waiting.decode(errors="replace")
+        for number, line in enumerate(filter(_has_data, lines)):
+            if number % _LINES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            yield line[5:].decode(errors="replace").strip()
+        await asyncio.sleep(0)
+    if _has_data(waiting):
+        yield waiting[5:].decode(errors="replace").strip()
 
 
-def _data(line: str) -> str:
-    return line[5:].strip() if line.startswith("data:") else ""
+def _has_data(line: bytes) -> bool:
+    return line.startswith(b"data:")
 
 
 def _pieces(data: str) -> list[str | Outcome]:
@@ -164,6 +180,13 @@ def _pieces(data: str) -> list[str | Outcome]:
         if usage:
             counts = Usage(int(usage["prompt_tokens"]), int(usage["completion_tokens"]))
             found.append(Outcome(usage=counts))
-    except (ValueError, AttributeError, LookupError, TypeError) as error:
+    except (
+        ValueError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise ProviderError("the model's endpoint sent something that is no answer") from error
     return found

@@ -30,6 +30,9 @@ def normal(path: str) -> str:
     Raises:
         EventError: it is no relative path, or too long (`INVALID_FILE_PATH`).
     """
+    # Before anything else looks at it: composing takes the square of the marks on a letter.
+    if len(path) > MAX_BYTES:
+        raise _invalid(path, f"expected at most {MAX_BYTES} bytes")
     composed = unicodedata.normalize("NFC", path)
     if _TURNS.search(composed) or any(
         unicodedata.category(character) in _REFUSED_CATEGORIES for character in composed

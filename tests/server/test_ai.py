@@ -19,15 +19,16 @@ from typing import Any
 import pytest
 
 from server.ai import builtin
+from server.ai.answer_text import MAX_ANSWER
 from server.ai.builtin import Answer, answer_to
-from server.ai.chat import MAX_ANSWER, MAX_MESSAGE, AiMessagePayload
+from server.ai.chat import MAX_MESSAGE, AiMessagePayload
 from server.ai.provider import Outcome, ProviderError, Question, Sources
 from server.api.identity import identity_of
 from server.api.records import File, Version
 from server.api.registry import Call
 from server.application import Application
 from server.background import Background, Worker, WorkFailed
-from server.store import messages
+from server.store import contents, messages, snapshots
 from server.store.snapshots import Stored
 from tests.server.conftest import Connect
 from tests.server.gate import closed_gate
@@ -635,6 +636,73 @@ async def test_an_answer_has_a_limit(connect: Connect, held: Held) -> None:
     assert len(response["content"]) == MAX_ANSWER
     assert response["content"].endswith("xy")
     assert held.left == 1
+
+
+async def test_half_a_character_ends_no_answer(connect: Connect, held: Held) -> None:
+    """It can be sent in JSON and not be stored: there was no end of any kind."""
+    client = await connect()
+    request_id = await begin(client)
+    await held.queue.put("half \ud83d")
+    await held.queue.put("not the other \ude00")
+    await held.queue.put(None)
+    events, response = await answer_of(client, request_id)
+    assert response["content"] == "half \ufffdnot the other \ufffd"
+    assert events[-3:] == ["code:completed", "ai:processing", "ai:response"]
+
+
+@pytest.mark.parametrize("name", ["contents", "files", "versions"])
+async def test_every_failure_on_the_way_ends_in_an_error(
+    connect: Connect, held: Held, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def fails(*_arguments: object) -> None:
+        raise RuntimeError("a secret")
+
+    place = {
+        "contents": (messages, "add"),
+        "files": (contents, "files"),
+        "versions": (snapshots, "versions"),
+    }[name]
+    client = await connect()
+    if name == "contents":
+        # The message is stored, the answer is not.
+        request_id = await begin(client)
+        await held.queue.put("text")
+        await client.hear("code:chunk")
+        monkeypatch.setattr(*place, fails)
+        await held.queue.put(None)
+    else:
+        monkeypatch.setattr(*place, fails)
+        request_id = await begin(client)
+    events, error = await answer_of(client, request_id)
+    message = "the assistant failed; the server's log says why"
+    assert error == {"code": "AI_SERVICE_ERROR", "message": message}
+    assert events[-1] == "ai:processing"
+    assert ("code:error" in events) == (name == "contents")
+
+
+async def test_many_pieces_are_few_events(connect: Connect, held: Held) -> None:
+    client = await connect()
+    request_id = await begin(client)
+    for number in range(1_000):
+        held.queue.put_nowait(f"{number} ")
+    held.queue.put_nowait(None)
+    events, response = await answer_of(client, request_id)
+    assert response["content"] == "".join(f"{number} " for number in range(1_000))
+    # All that came at once is the first piece and the rest, unless it took a second to send.
+    assert 2 <= events.count("code:chunk") <= 20
+
+
+@pytest.mark.parametrize("path", ["../x.jsx", "/etc/passwd.jsx", "a\\b.jsx", "a\u202eb.jsx", "x/"])
+async def test_the_current_file_is_a_path_of_the_project(connect: Connect, path: str) -> None:
+    """What is proposed for it is written there."""
+    client = await connect()
+    message = {"message": "make a component", "context": {"currentFile": path}}
+    error = (await client.ask("ai:message", message))["error"]
+    assert error["code"] == "INVALID_FILE_PATH"
+    [action] = (await ask(client, "make a component", context={"currentFile": "./a//e\u0301.jsx"}))[
+        "actions"
+    ]
+    assert action["path"] == "a/\u00e9.jsx"
 
 
 async def test_deleting_the_project_drops_its_answers(connect: Connect, held: Held) -> None:

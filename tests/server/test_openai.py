@@ -9,6 +9,7 @@ away neither the key nor the endpoint's own words.
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from server.ai import openai
 from server.ai.openai import OpenAIProvider, messages
 from server.ai.provider import Outcome, ProviderError, Question, Sources
 from server.api.records import ChatMessage, File, Usage, User
@@ -270,3 +272,36 @@ async def test_cancelling_hangs_up(tmp_path: Path) -> None:
         assert (response["content"], response["cancelled"]) == ("for ever", True)
     server.close()
     await server.wait_closed()
+
+
+async def test_nothing_compressed_is_taken() -> None:
+    """30 KB of gzip are 30 million line ends, which stood the server for 14 seconds."""
+    seen: list[bytes] = []
+    head = HEAD.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
+    async with endpoint(head, gzip.compress(b"\n" * 30_000_000), seen=seen) as url:
+        with pytest.raises(ProviderError, match="sent something compressed"):
+            await pieces(url)
+    assert b"accept-encoding: identity\r\n" in seen[0].lower()
+
+
+async def test_an_answer_has_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai, "_MAX_BODY", 1_000_000)
+    async with endpoint(HEAD, *[b"\n" * 100_000] * 11) as url:
+        with pytest.raises(ProviderError, match="an answer that is too long"):
+            await pieces(url)
+
+
+async def test_others_have_turns_however_many_events_come_at_once() -> None:
+    turns = 0
+
+    def turn() -> None:
+        nonlocal turns
+        turns += 1
+        handle[0] = loop.call_soon(turn)
+
+    loop = asyncio.get_running_loop()
+    handle = [loop.call_soon(turn)]
+    async with endpoint(HEAD, b"data: {}\n" * 100_000) as url:
+        assert await pieces(url) == []
+    handle[0].cancel()
+    assert turns >= 1_000

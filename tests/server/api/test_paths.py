@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.api.errors import Code, EventError
-from server.api.paths import folders, normal
+from server.api.paths import MAX_BYTES, folders, normal
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,18 @@ def test_a_normal_path_stays_inside(path: str) -> None:
 def test_folders_on_the_way() -> None:
     assert folders("a/b/c") == ["a", "a/b"]
     assert folders("a") == []
+
+
+def test_a_long_path_is_refused_before_it_is_composed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Composing takes the square of the marks on a letter: 100,000 of them stood the server."""
+    looked_at: list[int] = []
+    original = unicodedata.normalize
+
+    def normalize(form: str, text: str) -> str:
+        looked_at.append(len(text))
+        return original("NFC", text)
+
+    monkeypatch.setattr(unicodedata, "normalize", normalize)
+    with pytest.raises(EventError, match="expected at most 1024 bytes"):
+        normal("a" + "\u0301" * MAX_BYTES)
+    assert looked_at == []

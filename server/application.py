@@ -141,7 +141,8 @@ class Application:
             await self.workspace.stop()
             await self.database.close()
             if isinstance(error, EventError):
-                raise StoreError(f"DATA_DIR: {error.message}") from error
+                place = str(self.settings.data_dir)
+                raise StoreError(f"DATA_DIR: cannot use {place!r}: {error.message}") from error
             raise
         self._started = time.monotonic()
         http = HttpServer()
@@ -192,6 +193,8 @@ class Application:
                 await self.database.run(lambda c: c.execute("SELECT 1").fetchone())
         except (EventError, TimeoutError):
             return "the database does not answer"
+        if self.database.is_damaged:
+            return "the database is damaged"
         return ""
 
     @property

@@ -49,6 +49,11 @@ _GROUP_SECONDS: Final = 0.02
 logger = logging.getLogger("server.store")
 
 
+_MOST_CHECKED: Final = 64_000_000
+"""Bytes of a database that is read through at the start; a larger one is found damaged later."""
+_DAMAGES: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+
 class StoreError(Exception):
     """The data directory cannot be used; the message says why, and what to do."""
 
@@ -56,11 +61,13 @@ class StoreError(Exception):
 class Database:
     """The database in a data directory, for one server at a time.
 
-    `commits` counts the transactions that wrote something. `clock` is in seconds.
+    `commits` counts the transactions that wrote something, `is_damaged` once SQLite has found the
+    file damaged. `clock` is in seconds.
     """
 
     def __init__(self, directory: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.commits = 0
+        self.is_damaged = False
         self._directory = directory
         self._clock = clock
         self._jobs = JobQueue()
@@ -176,11 +183,19 @@ class Database:
             # Tried again with the next change that succeeds.
             self._untidy = False
             done = touched
+            self._see_damage(error)
         else:
             self.commits += connection.total_changes != before
             done = [one for one in touched if one.is_done]
             self._begun.extend(one for one in touched if not one.is_done)
+        for one in done:
+            self._see_damage(one.cause)
         return done
+
+    def _see_damage(self, error: sqlite3.Error | None) -> None:
+        if _is_damage(error) and not self.is_damaged:
+            self.is_damaged = True
+            logger.critical("%s", _damaged(self._directory, str(error)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,15 +275,41 @@ def connect(directory: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            _check(connection, directory)
             migrate(connection)
             leftovers.begin(connection)
         except BaseException:
             connection.close()
             raise
     except (sqlite3.Error, OSError, MigrationError) as error:
+        if isinstance(error, sqlite3.Error) and _is_damage(error):
+            raise StoreError(_damaged(directory, str(error))) from error
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise StoreError(f"DATA_DIR: cannot use {str(directory)!r}: {reason}") from error
     return connection
+
+
+def _check(connection: sqlite3.Connection, directory: Path) -> None:
+    """Read a database that is not too large through.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    if (directory / FILE_NAME).stat().st_size <= _MOST_CHECKED:
+        (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if said != "ok":
+            raise StoreError(_damaged(directory, said.replace("\n", " ")))
+
+
+def _is_damage(error: sqlite3.Error | None) -> bool:
+    return getattr(error, "sqlite_errorname", "").startswith(_DAMAGES)
+
+
+def _damaged(directory: Path, reason: str) -> str:
+    return (
+        f"DATA_DIR: the database {str(directory / FILE_NAME)!r} is damaged ({reason}): "
+        "put a backup in its place"
+    )
 
 
 def _deliver(jobs: list[Job]) -> None:

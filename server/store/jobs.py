@@ -25,7 +25,7 @@ logger = logging.getLogger("server.store")
 class Job:
     """Work and its result. `in_steps`: calling `work` gives a generator, and it has the result.
 
-    holds: the project for which no other job may begin.
+    holds: the project for which no other job may begin. cause: the database's own error.
     """
 
     work: Callable[[sqlite3.Connection], Any]
@@ -38,6 +38,7 @@ class Job:
     is_done: bool = False
     result: Any = None
     error: Exception | None = None
+    cause: sqlite3.Error | None = None
 
     def finish(self, result: Any) -> None:
         """Have a result."""
@@ -144,6 +145,7 @@ def perform(connection: sqlite3.Connection, job: Job) -> None:
         job.fail(error)
         if isinstance(error, sqlite3.Error):
             logger.error("the database refused", exc_info=error)
+            job.cause = error
             job.fail(storage_error(error))
     connection.execute("RELEASE job")
 

@@ -366,8 +366,12 @@ async def test_what_is_no_directory_is_refused(tmp_path: Path) -> None:
         await Database(tmp_path / "file").start()
     (tmp_path / FILE_NAME).write_bytes(b"no database at all " * 100)
     refused = Database(tmp_path)
-    with pytest.raises(StoreError, match="file is not a database"):
+    with pytest.raises(StoreError) as caught:
         await refused.start()
+    assert str(caught.value) == (
+        f"DATA_DIR: the database {str(tmp_path / FILE_NAME)!r} is damaged (file is not a "
+        "database): put a backup in its place"
+    )
     await refused.close()
 
 
@@ -422,9 +426,25 @@ def test_data_is_for_the_servers_account_only(tmp_path: Path) -> None:
 
 async def test_a_damaged_database_stops_the_start_in_one_line(tmp_path: Path) -> None:
     with contextlib.closing(connect(tmp_path)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    path = tmp_path / FILE_NAME
+    whole = path.read_bytes()
+    # The page of a table that the start does not read.
+    path.write_bytes(whole[:4_096] + bytes(100) + whole[4_196:])
+    with pytest.raises(StoreError) as caught:
+        await make(tmp_path).start()
+    message = str(caught.value)
+    assert message.startswith(f"DATA_DIR: the database {str(path)!r} is damaged (")
+    assert message.endswith("): put a backup in its place")
+    assert "\n" not in message
+
+
+async def test_a_database_without_its_tables_stops_the_start_in_one_line(tmp_path: Path) -> None:
+    with contextlib.closing(connect(tmp_path)) as connection:
         connection.execute("DROP TABLE counters")
     with pytest.raises(StoreError) as caught:
         await make(tmp_path).start()
     assert str(caught.value) == (
-        "DATA_DIR: the change could not be saved (SQLITE_ERROR): nothing of it was done"
+        f"DATA_DIR: cannot use {str(tmp_path)!r}: the change could not be saved (SQLITE_ERROR): "
+        "nothing of it was done"
     )

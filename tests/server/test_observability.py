@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import sqlite3
 from pathlib import Path
 
 import pytest
 
+from server.api.errors import EventError
 from server.application import Application
 from server.logs import TextFormatter
 from server.store.jobs import Job
@@ -99,7 +101,7 @@ async def test_a_broadcast_is_counted_for_each_receiver(
 
 
 async def test_readiness(tmp_path: Path) -> None:
-    async with running(tmp_path, tuning={"patience": 0.01}) as application:
+    async with running(tmp_path, tuning={"patience": 1.0}) as application:
         port = application.port
         assert (await http_get(port, "/readyz"))[::2] == (200, '{"status": "ready"}')
         gate, passed = await closed_gate(application.database)
@@ -113,6 +115,29 @@ async def test_readiness(tmp_path: Path) -> None:
         application.stopping = True
         status, _, body = await http_get(port, "/readyz")
         assert (status, json.loads(body)) == (503, {"status": "stopping"})
+
+
+async def test_a_database_that_is_damaged_later_takes_no_clients(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(tmp_path) as application:
+
+        def meets_damage(connection: sqlite3.Connection) -> None:
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute("UPDATE sqlite_schema SET rootpage = 99999 WHERE name = 'counters'")
+            connection.execute("PRAGMA writable_schema = RESET")
+            connection.execute("SELECT * FROM counters")
+
+        with pytest.raises(EventError, match="SQLITE_CORRUPT"):
+            await application.database.run(meets_damage)
+        status, _, body = await http_get(application.port, "/readyz")
+        assert (status, json.loads(body)) == (503, {"status": "the database is damaged"})
+        assert (await http_get(application.port, "/healthz"))[0] == 200
+        lines = [one.message for one in caplog.records if one.levelno == logging.CRITICAL]
+        assert len(lines) == 1
+        assert (
+            "is damaged (database disk image is malformed): put a backup in its place" in lines[0]
+        )
 
 
 async def test_each_event_is_a_line_of_the_log(

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,7 +30,7 @@ from server.api.registry import Call
 from server.background import Background
 from server.dispatch import Dispatcher
 from server.events import EVENTS
-from server.hosts import host_check
+from server.hosts import Route, guarded, host_check
 from server.http import listening, pages, website
 from server.http.clients import client_of
 from server.http.metrics import Metrics
@@ -97,9 +97,10 @@ class Application:
         self.background = Background()
         self.chat = Chat(self, _provider(settings, self.background), settings.ai_timeout)
         self.dispatcher = Dispatcher(self)
+        self._host_check = host_check(settings.host, settings.cors_origins)
         self.io = Server(
             cors=_cors(settings.cors_origins),
-            allow_request=host_check(settings.host, settings.cors_origins),
+            allow_request=self._host_check,
             max_connections=settings.max_connections,
             ping_timeout=settings.ping_timeout,
             ping_interval=settings.ping_interval,
@@ -146,17 +147,21 @@ class Application:
             raise
         self._started = time.monotonic()
         http = HttpServer()
-        http.route("/", website.page(self.settings.auth_mode))
-        for address, asset in website.assets():
-            http.route(address, asset.answer)
-        http.route("/docs", pages.docs)
-        http.route("/healthz", pages.health(lambda: self.connections, lambda: self.uptime))
-        http.route("/readyz", pages.readiness(self.obstacle))
-        http.route("/metrics", pages.metrics(self.metrics))
+        for address, answer in self._routes():
+            http.route(address, guarded(self._host_check, answer))
         await self.io.listen(sock=first, http=http)
         for listener in others:
             await http.listen(sock=listener)
         logger.info("started", extra={"fields": {"url": self.url}})
+
+    def _routes(self) -> Iterator[tuple[str, Route]]:
+        yield "/", website.page(self.settings.auth_mode)
+        for address, asset in website.assets():
+            yield address, asset.answer
+        yield "/docs", pages.docs
+        yield "/healthz", pages.health(lambda: self.connections, lambda: self.uptime)
+        yield "/readyz", pages.readiness(self.obstacle)
+        yield "/metrics", pages.metrics(self.metrics)
 
     async def _load(self) -> None:
         now, seconds = timestamp(), self.tuning.clock()
@@ -177,6 +182,7 @@ class Application:
                 await self.dispatcher.drained()
                 await self.chat.close()
         await self.background.close()
+        self.auth.passwords.close()
         await self.workspace.stop()
         await self.io.close()
         for timer in self._grace.values():

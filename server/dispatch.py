@@ -122,8 +122,7 @@ class Dispatcher:
         )
         if guest is not None:
             projects.change_user(call, guest)
-        subject = socket.handshake.address if identity.user is None else identity.user.id
-        self._application.rates.take(subject, spec.rate)
+        self._application.rates.take(_payer(socket, identity, spec), spec.rate)
         self._check_role(call, spec)
         result = spec.handler(call)
         if inspect.isawaitable(result):
@@ -181,6 +180,13 @@ class Dispatcher:
             correlation_id=_correlation_id(args),
         )
         socket.emit(announcement.event, announcement.data, wrapped)
+
+
+def _payer(socket: Socket, identity: Identity, spec: EventSpec) -> str:
+    """Whose tokens an event takes."""
+    if spec.rate.of_connection:
+        return socket.id
+    return socket.handshake.address if identity.user is None else identity.user.id
 
 
 def _log(socket: Socket, event: str, answer: dict[str, Any], seconds: float) -> None:

@@ -19,7 +19,8 @@ from server.people import notifications, users
 from server.projects import files, locks, projects, rooms, sharing, versions
 
 # The wait after failed logins is apart from this, in `attempts`.
-_LOGIN: Final = Rate("login", burst=20, per_second=1)
+_LOGIN: Final = Rate("login", burst=20, per_second=1, of_connection=True)
+_SESSION: Final = Rate("session", burst=20, per_second=1, of_connection=True)
 _LIVE: Final = Rate("live", burst=200, per_second=60)
 _SNAPSHOT: Final = Rate("version", burst=30, per_second=1)
 _ASSISTANT: Final = Rate("ai", burst=20, per_second=0.5)
@@ -34,7 +35,7 @@ EVENTS: Final = {
             handler=auth.session,
             result=auth.AuthResult,
             access=Access.ANYBODY,
-            rate=_LOGIN,
+            rate=_SESSION,
             failure="auth:error",
         ),
         EventSpec(
@@ -60,7 +61,7 @@ EVENTS: Final = {
             handler=auth.refresh,
             result=auth.SessionResult,
             access=Access.ANYBODY,
-            rate=_LOGIN,
+            rate=_SESSION,
             failure="auth:error",
         ),
         EventSpec(
@@ -123,8 +124,8 @@ EVENTS: Final = {
         ),
         EventSpec(
             name="project:leave",
-            payload=ProjectPayload,
-            handler=projects.leave,
+            payload=sharing.LeavePayload,
+            handler=sharing.leave,
             result=projects.ProjectLeaveResult,
             access=Access.VIEWER,
         ),

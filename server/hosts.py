@@ -10,9 +10,11 @@ what a reverse proxy in front passes on.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-from engineio_min import Forbidden, Request
+from engineio_min import Forbidden, Request, Response
+
+Route = Callable[[Request], Response | Awaitable[Response]]
 
 
 def is_loopback(host: str) -> bool:
@@ -41,6 +43,22 @@ def host_check(listening_on: str, origins: Sequence[str]) -> Callable[[Request],
             )
 
     return allow
+
+
+def guarded(check: Callable[[Request], None] | None, answer: Route) -> Route:
+    """The handler of a plain route, behind the same check: what it says is no other site's."""
+    if check is None:
+        return answer
+
+    def checked(request: Request) -> Response | Awaitable[Response]:
+        try:
+            check(request)
+        except Forbidden as error:
+            headers = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]
+            return Response(403, f"{error.message}\n".encode(), headers)
+        return answer(request)
+
+    return checked
 
 
 def _without_port(host: str) -> str:

@@ -35,14 +35,14 @@ export interface ClientEvents {
   "project:update": { payload: ProjectUpdatePayload; result: ProjectResult };
   /** Delete a project with its files, versions and chat, for good. */
   "project:delete": { payload: ProjectPayload; result: ProjectDeleteResult };
-  /** Make a user a member of the project, or change what they may do there. */
+  /** Make a user a member of the project, or change what they may do there. A project has at most 100 members; each has an account or, without one, is connected now. */
   "project:share": { payload: SharePayload; result: ProjectResult };
   /** Take a member out of the project; all but its owners may take out themselves only. */
   "project:unshare": { payload: UnsharePayload; result: ProjectResult };
   /** Enter a project; the acknowledgement has all that there is to show of it. */
   "project:join": { payload: ProjectPayload; result: ProjectJoinResult };
-  /** Leave a project; does nothing if the socket is not in it. */
-  "project:leave": { payload: ProjectPayload; result: ProjectLeaveResult };
+  /** Leave a project; does nothing if the socket is not in it. With `forGood` the user is no member any more, on none of their sockets. */
+  "project:leave": { payload: LeavePayload; result: ProjectLeaveResult };
   /** List the files of a project, up to 1000 at once. */
   "file:list": { payload: ProjectPagePayload; result: FilesResult };
   /** Read a file, up to a megabyte of it at once. */
@@ -498,6 +498,14 @@ export interface FilesResult {
 export interface HistoryResult {
   messages: Array<ChatMessage>;
   next?: string;
+}
+
+/** Which project to leave; `forGood` also as a member. */
+export interface LeavePayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  forGood?: boolean;
 }
 
 /** A lock on a file. `token` is greater than that of every lock granted before; `file:change` takes it to make sure that the lock still holds. `orphaned`: the holder's connection is gone, and the lock goes with it unless the user comes back in time. */

@@ -106,7 +106,7 @@ export class AICodingAssistantSocket {
     options?: { versionId?: string },
   ): Promise<Omit<FileReadResult, "next">>;
   joinProject(projectId: string): Promise<ProjectJoinResult>;
-  leaveProject(projectId: string): Promise<ProjectLeaveResult>;
+  leaveProject(projectId: string, options?: { forGood?: boolean }): Promise<ProjectLeaveResult>;
   lockFile(
     projectId: string,
     filePath: string,

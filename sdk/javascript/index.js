@@ -351,10 +351,10 @@ export class AICodingAssistantSocket {
     throw new Refused({ code: "VERSION_CONFLICT", message });
   }
 
-  /** Leave a project. */
-  async leaveProject(projectId) {
+  /** Leave a project; `forGood` also as a member. */
+  async leaveProject(projectId, { forGood = false } = {}) {
     this.#forget(projectId);
-    return this.call("project:leave", { projectId });
+    return this.call("project:leave", { projectId, forGood });
   }
 
   #forget(projectId) {

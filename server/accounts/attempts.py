@@ -1,9 +1,13 @@
-"""Failed logins, by the address that they come from: after a few of them the next has to wait.
+"""Failed logins, by name and the network that they come from: after a few the next has to wait.
 
-The wait doubles with each failure, and the count is forgotten after a quiet time. The attempts of
-an address are made one after the other: those that come at once know of each other's failures.
-Behind a reverse proxy all clients have its address, so there they share the wait; the proxy is the
-place to limit them one by one.
+The wait doubles with each failure, and the count is forgotten after a quiet time. The attempts of a
+name from a network are made one after the other: those that come at once know of each other's
+failures. Only who fails pays: the failures for other names, of whoever has the same address or the
+same reverse proxy, make nobody wait. The network is an IPv4 address, or the 64 bits of an IPv6 one
+that its owner cannot choose.
+
+Passwords are verified one at a time for a network, and networks take turns: each verification costs
+a core and 64 MB for a moment, on purpose.
 """
 
 from __future__ import annotations
@@ -15,12 +19,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from engineio_min.limits.addresses import network_of
 from server.api.errors import Code, EventError
 
 FREE_FAILURES: Final = 5
 LONGEST_WAIT: Final = 300.0
 QUIET: Final = 900.0
-_MOST_ADDRESSES: Final = 10_000
+_MOST_SUBJECTS: Final = 10_000
+
+
+def subject_of(address: str, username: str) -> str:
+    """Whose failures count together: those for a name from a network."""
+    return f"{network_of(address)} {username}"
 
 
 @dataclass(slots=True)
@@ -42,45 +52,45 @@ class _Turn:
 
 
 class FailedAttempts:
-    """The failures of each address; `clock` returns seconds."""
+    """The failures of each subject, a name from a network; `clock` returns seconds."""
 
-    __slots__ = ("_by_address", "_clock", "_turns")
+    __slots__ = ("_by_subject", "_clock", "_turns")
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        self._by_address: dict[str, _Failures] = {}
+        self._by_subject: dict[str, _Failures] = {}
         self._clock = clock
         self._turns: dict[str, _Turn] = {}
 
     @asynccontextmanager
-    async def turn(self, address: str) -> AsyncIterator[None]:
-        """While an attempt of this address is made; the next one waits.
+    async def turn(self, subject: str) -> AsyncIterator[None]:
+        """While an attempt of this subject is made; the next one waits.
 
         Raises:
-            EventError: the address has to wait longer (`RATE_LIMIT_EXCEEDED`).
+            EventError: the subject has to wait longer (`RATE_LIMIT_EXCEEDED`).
         """
-        turn = self._turns.setdefault(address, _Turn())
+        turn = self._turns.setdefault(subject, _Turn())
         turn.users += 1
         try:
             async with turn.lock:
-                self.check(address)
+                self.check(subject)
                 yield
         finally:
             turn.users -= 1
             if not turn.users:
-                del self._turns[address]
+                del self._turns[subject]
 
-    def check(self, address: str) -> None:
+    def check(self, subject: str) -> None:
         """Let an attempt pass.
 
         Raises:
-            EventError: the address has to wait (`RATE_LIMIT_EXCEEDED`).
+            EventError: the subject has to wait (`RATE_LIMIT_EXCEEDED`).
         """
-        failures = self._by_address.get(address)
+        failures = self._by_subject.get(subject)
         if failures is None:
             return
         passed = self._clock() - failures.last
         if passed >= QUIET:
-            del self._by_address[address]
+            del self._by_subject[subject]
         elif passed < failures.wait:
             # Rounded up: who waits that long is not too early, and it is never 0.
             wait = math.ceil((failures.wait - passed) * 1_000) / 1_000
@@ -90,11 +100,11 @@ class FailedAttempts:
                 {"retryAfter": wait},
             )
 
-    def failed(self, address: str) -> None:
+    def failed(self, subject: str) -> None:
         """An attempt has failed."""
-        failures = self._by_address.pop(address, None) or _Failures(0, 0.0)
+        failures = self._by_subject.pop(subject, None) or _Failures(0, 0.0)
         failures.count += 1
         failures.last = self._clock()
-        if len(self._by_address) >= _MOST_ADDRESSES:
-            del self._by_address[next(iter(self._by_address))]
-        self._by_address[address] = failures
+        if len(self._by_subject) >= _MOST_SUBJECTS:
+            del self._by_subject[next(iter(self._by_subject))]
+        self._by_subject[subject] = failures

@@ -7,7 +7,6 @@ a wrong password takes as long as an unknown user.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import secrets
 from collections.abc import Callable
@@ -15,9 +14,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
 
+from engineio_min.limits.addresses import network_of
+from server.accounts.attempts import subject_of
 from server.accounts.deadlines import Deadlines
+from server.accounts.passwords import Passwords
 from server.api.announcements import (
     AuthFailed,
     AuthLoggedIn,
@@ -98,14 +99,12 @@ class Auth:
     def __init__(
         self, application: Application, hasher: PasswordHasher, clock: Callable[[], float]
     ) -> None:
-        self.hasher = hasher
+        self.passwords = Passwords(hasher)
         self.clock = clock
         self._application = application
         self.deadlines = Deadlines(
             application.settings.auth_timeout, clock, self.expire, self._overdue
         )
-        # Verified where there is no password, so that this takes no less time.
-        self._nobody = hasher.hash(secrets.token_hex())
 
     def nobody(self) -> Identity:
         """Who a socket without a session is."""
@@ -200,22 +199,13 @@ class Auth:
         self._application.directory.add_user(stored.user)
         return stored
 
-    async def verify(self, username: str, password: str) -> User | None:
+    async def verify(self, address: str, username: str, password: str) -> User | None:
         """The user, if that is their password."""
-        database = self._application.database
-        known = await database.run(
+        user, password_hash = await self._application.database.run(
             lambda c: (accounts.user(c, username), accounts.password_hash(c, username))
         )
-        user, password_hash = known
-        # Off the loop: a hash is slow on purpose.
-        matches = await asyncio.to_thread(self._matches, password_hash or self._nobody, password)
-        return user if matches and password_hash is not None else None
-
-    def _matches(self, password_hash: str, password: str) -> bool:
-        try:
-            return self.hasher.verify(password_hash, password)
-        except (Argon2Error, InvalidHashError):
-            return False
+        matches = await self.passwords.verify(network_of(address), password_hash, password)
+        return user if matches else None
 
 
 _NO_SESSION: Final = "the session is unknown or over: log in again"
@@ -239,11 +229,13 @@ async def session(call: Call[SessionPayload]) -> AuthResult:
 
 async def login(call: Call[LoginPayload]) -> AuthResult:
     """Open a session with a name and a password; all sockets of the user hear of it."""
-    application, address = call.application, call.socket.handshake.address
-    async with application.attempts.turn(address):
-        user = await application.auth.verify(call.payload.username, call.payload.password)
+    application, username = call.application, call.payload.username
+    address = call.socket.handshake.address
+    subject = subject_of(address, username)
+    async with application.attempts.turn(subject):
+        user = await application.auth.verify(address, username, call.payload.password)
         if user is None:
-            application.attempts.failed(address)
+            application.attempts.failed(subject)
             raise EventError(Code.UNAUTHORIZED, "the name or the password is wrong")
     # Before it is opened, not only when it is used.
     application.sockets.check_place(call.socket, user.id)

@@ -439,7 +439,7 @@ def cancel(call: Call[AiCancelPayload]) -> AiCancelResult:
     return AiCancelResult(request_id)
 
 
-def status(call: Call[AiStatusPayload]) -> None:
+async def status(call: Call[AiStatusPayload]) -> None:
     """Tell the others how far another program's work for the project is, as `ai:processing`."""
     payload = call.payload
     announcement = AiProcessing(
@@ -454,3 +454,5 @@ def status(call: Call[AiStatusPayload]) -> None:
         role = call.application.directory.role(project_id, call.user.id)
         if role is not None and role.includes(Role.EDITOR):
             call.tell_others(project_room(project_id), announcement, project_id=project_id)
+            # There may be a hundred, with everybody in them.
+            await asyncio.sleep(0)

@@ -19,11 +19,16 @@ _MOST_BUCKETS: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`burst` events at once, and `per_second` in the long run. Events of one `name` share it."""
+    """`burst` events at once, and `per_second` in the long run. Events of one `name` share it.
+
+    of_connection: counted for each connection, because before it is known who somebody is, many may
+    have one address.
+    """
 
     name: str
     burst: int
     per_second: float
+    of_connection: bool = False
 
 
 class RateLimiter:

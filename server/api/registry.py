@@ -84,19 +84,19 @@ class Call(Generic[P]):
 
     def tell_others(
         self,
-        room: str,
+        rooms: str | Sequence[str],
         announcement: Announcement,
         *,
-        project_id: str,
+        project_id: str | None = None,
         volatile: bool = False,
     ) -> None:
-        """Send an event about what this client did to the others in `room`.
+        """Send an event about what this client did to the others in `rooms`, once to each.
 
         A `volatile` one is left out for those who cannot take it at once.
         """
-        if not self.silent:
+        if rooms and not self.silent:
             wrapped = self._wrap(announcement, self.source, project_id)
-            others = self.socket.to(room)
+            others = self.socket.to(rooms)
             (others.volatile if volatile else others).emit(
                 announcement.event, announcement.data, wrapped
             )

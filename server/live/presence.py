@@ -14,7 +14,7 @@ from server.api.envelope import timestamp
 from server.api.records import PresenceStatus, User
 from server.api.registry import Call
 from server.api.types import Line, Payload, Record
-from server.people.access import project_room
+from server.people.access import project_of
 
 
 class PresencePayload(Payload, frozen=True, kw_only=True):
@@ -71,10 +71,6 @@ class Presence:
         """Who is in the project, in the order in which they came."""
         return list(self._projects.get(project_id, ()))
 
-    def projects(self, user: User) -> list[str]:
-        """Where the user is."""
-        return [project_id for project_id, users in self._projects.items() if user in users]
-
     def say(self, user: User, status: PresenceStatus, activity: str | None) -> records.Presence:
         """A user says what they are doing."""
         self._said[user.id] = _Said(status, activity)
@@ -101,7 +97,9 @@ def presence(call: Call[PresencePayload]) -> PresenceResult:
     announcement = UserPresence(
         user=call.user, status=now.status, timestamp=timestamp(), activity=now.activity
     )
-    # Of the user, not of this socket: what they do is the same for all who see them.
-    for project_id in call.application.presence.projects(call.user):
-        call.tell_others(project_room(project_id), announcement, project_id=project_id)
+    # Of the user, not of this socket: what they do is the same for all who see them. Those who see
+    # them in several projects hear it once.
+    sockets = call.application.sockets.of_user(call.user.id)
+    rooms = {room for one in sockets for room in one.rooms if project_of(room) is not None}
+    call.tell_others(sorted(rooms), announcement)
     return PresenceResult(now)

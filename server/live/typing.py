@@ -81,20 +81,23 @@ class TypingPayload(Payload, frozen=True, kw_only=True):
     project_id: Id | None = None
 
 
-def typing(call: Call[TypingPayload]) -> None:
+async def typing(call: Call[TypingPayload]) -> None:
     """Tell the others in the project that one is typing, or not any more.
 
     It ends by itself after four seconds.
     """
-    call.check_connected()
     named = call.payload.project_id
     for project_id in projects_of(call.socket.rooms) if named is None else [named]:
+        call.check_connected()
         if not call.payload.is_typing:
             stop_typing(call, project_id)
             continue
         call.application.typing.start(call.socket, call.user, project_id)
         typing_now = UserTyping(user=call.user, project_id=project_id, is_typing=True)
         call.tell_others(project_room(project_id), typing_now, project_id=project_id)
+        if named is None:
+            # There may be a hundred, with everybody in them.
+            await asyncio.sleep(0)
 
 
 def stop_typing(call: Call[Any], project_id: str) -> None:

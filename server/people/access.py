@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
+from server.api.errors import Code, EventError
 from server.api.records import User
 from server.people.directory import Directory
 
 NOTIFICATIONS: Final = "notifications"
+MAX_ROOMS: Final = 100
+"""Rooms that one socket may be in, beside its own: what it does may reach all of them."""
 FREE_PREFIXES: Final = ("test-", "team:")
 _PROJECT: Final = "project:"
 _USER: Final = "user:"
@@ -32,6 +35,19 @@ def project_of(room: str) -> str | None:
 def projects_of(rooms: Iterable[str]) -> list[str]:
     """The projects whose rooms are among these."""
     return sorted(project_id for room in rooms if (project_id := project_of(room)) is not None)
+
+
+def check_place(rooms: Collection[str], room: str) -> None:
+    """Let a socket that is in `rooms`, of which one is its own, enter another one.
+
+    Raises:
+        EventError: it is in too many (`RATE_LIMIT_EXCEEDED`).
+    """
+    if room not in rooms and len(rooms) > MAX_ROOMS:
+        raise EventError(
+            Code.RATE_LIMIT_EXCEEDED,
+            f"this connection is in {MAX_ROOMS} rooms, the most allowed: leave one first",
+        )
 
 
 def may_join(directory: Directory, user: User, room: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from server.api.records import User
 from server.api.registry import Call
 from server.api.types import Id, Payload, Record
-from server.people.access import user_room
+from server.people.access import check_place, user_room
 
 
 class UserPayload(Payload, frozen=True, kw_only=True):
@@ -30,6 +30,7 @@ class UserLeaveResult(Record, frozen=True):
 def join(call: Call[UserPayload]) -> UserJoinResult:
     """Enter one's own room; another user's is out of reach."""
     room = user_room(call.user.id)
+    check_place(call.socket.rooms, room)
     call.socket.join(room)
     return UserJoinResult(room, call.user)
 

@@ -1,4 +1,4 @@
-"""Projects: `project:create`, `list`, `update`, `delete`, and being in one: `join`, `leave`.
+"""Projects: `project:create`, `list`, `update`, `delete`, and being in one: `join`.
 
 `user:joined` and `user:left` are about users, not sockets: the others hear of a user's first and
 last socket in the project. Entering and leaving is the same, however it comes about: by
@@ -38,7 +38,7 @@ from server.api.registry import Call
 from server.api.types import Line, Note, PagePayload, Payload, ProjectPayload, Record
 from server.api.validation import read
 from server.live.typing import stop_typing
-from server.people.access import project_room, projects_of, user_room
+from server.people.access import check_place, project_room, projects_of, user_room
 from server.projects.files import FILES
 from server.store import membership, messages, pages
 from socketio_min import Socket
@@ -204,13 +204,6 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
     )
 
 
-def leave(call: Call[ProjectPayload]) -> ProjectLeaveResult:
-    """Leave a project; does nothing if the socket is not in it."""
-    project_id = call.payload.project_id
-    depart(call, project_id)
-    return ProjectLeaveResult(project_id, project_room(project_id))
-
-
 # -- what other events do with projects
 
 
@@ -243,6 +236,7 @@ def enter(call: Call[Any], project_id: str) -> None:
     """The socket enters the project's room, and the others hear of a new user."""
     call.check_connected()
     room = project_room(project_id)
+    check_place(call.socket.rooms, room)
     call.socket.join(room)
     if call.application.presence.enter(project_id, call.user, call.socket.id):
         call.tell_others(room, UserJoined(user=call.user), project_id=project_id)

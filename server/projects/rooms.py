@@ -6,17 +6,12 @@ project, as with `project:join` and `project:leave`.
 
 from __future__ import annotations
 
-from typing import Final
-
 from server.api.announcements import RoomJoined, RoomLeft
 from server.api.errors import Code, EventError
 from server.api.registry import Call
 from server.api.types import Payload, Record, RoomName
-from server.people.access import may_join, project_of, user_room
+from server.people.access import check_place, may_join, project_of, user_room
 from server.projects import projects
-
-MAX_ROOMS: Final = 100
-"""Rooms that one socket may be in."""
 
 
 class RoomPayload(Payload, frozen=True, kw_only=True):
@@ -41,14 +36,9 @@ def join(call: Call[RoomPayload]) -> RoomResult:
     """Enter a room; answered with `room:joined`, again if the socket is in it already."""
     room = call.payload.room
     _check(call, room)
-    rooms = call.socket.rooms
-    if room not in rooms and len(rooms) > MAX_ROOMS:
-        raise EventError(
-            Code.RATE_LIMIT_EXCEEDED,
-            f"this connection is in {MAX_ROOMS} rooms, the most allowed: leave one first",
-        )
     project_id = project_of(room)
     if project_id is None:
+        check_place(call.socket.rooms, room)
         call.socket.join(room)
     else:
         projects.enter(call, project_id)

@@ -1,4 +1,4 @@
-"""Who is a member of a project: `project:share`, `project:unshare`."""
+"""Who is a member of a project: `project:share`, `project:unshare`, `project:leave` for good."""
 
 from __future__ import annotations
 
@@ -12,8 +12,15 @@ from server.api.records import Project, Role
 from server.api.registry import Call
 from server.api.types import Id, ProjectPayload
 from server.people import notifications
-from server.projects.projects import ProjectResult, announce_update, depart, found
-from server.store import membership, notices
+from server.people.access import project_room
+from server.projects.projects import (
+    ProjectLeaveResult,
+    ProjectResult,
+    announce_update,
+    depart,
+    found,
+)
+from server.store import accounts, membership, notices
 
 
 class SharePayload(ProjectPayload, frozen=True, kw_only=True):
@@ -33,17 +40,38 @@ class UnsharePayload(ProjectPayload, frozen=True, kw_only=True):
     user_id: Id
 
 
+class LeavePayload(ProjectPayload, frozen=True, kw_only=True):
+    """Which project to leave; `forGood` also as a member."""
+
+    for_good: bool = False
+
+
 async def share(call: Call[SharePayload]) -> ProjectResult:
-    """Make a user a member of the project, or change what they may do there."""
+    """Make a user a member of the project, or change what they may do there.
+
+    A project has at most 100 members; each has an account or, without one, is connected now.
+    """
     project_id, user_id, role = call.payload.project_id, call.payload.user_id, call.payload.role
     if role is not Role.OWNER:
         _keep_an_owner(call, project_id, user_id)
     known = call.application.directory.role(project_id, user_id) is not None
+    # In open mode users are whoever clients say that they are: these exist while they are here.
+    exists = bool(
+        call.application.sockets.of_user(user_id)
+        or user_id in call.application.directory.members(project_id)
+    )
+
+    def work(connection: sqlite3.Connection) -> None:
+        if not exists and accounts.user(connection, user_id) is None:
+            raise EventError(Code.NOT_FOUND, f"user {user_id!r}: no such user")
+        membership.check_place(connection, project_id, user_id)
+        membership.set_role(connection, project_id, user_id, role)
+
     project = await _change(
         call,
         project_id,
         user_id,
-        lambda connection: membership.set_role(connection, project_id, user_id, role),
+        work,
         f"{call.user.name} shared a project with you: you are its {role.value}",
     )
     if not role.includes(Role.EDITOR):
@@ -62,6 +90,26 @@ async def unshare(call: Call[UnsharePayload]) -> ProjectResult:
         raise EventError(
             Code.FORBIDDEN, f"project {project_id!r}: only its owners may take out others"
         )
+    return ProjectResult(await _remove(call, project_id, user_id))
+
+
+async def leave(call: Call[LeavePayload]) -> ProjectLeaveResult:
+    """Leave a project; does nothing if the socket is not in it.
+
+    With `forGood` the user is no member any more, on none of their sockets.
+    """
+    project_id = call.payload.project_id
+    if call.payload.for_good:
+        await _remove(call, project_id, call.user.id)
+    depart(call, project_id)
+    return ProjectLeaveResult(project_id, project_room(project_id))
+
+
+async def _remove(
+    call: Call[UnsharePayload] | Call[LeavePayload], project_id: str, user_id: str
+) -> Project:
+    """Take a member out of the project, with all that they have there."""
+    directory = call.application.directory
     if user_id not in directory.members(project_id):
         raise EventError(Code.NOT_FOUND, f"user {user_id!r}: not a member of the project")
     _keep_an_owner(call, project_id, user_id)
@@ -74,11 +122,11 @@ async def unshare(call: Call[UnsharePayload]) -> ProjectResult:
     )
     if directory.role(project_id, user_id) is None:
         _take_out(call, project_id, user_id)
-    return ProjectResult(project)
+    return project
 
 
 async def _change(
-    call: Call[SharePayload] | Call[UnsharePayload],
+    call: Call[SharePayload] | Call[UnsharePayload] | Call[LeavePayload],
     project_id: str,
     user_id: str,
     change: Callable[[sqlite3.Connection], None],
@@ -101,7 +149,9 @@ async def _change(
 
 
 def _keep_an_owner(
-    call: Call[SharePayload] | Call[UnsharePayload], project_id: str, user_id: str
+    call: Call[SharePayload] | Call[UnsharePayload] | Call[LeavePayload],
+    project_id: str,
+    user_id: str,
 ) -> None:
     members = call.application.directory.members(project_id)
     owners = [one for one, role in members.items() if role is Role.OWNER]
@@ -112,7 +162,9 @@ def _keep_an_owner(
         )
 
 
-def _take_out(call: Call[UnsharePayload], project_id: str, user_id: str) -> None:
+def _take_out(
+    call: Call[UnsharePayload] | Call[LeavePayload], project_id: str, user_id: str
+) -> None:
     """The project is gone for the user's sockets, in its room or not."""
     for socket in call.application.sockets.of_user(user_id):
         call.application.chat.abandon(socket.id, project_id)

@@ -12,6 +12,8 @@ from server.store import trees
 
 MAX_PROJECTS: Final = 1_000
 """Projects that one user owns."""
+MAX_MEMBERS: Final = 100
+"""Members of one project."""
 
 
 class Access(NamedTuple):
@@ -111,6 +113,22 @@ def set_role(connection: sqlite3.Connection, project_id: str, user_id: str, role
         "ON CONFLICT (project_id, user_id) DO UPDATE SET role = excluded.role",
         (project_id, user_id, role),
     )
+
+
+def check_place(connection: sqlite3.Connection, project_id: str, user_id: str) -> None:
+    """Let a user be a member.
+
+    Raises:
+        EventError: the project has too many others (`RATE_LIMIT_EXCEEDED`).
+    """
+    (others,) = connection.execute(
+        "SELECT count(*) FROM members WHERE project_id = ? AND user_id != ?", (project_id, user_id)
+    ).fetchone()
+    if others >= MAX_MEMBERS:
+        raise EventError(
+            Code.RATE_LIMIT_EXCEEDED,
+            f"the project has {MAX_MEMBERS} members, the most allowed: take one out first",
+        )
 
 
 def remove_member(connection: sqlite3.Connection, project_id: str, user_id: str) -> None:

@@ -131,8 +131,14 @@ onProject("user:left", ({ user }) => {
   change({ people, places });
   toast(`${user.name} left`);
 });
-onProject("user:presence", ({ user, status, activity }) => {
-  change({ people: new Map(state.project.people).set(user.id, { user, status, activity }) });
+// Of no project: whoever sees the user in several hears it once.
+socket.on("user:presence", ({ user, status, activity }) => {
+  const say = () => {
+    const people = new Map(state.project.people);
+    if (people.has(user.id)) change({ people: people.set(user.id, { user, status, activity }) });
+  };
+  if (waiting) waiting.events.push(say);
+  else if (state.project) say();
 });
 onProject("cursor:updated", (place) => {
   change({ places: new Map(state.project.places).set(place.socketId, place) });

@@ -2,9 +2,9 @@
 
 import { useState } from "preact/hooks";
 import { Ago, Avatar, Dialog, Icon, html } from "./html.js";
-import { openProject } from "./project.js";
+import { closeProject, openProject } from "./project.js";
 import { ask, isMe } from "./session.js";
-import { attempt } from "./state.js";
+import { attempt, state } from "./state.js";
 
 const TYPES = ["web", "api", "cli", "library", "data", "other"];
 
@@ -82,6 +82,11 @@ export function ProjectSettings({ project, close }) {
     event.target.reset();
   };
   const unshare = (userId) => attempt(() => ask("project:unshare", { projectId, userId }));
+  const leave = () =>
+    attempt(async () => {
+      await ask("project:leave", { projectId, forGood: true });
+      if (state.project?.id === projectId) closeProject();
+    });
   const remove = () => {
     if (!confirm(`Delete “${info.name}” with its files, versions and chat, for good?`)) return;
     close();
@@ -103,7 +108,7 @@ export function ProjectSettings({ project, close }) {
             <${Avatar} user=${user} /> ${user.name} <span class="soft">${theirs}</span>
             ${
               (isOwner || isMe(user)) &&
-              html`<button class="link end" onClick=${() => unshare(user.id)}>
+              html`<button class="link end" onClick=${() => (isMe(user) ? leave() : unshare(user.id))}>
                 ${isMe(user) ? "Leave" : "Take out"}
               </button>`
             }

@@ -47,6 +47,24 @@ async def test_presence_is_told_and_kept(connect: Connect) -> None:
     assert {"user": ADA, "status": "online"} in found
 
 
+async def test_presence_is_heard_once_by_those_who_share_several_projects(
+    connect: Connect,
+) -> None:
+    client, other = await connect(), await connect()
+    await other.ask("user:join", {"userId": "user-789"})
+    made = await client.ask("project:create", {"name": "Ours", "userId": "user-456"})
+    second = {"projectId": made["project"]["id"]}
+    await client.ask("project:share", {**second, "userId": "user-789", "role": "viewer"})
+    for one in (client, other):
+        for project in (PROJECT, second):
+            assert (await one.ask("project:join", project))["ok"]
+    await other.news()
+    await client.ask("user:presence", {"status": "busy"})
+    data, envelope = await other.hear("user:presence")
+    assert (data["status"], "projectId" in envelope) == ("busy", False)
+    assert await other.news() == []
+
+
 async def test_a_cursor_is_shown_to_the_others(connect: Connect) -> None:
     client, other = await connect(), await connect()
     cursor = {**PROJECT, "filePath": "./a", "position": POSITION}

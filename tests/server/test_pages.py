@@ -55,7 +55,8 @@ def seed(connection: sqlite3.Connection) -> None:
         )
         membership.add_project(connection, new)
         version = Version(f"version-{number}", "project-123", "v", "", "now", ADA.id, 0)
-        snapshots.create(connection, version)
+        for _ in snapshots.create(connection, version):
+            pass
         message = ChatMessage(f"message-{number}", "request", "user", ADA, "hello", "now")
         messages.add(connection, "project-123", message)
         notices.add(connection, personal(ADA.id, "project", f"title {number}", "message"))

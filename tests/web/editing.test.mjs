@@ -10,9 +10,9 @@ const { URL: url } = process.env;
 
 test("two people on one file: lock, live text, cursors, and taking turns", async () => {
   const ada = await withProject("ada", "Turns", "notes.txt");
+  const bob = await comeIn("bob");
   await share(ada, "bob", "editor");
-  const place = new URL(ada.url()).hash.slice(1);
-  const bob = await comeIn("bob", place);
+  await bob.goto(ada.url());
   await bob.getByText("ada is editing. You see every change").waitFor();
   assert.equal(await button(bob, "Edit").isDisabled(), true);
   await ada.getByRole("region", { name: "People" }).getByText("bob").waitFor();
@@ -112,8 +112,9 @@ test("losing the connection while it comes back signs nobody out", { timeout: 60
 
 test("a project that is gone when one comes back", async () => {
   const ada = await withProject("ada", "Fleeting", "notes.txt");
+  const bob = await comeIn("bob");
   await share(ada, "bob", "viewer");
-  const bob = await comeIn("bob", new URL(ada.url()).hash.slice(1));
+  await bob.goto(ada.url());
   await bob.getByRole("button", { name: "notes.txt" }).waitFor();
   const socket = (page, action) =>
     page.evaluate(async (name) => (await import("/web/session.js")).socket[name]() && null, action);

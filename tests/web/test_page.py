@@ -61,7 +61,8 @@ def long_lists(connection: sqlite3.Connection) -> None:
     # First, because each has all files that there are.
     for number in range(205):
         version = Version(f"version-{number}", PROJECT_ID, f"Version {number}", "", NOW, "ada", 0)
-        snapshots.create(connection, version)
+        for _ in snapshots.create(connection, version):
+            pass
     for number in range(1_002):
         path = f"many/{number}.txt"
         contents.write(connection, PROJECT_ID, path, "x", user_id="ada", now="now")

@@ -145,3 +145,16 @@ async def test_without_its_packages_the_page_says_what_to_do(
 async def test_the_page_knows_that_a_session_is_required(tmp_path: Path) -> None:
     async with running(tmp_path, auth_mode="required") as application:
         assert b'data-auth-mode="required"' in (await get(application, "/"))[2]
+
+
+async def test_nothing_is_answered_to_another_host(application: Application) -> None:
+    """A page of any site can let its own name point to this machine, and then read what it gets."""
+    for target in ("/", "/docs", "/healthz", "/readyz", "/metrics", "/web/main.js"):
+        status, headers, body = await get(application, target, Host="rebound.example.net:3001")
+        assert status == 403, target
+        assert headers["content-type"] == "text/plain; charset=utf-8"
+        assert body == (
+            b"this server does not answer to the host 'rebound.example.net': use localhost, "
+            b"or add its origin to SOCKET_CORS_ORIGIN\n"
+        )
+        assert (await get(application, target, Host="localhost"))[0] == 200, target

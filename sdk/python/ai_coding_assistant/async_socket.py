@@ -383,14 +383,14 @@ class AsyncAICodingAssistantSocket:
                 return parts.whole
         raise changing(file_path)
 
-    async def leave_project(self, project_id: str) -> dict[str, Any]:
-        """Leave a project, and lose the locks in it.
+    async def leave_project(self, project_id: str, *, for_good: bool = False) -> dict[str, Any]:
+        """Leave a project, and lose the locks in it; `for_good` also as a member.
 
         Raises:
             Refused, Unreachable: as `call`.
         """
         self._forget(project_id)
-        return await self.call("project:leave", {"projectId": project_id})
+        return await self.call("project:leave", {"projectId": project_id, "forGood": for_good})
 
     def _forget(self, project_id: str) -> None:
         self._projects.discard(project_id)

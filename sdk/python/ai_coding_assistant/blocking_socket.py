@@ -194,9 +194,9 @@ class AICodingAssistantSocket:
         """A file of any size, read part by part."""
         return self._threads.wait_for(self._socket.read_file(project_id, file_path, version_id))
 
-    def leave_project(self, project_id: str) -> dict[str, Any]:
-        """Leave a project."""
-        return self._threads.wait_for(self._socket.leave_project(project_id))
+    def leave_project(self, project_id: str, *, for_good: bool = False) -> dict[str, Any]:
+        """Leave a project; `for_good` also as a member."""
+        return self._threads.wait_for(self._socket.leave_project(project_id, for_good=for_good))
 
     def lock_file(
         self, project_id: str, file_path: str, lock_type: LockType = "exclusive"

@@ -17,7 +17,13 @@ from pathlib import Path
 import pytest
 import websockets
 
-from server.accounts.attempts import FREE_FAILURES, LONGEST_WAIT, QUIET, FailedAttempts
+from server.accounts.attempts import (
+    FREE_FAILURES,
+    LONGEST_WAIT,
+    QUIET,
+    FailedAttempts,
+    subject_of,
+)
 from server.accounts.auth import MAX_SESSIONS, SESSION_SECONDS
 from server.api.errors import EventError
 from server.application import Application
@@ -134,7 +140,8 @@ async def test_a_login_does_not_wait_for_comparisons(
         await asyncio.gather(*jobs)
 
 
-async def test_after_five_failures_the_address_has_to_wait(connect: Connect) -> None:
+async def test_after_five_failures_the_name_has_to_wait(connect: Connect) -> None:
+    """From that address, on all connections."""
     client, other = await connect(), await connect()
     for _ in range(5):
         await client.ask("auth:login", {**CREDENTIALS, "password": "wrong"})
@@ -142,6 +149,33 @@ async def test_after_five_failures_the_address_has_to_wait(connect: Connect) -> 
         error = (await one.ask("auth:login", CREDENTIALS))["error"]
         assert error["code"] == "RATE_LIMIT_EXCEEDED"
         assert 0 < error["details"]["retryAfter"] <= 1
+
+
+async def test_the_failures_of_others_keep_nobody_waiting(connect: Connect) -> None:
+    """Behind one address: a mistyped name, or somebody who tries all names there are."""
+    client, other = await connect(), await connect()
+    for number in range(20):
+        wrong = {"username": f"user-{number % 3}", "password": "wrong"}
+        assert not (await client.ask("auth:login", wrong))["ok"]
+    assert (await client.ask("auth:login", CREDENTIALS))["error"]["code"] == "RATE_LIMIT_EXCEEDED"
+    assert (await other.ask("auth:login", CREDENTIALS))["ok"]
+
+
+async def test_a_refresh_waits_for_no_login(connect: Connect) -> None:
+    client = await connect({"sessionId": await session_id(connect)})
+    for _ in range(25):
+        refused = await client.ask("auth:login", {"username": "bob", "password": "wrong"})
+    assert refused["error"]["code"] == "RATE_LIMIT_EXCEEDED"
+    assert (await client.ask("auth:refresh"))["ok"]
+
+
+def test_whose_failures_count_together() -> None:
+    """A host has 2 to the 64 IPv6 addresses to choose from."""
+    assert subject_of("2001:db8:1:2::3", "ada") == subject_of("2001:db8:1:2:ffff::9", "ada")
+    assert subject_of("2001:db8:1:2::3", "ada") != subject_of("2001:db8:1:3::3", "ada")
+    assert subject_of("203.0.113.7", "ada") == subject_of("::ffff:203.0.113.7", "ada")
+    assert subject_of("203.0.113.7", "ada") != subject_of("203.0.113.8", "ada")
+    assert subject_of("203.0.113.7", "ada") != subject_of("203.0.113.7", "bob")
 
 
 async def test_attempts_at_once_know_of_each_other(connect: Connect) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from server.application import Application
-from server.projects.rooms import MAX_ROOMS
+from server.people.access import MAX_ROOMS
 from tests.server.conftest import Connect
 
 ALLOWED = (
@@ -137,3 +137,22 @@ async def test_rooms_have_a_limit(connect: Connect) -> None:
     assert await client.ask("room:join", {"room": "test-0"}) == {"ok": True, "room": "test-0"}
     await client.ask("room:leave", {"room": "test-0"})
     assert (await client.ask("room:join", {"room": "test-more"}))["ok"]
+
+
+async def test_projects_count_among_the_rooms(application: Application, connect: Connect) -> None:
+    """What a socket does may reach all of its projects."""
+    client = await connect()
+    for number in range(MAX_ROOMS):
+        await client.ask("room:join", {"room": f"test-{number}"})
+    for event, payload in (
+        ("project:join", {"projectId": "project-123"}),
+        ("room:join", {"room": "project:project-123"}),
+    ):
+        error = (await client.ask(event, payload))["error"]
+        assert error == {
+            "code": "RATE_LIMIT_EXCEEDED",
+            "message": "this connection is in 100 rooms, the most allowed: leave one first",
+        }
+    assert application.presence.users("project-123") == []
+    await client.ask("room:leave", {"room": "test-0"})
+    assert (await client.ask("project:join", {"projectId": "project-123"}))["ok"]

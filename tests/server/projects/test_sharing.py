@@ -7,11 +7,14 @@ Invariants:
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 import pytest
 
+from server.api.records import Role
 from server.application import Application
+from server.store import membership
 from tests.server.conftest import Connect
 from tests.server.wire import Client
 
@@ -103,8 +106,8 @@ async def test_roles(connect: Connect, role: str, refused: set[str]) -> None:
     await client.ask(
         "file:change", {"projectId": project_id, "file": {"path": "a", "action": "created"}}
     )
+    member, _ = await acting(connect, "bob"), await acting(connect, "eve")
     await client.ask("project:share", share(project_id, "bob", role))
-    member = await acting(connect, "bob")
     doing: dict[str, tuple[str, dict[str, Any]]] = {
         "join": ("project:join", {}),
         "read": ("file:read", {"filePath": "a"}),
@@ -230,9 +233,9 @@ async def test_a_deleted_project_has_no_locks(application: Application, connect:
 
 async def test_members_may_leave_and_only_owners_take_out_others(connect: Connect) -> None:
     ada, project_id = await project_of_ada(connect)
+    bob, _ = await acting(connect, "bob"), await acting(connect, "eve")
     for name in ("bob", "eve"):
         await ada.ask("project:share", share(project_id, name, "editor"))
-    bob = await acting(connect, "bob")
     error = (await bob.ask("project:unshare", {"projectId": project_id, "userId": "eve"}))["error"]
     assert error["code"] == "FORBIDDEN"
     assert (await bob.ask("project:unshare", {"projectId": project_id, "userId": "bob"}))["ok"]
@@ -251,7 +254,7 @@ async def test_a_project_keeps_an_owner(connect: Connect) -> None:
             "code": "FORBIDDEN",
             "message": "user 'ada' is the project's only owner: make somebody else an owner first",
         }
-    await ada.ask("project:share", share(project_id, "bob", "owner"))
+    await ada.ask("project:share", share(project_id, "user-789", "owner"))
     assert (await ada.ask("project:unshare", {"projectId": project_id, "userId": "ada"}))["ok"]
 
 
@@ -316,3 +319,76 @@ async def test_deleting_takes_everything_along(application: Application, connect
         "messages": 0,
     }.items():
         assert await rows(table) == count, table
+
+
+# -- how many members, and which
+
+
+async def test_a_project_has_a_hundred_members(application: Application, connect: Connect) -> None:
+    ada, project_id = await project_of_ada(connect)
+    await acting(connect, "bob")
+    await acting(connect, "eve")
+
+    def fill(connection: sqlite3.Connection) -> None:
+        for number in range(98):
+            membership.set_role(connection, project_id, f"member-{number}", Role.VIEWER)
+
+    await application.database.run(fill)
+    assert (await ada.ask("project:share", share(project_id, "bob", "viewer")))["ok"]
+    error = (await ada.ask("project:share", share(project_id, "eve", "viewer")))["error"]
+    assert error == {
+        "code": "RATE_LIMIT_EXCEEDED",
+        "message": "the project has 100 members, the most allowed: take one out first",
+    }
+    # Who is one may become something else.
+    assert (await ada.ask("project:share", share(project_id, "bob", "editor")))["ok"]
+
+
+async def test_only_users_that_exist_are_members(
+    application: Application, connect: Connect
+) -> None:
+    ada, project_id = await project_of_ada(connect)
+    error = (await ada.ask("project:share", share(project_id, "nobody", "viewer")))["error"]
+    assert error == {"code": "NOT_FOUND", "message": "user 'nobody': no such user"}
+    # With an account, or connected.
+    assert (await ada.ask("project:share", share(project_id, "user-789", "viewer")))["ok"]
+    bob = await acting(connect, "bob")
+    assert (await ada.ask("project:share", share(project_id, "bob", "viewer")))["ok"]
+    await bob.close()
+    # Also a member who is away.
+    assert (await ada.ask("project:share", share(project_id, "bob", "editor")))["ok"]
+    assert set(application.directory.members(project_id)) == {"ada", "bob", "user-789"}
+
+
+async def test_a_member_leaves_for_good(application: Application, connect: Connect) -> None:
+    ada, project_id = await project_of_ada(connect)
+    bob, second = await acting(connect, "bob"), await acting(connect, "bob")
+    project = {"projectId": project_id}
+    await ada.ask("project:share", share(project_id, "bob", "editor"))
+    for client in (ada, bob, second):
+        await client.ask("project:join", project)
+    await bob.ask("file:lock", {**project, "filePath": "a"})
+    for client in (ada, bob, second):
+        await client.news()
+    answer = await bob.ask("project:leave", {**project, "forGood": True})
+    assert answer == {"ok": True, "projectId": project_id, "room": f"project:{project_id}"}
+    assert application.directory.members(project_id).keys() == {"ada"}
+    for client in (bob, second):
+        assert ("project:deleted", project) in await client.news()
+        assert (await client.ask("project:join", project))["error"]["code"] == "NOT_FOUND"
+    heard = [event for event, _ in await ada.news()]
+    assert heard == ["project:updated", "file:unlocked", "user:left"]
+
+
+async def test_an_owner_does_not_leave_a_project_alone(connect: Connect) -> None:
+    ada, project_id = await project_of_ada(connect)
+    error = (await ada.ask("project:leave", {"projectId": project_id, "forGood": True}))["error"]
+    assert error["code"] == "FORBIDDEN"
+    assert "the project's only owner" in error["message"]
+
+
+async def test_who_is_no_member_leaves_nothing_for_good(connect: Connect) -> None:
+    client = await acting(connect, "bob")
+    payload = {"projectId": "project-123", "forGood": True}
+    error = (await client.ask("project:leave", payload))["error"]
+    assert error == {"code": "NOT_FOUND", "message": "user 'bob': not a member of the project"}

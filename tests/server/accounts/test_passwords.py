@@ -1,0 +1,100 @@
+"""Who waits for the verification of whose password."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Literal
+
+import pytest
+from argon2 import PasswordHasher
+
+from server.accounts import passwords
+from server.accounts.passwords import Passwords
+from server.api.errors import EventError
+from tests.server.wire import PATIENCE
+
+
+class Gate(PasswordHasher):
+    """Verifies when it may, and notes what."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.opened = threading.Semaphore(0)
+        self.order: list[str] = []
+
+    def verify(self, _hash: str | bytes, password: str | bytes) -> Literal[True]:
+        assert self.opened.acquire(timeout=PATIENCE)
+        self.order.append(str(password))
+        return True
+
+
+async def test_networks_take_turns() -> None:
+    gate = Gate()
+    verifier = Passwords(gate)
+    guesses = [
+        asyncio.create_task(verifier.verify("guesser", "hash", f"guess {number}"))
+        for number in range(20)
+    ]
+    others = [
+        asyncio.create_task(verifier.verify(f"network {number}", "hash", f"honest {number}"))
+        for number in range(3)
+    ]
+    await asyncio.sleep(0)
+    gate.opened.release(23)
+    assert all(await asyncio.gather(*guesses, *others))
+    verifier.close()
+    # Of the guesser one is verified at a time: at most one before each of the others.
+    honest = [gate.order.index(f"honest {number}") for number in range(3)]
+    assert max(honest) <= 7
+
+
+async def test_whoever_stops_waiting_takes_no_turn() -> None:
+    gate = Gate()
+    verifier = Passwords(gate)
+    first = asyncio.create_task(verifier.verify("a", "hash", "first"))
+    second = asyncio.create_task(verifier.verify("a", "hash", "second"))
+    third = asyncio.create_task(verifier.verify("a", "hash", "third"))
+    await asyncio.sleep(0)
+    second.cancel()
+    gate.opened.release(2)
+    assert await first is await third is True
+    verifier.close()
+    assert gate.order == ["first", "third"]
+
+
+async def test_a_turn_that_is_given_up_is_given_on() -> None:
+    gate = Gate()
+    verifier = Passwords(gate)
+    given_up = [asyncio.create_task(verifier.verify("a", "hash", "x")) for _ in range(5)]
+    await asyncio.sleep(0)
+    for one in given_up:
+        one.cancel()
+    # Those that were begun are finished by their threads.
+    gate.opened.release(2)
+    assert await verifier.verify("a", "hash", "last")
+    verifier.close()
+    assert sorted(gate.order) == ["last", "x"]
+
+
+async def test_without_a_hash_nothing_matches() -> None:
+    gate = Gate()
+    gate.opened.release(1)
+    verifier = Passwords(gate)
+    assert not await verifier.verify("a", None, "any")
+    verifier.close()
+    # And takes as long.
+    assert gate.order == ["any"]
+
+
+async def test_no_more_wait_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "WAITING_OF_ONE", 2)
+    gate = Gate()
+    verifier = Passwords(gate)
+    waiting = [asyncio.create_task(verifier.verify("a", "hash", "x")) for _ in range(4)]
+    await asyncio.sleep(0)
+    with pytest.raises(EventError, match="too many logins are waiting"):
+        await waiting[3]
+    gate.opened.release(3)
+    assert await asyncio.gather(*waiting[:3]) == [True] * 3
+    verifier.close()

@@ -60,6 +60,15 @@ describe("reasons of a disconnection", () => {
     },
   );
 
+  overEachTransport(test, "the connect handler closes: the client stays away", async (t, options) => {
+    const socket = open(t, server, { ...options, namespace: "/dismissed" });
+    const connects = collect(socket, "connect");
+    const [reason] = await once(socket, "disconnect");
+    assert.equal(reason, "io server disconnect");
+    assert.equal(socket.active, false);
+    assert.equal(connects.length, 1);
+  });
+
   overEachTransport(test, "a handler disconnects its own socket", async (t, options) => {
     for (const close of [false, true]) {
       const socket = await connect(t, server, options);

@@ -10,7 +10,7 @@ from conformance.targets.command import port
 from engineio_min.runner import run
 from socketio_min import UsageError
 
-ADAPTERS = ("memory", "classic")
+ADAPTERS = ("memory", "classic", "sharded")
 
 
 def main(arguments: list[str]) -> None:

@@ -47,8 +47,9 @@ def make_adapter(options: MemberOptions) -> AdapterFactory:
         return socketio_min.MemoryAdapter
     from socketio_min.cluster import redis
 
-    adapters = {
+    adapters: dict[str, Callable[[str], AdapterFactory]] = {
         "classic": redis.RedisAdapter.from_url,
+        "sharded": redis.ShardedRedisAdapter.from_url,
     }
     return adapters[options.adapter](options.redis)
 

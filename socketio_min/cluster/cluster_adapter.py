@@ -274,6 +274,13 @@ class ClusterAdapter(MemoryAdapter, ABC):
         except Exception:
             logger.exception("a message of another server could not be handled")
 
+    def take(self, uid: str, message: Request | Response) -> None:
+        """Take what came where requests and responses share a channel."""
+        if isinstance(message, Request):
+            self.handle(uid, message)
+        else:
+            self.settle(message)
+
     def settle(self, response: Response) -> None:
         """Take a response; one that nobody waits for is ignored."""
         take = self._pending.get(response.request_id)

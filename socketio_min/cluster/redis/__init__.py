@@ -9,5 +9,6 @@ except ImportError as error:
     ) from None
 
 from socketio_min.cluster.redis.classic import RedisAdapter
+from socketio_min.cluster.redis.sharded import ShardedRedisAdapter
 
-__all__ = ["RedisAdapter"]
+__all__ = ["RedisAdapter", "ShardedRedisAdapter"]

@@ -35,6 +35,9 @@ from socketio_min.protocol.backoff import Backoff
 
 logger = logging.getLogger("socketio_min")
 
+# The pushes with a message, and the commands that asked for them.
+_MESSAGES = {b"message": "SUBSCRIBE", b"smessage": "SSUBSCRIBE"}
+
 # Bytes of messages that wait while Redis is away or slow.
 MAX_WAITING = 16_000_000
 # Seconds: the least and the longest wait between two attempts to connect.
@@ -308,6 +311,25 @@ class Link:
         reply = await self.call("PUBSUB", "NUMSUB", channel)
         return int(reply[1])
 
+    # -- the same, sharded: Redis 7
+
+    def publish_shard(self, channel: bytes, message: bytes) -> None:
+        """Send a message to the subscribers of a sharded channel. Never blocks."""
+        self.send(encode_command(b"SPUBLISH", channel, message))
+
+    def subscribe_shard(self, channel: bytes, receive: Receive) -> None:
+        """Call `receive` with each message of a sharded channel."""
+        self._subscribe("SSUBSCRIBE", channel, receive)
+
+    def unsubscribe_shard(self, channel: bytes, receive: Receive) -> None:
+        """Undo `subscribe_shard`."""
+        self._unsubscribe("SSUBSCRIBE", channel, receive)
+
+    async def shard_subscribers(self, channel: bytes) -> int:
+        """Return how many servers subscribe to a sharded channel. Waits until Redis is there."""
+        reply = await self.call("PUBSUB", "SHARDNUMSUB", channel)
+        return int(reply[1])
+
     def _subscribe(self, command: str, channel: bytes, receive: Receive) -> None:
         key = command, channel
         receivers = self._subscriptions.get(key, ())
@@ -321,7 +343,7 @@ class Link:
         if receivers:
             self._subscriptions[key] = receivers
         elif self._subscriptions.pop(key, None) and self._up.is_set() and self._connection:
-            undo = command.replace("SUB", "UNSUB")
+            undo = command.replace("SUBSCRIBE", "UNSUBSCRIBE")
             self._send_subscription(self._connection, undo, channel)
 
     def _send_subscription(self, connection: Connection, command: str, channel: bytes) -> None:
@@ -335,9 +357,9 @@ class Link:
         if kind == b"pmessage":
             _, pattern, channel, message = push
             receivers = self._subscriptions.get(("PSUBSCRIBE", pattern), ())
-        elif kind == b"message":
+        elif kind in _MESSAGES:
             _, channel, message = push
-            receivers = self._subscriptions.get(("SUBSCRIBE", channel), ())
+            receivers = self._subscriptions.get((_MESSAGES[kind], channel), ())
         else:
             return
         for receive in receivers:

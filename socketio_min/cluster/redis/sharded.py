@@ -1,0 +1,160 @@
+"""The adapter of Redis 7's sharded publish and subscribe, on the wire of Node.js.
+
+Every server subscribes to a channel of the namespace and to one of its own for responses. In the
+modes `dynamic` and `dynamic-private` it also subscribes to a channel for each room that has a
+member here, so that Redis itself keeps broadcasts from servers without members.
+"""
+
+from __future__ import annotations
+
+import secrets
+import ssl
+from collections.abc import Callable, Iterable
+from typing import Literal, cast
+
+from socketio_min.cluster.adapter import LocalNamespace
+from socketio_min.cluster.cluster_adapter import REQUEST_TIMEOUT, ClusterAdapter
+from socketio_min.cluster.messages import Broadcast, Request, Response
+from socketio_min.cluster.redis.address import parse_url
+from socketio_min.cluster.redis.cluster_wire import Message, encode, read_message
+from socketio_min.cluster.redis.link import Link
+from socketio_min.cluster.redis.msgpack import unpack_any
+from socketio_min.cluster.values import name_bytes
+from socketio_min.errors import PacketError, UsageError
+
+Mode = Literal["dynamic", "static", "dynamic-private"]
+MODES = ("dynamic", "static", "dynamic-private")
+
+# The official adapter tells the id of a socket, which is a room too, by its length.
+_SOCKET_ID_LENGTH = 20
+
+
+def long_id() -> str:
+    """Return a name of 16 hexadecimal digits, as Node.js gives its servers and requests."""
+    return secrets.token_hex(8)
+
+
+class ShardedRedisAdapter(ClusterAdapter):
+    """The rooms of one of many servers that share a Redis 7 or later."""
+
+    __slots__ = ("_channel", "_link", "_mode", "_own_channel")
+
+    def __init__(
+        self,
+        namespace: LocalNamespace,
+        link: Link,
+        *,
+        prefix: str = "socket.io",
+        mode: Mode = "dynamic",
+        request_timeout: float = REQUEST_TIMEOUT,
+    ) -> None:
+        super().__init__(namespace, long_id())
+        self.status = link.status
+        self.request_timeout = request_timeout
+        self._link = link
+        self._mode = mode
+        self._channel = name_bytes(f"{prefix}#{namespace.name}#")
+        self._own_channel = self._channel + self.uid.encode() + b"#"
+
+    @classmethod
+    def from_url(
+        cls,
+        url: str,
+        *,
+        prefix: str = "socket.io",
+        mode: Mode = "dynamic",
+        request_timeout: float = REQUEST_TIMEOUT,
+        tls: ssl.SSLContext | None = None,
+    ) -> Callable[[LocalNamespace], ShardedRedisAdapter]:
+        """Return what makes the adapters of a server's namespaces, for `Server(adapter=…)`.
+
+        url: of Redis, as for `RedisAdapter.from_url`.
+        prefix: what the names of the channels begin with; it and `mode` are the same for all.
+        mode: "dynamic" has a channel for each room, "dynamic-private" also for each socket,
+        "static" for none.
+        request_timeout: seconds that `fetch_sockets` waits for the other servers.
+
+        Raises:
+            UsageError: the URL is none of Redis, or there is no such mode.
+        """
+        if mode not in MODES:
+            raise UsageError(f"mode: got {mode!r}, expected one of {', '.join(MODES)}")
+        link = Link(parse_url(url, tls))
+
+        def make(namespace: LocalNamespace) -> ShardedRedisAdapter:
+            return cls(namespace, link, prefix=prefix, mode=mode, request_timeout=request_timeout)
+
+        return make
+
+    async def start(self) -> None:
+        self._link.open()
+        self._link.subscribe_shard(self._channel, self._take)
+        self._link.subscribe_shard(self._own_channel, self._take)
+        await self._link.settle()
+
+    async def close(self) -> None:
+        self._link.unsubscribe_shard(self._channel, self._take)
+        self._link.unsubscribe_shard(self._own_channel, self._take)
+        await self._link.close()
+
+    async def server_count(self) -> int:
+        return await self._link.shard_subscribers(self._channel)
+
+    def new_request_id(self) -> str:
+        return long_id()
+
+    # -- rooms, which have channels
+
+    def add_all(self, socket_id: str, rooms: Iterable[str]) -> None:
+        for room, created in self._rooms.add(socket_id, rooms):
+            if created and self._has_channel(room):
+                self._link.subscribe_shard(self._room_channel(room), self._take)
+
+    def delete(self, socket_id: str, room: str) -> None:
+        self._forget(self._rooms.remove(socket_id, room))
+
+    def delete_all(self, socket_id: str) -> None:
+        self._forget(self._rooms.remove_all(socket_id))
+
+    def _forget(self, left: list[tuple[str, bool]]) -> None:
+        for room, emptied in left:
+            if emptied and self._has_channel(room):
+                self._link.unsubscribe_shard(self._room_channel(room), self._take)
+
+    def _has_channel(self, room: str) -> bool:
+        if self._mode == "dynamic":
+            return len(room) != _SOCKET_ID_LENGTH
+        return self._mode == "dynamic-private"
+
+    def _room_channel(self, room: str) -> bytes:
+        return self._channel + name_bytes(room) + b"#"
+
+    # -- out
+
+    def publish(self, message: Request) -> None:
+        channel = self._channel
+        # With acknowledgements all servers report, also those without members.
+        if isinstance(message, Broadcast) and message.request_id is None:
+            rooms = message.options.rooms
+            if len(rooms) == 1 and self._has_channel(rooms[0]):
+                channel = self._room_channel(rooms[0])
+        self._link.publish_shard(
+            channel, encode(self.uid, self._namespace.name, cast(Message, message))
+        )
+
+    def respond(self, uid: str, message: Response) -> None:
+        channel = self._channel + name_bytes(uid) + b"#"
+        self._link.publish_shard(
+            channel, encode(self.uid, self._namespace.name, cast(Message, message))
+        )
+
+    # -- in
+
+    def _take(self, _channel: bytes, data: bytes) -> None:
+        try:
+            uid, namespace, message = read_message(unpack_any(data))
+        except PacketError as error:
+            self.reject(error)
+            return
+        if message is not None and namespace == self._namespace.name:
+            self.take(uid, message)

@@ -22,7 +22,7 @@ from engineio_min.protocol.packets import Packet
 from socketio_min.client.client import Client
 from socketio_min.client.namespace import ClientNamespace
 from socketio_min.client.options import SocketIOClientOptionValues
-from socketio_min.errors import PacketError, SocketIOError, UsageError
+from socketio_min.errors import ConnectionRefused, PacketError, SocketIOError, UsageError
 from socketio_min.protocol.packets import decode
 
 _ENGINE_NAMES = ("open", "close", "ping", "pong", "message", "upgrade", "noop")
@@ -45,7 +45,7 @@ async def _run(options: argparse.Namespace) -> int:
         print(f"socketio_min: {error}", file=sys.stderr)
         return 2
     except SocketIOError as error:
-        print(f"socketio_min: {_one_line(str(error))}", file=sys.stderr)
+        print(f"socketio_min: {_explain(error)}", file=sys.stderr)
         return 1
     return 0
 
@@ -102,7 +102,7 @@ async def _talk(options: argparse.Namespace, lines: TextIO, out: TextIO) -> None
         client.tap(lambda direction, packet: say(describe(direction, packet)))
     ended = asyncio.Event()
     client.on("connect", lambda: say(f"* connected, id {_show(client.id)}"))
-    client.on("connect_error", lambda error: say(f"* not connected: {_one_line(str(error))}"))
+    client.on("connect_error", lambda error: say(f"* not connected: {_explain(error)}"))
 
     def disconnected(reason: str) -> None:
         say(f"* disconnected: {_one_line(reason)}")
@@ -208,6 +208,14 @@ def _show(value: Any) -> str:
 
 def _show_name(name: str) -> str:
     return name if name.isascii() and name.isidentifier() else _show(name)
+
+
+def _explain(error: Exception) -> str:
+    """An error's text, and what a server has sent with its refusal."""
+    text = _one_line(str(error))
+    if isinstance(error, ConnectionRefused) and error.data is not None:
+        text += f" {_show(error.data)}"
+    return text
 
 
 def _one_line(text: str) -> str:

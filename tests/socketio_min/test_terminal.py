@@ -228,3 +228,13 @@ def test_it_runs_as_a_module(
         runpy.run_module("socketio_min", run_name="__main__")
     assert caught.value.code == 2
     assert capsys.readouterr().err.startswith("usage: python -m socketio_min")
+
+
+def test_a_refusal_is_told_with_its_data(server: ServerProcess, terminal: Run) -> None:
+    status, output, errors = terminal(server.url + "/admin", "--auth", '{"token": "wrong"}')
+    refusal = 'not authorized {"code": "E1", "retry": [1, 2]}'
+    assert (status, output, errors) == (
+        1,
+        [f"* not connected: {refusal}"],
+        f"socketio_min: {refusal}\n",
+    )

@@ -102,6 +102,13 @@ class Tree:
             os.unlink(name, dir_fd=folder)
             os.fsync(folder)
 
+    def is_folder(self, path: str) -> bool:
+        """Return whether there is a folder at that path, and no link; "" is the root."""
+        try:
+            return stat.S_ISDIR(os.lstat(os.path.join(self.root, path)).st_mode)
+        except (OSError, ValueError):
+            return False
+
     def files(self, below: str = "") -> Iterator[str]:
         """The paths of all entries below a folder that are no folders; links are not followed."""
         # A link to the root of the disk, say, would have all of it read through.

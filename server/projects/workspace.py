@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import sqlite3
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -45,6 +47,10 @@ MAX_FILE: Final = 5_000_000
 MAX_TOTAL: Final = 200_000_000
 """Bytes of all files that are mirrored."""
 _AT_ONCE: Final = 100
+_BYTES_AT_ONCE: Final = 4_000_000
+"""Of files, and characters of them, that are read and taken over in one piece of work."""
+_TOLD_AT_ONCE: Final = 25
+"""Changes that everybody hears of before others have a turn."""
 _GATHERING_MILLISECONDS: Final = 100
 _RETRY_SECONDS: Final = 1.0
 
@@ -160,7 +166,9 @@ class Workspace:
                     content = (text or "").encode()
                     await asyncio.to_thread(tree.write, change.path, content, new=change.created)
             except OSError as error:
-                await self._reconcile(tree, [one.path for one, _ in changes])
+                left = [one.path for one, _ in changes]
+                while left:
+                    left = left[await self._reconcile(tree, left[:_AT_ONCE]) :]
                 raise EventError(
                     Code.STORAGE_ERROR,
                     f"file {change.path!r} cannot be written to the workspace: {error.strerror}",
@@ -219,17 +227,21 @@ class Workspace:
         if not tree.root.is_dir():
             logger.error("the workspace %s is gone; its project stays as it was", tree.root)
             return
-        async with self._turn:
-            known = await self._application.database.run(
-                lambda c: [file.path for file in contents.files(c, PROJECT_ID)]
-            )
-            wanted = await asyncio.to_thread(_expanded, tree, set(paths), known)
-            for start in range(0, len(wanted), _AT_ONCE):
-                await self._reconcile(tree, wanted[start : start + _AT_ONCE])
+        known = await self._application.database.of(_USER).run(
+            lambda c: contents.paths(c, PROJECT_ID)
+        )
+        wanted = await asyncio.to_thread(_expanded, tree, set(paths), known)
+        while wanted:
+            # Whoever saves meanwhile waits for one part, and not for all.
+            async with self._turn:
+                done = await self._reconcile(tree, wanted[:_AT_ONCE])
+            wanted = wanted[done:]
 
-    async def _reconcile(self, tree: Tree, paths: Sequence[str]) -> None:
-        """Make these files of the project what they are in the directory, and tell the clients."""
-        texts = await asyncio.to_thread(lambda: {path: _text(tree, path) for path in paths})
+    async def _reconcile(self, tree: Tree, paths: Sequence[str]) -> int:
+        """Make the first of these files of the project what they are in the directory, as many as
+        are read at once, and tell the clients. Return how many.
+        """
+        texts = await asyncio.to_thread(_texts, tree, paths)
         now = timestamp()
 
         def work(connection: sqlite3.Connection) -> list[Change]:
@@ -240,16 +252,19 @@ class Workspace:
             ]
 
         try:
-            changes = await self._application.database.run(work)
+            changes = await self._application.database.of(_USER).run(work)
         except EventError as error:
             logger.error("the workspace is not mirrored: %s", error.message)
-            return
-        for change in changes:
+            return len(texts)
+        for number, change in enumerate(changes, start=1):
             self._application.tell(
                 project_room(PROJECT_ID),
                 announcement_of(change, texts[change.path]),
                 project_id=PROJECT_ID,
             )
+            if number % _TOLD_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return len(texts)
 
 
 def _taken_over(
@@ -259,9 +274,21 @@ def _taken_over(
     before = contents.file(connection, PROJECT_ID, path)
     if text is None:
         return None if before is None else contents.delete(connection, PROJECT_ID, path)
-    if before is not None and contents.content(connection, before.hash) == text:
+    if before is not None and before.hash == hashlib.sha256(text.encode()).hexdigest():
         return None
     return contents.write(connection, PROJECT_ID, path, text, user_id=_USER, now=now)
+
+
+def _texts(tree: Tree, paths: Iterable[str]) -> dict[str, str | None]:
+    """The contents of the first of these files, until they are many bytes."""
+    texts: dict[str, str | None] = {}
+    left = _BYTES_AT_ONCE
+    for path in paths:
+        text = texts[path] = _text(tree, path)
+        left -= 0 if text is None else len(text)
+        if left <= 0:
+            break
+    return texts
 
 
 def _text(tree: Tree, path: str) -> str | None:
@@ -282,14 +309,19 @@ def _text(tree: Tree, path: str) -> str | None:
 
 
 def _expanded(tree: Tree, paths: set[str], known: Sequence[str]) -> list[str]:
-    """The files that these paths stand for, in the directory or in the project."""
+    """The files that these paths stand for, in the directory or in the project; `known` is sorted.
+
+    Each path is looked up: 10,000 changes against 10,000 files were a hundred million comparisons.
+    """
     here = set(known)
     found: set[str] = set()
     for path in paths:
-        below = f"{path}/" if path else ""
-        found |= {one for one in here if one == path or one.startswith(below)}
+        # A folder's files follow each other: "0" comes after "/".
+        first, end = bisect_left(known, f"{path}/"), bisect_left(known, f"{path}0")
+        found.update(known[first:end] if path else known)
         found.add(path)
-        found |= set(tree.files(path))
+        if tree.is_folder(path):
+            found.update(tree.files(path))
     # A known one that is out of reach is taken out of the project.
     return sorted(path for path in found if path in here or _is_mirrored(path))
 

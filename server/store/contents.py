@@ -42,6 +42,16 @@ def files(
     return [from_row(row) for row in rows]
 
 
+def paths(connection: sqlite3.Connection, project_id: str) -> list[str]:
+    """The paths of all files, in order."""
+    rows = connection.execute(
+        "SELECT path FROM tree_files WHERE tree = (SELECT tree FROM projects WHERE id = ?) "
+        "ORDER BY path",
+        (project_id,),
+    )
+    return [path for (path,) in rows]
+
+
 def file(connection: sqlite3.Connection, project_id: str, path: str) -> File | None:
     """A file, if there is one at that path."""
     row = connection.execute(

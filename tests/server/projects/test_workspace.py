@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -330,3 +331,68 @@ async def test_watching_begins_again_after_a_failure(
     assert caplog.text.count("watching the workspace failed; trying again") == 1
     (directory / "b").write_text("seen")
     await heard(client, ("file:created", "b"))
+
+
+def test_many_changes_are_looked_up_and_not_compared_with_all_files(tmp_path: Path) -> None:
+    """10,000 of each were a hundred million comparisons, while everybody waited."""
+    (tmp_path / "src" / "deep").mkdir(parents=True)
+    (tmp_path / "src" / "deep" / "new.txt").touch()
+    known = sorted(f"src/{number}.txt" for number in range(3_000))
+    steps = 0
+
+    def step(_frame: object, event: str, _argument: object) -> None:
+        nonlocal steps
+        steps += event in ("call", "c_call")
+
+    sys.setprofile(step)
+    try:
+        found = workspace._expanded(Tree(tmp_path), {*known, "src/gone.txt"}, known)
+    finally:
+        sys.setprofile(None)
+    assert found == sorted([*known, "src/gone.txt"])
+    assert steps < 200 * len(known)
+    # A folder is all that is in it, here or there; its neighbours are not.
+    tree = Tree(tmp_path)
+    assert workspace._expanded(tree, {"src/deep"}, ["src/deep-er", "src/deep/old.txt"]) == [
+        "src/deep",
+        "src/deep/new.txt",
+        "src/deep/old.txt",
+    ]
+    assert workspace._expanded(tree, {""}, ["a", "b"]) == ["a", "b", "src/deep/new.txt"]
+
+
+async def test_who_saves_while_much_is_taken_over_waits_for_a_part_of_it(
+    application: Application, client: Client, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "_AT_ONCE", 5)
+    monkeypatch.setattr(workspace, "_TOLD_AT_ONCE", 2)
+    order: list[str] = []
+    original = Workspace._reconcile
+    begun = asyncio.Event()
+
+    async def reconcile(self: Workspace, tree: Tree, paths: list[str]) -> int:
+        begun.set()
+        done = await original(self, tree, paths)
+        order.append("part")
+        return done
+
+    monkeypatch.setattr(Workspace, "_reconcile", reconcile)
+    for number in range(50):
+        (directory / f"{number:02}.txt").write_text(f"{number}")
+    taking = asyncio.create_task(application.workspace._surely_take_over(Tree(directory), [""]))
+    await begun.wait()
+    async with application.workspace.changing(PROJECT_ID):
+        order.append("client")
+    await taking
+    assert order.index("client") < 3
+    assert len(order) > 10
+    assert (await files(client))["49.txt"] == "49"
+
+
+def test_what_is_read_at_once_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workspace, "_BYTES_AT_ONCE", 10)
+    for name in "abc":
+        (tmp_path / name).write_text("x" * 9)
+    tree = Tree(tmp_path)
+    assert list(workspace._texts(tree, ["a", "gone", "b", "c"])) == ["a", "gone", "b"]
+    assert list(workspace._texts(tree, ["c"])) == ["c"]

@@ -143,6 +143,7 @@ SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
 # All that a project, a version, or a user has: as much as the limits let it be.
 LARGE: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "contents.files": lambda c: contents.files(c, "p0"),
+    "contents.paths": lambda c: contents.paths(c, "p0"),
     "messages.latest": lambda c: messages.latest(c, "p0", messages.HISTORY),
     "notices.unread": lambda c: notices.unread(c, "u1"),
     "pages.chat": lambda c: pages.chat(c, "p0", "", 100),

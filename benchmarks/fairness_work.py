@@ -1,0 +1,125 @@
+"""What an account can ask the application to work on: parsing, comparing, versions, projects.
+
+All of it keeps to the limits of the server's defaults, so most of a deed is asking again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.fairness_wire import PROJECT, Client, Deed, again
+
+# As fast as the rate of an account lets it.
+PAUSE = 0.02
+CONNECTIONS = 8
+
+
+def write(client: Client, path: str, content: str) -> None:
+    """Create a file, or give it another content."""
+    for action in ("created", "updated"):
+        file = {"path": path, "action": action, "content": content}
+        answer = client.ask("file:change", {"projectId": PROJECT, "file": file})
+        if answer["ok"]:
+            return
+        time.sleep(PAUSE)
+
+
+def acting(port: int) -> Client:
+    """A client of the one account that all of a deed's clients have."""
+    client = Client(port)
+    client.ask("project:join", {"projectId": PROJECT, "userId": "worst"})
+    return client
+
+
+def asking(message: str, text: str = "") -> Callable[[int], None]:
+    """Ask the assistant the same thing, about a file of that text, as often as it answers."""
+
+    def deed(port: int) -> None:
+        client = acting(port)
+        if text:
+            write(client, "worst.py", text)
+        while True:
+            client.ask("ai:message", {"projectId": PROJECT, "message": message})
+            time.sleep(PAUSE)
+
+    return again(deed)
+
+
+def comparing(content: Callable[[int, int], str], files: int) -> Callable[[int], None]:
+    """Compare two versions of files that all differ, over several connections at once."""
+
+    def deed(port: int) -> None:
+        clients = [acting(port) for _ in range(CONNECTIONS)]
+        for number in range(files):
+            write(clients[0], f"{number}.txt", content(0, number))
+        made = clients[0].ask("version:create", {"projectId": PROJECT})
+        which = {"projectId": PROJECT, "versionId": made["version"]["id"]}
+        for number in range(files):
+            write(clients[0], f"{number}.txt", content(1, number))
+        number = 0
+        while True:
+            for client in clients:
+                number += 1
+                client.send(f'42{number}["version:compare",{_json(which)}]')
+            for client in clients:
+                client.read()
+            time.sleep(PAUSE)
+
+    return again(deed)
+
+
+def _json(which: dict[str, Any]) -> str:
+    return str(which).replace("'", '"')
+
+
+def versions(port: int) -> None:
+    """Make versions of some hundred files, go back to them, delete them."""
+    client = acting(port)
+    for number in range(200):
+        write(client, f"{number}.txt", f"{number}")
+    project = {"projectId": PROJECT}
+    while True:
+        made = client.ask("version:create", project)
+        if made["ok"]:
+            for number in range(20):
+                write(client, f"{number}.txt", f"{time.perf_counter()}")
+            which = {**project, "versionId": made["version"]["id"]}
+            client.ask("version:restore", which)
+            client.ask("version:delete", which)
+        time.sleep(PAUSE)
+
+
+def projects(port: int) -> None:
+    """Make projects and delete them."""
+    client = acting(port)
+    while True:
+        made = client.ask("project:create", {"name": "Worst"})
+        if made["ok"]:
+            client.ask("project:delete", {"projectId": made["project"]["id"]})
+        time.sleep(PAUSE)
+
+
+def _large(version: int, number: int) -> str:
+    return f"{version} {number} " + "x" * 990_000
+
+
+def _repeating(version: int, number: int) -> str:
+    sign = -1 if version else 1
+    return "".join(f"{sign * line % 1_000} {number}\n" for line in range(5_000))
+
+
+TRACE = 'Traceback\n  File "a/b/c/d/e.py", line 1, in f\n' * 600 + "at " + "a:1:1" * 1_000
+DEEDS: tuple[Deed, ...] = (
+    Deed(
+        "a syntax check of combining marks", asking("check worst.py", "e" + "\u0301\u0327" * 20_000)
+    ),
+    Deed("an outline of import a.a.a…", asking("outline worst.py", "import a" + ".a" * 80_000)),
+    Deed("tracebacks", asking(TRACE + "\nKeyError: 1")),
+    Deed("a search for what is everywhere", asking("find x", "x = 1\n" * 30_000)),
+    Deed("comparisons of megabytes", comparing(_large, 20)),
+    Deed("comparisons of lines that repeat", comparing(_repeating, 8)),
+    Deed("versions made, restored, deleted", again(versions)),
+    Deed("projects made and deleted", again(projects)),
+)

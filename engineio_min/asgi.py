@@ -25,7 +25,7 @@ from urllib.parse import quote
 
 from engineio_min.errors import Code, RequestRefused, UsageError
 from engineio_min.protocol.packets import Packet, encode_base64
-from engineio_min.protocol.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
+from engineio_min.protocol.session import SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.request import Headers, Request, check_headers
 from engineio_min.transports.host import Mounted, StreamCarrier
 
@@ -157,6 +157,10 @@ class AsgiExchange:
         """Refuse: a host gives WebSockets a scope of their own."""
         raise RequestRefused(Code.BAD_REQUEST, "the request is no WebSocket handshake")
 
+    def untaken(self) -> tuple[int, int]:
+        """Return nothing: a host does not tell what its peer has taken."""
+        return 0, 0
+
     async def run(self) -> None:
         """Wait for the answer and send it, unless the peer goes away first."""
         if self._response is None:
@@ -214,6 +218,7 @@ class AsgiWebSocket(StreamCarrier):
         "_receive",
         "_scope",
         "_send",
+        "_unsent",
         "_wake",
         "on_abort",
         "request",
@@ -228,6 +233,7 @@ class AsgiWebSocket(StreamCarrier):
         self._accepted = False
         # Whether binary messages leave as text: the client asked for it.
         self._base64 = False
+        self._unsent = 0
         self._candidate = False
         self._gone = False
         self._close_code = NORMAL_CLOSURE
@@ -255,6 +261,10 @@ class AsgiWebSocket(StreamCarrier):
     def read_body(self, limit: int, done: Callable[[bytes | None], None], budget: Budget) -> None:
         """Read the body: a handshake has none."""
         done(b"")
+
+    def untaken(self) -> tuple[int, int]:
+        """Return nothing: the answer of a handshake is not waited for."""
+        return 0, 0
 
     def accept(self, connection: Connection, headers: Headers) -> AsgiWebSocket:
         """Become the WebSocket of `connection`; the host has checked the handshake."""
@@ -319,6 +329,11 @@ class AsgiWebSocket(StreamCarrier):
 
     # -- out
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that the host has not taken."""
+        return self._unsent
+
     def flush(self) -> None:
         """Wake the writer."""
         if not self._connection.session.idle:
@@ -346,8 +361,14 @@ class AsgiWebSocket(StreamCarrier):
                 if self._last is not None:
                     await self._write_event(self._last)
                     return
+        except TimeoutError:
+            self._lost(
+                SLOW_CONSUMER,
+                f"{self._unsent} bytes wait, expected the next message to be taken "
+                f"within {SEND_TIMEOUT:g} seconds",
+            )
         except OSError as error:
-            # The peer is gone, or does not read: a timeout is an OSError as well.
+            # The peer is gone.
             self._lost(TRANSPORT_ERROR, f"a message could not be sent: {error!r}")
 
     async def _write_queued(self) -> None:
@@ -360,12 +381,15 @@ class AsgiWebSocket(StreamCarrier):
         session = connection.session
         while packets := session.take():
             # Nobody sees this unless sending takes time: what is queued meanwhile is counted.
-            session.waiting = False
+            session.block(connection.server.loop.time())
+            self._unsent = sum(map(len, packets))
             for packet in packets:
+                size = len(packet)
                 if self._base64 and isinstance(packet, bytes):
                     packet = encode_base64(packet)
                 await self._write_event(_send_event(packet))
-            session.waiting = True
+                self._unsent -= size
+            session.unblock()
             connection.flush()
 
     async def _write_event(self, event: AsgiEvent) -> None:

@@ -108,7 +108,8 @@ class ServerOptions:
     peer's, and of IPv6 the /64 network.
     user: names the user that a handshake is counted for, or None for nobody.
     max_half_received: bytes that all connections together hold of what is not complete.
-    max_buffered: bytes that may wait for one client that does not fetch them.
+    stall_timeout: seconds that what waits for a client may wait without a byte of it being taken.
+    max_buffered: bytes that may wait for one client, however fast it takes them.
     max_packets: packets in one polling payload.
     initial_headers, headers: called with the headers of the handshake's answer, of every answer, to
     add to.
@@ -137,7 +138,8 @@ class ServerOptions:
     address: Callable[[Request], str | None] | None = None
     user: Callable[[Request], str | None] | None = None
     max_half_received: int = 268_435_456
-    max_buffered: int = 1_048_576
+    stall_timeout: float = 10.0
+    max_buffered: int = 67_108_864
     # The official client fills a POST up to max_http_buffer_size, whatever the number of packets.
     max_packets: int = 10_000
     initial_headers: HeadersHook | None = None
@@ -154,6 +156,7 @@ class ServerOptions:
             "upgrade_timeout",
             "max_http_buffer_size",
             "max_half_received",
+            "stall_timeout",
             "max_buffered",
             "max_packets",
         ):
@@ -220,6 +223,7 @@ class ServerOptionValues(TypedDict, total=False):
     address: Callable[[Request], str | None] | None
     user: Callable[[Request], str | None] | None
     max_half_received: int
+    stall_timeout: float
     max_buffered: int
     max_packets: int
     initial_headers: HeadersHook | None

@@ -26,6 +26,7 @@ from engineio_min.http.server import HttpServer, check_closed
 from engineio_min.ids import random_id
 from engineio_min.limits.admission import Headcount
 from engineio_min.limits.budget import Budget
+from engineio_min.limits.complaints import Complaints
 from engineio_min.limits.quotas import Quotas
 from engineio_min.option_checks import check_names
 from engineio_min.options import CookieOptions, ServerOptions, ServerOptionValues
@@ -96,6 +97,7 @@ class Server:
         self._accepting = True
         self._warned: set[str] = set()
         self._context = Context()
+        self._complaints = Complaints()
         self._thread = 0
         self._warned_of_threads = False
 
@@ -481,6 +483,13 @@ class Server:
         if error.status == 426:
             headers.append(("Sec-WebSocket-Version", "13"))
         exchange.respond(error.status, self.response_headers(request, headers, None), body)
+
+    def complain(self, kind: str, message: str) -> None:
+        """Log what a peer did as a warning, but of each kind only a bounded number."""
+        left_out = self._complaints.admit(kind, self.loop.time())
+        if left_out is not None:
+            more = f" ({left_out} more were not logged)" if left_out else ""
+            logger.warning("%s%s", message, more)
 
     # -- headers
 

@@ -23,8 +23,10 @@ from engineio_min.http.head import KnownHead, method_name, read_headers, refusal
 from engineio_min.http.limits import HttpLimits
 from engineio_min.limits.admission import Admission
 from engineio_min.protocol.deadlines import NEVER
+from engineio_min.protocol.progress import Progress
 from engineio_min.request import Headers, Request
 from engineio_min.timer import Timer
+from engineio_min.transports.unsent import unsent_and_confirmed
 from engineio_min.transports.websocket import WebSocket
 
 if TYPE_CHECKING:
@@ -76,6 +78,7 @@ class HttpConnection(asyncio.Protocol):
         "_known",
         "_parser",
         "_part",
+        "_progress",
         "_queue",
         "_read",
         "_receiving",
@@ -86,7 +89,6 @@ class HttpConnection(asyncio.Protocol):
         "_server",
         "_stalled",
         "_target",
-        "_unsent",
         "_upgrade",
         "_wire_size",
         "deadline",
@@ -110,9 +112,9 @@ class HttpConnection(asyncio.Protocol):
         # Bytes of the present body, without and with the framing of its chunks.
         self._body_size = 0
         self._wire_size = 0
-        # The peer does not read; `_unsent` bytes were waiting when its time began.
+        # The peer does not read; what was waiting at the last look.
         self._stalled = False
-        self._unsent = 0
+        self._progress: Progress | None = None
         self._closing = False
         self._upgrade = False
         self._rest = b""
@@ -229,7 +231,7 @@ class HttpConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._stalled = False
         # From now on the peer's time is that of its next request, not of its reading.
-        self._unsent = 0
+        self._progress = None
         if self._closing or self._current is not None:
             self.transport.resume_reading()
             self._restart_deadline()
@@ -495,8 +497,12 @@ class HttpConnection(asyncio.Protocol):
         limits = self._server.limits
         awaited: HttpExchange | str | None = None
         if self._closing or self._stalled:
-            self._unsent = self.transport.get_write_buffer_size()
-            self._set_deadline(limits.write_timeout if self._unsent else limits.linger)
+            unsent = self.transport.get_write_buffer_size()
+            self._progress = None
+            if unsent:
+                now = self._server.loop.time()
+                self._progress = Progress(*unsent_and_confirmed(self.transport), now)
+            self._set_deadline(limits.write_timeout if unsent else limits.linger)
         elif self._current is None:
             awaited = _HEAD if self._head_size else _REQUEST
             if awaited is not self._awaited:
@@ -520,7 +526,8 @@ class HttpConnection(asyncio.Protocol):
         """A deadline has passed: the peer is too slow, or idle."""
         self.deadline = NEVER
         unsent = self.transport.get_write_buffer_size()
-        if unsent and unsent < self._unsent:
+        progress = self._progress
+        if unsent and progress and not progress.silence(*unsent_and_confirmed(self.transport), now):
             # Slow, but it reads.
             self._restart_deadline()
         elif unsent or self._closing:

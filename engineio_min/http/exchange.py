@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engineio_min.request import Headers, Request, Response, check_headers
+from engineio_min.transports.unsent import unsent_and_confirmed
 from engineio_min.transports.websocket import WebSocket, accept_handshake
 
 if TYPE_CHECKING:
@@ -93,6 +94,10 @@ class HttpExchange:
             if self._body:
                 # It waited behind another request; more may never come.
                 self.body_waits()
+
+    def untaken(self) -> tuple[int, int]:
+        """Return what is left of the answer; see `transports.connection.Exchange`."""
+        return unsent_and_confirmed(self._connection.transport)
 
     def accept(self, connection: Connection, headers: Headers) -> WebSocket:
         """Become a WebSocket; see `request.Exchange`."""

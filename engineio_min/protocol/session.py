@@ -70,14 +70,15 @@ class Timing:
 
     `close_timeout` is how long a closing session waits for the poll that fetches its last packets,
     unless a pong would be overdue before;
-    `max_buffered` is what may wait for a peer that does not fetch it.
+    `max_buffered` is what may wait for a peer, however fast it fetches; whether it fetches anything
+    is for its carrier to see.
     """
 
     ping_interval: float = 25.0
     ping_timeout: float = 20.0
     upgrade_timeout: float = 10.0
     close_timeout: float = 30.0
-    max_buffered: int = 1_048_576
+    max_buffered: int = 67_108_864
 
 
 class Closed(NamedTuple):
@@ -122,6 +123,7 @@ class Session:
         "_upgrade_deadline",
         "_wake",
         "attended",
+        "behind_since",
         "deadline",
         "events",
         "phase",
@@ -147,6 +149,8 @@ class Session:
         self.waiting = True
         self.attended = False
         self.unheard = False
+        # When the peer was last seen to take something, while nothing waits to carry packets.
+        self.behind_since = NEVER
         self.events: list[Event] = []
         self._timing = timing
         self._wake = wake
@@ -241,12 +245,31 @@ class Session:
             self._wake()
 
     def _overflow(self) -> None:
-        self._buffer = []
-        self._end(
-            SLOW_CONSUMER,
-            f"{self._buffered} bytes wait for a peer that does not fetch them, "
-            f"expected at most {self._timing.max_buffered} (max_buffered)",
+        self.fail_slow(
+            f"{self._buffered} bytes wait, expected at most {self._timing.max_buffered} "
+            "(max_buffered)"
         )
+
+    def fail_slow(self, description: str) -> None:
+        """End the session of a peer that does not take what waits for it, which is dropped."""
+        if self.phase != CLOSED:
+            self._buffer = []
+            self._end(SLOW_CONSUMER, description)
+
+    def block(self, now: float) -> None:
+        """Nothing waits to carry packets from now on, or the peer has just taken something."""
+        self.waiting = False
+        self.behind_since = now
+
+    def unblock(self) -> None:
+        """Something waits to carry packets again; what is queued leaves with the next `take`."""
+        self.waiting = True
+        self.behind_since = NEVER
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait in this session because nothing carries them."""
+        return self._buffered
 
     def take(self) -> list[Packet]:
         """Take everything that is to be sent, in order."""
@@ -308,7 +331,7 @@ class Session:
         if self.upgrade == PROBED and packet == UPGRADE:
             self.abandon_upgrade()
             self.transport = WEBSOCKET
-            self.waiting = True
+            self.unblock()
             self._buffered = 0
             self.events.append(Upgraded())
             return ""

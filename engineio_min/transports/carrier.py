@@ -8,6 +8,10 @@ from typing import Protocol
 class Carrier(Protocol):
     """What carries a session's packets at the moment: a poll or a WebSocket."""
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that were handed over and have not left this process."""
+
     def flush(self) -> None:
         """Hand over what the session has to send, as far as it can leave now."""
 

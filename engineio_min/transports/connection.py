@@ -20,12 +20,15 @@ from engineio_min.errors import RequestRefused
 from engineio_min.limits.budget import Budget
 from engineio_min.limits.quotas import Seat
 from engineio_min.options import ServerOptions
+from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.frames import FrameEncoder
 from engineio_min.protocol.packets import Message, Packet, message_packet
 from engineio_min.protocol.session import (
     FORCED_CLOSE,
     OPENED,
+    PARSE_ERROR,
     POLLING,
+    SLOW_CONSUMER,
     Closed,
     Session,
     Timing,
@@ -57,6 +60,9 @@ class Exchange(Protocol):
 
         An exchange that is answered meanwhile calls it no more.
         """
+
+    def untaken(self) -> tuple[int, int]:
+        """Return how much of the answer is not with the peer yet; see `unsent_and_confirmed`."""
 
     def accept(self, connection: Connection, headers: Headers) -> WebSocketCarrier:
         """Become the WebSocket of `connection`; nothing is read from it before `start`.
@@ -101,6 +107,9 @@ class Engine(Protocol):
 
     def refuse(self, exchange: Exchange, error: RequestRefused) -> None:
         """Answer a request with an error and report it."""
+
+    def complain(self, kind: str, message: str) -> None:
+        """Log `message` as a warning, but of each kind only a bounded number."""
 
     def response_headers(
         self, request: Request, headers: Headers, connection: Connection | None
@@ -180,6 +189,11 @@ class Connection:
             self.waiters = []
         self.waiters.append(waiter)
         await waiter
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait for the client in this process."""
+        return self.session.unsent + self.carrier.unsent
 
     def pause(self) -> None:
         """Take nothing more from the client until `resume`."""
@@ -284,7 +298,7 @@ class Connection:
 
     def _closed(self, event: Closed) -> None:
         self.server.forget(self)
-        logger.debug("session closed: %s (%s)", event.reason, event.description)
+        self._log_end(event)
         candidate, self.candidate = self.candidate, None
         if candidate is not None:
             candidate.close()
@@ -298,6 +312,20 @@ class Connection:
         self.on_message = self.on_close = ignore
         # It refers to this, so the two would stay until the garbage collector comes round.
         self.carrier = GONE
+
+    def _log_end(self, event: Closed) -> None:
+        logger.debug("session closed: %s (%s)", event.reason, event.description)
+        if event.reason not in (PARSE_ERROR, SLOW_CONSUMER):
+            return
+        behind = ""
+        if event.reason == SLOW_CONSUMER and self.session.behind_since != NEVER:
+            seconds = self.server.loop.time() - self.session.behind_since
+            behind = f"; nothing was taken for {seconds:.1f} seconds"
+        self.server.complain(
+            event.reason,
+            f"closed the session of {self.request.client or 'a client'} over {self.transport}, "
+            f"{event.reason}: {event.description}{behind}",
+        )
 
     def _is_drained(self) -> bool:
         session = self.session
@@ -316,6 +344,8 @@ class Gone:
     """The carrier of a session that is over: nothing is carried any more."""
 
     __slots__ = ()
+
+    unsent = 0
 
     def flush(self) -> None:
         """Hand over nothing."""

@@ -53,6 +53,11 @@ class StreamCarrier(abc.ABC):
     def start(self, *, candidate: bool) -> None:
         """Begin to read."""
 
+    @property
+    @abc.abstractmethod
+    def unsent(self) -> int:
+        """Bytes that were handed over and have not left this process."""
+
     @abc.abstractmethod
     def flush(self) -> None:
         """Hand over what the session has to send, as far as it can leave now."""

@@ -10,6 +10,7 @@ from itertools import chain, islice
 from engineio_min.errors import Code, PacketError, RequestRefused
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.packets import NOOP, Packet, decode_payload, encode_payload, may_compress
+from engineio_min.protocol.progress import LOOKS, Progress
 from engineio_min.protocol.session import (
     CLOSED,
     OPENED,
@@ -26,6 +27,10 @@ LAST_POLL_TIMEOUT = 0.1
 # Packets of a POST that are received in one turn of the event loop; then the others come.
 SHARE = 64
 
+# Bytes that may wait without being fetched for as long as the heartbeat goes on: the buffers of a
+# WebSocket would have taken as many.
+SMALL_BACKLOG = 65_536
+
 _TEXT: Headers = (("Content-Type", "text/plain; charset=UTF-8"), ("cache-control", "no-store"))
 _HTML: Headers = (("Content-Type", "text/html"), ("cache-control", "no-store"))
 
@@ -34,11 +39,13 @@ class Polling:
     """The carrier of a session that polls: at most one parked GET and one POST being read."""
 
     __slots__ = (
+        "_answer",
         "_closing",
         "_connection",
         "_held",
         "_parked",
         "_posting",
+        "_progress",
         "_rest",
         "_sharing",
         "deadline",
@@ -54,6 +61,11 @@ class Polling:
         self._sharing = False
         # The POST of a close packet, while the client's last GET may be on its way.
         self._closing: Exchange | None = None
+        # The last GET that was answered, until the next one comes, and what is left of its answer
+        # while more waits than a connection would take.
+        self._answer: Exchange | None = None
+        self._progress: Progress | None = None
+        # Of the POST of a close packet, or of what waits.
         self.deadline = NEVER
 
     # -- GET
@@ -67,8 +79,9 @@ class Polling:
             self._fail("got a GET while another was waiting")
             return
         self._parked = exchange
+        self._answer = None
         exchange.on_abort = self._poll_aborted
-        session.waiting = True
+        session.unblock()
         self.flush()
         self.answer_close()
 
@@ -76,11 +89,14 @@ class Polling:
         """Answer the parked GET if there is something to send."""
         exchange = self._parked
         if exchange is None:
+            if self.deadline == NEVER:
+                self._watch_backlog()
             return
         packets = self._connection.session.poll()
         if packets:
             self._parked = None
-            self._connection.session.waiting = False
+            self._answer = exchange
+            self._connection.session.block(self._connection.server.loop.time())
             self._respond(exchange, packets)
             self._connection.settle()
 
@@ -104,8 +120,47 @@ class Polling:
 
     def _poll_aborted(self) -> None:
         self._parked = None
-        self._connection.session.waiting = False
+        self._connection.session.block(self._connection.server.loop.time())
         self._fail("the poll's connection closed before it was answered")
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of the last answer that the peer has not taken, also of the kernel's."""
+        return self._left()[0]
+
+    def _left(self) -> tuple[int, int]:
+        return (0, 0) if self._answer is None else self._answer.untaken()
+
+    def _watch_backlog(self) -> None:
+        """Give the peer its time to take something, if more waits than a connection would take."""
+        connection = self._connection
+        session = connection.session
+        if session.phase == OPENED and session.unsent > SMALL_BACKLOG:
+            server = connection.server
+            session.block(server.loop.time())
+            self._progress = Progress(*self._left(), session.behind_since)
+            self.deadline = session.behind_since + server.options.stall_timeout / LOOKS
+            server.timer.watch(self)
+
+    def _check_backlog(self, now: float) -> None:
+        connection = self._connection
+        session = connection.session
+        progress = self._progress
+        self.deadline = NEVER
+        if session.waiting or session.unsent <= SMALL_BACKLOG or progress is None:
+            return
+        if progress.silence(*self._left(), now) == 0:
+            session.block(now)
+        timeout = connection.server.options.stall_timeout
+        if now - session.behind_since < timeout:
+            # Slow, but it reads; or it has polled meanwhile.
+            self.deadline = now + timeout / LOOKS
+            return
+        session.fail_slow(
+            f"{connection.unsent} bytes wait, expected some to be taken within {timeout:g} seconds "
+            "(stall_timeout)"
+        )
+        connection.settle()
 
     # -- POST
 
@@ -220,9 +275,12 @@ class Polling:
         server.timer.forget(self)
         del server.departing[self._connection.sid]
 
-    def handle_timeout(self, _now: float) -> None:
-        """No GET came together with the close packet."""
-        self.answer_close()
+    def handle_timeout(self, now: float) -> None:
+        """No GET came together with the close packet, or none takes what waits."""
+        if self._closing is None:
+            self._check_backlog(now)
+        else:
+            self.answer_close()
 
     def _post_aborted(self) -> None:
         self._posting = self._held = self._rest = None
@@ -243,6 +301,10 @@ class Polling:
 
     def close(self) -> None:
         """The session is over, or carried by another: every request that waits gets an answer."""
+        if self._closing is None:
+            self.deadline = NEVER
+            self._connection.server.timer.forget(self)
+        self._answer = None
         self.resume()
         self.flush()
         exchange, self._parked = self._parked, None

@@ -24,14 +24,15 @@ from engineio_min.limits.admission import Admission
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.frames import MessageStream, encode_frame
 from engineio_min.protocol.packets import Packet, encode_base64, may_compress
-from engineio_min.protocol.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
+from engineio_min.protocol.progress import LOOKS, Progress
+from engineio_min.protocol.session import SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.request import Request
 from engineio_min.transports.connection import Connection
 from engineio_min.transports.host import StreamCarrier
+from engineio_min.transports.unsent import unsent_and_confirmed
 
 MESSAGE_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 5.0
-WRITE_TIMEOUT = 10.0
 MAX_PENDING_PONGS = 16
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -120,11 +121,11 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         "_held",
         "_http",
         "_pongs",
+        "_progress",
         "_rest",
         "_sharing",
         "_stream",
         "_transport",
-        "_unsent",
         "_waiting",
         "deadline",
     )
@@ -156,9 +157,10 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         # Not before the answer is written: the first packets leave together with it.
         self._stream.ordinary = False
         self._pongs = 0
-        self._unsent = 0
         # Whether the event loop is to go on with what was read and had no place in its turn.
         self._sharing = False
+        # What waited for the peer at the last look, while the transport takes no more.
+        self._progress: Progress | None = None
         # What of the stream counts against the server's budget.
         self._held = 0
         self.deadline = NEVER
@@ -198,7 +200,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
             # The others first, and then more of this; what its peer is about to send waits as well.
             self._transport.pause_reading()
             self._go_on_soon()
-        if self._unsent == 0 and not stream.closed:
+        if self._progress is None and not stream.closed:
             if not stream.assembling:
                 self.deadline = NEVER
             elif progress or self.deadline == NEVER:
@@ -269,6 +271,11 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
 
     # -- out
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that the transport has not written."""
+        return self._transport.get_write_buffer_size()
+
     def flush(self) -> None:
         """Write what the session has to send."""
         connection = self._connection
@@ -323,20 +330,22 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
     # -- the transport's side
 
     def pause_writing(self) -> None:
+        server = self._connection.server
+        now = server.loop.time()
         if not self._candidate:
-            self._connection.session.waiting = False
-        self._unsent = self._transport.get_write_buffer_size()
-        self._set_deadline(self._connection.server.loop.time() + WRITE_TIMEOUT)
+            self._connection.session.block(now)
+        self._progress = Progress(*unsent_and_confirmed(self._transport), now)
+        self._set_deadline(now + server.options.stall_timeout / LOOKS)
 
     def resume_writing(self) -> None:
-        self._unsent = 0
+        self._progress = None
         self._pongs = 0
         if self._stream.assembling:
             self._set_deadline(self._connection.server.loop.time() + MESSAGE_TIMEOUT)
         elif not self._stream.closed:
             self.deadline = NEVER
         if not self._candidate:
-            self._connection.session.waiting = True
+            self._connection.session.unblock()
             self._connection.flush()
 
     def pause(self) -> None:
@@ -371,14 +380,25 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self._connection.server.timer.watch(self)
 
     def handle_timeout(self, now: float) -> None:
-        """A message or a write took too long, or the peer did not answer a close frame."""
+        """A message took too long, or the peer takes nothing or did not answer a close frame."""
         self.deadline = NEVER
-        unsent = self._transport.get_write_buffer_size()
-        if 0 < unsent < self._unsent:
-            # Slow, but it reads.
-            self._unsent = unsent
-            self.deadline = now + WRITE_TIMEOUT
-            return
-        self._end(TRANSPORT_ERROR, "a message or a write took too long")
+        connection = self._connection
+        progress = self._progress
+        if progress is None:
+            self._end(TRANSPORT_ERROR, "a message or the closing handshake took too long")
+        else:
+            timeout = connection.server.options.stall_timeout
+            silence = progress.silence(*unsent_and_confirmed(self._transport), now)
+            if silence < timeout:
+                # Slow, but it reads, or has some time left.
+                if silence == 0 and not self._candidate:
+                    connection.session.block(now)
+                self.deadline = now + timeout / LOOKS
+                return
+            self._end(
+                SLOW_CONSUMER,
+                f"{connection.unsent} bytes wait, expected some to be taken within {timeout:g} "
+                "seconds (stall_timeout)",
+            )
         self._transport.abort()
-        self._connection.flush()
+        connection.flush()

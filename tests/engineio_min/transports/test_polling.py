@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 import zlib
 
 import pytest
 
 from engineio_min.transports import polling
 from tests.engineio_min.harness import POLLING, Clock, Harness, assert_refused, serving
-from tests.engineio_min.wire import HANDSHAKE, PATIENCE, decode_payload, encode_request, until
+from tests.engineio_min.wire import (
+    HANDSHAKE,
+    PATIENCE,
+    decode_payload,
+    encode_request,
+    patient,
+    until,
+)
 
 # --- the handshake
 
@@ -413,6 +421,124 @@ async def test_a_binary_body_is_answered_and_ends_the_session(
     assert (answer.status, answer.body) == (400, b"")
     assert (await poller.getter.response()).text == "1"
     assert harness.closed == ["transport error"]
+
+
+async def test_large_events_between_two_polls_of_a_client_that_is_far_away(
+    harness: Harness, clock: Clock
+) -> None:
+    """Four of 500 kB in one turn, while the next poll is on its way for 100 ms."""
+    poller = await harness.poller()
+    sent = [f"{number}" * 500_000 for number in range(4)]
+    for message in sent:
+        harness.connection.send(message)
+    await clock.advance(0.1)
+    assert (await poller.get()).text == "\x1e".join("4" + message for message in sent)
+    assert harness.closed == []
+
+
+async def test_a_client_that_fetches_nothing_is_dropped(
+    harness: Harness, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    poller = await harness.poller()
+    await clock.advance(5)
+    harness.connection.send("x" * 70_000)
+    await asyncio.sleep(0)
+    await clock.advance(9)
+    harness.connection.send("y")
+    await asyncio.sleep(0)
+    assert harness.closed == []
+    assert harness.connection.unsent == 70_000 + 1 + 2 * 64 + 2
+    await clock.advance(3)
+    assert harness.closed == ["slow consumer"]
+    messages = [message for message in caplog.messages if "stood still" not in message]
+    assert len(messages) == 1
+    assert re.fullmatch(
+        r"closed the session of 127\.0\.0\.1 over polling, slow consumer: 70131 bytes wait, "
+        r"expected some to be taken within 10 seconds \(stall_timeout\); nothing was taken for "
+        r"12\.\d seconds",
+        messages[0],
+    )
+    await poller.gone()
+
+
+async def test_little_may_wait_as_long_as_the_heartbeat_goes_on(
+    harness: Harness, clock: Clock
+) -> None:
+    """A page that sleeps for half a minute loses nothing by it."""
+    poller = await harness.poller()
+    harness.connection.send("x" * 60_000)
+    await clock.advance(24)
+    await clock.advance(2)
+    await clock.advance(18)
+    assert harness.closed == []
+    assert (await poller.get()).text == "4" + "x" * 60_000 + "\x1e2"
+
+
+async def test_a_client_that_has_polled_meanwhile_is_kept(clock: Clock) -> None:
+    async with serving(ping_interval=1000) as harness:
+        poller = await harness.poller()
+        for _ in range(5):
+            harness.connection.send("x" * 70_000)
+            await clock.advance(6)
+            assert len((await poller.get()).body) == 70_001
+        harness.connection.send("x" * 70_000)
+        await poller.get()
+        await poller.park()
+        # Nothing waits any more when the time is over.
+        await clock.advance(11)
+        assert harness.closed == []
+
+
+async def test_a_client_that_takes_long_for_one_answer_is_kept(clock: Clock) -> None:
+    """It does not poll while it reads the last answer, however much waits for it."""
+    async with serving(ping_interval=1000) as harness:
+        poller = await harness.poller()
+        wire = await harness.wire(receive_buffer=4_096)
+        harness.connection.send("x" * 8_000_000)
+        await wire.send(encode_request("GET", poller.target))
+        await until(lambda: harness.connection.session.idle)
+        harness.connection.send("y" * 100_000)
+        await asyncio.sleep(0)
+        assert harness.connection.unsent > 1_000_000
+        for _ in range(6):
+            await patient(wire.reader.readexactly(500_000))
+            await clock.advance(9)
+        assert harness.closed == []
+        for _ in range(3):
+            await clock.advance(9)
+        assert harness.closed == ["slow consumer"]
+        wire.abort()
+
+
+async def test_what_waits_when_a_session_upgrades_is_the_websockets(
+    harness: Harness, clock: Clock
+) -> None:
+    poller = await harness.poller()
+    harness.connection.send("x" * 70_000)
+    await asyncio.sleep(0)
+    wire = await harness.websocket(poller.upgrade_target)
+    await wire.send_packet("2probe")
+    assert await wire.packet() == "3probe"
+    await wire.send_packet("5")
+    assert await wire.packet() == "4" + "x" * 70_000
+    await clock.advance(11)
+    assert harness.closed == []
+
+
+async def test_a_malformed_payload_is_told_a_bounded_number_of_times(
+    harness: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(12):
+        poller = await harness.poller()
+        await poller.post("4a\x1ex")
+    assert (
+        caplog.messages
+        == [
+            "closed the session of 127.0.0.1 over polling, parse error: got a packet of type 'x', "
+            "expected one of 0 to 6"
+        ]
+        * 10
+    )
 
 
 async def test_a_slow_consumer_is_dropped() -> None:

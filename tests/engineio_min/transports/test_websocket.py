@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
+import ssl
 import zlib
+from contextlib import AsyncExitStack
 from itertools import count
+from pathlib import Path
 
 import pytest
 
-from engineio_min import Connection
+from engineio_min import Connection, Server
 from engineio_min.http.connection import HttpConnection
 from engineio_min.transports.websocket import MAX_PENDING_PONGS, WebSocket
 from tests.engineio_min.harness import (
@@ -38,6 +42,8 @@ from tests.engineio_min.wire import (
     until,
 )
 from tests.hostile.memory import MemoryTransport
+
+CERTIFICATE = Path(__file__).parents[1] / "localhost.pem"
 
 
 async def assert_closed_with(harness: Harness, wire: Wire, code: int, reason: str) -> None:
@@ -601,24 +607,109 @@ async def stalled(harness: Harness) -> Wire:
     return wire
 
 
-async def test_a_slow_consumer_is_dropped(harness: Harness) -> None:
-    wire = await stalled(harness)
-    assert not harness.connection.session.writable
-    for _ in range(20):
-        harness.connection.send(b"x" * 100_000)
-    await until(lambda: harness.closed)
-    assert harness.closed == ["slow consumer"]
-    wire.abort()
+async def test_what_waits_for_a_peer_has_a_bound(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(max_buffered=1_000_000) as harness:
+        wire = await stalled(harness)
+        assert not harness.connection.session.writable
+        # The peer's kernel takes some more, which is progress; then nothing is taken.
+        for _ in range(3):
+            await clock.advance(2.5)
+        for _ in range(20):
+            harness.connection.send(b"x" * 100_000)
+        await until(lambda: harness.closed)
+        assert harness.closed == ["slow consumer"]
+        wire.abort()
+    assert re.fullmatch(
+        r"closed the session of 127\.0\.0\.1 over websocket, slow consumer: 1000640 bytes wait, "
+        r"expected at most 1000000 \(max_buffered\); nothing was taken for \d\.\d seconds",
+        warnings_of(caplog)[0],
+    )
 
 
-async def test_a_peer_that_reads_nothing_is_dropped(harness: Harness, clock: Clock) -> None:
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged, but for the jumps of the test's own clock."""
+    return [message for message in caplog.messages if "stood still" not in message]
+
+
+async def test_a_peer_that_reads_nothing_is_dropped(
+    harness: Harness, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     await stalled(harness)
-    await clock.advance(9)
+    harness.connection.send(b"x" * 1000)
+    # The peer's kernel takes some more, which is progress.
+    await clock.advance(2.5)
+    await clock.advance(2.5)
+    left = harness.connection.unsent
+    await clock.advance(4.9)
     assert harness.closed == []
-    await clock.advance(2)
-    await until(lambda: harness.closed)
-    assert harness.closed == ["transport error"]
+    for _ in range(3):
+        await clock.advance(2.5)
+    assert harness.closed == ["slow consumer"]
+    assert re.fullmatch(
+        rf"closed the session of 127\.0\.0\.1 over websocket, slow consumer: {left} bytes wait, "
+        r"expected some to be taken within 10 seconds \(stall_timeout\); nothing was taken for "
+        r"1[012]\.\d seconds",
+        warnings_of(caplog)[0],
+    )
     await until(lambda: not harness.server.http.connections)
+
+
+async def test_a_peer_that_reads_as_fast_as_its_link_is_kept(clock: Clock) -> None:
+    """500 kB a second and 60 events of 100 kB, which wait for it for 12 seconds."""
+    async with serving() as harness:
+        wire = await stalled(harness)
+        for _ in range(60):
+            harness.connection.send(b"y" * 100_000)
+        assert harness.connection.unsent > 6_000_000
+        received = 0
+        while received < 14_000_000:
+            size = min(100_000, 14_000_000 - received)
+            received += len(await patient(wire.reader.readexactly(size)))
+            await clock.advance(0.2)
+        await patient(harness.connection.drained())
+        assert harness.closed == []
+
+
+async def test_a_peer_that_reads_slowly_over_tls_is_kept(clock: Clock) -> None:
+    """What TLS has encrypted waits where the transport does not count it."""
+    server = Server(ping_interval=1000)
+    harness = Harness(server, AsyncExitStack())
+    server.on_connection(harness.accept)
+    own = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    own.load_cert_chain(CERTIFICATE)
+    trusted = ssl.create_default_context(cafile=str(CERTIFICATE))
+    await server.listen(port=0, ssl=own)
+    try:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", server.port, ssl=trusted, server_hostname="localhost", limit=4096
+        )
+        wire = Wire(reader, writer)
+        await wire.send(encode_request("GET", WEBSOCKET, HANDSHAKE))
+        await until(lambda: harness.connections)
+        connection = harness.connection
+        # The first leaves the transport's count at once, the second stays in it.
+        for size in (12_000_000, 2_000_000):
+            connection.send(b"x" * size)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await until(lambda: not connection.session.waiting)
+        received = 0
+        for _ in range(6):
+            target = received + 500_000
+            while received < target:
+                received += len(await patient(reader.read(65_536)))
+            await clock.advance(9)
+        assert harness.closed == []
+        assert not connection.session.waiting
+        # Now it reads nothing.
+        for _ in range(3):
+            await clock.advance(9)
+        assert harness.closed == ["slow consumer"]
+        writer.transport.abort()
+    finally:
+        await server.stop()
 
 
 async def test_a_peer_that_reads_slowly_is_kept(clock: Clock) -> None:

@@ -187,7 +187,7 @@ def same_origin(request: Request, origin: str) -> bool:
 
     The scheme is left out: behind a proxy that ends TLS the server cannot know it.
     """
-    return _names(origin, request.headers.get("host", ""))
+    return _names(origin, request.host)
 
 
 @functools.lru_cache(maxsize=64)

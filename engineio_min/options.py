@@ -12,6 +12,7 @@ from typing import Literal, TypedDict
 
 from engineio_min.cors import CorsOptions, as_cors
 from engineio_min.errors import RequestRefused, UsageError
+from engineio_min.forwarding import TrustedProxies
 from engineio_min.option_checks import (
     check_compression,
     check_flag,
@@ -104,6 +105,8 @@ class ServerOptions:
     max_connections: sessions at once; more get HTTP 503.
     max_connections_per_address: sessions of one address at once; more get HTTP 429.
     max_connections_per_user: sessions of one user at once; needs `user`.
+    trusted_proxies: addresses and networks of proxies, "unix:" for those on a Unix socket; only
+    they are believed what X-Forwarded-For, -Host, -Proto and Forwarded say.
     address: names the address that a request is counted for, None for nobody's; by default its
     peer's, and of IPv6 the /64 network.
     user: names the user that a handshake is counted for, or None for nobody.
@@ -135,6 +138,7 @@ class ServerOptions:
     max_connections: int | None = None
     max_connections_per_address: int | None = None
     max_connections_per_user: int | None = None
+    trusted_proxies: Sequence[str] = ()
     address: Callable[[Request], str | None] | None = None
     user: Callable[[Request], str | None] | None = None
     max_half_received: int = 268_435_456
@@ -180,6 +184,7 @@ class ServerOptions:
             limit = getattr(self, name)
             if limit is not None and not (is_positive(limit) and limit >= 1):
                 raise UsageError(f"{name}: got {limit!r}, expected at least 1, or None")
+        TrustedProxies(self.trusted_proxies)
         if self.max_connections_per_user is not None and self.user is None:
             raise UsageError(
                 "max_connections_per_user: got no `user`, which names a request's user"
@@ -220,6 +225,7 @@ class ServerOptionValues(TypedDict, total=False):
     max_connections: int | None
     max_connections_per_address: int | None
     max_connections_per_user: int | None
+    trusted_proxies: Sequence[str]
     address: Callable[[Request], str | None] | None
     user: Callable[[Request], str | None] | None
     max_half_received: int

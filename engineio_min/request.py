@@ -19,17 +19,21 @@ _SINGLE = ("sid", "transport", "EIO")
 class Request:
     """One HTTP request without its body.
 
-    `headers` has lower-case names; repeated ones are joined with ", ". `client` is the peer's
-    address, `websocket` tells whether the request asks to become a WebSocket. The target is split
-    only when needed.
+    `headers` has lower-case names; repeated ones are joined with ", ". `client` is the client's
+    address, `host` the host that it asked for, `secure` whether by https; where trusted proxies are
+    between, that is what they say. `peer` is the address that the connection comes from.
+    `websocket` tells whether the request asks to become a WebSocket. The target is split only when
+    needed.
     """
 
     __slots__ = (
         "_query",
         "client",
         "headers",
+        "host",
         "method",
         "path",
+        "peer",
         "query_string",
         "secure",
         "websocket",
@@ -49,7 +53,8 @@ class Request:
         self.method = method
         self.path, _, self.query_string = target.partition("?")
         self.headers = headers
-        self.client = client
+        self.host = headers.get("host", "")
+        self.client = self.peer = client
         self.secure = secure
         self.websocket = websocket
 
@@ -66,7 +71,9 @@ class Request:
         request.path = self.path
         request.query_string = query_string
         request.headers = headers
+        request.host = self.host
         request.client = self.client
+        request.peer = self.peer
         request.secure = self.secure
         request.websocket = self.websocket
         return request

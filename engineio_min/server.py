@@ -22,6 +22,7 @@ from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFact
 
 from engineio_min.cors import CorsOptions, read_origin, same_origin
 from engineio_min.errors import Code, RequestRefused
+from engineio_min.forwarding import UNIX, TrustedProxies
 from engineio_min.http.server import HttpServer, check_closed
 from engineio_min.ids import random_id
 from engineio_min.limits.admission import Headcount
@@ -95,8 +96,12 @@ class Server:
         self._http: HttpServer | None = None
         self._started = False
         self._accepting = True
+        self._proxies: TrustedProxies | None = None
+        if self.options.trusted_proxies:
+            self._proxies = TrustedProxies(self.options.trusted_proxies)
         self._warned: set[str] = set()
         self._context = Context()
+        self._told_of_loop = False
         self._complaints = Complaints()
         self._thread = 0
         self._warned_of_threads = False
@@ -218,6 +223,12 @@ class Server:
     def handle(self, exchange: Exchange) -> None:
         """Answer a request for this server's path."""
         request = exchange.request
+        if self._proxies is not None and not self._proxies.apply(request):
+            self.complain(
+                "forwarded",
+                "X-Forwarded-For and Forwarded name different clients, so neither is believed: let "
+                "the proxy remove the one that it does not set",
+            )
         try:
             self._route(exchange, request)
         except RequestRefused as error:
@@ -272,7 +283,10 @@ class Server:
             return
         if self._allows(origin):
             return
-        if origin not in self._warned and len(self._warned) < 100:
+        connection = self.sessions.get(request.query.get("sid", ""))
+        if connection is not None and "origin" not in connection.request.headers:
+            self._end_loop(connection, request, origin)
+        elif origin not in self._warned and len(self._warned) < 100:
             self._warned.add(origin)
             if read_origin(origin) is None:
                 logger.warning("refused the origin %r, which is none", origin)
@@ -283,6 +297,28 @@ class Server:
         raise RequestRefused(
             Code.FORBIDDEN, f"got the origin {origin!r}", status=403, message="Origin not allowed"
         )
+
+    def _end_loop(self, connection: Connection, request: Request, origin: str) -> None:
+        """End the session of a page that cannot use it, and say why, once.
+
+        Browsers name no origin when a page asks its own host by GET. So behind a proxy that changes
+        Host each handshake passes and the first POST is refused, and the page begins again.
+        """
+        connection.session.fail(TRANSPORT_ERROR, "its origin is refused")
+        connection.settle()
+        if not self._told_of_loop:
+            self._told_of_loop = True
+            logger.warning(
+                "a page opens sessions and may not use them, over and over: its GETs come without "
+                "an Origin, its next requests come from %r while Host is %r. If a proxy changes "
+                "Host, let it pass on the browser's (nginx: proxy_set_header Host $http_host;) or "
+                "send it as X-Forwarded-Host, with the option trusted_proxies=[%r]; if the page is "
+                "another host's, cors=[%r] allows it",
+                origin,
+                request.host,
+                request.peer or UNIX,
+                origin,
+            )
 
     def _allows(self, origin: str) -> bool:
         cors = self.options.cors
@@ -398,7 +434,7 @@ class Server:
                 )
             )
             if transport == POLLING:
-                self.pollers.add(request.client)
+                self.pollers.add(request.peer)
                 polling = connection.carrier = Polling(connection)
                 self._introduce(connection)
                 polling.get(exchange)
@@ -576,7 +612,7 @@ class Server:
         """A session is over."""
         self.timer.forget(connection.session)
         if not connection.request.websocket:
-            self.pollers.remove(connection.request.client)
+            self.pollers.remove(connection.request.peer)
         self.quotas.release(connection.seats)
         self.sessions.pop(connection.sid, None)
 

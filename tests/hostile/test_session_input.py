@@ -39,7 +39,8 @@ ROWS = [
     Row("E04-pongs", ("3",) * 500, None),
     Row("E05-junk-pong", ("3zzz", "3probe"), None),
     Row("E08-two-packets-in-a-frame", ("40\x1e40",), "forced close"),
-    Row("E09-base64", ("bAQID",), "parse error"),
+    Row("E09-base64", ("bAQI",), "parse error"),
+    Row("E09-binary-as-text", ("bAQID",), "forced close"),
     Row("close-packet", ("1",), "transport close"),
     Row("close-packet-with-payload", ("1junk", "40"), "transport close"),
 ]

@@ -361,12 +361,6 @@ class AsgiWebSocket(StreamCarrier):
                 if self._last is not None:
                     await self._write_event(self._last)
                     return
-        except TimeoutError:
-            self._lost(
-                SLOW_CONSUMER,
-                f"{self._unsent} bytes wait, expected the next message to be taken "
-                f"within {SEND_TIMEOUT:g} seconds",
-            )
         except OSError as error:
             # The peer is gone.
             self._lost(TRANSPORT_ERROR, f"a message could not be sent: {error!r}")
@@ -394,8 +388,18 @@ class AsgiWebSocket(StreamCarrier):
 
     async def _write_event(self, event: AsgiEvent) -> None:
         if not self._gone:
-            async with asyncio.timeout(SEND_TIMEOUT):
-                await self._send(event)
+            try:
+                async with asyncio.timeout(SEND_TIMEOUT) as limit:
+                    await self._send(event)
+            except TimeoutError:
+                if not limit.expired():
+                    # The host's own, which has lost its peer.
+                    raise
+                self._lost(
+                    SLOW_CONSUMER,
+                    f"{self._unsent} bytes wait, expected one message to be taken within "
+                    f"{SEND_TIMEOUT:g} seconds",
+                )
 
 
 async def _first_of(*futures: asyncio.Future[None], finally_: Callable[[], None]) -> None:

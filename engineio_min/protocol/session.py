@@ -251,10 +251,9 @@ class Session:
         )
 
     def fail_slow(self, description: str) -> None:
-        """End the session of a peer that does not take what waits for it, which is dropped."""
-        if self.phase != CLOSED:
-            self._buffer = []
-            self._end(SLOW_CONSUMER, description)
+        """End a session that is not over, of a peer that does not take what waits for it."""
+        self._buffer = []
+        self._end(SLOW_CONSUMER, description)
 
     def block(self, now: float) -> None:
         """Nothing waits to carry packets from now on, or the peer has just taken something."""

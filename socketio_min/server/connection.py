@@ -199,6 +199,9 @@ class Client:
     def _break(self, error: ProtocolError) -> None:
         if isinstance(error, ConnectedTwice):
             self.server.warn_of_second_connect(error)
+        else:
+            client = self.connection.request.client or "a client"
+            self.server.engine.complain("packet", f"closed the connection of {client}: {error}")
         logger.debug("closing a connection: %s", error)
         self.connection.close()
 

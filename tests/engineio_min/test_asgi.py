@@ -19,7 +19,7 @@ import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeVar, Unpack
+from typing import Any, Literal, NamedTuple, TypeVar, Unpack, cast
 
 import pytest
 import uvicorn
@@ -1419,16 +1419,38 @@ async def test_a_failing_send_is_the_host_s_to_report() -> None:
         assert engine.reasons == ["transport error"]
 
 
-async def test_a_send_that_never_ends_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_fetches_nothing_is_dropped() -> None:
+    engine = Engine(stall_timeout=0.05)
+    with closed_at_the_end(engine):
+        host = Host(engine.server.asgi_app(), http_scope())
+        await host.start()
+        engine.connections[0].send("x" * 70_000)
+        await until(lambda: engine.reasons)
+        assert engine.reasons == ["slow consumer"]
+
+
+async def test_a_send_that_never_ends_ends_the_session(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     engine = Engine()
     with closed_at_the_end(engine):
         host, task = await opened(engine)
         monkeypatch.setattr(asgi, "SEND_TIMEOUT", 0.0)
         host.gate.clear()
-        engine.connections[0].send("one")
+        connection = engine.connections[0]
+        connection.send("one")
+        connection.send("two")
+        await until(lambda: connection.unsent)
+        assert connection.unsent == 8
+        # A host does not tell what its peer has taken.
+        assert cast(asgi.AsgiWebSocket, connection.carrier).untaken() == (0, 0)
         await task
-        assert engine.reasons == ["transport error"]
+        assert engine.reasons == ["slow consumer"]
         assert host.packets == []
+        assert caplog.messages[0].endswith(
+            "over websocket, slow consumer: 8 bytes wait, expected one message to be taken within "
+            "0 seconds; nothing was taken for 0.0 seconds"
+        )
 
 
 async def test_nothing_is_sent_after_the_peer_has_gone() -> None:

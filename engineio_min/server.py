@@ -284,7 +284,11 @@ class Server:
         if self._allows(origin):
             return
         connection = self.sessions.get(request.query.get("sid", ""))
-        if connection is not None and "origin" not in connection.request.headers:
+        if (
+            connection is not None
+            and request.method == "POST"
+            and "origin" not in connection.request.headers
+        ):
             self._end_loop(connection, request, origin)
         elif origin not in self._warned and len(self._warned) < 100:
             self._warned.add(origin)
@@ -310,7 +314,7 @@ class Server:
             self._told_of_loop = True
             logger.warning(
                 "a page opens sessions and may not use them, over and over: its GETs come without "
-                "an Origin, its next requests come from %r while Host is %r. If a proxy changes "
+                "an Origin, its POSTs come from %r while Host is %r. If a proxy changes "
                 "Host, let it pass on the browser's (nginx: proxy_set_header Host $http_host;) or "
                 "send it as X-Forwarded-Host, with the option trusted_proxies=[%r]; if the page is "
                 "another host's, cors=[%r] allows it",

@@ -105,16 +105,17 @@ class ClientConnection:
         if engine is not None:
             self._use(None)
             engine.close()
-        elif task is not None:
+        else:
             # It makes an attempt, or waits for the next one.
             task.cancel()
 
-    def _retire(self) -> asyncio.Task[None] | None:
+    def _retire(self) -> asyncio.Task[None]:
         """Let the present task come to its end; who is admitted from now on gets another one."""
         task, self._task = self._task, None
-        if task is not None:
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
+        # As long as a namespace is active there is one.
+        assert task is not None
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
         return task
 
     def ended(self) -> Awaitable[None]:

@@ -395,3 +395,56 @@ def test_the_end_of_an_earlier_connection_is_told_to_nobody_else() -> None:
         assert meeting.log["/"].count("disconnect") == 2
 
     simulate(story, transports=["polling"])
+
+
+@pytest.mark.parametrize("action", ["disconnect", "return"])
+def test_leaving_when_an_attempt_begins(action: str) -> None:
+    async def story(meeting: Meeting) -> None:
+        meeting.network.up = False
+        meeting.do("open", "/")
+        meeting.do("open", "/")
+        meeting.reactions.append(("reconnect_attempt", "/", action))
+        while meeting.reactions:
+            await meeting.advance(0.1)
+        meeting.network.up = True
+        await meeting.advance(10)
+        assert meeting.client.connected == (action == "return")
+
+    simulate(story)
+
+
+def test_who_was_left_by_a_handler_hears_nothing_more() -> None:
+    async def story(meeting: Meeting) -> None:
+        meeting.network.up = False
+        for name in NAMESPACES:
+            meeting.do("open", name)
+        meeting.reactions.append(("connect_error", "/chat", "disconnect"))
+        await meeting.advance(0.1)
+        assert meeting.log == {"/": ["ask", "connect_error"], "/chat": ["ask", "unask"]}
+
+    simulate(story)
+
+
+def test_what_waited_behind_a_handler_that_leaves_is_not_told() -> None:
+    async def story(meeting: Meeting) -> None:
+        seen: list[int] = []
+
+        async def early(number: int) -> None:
+            seen.append(number)
+            meeting.do("disconnect", "/")
+
+        meeting.client.on("early", early)
+        # The answer is the test's.
+        meeting.answer_delay = 30.0
+        meeting.do("open", "/")
+        while not meeting.client.asked:
+            await meeting.advance(0.001)
+        engine = meeting.client._connection.engine
+        assert engine is not None
+        for message in ('2["early",1]', '2["early",2]', '0{"sid":"s1"}'):
+            engine.on_message(message)
+        await meeting.advance(1)
+        assert seen == [1]
+        assert meeting.log["/"] == ["ask", "unask", "disconnect"]
+
+    simulate(story, transports=["websocket"])

@@ -71,6 +71,9 @@ class Tuning:
     hasher: PasswordHasher = field(default_factory=PasswordHasher)
 
 
+# Values in one event: ten times what the largest has, and 3 ms of the loop.
+MAX_VALUES: Final = 50_000
+
 STOPPING: Final = "The server is stopping"
 
 
@@ -342,13 +345,15 @@ def _provider(settings: Settings, background: Background) -> Provider:
 
 def _limits(settings: Settings) -> Limits:
     """Against floods. An event of a `batch:update` counts only for its user, in `rate_limit`."""
-    rate = address_rate = None
+    rate = address_rate = byte_rate = None
+    if settings.byte_rate:
+        byte_rate = RateLimit(settings.byte_rate, 4 * settings.byte_rate)
     if settings.event_rate:
         rate = RateLimit(settings.event_rate, settings.event_burst)
     if settings.address_event_rate:
         # As generous with bursts as the one of a connection is by default.
         address_rate = RateLimit(settings.address_event_rate, 2 * settings.address_event_rate)
-    return Limits(rate=rate, address_rate=address_rate)
+    return Limits(rate=rate, address_rate=address_rate, byte_rate=byte_rate, max_values=MAX_VALUES)
 
 
 def _cors(origins: tuple[str, ...]) -> CorsOptions:

@@ -37,7 +37,7 @@ class SettingsError(Exception):
 class Settings:
     """What a server is started with. Times in seconds, sizes in bytes.
 
-    max_connections_per_address, event_rate, address_event_rate: 0 is no limit.
+    max_connections_per_address, event_rate, address_event_rate, byte_rate: 0 is no limit.
     auth_mode: "open": a client without a session acts as the user that it names; "required":
     it may do little more than log in.
     auth_timeout: until a client that is nobody must have logged in.
@@ -55,6 +55,7 @@ class Settings:
     event_rate: int = 100
     event_burst: int = 200
     address_event_rate: int = 500
+    byte_rate: int = 4_000_000
     ping_timeout: float = 60.0
     ping_interval: float = 25.0
     upgrade_timeout: float = 10.0
@@ -143,6 +144,14 @@ TABLE: Final = (
         Whole("events a second", 0, 1_000_000),
         "500",
         "of one address of the internet, and twice as many at once; 0: no limit",
+    ),
+    Setting(
+        "byte_rate",
+        "SOCKET_BYTE_RATE",
+        "--byte-rate",
+        Whole("bytes a second", 0, 1_000_000_000),
+        "4e6",
+        "of messages of one connection, and four times as many at once; 0: no limit",
     ),
     Setting(
         "ping_timeout",

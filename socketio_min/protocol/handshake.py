@@ -14,7 +14,7 @@ class Handshake:
     `headers` have lower-case names; `time` is a date string and `issued` the same in milliseconds
     since 1970; `address` is the peer's; `xdomain` tells whether there was an `Origin`; `secure`
     whether TLS ended here; `query` is the request's, `auth` the CONNECT packet's payload ({}
-    without one).
+    without one, and from the CONNECT reply on if it takes more than 8 KB).
     """
 
     headers: Mapping[str, str]

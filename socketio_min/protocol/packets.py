@@ -30,6 +30,7 @@ from typing import Any, Final, NoReturn
 import orjson
 
 from socketio_min.errors import EncodeError, PacketError, UsageError
+from socketio_min.protocol.weights import count_values
 
 CONNECT: Final = 0
 DISCONNECT: Final = 1
@@ -43,10 +44,15 @@ MAX_ATTACHMENTS: Final = 10
 MAX_ATTACHMENT_BYTES: Final = 1_000_000
 MAX_REFERENCES_PER_ATTACHMENT: Final = 2
 MAX_DEPTH: Final = 64
-# Arrays and objects, and values of any kind, in one packet: they cost far more time and memory than
-# their characters. Only a `max_http_buffer_size` above 3 MB lets a packet have so many.
-MAX_CONTAINERS: Final = 1_000_000
-MAX_VALUES: Final = 5_000_000
+# Values in one packet, names of members among them: they cost far more time and memory than their
+# characters.
+MAX_VALUES: Final = 1_000_000
+# Characters and values of a text for the json module, which takes up to ten times as long as orjson
+# and keeps the loop: 40 ms for the worst.
+MAX_SLOW: Final = 2_000_000
+MAX_SLOW_VALUES: Final = 100_000
+# Characters up to which an event is told apart by a glance.
+MAX_PLAIN: Final = 4_096
 MAX_EVENT_NAME: Final = 128
 MAX_NAMESPACE: Final = 256
 # Of a CONNECT, whose payload is kept as long as the socket; values take up to 25 times their text.
@@ -60,6 +66,9 @@ RESERVED_EVENTS: Final = frozenset(
 
 Packet = tuple[int, str, Any, int | None, int]
 """type, namespace, data, acknowledgement id, attachments still to come."""
+
+Head = tuple[int, str, int, int]
+"""type, namespace, attachments, where the rest of the text begins."""
 
 
 _TYPES: Final = {str(type_): type_ for type_ in range(CONNECT, BINARY_ACK + 1)}
@@ -274,7 +283,7 @@ def decode_plain_event(text: str) -> tuple[list[Any], int | None] | None:
         body = body[bracket:]
     # Whatever is too long or too deep is longer than this; parsed here it would be parsed twice.
     is_long = len(body) > 2 * MAX_DEPTH
-    if is_long and (_brackets(body) > MAX_DEPTH or len(body) > MAX_VALUES):
+    if is_long and (len(body) > MAX_PLAIN or _brackets(body) > MAX_DEPTH):
         return None
     try:
         data: list[Any] = orjson.loads(body)
@@ -286,7 +295,9 @@ def decode_plain_event(text: str) -> tuple[list[Any], int | None] | None:
     return data, ack_id
 
 
-def decode(text: str, max_attachments: int = MAX_ATTACHMENTS) -> Packet:
+def decode(
+    text: str, max_attachments: int = MAX_ATTACHMENTS, max_values: int = MAX_VALUES
+) -> Packet:
     """Decode the text of a packet into `(type, namespace, data, ack_id, attachments)`.
 
     `data` is a dict or None for CONNECT, None for DISCONNECT, a list for events (its first item
@@ -294,6 +305,14 @@ def decode(text: str, max_attachments: int = MAX_ATTACHMENTS) -> Packet:
     for CONNECT_ERROR. When `attachments` is not 0, hand the packet to a `Reconstructor` next.
 
     Raises PacketError, and nothing else, for any other text.
+    """
+    return decode_rest(text, decode_head(text, max_attachments), max_values)
+
+
+def decode_head(text: str, max_attachments: int) -> Head:
+    """Decode what tells whose a packet is, before its JSON is looked at.
+
+    Raises PacketError: the text begins like no packet.
     """
     type_ = _TYPES.get(text[:1])
     if type_ is None:
@@ -316,7 +335,15 @@ def decode(text: str, max_attachments: int = MAX_ATTACHMENTS) -> Packet:
             _refuse(text, f"expected a namespace of at most {MAX_NAMESPACE} characters")
         namespace = text[start:end]
         start = end + 1
+    return type_, namespace, attachments, start
 
+
+def decode_rest(text: str, head: Head, max_values: int) -> Packet:
+    """Decode what comes after the head of a packet; its JSON may have `max_values` values.
+
+    Raises PacketError, and nothing else.
+    """
+    type_, namespace, attachments, start = head
     if type_ in _CONNECTS:
         if start >= len(text) and type_ == CONNECT:
             return CONNECT, namespace, None, None, 0
@@ -325,7 +352,7 @@ def decode(text: str, max_attachments: int = MAX_ATTACHMENTS) -> Packet:
             _refuse(text, "expected an object as payload")
         if type_ == CONNECT and len(text) > MAX_CONNECT:
             _refuse(text, f"expected at most {MAX_CONNECT} characters")
-        return type_, namespace, _loads(text, start), None, 0
+        return type_, namespace, _loads(text, start, max_values), None, 0
     if type_ == DISCONNECT:
         if start < len(text):
             _refuse(text, "expected no payload after DISCONNECT")
@@ -342,13 +369,14 @@ def decode(text: str, max_attachments: int = MAX_ATTACHMENTS) -> Packet:
         if type_ != ACK:
             _refuse(text, "expected an array as payload")
         return ACK, namespace, [], ack_id, 0
-    data = _event(text, bracket) if type_ in _EVENTS else _loads(text, bracket)
+    read = _event if type_ in _EVENTS else _loads
+    data = read(text, bracket, max_values)
     return type_, namespace, data, ack_id, attachments
 
 
-def _event(text: str, start: int) -> list[Any]:
+def _event(text: str, start: int, max_values: int) -> list[Any]:
     """The array at `start`, which must begin with the name of an event."""
-    data: list[Any] = _loads(text, start)
+    data: list[Any] = _loads(text, start, max_values)
     name = data[0] if data else None
     if type(name) is not str or len(name) > MAX_EVENT_NAME or name in RESERVED_EVENTS:
         _refuse(
@@ -359,22 +387,29 @@ def _event(text: str, start: int) -> list[Any]:
     return data
 
 
-def _loads(text: str, start: int) -> Any:
+def _loads(text: str, start: int, max_values: int) -> Any:
     body = text[start:]
+    if len(body) > max_values and count_values(body, max_values) > max_values:
+        _refuse(text, f"expected at most {max_values} values (max_values)")
     # A level needs two brackets, so most packets are told apart from deep ones by their length.
     brackets = _brackets(body) if len(body) > 2 * MAX_DEPTH else 0
-    if brackets > MAX_CONTAINERS or (len(body) > MAX_VALUES and body.count(",") > MAX_VALUES):
-        _refuse(text, "expected fewer values, send them in several packets")
     try:
         data = orjson.loads(body)
     except ValueError:
-        try:
-            data = json.loads(body, parse_int=_parse_integer, parse_constant=_parse_constant)
-        except (ValueError, RecursionError):
-            _refuse(text, f"expected valid JSON of at most {MAX_DEPTH} levels")
+        data = _loads_slowly(text, body)
     if brackets > MAX_DEPTH:
         _check_depth(data, text)
     return data
+
+
+def _loads_slowly(text: str, body: str) -> Any:
+    """Decode what orjson refuses though JavaScript sends it."""
+    try:
+        if len(body) > MAX_SLOW or count_values(body, MAX_SLOW_VALUES) > MAX_SLOW_VALUES:
+            raise ValueError
+        return json.loads(body, parse_int=_parse_integer, parse_constant=_parse_constant)
+    except (ValueError, RecursionError):
+        _refuse(text, f"expected valid JSON of at most {MAX_DEPTH} levels")
 
 
 def _brackets(text: str) -> int:

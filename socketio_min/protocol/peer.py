@@ -13,19 +13,28 @@ packets are dropped.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from socketio_min.errors import ProtocolError
 from socketio_min.protocol.packets import (
+    ACK,
+    BINARY_ACK,
+    BINARY_EVENT,
     CONNECT,
     CONNECT_ERROR,
+    DISCONNECT,
     EVENT,
     Packet,
     Reconstructor,
-    decode,
+    decode_head,
+    decode_rest,
 )
 
 Joined = TypeVar("Joined")
+
+# What may come for a namespace that is joined.
+_OF_THE_JOINED = frozenset((DISCONNECT, EVENT, ACK, BINARY_EVENT, BINARY_ACK))
 
 
 class ConnectedTwice(ProtocolError):
@@ -33,20 +42,29 @@ class ConnectedTwice(ProtocolError):
 
 
 class Peer(Generic[Joined]):
-    """The state of one connection; `joined` maps each joined namespace to what represents it."""
+    """The state of one connection; `joined` maps each joined namespace to what represents it.
+
+    `max_values` returns how many values a packet for what is joined may have; of a CONNECT it is
+    given None.
+    """
 
     __slots__ = (
         "_left",
         "_max_attachment_bytes",
         "_max_attachments",
         "_max_namespaces",
+        "_max_values",
         "_pending",
         "joined",
         "reconstructor",
     )
 
     def __init__(
-        self, max_attachment_bytes: int, max_namespaces: int, max_attachments: int
+        self,
+        max_attachment_bytes: int,
+        max_namespaces: int,
+        max_attachments: int,
+        max_values: Callable[[Joined | None], int],
     ) -> None:
         self.joined: dict[str, Joined] = {}
         # Most connections join one namespace and stay: these two are made when they are needed.
@@ -57,6 +75,7 @@ class Peer(Generic[Joined]):
         self._max_attachment_bytes = max_attachment_bytes
         self._max_attachments = max_attachments
         self._max_namespaces = max_namespaces
+        self._max_values = max_values
 
     @property
     def incomplete(self) -> bool:
@@ -72,11 +91,18 @@ class Peer(Generic[Joined]):
         if isinstance(message, str):
             if self.reconstructor is not None:
                 raise ProtocolError("got text while a packet's attachments were due")
-            packet = decode(message, self._max_attachments)
-            if packet[4]:
-                # Refused at once if its namespace was never joined: nothing is collected for a
-                # stranger.
-                self._admit(packet)
+            head = decode_head(message, self._max_attachments)
+            # Before its JSON is looked at: nothing is decoded or collected for a stranger.
+            type_, namespace, attachments, _ = head
+            if self._admit(type_, namespace):
+                limit = self._max_values(self.joined.get(namespace))
+                packet = decode_rest(message, head, limit)
+            elif attachments:
+                # They follow all the same, and are dropped with it.
+                packet = type_, namespace, [], None, attachments
+            else:
+                return None
+            if attachments:
                 self.reconstructor = Reconstructor(packet, self._max_attachment_bytes, len(message))
                 return None
         else:
@@ -87,24 +113,23 @@ class Peer(Generic[Joined]):
                 return None
             self.reconstructor = None
             packet = complete
-        if packet[0] == EVENT and packet[1] in self.joined:
-            return packet
-        return packet if self._admit(packet) else None
+            if not self._admit(packet[0], packet[1]):
+                return None
+        return packet
 
-    def _admit(self, packet: Packet) -> bool:
+    def _admit(self, type_: int, namespace: str) -> bool:
         """Whether a packet may be acted on; False drops it.
 
         Raises:
             ProtocolError: it is not allowed now.
         """
-        type_, namespace = packet[0], packet[1]
+        if namespace in self.joined and type_ in _OF_THE_JOINED:
+            return True
         if type_ == CONNECT:
             self._begin(namespace)
             return True
         if type_ == CONNECT_ERROR:
             raise ProtocolError("got CONNECT_ERROR, which only a server sends")
-        if namespace in self.joined:
-            return True
         if self._left is not None and namespace in self._left:
             return False
         raise ProtocolError(f"got a packet of type {type_} for a namespace that is not joined")

@@ -74,6 +74,7 @@ class Client:
             server.engine.options.max_http_buffer_size,
             limits.max_namespaces,
             limits.max_attachments,
+            server.values_allowed,
         )
         # Sockets whose CONNECT is being decided.
         self._deciding: set[Socket] | None = None
@@ -112,8 +113,8 @@ class Client:
         ):
             # Nearly every message is a plain event that nothing stands before: straight to its
             # handler. What follows below gives the same result.
-            event = decode_plain_event(message)
-            if event is not None and (socket := peer.joined.get("/")) is not None:
+            socket = peer.joined.get("/")
+            if socket is not None and (event := decode_plain_event(message)) is not None:
                 namespace = socket.namespace
                 if not namespace.incoming and not namespace.event_middlewares:
                     data, ack_id = event

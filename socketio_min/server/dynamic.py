@@ -98,6 +98,7 @@ class DynamicNamespace(Namespace):
                 setattr(child, field, getattr(self, field).copy())
             child.other_handler = self.other_handler
             child.error_handler = self.error_handler
+            child.max_values = self.max_values
             self.server.enter_cluster(child)
         return child
 

@@ -56,12 +56,14 @@ ELSEWHERE = {**ALL, "connection": 'expected "connect", which is raised for each 
 class Namespace:
     """A part of the server with its own sockets, rooms and handlers; made by `Server.of`.
 
-    `name` begins with "/"; `sockets` are those that are in it on this server, by id.
+    `name` begins with "/"; `sockets` are those that are in it on this server, by id. `max_values`
+    is how many values a packet may have here, or None for what `Limits.max_values` says.
     """
 
     def __init__(self, server: Server, name: str) -> None:
         self.server = server
         self.name = name
+        self.max_values: int | None = None
         # What stands before the name and the arguments of a plain event.
         self.event_head = MESSAGE + plain_event_head(name)
         self.sockets: dict[str, Socket] = {}

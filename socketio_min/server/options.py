@@ -10,6 +10,7 @@ from engineio_min.limits.rate_limit import RateLimit
 from engineio_min.options import ServerOptionValues
 from engineio_min.positive import check_positive
 from socketio_min.errors import UsageError
+from socketio_min.protocol.packets import MAX_VALUES
 
 if TYPE_CHECKING:
     from socketio_min.cluster.adapter import Adapter
@@ -29,6 +30,8 @@ class Limits:
     max_handlers: asynchronous handlers in flight for one connection, less the acknowledgements that
     it owes; reading pauses at this number.
     max_held_packets: packets sent to a socket before its CONNECT is answered.
+    max_values: values in the JSON of one packet, names of members among them;
+    `Namespace.max_values` is another limit for one namespace.
     rate, address_rate: how often one connection, and all of one address, may send an event or a
     CONNECT; None for no limit.
     byte_rate: how many bytes of messages one connection may send a second, and at once; who sends
@@ -46,6 +49,7 @@ class Limits:
     attachment_timeout: float = 30.0
     max_handlers: int = 128
     max_held_packets: int = 10_000
+    max_values: int = MAX_VALUES
     rate: RateLimit | None = None
     byte_rate: RateLimit | None = None
     address_rate: RateLimit | None = None

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     import ssl
 
     from engineio_min.asgi import AsgiApplication
+    from socketio_min.server.socket import Socket
 
 logger = logging.getLogger("socketio_min")
 
@@ -136,6 +137,11 @@ class Server(Namespace):
             self.namespaces[name] = Namespace(self, name)
             self.enter_cluster(self.namespaces[name])
         return self.namespaces[name]
+
+    def values_allowed(self, socket: Socket | None) -> int:
+        """How many values a packet of `socket` may have, or one of nobody yet."""
+        limit = None if socket is None else socket.namespace.max_values
+        return self.limits.max_values if limit is None else limit
 
     def find(self, name: str, auth: Any) -> Namespace | None:
         """The namespace that a client may connect to under that name, if there is one."""

@@ -29,6 +29,7 @@ from socketio_min.protocol.packets import (
     encode_plain_event,
 )
 from socketio_min.protocol.rooms import RoomNames, room_names
+from socketio_min.protocol.weights import keep_auth
 from socketio_min.server.broadcast import BroadcastOperator
 from socketio_min.server.elsewhere import SOCKET, missing
 from socketio_min.server.outputs import NOWHERE, Held
@@ -285,6 +286,7 @@ class Socket:
         held = cast(Held, self.out).packets
         self.out = out
         self.state = CONNECTED
+        self._auth = keep_auth(self._auth)
         return held
 
     def greeting(self) -> list[Packet]:

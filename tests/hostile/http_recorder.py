@@ -6,8 +6,8 @@ Its application reads every body and answers 200. The clock stands still.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, cast
 
 from engineio_min.http.connection import HttpConnection
 from engineio_min.http.exchange import HttpExchange
@@ -28,12 +28,31 @@ class Outcome(NamedTuple):
     ended: bool
 
 
+class Turns:
+    """The loop of a server whose clock stands still; a turn comes when the test says."""
+
+    def __init__(self) -> None:
+        self._soon: list[Callable[[], object]] = []
+
+    def time(self) -> float:
+        return 0.0
+
+    def call_soon(self, callback: Callable[[], object]) -> None:
+        self._soon.append(callback)
+
+    def take(self) -> None:
+        """Take as many turns as there are things to do."""
+        while self._soon:
+            self._soon.pop(0)()
+
+
 class RecordingServer(HttpServer):
     """An HTTP server that keeps the requests it was asked."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, max_body: int) -> None:
         super().__init__()
-        self.loop = loop
+        self.turns = Turns()
+        self.loop = cast(asyncio.AbstractEventLoop, self.turns)
         self.timer = Timer(loop)
         self.requests: list[Request] = []
         self._max_body = max_body
@@ -61,6 +80,7 @@ def outcome(loop: asyncio.AbstractEventLoop, pieces: Iterable[bytes], max_body: 
     transport = MemoryTransport(HttpConnection(server))
     for piece in pieces:
         transport.receive(piece)
+        server.turns.take()
     ended = transport.ended
     transport.lose()
     server.timer.cancel()

@@ -147,8 +147,31 @@ def test_the_limits_that_are_on() -> None:
     settings = Settings()
     assert (settings.event_rate, settings.event_burst) == (100, 200)
     assert settings.max_connections_per_user == 20
+    assert settings.byte_rate == 4_000_000
     assert settings.max_half_received == 256_000_000
     assert (settings.max_connections_per_address, settings.address_event_rate) == (100, 500)
+
+
+async def test_an_event_has_fifty_thousand_values_at_most(tmp_path: Path) -> None:
+    async with running(tmp_path) as application, connected(application.port) as other:
+        async with connected(application.port) as client:
+            answer = await client.ask("test:event", {"values": [0] * 49_000})
+            assert answer["error"]["code"] == "VALIDATION_ERROR"
+            await client.emit("test:event", {"values": [0] * 50_000})
+            with pytest.raises(ConnectionClosed):
+                await client.more()
+        assert await other.ask("test:ping", {}) == {"ok": True}
+
+
+async def test_who_sends_too_many_bytes_is_read_more_slowly(tmp_path: Path) -> None:
+    for rate, paused in ((1, True), (0, False)):
+        async with (
+            running(tmp_path / str(rate), byte_rate=rate) as application,
+            connected(application.port) as client,
+        ):
+            assert await client.ask("test:ping", {}) == {"ok": True}
+            [connection] = application.io.engine.sessions.values()
+            assert connection.paused is paused
 
 
 async def test_what_is_on_its_way_has_one_bound(tmp_path: Path) -> None:

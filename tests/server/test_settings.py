@@ -108,6 +108,7 @@ def test_the_documents_environment_is_read() -> None:
         ("SOCKET_EVENT_RATE", "--event-rate", "0", "event_rate", 0),
         ("SOCKET_EVENT_BURST", "--event-burst", "1e3", "event_burst", 1_000),
         ("SOCKET_ADDRESS_EVENT_RATE", "--address-event-rate", "500", "address_event_rate", 500),
+        ("SOCKET_BYTE_RATE", "--byte-rate", "0", "byte_rate", 0),
         (
             "SOCKET_MAX_HALF_RECEIVED",
             "--max-half-received",

@@ -316,7 +316,7 @@ def test_a_client_that_polls_is_parsed_once_for_each_kind_of_request(
     transport.receive(GET + GET)
     # The second of a read is for the next turn of the loop.
     assert len(server.requests) == 8
-    loop.run_until_complete(asyncio.sleep(0))
+    server.turns.take()
     transport.receive(GET)
     assert len(server.requests) == 10
     assert connection.parsed == 5

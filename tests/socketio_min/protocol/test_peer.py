@@ -17,13 +17,21 @@ from socketio_min.errors import PacketError, ProtocolError
 from socketio_min.protocol.packets import ACK, CONNECT, DISCONNECT, EVENT
 from socketio_min.protocol.peer import Peer
 
+# Values in a packet for a namespace; of a CONNECT, twice as many.
+MOST_VALUES = 500
+
 HOLE = '{"_placeholder":true,"num":0}'
 
 
 def make_peer(
     *joined: str, attachment_bytes: int = 1_000, namespaces: int = 4, attachments: int = 3
 ) -> Peer[str]:
-    peer: Peer[str] = Peer(attachment_bytes, namespaces, attachments)
+    peer: Peer[str] = Peer(
+        attachment_bytes,
+        namespaces,
+        attachments,
+        lambda joined: 2 * MOST_VALUES if joined is None else MOST_VALUES,
+    )
     for name in joined:
         assert peer.receive(f"0{name},") == (CONNECT, name, None, None, 0)
         peer.join(name, f"socket in {name}")
@@ -146,6 +154,34 @@ def test_what_follows_the_peers_own_disconnect_is_dropped_while_it_is_in_another
         peer.receive('2["a"]')
 
 
+@pytest.mark.parametrize("packet", ['2/x,["a",{BAD', "3/x,1[{BAD", '51-/x,["a",{BAD', '2/x,["a"]'])
+def test_nothing_is_decoded_for_a_stranger(packet: str) -> None:
+    """Its JSON is not looked at, so that it costs nothing and cannot be wrong."""
+    with pytest.raises(ProtocolError, match="not joined"):
+        make_peer("/").receive(packet)
+
+
+def test_nothing_is_decoded_for_a_namespace_that_is_left() -> None:
+    peer = make_peer("/", "/x")
+    peer.leave("/x", by_peer=False)
+    for packet in ('2/x,["a",{BAD', "3/x,1[{BAD"):
+        assert peer.receive(packet) is None
+    assert peer.receive('51-/x,["a",{BAD') is None
+    assert peer.receive(b"dropped as well") is None
+    assert peer.receive('2["a"]') == (EVENT, "/", ["a"], None, 0)
+
+
+def test_a_packet_has_as_many_values_as_its_namespace_allows() -> None:
+    peer = make_peer("/")
+    zeros = ",0" * (MOST_VALUES - 3)
+    packet = peer.receive(f'2["a"{zeros}]')
+    assert packet is not None
+    assert len(packet[2]) == MOST_VALUES - 2
+    assert peer.receive('0/x,{"a":[0' + zeros * 2 + "]}") is not None
+    with pytest.raises(PacketError, match=r"expected at most 500 values \(max_values\)"):
+        peer.receive(f'2["a"{zeros},0,0,0]')
+
+
 def test_the_memory_of_left_namespaces_is_bounded() -> None:
     peer = make_peer("/", namespaces=3)
     for number in range(10):
@@ -241,7 +277,7 @@ class PeerAgainstModel(RuleBasedStateMachine):
         self.start()
 
     def start(self) -> None:
-        self.peer: Peer[str] = Peer(1_000, self.LIMIT, 3)
+        self.peer: Peer[str] = Peer(1_000, self.LIMIT, 3, lambda _joined: MOST_VALUES)
         self.states: dict[str, str] = {}
         # The order in which namespaces were left: the oldest is forgotten first.
         self.left: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from email.utils import parsedate_to_datetime
@@ -438,3 +439,41 @@ async def test_drained_ends_with_the_session() -> None:
         await client.leave()
         await draining
         await socket.drained()
+
+
+async def test_heavy_credentials_are_there_until_the_connect_reply() -> None:
+    """Kept with the socket they would be 1.4 MB for 64 KB sent, without a login."""
+    io = Server()
+    seen = []
+
+    @io.use
+    def look(socket: Socket) -> None:
+        seen.append(len(socket.handshake.auth["list"]))
+
+    async with serving(io) as s:
+        heavy = json.dumps({"list": [[]] * 10_000})
+        _, socket = await s.join(auth=heavy)
+        assert seen == [10_000]
+        assert socket.handshake.auth == {}
+        _, light = await s.join(auth='{"list":[1]}')
+        assert light.handshake.auth == {"list": [1]}
+
+
+async def test_a_namespace_asks_for_more_values() -> None:
+    io = Server(limits=Limits(max_values=10))
+    io.of("/data").max_values = 1_000
+    children = io.of(re.compile("^/child"))
+    children.max_values = 1_000
+    for namespace in (io, io.of("/data"), children):
+        namespace.on("count", lambda _socket, values: len(values))
+    async with serving(io) as s:
+        zeros = json.dumps(["count", [0] * 500])
+        for name in ("/data", "/child"):
+            client, _ = await s.join(name)
+            await client.send(f"42{name},1{zeros}")
+            assert await client.receive() == f"43{name},1[500]"
+        client, _ = await s.join()
+        await client.send('421["count",[0,0,0]]')
+        assert await client.receive() == "431[3]"
+        await client.send(f"421{zeros}")
+        await until(lambda: not io.sockets)

@@ -56,7 +56,7 @@ class Tuning:
     """What only tests change. Times in seconds.
 
     typing: how long a user who says nothing more is shown as typing.
-    lock_grace: how long a lock waits for its user after the connection is lost.
+    lock_grace: how long a lock and an answer wait for their user after the connection is lost.
     drain: how long events that are being handled may take when the server stops.
     patience: how long the database may take to be found ready.
     clock: seconds since 1970. monotonic: seconds since whenever, for rates. hasher: of passwords.
@@ -263,14 +263,15 @@ class Application:
         call = self.own_call(socket, silent=self.io.shutdown_reason is not None)
         self.metrics.disconnected()
         self._leave_projects(call, keep_locks=True)
-        self.chat.abandon(socket.id)
         self.sockets.forget(socket)
         self.auth.forget(socket)
         user = call.identity.user
         if user is not None and not self.sockets.of_user(user.id):
             self.presence.forget(user.id)
-        orphans = self.locks.orphan(socket.id)
-        if orphans and not call.silent:
+        orphans, answers = self.locks.orphan(socket.id), self.chat.orphan(socket.id)
+        if call.silent:
+            self.chat.abandon(socket.id)
+        elif orphans or answers:
             self._tell_locks((held, FileLocked(lock=held.record)) for held in orphans)
             self._grace[socket.id] = asyncio.get_running_loop().call_later(
                 self.tuning.lock_grace, self._grace_over, socket.id
@@ -290,6 +291,7 @@ class Application:
     def _grace_over(self, socket_id: str) -> None:
         del self._grace[socket_id]
         self.release_locks(socket_id)
+        self.chat.grace_over(socket_id)
 
     def release_locks(self, socket_id: str) -> None:
         """Release all locks of a socket, and tell the projects."""

@@ -6,7 +6,8 @@
 
 Each accepted message ends in exactly one `ai:response` or one `ai:processing` with "error". A
 cancelled one ends in a response with what there was until then. The answer is made beside the
-events of its socket, which does not wait for it.
+events of its socket, which does not wait for it. It belongs to the project, and goes on for a while
+when the connection of who asked is lost, as a lock does.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import logging
 import secrets
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -377,11 +378,44 @@ class Chat:
         request.end("cancelled")
         return True
 
-    def abandon(self, socket_id: str, project_id: str | None = None) -> None:
-        """The socket waits no more for its answers, or may not hear those in a project."""
-        for request in list(self._requests.values()):
-            if request.call.socket.id == socket_id and project_id in (None, request.project_id):
+    def abandon(self, socket_id: str) -> None:
+        """Stop the answers that a socket waits for."""
+        for request in self._of_socket(socket_id):
+            request.end("cancelled")
+
+    def orphan(self, socket_id: str) -> bool:
+        """Return whether answers go on though the connection of their socket is lost.
+
+        Those in a project do, which the others there hear; one of no project has nobody else.
+        """
+        requests = self._of_socket(socket_id)
+        for request in requests:
+            if request.project_id is None:
                 request.end("cancelled")
+        return any(request.project_id is not None for request in requests)
+
+    def grace_over(self, socket_id: str) -> None:
+        """Stop the answers of a lost connection, but for those whose user is in the project again:
+        they belong to that connection now.
+        """
+        sockets = self._application.sockets
+        for request in self._of_socket(socket_id):
+            room = project_room(request.project_id or "")
+            own = sockets.of_user(request.call.user.id)
+            back = next((socket for socket in own if room in socket.rooms), None)
+            if back is None:
+                request.end("cancelled")
+            else:
+                request.call = replace(request.call, socket=back)
+
+    def withdraw(self, project_id: str, user_id: str) -> None:
+        """Stop the answers of a user who may not see the project any more."""
+        for request in list(self._requests.values()):
+            if request.call.user.id == user_id and request.project_id == project_id:
+                request.end("cancelled")
+
+    def _of_socket(self, socket_id: str) -> list[_Request]:
+        return [one for one in self._requests.values() if one.call.socket.id == socket_id]
 
     def project_deleted(self, project_id: str) -> None:
         """There is nowhere to keep the answers."""

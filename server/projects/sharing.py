@@ -166,8 +166,8 @@ def _take_out(
     call: Call[UnsharePayload] | Call[LeavePayload], project_id: str, user_id: str
 ) -> None:
     """The project is gone for the user's sockets, in its room or not."""
+    call.application.chat.withdraw(project_id, user_id)
     for socket in call.application.sockets.of_user(user_id):
-        call.application.chat.abandon(socket.id, project_id)
         depart(call.application.own_call(socket), project_id)
         call.tell(socket.id, ProjectDeleted(project_id=project_id), project_id=project_id)
     # Those of connections that are lost.

@@ -33,7 +33,7 @@ from server.store.snapshots import Stored
 from tests.server.conftest import Connect
 from tests.server.gate import closed_gate
 from tests.server.running import running
-from tests.server.wire import Client, connected
+from tests.server.wire import PATIENCE, Client, connected
 
 PROJECT = {"projectId": "project-123"}
 ADA = {"id": "user-456", "name": "user-456"}
@@ -518,17 +518,80 @@ async def test_cancelling_keeps_what_there_was(connect: Connect, held: Held) -> 
     assert history[-1]["response"]["cancelled"] is True
 
 
-async def test_disconnecting_cancels(
+async def test_an_answer_outlives_the_connection_of_who_asked(connect: Connect, held: Held) -> None:
+    """It belongs to the project: the others hear it, and so does who asked, when they are back."""
+    client, other = await connect(), await connect()
+    await other.ask("project:join", PROJECT)
+    request_id = await begin(client, userId="user-456")
+    await held.queue.put("said before, ")
+    await other.hear("code:chunk")
+    await client.close()
+    again = await connect()
+    await again.ask("project:join", {**PROJECT, "userId": "user-456"})
+    await held.queue.put("said after")
+    await held.queue.put(None)
+    for one in (other, again):
+        _, response = await answer_of(one, request_id)
+        assert response["content"] == "said before, said after"
+        assert response["cancelled"] is False
+
+
+async def test_an_answer_ends_with_the_grace(tmp_path: Path) -> None:
+    async with running(tmp_path, tuning={"lock_grace": 0.01}) as application:
+        held = Held()
+        application.chat._provider = held
+        async with connected(application.port) as other:
+            await other.ask("project:join", PROJECT)
+            async with connected(application.port) as client:
+                request_id = await begin(client)
+                await held.queue.put("said before")
+                await other.hear("code:chunk")
+            _, response = await answer_of(other, request_id)
+            assert (response["content"], response["cancelled"]) == ("said before", True)
+
+
+async def lose(application: Application, client: Client, other: Client) -> None:
+    """The client goes, and its grace passes."""
+    await client.close()
+    async with asyncio.timeout(PATIENCE):
+        while client.id not in application._grace:
+            await other.ask("test:ping")
+    application._grace[client.id].cancel()
+    application._grace_over(client.id)
+
+
+async def test_an_answer_belongs_to_the_connection_that_came_back(
     application: Application, connect: Connect, held: Held
 ) -> None:
     client, other = await connect(), await connect()
     await other.ask("project:join", PROJECT)
-    request_id = await begin(client)
-    await held.queue.put("said before")
+    request_id = await begin(client, userId="user-456")
+    await held.queue.put("one ")
     await other.hear("code:chunk")
-    await client.close()
+    for _ in range(2):
+        again = await connect()
+        await again.ask("project:join", {**PROJECT, "userId": "user-456"})
+        await lose(application, client, other)
+        client = again
+    assert len(application.chat) == 1
+    # This time nobody is back.
+    await lose(application, client, other)
     _, response = await answer_of(other, request_id)
-    assert (response["content"], response["cancelled"]) == ("said before", True)
+    assert (response["content"], response["cancelled"]) == ("one ", True)
+
+
+async def test_an_answer_of_no_project_ends_with_its_connection(
+    application: Application, connect: Connect, held: Held
+) -> None:
+    client, other = await connect(), await connect()
+    await begin(client, projectId=None)
+    await held.queue.put("heard by nobody else")
+    await client.hear("code:chunk")
+    await client.close()
+    async with asyncio.timeout(PATIENCE):
+        while len(application.chat):
+            await other.ask("test:ping")
+    assert held.left == 1
 
 
 async def test_who_may_not_hear_an_answer_any_more_does_not(connect: Connect, held: Held) -> None:

@@ -25,11 +25,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import fairness_library, fairness_work
+from benchmarks import fairness_answers, fairness_library, fairness_work
 from benchmarks.fairness_wire import PROJECT, Client, Deed, frame
 from benchmarks.resilience_run import quantile
 
-DEEDS: tuple[Deed, ...] = (*fairness_library.DEEDS, *fairness_work.DEEDS)
+DEEDS: tuple[Deed, ...] = (*fairness_library.DEEDS, *fairness_work.DEEDS, *fairness_answers.DEEDS)
 
 ROOT = Path(__file__).resolve().parent.parent
 PINGS = 50

@@ -24,7 +24,7 @@ import threading
 import weakref
 from collections.abc import Callable, Coroutine
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack, cast, overload
+from typing import Any, Self, TypeVar, Unpack, cast, overload
 
 from socketio_min.client.client import Client
 from socketio_min.client.elsewhere import BLOCKING
@@ -33,7 +33,7 @@ from socketio_min.client.namespace import ClientNamespace
 from socketio_min.client.options import Auth, SocketIOClientOptionValues
 from socketio_min.errors import Disconnected, UsageError
 from socketio_min.handlers import ALL, check_call, check_event, check_handler
-from socketio_min.server.elsewhere import missing
+from socketio_min.server.elsewhere import tells_names
 
 logger = logging.getLogger("socketio_min")
 
@@ -152,6 +152,7 @@ class _Runner:
         self._stopped.set()
 
 
+@tells_names(BLOCKING)
 class BlockingNamespace:
     """A `ClientNamespace` whose methods wait instead of being awaited."""
 
@@ -161,11 +162,6 @@ class BlockingNamespace:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} {'connected' if self.connected else 'closed'}>"
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> NoReturn:
-            missing(self, name, BLOCKING)
 
     @property
     def name(self) -> str:

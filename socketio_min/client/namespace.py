@@ -14,7 +14,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from socketio_min.client.elsewhere import ASYNCHRONOUS
 from socketio_min.client.handlers import ClientHandlers
@@ -40,7 +40,7 @@ from socketio_min.protocol.packets import (
     encode_event,
 )
 from socketio_min.protocol.retries import Answer, RetryQueue
-from socketio_min.server.elsewhere import missing
+from socketio_min.server.elsewhere import tells_names
 
 if TYPE_CHECKING:
     from socketio_min.client.connection import ClientConnection
@@ -84,6 +84,7 @@ class _Wish:
         self.waiting = 0
 
 
+@tells_names(ASYNCHRONOUS)
 class ClientNamespace(ClientHandlers):
     """A client in one namespace; made by `Client.of`, and `Client` is one itself.
 
@@ -123,11 +124,6 @@ class ClientNamespace(ClientHandlers):
     def __repr__(self) -> str:
         state = "connected" if self.connected else "not connected"
         return f"<{type(self).__name__} {self.name} ({state})>"
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> NoReturn:
-            missing(self, name, ASYNCHRONOUS)
 
     # -- connecting
 

@@ -7,10 +7,12 @@ they still find what is misspelt.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import NoReturn
+from collections.abc import Callable, Iterable, Mapping
+from typing import NoReturn, TypeVar
 
 from socketio_min.errors import UsageError
+
+Class = TypeVar("Class")
 
 SERVER: Mapping[str, str] = {
     "attach": "io.asgi_app(), or await io.listen(http=...)",
@@ -66,6 +68,20 @@ class MissingName(UsageError, AttributeError):
     """A name that is another server's; the message says what to write here."""
 
 
+def tells_names(elsewhere: Mapping[str, str]) -> Callable[[type[Class]], type[Class]]:
+    """Let a class tell what to write for the names in `elsewhere`; a decorator."""
+
+    def decorate(owner: type[Class]) -> type[Class]:
+        def look_up(self: object, name: str) -> NoReturn:
+            missing(self, name, elsewhere)
+
+        # Not in the class itself: with a __getattr__ that type checkers see, all names are there.
+        owner.__getattr__ = look_up  # type: ignore[attr-defined]
+        return owner
+
+    return decorate
+
+
 def missing(owner: object, name: str, elsewhere: Mapping[str, str]) -> NoReturn:
     """Raise the error of an attribute that `owner` does not have.
 
@@ -85,13 +101,13 @@ def missing(owner: object, name: str, elsewhere: Mapping[str, str]) -> NoReturn:
     raise MissingName(f"got {name!r}, which a {kind.__name__} does not have: write {expected}")
 
 
-def refuse_arguments(method: str, given: Iterable[str]) -> None:
-    """Refuse named arguments of `emit` or `on`.
+def refuse_arguments(method: str, given: Iterable[str]) -> NoReturn:
+    """Refuse named arguments of `emit` or `on`, of which there is at least one.
 
     Raises:
-        UsageError: there is one.
+        UsageError: always.
     """
     known = EMIT if method == "emit" else ON
-    for name in given:
-        expected = known.get(name, "its arguments without names")
-        raise UsageError(f"got {name}= for {method}, which does not take it: write {expected}")
+    name = next(iter(given))
+    expected = known.get(name, "its arguments without names")
+    raise UsageError(f"got {name}= for {method}, which does not take it: write {expected}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Never, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Never, TypeVar, overload
 
 from engineio_min.protocol.packets import MESSAGE
 from socketio_min.cluster.adapter import Adapter, BroadcastOptions
@@ -23,7 +23,7 @@ from socketio_min.handlers import ALL, check_call, check_event, check_handler, r
 from socketio_min.protocol.packets import RESERVED_EVENTS, plain_event_head
 from socketio_min.protocol.rooms import RoomNames
 from socketio_min.server.broadcast import BroadcastOperator
-from socketio_min.server.elsewhere import SERVER, missing, refuse_arguments
+from socketio_min.server.elsewhere import SERVER, refuse_arguments, tells_names
 from socketio_min.server.socket import DISCONNECTED
 from socketio_min.tasks import is_awaitable
 
@@ -53,6 +53,7 @@ RESERVED_SERVER_EVENTS = frozenset(("connect", "connection", "new_namespace"))
 ELSEWHERE = {**ALL, "connection": 'expected "connect", which is raised for each new client'}
 
 
+@tells_names(SERVER)
 class Namespace:
     """A part of the server with its own sockets, rooms and handlers; made by `Server.of`.
 
@@ -81,18 +82,13 @@ class Namespace:
         # Events that came with other arguments than their handlers take.
         self._misfits: set[str] = set()
 
-    if not TYPE_CHECKING:
-
-        def __init_subclass__(cls) -> None:
-            if Namespace in cls.__bases__ and not cls.__module__.startswith("socketio_min."):
-                raise UsageError(
-                    f"got {cls.__name__} as a subclass of Namespace, which io.of(name) makes: "
-                    'write @io.of("/name").on("event") above each function; for python-socketio\'s '
-                    "on_connect(self, sid, environ) that is connect(socket)"
-                )
-
-        def __getattr__(self, name: str) -> NoReturn:
-            missing(self, name, SERVER)
+    def __init_subclass__(cls) -> None:
+        if Namespace in cls.__bases__ and not cls.__module__.startswith("socketio_min."):
+            raise UsageError(
+                f"got {cls.__name__} as a subclass of Namespace, which io.of(name) makes: "
+                'write @io.of("/name").on("event") above each function; for python-socketio\'s '
+                "on_connect(self, sid, environ) that is connect(socket)"
+            )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} with {len(self.sockets)} sockets>"

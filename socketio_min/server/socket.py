@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Collection
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from engineio_min import Connection
 from engineio_min.ids import random_id
@@ -31,7 +31,7 @@ from socketio_min.protocol.packets import (
 from socketio_min.protocol.rooms import RoomNames, room_names
 from socketio_min.protocol.weights import keep_auth
 from socketio_min.server.broadcast import BroadcastOperator
-from socketio_min.server.elsewhere import SOCKET, missing
+from socketio_min.server.elsewhere import SOCKET, tells_names
 from socketio_min.server.outputs import NOWHERE, Held
 from socketio_min.server.recoveries import Recoveries
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 PENDING, CONNECTED, DISCONNECTED = "pending", "connected", "disconnected"
 
 
+@tells_names(SOCKET)
 class Socket:
     """One client in one namespace: what handlers are given.
 
@@ -75,11 +76,6 @@ class Socket:
         self._auth = auth
         self._issued = time.time()
         self._pending: dict[int, AckCallback] | None = None
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> NoReturn:
-            missing(self, name, SOCKET)
 
     def __repr__(self) -> str:
         return f"<Socket {self.id} in {self.namespace.name} ({self.state})>"

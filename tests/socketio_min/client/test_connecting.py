@@ -195,7 +195,7 @@ def test_a_timeout_of_connect_leaves_a_reconnection_alone() -> None:
         await meeting.advance(1)
         meeting.do("connect", "/", 0.5)
         await meeting.advance(1)
-        assert meeting.log["/"][-1] == "TimeoutError"
+        assert "TimeoutError" in meeting.log["/"]
         meeting.network.up = True
         await meeting.advance(10)
         assert meeting.client.connected

@@ -21,7 +21,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from engineio_min.errors import Code, RequestRefused, UsageError
 from engineio_min.protocol.packets import Packet, encode_base64
@@ -162,14 +162,13 @@ class AsgiExchange:
         return 0, 0
 
     async def run(self) -> None:
-        """Wait for the answer and send it, unless the peer goes away first."""
+        """Wait for the answer, or for the peer to go away, and answer."""
         if self._response is None:
             await _first_of(
                 self._answered, asyncio.create_task(self._listen()), finally_=self._stop_reading
             )
-        if self._response is None:
-            return
-        status, headers, body = self._response
+        # Whoever aborts misses it, but a framework between fails without an answer.
+        status, headers, body = self._response or (400, (), b"")
         encoded = _encode_headers(headers)
         if status not in (204, 304):
             encoded.append((b"content-length", str(len(body)).encode()))
@@ -423,11 +422,14 @@ async def _first_of(*futures: asyncio.Future[None], finally_: Callable[[], None]
 def _possible_paths(scope: Scope) -> tuple[str, ...]:
     """The request's path in full, and below the prefix that the application is mounted under.
 
-    In current ASGI `path` includes `root_path`; some frameworks still take the prefix away.
+    In current ASGI `path` includes `root_path`; some frameworks still take the prefix away, or do
+    not even tell it (Litestar): then `raw_path` alone has it.
     """
     path: str = scope["path"]
     root: str = scope.get("root_path", "").rstrip("/")
-    return (path, path.removeprefix(root), root + path)
+    raw_path = unquote((scope.get("raw_path") or b"").decode("latin-1"))
+    full = raw_path if raw_path.endswith(path) else path
+    return (path, path.removeprefix(root), root + path, full)
 
 
 def _request(scope: Scope) -> Request:

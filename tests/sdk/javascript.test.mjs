@@ -89,6 +89,17 @@ test("connects as somebody, joins, leaves", async () => {
   assert.equal((await left).user.id, "user-789");
 });
 
+test("leaves for good", async () => {
+  const ada = await connected({ userId: "user-456" });
+  const other = await connected({ userId: "user-789" });
+  const { project } = await other.call("project:create", { name: "Ours" });
+  const share = { projectId: project.id, userId: "user-456", role: "editor" };
+  await other.call("project:share", share);
+  await ada.joinProject(project.id);
+  await ada.leaveProject(project.id, { forGood: true });
+  await assert.rejects(ada.joinProject(project.id), { code: "NOT_FOUND" });
+});
+
 test("a refusal has a code, an unreachable server an address", async () => {
   const ada = await connected({ userId: "user-456" });
   await assert.rejects(ada.joinProject("nowhere"), (error) => {

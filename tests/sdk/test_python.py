@@ -606,3 +606,16 @@ async def test_a_file_that_changes_while_it_is_read_is_read_again(connect: Conne
         await ada.read_file(PROJECT, APP)
     assert refused.value.code == "VERSION_CONFLICT"
     assert answers == []
+
+
+async def test_leaving_for_good_ends_the_membership(connect: Connect) -> None:
+    ada, other = await connect(), await connect("user-789")
+    made = (await other.call("project:create", {"name": "Ours"}))["project"]["id"]
+    await other.call("project:share", {"projectId": made, "userId": ADA["id"], "role": "editor"})
+    await ada.join_project(made)
+    await ada.leave_project(made)
+    await ada.join_project(made)
+    await ada.leave_project(made, for_good=True)
+    with pytest.raises(Refused) as refused:
+        await ada.join_project(made)
+    assert refused.value.code == "NOT_FOUND"

@@ -102,6 +102,10 @@ class AsgiApplication:
         await send({"type": "lifespan.shutdown.complete"})
 
 
+def _drop(_body: bytes | None) -> None:
+    """Nobody waits for the body."""
+
+
 class AsgiExchange:
     """One HTTP request and its answer; see `request.Exchange`."""
 
@@ -187,17 +191,23 @@ class AsgiExchange:
             self._body += event.get("body", b"")
             more = event.get("more_body", False)
             before, self._held = self._held, len(self._body) if more else 0
-            if not self._budget.change(before, self._held) or len(self._body) > self._limit:
-                self._done = None
-                done(None)
+            if not self._budget.change(self, before, self._held) or len(self._body) > self._limit:
+                self.let_go()
             elif not more:
                 self._done = None
                 done(bytes(self._body))
 
+    def let_go(self) -> None:
+        """Read no more of the body: too much is held for all."""
+        done, self._done = self._done or _drop, None
+        self._budget.change(self, self._held, 0)
+        self._held = 0
+        done(None)
+
     def _stop_reading(self) -> None:
         """The request is answered, or over: nothing of its body is held any longer."""
         if self._held:
-            self._budget.change(self._held, 0)
+            self._budget.change(self, self._held, 0)
             self._held = 0
         if self._response is None and self.on_abort is not None:
             self.on_abort()

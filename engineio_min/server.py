@@ -77,7 +77,7 @@ class Server:
         # Sessions that began with polling, by the TCP connection's address; see `Admission`.
         self.pollers = Headcount()
         self.encoder = FrameEncoder()
-        self.budget = Budget(self.options.max_half_received)
+        self.budget = Budget(self.options.max_half_received, logger.warning)
         self.quotas = Quotas(
             self.options.address,
             self.options.max_connections_per_address,

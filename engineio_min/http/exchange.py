@@ -126,8 +126,12 @@ class HttpExchange:
         if self._done is None or self._budget is None:
             return
         before, self._held = self._held, len(self._body)
-        if not self._budget.change(before, self._held):
-            self._stop_reading()(None)
+        if not self._budget.change(self, before, self._held):
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Read no more of the body: too much is held for all."""
+        self._stop_reading()(None)
 
     def body_completed(self) -> None:
         self._complete = True
@@ -138,7 +142,7 @@ class HttpExchange:
         """Hold nothing more; return what is to be called with the body."""
         done, self._done = self._done, None
         if self._held and self._budget is not None:
-            self._budget.change(self._held, 0)
+            self._budget.change(self, self._held, 0)
             self._held = 0
         return done or _drop
 

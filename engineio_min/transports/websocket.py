@@ -239,13 +239,22 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         """
         stream = self._stream
         if not self._hold(0 if stream.closed else stream.held):
-            stream.fail(CloseCode.TRY_AGAIN_LATER, "too much is held for all connections")
-            self._hold(0)
+            self._drop_rest()
+
+    def _drop_rest(self) -> None:
+        self._stream.fail(CloseCode.TRY_AGAIN_LATER, "too much is held for all connections")
+        self._hold(0)
+
+    def let_go(self) -> None:
+        """Close the connection: of all it holds most, and too much is held."""
+        self._drop_rest()
+        self._attend(progress=False)
+        self._connection.flush()
 
     def _hold(self, size: int) -> bool:
         """Count what is kept of an incomplete message; whether it may be kept."""
         before, self._held = self._held, size
-        return self._connection.server.budget.change(before, size)
+        return self._connection.server.budget.change(self, before, size)
 
     def _answer_probe(self, packet: str) -> None:
         self._transport.write(encode_frame(packet))

@@ -153,19 +153,23 @@ class Client:
         reconstructor = self.peer.reconstructor
         held = 0 if reconstructor is None else reconstructor.held
         if held != self._held and not self._hold(held):
-            self.peer.reconstructor = None
-            self._hold(0)
-            self._break(ProtocolError("too much is held for all connections"))
+            self.let_go()
         if not self.peer.incomplete:
             self.deadline = NEVER
         elif self.deadline == NEVER:
             self.deadline = self._now() + self.server.limits.attachment_timeout
             self.server.engine.timer.watch(self)
 
+    def let_go(self) -> None:
+        """Close the connection: of all it holds most, and too much is held."""
+        self.peer.reconstructor = None
+        self._hold(0)
+        self._break(ProtocolError("too much is held for all connections"))
+
     def _hold(self, size: int) -> bool:
         """Count what is kept of an incomplete packet; whether it may be kept."""
         before, self._held = self._held, size
-        return self.server.engine.budget.change(before, size)
+        return self.server.engine.budget.change(self, before, size)
 
     def _dispatch(self, packet: Packet) -> None:
         if self.server.shutdown_reason is not None:

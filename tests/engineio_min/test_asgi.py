@@ -1191,6 +1191,29 @@ async def test_a_post_is_answered_when_its_session_ends_before_its_body() -> Non
         assert engine.received == []
 
 
+async def test_of_bodies_that_never_end_the_largest_goes() -> None:
+    engine = Engine(max_half_received=100_000)
+    budget = engine.server.budget
+    with closed_at_the_end(engine):
+        hosts = []
+        for number, size in enumerate((80_000, 70_000)):
+            await Host(engine.server.asgi_app(), http_scope()).run()
+            query = f"EIO=4&transport=polling&sid={engine.connections[number].sid}"
+            host = Host(engine.server.asgi_app(), http_scope(query, method="POST"))
+            hosts.append((host, host.start()))
+            body = {"type": "http.request", "body": b"4" * size, "more_body": True}
+            host.inbox.put_nowait(body)
+            await until(host.inbox.empty)
+        largest, ended = hosts[0]
+        await ended
+        assert largest.sent[0]["status"] == 413
+        assert budget.held == 70_000
+        other, left = hosts[1]
+        other.inbox.put_nowait({"type": "http.disconnect"})
+        await left
+        assert budget.held == 0
+
+
 @pytest.mark.parametrize("end", ["cancelled", "failed", "left"])
 async def test_a_body_that_never_ends_is_not_held_for_ever(end: str) -> None:
     """However the host ends the request: what it held counts against all others."""
@@ -1227,7 +1250,7 @@ async def test_an_http_request_cannot_become_a_websocket() -> None:
 async def test_a_websocket_handshake_has_no_body() -> None:
     host = Host(Engine().server.asgi_app(), websocket_scope())
     bodies: list[bytes | None] = []
-    AsgiWebSocket(host.scope, host.receive, host.send).read_body(10, bodies.append, Budget(10))
+    AsgiWebSocket(host.scope, host.receive, host.send).read_body(10, bodies.append, Budget(10, str))
     assert bodies == [b""]
 
 

@@ -68,7 +68,7 @@ class RecordingServer(HttpServer):
             self.requests.append((request.method.encode(), target.encode("latin-1"), body))
             exchange.respond(200, (), b"ok")
 
-        exchange.read_body(self._max_body, done, Budget(self._max_body))
+        exchange.read_body(self._max_body, done, Budget(self._max_body, str))
 
     def date_line(self) -> bytes:
         return b""

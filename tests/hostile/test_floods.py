@@ -425,12 +425,12 @@ def test_options_that_cannot_be(name: str, value: int, complaint: str) -> None:
 
 
 async def test_half_messages_of_all_connections_together() -> None:
-    """Each is within its own limit; the one that passes the common one is closed."""
+    """Each is within its own limit; above the common one the largest goes."""
     async with staged(max_half_received=1_000_000) as stage:
         budget = stage.io.engine.budget
         holders = [await stage.opened() for _ in range(3)]
         pieces = [
-            encode_frame(2, b"a" * 400_000, fin=False),
+            encode_frame(2, b"a" * 500_000, fin=False),
             encode_frame(2, b"a" * 400_000 + b"b", fin=True)[:400_000],
             encode_frame(1, b"4" * 400_000, fin=False),
         ]
@@ -440,11 +440,11 @@ async def test_half_messages_of_all_connections_together() -> None:
                 expected = 390_000 * (number + 1)
                 while budget.held < expected:
                     await stage.honest_client_works()
-        assert await holders[2].close_code() == 1013
+        assert await holders[0].close_code() == 1013
         await stage.honest_client_works()
         # The others still hold what they hold, and may finish it.
-        await holders[0].send(encode_frame(0, b""))
-        assert await holders[0].close_code() == 1005
+        await holders[2].send(encode_frame(0, b""))
+        assert await holders[2].close_code() == 1005
         holders[1].abort()
         await until(lambda: budget.held == 0)
 
@@ -465,10 +465,10 @@ async def test_half_bodies_of_all_connections_together(coding: str) -> None:
             await wire.send(encode_request("POST", f"{POLLING}&sid={sid}", {name: value}) + data)
             if number == 0:
                 await until(lambda: budget.held >= 490_000)
-        answers = [await wires[2].response()]
-        assert answers[0].status == 413
-        assert await wires[2].ended() == b""
-        for wire in wires[:2]:
+        answer = await wires[0].response()
+        assert answer.status == 413
+        assert await wires[0].ended() == b""
+        for wire in wires[1:]:
             wire.abort()
         await until(lambda: budget.held == 0)
 
@@ -476,23 +476,40 @@ async def test_half_bodies_of_all_connections_together(coding: str) -> None:
 async def test_half_packets_of_all_connections_together() -> None:
     header = '455-1["echo",{"_placeholder":true,"num":0}]'
     size = len(header) - 1
-    async with staged(max_half_received=5_000 + 2 * size) as stage:
+    async with staged(max_half_received=500_000 + 2 * size) as stage:
         budget = stage.io.engine.budget
         first, second = await stage.joined(), await stage.joined()
-        await first.send_packet(header, *[b"a" * 1_000] * 4)
-        await until(lambda: budget.held == 4_000 + size)
-        await second.send_packet(header, b"a" * 1_000)
-        await until(lambda: budget.held == 5_000 + 2 * size)
+        await first.send_packet(header, *[b"a" * 100_000] * 4)
+        await until(lambda: budget.held == 400_000 + size)
+        await second.send_packet(header, b"a" * 100_000)
+        await until(lambda: budget.held == 500_000 + 2 * size)
         await second.send_packet(b"a")
-        assert await second.close_code() == 1005
-        assert budget.held == 4_000 + size
-        await first.send_packet(b"b")
-        assert await first.packet() == '461-1[{"_placeholder":true,"num":0}]'
-        assert await first.packet() == b"a" * 1_000
+        assert await first.close_code() == 1005
+        assert budget.held == 100_001 + size
+        await second.send_packet(*[b"b"] * 3)
+        assert await second.packet() == '461-1[{"_placeholder":true,"num":0}]'
+        assert await second.packet() == b"a" * 100_000
         assert budget.held == 0
-        await first.send_packet(header, b"a" * 1_000)
+        await second.send_packet(header, b"a" * 1_000)
         await until(lambda: budget.held == 1_000 + size)
-        first.abort()
+        second.abort()
+        await until(lambda: budget.held == 0)
+
+
+async def test_small_messages_in_two_reads_are_free() -> None:
+    """Whoever holds all there is gains nothing by it: 64 KB are everybody's."""
+    async with staged(max_half_received=1_000_000) as stage:
+        budget = stage.io.engine.budget
+        holder, small = await stage.opened(), await stage.joined()
+        await holder.send(encode_frame(2, b"a" * 999_999, fin=False))
+        await until(lambda: budget.held >= 999_000)
+        message = encode_frame(1, b'421["echo","' + b"x" * 60_000 + b'"]')
+        await small.send(message[:50_000])
+        await until(lambda: budget.held >= 1_040_000)
+        await small.send(message[50_000:])
+        assert str(await small.packet()).startswith('431["xxx')
+        assert budget.held >= 999_000
+        holder.abort()
         await until(lambda: budget.held == 0)
 
 
@@ -505,11 +522,11 @@ async def test_the_text_of_a_half_packet_counts() -> None:
         await first.send_packet(header)
         await until(lambda: budget.held == len(header) - 1)
         await second.send_packet(header)
-        assert await second.close_code() == 1013
+        assert await first.close_code() == 1005
         await stage.honest_client_works()
-        await first.send_packet(b"a")
-        assert str(await first.packet()).startswith('461-1["xxx')
-        assert await first.packet() == b"a"
+        await second.send_packet(b"a")
+        assert str(await second.packet()).startswith('461-1["xxx')
+        assert await second.packet() == b"a"
         assert budget.held == 0
 
 

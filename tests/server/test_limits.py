@@ -175,7 +175,7 @@ async def test_who_sends_too_many_bytes_is_read_more_slowly(tmp_path: Path) -> N
 
 
 async def test_what_is_on_its_way_has_one_bound(tmp_path: Path) -> None:
-    """One client's half of a message leaves too little room for another's."""
+    """Above it the one goes that holds most."""
     options: dict[str, Any] = {"max_half_received": 100_000, "max_http_buffer_size": 90_000}
     async with running(tmp_path, **options) as application, connected(application.port) as other:
         half = encode_frame(1, b"4" * 80_000, fin=False)
@@ -185,5 +185,6 @@ async def test_what_is_on_its_way_has_one_bound(tmp_path: Path) -> None:
             async with websocket(application.port, WEBSOCKET) as second:
                 assert str(await second.packet()).startswith("0{")
                 await second.send(half)
-                assert await second.close_code() == 1013
+                assert str(await first.packet()).startswith("0{")
+                assert await first.close_code() == 1013
         assert await other.ask("test:ping") == {"ok": True}

@@ -255,6 +255,7 @@ class Server:
         if "sid" in query:
             self._continue(exchange, request, query)
             return
+        self._check_site(request)
         if request.method != "GET":
             raise RequestRefused(Code.BAD_HANDSHAKE_METHOD, f"got a handshake by {request.method}")
         # What the hooks set is the new session's and no other's, though on uvloop a server's
@@ -276,6 +277,17 @@ class Server:
             self._open(exchange, query, sid)
         else:
             self._spawn(self._open_later(exchange, query, None, sid))
+
+    def _check_site(self, request: Request) -> None:
+        """Refuse a handshake without an Origin from a page of another site, as of an image."""
+        headers = request.headers
+        if headers.get("sec-fetch-site") == "cross-site" and "origin" not in headers:
+            raise RequestRefused(
+                Code.FORBIDDEN,
+                "got Sec-Fetch-Site: cross-site without an Origin",
+                status=403,
+                message="Origin not allowed",
+            )
 
     def _check_origin(self, request: Request) -> None:
         origin = request.headers.get("origin")

@@ -421,3 +421,17 @@ async def test_a_predicate_that_fails_allows_nothing(
         assert (response.status, response.json["message"]) == (403, "Origin not allowed")
         assert "access-control-allow-origin" not in response.headers
         assert "cors failed for the origin 'http://a.com', which is refused" in caplog.text
+
+
+@pytest.mark.parametrize("cors", [None, "*", "http://a.com"])
+async def test_an_image_of_another_site_opens_no_session(cors: str | None) -> None:
+    """A GET that needs no permission has no Origin; with many of them a page would use up what one
+    address may have.
+    """
+    async with serving(cors=cors) as harness:
+        response = await harness.request("GET", POLLING, {"Sec-Fetch-Site": "cross-site"})
+        assert response.status == 403
+        assert response.json == {"code": 4, "message": "Origin not allowed"}
+        assert not harness.connections
+        for site in ("same-origin", "same-site", "none"):
+            assert (await harness.request("GET", POLLING, {"Sec-Fetch-Site": site})).status == 200

@@ -10,7 +10,7 @@ from conformance.targets.command import port
 from engineio_min.runner import run
 from socketio_min import UsageError
 
-ADAPTERS = ("memory", "classic", "sharded")
+ADAPTERS = ("memory", "classic", "sharded", "streams")
 
 
 def main(arguments: list[str]) -> None:
@@ -26,9 +26,20 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--redis", default="redis://127.0.0.1:6379", metavar="URL")
     parser.add_argument("--parser", type=_only("json"), default="json", help="the packets' format")
     parser.add_argument("--admin", type=_only("off"), default="off", help="the admin UI's mode")
+    parser.add_argument(
+        "--recovery",
+        type=float,
+        default=argparse.SUPPRESS,
+        metavar="SECONDS",
+        help="how long clients may be away",
+    )
     values = parser.parse_args(arguments)
     options = MemberOptions(
-        host=values.host, port=values.port, adapter=values.adapter, redis=values.redis
+        host=values.host,
+        port=values.port,
+        adapter=values.adapter,
+        redis=values.redis,
+        recovery=getattr(values, "recovery", None),
     )
     try:
         run(serve(options))

@@ -21,6 +21,7 @@ from typing import Any
 
 import socketio_min
 from engineio_min.runner import stopped
+from socketio_min import Recovery, Server
 
 NAMESPACES = ("/", "/side")
 AdapterFactory = Callable[[socketio_min.Namespace], socketio_min.Adapter]
@@ -28,35 +29,42 @@ AdapterFactory = Callable[[socketio_min.Namespace], socketio_min.Adapter]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberOptions:
-    """Where the member listens, and its cluster."""
+    """Where the member listens, its cluster, and seconds that clients may be away, if they may."""
 
     host: str = "127.0.0.1"
     port: int = 3000
     adapter: str = "memory"
     redis: str = "redis://127.0.0.1:6379"
+    recovery: float | None = None
 
 
-def make_adapter(options: MemberOptions) -> AdapterFactory:
-    """Return the adapter that the options name.
+def make_adapter(options: MemberOptions) -> AdapterFactory | None:
+    """Return the adapter that the options name, None for the server's own.
 
     Raises:
         ImportError: it needs packages that are not installed.
         UsageError: the URL is none of Redis.
     """
     if options.adapter == "memory":
-        return socketio_min.MemoryAdapter
+        return None
     from socketio_min.cluster import redis
 
     adapters: dict[str, Callable[[str], AdapterFactory]] = {
         "classic": redis.RedisAdapter.from_url,
         "sharded": redis.ShardedRedisAdapter.from_url,
+        "streams": redis.RedisStreamsAdapter.from_url,
     }
     return adapters[options.adapter](options.redis)
 
 
-def make_member(adapter: AdapterFactory) -> socketio_min.Server:
+def make_member(adapter: AdapterFactory | None, recovery: float | None = None) -> Server:
     """Return a server with the member's handlers on every namespace."""
-    io = socketio_min.Server(adapter=adapter, cors="*")
+    options: socketio_min.SocketIOOptionValues = {"cors": "*"}
+    if adapter is not None:
+        options["adapter"] = adapter
+    if recovery is not None:
+        options["connection_state_recovery"] = Recovery(max_disconnection=recovery)
+    io = Server(**options)
     for name in NAMESPACES:
         _register_own(io.of(name))
         _register_cluster(io.of(name))
@@ -182,7 +190,7 @@ def _register_ends(namespace: socketio_min.Namespace) -> None:
 
 async def serve(options: MemberOptions) -> None:
     """Run a member until SIGINT or SIGTERM; prints `ready http://HOST:PORT` once it accepts."""
-    io = make_member(make_adapter(options))
+    io = make_member(make_adapter(options), options.recovery)
     await io.listen(options.host, options.port)
     print(f"ready http://{options.host}:{io.port}", flush=True)
     await stopped()

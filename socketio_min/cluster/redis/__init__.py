@@ -10,5 +10,6 @@ except ImportError as error:
 
 from socketio_min.cluster.redis.classic import RedisAdapter
 from socketio_min.cluster.redis.sharded import ShardedRedisAdapter
+from socketio_min.cluster.redis.streams import RedisStreamsAdapter
 
-__all__ = ["RedisAdapter", "ShardedRedisAdapter"]
+__all__ = ["RedisAdapter", "RedisStreamsAdapter", "ShardedRedisAdapter"]

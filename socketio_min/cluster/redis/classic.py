@@ -80,7 +80,7 @@ class RedisAdapter(ClusterAdapter):
         specific_responses: bool = False,
         tls: ssl.SSLContext | None = None,
     ) -> Callable[[LocalNamespace], RedisAdapter]:
-        """Return what makes the adapters of a server's namespaces, for `Server(adapter=…)`.
+        """Return what makes the adapters of one server's namespaces, for `Server(adapter=…)`.
 
         url: of Redis: `redis://[user:password@]host[:port][/database]`, `rediss://…` with TLS,
         `unix:///path`, `redis+sentinel://host,host/name`, `redis+cluster://host,host`.

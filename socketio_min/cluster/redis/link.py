@@ -26,7 +26,6 @@ from socketio_min.cluster.redis.connection import (
     PATIENCE,
     PING_INTERVAL,
     Connection,
-    Reply,
     Subscribing,
 )
 from socketio_min.cluster.redis.resp import Part, encode_command
@@ -88,10 +87,10 @@ class Link:
             self._up = asyncio.Event()
             self._task = asyncio.get_running_loop().create_task(self._run())
 
-    async def close(self) -> None:
-        """Send what waits and disconnect, if nobody else has it open."""
+    async def close(self, *, drain: bool = True) -> None:
+        """Disconnect if nobody else has it open; with `drain`, when Redis has all that was sent."""
         self._users -= 1
-        if not self._is_open and self._up.is_set():
+        if drain and not self._is_open and self._up.is_set():
             try:
                 async with asyncio.timeout(self._patience):
                     await self.call("PING")
@@ -254,16 +253,18 @@ class Link:
         """Send a message to the subscribers of a channel. Never blocks."""
         self.send(encode_command(b"PUBLISH", channel, message))
 
-    def send(self, command: bytes, reply: Reply | None = None) -> None:
-        """Send a command once, or drop it if it would have to wait and there is no place."""
+    def send(self, command: bytes) -> bool:
+        """Send a command once, as soon as Redis takes it; return False if there is no place."""
         connection = self._connection
         if connection is not None and not self._paused and self._up.is_set():
-            connection.send(command, reply)
-        elif self._waiting_size + len(command) <= self._max_waiting and reply is None:
+            connection.send(command)
+        elif self._waiting_size + len(command) <= self._max_waiting:
             self._waiting.append(command)
             self._waiting_size += len(command)
         else:
             self._drop()
+            return False
+        return True
 
     def _drop(self) -> None:
         self.status.dropped += 1

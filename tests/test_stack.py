@@ -25,7 +25,7 @@ FLOORS: Mapping[str, Floors] = {
         ("errors.py", "ids.py", "positive.py"),
         ("protocol/",),
         ("request.py", "timer.py", "option_checks.py", "cors.py"),
-        ("options.py", "limits/"),
+        ("options.py", "forwarding.py", "limits/"),
         ("transports/",),
         ("http/",),
         ("asgi.py",),

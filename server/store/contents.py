@@ -161,6 +161,7 @@ def put(
         "updated_at = excluded.updated_at, updated_by = excluded.updated_by",
         (tree, path, content_hash, size, number, now, user_id),
     )
+    trees.touch(connection, project_id, path)
     if before is not None and before.hash != content_hash:
         release(connection, before.hash)
     return Change(path, file(connection, project_id, path), created=before is None)
@@ -194,6 +195,7 @@ def delete(connection: sqlite3.Connection, project_id: str, path: str) -> Change
     connection.execute(
         "UPDATE trees SET file_count = file_count - 1, size = size - ? WHERE id = ?", (size, tree)
     )
+    trees.touch(connection, project_id, path)
     release(connection, content_hash)
     return Change(path, None, created=False)
 

@@ -8,8 +8,9 @@ commit that makes it durable (WAL with synchronous=FULL).
 
 Nobody waits for long because of somebody else: users take turns, a transaction ends after
 `_GROUP_SECONDS`, what goes through thousands of rows is done in steps with other work in between,
-and what is deleted goes bit by bit (`leftovers`). While work in steps is done for a project, other
-work for this project waits, so that nobody sees or changes what is half done.
+and what is deleted goes bit by bit (`leftovers`). Nobody sees what steps have half done; of a
+project one such work is done at a time, and from its last step on other work for the project waits
+until its clients have been told.
 
 Work of one user, and the delivery of all results, has the order of the handing over and of the
 commits: what the application tells its clients has the order of the commits. Reading goes the same
@@ -164,13 +165,14 @@ class Database:
             begun = self._begun.popleft() if self._begun else None
             if begun is not None:
                 touched.append(begun)
-                perform(connection, begun)
+                self._perform(connection, begun)
             while job is not None:
                 touched.append(job)
-                perform(connection, job)
+                self._perform(connection, job)
                 most -= 1
                 job = self._jobs.take(wait=False) if most and self._clock() < end else None
-            if self._untidy:
+            # With what is in steps, each transaction would have twice as much to do.
+            if self._untidy and begun is None:
                 leftovers.delete_some(connection)
             self._untidy = leftovers.are_there(connection)
             connection.execute("COMMIT")
@@ -191,6 +193,11 @@ class Database:
         for one in done:
             self._see_damage(one.cause)
         return done
+
+    def _perform(self, connection: sqlite3.Connection, job: Job) -> None:
+        perform(connection, job)
+        if job.holds is not None and job.is_done and job.error is None:
+            self._jobs.hold(job.holds)
 
     def _see_damage(self, error: sqlite3.Error | None) -> None:
         if _is_damage(error) and not self.is_damaged:
@@ -221,7 +228,7 @@ class Desk:
     async def in_steps(self, work: Callable[[sqlite3.Connection], Steps[T]]) -> AsyncIterator[T]:
         """Do work in steps, each in a transaction of its own; gives its result.
 
-        Other work for the project begins only when the block is left.
+        From the last step on, other work for the project waits until the block is left.
 
         Raises:
             EventError: as for `run`.

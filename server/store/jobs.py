@@ -25,7 +25,8 @@ logger = logging.getLogger("server.store")
 class Job:
     """Work and its result. `in_steps`: calling `work` gives a generator, and it has the result.
 
-    holds: the project for which no other job may begin. cause: the database's own error.
+    holds: the project for which no other job in steps may begin, and, from the last step on, no job
+    at all. cause: the database's own error.
     """
 
     work: Callable[[sqlite3.Connection], Any]
@@ -56,7 +57,9 @@ class JobQueue:
         self.closed = False
         self._changed = threading.Condition()
         self._waiting: FairQueue[Job] = FairQueue(most=WAITING, most_of_one=WAITING_OF_ONE)
-        # Jobs for projects for which work in steps is done, and those whose wait for it is over.
+        # The projects for which work in steps has begun, with the jobs in steps that wait for its
+        # end; those for which it has ended, with all jobs that wait; and those that wait no more.
+        self._begun: dict[str, deque[Job]] = {}
         self._held: dict[str, deque[Job]] = {}
         self._released: deque[Job] = deque()
 
@@ -74,24 +77,31 @@ class JobQueue:
     def take(self, *, wait: bool) -> Job | None:
         """Return the next job, and wait for it if `wait`; None if there is none, or at the end.
 
-        A job in steps keeps other jobs for its project waiting until `release`.
+        A job in steps keeps others in steps for its project waiting until `release`.
         """
         with self._changed:
             while (job := self._next()) is None and wait and not self.closed:
                 self._changed.wait()
         return job
 
+    def hold(self, project_id: str) -> None:
+        """Keep all jobs for a project waiting until `release`."""
+        with self._changed:
+            self._held[project_id] = deque()
+
     def release(self, project_id: str) -> None:
         """Let the jobs for a project go on."""
         with self._changed:
+            self._released.extend(self._begun.pop(project_id, ()))
             self._released.extend(self._held.pop(project_id, ()))
             self._changed.notify()
 
     def release_all(self) -> bool:
         """Let the jobs for all projects go on. Return whether there are any."""
         with self._changed:
-            for jobs in self._held.values():
+            for jobs in (*self._begun.values(), *self._held.values()):
                 self._released.extend(jobs)
+            self._begun.clear()
             self._held.clear()
             return bool(self._released)
 
@@ -104,12 +114,16 @@ class JobQueue:
     def _next(self) -> Job | None:
         while (job := self._first()) is not None:
             project_id = job.project_id
-            held = None if project_id is None else self._held.get(project_id)
-            if held is not None:
-                held.append(job)
+            if project_id is None:
+                return job
+            waiting = self._held.get(project_id)
+            if waiting is None and job.in_steps:
+                waiting = self._begun.get(project_id)
+            if waiting is not None:
+                waiting.append(job)
                 continue
-            if job.in_steps and project_id is not None:
-                self._held[project_id] = deque()
+            if job.in_steps:
+                self._begun[project_id] = deque()
                 job.holds = project_id
             return job
         return None

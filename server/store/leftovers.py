@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-STEP: Final = 200
+STEP: Final = 100
 """Files or messages that one step deletes."""
 STEP_BYTES: Final = 4_000_000
 """Bytes of contents that one step deletes, beyond the first file or message."""

@@ -191,6 +191,13 @@ STEPS: Final = (
     CREATE INDEX leftovers_to_delete ON leftovers (sequence) WHERE maker IS NULL;
     CREATE INDEX leftovers_of_maker ON leftovers (maker) WHERE maker IS NOT NULL;
 
+    -- Paths that were changed while a tree is made for their project.
+    CREATE TABLE touched (
+        project_id TEXT NOT NULL,
+        path TEXT NOT NULL,
+        PRIMARY KEY (project_id, path)
+    ) STRICT, WITHOUT ROWID;
+
     DROP INDEX members_of_user;
     CREATE INDEX members_of_user ON members (user_id, role);
     CREATE INDEX projects_of_everyone ON projects (id) WHERE everyone IS NOT NULL;

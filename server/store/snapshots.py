@@ -18,6 +18,11 @@ from server.store.trees import Steps
 MAX_VERSIONS: Final = 1_000
 """Versions of one project."""
 
+_Range = tuple[str, str]
+"""The path before the first one and the last one, or twice the only one."""
+_Author = tuple[int, str, str]
+"""The revision, the time, and the user of a change."""
+
 _SELECT: Final = (
     "SELECT v.id, v.project_id, v.name, v.message, v.created_at, v.created_by, t.file_count "
     "FROM versions v JOIN trees t ON t.id = v.tree "
@@ -73,8 +78,8 @@ def create(connection: sqlite3.Connection, new: Version) -> Steps[Version]:
     _check_room(connection, new.project_id)
     present = trees.of_project(connection, new.project_id)
     tree = trees.begin(connection, new.project_id)
-    yield from trees.copy(connection, present, tree)
-    trees.finish(connection, tree, like=present)
+    yield from trees.copy(connection, new.project_id, present, tree)
+    trees.finish(connection, new.project_id, tree, like=present)
     return _add(connection, new, tree)
 
 
@@ -116,29 +121,44 @@ def restore(
     """
     project_id = backup.project_id
     wanted = version(connection, project_id, version_id)
-    source, present = _tree_of(connection, version_id), trees.of_project(connection, project_id)
-    changes: list[Change] = []
-    # Nobody else changes the project meanwhile.
-    revision = contents.revision(connection, project_id) + 1
-    for part in _deleted(connection, present, source):
-        changes += [Change(path, None, created=False) for path in part]
-        yield
-    for rows in _differing(connection, source, present):
-        for path, size, content_hash, is_new in rows:
-            file = contents.from_row((path, size, content_hash, revision, now, user_id))
-            changes.append(Change(path, file, created=bool(is_new)))
-        yield
-    if not changes:
-        return Restored(wanted, None, [])
     _check_room(connection, project_id)
+    source, present = _tree_of(connection, version_id), trees.of_project(connection, project_id)
     tree = trees.begin(connection, project_id)
-    yield from _merge(connection, source, present, tree, (revision, now, user_id))
+    author = (contents.revision(connection, project_id) + 1, now, user_id)
+    changes: dict[str, Change] = {}
+    after = ""
+    while (last := trees.end_of_step(connection, present, after)) is not None:
+        changes.update(_deleted(connection, present, source, (after, last)))
+        after = last
+        yield
+    after = ""
+    while (last := trees.end_of_step(connection, source, after)) is not None:
+        changes.update(_differing(connection, source, present, (after, last), author))
+        after = last
+        yield
+    touched = trees.touched(connection, project_id)
+    if not changes and not touched:
+        trees.give_up(connection, project_id)
+        return Restored(wanted, None, [])
+    after = ""
+    while (last := trees.end_of_step(connection, source, after)) is not None:
+        _merge(connection, source, present, tree, (after, last), author)
+        after = last
+        yield
+    # What was changed meanwhile was changed before this: it is in the backup, and looked at again.
+    author = (contents.revision(connection, project_id) + 1, now, user_id)
+    for path in trees.touched(connection, project_id):
+        changes.pop(path, None)
+        connection.execute("DELETE FROM tree_files WHERE tree = ? AND path = ?", (tree, path))
+        _merge(connection, source, present, tree, (path, path), author)
+        changes.update(_deleted(connection, present, source, (path, path)))
+        changes.update(_differing(connection, source, present, (path, path), author))
     check()
-    trees.finish(connection, tree, like=source)
+    trees.finish(connection, project_id, tree, like=source)
     connection.execute(
-        "UPDATE projects SET tree = ?, revision = ? WHERE id = ?", (tree, revision, project_id)
+        "UPDATE projects SET tree = ?, revision = ? WHERE id = ?", (tree, author[0], project_id)
     )
-    return Restored(wanted, _add(connection, backup, present), changes)
+    return Restored(wanted, _add(connection, backup, present), list(changes.values()))
 
 
 def delete(connection: sqlite3.Connection, version_id: str) -> None:
@@ -147,36 +167,35 @@ def delete(connection: sqlite3.Connection, version_id: str) -> None:
     connection.execute("DELETE FROM versions WHERE id = ?", (version_id,))
 
 
-def _deleted(connection: sqlite3.Connection, present: int, wanted: int) -> Iterator[list[str]]:
-    """Find the paths of a tree that another one does not have, step by step."""
-    after = ""
-    while (last := trees.end_of_step(connection, present, after)) is not None:
-        rows = connection.execute(
-            "SELECT p.path FROM tree_files p WHERE p.tree = ? AND p.path > ? AND p.path <= ? "
-            "AND NOT EXISTS (SELECT 1 FROM tree_files w WHERE w.tree = ? AND w.path = p.path) "
-            "ORDER BY p.path",
-            (present, after, last, wanted),
-        ).fetchall()
-        yield [path for (path,) in rows]
-        after = last
+def _deleted(
+    connection: sqlite3.Connection, present: int, wanted: int, paths: _Range
+) -> Iterator[tuple[str, Change]]:
+    """Find the paths of a tree that another one does not have."""
+    rows = connection.execute(
+        f"SELECT p.path FROM tree_files p WHERE p.tree = ? AND {_within('p', paths)} "
+        "AND NOT EXISTS (SELECT 1 FROM tree_files w WHERE w.tree = ? AND w.path = p.path) "
+        "ORDER BY p.path",
+        (present, *paths, wanted),
+    )
+    for (path,) in rows:
+        yield path, Change(path, None, created=False)
 
 
 def _differing(
-    connection: sqlite3.Connection, wanted: int, present: int
-) -> Iterator[list[tuple[str, int, str, int]]]:
-    """Find the files of a tree that another one has not or otherwise, step by step: the path, the
-    size, the hash, and 1 if it has none.
-    """
-    after = ""
-    while (last := trees.end_of_step(connection, wanted, after)) is not None:
-        yield connection.execute(
-            "SELECT w.path, w.size, w.hash, p.hash IS NULL FROM tree_files w "
-            "LEFT JOIN tree_files p ON p.tree = ? AND p.path = w.path "
-            "WHERE w.tree = ? AND w.path > ? AND w.path <= ? "
-            "AND (p.hash IS NULL OR p.hash <> w.hash) ORDER BY w.path",
-            (present, wanted, after, last),
-        ).fetchall()
-        after = last
+    connection: sqlite3.Connection, wanted: int, present: int, paths: _Range, author: _Author
+) -> Iterator[tuple[str, Change]]:
+    """Find the files of a tree that another one has not, or otherwise."""
+    revision, now, user_id = author
+    rows = connection.execute(
+        "SELECT w.path, w.size, w.hash, p.hash IS NULL FROM tree_files w "
+        "LEFT JOIN tree_files p ON p.tree = ? AND p.path = w.path "
+        f"WHERE w.tree = ? AND {_within('w', paths)} "
+        "AND (p.hash IS NULL OR p.hash <> w.hash) ORDER BY w.path",
+        (present, wanted, *paths),
+    )
+    for path, size, content_hash, is_new in rows:
+        file = contents.from_row((path, size, content_hash, revision, now, user_id))
+        yield path, Change(path, file, created=bool(is_new))
 
 
 def _merge(
@@ -184,23 +203,25 @@ def _merge(
     wanted: int,
     present: int,
     target: int,
-    change: tuple[int, str, str],
-) -> Steps[None]:
-    """Copy the files of a tree. Those that are the same at present stay as they are known, the
-    others have the revision, the time and the user of the change.
+    paths: _Range,
+    author: _Author,
+) -> None:
+    """Copy files of a tree. Those that are the same at present stay as they are known, the others
+    have the author's revision, time and user.
     """
-    revision, now, user_id = change
-    after = ""
-    while (last := trees.end_of_step(connection, wanted, after)) is not None:
-        connection.execute(
-            "INSERT INTO tree_files SELECT ?, w.path, w.hash, w.size, coalesce(p.revision, ?), "
-            "coalesce(p.updated_at, ?), coalesce(p.updated_by, ?) FROM tree_files w "
-            "LEFT JOIN tree_files p ON p.tree = ? AND p.path = w.path AND p.hash = w.hash "
-            "WHERE w.tree = ? AND w.path > ? AND w.path <= ?",
-            (target, revision, now, user_id, present, wanted, after, last),
-        )
-        after = last
-        yield
+    connection.execute(
+        "INSERT INTO tree_files SELECT ?, w.path, w.hash, w.size, coalesce(p.revision, ?), "
+        "coalesce(p.updated_at, ?), coalesce(p.updated_by, ?) FROM tree_files w "
+        "LEFT JOIN tree_files p ON p.tree = ? AND p.path = w.path AND p.hash = w.hash "
+        f"WHERE w.tree = ? AND {_within('w', paths)}",
+        (target, *author, present, wanted, *paths),
+    )
+
+
+def _within(table: str, paths: _Range) -> str:
+    """Return the condition for a range of paths: one, or those after the first to the last."""
+    first = ">=" if paths[0] == paths[1] else ">"
+    return f"{table}.path {first} ? AND {table}.path <= ?"
 
 
 def _check_room(connection: sqlite3.Connection, project_id: str) -> None:

@@ -1,9 +1,10 @@
 """Trees: lists of files, which are made in steps and change hands as a whole.
 
 The present files of a project are a tree, and so are those of a version. To make a version, or to
-go back to one, a tree is copied, a thousand files a step, while others have their turns; then one
+go back to one, a tree is copied, 200 files a step, while others have their turns; then one
 change makes it the project's or the version's. A tree that is being made is a leftover until then:
-if the server is killed, the next start deletes it and nobody has seen anything of it.
+if the server is killed, the next start deletes it and nobody has seen anything of it. Files are
+changed meanwhile: their paths are kept (`touched`), and the last step looks at them again.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from collections.abc import Generator
 from typing import Final, TypeVar
 
 from server.api.errors import Code, EventError
+from server.store.leftovers import release
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
 """Work in steps: other work is done at each `yield`. What it returns is its result."""
 
-STEP: Final = 1_000
+_COLUMNS: Final = "path, hash, size, revision, updated_at, updated_by"
+
+STEP: Final = 200
 """Files that one step copies or compares."""
 
 
@@ -47,13 +51,13 @@ def new(connection: sqlite3.Connection) -> int:
 def begin(connection: sqlite3.Connection, project_id: str) -> int:
     """Add an empty tree that is a leftover until it is `finish`ed."""
     # One tree is made for a project at a time: an earlier one has failed.
-    connection.execute("UPDATE leftovers SET maker = NULL WHERE maker = ?", (project_id,))
+    give_up(connection, project_id)
     tree = new(connection)
     connection.execute("INSERT INTO leftovers (tree, maker) VALUES (?, ?)", (tree, project_id))
     return tree
 
 
-def finish(connection: sqlite3.Connection, tree: int, like: int) -> None:
+def finish(connection: sqlite3.Connection, project_id: str, tree: int, like: int) -> None:
     """Let a tree, which has the same files as another one, be no leftover."""
     connection.execute(
         "UPDATE trees SET (file_count, size) = (SELECT file_count, size FROM trees WHERE id = ?) "
@@ -61,20 +65,54 @@ def finish(connection: sqlite3.Connection, tree: int, like: int) -> None:
         (like, tree),
     )
     connection.execute("DELETE FROM leftovers WHERE tree = ?", (tree,))
+    connection.execute("DELETE FROM touched WHERE project_id = ?", (project_id,))
 
 
-def copy(connection: sqlite3.Connection, source: int, target: int) -> Steps[None]:
-    """Copy all files of a tree into an empty one."""
+def give_up(connection: sqlite3.Connection, project_id: str) -> None:
+    """Let the tree that is being made for a project be deleted like any other leftover."""
+    connection.execute("UPDATE leftovers SET maker = NULL WHERE maker = ?", (project_id,))
+    connection.execute("DELETE FROM touched WHERE project_id = ?", (project_id,))
+
+
+def touch(connection: sqlite3.Connection, project_id: str, path: str) -> None:
+    """Keep the path of a change if a tree is being made for the project."""
+    connection.execute(
+        "INSERT INTO touched SELECT maker, ? FROM leftovers WHERE maker = ? ON CONFLICT DO NOTHING",
+        (path, project_id),
+    )
+
+
+def touched(connection: sqlite3.Connection, project_id: str) -> list[str]:
+    """Return the paths that were changed since the tree was begun."""
+    rows = connection.execute(
+        "SELECT path FROM touched WHERE project_id = ? ORDER BY path", (project_id,)
+    )
+    return [path for (path,) in rows]
+
+
+def copy(connection: sqlite3.Connection, project_id: str, source: int, target: int) -> Steps[None]:
+    """Copy all files of a project's tree into an empty one, as they are at the last step."""
     after = ""
     while (last := end_of_step(connection, source, after)) is not None:
         if after:
             yield
         connection.execute(
-            "INSERT INTO tree_files SELECT ?, path, hash, size, revision, updated_at, updated_by "
-            "FROM tree_files WHERE tree = ? AND path > ? AND path <= ?",
+            f"INSERT INTO tree_files SELECT ?, {_COLUMNS} FROM tree_files WHERE tree = ? "
+            "AND path > ? AND path <= ?",
             (target, source, after, last),
         )
         after = last
+    for path in touched(connection, project_id):
+        copied = connection.execute(
+            "DELETE FROM tree_files WHERE tree = ? AND path = ? RETURNING hash", (target, path)
+        ).fetchone()
+        connection.execute(
+            f"INSERT INTO tree_files SELECT ?, {_COLUMNS} FROM tree_files WHERE tree = ? "
+            "AND path = ?",
+            (target, source, path),
+        )
+        if copied is not None:
+            release(connection, copied[0])
 
 
 def end_of_step(connection: sqlite3.Connection, tree: int, after: str) -> str | None:

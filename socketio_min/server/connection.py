@@ -202,11 +202,15 @@ class Client:
             self.leave(socket, CLIENT_DISCONNECT)
 
     def _break(self, error: ProtocolError) -> None:
+        client = self.connection.request.client or "a client"
+        kind, advice = "packet", ""
         if isinstance(error, ConnectedTwice):
-            self.server.warn_of_second_connect(error)
-        else:
-            client = self.connection.request.client or "a client"
-            self.server.engine.complain("packet", f"closed the connection of {client}: {error}")
+            kind = "second connect"
+            advice = (
+                "; a connection joins each namespace once, and again only after it has left it "
+                "(Socket.IO v5, Connection to a namespace)"
+            )
+        self.server.engine.complain(kind, f"closed the connection of {client}: {error}{advice}")
         logger.debug("closing a connection: %s", error)
         self.connection.close()
 

@@ -28,7 +28,6 @@ from socketio_min.cluster.recovery import Recovery
 from socketio_min.cluster.recovery_memory import MemoryRecovery, RecoveringMemoryAdapter
 from socketio_min.cluster.status import ClusterStatus
 from socketio_min.errors import UsageError
-from socketio_min.protocol.peer import ConnectedTwice
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import Client
 from socketio_min.server.dynamic import DynamicNamespace
@@ -47,9 +46,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("socketio_min")
 
 Matcher = Callable[[str, Any], bool]
-
-# How often one kind of mistake that any client can repeat is logged.
-MAX_WARNINGS = 10
 
 
 class Server(Namespace):
@@ -86,7 +82,6 @@ class Server(Namespace):
         if self.limits.address_rate is not None:
             self.address_buckets = AddressBuckets(self.limits.address_rate)
         self.shutdown_reason: str | None = None
-        self._second_connects = 0
         self._dynamic: list[DynamicNamespace] = []
         self._tasks: set[asyncio.Task[None]] = set()
         # For what is called when a task ends; without one the loop makes a copy for each.
@@ -200,18 +195,6 @@ class Server(Namespace):
         """A socket has left; a dynamic namespace's child goes with its last one."""
         for dynamic in self._dynamic:
             dynamic.release(namespace)
-
-    def warn_of_second_connect(self, error: ConnectedTwice) -> None:
-        """Log why a connection ends, for the first ten of them."""
-        self._second_connects += 1
-        if self._second_connects <= MAX_WARNINGS:
-            last = " (not told again)" if self._second_connects == MAX_WARNINGS else ""
-            logger.warning(
-                "closed a connection: %s; a connection joins each namespace once, and again only "
-                "after it has left it (Socket.IO v5, Connection to a namespace)%s",
-                error,
-                last,
-            )
 
     # -- running
 

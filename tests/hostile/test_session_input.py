@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.engineio_min.harness import Clock
-from tests.engineio_min.wire import Wire, connect, encode_request, until
+from tests.engineio_min.wire import PING, PONG, Frame, Wire, connect, encode_request, until
 from tests.hostile.stage import PATH, POLLING, WEBSOCKET, Stage, staged
 
 
@@ -71,6 +71,9 @@ async def test_pongs_do_not_put_the_heartbeat_off(clock: Clock) -> None:
         wire = await stage.opened()
         deadlines = len(stage.io.engine.timer)
         await wire.send_packet(*["3"] * 10_000)
+        # Read in shares: a pong that is read after the ping below would be its answer.
+        await wire.send_frame(PING, b"all read")
+        assert await wire.frame() == Frame(PONG, b"all read")
         await stage.honest_client_works()
         # One more at most, while the rest of a frame is due.
         assert len(stage.io.engine.timer) <= deadlines + 1

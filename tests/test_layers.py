@@ -16,11 +16,14 @@ counts as well. Every rule is shown to find a fault that was planted for it.
 """
 
 import ast
+import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.imports import file_of, imported_modules, syntax_tree
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -68,31 +71,6 @@ PURE_PARTS = (
     "websockets.speedups",
     "websockets.utils",
 )
-
-
-def imported_modules(path: Path, root: Path) -> Iterator[tuple[int, str]]:
-    """Each import in a file as (line, dotted name); `from a import b` gives `a.b`."""
-    package = path.relative_to(root).parent.parts
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node.lineno, alias.name
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else ()
-            base = (*above, node.module) if node.module else above
-            for alias in node.names:
-                yield node.lineno, ".".join((*base, alias.name))
-
-
-def file_of(module: str, root: Path) -> Path | None:
-    """The project's file that a dotted name lies in, None when it is another distribution's."""
-    parts = module.split(".")
-    for length in range(len(parts), 0, -1):
-        place = root.joinpath(*parts[:length])
-        for file in (place.with_name(place.name + ".py"), place / "__init__.py"):
-            if file.is_file():
-                return file
-    return None
 
 
 def python_files(package: str, root: Path) -> list[Path]:
@@ -349,3 +327,22 @@ def test_uvloop_may_be_tried_in_one_file_only(sound_tree: Path) -> None:
         "uvloop is imported in several files: "
         "['engineio_min/server.py', 'socketio_min/server/server.py']"
     ]
+
+
+def test_garbage_that_parses_disturbs_no_parsing() -> None:
+    class Finalized:
+        """Parses a line at its end, as Python 3.11 does to print a traceback."""
+
+        def __init__(self) -> None:
+            self.circle = self
+
+        def __del__(self) -> None:
+            finalized.append(ast.parse("(1)"))
+
+    finalized: list[ast.Module] = []
+    source = "(1 + (2))\n" * 10_000
+    for _ in range(10):
+        Finalized()
+    assert len(syntax_tree(source).body) == 10_000
+    gc.collect()
+    assert len(finalized) == 10

@@ -9,11 +9,12 @@ Invariants:
 The files are parsed and not imported. Every rule is shown to find a fault that was planted for it.
 """
 
-import ast
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+
+from tests.imports import file_of, imported_modules
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -67,32 +68,12 @@ CIRCLES: Mapping[str, list[set[str]]] = {
 }
 
 
-def file_of(module: str, root: Path) -> Path | None:
-    """Return the project's file that a dotted name lies in, None for another distribution's."""
-    parts = module.split(".")
-    for length in range(len(parts), 0, -1):
-        place = root.joinpath(*parts[:length])
-        for file in (place.with_name(place.name + ".py"), place / "__init__.py"):
-            if file.is_file():
-                return file
-    return None
-
-
 def imports_of(path: Path, root: Path, package: str) -> Iterator[Path]:
     """Yield each file of `package` that `path` imports."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            above = path.relative_to(root).parent.parts
-            base = above[: len(above) - node.level + 1] if node.level else ()
-            stem = ".".join((*base, *filter(None, [node.module])))
-            names = [f"{stem}.{alias.name}" for alias in node.names]
-        for name in names:
-            file = file_of(name, root) if name.split(".")[0] == package else None
-            if file is not None and file != path:
-                yield file
+    for _line, module in imported_modules(path, root):
+        file = file_of(module, root) if module.split(".")[0] == package else None
+        if file is not None and file != path:
+            yield file
 
 
 def import_graph(package: str, root: Path) -> dict[str, set[str]]:

@@ -23,6 +23,7 @@ from server.events import EVENTS
 from server.http import website
 from tests.engineio_min.wire import HANDSHAKE
 from tests.engineio_min.wire import connect as wire_to
+from tests.imports import syntax_tree
 from tests.server.running import running
 from tests.server.stage import HELD, PROJECT, staged
 from tests.server.test_events import VALID
@@ -49,7 +50,7 @@ def test_every_case_has_its_test() -> None:
     assert {one.upper() for one in here} | ELSEWHERE.keys() == {f"A{n:02}" for n in range(1, 31)}
     for place in ELSEWHERE.values():
         file, _, name = place.partition("::")
-        tree = ast.parse((FOLDER / file).read_text())
+        tree = syntax_tree((FOLDER / file).read_text())
         assert name in {getattr(node, "name", "") for node in ast.walk(tree)}, place
 
 

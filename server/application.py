@@ -34,13 +34,13 @@ from server.hosts import Route, guarded, host_check
 from server.http import listening, pages, website
 from server.http.clients import client_of
 from server.http.metrics import Metrics
-from server.live.presence import Presence
-from server.live.typing import TypingIndicators
+from server.live.typing_indicators import TypingIndicators
+from server.live.whereabouts import Presence
 from server.people import directory, notifications
 from server.people.access import project_room, projects_of
 from server.people.directory import Directory
 from server.people.sockets import Sockets
-from server.projects.locks import Held, Locks
+from server.projects.lock_table import Held, Locks
 from server.projects.projects import depart
 from server.projects.workspace import Workspace
 from server.settings import Settings

@@ -1,77 +1,18 @@
 """Who is typing: `user:typing`, which ends by itself.
 
-A client that goes away or forgets to say that it stopped must not be shown as typing for ever, so
-each `isTyping: true` holds for a few seconds, and until the socket leaves the project or
-disconnects. A user with several sockets is typing as long as one of them is.
+It ends a few seconds after the last `isTyping: true`, or when the socket leaves the project or
+disconnects.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 from server.api.announcements import UserTyping
-from server.api.records import User
 from server.api.registry import Call
 from server.api.types import Id, Payload
 from server.people.access import project_room, projects_of
-from socketio_min import Socket
-
-Expired = Callable[[Socket, User, str], object]
-
-
-class TypingIndicators:
-    """The sockets that are typing, by project.
-
-    `duration` is in seconds; `expired(socket, user, project_id)` is called when that has passed
-    and the user is not typing any more.
-    """
-
-    __slots__ = ("_counts", "_duration", "_expired", "_timers")
-
-    def __init__(self, duration: float, expired: Expired) -> None:
-        self._duration = duration
-        self._expired = expired
-        self._timers: dict[str, dict[str, tuple[asyncio.TimerHandle, User]]] = {}
-        self._counts: Counter[tuple[str, User]] = Counter()
-
-    def start(self, socket: Socket, user: User, project_id: str) -> None:
-        """The socket is typing, from now on for `duration`."""
-        timers = self._timers.setdefault(socket.id, {})
-        if project_id in timers:
-            timers[project_id][0].cancel()
-        else:
-            self._counts[project_id, user] += 1
-        timer = asyncio.get_running_loop().call_later(
-            self._duration, self._expire, socket, project_id
-        )
-        timers[project_id] = (timer, user)
-
-    def stop(self, socket: Socket, project_id: str) -> User | None:
-        """The socket is not typing; returns the user if that ends it for all of their sockets."""
-        timers = self._timers.get(socket.id, {})
-        if project_id not in timers:
-            return None
-        timer, user = timers.pop(project_id)
-        timer.cancel()
-        if not timers:
-            del self._timers[socket.id]
-        self._counts[project_id, user] -= 1
-        if self._counts[project_id, user]:
-            return None
-        del self._counts[project_id, user]
-        return user
-
-    def projects(self, socket: Socket) -> list[str]:
-        """Where the socket is typing."""
-        return list(self._timers.get(socket.id, ()))
-
-    def _expire(self, socket: Socket, project_id: str) -> None:
-        user = self.stop(socket, project_id)
-        if user is not None:
-            self._expired(socket, user, project_id)
 
 
 class TypingPayload(Payload, frozen=True, kw_only=True):

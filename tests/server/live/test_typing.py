@@ -15,7 +15,7 @@ import pytest
 
 from server.api.records import User
 from server.application import Application, Tuning
-from server.live.typing import TypingIndicators
+from server.live.typing_indicators import TypingIndicators
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import PATIENCE, connected

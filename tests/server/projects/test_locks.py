@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from server.api.errors import EventError
 from server.api.records import LockType, User
 from server.application import Application, Tuning
-from server.projects.locks import Locks
+from server.projects.lock_table import Locks
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import PATIENCE, Client, connected

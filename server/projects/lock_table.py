@@ -1,0 +1,223 @@
+"""The locks on files, as the server has them in memory: who holds which, and who may have one.
+
+A lock belongs to one socket of one user. When the connection is lost, its locks are orphans, which
+the same user may take over from another connection. Whether and when they are released is for the
+caller to say.
+
+Every grant has a greater token than all before it, also across restarts: the upper digits count the
+server's starts, the lower ones the grants since. A change that names a token that is not the
+present one is refused, whoever holds the lock, so a client that slept through the loss of its lock
+overwrites nothing ("fencing").
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+from server.api.envelope import timestamp
+from server.api.errors import Code, EventError
+from server.api.records import Lock, LockType, User
+
+MAX_LOCKS: Final = 100
+"""Locks that one user may hold."""
+
+# JavaScript counts exactly up to 2**53: 8 million starts with 1000 million grants each.
+_GRANTS_OF_A_START: Final = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lock as the table has it."""
+
+    project_id: str
+    path: str
+    lock_type: LockType
+    user: User
+    socket_id: str
+    token: int
+    acquired_at: str
+    orphaned: bool = False
+
+    @property
+    def record(self) -> Lock:
+        """What clients see."""
+        return Lock(
+            file_path=self.path,
+            lock_type=self.lock_type,
+            user=self.user,
+            token=self.token,
+            acquired_at=self.acquired_at,
+            orphaned=self.orphaned,
+        )
+
+
+class Grant(NamedTuple):
+    """A lock; whether it is a new one; the user's locks from lost connections that it replaces."""
+
+    held: Held
+    is_new: bool
+    replaced: list[Held]
+
+
+class Locks:
+    """The locks of an application. `start` is how often the server has been started."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._token = 0
+        self._files: dict[tuple[str, str], dict[str, Held]] = {}
+        self._sockets: dict[str, set[tuple[str, str]]] = {}
+
+    def begin(self, start: int) -> None:
+        """Tokens are from now on greater than those of earlier starts."""
+        self._token = start * _GRANTS_OF_A_START
+
+    def acquire(
+        self, project_id: str, path: str, lock_type: LockType, user: User, socket_id: str
+    ) -> Grant:
+        """Lock a file.
+
+        Raises:
+            EventError: somebody else holds it (`FILE_LOCKED`), or the user holds too many.
+        """
+        key = (project_id, path)
+        held = self._files.get(key, {})
+        own = held.get(socket_id)
+        if own is not None and own.lock_type == lock_type:
+            return Grant(own, False, [])
+        in_the_way = [
+            one
+            for one in held.values()
+            if one is not own
+            and not (one.orphaned and one.user == user)
+            and "exclusive" in (one.lock_type, lock_type)
+        ]
+        if in_the_way:
+            raise refusal(in_the_way[0])
+        replaced = [one for one in held.values() if one.orphaned and one.user == user]
+        if own is None and not replaced and self._counts[user.id] >= MAX_LOCKS:
+            raise EventError(
+                Code.RATE_LIMIT_EXCEEDED,
+                f"you hold {MAX_LOCKS} locks, the most allowed: unlock a file first",
+            )
+        for orphan in replaced:
+            self._remove(orphan)
+        self._token += 1
+        granted = Held(
+            project_id, path, lock_type, user, socket_id, self._token, acquired_at=timestamp()
+        )
+        self._put(granted)
+        return Grant(granted, True, replaced)
+
+    def release(self, project_id: str, path: str, socket_id: str) -> Held | None:
+        """Release a socket's lock on a file and return it; None if nobody holds one.
+
+        Raises:
+            EventError: only others hold locks on the file (`FILE_LOCKED`).
+        """
+        holders = self._files.get((project_id, path), {})
+        own = holders.get(socket_id)
+        if own is not None:
+            self._remove(own)
+        elif holders:
+            raise refusal(next(iter(holders.values())))
+        return own
+
+    def release_all(self, socket_id: str, project_id: str | None = None) -> list[Held]:
+        """Release a socket's locks, in one project or in all; returns them."""
+        released = self._of_socket(socket_id, project_id)
+        for held in released:
+            self._remove(held)
+        return released
+
+    def withdraw(self, project_id: str, user_id: str | None = None) -> list[Held]:
+        """Release all locks in a project, or those of one user; returns them."""
+        withdrawn = [
+            held
+            for (project, _), holders in self._files.items()
+            if project == project_id
+            for held in holders.values()
+            if user_id in (None, held.user.id)
+        ]
+        for held in withdrawn:
+            self._remove(held)
+        return withdrawn
+
+    def orphan(self, socket_id: str) -> list[Held]:
+        """The socket is gone: its locks wait for their user. Returns them."""
+        orphans = [replace(held, orphaned=True) for held in self._of_socket(socket_id)]
+        for held in orphans:
+            self._put(held)
+        return orphans
+
+    def of_project(self, project_id: str) -> list[Lock]:
+        """The locks of a project, by token. The database's thread asks as well."""
+        found = [
+            held
+            for (project, _), holders in list(self._files.items())
+            if project == project_id
+            for held in list(holders.values())
+        ]
+        return [held.record for held in sorted(found, key=lambda held: held.token)]
+
+    def check(
+        self, project_id: str, paths: Iterable[str], socket_id: str, token: int | None = None
+    ) -> None:
+        """Let a socket change files. The database's thread asks as well, before it changes them.
+
+        Raises:
+            EventError: somebody else holds a lock on one, or the token is not that of the socket's
+            lock (`FILE_LOCKED`).
+        """
+        for path in paths:
+            holders = self._files.get((project_id, path), {}).copy()
+            for held in holders.values():
+                if held.socket_id != socket_id:
+                    raise refusal(held)
+            own = holders.get(socket_id)
+            if token is not None and (own is None or own.token != token):
+                raise EventError(
+                    Code.FILE_LOCKED,
+                    f"file {path!r}: the lock with the token {token} is gone: lock it again",
+                )
+
+    def _of_socket(self, socket_id: str, project_id: str | None = None) -> list[Held]:
+        keys = sorted(self._sockets.get(socket_id, ()))
+        return [self._files[key][socket_id] for key in keys if project_id in (None, key[0])]
+
+    def _put(self, held: Held) -> None:
+        key = (held.project_id, held.path)
+        holders = self._files.setdefault(key, {})
+        self._counts[held.user.id] += held.socket_id not in holders
+        holders[held.socket_id] = held
+        self._sockets.setdefault(held.socket_id, set()).add(key)
+
+    def _remove(self, held: Held) -> None:
+        key = (held.project_id, held.path)
+        del self._files[key][held.socket_id]
+        if not self._files[key]:
+            del self._files[key]
+        self._counts[held.user.id] -= 1
+        if not self._counts[held.user.id]:
+            del self._counts[held.user.id]
+        self._sockets[held.socket_id].discard(key)
+        if not self._sockets[held.socket_id]:
+            del self._sockets[held.socket_id]
+
+
+def refusal(held: Held) -> EventError:
+    """The error for another connection than the holder's; it learns who that is."""
+    # The holder may be the same user: then this says where to look for the lock.
+    where = (
+        ", whose connection is lost: that user may lock it again, others wait for file:unlocked"
+        if held.orphaned
+        else " on another connection: wait for file:unlocked"
+    )
+    return EventError(
+        Code.FILE_LOCKED,
+        f"file {held.path!r} is locked by {held.user.name!r}{where}",
+        {"holder": {"id": held.user.id, "name": held.user.name}, "lockType": held.lock_type},
+    )

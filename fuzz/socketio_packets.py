@@ -111,7 +111,7 @@ def rebuild(packet: Packet, attachments: list[bytes]) -> Packet | None:
         reconstructor = Reconstructor(packet, MAX_ATTACHMENT_BYTES)
         for attachment in attachments:
             whole = reconstructor.add(attachment)
-            assert reconstructor.held <= MAX_ATTACHMENT_BYTES
+            assert reconstructor.received_size <= MAX_ATTACHMENT_BYTES
             if whole is not None:
                 return whole
     except PacketError:

@@ -73,15 +73,15 @@ class _Emission:
 class _Wish:
     """The wish to be connected, from the first call that asks for it until it is given up.
 
-    `waiting` counts the calls of `connect` that are not over. `kept` tells that the wish lasts
+    `callers` counts the calls of `connect` that are not over. `kept` tells that the wish lasts
     without them: it was made by `open`, or one of them has returned.
     """
 
-    __slots__ = ("kept", "waiting")
+    __slots__ = ("callers", "kept")
 
     def __init__(self) -> None:
         self.kept = False
-        self.waiting = 0
+        self.callers = 0
 
 
 @tells_names(ASYNCHRONOUS)
@@ -114,7 +114,7 @@ class ClientNamespace(ClientHandlers):
         self._wish: _Wish | None = None
         self._ack_timeout = ack_timeout
         self._waiters: list[asyncio.Future[None]] = []
-        self._held: list[tuple[list[Any], int | None]] = []
+        self._early: list[tuple[list[Any], int | None]] = []
         self._unsent: list[_Emission] = []
         self._acks = PendingAcks(connection.turns, self._withdraw)
         self._pid: str | None = None
@@ -171,7 +171,7 @@ class ClientNamespace(ClientHandlers):
     async def _wait_connected(self, wish: _Wish) -> None:
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
-        wish.waiting += 1
+        wish.callers += 1
         try:
             await waiter
         except SocketIOError:
@@ -181,11 +181,11 @@ class ClientNamespace(ClientHandlers):
         except asyncio.CancelledError:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
-            if wish is self._wish and wish.waiting == 1 and not wish.kept:
+            if wish is self._wish and wish.callers == 1 and not wish.kept:
                 self.disconnect()
             raise
         finally:
-            wish.waiting -= 1
+            wish.callers -= 1
 
     def disconnect(self) -> Awaitable[None]:
         """Leave the namespace at once; awaiting the result waits for the goodbye to be sent.
@@ -202,7 +202,7 @@ class ClientNamespace(ClientHandlers):
     def _leave(self, error: Exception, reason: str) -> None:
         """Be connected no longer, nor try to be; the handlers are told last, and may come back."""
         if self.active:
-            tell = self._part(reason)
+            tell = self._detach(reason)
             self.deactivate(error)
             self._connection.leave(self)
             tell()
@@ -210,7 +210,7 @@ class ClientNamespace(ClientHandlers):
     def deactivate(self, error: Exception) -> None:
         """Give up the wish to be connected; who waits for it is told."""
         self._wish = None
-        self._held.clear()
+        self._early.clear()
         self._settle_waiters(error)
 
     def wanted_without(self, error: Exception) -> bool:
@@ -383,8 +383,8 @@ class ClientNamespace(ClientHandlers):
         elif type_ == EVENT:
             if self.id is not None:
                 self._event(data, ack_id)
-            elif len(self._held) < self._connection.limits.max_held_packets:
-                self._held.append((data, ack_id))
+            elif len(self._early) < self._connection.limits.max_held_packets:
+                self._early.append((data, ack_id))
             else:
                 raise ProtocolError("got too many events before the answer to CONNECT")
         elif type_ == ACK:
@@ -436,9 +436,9 @@ class ClientNamespace(ClientHandlers):
             self._offset = None
         self._pid = pid
         # The official order: what was missed, what was emitted meanwhile, then "connect".
-        held, self._held = self._held, []
-        for args, ack_id in held:
-            self._connection.turns.call(self._held_event, sid, args, ack_id)
+        early, self._early = self._early, []
+        for args, ack_id in early:
+            self._connection.turns.call(self._early_event, sid, args, ack_id)
         unsent, self._unsent = self._unsent, []
         for emission in unsent:
             self._send_kept(emission)
@@ -484,28 +484,28 @@ class ClientNamespace(ClientHandlers):
     def lost(self, reason: str, description: str) -> Callable[[], None]:
         """Take the connection's end; return what tells the handlers of it."""
         if self.connected:
-            return self._part(reason)
+            return self._detach(reason)
         error = ConnectionFailed(f"the connection was lost before it was accepted: {description}")
-        self._held.clear()
+        self._early.clear()
         return partial(self.failed, error)
 
-    def _part(self, reason: str) -> Callable[[], None]:
+    def _detach(self, reason: str) -> Callable[[], None]:
         """Be connected no longer; return what tells the handlers of it, if they are to be told."""
-        self._held.clear()
+        self._early.clear()
         if self._retry_queue is not None:
             self._retry_queue.suspend()
         if self.id is None:
             return _nothing
         self.id = None
-        return partial(self._tell_parted, reason)
+        return partial(self._tell_disconnect, reason)
 
-    def _tell_parted(self, reason: str) -> None:
+    def _tell_disconnect(self, reason: str) -> None:
         self._tell("disconnect", reason)
         self._acks.lose(reason, {emission.ack_id for emission in self._unsent})
 
     # -- handlers
 
-    def _held_event(self, sid: str, data: list[Any], ack_id: int | None) -> None:
+    def _early_event(self, sid: str, data: list[Any], ack_id: int | None) -> None:
         # It may have had to wait, and the connection be over again.
         if self.id == sid:
             self._event(data, ack_id)

@@ -513,7 +513,7 @@ class Reconstructor:
         return type_ - 3, namespace, data, ack_id, 0
 
     @property
-    def held(self) -> int:
+    def received_size(self) -> int:
         """Bytes of the packet that are there: of its text and its attachments."""
         return self._size + sum(map(len, self._attachments))
 

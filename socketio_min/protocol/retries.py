@@ -21,7 +21,7 @@ Ask = Callable[[tuple[Any, ...], float, Answer], object]
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _QueuedEvent:
     args: tuple[Any, ...]
     timeout: float
     answer: Answer
@@ -42,7 +42,7 @@ class RetryQueue:
         self._connected = False
         self._retries = retries
         self._ask = ask
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[_QueuedEvent] = deque()
 
     def __len__(self) -> int:
         """How many events wait, the one under way among them."""
@@ -50,7 +50,7 @@ class RetryQueue:
 
     def add(self, args: tuple[Any, ...], timeout: float, answer: Answer) -> None:
         """Send an event in its turn; `timeout` is for each attempt."""
-        self._queue.append(_Waiting(args, timeout, answer))
+        self._queue.append(_QueuedEvent(args, timeout, answer))
         self._drain()
 
     def resume(self) -> None:
@@ -69,11 +69,11 @@ class RetryQueue:
             first.tries += 1
             self._ask(first.args, first.timeout, lambda result: self._answered(first, result))
 
-    def _answered(self, waiting: _Waiting, result: list[Any] | Exception) -> None:
-        waiting.sent = False
+    def _answered(self, event: _QueuedEvent, result: list[Any] | Exception) -> None:
+        event.sent = False
         # An event that cannot be sent will not be better later.
         final = not isinstance(result, Exception) or isinstance(result, UsageError)
-        if final or waiting.tries > self._retries:
+        if final or event.tries > self._retries:
             self._queue.popleft()
-            waiting.answer(result)
+            event.answer(result)
         self._drain()

@@ -133,16 +133,16 @@ class Rooms(Generic[Member]):
         return True
 
 
-def _collection(held: Item | dict[Item, None]) -> Collection[Item]:
+def _collection(kept: Item | dict[Item, None]) -> Collection[Item]:
     """What is kept in its short form or not."""
-    return held if isinstance(held, dict) else (held,)
+    return kept if isinstance(kept, dict) else (kept,)
 
 
-def _with(held: Item | dict[Item, None], item: Item) -> Item | dict[Item, None]:
+def _with(kept: Item | dict[Item, None], item: Item) -> Item | dict[Item, None]:
     """One item more, in the short form if it is the only one."""
-    if not isinstance(held, dict):
-        return {held: None, item: None}
-    if held is _NOTHING:
+    if not isinstance(kept, dict):
+        return {kept: None, item: None}
+    if kept is _NOTHING:
         return item
-    held[item] = None
-    return held
+    kept[item] = None
+    return kept

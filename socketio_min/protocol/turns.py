@@ -5,7 +5,7 @@ event loop's to make; what came after it must not be called before that step, an
 
     call ──nothing before it──► called ──returns───────► over
       │                           ▲  └───asynchronous──► begun ──first step──► started ──► ended
-      └──something before it──► waiting
+      └──something before it──► queued
 
 The loop keeps the order of what it is given. So a callback that is given to it after a handler
 finds the handler started, and calls all that waits up to the next asynchronous handler: the cost is
@@ -54,11 +54,11 @@ class Turns:
         "_begun",
         "_limit",
         "_nested",
+        "_queue",
         "_reading",
         "_soon",
         "_taking",
         "_unstarted",
-        "_waiting",
         "acks_due",
         "behind",
         "ending",
@@ -87,7 +87,7 @@ class Turns:
         # Whether the loop has been given `_take`.
         self._taking = False
         # Made when it is needed, which on most connections is never.
-        self._waiting: deque[_Call] | None = None
+        self._queue: deque[_Call] | None = None
         # While `_take` makes calls: what these have put off.
         self._nested: list[_Call] | None = None
 
@@ -109,9 +109,9 @@ class Turns:
         elif self._nested is not None:
             self._nested.append((function, args))
         else:
-            if self._waiting is None:
-                self._waiting = deque()
-            self._waiting.append((function, args))
+            if self._queue is None:
+                self._queue = deque()
+            self._queue.append((function, args))
             self._adjust()
 
     def finish(self, function: Callable[..., None], *args: Any) -> None:
@@ -129,20 +129,20 @@ class Turns:
     def _take(self, started: int) -> None:
         """Make the calls that wait; the first `started` of all handlers have started."""
         self._taking = False
-        waiting = self._waiting
-        assert waiting is not None
+        queue = self._queue
+        assert queue is not None
         nested: list[_Call] = []
         self._nested = nested
         try:
             # A call begins a handler, or one has been begun since this was given to the loop: the
             # next call comes after its first step.
-            while waiting and self._begun == started and (self.ending or not self.full):
-                function, args = waiting.popleft()
+            while queue and self._begun == started and (self.ending or not self.full):
+                function, args = queue.popleft()
                 # What waits is not before the call's own part.
                 self.behind = 0
                 function(*args)
         finally:
-            waiting.extendleft(reversed(nested))
+            queue.extendleft(reversed(nested))
             self._nested = None
             self._adjust()
 
@@ -191,9 +191,9 @@ class Turns:
         if self._nested is not None:
             # `_take` will.
             return
-        waiting = 0 if self._waiting is None else len(self._waiting)
-        paused = self.in_flight - self.acks_due + waiting >= self._limit
-        self.behind = self._unstarted + waiting + paused
+        queued = 0 if self._queue is None else len(self._queue)
+        paused = self.in_flight - self.acks_due + queued >= self._limit
+        self.behind = self._unstarted + queued + paused
         if paused != self.paused:
             self.paused = paused
             if self._reading is not None:
@@ -201,6 +201,6 @@ class Turns:
                     self._reading.pause()
                 else:
                     self._reading.resume()
-        if self._waiting and not self._taking and (self.ending or not self.full):
+        if self._queue and not self._taking and (self.ending or not self.full):
             self._taking = True
             self._soon(self._take, self._begun)

@@ -13,7 +13,7 @@ from engineio_min.protocol.deadlines import NEVER
 
 if TYPE_CHECKING:
     from engineio_min.server import Server as Engine
-    from socketio_min.server.connection import Client
+    from socketio_min.server.connection import ServerConnection
 
 
 class ConnectDeadlines:
@@ -27,19 +27,19 @@ class ConnectDeadlines:
     def __init__(self, engine: Engine, timeout: float) -> None:
         self._engine = engine
         self._timeout = timeout
-        self._deadlines: dict[Client, float] = {}
+        self._deadlines: dict[ServerConnection, float] = {}
         self.deadline = NEVER
 
-    def add(self, client: Client, now: float) -> None:
+    def add(self, connection: ServerConnection, now: float) -> None:
         """A client has come."""
-        self._deadlines[client] = now + self._timeout
+        self._deadlines[connection] = now + self._timeout
         if self.deadline == NEVER:
             self.deadline = now + self._timeout
             self._engine.timer.watch(self)
 
-    def discard(self, client: Client) -> None:
+    def discard(self, connection: ServerConnection) -> None:
         """A client has joined a namespace, or gone."""
-        if self._deadlines.pop(client, None) is not None and not self._deadlines:
+        if self._deadlines.pop(connection, None) is not None and not self._deadlines:
             self.deadline = NEVER
             self._engine.timer.forget(self)
 
@@ -47,11 +47,11 @@ class ConnectDeadlines:
         """Close the connections whose time is over."""
         late = []
         self.deadline = NEVER
-        for client, deadline in self._deadlines.items():
+        for connection, deadline in self._deadlines.items():
             if deadline > now:
                 self.deadline = deadline
                 break
-            late.append(client)
-        for client in late:
-            del self._deadlines[client]
-            client.connection.close()
+            late.append(connection)
+        for connection in late:
+            del self._deadlines[connection]
+            connection.connection.close()

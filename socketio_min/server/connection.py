@@ -1,8 +1,8 @@
 """A client's connection: packets in, handlers started, sockets admitted and let go.
 
-A `Client` stands for each Engine.IO connection. It feeds the pure `Peer` and calls what is
-registered for the packets that come out of it; `Turns` keeps their order, and the connection from
-bringing more than asynchronous handlers can take.
+A `ServerConnection` stands for each Engine.IO connection. It feeds the pure `Peer` and calls what
+is registered for the packets that come out of it. `Turns` keeps their order, and pauses a
+connection that brings more than asynchronous handlers can take.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ RATE_LIMIT = "rate limit"
 RATE_LIMITED = "rate_limited"
 
 
-class Client:
+class ServerConnection:
     """One Engine.IO connection, with a socket in each namespace that it has joined."""
 
     __slots__ = (
+        "_budgeted",
         "_deciding",
         "_gate",
-        "_held",
         "_meter",
         "_turns",
         "connection",
@@ -81,7 +81,7 @@ class Client:
         self._turns: Turns | None = None
         self._gate = gate
         # What of an incomplete packet counts against the server's budget.
-        self._held = 0
+        self._budgeted = 0
         self._meter: ByteMeter | None = None
         if limits.byte_rate is not None:
             self._meter = ByteMeter(limits.byte_rate, self._now(), self._paid)
@@ -151,8 +151,8 @@ class Client:
 
     def _watch_attachments(self) -> None:
         reconstructor = self.peer.reconstructor
-        held = 0 if reconstructor is None else reconstructor.held
-        if held != self._held and not self._hold(held):
+        size = 0 if reconstructor is None else reconstructor.received_size
+        if size != self._budgeted and not self._charge(size):
             self.let_go()
         if not self.peer.incomplete:
             self.deadline = NEVER
@@ -163,12 +163,12 @@ class Client:
     def let_go(self) -> None:
         """Close the connection: of all it holds most, and too much is held."""
         self.peer.reconstructor = None
-        self._hold(0)
+        self._charge(0)
         self._break(ProtocolError("too much is held for all connections"))
 
-    def _hold(self, size: int) -> bool:
+    def _charge(self, size: int) -> bool:
         """Count what is kept of an incomplete packet; whether it may be kept."""
-        before, self._held = self._held, size
+        before, self._budgeted = self._budgeted, size
         return self.server.engine.budget.change(self, before, size)
 
     def _dispatch(self, packet: Packet) -> None:
@@ -184,7 +184,7 @@ class Client:
         if gate is not None and type_ in (CONNECT, EVENT) and not gate.admit(self._now()):
             self._drop(gate, name, socket)
         elif socket is None:
-            if self in self.server.clients:
+            if self in self.server.connections:
                 self._connect(name, data)
         elif type_ == EVENT:
             turns = self._turns
@@ -307,7 +307,7 @@ class Client:
         if alive and isinstance(socket, RecoverableSocket):
             socket.refuse()
         namespace.remove(socket)
-        socket.part()
+        socket.detach()
         if isinstance(error, ConnectionRefused):
             message, data = error.message, error.data
         else:
@@ -467,7 +467,7 @@ class Client:
         self.peer.leave(name, by_peer=reason == CLIENT_DISCONNECT)
         if tell:
             self.connection.send(encode_disconnect(name))
-        self._part(socket, reason)
+        self._detach(socket, reason)
 
     def disconnect(self) -> None:
         """Leave every namespace and close the connection."""
@@ -478,12 +478,12 @@ class Client:
     def closed(self, reason: str) -> None:
         """The connection is over; its sockets are when all that it brought has had its turn."""
         self.deadline = NEVER
-        self._hold(0)
+        self._charge(0)
         self.server.engine.timer.forget(self)
         self.server.connect_deadlines.discard(self)
         if self._meter is not None:
             self.server.engine.timer.forget(self._meter)
-        self.server.clients.discard(self)
+        self.server.connections.discard(self)
         if self._turns is None or self.server.shutdown_reason is not None:
             self._end(self.server.shutdown_reason or reason)
         else:
@@ -497,25 +497,25 @@ class Client:
         for socket in deciding or ():
             self._drop_undecided(socket, reason)
         for socket in joined:
-            self._part_within(socket, reason)
+            self._detach_within(socket, reason)
 
     def _drop_undecided(self, socket: Socket, reason: str) -> None:
         """Let go of a socket whose client has gone before its CONNECT was decided."""
         if isinstance(socket, RecoverableSocket):
             socket.keep(reason)
-        socket.part()
+        socket.detach()
         socket.namespace.remove(socket)
 
-    def _part(self, socket: Socket, reason: str) -> None:
+    def _detach(self, socket: Socket, reason: str) -> None:
         # Who disconnects it may be a handler of another connection.
-        self.connection.call(self._part_within, socket, reason)
+        self.connection.call(self._detach_within, socket, reason)
 
-    def _part_within(self, socket: Socket, reason: str) -> None:
+    def _detach_within(self, socket: Socket, reason: str) -> None:
         namespace = socket.namespace
         namespace.report_end(socket, "disconnecting", reason)
         if isinstance(socket, RecoverableSocket):
             socket.keep(reason)
-        socket.part()
+        socket.detach()
         namespace.remove(socket)
         namespace.report_end(socket, "disconnect", reason)
 
@@ -529,7 +529,7 @@ class Client:
             self._drop_undecided(socket, TRANSPORT_CLOSE)
         else:
             self.peer.leave(socket.namespace.name, by_peer=False)
-            self._part(socket, TRANSPORT_CLOSE)
+            self._detach(socket, TRANSPORT_CLOSE)
         self.connection.session.fail(TRANSPORT_CLOSE, "the client is back on another connection")
         self.connection.settle()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from engineio_min.protocol.packets import Packet
 
 
-class Held:
+class BeforeConnect:
     """Packets of a socket whose CONNECT is not answered yet: the answer must be first."""
 
     __slots__ = ("_limit", "_overflow", "packets")

@@ -47,8 +47,8 @@ class AddressBuckets:
         }
         for address in full:
             del self._buckets[address]
-        for address, held in full.items():
-            bucket = held()
+        for address, reference in full.items():
+            bucket = reference()
             if bucket is not None:
                 self._buckets[address] = bucket
         self._tidy_at = max(1_000, 2 * len(self._buckets))

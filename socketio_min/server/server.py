@@ -29,7 +29,7 @@ from socketio_min.cluster.recovery_memory import MemoryRecovery, RecoveringMemor
 from socketio_min.cluster.status import ClusterStatus
 from socketio_min.errors import UsageError
 from socketio_min.server.connect_deadlines import ConnectDeadlines
-from socketio_min.server.connection import Client
+from socketio_min.server.connection import ServerConnection
 from socketio_min.server.dynamic import DynamicNamespace
 from socketio_min.server.namespace import Namespace
 from socketio_min.server.options import Limits, SocketIOOptionValues
@@ -76,7 +76,7 @@ class Server(Namespace):
             self._recover(recovery, make_adapter)
         self.engine.on_connection(self._connected)
         self.connect_deadlines = ConnectDeadlines(self.engine, connect_timeout)
-        self.clients: set[Client] = set()
+        self.connections: set[ServerConnection] = set()
         self.namespaces: dict[str, Namespace] = {"/": self}
         self.address_buckets: AddressBuckets | None = None
         if self.limits.address_rate is not None:
@@ -326,7 +326,7 @@ class Server(Namespace):
         if self._cluster_loop is None:
             # A host that did not tell of its start.
             self._start_cluster_task(self._enter_cluster(), self.engine.loop)
-        self.clients.add(Client(self, connection, self._gate(connection)))
+        self.connections.add(ServerConnection(self, connection, self._gate(connection)))
 
     def _gate(self, connection: engineio_min.Connection) -> Gate | None:
         """The rate limits of a new client, if there are any."""

@@ -32,11 +32,11 @@ from socketio_min.protocol.rooms import RoomNames, room_names
 from socketio_min.protocol.weights import keep_auth
 from socketio_min.server.broadcast import BroadcastOperator
 from socketio_min.server.elsewhere import SOCKET, tells_names
-from socketio_min.server.outputs import NOWHERE, Held
+from socketio_min.server.outputs import NOWHERE, BeforeConnect
 from socketio_min.server.recoveries import Recoveries
 
 if TYPE_CHECKING:
-    from socketio_min.server.connection import Client
+    from socketio_min.server.connection import ServerConnection
     from socketio_min.server.namespace import Namespace
 
 PENDING, CONNECTED, DISCONNECTED = "pending", "connected", "disconnected"
@@ -52,8 +52,8 @@ class Socket:
 
     __slots__ = (
         "_auth",
-        "_client",
         "_issued",
+        "_link",
         "_pending",
         "closing",
         "data",
@@ -64,15 +64,17 @@ class Socket:
         "state",
     )
 
-    def __init__(self, namespace: Namespace, client: Client, auth: dict[str, Any] | None) -> None:
+    def __init__(
+        self, namespace: Namespace, link: ServerConnection, auth: dict[str, Any] | None
+    ) -> None:
         self.id = random_id()
         self.namespace = namespace
         self.data: dict[str, Any] = {}
         self.state = PENDING
         # Told to disconnect before its CONNECT was answered, and with the whole connection.
         self.dismissed = self.closing = False
-        self.out: Output = Held(namespace.server.limits.max_held_packets, client.overflow)
-        self._client = client
+        self.out: Output = BeforeConnect(namespace.server.limits.max_held_packets, link.overflow)
+        self._link = link
         self._auth = auth
         self._issued = time.time()
         self._pending: dict[int, AckCallback] | None = None
@@ -100,7 +102,7 @@ class Socket:
     @property
     def handshake(self) -> Handshake:
         """What the client presented when it connected."""
-        request = self._client.connection.request
+        request = self._link.connection.request
         return Handshake(
             headers=request.headers,
             time=formatdate(self._issued, usegmt=True),
@@ -116,12 +118,12 @@ class Socket:
     @property
     def connection(self) -> Connection:
         """The Engine.IO connection under it, which may carry sockets of other namespaces too."""
-        return self._client.connection
+        return self._link.connection
 
     @property
     def transport(self) -> str:
         """What carries the connection now: "polling" or "websocket"."""
-        return self._client.connection.transport
+        return self._link.connection.transport
 
     @property
     def writable(self) -> bool:
@@ -217,7 +219,7 @@ class Socket:
 
     async def drained(self) -> None:
         """Wait until everything queued for the client has been handed to its transport."""
-        await self._client.connection.drained()
+        await self._link.connection.drained()
 
     # -- rooms
 
@@ -273,29 +275,29 @@ class Socket:
             self.dismissed = True
             self.closing |= close
         elif close:
-            self._client.disconnect()
+            self._link.disconnect()
         else:
-            self._client.leave(self, "server namespace disconnect", tell=True)
+            self._link.leave(self, "server namespace disconnect", tell=True)
 
     def connect(self, out: Output) -> list[Packet]:
         """CONNECT was accepted: packets go to `out` from now on. Returns those held back so far."""
-        held = cast(Held, self.out).packets
+        early = cast(BeforeConnect, self.out).packets
         self.out = out
         self.state = CONNECTED
         self._auth = keep_auth(self._auth)
-        return held
+        return early
 
     def greeting(self) -> list[Packet]:
         """Return the packets that answer the CONNECT."""
         return ["4" + encode_connect(self.namespace.name, {"sid": self.id})]
 
-    def part(self) -> None:
+    def detach(self) -> None:
         """The socket is out of its namespace: nothing is sent and nothing will be acknowledged."""
         self.state = DISCONNECTED
         self.out = NOWHERE
         pending, self._pending = self._pending, None
         if pending:
-            self._client.turns.settle_acks(len(pending))
+            self._link.turns.settle_acks(len(pending))
             for answer in pending.values():
                 answer(None)
 
@@ -315,7 +317,7 @@ class Socket:
                 f"{limit} acknowledgements are pending, the most for a socket (max_pending_acks)"
             )
         self._pending[ack_id] = answer
-        self._client.turns.expect_ack()
+        self._link.turns.expect_ack()
 
     def expect_no_more(self, ack_id: int) -> None:
         """Forget about an acknowledgement; one that comes later is ignored."""
@@ -324,7 +326,7 @@ class Socket:
     def _forget(self, ack_id: int) -> AckCallback | None:
         answer = None if self._pending is None else self._pending.pop(ack_id, None)
         if answer is not None:
-            self._client.turns.settle_acks()
+            self._link.turns.settle_acks()
         return answer
 
     @property
@@ -410,8 +412,10 @@ class RecoverableSocket(Socket):
 
     __slots__ = ("_missed", "_presented", "_recovered", "pid")
 
-    def __init__(self, namespace: Namespace, client: Client, auth: dict[str, Any] | None) -> None:
-        super().__init__(namespace, client, auth)
+    def __init__(
+        self, namespace: Namespace, link: ServerConnection, auth: dict[str, Any] | None
+    ) -> None:
+        super().__init__(namespace, link, auth)
         self.pid = random_id()
         self._presented = offset_in(auth)
         self._recovered = False
@@ -469,7 +473,7 @@ class RecoverableSocket(Socket):
 
     def supersede(self) -> None:
         """End it, for its client is back on another connection."""
-        self._client.supersede(self)
+        self._link.supersede(self)
 
     def emit(self, event: str, *args: Any) -> None:
         self.adapter.emit(self, self.pid, (event, *args), _PLAIN)

@@ -125,9 +125,7 @@ async def test_an_upgrade_ends_with_an_echo_over_the_websocket() -> None:
     transports = Counter[str]()
     io = make_server()
     counts = Counts(io)
-    io.on(
-        "disconnecting", lambda socket, _: transports.update([socket._client.connection.transport])
-    )
+    io.on("disconnecting", lambda socket, _: transports.update([socket._link.connection.transport]))
     async with listening(io):
         result = await run(io, "upgrade --clients 5")
     assert result.error == ""

@@ -147,7 +147,7 @@ class Stage:
             "departing": len(io.engine.departing),
             "connections": len(io.engine.http.connections),
             "addresses": len(io.engine.http.admission) + len(io.engine.pollers),
-            "clients": len(io.clients),
+            "clients": len(io.connections),
             "sockets": sum(len(namespace.sockets) for namespace in io.namespaces.values()),
             "members": len(adapter.rooms.select()),
             "handlers": len(io._tasks),

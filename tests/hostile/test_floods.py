@@ -240,7 +240,7 @@ async def test_bytes_are_counted_and_not_characters(clock: Clock) -> None:
         await wire.send_packet('423["echo"]')
         for _ in range(20):
             await stage.honest_client_works()
-        assert stage.sockets[-1]._client.connection.paused
+        assert stage.sockets[-1]._link.connection.paused
         await clock.advance(60)
         assert await wire.packet() == "433[]"
 
@@ -286,7 +286,7 @@ async def test_a_paid_debt_does_not_hurry_the_handlers(clock: Clock) -> None:
 
         wire = await stage.joined()
         await wire.send_packet(f'421["wait","{"a" * 4_100}"]')
-        client = stage.sockets[-1]._client
+        client = stage.sockets[-1]._link
         await until(lambda: client.connection.paused)
         await clock.advance(60)
         assert client.connection.paused

@@ -79,7 +79,7 @@ async def serving(io: Server) -> AsyncIterator[Serving]:
         yield clients
         await clients.finish()
         # All leave by themselves, so that what remains is not only gone because the server is.
-        await until(lambda: not io.clients)
+        await until(lambda: not io.connections)
         await until(lambda: not io._tasks and not len(io.engine.timer))
         assert_nothing_left(io)
     finally:
@@ -94,7 +94,7 @@ def answer_sync(namespace: Namespace) -> None:
 
 
 def assert_nothing_left(io: Server) -> None:
-    assert io.clients == set()
+    assert io.connections == set()
     assert io._tasks == set()
     assert io.engine.sessions == {}
     assert len(io.engine.timer) == 0

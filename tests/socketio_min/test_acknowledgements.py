@@ -233,7 +233,7 @@ async def test_a_call_that_is_cancelled_is_forgotten() -> None:
         assert socket.pending_acks == 0
         await client.send("430[1]")
         await client.nothing_more()
-        (watched,) = io.clients
+        (watched,) = io.connections
         assert watched.turns.acks_due == 0
 
 

@@ -260,7 +260,7 @@ async def test_a_client_that_does_not_answer_leaves_no_traceback(
             await client.send("40")
         await asked.wait()
         await client.leave()
-        await until(lambda: not io.clients and not io._tasks)
+        await until(lambda: not io.connections and not io._tasks)
     records = [record for record in caplog.records if record.name == "socketio_min"]
     assert [(record.levelname, record.exc_info) for record in records] == [("INFO", None)]
     what = "the handler of 'x' in" if event == "x" else "the admission to"

@@ -89,7 +89,7 @@ async def test_a_server_reads_no_faster_than_handlers_start() -> None:
 
     async with serving(io) as net:
         client, _ = await net.join()
-        (watched,) = io.clients
+        (watched,) = io.connections
         assert isinstance(client, WebSocketClient)
         for _ in range(50):
             client.writer.write(frame('42["work"]') * 200)
@@ -170,7 +170,7 @@ async def test_a_connection_that_is_over_is_not_paused(transport: Transport) -> 
 
     async with serving(io) as net:
         client, _ = await net.join(transport=transport)
-        (watched,) = io.clients
+        (watched,) = io.connections
         await client.send('42["ask"]')
         await client.expect('420["question"]')
         await client.leave()

@@ -19,11 +19,11 @@ from engineio_min.transports.polling import Polling
 from engineio_min.transports.websocket import WebSocket
 from socketio_min import Server, Socket
 from socketio_min.protocol.turns import Turns
-from socketio_min.server.connection import Client
+from socketio_min.server.connection import ServerConnection
 from tests.socketio_min import wire
 from tests.socketio_min.serving import Serving, serving, until
 
-KINDS = (Client, Connection, HttpConnection, Polling, Session, Socket, Turns, WebSocket)
+KINDS = (Connection, HttpConnection, Polling, ServerConnection, Session, Socket, Turns, WebSocket)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def visit(server: Serving, transport: str) -> None:
     await client.join()
     await client.send('421["ask",1]')
     await client.expect("431[1]")
-    assert {"Client", "Connection", "Session", "Socket", "Turns"} <= set(alive())
+    assert {"Connection", "ServerConnection", "Session", "Socket", "Turns"} <= set(alive())
     await client.leave()
 
 

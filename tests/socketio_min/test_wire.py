@@ -430,7 +430,7 @@ async def test_s07_namespaces_of_a_connection_are_bounded() -> None:
         client = await net.open()
         for number in range(32):
             await client.join(f"/many-{number}")
-        assert len(io.clients) == 1
+        assert len(io.connections) == 1
         await client.send("40/many-32,")
         assert await client.rest() == []
 

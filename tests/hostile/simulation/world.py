@@ -184,7 +184,7 @@ class World:
         io = self.io
         open_sockets = {socket.id for space in self.namespaces for socket in space.sockets.values()}
         known = set()
-        for client in io.clients:
+        for client in io.connections:
             sockets: list[Socket] = [*client.peer.joined.values(), *(client._deciding or ())]
             known |= {socket.id for socket in sockets}
             assert client.connection.sid in io.engine.sessions
@@ -194,7 +194,7 @@ class World:
                 assert not acks_due
                 assert not client.connection.paused
                 continue
-            waiting = len(turns._waiting or ())
+            waiting = len(turns._queue or ())
             assert turns.acks_due == acks_due
             assert turns._unstarted == 0
             assert turns.full or not waiting
@@ -202,7 +202,7 @@ class World:
             assert turns.paused == client.connection.paused
             assert turns.behind == waiting + turns.paused
         assert open_sockets <= known
-        assert len(io.clients) == len(io.engine.sessions)
+        assert len(io.connections) == len(io.engine.sessions)
         assert not io.engine._dirty
 
     def _check_deadlines(self) -> None:
@@ -320,7 +320,7 @@ class World:
             "sessions": len(io.engine.sessions),
             "departing": len(io.engine.departing),
             "connections": len(self.http.connections),
-            "clients": len(io.clients),
+            "clients": len(io.connections),
             "sockets": sum(len(namespace.sockets) for namespace in self.namespaces),
             "rooms": sum(map(_members, self.namespaces)),
             "children": sum(len(dynamic.children) for dynamic in io._dynamic),

@@ -265,7 +265,7 @@ class Meeting:
         self.network.up = True
         await self.client.close()
         await self.advance(LONG)
-        assert not self.io.clients
+        assert not self.io.connections
         await self.io.close()
         await self.settle()
         assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -444,7 +444,7 @@ async def test_the_error_handler_sees_what_failed() -> None:
         await client.send('42["x",1,2]')
         await client.nothing_more()
         await client.leave()
-        await until(lambda: not io.clients)
+        await until(lambda: not io.connections)
     assert seen == [
         (socket, "x", [1, 2], error),
         (socket, "disconnect", ["transport close"], error),

@@ -45,7 +45,7 @@ async def serving(io: Server) -> AsyncIterator[Serving]:
     try:
         yield clients
         await clients.finish()
-        await until(lambda: not io.clients)
+        await until(lambda: not io.connections)
     finally:
         await io.close()
         clients.abort()
@@ -270,7 +270,7 @@ async def test_a_client_takes_its_socket_over(transport: Transport) -> None:
         assert await new.receive() == "40" + json.dumps(first, separators=(",", ":"))
         assert reasons == ["transport close"]
         assert io.sockets[first["sid"]].rooms == {first["sid"], "a"}
-        await until(lambda: len(io.clients) == 1)
+        await until(lambda: len(io.connections) == 1)
         await old.rest()
         assert await connect(new, {"pid": other["pid"]}, "/other") == other
         await new.nothing_more()
@@ -301,7 +301,7 @@ async def test_a_client_takes_its_socket_over_while_that_is_decided() -> None:
         assert str(await fast.receive()).startswith('42["meanwhile","')
         assert await fast.receive() == "40" + json.dumps(first, separators=(",", ":"))
         gate.set()
-        await until(lambda: len(io.clients) == 1)
+        await until(lambda: len(io.connections) == 1)
         assert io.sockets[first["sid"]].connected
         io.emit("after")
         assert str(await fast.receive()).startswith('42["after","')
@@ -379,7 +379,7 @@ async def test_who_goes_while_coming_back_may_come_back() -> None:
         await again.finish()
         # The end of a connection waits for its handlers.
         gate.set()
-        await until(lambda: not io.clients and not io._tasks)
+        await until(lambda: not io.connections and not io._tasks)
         assert io.sockets == {}
         third = await clients.open()
         await third.send("40" + json.dumps({"pid": first["pid"]}))
@@ -442,7 +442,7 @@ async def test_who_goes_while_a_session_comes_may_come_back() -> None:
         await again.send("40" + json.dumps({"pid": first["pid"]}))
         await until(lambda: io._tasks)
         await again.finish()
-        await until(lambda: not io.clients)
+        await until(lambda: not io.connections)
         gate.set()
         await until(lambda: not io._tasks)
         third = await clients.open()
@@ -680,7 +680,7 @@ async def test_a_dynamic_namespace_remembers_without_sockets() -> None:
         client = await clients.open()
         first = await connect(client, namespace="/room-1")
         await client.finish()
-        await until(lambda: not io.clients)
+        await until(lambda: not io.connections)
         again = await clients.open()
         assert await connect(again, {"pid": first["pid"]}, "/room-1") == first
 

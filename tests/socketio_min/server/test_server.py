@@ -311,7 +311,7 @@ async def test_a_client_that_leaves_while_it_is_being_admitted_leaves_nothing(
         await client.send("40")
         await until(lambda: gate.waiting)
         await client.leave()
-        await until(lambda: not io.clients)
+        await until(lambda: not io.connections)
         assert io.sockets == {}
         assert await io.in_("before").fetch_sockets() == []
         gate.open()
@@ -333,7 +333,7 @@ async def test_a_refusal_after_the_client_has_left_is_told_to_nobody() -> None:
         await client.send("40")
         await until(lambda: gate.waiting)
         await client.leave()
-        await until(lambda: not io.clients)
+        await until(lambda: not io.connections)
         gate.open()
 
 
@@ -550,7 +550,7 @@ async def test_a_handler_that_fails_is_logged_and_costs_nothing_else(
         await client.nothing_more()
         assert socket.connected
         await client.leave()
-        await until(lambda: not io.clients)
+        await until(lambda: not io.connections)
     assert caplog.text.count("ValueError: the handler's own") == 3
     for event in ("fail", "disconnecting", "disconnect"):
         assert f"the handler of '{event}' in namespace / failed" in caplog.text
@@ -667,7 +667,7 @@ async def test_the_deadline_of_attachments_ends_with_the_last_one() -> None:
     io = Server(limits=Limits(attachment_timeout=60.0))
     async with serving(io) as net:
         client, _ = await net.join()
-        (watched,) = io.clients
+        (watched,) = io.connections
         await client.send(f'452-["x",{HOLE}]')
         await until(lambda: watched.peer.incomplete)
         deadline = watched.deadline
@@ -681,7 +681,7 @@ async def test_each_attachment_does_not_prolong_the_deadline() -> None:
     io = Server(limits=Limits(attachment_timeout=60.0))
     async with serving(io) as net:
         client, _ = await net.join()
-        (watched,) = io.clients
+        (watched,) = io.connections
         await client.send(f'453-["x",{HOLE}]')
         await until(lambda: watched.peer.incomplete)
         # As if it had been set a while ago.
@@ -699,7 +699,7 @@ async def test_the_deadline_of_attachments_ends_when_their_namespace_is_left() -
     async with serving(io) as net:
         client, _ = await net.join()
         other = io.of("/other").sockets[await client.join("/other")]
-        (watched,) = io.clients
+        (watched,) = io.connections
         await client.send(f'451-/other,["x",{HOLE}]')
         await until(lambda: watched.peer.incomplete)
         other.disconnect()
@@ -725,7 +725,7 @@ async def test_the_deadline_of_attachments_outlives_what_was_received_before_the
 
     async with serving(io) as net:
         client, _ = await net.join()
-        (watched,) = io.clients
+        (watched,) = io.connections
         # The event `x` waits for its turn until after the header has been read.
         await client.send("40/slow,", '42["later"]', '42["x"]', f'451-["x",{HOLE}]')
         await until(lambda: gate.waiting and watched.peer.incomplete)
@@ -749,7 +749,7 @@ async def test_reading_pauses_while_too_many_handlers_are_in_flight(transport: T
 
     async with serving(io) as net:
         client, _ = await net.join(transport=transport)
-        (watched,) = io.clients
+        (watched,) = io.connections
         connection = watched.connection
         await client.send('42["work",1]')
         await until(lambda: gate.waiting == 1)

@@ -11,8 +11,9 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from contextvars import Context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import engineio_min
@@ -97,7 +98,9 @@ class ServerConnection:
     def turns(self) -> Turns:
         """The order of its calls; a client without asynchronous handlers needs none."""
         if self._turns is None:
-            self._turns = Turns(self.server.limits.max_handlers, self._soon, self)
+            # In the connection's context; no method of this object, which the turns would keep.
+            soon = partial(self.server.engine.loop.call_soon, context=self.connection.context)
+            self._turns = Turns(self.server.limits.max_handlers, soon, self)
         return self._turns
 
     # -- in
@@ -432,10 +435,6 @@ class ServerConnection:
         """Run a handler as a task; its first statement tells that it has started."""
         self.turns.begin()
         self.server.start_task(coroutine, self._ended, context)
-
-    def _soon(self, function: Callable[..., object], *args: Any) -> None:
-        """Have the loop make a call in the connection's context, after all it was given before."""
-        self.server.engine.loop.call_soon(function, *args, context=self.connection.context)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.server.task_ended(task)

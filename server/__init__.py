@@ -2,6 +2,6 @@
 
 Reading order: `settings`, `application`, then one event's way through `dispatch`, `registry` and
 `events` (the table of all events) to a handler, `files` for example, and on to `store`, where its
-change is made durable. What the server sends is in `announcements`, what it says about things in
-`records`.
+change is made durable. What a handler may ask for is in `services`, what the server sends in
+`announcements`, and what it says about things in `records`.
 """

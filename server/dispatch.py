@@ -29,12 +29,12 @@ from server.api.errors import Code, EventError
 from server.api.identity import Identity, identity_of
 from server.api.records import Role, User
 from server.api.registry import Access, Call, EventSpec
+from server.api.services import Services
 from server.api.types import Metadata, Record
 from server.events import EVENTS
 from server.projects import projects
 
 if TYPE_CHECKING:
-    from server.application import Application
     from socketio_min import Socket
 
 logger = logging.getLogger("server")
@@ -54,8 +54,8 @@ _ROLES: Final = {
 class Dispatcher:
     """Takes the events of an application's clients."""
 
-    def __init__(self, application: Application) -> None:
-        self._application = application
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -97,13 +97,13 @@ class Dispatcher:
         await self._idle.wait()
 
     async def _perform(self, socket: Socket, event: str, args: Sequence[Any]) -> dict[str, Any]:
-        if self._application.stopping:
+        if self._services.stopping:
             raise EventError(Code.INTERNAL_ERROR, "the server is stopping: connect again")
         spec = EVENTS.get(event)
         if spec is None:
             raise EventError(Code.VALIDATION_ERROR, f"{event!r} is no event of this server")
         payload = spec.read(args)
-        self._application.auth.expire(socket)
+        self._services.auth.expire(socket)
         declared = payload.user_id if spec.is_object and payload.declares_user else None
         guest = None
         if spec.access is not Access.ANYBODY and identity_of(socket).user is None:
@@ -114,7 +114,7 @@ class Dispatcher:
             guest = self._declare(socket, declared)
         identity = identity_of(socket)
         call: Call[Any] = Call(
-            application=self._application,
+            services=self._services,
             socket=socket,
             identity=identity,
             payload=payload,
@@ -122,7 +122,7 @@ class Dispatcher:
         )
         if guest is not None:
             projects.change_user(call, guest)
-        self._application.rates.take(_payer(socket, identity, spec), spec.rate)
+        self._services.rates.take(_payer(socket, identity, spec), spec.rate)
         self._check_role(call, spec)
         result = spec.handler(call)
         if inspect.isawaitable(result):
@@ -138,7 +138,7 @@ class Dispatcher:
         if before.user is None:
             return None
         if user_id == before.user.id:
-            self._application.sockets.identify(socket, replace(before, declared=True))
+            self._services.sockets.identify(socket, replace(before, declared=True))
             return None
         if before.declared:
             raise EventError(
@@ -146,9 +146,9 @@ class Dispatcher:
                 f"this connection acts as {before.user.id!r} and cannot act as {user_id!r}: "
                 "leave out userId, or open another connection",
             )
-        user = self._application.directory.user(user_id)
-        self._application.sockets.check_place(socket, user_id)
-        self._application.sockets.identify(socket, Identity(user, declared=True))
+        user = self._services.directory.user(user_id)
+        self._services.sockets.check_place(socket, user_id)
+        self._services.sockets.identify(socket, Identity(user, declared=True))
         return before
 
     def _check_role(self, call: Call[Any], spec: EventSpec) -> None:
@@ -156,7 +156,7 @@ class Dispatcher:
         project_id: str | None = getattr(call.payload, "project_id", None)
         if needed is None or project_id is None:
             return
-        role = self._application.directory.role(project_id, call.user.id)
+        role = self._services.directory.role(project_id, call.user.id)
         if role is None:
             # Also for a project that exists but is not the user's to see.
             raise EventError(Code.NOT_FOUND, f"project {project_id!r}: no such project")

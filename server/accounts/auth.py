@@ -11,7 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from argon2 import PasswordHasher
 
@@ -31,15 +31,13 @@ from server.api.errors import Code, EventError
 from server.api.identity import Identity, guest, identity_of
 from server.api.records import Session, User
 from server.api.registry import Call
+from server.api.services import Services
 from server.api.types import Id, Payload, Record, Secret
 from server.api.validation import read
 from server.projects import projects
 from server.store import accounts
 from server.store.accounts import StoredSession
 from socketio_min import Socket
-
-if TYPE_CHECKING:
-    from server.application import Application
 
 SESSION_SECONDS: Final = 24 * 3600.0
 MAX_SESSIONS: Final = 5
@@ -97,18 +95,18 @@ class Auth:
     """The sessions of an application's sockets. `clock` returns seconds since 1970."""
 
     def __init__(
-        self, application: Application, hasher: PasswordHasher, clock: Callable[[], float]
+        self, services: Services, hasher: PasswordHasher, clock: Callable[[], float]
     ) -> None:
         self.passwords = Passwords(hasher)
         self.clock = clock
-        self._application = application
+        self._services = services
         self.deadlines = Deadlines(
-            application.settings.auth_timeout, clock, self.expire, self._overdue
+            services.settings.auth_timeout, clock, self.expire, self._overdue
         )
 
     def nobody(self) -> Identity:
         """Who a socket without a session is."""
-        return guest() if self._application.settings.auth_mode == "open" else Identity()
+        return guest() if self._services.settings.auth_mode == "open" else Identity()
 
     # -- at the beginning of a connection
 
@@ -126,7 +124,7 @@ class Auth:
         presented: StoredSession | EventError | None = socket.data.pop(_PRESENTED, None)
         if isinstance(presented, StoredSession):
             try:
-                self._application.sockets.check_place(socket, presented.user.id)
+                self._services.sockets.check_place(socket, presented.user.id)
             except EventError as error:
                 presented = error
         if isinstance(presented, StoredSession):
@@ -150,7 +148,7 @@ class Auth:
         self.deadlines.clear(socket)
 
     def _overdue(self, socket: Socket) -> None:
-        seconds = self._application.settings.auth_timeout
+        seconds = self._services.settings.auth_timeout
         late = f"nobody has logged in for {seconds:g} seconds: connect again with a session"
         _tell_failure(socket, EventError(Code.UNAUTHORIZED, late), "connect")
         socket.disconnect(close=True)
@@ -159,8 +157,8 @@ class Auth:
 
     def identify(self, socket: Socket, identity: Identity) -> None:
         """The socket acts as somebody, for as long as that holds."""
-        self._application.sockets.identify(socket, identity)
-        if not self._application.sockets.is_gone(socket):
+        self._services.sockets.identify(socket, identity)
+        if not self._services.sockets.is_gone(socket):
             self.deadlines.set(socket)
 
     def sign_in(
@@ -172,7 +170,7 @@ class Auth:
             EventError: the user has too many sockets (`RATE_LIMIT_EXCEEDED`).
         """
         socket, before = call.socket, identity_of(call.socket)
-        self._application.sockets.check_place(socket, stored.user.id)
+        self._services.sockets.check_place(socket, stored.user.id)
         if before.user is not None and before.user != stored.user and before.declared:
             self.sign_out(socket)
             before = identity_of(socket)
@@ -183,7 +181,7 @@ class Auth:
 
     def sign_out(self, socket: Socket) -> None:
         """The socket acts as nobody, and is in no room and holds no lock any more."""
-        self._application.part(socket)
+        self._services.part(socket)
         self.identify(socket, self.nobody())
 
     async def find(self, session_id: str) -> StoredSession:
@@ -193,15 +191,15 @@ class Auth:
             EventError: it does not exist, or not any more (`UNAUTHORIZED`).
         """
         key, now = session_key(session_id), self.clock()
-        stored = await self._application.database.run(lambda c: accounts.session(c, key, now))
+        stored = await self._services.database.run(lambda c: accounts.session(c, key, now))
         if stored is None:
             raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
-        self._application.directory.add_user(stored.user)
+        self._services.directory.add_user(stored.user)
         return stored
 
     async def verify(self, address: str, username: str, password: str) -> User | None:
         """The user, if that is their password."""
-        user, password_hash = await self._application.database.run(
+        user, password_hash = await self._services.database.run(
             lambda c: (accounts.user(c, username), accounts.password_hash(c, username))
         )
         matches = await self.passwords.verify(network_of(address), password_hash, password)
@@ -219,9 +217,9 @@ async def session(call: Call[SessionPayload]) -> AuthResult:
     session_id = call.payload.session_id or call.payload.token
     if session_id is None:
         raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
-    stored = await call.application.auth.find(session_id)
+    stored = await call.services.auth.find(session_id)
     call.check_connected()
-    call.application.auth.sign_in(call, stored)
+    call.services.auth.sign_in(call, stored)
     result = AuthResult(stored.user, _session(stored))
     call.reply(AuthSucceeded(user=result.user, session=result.session))
     return result
@@ -229,27 +227,27 @@ async def session(call: Call[SessionPayload]) -> AuthResult:
 
 async def login(call: Call[LoginPayload]) -> AuthResult:
     """Open a session with a name and a password; all sockets of the user hear of it."""
-    application, username = call.application, call.payload.username
+    services, username = call.services, call.payload.username
     address = call.socket.handshake.address
     subject = subject_of(address, username)
-    async with application.attempts.turn(subject):
-        user = await application.auth.verify(address, username, call.payload.password)
+    async with services.attempts.turn(subject):
+        user = await services.auth.verify(address, username, call.payload.password)
         if user is None:
-            application.attempts.failed(subject)
+            services.attempts.failed(subject)
             raise EventError(Code.UNAUTHORIZED, "the name or the password is wrong")
     # Before it is opened, not only when it is used.
-    application.sockets.check_place(call.socket, user.id)
-    session_id, stored = new_session(user, application.auth.clock())
-    ended = await application.database.run(lambda c: accounts.open_session(c, stored, MAX_SESSIONS))
-    application.directory.add_user(user)
+    services.sockets.check_place(call.socket, user.id)
+    session_id, stored = new_session(user, services.auth.clock())
+    ended = await services.database.run(lambda c: accounts.open_session(c, stored, MAX_SESSIONS))
+    services.directory.add_user(user)
     for key in ended:
-        _end(application, key)
+        _end(services, key)
     call.check_connected()
-    application.auth.sign_in(call, stored)
+    services.auth.sign_in(call, stored)
     result = AuthResult(user, _session(stored, session_id))
     call.reply(AuthSucceeded(user=user, session=result.session))
     call.acting(identity_of(call.socket)).tell(
-        [socket.id for socket in application.sockets.of_user(user.id)], AuthLoggedIn(user=user)
+        [socket.id for socket in services.sockets.of_user(user.id)], AuthLoggedIn(user=user)
     )
     return result
 
@@ -257,10 +255,10 @@ async def login(call: Call[LoginPayload]) -> AuthResult:
 async def check(call: Call[Payload]) -> SessionResult:
     """Ask for the socket's session."""
     key = call.identity.session_key
-    now = call.application.auth.clock()
+    now = call.services.auth.clock()
     stored = None
     if key is not None:
-        stored = await call.application.database.run(lambda c: accounts.session(c, key, now))
+        stored = await call.services.database.run(lambda c: accounts.session(c, key, now))
     if stored is None:
         raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
     result = SessionResult(_session(stored))
@@ -273,16 +271,16 @@ async def refresh(call: Call[Payload]) -> SessionResult:
 
     All sockets of the session hear the new id, because all of them had the old one.
     """
-    application, key = call.application, call.identity.session_key
+    services, key = call.services, call.identity.session_key
     user = call.identity.user
     if key is None or user is None:
         raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
-    session_id, stored = new_session(user, application.auth.clock())
-    if not await application.database.run(lambda c: accounts.rotate_session(c, key, stored)):
+    session_id, stored = new_session(user, services.auth.clock())
+    if not await services.database.run(lambda c: accounts.rotate_session(c, key, stored)):
         raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
-    sockets = application.sockets.of_session(key)
+    sockets = services.sockets.of_session(key)
     for socket in sockets:
-        application.auth.identify(socket, _identity(stored))
+        services.auth.identify(socket, _identity(stored))
     result = SessionResult(_session(stored, session_id))
     call.tell(
         [socket.id for socket in sockets],
@@ -294,22 +292,22 @@ async def refresh(call: Call[Payload]) -> SessionResult:
 
 async def logout(call: Call[Payload]) -> LogoutResult:
     """End the session: its sockets leave their rooms and lose their locks."""
-    application, key = call.application, call.identity.session_key
+    services, key = call.services, call.identity.session_key
     if key is not None:
-        await application.database.run(lambda c: accounts.end_session(c, key))
-    hearing = [socket.id for socket in application.sockets.of_user(call.user.id)]
+        await services.database.run(lambda c: accounts.end_session(c, key))
+    hearing = [socket.id for socket in services.sockets.of_user(call.user.id)]
     call.tell(hearing, AuthLoggedOut(user_id=call.user.id))
     if key is None:
-        application.auth.sign_out(call.socket)
+        services.auth.sign_out(call.socket)
     else:
-        _end(application, key)
+        _end(services, key)
     return LogoutResult(call.user.id)
 
 
-def _end(application: Application, key: str) -> None:
+def _end(services: Services, key: str) -> None:
     """A session is over: so it is for its sockets."""
-    for socket in application.sockets.of_session(key):
-        application.auth.sign_out(socket)
+    for socket in services.sockets.of_session(key):
+        services.auth.sign_out(socket)
 
 
 def _tell_failure(socket: Socket, error: EventError, cause: str) -> None:

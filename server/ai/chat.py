@@ -19,7 +19,7 @@ import secrets
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -40,6 +40,7 @@ from server.api.errors import Code, EventError
 from server.api.paths import normal
 from server.api.records import AiResponse, ChatMessage, File, Role, User
 from server.api.registry import Call
+from server.api.services import Services
 from server.api.types import (
     Id,
     Line,
@@ -55,9 +56,6 @@ from server.api.validation import invalid
 from server.people.access import project_room, projects_of
 from server.store import contents, membership, messages, pages, snapshots
 from server.store.snapshots import Stored
-
-if TYPE_CHECKING:
-    from server.application import Application
 
 logger = logging.getLogger("server.ai")
 
@@ -153,8 +151,8 @@ class _Request:
 class Chat:
     """The answers that are being made. `timeout` of one is in seconds."""
 
-    def __init__(self, application: Application, provider: Provider, timeout: float) -> None:
-        self._application = application
+    def __init__(self, services: Services, provider: Provider, timeout: float) -> None:
+        self._services = services
         self._provider = provider
         self._timeout = timeout
         self._requests: dict[str, _Request] = {}
@@ -398,7 +396,7 @@ class Chat:
         """Stop the answers of a lost connection, but for those whose user is in the project again:
         they belong to that connection now.
         """
-        sockets = self._application.sockets
+        sockets = self._services.sockets
         for request in self._of_socket(socket_id):
             room = project_room(request.project_id or "")
             own = sockets.of_user(request.call.user.id)
@@ -447,9 +445,9 @@ def _failure(message: str) -> EventError:
 # -- the events
 
 
-async def message(call: Call[AiMessagePayload]) -> AiMessageResult:
+async def message(call: Call[AiMessagePayload]) -> Record:
     """Write to the assistant; the answer comes as events with the acknowledged `requestId`."""
-    return await call.application.chat.ask(call)
+    return await call.services.chat.ask(call)
 
 
 async def history(call: Call[ProjectPagePayload]) -> HistoryResult:
@@ -466,7 +464,7 @@ async def history(call: Call[ProjectPagePayload]) -> HistoryResult:
 def cancel(call: Call[AiCancelPayload]) -> AiCancelResult:
     """Stop an answer that one has asked for."""
     request_id = call.payload.request_id
-    if not call.application.chat.cancel(request_id, call.user):
+    if not call.services.chat.cancel(request_id, call.user):
         raise EventError(
             Code.NOT_FOUND, f"request {request_id!r}: no answer of yours is being made"
         )
@@ -485,7 +483,7 @@ async def status(call: Call[AiStatusPayload]) -> None:
     )
     named = payload.project_id
     for project_id in projects_of(call.socket.rooms) if named is None else [named]:
-        role = call.application.directory.role(project_id, call.user.id)
+        role = call.services.directory.role(project_id, call.user.id)
         if role is not None and role.includes(Role.EDITOR):
             call.tell_others(project_room(project_id), announcement, project_id=project_id)
             # There may be a hundred, with everybody in them.

@@ -19,7 +19,7 @@ from server.api.validation import invalid, read
 from socketio_min import Socket
 
 if TYPE_CHECKING:
-    from server.application import Application
+    from server.api.services import Services
     from server.store.database import Desk
 
 P = TypeVar("P")
@@ -43,7 +43,7 @@ class Call(Generic[P]):
     "server", and nobody hears of a `silent` one.
     """
 
-    application: Application
+    services: Services
     socket: Socket
     identity: Identity
     payload: P
@@ -60,7 +60,7 @@ class Call(Generic[P]):
     def database(self) -> Desk:
         """Where the sender's work for the application's database is handed over."""
         owner = self.socket.handshake.address if self.identity.user is None else self.user.id
-        return self.application.database.of(owner, getattr(self.payload, "project_id", None))
+        return self.services.database.of(owner, getattr(self.payload, "project_id", None))
 
     def acting(self, identity: Identity) -> Call[P]:
         """The same event of somebody else."""
@@ -112,7 +112,7 @@ class Call(Generic[P]):
         """Send an event to everybody in `rooms`, the client itself among them if it is there."""
         if rooms and not self.silent:
             wrapped = self._wrap(announcement, source or self.source, project_id)
-            self.application.io.to(rooms).emit(announcement.event, announcement.data, wrapped)
+            self.services.io.to(rooms).emit(announcement.event, announcement.data, wrapped)
 
     def _wrap(
         self, announcement: Announcement, source: Source, project_id: str | None

@@ -62,7 +62,7 @@ async def update(call: Call[BatchPayload]) -> BatchResult:
             results.append({"ok": False, "error": error.data})
         else:
             arguments = [] if item.data is None else [item.data]
-            result = await call.application.dispatcher.answer(call.socket, item.event, arguments)
+            result = await call.services.dispatcher.answer(call.socket, item.event, arguments)
             results.append(result)
             size += encoded_size(result)
             await asyncio.sleep(0)

@@ -29,13 +29,13 @@ def presence(call: Call[PresencePayload]) -> PresenceResult:
     """Tell the others in one's projects what one is doing."""
     payload = call.payload
     call.check_connected()
-    now = call.application.presence.say(call.user, payload.status, payload.activity)
+    now = call.services.presence.say(call.user, payload.status, payload.activity)
     announcement = UserPresence(
         user=call.user, status=now.status, timestamp=timestamp(), activity=now.activity
     )
     # Of the user, not of this socket: what they do is the same for all who see them. Those who see
     # them in several projects hear it once.
-    sockets = call.application.sockets.of_user(call.user.id)
+    sockets = call.services.sockets.of_user(call.user.id)
     rooms = {room for one in sockets for room in one.rooms if project_of(room) is not None}
     call.tell_others(sorted(rooms), announcement)
     return PresenceResult(now)

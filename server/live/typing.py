@@ -33,7 +33,7 @@ async def typing(call: Call[TypingPayload]) -> None:
         if not call.payload.is_typing:
             stop_typing(call, project_id)
             continue
-        call.application.typing.start(call.socket, call.user, project_id)
+        call.services.typing.start(call.socket, call.user, project_id)
         typing_now = UserTyping(user=call.user, project_id=project_id, is_typing=True)
         call.tell_others(project_room(project_id), typing_now, project_id=project_id)
         if named is None:
@@ -43,7 +43,7 @@ async def typing(call: Call[TypingPayload]) -> None:
 
 def stop_typing(call: Call[Any], project_id: str) -> None:
     """The event ends the socket's typing, and the others hear of it."""
-    user = call.application.typing.stop(call.socket, project_id)
+    user = call.services.typing.stop(call.socket, project_id)
     if user is not None:
         ended = UserTyping(user=user, project_id=project_id, is_typing=False)
         call.tell_others(project_room(project_id), ended, project_id=project_id)

@@ -8,7 +8,7 @@ sockets that are in `user:<id>` or in `notifications`. One for everybody reaches
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from msgspec import Meta
 
@@ -16,12 +16,10 @@ from server.api.announcements import NotificationNew
 from server.api.envelope import timestamp
 from server.api.records import Notification
 from server.api.registry import Call
+from server.api.services import Services
 from server.api.types import Id, PagePayload, Payload, Record
 from server.people.access import NOTIFICATIONS, user_room
 from server.store import notices, pages
-
-if TYPE_CHECKING:
-    from server.application import Application
 
 
 class NotificationReadPayload(Payload, frozen=True, kw_only=True):
@@ -60,14 +58,14 @@ def personal(
     )
 
 
-def deliver(application: Application, notification: Notification) -> None:
+def deliver(services: Services, notification: Notification) -> None:
     """Send a notification to whom it is for."""
     rooms: list[str] = [NOTIFICATIONS]
     if notification.user_id is not None:
         own = user_room(notification.user_id)
-        sockets = application.sockets.of_user(notification.user_id)
+        sockets = services.sockets.of_user(notification.user_id)
         rooms = [one.id for one in sockets if one.rooms & {own, NOTIFICATIONS}]
-    application.tell(
+    services.tell(
         rooms, NotificationNew(notification=notification), project_id=notification.project_id
     )
 

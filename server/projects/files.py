@@ -150,11 +150,11 @@ async def change(call: Call[FileChangePayload]) -> FileChangeResult:
     path = normal(payload.file.path)
     project_id = payload.project_id
     now = timestamp()
-    workspace = call.application.workspace
+    workspace = call.services.workspace
     workspace.check(project_id, path)
 
     def check_locks() -> None:
-        call.application.locks.check(project_id, [path], call.socket.id, payload.lock_token)
+        call.services.locks.check(project_id, [path], call.socket.id, payload.lock_token)
 
     def work(connection: sqlite3.Connection) -> Change:
         # Again: others' work may have come first, and whoever has the lock by now has read it.

@@ -49,7 +49,7 @@ def lock(call: Call[LockPayload]) -> LockResult:
     payload = call.payload
     project_id, room = payload.project_id, project_room(payload.project_id)
     call.check_connected()
-    held, is_new, replaced = call.application.locks.acquire(
+    held, is_new, replaced = call.services.locks.acquire(
         project_id, normal(payload.file_path), payload.lock_type, call.user, call.socket.id
     )
     for orphan in replaced:
@@ -64,7 +64,7 @@ def unlock(call: Call[UnlockPayload]) -> UnlockResult:
     """Release a lock; does nothing if nobody holds one, and is refused if only others do."""
     payload = call.payload
     path = normal(payload.file_path)
-    held = call.application.locks.release(payload.project_id, path, call.socket.id)
+    held = call.services.locks.release(payload.project_id, path, call.socket.id)
     if held is not None:
         unlocked = FileUnlocked(file_path=path, token=held.token)
         call.tell_others(project_room(payload.project_id), unlocked, project_id=payload.project_id)

@@ -128,7 +128,7 @@ async def create(call: Call[ProjectCreatePayload]) -> ProjectResult:
         updated_at=now,
     )
     await call.database.run(lambda c: membership.add_project(c, new))
-    call.application.directory.put_project(new)
+    call.services.directory.put_project(new)
     call.tell(audience(call, new.id), ProjectCreated(project=new), project_id=new.id)
     return ProjectResult(new)
 
@@ -162,14 +162,14 @@ async def delete(call: Call[ProjectPayload]) -> ProjectDeleteResult:
     project_id = call.payload.project_id
     await call.database.run(lambda c: membership.delete_project(c, project_id))
     hearing = audience(call, project_id)
-    call.application.directory.remove_project(project_id)
+    call.services.directory.remove_project(project_id)
     call.tell(hearing, ProjectDeleted(project_id=project_id), project_id=project_id)
-    call.application.chat.project_deleted(project_id)
+    call.services.chat.project_deleted(project_id)
     # Also those of sockets that are gone or were never in the room.
-    call.application.locks.withdraw(project_id)
-    for socket in await call.application.io.to(project_room(project_id)).local.fetch_sockets():
+    call.services.locks.withdraw(project_id)
+    for socket in await call.services.io.to(project_room(project_id)).local.fetch_sockets():
         if isinstance(socket, Socket):
-            depart(call.application.own_call(socket, silent=True), project_id)
+            depart(call.services.own_call(socket, silent=True), project_id)
     return ProjectDeleteResult(project_id)
 
 
@@ -186,19 +186,19 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
         )
     )
     project = found(project, project_id)
-    application = call.application
-    role = application.directory.role(project_id, call.user.id)
+    services = call.services
+    role = services.directory.role(project_id, call.user.id)
     return ProjectJoinResult(
         project_id=project_id,
         room=project_room(project_id),
         user=call.user,
         role=role or Role.VIEWER,
-        users=application.presence.users(project_id),
+        users=services.presence.users(project_id),
         project=project,
         files=files.items,
         next_file=files.next,
-        locks=application.locks.of_project(project_id),
-        presence=application.presence.activities(project_id),
+        locks=services.locks.of_project(project_id),
+        presence=services.presence.activities(project_id),
         messages=chat.items,
         next_message=chat.next,
     )
@@ -209,15 +209,15 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
 
 def audience(call: Call[Any], project_id: str) -> list[str]:
     """All sockets of the members, wherever they are, and the project's room."""
-    sockets = call.application.sockets
-    members = call.application.directory.members(project_id)
+    sockets = call.services.sockets
+    members = call.services.directory.members(project_id)
     ids = [socket.id for user_id in members for socket in sockets.of_user(user_id)]
     return [*ids, project_room(project_id)]
 
 
 def announce_update(call: Call[Any], project: Project) -> None:
     """A project has changed: bring the directory in step, and tell who may see it."""
-    call.application.directory.put_project(project)
+    call.services.directory.put_project(project)
     call.tell(audience(call, project.id), ProjectUpdated(project=project), project_id=project.id)
 
 
@@ -238,7 +238,7 @@ def enter(call: Call[Any], project_id: str) -> None:
     room = project_room(project_id)
     check_place(call.socket.rooms, room)
     call.socket.join(room)
-    if call.application.presence.enter(project_id, call.user, call.socket.id):
+    if call.services.presence.enter(project_id, call.user, call.socket.id):
         call.tell_others(room, UserJoined(user=call.user), project_id=project_id)
 
 
@@ -246,11 +246,11 @@ def depart(call: Call[Any], project_id: str, *, keep_locks: bool = False) -> Non
     """The socket leaves the project's room, and the others hear if the user is gone."""
     room = project_room(project_id)
     if not keep_locks:
-        for lock in call.application.locks.release_all(call.socket.id, project_id):
+        for lock in call.services.locks.release_all(call.socket.id, project_id):
             unlocked = FileUnlocked(file_path=lock.path, token=lock.token)
             call.tell_others(room, unlocked, project_id=project_id)
     stop_typing(call, project_id)
-    if call.application.presence.leave(project_id, call.user, call.socket.id):
+    if call.services.presence.leave(project_id, call.user, call.socket.id):
         call.tell_others(room, UserLeft(user=call.user), project_id=project_id)
     call.socket.leave(room)
 
@@ -258,11 +258,11 @@ def depart(call: Call[Any], project_id: str, *, keep_locks: bool = False) -> Non
 def change_user(call: Call[Any], guest: Identity) -> None:
     """The socket was a guest until this event; its projects now have the user instead."""
     as_guest = call.acting(guest)
-    for project_id in call.application.typing.projects(call.socket):
+    for project_id in call.services.typing.projects(call.socket):
         stop_typing(as_guest, project_id)
     # Also those in projects that the socket is not in.
-    call.application.release_locks(call.socket.id)
-    directory = call.application.directory
+    call.services.release_locks(call.socket.id)
+    directory = call.services.directory
     for project_id in projects_of(call.socket.rooms):
         depart(as_guest, project_id)
         if directory.role(project_id, call.user.id) is not None:

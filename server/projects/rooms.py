@@ -74,7 +74,7 @@ def _leave(call: Call[RoomPayload] | Call[Payload], room: str) -> None:
 
 def _check(call: Call[RoomPayload], room: str) -> None:
     # A free name may happen to be the id of a socket, whose messages it would let read.
-    directory = call.application.directory
+    directory = call.services.directory
     if may_join(directory, call.user, room) and room not in call.socket.namespace.sockets:
         return
     if project_of(room) is not None:

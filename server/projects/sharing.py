@@ -54,11 +54,11 @@ async def share(call: Call[SharePayload]) -> ProjectResult:
     project_id, user_id, role = call.payload.project_id, call.payload.user_id, call.payload.role
     if role is not Role.OWNER:
         _keep_an_owner(call, project_id, user_id)
-    known = call.application.directory.role(project_id, user_id) is not None
+    known = call.services.directory.role(project_id, user_id) is not None
     # In open mode users are whoever clients say that they are: these exist while they are here.
     exists = bool(
-        call.application.sockets.of_user(user_id)
-        or user_id in call.application.directory.members(project_id)
+        call.services.sockets.of_user(user_id)
+        or user_id in call.services.directory.members(project_id)
     )
 
     def work(connection: sqlite3.Connection) -> None:
@@ -75,9 +75,9 @@ async def share(call: Call[SharePayload]) -> ProjectResult:
         f"{call.user.name} shared a project with you: you are its {role.value}",
     )
     if not role.includes(Role.EDITOR):
-        call.application.withdraw_locks(project_id, user_id)
+        call.services.withdraw_locks(project_id, user_id)
     if not known:
-        ids = [socket.id for socket in call.application.sockets.of_user(user_id)]
+        ids = [socket.id for socket in call.services.sockets.of_user(user_id)]
         call.tell(ids, ProjectCreated(project=project), project_id=project_id)
     return ProjectResult(project)
 
@@ -85,7 +85,7 @@ async def share(call: Call[SharePayload]) -> ProjectResult:
 async def unshare(call: Call[UnsharePayload]) -> ProjectResult:
     """Take a member out of the project; all but its owners may take out themselves only."""
     project_id, user_id = call.payload.project_id, call.payload.user_id
-    directory = call.application.directory
+    directory = call.services.directory
     if user_id != call.user.id and directory.role(project_id, call.user.id) is not Role.OWNER:
         raise EventError(
             Code.FORBIDDEN, f"project {project_id!r}: only its owners may take out others"
@@ -109,7 +109,7 @@ async def _remove(
     call: Call[UnsharePayload] | Call[LeavePayload], project_id: str, user_id: str
 ) -> Project:
     """Take a member out of the project, with all that they have there."""
-    directory = call.application.directory
+    directory = call.services.directory
     if user_id not in directory.members(project_id):
         raise EventError(Code.NOT_FOUND, f"user {user_id!r}: not a member of the project")
     _keep_an_owner(call, project_id, user_id)
@@ -144,7 +144,7 @@ async def _change(
     project = found(await call.database.run(work), project_id)
     announce_update(call, project)
     if user_id != call.user.id:
-        notifications.deliver(call.application, notice)
+        notifications.deliver(call.services, notice)
     return project
 
 
@@ -153,7 +153,7 @@ def _keep_an_owner(
     project_id: str,
     user_id: str,
 ) -> None:
-    members = call.application.directory.members(project_id)
+    members = call.services.directory.members(project_id)
     owners = [one for one, role in members.items() if role is Role.OWNER]
     if owners == [user_id]:
         raise EventError(
@@ -166,9 +166,9 @@ def _take_out(
     call: Call[UnsharePayload] | Call[LeavePayload], project_id: str, user_id: str
 ) -> None:
     """The project is gone for the user's sockets, in its room or not."""
-    call.application.chat.withdraw(project_id, user_id)
-    for socket in call.application.sockets.of_user(user_id):
-        depart(call.application.own_call(socket), project_id)
+    call.services.chat.withdraw(project_id, user_id)
+    for socket in call.services.sockets.of_user(user_id):
+        depart(call.services.own_call(socket), project_id)
         call.tell(socket.id, ProjectDeleted(project_id=project_id), project_id=project_id)
     # Those of connections that are lost.
-    call.application.withdraw_locks(project_id, user_id)
+    call.services.withdraw_locks(project_id, user_id)

@@ -126,7 +126,7 @@ async def compare(call: Call[VersionComparePayload]) -> VersionCompareResult:
         return await comparing.compare(worker, read, *await database.run(states))
 
     try:
-        differences = await call.application.background.run(call.user.id, job)
+        differences = await call.services.background.run(call.user.id, job)
     except WorkFailed as failure:
         raise EventError(
             Code.RATE_LIMIT_EXCEEDED, f"the versions cannot be compared: {failure}"
@@ -142,7 +142,7 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
     payload, user_id = call.payload, call.user.id
     project_id = payload.project_id
     backup = _new(call, f"Before restoring, {timestamp()}", "")
-    locks, workspace = call.application.locks, call.application.workspace
+    locks, workspace = call.services.locks, call.services.workspace
 
     def check_locks() -> None:
         locked = [lock.file_path for lock in locks.of_project(project_id)]
@@ -206,7 +206,7 @@ async def _texts(
     """The contents of the changed files at these paths."""
     hashes = {path: file.hash for path, file, _ in changes if file is not None and path in paths}
     # For no project: whatever is for this one waits.
-    database = call.application.database.of(call.user.id)
+    database = call.services.database.of(call.user.id)
     texts = await database.run(lambda c: contents.texts(c, hashes.values()))
     return {path: texts[one] for path, one in hashes.items() if one in texts}
 
@@ -222,7 +222,7 @@ async def _mirror(call: Call[VersionPayload], changes: Sequence[Change]) -> None
         if part and (change is None or size > MAX_MIRRORED_AT_ONCE):
             texts = await _texts(call, part, {one.path for one in part})
             written = [(one, texts.get(one.path)) for one in part]
-            await call.application.workspace.write(call.payload.project_id, written)
+            await call.services.workspace.write(call.payload.project_id, written)
             part, size = [], 0
         if change is not None:
             part.append(change)

@@ -19,7 +19,7 @@ import sqlite3
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import watchfiles
 
@@ -27,6 +27,7 @@ from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.paths import normal
 from server.api.records import Project, Role
+from server.api.services import Services
 from server.people.access import project_room
 from server.projects.files import announcement_of
 from server.projects.mirror_rules import refusal
@@ -34,9 +35,6 @@ from server.projects.tree import Tree
 from server.store import contents, membership
 from server.store.contents import Change
 from server.store.database import StoreError
-
-if TYPE_CHECKING:
-    from server.application import Application
 
 logger = logging.getLogger("server.workspace")
 
@@ -58,8 +56,8 @@ _RETRY_SECONDS: Final = 1.0
 class Workspace:
     """Mirrors a directory, if one is given."""
 
-    def __init__(self, application: Application, directory: Path | None) -> None:
-        self._application = application
+    def __init__(self, services: Services, directory: Path | None) -> None:
+        self._services = services
         self._tree = None if directory is None else Tree(directory.absolute())
         self._turn = asyncio.Lock()
         self._stop = asyncio.Event()
@@ -102,9 +100,9 @@ class Workspace:
                 membership.add_project(connection, project)
             return membership.project(connection, PROJECT_ID)
 
-        known = await self._application.database.run(prepare)
+        known = await self._services.database.run(prepare)
         assert known is not None
-        self._application.directory.put_project(known)
+        self._services.directory.put_project(known)
         self._watching = asyncio.create_task(self._watch(self._tree))
         # Two turns of the loop and it is watched; what changes while it is read is seen afterwards.
         await asyncio.sleep(0)
@@ -229,9 +227,7 @@ class Workspace:
         if not tree.root.is_dir():
             logger.error("the workspace %s is gone; its project stays as it was", tree.root)
             return
-        known = await self._application.database.of(_USER).run(
-            lambda c: contents.paths(c, PROJECT_ID)
-        )
+        known = await self._services.database.of(_USER).run(lambda c: contents.paths(c, PROJECT_ID))
         wanted = await asyncio.to_thread(_expanded, tree, set(paths), known)
         while wanted:
             # Whoever saves meanwhile waits for one part, and not for all.
@@ -254,12 +250,12 @@ class Workspace:
             ]
 
         try:
-            changes = await self._application.database.of(_USER).run(work)
+            changes = await self._services.database.of(_USER).run(work)
         except EventError as error:
             logger.error("the workspace is not mirrored: %s", error.message)
             return len(texts)
         for number, change in enumerate(changes, start=1):
-            self._application.tell(
+            self._services.tell(
                 project_room(PROJECT_ID),
                 announcement_of(change, texts[change.path]),
                 project_id=PROJECT_ID,

@@ -1,0 +1,116 @@
+"""What the handler of an event may ask of the application, as types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from server.accounts.attempts import FailedAttempts
+from server.api.announcements import Announcement
+from server.api.identity import Identity
+from server.api.rate_limit import RateLimiter
+from server.api.records import User
+from server.api.types import Record
+from server.background import Background
+from server.live.typing_indicators import TypingIndicators
+from server.live.whereabouts import Presence
+from server.people.directory import Directory
+from server.people.sockets import Sockets
+from server.projects.lock_table import Locks
+from server.settings import Settings
+from server.store.accounts import StoredSession
+from server.store.contents import Change
+from server.store.database import Database
+from socketio_min import Server, Socket
+
+if TYPE_CHECKING:
+    from server.api.registry import Call
+
+
+class Services(Protocol):
+    """The application, as the handlers of events know it."""
+
+    settings: Settings
+    io: Server
+    database: Database
+    # Tables in memory.
+    directory: Directory
+    sockets: Sockets
+    presence: Presence
+    locks: Locks
+    typing: TypingIndicators
+    rates: RateLimiter
+    attempts: FailedAttempts
+    background: Background
+    stopping: bool
+
+    @property
+    def auth(self) -> Sessions: ...
+    @property
+    def chat(self) -> Assistant: ...
+    @property
+    def workspace(self) -> Mirror: ...
+    @property
+    def dispatcher(self) -> Answering: ...
+
+    def tell(
+        self,
+        rooms: str | Sequence[str],
+        announcement: Announcement,
+        *,
+        user_id: str | None = None,
+        project_id: str | None = None,
+    ) -> None:
+        """Send an event that no client has caused to everybody in `rooms`."""
+
+    def own_call(self, socket: Socket, *, silent: bool = False) -> Call[None]:
+        """Return what the server does to a socket by itself, as a call."""
+
+    def part(self, socket: Socket) -> None:
+        """Take a socket whose user has signed out from its rooms, locks and answers."""
+
+    def release_locks(self, socket_id: str) -> None:
+        """Release all locks of a socket, and tell the projects."""
+
+    def withdraw_locks(self, project_id: str, user_id: str) -> None:
+        """Release all locks of a user who may not change the project any more, and tell it."""
+
+
+class Sessions(Protocol):
+    """Who the sockets act as; see `Auth`."""
+
+    @property
+    def clock(self) -> Callable[[], float]: ...
+    async def find(self, session_id: str) -> StoredSession: ...
+    async def verify(self, address: str, username: str, password: str) -> User | None: ...
+    def identify(self, socket: Socket, identity: Identity) -> None: ...
+    def expire(self, socket: Socket) -> None: ...
+    def sign_in(self, call: Call[Any], stored: StoredSession) -> None: ...
+    def sign_out(self, socket: Socket) -> None: ...
+
+
+class Assistant(Protocol):
+    """Makes the answers of the chat; see `Chat`."""
+
+    async def ask(self, call: Call[Any]) -> Record: ...
+    def cancel(self, request_id: str, user: User) -> bool: ...
+    def withdraw(self, project_id: str, user_id: str) -> None: ...
+    def project_deleted(self, project_id: str) -> None: ...
+
+
+class Mirror(Protocol):
+    """Keeps a directory like its project; see `Workspace`."""
+
+    def mirrors(self, project_id: str) -> bool: ...
+    def changing(self, project_id: str) -> AbstractAsyncContextManager[None]: ...
+    def check(self, project_id: str, path: str) -> None: ...
+    async def write(
+        self, project_id: str, changes: Sequence[tuple[Change, str | None]]
+    ) -> None: ...
+
+
+class Answering(Protocol):
+    """Performs an event in the turn of its socket; see `Dispatcher`."""
+
+    async def answer(self, socket: Socket, event: str, args: Sequence[Any]) -> dict[str, Any]: ...

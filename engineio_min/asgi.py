@@ -113,8 +113,8 @@ class AsgiExchange:
         "_answered",
         "_body",
         "_budget",
+        "_budgeted",
         "_done",
-        "_held",
         "_limit",
         "_receive",
         "_response",
@@ -133,7 +133,7 @@ class AsgiExchange:
         self._done: Callable[[bytes | None], None] | None = None
         # What of the body counts against the budget.
         self._budget: Budget
-        self._held = 0
+        self._budgeted = 0
         self._response: tuple[int, Headers, bytes] | None = None
         self._answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -190,8 +190,11 @@ class AsgiExchange:
                 continue
             self._body += event.get("body", b"")
             more = event.get("more_body", False)
-            before, self._held = self._held, len(self._body) if more else 0
-            if not self._budget.change(self, before, self._held) or len(self._body) > self._limit:
+            before, self._budgeted = self._budgeted, len(self._body) if more else 0
+            if (
+                not self._budget.change(self, before, self._budgeted)
+                or len(self._body) > self._limit
+            ):
                 self.let_go()
             elif not more:
                 self._done = None
@@ -200,15 +203,15 @@ class AsgiExchange:
     def let_go(self) -> None:
         """Read no more of the body: too much is held for all."""
         done, self._done = self._done or _drop, None
-        self._budget.change(self, self._held, 0)
-        self._held = 0
+        self._budget.change(self, self._budgeted, 0)
+        self._budgeted = 0
         done(None)
 
     def _stop_reading(self) -> None:
         """The request is answered, or over: nothing of its body is held any longer."""
-        if self._held:
-            self._budget.change(self, self._held, 0)
-            self._held = 0
+        if self._budgeted:
+            self._budget.change(self, self._budgeted, 0)
+            self._budgeted = 0
         if self._response is None and self.on_abort is not None:
             self.on_abort()
 

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from engineio_min.errors import UsageError
-from engineio_min.limits.addresses import parse_address
+from engineio_min.limits.addresses import parse_ip
 from engineio_min.request import Request
 
 # What stands for the peers on a Unix socket, which have no address.
@@ -64,7 +64,7 @@ class TrustedProxies:
         if not client:
             return self._unix
         try:
-            address = parse_address(client)
+            address = parse_ip(client)
         except ValueError:
             # An ASGI host may call its clients what it likes.
             return False
@@ -151,6 +151,6 @@ def _read_node(text: str) -> str:
     if match is not None:
         text = match["v6"] or match["v4"]
     try:
-        return str(parse_address(text))
+        return str(parse_ip(text))
     except ValueError:
         return ""

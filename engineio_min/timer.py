@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from engineio_min.protocol.deadlines import NEVER, DeadlineQueue, Owner
+from engineio_min.protocol.deadlines import NEVER, DeadlineQueue, Expiring
 
 logger = logging.getLogger("engineio_min")
 
@@ -26,7 +26,7 @@ GRACE_TURNS = 8
 
 
 class Timer:
-    """A deadline queue that calls `handle_timeout` of its owners when their time has come."""
+    """A deadline queue that calls `handle_timeout` of its members when their time has come."""
 
     __slots__ = ("_grace", "_handle", "_handle_time", "_loop", "_queue")
 
@@ -38,21 +38,21 @@ class Timer:
         self._handle_time = NEVER
 
     def __len__(self) -> int:
-        """How many owners are watched."""
+        """Return how many are watched."""
         return len(self._queue)
 
     def late(self, now: float) -> bool:
         """Whether the timer should have run a while ago: the loop was busy, or stood still."""
         return now - self._handle_time > LATE
 
-    def watch(self, owner: Owner) -> None:
-        """Watch `owner`; call this when it is new and whenever its deadline has moved earlier."""
-        if self._queue.watch(owner) or self._handle is None:
+    def watch(self, expiring: Expiring) -> None:
+        """Watch `expiring`; call this when it is new, and when its deadline has moved earlier."""
+        if self._queue.watch(expiring) or self._handle is None:
             self._schedule()
 
-    def forget(self, owner: Owner) -> None:
-        """Stop watching `owner`."""
-        self._queue.forget(owner)
+    def forget(self, expiring: Expiring) -> None:
+        """Stop watching `expiring`."""
+        self._queue.forget(expiring)
 
     def cancel(self) -> None:
         """Stop the timer; `watch` starts it again."""
@@ -91,8 +91,8 @@ class Timer:
         if now < due <= now + CLOCK_RESOLUTION:
             now = due
         try:
-            for owner in self._queue.expired(now):
-                owner.handle_timeout(now)
+            for expiring in self._queue.expired(now):
+                expiring.handle_timeout(now)
         finally:
-            # The failure of one owner must not stop the time of all others.
+            # The failure of one must not stop the time of all others.
             self._schedule()

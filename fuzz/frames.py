@@ -60,7 +60,7 @@ def hold(
                 assert stream.closed or stream.held <= MAX_SIZE + HEAD + CONTROL, stream.held
                 answers.extend(stream.control())
                 # As the owners of streams do.
-                stream.unusual = stream.assembling or stream.closed
+                stream.needs_attention = stream.assembling or stream.closed
 
         receive(first)
         if closes:

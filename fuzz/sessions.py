@@ -1,6 +1,6 @@
 """Engine.IO packets in the sessions of both ends.
 
-These are session.py, client_session.py and handshake.py in engineio_min/protocol.
+These are session.py, client_session.py and open_packet.py in engineio_min/protocol.
 
 The first byte of an input chooses the end and the transport. Each line after it is a step: its
 first byte says what happens, the rest is the packet.
@@ -20,7 +20,7 @@ from engineio_min.errors import PacketError
 from engineio_min.protocol import client_session, session
 from engineio_min.protocol.client_session import ClientSession, ClientTiming
 from engineio_min.protocol.deadlines import NEVER
-from engineio_min.protocol.handshake import MAX_HEARTBEAT, MAX_SID, read_handshake
+from engineio_min.protocol.open_packet import MAX_HEARTBEAT, MAX_SID, read_open_packet
 from engineio_min.protocol.packets import open_packet
 from engineio_min.protocol.session import POLLING, WEBSOCKET, Closed, Session, Timing
 
@@ -105,7 +105,7 @@ def take(end: Session | ClientSession) -> None:
 def check_handshake(packet: str) -> None:
     """Hold an open packet against its invariant."""
     try:
-        handshake = read_handshake(packet)
+        handshake = read_open_packet(packet)
     except PacketError:
         return
     assert 0 < len(handshake.sid) <= MAX_SID
@@ -115,4 +115,4 @@ def check_handshake(packet: str) -> None:
     whole = all((time * 1000).is_integer() for time in times)
     if payload is not None and 1 <= payload < 2**53 and whole:
         again = open_packet(handshake.sid, handshake.upgrades, *times, payload)
-        assert read_handshake(again) == handshake
+        assert read_open_packet(again) == handshake

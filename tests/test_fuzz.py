@@ -66,7 +66,7 @@ FAULTS: list[tuple[str, str, Callable[..., Any] | Any]] = [
     ("payloads", "engineio_min.protocol.packets.decode_packet", lax_packet),
     ("sessions", "engineio_min.protocol.session.NEVER", 5.0),
     ("sessions", "engineio_min.protocol.client_session.NEVER", 5.0),
-    ("sessions", "engineio_min.protocol.handshake._milliseconds", lambda *_: -1.0),
+    ("sessions", "engineio_min.protocol.open_packet._milliseconds", lambda *_: -1.0),
     ("socketio_packets", "socketio_min.protocol.packets.MAX_EVENT_NAME", 0),
     ("socketio_packets", "socketio_min.protocol.packets._parse_integer", len),
     ("server_frames", "engineio_min.protocol.frames.apply_mask", forget_mask),

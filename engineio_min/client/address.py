@@ -29,7 +29,7 @@ class Address:
         return host if self.port == default else f"{host}:{self.port}"
 
 
-def parse_address(url: str) -> Address:
+def parse_url(url: str) -> Address:
     """Read an http, https, ws or wss URL; what carries the session is not decided by it.
 
     Raises:

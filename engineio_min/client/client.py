@@ -15,14 +15,14 @@ from threading import get_ident
 from typing import Any, Unpack
 from urllib.parse import quote, urlencode
 
-from engineio_min.client.address import parse_address
+from engineio_min.client.address import parse_url
 from engineio_min.client.http import HttpClient
 from engineio_min.client.options import ClientOptions, ClientOptionValues
 from engineio_min.client.websocket import ClientWebSocket, open_websocket
 from engineio_min.errors import ConnectionFailed, PacketError, UsageError
 from engineio_min.option_checks import check_names
 from engineio_min.protocol.client_session import ClientSession, Opened, UpgradeAbandoned
-from engineio_min.protocol.handshake import Handshake
+from engineio_min.protocol.open_packet import OpenPacket
 from engineio_min.protocol.packets import (
     PROBE_PING,
     PROTOCOL_VERSION,
@@ -65,7 +65,7 @@ class Client:
     def __init__(self, url: str, **options: Unpack[ClientOptionValues]) -> None:
         check_names(options, ClientOptionValues.__optional_keys__)
         self.options = ClientOptions(**options)
-        self.address = parse_address(url)
+        self.address = parse_url(url)
         self.on_message: Callable[[Message], object] = _ignore
         self.on_close: Callable[[str, str], object] = _ignore
         self.on_upgrade: Callable[[], object] = _ignore
@@ -237,7 +237,7 @@ class Client:
         return self.session.transport
 
     @property
-    def handshake(self) -> Handshake:
+    def handshake(self) -> OpenPacket:
         """What the server said when the session was opened.
 
         Raises:
@@ -331,7 +331,7 @@ class Client:
         )
 
     def receive_from(self, websocket: ClientWebSocket, packets: list[Packet]) -> None:
-        """A WebSocket's packets; see `client_websocket.Owner`."""
+        """Take the packets of a WebSocket; see `PacketSink`."""
         if websocket is self._websocket:
             self._receive(packets)
         else:
@@ -345,7 +345,7 @@ class Client:
             self._flush()
 
     def lost(self, websocket: ClientWebSocket, reason: str, description: str) -> None:
-        """A WebSocket is over; see `client_websocket.Owner`."""
+        """Act on the end of a WebSocket; see `PacketSink`."""
         if websocket is self._websocket:
             self.session.fail(reason, description)
         elif websocket is self._candidate:
@@ -353,9 +353,9 @@ class Client:
         self._flush()
 
     def writable_changed(self, websocket: ClientWebSocket) -> None:
-        """A WebSocket takes data again, or no more; see `client_websocket.Owner`."""
+        """Act on a WebSocket that takes data again, or no more; see `PacketSink`."""
         if websocket is self._websocket:
-            self.session.waiting = websocket.waiting
+            self.session.waiting = websocket.writable
             self._queue()
 
     # -- in and out

@@ -28,21 +28,21 @@ from engineio_min.protocol.session import TRANSPORT_CLOSE, TRANSPORT_ERROR
 MAX_PENDING_PONGS = 16
 
 
-class Owner(Protocol):
-    """Who a WebSocket carries packets for."""
+class PacketSink(Protocol):
+    """What a WebSocket gives its packets to."""
 
     def receive_from(self, websocket: ClientWebSocket, packets: list[Packet]) -> None:
-        """Packets came."""
+        """Take packets that came."""
 
     def lost(self, websocket: ClientWebSocket, reason: str, description: str) -> None:
-        """No more packets will come, nor leave."""
+        """Learn that no more packets will come, nor leave."""
 
     def writable_changed(self, websocket: ClientWebSocket) -> None:
-        """Its `waiting` has changed."""
+        """Take notice that `websocket.writable` has changed."""
 
 
 async def open_websocket(
-    http: HttpClient, target: str, owner: Owner, *, deflate_threshold: int | None
+    http: HttpClient, target: str, sink: PacketSink, *, deflate_threshold: int | None
 ) -> ClientWebSocket:
     """Open a WebSocket; it reads nothing before `start`.
 
@@ -62,7 +62,7 @@ async def open_websocket(
         connection.abort()
         raise ConnectionFailed(f"got no valid WebSocket handshake: {error}") from None
     websocket = ClientWebSocket(
-        connection.transport, owner, extensions, http.max_body, deflate_threshold
+        connection.transport, sink, extensions, http.max_body, deflate_threshold
     )
     websocket.rest = connection.release(websocket)
     return websocket
@@ -80,16 +80,16 @@ class ClientWebSocket(asyncio.Protocol):
     def __init__(
         self,
         transport: asyncio.Transport,
-        owner: Owner,
+        sink: PacketSink,
         extensions: list[Extension],
         max_size: int,
         deflate_threshold: int | None,
     ) -> None:
         self.rest = b""
-        self.waiting = True
+        self.writable = True
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport = transport
-        self._owner = owner
+        self._sink = sink
         self._stream = ClientMessageStream(max_size, extensions, random=os.urandom)
         self._deflate_threshold = deflate_threshold
         self._pongs = 0
@@ -104,12 +104,12 @@ class ClientWebSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         packets = self._stream.receive(data)
-        if self._stream.unusual:
-            self._receive_unusual(packets)
+        if self._stream.needs_attention:
+            self._receive_and_attend(packets)
         else:
-            self._owner.receive_from(self, packets)
+            self._sink.receive_from(self, packets)
 
-    def _receive_unusual(self, packets: list[Packet]) -> None:
+    def _receive_and_attend(self, packets: list[Packet]) -> None:
         """Receive what may not be messages alone."""
         stream = self._stream
         if not stream.closed:
@@ -117,13 +117,13 @@ class ClientWebSocket(asyncio.Protocol):
             # before a close frame.
             self._write_control()
         if packets:
-            self._owner.receive_from(self, packets)
-        stream.unusual = stream.assembling or stream.closed
+            self._sink.receive_from(self, packets)
+        stream.needs_attention = stream.assembling or stream.closed
         self._write_control()
         if stream.failure is not None:
-            self._owner.lost(self, TRANSPORT_ERROR, stream.failure)
+            self._sink.lost(self, TRANSPORT_ERROR, stream.failure)
         elif stream.close_received:
-            self._owner.lost(self, TRANSPORT_CLOSE, f"got a close frame{stream.close_reason}")
+            self._sink.lost(self, TRANSPORT_CLOSE, f"got a close frame{stream.close_reason}")
             self._transport.close()
 
     def _write_control(self) -> None:
@@ -134,7 +134,7 @@ class ClientWebSocket(asyncio.Protocol):
         if self._transport.get_write_buffer_size() == 0:
             self._pongs = 0
         elif self._pongs > MAX_PENDING_PONGS:
-            self._owner.lost(self, TRANSPORT_ERROR, "the server sends pings and reads no pongs")
+            self._sink.lost(self, TRANSPORT_ERROR, "the server sends pings and reads no pongs")
             self._transport.abort()
 
     def pause(self) -> None:
@@ -186,17 +186,17 @@ class ClientWebSocket(asyncio.Protocol):
     # -- the transport's side
 
     def pause_writing(self) -> None:
-        self.waiting = False
-        self._owner.writable_changed(self)
+        self.writable = False
+        self._sink.writable_changed(self)
 
     def resume_writing(self) -> None:
-        self.waiting = True
+        self.writable = True
         self._pongs = 0
-        self._owner.writable_changed(self)
+        self._sink.writable_changed(self)
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.finished.done():
             self.finished.set_result(None)
-            self._owner.lost(
+            self._sink.lost(
                 self, TRANSPORT_CLOSE, f"the connection was lost: {error or 'closed by the server'}"
             )

@@ -419,7 +419,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _turn_away(self, excess: float) -> None:
         """Refuse this connection, the `excess`th too many."""
-        self._server.admission.complain(self._client, self._server.loop.time())
+        self._server.admission.log_turned_away(self._client, self._server.loop.time())
         if excess > TOLD_AT_ONCE:
             self._closing = True
             self._release()
@@ -471,8 +471,8 @@ class HttpConnection(asyncio.Protocol):
         self._closing = True
         self._release()
         server = self._server
-        waiting = self._client if candidate else None
-        if waiting is None:
+        admitted_as = self._client if candidate else None
+        if admitted_as is None:
             # It carries its session at once, and not after an upgrade.
             server.admission.remove(self._client)
         websocket = WebSocket(
@@ -482,7 +482,7 @@ class HttpConnection(asyncio.Protocol):
             head,
             self._rest,
             server,
-            waiting,
+            admitted_as,
             base64=base64,
         )
         self.transport.set_protocol(websocket)

@@ -30,10 +30,10 @@ class HttpExchange:
     __slots__ = (
         "_body",
         "_budget",
+        "_budgeted",
         "_complete",
         "_connection",
         "_done",
-        "_held",
         "_length",
         "_limit",
         "_responded",
@@ -56,7 +56,7 @@ class HttpExchange:
         self._done: Callable[[bytes | None], None] | None = None
         # What of the body counts against the budget.
         self._budget: Budget | None = None
-        self._held = 0
+        self._budgeted = 0
 
     def respond_with(self, response: Response) -> None:
         """Answer with a plain route's response, if the peer is still there."""
@@ -125,8 +125,8 @@ class HttpExchange:
         """A read has ended before the body has."""
         if self._done is None or self._budget is None:
             return
-        before, self._held = self._held, len(self._body)
-        if not self._budget.change(self, before, self._held):
+        before, self._budgeted = self._budgeted, len(self._body)
+        if not self._budget.change(self, before, self._budgeted):
             self.let_go()
 
     def let_go(self) -> None:
@@ -141,9 +141,9 @@ class HttpExchange:
     def _stop_reading(self) -> Callable[[bytes | None], None]:
         """Hold nothing more; return what is to be called with the body."""
         done, self._done = self._done, None
-        if self._held and self._budget is not None:
-            self._budget.change(self, self._held, 0)
-            self._held = 0
+        if self._budgeted and self._budget is not None:
+            self._budget.change(self, self._budgeted, 0)
+            self._budgeted = 0
         return done or _drop
 
     def abort(self) -> None:

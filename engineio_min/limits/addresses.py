@@ -9,7 +9,7 @@ import socket
 _MAPPED = b"\0" * 10 + b"\xff\xff"
 
 
-def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+def parse_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """The address that a text is; that of an IPv4 client however it is written.
 
     Raises:

@@ -20,7 +20,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from engineio_min.errors import UsageError
-from engineio_min.limits.addresses import network_of, parse_address
+from engineio_min.limits.addresses import network_of, parse_ip
 
 logger = logging.getLogger("engineio_min.http")
 
@@ -123,7 +123,7 @@ class Admission(Headcount):
             excess = of_address - self._per_address - room
         return max(0, excess)
 
-    def complain(self, client: str, now: float) -> None:
+    def log_turned_away(self, client: str, now: float) -> None:
         """Log that a connection of `client` was turned away, but not of each in a flood."""
         if now >= self._silent_until:
             self._silent_until = now + COMPLAINT_INTERVAL
@@ -139,7 +139,7 @@ class Admission(Headcount):
         if not client:
             # A Unix socket: whoever reaches it is on this host.
             return True
-        address = parse_address(client)
+        address = parse_ip(client)
         return any(address in network for network in self._proxies)
 
 

@@ -138,7 +138,7 @@ class ClientMessageStream(MessageStream):
     def close(self) -> None:
         """Send a close frame without a code, as the official client does."""
         if not self.closed:
-            self.unusual = True
+            self.needs_attention = True
             self._specification.send_close()
 
     @property
@@ -168,5 +168,5 @@ class ClientMessageStream(MessageStream):
         if self._protocol is None:
             self._protocol = Protocol(CLIENT, state=OPEN, max_size=self._max_size)
             self._protocol.extensions = list(self._extensions)
-            self.ordinary = False
+            self.only_fast_frames = False
         return self._protocol

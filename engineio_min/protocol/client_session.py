@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from engineio_min.errors import PacketError, UsageError
 from engineio_min.protocol.deadlines import NEVER
-from engineio_min.protocol.handshake import Handshake, read_handshake
+from engineio_min.protocol.open_packet import OpenPacket, read_open_packet
 from engineio_min.protocol.packets import (
     BASE64,
     CLOSE,
@@ -125,7 +125,7 @@ class ClientSession:
         self.waiting = True
         self.attended = False
         self.events: list[ClientEvent] = []
-        self.handshake: Handshake | None = None
+        self.handshake: OpenPacket | None = None
         self._timing = timing
         self._wake = wake
         self._buffer: list[Packet] = []
@@ -192,7 +192,7 @@ class ClientSession:
 
     def _open(self, packet: str, now: float) -> None:
         try:
-            self.handshake = read_handshake(packet)
+            self.handshake = read_open_packet(packet)
         except PacketError as error:
             self._end(TRANSPORT_ERROR, str(error))
             return

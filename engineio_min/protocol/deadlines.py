@@ -1,10 +1,10 @@
 """One queue of deadlines for everything that can expire, so that an idle connection owns no timer.
 
 Sessions move their deadline later with every pong, far more often than they expire. So the queue is
-lazy: an owner is in the heap at most once, under a deadline that may have become too early; when it
-comes up it is put back under its present one. Only a deadline that moves *earlier* needs a call to
-`watch`. A timer wheel was rejected: it is no faster for these numbers and loses the exact
-millisecond.
+lazy: each session is in the heap at most once, under a deadline that may have become too early;
+when that deadline comes, the session is put back under its present one. Only a deadline that moves
+*earlier* needs a call to `watch`. A timer wheel was rejected: it is no faster for these numbers and
+loses the exact millisecond.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Protocol
 NEVER = math.inf
 
 
-class Owner(Protocol):
+class Expiring(Protocol):
     """Something with a deadline: an absolute time in seconds of the driver's clock, or `NEVER`."""
 
     deadline: float
@@ -25,46 +25,46 @@ class Owner(Protocol):
     def handle_timeout(self, now: float) -> None: ...
 
 
-# [deadline, sequence, owner], in the order of the first two; what is forgotten keeps its place
-# without its owner, unless it is the last.
+# [deadline, sequence, expiring], in the order of the first two; what is forgotten keeps its place
+# without what expires, unless it is the last.
 Entry = list[Any]
 
 
 class DeadlineQueue:
-    """Owners in the order of their deadlines."""
+    """What can expire, in the order of its deadlines."""
 
     __slots__ = ("_entries", "_heap", "_sequence")
 
     def __init__(self) -> None:
         self._heap: list[Entry] = []
-        self._entries: dict[Owner, Entry] = {}
+        self._entries: dict[Expiring, Entry] = {}
         self._sequence = 0
 
     def __len__(self) -> int:
-        """How many owners are watched."""
+        """Return how many are watched."""
         return len(self._entries)
 
-    def watch(self, owner: Owner) -> bool:
-        """Watch `owner`; call this when it is new and whenever its deadline has moved earlier.
+    def watch(self, expiring: Expiring) -> bool:
+        """Watch `expiring`; call this when it is new and whenever its deadline has moved earlier.
 
         Returns whether `next_deadline` may be earlier now.
         """
-        entry = self._entries.get(owner)
+        entry = self._entries.get(expiring)
         if entry is not None:
-            if entry[0] <= owner.deadline:
+            if entry[0] <= expiring.deadline:
                 return False
             entry[2] = None
-        elif owner.deadline == NEVER:
+        elif expiring.deadline == NEVER:
             return False
         self._sequence += 1
-        entry = [owner.deadline, self._sequence, owner]
-        self._entries[owner] = entry
+        entry = [expiring.deadline, self._sequence, expiring]
+        self._entries[expiring] = entry
         heapq.heappush(self._heap, entry)
         return self._heap[0] is entry
 
-    def forget(self, owner: Owner) -> None:
-        """Stop watching `owner`; nothing here refers to it any more."""
-        entry = self._entries.pop(owner, None)
+    def forget(self, expiring: Expiring) -> None:
+        """Stop watching `expiring`; nothing here refers to it any more."""
+        entry = self._entries.pop(expiring, None)
         if entry is not None:
             entry[2] = None
             if self._heap[-1] is entry:
@@ -79,16 +79,16 @@ class DeadlineQueue:
         deadline: float = self._heap[0][0] if self._heap else NEVER
         return deadline
 
-    def expired(self, now: float) -> Iterator[Owner]:
-        """Yield each owner whose deadline has come; it is watched again after its turn if it has a
+    def expired(self, now: float) -> Iterator[Expiring]:
+        """Yield each member whose deadline has come; it is watched again after its turn if it has a
         new one.
         """
         while self._heap and self._heap[0][0] <= now:
-            owner: Owner | None = heapq.heappop(self._heap)[2]
-            if owner is None:
+            expiring: Expiring | None = heapq.heappop(self._heap)[2]
+            if expiring is None:
                 continue
-            del self._entries[owner]
-            if owner.deadline <= now:
-                yield owner
-            if owner.deadline != NEVER:
-                self.watch(owner)
+            del self._entries[expiring]
+            if expiring.deadline <= now:
+                yield expiring
+            if expiring.deadline != NEVER:
+                self.watch(expiring)

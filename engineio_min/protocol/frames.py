@@ -51,13 +51,13 @@ _SHORT_FRAMES = tuple(struct.Struct(f"2x4s{length}s").unpack_from for length in 
 class MessageStream:
     """The server's end of a WebSocket after its handshake.
 
-    `ordinary` says that all frames were of the one kind so far, so that nothing is compressed or
-    closed. `unusual` is set when there may be more to do than to deliver messages: a frame is
-    incomplete or went through websockets, so look at the rest. `failure` and `close_received` tell
-    that no more messages will come; `pings` counts the pings answered in what `control` returns
-    next. `rest` is what the next call of `receive` begins with; while there is any, do not read,
-    and call with nothing in the next turn of the loop. With `fast` off every frame goes through
-    websockets: the specification of what this class does.
+    `only_fast_frames` says that all frames were of the one kind so far, so that nothing is
+    compressed or closed. `needs_attention` is set when there may be more to do than to deliver
+    messages: a frame is incomplete or went through websockets, so look at the rest. `failure` and
+    `close_received` tell that no more messages will come; `pings` counts the pings answered in what
+    `control` returns next. `rest` is what the next call of `receive` begins with; while there is
+    any, do not read, and call with nothing in the next turn of the loop. With `fast` off every
+    frame goes through websockets: the specification of what this class does.
     """
 
     __slots__ = (
@@ -78,10 +78,10 @@ class MessageStream:
         "_text",
         "close_received",
         "failure",
-        "ordinary",
+        "needs_attention",
+        "only_fast_frames",
         "pings",
         "rest",
-        "unusual",
     )
 
     def __init__(
@@ -111,8 +111,8 @@ class MessageStream:
         self.close_received = False
         self.pings = 0
         self.rest = b""
-        self.unusual = False
-        self.ordinary = not extensions
+        self.needs_attention = False
+        self.only_fast_frames = not extensions
 
     # -- in
 
@@ -120,7 +120,7 @@ class MessageStream:
         """Take bytes, or a share of them; return the messages that are complete with them."""
         messages: list[Packet] = []
         share = self._share
-        if self.unusual:
+        if self.needs_attention:
             if self.rest:
                 data = self.rest + data
                 self.rest = b""
@@ -185,7 +185,7 @@ class MessageStream:
         while position < end:
             if position >= share:
                 self.rest = data[position:]
-                self.unusual = True
+                self.needs_attention = True
                 break
             if not self._missing and self._receive_plain_close(data, position):
                 break
@@ -205,7 +205,7 @@ class MessageStream:
                     position = self._receive_short(data, position, share, messages)
                     if position > start:
                         continue
-                self.unusual = True
+                self.needs_attention = True
                 size = self._frame_size(data, position)
                 if size is None:
                     self._head = data[position:]
@@ -233,7 +233,7 @@ class MessageStream:
                     self._answer_ping(apply_mask(masked, mask))
                 elif not self._take_fragment(first, masked, mask, messages):
                     break
-                self.unusual = True
+                self.needs_attention = True
             position = stop
         return position
 
@@ -301,8 +301,8 @@ class MessageStream:
         if not self._close_sent:
             self._control += (bytes((_FINAL_CLOSE, len(code))) + code,)
         self._control += (b"",)
-        self._close_sent = self.close_received = self.unusual = True
-        self.ordinary = False
+        self._close_sent = self.close_received = self.needs_attention = True
+        self.only_fast_frames = False
         return True
 
     def _await_close(self, data: bytes) -> None:
@@ -420,10 +420,10 @@ class MessageStream:
         """Send a close frame without a code, as the official server does."""
         if self.closed:
             return
-        self.unusual = True
+        self.needs_attention = True
         if self._protocol is None:
             self._close_sent = True
-            self.ordinary = False
+            self.only_fast_frames = False
             self._control += (bytes((_FINAL_CLOSE, 0)),)
         else:
             self._protocol.send_close()
@@ -431,7 +431,7 @@ class MessageStream:
     def fail(self, code: CloseCode, reason: str) -> None:
         """Close because the peer broke the protocol."""
         self.failure = reason
-        self.unusual = True
+        self.needs_attention = True
         self._specification.fail(code, reason)
 
     def control(self) -> list[bytes]:
@@ -450,7 +450,7 @@ class MessageStream:
         if self._protocol is None:
             self._protocol = Protocol(SERVER, state=OPEN, max_size=self._max_size)
             self._protocol.extensions = list(self._extensions)
-            self.ordinary = False
+            self.only_fast_frames = False
             if self._close_sent:
                 self._protocol.send_close()
                 self._protocol.data_to_send()

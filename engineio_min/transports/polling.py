@@ -42,7 +42,7 @@ class Polling:
         "_answer",
         "_closing",
         "_connection",
-        "_held",
+        "_deferred",
         "_parked",
         "_posting",
         "_progress",
@@ -55,7 +55,8 @@ class Polling:
         self._connection = connection
         self._parked: Exchange | None = None
         self._posting: Exchange | None = None
-        self._held: Exchange | None = None
+        # The POST whose answer waits until the handlers keep up.
+        self._deferred: Exchange | None = None
         # What of the POST had no place in its turn, and whether the event loop is to go on with it.
         self._rest: Iterator[Packet] | None = None
         self._sharing = False
@@ -166,7 +167,7 @@ class Polling:
 
     def post(self, exchange: Exchange) -> None:
         """Read a POST and receive its packets."""
-        if self._posting is not None or self._held is not None:
+        if self._posting is not None or self._deferred is not None:
             exchange.respond(400, self._headers(exchange, ()), b"")
             self._fail("got a POST while another was not answered yet")
             return
@@ -242,7 +243,7 @@ class Polling:
             self._await_last_poll(exchange)
         elif self._waits:
             # The answer waits until the handlers keep up: the client sends no more until it has it.
-            self._held = exchange
+            self._deferred = exchange
             exchange.on_abort = self._post_aborted
         else:
             exchange.respond(200, self._headers(exchange, _HTML), b"ok")
@@ -283,7 +284,7 @@ class Polling:
             self.answer_close()
 
     def _post_aborted(self) -> None:
-        self._posting = self._held = self._rest = None
+        self._posting = self._deferred = self._rest = None
         self._fail("the POST's connection closed before it was answered")
 
     # -- the connection's side
@@ -292,7 +293,7 @@ class Polling:
         """Go on with the POST that was held back, or answer it."""
         if self._rest is not None:
             self._go_on_soon()
-        exchange, self._held = self._held, None
+        exchange, self._deferred = self._deferred, None
         if exchange is not None:
             exchange.respond(200, self._headers(exchange, _HTML), b"ok")
 

@@ -116,9 +116,10 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
     """A WebSocket on a TCP connection of our own HTTP server."""
 
     __slots__ = (
+        "_admitted_as",
         "_base64",
+        "_budgeted",
         "_head",
-        "_held",
         "_http",
         "_pongs",
         "_progress",
@@ -126,7 +127,6 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         "_sharing",
         "_stream",
         "_transport",
-        "_waiting",
         "deadline",
     )
 
@@ -138,7 +138,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         head: bytes,
         rest: bytes,
         http: Doorkeeper,
-        waiting: str | None,
+        admitted_as: str | None,
         *,
         base64: bool,
     ) -> None:
@@ -149,20 +149,20 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self._head = head
         self._rest = rest
         # The address that a candidate is counted for until it carries a session; see `Admission`.
-        self._waiting = waiting
-        self._candidate = waiting is not None
+        self._admitted_as = admitted_as
+        self._candidate = admitted_as is not None
         self._stream = MessageStream(connection.server.options.max_http_buffer_size, extensions)
         # Whether binary messages leave as text: the client asked for it.
         self._base64 = base64
         # Not before the answer is written: the first packets leave together with it.
-        self._stream.ordinary = False
+        self._stream.only_fast_frames = False
         self._pongs = 0
         # Whether the event loop is to go on with what was read and had no place in its turn.
         self._sharing = False
         # What waited for the peer at the last look, while the transport takes no more.
         self._progress: Progress | None = None
         # What of the stream counts against the server's budget.
-        self._held = 0
+        self._budgeted = 0
         self.deadline = NEVER
 
     def start(self, *, candidate: bool) -> None:
@@ -179,13 +179,13 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         connection = self._connection
         packets = self._stream.receive(data)
-        if self._candidate or self._stream.unusual:
+        if self._candidate or self._stream.needs_attention:
             progress = bool(packets)
-            self._hold_rest()
+            self._budget_rest()
             self._receive_packets(packets)
-            if self._waiting is not None and not self._candidate:
-                self._http.admission.remove(self._waiting)
-                self._waiting = None
+            if self._admitted_as is not None and not self._candidate:
+                self._http.admission.remove(self._admitted_as)
+                self._admitted_as = None
             self._attend(progress=progress)
         else:
             connection.context.run(connection.receive_all, packets)
@@ -195,7 +195,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         """Do what the stream needs besides delivering its messages."""
         stream = self._stream
         now = self._connection.server.loop.time()
-        stream.unusual = stream.assembling or stream.closed or bool(stream.rest)
+        stream.needs_attention = stream.assembling or stream.closed or bool(stream.rest)
         if stream.rest and not self._sharing and not self._transport.is_closing():
             # The others first, and then more of this; what its peer is about to send waits as well.
             self._transport.pause_reading()
@@ -233,17 +233,17 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
             rest, self._rest = self._rest, b""
             self.data_received(rest)
 
-    def _hold_rest(self) -> None:
+    def _budget_rest(self) -> None:
         """Keep what is incomplete, unless too much is kept for all; whoever gets the packets may
         keep them in its turn.
         """
         stream = self._stream
-        if not self._hold(0 if stream.closed else stream.held):
+        if not self._budget(0 if stream.closed else stream.held):
             self._drop_rest()
 
     def _drop_rest(self) -> None:
         self._stream.fail(CloseCode.TRY_AGAIN_LATER, "too much is held for all connections")
-        self._hold(0)
+        self._budget(0)
 
     def let_go(self) -> None:
         """Close the connection: of all it holds most, and too much is held."""
@@ -251,9 +251,9 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self._attend(progress=False)
         self._connection.flush()
 
-    def _hold(self, size: int) -> bool:
+    def _budget(self, size: int) -> bool:
         """Count what is kept of an incomplete message; whether it may be kept."""
-        before, self._held = self._held, size
+        before, self._budgeted = self._budgeted, size
         return self._connection.server.budget.change(self, before, size)
 
     def _answer_probe(self, packet: str) -> None:
@@ -295,7 +295,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         if not packets:
             return
         stream = self._stream
-        if not stream.ordinary:
+        if not stream.only_fast_frames:
             if stream.closed:
                 return
             if self._head or stream.compresses or self._base64:
@@ -311,7 +311,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
     def _take_head(self) -> bytes:
         head, self._head = self._head, b""
         if head:
-            self._stream.ordinary = not (self._stream.compresses or self._base64)
+            self._stream.only_fast_frames = not (self._stream.compresses or self._base64)
         return head
 
     def _encode(self, packets: list[Packet]) -> bytes:
@@ -372,10 +372,10 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._http.connections.discard(self._transport)
-        if self._waiting is not None:
-            self._http.admission.remove(self._waiting)
+        if self._admitted_as is not None:
+            self._http.admission.remove(self._admitted_as)
         self._stream.rest = b""
-        self._hold(0)
+        self._budget(0)
         self.deadline = NEVER
         self._connection.server.timer.forget(self)
         if error is None:

@@ -10,7 +10,7 @@ Somebody near may put anything there, so failed logins do not count by this.
 from __future__ import annotations
 
 from engineio_min import Request
-from engineio_min.limits.addresses import network_of, parse_address
+from engineio_min.limits.addresses import network_of, parse_ip
 
 
 def client_of(request: Request) -> str | None:
@@ -18,7 +18,7 @@ def client_of(request: Request) -> str | None:
     hops = [*request.headers.get("x-forwarded-for", "").split(","), request.client]
     for hop in reversed(hops):
         try:
-            address = parse_address(hop.strip())
+            address = parse_ip(hop.strip())
         except ValueError:
             return None
         if address.is_global:

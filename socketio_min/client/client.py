@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Self, TypeVar, Unpack, cast, overload
 from urllib.parse import unquote
 
-from engineio_min.client.address import parse_address
+from engineio_min.client.address import parse_url
 from engineio_min.client.client import Tap
 from engineio_min.client.options import ClientOptions, ClientOptionValues
 from engineio_min.option_checks import check_names, check_type
@@ -60,7 +60,7 @@ class Client(ClientNamespace):
         options.setdefault("path", "/socket.io/")
         engine_options = cast(ClientOptionValues, options)
         max_message = ClientOptions(**engine_options).max_receive_size
-        name = unquote(parse_address(url).path).rstrip("/") or "/"
+        name = unquote(parse_url(url).path).rstrip("/") or "/"
         connection = ClientConnection(url, engine_options, reconnection, limits, max_message)
         super().__init__(connection, name, auth, self._retries, self._ack_timeout)
         self.namespaces[name] = self

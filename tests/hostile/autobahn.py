@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Protocol
 import kosoku
 
 from engineio_min import Connection, Server
-from engineio_min.client.address import parse_address
+from engineio_min.client.address import parse_url
 from engineio_min.client.http import HttpClient
 from engineio_min.client.websocket import ClientWebSocket, open_websocket
 from engineio_min.protocol import frames
@@ -113,23 +113,23 @@ class Echo:
         self.over = asyncio.Event()
 
     def receive_from(self, websocket: ClientWebSocket, packets: list[Packet]) -> None:
-        """Packets came; see `client_websocket.Owner`."""
+        """Packets came; see `PacketSink`."""
         self.received = packets
         websocket.write(packets)
 
     def lost(self, websocket: ClientWebSocket, reason: str, description: str) -> None:
-        """It is over; see `client_websocket.Owner`."""
+        """It is over; see `PacketSink`."""
         self.over.set()
 
     def writable_changed(self, websocket: ClientWebSocket) -> None:
-        """An echo waits for nobody; see `client_websocket.Owner`."""
+        """An echo waits for nobody; see `PacketSink`."""
 
 
 async def run_client(
     url: str, target: str, *, deflate: bool, largest_message: int = LARGEST_MESSAGE
 ) -> list[Packet]:
     """Echo until the server closes; return what it sent last."""
-    http = HttpClient(parse_address(url), ssl=None, headers={}, max_body=largest_message)
+    http = HttpClient(parse_url(url), ssl=None, headers={}, max_body=largest_message)
     echo = Echo()
     try:
         async with asyncio.timeout(CASE_TIMEOUT):

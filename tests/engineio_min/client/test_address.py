@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engineio_min.client.address import Address, parse_address
+from engineio_min.client.address import Address, parse_url
 from engineio_min.errors import UsageError
 
 
@@ -21,7 +21,7 @@ from engineio_min.errors import UsageError
     ],
 )
 def test_what_is_in_a_url(url: str, address: Address, authority: str | None) -> None:
-    parsed = parse_address(url)
+    parsed = parse_url(url)
     assert parsed == address
     assert parsed.authority == authority or authority is None
 
@@ -44,4 +44,4 @@ def test_what_is_in_a_url(url: str, address: Address, authority: str | None) -> 
 )
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match=r"got (a|the) URL"):
-        parse_address(url)
+        parse_url(url)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engineio_min import ConnectionFailed
-from engineio_min.client.address import parse_address
+from engineio_min.client.address import parse_url
 from engineio_min.client.http import HttpClient
 from tests.engineio_min.harness import Clock
 from tests.engineio_min.scripted import Peer, Script, Scripted, scripted, silence
@@ -26,7 +26,7 @@ async def talking(
     """A client and its scripted server."""
     async with scripted(*scripts) as server:
         client = HttpClient(
-            parse_address(server.url), ssl=None, headers=headers or {}, max_body=max_body
+            parse_url(server.url), ssl=None, headers=headers or {}, max_body=max_body
         )
         try:
             yield client, server
@@ -253,7 +253,7 @@ async def test_a_connection_that_is_reset() -> None:
 
 async def test_nobody_listens() -> None:
     async with scripted(silence) as server:
-        address = parse_address(server.url)
+        address = parse_url(server.url)
     client = HttpClient(address, ssl=None, headers={}, max_body=1)
     assert (await failure(client)).startswith(f"could not connect to localhost port {address.port}")
 
@@ -358,7 +358,7 @@ async def answers_ok(peer: Peer) -> None:
 
 async def test_a_certificate_is_verified_unless_told_otherwise() -> None:
     async with scripted(answers_ok, certificate=server_certificate()) as server:
-        address = parse_address(server.url)
+        address = parse_url(server.url)
         strict = HttpClient(address, ssl=None, headers={}, max_body=10)
         assert "certificate verify failed" in await failure(strict)
         trusting = HttpClient(
@@ -373,7 +373,7 @@ async def test_a_certificate_is_verified_unless_told_otherwise() -> None:
 async def test_a_certificate_for_another_name_is_refused() -> None:
     async with scripted(answers_ok, certificate=server_certificate()) as server:
         client = HttpClient(
-            parse_address(server.url.replace("localhost", "127.0.0.2")),
+            parse_url(server.url.replace("localhost", "127.0.0.2")),
             ssl=ssl.create_default_context(cafile=str(CERTIFICATE)),
             headers={},
             max_body=10,

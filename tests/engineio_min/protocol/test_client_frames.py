@@ -101,7 +101,7 @@ def test_a_lone_surrogate_is_replaced_as_javascript_does() -> None:
 def test_a_message_that_is_too_large_is_refused(fast: bool) -> None:
     stream = ClientMessageStream(10, random=os.urandom, fast=fast)
     assert stream.receive(server_frame(b"a" * 10)) == [b"a" * 10]
-    assert stream.unusual is not fast
+    assert stream.needs_attention is not fast
     assert stream.receive(server_frame(b"a" * 11)) == []
     assert stream.failure is not None
 

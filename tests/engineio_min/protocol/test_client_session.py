@@ -19,7 +19,7 @@ from engineio_min.protocol.client_session import (
     UpgradeAbandoned,
 )
 from engineio_min.protocol.deadlines import NEVER
-from engineio_min.protocol.handshake import Handshake, read_handshake
+from engineio_min.protocol.open_packet import OpenPacket, read_open_packet
 from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.session import Closed, Session, Timing, Upgraded
 
@@ -66,7 +66,7 @@ def drain(session: ClientSession) -> list[Any]:
 def test_the_open_packet_opens_the_session() -> None:
     session = opened()
     assert session.phase == "open"
-    assert session.handshake == Handshake("abc", ("websocket",), 25.0, 20.0, 100)
+    assert session.handshake == OpenPacket("abc", ("websocket",), 25.0, 20.0, 100)
     assert session.deadline == 45.0
 
 
@@ -129,7 +129,7 @@ def test_closing_while_it_opens_ends_it() -> None:
 )
 def test_a_bad_open_packet_is_refused(packet: str) -> None:
     with pytest.raises(PacketError, match="got an open packet"):
-        read_handshake(packet)
+        read_open_packet(packet)
     session = opening()
     session.receive(packet, 0.0)
     [event] = drain(session)
@@ -138,8 +138,8 @@ def test_a_bad_open_packet_is_refused(packet: str) -> None:
 
 
 def test_an_open_packet_of_an_older_server_has_no_limit() -> None:
-    handshake = read_handshake('0{"sid":"a","upgrades":[1,"x"],"pingInterval":1,"pingTimeout":2}')
-    assert handshake == Handshake("a", ("x",), 0.001, 0.002, None)
+    handshake = read_open_packet('0{"sid":"a","upgrades":[1,"x"],"pingInterval":1,"pingTimeout":2}')
+    assert handshake == OpenPacket("a", ("x",), 0.001, 0.002, None)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_server_that_tells_no_limit_is_sent_anything() -> None:
 
 
 def test_a_server_may_have_rounded_its_interval_to_nothing() -> None:
-    handshake = read_handshake('0{"sid":"a","pingInterval":0,"pingTimeout":200}')
+    handshake = read_open_packet('0{"sid":"a","pingInterval":0,"pingTimeout":200}')
     assert (handshake.ping_interval, handshake.ping_timeout) == (0.0, 0.2)
 
 

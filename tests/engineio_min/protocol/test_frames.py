@@ -62,7 +62,7 @@ def test_a_call_takes_its_share_and_the_next_goes_on(frame: bytes, fast: bool) -
     while stream.rest:
         assert left - SHARE - len(frame) <= len(stream.rest) < left
         left = len(stream.rest)
-        assert stream.unusual
+        assert stream.needs_attention
         assert stream.held >= left
         messages += stream.receive(b"")
         calls += 1

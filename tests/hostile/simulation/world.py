@@ -230,7 +230,7 @@ class World:
         } | {one for one in engine.departing.values() if isinstance(one, Polling)}
         waiting: set[object] = set()
         for polling in pollings:
-            waiting |= {polling._parked, polling._posting, polling._held, polling._closing}
+            waiting |= {polling._parked, polling._posting, polling._deferred, polling._closing}
         lonely = 0
         for transport in self.http.connections:
             protocol = transport.get_protocol()

@@ -15,7 +15,7 @@ MAX_HEARTBEAT = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
-class Handshake:
+class OpenPacket:
     """What the server said in the open packet: times in seconds, `max_payload` in bytes or None."""
 
     sid: str
@@ -25,7 +25,7 @@ class Handshake:
     max_payload: int | None
 
 
-def read_handshake(packet: str) -> Handshake:
+def read_open_packet(packet: str) -> OpenPacket:
     """Read the open packet (Engine.IO v4, "Handshake").
 
     Raises:
@@ -47,7 +47,7 @@ def read_handshake(packet: str) -> Handshake:
     max_payload = fields.get("maxPayload")
     if max_payload is not None and (not _is_number(max_payload) or max_payload < 1):
         raise PacketError("got an open packet whose maxPayload is no number above 0")
-    return Handshake(
+    return OpenPacket(
         sid=sid,
         upgrades=tuple(name for name in upgrades if isinstance(name, str)),
         ping_interval=_milliseconds(fields, "pingInterval"),

@@ -9,7 +9,14 @@ except ImportError as error:
     ) from None
 
 from socketio_min.cluster.redis.classic import RedisAdapter
+from socketio_min.cluster.redis.emitter import BlockingEmitter, Emitter
 from socketio_min.cluster.redis.sharded import ShardedRedisAdapter
 from socketio_min.cluster.redis.streams import RedisStreamsAdapter
 
-__all__ = ["RedisAdapter", "RedisStreamsAdapter", "ShardedRedisAdapter"]
+__all__ = [
+    "BlockingEmitter",
+    "Emitter",
+    "RedisAdapter",
+    "RedisStreamsAdapter",
+    "ShardedRedisAdapter",
+]

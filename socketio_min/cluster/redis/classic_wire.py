@@ -94,12 +94,12 @@ def decode_broadcast(data: bytes, namespace: str) -> tuple[str, Broadcast] | Non
 
 
 def encode_request(uid: str, namespace: str, message: Request) -> bytes:
-    """Encode what other servers are to do.
+    """Encode what other servers are to do; an emitter has no name, "", where it needs none.
 
     Raises:
         EncodeError: a value cannot be encoded.
     """
-    fields: dict[str, Any] = {"uid": uid}
+    fields: dict[str, Any] = {"uid": uid} if uid else {}
     request_id = getattr(message, "request_id", None)
     if request_id is not None:
         fields["requestId"] = request_id

@@ -19,7 +19,7 @@ from socketio_min.errors import EncodeError, PacketError
 MAX_MESSAGE = 16_000_000
 
 # How MessagePack begins a date: type -1 with 4, 8 or 12 bytes.
-_DATES = (b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff")
+_DATE_4, _DATE_8, _DATE_12 = b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff"
 _decoder = msgspec.msgpack.Decoder(ext_hook=lambda _code, _data: None)
 _encoder = msgspec.msgpack.Encoder()
 
@@ -45,7 +45,7 @@ def unpack(data: bytes) -> Any:
     _check_size(data)
     try:
         value = _decoder.decode(data)
-        if any(date in data for date in _DATES):
+        if _DATE_8 in data or _DATE_4 in data or _DATE_12 in data:
             value = _without_dates(value)
     except (ValueError, RecursionError, OverflowError) as error:
         raise PacketError(f"got a message that is no MessagePack ({error})") from None

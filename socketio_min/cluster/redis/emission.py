@@ -1,0 +1,124 @@
+"""What a process without a server sends to the clients of a cluster, in the bytes of Node.js.
+
+The messages are those of `@socket.io/redis-emitter` 5, for servers with the classic adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from socketio_min.cluster.adapter import BroadcastOptions
+from socketio_min.cluster.messages import Disconnect, Join, Leave, ServerEvent
+from socketio_min.cluster.reading import write_options
+from socketio_min.cluster.redis.classic_wire import encode_request
+from socketio_min.cluster.redis.msgpack import pack
+from socketio_min.cluster.values import name_bytes, portable
+from socketio_min.protocol.outgoing import check_event_name
+from socketio_min.protocol.rooms import RoomNames, room_names
+
+# Sends a message to a channel.
+Publish = Callable[[bytes, bytes], object]
+
+_UID = "emitter"
+_EVENT = 2
+
+
+class Emission:
+    """A selection of a namespace's sockets on all servers. Immutable: each step returns a new one.
+
+    With no `to` it is everybody; an empty collection of rooms is nobody.
+    """
+
+    def __init__(
+        self,
+        publish: Publish,
+        key: str,
+        namespace: str = "/",
+        options: BroadcastOptions | None = None,
+        *,
+        nobody: bool = False,
+    ) -> None:
+        self._publish = publish
+        self._key = key
+        self._namespace = namespace
+        self._options = BroadcastOptions() if options is None else options
+        self._nobody = nobody
+
+    def _with(self, options: BroadcastOptions, *, nobody: bool = False) -> Emission:
+        nobody = nobody or self._nobody
+        return Emission(self._publish, self._key, self._namespace, options, nobody=nobody)
+
+    # -- the selection
+
+    def of(self, namespace: str) -> Emission:
+        """Return everybody in another namespace; a missing leading "/" is added."""
+        name = namespace if namespace.startswith("/") else "/" + namespace
+        return Emission(self._publish, self._key, name)
+
+    def to(self, rooms: RoomNames) -> Emission:
+        """Return also the sockets in `rooms`; each socket is reached once."""
+        names = room_names(rooms)
+        nobody = not names and not self._options.rooms
+        return self._with(self._options.to(names), nobody=nobody)
+
+    in_ = to
+
+    def except_(self, rooms: RoomNames) -> Emission:
+        """Return the same without the sockets in `rooms`."""
+        return self._with(self._options.without(room_names(rooms)))
+
+    @property
+    def volatile(self) -> Emission:
+        """Return the same; what is sent is dropped for a socket that cannot take it at once."""
+        return self._with(self._options._replace(volatile=True))
+
+    def compress(self, compress: bool) -> Emission:
+        """Return the same; say whether what is sent may be compressed."""
+        return self._with(self._options._replace(compress=compress))
+
+    # -- what to do
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event.
+
+        Raises:
+            UsageError: the event's name is reserved, or a value cannot be encoded.
+        """
+        check_event_name(event)
+        packet = {"type": _EVENT, "data": portable((event, *args)), "nsp": self._namespace}
+        written = write_options(self._options)
+        # In the order of the official emitter.
+        options = {name: written[name] for name in ("rooms", "flags", "except")}
+        message = pack([_UID, packet, options])
+        rooms = self._options.rooms
+        room = f"{rooms[0]}#" if len(rooms) == 1 else ""
+        self._send(f"{self._key}#{self._namespace}#{room}", message)
+
+    def sockets_join(self, rooms: RoomNames) -> None:
+        """Make the sockets join `rooms`; their servers' limits hold."""
+        self._request(Join(self._options, room_names(rooms)))
+
+    def sockets_leave(self, rooms: RoomNames) -> None:
+        """Make the sockets leave `rooms`."""
+        self._request(Leave(self._options, room_names(rooms)))
+
+    def disconnect_sockets(self, *, close: bool = False) -> None:
+        """Disconnect the sockets; with `close` their whole connections."""
+        self._request(Disconnect(self._options, close))
+
+    def server_side_emit(self, event: str, *args: Any) -> None:
+        """Send an event to the servers, for their `on_server`.
+
+        Raises:
+            UsageError: a value cannot be encoded.
+        """
+        self._request(ServerEvent((event, *args)), _UID)
+
+    def _request(self, message: Join | Leave | Disconnect | ServerEvent, uid: str = "") -> None:
+        channel = f"{self._key}-request#{self._namespace}#"
+        self._send(channel, encode_request(uid, self._namespace, message))
+
+    def _send(self, channel: str, message: bytes) -> None:
+        if not self._nobody:
+            self._publish(name_bytes(channel), message)

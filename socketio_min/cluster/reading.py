@@ -67,12 +67,13 @@ def read_rooms(value: Any) -> tuple[str, ...]:
     Raises:
         PacketError: it is no list of them.
     """
-    if value is None:
+    # Nearly every broadcast has an empty list, or two.
+    if value is None or value == []:
         return ()
     names = read_list(value, "rooms")
     if len(names) > MAX_ROOMS:
         raise PacketError(f"got {len(names)} rooms, expected at most {MAX_ROOMS}")
-    return tuple(name if type(name) is str else _room_name(name) for name in names)
+    return tuple([name if type(name) is str else _room_name(name) for name in names])
 
 
 def _room_name(value: Any) -> str:
@@ -93,7 +94,7 @@ def read_options(value: Any) -> BroadcastOptions:
     flags = fields.get("flags")
     rooms, except_ = read_rooms(fields.get("rooms")), read_rooms(fields.get("except"))
     if not flags:
-        return BroadcastOptions(rooms, except_)
+        return BroadcastOptions(rooms, except_) if rooms or except_ else _EVERYBODY
     flags = read_map(flags, "flags")
     return BroadcastOptions(
         rooms,
@@ -102,6 +103,9 @@ def read_options(value: Any) -> BroadcastOptions:
         compress=flags.get("compress") is not False,
         timeout=_timeout(flags.get("timeout")),
     )
+
+
+_EVERYBODY = BroadcastOptions()
 
 
 def _timeout(milliseconds: Any) -> float | None:

@@ -15,10 +15,10 @@ SET_UP = @command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve setup test check format autobahn fuzz bench lock clean
+.PHONY: help serve setup test check format autobahn cluster-faults fuzz bench lock clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):  *## /  make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):  *## /  make \1\t/p' $(MAKEFILE_LIST)
 	@echo 'Variables: PYTHON=python3.12 chooses the interpreter, ARGS="--port 3001" passes flags to serve, autobahn, fuzz or bench.'
 
 serve:  ## start the server, after installing what it needs
@@ -52,6 +52,10 @@ format:  ## format the Python files and mend what the linter can
 autobahn:  ## run all WebSocket cases of the Autobahn suite, most of an hour
 	$(SET_UP) test
 	@exec $(BIN)/python -m tests.hostile.autobahn $(ARGS)
+
+cluster-faults:  ## let members, Redis and the network fail for 20 seconds each
+	$(SET_UP) test
+	@exec $(BIN)/python -m tests.socketio_min.cluster.faults
 
 fuzz:  ## fuzz what reads a peer's bytes, a minute for each target
 	$(SET_UP) fuzz

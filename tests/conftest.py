@@ -38,6 +38,7 @@ SLOW = {
         "hostile/test_simulation_machine.py",
         "benchmarks/test_instructions.py",
         "socketio_min/test_client_servers.py",
+        "socketio_min/cluster/test_faults.py",
         "server/test_events.py",
         "server/test_killing.py",
         "benchmarks/test_report.py",

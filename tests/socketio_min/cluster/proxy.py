@@ -8,11 +8,16 @@ from contextlib import asynccontextmanager
 
 
 class Proxy:
-    """Passes bytes on; while `swallowing` they vanish, and no end is told: a black hole."""
+    """Passes bytes on; while `swallowing` nothing gets through, no end either: a black hole.
+
+    What was on its way arrives when that is over, if the connection is still there, as TCP sends it
+    again.
+    """
 
     def __init__(self, target: int) -> None:
         self.port = 0
-        self.swallowing = False
+        self._open = asyncio.Event()
+        self._open.set()
         self.delay = 0.0
         self.accepted = 0
         self._target = target
@@ -42,13 +47,25 @@ class Proxy:
             while data := await reader.read(65536):
                 if self.delay:
                     await asyncio.sleep(self.delay)
-                if not self.swallowing:
-                    writer.write(data)
-                    await writer.drain()
+                await self._open.wait()
+                writer.write(data)
+                await writer.drain()
         except OSError:
             pass
-        if not self.swallowing:
-            writer.close()
+        await self._open.wait()
+        writer.close()
+
+    @property
+    def swallowing(self) -> bool:
+        """Whether nothing gets through."""
+        return not self._open.is_set()
+
+    @swallowing.setter
+    def swallowing(self, swallowing: bool) -> None:
+        if swallowing:
+            self._open.clear()
+        else:
+            self._open.set()
 
     def cut(self) -> None:
         """Reset all connections."""

@@ -41,6 +41,7 @@ from engineio_min.protocol.session import (
 )
 from engineio_min.request import Headers, Request, check_headers
 from engineio_min.timer import Timer
+from engineio_min.transports.compression import Compressor
 from engineio_min.transports.connection import Connection, Departing, Exchange, ignore
 from engineio_min.transports.polling import Polling
 
@@ -77,6 +78,7 @@ class Server:
         # Sessions that began with polling, by the TCP connection's address; see `Admission`.
         self.pollers = Headcount()
         self.encoder = FrameEncoder()
+        self.compressor = Compressor()
         self.budget = Budget(self.options.max_half_received, logger.warning)
         self.quotas = Quotas(
             self.options.address,

@@ -37,6 +37,7 @@ from engineio_min.protocol.session import (
 from engineio_min.request import Headers, Request
 from engineio_min.timer import CLOCK_RESOLUTION, Timer
 from engineio_min.transports.carrier import Carrier, WebSocketCarrier
+from engineio_min.transports.compression import Compressor
 
 logger = logging.getLogger("engineio_min")
 
@@ -86,7 +87,7 @@ class Engine(Protocol):
     """What a connection and its carriers may ask of their server, and nothing else.
 
     `encoder` makes each frame of a turn of the loop once. `deflate_threshold` is the size in bytes
-    from which messages are compressed.
+    from which messages are compressed; `compressor` compresses the large answers of polls.
     """
 
     options: ServerOptions
@@ -95,6 +96,7 @@ class Engine(Protocol):
     timer: Timer
     budget: Budget
     encoder: FrameEncoder
+    compressor: Compressor
     deflate: ServerPerMessageDeflateFactory | None
     deflate_threshold: int
     departing: dict[str, Departing]

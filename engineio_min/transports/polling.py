@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, islice
 
 from engineio_min.errors import Code, PacketError, RequestRefused
@@ -20,6 +19,7 @@ from engineio_min.protocol.session import (
     Closed,
 )
 from engineio_min.request import Headers
+from engineio_min.transports.compression import AT_ONCE, Coding, accepted_coding, compress
 from engineio_min.transports.connection import Connection, Exchange
 
 # How long, in seconds, a close packet's POST waits for the GET that was sent together with it.
@@ -41,6 +41,7 @@ class Polling:
     __slots__ = (
         "_answer",
         "_closing",
+        "_compressing",
         "_connection",
         "_deferred",
         "_parked",
@@ -66,6 +67,8 @@ class Polling:
         # while more waits than a connection would take.
         self._answer: Exchange | None = None
         self._progress: Progress | None = None
+        # The GET whose answer a thread compresses, and that answer as it is.
+        self._compressing: tuple[Exchange, bytes] | None = None
         # Of the POST of a close packet, or of what waits.
         self.deadline = NEVER
 
@@ -74,7 +77,7 @@ class Polling:
     def get(self, exchange: Exchange) -> None:
         """Answer a GET, now or as soon as there is something to send."""
         session = self._connection.session
-        if self._parked is not None:
+        if self._parked is not None or self._compressing is not None:
             # The suites ask for exactly this: the second fails, the first ends the session.
             exchange.respond(400, self._headers(exchange, ()), b"")
             self._fail("got a GET while another was waiting")
@@ -103,21 +106,49 @@ class Polling:
 
     def _respond(self, exchange: Exchange, packets: list[Packet]) -> None:
         body = encode_payload(packets)
-        headers = self._headers(exchange, _TEXT)
-        threshold = self._connection.server.options.http_compression
+        coding = self._coding(exchange, packets, len(body))
+        if coding is None:
+            exchange.respond(200, self._headers(exchange, _TEXT), body)
+        elif len(body) <= AT_ONCE:
+            self._respond_compressed(exchange, coding, compress(body, coding))
+        else:
+            # Packets that come meanwhile wait for the next GET, as after any answer.
+            server = self._connection.server
+            job = self._compressing = (exchange, body)
+            exchange.on_abort = self._compression_aborted
+            server.compressor.start(
+                server.loop, body, coding, partial(self._compressed, job, coding)
+            )
+
+    def _coding(self, exchange: Exchange, packets: list[Packet], size: int) -> Coding | None:
+        """Return how to compress an answer of `size` bytes; None if it leaves as it is."""
+        server = self._connection.server
+        threshold = server.options.http_compression
         if (
-            threshold is not None
-            and len(body) >= threshold
-            and any(may_compress(packet) for packet in packets)
+            threshold is None
+            or size < threshold
+            or (size > AT_ONCE and not server.compressor.has_room(size))
+            or not any(may_compress(packet) for packet in packets)
         ):
-            accepted = _accepted_encoding(exchange.request.headers.get("accept-encoding", ""))
-            if accepted is not None:
-                body = (
-                    gzip.compress(body, 6, mtime=0) if accepted == "gzip" else zlib.compress(body)
-                )
-                encoding = (("Content-Encoding", accepted), ("Vary", "Accept-Encoding"))
-                headers = (*headers, *encoding)
-        exchange.respond(200, headers, body)
+            return None
+        return accepted_coding(exchange.request.headers.get("accept-encoding", ""))
+
+    def _respond_compressed(self, exchange: Exchange, coding: Coding, body: bytes) -> None:
+        encoding = (("Content-Encoding", coding), ("Vary", "Accept-Encoding"))
+        exchange.respond(200, self._headers(exchange, (*_TEXT, *encoding)), body)
+
+    def _compressed(self, job: tuple[Exchange, bytes], coding: Coding, body: bytes) -> None:
+        """Send an answer that the thread has compressed, unless it was sent as it is."""
+        if self._compressing is job:
+            self._compressing = None
+            self._respond_compressed(job[0], coding, body)
+            # The peer's time to take it begins now.
+            self._connection.session.block(self._connection.server.loop.time())
+            self.flush()
+
+    def _compression_aborted(self) -> None:
+        self._compressing = None
+        self._poll_aborted()
 
     def _poll_aborted(self) -> None:
         self._parked = None
@@ -127,7 +158,7 @@ class Polling:
     @property
     def unsent(self) -> int:
         """Bytes of the last answer that the peer has not taken, also of the kernel's."""
-        return self._left()[0]
+        return self._left()[0] if self._compressing is None else len(self._compressing[1])
 
     def _left(self) -> tuple[int, int]:
         return (0, 0) if self._answer is None else self._answer.untaken()
@@ -136,7 +167,7 @@ class Polling:
         """Give the peer its time to take something, if more waits than a connection would take."""
         connection = self._connection
         session = connection.session
-        if session.phase == OPENED and session.unsent > SMALL_BACKLOG:
+        if session.phase == OPENED and session.unsent > SMALL_BACKLOG and self._compressing is None:
             server = connection.server
             session.block(server.loop.time())
             self._progress = Progress(*self._left(), session.behind_since)
@@ -148,7 +179,12 @@ class Polling:
         session = connection.session
         progress = self._progress
         self.deadline = NEVER
-        if session.waiting or session.unsent <= SMALL_BACKLOG or progress is None:
+        if (
+            session.waiting
+            or session.unsent <= SMALL_BACKLOG
+            or self._compressing is not None
+            or progress is None
+        ):
             return
         if progress.silence(*self._left(), now) == 0:
             session.block(now)
@@ -239,7 +275,8 @@ class Polling:
 
     def _answer_post(self, exchange: Exchange) -> None:
         connection = self._connection
-        if connection.carrier is self and self._parked is None and _closed_by_peer(connection):
+        asked = self._parked is not None or self._compressing is not None
+        if connection.carrier is self and not asked and _closed_by_peer(connection):
             self._await_last_poll(exchange)
         elif self._waits:
             # The answer waits until the handlers keep up: the client sends no more until it has it.
@@ -306,12 +343,16 @@ class Polling:
             self.deadline = NEVER
             self._connection.server.timer.forget(self)
         self._answer = None
+        compressing, self._compressing = self._compressing, None
+        if compressing is not None:
+            exchange, body = compressing
+            exchange.respond(200, self._headers(exchange, _TEXT), body)
         self.resume()
         self.flush()
-        exchange, self._parked = self._parked, None
-        if exchange is not None:
+        parked, self._parked = self._parked, None
+        if parked is not None:
             # A client that leaves polling without waiting for its poll.
-            self._respond(exchange, [NOOP])
+            self._respond(parked, [NOOP])
         if self._connection.session.phase == CLOSED:
             # Of an upgraded session, a POST that is being read still counts.
             posting, self._posting = self._posting, None
@@ -336,15 +377,3 @@ def _closed_by_peer(connection: Connection) -> bool:
         isinstance(event, Closed) and event.reason == TRANSPORT_CLOSE
         for event in connection.session.events
     )
-
-
-def _accepted_encoding(header: str) -> str | None:
-    """The content coding to use for an `Accept-Encoding` header: gzip, deflate or none."""
-    accepted = set()
-    for item in header.lower().split(","):
-        coding, _, quality = item.partition(";")
-        if quality.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000"):
-            accepted.add(coding.strip())
-    if "gzip" in accepted or "*" in accepted:
-        return "gzip"
-    return "deflate" if "deflate" in accepted else None

@@ -1,4 +1,4 @@
-"""The URL of a Redis: one server, one that Sentinels know, or the nodes of a Redis Cluster."""
+"""The URL of a Redis: one server, or one that Sentinels know."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ SENTINEL_PORT = 26379
 
 EXPECTED = (
     "expected redis://[user:password@]host[:port][/database], rediss://… for TLS, "
-    "unix:///path, redis+sentinel://host[:port],host[:port]/name[/database] or "
-    "redis+cluster://host[:port],host[:port]"
+    "unix:///path or redis+sentinel://host[:port],host[:port]/name[/database]"
 )
 
 
@@ -22,14 +21,13 @@ EXPECTED = (
 class Address:
     """Where a Redis is, and how to log in.
 
-    `hosts` are the server, the Sentinels of the server `service`, or nodes of a cluster; `path` is
-    a Unix socket instead. `tls` is for the server and not for Sentinels.
+    `hosts` are the server, or the Sentinels of the server `service`; `path` is a Unix socket
+    instead. `tls` is for the server and not for Sentinels.
     """
 
     hosts: tuple[tuple[str, int], ...] = ()
     path: str | None = None
     service: str | None = None
-    cluster: bool = False
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     database: int = 0
@@ -72,7 +70,7 @@ def _address(
             database=_database(database),
         )
     kind, _, way = parts.scheme.partition("+")
-    if kind not in ("redis", "rediss") or way not in ("", "sentinel", "cluster"):
+    if kind not in ("redis", "rediss") or way not in ("", "sentinel"):
         raise ValueError("the scheme is unknown")
     port = SENTINEL_PORT if way == "sentinel" else PORT
     places = parts.netloc.rpartition("@")[2].split(",")
@@ -88,7 +86,6 @@ def _address(
     return Address(
         hosts=hosts,
         service=unquote(service) if service else None,
-        cluster=way == "cluster",
         username=username,
         password=password,
         database=_database(database),

@@ -83,7 +83,7 @@ class RedisAdapter(ClusterAdapter):
         """Return what makes the adapters of one server's namespaces, for `Server(adapter=…)`.
 
         url: of Redis: `redis://[user:password@]host[:port][/database]`, `rediss://…` with TLS,
-        `unix:///path`, `redis+sentinel://host,host/name`, `redis+cluster://host,host`.
+        `unix:///path`, `redis+sentinel://host,host/name`.
         key: what the names of the channels begin with, the same for all servers.
         request_timeout: seconds that `fetch_sockets` waits for the other servers.
         specific_responses: answer in a channel of the server that asked, not in one of all.

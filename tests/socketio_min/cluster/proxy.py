@@ -35,7 +35,11 @@ class Proxy:
 
     async def _accept(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         self.accepted += 1
-        far, forth = await asyncio.open_connection("127.0.0.1", self._target)
+        try:
+            far, forth = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            back.transport.abort()
+            return
         for reader, writer in ((near, forth), (far, back)):
             self._writers.add(writer)
             task = asyncio.create_task(self._pass(reader, writer))

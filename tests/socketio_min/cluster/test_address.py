@@ -27,7 +27,6 @@ from socketio_min.cluster.redis.address import Address, parse_url
             "redis+sentinel://:x@a,b:1/main/4",
             Address(hosts=(("a", 26379), ("b", 1)), service="main", password="x", database=4),
         ),
-        ("redis+cluster://a:1,b", Address(hosts=(("a", 1), ("b", 6379)), cluster=True)),
     ],
 )
 def test_urls(url: str, address: Address) -> None:
@@ -54,7 +53,8 @@ def test_tls() -> None:
         "redis://a/²",
         "unix://",
         "redis+sentinel://a",
-        "redis+cluster://a,,b",
+        "redis+cluster://a",
+        "redis+sentinel://a,,b/main",
     ],
 )
 def test_what_is_no_url_is_refused(url: str) -> None:

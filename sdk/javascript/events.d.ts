@@ -45,7 +45,7 @@ export interface ClientEvents {
   "project:leave": { payload: LeavePayload; result: ProjectLeaveResult };
   /** List the files of a project, up to 1000 at once. */
   "file:list": { payload: ProjectPagePayload; result: FilesResult };
-  /** Read a file, up to a megabyte of it at once. */
+  /** Read a file, up to 131,072 bytes of it at once. */
   "file:read": { payload: FileReadPayload; result: FileReadResult };
   /** Change a file, and tell the others. Refused while somebody else holds a lock on it. */
   "file:change": { payload: FileChangePayload; result: FileChangeResult };
@@ -91,7 +91,7 @@ export interface ClientEvents {
   "room:leave": { payload: RoomPayload; result: RoomResult };
   /** Leave all rooms but the private ones: a `room:left` each. */
   "room:leaveAll": { payload: Payload; result: RoomsResult };
-  /** Handle up to 100 events in their order, and answer with a result for each. Once the results have 8,000,000 bytes, the rest is refused (`RATE_LIMIT_EXCEEDED`). */
+  /** Handle up to 100 events in their order, and answer with a result for each. Once the results have 262,144 bytes, the rest is refused (`RATE_LIMIT_EXCEEDED`). */
   "batch:update": { payload: BatchPayload; result: BatchResult };
   /** Test the connection; answered with `test:pong`. */
   "test:ping": { payload: Payload; result: {} };

@@ -32,11 +32,12 @@ from server.store.contents import Change
 
 FILES: Final = 1_000
 """Files that one answer lists, where the client asks for no fewer."""
-MAX_PART: Final = 1_000_000
-"""Bytes of a file that one answer has."""
+MAX_PART: Final = 131_072
+"""Bytes of a file that one answer has. The loop encodes the answer without a pause: 3 ms where JSON
+escapes every character, and 0.1 ms otherwise."""
 PartSize = Annotated[
     # No character has more than four bytes: every part but the last has one.
-    int, Meta(ge=4, le=MAX_PART, description="a whole number from 4 to 1000000")
+    int, Meta(ge=4, le=MAX_PART, description="a whole number from 4 to 131072")
 ]
 
 MAX_ANNOUNCED: Final = 65_536
@@ -114,7 +115,7 @@ async def list_files(call: Call[ProjectPagePayload]) -> FilesResult:
 
 
 async def read(call: Call[FileReadPayload]) -> FileReadResult:
-    """Read a file, up to a megabyte of it at once."""
+    """Read a file, up to 131,072 bytes of it at once."""
     payload = call.payload
     path = normal(payload.file_path)
     offset, limit = payload.offset or 0, payload.limit or MAX_PART

@@ -6,6 +6,7 @@ content; no answer has more than its limit, however much there is.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -209,13 +210,13 @@ async def test_the_parts_are_the_file(connect: Connect, limit: int) -> None:
         assert all(len(part["content"].encode()) <= limit for part in found)
 
 
-async def test_a_large_file_comes_in_parts_of_a_megabyte(connect: Connect) -> None:
+async def test_a_large_file_comes_in_parts(connect: Connect) -> None:
     client = await connect()
-    await write(client, "x" * 2_500_000)
+    await write(client, "x" * 300_000)
     found = await parts(client, {"filePath": "large.txt"})
-    assert [len(part["content"]) for part in found] == [1_000_000, 1_000_000, 500_000]
+    assert [len(part["content"]) for part in found] == [131_072, 131_072, 37_856]
     assert "next" not in (
-        await client.ask("file:read", {**PROJECT, "filePath": "large.txt", "offset": 2_500_000})
+        await client.ask("file:read", {**PROJECT, "filePath": "large.txt", "offset": 300_000})
     )
 
 
@@ -248,17 +249,36 @@ async def test_the_answers_of_a_batch_have_a_budget(connect: Connect) -> None:
     read = {"event": "file:read", "data": {**PROJECT, "filePath": "large.txt"}}
     change = {"event": "project:create", "data": {"name": "Not done"}}
     answer = await client.ask("batch:update", {"updates": [read] * 20 + [change]})
-    outcomes = [one["ok"] for one in answer["results"]]
-    done = -(-batches.MAX_ANSWER // 1_000_000)
-    assert outcomes == [True] * done + [False] * (21 - done)
+    # Two parts of 131,072 bytes pass the budget of 262,144 with what is around them.
+    assert [one["ok"] for one in answer["results"]] == [True] * 2 + [False] * 19
     error = answer["results"][-1]["error"]
     assert error["code"] == "RATE_LIMIT_EXCEEDED"
     assert error["message"] == (
-        "the results before have 8000000 bytes, the most of a batch: "
-        "send this event in the next one"
+        "the results before have 262144 bytes, the most of a batch: send this event in the next one"
     )
     listed = (await client.ask("project:list"))["projects"]
     assert [one["name"] for one in listed] == ["Todo list"]
+
+
+async def test_a_result_of_many_values_has_the_whole_budget(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "_MAX_VALUES", 50)
+    client = await connect()
+    echo = {"event": "test:event", "data": [0] * 100}
+    answer = await client.ask("batch:update", {"updates": [echo] * 2})
+    assert [one["ok"] for one in answer["results"]] == [True, False]
+
+
+async def test_no_answer_takes_the_loop_for_long(connect: Connect) -> None:
+    """JSON makes six characters of one that it escapes: encoding them is what an answer costs."""
+    client = await connect()
+    await write(client, "\x01" * 1_000_000)
+    read = {**PROJECT, "filePath": "large.txt"}
+    assert len((await client.ask("file:read", read))["content"]) == 131_072
+    updates = [{"event": "file:read", "data": read}] * 20
+    answer = await client.ask("batch:update", {"updates": updates})
+    assert len(json.dumps(answer)) < 3 * 6 * 131_072
 
 
 async def test_others_have_their_turn_in_a_batch(tmp_path: Path) -> None:

@@ -19,6 +19,20 @@ from msgspec import Meta
 _PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ud800-\udfff]*$(?!\n)"
 _TEXT = r"^[^\u0000\ud800-\udfff]*$(?!\n)"
 
+
+def is_text(value: str) -> bool:
+    """Return whether a string of megabytes is what the pattern of a text asks for: a regular
+    expression takes the loop 35 ms a megabyte, and this 1 ms.
+    """
+    if "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 Id = Annotated[
     str,
     Meta(
@@ -69,7 +83,12 @@ Secret = Annotated[
 ]
 Content = Annotated[
     str,
-    Meta(max_length=5_000_000, pattern=_TEXT, description="a text of at most 5,000,000 characters"),
+    # Whatever has a content asks `is_text`.
+    Meta(
+        max_length=5_000_000,
+        description="a text of at most 5,000,000 characters",
+        extra_json_schema={"pattern": _TEXT},
+    ),
 ]
 Cursor = Annotated[
     str,

@@ -15,8 +15,11 @@ from msgspec import inspect
 
 from server.api.errors import Code, EventError
 
-_FAULT = re.compile(r"(?P<text>.*?)(?: - at `(?P<path>[^`]*)`)?", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `(.+)`")
+_AT = " - at `"
+_LONGEST_PATH = 1_000
+_MISSING = "Object missing required field `"
+UNFIT_FIELD = "Object with an unfit field `"
+"""What a `__post_init__` says before the name of a field, and a backtick, to refuse that field."""
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 
@@ -29,14 +32,13 @@ def read(kind: Any, value: Any, at: str = "$") -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        fault = _FAULT.fullmatch(str(error))
-        assert fault is not None
-        path = fault["path"] or "$"
-        missing = _MISSING.fullmatch(fault["text"])
-        if missing is not None:
-            path = f"{path}.{missing[1]}"
+        fault, path = _split(str(error))
+        if fault.startswith(_MISSING):
+            path = f"{path}.{fault.removeprefix(_MISSING)[:-1]}"
             text = f"is missing, expected {expected(kind, path)}"
         else:
+            if fault.startswith(UNFIT_FIELD):
+                path = f"{path}.{fault.removeprefix(UNFIT_FIELD)[:-1]}"
             text = f"is {describe(_value_at(value, path))}, expected {expected(kind, path)}"
         raise invalid(at + path.removeprefix("$"), text) from None
     except UnicodeEncodeError:
@@ -105,6 +107,14 @@ def describe(value: Any) -> str:
             return "an object"
         case _:
             return "binary data"
+
+
+def _split(error: str) -> tuple[str, str]:
+    """Return what msgspec finds wrong, shortened, and the path at which. The error may quote
+    megabytes of a value, so only its ends are looked at.
+    """
+    _, found, path = error[-_LONGEST_PATH:].rpartition(_AT)
+    return error[:_LONGEST_PATH].partition(_AT)[0], path[:-1] if found else "$"
 
 
 def _inside(kind: inspect.Type, name: str) -> inspect.Type:

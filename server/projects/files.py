@@ -24,8 +24,9 @@ from server.api.types import (
     ProjectPagePayload,
     ProjectPayload,
     Record,
+    is_text,
 )
-from server.api.validation import invalid
+from server.api.validation import UNFIT_FIELD, invalid
 from server.people.access import project_room
 from server.store import contents, pages, snapshots
 from server.store.contents import Change
@@ -65,6 +66,10 @@ class FileChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     timestamp: Line | None = None
     content: Content | None = None
     base_revision: Natural | None = None
+
+    def __post_init__(self) -> None:
+        if self.content is not None and not is_text(self.content):
+            raise ValueError(f"{UNFIT_FIELD}content`")
 
 
 class FileChangePayload(ProjectPayload, frozen=True, kw_only=True):

@@ -36,7 +36,7 @@ from server.http.clients import client_of
 from server.http.metrics import Metrics
 from server.live.typing_indicators import TypingIndicators
 from server.live.whereabouts import Presence
-from server.people import directory, notifications
+from server.people import notifications
 from server.people.access import project_room, projects_of
 from server.people.directory import Directory
 from server.people.sockets import Sockets
@@ -44,8 +44,8 @@ from server.projects.lock_table import Held, Locks
 from server.projects.projects import depart
 from server.projects.workspace import Workspace
 from server.settings import Settings
-from server.store import accounts, counters, demonstration
 from server.store.database import Database, StoreError
+from server.store.store import Store
 from socketio_min import Limits, RateLimit, Server, Socket
 
 logger = logging.getLogger("server")
@@ -88,6 +88,7 @@ class Application:
         self.settings = settings
         self.tuning = Tuning() if tuning is None else tuning
         self.database = Database(settings.data_dir)
+        self.store = Store(self.database)
         self.directory = Directory()
         self.sockets = Sockets(settings.max_connections_per_user)
         self.presence = Presence()
@@ -168,10 +169,10 @@ class Application:
 
     async def _load(self) -> None:
         now, seconds = timestamp(), self.tuning.clock()
-        await self.database.run(lambda c: demonstration.seed(c, now))
-        await self.database.run(lambda c: accounts.forget_expired_sessions(c, seconds))
-        self.locks.begin(await self.database.run(lambda c: counters.increment(c, "locks")))
-        self.directory.load(*await self.database.run(directory.read))
+        await self.store.seed(now)
+        await self.store.forget_expired_sessions(seconds)
+        self.locks.begin(await self.store.count_start())
+        self.directory.load(*await self.store.directory())
 
     async def stop(self) -> None:
         """Take no new clients, tell the others, finish what is begun, and disconnect everybody."""
@@ -199,7 +200,7 @@ class Application:
             return "stopping"
         try:
             async with asyncio.timeout(self.tuning.patience):
-                await self.database.run(lambda c: c.execute("SELECT 1").fetchone())
+                await self.store.check()
         except (EventError, TimeoutError):
             return "the database does not answer"
         if self.database.is_damaged:

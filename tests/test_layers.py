@@ -8,6 +8,7 @@ Invariants:
 - The files in a folder named protocol, and those that are listed, are pure: they read no clock,
   open no socket, write no log, draw no random number and start no task, and lean on pure files
   only.
+- Only server/store knows that its data is in SQLite.
 - The conformance cases reach none of the packages, not even through another conformance file: a
   mistake made in both would hide.
 
@@ -129,6 +130,18 @@ def protocol_files(root: Path) -> list[str]:
     ]
 
 
+def store_violations(root: Path) -> list[str]:
+    """Return where the application sees through its store to the database below."""
+    store = root / "server" / "store"
+    return [
+        f"{path.relative_to(root).as_posix()}:{line} imports {module}"
+        for path in python_files("server", root)
+        if store not in path.parents
+        for line, module in imported_modules(path, root)
+        if module.split(".")[0] == "sqlite3"
+    ]
+
+
 def case_violations(root: Path) -> list[str]:
     """Follows the cases' imports through conformance; empty while there are no cases."""
     conformance = root / "conformance"
@@ -154,7 +167,12 @@ def case_violations(root: Path) -> list[str]:
 
 
 Rule = Callable[[Path], list[str]]
-RULES: tuple[Rule, ...] = (package_violations, purity_violations, case_violations)
+RULES: tuple[Rule, ...] = (
+    package_violations,
+    purity_violations,
+    store_violations,
+    case_violations,
+)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -181,6 +199,8 @@ def sound_tree(tmp_path: Path) -> Path:
             "import orjson\nfrom socketio_min.protocol.packets import decode\n"
         ),
         "socketio_min/server/server.py": "from engineio_min import Server\n",
+        "server/store/database.py": "import sqlite3\n",
+        "server/live/typing.py": "from server.store import database\n",
         "conformance/__init__.py": "",
         "conformance/connection.py": "import socket\nimport time\n",
         "conformance/cases/__init__.py": "",
@@ -263,6 +283,12 @@ def test_a_sound_tree_has_no_violation(rule: Rule, sound_tree: Path) -> None:
             "socketio_min/protocol/rooms.py",
             "from .. import server\n",
             "socketio_min/protocol/rooms.py:1 imports socketio_min.server",
+        ),
+        (
+            store_violations,
+            "server/live/typing.py",
+            "def late() -> None:\n    from sqlite3 import Connection\n",
+            "server/live/typing.py:2 imports sqlite3.Connection",
         ),
         (
             case_violations,

@@ -16,7 +16,6 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -54,8 +53,7 @@ from server.api.types import (
 )
 from server.api.validation import invalid
 from server.people.access import project_room, projects_of
-from server.store import contents, membership, messages, pages, snapshots
-from server.store.snapshots import Stored
+from server.store import messages
 
 logger = logging.getLogger("server.ai")
 
@@ -216,12 +214,7 @@ class Chat:
         if project_id is None:
             return []
 
-        def work(connection: sqlite3.Connection) -> list[ChatMessage]:
-            before = messages.latest(connection, project_id, _HISTORY)
-            messages.add(connection, project_id, message)
-            return before
-
-        return await request.call.database.run(work)
+        return await request.call.store.add_message(project_id, message, _HISTORY)
 
     async def _answer(self, request: _Request, history: Sequence[ChatMessage]) -> None:
         outcome: Outcome | None = None
@@ -328,33 +321,20 @@ class Chat:
         )
 
     async def _sources(self, request: _Request) -> Sources | None:
-        project_id, database = request.project_id, request.call.database
+        project_id, store = request.project_id, request.call.store
         if project_id is None:
             return None
-        project, versions = await database.run(
-            lambda c: (membership.project(c, project_id), snapshots.versions(c, project_id))
-        )
+        project, versions = await store.project_and_versions(project_id)
         if project is None:
             return None
         files: list[File] = []
 
-        def following(connection: sqlite3.Connection) -> list[File]:
-            after = files[-1].path if files else ""
-            return contents.files(connection, project_id, after, _FILES_AT_ONCE)
-
-        while part := await database.run(following):
-            files += part
-
-        async def version_files(version_id: str) -> dict[str, Stored]:
-            return await database.run(lambda c: snapshots.contents_of(c, version_id))
-
-        return Sources(
-            project.name,
-            files,
-            versions,
-            lambda hashes: database.run(lambda c: contents.texts(c, hashes)),
-            version_files,
-        )
+        after: str | None = ""
+        while after is not None:
+            page = await store.files(project_id, after, _FILES_AT_ONCE)
+            files += page.items
+            after = page.next
+        return Sources(project.name, files, versions, store.texts, store.version_files)
 
     def _tell(self, request: _Request, announcement: Announcement) -> None:
         rooms = [request.call.socket.id]
@@ -454,11 +434,7 @@ async def history(call: Call[ProjectPagePayload]) -> HistoryResult:
     """Read the project's chat backwards: 100 messages at once, fewer where they are long."""
     payload = call.payload
     limit = min(payload.limit or messages.HISTORY, messages.HISTORY)
-    return HistoryResult(
-        *await call.database.run(
-            lambda c: pages.chat(c, payload.project_id, payload.after or "", limit)
-        )
-    )
+    return HistoryResult(*await call.store.chat(payload.project_id, payload.after or "", limit))
 
 
 def cancel(call: Call[AiCancelPayload]) -> AiCancelResult:

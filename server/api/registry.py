@@ -20,7 +20,7 @@ from socketio_min import Socket
 
 if TYPE_CHECKING:
     from server.api.services import Services
-    from server.store.database import Desk
+    from server.store.store import Store
 
 P = TypeVar("P")
 
@@ -57,10 +57,10 @@ class Call(Generic[P]):
         return cast(User, self.identity.user)
 
     @property
-    def database(self) -> Desk:
-        """Where the sender's work for the application's database is handed over."""
+    def store(self) -> Store:
+        """Return the application's data, for the work of the sender."""
         owner = self.socket.handshake.address if self.identity.user is None else self.user.id
-        return self.services.database.of(owner, getattr(self.payload, "project_id", None))
+        return self.services.store.of(owner, getattr(self.payload, "project_id", None))
 
     def acting(self, identity: Identity) -> Call[P]:
         """The same event of somebody else."""

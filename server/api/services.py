@@ -21,7 +21,7 @@ from server.projects.lock_table import Locks
 from server.settings import Settings
 from server.store.accounts import StoredSession
 from server.store.contents import Change
-from server.store.database import Database
+from server.store.store import Store
 from socketio_min import Server, Socket
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Services(Protocol):
 
     settings: Settings
     io: Server
-    database: Database
+    store: Store
     # Tables in memory.
     directory: Directory
     sockets: Sockets

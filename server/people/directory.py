@@ -6,12 +6,11 @@ whoever changes the database brings it in step after the commit.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from server.api.records import Project, Role, User
-from server.store import accounts, membership
+from server.store import membership
 
 
 @dataclass(slots=True)
@@ -70,8 +69,3 @@ class Directory:
     def remove_project(self, project_id: str) -> None:
         """The project is gone."""
         self._projects.pop(project_id, None)
-
-
-def read(connection: sqlite3.Connection) -> tuple[list[User], list[membership.Access]]:
-    """What `Directory.load` takes."""
-    return accounts.users(connection), membership.accesses(connection)

@@ -19,7 +19,7 @@ from server.api.registry import Call
 from server.api.services import Services
 from server.api.types import Id, PagePayload, Payload, Record
 from server.people.access import NOTIFICATIONS, user_room
-from server.store import notices, pages
+from server.store import notices
 
 
 class NotificationReadPayload(Payload, frozen=True, kw_only=True):
@@ -74,18 +74,11 @@ async def list_notifications(call: Call[PagePayload]) -> NotificationsResult:
     """List one's notifications, all that are kept unless the payload asks for fewer."""
     payload, user_id = call.payload, call.user.id
     limit = payload.limit or notices.MAX_NOTIFICATIONS
-    page, unread = await call.database.run(
-        lambda c: (
-            pages.notifications(c, user_id, payload.after or "", limit),
-            notices.unread(c, user_id),
-        )
-    )
+    page, unread = await call.store.notifications(user_id, payload.after or "", limit)
     return NotificationsResult(page.items, unread, page.next)
 
 
 async def mark_read(call: Call[NotificationReadPayload]) -> NotificationReadResult:
     """Mark notifications as read."""
     user_id, ids = call.user.id, call.payload.ids
-    return NotificationReadResult(
-        await call.database.run(lambda c: notices.mark_read(c, user_id, ids))
-    )
+    return NotificationReadResult(await call.store.mark_read(user_id, ids))

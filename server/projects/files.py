@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import sqlite3
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -11,7 +9,6 @@ from msgspec import Meta
 
 from server.api.announcements import FileCreated, FileDeleted, FileUpdated
 from server.api.envelope import timestamp
-from server.api.errors import Code, EventError
 from server.api.paths import normal
 from server.api.records import File
 from server.api.registry import Call
@@ -26,10 +23,10 @@ from server.api.types import (
     Record,
     is_text,
 )
-from server.api.validation import UNFIT_FIELD, invalid
+from server.api.validation import UNFIT_FIELD
 from server.people.access import project_room
-from server.store import contents, pages, snapshots
 from server.store.contents import Change
+from server.store.files import Edit
 
 FILES: Final = 1_000
 """Files that one answer lists, where the client asks for no fewer."""
@@ -112,42 +109,21 @@ async def list_files(call: Call[ProjectPagePayload]) -> FilesResult:
     """List the files of a project, up to 1000 at once."""
     payload = call.payload
     limit = payload.limit or FILES
-    return FilesResult(
-        *await call.database.run(
-            lambda c: pages.files(c, payload.project_id, payload.after or "", limit)
-        )
-    )
+    return FilesResult(*await call.store.files(payload.project_id, payload.after or "", limit))
 
 
 async def read(call: Call[FileReadPayload]) -> FileReadResult:
     """Read a file, up to 131,072 bytes of it at once."""
     payload = call.payload
     path = normal(payload.file_path)
-    offset, limit = payload.offset or 0, payload.limit or MAX_PART
-
-    def work(connection: sqlite3.Connection) -> FileReadResult:
-        if payload.version_id is not None:
-            snapshots.version(connection, payload.project_id, payload.version_id)
-            stored = snapshots.content_of(connection, payload.version_id, path)
-            if stored is None:
-                raise missing(path)
-            return read_part(connection, stored.hash, stored.size, None)
-        file = contents.file(connection, payload.project_id, path)
-        if file is None:
-            raise missing(path)
-        return read_part(connection, file.hash, file.size, file)
-
-    def read_part(
-        connection: sqlite3.Connection, content_hash: str, size: int, file: File | None
-    ) -> FileReadResult:
-        part = contents.part(connection, content_hash, offset, limit)
-        text, length = _decoded(part, last=offset + len(part) >= size)
-        end = offset + length
-        return FileReadResult(
-            path, text, size, content_hash, next=end if end < size else None, file=file
-        )
-
-    return await call.database.run(work)
+    part = await call.store.read_file(
+        payload.project_id,
+        path,
+        payload.version_id,
+        payload.offset or 0,
+        payload.limit or MAX_PART,
+    )
+    return FileReadResult(path, *part)
 
 
 async def change(call: Call[FileChangePayload]) -> FileChangeResult:
@@ -162,14 +138,14 @@ async def change(call: Call[FileChangePayload]) -> FileChangeResult:
     def check_locks() -> None:
         call.services.locks.check(project_id, [path], call.socket.id, payload.lock_token)
 
-    def work(connection: sqlite3.Connection) -> Change:
-        # Again: others' work may have come first, and whoever has the lock by now has read it.
-        check_locks()
-        return _change(connection, project_id, path, payload.file, user_id=user_id, now=now)
-
+    wanted = payload.file
+    edit = Edit(wanted.action, wanted.content, wanted.base_revision)
     async with workspace.changing(project_id):
         check_locks()
-        done = await call.database.run(work)
+        # Again on its turn: whoever has got the lock by then has read the file as it is now.
+        done = await call.store.change_file(
+            project_id, path, edit, user_id=user_id, now=now, check=check_locks
+        )
         await workspace.write(project_id, [(done, payload.file.content)])
     announce(call, project_id, done, payload.file.content)
     return FileChangeResult(path, done.file)
@@ -194,57 +170,3 @@ def announcement_of(done: Change, content: str | None) -> FileCreated | FileUpda
     shown = content if done.file.size <= MAX_ANNOUNCED else None
     kind = FileCreated if done.created else FileUpdated
     return kind(file=done.file, content=shown)
-
-
-def _decoded(part: bytes, *, last: bool) -> tuple[str, int]:
-    """The whole characters at the beginning of a part of a text, and how many bytes these are."""
-    try:
-        return codecs.utf_8_decode(part, "strict", last)
-    except UnicodeDecodeError:
-        raise invalid(
-            "$.offset", "is inside a character, expected 0 or the `next` of the part before"
-        ) from None
-
-
-def missing(path: str) -> EventError:
-    """The error for a file that is not there."""
-    return EventError(Code.NOT_FOUND, f"file {path!r}: the project has no such file")
-
-
-def _change(
-    connection: sqlite3.Connection,
-    project_id: str,
-    path: str,
-    wanted: FileChange,
-    *,
-    user_id: str,
-    now: str,
-) -> Change:
-    before = contents.file(connection, project_id, path)
-    revision = 0 if before is None else before.revision
-    if wanted.base_revision not in (None, revision):
-        raise EventError(
-            Code.VERSION_CONFLICT,
-            f"file {path!r} has the revision {revision}, the change is based on "
-            f"{wanted.base_revision}: read the file and merge",
-            {"revision": revision},
-        )
-    if wanted.action == "created" and before is not None:
-        raise EventError(
-            Code.VERSION_CONFLICT,
-            f'file {path!r} exists already: send the action "updated"',
-            {"revision": revision},
-        )
-    if wanted.action != "created" and before is None:
-        raise missing(path)
-    if wanted.action == "deleted":
-        return contents.delete(connection, project_id, path)
-    if before is None:
-        contents.check_place(connection, project_id, path)
-    if wanted.content is None and before is not None:
-        return contents.put(
-            connection, project_id, path, before.hash, before.size, user_id=user_id, now=now
-        )
-    return contents.write(
-        connection, project_id, path, wanted.content or "", user_id=user_id, now=now
-    )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
 from typing import ClassVar
 
 from server.api.announcements import ProjectCreated, ProjectDeleted
 from server.api.errors import Code, EventError
-from server.api.records import Project, Role
+from server.api.records import Notification, Project, Role
 from server.api.registry import Call
 from server.api.types import Id, ProjectPayload
 from server.people import notifications
@@ -20,7 +18,6 @@ from server.projects.projects import (
     depart,
     found,
 )
-from server.store import accounts, membership, notices
 
 
 class SharePayload(ProjectPayload, frozen=True, kw_only=True):
@@ -61,19 +58,14 @@ async def share(call: Call[SharePayload]) -> ProjectResult:
         or user_id in call.services.directory.members(project_id)
     )
 
-    def work(connection: sqlite3.Connection) -> None:
-        if not exists and accounts.user(connection, user_id) is None:
-            raise EventError(Code.NOT_FOUND, f"user {user_id!r}: no such user")
-        membership.check_place(connection, project_id, user_id)
-        membership.set_role(connection, project_id, user_id, role)
-
-    project = await _change(
+    notice = _notice(
         call,
         project_id,
         user_id,
-        work,
         f"{call.user.name} shared a project with you: you are its {role.value}",
     )
+    shared = await call.store.share(project_id, user_id, role, is_known=exists, notice=notice)
+    project = _announce(call, shared, notice)
     if not role.includes(Role.EDITOR):
         call.services.withdraw_locks(project_id, user_id)
     if not known:
@@ -113,37 +105,36 @@ async def _remove(
     if user_id not in directory.members(project_id):
         raise EventError(Code.NOT_FOUND, f"user {user_id!r}: not a member of the project")
     _keep_an_owner(call, project_id, user_id)
-    project = await _change(
-        call,
-        project_id,
-        user_id,
-        lambda connection: membership.remove_member(connection, project_id, user_id),
-        f"{call.user.name} does not share the project with you any more",
-    )
+    message = f"{call.user.name} does not share the project with you any more"
+    notice = _notice(call, project_id, user_id, message)
+    unshared = await call.store.unshare(project_id, user_id, notice=notice)
+    project = _announce(call, unshared, notice)
     if directory.role(project_id, user_id) is None:
         _take_out(call, project_id, user_id)
     return project
 
 
-async def _change(
+def _notice(
     call: Call[SharePayload] | Call[UnsharePayload] | Call[LeavePayload],
     project_id: str,
     user_id: str,
-    change: Callable[[sqlite3.Connection], None],
     message: str,
+) -> Notification | None:
+    """Return the note of a changed membership for its user; None for who changed it."""
+    if user_id == call.user.id:
+        return None
+    return notifications.personal(user_id, "project", "Project sharing", message, project_id)
+
+
+def _announce(
+    call: Call[SharePayload] | Call[UnsharePayload] | Call[LeavePayload],
+    changed: Project | None,
+    notice: Notification | None,
 ) -> Project:
-    """Change a membership, tell who sees the project, and leave the user a note of it."""
-    notice = notifications.personal(user_id, "project", "Project sharing", message, project_id)
-
-    def work(connection: sqlite3.Connection) -> Project | None:
-        change(connection)
-        if user_id != call.user.id:
-            notices.add(connection, notice)
-        return membership.project(connection, project_id)
-
-    project = found(await call.database.run(work), project_id)
+    """Tell who sees the project of a changed membership, and deliver the notice of it."""
+    project = found(changed, call.payload.project_id)
     announce_update(call, project)
-    if user_id != call.user.id:
+    if notice is not None:
         notifications.deliver(call.services, notice)
     return project
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from server.api.announcements import VersionCreated, VersionDeleted, VersionRestored
@@ -17,10 +16,7 @@ from server.background import Worker, WorkFailed
 from server.people.access import project_room
 from server.projects import comparing
 from server.projects.files import MAX_ANNOUNCED, announce
-from server.store import contents, pages, snapshots
 from server.store.contents import Change
-from server.store.snapshots import Restored, Stored
-from server.store.trees import Steps
 
 VERSIONS: Final = 200
 """Versions that one answer lists, where the client does not say."""
@@ -90,7 +86,7 @@ async def create(call: Call[VersionCreatePayload]) -> VersionResult:
     """Take a snapshot of all files of the project."""
     payload = call.payload
     new = _new(call, payload.name or f"Version of {timestamp()}", payload.message)
-    async with call.database.in_steps(lambda c: snapshots.create(c, new)) as version:
+    async with call.store.create_version(new) as version:
         _tell(call, VersionCreated(version=version))
     return VersionResult(version)
 
@@ -100,30 +96,21 @@ async def list_versions(call: Call[ProjectPagePayload]) -> VersionsResult:
     payload = call.payload
     limit = payload.limit or VERSIONS
     return VersionsResult(
-        *await call.database.run(
-            lambda c: pages.versions(c, payload.project_id, payload.after or "", limit)
-        )
+        *await call.store.versions(payload.project_id, payload.after or "", limit)
     )
 
 
 async def compare(call: Call[VersionComparePayload]) -> VersionCompareResult:
     """Compare a version with another one, or with the files as they are now."""
-    payload, database = call.payload, call.database
-
-    def states(connection: sqlite3.Connection) -> tuple[dict[str, Stored], dict[str, Stored]]:
-        snapshots.version(connection, payload.project_id, payload.version_id)
-        before = snapshots.contents_of(connection, payload.version_id)
-        if payload.other_version_id is None:
-            return before, snapshots.present_contents(connection, payload.project_id)
-        snapshots.version(connection, payload.project_id, payload.other_version_id)
-        return before, snapshots.contents_of(connection, payload.other_version_id)
-
-    def read(hashes: Sequence[str]) -> Awaitable[dict[str, str]]:
-        return database.run(lambda c: contents.texts(c, hashes))
+    payload, store = call.payload, call.store
 
     async def job(worker: Worker) -> list[FileDifference]:
         # Read now and not before: what waits for its turn holds nothing.
-        return await comparing.compare(worker, read, *await database.run(states))
+        return await comparing.compare(
+            worker,
+            store.texts,
+            *await store.states(payload.project_id, payload.version_id, payload.other_version_id),
+        )
 
     try:
         differences = await call.services.background.run(call.user.id, job)
@@ -148,20 +135,12 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
         locked = [lock.file_path for lock in locks.of_project(project_id)]
         locks.check(project_id, locked, call.socket.id)
 
-    def work(connection: sqlite3.Connection) -> Steps[Restored]:
-        return snapshots.restore(
-            connection,
-            payload.version_id,
-            backup,
-            user_id=user_id,
-            now=timestamp(),
-            check=check_locks,
-        )
-
     async with workspace.changing(project_id):
         check_locks()
         # Other changes of the project wait for the end of the block.
-        async with call.database.in_steps(work) as done:
+        async with call.store.restore_version(
+            payload.version_id, backup, user_id=user_id, now=timestamp, check=check_locks
+        ) as done:
             if done.backup is not None:
                 _tell(call, VersionCreated(version=done.backup))
             _tell(call, VersionRestored(version=done.version))
@@ -180,11 +159,7 @@ async def delete(call: Call[VersionPayload]) -> VersionDeleteResult:
     """Delete a version."""
     payload = call.payload
 
-    def work(connection: sqlite3.Connection) -> None:
-        snapshots.version(connection, payload.project_id, payload.version_id)
-        snapshots.delete(connection, payload.version_id)
-
-    await call.database.run(work)
+    await call.store.delete_version(payload.project_id, payload.version_id)
     _tell(call, VersionDeleted(version_id=payload.version_id))
     return VersionDeleteResult(payload.version_id)
 
@@ -206,8 +181,7 @@ async def _texts(
     """The contents of the changed files at these paths."""
     hashes = {path: file.hash for path, file, _ in changes if file is not None and path in paths}
     # For no project: whatever is for this one waits.
-    database = call.services.database.of(call.user.id)
-    texts = await database.run(lambda c: contents.texts(c, hashes.values()))
+    texts = await call.services.store.of(call.user.id).texts(hashes.values())
     return {path: texts[one] for path, one in hashes.items() if one in texts}
 
 

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
-import sqlite3
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
@@ -32,7 +30,7 @@ from server.people.access import project_room
 from server.projects.files import announcement_of
 from server.projects.mirror_rules import refusal
 from server.projects.tree import Tree
-from server.store import contents, membership
+from server.store import contents
 from server.store.contents import Change
 from server.store.database import StoreError
 
@@ -95,12 +93,7 @@ class Workspace:
             everyone=Role.EDITOR,
         )
 
-        def prepare(connection: sqlite3.Connection) -> Project | None:
-            if membership.project(connection, PROJECT_ID) is None:
-                membership.add_project(connection, project)
-            return membership.project(connection, PROJECT_ID)
-
-        known = await self._services.database.run(prepare)
+        known = await self._services.store.found_or_added(project)
         assert known is not None
         self._services.directory.put_project(known)
         self._watching = asyncio.create_task(self._watch(self._tree))
@@ -227,7 +220,7 @@ class Workspace:
         if not tree.root.is_dir():
             logger.error("the workspace %s is gone; its project stays as it was", tree.root)
             return
-        known = await self._services.database.of(_USER).run(lambda c: contents.paths(c, PROJECT_ID))
+        known = await self._services.store.of(_USER).paths(PROJECT_ID)
         wanted = await asyncio.to_thread(_expanded, tree, set(paths), known)
         while wanted:
             # Whoever saves meanwhile waits for one part, and not for all.
@@ -240,17 +233,10 @@ class Workspace:
         are read at once, and tell the clients. Return how many.
         """
         texts = await asyncio.to_thread(_texts, tree, paths)
-        now = timestamp()
-
-        def work(connection: sqlite3.Connection) -> list[Change]:
-            return [
-                change
-                for path, text in texts.items()
-                if (change := _taken_over(connection, path, text, now)) is not None
-            ]
-
         try:
-            changes = await self._services.database.of(_USER).run(work)
+            changes = await self._services.store.of(_USER).take_over(
+                PROJECT_ID, texts, user_id=_USER, now=timestamp()
+            )
         except EventError as error:
             logger.error("the workspace is not mirrored: %s", error.message)
             return len(texts)
@@ -263,18 +249,6 @@ class Workspace:
             if number % _TOLD_AT_ONCE == 0:
                 await asyncio.sleep(0)
         return len(texts)
-
-
-def _taken_over(
-    connection: sqlite3.Connection, path: str, text: str | None, now: str
-) -> Change | None:
-    """Give a file of the project the directory's content; None if that changes nothing."""
-    before = contents.file(connection, PROJECT_ID, path)
-    if text is None:
-        return None if before is None else contents.delete(connection, PROJECT_ID, path)
-    if before is not None and before.hash == hashlib.sha256(text.encode()).hexdigest():
-        return None
-    return contents.write(connection, PROJECT_ID, path, text, user_id=_USER, now=now)
 
 
 def _texts(tree: Tree, paths: Iterable[str]) -> dict[str, str | None]:

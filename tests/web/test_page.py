@@ -11,7 +11,6 @@ import pytest
 
 from scripts.set_up import find_browser
 from server.api.records import ChatMessage, Member, Project, Role, User, Version
-from server.people import directory
 from server.store import contents, membership, messages, snapshots
 from server.store.demonstration import PROJECT_ID
 from tests.programs import output
@@ -80,7 +79,7 @@ def long_lists(connection: sqlite3.Connection) -> None:
 async def test_what_is_longer_than_one_answer(tmp_path: Path, browser: str) -> None:
     async with running(tmp_path) as application:
         await application.database.run(long_lists)
-        application.directory.load(*await application.database.run(directory.read))
+        application.directory.load(*await application.store.directory())
         await run("long.test.mjs", URL=application.url, CHROMIUM=browser)
 
 

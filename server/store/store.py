@@ -1,0 +1,358 @@
+"""What the application keeps, as methods to await: the face of the database.
+
+Nothing outside this package knows that the data is in SQLite. Each method is one piece of work: it
+is done as a whole or not at all, and its result is there after the commit. Which work waits for
+which is told in `database`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from server.api.errors import Code, EventError
+from server.api.records import ChatMessage, File, Notification, Project, Role, User, Version
+from server.store import (
+    accounts,
+    contents,
+    counters,
+    demonstration,
+    files,
+    membership,
+    messages,
+    notices,
+    pages,
+    snapshots,
+)
+from server.store.accounts import StoredSession
+from server.store.contents import Change
+from server.store.database import Database
+from server.store.files import Edit, FilePart
+from server.store.membership import Access
+from server.store.pages import Page
+from server.store.snapshots import Restored, Stored
+
+
+class Store:
+    """The application's data, for work of one user; of nobody in particular if none is named.
+
+    All methods raise an `EventError`: `STORAGE_ERROR` if the database fails, `RATE_LIMIT_EXCEEDED`
+    if too much waits for it. What else they raise is told with them. Whether somebody waits for the
+    result makes no difference to the work.
+    """
+
+    __slots__ = ("_database", "_desk")
+
+    def __init__(self, database: Database, owner: str = "", project_id: str | None = None) -> None:
+        self._database = database
+        self._desk = database.of(owner, project_id)
+
+    def of(self, owner: str, project_id: str | None = None) -> Store:
+        """Return the same store for the work of a user, for a project if it is for one."""
+        return Store(self._database, owner, project_id)
+
+    # -- the server's life
+
+    async def seed(self, now: str) -> None:
+        """Put the users and the project of the demonstration into a new database."""
+        await self._desk.run(lambda c: demonstration.seed(c, now))
+
+    async def count_start(self) -> int:
+        """Count a start of the server; return how many there have been."""
+        return await self._desk.run(lambda c: counters.increment(c, "locks"))
+
+    async def directory(self) -> tuple[list[User], list[Access]]:
+        """Return all accounts, and who may do what in each project."""
+        return await self._desk.run(lambda c: (accounts.users(c), membership.accesses(c)))
+
+    async def check(self) -> None:
+        """Return as soon as the database answers."""
+        await self._desk.run(lambda c: c.execute("SELECT 1").fetchone())
+
+    # -- accounts and their sessions; times in seconds since 1970
+
+    async def account(self, user_id: str) -> tuple[User | None, str | None]:
+        """Return a user who has an account, and the hash of the password."""
+        return await self._desk.run(
+            lambda c: (accounts.user(c, user_id), accounts.password_hash(c, user_id))
+        )
+
+    async def session(self, key: str, now: float) -> StoredSession | None:
+        """Return a session that is not over."""
+        return await self._desk.run(lambda c: accounts.session(c, key, now))
+
+    async def open_session(self, session: StoredSession, most: int) -> list[str]:
+        """Add a session; return the keys of those of its user that give way to it."""
+        return await self._desk.run(lambda c: accounts.open_session(c, session, most))
+
+    async def rotate_session(self, old_key: str, new: StoredSession) -> bool:
+        """Put a session in the place of another one; return False if that one is gone."""
+        return await self._desk.run(lambda c: accounts.rotate_session(c, old_key, new))
+
+    async def end_session(self, key: str) -> None:
+        """Delete a session."""
+        await self._desk.run(lambda c: accounts.end_session(c, key))
+
+    async def forget_expired_sessions(self, now: float) -> None:
+        """Delete the sessions that are over."""
+        await self._desk.run(lambda c: accounts.forget_expired_sessions(c, now))
+
+    # -- notifications
+
+    async def notifications(
+        self, user_id: str, after: str, limit: int
+    ) -> tuple[Page[Notification], int]:
+        """Return a page of a user's notifications, and how many are unread of all."""
+        return await self._desk.run(
+            lambda c: (pages.notifications(c, user_id, after, limit), notices.unread(c, user_id))
+        )
+
+    async def mark_read(self, user_id: str, ids: Sequence[str] | None) -> int:
+        """Mark a user's notifications as read, all without `ids`; return how many were not."""
+        return await self._desk.run(lambda c: notices.mark_read(c, user_id, ids))
+
+    # -- projects and their members
+
+    async def add_project(self, project: Project) -> None:
+        """Add a project.
+
+        Raises:
+            EventError: its owner has too many (`RATE_LIMIT_EXCEEDED`).
+        """
+        await self._desk.run(lambda c: membership.add_project(c, project))
+
+    async def found_or_added(self, project: Project) -> Project | None:
+        """Return the project that has the id of this one; this one is added if there is none."""
+
+        def work(connection: sqlite3.Connection) -> Project | None:
+            if membership.project(connection, project.id) is None:
+                membership.add_project(connection, project)
+            return membership.project(connection, project.id)
+
+        return await self._desk.run(work)
+
+    async def projects(self, user_id: str, after: str, limit: int) -> Page[Project]:
+        """Return a page of the projects that a user may see."""
+        return await self._desk.run(lambda c: pages.projects(c, user_id, after, limit))
+
+    async def update_project(
+        self, project_id: str, field: str, value: str, now: str
+    ) -> Project | None:
+        """Change a field of a project; return the project if it is there."""
+        return await self._desk.run(
+            lambda c: membership.update_project(c, project_id, field, value, now)
+        )
+
+    async def delete_project(self, project_id: str) -> None:
+        """Delete a project with all that is in it."""
+        await self._desk.run(lambda c: membership.delete_project(c, project_id))
+
+    async def overview(
+        self, project_id: str, most_files: int, most_messages: int
+    ) -> tuple[Project | None, Page[File], Page[ChatMessage]]:
+        """Return a project with the first page of its files and the last one of its chat."""
+        return await self._desk.run(
+            lambda c: (
+                membership.project(c, project_id),
+                pages.files(c, project_id, "", most_files),
+                pages.chat(c, project_id, "", most_messages),
+            )
+        )
+
+    async def share(
+        self,
+        project_id: str,
+        user_id: str,
+        role: Role,
+        *,
+        is_known: bool,
+        notice: Notification | None,
+    ) -> Project | None:
+        """Make a user a member, or change the role, with a notice of it; return the project.
+
+        A user who is not `is_known` to the caller has to have an account.
+
+        Raises:
+            EventError: there is no such user (`NOT_FOUND`), or the project has too many members
+            (`RATE_LIMIT_EXCEEDED`).
+        """
+
+        def change(connection: sqlite3.Connection) -> None:
+            if not is_known and accounts.user(connection, user_id) is None:
+                raise EventError(Code.NOT_FOUND, f"user {user_id!r}: no such user")
+            membership.check_place(connection, project_id, user_id)
+            membership.set_role(connection, project_id, user_id, role)
+
+        return await self._change_members(project_id, change, notice)
+
+    async def unshare(
+        self, project_id: str, user_id: str, *, notice: Notification | None
+    ) -> Project | None:
+        """Take a member out, with a notice of it; return the project if it is there."""
+        return await self._change_members(
+            project_id, lambda c: membership.remove_member(c, project_id, user_id), notice
+        )
+
+    async def _change_members(
+        self,
+        project_id: str,
+        change: Callable[[sqlite3.Connection], None],
+        notice: Notification | None,
+    ) -> Project | None:
+        def work(connection: sqlite3.Connection) -> Project | None:
+            change(connection)
+            if notice is not None:
+                notices.add(connection, notice)
+            return membership.project(connection, project_id)
+
+        return await self._desk.run(work)
+
+    # -- files
+
+    async def files(self, project_id: str, after: str, limit: int) -> Page[File]:
+        """Return a page of a project's files."""
+        return await self._desk.run(lambda c: pages.files(c, project_id, after, limit))
+
+    async def paths(self, project_id: str) -> list[str]:
+        """Return the paths of all files of a project, sorted."""
+        return await self._desk.run(lambda c: contents.paths(c, project_id))
+
+    async def texts(self, hashes: Iterable[str]) -> dict[str, str]:
+        """Return contents by their hashes, those that are still there."""
+        return await self._desk.run(lambda c: contents.texts(c, hashes))
+
+    async def read_file(
+        self, project_id: str, path: str, version_id: str | None, offset: int, limit: int
+    ) -> FilePart:
+        """Return a part of a file; see `files.read`."""
+        return await self._desk.run(
+            lambda c: files.read(c, project_id, path, version_id, offset, limit)
+        )
+
+    async def change_file(
+        self,
+        project_id: str,
+        path: str,
+        edit: Edit,
+        *,
+        user_id: str,
+        now: str,
+        check: Callable[[], None],
+    ) -> Change:
+        """Change a file; see `files.change`. `check` is called before, and may refuse it."""
+
+        def work(connection: sqlite3.Connection) -> Change:
+            check()
+            return files.change(connection, project_id, path, edit, user_id, now)
+
+        return await self._desk.run(work)
+
+    async def take_over(
+        self, project_id: str, texts: Mapping[str, str | None], *, user_id: str, now: str
+    ) -> list[Change]:
+        """Give files these contents, and delete those without; return what that has changed."""
+
+        def work(connection: sqlite3.Connection) -> list[Change]:
+            return [
+                change
+                for path, text in texts.items()
+                if (change := files.take_over(connection, project_id, path, text, user_id, now))
+                is not None
+            ]
+
+        return await self._desk.run(work)
+
+    # -- versions
+
+    def create_version(self, new: Version) -> AbstractAsyncContextManager[Version]:
+        """Make a version of a project's files, in steps; see `Desk.in_steps`.
+
+        Raises:
+            EventError: the project has too many (`RATE_LIMIT_EXCEEDED`).
+        """
+        return self._desk.in_steps(lambda c: snapshots.create(c, new))
+
+    def restore_version(
+        self,
+        version_id: str,
+        backup: Version,
+        *,
+        user_id: str,
+        now: Callable[[], str],
+        check: Callable[[], None],
+    ) -> AbstractAsyncContextManager[Restored]:
+        """Go back to a version, in steps; see `snapshots.restore` and `Desk.in_steps`."""
+        return self._desk.in_steps(
+            lambda c: snapshots.restore(
+                c, version_id, backup, user_id=user_id, now=now(), check=check
+            )
+        )
+
+    async def versions(self, project_id: str, after: str, limit: int) -> Page[Version]:
+        """Return a page of a project's versions."""
+        return await self._desk.run(lambda c: pages.versions(c, project_id, after, limit))
+
+    async def project_and_versions(self, project_id: str) -> tuple[Project | None, list[Version]]:
+        """Return a project and all of its versions."""
+        return await self._desk.run(
+            lambda c: (membership.project(c, project_id), snapshots.versions(c, project_id))
+        )
+
+    async def version_files(self, version_id: str) -> dict[str, Stored]:
+        """Return where the contents of a version's files are, by path."""
+        return await self._desk.run(lambda c: snapshots.contents_of(c, version_id))
+
+    async def states(
+        self, project_id: str, version_id: str, other_id: str | None
+    ) -> tuple[dict[str, Stored], dict[str, Stored]]:
+        """Return the files of a version, and those of another one or of the project now.
+
+        Raises:
+            EventError: there is no such version (`NOT_FOUND`).
+        """
+
+        def work(connection: sqlite3.Connection) -> tuple[dict[str, Stored], dict[str, Stored]]:
+            snapshots.version(connection, project_id, version_id)
+            before = snapshots.contents_of(connection, version_id)
+            if other_id is None:
+                return before, snapshots.present_contents(connection, project_id)
+            snapshots.version(connection, project_id, other_id)
+            return before, snapshots.contents_of(connection, other_id)
+
+        return await self._desk.run(work)
+
+    async def delete_version(self, project_id: str, version_id: str) -> None:
+        """Delete a version.
+
+        Raises:
+            EventError: there is no such version (`NOT_FOUND`).
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            snapshots.version(connection, project_id, version_id)
+            snapshots.delete(connection, version_id)
+
+        await self._desk.run(work)
+
+    # -- the chat
+
+    async def add_message(
+        self, project_id: str, message: ChatMessage, most_before: int
+    ) -> list[ChatMessage]:
+        """Add a message to a project's chat; return the last ones before it.
+
+        Raises:
+            EventError: the project is gone (`NOT_FOUND`).
+        """
+
+        def work(connection: sqlite3.Connection) -> list[ChatMessage]:
+            before = messages.latest(connection, project_id, most_before)
+            messages.add(connection, project_id, message)
+            return before
+
+        return await self._desk.run(work)
+
+    async def chat(self, project_id: str, after: str, limit: int) -> Page[ChatMessage]:
+        """Return a page of a project's chat."""
+        return await self._desk.run(lambda c: pages.chat(c, project_id, after, limit))

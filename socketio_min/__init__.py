@@ -1,10 +1,10 @@
 """Socket.IO v5 in pure Python: namespaces, events, acknowledgements and rooms.
 
 Reading order: `protocol.packets`, `protocol.rooms`, `protocol.peer`, `protocol.turns` (pure), then
-`server.namespace`, `server.connection`, `server.socket`, `server.broadcast`, `cluster.adapter`,
-`server.server`; for the client `protocol.client_peer`, `protocol.retries`, `protocol.backoff`
-(pure), then `client.handlers`, `client.namespace`, `client.connection`, `client.client`,
-`client.blocking`.
+`registration`, `server.namespace`, `server.connection`, `server.socket`, `server.broadcast`,
+`cluster.adapter`, `server.server`; for the client `protocol.client_peer`, `protocol.retries`,
+`protocol.backoff` (pure), then `client.handlers`, `client.namespace`, `client.connection`,
+`client.client`, `client.blocking`.
 """
 
 from engineio_min import CookieOptions, CorsOptions, Forbidden, __version__
@@ -39,6 +39,7 @@ from socketio_min.errors import (
 )
 from socketio_min.protocol.handshake import Handshake
 from socketio_min.server.broadcast import BroadcastOperator
+from socketio_min.server.dynamic import DynamicNamespace
 from socketio_min.server.namespace import Namespace
 from socketio_min.server.options import Limits, SocketIOOptionValues
 from socketio_min.server.server import Server
@@ -60,6 +61,7 @@ __all__ = [
     "CookieOptions",
     "CorsOptions",
     "Disconnected",
+    "DynamicNamespace",
     "EncodeError",
     "FetchedSocket",
     "Forbidden",

@@ -38,7 +38,7 @@ FLOORS: Mapping[str, Floors] = {
     "socketio_min": (
         ("errors.py",),
         ("protocol/",),
-        ("failures.py", "handlers.py", "tasks.py"),
+        ("failures.py", "handlers.py", "registration.py", "tasks.py"),
         ("cluster/",),
         ("server/",),
         ("client/",),
@@ -87,6 +87,7 @@ CIRCLES: Mapping[str, list[set[str]]] = {
             "server/dynamic.py",
             "server/namespace.py",
             "server/options.py",
+            "server/registration.py",
             "server/server.py",
             "server/socket.py",
         },

@@ -28,11 +28,12 @@ from typing import Any, Self, TypeVar, Unpack, cast, overload
 
 from socketio_min.client.client import Client
 from socketio_min.client.elsewhere import BLOCKING
-from socketio_min.client.handlers import LIFECYCLE, Function, Handler
+from socketio_min.client.handlers import RULES
 from socketio_min.client.namespace import ClientNamespace
 from socketio_min.client.options import Auth, SocketIOClientOptionValues
 from socketio_min.errors import Disconnected, UsageError
 from socketio_min.handlers import ALL, check_call, check_event, check_handler
+from socketio_min.registration import Function, Handler
 from socketio_min.server.elsewhere import tells_names
 
 logger = logging.getLogger("socketio_min")
@@ -202,7 +203,7 @@ class BlockingNamespace:
         check_event(event, ALL)
 
         def register(function: Function) -> Function:
-            check_handler(event, function, LIFECYCLE)
+            check_handler(event, function, RULES.lifecycle)
             _require_plain(function, f"the handler of {event!r}", "which may block")
             self._namespace.on(event, _in_thread(self._runner, contained(function)))
             return function

@@ -14,10 +14,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from socketio_min.client.elsewhere import ASYNCHRONOUS
-from socketio_min.client.handlers import ClientHandlers
+from socketio_min.client.handlers import RULES, HandlerCalls
 from socketio_min.client.options import Auth
 from socketio_min.client.pending_acks import PendingAcks
 from socketio_min.errors import (
@@ -40,12 +40,17 @@ from socketio_min.protocol.packets import (
     encode_event,
 )
 from socketio_min.protocol.retries import Answer, RetryQueue
+from socketio_min.registration import Handler, Handlers
 from socketio_min.server.elsewhere import tells_names
 
 if TYPE_CHECKING:
     from socketio_min.client.connection import ClientConnection
 
 logger = logging.getLogger("socketio_min")
+
+Function = TypeVar("Function", bound=Handler)
+OtherHandler = Callable[[str, list[Any], bool], Any]
+ErrorHandler = Callable[[str, list[Any], Exception], Any]
 
 # Why a namespace was left: the names of the official client. Engine.IO has the others.
 SERVER_DISCONNECT = "io server disconnect"
@@ -85,7 +90,7 @@ class _Wish:
 
 
 @tells_names(ASYNCHRONOUS)
-class ClientNamespace(ClientHandlers):
+class ClientNamespace:
     """A client in one namespace; made by `Client.of`, and `Client` is one itself.
 
     `id` is the socket's id while connected, else None. `recovered` tells whether the server has
@@ -101,7 +106,9 @@ class ClientNamespace(ClientHandlers):
         retries: int,
         ack_timeout: float | None,
     ) -> None:
-        super().__init__(connection)
+        self._connection = connection
+        self._registered = Handlers(RULES)
+        self._handlers = HandlerCalls(connection, self._registered)
         self.name = name
         self.auth = auth
         self.id: str | None = None
@@ -124,6 +131,80 @@ class ClientNamespace(ClientHandlers):
     def __repr__(self) -> str:
         state = "connected" if self.connected else "not connected"
         return f"<{type(self).__name__} {self.name} ({state})>"
+
+    # -- registration
+
+    @overload
+    def on(self, event: str) -> Callable[[Function], Function]: ...
+    @overload
+    def on(self, event: str, handler: Function) -> Function: ...
+    def on(
+        self, event: str, handler: Function | None = None
+    ) -> Function | Callable[[Function], Function]:
+        """Handle `event` with `handler(*args)`, a function or coroutine function; also a decorator.
+
+        What it returns acknowledges the event: None with no argument, a tuple with several,
+        anything else with one. `connect()`, `disconnect(reason)` and `connect_error(error)` tell of
+        the connection. A server with connection state recovery adds an offset to the arguments: a
+        handler that takes fewer is called without it.
+
+        Raises:
+            UsageError: the event has a handler already (see `off`), or is reserved, or the handler
+            cannot be called so.
+        """
+        return self._registered.on(event, handler)
+
+    def handles(self, event: str) -> bool:
+        """Whether there is a handler of `event`."""
+        return event in self._registered.by_event
+
+    def off(self, event: str) -> None:
+        """Handle `event` no longer."""
+        self._handlers.off(event)
+
+    def on_any(self, listener: Function) -> Function:
+        """Call `listener(event, *args)`, a `def`, for each event that comes in.
+
+        Raises:
+            UsageError: it cannot be called so.
+        """
+        return self._registered.on_any(listener)
+
+    def on_any_outgoing(self, listener: Function) -> Function:
+        """Call `listener(event, *args)`, a `def`, for each event when it is sent.
+
+        Raises:
+            UsageError: it cannot be called so.
+        """
+        return self._registered.on_any_outgoing(listener)
+
+    def off_any(self, listener: Handler) -> None:
+        """Call a listener of `on_any` or `on_any_outgoing` no longer."""
+        for listeners in (self._registered.incoming, self._registered.outgoing):
+            if listener in listeners:
+                listeners.remove(listener)
+
+    def on_other(self, handler: OtherHandler) -> OtherHandler:
+        """Call `handler(event, args, acknowledged)` for events without a handler.
+
+        `acknowledged` tells whether the server waits for an acknowledgement, which is what the
+        handler returns, as with `on`. Without such a handler unknown events are dropped.
+
+        Raises:
+            UsageError: it cannot be called so.
+        """
+        return self._registered.on_other(handler)
+
+    def on_error(self, handler: ErrorHandler) -> ErrorHandler:
+        """Call `handler(event, args, error)` when a handler fails.
+
+        The failure is logged in any case and ends nothing else. What the handler returns, if not
+        None, acknowledges the event.
+
+        Raises:
+            UsageError: it cannot be called so.
+        """
+        return self._registered.on_error(handler)
 
     # -- connecting
 
@@ -333,8 +414,8 @@ class ClientNamespace(ClientHandlers):
     ) -> None:
         if self.id is not None and self._connection.opened:
             self._connection.send(text, attachments)
-            if self._outgoing:
-                self._announce_outgoing(args)
+            if self._registered.outgoing:
+                self._handlers.announce_outgoing(args)
         else:
             self._unsent.append(_Emission(text, attachments, args, ack_id))
 
@@ -461,7 +542,7 @@ class ClientNamespace(ClientHandlers):
     def _tell_connected(self, sid: str) -> None:
         # It may have had to wait, and the connection be over again.
         if self.id == sid:
-            self._tell("connect")
+            self._handlers.tell("connect")
 
     def _refused(self, data: dict[str, Any] | str) -> None:
         if not self._is_asked:
@@ -479,7 +560,7 @@ class ClientNamespace(ClientHandlers):
 
     def failed(self, error: Exception) -> None:
         """Tell that an attempt to connect failed."""
-        self._tell("connect_error", error)
+        self._handlers.tell("connect_error", error)
 
     def lost(self, reason: str, description: str) -> Callable[[], None]:
         """Take the connection's end; return what tells the handlers of it."""
@@ -500,7 +581,7 @@ class ClientNamespace(ClientHandlers):
         return partial(self._tell_disconnect, reason)
 
     def _tell_disconnect(self, reason: str) -> None:
-        self._tell("disconnect", reason)
+        self._handlers.tell("disconnect", reason)
         self._acks.lose(reason, {emission.ack_id for emission in self._unsent})
 
     # -- handlers
@@ -520,7 +601,7 @@ class ClientNamespace(ClientHandlers):
             # Connection state recovery: events end with their offset.
             self._offset = args[-1]
             offset = True
-        self._handle(data[0], args, reply, offset=offset)
+        self._handlers.handle(data[0], args, reply, offset=offset)
 
     def _acknowledge(self, engine: object, ack_id: int, result: Any) -> None:
         """Answer an event with a handler's result: None, a value, or a tuple of several."""

@@ -388,8 +388,8 @@ class ServerConnection:
             handler = namespace.handlers.get(event)
             if handler is not None:
                 result = handler(*data)
-            elif namespace.other_handler is not None:
-                result = namespace.other_handler(socket, event, data[1:], ack_id is not None)
+            elif (other := namespace.registered.other) is not None:
+                result = other(socket, event, data[1:], ack_id is not None)
             else:
                 return
             # As `is_awaitable`, without the price of a call for each event.

@@ -8,30 +8,21 @@ for and that no client came to, it keeps the last ones.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Never, NoReturn
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from socketio_min.errors import UsageError
 from socketio_min.handlers import require_plain
+from socketio_min.server.elsewhere import SERVER, MissingName, missing
 from socketio_min.server.namespace import Namespace
+from socketio_min.server.registration import RULES, Registration, ServerHandlers
 
 if TYPE_CHECKING:
     from socketio_min.server.server import Server
 
 MAX_IDLE_CHILDREN = 1_000
 
-# What a child begins with a copy of; beside these it has two handlers.
-_COLLECTIONS = (
-    "handlers",
-    "server_handlers",
-    "middlewares",
-    "event_middlewares",
-    "incoming",
-    "outgoing",
-)
 
-
-class DynamicNamespace(Namespace):
+class DynamicNamespace(Registration):
     """A namespace for each name that matches: the children have its handlers, also those that are
     registered when they exist, beside what is registered with one of them alone.
     """
@@ -44,46 +35,39 @@ class DynamicNamespace(Namespace):
         pattern: re.Pattern[str] | None = None,
     ) -> None:
         require_plain(matches, "the predicate of a dynamic namespace", "it answers at once")
-        super().__init__(server, name)
+        self.name = name
+        self.registered = ServerHandlers(RULES)
+        self.max_values: int | None = None
         self.matches = matches
         self.children: dict[str, Namespace] = {}
         # Children that the program asked for before any client came, the oldest first.
         self._idle: dict[str, None] = {}
+        self._server = server
         self._pattern = pattern
 
-    def emit(self, event: str, *args: Any, **elsewhere: Never) -> None:
-        """Refused, as everything that is for sockets.
+    def __repr__(self) -> str:
+        return f"<DynamicNamespace {self.name} with {len(self.children)} namespaces>"
 
-        Raises:
-            UsageError: always.
-        """
-        self._everybody()
+    if not TYPE_CHECKING:
+        # Type checkers find what is missing by themselves.
+        def __getattr__(self, name: str) -> NoReturn:
+            """Tell where the sockets are.
 
-    def server_side_emit(self, event: str, *args: Any) -> None:
-        """Refused: the children have the handlers of `on_server`, an event goes to one of them.
-
-        Raises:
-            UsageError: always.
-        """
-        self._everybody()
-
-    async def server_side_call(self, event: str, *args: Any, timeout: float = 5.0) -> list[Any]:
-        """Refused, as `server_side_emit`.
-
-        Raises:
-            UsageError: always.
-        """
-        self._everybody()
-
-    def _everybody(self) -> NoReturn:
-        raise UsageError(
-            "a dynamic namespace has no sockets, its children have: "
-            "use Server.of with a child's name"
-        )
+            Raises:
+                MissingName: the children have an attribute of this name.
+                AttributeError: they have none either.
+            """
+            if hasattr(Namespace, name) or name in ("adapter", "sockets"):
+                raise MissingName(
+                    "a dynamic namespace has no sockets, its children have: "
+                    "use Server.of with a child's name"
+                )
+            missing(self, name, SERVER)
 
     def owns(self, name: str) -> bool:
-        """Whether `name` is one of its own for every client: a predicate may ask for credentials,
-        so for its names only the child that exists counts.
+        """Return whether `name` is one of these for every client.
+
+        A predicate may ask for credentials: of its names, only those of the children count.
         """
         return name in self.children or (
             self._pattern is not None and self._pattern.search(name) is not None
@@ -93,13 +77,10 @@ class DynamicNamespace(Namespace):
         """Return the child of that name, made if need be."""
         child = self.children.get(name)
         if child is None:
-            child = self.children[name] = Namespace(self.server, name)
-            for field in _COLLECTIONS:
-                setattr(child, field, getattr(self, field).copy())
-            child.other_handler = self.other_handler
-            child.error_handler = self.error_handler
+            registered = self.registered.heir(name)
+            child = self.children[name] = Namespace(self._server, name, registered)
             child.max_values = self.max_values
-            self.server.enter_cluster(child)
+            self._server.enter_cluster(child)
         return child
 
     def child_to_send_to(self, name: str) -> Namespace:
@@ -115,17 +96,9 @@ class DynamicNamespace(Namespace):
             oldest = next(iter(self._idle))
             del self._idle[oldest]
             idle = self.children.get(oldest)
-            if idle is not None and self._registered(idle) == self._registered(self):
+            if idle is not None and idle.registered == self.registered:
                 self.release(idle)
         return child
-
-    @staticmethod
-    def _registered(namespace: Namespace) -> list[object]:
-        collections = [getattr(namespace, field) for field in _COLLECTIONS]
-        return [*collections, namespace.other_handler, namespace.error_handler]
-
-    def _heirs(self) -> Iterable[Namespace]:
-        return (self, *self.children.values())
 
     def release(self, namespace: Namespace) -> None:
         """Drop a child that nobody is in."""
@@ -135,4 +108,5 @@ class DynamicNamespace(Namespace):
             and not namespace.deciding
         ):
             del self.children[namespace.name]
-            self.server.leave_cluster(namespace)
+            del self.registered.heirs[namespace.name]
+            self._server.leave_cluster(namespace)

@@ -1,7 +1,4 @@
-"""A namespace: its sockets, its handlers and what stands before them.
-
-    CONNECT ─► middlewares ─► `connect` handler ─► CONNECT reply, then what they emitted
-    EVENT   ─► catch-all listeners ─► event middlewares ─► handler ─► acknowledgement
+"""A namespace: its sockets, sending to them, and calling what is registered for them.
 
 Functions may be `def`, called in place, or `async def`. The asynchronous ones start in the order in
 which their events arrived, and so does whatever arrives after them.
@@ -10,8 +7,8 @@ which their events arrived, and so does whatever arrives after them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Never, TypeVar, overload
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from typing import TYPE_CHECKING, Any, Never
 
 from engineio_min.protocol.packets import MESSAGE
 from socketio_min.cluster.adapter import Adapter, BroadcastOptions
@@ -19,11 +16,16 @@ from socketio_min.cluster.recovery import Recovery
 from socketio_min.cluster.remote_socket import RemoteSocket
 from socketio_min.errors import UsageError
 from socketio_min.failures import FAILURES, as_exception, is_own_cancellation, log_failure
-from socketio_min.handlers import ALL, check_call, check_event, check_handler, require_plain
-from socketio_min.protocol.packets import RESERVED_EVENTS, plain_event_head
+from socketio_min.protocol.packets import plain_event_head
 from socketio_min.protocol.rooms import RoomNames
 from socketio_min.server.broadcast import BroadcastOperator
 from socketio_min.server.elsewhere import SERVER, refuse_arguments, tells_names
+from socketio_min.server.registration import (
+    RULES,
+    Registration,
+    ServerHandlers,
+    check_server_event,
+)
 from socketio_min.server.socket import DISCONNECTED
 from socketio_min.tasks import is_awaitable
 
@@ -33,49 +35,30 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("socketio_min")
 
-Handler = Callable[..., Any]
-Function = TypeVar("Function", bound=Handler)
-OtherHandler = Callable[["Socket", str, list[Any], bool], Any]
-ErrorHandler = Callable[["Socket", str, list[Any], Exception], Any]
-
-# The events that the server itself raises, with their arguments; nobody else can send them.
-LIFECYCLE = {
-    "connect": ("socket",),
-    "disconnecting": ("socket", "reason"),
-    "disconnect": ("socket", "reason"),
-}
-
-
-# What the official server raises itself: its servers cannot send these to each other.
-RESERVED_SERVER_EVENTS = frozenset(("connect", "connection", "new_namespace"))
-
-# Node's name for "connect", beside python-socketio's for all events.
-ELSEWHERE = {**ALL, "connection": 'expected "connect", which is raised for each new client'}
-
 
 @tells_names(SERVER)
-class Namespace:
+class Namespace(Registration):
     """A part of the server with its own sockets, rooms and handlers; made by `Server.of`.
 
     `name` begins with "/"; `sockets` are those that are in it on this server, by id. `max_values`
     is how many values a packet may have here, or None for what `Limits.max_values` says.
     """
 
-    def __init__(self, server: Server, name: str) -> None:
+    def __init__(self, server: Server, name: str, registered: ServerHandlers | None = None) -> None:
         self.server = server
         self.name = name
         self.max_values: int | None = None
         # What stands before the name and the arguments of a plain event.
         self.event_head = MESSAGE + plain_event_head(name)
         self.sockets: dict[str, Socket] = {}
-        self.handlers: dict[str, Handler] = {}
-        self.server_handlers: dict[str, Handler] = {}
-        self.middlewares: list[Handler] = []
-        self.event_middlewares: list[Handler] = []
-        self.incoming: list[Handler] = []
-        self.outgoing: list[Handler] = []
-        self.other_handler: OtherHandler | None = None
-        self.error_handler: ErrorHandler | None = None
+        self.registered = registered = registered or ServerHandlers(RULES)
+        # What each packet needs, one step nearer.
+        self.handlers = registered.by_event
+        self.server_handlers = registered.by_server_event
+        self.middlewares = registered.middlewares
+        self.event_middlewares = registered.event_middlewares
+        self.incoming = registered.incoming
+        self.outgoing = registered.outgoing
         self.adapter: Adapter = server.make_adapter(self)
         self.deciding = 0
         self._last_ack_id = -1
@@ -92,161 +75,6 @@ class Namespace:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} with {len(self.sockets)} sockets>"
-
-    # -- registration
-
-    @overload
-    def on(self, event: str) -> Callable[[Function], Function]: ...
-    @overload
-    def on(self, event: str, handler: Function) -> Function: ...
-    def on(
-        self, event: str, handler: Function | None = None, **elsewhere: object
-    ) -> Function | Callable[[Function], Function]:
-        """Handle `event` with `handler(socket, *args)`; also a decorator.
-
-        What it returns acknowledges the event: None with no argument, a tuple with several,
-        anything else with one. `connect(socket)` may raise `ConnectionRefused`;
-        `disconnecting(socket, reason)`, which must be a plain function, still sees the rooms;
-        `disconnect(socket, reason)` follows.
-
-        Raises:
-            UsageError: the event has a handler already, or is reserved, or the handler cannot be
-            called so.
-        """
-        if elsewhere:
-            refuse_arguments("on", elsewhere)
-        check_event(event, ELSEWHERE)
-        if event in RESERVED_EVENTS and event not in LIFECYCLE:
-            raise UsageError(f"no client can send {event!r}, which the protocol keeps for itself")
-        if event in self.handlers:
-            raise UsageError(f"{event!r} has a handler already; call both from one function")
-
-        def register(function: Function) -> Function:
-            check_handler(event, function, LIFECYCLE, "socket")
-            if event == "disconnecting":
-                reason = "the rooms are left when it returns"
-                require_plain(function, "the handler of 'disconnecting'", reason)
-            for namespace in self._heirs():
-                namespace.handlers.setdefault(event, function)
-            return function
-
-        return register if handler is None else register(handler)
-
-    def use(self, middleware: Function) -> Function:
-        """Run `middleware(socket)` for each CONNECT, in order; it raises `ConnectionRefused` to
-        refuse.
-
-        Raises:
-            UsageError: it cannot be called so.
-        """
-        check_call("a middleware", middleware, "socket")
-        for namespace in self._heirs():
-            namespace.middlewares.append(middleware)
-        return middleware
-
-    def use_event(self, middleware: Function) -> Function:
-        """Run `middleware(socket, event, args)` for each event, in order; what it raises drops the
-        event.
-
-        Raises:
-            UsageError: it cannot be called so.
-        """
-        check_call("a middleware of events", middleware, "socket", "event", "args")
-        for namespace in self._heirs():
-            namespace.event_middlewares.append(middleware)
-        return middleware
-
-    def on_any(self, listener: Function) -> Function:
-        """Call `listener(socket, event, *args)`, a `def`, for each event that comes in.
-
-        Raises:
-            UsageError: it cannot be called so.
-        """
-        check_call("a listener of on_any", listener, "socket", "event", more=True)
-        require_plain(listener, "a listener of on_any", "its event does not wait for it")
-        for namespace in self._heirs():
-            namespace.incoming.append(listener)
-        return listener
-
-    def on_any_outgoing(self, listener: Function) -> Function:
-        """Call `listener(socket, event, *args)`, a `def`, for each event sent to a socket.
-
-        Raises:
-            UsageError: it cannot be called so.
-        """
-        check_call("a listener of on_any_outgoing", listener, "socket", "event", more=True)
-        require_plain(listener, "a listener of on_any_outgoing", "sending does not wait for it")
-        for namespace in self._heirs():
-            namespace.outgoing.append(listener)
-        return listener
-
-    def on_other(self, handler: OtherHandler) -> OtherHandler:
-        """Call `handler(socket, event, args, acknowledged)` for events without a handler.
-
-        `acknowledged` tells whether the client waits for an acknowledgement, which is what the
-        handler returns, as with `on`. Without such a handler unknown events are dropped.
-
-        Raises:
-            UsageError: it cannot be called so.
-        """
-        what = "the handler of on_other"
-        check_call(what, handler, "socket", "event", "args", "acknowledged")
-        before = self.other_handler
-        for namespace in self._heirs():
-            if namespace.other_handler is before:
-                namespace.other_handler = handler
-        return handler
-
-    def on_error(self, handler: ErrorHandler) -> ErrorHandler:
-        """Call `handler(socket, event, args, error)` when a handler fails.
-
-        The failure is logged in any case and ends nothing else. What the handler returns, if not
-        None, acknowledges the event.
-
-        Raises:
-            UsageError: it cannot be called so.
-        """
-        check_call("the handler of on_error", handler, "socket", "event", "args", "error")
-        require_plain(handler, "the handler of on_error", "its result is the answer")
-        before = self.error_handler
-        for namespace in self._heirs():
-            if namespace.error_handler is before:
-                namespace.error_handler = handler
-        return handler
-
-    @overload
-    def on_server(self, event: str) -> Callable[[Function], Function]: ...
-    @overload
-    def on_server(self, event: str, handler: Function) -> Function: ...
-    def on_server(
-        self, event: str, handler: Function | None = None
-    ) -> Function | Callable[[Function], Function]:
-        """Handle `event` of the other servers with `handler(*args)`; also a decorator.
-
-        What it returns is the answer to `server_side_call`.
-
-        Raises:
-            UsageError: the event has a handler already, or is reserved, or the handler is no
-            function.
-        """
-        check_server_event(event)
-        if event in self.server_handlers:
-            raise UsageError(f"{event!r} has a handler already; call both from one function")
-
-        def register(function: Function) -> Function:
-            if not callable(function):
-                raise UsageError(
-                    f"got {function!r} as the handler of {event!r}, expected a function"
-                )
-            for namespace in self._heirs():
-                namespace.server_handlers.setdefault(event, function)
-            return function
-
-        return register if handler is None else register(handler)
-
-    def _heirs(self) -> Iterable[Namespace]:
-        """Return the namespaces that have what is registered here: this one and its children."""
-        return (self,)
 
     # -- sending
 
@@ -471,7 +299,7 @@ class Namespace:
 
     def failed(self, socket: Socket, event: str, args: list[Any], error: BaseException) -> Any:
         """A handler raised: log it, and return what is to acknowledge the event, or None."""
-        if event in LIFECYCLE or not _is_misfit(error):
+        if event in RULES.lifecycle or not _is_misfit(error):
             log_failure(error, "the handler of %r in namespace %s failed", event, self.name)
         elif event not in self._misfits:
             # A client's mistake or the handler's, who knows; any client can make it ten thousand
@@ -484,26 +312,14 @@ class Namespace:
                 self.name,
                 error,
             )
-        if self.error_handler is None:
+        handler = self.registered.error
+        if handler is None:
             return None
         try:
-            return self.error_handler(socket, event, args, as_exception(error))
+            return handler(socket, event, args, as_exception(error))
         except FAILURES as failure:
             log_failure(failure, "the error handler failed for %r", event)
             return None
-
-
-def check_server_event(event: object) -> None:
-    """Refuse what cannot be the name of an event between servers.
-
-    Raises:
-        UsageError: it is no str, or reserved.
-    """
-    check_event(event, {})
-    if event in RESERVED_SERVER_EVENTS:
-        raise UsageError(
-            f"got the event {event!r}, which the official server keeps for itself: use another name"
-        )
 
 
 def _require_no_false(result: object, what: str) -> None:

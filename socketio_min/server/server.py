@@ -12,7 +12,7 @@ import socket as sockets
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from functools import partial
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
 import engineio_min
 from engineio_min import HttpServer
@@ -109,7 +109,11 @@ class Server(Namespace):
 
     # -- namespaces
 
-    def of(self, name: str | re.Pattern[str] | Matcher) -> Namespace:
+    @overload
+    def of(self, name: str) -> Namespace: ...
+    @overload
+    def of(self, name: re.Pattern[str] | Matcher) -> DynamicNamespace: ...
+    def of(self, name: str | re.Pattern[str] | Matcher) -> Namespace | DynamicNamespace:
         """The namespace of that name, made if need be; a missing leading "/" is added.
 
         A compiled pattern (searched for in the name) or a predicate `(name, auth) -> bool` makes a

@@ -18,6 +18,7 @@ from socketio_min import (
     AcknowledgementTimeout,
     ConnectionRefused,
     Disconnected,
+    DynamicNamespace,
     MemoryAdapter,
     Namespace,
     Server,
@@ -127,7 +128,8 @@ class Faults:
 def attach(io: Server, ledger: Ledger, chance: random.Random, faults: Faults) -> None:
     """Give the server all its namespaces."""
     chat = io.of("/chat")
-    for namespace in (io, chat, io.of(re.compile(r"^/room-\d$"))):
+    namespaces: list[Namespace | DynamicNamespace] = [io, chat, io.of(re.compile(r"^/room-\d$"))]
+    for namespace in namespaces:
         _handle(namespace, ledger, faults)
 
     @io.use
@@ -171,7 +173,7 @@ async def allow(_request: Request) -> None:
     await asyncio.sleep(0)
 
 
-def _handle(namespace: Namespace, ledger: Ledger, faults: Faults) -> None:
+def _handle(namespace: Namespace | DynamicNamespace, ledger: Ledger, faults: Faults) -> None:
     @namespace.on("connect")
     async def connect(socket: Socket) -> None:
         ledger.met.append(socket)

@@ -342,7 +342,7 @@ async def test_adapters_join_with_the_server_and_with_their_namespace() -> None:
     cluster = Cluster()
     io = Server(adapter=cluster.adapter)
     io.of("/before")
-    dynamic = io.of(re.compile("^/room-"))
+    dynamic: Any = io.of(re.compile("^/room-"))
     dynamic.on_server("tell", print)
     with pytest.raises(UsageError, match="a dynamic namespace has no sockets"):
         dynamic.server_side_emit("tell")

@@ -181,7 +181,7 @@ async def test_children_that_were_only_sent_to_are_bounded(
 
 
 async def test_a_dynamic_namespace_itself_has_no_sockets_to_send_to() -> None:
-    dynamic = Server().of(re.compile("^/x"))
+    dynamic: Any = Server().of(re.compile("^/x"))
     actions: list[Callable[[], Any]] = [
         lambda: dynamic.emit("x"),
         lambda: dynamic.to("room"),
@@ -197,6 +197,12 @@ async def test_a_dynamic_namespace_itself_has_no_sockets_to_send_to() -> None:
             action()
     with pytest.raises(UsageError, match="its children"):
         await dynamic.fetch_sockets()
+    with pytest.raises(UsageError, match="which a DynamicNamespace does not have"):
+        dynamic.close_room("room")
+    with pytest.raises(AttributeError, match="no attribute 'emitt'"):
+        dynamic.emitt("x")
+    assert not hasattr(dynamic, "sockets")
+    assert repr(dynamic) == "<DynamicNamespace re.compile('^/x') with 0 namespaces>"
 
 
 # --- events

@@ -328,9 +328,12 @@ class AsgiWebSocket(StreamCarrier):
         self._lost(TRANSPORT_CLOSE, f"the WebSocket was closed, code {event.get('code')}")
 
     def _take(self, packet: Packet) -> None:
-        if _size(packet) > self._connection.server.options.max_http_buffer_size:
+        options = self._connection.server.options
+        text = isinstance(packet, str)
+        if _size(packet) > (options.text_limit if text else options.max_http_buffer_size):
             self._close_code = MESSAGE_TOO_BIG
-            self._end(TRANSPORT_ERROR, "got a message above max_http_buffer_size")
+            name = "max_text_size" if text else "max_http_buffer_size"
+            self._end(TRANSPORT_ERROR, f"got a message above {name}")
         else:
             self._receive_packets([packet])
         self._connection.flush()

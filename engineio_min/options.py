@@ -94,6 +94,8 @@ class ServerOptions:
     ping_interval, ping_timeout: seconds between pings, and until a missing pong ends the session.
     upgrade_timeout: seconds that a WebSocket may take to take over from polling.
     max_http_buffer_size: bytes of one POST body and of one WebSocket message.
+    max_text_size: bytes of one text message and of one POST body, which are decoded in one piece;
+    None for max_http_buffer_size.
     transports: what is offered; allow_upgrades: whether polling may become a WebSocket.
     allow_request: called with each handshake's request; raises `Forbidden` to refuse it.
     cors: None (same origin only), "*", an origin, several, or `CorsOptions`.
@@ -127,6 +129,7 @@ class ServerOptions:
     ping_timeout: float = 20.0
     upgrade_timeout: float = 10.0
     max_http_buffer_size: int = 1_000_000
+    max_text_size: int | None = None
     transports: Sequence[str] = (POLLING, WEBSOCKET)
     allow_upgrades: bool = True
     allow_request: AllowRequest | None = None
@@ -177,6 +180,7 @@ class ServerOptions:
         for name in _FUNCTIONS:
             check_function(name, getattr(self, name))
         for name in (
+            "max_text_size",
             "max_connections",
             "max_connections_per_address",
             "max_connections_per_user",
@@ -201,6 +205,13 @@ class ServerOptions:
         )
 
     @property
+    def text_limit(self) -> int:
+        """Bytes of one text message and of one POST body."""
+        if self.max_text_size is None:
+            return self.max_http_buffer_size
+        return min(self.max_text_size, self.max_http_buffer_size)
+
+    @property
     def upgrades(self) -> list[str]:
         """What a polling session may upgrade to."""
         return [WEBSOCKET] if self.allow_upgrades and WEBSOCKET in self.transports else []
@@ -214,6 +225,7 @@ class ServerOptionValues(TypedDict, total=False):
     ping_timeout: float
     upgrade_timeout: float
     max_http_buffer_size: int
+    max_text_size: int | None
     transports: Sequence[str]
     allow_upgrades: bool
     allow_request: AllowRequest | None

@@ -448,7 +448,8 @@ class Server:
                     options.upgrades if transport == POLLING else (),
                     options.ping_interval,
                     options.ping_timeout,
-                    options.max_http_buffer_size,
+                    # It is for polling; a WebSocket's limits are not told.
+                    options.text_limit,
                 )
             )
             if transport == POLLING:

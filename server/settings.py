@@ -60,6 +60,7 @@ class Settings:
     ping_interval: float = 25.0
     upgrade_timeout: float = 10.0
     max_http_buffer_size: int = 100_000_000
+    max_text_size: int = 32_000_000
     max_half_received: int = 256_000_000
     host: str = "localhost"
     port: int = 3001
@@ -184,6 +185,14 @@ TABLE: Final = (
         Whole("bytes", 1_000, 1_000_000_000),
         "1e8",
         "of one message",
+    ),
+    Setting(
+        "max_text_size",
+        "SOCKET_MAX_TEXT_SIZE",
+        "--max-text-size",
+        Whole("bytes", 1_000, 1_000_000_000),
+        "32e6",
+        "of one text message, which is an event without its attachments, and of one POST",
     ),
     Setting(
         "max_half_received",

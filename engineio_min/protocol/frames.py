@@ -55,9 +55,10 @@ class MessageStream:
     compressed or closed. `needs_attention` is set when there may be more to do than to deliver
     messages: a frame is incomplete or went through websockets, so look at the rest. `failure` and
     `close_received` tell that no more messages will come; `pings` counts the pings answered in what
-    `control` returns next. `rest` is what the next call of `receive` begins with; while there is
-    any, do not read, and call with nothing in the next turn of the loop. With `fast` off every
-    frame goes through websockets: the specification of what this class does.
+    `control` returns next. `max_text` is the bytes of a text message, which is decoded and read in
+    one piece, if these are fewer than `max_size`. `rest` is what the next call of `receive` begins
+    with; while there is any, do not read, and call with nothing in the next turn of the loop. With
+    `fast` off every frame goes through websockets: the specification of what this class does.
     """
 
     __slots__ = (
@@ -69,6 +70,7 @@ class MessageStream:
         "_frames",
         "_head",
         "_max_size",
+        "_max_text",
         "_message",
         "_missing",
         "_partial",
@@ -85,11 +87,17 @@ class MessageStream:
     )
 
     def __init__(
-        self, max_size: int, extensions: Sequence[Extension] = (), *, fast: bool = True
+        self,
+        max_size: int,
+        extensions: Sequence[Extension] = (),
+        *,
+        max_text: int | None = None,
+        fast: bool = True,
     ) -> None:
         self._max_size = max_size
+        self._max_text = max_size if max_text is None else min(max_text, max_size)
         self._share = SHARE
-        self._common_limit = min(max_size, 65_535) if fast else -1
+        self._common_limit = min(self._max_text, 65_535) if fast else -1
         self._extensions = tuple(extensions)
         self._protocol: Protocol | None = None
         # The start of a frame too short to tell its length, and what is missing of a frame for
@@ -210,6 +218,10 @@ class MessageStream:
                 if size is None:
                     self._head = data[position:]
                     break
+                # Refused by its head, before the bytes come: 14 is the longest head.
+                if data[position] & 0x0F == Opcode.TEXT and size > self._max_text + 14:
+                    self._refuse_text(size)
+                    continue
                 self._missing = size
                 if self._message is not None and data[position] == _FINAL_CLOSE:
                     self._give_up_message()
@@ -348,6 +360,11 @@ class MessageStream:
         data = bytes(frame.data)
         if frame.opcode is not Opcode.CONT:
             self._text = frame.opcode is Opcode.TEXT
+        size = len(data) + (0 if self._message is None else len(self._message))
+        if self._text and size > self._max_text:
+            self._refuse_text(size)
+            return None
+        if frame.opcode is not Opcode.CONT:
             if frame.fin:
                 return self._decode(data) if self._text else data
             self._message = bytearray()
@@ -374,6 +391,12 @@ class MessageStream:
         message = bytes(self._message)
         self._message = self._decoder = None
         return message.decode() if self._text else message
+
+    def _refuse_text(self, size: int) -> None:
+        self.fail(
+            CloseCode.MESSAGE_TOO_BIG,
+            f"got a text message of at least {size} bytes, expected at most {self._max_text}",
+        )
 
     def _decode(self, data: bytes) -> str | None:
         try:

@@ -216,7 +216,7 @@ class Polling:
         self._posting = exchange
         exchange.on_abort = self._post_aborted
         server = self._connection.server
-        exchange.read_body(server.options.max_http_buffer_size, self._body_read, server.budget)
+        exchange.read_body(server.options.text_limit, self._body_read, server.budget)
 
     def _body_read(self, body: bytes | None) -> None:
         exchange = self._posting
@@ -224,7 +224,7 @@ class Polling:
         if body is None:
             self._posting = None
             exchange.respond(413, self._headers(exchange, ()), b"")
-            self._fail("got a body above max_http_buffer_size, or too much is held for all")
+            self._fail("got a body above max_text_size, or too much is held for all")
             return
         max_packets = self._connection.server.options.max_packets
         self._receive(exchange, decode_payload(body, max_packets))

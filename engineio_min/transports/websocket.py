@@ -151,7 +151,10 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         # The address that a candidate is counted for until it carries a session; see `Admission`.
         self._admitted_as = admitted_as
         self._candidate = admitted_as is not None
-        self._stream = MessageStream(connection.server.options.max_http_buffer_size, extensions)
+        options = connection.server.options
+        self._stream = MessageStream(
+            options.max_http_buffer_size, extensions, max_text=options.text_limit
+        )
         # Whether binary messages leave as text: the client asked for it.
         self._base64 = base64
         # Not before the answer is written: the first packets leave together with it.

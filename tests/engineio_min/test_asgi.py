@@ -629,12 +629,12 @@ async def test_a_lost_connection_ends_the_session(host: tuple[HttpKind, WebSocke
         assert await engine.ended() == "transport close"
 
 
-@pytest.mark.parametrize("packet", ["4" * 101, "€" * 34, b"\x00" * 101])
+@pytest.mark.parametrize("packet", ["4" * 101, "€" * 34, b"\x00" * 201])
 async def test_a_message_above_the_limit_ends_the_session(
     host: tuple[HttpKind, WebSocketKind], packet: Message
 ) -> None:
-    """The limit counts bytes, not characters."""
-    engine = Engine(max_http_buffer_size=100)
+    """The limit counts bytes, not characters, and text has its own."""
+    engine = Engine(max_http_buffer_size=200, max_text_size=100)
     async with (
         uvicorn_host(engine.server.asgi_app(), host) as server,
         websocket(server.port) as client,
@@ -644,10 +644,12 @@ async def test_a_message_above_the_limit_ends_the_session(
         assert await patient(client.recv()) == "4" * 100
         await client.send("4" + "€" * 33)
         assert await patient(client.recv()) == "4" + "€" * 33
+        await client.send(b"\x00" * 200)
+        assert await patient(client.recv()) == b"\x00" * 200
         await client.send(packet)
         assert await closing(client) == 1009
         assert engine.reasons == ["transport error"]
-        assert len(engine.received) == 2
+        assert len(engine.received) == 3
 
 
 @pytest.mark.parametrize("packets", [["4early"], ["5"], ["2probe", "4early"], ["2probe", "2probe"]])

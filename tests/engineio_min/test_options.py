@@ -75,6 +75,7 @@ def test_upgrades(transports: tuple[str, ...], allow_upgrades: bool, upgrades: l
         ({"max_packets": 0}, "max_packets: got 0, expected a number above 0"),
         ({"max_buffered": -1}, "max_buffered: got -1, expected a number above 0"),
         ({"upgrade_timeout": "10"}, "upgrade_timeout: got '10', expected a number above 0"),
+        ({"max_text_size": 0}, "max_text_size: got 0, expected at least 1, or None"),
         ({"max_http_buffer_size": True}, "max_http_buffer_size: got True, expected a number"),
         ({"path": None}, "path: got None, expected a path"),
         ({"transports": ()}, 'transports: got (), expected "polling", "websocket" or both'),
@@ -165,3 +166,8 @@ def test_a_cookie_that_cannot_be_is_refused(options: dict[str, Any], message: st
 )
 def test_cookie_header(cookie: CookieOptions, header: str) -> None:
     assert cookie.header("SID") == header
+
+
+@pytest.mark.parametrize(("text", "limit"), [(None, 1_000), (100, 100), (5_000, 1_000)])
+def test_text_has_at_most_the_limit_of_every_message(text: int | None, limit: int) -> None:
+    assert ServerOptions(max_http_buffer_size=1_000, max_text_size=text).text_limit == limit

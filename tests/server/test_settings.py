@@ -34,6 +34,7 @@ def test_without_anything_the_documented_values_are_used() -> None:
         ping_interval=25.0,
         upgrade_timeout=10.0,
         max_http_buffer_size=100_000_000,
+        max_text_size=32_000_000,
         host="localhost",
         port=3001,
         log_format="text",

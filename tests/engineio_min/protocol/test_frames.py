@@ -326,6 +326,46 @@ def test_a_frame_against_the_protocol(frame: bytes, code: int) -> None:
     assert b"".join(stream.control())[2:4] == code.to_bytes(2, "big")
 
 
+# -- the limit of text
+
+
+def compressed(data: bytes) -> bytes:
+    extension = PerMessageDeflate(False, False, 15, 15)
+    return Frame(Opcode.TEXT, data).serialize(mask=True, extensions=[extension])
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        text("4" + "a" * 100),
+        text("4" + "a" * 200)[:8],
+        masked(Opcode.TEXT, b"4" * 60, fin=False) + masked(Opcode.CONT, b"a" * 41),
+        compressed(b"4" * 101),
+    ],
+    ids=["whole", "head", "fragments", "compressed"],
+)
+@pytest.mark.parametrize("fast", [True, False])
+def test_text_above_its_own_limit(frames: bytes, fast: bool) -> None:
+    """Refused, if its head tells it, before its bytes are here."""
+    extensions = [PerMessageDeflate(False, False, 15, 15)] if frames[0] & 0x40 else []
+    stream = MessageStream(LIMIT, extensions, max_text=100, fast=fast)
+    assert stream.receive(text("4a") + frames + text("4b")) == ["4a"]
+    assert stream.failure is not None
+    assert stream.failure.startswith("got a text message of at least ")
+    assert stream.failure.endswith(" bytes, expected at most 100")
+    assert b"".join(stream.control())[2:4] == (1009).to_bytes(2, "big")
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_the_limit_of_text_is_not_that_of_binary_messages(fast: bool) -> None:
+    stream = MessageStream(LIMIT, max_text=100, fast=fast)
+    binary = masked(Opcode.BINARY, b"x" * 60, fin=False) + masked(Opcode.CONT, b"x" * 60)
+    limit = "4" + "a" * 99
+    received = stream.receive(text(limit) + masked(Opcode.BINARY, b"x" * LIMIT) + binary)
+    assert received == [limit, b"x" * LIMIT, b"x" * 120]
+    assert stream.failure is None
+
+
 @pytest.mark.parametrize("payload", [b"", b"x"])
 def test_a_message_of_too_many_frames(payload: bytes) -> None:
     """Empty frames cost memory too, and never reach a limit on bytes."""

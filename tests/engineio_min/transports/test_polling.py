@@ -393,6 +393,15 @@ async def test_a_body_of_exactly_the_limit_passes_and_one_more_byte_does_not() -
         assert len(harness.received) == 1
 
 
+async def test_a_body_is_text_and_has_the_limit_of_text() -> None:
+    async with serving(max_http_buffer_size=1_000, max_text_size=100) as harness:
+        poller = await harness.poller()
+        assert poller.open["maxPayload"] == 100
+        assert (await poller.post("4" + "a" * 99)).text == "ok"
+        assert (await poller.post("4" + "a" * 100)).status == 413
+        assert harness.closed == ["transport error"]
+
+
 async def test_a_body_that_is_declared_too_large_is_refused_before_it_comes(
     harness: Harness,
 ) -> None:

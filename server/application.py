@@ -15,8 +15,8 @@ from argon2 import PasswordHasher
 from engineio_min import CorsOptions, HttpServer
 from server.accounts.attempts import FailedAttempts
 from server.accounts.auth import Auth
+from server.ai.answers import Chat
 from server.ai.builtin import BuiltinProvider
-from server.ai.chat import Chat
 from server.ai.local import LocalProvider
 from server.ai.openai import OpenAIProvider
 from server.ai.provider import Provider

@@ -290,7 +290,7 @@ async def test_a15_markup_is_data(tmp_path: Path) -> None:
 
 
 async def test_a17_messages_to_the_assistant(tmp_path: Path) -> None:
-    """Two at once, the timeout, and the end with the connection: tests/server/test_ai.py."""
+    """Two at once, the timeout, and the end with the connection: `ai/test_answers.py`."""
     async with staged(tmp_path) as stage:
         for text in odd("", "x" * 32_769, "é" * 16_385, "x" * 1_000_000, "a\0b", 5, None, ["x"]):
             message = {**PROJECT, "message": text}

@@ -8,8 +8,8 @@ import pytest
 
 from server.ai import local
 from server.ai.local import LocalModelError, LocalProvider
+from tests.server.ai.chatting import answer_of
 from tests.server.running import make, running
-from tests.server.test_ai import answer_of
 from tests.server.wire import connected
 
 PROJECT = {"projectId": "project-123"}

@@ -23,8 +23,8 @@ from server.ai.openai import OpenAIProvider, messages
 from server.ai.provider import Outcome, ProviderError, Question, Sources
 from server.api.records import ChatMessage, File, Usage, User
 from server.store.snapshots import Stored
+from tests.server.ai.chatting import answer_of
 from tests.server.running import running
-from tests.server.test_ai import answer_of
 from tests.server.wire import PATIENCE, connected
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"

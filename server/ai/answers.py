@@ -1,0 +1,353 @@
+"""The answers that the assistant is making, each from its message to its end.
+
+    ai:message ─► stored, told to the room as ai:message, acknowledged with its requestId
+      └► ai:processing started ─► code:started, code:chunk … ─► code:completed
+           └► stored ─► ai:processing completed, ai:response
+
+Each accepted message ends in exactly one `ai:response` or one `ai:processing` with "error". A
+cancelled one ends in a response with what there was until then. The answer is made beside the
+events of its socket, which does not wait for it. It belongs to the project, and goes on for a while
+when the connection of who asked is lost, as a lock does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from server.ai.answer_text import AnswerText
+from server.ai.chat import MAX_MESSAGE, AiMessagePayload, AiMessageResult, ChatContext
+from server.ai.provider import Outcome, Provider, ProviderError, Question, Sources
+from server.api.announcements import (
+    AiMessage,
+    AiProcessing,
+    AiResponded,
+    Announcement,
+    CodeChunk,
+    CodeCompleted,
+    CodeFailed,
+    CodeStarted,
+)
+from server.api.envelope import timestamp
+from server.api.errors import Code, EventError
+from server.api.paths import normal
+from server.api.records import AiResponse, ChatMessage, File, User
+from server.api.registry import Call
+from server.api.services import Services
+from server.api.validation import invalid
+from server.people.access import project_room
+
+logger = logging.getLogger("server.ai")
+
+MAX_AT_ONCE: Final = 2
+"""Answers that a user may wait for."""
+_HISTORY: Final = 10
+_FILES_AT_ONCE: Final = 500
+"""Files of a project that are listed by one piece of the database's work."""
+_ASSISTANT: Final = User("assistant", "Assistant")
+
+
+@dataclass(slots=True)
+class _Request:
+    """An answer that is being made. `ending` says why, if it is not let come to its end."""
+
+    id: str
+    call: Call[AiMessagePayload]
+    text: AnswerText
+    current_file: str | None = None
+    task: asyncio.Task[None] | None = None
+    begun: bool = False
+    ending: Literal["cancelled", "dropped"] | None = None
+
+    @property
+    def project_id(self) -> str | None:
+        return self.call.payload.project_id
+
+    def end(self, ending: Literal["cancelled", "dropped"]) -> None:
+        """Stop the provider, unless the answer is there already."""
+        if self.ending is None:
+            self.ending = ending
+            # One that has not begun sees it; cancelled, it would never begin, nor ever end.
+            if self.begun and self.task is not None:
+                self.task.cancel()
+
+
+class Chat:
+    """The answers that are being made. `timeout` of one is in seconds."""
+
+    def __init__(self, services: Services, provider: Provider, timeout: float) -> None:
+        self._services = services
+        self._provider = provider
+        self._timeout = timeout
+        self._requests: dict[str, _Request] = {}
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    # -- from a message to its answer
+
+    async def ask(self, call: Call[AiMessagePayload]) -> AiMessageResult:
+        """Store a message and begin with its answer."""
+        payload = call.payload
+        if len(payload.message.encode()) > MAX_MESSAGE:
+            raise invalid("$.message", f"is too long, expected at most {MAX_MESSAGE} bytes")
+        named = None if payload.context is None else payload.context.current_file
+        current_file = None if named is None else normal(named)
+        waiting = [one for one in self._requests.values() if one.call.user == call.user]
+        if len(waiting) >= MAX_AT_ONCE:
+            raise EventError(
+                Code.RATE_LIMIT_EXCEEDED,
+                f"{MAX_AT_ONCE} answers are being made for you, the most at once: "
+                "wait for one, or cancel it",
+            )
+        request_id = f"request-{secrets.token_hex(8)}"
+        text = AnswerText(
+            lambda chunk: self._tell(request, CodeChunk(request_id=request_id, content=chunk)),
+            asyncio.get_running_loop().call_later,
+        )
+        request = _Request(request_id, call, text, current_file)
+        # The place is taken before anything is waited for.
+        self._requests[request.id] = request
+        try:
+            message = ChatMessage(
+                id=f"message-{secrets.token_hex(8)}",
+                request_id=request.id,
+                role="user",
+                user=call.user,
+                content=payload.message,
+                created_at=timestamp(),
+            )
+            history = await self._keep(request, message)
+            call.check_connected()
+        except BaseException:
+            del self._requests[request.id]
+            raise
+        self._tell(
+            request,
+            AiMessage(
+                message=payload.message,
+                user=call.user,
+                request_id=request.id,
+                message_id=message.id,
+            ),
+        )
+        request.task = asyncio.create_task(self._answer(request, history))
+        return AiMessageResult(request.id, message.id)
+
+    async def _keep(self, request: _Request, message: ChatMessage) -> list[ChatMessage]:
+        """Store a message; returns those before it."""
+        project_id = request.project_id
+        if project_id is None:
+            return []
+
+        return await request.call.store.add_message(project_id, message, _HISTORY)
+
+    async def _answer(self, request: _Request, history: Sequence[ChatMessage]) -> None:
+        outcome: Outcome | None = None
+        error: EventError | None = None
+        request.begun = True
+        try:
+            self._tell(request, AiProcessing(status="started", request_id=request.id))
+            if request.ending is None:
+                async with asyncio.timeout(self._timeout):
+                    outcome = await self._stream(request, history)
+        except asyncio.CancelledError:
+            # Only `end` cancels, and it has said why.
+            pass
+        except TimeoutError:
+            error = _failure(f"the assistant took longer than {self._timeout:g} seconds")
+        except ProviderError as failure:
+            error = _failure(str(failure))
+        except Exception as failure:
+            error = _told(failure)
+        try:
+            await self._conclude(request, outcome, error)
+        finally:
+            del self._requests[request.id]
+
+    async def _stream(self, request: _Request, history: Sequence[ChatMessage]) -> Outcome:
+        question = await self._question(request, history)
+        self._tell(request, AiProcessing(status="progress", request_id=request.id, progress=25))
+        outcome = Outcome()
+        # Closed when it is left, not some time later by the garbage collector.
+        async with contextlib.aclosing(self._provider.stream(question)) as stream:
+            async for piece in stream:
+                if isinstance(piece, Outcome):
+                    outcome = piece
+                    continue
+                if not piece:
+                    continue
+                if not request.text:
+                    self._tell(request, CodeStarted(request_id=request.id))
+                    writing = AiProcessing(status="progress", request_id=request.id, progress=50)
+                    self._tell(request, writing)
+                request.text.add(piece)
+                if request.text.is_full:
+                    break
+        return outcome
+
+    async def _conclude(
+        self, request: _Request, outcome: Outcome | None, error: EventError | None
+    ) -> None:
+        """Say how it ended, in one event whatever happens. From here on nothing stops it."""
+        if request.ending == "dropped":
+            return
+        request.text.close()
+        content = str(request.text)
+        cancelled = request.ending == "cancelled"
+        request.ending = "dropped"
+        response = AiResponse(
+            id=f"message-{secrets.token_hex(8)}",
+            content=content,
+            provider=self._provider.name,
+            model=self._provider.model,
+            cancelled=cancelled,
+            actions=list(outcome.actions) or None if outcome else None,
+            usage=outcome.usage if outcome else None,
+        )
+        if error is None:
+            message = ChatMessage(
+                id=response.id,
+                request_id=request.id,
+                role="assistant",
+                user=_ASSISTANT,
+                content=response.content,
+                created_at=timestamp(),
+                response=response,
+            )
+            try:
+                await self._keep(request, message)
+            except Exception as failure:
+                error = _told(failure)
+        if error is not None:
+            if content:
+                self._tell(request, CodeFailed(request_id=request.id, error=error.data))
+            failed = AiProcessing(status="error", request_id=request.id, error=error.data)
+            self._tell(request, failed)
+            return
+        if content:
+            self._tell(
+                request,
+                CodeCompleted(request_id=request.id, content=response.content, cancelled=cancelled),
+            )
+        self._tell(request, AiProcessing(status="completed", request_id=request.id, progress=100))
+        self._tell(request, AiResponded(response=response, request_id=request.id))
+
+    async def _question(self, request: _Request, history: Sequence[ChatMessage]) -> Question:
+        payload = request.call.payload
+        context = payload.context or ChatContext()
+        return Question(
+            message=payload.message,
+            user_id=request.call.user.id,
+            sources=await self._sources(request),
+            history=history,
+            current_file=request.current_file,
+            language=context.language,
+            framework=context.framework,
+        )
+
+    async def _sources(self, request: _Request) -> Sources | None:
+        project_id, store = request.project_id, request.call.store
+        if project_id is None:
+            return None
+        project, versions = await store.project_and_versions(project_id)
+        if project is None:
+            return None
+        files: list[File] = []
+
+        after: str | None = ""
+        while after is not None:
+            page = await store.files(project_id, after, _FILES_AT_ONCE)
+            files += page.items
+            after = page.next
+        return Sources(project.name, files, versions, store.texts, store.version_files)
+
+    def _tell(self, request: _Request, announcement: Announcement) -> None:
+        rooms = [request.call.socket.id]
+        if request.project_id is not None:
+            rooms.append(project_room(request.project_id))
+        # The message is what the client did, the rest what the server makes of it.
+        source: Literal["client", "server"] = (
+            "client" if isinstance(announcement, AiMessage) else "server"
+        )
+        request.call.tell(rooms, announcement, project_id=request.project_id, source=source)
+
+    # -- ends before the end
+
+    def cancel(self, request_id: str, user: User) -> bool:
+        """Stop an answer; returns whether there is one of that id for that user."""
+        request = self._requests.get(request_id)
+        if request is None or request.call.user != user:
+            return False
+        request.end("cancelled")
+        return True
+
+    def abandon(self, socket_id: str) -> None:
+        """Stop the answers that a socket waits for."""
+        for request in self._of_socket(socket_id):
+            request.end("cancelled")
+
+    def orphan(self, socket_id: str) -> bool:
+        """Return whether answers go on though the connection of their socket is lost.
+
+        Those in a project do, which the others there hear; one of no project has nobody else.
+        """
+        requests = self._of_socket(socket_id)
+        for request in requests:
+            if request.project_id is None:
+                request.end("cancelled")
+        return any(request.project_id is not None for request in requests)
+
+    def grace_over(self, socket_id: str) -> None:
+        """Stop the answers of a lost connection, but for those whose user is in the project again:
+        they belong to that connection now.
+        """
+        sockets = self._services.sockets
+        for request in self._of_socket(socket_id):
+            room = project_room(request.project_id or "")
+            own = sockets.of_user(request.call.user.id)
+            back = next((socket for socket in own if room in socket.rooms), None)
+            if back is None:
+                request.end("cancelled")
+            else:
+                request.call = replace(request.call, socket=back)
+
+    def withdraw(self, project_id: str, user_id: str) -> None:
+        """Stop the answers of a user who may not see the project any more."""
+        for request in list(self._requests.values()):
+            if request.call.user.id == user_id and request.project_id == project_id:
+                request.end("cancelled")
+
+    def _of_socket(self, socket_id: str) -> list[_Request]:
+        return [one for one in self._requests.values() if one.call.socket.id == socket_id]
+
+    def project_deleted(self, project_id: str) -> None:
+        """There is nowhere to keep the answers."""
+        for request in list(self._requests.values()):
+            if request.project_id == project_id:
+                request.end("dropped")
+
+    async def close(self) -> None:
+        """Stop all answers, and keep what there is of them."""
+        for request in self._requests.values():
+            request.end("cancelled")
+        tasks = [one.task for one in self._requests.values() if one.task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._provider.close()
+
+
+def _told(failure: Exception) -> EventError:
+    """What the client learns of a failure: no more than is meant for it."""
+    if isinstance(failure, EventError):
+        return failure
+    logger.error("the assistant failed", exc_info=failure)
+    return _failure("the assistant failed; the server's log says why")
+
+
+def _failure(message: str) -> EventError:
+    return EventError(Code.AI_SERVICE_ERROR, message)

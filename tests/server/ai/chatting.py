@@ -1,0 +1,50 @@
+"""Ask the assistant, and gather all events of its answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.server.wire import Client
+
+PROJECT = {"projectId": "project-123"}
+
+ADA = {"id": "user-456", "name": "user-456"}
+
+APP = "src/components/App.jsx"
+
+TODO = "src/components/TodoList.jsx"
+
+DOCUMENTED = {
+    "message": "Create a React component for a todo list",
+    "projectId": "project-123",
+    "userId": "user-456",
+    "context": {
+        "currentFile": "src/components/TodoList.jsx",
+        "language": "javascript",
+        "framework": "react",
+    },
+}
+
+
+async def answer_of(client: Client, request_id: str) -> tuple[list[str], Any]:
+    """The events of an answer, and its response or its error."""
+    events = []
+    while True:
+        for index, (event, data, _) in enumerate(client.heard):
+            if data.get("requestId") == request_id:
+                del client.heard[index]
+                events.append(event)
+                if event == "ai:response":
+                    return events, data["response"]
+                if event == "ai:processing" and data["status"] == "error":
+                    return events, data["error"]
+                break
+        else:
+            await client.more()
+
+
+async def ask(client: Client, message: str, **payload: Any) -> Any:
+    payload = {"message": message, **PROJECT, **payload}
+    request = await client.ask("ai:message", payload)
+    assert request["ok"], request
+    return (await answer_of(client, request["requestId"]))[1]

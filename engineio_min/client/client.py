@@ -355,7 +355,10 @@ class Client:
     def writable_changed(self, websocket: ClientWebSocket) -> None:
         """Act on a WebSocket that takes data again, or no more; see `PacketSink`."""
         if websocket is self._websocket:
-            self.session.waiting = websocket.writable
+            if websocket.writable:
+                self.session.unblock()
+            else:
+                self.session.block()
             self._queue()
 
     # -- in and out

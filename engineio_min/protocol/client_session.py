@@ -93,9 +93,9 @@ class ClientSession:
     """The client's half of one session (Engine.IO v4).
 
     The driver calls `receive` for each packet of the current transport and `receive_probe` for each
-    one of a candidate, and reads `events` after every call. On WebSocket it keeps `waiting` true
-    while the connection accepts data; on polling the session does, between POSTs. `attended` is
-    true while the driver will look for packets and events itself: no `wake` then.
+    one of a candidate, and reads `events` after every call. On WebSocket it tells with `block` and
+    `unblock` whether the connection accepts data; on polling `take` and `posted` tell. The one
+    attribute that it writes is `attended`, as on the server's session.
     """
 
     __slots__ = (
@@ -208,6 +208,14 @@ class ClientSession:
             self._heartbeat = now + self.handshake.ping_interval + self.handshake.ping_timeout
 
     # -- what goes out
+
+    def block(self) -> None:
+        """Give out no packets until `unblock`: the WebSocket accepts no data."""
+        self.waiting = False
+
+    def unblock(self) -> None:
+        """Give out packets again."""
+        self.waiting = True
 
     def send(self, packet: Packet) -> None:
         """Queue a packet. A session that is not open drops it."""

@@ -107,10 +107,11 @@ class Session:
     """The server's half of one session (Engine.IO v4).
 
     The driver calls `receive` for each packet of the current transport, `receive_probe` for each
-    packet of a candidate, and reads `events` after every call. It keeps `waiting` true while
-    something waits to carry packets (a parked GET, a WebSocket that accepts data), `attended` while
-    it works on the session and will look for packets and events itself: no `wake` then, and
-    `unheard` while it does not read what the peer sends.
+    packet of a candidate, and reads `events` after every call. It tells with `unblock` and `block`
+    whether something waits to carry packets (a parked GET, a WebSocket that accepts data), with
+    `pause` and `resume` whether it reads what the peer sends. The one attribute that it writes is
+    `attended`, true while it works on the session and will look for packets and events itself: no
+    `wake` then. Two calls instead would be 2.3 % of what an event costs.
     """
 
     __slots__ = (
@@ -120,6 +121,7 @@ class Session:
         "_heartbeat",
         "_refreshable",
         "_timing",
+        "_unheard",
         "_upgrade_deadline",
         "_wake",
         "attended",
@@ -129,7 +131,6 @@ class Session:
         "phase",
         "sid",
         "transport",
-        "unheard",
         "upgrade",
         "waiting",
     )
@@ -146,9 +147,11 @@ class Session:
         self.transport = transport
         self.phase = OPENED
         self.upgrade = IDLE
+        # Whether something waits to carry packets.
         self.waiting = True
         self.attended = False
-        self.unheard = False
+        # Whether the driver reads nothing.
+        self._unheard = False
         # When the peer was last seen to take something, while nothing waits to carry packets.
         self.behind_since = NEVER
         self.events: list[Event] = []
@@ -256,12 +259,12 @@ class Session:
         self._end(SLOW_CONSUMER, description)
 
     def block(self, now: float) -> None:
-        """Nothing waits to carry packets from now on, or the peer has just taken something."""
+        """Note that nothing waits to carry packets, or that the peer has just taken something."""
         self.waiting = False
         self.behind_since = now
 
     def unblock(self) -> None:
-        """Something waits to carry packets again; what is queued leaves with the next `take`."""
+        """Note that something waits to carry packets: what is queued leaves with `take`."""
         self.waiting = True
         self.behind_since = NEVER
 
@@ -354,7 +357,7 @@ class Session:
         if self._heartbeat <= now:
             if self.phase == CLOSING:
                 self._end(PING_TIMEOUT, "nobody fetched the last packets", last=None)
-            elif self._awaiting_pong and self.unheard:
+            elif self._awaiting_pong and self._unheard:
                 # The pong may be among what is not read.
                 self._heartbeat = now + self._timing.ping_timeout
             elif self._awaiting_pong:
@@ -371,9 +374,13 @@ class Session:
         look = now + self._timing.ping_interval if self._awaiting_pong else NEVER
         self.deadline = min(self._heartbeat, self._upgrade_deadline, look)
 
+    def pause(self) -> None:
+        """Wait for a pong longer than usual: the driver reads nothing until `resume`."""
+        self._unheard = True
+
     def resume(self, now: float) -> None:
-        """The driver reads again: what has come meanwhile gets its time to be read."""
-        self.unheard = False
+        """Give what has come meanwhile its time to be read: the driver reads again."""
+        self._unheard = False
         self._heartbeat = max(self._heartbeat, now + CATCH_UP)
 
     def _schedule_ping(self, now: float) -> None:

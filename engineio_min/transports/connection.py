@@ -200,7 +200,8 @@ class Connection:
     def pause(self) -> None:
         """Take nothing more from the client until `resume`."""
         if not self.paused:
-            self.paused = self.session.unheard = True
+            self.paused = True
+            self.session.pause()
             self.carrier.pause()
 
     def resume(self) -> None:

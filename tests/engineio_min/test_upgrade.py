@@ -457,11 +457,15 @@ async def test_a_candidate_that_stalls_leaves_polling_as_it_is(harness: Harness)
     await probed(harness, poller)
     candidate = harness.connection.candidate
     assert isinstance(candidate, WebSocket)
+    session = harness.connection.session
     for waiting in (True, False):
-        harness.connection.session.waiting = waiting
+        if waiting:
+            session.unblock()
+        else:
+            session.block(0.0)
         candidate.pause_writing()
         candidate.resume_writing()
-        assert harness.connection.session.waiting is waiting
+        assert session.waiting is waiting
 
 
 async def test_an_upgrade_that_expires_as_its_candidate_leaves(harness: Harness) -> None:

@@ -465,12 +465,12 @@ def test_closing_on_websocket_needs_no_packet() -> None:
 
 def test_closing_on_websocket_sends_what_is_queued() -> None:
     session = opened("websocket")
-    session.waiting = False
+    session.block()
     session.send("4a")
     session.close(1.0)
     assert session.take() == []
     assert drain(session) == []
-    session.waiting = True
+    session.unblock()
     assert session.take() == ["4a"]
     assert drain(session) == [Closed("forced close", "closed by the client")]
 

@@ -59,7 +59,8 @@ class Wakes:
 def opened(transport: str = "polling", *, waiting: bool = True) -> tuple[Session, Wakes]:
     wakes = Wakes()
     session = Session("sid", transport, TIMING, 0.0, wakes)
-    session.waiting = waiting
+    if not waiting:
+        session.block(0.0)
     return session, wakes
 
 
@@ -222,9 +223,9 @@ def test_packets_leave_in_order_and_the_first_one_wakes(transport: str) -> None:
 def test_a_session_is_writable_while_something_waits_to_carry_packets() -> None:
     session, _ = opened()
     assert is_writable(session)
-    session.waiting = False
+    session.block(0.0)
     assert not is_writable(session)
-    session.waiting = True
+    session.unblock()
     session.fail("transport error", "gone")
     assert not is_writable(session)
 
@@ -604,7 +605,7 @@ class SessionMachine(RuleBasedStateMachine):
         timing = Timing(max_buffered=2_000)
         self.session = self.session_class("sid", "polling", timing, self.now, self.wake)
         # The driver's side: a parked GET, a candidate, a WebSocket that takes no more now.
-        self.session.waiting = False
+        self.session.block(self.now)
         self.parked = False
         self.candidate = False
         self.closed: list[Closed] = []
@@ -628,7 +629,8 @@ class SessionMachine(RuleBasedStateMachine):
             if self.parked:
                 packets = session.poll()
                 if packets:
-                    self.parked = session.waiting = False
+                    self.parked = False
+                    session.block(self.now)
                     self.arrive(packets)
         elif session.waiting:
             self.arrive(session.take())
@@ -697,13 +699,15 @@ class SessionMachine(RuleBasedStateMachine):
     def client_polls(self) -> None:
         if self.session.phase == CLOSED:
             return
-        self.parked = self.session.waiting = True
+        self.parked = True
+        self.session.unblock()
         self.flush()
 
     @precondition(lambda self: self.parked and self.peace <= 0)
     @rule()
     def the_poll_breaks(self) -> None:
-        self.parked = self.session.waiting = False
+        self.parked = False
+        self.session.block(self.now)
         self.session.fail("transport error", "the poll broke")
         self.settle()
 
@@ -765,8 +769,10 @@ class SessionMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.session.transport == "websocket")
     @rule()
     def the_websocket_stalls_or_goes_on(self) -> None:
-        self.session.waiting = not self.session.waiting
         if self.session.waiting:
+            self.session.block(self.now)
+        else:
+            self.session.unblock()
             self.flush()
 
     @rule(seconds=st.sampled_from([0.1, 5.0, 10.0, 19.0, 25.0]))
@@ -857,7 +863,7 @@ class SessionMachine(RuleBasedStateMachine):
         session = self.session
         if session.phase == CLOSED:
             return
-        session.waiting = True
+        session.unblock()
         self.parked = session.transport == "polling"
         self.flush()
         assert self.delivered == self.sent

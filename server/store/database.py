@@ -7,10 +7,10 @@ work has its own savepoint, so one that fails undoes only itself. Nobody learns 
 commit that makes it durable (WAL with synchronous=FULL).
 
 Nobody waits for long because of somebody else: users take turns, a transaction ends after
-`_GROUP_SECONDS`, what goes through thousands of rows is done in steps with other work in between,
-and what is deleted goes bit by bit (`leftovers`). Nobody sees what steps have half done; of a
-project one such work is done at a time, and from its last step on other work for the project waits
-until its clients have been told.
+`_GROUP_SECONDS`, what goes through thousands of rows is done in steps, one in every other
+transaction while other work waits, and what is deleted goes bit by bit (`leftovers`). Nobody sees
+what steps have half done; of a project one such work is done at a time, and from its last step on
+other work for the project waits until its clients have been told.
 
 Work of one user, and the delivery of all results, has the order of the handing over and of the
 commits: what the application tells its clients has the order of the commits. Reading goes the same
@@ -74,6 +74,8 @@ class Database:
         self._jobs = JobQueue()
         # On the thread: work in steps that is not at its end, and whether there are leftovers.
         self._begun: deque[Job] = deque()
+        # Whether the last transaction had a step: other work waits for one at most.
+        self._stepped = False
         self._untidy = True
         self._thread: threading.Thread | None = None
         self._lock: int | None = None
@@ -162,7 +164,10 @@ class Database:
             end = self._clock() + _GROUP_SECONDS
             # What comes while this is done is the next transaction's.
             most = min(_MOST_AT_ONCE, len(self._jobs) + 1)
-            begun = self._begun.popleft() if self._begun else None
+            begun = None
+            if self._begun and (job is None or not self._stepped):
+                begun = self._begun.popleft()
+            self._stepped = begun is not None
             if begun is not None:
                 touched.append(begun)
                 self._perform(connection, begun)
@@ -172,7 +177,7 @@ class Database:
                 most -= 1
                 job = self._jobs.take(wait=False) if most and self._clock() < end else None
             # With what is in steps, each transaction would have twice as much to do.
-            if self._untidy and begun is None:
+            if self._untidy and begun is None and not self._begun:
                 leftovers.delete_some(connection)
             self._untidy = leftovers.are_there(connection)
             connection.execute("COMMIT")

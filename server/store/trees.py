@@ -1,7 +1,7 @@
 """Trees: lists of files, which are made in steps and change hands as a whole.
 
 The present files of a project are a tree, and so are those of a version. To make a version, or to
-go back to one, a tree is copied, 200 files a step, while others have their turns; then one
+go back to one, a tree is copied, 100 files a step, while others have their turns; then one
 change makes it the project's or the version's. A tree that is being made is a leftover until then:
 if the server is killed, the next start deletes it and nobody has seen anything of it. Files are
 changed meanwhile: their paths are kept (`touched`), and the last step looks at them again.
@@ -22,7 +22,7 @@ Steps = Generator[None, None, T]
 
 _COLUMNS: Final = "path, hash, size, revision, updated_at, updated_by"
 
-STEP: Final = 200
+STEP: Final = 100
 """Files that one step copies or compares."""
 
 

@@ -285,6 +285,28 @@ async def test_others_have_turns_between_steps_and_none_of_the_project_after_the
     assert order[3:] in ([("late", 4)], [("late", 5)])
 
 
+async def test_every_other_transaction_with_other_work_has_no_step(database: Database) -> None:
+    """What is handed over during a step waits for its end, and seldom for another one."""
+    order: list[str] = []
+    desk = database.of("grace")
+
+    def save(_connection: sqlite3.Connection) -> None:
+        order.append("save")
+        if order.count("save") < 6:
+            desk.run(save)
+
+    def work(_connection: sqlite3.Connection) -> Steps[None]:
+        desk.run(save)
+        for _ in range(4):
+            order.append("step")
+            yield
+
+    async with database.of("ada", "p").in_steps(work):
+        pass
+    # The first save comes with the second step: it was handed over during the first one.
+    assert order[:7] == ["step", "step", "save", "save", "step", "save", "save"]
+
+
 async def test_steps_that_fail_let_the_project_go(database: Database) -> None:
     def work(connection: sqlite3.Connection) -> Steps[None]:
         counters.increment(connection, "first step")

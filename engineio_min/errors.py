@@ -34,6 +34,10 @@ class ConnectionFailed(EngineIOError):
         self.status = status
 
 
+class WorkersFailed(EngineIOError):
+    """The processes that serve die as soon as they have begun; the message has their last words."""
+
+
 class PacketError(ProtocolError):
     """A packet or payload that cannot be decoded (Engine.IO v4, "Packet encoding")."""
 

@@ -77,6 +77,18 @@ def check_transports(transports: object) -> None:
         )
 
 
+def check_node(node: object) -> None:
+    """Refuse what no session id can begin with to name a machine; "" names none.
+
+    Raises:
+        UsageError: it is neither empty nor 2 characters of a session id.
+    """
+    if not isinstance(node, str) or not re.fullmatch(r"([A-Za-z0-9_-]{2})?", node):
+        raise UsageError(
+            f"node: got {node!r}, expected 2 characters of A-Z, a-z, 0-9, - and _, or none"
+        )
+
+
 def check_type(name: str, value: object, kind: type, expected: str) -> None:
     """Refuse what is no `kind`.
 

@@ -17,6 +17,7 @@ from engineio_min.option_checks import (
     check_compression,
     check_flag,
     check_function,
+    check_node,
     check_path,
     check_threshold,
     check_transports,
@@ -104,6 +105,7 @@ class ServerOptions:
     per_message_deflate: False, True, or the bytes from which a WebSocket message is compressed.
     generate_id: makes a session id, sync or async; it is a secret and must not be guessable. A
     handshake that gets one in use is refused.
+    node: 2 characters that each session id begins with, for a proxy to find the machine by.
     max_connections: sessions at once; more get HTTP 503.
     max_connections_per_address: sessions of one address at once; more get HTTP 429.
     max_connections_per_user: sessions of one user at once; needs `user`.
@@ -138,6 +140,7 @@ class ServerOptions:
     http_compression: int | None = 1024
     per_message_deflate: bool | int = False
     generate_id: GenerateId | None = None
+    node: str = ""
     max_connections: int | None = None
     max_connections_per_address: int | None = None
     max_connections_per_user: int | None = None
@@ -179,6 +182,9 @@ class ServerOptions:
         check_threshold("http_compression", self.http_compression)
         for name in _FUNCTIONS:
             check_function(name, getattr(self, name))
+        check_node(self.node)
+        if self.node and self.generate_id is not None:
+            raise UsageError("node: got generate_id as well; begin its ids with the node instead")
         for name in (
             "max_text_size",
             "max_connections",
@@ -234,6 +240,7 @@ class ServerOptionValues(TypedDict, total=False):
     http_compression: int | None
     per_message_deflate: bool | int
     generate_id: GenerateId | None
+    node: str
     max_connections: int | None
     max_connections_per_address: int | None
     max_connections_per_user: int | None

@@ -24,7 +24,7 @@ from engineio_min.cors import CorsOptions, read_origin, same_origin
 from engineio_min.errors import Code, RequestRefused
 from engineio_min.forwarding import UNIX, TrustedProxies
 from engineio_min.http.server import HttpServer, check_closed
-from engineio_min.ids import random_id
+from engineio_min.ids import begin_with, random_id
 from engineio_min.limits.admission import Headcount
 from engineio_min.limits.budget import Budget
 from engineio_min.limits.complaints import Complaints
@@ -73,6 +73,8 @@ class Server:
         self.timing = self.options.timing
         self.path = self.options.path
         self.sessions: dict[str, Connection] = {}
+        # What each session id begins with: the machine, and the process where there are several.
+        self.sid_prefix = self.options.node
         # What is left of sessions that their clients have just closed; see `Polling`.
         self.departing: dict[str, Departing] = {}
         # Sessions that began with polling, by the TCP connection's address; see `Admission`.
@@ -430,7 +432,7 @@ class Server:
     def _new_sid(self, request: Request) -> Awaitable[str] | str:
         generate = self.options.generate_id
         if generate is None:
-            return random_id()
+            return begin_with(self.sid_prefix, random_id())
         return self._call_hook("generate_id", generate, request)
 
     def _greet(self, exchange: Exchange, connection: Connection) -> None:

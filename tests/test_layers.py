@@ -46,7 +46,11 @@ PURE_FILES = (
     "engineio_min/http/limits.py",
     "engineio_min/limits/budget.py",
     "engineio_min/limits/rate_limit.py",
+    "engineio_min/workers/restarts.py",
     "socketio_min/errors.py",
+    "socketio_min/cluster/recovery_log.py",
+    "socketio_min/cluster/recovery_rooms.py",
+    "socketio_min/cluster/recovery_sessions.py",
     "socketio_min/server/rate_limits.py",
     "socketio_min/server/byte_meter.py",
 )

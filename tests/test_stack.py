@@ -33,6 +33,7 @@ FLOORS: Mapping[str, Floors] = {
         ("server.py",),
         ("client/",),
         ("runner.py",),
+        ("workers/",),
         ("__init__.py",),
     ),
     "socketio_min": (
@@ -42,7 +43,7 @@ FLOORS: Mapping[str, Floors] = {
         ("cluster/",),
         ("server/",),
         ("client/",),
-        ("terminal.py",),
+        ("serve.py", "terminal.py"),
         ("__init__.py", "__main__.py"),
     ),
     "server": (

@@ -60,8 +60,27 @@ class HttpHost(Protocol):
     def handle(self, exchange: HttpExchange) -> None:
         """Give an exchange to the engine or the route that its path names."""
 
+    @property
+    def handover(self) -> Handover | None:
+        """What gives connections to other processes, if this process is one of several."""
+
     def response_start(self, status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
         """Return the first lines of an answer, with its `Date`."""
+
+
+class Handover(Protocol):
+    """What gives connections to the processes that their requests are for."""
+
+    def give(self, transport: asyncio.Transport, data: bytes) -> bool:
+        """Give away a connection whose next request begins with `data`, if it is for another.
+
+        Return whether that process has the connection now; here it is only to be let go.
+        """
+
+    def give_idle(self, transport: asyncio.Transport) -> bool:
+        """Give away a connection that nothing was read from, if this process takes no new
+        sessions. Return whether another process has it now.
+        """
 
 
 class HttpConnection(asyncio.Protocol):
@@ -179,6 +198,10 @@ class HttpConnection(asyncio.Protocol):
         try:
             if not (between and self._known and self._repeats(data)):
                 if between:
+                    if self._server.handover is not None:
+                        data = self._kept(self._server.handover, data)
+                        if not data:
+                            return
                     self._read = data
                 self._parser.feed_data(data)
                 self._check_sizes()
@@ -197,6 +220,40 @@ class HttpConnection(asyncio.Protocol):
         finally:
             self._read = None
         self._restart_deadline()
+
+    def _kept(self, handover: Handover, data: bytes) -> bytes:
+        """Return what of a read between requests is to be parsed here.
+
+        Nothing as long as the request line is not complete, and nothing if the request is for
+        another process, which has the connection then.
+        """
+        if self._current is not None:
+            # The answer to an earlier request is still due here.
+            return data
+        data, self._rest = self._rest + data, b""
+        if b"\n" not in data and len(data) <= self._server.limits.request_line:
+            self._rest = data
+            # What follows begins in the middle of a line: no head that is known.
+            self._known.clear()
+            self._read = None
+            self._restart_deadline()
+            return b""
+        if not handover.give(self.transport, data):
+            return data
+        self._let_go()
+        return b""
+
+    def give_idle(self, handover: Handover) -> None:
+        """Give away the connection if nothing of a request is there; see `Handover`."""
+        idle = not (self._closing or self._current or self._head_size)
+        if idle and handover.give_idle(self.transport):
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Close this process's end of a connection that another has; the peer notices nothing."""
+        self._closing = True
+        self._release()
+        self.transport.abort()
 
     def _repeats(self, data: bytes) -> bool:
         """Handle a request that needs no parsing, as the parser's callbacks would."""

@@ -10,10 +10,11 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from engineio_min.errors import UsageError
-from engineio_min.http.connection import TOLD_AT_ONCE, HttpConnection
+from engineio_min.http.connection import TOLD_AT_ONCE, Handover, HttpConnection
 from engineio_min.http.exchange import HttpExchange, header_lines
 from engineio_min.http.limits import HttpLimits
 from engineio_min.limits.admission import PRIVATE_NETWORKS, Admission
@@ -46,6 +47,23 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
+class _Adopted(HttpConnection):
+    """A connection whose first bytes another process has read."""
+
+    __slots__ = ("_first",)
+
+    def __init__(self, server: HttpServer, first: bytes) -> None:
+        super().__init__(server)
+        self._first = first
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        # Before anything else is read: later it would come in the middle.
+        first, self._first = self._first, b""
+        if first:
+            self.data_received(first)
+
+
 class HttpServer:
     """A listening server: Engine.IO servers on their paths, and plain routes beside them.
 
@@ -66,6 +84,8 @@ class HttpServer:
         self.admission = self._new_admission()
         self.timer: Timer
         self.loop: asyncio.AbstractEventLoop
+        # Set where this process is one of several behind one port.
+        self.handover: Handover | None = None
         self._engines: dict[str, Mounted] = {}
         self._routes: dict[str, Route] = {}
         self._fallback: Route = not_found
@@ -206,6 +226,22 @@ class HttpServer:
         self.connections.clear()
         self.admission = self._new_admission()
 
+    def give_idle(self) -> None:
+        """Give the connections between two requests away, if this process takes no new sessions
+        and another does; see `Handover`.
+        """
+        if self.handover is None:
+            return
+        for transport in list(self.connections):
+            protocol = transport.get_protocol()
+            if isinstance(protocol, HttpConnection):
+                protocol.give_idle(self.handover)
+
+    async def adopt(self, connection: socket.socket, data: bytes) -> None:
+        """Serve a connection that another process gave away, from the bytes that it has read on."""
+        connection.setblocking(False)
+        await self.loop.connect_accepted_socket(partial(_Adopted, self, data), connection)
+
     async def close(self) -> None:
         """Stop accepting, close every session and connection, and wait until the connections are
         gone.
@@ -219,6 +255,7 @@ class HttpServer:
         # Turns for the last answers and close frames to reach the transports.
         for _ in range(TURNS_TO_ANSWER):
             await asyncio.sleep(0)
+        self.give_idle()
         for transport in list(self.connections):
             transport.close()
         deadline = 50

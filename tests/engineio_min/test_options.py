@@ -171,3 +171,15 @@ def test_cookie_header(cookie: CookieOptions, header: str) -> None:
 @pytest.mark.parametrize(("text", "limit"), [(None, 1_000), (100, 100), (5_000, 1_000)])
 def test_text_has_at_most_the_limit_of_every_message(text: int | None, limit: int) -> None:
     assert ServerOptions(max_http_buffer_size=1_000, max_text_size=text).text_limit == limit
+
+
+@pytest.mark.parametrize("node", ["N", "N12", "N ", "N%", "Nä", "N\n", None, 12])
+def test_a_node_is_two_characters_of_an_id(node: Any) -> None:
+    with pytest.raises(UsageError, match=r"node: got .*, expected 2 characters"):
+        ServerOptions(node=node)
+
+
+def test_a_node_and_ids_that_do_not_name_it() -> None:
+    assert ServerOptions(node="N1").node == "N1"
+    with pytest.raises(UsageError, match="node: got generate_id as well"):
+        ServerOptions(node="N1", generate_id=lambda _: "id")

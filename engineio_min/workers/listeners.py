@@ -1,0 +1,68 @@
+"""The listening sockets of the workers, which their supervisor makes and keeps.
+
+Each slot has its own with SO_REUSEPORT, and the kernel spreads the connections over them. They stay
+when a worker goes: what has come to a dead worker's socket waits for the next worker. Listeners
+that the workers make lose what has come to them, and one socket for all of them serves whoever is
+awake first. Where SO_REUSEPORT does not spread, everywhere but on Linux, there is only that.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Sequence
+
+SPREADS = sys.platform == "linux"
+
+# Connections that may wait in the kernel until a worker accepts them.
+BACKLOG = 4096
+
+
+def bind_all(
+    host: str | None, port: int, slots: int, *, spread: bool = SPREADS
+) -> list[list[socket.socket]]:
+    """Return the listening sockets of each slot, one for each address of `host`.
+
+    All have the same port, a free one for 0. Without `spread` the slots share their sockets.
+
+    Raises:
+        OSError: an address cannot be bound.
+    """
+    addresses = socket.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    bound: list[list[socket.socket]] = []
+    try:
+        for _ in range(slots if spread else 1):
+            bound.append([])
+            for family, _, _, _, address in dict.fromkeys(addresses):
+                place = (address[0], port, *address[2:])
+                bound[-1].append(_listen(family, place, spread=spread))
+                port = bound[0][0].getsockname()[1]
+    except OSError:
+        close_all(bound)
+        raise
+    return bound if spread else bound * slots
+
+
+def _listen(family: int, place: tuple[object, ...], *, spread: bool) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if spread:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(place)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def close_all(listeners: Sequence[Sequence[socket.socket]]) -> None:
+    """Close the sockets of all slots."""
+    for slot in listeners:
+        for listener in slot:
+            listener.close()

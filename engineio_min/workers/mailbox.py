@@ -1,0 +1,131 @@
+"""The mailbox of each worker: a Unix socket, named as the worker, in a folder that all share.
+
+Whoever has something for a worker connects to its mailbox when that is first needed. A worker that
+is gone has none, which the sender sees at once. Only processes of the same user reach the folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from engineio_min.workers.messages import Inbox, Message, Outbox
+
+logger = logging.getLogger("engineio_min.workers")
+
+# Bytes that may wait for one worker that does not read them.
+MAX_WAITING = 16_777_216
+
+_BACKLOG = 128
+
+
+class Mailbox:
+    """The mailbox of the worker `name` in `folder`, and the ways to those of the others.
+
+    `received(message)` is called for each message that comes.
+    """
+
+    def __init__(self, folder: Path, name: str, received: Callable[[Message], object]) -> None:
+        self.name = name
+        self._folder = folder
+        self._received = received
+        self._loop = asyncio.get_running_loop()
+        self._inboxes: dict[socket.socket, Inbox] = {}
+        self._outboxes: dict[str, tuple[socket.socket, Outbox]] = {}
+        self._listener = _unix_socket()
+        self._listener.bind(str(folder / name))
+        self._listener.listen(_BACKLOG)
+        self._loop.add_reader(self._listener, self._accept)
+
+    def send(self, name: str, content: bytes, descriptor: int | None = None) -> bool:
+        """Send a message to the worker `name`. Return False if it is gone or does not read."""
+        known = self._outboxes.get(name)
+        if known is None:
+            known = self._connect(name)
+            if known is None:
+                return False
+        way, outbox = known
+        try:
+            taken = outbox.put(content, descriptor)
+        except OSError:
+            self._lose(name)
+            return False
+        if outbox.waiting:
+            self._loop.add_writer(way, self._flush, name)
+        return taken
+
+    def close(self) -> None:
+        """Take the mailbox away, and let go of all others."""
+        self._loop.remove_reader(self._listener)
+        self._listener.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._folder / self.name)
+        for name in list(self._outboxes):
+            self._lose(name)
+        for way in list(self._inboxes):
+            self._end(way)
+
+    # -- the ways to others
+
+    def _connect(self, name: str) -> tuple[socket.socket, Outbox] | None:
+        way = _unix_socket()
+        try:
+            way.connect(str(self._folder / name))
+        except OSError:
+            # It is gone, or more workers connect to it at once than it has places for.
+            way.close()
+            return None
+        self._outboxes[name] = known = (way, Outbox(way, MAX_WAITING))
+        return known
+
+    def _flush(self, name: str) -> None:
+        way, outbox = self._outboxes[name]
+        try:
+            outbox.flush()
+        except OSError:
+            self._lose(name)
+            return
+        if not outbox.waiting:
+            self._loop.remove_writer(way)
+
+    def _lose(self, name: str) -> None:
+        way, outbox = self._outboxes.pop(name)
+        self._loop.remove_writer(way)
+        outbox.close()
+
+    # -- what comes
+
+    def _accept(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            way, _ = self._listener.accept()
+            way.setblocking(False)
+            self._inboxes[way] = Inbox(way)
+            self._loop.add_reader(way, self._receive, way)
+
+    def _receive(self, way: socket.socket) -> None:
+        try:
+            for message in self._inboxes[way].receive():
+                self._take(message)
+        except (EOFError, OSError):
+            self._end(way)
+
+    def _take(self, message: Message) -> None:
+        try:
+            self._received(message)
+        except Exception:
+            logger.exception("a message of another worker could not be handled")
+
+    def _end(self, way: socket.socket) -> None:
+        self._loop.remove_reader(way)
+        self._inboxes.pop(way).close()
+
+
+def _unix_socket() -> socket.socket:
+    way = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    way.setblocking(False)
+    return way

@@ -1,0 +1,162 @@
+"""Messages between the workers of one machine: bytes, with a file descriptor or without.
+
+    4 bytes  length     big-endian, of what follows
+    1 byte   kind       "c": a connection, whose descriptor travels with this message; "b": bytes
+    n bytes  content
+
+They go over Unix stream sockets. A datagram would keep its bounds by itself, but its queue has ten
+places, and a sequenced packet cannot be as long as what is read from a connection at once. The
+descriptor belongs to the first byte of its message, so those that were received and the messages of
+connections have the same order.
+"""
+
+from __future__ import annotations
+
+import array
+import errno
+import os
+import socket
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
+
+CONNECTION, BYTES = b"c", b"b"
+
+_HEAD = 5
+# What is read at once, in bytes, and the descriptors that may come with it.
+_READ = 262_144
+_DESCRIPTORS = 16
+# Not on every system; where it is missing the descriptors are closed in a new program anyway.
+_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+
+
+class Message(NamedTuple):
+    """One message; the descriptor is the receiver's to close."""
+
+    content: bytes
+    descriptor: int | None
+
+
+class Outbox:
+    """The sending end of a stream, which does not block. `limit` bytes may wait to be sent."""
+
+    __slots__ = ("_limit", "_size", "_socket", "_waiting")
+
+    def __init__(self, socket_: socket.socket, limit: int) -> None:
+        self._socket = socket_
+        self._limit = limit
+        self._size = 0
+        self._waiting: deque[tuple[bytes, int | None]] = deque()
+
+    @property
+    def waiting(self) -> bool:
+        """Return whether something waits until the socket is writable: then `flush` is due."""
+        return bool(self._waiting)
+
+    def put(self, content: bytes, descriptor: int | None = None) -> bool:
+        """Send a message, or let it wait. Return False, and do nothing, if too much waits.
+
+        The descriptor is duplicated if it has to wait.
+
+        Raises:
+            OSError: the other end is gone.
+        """
+        kind = BYTES if descriptor is None else CONNECTION
+        data = len(content).to_bytes(4, "big") + kind + content
+        if self._waiting:
+            if self._size + len(data) > self._limit:
+                return False
+            self._keep(data, descriptor)
+            return True
+        sent = self._send(data, descriptor)
+        if sent < len(data):
+            self._keep(data[sent:], None if sent else descriptor)
+        return True
+
+    def _keep(self, data: bytes, descriptor: int | None) -> None:
+        self._waiting.append((data, None if descriptor is None else os.dup(descriptor)))
+        self._size += len(data)
+
+    def flush(self) -> None:
+        """Send what waits, as far as the socket takes it.
+
+        Raises:
+            OSError: the other end is gone.
+        """
+        while self._waiting:
+            data, descriptor = self._waiting[0]
+            sent = self._send(data, descriptor)
+            if not sent:
+                return
+            if descriptor is not None:
+                os.close(descriptor)
+            self._size -= sent
+            if sent == len(data):
+                self._waiting.popleft()
+            else:
+                self._waiting[0] = (data[sent:], None)
+
+    def _send(self, data: bytes, descriptor: int | None) -> int:
+        try:
+            if descriptor is None:
+                return self._socket.send(data)
+            rights = array.array("i", (descriptor,))
+            return self._socket.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+        except BlockingIOError:
+            return 0
+
+    def close(self) -> None:
+        """Close the stream, and the descriptors of what was not sent."""
+        for _, descriptor in self._waiting:
+            if descriptor is not None:
+                os.close(descriptor)
+        self._waiting.clear()
+        self._socket.close()
+
+
+class Inbox:
+    """The receiving end of a stream, which does not block."""
+
+    __slots__ = ("_buffer", "_descriptors", "_socket")
+
+    def __init__(self, socket_: socket.socket) -> None:
+        self._socket = socket_
+        self._buffer = bytearray()
+        self._descriptors: deque[int] = deque()
+
+    def receive(self) -> Iterator[Message]:
+        """Read once, and yield the messages that are complete.
+
+        Raises:
+            EOFError: the other end has closed.
+            OSError: the other end is gone.
+        """
+        try:
+            data, descriptors, flags, _ = socket.recv_fds(
+                self._socket, _READ, _DESCRIPTORS, _CLOSE_ON_EXEC
+            )
+        except BlockingIOError:
+            return
+        self._descriptors.extend(descriptors)
+        if flags & socket.MSG_CTRUNC:
+            # This process may have no more descriptors. Those that follow would be taken for one
+            # another: what a client sends must never be answered to another one.
+            raise OSError(errno.EMFILE, "descriptors were lost")
+        if not data:
+            raise EOFError
+        buffer = self._buffer
+        buffer += data
+        while len(buffer) >= _HEAD:
+            end = _HEAD + int.from_bytes(buffer[:4], "big")
+            if len(buffer) < end:
+                return
+            carries = buffer[4:5] == CONNECTION
+            content = bytes(buffer[_HEAD:end])
+            del buffer[:end]
+            yield Message(content, self._descriptors.popleft() if carries else None)
+
+    def close(self) -> None:
+        """Close the stream, and the descriptors of messages that are not complete."""
+        while self._descriptors:
+            os.close(self._descriptors.popleft())
+        self._socket.close()

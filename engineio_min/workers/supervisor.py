@@ -1,0 +1,252 @@
+"""Supervises workers: starts them, replaces those that die, and ends them.
+
+It holds the listening sockets and accepts nothing, so there is nothing in it that a client could
+break. A worker is a slot's: it serves the slot's socket. Each has its own name, which no other has
+had, for the ids of its sessions begin with it.
+
+    SIGTERM, SIGINT   all workers end: handlers in flight have `drain` seconds
+    SIGHUP            new workers begin with the present code, then the old ones end; they give the
+                      connections that come to them to the new ones, so nobody is refused
+
+Supervisor and worker talk over a socket pair in lines. The worker says `here` when the others can
+reach it, `ready` when it serves, and `alive`; the supervisor says `health`, `workers NAME ...`,
+`retire NAME ...` and `stop`. Health is answered by the worker's event loop, so a loop that is stuck
+is seen. The end of the pair is an order to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Coroutine, Sequence
+from itertools import count
+from pathlib import Path
+
+from engineio_min.errors import UsageError, WorkersFailed
+from engineio_min.options import ServerOptions
+from engineio_min.workers.listeners import bind_all, close_all
+from engineio_min.workers.process import WorkerProcess
+from engineio_min.workers.restarts import Restarts
+
+logger = logging.getLogger("engineio_min.workers")
+
+# Seconds beyond `drain` until a worker that does not end is killed.
+PATIENCE = 5.0
+# Seconds between two questions for a worker's health.
+HEALTH_INTERVAL = 5.0
+
+_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+class Supervisor:
+    """Runs `workers` processes of `command` on one port until it is told to stop.
+
+    drain: seconds that a worker's handlers in flight may take to end.
+    health_timeout: seconds that a worker's loop may stand still before it is replaced.
+    ready: called with the port when all workers serve.
+
+    Raises:
+        UsageError: the number of workers is none, or this system cannot pass connections on.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        workers: int,
+        *,
+        host: str | None = "127.0.0.1",
+        port: int = 3000,
+        drain: float = 5.0,
+        health_timeout: float = 30.0,
+        ready: Callable[[int], object] | None = None,
+    ) -> None:
+        check_workers(workers)
+        self._command = command
+        self._host = host
+        self._port = port
+        self._drain = drain
+        self._health_timeout = health_timeout
+        self._ready = ready
+        self._slots = range(workers)
+        self._restarts = [Restarts() for _ in self._slots]
+        self._listeners: list[list[socket.socket]] = []
+        self._folder = Path()
+        self._numbers = count()
+        # The worker that serves each slot, or is about to; and all that run.
+        self._workers: dict[int, WorkerProcess] = {}
+        self._processes: set[WorkerProcess] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+        self._renewing = asyncio.Lock()
+        self._failure: WorkersFailed | None = None
+
+    async def run(self) -> None:
+        """Supervise until SIGTERM or SIGINT.
+
+        Raises:
+            OSError: the address cannot be bound.
+            WorkersFailed: a slot's workers die as soon as they have begun.
+        """
+        loop = asyncio.get_running_loop()
+        self._listeners = bind_all(self._host, self._port, len(self._slots))
+        self._folder = Path(tempfile.mkdtemp(prefix="workers-"))
+        signals = {
+            signal.SIGTERM: self._stopping.set,
+            signal.SIGINT: self._stopping.set,
+            signal.SIGHUP: self._renew_soon,
+        }
+        for number, handler in signals.items():
+            loop.add_signal_handler(number, handler)
+        try:
+            for slot in self._slots:
+                self._workers[slot] = await self._start(slot)
+            health = loop.create_task(self._check_health())
+            await self._stopping.wait()
+            health.cancel()
+            await self._end()
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+            close_all(self._listeners)
+            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._failure is not None:
+            raise self._failure
+
+    # -- one worker
+
+    async def _start(self, slot: int) -> WorkerProcess:
+        name = self._name()
+        worker = await WorkerProcess.start(
+            self._command, name, slot, self._listeners[slot], self._folder, self._began
+        )
+        self._processes.add(worker)
+        self._spawn(self._watch(worker))
+        return worker
+
+    def _name(self) -> str:
+        """Return a name of two characters that comes again after thousands of workers only."""
+        first, second = divmod(next(self._numbers), len(_CHARACTERS))
+        return _CHARACTERS[first % len(_CHARACTERS)] + _CHARACTERS[second]
+
+    def _began(self) -> None:
+        """A worker can be reached by the others, or serves its slot."""
+        self._announce()
+        serving = [worker for worker in self._workers.values() if worker.ready.is_set()]
+        if self._ready is not None and len(serving) == len(self._slots):
+            ready, self._ready = self._ready, None
+            ready(self._listeners[0][0].getsockname()[1])
+
+    async def _watch(self, worker: WorkerProcess) -> None:
+        """Wait for a worker's end, and start another one if that was not expected."""
+        status = await worker.wait()
+        self._processes.discard(worker)
+        if self._workers.get(worker.slot) is not worker or self._stopping.is_set():
+            return
+        logger.error(
+            "worker %s ended with status %d after %.1f seconds; starting another one",
+            worker.name,
+            status,
+            worker.lived,
+        )
+        if self._restarts[worker.slot].died(worker.lived):
+            self._failure = WorkersFailed(
+                f"the workers die within seconds of their start, the last one with status {status}"
+                f" and these words:\n{worker.last_words}"
+            )
+            self._stopping.set()
+            return
+        self._workers[worker.slot] = await self._start(worker.slot)
+        self._announce()
+
+    def _announce(self) -> None:
+        """Tell each worker who the others are."""
+        names = sorted(worker.name for worker in self._processes if worker.here)
+        for worker in self._processes:
+            worker.tell(f"workers {' '.join(names)}")
+
+    async def _check_health(self) -> None:
+        while True:
+            await asyncio.sleep(HEALTH_INTERVAL)
+            for worker in self._workers.values():
+                if worker.silent > self._health_timeout:
+                    logger.error("the event loop of worker %s stands still; ending it", worker.name)
+                    worker.kill()
+                else:
+                    worker.ask_for_health()
+
+    # -- all of them
+
+    def _renew_soon(self) -> None:
+        self._spawn(self._renew())
+
+    async def _renew(self) -> None:
+        """Replace all workers by new ones."""
+        async with self._renewing:
+            fresh = [await self._start(slot) for slot in self._slots]
+            served = [await worker.serves() for worker in fresh]
+            if self._stopping.is_set() or not all(served):
+                # The old ones go on: better the code of yesterday than none.
+                logger.error("the new workers do not start; the old ones go on")
+                await self._finish(fresh)
+                return
+            old = list(self._workers.values())
+            self._workers = dict(zip(self._slots, fresh, strict=True))
+            self._announce()
+            names = " ".join(worker.name for worker in fresh)
+            await self._finish(old, f"retire {names}")
+
+    async def _end(self) -> None:
+        """End all workers."""
+        # Nobody waits for a worker that does not come.
+        close_all(self._listeners)
+        while self._tasks:
+            # A worker may be about to begin.
+            await self._finish([*self._processes])
+            await asyncio.sleep(0)
+
+    async def _finish(self, workers: Sequence[WorkerProcess], order: str = "stop") -> None:
+        """Tell workers to end, and kill those that have not after their time."""
+        if not workers:
+            return
+        for worker in workers:
+            worker.tell(order)
+        ends = [asyncio.ensure_future(worker.wait()) for worker in workers]
+        _, late = await asyncio.wait(ends, timeout=self._drain + PATIENCE)
+        if late:
+            for worker in workers:
+                worker.kill()
+            await asyncio.wait(late)
+
+    def _spawn(self, coroutine: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def check_workers(workers: object, options: ServerOptions | None = None) -> None:
+    """Refuse what is no number of workers, or more than one where that cannot be.
+
+    options: those of the server that they run.
+
+    Raises:
+        UsageError: it is none, or this system cannot pass connections between processes, or the
+        server makes its session ids itself.
+    """
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise UsageError(f"workers: got {workers!r}, expected a number of at least 1")
+    if workers == 1:
+        return
+    if not hasattr(socket, "send_fds"):
+        raise UsageError(
+            f"workers: got {workers}, but this system cannot pass connections between processes: "
+            "expected 1; run several servers behind a proxy instead"
+        )
+    if options is not None and options.generate_id is not None:
+        raise UsageError(
+            f"workers: got {workers} and generate_id, but a session's id begins with the name of "
+            "its worker: leave generate_id out"
+        )

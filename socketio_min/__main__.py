@@ -1,8 +1,9 @@
-"""`python -m socketio_min URL`: a Socket.IO client for the terminal."""
+"""A client for the terminal, `python -m socketio_min URL`, or a server, `… serve module:io`."""
 
 import sys
 
-from socketio_min.terminal import main
+from socketio_min import serve, terminal
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    first, *rest = sys.argv[1:] or [""]
+    sys.exit(serve.main(rest) if first == "serve" else terminal.main(sys.argv[1:]))

@@ -54,10 +54,11 @@ class Worker:
         await asyncio.wait((joined, self._told), return_when=asyncio.FIRST_COMPLETED)
         joined.cancel()
 
-    async def serve(self, listen: Listen, stop: asyncio.Event) -> None:
+    async def serve(self, listen: Listen, stop: asyncio.Event) -> bool:
         """Listen, tell the supervisor, and return when this worker is to end, or `stop` is set.
 
         It takes no new sessions from then on; those that it has go on until the engine is closed.
+        Return whether other workers take over.
         """
         # First: a signal that comes as soon as the supervisor knows must find its handler.
         signalled = asyncio.create_task(stopped(stop))
@@ -72,7 +73,9 @@ class Worker:
         await asyncio.gather(signalled, self._told, return_exceptions=True)
         self._writer.close()
         self._engine.stop_accepting()
-        self._handover.retire([name for name in successors if name != self.name])
+        others = [name for name in successors if name != self.name]
+        self._handover.retire(others)
+        return bool(others)
 
     def send(self, name: str, content: bytes) -> bool:
         """Send a message to the worker `name`. Return False if it is gone or does not read."""

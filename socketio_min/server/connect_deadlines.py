@@ -30,6 +30,10 @@ class ConnectDeadlines:
         self._deadlines: dict[ServerConnection, float] = {}
         self.deadline = NEVER
 
+    def __len__(self) -> int:
+        """Return how many clients have joined nothing."""
+        return len(self._deadlines)
+
     def add(self, connection: ServerConnection, now: float) -> None:
         """A client has come."""
         self._deadlines[connection] = now + self._timeout

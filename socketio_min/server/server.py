@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 import socket as sockets
+import sys
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from functools import partial
@@ -22,11 +23,15 @@ from engineio_min.option_checks import check_function, check_names, check_type
 from engineio_min.options import ServerOptionValues
 from engineio_min.positive import check_positive
 from engineio_min.runner import run, stopped
+from engineio_min.workers.place import Place, take_place
+from engineio_min.workers.supervisor import Supervisor, check_workers
+from engineio_min.workers.worker import Worker
 from socketio_min.cluster.adapter import Adapter, RecoveringAdapter
 from socketio_min.cluster.memory import MemoryAdapter
 from socketio_min.cluster.recovery import Recovery
 from socketio_min.cluster.recovery_memory import MemoryRecovery, RecoveringMemoryAdapter
 from socketio_min.cluster.status import ClusterStatus
+from socketio_min.cluster.worker_rooms import WorkerRooms
 from socketio_min.errors import UsageError
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import ServerConnection
@@ -229,25 +234,90 @@ class Server(Namespace):
                 await self._leave_cluster()
             raise
 
-    def run(self, host: str | None = "127.0.0.1", port: int = 3000) -> None:
+    def run(
+        self,
+        host: str | None = "127.0.0.1",
+        port: int = 3000,
+        *,
+        workers: int = 1,
+        drain: float = 5.0,
+    ) -> None:
         """Serve until SIGINT or SIGTERM or until `close`: the whole program of a simple server.
+
+        workers: how many processes serve; each starts this program anew, and SIGHUP replaces them.
+        drain: seconds that handlers in flight may take to end.
 
         Signals are the main thread's. In another one, `close` ends it, called in its event loop:
         `asyncio.run_coroutine_threadsafe(io.close(), io.engine.loop)`.
 
         Raises:
             OSError: the address cannot be bound.
+            UsageError: there cannot be so many workers.
+            WorkersFailed: the workers die as soon as they have begun.
         """
+        check_workers(workers, self.engine.options)
+        if workers > 1 and self._memory is not None:
+            raise UsageError(
+                f"workers: got {workers} and connection_state_recovery in memory, but a client may "
+                "come back to another worker: add an adapter that keeps sessions for all"
+            )
+        place = take_place()
+        if place is not None:
+            run(self._work(place, drain))
+        elif workers > 1:
+            command = [sys.executable, *sys.orig_argv[1:]]
+            supervisor = Supervisor(command, workers, host=host, port=port, drain=drain)
+            asyncio.run(supervisor.run())
+        else:
+            run(self._serve(host, port, drain))
 
-        async def serve() -> None:
-            self._ended = asyncio.Event()
-            # First: a signal that comes as soon as the port is bound must find its handler.
-            stopping = asyncio.create_task(stopped(self._ended))
-            await self.listen(host, port)
-            await stopping
-            await self.close()
+    async def _serve(self, host: str | None, port: int, drain: float) -> None:
+        self._ended = asyncio.Event()
+        # First: a signal that comes as soon as the port is bound must find its handler.
+        stopping = asyncio.create_task(stopped(self._ended))
+        await self.listen(host, port)
+        await stopping
+        await self.close(drain)
 
-        run(serve())
+    async def _work(self, place: Place, drain: float) -> None:
+        """Serve as one of several workers."""
+        self._ended = asyncio.Event()
+        worker = Worker(place, self.engine)
+        if self.make_adapter is MemoryAdapter:
+            self._share_rooms(worker)
+        try:
+            await worker.join()
+            replaced = await worker.serve(self.listen, self._ended)
+            if replaced:
+                await self._newcomers_join(drain)
+            await self.close(drain)
+        finally:
+            worker.close()
+
+    async def _newcomers_join(self, patience: float) -> None:
+        """Wait until no client is about to join, or to hear that it has, for `patience` seconds.
+
+        Others take the new ones, so these become fewer. Who has joined comes back without an error.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience
+        while self._is_awaited() and loop.time() < deadline:  # noqa: ASYNC110 - there is no event
+            await asyncio.sleep(0.02)
+
+    def _is_awaited(self) -> bool:
+        """Return whether a client has yet to join, or to fetch what it was sent."""
+        sessions = self.engine.sessions.values()
+        return len(self.connect_deadlines) > 0 or not all(one.session.idle for one in sessions)
+
+    def _share_rooms(self, worker: Worker) -> None:
+        """Have adapters that share the rooms with the other workers."""
+        shared = WorkerRooms(worker)
+        worker.received = shared.received
+        worker.peers_changed = shared.peers_changed
+        self.make_adapter = shared.adapter
+        for namespace in self._all_namespaces():
+            # Nobody is in it yet.
+            namespace.adapter = shared.adapter(namespace)
 
     @property
     def port(self) -> int:

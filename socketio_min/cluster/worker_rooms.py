@@ -1,0 +1,144 @@
+"""Rooms that the workers of one machine share by themselves, over the Unix sockets between them.
+
+Each worker is a server of a cluster. It sends its messages to every other worker and knows which
+namespaces these have, so that it knows how many will answer. The workers are one program started
+several times, and only its user reaches their sockets: whoever could send something there could as
+well do it. So messages travel as pickles, which keep every value as it is.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Sequence
+from itertools import count
+from typing import Protocol
+
+from socketio_min.cluster.adapter import LocalNamespace
+from socketio_min.cluster.cluster_adapter import ClusterAdapter
+from socketio_min.cluster.messages import Broadcast, Request, Response
+from socketio_min.errors import EncodeError
+
+# What comes of values that cannot be pickled.
+_UNPICKLABLE = (pickle.PicklingError, TypeError, AttributeError, RecursionError)
+
+
+class Post(Protocol):
+    """How a worker reaches the others."""
+
+    name: str
+    peers: Sequence[str]
+
+    def send(self, name: str, content: bytes) -> bool:
+        """Send a message to a worker. Return False if it is gone or does not read."""
+
+
+class WorkerRooms:
+    """What one worker shares with the others."""
+
+    def __init__(self, post: Post) -> None:
+        self.post = post
+        self._adapters: dict[str, WorkerAdapter] = {}
+        # The namespaces of the others, as far as they have told; and who was told of those here.
+        # One that is new may tell before the supervisor does.
+        self._theirs: dict[str, frozenset[str]] = {}
+        self._told: frozenset[str] = frozenset()
+
+    def adapter(self, namespace: LocalNamespace) -> WorkerAdapter:
+        """Return an adapter for a namespace of this worker."""
+        return WorkerAdapter(namespace, self)
+
+    # -- who has which namespaces
+
+    def enter(self, namespace: str, adapter: WorkerAdapter) -> None:
+        """Take part in a namespace."""
+        self._adapters[namespace] = adapter
+        self._tell_namespaces(self.others)
+
+    def leave(self, namespace: str) -> None:
+        """Take part in a namespace no more."""
+        self._adapters.pop(namespace, None)
+        self._tell_namespaces(self.others)
+
+    def peers_changed(self) -> None:
+        """Tell those who are new which namespaces there are here, and forget those who are gone."""
+        others = frozenset(self.others)
+        # Who is gone; who is not known yet has only just begun to tell.
+        for name in self._told - others:
+            self._theirs.pop(name, None)
+        fresh, self._told = others - self._told, others
+        self._tell_namespaces(fresh)
+
+    def _tell_namespaces(self, names: Iterable[str]) -> None:
+        content = pickle.dumps((self.post.name, None, frozenset(self._adapters)))
+        for name in names:
+            self.post.send(name, content)
+
+    @property
+    def others(self) -> list[str]:
+        """Return the names of the other workers."""
+        return [name for name in self.post.peers if name != self.post.name]
+
+    def count(self, namespace: str) -> int:
+        """Return how many workers have a namespace, this one included."""
+        return 1 + sum(namespace in theirs for theirs in self._theirs.values())
+
+    # -- messages
+
+    def send(
+        self, namespace: str, message: Request | Response, names: Sequence[str] | None = None
+    ) -> int:
+        """Send a message to workers, to all others by default. Return how many it did not reach.
+
+        Raises:
+            EncodeError: a value cannot travel.
+        """
+        names = self.others if names is None else names
+        if not names:
+            return 0
+        try:
+            content = pickle.dumps((self.post.name, namespace, message))
+        except _UNPICKLABLE as error:
+            raise EncodeError(f"a value cannot travel to the other workers: {error}") from None
+        return sum(not self.post.send(name, content) for name in names)
+
+    def received(self, content: bytes) -> None:
+        """Take a message of another worker."""
+        sender, namespace, message = pickle.loads(content)
+        if namespace is None:
+            self._theirs[sender] = message
+            return
+        adapter = self._adapters.get(namespace)
+        if adapter is not None:
+            adapter.take(sender, message)
+
+
+class WorkerAdapter(ClusterAdapter):
+    """The rooms of one worker."""
+
+    __slots__ = ("_numbers", "_shared")
+
+    def __init__(self, namespace: LocalNamespace, shared: WorkerRooms) -> None:
+        super().__init__(namespace, shared.post.name)
+        self._shared = shared
+        self._numbers = count()
+
+    async def start(self) -> None:
+        self._shared.enter(self._namespace.name, self)
+
+    async def close(self) -> None:
+        self._shared.leave(self._namespace.name)
+
+    async def server_count(self) -> int:
+        return self._shared.count(self._namespace.name)
+
+    def new_request_id(self) -> str:
+        return f"{self.uid}{next(self._numbers)}"
+
+    def publish(self, message: Request) -> None:
+        if isinstance(message, Broadcast):
+            # The JSON is made again there: both would be twice as long.
+            message = message._replace(body=None)
+        self.status.dropped += self._shared.send(self._namespace.name, message)
+
+    def respond(self, uid: str, message: Response) -> None:
+        self.status.dropped += self._shared.send(self._namespace.name, message, [uid])

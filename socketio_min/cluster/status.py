@@ -31,12 +31,16 @@ class ClusterStatus:
         self._hooks.append(hook)
         return hook
 
+    def forget(self, hook: Callable[[bool], object]) -> None:
+        """Undo `on_change`."""
+        self._hooks.remove(hook)
+
     def change(self, connected: bool) -> None:
         """Tell the hooks, if this is a change."""
         if connected is self.connected:
             return
         self.connected = connected
-        for hook in self._hooks:
+        for hook in [*self._hooks]:
             try:
                 hook(connected)
             except FAILURES as error:

@@ -73,7 +73,6 @@ class RedisStreamsAdapter(ClusterAdapter):
         self._sent: dict[int, _Sent] = {}
         # Sockets that came back, and the entries that they have had before the reader brings them.
         self._skipping: dict[str, tuple[int, int]] = {}
-        self.status.on_change(self._changed)
 
     @classmethod
     def from_url(
@@ -113,6 +112,7 @@ class RedisStreamsAdapter(ClusterAdapter):
 
     async def start(self) -> None:
         link = self._hub.link
+        link.status.on_change(self._changed)
         link.subscribe(self._channel, self._take)
         link.subscribe(self._own_channel, self._take)
         await self._hub.open(name_bytes(self._namespace.name), self)
@@ -123,6 +123,7 @@ class RedisStreamsAdapter(ClusterAdapter):
         link.unsubscribe(self._own_channel, self._take)
         await self._sessions.close()
         await self._hub.close(name_bytes(self._namespace.name), self)
+        link.status.forget(self._changed)
 
     async def server_count(self) -> int:
         return await self._hub.link.subscribers(self._channel)

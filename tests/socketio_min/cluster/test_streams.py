@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -478,6 +479,24 @@ async def test_what_was_missed_is_not_brought_by_the_reader_again(redis: RedisSe
         a.io.emit("two")
         assert await back.event() == ["two"]
         assert adapter._skipping == {}
+
+
+async def test_nothing_stays_of_a_dynamic_namespace(redis: RedisServer) -> None:
+    async with servers(redis, 1) as (a,):
+        a.io.of(re.compile("^/room-"))
+        adapter = a.io.adapter
+        assert isinstance(adapter, RedisStreamsAdapter)
+        link = adapter._hub.link
+        before = len(link.status._hooks), len(link._subscriptions), len(adapter._hub._readers)
+        _, away = await arrive(a, "", "/room-1,")
+        await until(lambda: b"/room-1" in adapter._hub._readers)
+        await away.client.send("41/room-1,")
+        await until(
+            lambda: (
+                (len(link.status._hooks), len(link._subscriptions), len(adapter._hub._readers))
+                == before
+            )
+        )
 
 
 async def test_a_server_may_listen_again(redis: RedisServer) -> None:

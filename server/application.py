@@ -196,7 +196,7 @@ class Application:
         logger.info("stopped", extra={"fields": {"uptime": round(self.uptime, 3)}})
 
     async def obstacle(self) -> str:
-        """Why it takes no clients at the moment; "" if it does."""
+        """Return why the server takes no clients at the moment, "" if it does."""
         if self.stopping:
             return "stopping"
         try:
@@ -210,17 +210,17 @@ class Application:
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """Return the port that the server listens on."""
         return self.io.port
 
     @property
     def url(self) -> str:
-        """Where clients reach it."""
+        """Return the URL at which clients reach the server."""
         return listening.url(self.settings.host, self.port)
 
     @property
     def connections(self) -> int:
-        """How many clients are connected."""
+        """Return how many clients are connected."""
         return len(self.io.engine.sessions)
 
     @property
@@ -249,7 +249,7 @@ class Application:
             self.io.to(rooms).emit(announcement.event, announcement.data, wrapped)
 
     def part(self, socket: Socket) -> None:
-        """The socket's user has signed out: it has no rooms, locks and answers now."""
+        """Take a socket whose user has signed out from its rooms, locks and answers."""
         call = self.own_call(socket)
         self.chat.abandon(socket.id)
         self._leave_projects(call)
@@ -323,7 +323,7 @@ class Application:
         call.tell_others(project_room(project_id), ended, project_id=project_id)
 
     def own_call(self, socket: Socket, *, silent: bool = False) -> Call[None]:
-        """What the server does to a socket by itself, as a call; nobody hears of a silent one."""
+        """Return the server's own deed to a socket as a call. Nobody hears of a silent one."""
         return Call(self, socket, identity_of(socket), None, source="server", silent=silent)
 
     def _gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:

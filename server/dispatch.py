@@ -133,7 +133,7 @@ class Dispatcher:
         return dict(result or {})
 
     def _declare(self, socket: Socket, user_id: str) -> Identity | None:
-        """The socket says who it is; returns the guest that it was, if this makes it a user."""
+        """Let the socket say who it is. Return the guest that it was, if this makes it a user."""
         before = identity_of(socket)
         if before.user is None:
             return None
@@ -183,7 +183,7 @@ class Dispatcher:
 
 
 def _payer(socket: Socket, identity: Identity, spec: EventSpec) -> str:
-    """Whose tokens an event takes."""
+    """Return whose tokens an event takes."""
     if spec.rate.of_connection:
         return socket.id
     return socket.handshake.address if identity.user is None else identity.user.id
@@ -211,7 +211,7 @@ def _failure(event: str, kind: str, error: dict[str, Any]) -> Announcement:
 
 
 def _correlation_id(args: Sequence[Any]) -> str | None:
-    """The correlation id, of invalid payloads too: it tells the client which one was refused."""
+    """Return the correlation id, also of an invalid payload: it tells which one was refused."""
     try:
         return msgspec.convert(args[0]["metadata"], Metadata).correlation_id
     except (msgspec.ValidationError, LookupError, TypeError, UnicodeEncodeError):

@@ -19,7 +19,7 @@ class JsonFormatter(logging.Formatter):
     """A record as `{time, level, logger, message, …fields, exception?}`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record on one line."""
+        """Return the record on one line."""
         values = {
             "time": timestamp(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),

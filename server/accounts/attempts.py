@@ -29,7 +29,7 @@ _MOST_SUBJECTS: Final = 10_000
 
 
 def subject_of(address: str, username: str) -> str:
-    """Whose failures count together: those for a name from a network."""
+    """Return the key under which failures count together: a name and a network."""
     return f"{network_of(address)} {username}"
 
 
@@ -63,7 +63,7 @@ class FailedAttempts:
 
     @asynccontextmanager
     async def turn(self, subject: str) -> AsyncIterator[None]:
-        """While an attempt of this subject is made; the next one waits.
+        """Hold the subject's turn while an attempt is made. The next attempt waits.
 
         Raises:
             EventError: the subject has to wait longer (`RATE_LIMIT_EXCEEDED`).
@@ -101,7 +101,7 @@ class FailedAttempts:
             )
 
     def failed(self, subject: str) -> None:
-        """An attempt has failed."""
+        """Count a failed attempt."""
         failures = self._by_subject.pop(subject, None) or _Failures(0, 0.0)
         failures.count += 1
         failures.last = self._clock()

@@ -79,12 +79,12 @@ class LogoutResult(Record, frozen=True):
 
 
 def session_key(session_id: str) -> str:
-    """What the database knows a session by."""
+    """Return what the database knows a session by."""
     return hashlib.sha256(session_id.encode()).hexdigest()
 
 
 def new_session(user: User, now: float) -> tuple[str, StoredSession]:
-    """A session that begins now: its id, and what is stored."""
+    """Return a session that begins now: its id, and what is stored."""
     session_id = secrets.token_urlsafe(32)
     stored = StoredSession(session_key(session_id), user, now, now + SESSION_SECONDS)
     return session_id, stored
@@ -104,7 +104,7 @@ class Auth:
         )
 
     def nobody(self) -> Identity:
-        """Who a socket without a session is."""
+        """Return who a socket without a session acts as."""
         return guest() if self._services.settings.auth_mode == "open" else Identity()
 
     # -- at the beginning of a connection
@@ -119,7 +119,7 @@ class Auth:
             socket.data[_PRESENTED] = error
 
     def welcome(self, socket: Socket) -> None:
-        """A socket has connected: say who it is, and tell it whether its session is good."""
+        """Set who a new socket acts as, and tell it whether its session is good."""
         presented: StoredSession | EventError | None = socket.data.pop(_PRESENTED, None)
         if isinstance(presented, StoredSession):
             try:
@@ -143,7 +143,7 @@ class Auth:
             _tell_failure(socket, EventError(Code.UNAUTHORIZED, _NO_SESSION), "auth:session")
 
     def forget(self, socket: Socket) -> None:
-        """The socket is gone."""
+        """Forget the deadline of a socket that has disconnected."""
         self.deadlines.clear(socket)
 
     def _overdue(self, socket: Socket) -> None:
@@ -155,7 +155,7 @@ class Auth:
     # -- changes of who a socket is
 
     def identify(self, socket: Socket, identity: Identity) -> None:
-        """The socket acts as somebody, for as long as that holds."""
+        """Set who the socket acts as, for as long as that holds."""
         self._services.sockets.identify(socket, identity)
         if not self._services.sockets.is_gone(socket):
             self.deadlines.set(socket)
@@ -163,7 +163,7 @@ class Auth:
     def sign_in(
         self, call: Call[SessionPayload] | Call[LoginPayload], stored: StoredSession
     ) -> None:
-        """The socket acts as the session's user; only what a guest did moves along.
+        """Let the socket act as the session's user. Only what a guest did moves along.
 
         Raises:
             EventError: the user has too many sockets (`RATE_LIMIT_EXCEEDED`).
@@ -179,12 +179,12 @@ class Auth:
             projects.change_user(call.acting(identity), before)
 
     def sign_out(self, socket: Socket) -> None:
-        """The socket acts as nobody, and is in no room and holds no lock any more."""
+        """Let the socket act as nobody, in no room and with no lock."""
         self._services.part(socket)
         self.identify(socket, self.nobody())
 
     async def find(self, session_id: str) -> StoredSession:
-        """A session by its id.
+        """Return a session by its id.
 
         Raises:
             EventError: it does not exist, or not any more (`UNAUTHORIZED`).
@@ -197,7 +197,7 @@ class Auth:
         return stored
 
     async def verify(self, address: str, username: str, password: str) -> User | None:
-        """The user, if that is their password."""
+        """Return the user, None if that is not the user's password."""
         user, password_hash = await self._services.store.account(username)
         matches = await self.passwords.verify(network_of(address), password_hash, password)
         return user if matches else None
@@ -302,7 +302,7 @@ async def logout(call: Call[Payload]) -> LogoutResult:
 
 
 def _end(services: Services, key: str) -> None:
-    """A session is over: so it is for its sockets."""
+    """Sign out all sockets of a session that is over."""
     for socket in services.sockets.of_session(key):
         services.auth.sign_out(socket)
 
@@ -313,7 +313,7 @@ def _tell_failure(socket: Socket, error: EventError, cause: str) -> None:
 
 
 def _presented(socket: Socket) -> str | None:
-    """The session's id that the client has presented, if it has.
+    """Return the session's id that the client has presented, None if it has not.
 
     Raises:
         EventError: it can be none (`VALIDATION_ERROR`).

@@ -40,7 +40,7 @@ class Deadlines:
         return len(self._timers)
 
     def set(self, socket: Socket) -> None:
-        """The socket acts as somebody else from now on, or as nobody."""
+        """Set the deadline of a socket that acts as somebody else from now on, or as nobody."""
         self.clear(socket)
         identity = identity_of(socket)
         if identity.user is None:
@@ -51,7 +51,7 @@ class Deadlines:
             self._call(socket, left, self._expired if left <= 0 else self.set)
 
     def clear(self, socket: Socket) -> None:
-        """The socket has no deadline any more."""
+        """Forget the socket's deadline."""
         timer = self._timers.pop(socket.id, None)
         if timer is not None:
             timer.cancel()

@@ -42,7 +42,7 @@ class AnswerText:
 
     @property
     def is_full(self) -> bool:
-        """Whether the answer is as long as it may be."""
+        """Return whether the answer is as long as it may be."""
         return self._length >= MAX_ANSWER
 
     def add(self, piece: str) -> None:

@@ -327,7 +327,7 @@ class Chat:
         return [one for one in self._requests.values() if one.call.socket.id == socket_id]
 
     def project_deleted(self, project_id: str) -> None:
-        """There is nowhere to keep the answers."""
+        """Drop the answers of a deleted project: there is nowhere to keep them."""
         for request in list(self._requests.values()):
             if request.project_id == project_id:
                 request.end("dropped")
@@ -342,7 +342,7 @@ class Chat:
 
 
 def _told(failure: Exception) -> EventError:
-    """What the client learns of a failure: no more than is meant for it."""
+    """Return what the client learns of a failure: no more than is meant for it."""
     if isinstance(failure, EventError):
         return failure
     logger.error("the assistant failed", exc_info=failure)

@@ -38,17 +38,17 @@ _NOBODY: Final = Identity()
 
 
 def guest() -> Identity:
-    """A new guest."""
+    """Return a new guest."""
     name = f"guest-{secrets.token_hex(3)}"
     return Identity(User(name, name))
 
 
 def identity_of(socket: Socket) -> Identity:
-    """Who the socket acts as now; nobody before it is known."""
+    """Return who the socket acts as now, nobody before that is known."""
     identity: Identity = socket.data.get(_KEY, _NOBODY)
     return identity
 
 
 def set_identity(socket: Socket, identity: Identity) -> None:
-    """The socket acts as somebody else from now on."""
+    """Set who the socket acts as from now on."""
     socket.data[_KEY] = identity

@@ -25,7 +25,7 @@ _TURNS: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def normal(path: str) -> str:
-    """The one spelling of a path.
+    """Return the one spelling of a path.
 
     Raises:
         EventError: it is no relative path, or too long (`INVALID_FILE_PATH`).
@@ -56,7 +56,7 @@ def normal(path: str) -> str:
 
 
 def folders(path: str) -> list[str]:
-    """The folders that a file is in, the outermost first."""
+    """Return the folders that a file is in, the outermost first."""
     parts = path.split("/")
     return ["/".join(parts[:length]) for length in range(1, len(parts))]
 

@@ -23,7 +23,7 @@ class Role(enum.StrEnum):
     OWNER = "owner"
 
     def includes(self, other: Role) -> bool:
-        """Whether this one may do what `other` may."""
+        """Return whether this role may do all that `other` may."""
         order = list(Role)
         return order.index(self) >= order.index(other)
 

@@ -53,7 +53,7 @@ class Call(Generic[P]):
 
     @property
     def user(self) -> User:
-        """Who acts; the dispatcher lets nobody else come to a handler that asks for it."""
+        """Return who acts. The dispatcher lets only users come to a handler that asks for it."""
         return cast(User, self.identity.user)
 
     @property
@@ -63,7 +63,7 @@ class Call(Generic[P]):
         return self.services.store.of(owner, getattr(self.payload, "project_id", None))
 
     def acting(self, identity: Identity) -> Call[P]:
-        """The same event of somebody else."""
+        """Return the same event as one of somebody else."""
         return replace(self, identity=identity)
 
     def check_connected(self) -> None:
@@ -153,16 +153,16 @@ class EventSpec:
 
     @property
     def about(self) -> str:
-        """What the event does."""
+        """Return what the event does."""
         return inspect.getdoc(self.handler) or ""
 
     @property
     def is_object(self) -> bool:
-        """Whether the payload is an object of a declared type, not any value."""
+        """Return whether the payload is an object of a declared type, not any value."""
         return isinstance(self.payload, type) and issubclass(self.payload, Payload)
 
     def read(self, args: Sequence[Any]) -> Any:
-        """The checked payload.
+        """Return the checked payload.
 
         Raises:
             EventError: the arguments are not what the event takes (`VALIDATION_ERROR`).

@@ -24,7 +24,7 @@ _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 
 def read(kind: Any, value: Any, at: str = "$") -> Any:
-    """The value, which is `at` this path of the payload, as an instance of `kind`.
+    """Return the value, which is `at` this path of the payload, as an instance of `kind`.
 
     Raises:
         EventError: it is not one (`VALIDATION_ERROR`); `details.path` leads to the first fault.
@@ -49,12 +49,12 @@ def read(kind: Any, value: Any, at: str = "$") -> Any:
 
 
 def invalid(path: str, fault: str) -> EventError:
-    """The error for a fault of the value at `path`."""
+    """Return the error for a fault of the value at `path`."""
     return EventError(Code.VALIDATION_ERROR, f"{path} {fault}", {"path": path})
 
 
 def expected(kind: Any, path: str) -> str:
-    """What `kind` accepts at `path`, in words."""
+    """Say in words what `kind` accepts at `path`."""
     found = inspect.type_info(kind)
     for name, _ in _STEP.findall(path):
         found = _inside(found, name)
@@ -62,7 +62,7 @@ def expected(kind: Any, path: str) -> str:
 
 
 def words(kind: inspect.Type) -> str:
-    """A type in words."""
+    """Return a type in words."""
     match kind:
         case inspect.Metadata():
             schema = kind.extra_json_schema or {}
@@ -91,7 +91,7 @@ def words(kind: inspect.Type) -> str:
 
 
 def describe(value: Any) -> str:
-    """A value in JavaScript's terms, without its content."""
+    """Describe a value in JavaScript's terms, without its content."""
     match value:
         case None:
             return "null"
@@ -118,7 +118,7 @@ def _split(error: str) -> tuple[str, str]:
 
 
 def _inside(kind: inspect.Type, name: str) -> inspect.Type:
-    """The type of a field, or of an array's items if there is no name."""
+    """Return the type of a field, or of an array's items if there is no name."""
     match kind:
         case inspect.Metadata():
             return _inside(kind.type, name)

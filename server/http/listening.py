@@ -36,7 +36,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
 
 
 def url(host: str, port: int) -> str:
-    """Where clients reach the server."""
+    """Return the URL at which clients reach the server."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

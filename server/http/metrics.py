@@ -44,11 +44,11 @@ class Metrics:
         io.on_any_outgoing(self._outgoing)
 
     def connected(self) -> None:
-        """A socket has connected."""
+        """Count a socket that has connected."""
         self._connects += 1
 
     def disconnected(self) -> None:
-        """A socket has disconnected."""
+        """Count a socket that has disconnected."""
         self._disconnects += 1
 
     def _incoming(self, _socket: Socket, event: str, *args: Any) -> None:
@@ -65,7 +65,7 @@ class Metrics:
             self._sent_bytes[event] += self._weighed[1]
 
     def render(self) -> str:
-        """All of it, in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return "\n".join(self._lines()) + "\n"
 
     def _lines(self) -> Iterator[str]:

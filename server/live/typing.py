@@ -42,7 +42,7 @@ async def typing(call: Call[TypingPayload]) -> None:
 
 
 def stop_typing(call: Call[Any], project_id: str) -> None:
-    """The event ends the socket's typing, and the others hear of it."""
+    """End the socket's typing in a project, and tell the others if that ends the user's."""
     user = call.services.typing.stop(call.socket, project_id)
     if user is not None:
         ended = UserTyping(user=user, project_id=project_id, is_typing=False)

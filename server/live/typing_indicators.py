@@ -33,7 +33,7 @@ class TypingIndicators:
         self._counts: Counter[tuple[str, User]] = Counter()
 
     def start(self, socket: Socket, user: User, project_id: str) -> None:
-        """The socket is typing, from now on for `duration`."""
+        """Count the socket as typing, from now on for `duration`."""
         timers = self._timers.setdefault(socket.id, {})
         if project_id in timers:
             timers[project_id][0].cancel()
@@ -45,7 +45,7 @@ class TypingIndicators:
         timers[project_id] = (timer, user)
 
     def stop(self, socket: Socket, project_id: str) -> User | None:
-        """The socket is not typing; returns the user if that ends it for all of their sockets."""
+        """Count the socket as not typing. Return the user if none of the user's sockets is left."""
         timers = self._timers.get(socket.id, {})
         if project_id not in timers:
             return None
@@ -60,7 +60,7 @@ class TypingIndicators:
         return user
 
     def projects(self, socket: Socket) -> list[str]:
-        """Where the socket is typing."""
+        """Return the ids of the projects in which the socket is typing."""
         return list(self._timers.get(socket.id, ()))
 
     def _expire(self, socket: Socket, project_id: str) -> None:

@@ -28,14 +28,14 @@ class Presence:
         self._said: dict[str, _Said] = {}
 
     def enter(self, project_id: str, user: User, socket_id: str) -> bool:
-        """A socket is in the project; returns whether that brings the user in."""
+        """Add a socket to a project. Return whether it is the user's first one there."""
         sockets = self._projects.setdefault(project_id, {}).setdefault(user, set())
         first = not sockets
         sockets.add(socket_id)
         return first
 
     def leave(self, project_id: str, user: User, socket_id: str) -> bool:
-        """A socket is out of the project; returns whether that takes the user out."""
+        """Take a socket out of a project. Return whether it was the user's last one there."""
         users = self._projects.get(project_id, {})
         sockets = users.get(user)
         if sockets is None or socket_id not in sockets:
@@ -49,20 +49,20 @@ class Presence:
         return True
 
     def users(self, project_id: str) -> list[User]:
-        """Who is in the project, in the order in which they came."""
+        """Return the users in the project, in the order in which they came."""
         return list(self._projects.get(project_id, ()))
 
     def say(self, user: User, status: PresenceStatus, activity: str | None) -> records.Presence:
-        """A user says what they are doing."""
+        """Keep what a user says that they are doing, and return it."""
         self._said[user.id] = _Said(status, activity)
         return self._of(user)
 
     def forget(self, user_id: str) -> None:
-        """A user's last socket is gone."""
+        """Forget what a user has said, whose last socket is gone."""
         self._said.pop(user_id, None)
 
     def activities(self, project_id: str) -> list[records.Presence]:
-        """What the users in the project are doing; who said nothing is online."""
+        """Return what the users in the project are doing. A user who said nothing is online."""
         return [self._of(user) for user in self.users(project_id)]
 
     def _of(self, user: User) -> records.Presence:

@@ -18,22 +18,22 @@ _USER: Final = "user:"
 
 
 def project_room(project_id: str) -> str:
-    """The room of a project."""
+    """Return the name of a project's room."""
     return _PROJECT + project_id
 
 
 def user_room(user_id: str) -> str:
-    """The room of all of a user's sockets that asked for it."""
+    """Return the name of the room of all of a user's sockets that asked for it."""
     return _USER + user_id
 
 
 def project_of(room: str) -> str | None:
-    """The project whose room this is, if it is one."""
+    """Return the id of the project whose room this is, None if it is no project's."""
     return room.removeprefix(_PROJECT) if room.startswith(_PROJECT) else None
 
 
 def projects_of(rooms: Iterable[str]) -> list[str]:
-    """The projects whose rooms are among these."""
+    """Return the ids of the projects whose rooms are among these, sorted."""
     return sorted(project_id for room in rooms if (project_id := project_of(room)) is not None)
 
 
@@ -51,7 +51,7 @@ def check_place(rooms: Collection[str], room: str) -> None:
 
 
 def may_join(directory: Directory, user: User, room: str) -> bool:
-    """Whether the user may be in the room."""
+    """Return whether the user may be in the room."""
     project_id = project_of(room)
     if project_id is not None:
         return directory.role(project_id, user.id) is not None

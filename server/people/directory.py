@@ -38,34 +38,34 @@ class Directory:
     # -- users
 
     def user(self, user_id: str) -> User:
-        """The user of that id, with the name of the account if there is one."""
+        """Return the user of that id, with the name of the account if there is one."""
         return User(user_id, self._names.get(user_id, user_id))
 
     def add_user(self, user: User) -> None:
-        """There is an account for this user."""
+        """Add a user who has an account."""
         self._names[user.id] = user.name
 
     # -- projects
 
     def has_project(self, project_id: str) -> bool:
-        """Whether there is such a project."""
+        """Return whether there is such a project."""
         return project_id in self._projects
 
     def role(self, project_id: str, user_id: str) -> Role | None:
-        """What the user may do in the project; None: not even know of it."""
+        """Return what the user may do in the project, None if not even know of it."""
         access = self._projects.get(project_id)
         return None if access is None else access.members.get(user_id, access.everyone)
 
     def members(self, project_id: str) -> dict[str, Role]:
-        """The members of a project, by id."""
+        """Return the roles of a project's members, by their ids."""
         access = self._projects.get(project_id)
         return {} if access is None else dict(access.members)
 
     def put_project(self, project: Project) -> None:
-        """The project is there, with these members."""
+        """Add a project with its members, or put it in the place of what was known of it."""
         members = {member.user.id: member.role for member in project.members}
         self._projects[project.id] = _Access(project.everyone, members)
 
     def remove_project(self, project_id: str) -> None:
-        """The project is gone."""
+        """Forget a project, if it was known."""
         self._projects.pop(project_id, None)

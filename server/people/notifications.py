@@ -45,7 +45,7 @@ class NotificationReadResult(Record, frozen=True):
 def personal(
     user_id: str | None, kind: str, title: str, message: str, project_id: str | None = None
 ) -> Notification:
-    """A new notification; for everybody without a user."""
+    """Return a new notification for a user, or for everybody if none is named."""
     return Notification(
         id=f"notification-{secrets.token_hex(8)}",
         type=kind,

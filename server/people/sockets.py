@@ -36,7 +36,7 @@ class Sockets:
             )
 
     def identify(self, socket: Socket, identity: Identity) -> None:
-        """The socket acts as somebody, else than before or for the first time."""
+        """Set who the socket acts as, for the first time or instead of somebody else."""
         self._take_out(socket)
         set_identity(socket, identity)
         if self.is_gone(socket):
@@ -48,20 +48,20 @@ class Sockets:
             self._by_session.setdefault(identity.session_key, {})[socket.id] = socket
 
     def is_gone(self, socket: Socket) -> bool:
-        """Whether the socket has been forgotten."""
+        """Return whether the socket has been forgotten."""
         return bool(socket.data.get(_GONE))
 
     def forget(self, socket: Socket) -> None:
-        """The socket is gone, for good."""
+        """Forget a socket that has disconnected."""
         socket.data[_GONE] = True
         self._take_out(socket)
 
     def of_user(self, user_id: str) -> list[Socket]:
-        """A user's sockets."""
+        """Return a user's sockets."""
         return list(self._by_user.get(user_id, _NONE).values())
 
     def of_session(self, session_key: str) -> list[Socket]:
-        """A session's sockets."""
+        """Return a session's sockets."""
         return list(self._by_session.get(session_key, _NONE).values())
 
     def _take_out(self, socket: Socket) -> None:

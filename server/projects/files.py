@@ -164,7 +164,7 @@ def announce(
 
 
 def announcement_of(done: Change, content: str | None) -> FileCreated | FileUpdated | FileDeleted:
-    """The event for a change; with the content, if it is short."""
+    """Return the event for a change, with the content if that is short."""
     if done.file is None:
         return FileDeleted(file_path=done.path)
     shown = content if done.file.size <= MAX_ANNOUNCED else None

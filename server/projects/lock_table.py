@@ -43,7 +43,7 @@ class Held:
 
     @property
     def record(self) -> Lock:
-        """What clients see."""
+        """Return what clients see of the lock."""
         return Lock(
             file_path=self.path,
             lock_type=self.lock_type,
@@ -147,14 +147,14 @@ class Locks:
         return withdrawn
 
     def orphan(self, socket_id: str) -> list[Held]:
-        """The socket is gone: its locks wait for their user. Returns them."""
+        """Let the locks of a socket that is gone wait for their user. Return these locks."""
         orphans = [replace(held, orphaned=True) for held in self._of_socket(socket_id)]
         for held in orphans:
             self._put(held)
         return orphans
 
     def of_project(self, project_id: str) -> list[Lock]:
-        """The locks of a project, by token. The database's thread asks as well."""
+        """Return the locks of a project, by token. The database's thread asks as well."""
         found = [
             held
             for (project, _), holders in list(self._files.items())
@@ -209,7 +209,7 @@ class Locks:
 
 
 def refusal(held: Held) -> EventError:
-    """The error for another connection than the holder's; it learns who that is."""
+    """Return the error for another connection than the holder's. It names the holder."""
     # The holder may be the same user: then this says where to look for the lock.
     where = (
         ", whose connection is lost: that user may lock it again, others wait for file:unlocked"

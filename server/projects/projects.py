@@ -198,7 +198,7 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
 
 
 def audience(call: Call[Any], project_id: str) -> list[str]:
-    """All sockets of the members, wherever they are, and the project's room."""
+    """Return the ids of all sockets of the members, and the project's room."""
     sockets = call.services.sockets
     members = call.services.directory.members(project_id)
     ids = [socket.id for user_id in members for socket in sockets.of_user(user_id)]
@@ -206,13 +206,13 @@ def audience(call: Call[Any], project_id: str) -> list[str]:
 
 
 def announce_update(call: Call[Any], project: Project) -> None:
-    """A project has changed: bring the directory in step, and tell who may see it."""
+    """Bring the directory in step with a changed project, and tell who may see the project."""
     call.services.directory.put_project(project)
     call.tell(audience(call, project.id), ProjectUpdated(project=project), project_id=project.id)
 
 
 def found(project: Project | None, project_id: str) -> Project:
-    """A project that was there a moment ago.
+    """Return a project that was there a moment ago.
 
     Raises:
         EventError: it was deleted meanwhile (`NOT_FOUND`).
@@ -223,7 +223,7 @@ def found(project: Project | None, project_id: str) -> Project:
 
 
 def enter(call: Call[Any], project_id: str) -> None:
-    """The socket enters the project's room, and the others hear of a new user."""
+    """Let the socket enter the project's room, and tell the others if its user is new there."""
     call.check_connected()
     room = project_room(project_id)
     check_place(call.socket.rooms, room)
@@ -233,7 +233,7 @@ def enter(call: Call[Any], project_id: str) -> None:
 
 
 def depart(call: Call[Any], project_id: str, *, keep_locks: bool = False) -> None:
-    """The socket leaves the project's room, and the others hear if the user is gone."""
+    """Let the socket leave the project's room, and tell the others if its user is gone."""
     room = project_room(project_id)
     if not keep_locks:
         for lock in call.services.locks.release_all(call.socket.id, project_id):
@@ -246,7 +246,7 @@ def depart(call: Call[Any], project_id: str, *, keep_locks: bool = False) -> Non
 
 
 def change_user(call: Call[Any], guest: Identity) -> None:
-    """The socket was a guest until this event; its projects now have the user instead."""
+    """Put the user whom a guest's socket acts as now in the guest's place in its projects."""
     as_guest = call.acting(guest)
     for project_id in call.services.typing.projects(call.socket):
         stop_typing(as_guest, project_id)
@@ -261,7 +261,7 @@ def change_user(call: Call[Any], guest: Identity) -> None:
 
 
 def _checked(update: ProjectUpdate) -> str:
-    """The value, which is stricter than a text for some fields."""
+    """Return the new value, checked for its field: some take less than any text."""
     kinds: dict[str, Any] = {"name": Line, "description": Note, "type": ProjectType}
     value: str = read(kinds[update.type], update.value, "$.update.value")
     return value

@@ -156,7 +156,7 @@ def _keep_an_owner(
 def _take_out(
     call: Call[UnsharePayload] | Call[LeavePayload], project_id: str, user_id: str
 ) -> None:
-    """The project is gone for the user's sockets, in its room or not."""
+    """Take the user's sockets out of the project, also those that are not in its room."""
     call.services.chat.withdraw(project_id, user_id)
     for socket in call.services.sockets.of_user(user_id):
         depart(call.services.own_call(socket), project_id)

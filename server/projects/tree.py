@@ -40,7 +40,7 @@ class Tree:
         self.root = root
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """A file's content; None if there is no regular file, or one of more than `limit` bytes.
+        """Return a file's content, None if there is no regular file or it exceeds `limit` bytes.
 
         Raises:
             OSError: it cannot be read.
@@ -137,7 +137,7 @@ class Tree:
 
     @contextlib.contextmanager
     def _folder(self, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
-        """The folder that a file is in, as an open descriptor, and the file's name."""
+        """Return the folder that a file is in, as an open descriptor, and the file's name."""
         descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             _check_no_repository(descriptor)

@@ -165,7 +165,7 @@ async def delete(call: Call[VersionPayload]) -> VersionDeleteResult:
 
 
 def _told(changes: Iterable[Change]) -> set[str]:
-    """The files whose contents go to everybody: a slow client has to hold all of it at once."""
+    """Choose the files whose contents go to everybody: a slow client has to hold them all."""
     told = set()
     left = MAX_TOLD
     for path, file, _ in changes:
@@ -178,7 +178,7 @@ def _told(changes: Iterable[Change]) -> set[str]:
 async def _texts(
     call: Call[VersionPayload], changes: Iterable[Change], paths: set[str]
 ) -> dict[str, str]:
-    """The contents of the changed files at these paths."""
+    """Return the contents of the changed files at these paths."""
     hashes = {path: file.hash for path, file, _ in changes if file is not None and path in paths}
     # For no project: whatever is for this one waits.
     texts = await call.services.store.of(call.user.id).texts(hashes.values())

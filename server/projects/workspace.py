@@ -109,7 +109,7 @@ class Workspace:
             await self._watching
 
     def mirrors(self, project_id: str) -> bool:
-        """Whether a project is the directory."""
+        """Return whether a project is the directory."""
         return self._tree is not None and project_id == PROJECT_ID
 
     # -- from the clients to the directory
@@ -252,7 +252,7 @@ class Workspace:
 
 
 def _texts(tree: Tree, paths: Iterable[str]) -> dict[str, str | None]:
-    """The contents of the first of these files, until they are many bytes."""
+    """Return the contents of the first of these files, until they are many bytes."""
     texts: dict[str, str | None] = {}
     left = _BYTES_AT_ONCE
     for path in paths:
@@ -264,7 +264,7 @@ def _texts(tree: Tree, paths: Iterable[str]) -> dict[str, str | None]:
 
 
 def _text(tree: Tree, path: str) -> str | None:
-    """A file's content; None if it is none, or not a text, or not for others to read."""
+    """Return a file's content, None if it is not there, no text, or not for others to read."""
     if not _is_mirrored(path):
         return None
     try:
@@ -306,7 +306,7 @@ def _is_mirrored(path: str) -> bool:
 
 
 def _all_files(tree: Tree) -> list[str]:
-    """Everything, if that is not too much.
+    """Return the path that stands for everything, if that is not too much.
 
     Raises:
         StoreError: it is.

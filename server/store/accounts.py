@@ -34,13 +34,13 @@ def add_user(
 
 
 def user(connection: sqlite3.Connection, user_id: str) -> User | None:
-    """A user, if there is one of that id."""
+    """Return a user, None if there is none of that id."""
     row = connection.execute("SELECT id, name FROM users WHERE id = ?", (user_id,)).fetchone()
     return None if row is None else User(*row)
 
 
 def password_hash(connection: sqlite3.Connection, user_id: str) -> str | None:
-    """The hash of a user's password; None if there is no such user, or no password."""
+    """Return the hash of a user's password, None if there is no such user or no password."""
     row = connection.execute("SELECT password_hash FROM users WHERE id = ?", (user_id,)).fetchone()
     return None if row is None else row[0]
 
@@ -62,7 +62,7 @@ def open_session(connection: sqlite3.Connection, session: StoredSession, most: i
 
 
 def session(connection: sqlite3.Connection, key: str, now: float) -> StoredSession | None:
-    """A session that has not expired."""
+    """Return a session, None if it is unknown or has expired."""
     row: Any = connection.execute(
         "SELECT s.key, u.id, u.name, s.created_at, s.expires_at FROM sessions s "
         "JOIN users u ON u.id = s.user_id WHERE s.key = ? AND s.expires_at > ?",

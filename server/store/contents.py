@@ -33,7 +33,7 @@ class Change(NamedTuple):
 def files(
     connection: sqlite3.Connection, project_id: str, after: str = "", most: int = MAX_FILES
 ) -> list[File]:
-    """The files by path: those that come after the path `after`, and at most so many."""
+    """Return the first files by path that come after the path `after`, at most `most`."""
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM tree_files "
         "WHERE tree = (SELECT tree FROM projects WHERE id = ?) AND path > ? ORDER BY path LIMIT ?",
@@ -43,7 +43,7 @@ def files(
 
 
 def paths(connection: sqlite3.Connection, project_id: str) -> list[str]:
-    """The paths of all files, in order."""
+    """Return the paths of all files, in order."""
     rows = connection.execute(
         "SELECT path FROM tree_files WHERE tree = (SELECT tree FROM projects WHERE id = ?) "
         "ORDER BY path",
@@ -53,7 +53,7 @@ def paths(connection: sqlite3.Connection, project_id: str) -> list[str]:
 
 
 def file(connection: sqlite3.Connection, project_id: str, path: str) -> File | None:
-    """A file, if there is one at that path."""
+    """Return a file, None if there is none at that path."""
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM tree_files "
         "WHERE tree = (SELECT tree FROM projects WHERE id = ?) AND path = ?",
@@ -63,7 +63,7 @@ def file(connection: sqlite3.Connection, project_id: str, path: str) -> File | N
 
 
 def content(connection: sqlite3.Connection, content_hash: str) -> str:
-    """The content with that hash.
+    """Return the content with that hash.
 
     Raises:
         LookupError: there is none.
@@ -77,7 +77,7 @@ def content(connection: sqlite3.Connection, content_hash: str) -> str:
 
 
 def texts(connection: sqlite3.Connection, hashes: Iterable[str]) -> dict[str, str]:
-    """The contents of these hashes; those that are gone are left out."""
+    """Return the contents of these hashes. Those that are gone are left out."""
     found = {}
     for content_hash in hashes:
         with contextlib.suppress(LookupError):
@@ -201,7 +201,7 @@ def delete(connection: sqlite3.Connection, project_id: str, path: str) -> Change
 
 
 def revision(connection: sqlite3.Connection, project_id: str) -> int:
-    """How often the project's files have been changed; 0 if there is no such project."""
+    """Return how often the project's files have been changed, 0 if there is no such project."""
     row = connection.execute("SELECT revision FROM projects WHERE id = ?", (project_id,)).fetchone()
     return 0 if row is None else int(row[0])
 
@@ -237,7 +237,7 @@ def _grow(connection: sqlite3.Connection, tree: int, new: bool, grown_by: int) -
 
 
 def from_row(row: tuple[str, int, str, int, str, str]) -> File:
-    """A file of its path, size, hash, revision, and when and by whom it was changed."""
+    """Return the file of a row: path, size, hash, revision, when and by whom it was changed."""
     path, size, content_hash, revision, updated_at, updated_by = row
     return File(
         path=path,

@@ -6,7 +6,7 @@ import sqlite3
 
 
 def increment(connection: sqlite3.Connection, name: str) -> int:
-    """The next number of a counter; the first is 1."""
+    """Return the next number of a counter. The first is 1."""
     (value,) = connection.execute(
         "INSERT INTO counters VALUES (?, 1) "
         "ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",

@@ -98,7 +98,7 @@ class Database:
         self._thread.start()
 
     def of(self, owner: str, project_id: str | None = None) -> Desk:
-        """Where to hand over the work of a user, for a project if it is for one."""
+        """Return where to hand over the work of a user, for a project if it is for one."""
         return Desk(self, owner, project_id)
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
@@ -120,7 +120,7 @@ class Database:
         self._jobs.release(project_id)
 
     def new_future(self) -> asyncio.Future[Any]:
-        """A future of the loop that the database was started in."""
+        """Return a new future of the loop that the database was started in."""
         return self._loop.create_future()
 
     async def close(self) -> None:
@@ -272,7 +272,7 @@ def make_private(directory: Path) -> None:
 
 
 def connect(directory: Path) -> sqlite3.Connection:
-    """A connection to the database in a directory, with this version's tables.
+    """Open the database in a directory, with this version's tables.
 
     Raises:
         StoreError: the database cannot be opened.

@@ -64,7 +64,7 @@ class JobQueue:
         self._released: deque[Job] = deque()
 
     def __len__(self) -> int:
-        """How many jobs may be taken, about."""
+        """Return about how many jobs may be taken."""
         return len(self._waiting) + len(self._released)
 
     def put(self, job: Job) -> bool:
@@ -165,7 +165,7 @@ def perform(connection: sqlite3.Connection, job: Job) -> None:
 
 
 def storage_error(error: sqlite3.Error) -> EventError:
-    """What a client is told when the database fails."""
+    """Return what a client is told when the database fails."""
     name = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
     return EventError(
         Code.STORAGE_ERROR, f"the change could not be saved ({name}): nothing of it was done"

@@ -25,7 +25,7 @@ class Access(NamedTuple):
 
 
 def accesses(connection: sqlite3.Connection) -> list[Access]:
-    """Who may do what, for every project."""
+    """Return who may do what, for every project."""
     members: dict[str, dict[str, Role]] = {}
     for project_id, user_id, role in connection.execute(
         "SELECT project_id, user_id, role FROM members"
@@ -40,7 +40,7 @@ def accesses(connection: sqlite3.Connection) -> list[Access]:
 
 
 def project(connection: sqlite3.Connection, project_id: str) -> Project | None:
-    """A project, if there is one of that id."""
+    """Return a project, None if there is none of that id."""
     row = connection.execute(
         "SELECT id, name, description, type, everyone, created_at, updated_at "
         "FROM projects WHERE id = ?",
@@ -132,7 +132,7 @@ def check_place(connection: sqlite3.Connection, project_id: str, user_id: str) -
 
 
 def remove_member(connection: sqlite3.Connection, project_id: str, user_id: str) -> None:
-    """A user is no member any more."""
+    """Take a member out of a project."""
     connection.execute(
         "DELETE FROM members WHERE project_id = ? AND user_id = ?", (project_id, user_id)
     )

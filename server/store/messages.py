@@ -63,7 +63,7 @@ def add(connection: sqlite3.Connection, project_id: str, message: ChatMessage) -
 def latest(
     connection: sqlite3.Connection, project_id: str, most: int, before: int = FUTURE
 ) -> list[ChatMessage]:
-    """The last messages before that one, the oldest of them first; fewer if they are long."""
+    """Return the last messages before that one, the oldest first; fewer if they are long."""
     rows = connection.execute(
         "SELECT m.id, m.request_id, m.role, m.user_id, coalesce(u.name, m.user_id), m.content, "
         "m.created_at, m.details FROM messages m LEFT JOIN users u ON u.id = m.user_id "

@@ -35,7 +35,7 @@ def add(connection: sqlite3.Connection, notification: Notification) -> None:
 
 
 def notifications(connection: sqlite3.Connection, user_id: str) -> list[Notification]:
-    """A user's notifications, the newest first."""
+    """Return a user's notifications, the newest first."""
     rows = connection.execute(
         "SELECT id, type, title, message, created_at, is_read, user_id, project_id "
         "FROM notifications WHERE user_id = ? ORDER BY sequence DESC",
@@ -57,7 +57,7 @@ def notifications(connection: sqlite3.Connection, user_id: str) -> list[Notifica
 
 
 def unread(connection: sqlite3.Connection, user_id: str) -> int:
-    """How many of a user's notifications are unread."""
+    """Return how many of a user's notifications are unread."""
     row: tuple[int] = connection.execute(
         "SELECT count(*) FROM notifications WHERE user_id = ? AND NOT is_read", (user_id,)
     ).fetchone()

@@ -25,7 +25,7 @@ class Page(NamedTuple, Generic[T]):
 
 
 def files(connection: sqlite3.Connection, project_id: str, after: str, limit: int) -> Page[File]:
-    """The files of a project, by path."""
+    """Return a page of the files of a project, by path."""
     found = contents.files(connection, project_id, after, limit + 1)
     return _page(found, limit, lambda file: file.path)
 
@@ -33,7 +33,7 @@ def files(connection: sqlite3.Connection, project_id: str, after: str, limit: in
 def versions(
     connection: sqlite3.Connection, project_id: str, after: str, limit: int
 ) -> Page[Version]:
-    """The versions of a project, the newest first.
+    """Return a page of the versions of a project, the newest first.
 
     Raises:
         EventError: `after` is no `next` of this list (`VALIDATION_ERROR`).
@@ -50,7 +50,7 @@ def versions(
 
 
 def projects(connection: sqlite3.Connection, user_id: str, after: str, limit: int) -> Page[Project]:
-    """The projects that a user may see, by name."""
+    """Return a page of the projects that a user may see, by name."""
     # No name has a line break, and every other character comes after "".
     name, _, project_id = after.partition("\n")
     rows = connection.execute(
@@ -67,7 +67,7 @@ def projects(connection: sqlite3.Connection, user_id: str, after: str, limit: in
 def notifications(
     connection: sqlite3.Connection, user_id: str, after: str, limit: int
 ) -> Page[Notification]:
-    """A user's notifications, the newest first."""
+    """Return a page of a user's notifications, the newest first."""
     kept = notices.notifications(connection, user_id)
     if after:
         # The oldest go first: where the last one seen is gone, so are all that came before it.
@@ -79,7 +79,7 @@ def notifications(
 def chat(
     connection: sqlite3.Connection, project_id: str, after: str, limit: int
 ) -> Page[ChatMessage]:
-    """The messages of a project; the last page of the chat comes first, each the oldest first.
+    """Return a page of a project's chat, the last page first, each with the oldest message first.
 
     Raises:
         EventError: `after` is no `next` of this list (`VALIDATION_ERROR`).

@@ -48,7 +48,7 @@ class Restored(NamedTuple):
 
 
 def versions(connection: sqlite3.Connection, project_id: str) -> list[Version]:
-    """All versions, the newest first."""
+    """Return all versions of a project, the newest first."""
     rows = connection.execute(
         _SELECT + "WHERE v.project_id = ? ORDER BY v.sequence DESC", (project_id,)
     )
@@ -56,7 +56,7 @@ def versions(connection: sqlite3.Connection, project_id: str) -> list[Version]:
 
 
 def version(connection: sqlite3.Connection, project_id: str, version_id: str) -> Version:
-    """A version of the project.
+    """Return a version of the project.
 
     Raises:
         EventError: there is none of that id (`NOT_FOUND`).
@@ -84,12 +84,12 @@ def create(connection: sqlite3.Connection, new: Version) -> Steps[Version]:
 
 
 def contents_of(connection: sqlite3.Connection, version_id: str) -> dict[str, Stored]:
-    """The files of a version, by path."""
+    """Return where the contents of a version's files are, by path."""
     return _contents(connection, _tree_of(connection, version_id))
 
 
 def content_of(connection: sqlite3.Connection, version_id: str, path: str) -> Stored | None:
-    """A file of a version, if there is one at that path."""
+    """Return where a content of a version is, None if the version has no file at that path."""
     row = connection.execute(
         "SELECT hash, size FROM tree_files WHERE tree = ? AND path = ?",
         (_tree_of(connection, version_id), path),
@@ -98,7 +98,7 @@ def content_of(connection: sqlite3.Connection, version_id: str, path: str) -> St
 
 
 def present_contents(connection: sqlite3.Connection, project_id: str) -> dict[str, Stored]:
-    """The files of the project as they are now, by path."""
+    """Return where the contents of the project's present files are, by path."""
     return _contents(connection, trees.of_project(connection, project_id))
 
 

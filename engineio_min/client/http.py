@@ -25,6 +25,7 @@ import httptools
 from engineio_min.client.address import Address
 from engineio_min.client.cookies import CookieJar
 from engineio_min.errors import ConnectionFailed, UsageError
+from engineio_min.http.limits import MAX_FRAMING
 
 # The shortest usual keep-alive time of servers is 5 seconds.
 IDLE_LIMIT = 4.0
@@ -260,8 +261,7 @@ class HttpClientConnection(asyncio.Protocol):
             return
         if self._in_head and self._head_size > MAX_HEADER_BLOCK:
             self._fail(f"got more than {MAX_HEADER_BLOCK} bytes of HTTP headers")
-        elif self._wire_size > 16 * len(self._body) + MAX_HEADER_BLOCK:
-            # Chunk extensions and trailers are no part of the body's limit, and would be free.
+        elif self._wire_size > MAX_FRAMING * len(self._body) + MAX_HEADER_BLOCK:
             self._fail("got more HTTP framing than body")
 
     # -- httptools

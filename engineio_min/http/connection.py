@@ -20,7 +20,7 @@ import httptools
 
 from engineio_min.http.exchange import HttpExchange
 from engineio_min.http.head import KnownHead, method_name, read_headers, refusal, split_absolute
-from engineio_min.http.limits import HttpLimits
+from engineio_min.http.limits import MAX_FRAMING, HttpLimits
 from engineio_min.limits.admission import Admission
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.progress import Progress
@@ -272,8 +272,7 @@ class HttpConnection(asyncio.Protocol):
         if self._part is not _IN_BODY:
             if self._head_size > self._server.limits.header_block:
                 self._refuse(431, "got too many bytes of headers")
-        elif self._wire_size > 16 * self._body_size + self._server.limits.header_block:
-            # Chunk extensions and trailers are no part of the body's limit, and would be free.
+        elif self._wire_size > MAX_FRAMING * self._body_size + self._server.limits.header_block:
             self._refuse(400, "got more framing than body")
         else:
             assert self._receiving is not None

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from engineio_min.positive import check_positive
 
+# Bytes on the wire for each byte of a body. Chunk extensions and trailers are no part of a body's
+# limit, and would be free (RFC 9112, section 7.1.1).
+MAX_FRAMING = 16
+
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:

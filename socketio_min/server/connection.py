@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import engineio_min
 from engineio_min.protocol.deadlines import NEVER
-from engineio_min.protocol.session import TRANSPORT_CLOSE
+from engineio_min.protocol.session import SLOW_CONSUMER, TRANSPORT_CLOSE
 from socketio_min.errors import ConnectionRefused, EncodeError, ProtocolError
 from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
 from socketio_min.protocol.packets import (
@@ -534,7 +534,7 @@ class ServerConnection:
 
     def overflow(self) -> None:
         """A socket was sent too much before its CONNECT was answered."""
-        self.connection.session.fail("slow consumer", "too many packets before the CONNECT reply")
+        self.connection.session.fail(SLOW_CONSUMER, "too many packets before the CONNECT reply")
 
     def _now(self) -> float:
         return self.server.engine.loop.time()

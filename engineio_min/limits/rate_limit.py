@@ -1,10 +1,20 @@
-"""Token buckets: how often something may happen, for long and in a burst. Pure; time comes in."""
+"""Token buckets: how often something may happen, for long and in a burst. Pure; time comes in.
+
+What came while the event loop stood still is taken at once afterwards, and counts by when it came:
+for each second that the loop has lost, a bucket may hold what it gains in a second above its burst.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from engineio_min.positive import check_positive
+
+# Seconds of a loop that stood still that count, more than what the kernel keeps of a client's
+# events; and seconds in which what has piled up is read.
+MOST_LOST: Final = 30.0
+READ_BY: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,28 +38,55 @@ class RateLimit:
 class TokenBucket:
     """What one client has left of its limit."""
 
-    __slots__ = ("__weakref__", "_limit", "_time", "_tokens", "refusals")
+    __slots__ = (
+        "__weakref__",
+        "_limit",
+        "_lost",
+        "_surplus",
+        "_surplus_until",
+        "_time",
+        "_tokens",
+        "refusals",
+    )
 
-    def __init__(self, limit: RateLimit, now: float) -> None:
+    def __init__(self, limit: RateLimit, now: float, lost: float = 0.0) -> None:
         self._limit = limit
+        # The seconds that the loop had lost at the last look, and the tokens above the burst that
+        # the bucket may hold because of them, for a while.
+        self._lost = lost
+        self._surplus = 0.0
+        self._surplus_until = now
         self._tokens = float(limit.burst)
         self._time = now
         # Since the bucket was full: a client that keeps within its limit is forgiven.
         self.refusals = 0
 
-    def take(self, now: float) -> bool:
-        """Take one token, if there is one."""
+    def take(self, now: float, lost: float = 0.0) -> bool:
+        """Take one token, if there is one; the loop has stood still for `lost` seconds in all."""
         limit = self._limit
         self._tokens += (now - self._time) * limit.rate
         self._time = now
         if self._tokens >= limit.burst:
-            self._tokens = float(limit.burst)
+            most = limit.burst + self._allowed_surplus(now, lost)
+            self._tokens = min(self._tokens, most)
             self.refusals = 0
+        self._lost = lost
         if self._tokens < 1:
             self.refusals += 1
             return False
         self._tokens -= 1
         return True
+
+    def _allowed_surplus(self, now: float, lost: float) -> float:
+        """Return how many tokens above the burst the bucket may hold."""
+        if now > self._surplus_until:
+            self._surplus = 0.0
+        if lost > self._lost:
+            # Not all at once: while the loop catches up, it is behind by a little more each turn.
+            more = (lost - self._lost) * self._limit.rate
+            self._surplus = min(self._surplus + more, MOST_LOST * self._limit.rate)
+            self._surplus_until = now + READ_BY
+        return self._surplus
 
     def spend(self, amount: float, now: float) -> float:
         """Take `amount` tokens, if need be on credit; seconds until the credit is paid back."""

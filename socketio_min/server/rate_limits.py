@@ -8,6 +8,7 @@ client has left, until that would be full again: reconnecting gains nothing.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 
 from engineio_min.limits.rate_limit import RateLimit, TokenBucket
 
@@ -26,13 +27,13 @@ class AddressBuckets:
         """How many addresses are remembered."""
         return len(self._buckets)
 
-    def of(self, address: str, now: float) -> TokenBucket:
+    def of(self, address: str, now: float, lost: float = 0.0) -> TokenBucket:
         """The bucket of an address, made if need be."""
         bucket = self._buckets.get(address)
         if bucket is None:
             if len(self._buckets) >= self._tidy_at:
                 self._tidy(now)
-            bucket = self._buckets[address] = TokenBucket(self._limit, now)
+            bucket = self._buckets[address] = TokenBucket(self._limit, now, lost)
         return bucket
 
     def _tidy(self, now: float) -> None:
@@ -57,15 +58,18 @@ class AddressBuckets:
 class Gate:
     """What stands between a client's packets and their handlers."""
 
-    __slots__ = ("_buckets",)
+    __slots__ = ("_buckets", "_lost")
 
-    def __init__(self, *buckets: TokenBucket) -> None:
+    def __init__(self, lost: Callable[[float], float], *buckets: TokenBucket) -> None:
+        # For how many seconds the event loop has stood still; see `Pulse.lost`.
+        self._lost = lost
         self._buckets = buckets
 
     def admit(self, now: float) -> bool:
         """Whether one more event or CONNECT may pass."""
         # Every bucket counts it: what one refuses is no reason to be generous with the other.
-        verdicts = [bucket.take(now) for bucket in self._buckets]
+        lost = self._lost(now)
+        verdicts = [bucket.take(now, lost) for bucket in self._buckets]
         return all(verdicts)
 
     @property

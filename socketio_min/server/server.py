@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
 import engineio_min
 from engineio_min import HttpServer
+from engineio_min.limits.pulse import Pulse
 from engineio_min.limits.quotas import peer_address
 from engineio_min.limits.rate_limit import TokenBucket
 from engineio_min.option_checks import check_function, check_names, check_type
 from engineio_min.options import ServerOptionValues
 from engineio_min.positive import check_positive
+from engineio_min.protocol.deadlines import NEVER
 from engineio_min.runner import run, stopped
 from engineio_min.workers.place import Place, take_place
 from engineio_min.workers.supervisor import Supervisor, check_workers
@@ -82,6 +84,7 @@ class Server(Namespace):
         self.engine.on_connection(self._connected)
         self.connect_deadlines = ConnectDeadlines(self.engine, connect_timeout)
         self.connections: set[ServerConnection] = set()
+        self._pulse = Pulse(lambda: self.connections)
         self.namespaces: dict[str, Namespace] = {"/": self}
         self.address_buckets: AddressBuckets | None = None
         if self.limits.address_rate is not None:
@@ -405,15 +408,22 @@ class Server(Namespace):
     def _gate(self, connection: engineio_min.Connection) -> Gate | None:
         """The rate limits of a new client, if there are any."""
         now = self.engine.loop.time()
+        lost = self._pulse.lost(now)
         buckets = []
         if self.limits.rate is not None:
-            buckets.append(TokenBucket(self.limits.rate, now))
+            buckets.append(TokenBucket(self.limits.rate, now, lost))
         if self.address_buckets is not None:
             name_of = self.engine.options.address or peer_address
             name = name_of(connection.request)
             if name is not None:
-                buckets.append(self.address_buckets.of(name, now))
-        return Gate(*buckets) if buckets else None
+                buckets.append(self.address_buckets.of(name, now, lost))
+        if not buckets:
+            return None
+        if self._pulse.deadline == NEVER or not self.connections:
+            # Nobody wanted to know, or the server has begun to run in another loop.
+            self._pulse.start(now)
+            self.engine.timer.watch(self._pulse)
+        return Gate(self._pulse.lost, *buckets)
 
 
 def _make_recovering(

@@ -15,11 +15,11 @@ SET_UP = @command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve setup test check format autobahn cluster-faults fuzz bench lock clean
+.PHONY: help serve setup test quick check format autobahn cluster-faults fuzz bench lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):  *## /  make \1\t/p' $(MAKEFILE_LIST)
-	@echo 'Variables: PYTHON=python3.12 chooses the interpreter, ARGS="--port 3001" passes flags to serve, autobahn, fuzz or bench.'
+	@echo 'Variables: PYTHON=python3.12 chooses the interpreter, ARGS="--port 3001" passes flags to serve, quick, autobahn, fuzz or bench.'
 
 serve:  ## start the server, after installing what it needs
 	$(SET_UP) serve
@@ -35,6 +35,10 @@ test:  ## run the Python tests with coverage, then the official JavaScript clien
 	$(BIN)/python -m pytest --cov --numprocesses auto --dist worksteal || failed=1; \
 	PYTHON="$(CURDIR)/$(BIN)/python" npm --prefix conformance/js test || failed=1; \
 	exit $$failed
+
+quick:  ## run the tests of rules and bytes alone, under a minute: no Node, Redis or browser
+	$(SET_UP) check
+	@exec $(BIN)/python -m pytest --quick --quiet --numprocesses auto --dist worksteal $(ARGS)
 
 check:  ## check format, lint and types
 	$(SET_UP) check

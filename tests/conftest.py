@@ -1,5 +1,5 @@
-"""What all tests share: hypothesis' settings, which files begin first, and a check that no test
-leaves work behind.
+"""What all tests share: hypothesis' settings, which files begin first, which are quick, and a check
+that no test leaves work behind.
 
 A forgotten task is a leak in the server or a test that ended too early, and asyncio only mentions
 it in a log line that nobody reads. So every asynchronous test fails when a task outlives it, or
@@ -29,9 +29,11 @@ settings.register_profile(
 )
 settings.load_profile("socketio_min")
 
+FOLDER = Path(__file__).parent
+
 # Each has a test of ten seconds or more. One that began last would run beside idle processes.
 SLOW = {
-    Path(__file__).parent / name
+    FOLDER / name
     for name in (
         "web/test_page.py",
         "conformance/test_servers.py",
@@ -42,6 +44,32 @@ SLOW = {
         "server/test_events.py",
         "server/test_killing.py",
         "benchmarks/test_report.py",
+    )
+}
+
+# What `--quick` runs: the rules and the bytes of the two packages, and the layers.
+QUICK = (FOLDER / "engineio_min", FOLDER / "socketio_min", FOLDER / "test_layers.py")
+
+# All tests of these need Node, Redis or another server in a process of its own.
+PROGRAMS = {
+    FOLDER / name
+    for name in (
+        "engineio_min/test_asgi_hosts.py",
+        "engineio_min/workers/test_supervisor.py",
+        "socketio_min/client/test_blocking.py",
+        "socketio_min/cluster/test_classic_cluster.py",
+        "socketio_min/cluster/test_cluster_adapter.py",
+        "socketio_min/cluster/test_emitter.py",
+        "socketio_min/cluster/test_link.py",
+        "socketio_min/cluster/test_sharded_cluster.py",
+        "socketio_min/cluster/test_streams.py",
+        "socketio_min/cluster/test_streams_cluster.py",
+        "socketio_min/test_client_servers.py",
+        "socketio_min/test_packets_oracle.py",
+        "socketio_min/test_proxies.py",
+        "socketio_min/test_serve.py",
+        "socketio_min/test_terminal.py",
+        "socketio_min/test_workers.py",
     )
 }
 
@@ -62,6 +90,22 @@ class LostTaskHandler(logging.Handler):
         line = record.getMessage().replace("\n", "; ")
         if any(mark in line for mark in LOST_TASKS):
             self.lines.append(line)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--quick",
+        action="store_true",
+        help="run the tests of rules and bytes alone: no Node, Redis, browser or other server",
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `--quick`, do not even import what is not quick."""
+    if not config.getoption("quick") or collection_path == FOLDER:
+        return None
+    quick = any(collection_path.is_relative_to(place) for place in QUICK)
+    return not quick or collection_path in PROGRAMS or None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

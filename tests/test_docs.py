@@ -19,7 +19,12 @@ from socketio_min import Client, Server, Socket
 from socketio_min.server.options import SocketIOOptionValues
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))]
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "tests/README.md",
+    *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md")),
+]
 
 
 def text_of(document: str) -> str:

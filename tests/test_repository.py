@@ -6,7 +6,8 @@ Invariants:
   downloaded: the checkout works wherever it lies and whatever mirror is configured.
 - The README asks for the same versions as pyproject.toml, and the packages tell its own.
 - tests/conftest.py fails an asynchronous test that leaves work behind.
-- tests/conftest.py lets the slow files begin, and each of them is there.
+- tests/conftest.py lets the slow files begin, and each of them is there. So is what `--quick` runs
+  and leaves out.
 
 Every check is shown to find a fault that was planted for it.
 """
@@ -292,6 +293,25 @@ def test_the_slow_files_begin(pytestconfig: pytest.Config) -> None:
     conftest.pytest_collection_modifyitems(items)
     order = [item.path.relative_to(ROOT / "tests").as_posix() for item in items]
     assert order == ["web/test_page.py", "server/test_killing.py", "test_fuzz.py", "test_docs.py"]
+
+
+def test_the_quick_tests_are_those_of_rules_and_bytes(pytestconfig: pytest.Config) -> None:
+    conftest = pytestconfig.pluginmanager.get_plugin(str(ROOT / "tests" / "conftest.py"))
+    assert conftest is not None
+    assert [path for path in (*conftest.QUICK, *conftest.PROGRAMS) if not path.exists()] == []
+    names = (
+        ("engineio_min/protocol/test_session.py", None),
+        ("socketio_min/server/test_server.py", None),
+        ("test_layers.py", None),
+        ("socketio_min/test_client_servers.py", True),
+        ("web/test_page.py", True),
+        ("", None),
+    )
+    for quick in (True, False):
+        config = SimpleNamespace(getoption={"quick": quick}.get)
+        for name, ignored in names:
+            found = conftest.pytest_ignore_collect(ROOT / "tests" / name, config)
+            assert found is (ignored if quick else None), name
 
 
 def test_work_left_behind_fails_a_test(tmp_path: Path) -> None:

@@ -23,9 +23,7 @@ import pytest
 from benchmarks.generator import Result, Run, compile_generator
 from benchmarks.servers.this import make_server
 from socketio_min import Server, Socket
-
-# Seconds; ends a run that hangs.
-PATIENCE = 60.0
+from tests.waiting import PATIENCE
 
 
 class Counts:

@@ -12,9 +12,7 @@ import pytest
 
 from conformance.targets import cluster_command
 from socketio_min import Client
-
-# Only a hang takes as long, in seconds.
-PATIENCE = 30.0
+from tests.waiting import PATIENCE
 
 
 @asynccontextmanager

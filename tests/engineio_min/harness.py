@@ -13,7 +13,8 @@ from typing import Any, Unpack
 from engineio_min import Connection, HttpServer, Server
 from engineio_min.options import ServerOptionValues
 from engineio_min.timer import GRACE_TURNS
-from tests.engineio_min.wire import Response, Wire, connect, encode_request, until, websocket
+from tests.engineio_min.wire import Response, Wire, connect, encode_request, websocket
+from tests.waiting import until
 
 PATH = "/engine.io/"
 POLLING = f"{PATH}?EIO=4&transport=polling"

@@ -16,7 +16,7 @@ import importlib.util
 import json
 import socket
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar, Unpack, cast
@@ -41,14 +41,13 @@ from engineio_min.limits.budget import Budget
 from engineio_min.options import ServerOptionValues
 from engineio_min.protocol.packets import Message
 from engineio_min.request import Request
+from tests.waiting import PATIENCE, patient, until
 
 T = TypeVar("T")
 
 # uvicorn's older WebSocket implementation stands on parts of websockets that will go.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:websockets.legacy")
 
-# Real seconds after which a test has hung; they never decide a sound one.
-PATIENCE = 30.0
 
 WebSocketKind = Literal["websockets-sansio", "websockets", "wsproto"]
 HttpKind = Literal["httptools", "h11"]
@@ -91,18 +90,6 @@ class Engine:
         """Wait for the end of one session; its reason."""
         await until(lambda: self.reasons)
         return self.reasons[0]
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the event loop turn until `condition` holds."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - any state may be waited for, not only events
-            await asyncio.sleep(0)
-
-
-async def patient(awaitable: Awaitable[T]) -> T:
-    async with asyncio.timeout(PATIENCE):
-        return await awaitable
 
 
 # -- a real host

@@ -23,7 +23,8 @@ from starlette.routing import Mount
 from engineio_min import Client, Server
 from tests.engineio_min.harness import POLLING
 from tests.engineio_min.test_asgi import uvicorn_host
-from tests.engineio_min.wire import connect, encode_request, patient, until
+from tests.engineio_min.wire import connect, encode_request
+from tests.waiting import patient, until
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,7 +8,7 @@ from engineio_min.errors import UsageError
 from engineio_min.forwarding import TrustedProxies
 from engineio_min.request import Request
 from tests.engineio_min.harness import POLLING, Harness, serving
-from tests.engineio_min.wire import until
+from tests.waiting import until
 
 PROXY = "10.0.0.1"
 

@@ -42,13 +42,12 @@ from tests.engineio_min.harness import (
 )
 from tests.engineio_min.wire import (
     HANDSHAKE,
-    PATIENCE,
     Wire,
     connect,
     encode_request,
     packet_frame,
-    until,
 )
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -19,8 +19,8 @@ from tests.engineio_min.wire import (
     encode_frame,
     encode_request,
     packet_frame,
-    until,
 )
+from tests.waiting import until
 
 
 async def probed(harness: Harness, poller: Poller) -> Wire:

@@ -12,51 +12,17 @@ import asyncio
 import json
 import os
 import socket
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
-
-# Real seconds after which a read has hung. It ends a broken run and never decides a sound one.
-PATIENCE = 60.0
-# Seconds of the loop's clock, which a test may slow down, between two looks at the real one.
-LOOK = 0.5
+from tests.waiting import patient
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 SEPARATOR = "\x1e"
 
 Packet = str | bytes
-
-
-async def patient(awaitable: Awaitable[T]) -> T:
-    """Await, but not for ever; tests may move the loop's clock, so real time is measured."""
-    loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(awaitable)
-    started = time.monotonic()
-    handles: list[asyncio.TimerHandle] = []
-
-    def check() -> None:
-        if handles and time.monotonic() - started > PATIENCE:
-            task.cancel(f"nothing came within {PATIENCE:g} seconds")
-        else:
-            handles[:] = [loop.call_later(LOOK, check)]
-
-    check()
-    try:
-        return await task
-    finally:
-        handles[0].cancel()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the loop turn until `condition` holds."""
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < PATIENCE, "the condition never came true"
-        await asyncio.sleep(0)
 
 
 @dataclass

@@ -20,8 +20,9 @@ from engineio_min import HttpServer
 from socketio_min import ConnectionRefused, MemoryAdapter, Server, Socket
 from socketio_min.server.options import SocketIOOptionValues
 from tests.engineio_min.harness import Clock
-from tests.engineio_min.wire import Wire, connect, encode_request, until, websocket
+from tests.engineio_min.wire import Wire, connect, encode_request, websocket
 from tests.socketio_min.wire import WebSocketClient
+from tests.waiting import until
 
 PATH = "/socket.io/"
 POLLING = f"{PATH}?EIO=4&transport=polling"

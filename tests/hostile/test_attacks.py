@@ -15,8 +15,9 @@ import tracemalloc
 import pytest
 
 from tests.engineio_min.harness import Clock
-from tests.engineio_min.wire import HANDSHAKE, connect, encode_frame, encode_request, until
+from tests.engineio_min.wire import HANDSHAKE, connect, encode_frame, encode_request
 from tests.hostile.stage import PATH, POLLING, WEBSOCKET, Stage, staged
+from tests.waiting import until
 
 MEGABYTE = 1_000_000
 

@@ -24,9 +24,9 @@ from tests.engineio_min.wire import (
     encode_frame,
     encode_request,
     packet_frame,
-    until,
 )
 from tests.hostile.stage import POLLING, WEBSOCKET, Stage, staged
+from tests.waiting import until
 
 
 async def test_a_flood_of_handlers_pauses_reading() -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from socketio_min import Server, Socket
-from tests.engineio_min.wire import HANDSHAKE, Wire, connect, until
+from tests.engineio_min.wire import HANDSHAKE, Wire, connect
+from tests.waiting import until
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
 WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"

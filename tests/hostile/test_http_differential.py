@@ -21,11 +21,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.engineio_min.wire import HANDSHAKE, Wire, patient
+from tests.engineio_min.wire import HANDSHAKE, Wire
 from tests.hostile.http_corpus import CHUNKS, SMUGGLED, corpus, post
 from tests.hostile.http_recorder import Outcome, RecordingServer, outcome
 from tests.hostile.stage import POLLING, WEBSOCKET, staged
 from tests.hostile.strict_http import OPEN_ENDED, REFUSED, read
+from tests.waiting import patient
 
 CORPUS = corpus()
 MAX_BODY = 1_000_000

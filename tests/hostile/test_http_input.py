@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import pytest
 
 from tests.engineio_min.harness import Clock
-from tests.engineio_min.wire import HANDSHAKE, encode_request, until
+from tests.engineio_min.wire import HANDSHAKE, encode_request
 from tests.hostile.stage import NEXT_REQUEST, PATH, POLLING, WEBSOCKET, staged
+from tests.waiting import until
 
 # A target whose answer is 400 with code 1, whatever the body: the server has to read up to it.
 UNKNOWN = f"{POLLING}&sid=unknown"

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.engineio_min.harness import ERROR, Clock
-from tests.engineio_min.wire import HANDSHAKE, Response, connect, encode_request, until
+from tests.engineio_min.wire import HANDSHAKE, Response, connect, encode_request
 from tests.hostile.stage import PATH, POLLING, WEBSOCKET, Stage, staged
+from tests.waiting import until
 
 SESSION = f"{POLLING}&sid={{sid}}"
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import pytest
 
 from tests.engineio_min.harness import Clock
-from tests.engineio_min.wire import PING, PONG, Frame, Wire, connect, encode_request, until
+from tests.engineio_min.wire import PING, PONG, Frame, Wire, connect, encode_request
 from tests.hostile.stage import PATH, POLLING, WEBSOCKET, Stage, staged
+from tests.waiting import until
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from collections.abc import Awaitable
 
 from engineio_min import Forbidden, HttpServer, Request, RequestRefused, Response
 from socketio_min import MemoryAdapter, Server, Socket
-from tests.engineio_min.wire import connect, encode_request, until
+from tests.engineio_min.wire import connect, encode_request
 from tests.hostile.stage import POLLING, staged
+from tests.waiting import until
 
 
 class Unreachable(MemoryAdapter):

@@ -17,8 +17,9 @@ import pytest
 
 from socketio_min import Limits
 from tests.engineio_min.harness import Clock
-from tests.engineio_min.wire import Wire, until
+from tests.engineio_min.wire import Wire
 from tests.hostile.stage import Stage, staged
+from tests.waiting import until
 
 DEEP = 64
 PLACEHOLDER = '{"_placeholder":true,"num":0}'

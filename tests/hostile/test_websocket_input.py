@@ -26,9 +26,9 @@ from tests.engineio_min.wire import (
     TEXT,
     Wire,
     encode_request,
-    until,
 )
 from tests.hostile.stage import WEBSOCKET, Stage, staged
+from tests.waiting import until
 
 
 def frame(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from server.application import Application
 from tests.server.running import running
-from tests.server.wire import PATIENCE
+from tests.waiting import PATIENCE
 
 SCRIPT = Path(__file__).with_name("connection.mjs")
 

@@ -18,7 +18,7 @@ from ai_coding_assistant import AsyncAICodingAssistantSocket, Refused, Unreachab
 from ai_coding_assistant.due import Due
 from ai_coding_assistant.pace import Pace
 from tests.server.running import running
-from tests.server.wire import PATIENCE
+from tests.waiting import PATIENCE
 
 
 async def test_a_loop_loses_nothing(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ from server.projects import projects
 from socketio_min import UsageError
 from tests.sdk.serving import serving
 from tests.server.running import running
-from tests.server.wire import PATIENCE
 from tests.socketio_min.chaos import Chaos, chaos_proxy
+from tests.waiting import PATIENCE
 
 PROJECT = "project-123"
 APP = "src/components/App.jsx"

@@ -10,7 +10,7 @@ import pytest
 
 from ai_coding_assistant import Unreachable
 from ai_coding_assistant.threads import Threads
-from tests.server.wire import PATIENCE
+from tests.waiting import PATIENCE
 
 
 def test_what_is_left_to_do_is_cancelled() -> None:

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 
 from server.store.database import Database
-from tests.server.wire import PATIENCE
+from tests.waiting import PATIENCE
 
 
 class Gate:

@@ -25,7 +25,7 @@ import pytest
 from server import worker
 from server.api.errors import EventError
 from server.background import WAITING, WAITING_OF_ONE, Background, Worker, WorkFailed
-from tests.server.wire import PATIENCE
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 

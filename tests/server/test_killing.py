@@ -22,7 +22,8 @@ from server.store import contents
 from server.store.database import connect
 from tests.server import killing
 from tests.server.running import running
-from tests.server.wire import PATIENCE, connected
+from tests.server.wire import connected
+from tests.waiting import PATIENCE
 
 ROUNDS = 100
 IN_FLIGHT = 4

@@ -17,10 +17,11 @@ import pytest
 from websockets import ConnectionClosed
 
 from server.settings import Settings
-from tests.engineio_min.wire import encode_frame, until, websocket
+from tests.engineio_min.wire import encode_frame, websocket
 from tests.server.conftest import Connect
 from tests.server.running import CREDENTIALS, add_user, running
 from tests.server.wire import connected, http_get
+from tests.waiting import until
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
 WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"

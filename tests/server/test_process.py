@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.wire import PATIENCE, connected, http_get
+from tests.server.wire import connected, http_get
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

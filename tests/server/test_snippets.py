@@ -13,7 +13,7 @@ from server.accounts.auth import new_session
 from server.api.records import User
 from server.application import Application
 from server.store import accounts
-from tests.server.wire import PATIENCE
+from tests.waiting import PATIENCE
 
 SCRIPT = Path(__file__).with_name("snippets.mjs")
 

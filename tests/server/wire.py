@@ -14,7 +14,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-PATIENCE = 20.0
+from tests.waiting import PATIENCE
 
 
 class Client:

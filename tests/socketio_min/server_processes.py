@@ -7,17 +7,16 @@ what they see as lines of JSON, and end when their input does. See conformance/j
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
+
+from tests.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).parent.parent.parent
 FIXTURES = ROOT / "conformance/js/fixtures"
@@ -32,17 +31,6 @@ COMMANDS: dict[Kind, list[str]] = {
     "node with recovery": ["node", str(FIXTURES / "node.mjs")],
     "python-socketio": [sys.executable, str(Path(__file__).with_name("python_socketio_server.py"))],
 }
-
-# Only a hang takes as long, in seconds.
-PATIENCE = 30.0
-
-
-async def eventually(condition: Callable[[], object]) -> None:
-    """Wait until `condition` holds, for something that happens in another process."""
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < PATIENCE, "the condition never came true"
-        await asyncio.sleep(0.002)
 
 
 class ServerProcess:

@@ -7,12 +7,13 @@ clients, sessions, watched deadlines or tasks, whatever the test did.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Literal
 
 from socketio_min import MemoryAdapter, Namespace, Server, Socket
-from tests.socketio_min.wire import PATIENCE, Client, PollingClient, WebSocketClient
+from tests.socketio_min.wire import Client, PollingClient, WebSocketClient
+from tests.waiting import until
 
 Transport = Literal["websocket", "polling"]
 TRANSPORTS: tuple[Transport, ...] = ("websocket", "polling")
@@ -112,10 +113,3 @@ def advance(seconds: float) -> None:
     loop = asyncio.get_running_loop()
     time = loop.time
     loop.time = lambda: time() + seconds  # type: ignore[method-assign]
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the event loop turn until `condition` holds."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - the server has no event to wait for
-            await asyncio.sleep(0)

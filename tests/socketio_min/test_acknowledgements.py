@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from socketio_min import AcknowledgementTimeout, Disconnected, Limits, Server, Socket, UsageError
-from tests.socketio_min.serving import TRANSPORTS, Transport, advance, serving, until
-from tests.socketio_min.wire import PATIENCE
+from tests.socketio_min.serving import TRANSPORTS, Transport, advance, serving
+from tests.waiting import PATIENCE, until
 
 HOLE = '{"_placeholder":true,"num":0}'
 SECOND = '{"_placeholder":true,"num":1}'

@@ -24,8 +24,9 @@ from socketio_min import (
 )
 from socketio_min.client.options import SocketIOClientOptionValues
 from tests.socketio_min.chaos import Chaos, chaos_proxy
-from tests.socketio_min.server_processes import KINDS, Kind, ServerProcess, eventually
+from tests.socketio_min.server_processes import KINDS, Kind, ServerProcess
 from tests.socketio_min.serving import advance
+from tests.waiting import eventually
 
 TRANSPORTS = (["polling"], ["websocket"], ["polling", "websocket"])
 # These have all the handlers and commands of conformance/js.

@@ -18,8 +18,9 @@ from engineio_min import Connection
 from engineio_min import Request as EngineRequest
 from engineio_min import Server as Engine
 from socketio_min import Server, Socket
-from tests.socketio_min.serving import TRANSPORTS, Serving, Transport, serving, until
-from tests.socketio_min.wire import PATIENCE, WebSocketClient
+from tests.socketio_min.serving import TRANSPORTS, Serving, Transport, serving
+from tests.socketio_min.wire import WebSocketClient
+from tests.waiting import PATIENCE, until
 
 WHO: ContextVar[str] = ContextVar("who", default="nobody")
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]

@@ -23,8 +23,8 @@ from socketio_min import (
     Socket,
 )
 from socketio_min.cluster.status import ClusterStatus
-from tests.socketio_min.serving import serving, until
-from tests.socketio_min.wire import PATIENCE
+from tests.socketio_min.serving import serving
+from tests.waiting import PATIENCE, until
 
 Handler = Callable[..., Any]
 

@@ -12,7 +12,7 @@ import pytest
 from socketio_min import BlockingClient, Client, Server, Socket, UsageError
 from socketio_min.handlers import most_arguments
 from tests.socketio_min.serving import serving
-from tests.socketio_min.wire import PATIENCE
+from tests.waiting import PATIENCE
 
 
 def nothing() -> None: ...

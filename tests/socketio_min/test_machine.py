@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from socketio_min import MemoryAdapter, Server, Socket
-from tests.socketio_min.serving import Transport, serving, until
+from tests.socketio_min.serving import Transport, serving
 from tests.socketio_min.wire import Client
+from tests.waiting import until
 
 ROOMS = ("red", "green", "blue")
 MOST_CLIENTS = 5

@@ -21,7 +21,8 @@ from socketio_min import Server, Socket
 from socketio_min.protocol.turns import Turns
 from socketio_min.server.connection import ServerConnection
 from tests.socketio_min import wire
-from tests.socketio_min.serving import Serving, serving, until
+from tests.socketio_min.serving import Serving, serving
+from tests.waiting import until
 
 KINDS = (Connection, HttpConnection, Polling, ServerConnection, Session, Socket, Turns, WebSocket)
 

@@ -19,9 +19,9 @@ from engineio_min.workers.place import Place
 from socketio_min import MemoryAdapter, Server
 from socketio_min.cluster.worker_rooms import WorkerAdapter
 from socketio_min.serve import load, main
+from tests.waiting import PATIENCE
 
 PROGRAM = str(Path(__file__).with_name("workers_program.py"))
-PATIENCE = 60.0
 
 
 def when_it_listens(port: int, act: Callable[[], object]) -> threading.Thread:

@@ -17,8 +17,7 @@ import pytest
 
 from socketio_min.terminal import _words, describe, main
 from tests.socketio_min.server_processes import ServerProcess
-
-PATIENCE = 30.0
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 from socketio_min import Recovery, Server, UsageError
+from tests.waiting import PATIENCE
 
 HERE = Path(__file__).parent
-PATIENCE = 60.0
 
 
 class Program:

@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-PATIENCE = 30.0
+from tests.waiting import PATIENCE
+
 SEPARATOR = "\x1e"
 MASK = b"\x5a\xa5\x0f\xf0"
 

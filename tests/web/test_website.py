@@ -20,7 +20,7 @@ import pytest
 from server.application import Application
 from server.http import website
 from tests.server.running import running
-from tests.server.wire import PATIENCE
+from tests.waiting import PATIENCE
 
 # Minifiers leave out the spaces. A comment has one without the end of a statement.
 IMPORT = re.compile(r"""(?:^import|\bfrom)\s*["']([\w@./-]+)["'](?:;|$)""", re.MULTILINE)

@@ -27,8 +27,8 @@ from tests.engineio_min.scripted import (
     silence,
     switching,
 )
-from tests.engineio_min.wire import patient, until
 from tests.hostile.memory import MemoryTransport
+from tests.waiting import patient, until
 
 CERTIFICATE = Path(__file__).parents[1] / "localhost.pem"
 TRANSPORTS: list[ClientOptionValues] = [

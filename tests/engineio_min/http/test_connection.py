@@ -28,8 +28,9 @@ from tests.engineio_min.harness import (
     assert_refused,
     serving,
 )
-from tests.engineio_min.wire import HANDSHAKE, Wire, connect, encode_request, until
+from tests.engineio_min.wire import HANDSHAKE, Wire, connect, encode_request
 from tests.hostile.memory import MemoryTransport
+from tests.waiting import until
 
 GET = encode_request("GET", "/hello")
 

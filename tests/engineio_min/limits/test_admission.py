@@ -31,7 +31,8 @@ from engineio_min.limits.admission import (
     Headcount,
 )
 from tests.engineio_min.harness import POLLING, WEBSOCKET, Clock, Harness, serving
-from tests.engineio_min.wire import HANDSHAKE, Wire, connect, encode_request, patient, until
+from tests.engineio_min.wire import HANDSHAKE, Wire, connect, encode_request
+from tests.waiting import patient, until
 
 INTERNET = "192.0.2.1"
 

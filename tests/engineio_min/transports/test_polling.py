@@ -17,12 +17,10 @@ from engineio_min.transports.compression import MOST_WAITING
 from tests.engineio_min.harness import POLLING, Clock, Harness, Poller, assert_refused, serving
 from tests.engineio_min.wire import (
     HANDSHAKE,
-    PATIENCE,
     decode_payload,
     encode_request,
-    patient,
-    until,
 )
+from tests.waiting import PATIENCE, patient, until
 
 # --- the handshake
 

@@ -38,10 +38,9 @@ from tests.engineio_min.wire import (
     encode_frame,
     encode_request,
     packet_frame,
-    patient,
-    until,
 )
 from tests.hostile.memory import MemoryTransport
+from tests.waiting import patient, until
 
 CERTIFICATE = Path(__file__).parents[1] / "localhost.pem"
 

@@ -22,7 +22,8 @@ from engineio_min.workers.handover import WorkerHandover
 from engineio_min.workers.mailbox import Mailbox
 from engineio_min.workers.messages import Message
 from tests.engineio_min.harness import POLLING, WEBSOCKET
-from tests.engineio_min.wire import Wire, connect, encode_request, until
+from tests.engineio_min.wire import Wire, connect, encode_request
+from tests.waiting import until
 
 
 class Process:

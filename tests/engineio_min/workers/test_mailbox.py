@@ -13,7 +13,7 @@ import pytest_asyncio
 from engineio_min.workers import mailbox
 from engineio_min.workers.mailbox import Mailbox
 from engineio_min.workers.messages import Message
-from tests.engineio_min.wire import until
+from tests.waiting import until
 
 Make = Callable[[str], tuple[Mailbox, list[Message]]]
 

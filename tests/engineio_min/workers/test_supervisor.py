@@ -19,9 +19,9 @@ from engineio_min.options import ServerOptions
 from engineio_min.workers import supervisor as module
 from engineio_min.workers.supervisor import Supervisor, check_workers
 from tests.engineio_min.wire import connect
+from tests.waiting import PATIENCE
 
 COMMAND = [sys.executable, str(Path(__file__).with_name("program.py"))]
-PATIENCE = 60.0
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from engineio_min import Server
 from engineio_min.workers.mailbox import Mailbox
 from engineio_min.workers.place import Place, is_worker, take_place
 from engineio_min.workers.worker import Worker
-from tests.engineio_min.wire import until
+from tests.waiting import until
 
 
 class Supervised:

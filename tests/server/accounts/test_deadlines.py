@@ -17,9 +17,9 @@ from server.accounts.auth import SESSION_SECONDS
 from server.application import Application
 from server.settings import Settings
 from tests.engineio_min.harness import Clock
-from tests.engineio_min.wire import until
 from tests.server.running import CREDENTIALS, add_user, running
 from tests.server.wire import connected
+from tests.waiting import until
 
 PROJECT = {"projectId": "project-123"}
 LATE = "nobody has logged in for 10000 seconds: connect again with a session"

@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from server.accounts import passwords
 from server.accounts.passwords import Passwords
 from server.api.errors import EventError
-from tests.server.wire import PATIENCE
+from tests.waiting import PATIENCE
 
 
 class Gate(PasswordHasher):

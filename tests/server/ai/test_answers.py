@@ -26,7 +26,8 @@ from tests.server.ai.chatting import PROJECT, answer_of
 from tests.server.conftest import Connect
 from tests.server.gate import closed_gate
 from tests.server.running import running
-from tests.server.wire import PATIENCE, Client, connected
+from tests.server.wire import Client, connected
+from tests.waiting import PATIENCE
 
 
 class Held:

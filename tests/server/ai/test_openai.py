@@ -25,7 +25,8 @@ from server.api.records import ChatMessage, File, Usage, User
 from server.store.snapshots import Stored
 from tests.server.ai.chatting import answer_of
 from tests.server.running import running
-from tests.server.wire import PATIENCE, connected
+from tests.server.wire import connected
+from tests.waiting import PATIENCE
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 

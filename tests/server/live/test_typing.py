@@ -18,7 +18,8 @@ from server.application import Application, Tuning
 from server.live.typing_indicators import TypingIndicators
 from tests.server.conftest import Connect
 from tests.server.running import running
-from tests.server.wire import PATIENCE, connected
+from tests.server.wire import connected
+from tests.waiting import PATIENCE
 
 PROJECT = {"projectId": "project-123"}
 TYPING = {**PROJECT, "userId": "user-456", "isTyping": True}

@@ -23,7 +23,8 @@ from server.application import Application, Tuning
 from server.projects.lock_table import Locks
 from tests.server.conftest import Connect
 from tests.server.running import running
-from tests.server.wire import PATIENCE, Client, connected
+from tests.server.wire import Client, connected
+from tests.waiting import PATIENCE
 
 PROJECT = {"projectId": "project-123"}
 APP = "src/components/App.jsx"

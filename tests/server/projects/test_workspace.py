@@ -23,7 +23,8 @@ from server.projects.workspace import PROJECT_ID, Workspace
 from server.store import contents
 from server.store.database import StoreError
 from tests.server.running import make, running
-from tests.server.wire import PATIENCE, Client, connected
+from tests.server.wire import Client, connected
+from tests.waiting import PATIENCE
 
 PROJECT = {"projectId": PROJECT_ID}
 

@@ -25,8 +25,7 @@ from socketio_min import (
     UsageError,
 )
 from tests.socketio_min.server_processes import ROOT, ServerProcess
-
-PATIENCE = 20.0
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")

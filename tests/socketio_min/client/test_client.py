@@ -32,8 +32,8 @@ from tests.engineio_min.scripted import (
     scripted,
     server_frame,
 )
-from tests.engineio_min.wire import patient, until
 from tests.socketio_min.serving import advance
+from tests.waiting import patient, until
 
 Talk = Callable[[Peer], Awaitable[None]]
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.socketio_min.cluster.clusters import Cluster, Peer
-from tests.socketio_min.cluster.redis_server import PATIENCE
+from tests.waiting import PATIENCE
 
 Behaviour = Callable[[Cluster], Awaitable[None]]
 

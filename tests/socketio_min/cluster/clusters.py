@@ -16,7 +16,7 @@ from typing import Any
 
 from conformance.targets.cluster_member import AdapterFactory, make_member
 from socketio_min import Client, Server
-from tests.socketio_min.cluster.redis_server import PATIENCE
+from tests.waiting import PATIENCE
 
 MEMBER = Path(__file__).parent.parent.parent.parent / "conformance/targets/node/member.mjs"
 

@@ -26,6 +26,7 @@ from socketio_min.cluster.redis import RedisAdapter, RedisStreamsAdapter, Sharde
 from tests.socketio_min.cluster.clusters import MEMBER, Peer
 from tests.socketio_min.cluster.proxy import Proxy, proxied
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
+from tests.waiting import PATIENCE
 
 MAKERS: dict[str, Callable[[str], AdapterFactory]] = {
     "classic": RedisAdapter.from_url,
@@ -33,8 +34,6 @@ MAKERS: dict[str, Callable[[str], AdapterFactory]] = {
     "streams": RedisStreamsAdapter.from_url,
 }
 ADAPTERS = tuple(MAKERS)
-# Seconds that the cluster may take to be whole again, and a question of a client to end.
-PATIENCE = 60.0
 ASK_MILLISECONDS = 400
 
 

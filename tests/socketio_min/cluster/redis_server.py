@@ -13,8 +13,7 @@ from contextlib import contextmanager
 
 import hiredis
 
-# Only a hang takes as long, in seconds.
-PATIENCE = 30.0
+from tests.waiting import PATIENCE
 
 
 def free_port() -> int:

@@ -25,9 +25,10 @@ from socketio_min.cluster.redis import RedisAdapter
 from socketio_min.cluster.redis.address import parse_url
 from socketio_min.cluster.redis.link import Link
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
-from tests.socketio_min.cluster.test_link import Inbox, until
+from tests.socketio_min.cluster.test_link import Inbox
 from tests.socketio_min.serving import Serving, serving
 from tests.socketio_min.wire import Client
+from tests.waiting import eventually as until
 
 REQUESTS = b"socket.io-request#/#"
 RESPONSES = b"socket.io-response#/#"

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from socketio_min.cluster.redis.connection import Connection, Subscribing
 from socketio_min.cluster.redis.link import Link, RedisRefused, escape_glob
 from socketio_min.cluster.redis.resp import encode_command
 from tests.socketio_min.cluster.proxy import Proxy, proxied
-from tests.socketio_min.cluster.redis_server import PATIENCE, RedisServer, free_port, running_redis
+from tests.socketio_min.cluster.redis_server import RedisServer, free_port, running_redis
+from tests.waiting import eventually as until
 
 CERTIFICATE = str(Path(__file__).parent.parent.parent / "engineio_min/localhost.pem")
 
@@ -43,12 +44,6 @@ class Inbox:
     @property
     def texts(self) -> list[bytes]:
         return [message for _, message in self.messages]
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - nothing tells
-            await asyncio.sleep(0.002)
 
 
 @asynccontextmanager

@@ -29,7 +29,8 @@ from socketio_min import (
 )
 from socketio_min.cluster.adapter import AckCallback
 from socketio_min.cluster.status import ClusterStatus
-from tests.socketio_min.serving import Serving, serving, until
+from tests.socketio_min.serving import Serving, serving
+from tests.waiting import until
 
 
 class Cluster:

@@ -23,10 +23,10 @@ from socketio_min.cluster.redis.stream_hub import StreamHub
 from socketio_min.errors import PacketError
 from tests.socketio_min.cluster.clusters import node_member
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
-from tests.socketio_min.cluster.test_link import until
 from tests.socketio_min.serving import Serving
 from tests.socketio_min.wire import Client as Wire
 from tests.socketio_min.wire import WebSocketClient
+from tests.waiting import eventually as until
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import pytest_asyncio
 from engineio_min.workers.mailbox import Mailbox
 from socketio_min import AcknowledgementTimeout, EncodeError, Server
 from socketio_min.cluster.worker_rooms import WorkerAdapter, WorkerRooms
-from tests.socketio_min.serving import until
 from tests.socketio_min.wire import WebSocketClient
+from tests.waiting import until
 
 
 class OneWorker:

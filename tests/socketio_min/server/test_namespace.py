@@ -11,7 +11,8 @@ import pytest
 
 from socketio_min import ConnectionRefused, Namespace, Server, Socket, UsageError
 from socketio_min.server.dynamic import DynamicNamespace
-from tests.socketio_min.serving import serving, until
+from tests.socketio_min.serving import serving
+from tests.waiting import until
 
 
 async def do_nothing(*_anything: Any) -> None:

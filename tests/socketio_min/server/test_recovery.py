@@ -30,9 +30,9 @@ from tests.socketio_min.serving import (
     advance,
     answer_sync,
     assert_nothing_left,
-    until,
 )
 from tests.socketio_min.wire import Client, WebSocketClient
+from tests.waiting import until
 
 
 @asynccontextmanager

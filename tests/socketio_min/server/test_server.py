@@ -16,8 +16,9 @@ import pytest
 import engineio_min
 from socketio_min import Client, ConnectionRefused, CookieOptions, Forbidden, Limits, Server, Socket
 from socketio_min import UsageError as SocketUsageError
-from tests.socketio_min.serving import TRANSPORTS, Transport, advance, serving, until
-from tests.socketio_min.wire import PATIENCE, Ended, PollingClient, WebSocketClient, request
+from tests.socketio_min.serving import TRANSPORTS, Transport, advance, serving
+from tests.socketio_min.wire import Ended, PollingClient, WebSocketClient, request
+from tests.waiting import PATIENCE, until
 
 HOLE = '{"_placeholder":true,"num":0}'
 REFUSED = '44{"message":"not authorized","data":{"code":"E1"}}'

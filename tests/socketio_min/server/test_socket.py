@@ -12,8 +12,9 @@ from typing import Any, cast
 import pytest
 
 from socketio_min import EncodeError, Limits, Server, Socket, UsageError
-from tests.socketio_min.serving import TRANSPORTS, Transport, serving, until
+from tests.socketio_min.serving import TRANSPORTS, Transport, serving
 from tests.socketio_min.wire import PollingClient, WebSocketClient
+from tests.waiting import until
 
 HOLE = '{"_placeholder":true,"num":0}'
 

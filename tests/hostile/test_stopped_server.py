@@ -9,7 +9,7 @@ import sys
 
 from websockets.asyncio.client import connect
 
-from tests.engineio_min.wire import patient
+from tests.waiting import patient
 
 SERVER = """
 import asyncio

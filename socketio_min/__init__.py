@@ -40,8 +40,9 @@ from socketio_min.errors import (
 from socketio_min.protocol.handshake import Handshake
 from socketio_min.server.broadcast import BroadcastOperator
 from socketio_min.server.dynamic import DynamicNamespace
+from socketio_min.server.limits import Limits
 from socketio_min.server.namespace import Namespace
-from socketio_min.server.options import Limits, SocketIOOptionValues
+from socketio_min.server.options import SocketIOOptionValues
 from socketio_min.server.server import Server
 from socketio_min.server.socket import Socket
 

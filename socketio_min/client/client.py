@@ -62,6 +62,8 @@ class Client(ClientNamespace):
         max_message = ClientOptions(**engine_options).max_receive_size
         name = unquote(parse_url(url).path).rstrip("/") or "/"
         connection = ClientConnection(url, engine_options, reconnection, limits, max_message)
+        # What the official client calls its connections.
+        self._manager = connection
         super().__init__(connection, name, auth, self._retries, self._ack_timeout)
         self.namespaces[name] = self
 
@@ -84,14 +86,14 @@ class Client(ClientNamespace):
             name = "/" + name
         if name not in self.namespaces:
             self.namespaces[name] = ClientNamespace(
-                self._connection, name, auth, self._retries, self._ack_timeout
+                self._manager, name, auth, self._retries, self._ack_timeout
             )
         return self.namespaces[name]
 
     @property
     def namespaces(self) -> dict[str, ClientNamespace]:
         """By name, all namespaces that were made on this connection."""
-        return self._connection.namespaces
+        return self._manager.namespaces
 
     @overload
     def on_connection(self, event: str) -> Callable[[Function], Function]: ...
@@ -112,7 +114,7 @@ class Client(ClientNamespace):
             raise UsageError(f"got {event!r}, expected one of {', '.join(CONNECTION_EVENTS)}")
 
         def register(function: Function) -> Function:
-            self._connection.listeners.setdefault(event, []).append(function)
+            self._manager.listeners.setdefault(event, []).append(function)
             return function
 
         return register if listener is None else register(listener)
@@ -121,12 +123,12 @@ class Client(ClientNamespace):
         """Call `tap(direction, packet)` for every Engine.IO packet, direction "in" or "out"; counts
         from the next connection on.
         """
-        self._connection.tap = tap
+        self._manager.tap = tap
 
     @property
     def transport(self) -> str | None:
         """What carries the connection: "polling", "websocket", or None without a connection."""
-        engine = self._connection.engine
+        engine = self._manager.engine
         return None if engine is None else engine.transport
 
     async def close(self) -> None:
@@ -134,8 +136,8 @@ class Client(ClientNamespace):
         for namespace in tuple(self.namespaces.values()):
             namespace.disconnect()
         # Not those of a connection that is asked for while this one ends.
-        handlers = self._connection.in_flight()
-        await self._connection.ended()
+        handlers = self._manager.in_flight()
+        await self._manager.ended()
         for handler in handlers:
             handler.cancel()
         await asyncio.gather(*handlers, return_exceptions=True)

@@ -5,16 +5,14 @@ A handler's failure is logged and told to `on_error`; it never reaches the conne
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final, Protocol
 
 from socketio_min.failures import FAILURES, as_exception, is_own_cancellation, log_failure
 from socketio_min.handlers import ALL, most_arguments
+from socketio_min.protocol.turns import Turns
 from socketio_min.registration import Handler, Handlers, Rules
 from socketio_min.tasks import is_awaitable
-
-if TYPE_CHECKING:
-    from socketio_min.client.connection import ClientConnection
 
 # Acknowledges an event with a handler's result.
 Reply = Callable[[Any], None] | None
@@ -30,12 +28,21 @@ RULES: Final = Rules(
 )
 
 
+class HandlerRunner(Protocol):
+    """What runs the asynchronous handlers of a connection."""
+
+    turns: Turns
+
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run an asynchronous handler, whose first statement calls `turns.started`."""
+
+
 class HandlerCalls:
     """Calls what is registered with one namespace."""
 
     __slots__ = ("_connection", "_most_arguments", "_registered")
 
-    def __init__(self, connection: ClientConnection, registered: Handlers) -> None:
+    def __init__(self, connection: HandlerRunner, registered: Handlers) -> None:
         self._registered = registered
         self._connection = connection
         # By event, how many arguments its handler takes at most; asked for when it matters.

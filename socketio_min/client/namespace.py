@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import Any, Protocol, TypeVar, overload
 
 from socketio_min.client.elsewhere import ASYNCHRONOUS
-from socketio_min.client.handlers import RULES, HandlerCalls
-from socketio_min.client.options import Auth
+from socketio_min.client.handlers import RULES, HandlerCalls, HandlerRunner
+from socketio_min.client.options import Auth, ClientLimits
 from socketio_min.client.pending_acks import PendingAcks
 from socketio_min.errors import (
     ConnectionFailed,
@@ -42,9 +42,6 @@ from socketio_min.protocol.packets import (
 from socketio_min.protocol.retries import Answer, RetryQueue
 from socketio_min.registration import Handler, Handlers
 from socketio_min.server.elsewhere import tells_names
-
-if TYPE_CHECKING:
-    from socketio_min.client.connection import ClientConnection
 
 logger = logging.getLogger("socketio_min")
 
@@ -89,6 +86,41 @@ class _Wish:
         self.callers = 0
 
 
+class ClientLink(HandlerRunner, Protocol):
+    """What a namespace may ask of the connection under it.
+
+    `engine` is the present session, or None: namespaces tell one from another and no more.
+    """
+
+    limits: ClientLimits
+
+    @property
+    def engine(self) -> object | None: ...
+
+    @property
+    def opened(self) -> bool:
+        """Whether the connection is there, as far as one can know."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether a packet sent now would leave at once."""
+
+    def admit(self, namespace: ClientNamespace) -> None:
+        """Connect a namespace, on the present connection or on a new one."""
+
+    def leave(self, namespace: ClientNamespace) -> None:
+        """Ask no longer for a namespace that is not active."""
+
+    def ended(self) -> Awaitable[None]:
+        """Wait until the connections that were left have ended."""
+
+    def send(self, text: str, attachments: Sequence[bytes]) -> None:
+        """Send a packet; raise UsageError if it is larger than the server takes."""
+
+    async def drain(self) -> None:
+        """Wait until everything sent has been handed to the transport."""
+
+
 @tells_names(ASYNCHRONOUS)
 class ClientNamespace:
     """A client in one namespace; made by `Client.of`, and `Client` is one itself.
@@ -100,7 +132,7 @@ class ClientNamespace:
 
     def __init__(
         self,
-        connection: ClientConnection,
+        connection: ClientLink,
         name: str,
         auth: Auth,
         retries: int,

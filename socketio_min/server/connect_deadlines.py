@@ -7,13 +7,19 @@ a place in the server's heap of deadlines nor the memory of one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from engineio_min.protocol.deadlines import NEVER
 
 if TYPE_CHECKING:
     from engineio_min.server import Server as Engine
-    from socketio_min.server.connection import ServerConnection
+
+
+class Closable(Protocol):
+    """A connection that is to join a namespace in time."""
+
+    def close(self) -> None:
+        """Close the connection."""
 
 
 class ConnectDeadlines:
@@ -27,21 +33,21 @@ class ConnectDeadlines:
     def __init__(self, engine: Engine, timeout: float) -> None:
         self._engine = engine
         self._timeout = timeout
-        self._deadlines: dict[ServerConnection, float] = {}
+        self._deadlines: dict[Closable, float] = {}
         self.deadline = NEVER
 
     def __len__(self) -> int:
         """Return how many clients have joined nothing."""
         return len(self._deadlines)
 
-    def add(self, connection: ServerConnection, now: float) -> None:
+    def add(self, connection: Closable, now: float) -> None:
         """A client has come."""
         self._deadlines[connection] = now + self._timeout
         if self.deadline == NEVER:
             self.deadline = now + self._timeout
             self._engine.timer.watch(self)
 
-    def discard(self, connection: ServerConnection) -> None:
+    def discard(self, connection: Closable) -> None:
         """A client has joined a namespace, or gone."""
         if self._deadlines.pop(connection, None) is not None and not self._deadlines:
             self.deadline = NEVER
@@ -58,4 +64,4 @@ class ConnectDeadlines:
             late.append(connection)
         for connection in late:
             del self._deadlines[connection]
-            connection.connection.close()
+            connection.close()

@@ -11,10 +11,10 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import engineio_min
 from engineio_min.protocol.deadlines import NEVER
@@ -33,12 +33,14 @@ from socketio_min.protocol.packets import (
 from socketio_min.protocol.peer import ConnectedTwice, Peer
 from socketio_min.protocol.turns import Turns
 from socketio_min.server.byte_meter import ByteMeter
+from socketio_min.server.connect_deadlines import ConnectDeadlines
+from socketio_min.server.limits import Limits
 from socketio_min.server.socket import RecoverableSocket, Socket, offset_in, pid_in
 
 if TYPE_CHECKING:
     from socketio_min.server.namespace import Namespace
     from socketio_min.server.rate_limits import Gate
-    from socketio_min.server.server import Server
+    from socketio_min.server.recoveries import Recoveries
 
 logger = logging.getLogger("socketio_min")
 
@@ -48,6 +50,34 @@ RATE_LIMIT = "rate limit"
 
 # The event that tells a client of the first one refused: {"retryAfter": milliseconds}.
 RATE_LIMITED = "rate_limited"
+
+
+class Host(Protocol):
+    """What a connection may ask of its server."""
+
+    engine: engineio_min.Server
+    limits: Limits
+    recoveries: Recoveries | None
+    shutdown_reason: str | None
+    connect_deadlines: ConnectDeadlines
+    connections: set[ServerConnection]
+
+    def find(self, name: str, auth: Any) -> Namespace | None:
+        """Return the namespace that a client may connect to under that name."""
+
+    def values_allowed(self, socket: Socket | None) -> int:
+        """Return how many values a packet of `socket` may have, or one of nobody yet."""
+
+    def start_task(
+        self,
+        coroutine: Coroutine[Any, Any, None],
+        ended: Callable[[asyncio.Task[None]], object] | None = None,
+        context: Context | None = None,
+    ) -> None:
+        """Run a handler; `ended` calls `task_ended`."""
+
+    def task_ended(self, task: asyncio.Task[None]) -> None:
+        """Let go of the task of a handler."""
 
 
 class ServerConnection:
@@ -66,7 +96,7 @@ class ServerConnection:
     )
 
     def __init__(
-        self, server: Server, connection: engineio_min.Connection, gate: Gate | None = None
+        self, server: Host, connection: engineio_min.Connection, gate: Gate | None = None
     ) -> None:
         self.server = server
         self.connection = connection
@@ -542,6 +572,10 @@ class ServerConnection:
     def handle_timeout(self, _now: float) -> None:
         """A packet's attachments did not come in time."""
         self.deadline = NEVER
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
         self.connection.close()
 
 

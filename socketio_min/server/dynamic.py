@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from socketio_min.handlers import require_plain
 from socketio_min.server.elsewhere import SERVER, MissingName, missing
-from socketio_min.server.namespace import Namespace
+from socketio_min.server.namespace import Host, Namespace
 from socketio_min.server.registration import RULES, Registration, ServerHandlers
 
-if TYPE_CHECKING:
-    from socketio_min.server.server import Server
-
 MAX_IDLE_CHILDREN = 1_000
+
+
+class ClusterHost(Host, Protocol):
+    """What may be asked of a server whose namespaces come and go."""
+
+    def enter_cluster(self, namespace: Namespace) -> None:
+        """Have the adapter of a new namespace join the cluster."""
+
+    def leave_cluster(self, namespace: Namespace) -> None:
+        """Have the adapter of a namespace that is given up leave the cluster."""
 
 
 class DynamicNamespace(Registration):
@@ -29,7 +36,7 @@ class DynamicNamespace(Registration):
 
     def __init__(
         self,
-        server: Server,
+        server: ClusterHost,
         name: str,
         matches: Callable[[str, Any], bool],
         pattern: re.Pattern[str] | None = None,

@@ -7,8 +7,8 @@ which their events arrived, and so does whatever arrives after them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any, Never
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from typing import TYPE_CHECKING, Any, Never, Protocol
 
 from engineio_min.protocol.packets import MESSAGE
 from socketio_min.cluster.adapter import Adapter, BroadcastOptions
@@ -20,6 +20,8 @@ from socketio_min.protocol.packets import plain_event_head
 from socketio_min.protocol.rooms import RoomNames
 from socketio_min.server.broadcast import BroadcastOperator
 from socketio_min.server.elsewhere import SERVER, refuse_arguments, tells_names
+from socketio_min.server.limits import Limits
+from socketio_min.server.recoveries import Recoveries
 from socketio_min.server.registration import (
     RULES,
     Registration,
@@ -30,10 +32,23 @@ from socketio_min.server.socket import DISCONNECTED
 from socketio_min.tasks import is_awaitable
 
 if TYPE_CHECKING:
-    from socketio_min.server.server import Server
     from socketio_min.server.socket import Socket
 
 logger = logging.getLogger("socketio_min")
+
+
+class Host(Protocol):
+    """What a namespace may ask of its server."""
+
+    limits: Limits
+    recoveries: Recoveries | None
+    make_adapter: Callable[[Namespace], Adapter]
+
+    def start_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a handler."""
+
+    def namespace_left(self, namespace: Namespace) -> None:
+        """Note that a socket has left a namespace."""
 
 
 @tells_names(SERVER)
@@ -44,7 +59,7 @@ class Namespace(Registration):
     is how many values a packet may have here, or None for what `Limits.max_values` says.
     """
 
-    def __init__(self, server: Server, name: str, registered: ServerHandlers | None = None) -> None:
+    def __init__(self, server: Host, name: str, registered: ServerHandlers | None = None) -> None:
         self.server = server
         self.name = name
         self.max_values: int | None = None

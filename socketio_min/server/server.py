@@ -38,8 +38,9 @@ from socketio_min.errors import UsageError
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import ServerConnection
 from socketio_min.server.dynamic import DynamicNamespace
+from socketio_min.server.limits import Limits
 from socketio_min.server.namespace import Namespace
-from socketio_min.server.options import Limits, SocketIOOptionValues
+from socketio_min.server.options import SocketIOOptionValues
 from socketio_min.server.rate_limits import AddressBuckets, Gate
 from socketio_min.server.recoveries import SERVER_SHUTDOWN, Recoveries
 from socketio_min.tasks import handler_task

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Collection
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from engineio_min import Connection
 from engineio_min.ids import random_id
@@ -29,6 +29,7 @@ from socketio_min.protocol.packets import (
     encode_plain_event,
 )
 from socketio_min.protocol.rooms import RoomNames, room_names
+from socketio_min.protocol.turns import Turns
 from socketio_min.protocol.weights import keep_auth
 from socketio_min.server.broadcast import BroadcastOperator
 from socketio_min.server.elsewhere import SOCKET, tells_names
@@ -36,10 +37,31 @@ from socketio_min.server.outputs import NOWHERE, BeforeConnect
 from socketio_min.server.recoveries import Recoveries
 
 if TYPE_CHECKING:
-    from socketio_min.server.connection import ServerConnection
     from socketio_min.server.namespace import Namespace
 
 PENDING, CONNECTED, DISCONNECTED = "pending", "connected", "disconnected"
+
+
+class Link(Protocol):
+    """What a socket may ask of the connection that carries it."""
+
+    connection: Connection
+
+    @property
+    def turns(self) -> Turns:
+        """The order of the connection's calls."""
+
+    def leave(self, socket: Socket, reason: str, *, tell: bool = False) -> None:
+        """Let a socket leave its namespace; `tell` sends DISCONNECT."""
+
+    def disconnect(self) -> None:
+        """Leave every namespace and close the connection."""
+
+    def overflow(self) -> None:
+        """End the connection: a socket was sent too much before its CONNECT was answered."""
+
+    def supersede(self, socket: Socket) -> None:
+        """End the connection: the client of a socket is back on another."""
 
 
 @tells_names(SOCKET)
@@ -64,9 +86,7 @@ class Socket:
         "state",
     )
 
-    def __init__(
-        self, namespace: Namespace, link: ServerConnection, auth: dict[str, Any] | None
-    ) -> None:
+    def __init__(self, namespace: Namespace, link: Link, auth: dict[str, Any] | None) -> None:
         self.id = random_id()
         self.namespace = namespace
         self.data: dict[str, Any] = {}
@@ -412,9 +432,7 @@ class RecoverableSocket(Socket):
 
     __slots__ = ("_missed", "_presented", "_recovered", "pid")
 
-    def __init__(
-        self, namespace: Namespace, link: ServerConnection, auth: dict[str, Any] | None
-    ) -> None:
+    def __init__(self, namespace: Namespace, link: Link, auth: dict[str, Any] | None) -> None:
         super().__init__(namespace, link, auth)
         self.pid = random_id()
         self._presented = offset_in(auth)

@@ -7,7 +7,7 @@ import math
 import os
 import re
 import socket
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from engineio_min import RateLimit, Request, RequestRefused, Server, UsageError
 from engineio_min.limits.rate_limit import TokenBucket
 from socketio_min import Limits
+from socketio_min.server.connection import ServerConnection
 from socketio_min.server.rate_limits import AddressBuckets
 from tests.engineio_min.harness import Clock
 from tests.engineio_min.wire import (
@@ -286,7 +287,7 @@ async def test_a_paid_debt_does_not_hurry_the_handlers(clock: Clock) -> None:
 
         wire = await stage.joined()
         await wire.send_packet(f'421["wait","{"a" * 4_100}"]')
-        client = stage.sockets[-1]._link
+        client = cast(ServerConnection, stage.sockets[-1]._link)
         await until(lambda: client.connection.paused)
         await clock.advance(60)
         assert client.connection.paused

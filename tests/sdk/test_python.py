@@ -160,7 +160,7 @@ async def _connect_within(socket: AsyncAICodingAssistantSocket, seconds: float) 
 
 
 def _cut(socket: AsyncAICodingAssistantSocket) -> None:
-    engine = socket._client._connection.engine
+    engine = socket._client._manager.engine
     if engine is not None:
         engine.session.fail("transport error", "cut")
 

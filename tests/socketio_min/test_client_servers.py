@@ -92,8 +92,8 @@ async def connected(
         async with asyncio.timeout(20):
             await client.connect()
         yield client
-    assert client._connection._tasks == set()
-    assert client._connection._ending == set()
+    assert client._manager._tasks == set()
+    assert client._manager._ending == set()
     assert client.pending_acks == 0
 
 

@@ -250,7 +250,7 @@ class Meeting:
         assert not namespace.asked or not namespace._is_asked
 
     def _check_connection(self) -> None:
-        connection = self.client._connection
+        connection = self.client._manager
         assert not connection._ending
         assert not connection._presenting
         assert not connection._tasks

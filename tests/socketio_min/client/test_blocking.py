@@ -187,7 +187,7 @@ def _fail() -> dict[str, Any]:
 
 def _lose(client: BlockingClient) -> None:
     """Lose the connection, in the loop's thread."""
-    engine = client._client._connection.engine
+    engine = client._client._manager.engine
     assert engine is not None
     engine.session.fail("transport error", "cut")
 

@@ -75,7 +75,7 @@ async def meeting(
             yield client, server
         finally:
             await patient(client.close())
-        connection = client._connection
+        connection = client._manager
         assert connection._tasks == connection._ending == set()
         assert connection.engine is None
         assert connection._task is None
@@ -966,7 +966,7 @@ async def test_a_broken_packet_ends_the_connection_and_the_client_comes_back(
             peer.frame(frame)
 
     async with meeting(joined(breaks), joined(), max_receive_size=200_000) as (client, _):
-        client._connection._max_message = 20_000
+        client._manager._max_message = 20_000
         seen = log_of(client, "disconnect", "a")
         await client.connect()
         await until(lambda: seen)
@@ -1095,7 +1095,7 @@ async def test_emitting_while_the_server_is_overdue_keeps_the_event(
 
     async with meeting(joined(sleeps), joined(awake), close_timeout=0.01) as (client, _):
         await client.connect()
-        engine = client._connection.engine
+        engine = client._manager.engine
         assert engine is not None
         # The machine has slept: no timer has run yet, but the time has passed.
         engine.session._heartbeat = engine.session.deadline = 0.0

@@ -297,10 +297,10 @@ def test_an_auth_that_hangs_is_asked_once_at_a_time() -> None:
         meeting.do("open", "/")
         for _ in range(5):
             await meeting.advance(5)
-            assert len(meeting.client._connection._tasks) == 1
+            assert len(meeting.client._manager._tasks) == 1
             meeting.network.cut()
         await meeting.advance(0.1)
-        assert not meeting.client._connection._tasks
+        assert not meeting.client._manager._tasks
 
     simulate(story)
 
@@ -388,7 +388,7 @@ def test_the_end_of_an_earlier_connection_is_told_to_nobody_else() -> None:
         meeting.do("return", "/")
         await meeting.advance(1)
         assert meeting.client.connected
-        engine = meeting.client._connection.engine
+        engine = meeting.client._manager.engine
         assert engine is not None
         engine.on_message('51-["a",{"_placeholder":true,"num":0}]')
         await meeting.advance(31)
@@ -439,7 +439,7 @@ def test_what_waited_behind_a_handler_that_leaves_is_not_told() -> None:
         meeting.do("open", "/")
         while not meeting.client.asked:
             await meeting.advance(0.001)
-        engine = meeting.client._connection.engine
+        engine = meeting.client._manager.engine
         assert engine is not None
         for message in ('2["early",1]', '2["early",2]', '0{"sid":"s1"}'):
             engine.on_message(message)

@@ -1,0 +1,55 @@
+"""The limits of what one client may make a server keep. Times in seconds, sizes in bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engineio_min.limits.rate_limit import RateLimit
+from engineio_min.positive import check_positive
+from socketio_min.errors import UsageError
+from socketio_min.protocol.packets import MAX_VALUES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one client may make the server keep.
+
+    max_namespaces: namespaces that one connection is in.
+    max_rooms, max_room_name: rooms that one socket is in, characters in a room's name.
+    max_pending_acks: acknowledgements that one socket owes.
+    max_attachments: binary attachments in one packet; `attachment_timeout`: seconds until all must
+    be there.
+    max_handlers: asynchronous handlers in flight for one connection, less the acknowledgements that
+    it owes; reading pauses at this number.
+    max_held_packets: packets sent to a socket before its CONNECT is answered.
+    max_values: values in the JSON of one packet, names of members among them;
+    `Namespace.max_values` is another limit for one namespace.
+    rate, address_rate: how often one connection, and all of one address, may send an event or a
+    CONNECT; None for no limit.
+    byte_rate: how many bytes of messages one connection may send a second, and at once; who sends
+    faster is read more slowly, so `tolerance` has no part in it. None for no limit.
+
+    Raises:
+        UsageError: a limit is no number above 0.
+    """
+
+    max_namespaces: int = 32
+    max_rooms: int = 1_000
+    max_room_name: int = 256
+    max_pending_acks: int = 1_000
+    max_attachments: int = 10
+    attachment_timeout: float = 30.0
+    max_handlers: int = 128
+    max_held_packets: int = 10_000
+    max_values: int = MAX_VALUES
+    rate: RateLimit | None = None
+    byte_rate: RateLimit | None = None
+    address_rate: RateLimit | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if name not in ("rate", "byte_rate", "address_rate"):
+                check_positive(name, value)
+            elif value is not None and not isinstance(value, RateLimit):
+                raise UsageError(f"{name}: got {value!r}, expected a RateLimit, or None")

@@ -8,7 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -120,3 +120,4 @@ class Turns(RuleBasedStateMachine):
 
 
 TestTurns = Turns.TestCase
+TestTurns.settings = settings(max_examples=40, stateful_step_count=30)

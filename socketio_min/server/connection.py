@@ -25,6 +25,7 @@ from socketio_min.protocol.packets import (
     ACK,
     CONNECT,
     EVENT,
+    MAX_PLAIN,
     Packet,
     decode_plain_event,
     encode_connect_error,
@@ -118,11 +119,16 @@ class ServerConnection:
             self._meter = ByteMeter(limits.byte_rate, self._now(), self._paid)
             connection.on_message = self._receive_metered
         else:
-            connection.on_message = self.receive if gate is None else self._receive_any
+            connection.on_message = self._receive_any if self._looks_closer else self.receive
         connection.on_close = self.closed
         # Runs while attachments are due.
         self.deadline = NEVER
         server.connect_deadlines.add(self, self._now())
+
+    @property
+    def _looks_closer(self) -> bool:
+        """Whether every packet needs more than a glance, for its rate or its values."""
+        return self._gate is not None or self.server.limits.max_values < MAX_PLAIN
 
     @property
     def turns(self) -> Turns:
@@ -161,10 +167,10 @@ class ServerConnection:
         if meter.spend(message, self._now()):
             self.server.engine.timer.watch(meter)
             self.connection.pause()
-        if self._gate is None:
-            self.receive(message)
-        else:
+        if self._looks_closer:
             self._receive_any(message)
+        else:
+            self.receive(message)
 
     def _receive_any(self, message: str | bytes) -> None:
         peer = self.peer

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from socketio_min.handlers import require_plain
-from socketio_min.server.elsewhere import SERVER, MissingName, missing
+from socketio_min.server.elsewhere import SERVER, ForeignName, MissingName
 from socketio_min.server.namespace import Host, Namespace
 from socketio_min.server.registration import RULES, Registration, ServerHandlers
 
@@ -69,7 +69,11 @@ class DynamicNamespace(Registration):
                     "a dynamic namespace has no sockets, its children have: "
                     "use Server.of with a child's name"
                 )
-            missing(self, name, SERVER)
+            if name in SERVER:
+                ForeignName(name, SERVER[name]).__get__(self, DynamicNamespace)
+            raise AttributeError(
+                f"'DynamicNamespace' object has no attribute {name!r}", name=name, obj=self
+            )
 
     def owns(self, name: str) -> bool:
         """Return whether `name` is one of these for every client.

@@ -90,7 +90,13 @@ def test_what_nobody_has_is_missing_as_ever_and_seen_by_type_checkers() -> None:
 
 def test_no_name_is_here_as_well() -> None:
     for owner, names in ((Server, SERVER), (Socket, SOCKET)):
-        assert [name for name in names if name in dir(owner)] == []
+        assert [name for name in names if hasattr(owner, name)] == []
+
+
+def test_looking_up_an_attribute_costs_no_more_for_it() -> None:
+    """CPython specializes the look-ups of classes that do not intervene in them."""
+    for owner in (Server, Namespace, Socket):
+        assert not hasattr(owner, "__getattr__")
 
 
 def test_a_namespace_is_no_class_to_inherit_from() -> None:

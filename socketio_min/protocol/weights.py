@@ -11,6 +11,7 @@ ten times as slow as splitting at the quotes.
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 import orjson
@@ -69,6 +70,6 @@ def keep_auth(auth: dict[str, Any] | None) -> dict[str, Any] | None:
     try:
         text = orjson.dumps(auth).decode()
     except TypeError:
-        # Half a surrogate pair, which no credentials have.
-        return None
+        # Half a surrogate pair, or an integer above 64 bits.
+        text = json.dumps(auth)
     return auth if weigh(text) <= KEPT_AUTH else None

@@ -55,12 +55,17 @@ def test_what_values_weigh() -> None:
 
 
 def test_what_is_kept_of_credentials() -> None:
-    for auth in ({"token": "x" * 7_000}, {"a": [1] * 100}):
+    for auth in (
+        {"token": "x" * 7_000},
+        {"a": [1] * 100},
+        {"\ud800": "\udc00"},
+        {"a": 1 << 64},
+    ):
         assert keep_auth(auth) is auth
     refused: tuple[dict[str, Any] | None, ...] = (
         {"token": "x" * KEPT_AUTH},
         {"a": [[]] * 80},
-        {"a": "\ud800"},
+        {"a": "\ud800" * KEPT_AUTH},
         {},
         None,
     )

@@ -23,6 +23,7 @@ ROOMS = ("red", "green", "blue")
 MOST_CLIENTS = 5
 rooms = st.sampled_from(ROOMS)
 some_rooms = st.lists(rooms, max_size=2)
+selections = st.none() | some_rooms
 numbers = st.integers(0, MOST_CLIENTS - 1)
 
 
@@ -68,11 +69,13 @@ class ServerAgainstModel(RuleBasedStateMachine):
         member.socket.leave(name)
         member.rooms.discard(name)
 
-    @rule(selected=some_rooms, left_out=some_rooms, names=some_rooms, leaving=st.booleans())
+    @rule(selected=selections, left_out=some_rooms, names=some_rooms, leaving=st.booleans())
     def move_many(
-        self, selected: list[str], left_out: list[str], names: list[str], leaving: bool
+        self, selected: list[str] | None, left_out: list[str], names: list[str], leaving: bool
     ) -> None:
-        operator = self.io.to(selected).except_(left_out)
+        operator = self.io.except_(left_out)
+        if selected is not None:
+            operator = operator.to(selected)
         if leaving:
             operator.sockets_leave(names)
         else:
@@ -80,16 +83,18 @@ class ServerAgainstModel(RuleBasedStateMachine):
         for member in self.receivers(selected, left_out):
             member.rooms = member.rooms - set(names) if leaving else member.rooms | set(names)
 
-    @rule(selected=some_rooms, left_out=some_rooms, sender=st.none() | numbers)
-    def emit(self, selected: list[str], left_out: list[str], sender: int | None) -> None:
+    @rule(selected=selections, left_out=some_rooms, sender=st.none() | numbers)
+    def emit(self, selected: list[str] | None, left_out: list[str], sender: int | None) -> None:
         self.sent += 1
         receivers = self.receivers(selected, left_out)
         if sender is None or not self.members:
-            operator = self.io.to(selected).except_(left_out)
+            operator = self.io.except_(left_out)
         else:
             member = self.member(sender)
-            operator = member.socket.to(selected).except_(left_out)
+            operator = member.socket.except_(left_out)
             receivers = [receiver for receiver in receivers if receiver is not member]
+        if selected is not None:
+            operator = operator.to(selected)
         self.on_loop(operator.emit, "x", self.sent)
         for receiver in receivers:
             receiver.expected.append(f'42["x",{self.sent}]')
@@ -138,11 +143,13 @@ class ServerAgainstModel(RuleBasedStateMachine):
 
         self.runner.run(call())
 
-    def receivers(self, selected: list[str], left_out: list[str]) -> list[Member]:
+    def receivers(self, selected: list[str] | None, left_out: list[str]) -> list[Member]:
+        """Return who is meant: without a selection everybody, with an empty one nobody."""
         return [
             member
             for member in self.members
-            if (not selected or member.rooms & set(selected)) and not member.rooms & set(left_out)
+            if (selected is None or member.rooms & set(selected))
+            and not member.rooms & set(left_out)
         ]
 
     async def check_received(self, member: Member) -> None:

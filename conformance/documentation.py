@@ -30,7 +30,8 @@ python3 -m conformance http://127.0.0.1:3000 --html report.html
 The tool speaks raw HTTP and WebSocket to a running server, whatever it is written in; the server
 needs [a few handlers](#the-server-under-test). The tool needs a checkout and Python 3.11 or newer,
 and no package. Its {count} cases cover Engine.IO v4 and Socket.IO v5; those of the official
-protocol suites are among them. Elsewhere: `pip install CHECKOUT`, then `socketio-conformance URL`.
+protocol suites are among them. Elsewhere: `pip install CHECKOUT/conformance`, then
+`socketio-conformance URL`.
 
 To see it pass, start the reference, which needs the packages installed (after `make serve`,
 `.venv/bin/python` has them): `.venv/bin/python -m conformance target --port 3000`.

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+ABSOLUTE = re.compile(rb"http://[^/?#]+(.*)", re.IGNORECASE)
 REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/1\.([01])")
 FIELD = re.compile(
     rb"(" + TOKEN + rb"):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[ \t]*[\x21-\x7e\x80-\xff])*)?)[ \t]*"
@@ -76,7 +77,11 @@ def _request(data: bytes, place: int) -> tuple[tuple[bytes, bytes, bytes], int]:
             raise Refused
         fields.append((field[1].lower(), field[2]))
     body, place = _body(data, place, fields, recent=start[3] == b"1")
-    return (start[1], start[2], body), place
+    absolute = ABSOLUTE.fullmatch(start[2])
+    if absolute is None:
+        return (start[1], start[2], body), place
+    # The absolute form names the same resource as its path (RFC 9112, section 3.2.2).
+    return (start[1], b"/" + absolute[1].removeprefix(b"/"), body), place
 
 
 def _body(

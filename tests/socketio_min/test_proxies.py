@@ -92,9 +92,11 @@ async def nodes_behind(proxy: str, folder: Path) -> AsyncIterator[tuple[Any, Any
             await start(stack, sys.executable, "-c", NODE, name, str(port), env=environment)
             for name, port in zip(("AA", "BB"), ports[1:], strict=True)
         ]
-        await start(stack, *proxy_command(proxy, ports, folder))
-        for port in ports:
+        # First: a proxy that finds a node down looks again only seconds later.
+        for port in ports[1:]:
             await listening(port)
+        await start(stack, *proxy_command(proxy, ports, folder))
+        await listening(ports[0])
         script = Path(__file__).with_name("proxies_client.mjs")
         pipe = asyncio.subprocess.PIPE
         url = f"http://127.0.0.1:{ports[0]}"

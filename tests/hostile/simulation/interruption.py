@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context
 from types import CoroutineType
 from typing import Any
 
@@ -56,10 +57,13 @@ class Interruption:
         loop.set_task_factory(self._make)
 
     def make_handler(
-        self, coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
+        self,
+        coroutine: Coroutine[Any, Any, None],
+        loop: asyncio.AbstractEventLoop,
+        context: Context | None = None,
     ) -> asyncio.Task[None]:
         """Stands for `handler_task`, which asks no loop."""
-        return loop.create_task(coroutine)
+        return loop.create_task(coroutine, context=context)
 
     def _make(
         self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any

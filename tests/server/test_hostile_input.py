@@ -321,7 +321,7 @@ async def test_a18_events_that_only_the_server_sends(tmp_path: Path) -> None:
 async def test_a19_batches(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         ping = {"event": "test:ping"}
-        for updates in ([ping] * 101, [ping] * 20_000):
+        for updates in ([ping] * 101, [ping] * 10_000):
             payload = {"updates": updates}
             await stage.refused("batch:update", payload, "VALIDATION_ERROR", "$.updates")
         for item in odd(
@@ -396,7 +396,9 @@ async def test_a21_no_cookie_logs_anybody_in(tmp_path: Path) -> None:
         own = f"{target}&sid={opened.text[9:29]}"
         for origin in ("http://evil.example", "null"):
             assert (await request("POST", own, origin, b"40")).status == 403
-        assert (await request("POST", own, None, b"1")).status == 200
+        # The first of these ended the session: a page that cannot go on opens no more of them.
+        gone = await request("POST", own, None, b"1")
+        assert gone.text == '{"code":1,"message":"Session ID unknown"}'
         async with connected(
             stage.port, None, {"Cookie": "session=x; sessionId=y; io=z"}
         ) as client:
@@ -478,7 +480,7 @@ async def test_a24_presence(tmp_path: Path) -> None:
 
 async def test_a28_reflection(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
-        for value in odd("x" * 65_536, "x" * 1_000_000, [[]] * 40_000, {"a": "é" * 40_000}):
+        for value in odd("x" * 65_536, "x" * 1_000_000, [[]] * 20_000, {"a": "é" * 40_000}):
             await stage.refused("test:event", value, "VALIDATION_ERROR", "$")
         await stage.refused("test:ping", "x" * 1_000_000, "VALIDATION_ERROR", "$")
 

@@ -21,9 +21,11 @@ class Gate(PasswordHasher):
     def __init__(self) -> None:
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)
         self.opened = threading.Semaphore(0)
+        self.begun = threading.Event()
         self.order: list[str] = []
 
     def verify(self, _hash: str | bytes, password: str | bytes) -> Literal[True]:
+        self.begun.set()
         assert self.opened.acquire(timeout=PATIENCE)
         self.order.append(str(password))
         return True
@@ -67,10 +69,11 @@ async def test_a_turn_that_is_given_up_is_given_on() -> None:
     gate = Gate()
     verifier = Passwords(gate)
     given_up = [asyncio.create_task(verifier.verify("a", "hash", "x")) for _ in range(5)]
-    await asyncio.sleep(0)
+    # One that no thread has begun would be given up without a trace.
+    assert await asyncio.to_thread(gate.begun.wait, PATIENCE)
     for one in given_up:
         one.cancel()
-    # Those that were begun are finished by their threads.
+    # The one that was begun is finished by its thread.
     gate.opened.release(2)
     assert await verifier.verify("a", "hash", "last")
     verifier.close()

@@ -199,8 +199,8 @@ class ClientConnection:
         engine.on_upgrade = partial(self._announce, "upgrade")
         try:
             await engine.connect()
-        except engineio_min.ConnectionFailed as failure:
-            self._attempt_failed(ConnectionFailed(str(failure), status=failure.status), backoff)
+        except ConnectionFailed as failure:
+            self._attempt_failed(failure, backoff)
             return
         if ended.is_set():
             self._watch_end(engine)

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Callable
 
 from conformance.targets.cluster_member import MemberOptions, serve
-from conformance.targets.command import port
-from engineio_min.runner import run
+from conformance.targets.command import port, positive
+from engineio_min.errors import WorkersFailed
 from socketio_min import UsageError
 
 ADAPTERS = ("memory", "classic", "sharded", "streams")
@@ -24,6 +24,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--port", type=port, default=3000, help="the port, 0 for any free one")
     parser.add_argument("--adapter", choices=ADAPTERS, default="memory", help="the cluster's wire")
     parser.add_argument("--redis", default="redis://127.0.0.1:6379", metavar="URL")
+    parser.add_argument(
+        "--workers", type=positive, default=1, metavar="N", help="how many processes"
+    )
     parser.add_argument("--parser", type=_only("json"), default="json", help="the packets' format")
     parser.add_argument("--admin", type=_only("off"), default="off", help="the admin UI's mode")
     parser.add_argument(
@@ -40,11 +43,14 @@ def main(arguments: list[str]) -> None:
         adapter=values.adapter,
         redis=values.redis,
         recovery=getattr(values, "recovery", None),
+        workers=values.workers,
     )
     try:
-        run(serve(options))
+        serve(options)
     except (ImportError, UsageError) as error:
         parser.exit(2, f"{error}\n")
+    except WorkersFailed as error:
+        parser.exit(1, f"{error}\n")
     except OSError as error:
         parser.exit(1, f"cannot listen on {options.host}:{options.port}: {error}\n")
 

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import socketio_min
-from engineio_min.runner import stopped
 from socketio_min import Recovery, Server
 
 NAMESPACES = ("/", "/side")
@@ -29,13 +28,17 @@ AdapterFactory = Callable[[socketio_min.Namespace], socketio_min.Adapter]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberOptions:
-    """Where the member listens, its cluster, and seconds that clients may be away, if they may."""
+    """Where the member listens, its cluster, and seconds that clients may be away, if they may.
+
+    workers: how many processes it is.
+    """
 
     host: str = "127.0.0.1"
     port: int = 3000
     adapter: str = "memory"
     redis: str = "redis://127.0.0.1:6379"
     recovery: float | None = None
+    workers: int = 1
 
 
 def make_adapter(options: MemberOptions) -> AdapterFactory | None:
@@ -188,10 +191,12 @@ def _register_ends(namespace: socketio_min.Namespace) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def serve(options: MemberOptions) -> None:
+def serve(options: MemberOptions) -> None:
     """Run a member until SIGINT or SIGTERM; prints `ready http://HOST:PORT` once it accepts."""
     io = make_member(make_adapter(options), options.recovery)
-    await io.listen(options.host, options.port)
-    print(f"ready http://{options.host}:{io.port}", flush=True)
-    await stopped()
-    await io.close()
+    io.run(
+        options.host,
+        options.port,
+        workers=options.workers,
+        ready=lambda port: print(f"ready http://{options.host}:{port}", flush=True),
+    )

@@ -245,11 +245,13 @@ class Server(Namespace):
         *,
         workers: int = 1,
         drain: float = 5.0,
+        ready: Callable[[int], object] | None = None,
     ) -> None:
         """Serve until SIGINT or SIGTERM or until `close`: the whole program of a simple server.
 
         workers: how many processes serve; each starts this program anew, and SIGHUP replaces them.
         drain: seconds that handlers in flight may take to end.
+        ready: called with the port when clients are served; of several workers, when all serve.
 
         Signals are the main thread's. In another one, `close` ends it, called in its event loop:
         `asyncio.run_coroutine_threadsafe(io.close(), io.engine.loop)`.
@@ -270,16 +272,26 @@ class Server(Namespace):
             run(self._work(place, drain))
         elif workers > 1:
             command = [sys.executable, *sys.orig_argv[1:]]
-            supervisor = Supervisor(command, workers, host=host, port=port, drain=drain)
+            supervisor = Supervisor(
+                command, workers, host=host, port=port, drain=drain, ready=ready
+            )
             asyncio.run(supervisor.run())
         else:
-            run(self._serve(host, port, drain))
+            run(self._serve(host, port, drain, ready))
 
-    async def _serve(self, host: str | None, port: int, drain: float) -> None:
+    async def _serve(
+        self,
+        host: str | None,
+        port: int,
+        drain: float,
+        ready: Callable[[int], object] | None,
+    ) -> None:
         self._ended = asyncio.Event()
         # First: a signal that comes as soon as the port is bound must find its handler.
         stopping = asyncio.create_task(stopped(self._ended))
         await self.listen(host, port)
+        if ready is not None:
+            ready(self.port)
         await stopping
         await self.close(drain)
 

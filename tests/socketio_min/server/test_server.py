@@ -1357,8 +1357,10 @@ def test_run_serves_until_it_is_told_to_stop() -> None:
 
     thread = threading.Thread(target=lambda: asyncio.run(use_and_stop()))
     thread.start()
-    io.run(port=0)
+    ports: list[tuple[int, int]] = []
+    io.run(port=0, ready=lambda port: ports.append((port, io.port)))
     thread.join(PATIENCE)
+    assert [told == bound for told, bound in ports] == [True]
     assert len(opened) == 2
     assert opened[1] == []
     assert ends == ["server shutting down"]

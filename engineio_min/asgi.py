@@ -25,7 +25,7 @@ from urllib.parse import quote, unquote
 
 from engineio_min.errors import Code, RequestRefused, UsageError
 from engineio_min.protocol.packets import Packet, encode_base64
-from engineio_min.protocol.session import SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
+from engineio_min.protocol.session import SHARE, SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.request import Headers, Request, check_headers
 from engineio_min.transports.host import Mounted, StreamCarrier
 
@@ -41,6 +41,9 @@ Send = Callable[[AsgiEvent], Awaitable[None]]
 # Seconds that one message may take to leave. ASGI does not tell whether a slow peer reads at all,
 # so this is longer than the time that websocket.py gives to a peer without progress.
 SEND_TIMEOUT = 30.0
+
+# What a send of the host costs, in bytes that it could have sent meanwhile.
+SEND_COST = 4_096
 
 NORMAL_CLOSURE = 1000
 MESSAGE_TOO_BIG = 1009
@@ -354,6 +357,10 @@ class AsgiWebSocket(StreamCarrier):
         if not self._connection.session.idle:
             self._wake.set()
 
+    def take_over(self) -> None:
+        """Carry the session from now on, what waited for its last carrier first."""
+        self.flush()
+
     def close(self) -> None:
         """Close once everything queued is sent."""
         self._last = {"type": "websocket.close", "code": self._close_code}
@@ -388,12 +395,18 @@ class AsgiWebSocket(StreamCarrier):
             return
         connection = self._connection
         session = connection.session
+        share = SHARE
         while packets := session.take():
             # Nobody sees this unless sending takes time: what is queued meanwhile is counted.
             session.block(connection.server.loop.time())
             self._unsent = sum(map(len, packets))
             for packet in packets:
+                if share <= 0:
+                    # A host that has room for all would never let the others come.
+                    share = SHARE
+                    await asyncio.sleep(0)
                 size = len(packet)
+                share -= size + SEND_COST
                 if self._base64 and isinstance(packet, bytes):
                     packet = encode_base64(packet)
                 await self._write_event(_send_event(packet))

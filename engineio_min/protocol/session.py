@@ -63,6 +63,11 @@ CATCH_UP = 1.0
 # What a queued packet costs besides its characters.
 PACKET_OVERHEAD = 64
 
+# Bytes of what waits for one peer that leave in a turn of the event loop, so that the others come;
+# an answer to a poll has more, because each costs the peer a round trip.
+SHARE = 262_144
+POLL_SHARE = 4 * SHARE
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -288,14 +293,39 @@ class Session:
                     self._end(FORCED_CLOSE, "closed by the server", last=None)
         return packets
 
+    def take_share(self, share: int) -> list[Packet]:
+        """Take the first packets of what is to be sent, in order, until they have `share` bytes.
+
+        At least one, whatever its size. What is left is a backlog, which counts against
+        `max_buffered`, and nothing waits to carry packets until `unblock`.
+        """
+        buffer = self._buffer
+        size = count = 0
+        for packet in buffer:
+            size += len(packet) + PACKET_OVERHEAD
+            count += 1
+            if size >= share:
+                break
+        if count == len(buffer):
+            return self.take()
+        packets = buffer[:count]
+        del buffer[:count]
+        if self.waiting:
+            self.waiting = False
+            self._buffered = sum(map(len, buffer)) + PACKET_OVERHEAD * len(buffer)
+        else:
+            self._buffered -= size
+        return packets
+
     def poll(self) -> list[Packet]:
         """Answer a GET: what to send now, or nothing, which means: wait for `wake`.
 
-        While a candidate is probed every GET is answered at once, with a noop if need be, so that
-        the client can leave polling (Engine.IO v4, "Upgrade").
+        Of much that waits it is a share; the last answer of a session has all. While a candidate is
+        probed every GET is answered at once, with a noop if need be, so that the client can leave
+        polling (Engine.IO v4, "Upgrade").
         """
         if self._buffer:
-            return self.take()
+            return self.take() if self.phase == CLOSED else self.take_share(POLL_SHARE)
         return [NOOP] if self.upgrade == PROBED else []
 
     @property
@@ -334,7 +364,6 @@ class Session:
             self.abandon_upgrade()
             self.transport = WEBSOCKET
             self.unblock()
-            self._buffered = 0
             self.events.append(Upgraded())
             return ""
         return None

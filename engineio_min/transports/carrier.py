@@ -30,3 +30,6 @@ class WebSocketCarrier(Carrier, Protocol):
 
     def start(self, *, candidate: bool) -> None:
         """Begin to read."""
+
+    def take_over(self) -> None:
+        """Carry the session from now on, what waited for its last carrier first."""

@@ -148,7 +148,7 @@ class Connection:
         wake = partial(type(server).queue_flush, server, self)
         self.session = Session(sid, transport, server.timing, server.loop.time(), wake)
         self.carrier: Carrier
-        self.candidate: Carrier | None = None
+        self.candidate: WebSocketCarrier | None = None
         self.on_message: Callable[[Message], object] = ignore
         self.on_close: Callable[[str], object] = ignore
         self.data: Any = None
@@ -297,7 +297,7 @@ class Connection:
         polling.close()
         if self.paused:
             candidate.pause()
-        candidate.flush()
+        candidate.take_over()
 
     def _closed(self, event: Closed) -> None:
         self.server.forget(self)

@@ -63,6 +63,10 @@ class StreamCarrier(abc.ABC):
         """Hand over what the session has to send, as far as it can leave now."""
 
     @abc.abstractmethod
+    def take_over(self) -> None:
+        """Carry the session from now on, what waited for its last carrier first."""
+
+    @abc.abstractmethod
     def close(self) -> None:
         """Carry nothing more: the session is over, or carried by another."""
 

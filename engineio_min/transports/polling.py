@@ -85,7 +85,8 @@ class Polling:
         self._parked = exchange
         self._answer = None
         exchange.on_abort = self._poll_aborted
-        session.unblock()
+        if session.idle:
+            session.unblock()
         self.flush()
         self.answer_close()
 

@@ -25,7 +25,7 @@ from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.frames import MessageStream, encode_frame
 from engineio_min.protocol.packets import Packet, encode_base64, may_compress
 from engineio_min.protocol.progress import LOOKS, Progress
-from engineio_min.protocol.session import SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
+from engineio_min.protocol.session import SHARE, SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.request import Request
 from engineio_min.transports.connection import Connection
 from engineio_min.transports.host import StreamCarrier
@@ -119,6 +119,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         "_admitted_as",
         "_base64",
         "_budgeted",
+        "_catching_up",
         "_head",
         "_http",
         "_pongs",
@@ -164,6 +165,8 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self._sharing = False
         # What waited for the peer at the last look, while the transport takes no more.
         self._progress: Progress | None = None
+        # Whether the event loop is to write the next share of what waited.
+        self._catching_up = False
         # What of the stream counts against the server's budget.
         self._budgeted = 0
         self.deadline = NEVER
@@ -311,6 +314,27 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
             encoder.encode(packets)
         self._transport.write(encoder.data)
 
+    def take_over(self) -> None:
+        """Carry the session from now on, what waited for its last carrier first."""
+        self._write_backlog()
+
+    def _write_backlog(self) -> None:
+        """Write a share of what waited for the peer; the event loop goes on with the rest when the
+        others have had their turn, unless the transport takes no more.
+        """
+        self._catching_up = False
+        connection = self._connection
+        session = connection.session
+        if connection.carrier is not self or self._progress is not None:
+            return
+        if session.unsent <= SHARE:
+            session.unblock()
+            connection.flush()
+            return
+        self._transport.write(self._encode(session.take_share(SHARE)))
+        self._catching_up = True
+        connection.server.loop.call_soon(self._write_backlog)
+
     def _take_head(self) -> bytes:
         head, self._head = self._head, b""
         if head:
@@ -356,9 +380,8 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
             self._set_deadline(self._connection.server.loop.time() + MESSAGE_TIMEOUT)
         elif not self._stream.closed:
             self.deadline = NEVER
-        if not self._candidate:
-            self._connection.session.unblock()
-            self._connection.flush()
+        if not self._catching_up:
+            self._write_backlog()
 
     def pause(self) -> None:
         """Read nothing more until `resume`: the handlers do not keep up."""

@@ -1516,6 +1516,22 @@ async def test_a_slow_send_counts_what_waits_and_keeps_the_order() -> None:
         assert host.sent[-1] == {"type": "websocket.close", "code": 1000}
 
 
+async def test_a_host_with_room_for_all_still_lets_the_others_come() -> None:
+    """It never makes a send wait, so a backlog is cut into turns here: 63 sends of nothing each."""
+    engine = Engine()
+    with closed_at_the_end(engine):
+        host, task = await opened(engine)
+        for number in range(1_000):
+            engine.connections[0].send(str(number))
+        while len(host.packets) < 1_000:
+            before = len(host.packets)
+            await asyncio.sleep(0)
+            assert len(host.packets) - before <= 64
+        assert host.packets == [f"4{number}" for number in range(1_000)]
+        host.disconnect()
+        await task
+
+
 async def test_a_peer_that_goes_away_releases_a_send_that_waits() -> None:
     engine = Engine()
     with closed_at_the_end(engine):

@@ -262,6 +262,44 @@ def test_what_is_taken_no_longer_counts() -> None:
     assert session.phase == OPENED
 
 
+def test_a_share_is_the_first_packets_and_the_rest_counts() -> None:
+    """A packet costs 64 bytes besides, and the first may have any size."""
+    session = Session("sid", "polling", Timing(), 0.0, Wakes())
+    session.block(0.0)
+    for packet in ("4" * 500, "4a", "4b", "4c", "4d"):
+        session.send(packet)
+    assert session.take_share(198) == ["4" * 500]
+    assert session.unsent == 4 * 66
+    assert session.take_share(198) == ["4a", "4b", "4c"]
+    assert session.unsent == 66
+    assert session.take_share(198) == ["4d"]
+    assert session.unsent == 0
+    assert session.take_share(198) == []
+
+
+def test_what_is_left_of_a_burst_counts_and_nothing_waits_for_it() -> None:
+    session, _ = opened()
+    for _ in range(4):
+        session.send("4" * 36)
+    assert session.unsent == 0
+    assert session.take_share(100) == ["4" * 36]
+    assert not session.writable
+    assert session.unsent == 300
+    session.send("4")
+    assert reason(session) == "slow consumer"
+
+
+def test_the_last_share_ends_a_session_that_closes() -> None:
+    session, _ = opened("websocket", waiting=False)
+    session.send("4a")
+    session.send("4b")
+    session.close(0.0)
+    assert session.take_share(1) == ["4a"]
+    assert session.phase == CLOSING
+    assert session.take_share(1) == ["4b"]
+    assert reason(session) == "forced close"
+
+
 def test_packets_that_are_carried_at_once_do_not_count() -> None:
     session, _ = opened()
     for _ in range(100):
@@ -772,7 +810,10 @@ class SessionMachine(RuleBasedStateMachine):
         if self.session.waiting:
             self.session.block(self.now)
         else:
-            self.session.unblock()
+            # A share of what waited, and in the next turn the next.
+            self.arrive(self.session.take_share(150))
+            if self.session.idle:
+                self.session.unblock()
             self.flush()
 
     @rule(seconds=st.sampled_from([0.1, 5.0, 10.0, 19.0, 25.0]))

@@ -443,8 +443,63 @@ async def test_large_events_between_two_polls_of_a_client_that_is_far_away(
     for message in sent:
         harness.connection.send(message)
     await clock.advance(0.1)
-    assert (await poller.get()).text == "\x1e".join("4" + message for message in sent)
+    # An answer has a megabyte, and what its last message has above.
+    for first in (0, 3):
+        expected = "\x1e".join("4" + message for message in sent[first : first + 3])
+        assert (await poller.get()).text == expected
+    assert harness.connection.unsent == 0
     assert harness.closed == []
+
+
+async def test_a_backlog_is_answered_in_shares(harness: Harness) -> None:
+    """Tiny messages too; and what comes meanwhile is behind it."""
+    poller = await harness.poller()
+    sent = [f"{number:06}" for number in range(40_000)]
+    for message in sent:
+        harness.connection.send(message)
+    got: list[str] = []
+    while len(got) < 40_001:
+        body = (await poller.get()).text
+        packets = body.split("\x1e")
+        # Of 64 bytes each besides their characters: 14,769 in a megabyte.
+        assert len(packets) <= 14_769
+        got += packets
+        if len(got) == 14_769:
+            harness.connection.send("last")
+            assert harness.connection.unsent > 25_000 * 71
+    assert got == ["4" + message for message in [*sent, "last"]]
+    await poller.park()
+    assert harness.connection.unsent == 0
+
+
+async def test_a_burst_for_a_parked_poll_leaves_in_shares(harness: Harness) -> None:
+    poller = await harness.poller()
+    await poller.park()
+    for number in range(20):
+        harness.connection.send(f"{number:02}" * 50_000)
+    got = (await poller.getter.response()).text.split("\x1e")
+    assert len(got) == 11
+    got += (await poller.get()).text.split("\x1e")
+    assert got == [f"4{f'{number:02}' * 50_000}" for number in range(20)]
+
+
+async def test_a_session_that_closes_is_fetched_to_its_end(harness: Harness) -> None:
+    poller = await harness.poller()
+    for number in range(20):
+        harness.connection.send(f"{number:02}" * 50_000)
+    harness.connection.close()
+    assert [len((await poller.get()).text.split("\x1e")) for _ in range(3)] == [11, 9, 1]
+    assert harness.closed == ["forced close"]
+    await poller.gone()
+
+
+async def test_the_last_answer_of_a_session_has_all(harness: Harness) -> None:
+    poller = await harness.poller()
+    await poller.park()
+    for number in range(20):
+        harness.connection.send(f"{number:02}" * 50_000)
+    harness.server.close()
+    assert len((await poller.getter.response()).text.split("\x1e")) == 20
 
 
 async def test_a_client_that_fetches_nothing_is_dropped(

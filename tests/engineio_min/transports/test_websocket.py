@@ -8,14 +8,17 @@ import re
 import socket
 import ssl
 import zlib
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from engineio_min import Connection, Server
 from engineio_min.http.connection import HttpConnection
+from engineio_min.protocol.session import Session
 from engineio_min.transports.websocket import MAX_PENDING_PONGS, WebSocket
 from tests.engineio_min.harness import (
     POLLING,
@@ -912,6 +915,147 @@ async def test_a_session_that_ends_in_a_flood_reads_no_more(harness: Harness) ->
     assert transport.is_reading()
     await asyncio.sleep(0)
     transport.lose()
+
+
+# --- a backlog leaves in shares
+
+
+async def test_a_backlog_leaves_a_share_a_turn(harness: Harness) -> None:
+    """A quarter of a megabyte, and what its last packet has above; in order, and what is sent
+    meanwhile is behind it.
+    """
+    transport = opened(harness)
+    websocket = transport.get_protocol()
+    assert isinstance(websocket, WebSocket)
+    websocket.pause_writing()
+    for number in range(100):
+        harness.connection.send(f"{number:02}" * 25_000)
+    transport.sent.clear()
+    websocket.resume_writing()
+    turns = 0
+    while harness.connection.unsent:
+        written = len(transport.sent)
+        assert harness.connection.session.writable is False
+        if turns == 3:
+            harness.connection.send("last")
+        await asyncio.sleep(0)
+        assert len(transport.sent) - written <= 262_144 + 50_010
+        turns += 1
+    assert turns == 16
+    expected = [f"4{f'{number:02}' * 25_000}" for number in range(100)]
+    assert transport.sent == b"".join(
+        encode_frame(TEXT, packet.encode(), mask=False) for packet in [*expected, "4last"]
+    )
+    assert harness.connection.session.writable
+    transport.lose()
+
+
+async def test_a_backlog_waits_for_a_transport_that_takes_no_more(harness: Harness) -> None:
+    transport = opened(harness)
+    websocket = transport.get_protocol()
+    assert isinstance(websocket, WebSocket)
+    websocket.pause_writing()
+    for _ in range(40):
+        harness.connection.send("x" * 50_000)
+    websocket.resume_writing()
+    assert harness.connection.unsent == 34 * 50_065
+    websocket.pause_writing()
+    await asyncio.sleep(0)
+    assert harness.connection.unsent == 34 * 50_065
+    websocket.resume_writing()
+    assert harness.connection.unsent == 28 * 50_065
+    # Before the loop has gone on.
+    websocket.pause_writing()
+    websocket.resume_writing()
+    assert harness.connection.unsent == 28 * 50_065
+    drained = asyncio.create_task(harness.connection.drained())
+    await until(drained.done)
+    assert harness.connection.unsent == 0
+    transport.lose()
+
+
+async def test_a_session_that_ends_takes_its_backlog_along(harness: Harness) -> None:
+    transport = opened(harness)
+    websocket = transport.get_protocol()
+    assert isinstance(websocket, WebSocket)
+    websocket.pause_writing()
+    for _ in range(40):
+        harness.connection.send("x" * 50_000)
+    websocket.resume_writing()
+    transport.receive(packet_frame("1"))
+    sent = len(transport.sent)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert len(transport.sent) == sent
+    assert harness.closed == ["transport close"]
+    transport.lose()
+
+
+async def test_an_upgraded_session_brings_its_backlog_in_shares(harness: Harness) -> None:
+    harness.echo = False
+    poller = await harness.poller()
+    for number in range(100):
+        harness.connection.send(f"{number:02}" * 25_000)
+    transport = MemoryTransport(HttpConnection(harness.server.http))
+    transport.receive(encode_request("GET", poller.upgrade_target, HANDSHAKE))
+    transport.receive(packet_frame("2probe"))
+    transport.sent.clear()
+    transport.receive(packet_frame("5"))
+    while harness.connection.unsent:
+        assert len(transport.sent) <= 262_144 + 50_010
+        expected = transport.sent[3:7]
+        transport.sent.clear()
+        await asyncio.sleep(0)
+    assert expected
+    transport.lose()
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_peer_that_begins_to_read_costs_the_others_a_share_a_turn(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """Over TCP, on both event loops: a neighbour gets its answers while 20 MB leave."""
+
+    async def watch(turns: list[int], session: Session) -> None:
+        while True:
+            turns.append(session.unsent)
+            await asyncio.sleep(0)
+
+    async def read_all(wire: Wire) -> None:
+        frame = await wire.frame()
+        while frame.payload != b"4last":
+            frame = await wire.frame()
+
+    async def main() -> None:
+        async with serving() as harness:
+            harness.echo = False
+            wire = await harness.wire(receive_buffer=4_096)
+            await wire.send(encode_request("GET", WEBSOCKET, HANDSHAKE))
+            assert (await wire.response()).status == 101
+            slow = harness.connection
+            await stall(harness, wire)
+            for _ in range(400):
+                slow.send("x" * 50_000)
+            slow.send("last")
+            harness.echo = True
+            neighbour = await harness.opened_websocket()
+            turns: list[int] = []
+            watcher = asyncio.create_task(watch(turns, slow.session))
+            reader = asyncio.create_task(read_all(wire))
+            answers = 0
+            while not reader.done():
+                await neighbour.send_packet("4are you there?")
+                assert await neighbour.packet() == "4are you there?"
+                answers += 1
+            watcher.cancel()
+            await reader
+            steps = [before - after for before, after in pairwise(turns)]
+            assert max(steps) <= 262_144 + 50_065
+            assert sum(step > 0 for step in steps) >= 60
+            assert answers > 10
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main())
 
 
 # --- compression

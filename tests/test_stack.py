@@ -47,7 +47,15 @@ FLOORS: Mapping[str, Floors] = {
         ("__init__.py", "__main__.py"),
     ),
     "server": (
-        ("fair_queue.py", "hosts.py", "setting_readers.py", "worker.py"),
+        (
+            "documents/authority.py",
+            "documents/changes.py",
+            "documents/difference.py",
+            "fair_queue.py",
+            "hosts.py",
+            "setting_readers.py",
+            "worker.py",
+        ),
         ("api/",),
         ("settings.py", "logs.py", "background.py", "store/"),
         # The state that handlers ask, in memory.
@@ -63,6 +71,7 @@ FLOORS: Mapping[str, Floors] = {
         # The events of a folder whose state is below.
         ("people/notifications.py", "people/users.py"),
         ("live/",),
+        ("documents/",),
         ("projects/",),
         ("accounts/", "ai/"),
         ("events.py",),

@@ -17,6 +17,15 @@ from typing import Any
 import orjson
 
 from socketio_min.errors import PacketError
+from socketio_min.protocol.attachments import Reconstructor
+from socketio_min.protocol.decoding import decode, decode_plain_event
+from socketio_min.protocol.encoding import (
+    encode_ack,
+    encode_connect,
+    encode_connect_error,
+    encode_disconnect,
+    encode_event,
+)
 from socketio_min.protocol.packets import (
     ACK,
     CONNECT,
@@ -25,14 +34,6 @@ from socketio_min.protocol.packets import (
     EVENT,
     RESERVED_EVENTS,
     Packet,
-    Reconstructor,
-    decode,
-    decode_plain_event,
-    encode_ack,
-    encode_connect,
-    encode_connect_error,
-    encode_disconnect,
-    encode_event,
 )
 
 MAX_ATTACHMENT_BYTES = 64

@@ -23,7 +23,7 @@ from socketio_min.client.client import Client
 from socketio_min.client.namespace import ClientNamespace
 from socketio_min.client.options import SocketIOClientOptionValues
 from socketio_min.errors import ConnectionRefused, PacketError, SocketIOError, UsageError
-from socketio_min.protocol.packets import decode
+from socketio_min.protocol.decoding import decode
 
 _ENGINE_NAMES = ("open", "close", "ping", "pong", "message", "upgrade", "noop")
 _NAMES = ("CONNECT", "DISCONNECT", "EVENT", "ACK", "CONNECT_ERROR", "BINARY_EVENT", "BINARY_ACK")

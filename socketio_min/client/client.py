@@ -26,6 +26,8 @@ from socketio_min.client.options import (
     check_retries,
 )
 from socketio_min.errors import UsageError
+from socketio_min.protocol.json_parser import JSON_PARSER
+from socketio_min.protocol.parser import check_parser
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -34,7 +36,8 @@ class Client(ClientNamespace):
     """A Socket.IO v5 client; the object itself is the namespace of the URL's path.
 
     Takes the options of `engineio_min.ClientOptions` (with the path "/socket.io/"), of
-    `ReconnectionOptions`, and `auth`, `retries`, `ack_timeout`, `limits` as keyword arguments.
+    `ReconnectionOptions`, and `auth`, `retries`, `ack_timeout`, `limits`, `parser` as keyword
+    arguments.
     `async with Client(url) as client:` connects and closes. A client belongs to one event loop.
 
     Raises:
@@ -50,6 +53,8 @@ class Client(ClientNamespace):
         check_retries(self._retries, self._ack_timeout)
         limits = options.pop("limits", ClientLimits())
         check_type("limits", limits, ClientLimits, "ClientLimits(...)")
+        parser = options.pop("parser", JSON_PARSER)
+        check_parser(parser)
         reconnection = ReconnectionOptions(
             **{
                 name: options.pop(name)  # type: ignore[misc]
@@ -61,7 +66,9 @@ class Client(ClientNamespace):
         engine_options = cast(ClientOptionValues, options)
         max_message = ClientOptions(**engine_options).max_receive_size
         name = unquote(parse_url(url).path).rstrip("/") or "/"
-        connection = ClientConnection(url, engine_options, reconnection, limits, max_message)
+        connection = ClientConnection(
+            url, engine_options, reconnection, limits, max_message, parser
+        )
         # What the official client calls its connections.
         self._manager = connection
         super().__init__(connection, name, auth, self._retries, self._ack_timeout)

@@ -26,13 +26,15 @@ from typing import TYPE_CHECKING, Any
 import engineio_min
 from engineio_min.client.client import Tap
 from engineio_min.client.options import ClientOptionValues
+from engineio_min.protocol.packets import Packet as EnginePacket
 from engineio_min.protocol.session import PARSE_ERROR
 from socketio_min.client.options import ClientLimits, ReconnectionOptions
 from socketio_min.errors import ConnectionFailed, ProtocolError
 from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
 from socketio_min.protocol.backoff import Backoff
 from socketio_min.protocol.client_peer import ClientPeer
-from socketio_min.protocol.packets import Packet, encode_connect
+from socketio_min.protocol.packets import Packet
+from socketio_min.protocol.parser import Parser
 from socketio_min.protocol.turns import Turns
 from socketio_min.tasks import handler_task, soon
 
@@ -65,10 +67,12 @@ class ClientConnection:
         reconnection: ReconnectionOptions,
         limits: ClientLimits,
         max_message: int,
+        parser: Parser,
     ) -> None:
         self.namespaces: dict[str, ClientNamespace] = {}
         self.listeners: dict[str, list[Callable[..., object]]] = {}
         self.limits = limits
+        self.parser = parser
         self.tap: Tap | None = None
         self.engine: engineio_min.Client | None = None
         self.turns = Turns(limits.max_handlers, soon)
@@ -76,7 +80,7 @@ class ClientConnection:
         self._engine_options = engine_options
         self._reconnection = reconnection
         self._max_message = max_message
-        self._peer = ClientPeer(max_message, limits.max_attachments)
+        self._peer = ClientPeer(parser, max_message, limits.max_attachments)
         self._attachment_timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         # The tasks of connections that nobody wants any more.
@@ -138,21 +142,18 @@ class ClientConnection:
         """Whether a packet sent now would leave at once; volatile ones are dropped otherwise."""
         return self.engine is not None and self.engine.opened and self.engine.session.writable
 
-    def send(self, text: str, attachments: Sequence[bytes]) -> None:
-        """Send a packet on the present connection.
+    def send(self, packets: Sequence[EnginePacket]) -> None:
+        """Send a packet, and the attachments that come after it, on the present connection.
 
         Raises:
-            UsageError: it, or one of its attachments, is larger than the server takes.
+            UsageError: one of them is larger than the server takes.
         """
         assert self.engine is not None
         session = self.engine.session
-        packet = "4" + text
-        session.check_size(packet)
-        for attachment in attachments:
-            session.check_size(attachment)
-        session.send(packet)
-        for attachment in attachments:
-            session.send(attachment)
+        for packet in packets:
+            session.check_size(packet)
+        for packet in packets:
+            session.send(packet)
 
     async def drain(self) -> None:
         """Wait until everything sent has been handed to the transport."""
@@ -251,7 +252,7 @@ class ClientConnection:
             self._watch_end(self.engine)
         self.engine = engine
         self.turns.read_from(engine)
-        self._peer = ClientPeer(self._max_message, self.limits.max_attachments)
+        self._peer = ClientPeer(self.parser, self._max_message, self.limits.max_attachments)
         if self._attachment_timer is not None:
             self._attachment_timer.cancel()
             self._attachment_timer = None
@@ -290,7 +291,7 @@ class ClientConnection:
         while True:
             failure: BaseException | None = None
             try:
-                packet = encode_connect(namespace.name, await namespace.credentials())
+                packets = namespace.encoder.connect(await namespace.credentials())
             except FAILURES as error:
                 if is_own_cancellation(error):
                     raise
@@ -303,7 +304,7 @@ class ClientConnection:
             if failure is None:
                 del self._presenting[namespace]
                 namespace.asked = engine
-                self.send(packet, ())
+                self.send(packets)
                 return
             self._auth_failed(namespace, failure, backoff)
             await asyncio.sleep(backoff.next_delay())

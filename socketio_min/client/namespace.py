@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar, overload
 
+from engineio_min.protocol.packets import Packet as EnginePacket
 from socketio_min.client.elsewhere import ASYNCHRONOUS
 from socketio_min.client.handlers import RULES, HandlerCalls, HandlerRunner
 from socketio_min.client.options import Auth, ClientLimits
@@ -28,17 +29,8 @@ from socketio_min.errors import (
     SocketIOError,
     UsageError,
 )
-from socketio_min.protocol.packets import (
-    ACK,
-    CONNECT,
-    CONNECT_ERROR,
-    DISCONNECT,
-    EVENT,
-    Packet,
-    encode_ack,
-    encode_disconnect,
-    encode_event,
-)
+from socketio_min.protocol.packets import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, Packet
+from socketio_min.protocol.parser import Parser
 from socketio_min.protocol.retries import Answer, RetryQueue
 from socketio_min.registration import Handler, Handlers
 from socketio_min.server.elsewhere import tells_names
@@ -61,13 +53,12 @@ MAX_ID = 256
 class _Emission:
     """An encoded event that waits in the send buffer."""
 
-    __slots__ = ("ack_id", "args", "attachments", "text")
+    __slots__ = ("ack_id", "args", "packets")
 
     def __init__(
-        self, text: str, attachments: list[bytes], args: tuple[Any, ...], ack_id: int | None
+        self, packets: Sequence[EnginePacket], args: tuple[Any, ...], ack_id: int | None
     ) -> None:
-        self.text = text
-        self.attachments = attachments
+        self.packets = packets
         self.args = args
         self.ack_id = ack_id
 
@@ -93,6 +84,7 @@ class ClientLink(HandlerRunner, Protocol):
     """
 
     limits: ClientLimits
+    parser: Parser
 
     @property
     def engine(self) -> object | None: ...
@@ -114,8 +106,8 @@ class ClientLink(HandlerRunner, Protocol):
     def ended(self) -> Awaitable[None]:
         """Wait until the connections that were left have ended."""
 
-    def send(self, text: str, attachments: Sequence[bytes]) -> None:
-        """Send a packet; raise UsageError if it is larger than the server takes."""
+    def send(self, packets: Sequence[EnginePacket]) -> None:
+        """Send a packet and its attachments; raise UsageError if the server takes no such size."""
 
     async def drain(self) -> None:
         """Wait until everything sent has been handed to the transport."""
@@ -142,6 +134,7 @@ class ClientNamespace:
         self._registered = Handlers(RULES)
         self._handlers = HandlerCalls(connection, self._registered)
         self.name = name
+        self.encoder = connection.parser.encoder(name)
         self.auth = auth
         self.id: str | None = None
         self.recovered = False
@@ -308,7 +301,7 @@ class ClientNamespace:
         self._offset = self._pid = None
         if self.connected:
             self._left = self._connection.engine
-            self._connection.send(encode_disconnect(self.name), ())
+            self._connection.send(self.encoder.disconnect())
         self._leave(Disconnected("disconnect() was called"), CLIENT_DISCONNECT)
         return self._connection.ended()
 
@@ -355,8 +348,7 @@ class ClientNamespace:
         if self._retry_queue is not None:
             self._queue((event, *args), None, _no_answer)
             return
-        text, attachments = encode_event(self.name, (event, *args))
-        self._send(text, attachments, (event, *args), None)
+        self._send(self.encoder.event((event, *args)), (event, *args), None)
 
     def emit_with_ack(
         self, event: str, *args: Any, timeout: float | None = None
@@ -409,9 +401,9 @@ class ClientNamespace:
 
     def emit_volatile(self, event: str, args: tuple[Any, ...]) -> None:
         """Send an event if it can leave at once; see `volatile`."""
-        text, attachments = encode_event(self.name, (event, *args))
+        packets = self.encoder.event((event, *args))
         if self.connected and self._connection.writable:
-            self._send(text, attachments, (event, *args), None)
+            self._send(packets, (event, *args), None)
 
     def _queue(self, args: tuple[Any, ...], timeout: float | None, answer: Answer) -> None:
         queue = self._retry_queue
@@ -419,16 +411,16 @@ class ClientNamespace:
         assert queue is not None
         assert ack_timeout is not None
         # What cannot be encoded is refused here, where it was emitted.
-        encode_event(self.name, args)
+        self.encoder.event(args)
         queue.add(args, ack_timeout, answer)
 
     def _ask(self, args: tuple[Any, ...], timeout: float | None, answer: Answer) -> int:
         """Send an event that is to be acknowledged; `answer` is called once, whatever happens."""
         ack_id = self._acks.next_id
-        text, attachments = encode_event(self.name, args, ack_id)
+        packets = self.encoder.event(args, ack_id)
         self._acks.expect(ack_id, args[0], timeout, answer)
         try:
-            self._send(text, attachments, args, ack_id)
+            self._send(packets, args, ack_id)
         except UsageError:
             self._acks.take(ack_id)
             raise
@@ -442,14 +434,14 @@ class ClientNamespace:
             answer(error)
 
     def _send(
-        self, text: str, attachments: list[bytes], args: tuple[Any, ...], ack_id: int | None
+        self, packets: Sequence[EnginePacket], args: tuple[Any, ...], ack_id: int | None
     ) -> None:
         if self.id is not None and self._connection.opened:
-            self._connection.send(text, attachments)
+            self._connection.send(packets)
             if self._registered.outgoing:
                 self._handlers.announce_outgoing(args)
         else:
-            self._unsent.append(_Emission(text, attachments, args, ack_id))
+            self._unsent.append(_Emission(packets, args, ack_id))
 
     def _withdraw(self, ack_id: int) -> bool:
         """What was not sent yet is not sent any more; whether there was such an event."""
@@ -517,7 +509,7 @@ class ClientNamespace:
             self.asked = None
             if type_ == CONNECT:
                 self._left = self._connection.engine
-                self._connection.send(encode_disconnect(self.name), ())
+                self._connection.send(self.encoder.disconnect())
 
     @property
     def _is_asked(self) -> bool:
@@ -563,7 +555,7 @@ class ClientNamespace:
     def _send_kept(self, emission: _Emission) -> None:
         """Send what waited for the connection, which alone tells how much the server takes."""
         try:
-            self._send(emission.text, emission.attachments, emission.args, emission.ack_id)
+            self._send(emission.packets, emission.args, emission.ack_id)
         except UsageError as error:
             answer = self._acks.take(emission.ack_id)
             if answer is None:
@@ -638,10 +630,10 @@ class ClientNamespace:
     def _acknowledge(self, engine: object, ack_id: int, result: Any) -> None:
         """Answer an event with a handler's result: None, a value, or a tuple of several."""
         values: Any = [] if result is None else result if isinstance(result, tuple) else [result]
-        text, attachments = encode_ack(self.name, values, ack_id)
+        packets = self.encoder.ack(values, ack_id)
         # On a later connection the same id would acknowledge another event.
         if self.id is not None and self._connection.engine is engine:
-            self._connection.send(text, attachments)
+            self._connection.send(packets)
 
 
 class VolatileOperator:

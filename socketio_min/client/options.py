@@ -10,6 +10,7 @@ from engineio_min.client.options import ClientOptionValues
 from engineio_min.option_checks import check_flag
 from engineio_min.positive import check_positive, is_positive
 from socketio_min.errors import UsageError
+from socketio_min.protocol.parser import Parser
 
 AuthValue = Mapping[str, Any] | None
 Auth = AuthValue | Callable[[], AuthValue | Awaitable[AuthValue]]
@@ -75,6 +76,7 @@ class SocketIOClientOptionValues(ClientOptionValues, total=False):
     retries: how often an event is sent again when it was not acknowledged within `ack_timeout`.
     ack_timeout: seconds until an acknowledgement is given up that no other time is named for.
     limits: what the server may make the client keep.
+    parser: what packets are written in, the same as the server's; JSON unless told otherwise.
     """
 
     reconnection: bool
@@ -86,6 +88,7 @@ class SocketIOClientOptionValues(ClientOptionValues, total=False):
     retries: int
     ack_timeout: float | None
     limits: ClientLimits
+    parser: Parser
 
 
 def check_auth(auth: object) -> None:

@@ -15,6 +15,7 @@ from engineio_min.protocol.packets import Packet
 from socketio_min.cluster.recovery import Recovery, Restored, Session
 from socketio_min.cluster.status import ClusterStatus
 from socketio_min.protocol.handshake import Handshake
+from socketio_min.protocol.parser import PacketEncoder
 
 # Gets the arguments of an acknowledgement, or None when the client has gone without one.
 AckCallback = Callable[[list[Any] | None], None]
@@ -106,8 +107,8 @@ class LocalNamespace(Protocol):
         """The name, which begins with "/"."""
 
     @property
-    def event_head(self) -> str:
-        """What stands before the JSON of a plain event."""
+    def encoder(self) -> PacketEncoder:
+        """What writes its packets; see `socketio_min.protocol.outgoing.event_packets`."""
 
     @property
     def sockets(self) -> Mapping[str, Recipient]:

@@ -15,7 +15,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from socketio_min.cluster.adapter import (
     AckCallback,
@@ -138,9 +138,7 @@ class ClusterAdapter(MemoryAdapter, ABC):
             super().broadcast(args, options)
             return
         packets = event_packets(self._namespace, args, compress=options.compress)
-        body = None
-        if len(packets) == 1:
-            body = cast(str, packets[0])[len(self._namespace.event_head) :]
+        body = self._namespace.encoder.json_of(packets)
         self.publish(Broadcast(args, options, None, body))
         sockets = self._receivers(options)
         if sockets:

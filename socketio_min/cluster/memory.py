@@ -15,7 +15,8 @@ from socketio_min.cluster.adapter import (
 )
 from socketio_min.cluster.status import ClusterStatus
 from socketio_min.errors import UsageError
-from socketio_min.protocol.outgoing import check_event_name, event_packets
+from socketio_min.protocol.outgoing import event_packets
+from socketio_min.protocol.packets import check_event_name
 from socketio_min.protocol.rooms import Rooms
 
 

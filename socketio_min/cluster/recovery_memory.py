@@ -17,7 +17,8 @@ from socketio_min.cluster.recovery_log import EventLog
 from socketio_min.cluster.recovery_rooms import RoomHistory
 from socketio_min.cluster.recovery_sessions import SessionStore
 from socketio_min.errors import UsageError
-from socketio_min.protocol.outgoing import check_event_name, event_packets
+from socketio_min.protocol.outgoing import event_packets
+from socketio_min.protocol.packets import check_event_name
 
 # Characters of the log's name: two starts of a server have the same by chance only.
 _NAME_LENGTH = 8

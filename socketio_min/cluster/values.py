@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from socketio_min.errors import EncodeError
-from socketio_min.protocol.packets import encode_ack
+from socketio_min.protocol.encoding import encode_ack
 
 
 def portable(args: Sequence[Any]) -> list[Any]:

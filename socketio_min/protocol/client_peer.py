@@ -7,24 +7,26 @@ who looks for the namespace (the official client does the same).
 
 from __future__ import annotations
 
-from socketio_min.errors import ProtocolError
-from socketio_min.protocol.packets import Packet, Reconstructor, decode
+from socketio_min.protocol.packets import MAX_VALUES, Packet
+from socketio_min.protocol.parser import Collector, Parser
 
 
 class ClientPeer:
     """The packet that the server is sending."""
 
-    __slots__ = ("_max_attachment_bytes", "_max_attachments", "_reconstructor")
+    __slots__ = ("_collector", "_max_attachment_bytes", "_max_attachments", "_parser")
 
-    def __init__(self, max_attachment_bytes: int, max_attachments: int) -> None:
+    def __init__(self, parser: Parser, max_attachment_bytes: int, max_attachments: int) -> None:
+        self._parser = parser
         self._max_attachment_bytes = max_attachment_bytes
         self._max_attachments = max_attachments
-        self._reconstructor: Reconstructor | None = None
+        # The packet whose attachments are due.
+        self._collector: Collector | None = None
 
     @property
     def incomplete(self) -> bool:
         """Whether a packet waits for its attachments."""
-        return self._reconstructor is not None
+        return self._collector is not None
 
     def receive(self, message: str | bytes) -> Packet | None:
         """Take a message; return the packet that is complete with it, if any.
@@ -32,18 +34,17 @@ class ClientPeer:
         Raises:
             ProtocolError: the message is not allowed now; the connection must be closed.
         """
-        reconstructor = self._reconstructor
-        if isinstance(message, str):
-            if reconstructor is not None:
-                raise ProtocolError("got text while a packet's attachments were due")
-            packet = decode(message, self._max_attachments)
+        parser = self._parser
+        collector = self._collector
+        if collector is None:
+            head = parser.head(message, self._max_attachments)
+            packet = parser.rest(message, head, MAX_VALUES)
             if packet[4]:
-                self._reconstructor = Reconstructor(packet, self._max_attachment_bytes)
+                size = len(message)
+                self._collector = parser.collect(packet, self._max_attachment_bytes, size)
                 return None
             return packet
-        if reconstructor is None:
-            raise ProtocolError("got binary data that no packet announced")
-        complete = reconstructor.add(message)
+        complete = collector.add(message)
         if complete is not None:
-            self._reconstructor = None
+            self._collector = None
         return complete

@@ -6,19 +6,15 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from engineio_min.protocol.packets import Packet, Uncompressed, UncompressedBytes
-from socketio_min.protocol.packets import encode_event, encode_plain_event
+from socketio_min.protocol.parser import PacketEncoder
 
 
 class Scope(Protocol):
-    """A namespace, as far as its packets name it."""
+    """A namespace, as far as its packets are written."""
 
     @property
-    def name(self) -> str:
-        """The name, which begins with "/"."""
-
-    @property
-    def event_head(self) -> str:
-        """What stands before the JSON of a plain event."""
+    def encoder(self) -> PacketEncoder:
+        """What writes its packets."""
 
 
 def event_packets(
@@ -30,20 +26,15 @@ def event_packets(
         UsageError: the event's name is reserved or no str.
         EncodeError: a value cannot be encoded.
     """
+    encoder = scope.encoder
+    values = list(args)
     if ack_id is None and compress:
-        packet = encode_plain_event(scope.event_head, list(args))
+        packet = encoder.plain_event(values)
         if packet is not None:
             return [packet]
-    text, attachments = encode_event(scope.name, list(args), ack_id)
-    if compress:
-        return ["4" + text, *attachments]
-    return [Uncompressed("4" + text), *map(UncompressedBytes, attachments)]
+    packets = encoder.event(values, ack_id)
+    return packets if compress else [_uncompressed(packet) for packet in packets]
 
 
-def check_event_name(event: str) -> None:
-    """Refuse a name that cannot be sent, also when there is nobody to send it to.
-
-    Raises:
-        UsageError: the name is reserved, or no str.
-    """
-    encode_event("/", [event])
+def _uncompressed(packet: Packet) -> Packet:
+    return Uncompressed(packet) if isinstance(packet, str) else UncompressedBytes(packet)

@@ -26,10 +26,8 @@ from socketio_min.protocol.packets import (
     DISCONNECT,
     EVENT,
     Packet,
-    Reconstructor,
-    decode_head,
-    decode_rest,
 )
+from socketio_min.protocol.parser import Collector, Parser
 
 Joined = TypeVar("Joined")
 
@@ -54,6 +52,7 @@ class Peer(Generic[Joined]):
         "_max_attachments",
         "_max_namespaces",
         "_max_values",
+        "_parser",
         "_pending",
         "joined",
         "reconstructor",
@@ -61,6 +60,7 @@ class Peer(Generic[Joined]):
 
     def __init__(
         self,
+        parser: Parser,
         max_attachment_bytes: int,
         max_namespaces: int,
         max_attachments: int,
@@ -71,7 +71,8 @@ class Peer(Generic[Joined]):
         self._pending: set[str] | None = None
         self._left: dict[str, None] | None = None
         # The packet whose attachments are due.
-        self.reconstructor: Reconstructor | None = None
+        self.reconstructor: Collector | None = None
+        self._parser = parser
         self._max_attachment_bytes = max_attachment_bytes
         self._max_attachments = max_attachments
         self._max_namespaces = max_namespaces
@@ -88,26 +89,24 @@ class Peer(Generic[Joined]):
         Raises:
             ProtocolError: the message is not allowed now; the connection must be closed.
         """
-        if isinstance(message, str):
-            if self.reconstructor is not None:
-                raise ProtocolError("got text while a packet's attachments were due")
-            head = decode_head(message, self._max_attachments)
-            # Before its JSON is looked at: nothing is decoded or collected for a stranger.
+        if self.reconstructor is None:
+            parser = self._parser
+            head = parser.head(message, self._max_attachments)
+            # Before its values are looked at: nothing is decoded or collected for a stranger.
             type_, namespace, attachments, _ = head
             if self._admit(type_, namespace):
                 limit = self._max_values(self.joined.get(namespace))
-                packet = decode_rest(message, head, limit)
+                packet = parser.rest(message, head, limit)
             elif attachments:
                 # They follow all the same, and are dropped with it.
                 packet = type_, namespace, [], None, attachments
             else:
                 return None
             if attachments:
-                self.reconstructor = Reconstructor(packet, self._max_attachment_bytes, len(message))
+                size = len(message)
+                self.reconstructor = parser.collect(packet, self._max_attachment_bytes, size)
                 return None
         else:
-            if self.reconstructor is None:
-                raise ProtocolError("got binary data that no packet announced")
             complete = self.reconstructor.add(message)
             if complete is None:
                 return None

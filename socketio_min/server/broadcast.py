@@ -8,7 +8,7 @@ from socketio_min.cluster.adapter import BroadcastOptions
 from socketio_min.cluster.gathering import gather_acks
 from socketio_min.cluster.remote_socket import RemoteSocket
 from socketio_min.errors import UsageError
-from socketio_min.protocol.outgoing import check_event_name
+from socketio_min.protocol.packets import check_event_name
 from socketio_min.protocol.rooms import RoomNames, room_names
 
 if TYPE_CHECKING:

@@ -11,26 +11,21 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import engineio_min
 from engineio_min.protocol.deadlines import NEVER
+from engineio_min.protocol.packets import Packet as EnginePacket
 from engineio_min.protocol.session import SLOW_CONSUMER, TRANSPORT_CLOSE
 from socketio_min.errors import ConnectionRefused, EncodeError, ProtocolError
 from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
-from socketio_min.protocol.packets import (
-    ACK,
-    CONNECT,
-    EVENT,
-    MAX_PLAIN,
-    Packet,
-    decode_plain_event,
-    encode_connect_error,
-    encode_disconnect,
-)
+from socketio_min.protocol.decoding import MAX_PLAIN, decode_plain_event
+from socketio_min.protocol.json_parser import JSON_PARSER
+from socketio_min.protocol.packets import ACK, CONNECT, EVENT, Packet
+from socketio_min.protocol.parser import Parser
 from socketio_min.protocol.peer import ConnectedTwice, Peer
 from socketio_min.protocol.turns import Turns
 from socketio_min.server.byte_meter import ByteMeter
@@ -58,6 +53,7 @@ class Host(Protocol):
 
     engine: engineio_min.Server
     limits: Limits
+    parser: Parser
     recoveries: Recoveries | None
     shutdown_reason: str | None
     connect_deadlines: ConnectDeadlines
@@ -103,6 +99,7 @@ class ServerConnection:
         self.connection = connection
         limits = server.limits
         self.peer: Peer[Socket] = Peer(
+            server.parser,
             server.engine.options.max_http_buffer_size,
             limits.max_namespaces,
             limits.max_attachments,
@@ -127,8 +124,10 @@ class ServerConnection:
 
     @property
     def _looks_closer(self) -> bool:
-        """Whether every packet needs more than a glance, for its rate or its values."""
-        return self._gate is not None or self.server.limits.max_values < MAX_PLAIN
+        """Whether every packet needs more than a glance, for its parser, its rate or its values."""
+        server = self.server
+        is_plain = server.parser is JSON_PARSER and server.limits.max_values >= MAX_PLAIN
+        return self._gate is not None or not is_plain
 
     @property
     def turns(self) -> Turns:
@@ -262,6 +261,11 @@ class ServerConnection:
         elif gate.first_refusal:
             socket.emit(RATE_LIMITED, {"retryAfter": math.ceil(gate.wait * 1000)})
 
+    def _send(self, packets: Iterable[EnginePacket]) -> None:
+        session = self.connection.session
+        for packet in packets:
+            session.send(packet)
+
     # -- CONNECT
 
     def _connect(self, name: str, auth: dict[str, Any] | None) -> None:
@@ -304,7 +308,7 @@ class ServerConnection:
     def _refuse_name(self, name: str, message: str) -> None:
         """Refuse a CONNECT before there is a socket for it."""
         self.peer.refuse(name)
-        self.connection.send(encode_connect_error(name, message))
+        self._send(self.server.parser.encoder(name).connect_error(message))
 
     async def _decide(
         self,
@@ -332,9 +336,8 @@ class ServerConnection:
             return
         self.server.connect_deadlines.discard(self)
         self.peer.join(namespace.name, socket)
-        session = self.connection.session
-        for packet in (*socket.greeting(), *socket.connect(session)):
-            session.send(packet)
+        greeting = socket.greeting()
+        self._send([*greeting, *socket.connect(self.connection.session)])
         if socket.closing:
             self.disconnect()
         elif socket.dismissed:
@@ -355,11 +358,11 @@ class ServerConnection:
         if alive:
             self.peer.refuse(namespace.name)
             try:
-                packet = encode_connect_error(namespace.name, message, data)
+                packets = namespace.encoder.connect_error(message, data)
             except EncodeError:
                 logger.exception("the data of a refusal in %s cannot be sent", namespace.name)
-                packet = encode_connect_error(namespace.name, message)
-            self.connection.send(packet)
+                packets = namespace.encoder.connect_error(message)
+            self._send(packets)
             if socket.closing:
                 self.disconnect()
 
@@ -501,7 +504,7 @@ class ServerConnection:
             return
         self.peer.leave(name, by_peer=reason == CLIENT_DISCONNECT)
         if tell:
-            self.connection.send(encode_disconnect(name))
+            self._send(socket.namespace.encoder.disconnect())
         self._detach(socket, reason)
 
     def disconnect(self) -> None:

@@ -10,13 +10,12 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Never, Protocol
 
-from engineio_min.protocol.packets import MESSAGE
 from socketio_min.cluster.adapter import Adapter, BroadcastOptions
 from socketio_min.cluster.recovery import Recovery
 from socketio_min.cluster.remote_socket import RemoteSocket
 from socketio_min.errors import UsageError
 from socketio_min.failures import FAILURES, as_exception, is_own_cancellation, log_failure
-from socketio_min.protocol.packets import plain_event_head
+from socketio_min.protocol.parser import Parser
 from socketio_min.protocol.rooms import RoomNames
 from socketio_min.server.broadcast import BroadcastOperator
 from socketio_min.server.elsewhere import SERVER, refuse_arguments, tells_names
@@ -41,6 +40,7 @@ class Host(Protocol):
     """What a namespace may ask of its server."""
 
     limits: Limits
+    parser: Parser
     recoveries: Recoveries | None
     make_adapter: Callable[[Namespace], Adapter]
 
@@ -63,8 +63,7 @@ class Namespace(Registration):
         self.server = server
         self.name = name
         self.max_values: int | None = None
-        # What stands before the name and the arguments of a plain event.
-        self.event_head = MESSAGE + plain_event_head(name)
+        self.encoder = server.parser.encoder(name)
         self.sockets: dict[str, Socket] = {}
         self.registered = registered = registered or ServerHandlers(RULES)
         # What each packet needs, one step nearer.

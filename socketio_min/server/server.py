@@ -35,6 +35,8 @@ from socketio_min.cluster.recovery_memory import MemoryRecovery, RecoveringMemor
 from socketio_min.cluster.status import ClusterStatus
 from socketio_min.cluster.worker_rooms import WorkerRooms
 from socketio_min.errors import UsageError
+from socketio_min.protocol.json_parser import JSON_PARSER
+from socketio_min.protocol.parser import check_parser
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import ServerConnection
 from socketio_min.server.dynamic import DynamicNamespace
@@ -60,7 +62,7 @@ class Server(Namespace):
     """A Socket.IO v5 server; the object itself is the main namespace "/".
 
     Takes the options of `engineio_min.ServerOptions` (with the path "/socket.io/") and
-    `connect_timeout`, `limits`, `adapter` as keyword arguments.
+    `connect_timeout`, `limits`, `adapter`, `parser` as keyword arguments.
 
     Raises:
         UsageError: there is no such option, or it cannot have this value.
@@ -70,6 +72,8 @@ class Server(Namespace):
         check_names(options, SocketIOOptionValues.__optional_keys__)
         connect_timeout = options.pop("connect_timeout", 45.0)
         check_positive("connect_timeout", connect_timeout)
+        self.parser = options.pop("parser", JSON_PARSER)
+        check_parser(self.parser)
         self.limits = options.pop("limits", Limits())
         check_type("limits", self.limits, Limits, "Limits(...)")
         make_adapter = options.pop("adapter", None)

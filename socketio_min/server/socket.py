@@ -22,12 +22,6 @@ from socketio_min.cluster.recovery import Restored, Session
 from socketio_min.errors import AcknowledgementTimeout, Disconnected, UsageError
 from socketio_min.protocol.handshake import Handshake
 from socketio_min.protocol.outgoing import event_packets
-from socketio_min.protocol.packets import (
-    encode_ack,
-    encode_connect,
-    encode_event,
-    encode_plain_event,
-)
 from socketio_min.protocol.rooms import RoomNames, room_names
 from socketio_min.protocol.turns import Turns
 from socketio_min.protocol.weights import keep_auth
@@ -159,16 +153,15 @@ class Socket:
             UsageError: the event's name is reserved, or a value cannot be encoded.
         """
         namespace = self.namespace
-        packet = encode_plain_event(namespace.event_head, [event, *args])
+        values = [event, *args]
+        packet = namespace.encoder.plain_event(values)
         if packet is not None:
             self.out.send(packet)
         else:
-            text, attachments = encode_event(namespace.name, [event, *args])
-            self.out.send("4" + text)
-            for attachment in attachments:
-                self.out.send(attachment)
+            for packet in namespace.encoder.event(values):
+                self.out.send(packet)
         if namespace.outgoing:
-            namespace.announce_outgoing(self, (event, *args))
+            namespace.announce_outgoing(self, values)
 
     async def call(self, event: str, *args: Any, timeout: float = 10.0) -> Any:
         """Send an event and wait, at most `timeout` seconds, for the client's acknowledgement.
@@ -197,10 +190,8 @@ class Socket:
 
         self.expect(ack_id, answer)
         try:
-            for packet in event_packets(self.namespace, (event, *args), ack_id):
-                self.out.send(packet)
-            if self.namespace.outgoing:
-                self.namespace.announce_outgoing(self, (event, *args))
+            packets = event_packets(self.namespace, (event, *args), ack_id)
+            send_to_all(self.namespace, (self,), packets, (event, *args))
             async with asyncio.timeout(timeout):
                 values = await future
         except TimeoutError:
@@ -309,7 +300,7 @@ class Socket:
 
     def greeting(self) -> list[Packet]:
         """Return the packets that answer the CONNECT."""
-        return ["4" + encode_connect(self.namespace.name, {"sid": self.id})]
+        return self.namespace.encoder.connect({"sid": self.id})
 
     def detach(self) -> None:
         """The socket is out of its namespace: nothing is sent and nothing will be acknowledged."""
@@ -366,12 +357,8 @@ class Socket:
             values: list[Any] | tuple[Any, ...] = []
         else:
             values = result if isinstance(result, tuple) else [result]
-        text, attachments = encode_ack(self.namespace.name, values, ack_id)
-        out = self.out
-        out.send("4" + text)
-        if attachments:
-            for attachment in attachments:
-                out.send(attachment)
+        for packet in self.namespace.encoder.ack(values, ack_id):
+            self.out.send(packet)
 
 
 class SocketOperator:
@@ -472,8 +459,7 @@ class RecoverableSocket(Socket):
         self._recoveries.welcome(self)
         # The official client takes what it missed before the answer to its CONNECT.
         missed, self._missed = self._missed, []
-        answer = encode_connect(self.namespace.name, {"sid": self.id, "pid": self.pid})
-        return [*missed, "4" + answer]
+        return [*missed, *self.namespace.encoder.connect({"sid": self.id, "pid": self.pid})]
 
     @property
     def _recoveries(self) -> Recoveries:

@@ -20,6 +20,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from socketio_min.errors import PacketError
+from socketio_min.protocol.attachments import Reconstructor
+from socketio_min.protocol.decoding import decode
+from socketio_min.protocol.encoding import (
+    encode_ack,
+    encode_connect,
+    encode_connect_error,
+    encode_disconnect,
+    encode_event,
+)
 from socketio_min.protocol.packets import (
     ACK,
     CONNECT,
@@ -28,13 +37,6 @@ from socketio_min.protocol.packets import (
     EVENT,
     RESERVED_EVENTS,
     Packet,
-    Reconstructor,
-    decode,
-    encode_ack,
-    encode_connect,
-    encode_connect_error,
-    encode_disconnect,
-    encode_event,
 )
 
 FOLDER = Path(__file__).resolve().parent.parent / "oracle"

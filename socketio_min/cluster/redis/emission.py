@@ -14,7 +14,7 @@ from socketio_min.cluster.reading import write_options
 from socketio_min.cluster.redis.classic_wire import encode_request
 from socketio_min.cluster.redis.msgpack import pack
 from socketio_min.cluster.values import name_bytes, portable
-from socketio_min.protocol.outgoing import check_event_name
+from socketio_min.protocol.packets import check_event_name
 from socketio_min.protocol.rooms import RoomNames, room_names
 
 # Sends a message to a channel.

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from socketio_min.errors import ProtocolError
 from socketio_min.protocol.client_peer import ClientPeer
+from socketio_min.protocol.json_parser import JSON_PARSER
 from socketio_min.protocol.packets import Packet
 
 
 def peer() -> ClientPeer:
-    return ClientPeer(max_attachment_bytes=1000, max_attachments=10)
+    return ClientPeer(JSON_PARSER, max_attachment_bytes=1000, max_attachments=10)
 
 
 @pytest.mark.parametrize(

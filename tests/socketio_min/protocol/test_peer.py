@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from socketio_min.errors import PacketError, ProtocolError
+from socketio_min.protocol.json_parser import JSON_PARSER
 from socketio_min.protocol.packets import ACK, CONNECT, DISCONNECT, EVENT
 from socketio_min.protocol.peer import Peer
 
@@ -27,6 +28,7 @@ def make_peer(
     *joined: str, attachment_bytes: int = 1_000, namespaces: int = 4, attachments: int = 3
 ) -> Peer[str]:
     peer: Peer[str] = Peer(
+        JSON_PARSER,
         attachment_bytes,
         namespaces,
         attachments,
@@ -277,7 +279,7 @@ class PeerAgainstModel(RuleBasedStateMachine):
         self.start()
 
     def start(self) -> None:
-        self.peer: Peer[str] = Peer(1_000, self.LIMIT, 3, lambda _joined: MOST_VALUES)
+        self.peer: Peer[str] = Peer(JSON_PARSER, 1_000, self.LIMIT, 3, lambda _joined: MOST_VALUES)
         self.states: dict[str, str] = {}
         # The order in which namespaces were left: the oldest is forgotten first.
         self.left: list[str] = []

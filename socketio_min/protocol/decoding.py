@@ -1,0 +1,255 @@
+"""Reading packets: text -> values, strictly.
+
+    <type>[<attachments>-][<namespace>,][<acknowledgement id>][JSON]
+
+Strategy. orjson does the work. A little that JavaScript sends is refused by orjson: lone
+surrogates, numbers beyond a double. Only then does the json module take over, more slowly.
+
+Decoding is stricter than the official parser wherever leniency could hurt a server. Digits are
+ASCII digits, at most 16 of them. An event needs a name, and the name is a string. Depth, lengths
+and the number of references to attachments are bounded. Rejected: one regular expression for the
+header (slower than `find` on the two characters that matter), and a scan of the text for its
+depth (quotes and escapes make it longer than the walk over the parsed value).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, NoReturn
+
+import orjson
+
+from socketio_min.errors import PacketError
+from socketio_min.protocol.packets import (
+    ACK,
+    BINARY_ACK,
+    BINARY_EVENT,
+    CONNECT,
+    CONNECT_ERROR,
+    DISCONNECT,
+    EVENT,
+    MAX_ACK_ID,
+    MAX_ATTACHMENTS,
+    MAX_CONNECT,
+    MAX_DEPTH,
+    MAX_EVENT_NAME,
+    MAX_NAMESPACE,
+    MAX_VALUES,
+    RESERVED_EVENTS,
+    Packet,
+)
+from socketio_min.protocol.weights import count_values
+
+# Characters and values of a text for the json module, which takes up to ten times as long as orjson
+# and keeps the loop: 40 ms for the worst.
+MAX_SLOW: Final = 2_000_000
+MAX_SLOW_VALUES: Final = 100_000
+# Characters up to which an event is told apart by a glance.
+MAX_PLAIN: Final = 4_096
+
+Head = tuple[int, str, int, int]
+"""type, namespace, attachments, where the rest of the text begins."""
+
+_TYPES: Final = {str(type_): type_ for type_ in range(CONNECT, BINARY_ACK + 1)}
+_CONNECTS: Final = frozenset((CONNECT, CONNECT_ERROR))
+_EVENTS: Final = frozenset((EVENT, BINARY_EVENT))
+_MAX_DIGITS: Final = 16
+
+
+def decode_plain_event(text: str) -> tuple[list[Any], int | None] | None:
+    """The data and the acknowledgement id of an event of the main namespace without attachments.
+
+    Nearly every packet is one, and this is all that it costs. None for any other text and for what
+    needs a closer look: `decode` knows.
+    """
+    body = text.removeprefix("2")
+    if body is text or not body:
+        return None
+    ack_id = None
+    if body[0] != "[":
+        # Up to 15 digits: below the largest id.
+        bracket = body.find("[", 1, _MAX_DIGITS)
+        digits = body[:bracket]
+        if bracket == -1 or not digits.isdecimal() or not digits.isascii():
+            return None
+        ack_id = int(digits)
+        body = body[bracket:]
+    # Whatever is too long or too deep is longer than this; parsed here it would be parsed twice.
+    is_long = len(body) > 2 * MAX_DEPTH
+    if is_long and (len(body) > MAX_PLAIN or _brackets(body) > MAX_DEPTH):
+        return None
+    try:
+        data: list[Any] = orjson.loads(body)
+    except ValueError:
+        return None
+    name = data[0] if data else None
+    if type(name) is not str or name in RESERVED_EVENTS or (is_long and len(name) > MAX_EVENT_NAME):
+        return None
+    return data, ack_id
+
+
+def decode(
+    text: str, max_attachments: int = MAX_ATTACHMENTS, max_values: int = MAX_VALUES
+) -> Packet:
+    """Decode the text of a packet into `(type, namespace, data, ack_id, attachments)`.
+
+    `data` is a dict or None for CONNECT, None for DISCONNECT, a list for events (its first item
+    the name, a str that is not reserved) and acknowledgements (`[]` when absent), a dict or str
+    for CONNECT_ERROR. When `attachments` is not 0, hand the packet to a `Reconstructor` next.
+
+    Raises PacketError, and nothing else, for any other text.
+    """
+    return decode_rest(text, decode_head(text, max_attachments), max_values)
+
+
+def decode_head(text: str | bytes, max_attachments: int) -> Head:
+    """Decode what tells whose a packet is, before its JSON is looked at.
+
+    Raises PacketError: the text begins like no packet, or is an attachment.
+    """
+    if type(text) is not str:
+        raise PacketError("got binary data that no packet announced")
+    type_ = _TYPES.get(text[:1])
+    if type_ is None:
+        _refuse(text, "expected a packet type from 0 to 6")
+    start = 1
+    attachments = 0
+    if type_ >= BINARY_EVENT:
+        dash = text.find("-", 1, 2 + _MAX_DIGITS)
+        count = _number(text[1:dash]) if dash != -1 else None
+        if count is None or not 1 <= count <= max_attachments:
+            _refuse(text, f"expected a number of attachments from 1 to {max_attachments} and '-'")
+        attachments = count
+        start = dash + 1
+    namespace = "/"
+    if text.startswith("/", start):
+        end = text.find(",", start)
+        if end == -1:
+            end = len(text)
+        if end - start > MAX_NAMESPACE:
+            _refuse(text, f"expected a namespace of at most {MAX_NAMESPACE} characters")
+        namespace = text[start:end]
+        start = end + 1
+    return type_, namespace, attachments, start
+
+
+def decode_rest(text: str | bytes, head: Head, max_values: int) -> Packet:
+    """Decode what comes after the head of a packet; its JSON may have `max_values` values.
+
+    Raises PacketError, and nothing else.
+    """
+    assert isinstance(text, str)
+    type_, namespace, attachments, start = head
+    if type_ in _CONNECTS:
+        if start >= len(text) and type_ == CONNECT:
+            return CONNECT, namespace, None, None, 0
+        opening = text[start : start + 1]
+        if opening != "{" and not (opening == '"' and type_ == CONNECT_ERROR):
+            _refuse(text, "expected an object as payload")
+        if type_ == CONNECT and len(text) > MAX_CONNECT:
+            _refuse(text, f"expected at most {MAX_CONNECT} characters")
+        return type_, namespace, _loads(text, start, max_values), None, 0
+    if type_ == DISCONNECT:
+        if start < len(text):
+            _refuse(text, "expected no payload after DISCONNECT")
+        return DISCONNECT, namespace, None, None, 0
+
+    ack_id = None
+    bracket = text.find("[", start)
+    digits = text[start:bracket] if bracket != -1 else text[start:]
+    if digits:
+        ack_id = _number(digits)
+        if ack_id is None or ack_id > MAX_ACK_ID:
+            _refuse(text, f"expected '[' or an acknowledgement id from 0 to {MAX_ACK_ID} before it")
+    if bracket == -1:
+        if type_ != ACK:
+            _refuse(text, "expected an array as payload")
+        return ACK, namespace, [], ack_id, 0
+    read = _event if type_ in _EVENTS else _loads
+    data = read(text, bracket, max_values)
+    return type_, namespace, data, ack_id, attachments
+
+
+def _event(text: str, start: int, max_values: int) -> list[Any]:
+    """The array at `start`, which must begin with the name of an event."""
+    data: list[Any] = _loads(text, start, max_values)
+    name = data[0] if data else None
+    if type(name) is not str or len(name) > MAX_EVENT_NAME or name in RESERVED_EVENTS:
+        _refuse(
+            text,
+            "expected an event name first: a string of at most "
+            f"{MAX_EVENT_NAME} characters that is not reserved",
+        )
+    return data
+
+
+def _loads(text: str, start: int, max_values: int) -> Any:
+    body = text[start:]
+    if len(body) > max_values and count_values(body, max_values) > max_values:
+        _refuse(text, f"expected at most {max_values} values (max_values)")
+    # A level needs two brackets, so most packets are told apart from deep ones by their length.
+    brackets = _brackets(body) if len(body) > 2 * MAX_DEPTH else 0
+    try:
+        data = orjson.loads(body)
+    except ValueError:
+        data = _loads_slowly(text, body)
+    if brackets > MAX_DEPTH:
+        _check_depth(data, text)
+    return data
+
+
+def _loads_slowly(text: str, body: str) -> Any:
+    """Decode what orjson refuses though JavaScript sends it."""
+    try:
+        if len(body) > MAX_SLOW or count_values(body, MAX_SLOW_VALUES) > MAX_SLOW_VALUES:
+            raise ValueError
+        return json.loads(body, parse_int=_parse_integer, parse_constant=_parse_constant)
+    except (ValueError, RecursionError):
+        _refuse(text, f"expected valid JSON of at most {MAX_DEPTH} levels")
+
+
+def _brackets(text: str) -> int:
+    """As many arrays and objects as there may be, for some may be characters of a string."""
+    return text.count("[") + text.count("{")
+
+
+def _check_depth(data: Any, text: str) -> None:
+    """Level by level and not recursively: the peer must not choose how deep our stack is."""
+    level = [data]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for container in level
+            for child in (container.values() if type(container) is dict else container)
+            if type(child) is dict or type(child) is list
+        ]
+        if not level:
+            return
+    _refuse(text, f"expected JSON of at most {MAX_DEPTH} levels")
+
+
+def _parse_integer(digits: str) -> int | float:
+    """As orjson reads it: exact within 64 bits, else a float. `int` of long input is quadratic."""
+    if len(digits) <= _MAX_DIGITS:
+        return int(digits)
+    try:
+        number: int | float = orjson.loads(digits)
+    except ValueError:
+        return float(digits)  # infinite, as in JavaScript
+    return number
+
+
+def _parse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _number(digits: str) -> int | None:
+    """The value of 1 to 16 ASCII digits, else None: `str.isdigit` alone lets '²' through."""
+    if len(digits) > _MAX_DIGITS or not digits.isascii() or not digits.isdigit():
+        return None
+    return int(digits)
+
+
+def _refuse(text: str, expectation: str) -> NoReturn:
+    got = ascii(text[:40]) + ("..." if len(text) > 40 else "")
+    raise PacketError(f"got the packet {got}: {expectation}; close the connection")

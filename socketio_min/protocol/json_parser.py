@@ -1,0 +1,87 @@
+"""The parser of everybody who has chosen none: JSON, and binary attachments beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from engineio_min.protocol.packets import MESSAGE
+from engineio_min.protocol.packets import Packet as EnginePacket
+from socketio_min.protocol.attachments import Reconstructor
+from socketio_min.protocol.decoding import decode_head, decode_rest
+from socketio_min.protocol.encoding import (
+    encode_connect,
+    encode_connect_error,
+    encode_disconnect,
+    encode_values,
+)
+from socketio_min.protocol.packets import ACK, EVENT, RESERVED_EVENTS, check_event_name
+from socketio_min.protocol.parser import Values
+
+
+class JsonEncoder:
+    """Writes the packets of one namespace, the frequent ones by a shorter way."""
+
+    __slots__ = ("_ack_head", "_event_head", "_namespace")
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+        named = "" if namespace == "/" else namespace + ","
+        # What stands before an event's JSON, and before an acknowledgement's id.
+        self._event_head = f"{MESSAGE}{EVENT}{named}"
+        self._ack_head = f"{MESSAGE}{ACK}{named}"
+
+    def plain_event(self, args: list[Any]) -> str | None:
+        """Encode an event whose values are JSON's, which is nearly every one."""
+        name = args[0]
+        if type(name) is str and name not in RESERVED_EVENTS:
+            try:
+                return self._event_head + orjson.dumps(args).decode()
+            except TypeError:
+                pass
+        return None
+
+    def event(self, args: Values, ack_id: int | None = None) -> list[EnginePacket]:
+        name = args[0] if args else None
+        if type(name) is not str or name in RESERVED_EVENTS:
+            check_event_name(name)
+        text, attachments = encode_values(EVENT, self._namespace, args, ack_id)
+        return [MESSAGE + text, *attachments]
+
+    def ack(self, args: Values, ack_id: int) -> list[EnginePacket]:
+        try:
+            return [f"{self._ack_head}{ack_id}{orjson.dumps(args).decode()}"]
+        except TypeError:
+            text, attachments = encode_values(ACK, self._namespace, args, ack_id)
+            return [MESSAGE + text, *attachments]
+
+    def connect(self, data: dict[str, Any] | None = None) -> list[EnginePacket]:
+        return [MESSAGE + encode_connect(self._namespace, data)]
+
+    def disconnect(self) -> list[EnginePacket]:
+        return [MESSAGE + encode_disconnect(self._namespace)]
+
+    def connect_error(self, message: str, data: Any = None) -> list[EnginePacket]:
+        return [MESSAGE + encode_connect_error(self._namespace, message, data)]
+
+    def json_of(self, packets: Sequence[EnginePacket]) -> str | None:
+        first = packets[0]
+        if len(packets) > 1 or not isinstance(first, str):
+            return None
+        return first[len(self._event_head) :]
+
+
+class JsonParser:
+    """The official default parser's packets (Socket.IO v5, "Packet encoding")."""
+
+    __slots__ = ()
+
+    encoder = JsonEncoder
+    head = staticmethod(decode_head)
+    rest = staticmethod(decode_rest)
+    collect = Reconstructor
+
+
+JSON_PARSER = JsonParser()

@@ -1,6 +1,6 @@
 """A request and its answer, as every host of the server presents them.
 
-Our own HTTP/1.1 in `http/` and `asgi.py` (any ASGI 3 server) make these.
+Our own HTTP/1.1 in `http/` and `asgi/` (any ASGI 3 server) make these.
 """
 
 from __future__ import annotations
@@ -130,6 +130,17 @@ class Response:
         self.status = status
         self.body = body
         self.headers = headers
+
+
+def add_header(headers: dict[str, str], name: str, value: str) -> None:
+    """Add a header, whose `name` is in lower case; join repeated ones (RFC 9110, section 5.3).
+
+    Those of cookies have a separator of their own: HTTP/2 clients split them (RFC 9113, 8.2.3).
+    """
+    before = headers.get(name)
+    if before is not None:
+        value = f"{before}{'; ' if name == 'cookie' else ', '}{value}"
+    headers[name] = value
 
 
 def check_headers(headers: Headers) -> None:

@@ -54,7 +54,7 @@ QUICK = (FOLDER / "engineio_min", FOLDER / "socketio_min", FOLDER / "test_layers
 PROGRAMS = {
     FOLDER / name
     for name in (
-        "engineio_min/test_asgi_hosts.py",
+        "engineio_min/asgi/test_frameworks.py",
         "engineio_min/workers/test_supervisor.py",
         "socketio_min/client/test_blocking.py",
         "socketio_min/cluster/test_classic_cluster.py",

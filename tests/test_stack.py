@@ -29,7 +29,7 @@ FLOORS: Mapping[str, Floors] = {
         ("options.py", "forwarding.py", "limits/"),
         ("transports/",),
         ("http/",),
-        ("asgi.py",),
+        ("asgi/",),
         ("server.py",),
         ("client/",),
         ("runner.py",),

@@ -26,6 +26,7 @@ from engineio_min.client.address import Address
 from engineio_min.client.cookies import CookieJar
 from engineio_min.errors import ConnectionFailed, UsageError
 from engineio_min.http.limits import MAX_FRAMING
+from engineio_min.request import add_header
 
 # The shortest usual keep-alive time of servers is 5 seconds.
 IDLE_LIMIT = 4.0
@@ -284,7 +285,7 @@ class HttpClientConnection(asyncio.Protocol):
         if key == "set-cookie":
             self._client.cookies.store(text, time.time())
         elif self._in_head:
-            self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
+            add_header(self._headers, key, text)
 
     def on_headers_complete(self) -> None:
         if self._parser.get_status_code() in range(100, 200) and not self._parser.should_upgrade():

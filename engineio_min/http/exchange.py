@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engineio_min.request import Headers, Request, Response, check_headers
+from engineio_min.transports.body import BodyReader
 from engineio_min.transports.unsent import unsent_and_confirmed
 from engineio_min.transports.websocket import WebSocket, accept_handshake
 
@@ -24,18 +25,13 @@ logger = logging.getLogger("engineio_min.http")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class HttpExchange:
+class HttpExchange(BodyReader):
     """One request on an HTTP/1.1 connection, and its answer; see `request.Exchange`."""
 
     __slots__ = (
-        "_body",
-        "_budget",
-        "_budgeted",
         "_complete",
         "_connection",
-        "_done",
         "_length",
-        "_limit",
         "_responded",
         "keep_alive",
         "on_abort",
@@ -43,20 +39,15 @@ class HttpExchange:
     )
 
     def __init__(self, connection: HttpConnection, request: Request, *, keep_alive: bool) -> None:
+        super().__init__()
         self.request = request
         self.on_abort: Callable[[], None] | None = None
         self._connection = connection
         self.keep_alive = keep_alive
-        self._body: bytes | bytearray = b""
         self._length = int(request.headers.get("content-length", 0))
         # Without a body there is nothing left to read that could keep the connection from going on.
         self._complete = not self._length and "transfer-encoding" not in request.headers
         self._responded = False
-        self._limit = 0
-        self._done: Callable[[bytes | None], None] | None = None
-        # What of the body counts against the budget.
-        self._budget: Budget | None = None
-        self._budgeted = 0
 
     def respond_with(self, response: Response) -> None:
         """Answer with a plain route's response, if the peer is still there."""
@@ -109,60 +100,23 @@ class HttpExchange:
             head, connection, extensions, candidate=candidate, base64=self.request.base64
         )
 
-    # What the connection tells.
-
-    def body_received(self, data: bytes) -> None:
-        if not self._body:
-            self._body = data
-        elif isinstance(self._body, bytearray):
-            self._body += data
-        else:
-            self._body = bytearray(self._body + data)
-        if self._done is not None and len(self._body) > self._limit:
-            self._stop_reading()(None)
-
-    def body_waits(self) -> None:
-        """A read has ended before the body has."""
-        if self._done is None or self._budget is None:
-            return
-        before, self._budgeted = self._budgeted, len(self._body)
-        if not self._budget.change(self, before, self._budgeted):
-            self.let_go()
-
-    def let_go(self) -> None:
-        """Read no more of the body: too much is held for all."""
-        self._stop_reading()(None)
+    # -- what the connection tells
 
     def body_completed(self) -> None:
+        """Hand the body to who waits for it; the connection can go on after the answer."""
         self._complete = True
-        if self._done is not None:
-            self._stop_reading()(bytes(self._body))
-
-    def _stop_reading(self) -> Callable[[bytes | None], None]:
-        """Hold nothing more; return what is to be called with the body."""
-        done, self._done = self._done, None
-        if self._budgeted and self._budget is not None:
-            self._budget.change(self, self._budgeted, 0)
-            self._budgeted = 0
-        return done or _drop
+        super().body_completed()
 
     def abort(self) -> None:
+        """Take notice that the peer is gone."""
         self._responded = True
         self._stop_reading()
         if self.on_abort is not None:
             self.on_abort()
 
-    @property
-    def reading(self) -> bool:
-        return self._done is not None
-
-
-def _drop(_body: bytes | None) -> None:
-    """Nobody waits for the body."""
-
 
 def header_lines(headers: Headers) -> bytes:
-    """The lines of an answer's headers.
+    """Return the lines of an answer's headers.
 
     Raises:
         UsageError: a name or value has a control character that ends a line.

@@ -18,7 +18,7 @@ import re
 from typing import TYPE_CHECKING
 
 from engineio_min.errors import RequestRefused
-from engineio_min.request import Request
+from engineio_min.request import Request, add_header
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,7 +73,9 @@ def method_name(method: bytes) -> str:
 
 
 def read_headers(lines: Sequence[tuple[bytes, bytes]]) -> dict[str, str] | None:
-    """The headers by their names in lower case, repeated ones joined; None if Host is repeated."""
+    """Return the headers by their names in lower case, repeated ones joined; None if Host is
+    repeated (RFC 9112, section 3.2).
+    """
     headers = {
         _NAMES.get(name) or name.decode("latin-1").lower(): value.decode("latin-1")
         for name, value in lines
@@ -83,12 +85,9 @@ def read_headers(lines: Sequence[tuple[bytes, bytes]]) -> dict[str, str] | None:
     headers.clear()
     for line, value in lines:
         name = line.decode("latin-1").lower()
-        if name not in headers:
-            headers[name] = value.decode("latin-1")
-        elif name == "host":
+        if name == "host" and name in headers:
             return None
-        else:
-            headers[name] += f", {value.decode('latin-1')}"
+        add_header(headers, name, value.decode("latin-1"))
     return headers
 
 

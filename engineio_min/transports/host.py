@@ -1,6 +1,6 @@
 """Where a server and its hosts meet: what a host asks of the server, and what every WebSocket does.
 
-`http/` (our own HTTP/1.1) and `asgi.py` (any ASGI 3 server) are the hosts.
+`http/` (our own HTTP/1.1) and `asgi/` (any ASGI 3 server) are the hosts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""asgi.py under ASGI hosts that are widely used, and in the frameworks that mount it."""
+"""`asgi/` under ASGI hosts that are widely used, and in the frameworks that mount it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from starlette.responses import Response as StarletteResponse
 from starlette.routing import Mount
 
 from engineio_min import Client, Server
+from tests.engineio_min.asgi.real_host import uvicorn_host
 from tests.engineio_min.harness import POLLING
-from tests.engineio_min.test_asgi import uvicorn_host
 from tests.engineio_min.wire import connect, encode_request
 from tests.waiting import patient, until
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 PROGRAM = """
 from engineio_min import Server

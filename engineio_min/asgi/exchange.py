@@ -1,0 +1,100 @@
+"""One HTTP request of an ASGI host, and its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from engineio_min.asgi.scope import Receive, Scope, Send, encode_headers, first_of, read_request
+from engineio_min.errors import Code, RequestRefused
+from engineio_min.request import Headers
+from engineio_min.transports.body import BodyReader
+
+if TYPE_CHECKING:
+    from engineio_min.asgi.websocket import AsgiWebSocket
+    from engineio_min.limits.budget import Budget
+    from engineio_min.transports.connection import Connection
+
+
+class AsgiExchange(BodyReader):
+    """One HTTP request and its answer; see `request.Exchange`."""
+
+    __slots__ = (
+        "_answered",
+        "_receive",
+        "_response",
+        "_send",
+        "on_abort",
+        "request",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        super().__init__()
+        self.request = read_request(scope)
+        self.on_abort: Callable[[], None] | None = None
+        self._receive = receive
+        self._send = send
+        self._response: tuple[int, Headers, bytes] | None = None
+        self._answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Answer; see `request.Exchange`. What becomes of the connection is the host's affair."""
+        self._done = None
+        self._response = (status, headers, body)
+        self._answered.set_result(None)
+
+    def read_body(self, limit: int, done: Callable[[bytes | None], None], budget: Budget) -> None:
+        """Read the body; see `request.Exchange`. Must be called at once or not at all."""
+        try:
+            declared = int(self.request.headers.get("content-length", "0"))
+        except ValueError:
+            # How the body is delimited is checked by the host; what comes is counted in any case.
+            declared = 0
+        if declared > limit:
+            done(None)
+        else:
+            self._limit = limit
+            self._done = done
+            self._budget = budget
+
+    def accept(self, connection: Connection, headers: Headers) -> AsgiWebSocket:
+        """Refuse: a host gives WebSockets a scope of their own."""
+        raise RequestRefused(Code.BAD_REQUEST, "the request is no WebSocket handshake")
+
+    def untaken(self) -> tuple[int, int]:
+        """Return nothing: a host does not tell what its peer has taken."""
+        return 0, 0
+
+    async def run(self) -> None:
+        """Wait for the answer, or for the peer to go away, and answer."""
+        if self._response is None:
+            await first_of(self._answered, asyncio.create_task(self._listen()), finally_=self._end)
+        # Whoever aborts misses it, but a framework between fails without an answer.
+        status, headers, body = self._response or (400, (), b"")
+        encoded = encode_headers(headers)
+        if status not in (204, 304):
+            encoded.append((b"content-length", str(len(body)).encode()))
+        # A peer that is gone misses this answer as it might any other; the heartbeat notices.
+        with contextlib.suppress(OSError):
+            await self._send({"type": "http.response.start", "status": status, "headers": encoded})
+            await self._send({"type": "http.response.body", "body": body})
+
+    async def _listen(self) -> None:
+        """Read the body; end when the peer goes away."""
+        while (event := await self._receive())["type"] != "http.disconnect":
+            if not self.reading:
+                # The body of a GET: nobody wants it.
+                continue
+            self.body_received(bytes(event.get("body", b"")))
+            if event.get("more_body", False):
+                self.body_waits()
+            else:
+                self.body_completed()
+
+    def _end(self) -> None:
+        """Hold nothing of the body any longer: the request is answered, or over."""
+        self._stop_reading()
+        if self._response is None and self.on_abort is not None:
+            self.on_abort()

@@ -1,0 +1,263 @@
+"""One WebSocket of an ASGI host: first the exchange that asks for it, then a session's carrier."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from engineio_min.asgi.scope import (
+    AsgiEvent,
+    Receive,
+    Scope,
+    Send,
+    encode_headers,
+    first_of,
+    read_request,
+)
+from engineio_min.protocol.packets import Packet, encode_base64
+from engineio_min.protocol.session import SHARE, SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
+from engineio_min.request import Headers
+from engineio_min.transports.host import StreamCarrier
+
+if TYPE_CHECKING:
+    from engineio_min.limits.budget import Budget
+    from engineio_min.transports.connection import Connection
+
+# Seconds that one message may take to leave. ASGI does not tell whether a slow peer reads at all,
+# so this is longer than the time that websocket.py gives to a peer without progress.
+SEND_TIMEOUT = 30.0
+
+# What a send of the host costs, in bytes that it could have sent meanwhile.
+SEND_COST = 4_096
+
+NORMAL_CLOSURE = 1000
+MESSAGE_TOO_BIG = 1009
+
+
+class AsgiWebSocket(StreamCarrier):
+    """One WebSocket: first the exchange that asks for it, then the carrier of a session."""
+
+    __slots__ = (
+        "_accepted",
+        "_base64",
+        "_close_code",
+        "_events",
+        "_gone",
+        "_last",
+        "_readable",
+        "_receive",
+        "_scope",
+        "_send",
+        "_unsent",
+        "_wake",
+        "on_abort",
+        "request",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.request = read_request(scope)
+        self.on_abort: Callable[[], None] | None = None
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._accepted = False
+        # Whether binary messages leave as text: the client asked for it.
+        self._base64 = False
+        self._unsent = 0
+        self._candidate = False
+        self._gone = False
+        self._close_code = NORMAL_CLOSURE
+        # What leaves before the session's packets, and what leaves after them: the end.
+        self._events: list[AsgiEvent] = []
+        self._last: AsgiEvent | None = None
+        self._wake = asyncio.Event()
+        self._readable = asyncio.Event()
+
+    # -- the exchange
+
+    def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Refuse the WebSocket; the host's answer is 403 if it cannot send another."""
+        if "websocket.http.response" in (self._scope.get("extensions") or {}):
+            encoded = encode_headers(headers)
+            encoded.append((b"content-length", str(len(body)).encode()))
+            self._events.append(
+                {"type": "websocket.http.response.start", "status": status, "headers": encoded}
+            )
+            self._last = {"type": "websocket.http.response.body", "body": body}
+        else:
+            self._last = {"type": "websocket.close"}
+        self._wake.set()
+
+    def read_body(self, limit: int, done: Callable[[bytes | None], None], budget: Budget) -> None:
+        """Read the body: a handshake has none."""
+        done(b"")
+
+    def untaken(self) -> tuple[int, int]:
+        """Return nothing: the answer of a handshake is not waited for."""
+        return 0, 0
+
+    def accept(self, connection: Connection, headers: Headers) -> AsgiWebSocket:
+        """Become the WebSocket of `connection`; the host has checked the handshake."""
+        event: AsgiEvent = {"type": "websocket.accept", "headers": encode_headers(headers)}
+        offers = self._scope.get("subprotocols")
+        if offers:
+            # As the official server: the first offer is accepted.
+            event["subprotocol"] = offers[0]
+        self._connection = connection
+        self._base64 = self.request.base64
+        self._accepted = True
+        self._events.append(event)
+        self._wake.set()
+        return self
+
+    async def run(self) -> None:
+        """Carry packets until one side has ended it."""
+        await first_of(
+            asyncio.create_task(self._read()),
+            asyncio.create_task(self._write()),
+            finally_=lambda: self._lost(TRANSPORT_ERROR, "the host ended the WebSocket"),
+        )
+
+    def _lost(self, reason: str, description: str) -> None:
+        """The host's end of the WebSocket is over; nothing more can be sent."""
+        if self._gone:
+            return
+        self._gone = True
+        if self._accepted:
+            self._end(reason, description)
+            self._connection.flush()
+        elif self._last is None and self.on_abort is not None:
+            self.on_abort()
+
+    # -- in
+
+    def start(self, *, candidate: bool) -> None:
+        """Begin to read."""
+        self._candidate = candidate
+        if candidate or not self._connection.paused:
+            self._readable.set()
+
+    async def _read(self) -> None:
+        while (event := await self._receive())["type"] != "websocket.disconnect":
+            # Read from the host, but not taken while the handlers do not keep up.
+            await self._readable.wait()
+            text = event.get("text")
+            self._take(bytes(event["bytes"]) if text is None else text)
+        self._lost(TRANSPORT_CLOSE, f"the WebSocket was closed, code {event.get('code')}")
+
+    def _take(self, packet: Packet) -> None:
+        options = self._connection.server.options
+        text = isinstance(packet, str)
+        if _size(packet) > (options.text_limit if text else options.max_http_buffer_size):
+            self._close_code = MESSAGE_TOO_BIG
+            name = "max_text_size" if text else "max_http_buffer_size"
+            self._end(TRANSPORT_ERROR, f"got a message above {name}")
+        else:
+            self._receive_packets([packet])
+        self._connection.flush()
+
+    def _answer_probe(self, packet: str) -> None:
+        self._events.append({"type": "websocket.send", "text": packet})
+        self._wake.set()
+
+    # -- out
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the host has not taken."""
+        return self._unsent
+
+    def flush(self) -> None:
+        """Wake the writer."""
+        if not self._connection.session.idle:
+            self._wake.set()
+
+    def take_over(self) -> None:
+        """Carry the session from now on, what waited for its last carrier first."""
+        self.flush()
+
+    def close(self) -> None:
+        """Close once everything queued is sent."""
+        self._last = {"type": "websocket.close", "code": self._close_code}
+        self._wake.set()
+
+    def pause(self) -> None:
+        """Take nothing more until `resume`; the host holds back what comes."""
+        self._readable.clear()
+
+    def resume(self) -> None:
+        """Take packets again."""
+        self._readable.set()
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._write_queued()
+                if self._last is not None:
+                    await self._write_event(self._last)
+                    return
+        except OSError as error:
+            # The peer is gone.
+            self._lost(TRANSPORT_ERROR, f"a message could not be sent: {error!r}")
+
+    async def _write_queued(self) -> None:
+        events, self._events = self._events, []
+        for event in events:
+            await self._write_event(event)
+        if not self._accepted or self._connection.carrier is not self:
+            return
+        connection = self._connection
+        session = connection.session
+        share = SHARE
+        while packets := session.take():
+            # Nobody sees this unless sending takes time: what is queued meanwhile is counted.
+            session.block(connection.server.loop.time())
+            self._unsent = sum(map(len, packets))
+            for packet in packets:
+                if share <= 0:
+                    # A host that has room for all would never let the others come.
+                    share = SHARE
+                    await asyncio.sleep(0)
+                size = len(packet)
+                share -= size + SEND_COST
+                if self._base64 and isinstance(packet, bytes):
+                    packet = encode_base64(packet)
+                await self._write_event(_send_event(packet))
+                self._unsent -= size
+            session.unblock()
+            connection.flush()
+
+    async def _write_event(self, event: AsgiEvent) -> None:
+        if not self._gone:
+            try:
+                async with asyncio.timeout(SEND_TIMEOUT) as limit:
+                    await self._send(event)
+            except TimeoutError:
+                if not limit.expired():
+                    # The host's own, which has lost its peer.
+                    raise
+                self._lost(
+                    SLOW_CONSUMER,
+                    f"{self._unsent} bytes wait, expected one message to be taken within "
+                    f"{SEND_TIMEOUT:g} seconds",
+                )
+
+
+def _send_event(packet: Packet) -> AsgiEvent:
+    """Return the event that sends `packet`."""
+    if isinstance(packet, bytes):
+        return {"type": "websocket.send", "bytes": packet}
+    if not packet.isascii():
+        # Hosts fail on a lone surrogate.
+        packet = packet.encode("utf-8", "replace").decode()
+    return {"type": "websocket.send", "text": packet}
+
+
+def _size(packet: Packet) -> int:
+    """Count the bytes of a message."""
+    if isinstance(packet, bytes) or packet.isascii():
+        return len(packet)
+    return len(packet.encode())

@@ -31,8 +31,9 @@ from typing import Any
 from benchmarks.generator import ROOT
 from benchmarks.servers.this import make_server
 from engineio_min.http.connection import HttpConnection
-from engineio_min.protocol.frames import MessageStream, encode_frame
+from engineio_min.protocol.frame_encoding import encode_frame
 from engineio_min.protocol.packets import decode_payload, encode_payload
+from engineio_min.protocol.server_frames import ServerMessageStream
 from socketio_min import Server
 from socketio_min.protocol.decoding import decode_plain_event
 from socketio_min.protocol.json_parser import JsonEncoder
@@ -167,7 +168,7 @@ def expect(client: MemoryClient, piece: bytes) -> None:
 def codec_cases() -> Iterator[tuple[str, Case]]:
     """The pure functions."""
     frame = masked(b"4" + EVENT.encode())
-    stream = MessageStream(1_000_000)
+    stream = ServerMessageStream(1_000_000)
     payload = encode_payload(["4" + EVENT, b"0123456789" * 10])
     yield "decode an event", lambda: decode_plain_event(EVENT)
     encoder = JsonEncoder("/")

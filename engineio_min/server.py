@@ -31,7 +31,7 @@ from engineio_min.limits.complaints import Complaints
 from engineio_min.limits.quotas import Quotas
 from engineio_min.option_checks import check_names
 from engineio_min.options import CookieOptions, ServerOptions, ServerOptionValues
-from engineio_min.protocol.frames import FrameEncoder
+from engineio_min.protocol.frame_encoding import FrameEncoder
 from engineio_min.protocol.packets import PROTOCOL_VERSION, open_packet
 from engineio_min.protocol.session import (
     FORCED_CLOSE,

@@ -11,11 +11,12 @@ import os
 from functools import partial
 
 from websockets.frames import Frame
-from websockets.protocol import OPEN, SERVER, Protocol
+from websockets.protocol import CLIENT, OPEN, SERVER, Protocol
 
 from engineio_min.protocol.client_frames import ClientMessageStream
-from engineio_min.protocol.frames import encode_frame
+from engineio_min.protocol.frame_encoding import encode_frame
 from fuzz.frames import COMPRESSED, MAX_SIZE, PLAIN, STAYS_OPEN, hold
+from fuzz.specified import SpecifiedStream
 
 HELLO = b"\x81\x064hello"
 DEFLATED = b"2\xc9H\xcd\xc9\xc9\x07\x00"
@@ -44,6 +45,7 @@ SEEDS = (
 
 
 make_stream = partial(ClientMessageStream, random=os.urandom)
+make_specified = partial(SpecifiedStream, CLIENT)
 
 
 def unmask(answers: bytes) -> list[tuple[int, bytes]]:
@@ -57,5 +59,5 @@ def unmask(answers: bytes) -> list[tuple[int, bytes]]:
 
 def check(data: bytes) -> None:
     """Hold what one server sends against the invariants."""
-    for message in hold(data, make_stream, unmask):
+    for message in hold(data, make_stream, make_specified, unmask):
         assert make_stream(MAX_SIZE).receive(encode_frame(message)) == [message]

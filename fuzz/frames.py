@@ -12,14 +12,19 @@ from typing import NamedTuple
 from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 
-from engineio_min.protocol.frames import MessageStream
+from engineio_min.protocol.client_frames import ClientMessageStream
 from engineio_min.protocol.packets import Packet
+from engineio_min.protocol.server_frames import ServerMessageStream
 from fuzz.reads import readings
+from fuzz.specified import SpecifiedStream
 
 MAX_SIZE = 300
 # The longest head of a frame, and the longest frame that is no message's.
 HEAD = 14
 CONTROL = 125
+
+Stream = ServerMessageStream | ClientMessageStream | SpecifiedStream
+MakeStream = Callable[[int, list[Extension]], Stream]
 
 PLAIN, COMPRESSED = b"\0", b"\1"
 STAYS_OPEN = b"\xff"
@@ -36,7 +41,10 @@ class Outcome(NamedTuple):
 
 
 def hold(
-    data: bytes, make_stream: Callable[..., MessageStream], open_answers: Callable[[bytes], object]
+    data: bytes,
+    make_stream: MakeStream,
+    make_specified: MakeStream,
+    open_answers: Callable[[bytes], object],
 ) -> list[Packet]:
     """Hold what one peer sends against the invariants of its target; return the messages in it."""
     compressed = data[:1] == COMPRESSED
@@ -46,11 +54,11 @@ def hold(
     closes = closing != STAYS_OPEN
     before, after = wire[:place], wire[place:]
 
-    def outcome(first: Iterable[bytes], second: Iterable[bytes], *, fast: bool) -> Outcome:
+    def outcome(first: Iterable[bytes], second: Iterable[bytes], make: MakeStream) -> Outcome:
         extensions: list[Extension] = (
             [PerMessageDeflate(False, False, 15, 15)] if compressed else []
         )
-        stream = make_stream(MAX_SIZE, extensions, fast=fast)
+        stream = make(MAX_SIZE, extensions)
         messages: list[Packet] = []
         answers: list[bytes] = []
 
@@ -59,8 +67,9 @@ def hold(
                 messages.extend(stream.receive(piece))
                 assert stream.closed or stream.held <= MAX_SIZE + HEAD + CONTROL, stream.held
                 answers.extend(stream.control())
-                # As the owners of streams do.
-                stream.needs_attention = stream.assembling or stream.closed
+                if not isinstance(stream, SpecifiedStream):
+                    # As the owners of streams do.
+                    stream.needs_attention = stream.assembling or stream.closed
 
         receive(first)
         if closes:
@@ -76,12 +85,12 @@ def hold(
         )
 
     def others() -> Iterator[Outcome]:
-        for fast in (True, False):
+        for make in (make_stream, make_specified):
             for first, second in zip(readings(before), readings(after), strict=True):
-                yield outcome(first, second, fast=fast)
-        yield outcome(whole_read(before), whole_read(after), fast=False)
+                yield outcome(first, second, make)
+        yield outcome(whole_read(before), whole_read(after), make_specified)
 
-    whole = outcome(whole_read(before), whole_read(after), fast=True)
+    whole = outcome(whole_read(before), whole_read(after), make_stream)
     for other in others():
         assert other == whole, (other, whole)
     return whole.messages

@@ -1,4 +1,4 @@
-"""WebSocket frames as the server reads them (engineio_min/protocol/frames.py).
+"""WebSocket frames as the server reads them (engineio_min/protocol/server_frames.py).
 
 Inputs are as in `frames.py`.
 
@@ -13,10 +13,14 @@ Invariants:
 from __future__ import annotations
 
 import os
+from functools import partial
+
+from websockets.protocol import SERVER
 
 from engineio_min.protocol.client_frames import ClientMessageStream
-from engineio_min.protocol.frames import MessageStream
+from engineio_min.protocol.server_frames import ServerMessageStream
 from fuzz.frames import COMPRESSED, MAX_SIZE, PLAIN, STAYS_OPEN, hold
+from fuzz.specified import SpecifiedStream
 
 # Masked with zeros, so that a seed shows its payload.
 MASK = b"\0\0\0\0"
@@ -51,6 +55,6 @@ SEEDS = (
 
 def check(data: bytes) -> None:
     """Hold what one client sends against the invariants."""
-    for message in hold(data, MessageStream, bytes):
+    for message in hold(data, ServerMessageStream, partial(SpecifiedStream, SERVER), bytes):
         sent = ClientMessageStream(MAX_SIZE, random=os.urandom).encode(message, compress=False)
-        assert MessageStream(MAX_SIZE).receive(sent) == [message]
+        assert ServerMessageStream(MAX_SIZE).receive(sent) == [message]

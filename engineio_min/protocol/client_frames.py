@@ -1,21 +1,21 @@
 """The client's end of a WebSocket's frames: unmasked in, masked out (RFC 6455, section 5.3).
 
-What differs from the server's end in `frames.py` is here: the fast path for a server's common
-frame, final, unmasked and whole in one read, and the masking of what is sent. Every other frame
-goes to websockets, as there; a property test holds the two against each other.
+A server's common frame is final, unmasked and whole in one read; that kind is read right here, and
+every other frame goes to the `FrameReader`. A property test compares the two ways on the same
+bytes, split everywhere.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 
 from websockets.extensions import Extension
 from websockets.frames import CloseCode, Frame, Opcode
-from websockets.protocol import CLIENT, OPEN, Protocol
+from websockets.protocol import CLIENT
 from websockets.speedups import apply_mask
 
-from engineio_min.protocol.frames import MessageStream
+from engineio_min.protocol.assembler import NOT_UTF8
+from engineio_min.protocol.frame_reader import FrameReader, frame_size
 from engineio_min.protocol.packets import Packet
 
 _FINAL_TEXT = 0x81
@@ -43,13 +43,24 @@ _MEANINGS = {
 _STOCK = 4_096
 
 
-class ClientMessageStream(MessageStream):
-    """The client's end of a WebSocket after its handshake; see `MessageStream`.
+class ClientMessageStream:
+    """The client's end of a WebSocket after its handshake.
 
-    `random` returns so many bytes that no one can foresee, as `os.urandom` does.
+    `random` returns so many bytes that no one can foresee, as `os.urandom` does. `needs_attention`
+    is as of `ServerMessageStream`. A client trusts its server not to flood it: a call takes all
+    that was read, and there is no fast path for pings, fragments and the one closing handshake.
     """
 
-    __slots__ = ("_keys", "_next_key", "_random")
+    __slots__ = (
+        "_extensions",
+        "_head",
+        "_keys",
+        "_max_size",
+        "_next_key",
+        "_random",
+        "_reader",
+        "needs_attention",
+    )
 
     def __init__(
         self,
@@ -57,21 +68,34 @@ class ClientMessageStream(MessageStream):
         extensions: Sequence[Extension] = (),
         *,
         random: Callable[[int], bytes],
-        fast: bool = True,
     ) -> None:
-        super().__init__(max_size, extensions, fast=fast)
-        # Nothing needs to be unmasked, so that no length is too much for the fast path.
-        self._common_limit = max_size if fast else -1
-        # The one server of a client is not who attacks it.
-        self._share = sys.maxsize
+        self._max_size = max_size
+        self._extensions = tuple(extensions)
+        self._reader: FrameReader | None = None
+        # The start of a frame too short to tell its length.
+        self._head = b""
         self._random = random
         self._keys = b""
         self._next_key = _STOCK
+        self.needs_attention = False
 
-    def _receive_common(
-        self, data: bytes, position: int, _share: int, messages: list[Packet]
-    ) -> int:
-        """Take frames of the common kind: here they are not masked, and of any length."""
+    # -- in
+
+    def receive(self, data: bytes) -> list[Packet]:
+        """Take bytes; return the messages that are complete with them."""
+        messages: list[Packet] = []
+        if self.needs_attention:
+            self._receive_any(data, messages)
+        else:
+            position = self._receive_common(data, 0, messages)
+            if position < len(data):
+                self._receive_any(data[position:], messages)
+        return messages
+
+    def _receive_common(self, data: bytes, position: int, messages: list[Packet]) -> int:
+        """Take frames of the common kind: final, unmasked, text or binary, and whole; return where
+        another one begins.
+        """
         end = len(data)
         while position + 2 <= end:
             length = data[position + 1]
@@ -83,14 +107,15 @@ class ClientMessageStream(MessageStream):
                 length = int.from_bytes(data[start : start + size], "big")
                 start += size
             stop = start + length
-            if stop > end or length > self._common_limit:
+            if stop > end or length > self._max_size:
                 break
             first = data[position]
             if first == _FINAL_TEXT:
                 try:
                     messages.append(data[start:stop].decode())
                 except UnicodeDecodeError:
-                    self.fail(CloseCode.INVALID_DATA, "got text that is not UTF-8")
+                    self.needs_attention = True
+                    self._make_reader().fail(CloseCode.INVALID_DATA, NOT_UTF8)
                     return stop
             elif first == _FINAL_BINARY:
                 messages.append(data[start:stop])
@@ -99,23 +124,73 @@ class ClientMessageStream(MessageStream):
             position = stop
         return position
 
-    def _frame_size(self, data: bytes, position: int) -> int | None:
-        # A server that masks is refused by websockets, which needs the whole frame for it.
-        size = super()._frame_size(data, position)
-        return size if size is None or data[position + 1] & _MASKED else size - 4
+    def _receive_any(self, data: bytes, messages: list[Packet]) -> None:
+        """Take frames of every kind, from any state."""
+        self.needs_attention = True
+        if self._head:
+            data = self._head + data
+            self._head = b""
+        position = 0
+        while position < len(data):
+            reader = self._reader
+            if reader is not None and reader.closed:
+                reader.await_close(data[position:])
+                break
+            if reader is None or not reader.missing:
+                if reader is None or not reader.in_message:
+                    start = position
+                    position = self._receive_common(data, position, messages)
+                    if position > start:
+                        continue
+                size = frame_size(data, position)
+                if size is None:
+                    self._head = data[position:]
+                    break
+                reader = self._make_reader()
+                reader.begin(data[position], size)
+                if reader.closed:
+                    continue
+            position = reader.read(data, position, messages)
 
-    def _receive_short(
-        self, _data: bytes, position: int, _share: int, _messages: list[Packet]
-    ) -> int:
-        # The one server of a client is not who attacks it.
-        return position
+    @property
+    def failure(self) -> str | None:
+        """Return why the connection failed: no more messages will come."""
+        return None if self._reader is None else self._reader.failure
 
-    def _receive_plain_close(self, _data: bytes, _position: int) -> bool:
-        # A client closes once, so its closing handshake may cost what websockets takes.
-        return False
+    @property
+    def close_received(self) -> bool:
+        """Return whether the server has sent a close frame: no more messages will come."""
+        return self._reader is not None and self._reader.close_received
+
+    @property
+    def close_reason(self) -> str:
+        """Return what the server's close frame says, as words to put behind: a code, a text, or
+        nothing.
+
+        The text is ASCII: it goes to terminals and logs.
+        """
+        close = None if self._reader is None else self._reader.close_code_and_reason
+        if close is None or close[0] == CloseCode.NO_STATUS_RCVD:
+            return ""
+        code, text = close
+        meaning = _MEANINGS.get(code)
+        known = "" if meaning is None else f" ({meaning})"
+        return f": {int(code)}{known}" + (f", {text!a}" if text else "")
+
+    @property
+    def held(self) -> int:
+        """Count the bytes kept of what is not complete."""
+        return len(self._head) + (0 if self._reader is None else self._reader.held)
+
+    @property
+    def assembling(self) -> bool:
+        """Return whether a message or a frame has begun and is not complete."""
+        return bool(self._head) or (self._reader is not None and self._reader.assembling)
+
+    # -- out
 
     def encode(self, packet: Packet, *, compress: bool) -> bytes:
-        """The frame of a packet, masked, and compressed if that was agreed on."""
+        """Return the frame of a packet, masked, and compressed if that was agreed on (RFC 7692)."""
         if isinstance(packet, str):
             data = packet.encode("utf-8", "replace")
             first = _FINAL_TEXT
@@ -135,27 +210,28 @@ class ClientMessageStream(MessageStream):
             head = bytes((first, _MASKED | 127)) + size.to_bytes(8, "big")
         return head + key + apply_mask(data, key)
 
+    @property
+    def closed(self) -> bool:
+        """Return whether a close frame was sent or received: nothing may be sent, nothing comes."""
+        return self._reader is not None and self._reader.closed
+
     def close(self) -> None:
         """Send a close frame without a code, as the official client does."""
         if not self.closed:
             self.needs_attention = True
-            self._specification.send_close()
+            self._make_reader().close()
 
     @property
-    def close_reason(self) -> str:
-        """What the server's close frame says, as words to put behind: a code, a text, or nothing.
+    def pings(self) -> int:
+        """Count the pings answered in what `control` returns next."""
+        return 0 if self._reader is None else self._reader.pings
 
-        The text is ASCII: it goes to terminals and logs.
-        """
-        close = self._specification.close_rcvd
-        if close is None or close.code == CloseCode.NO_STATUS_RCVD:
-            return ""
-        meaning = _MEANINGS.get(close.code)
-        known = "" if meaning is None else f" ({meaning})"
-        return f": {int(close.code)}{known}" + (f", {close.reason!a}" if close.reason else "")
+    def control(self) -> list[bytes]:
+        """Return what is to be written besides messages: pongs and close frames."""
+        return [] if self._reader is None else self._reader.control()
 
     def _mask_key(self) -> bytes:
-        """Four bytes that no one can foresee (RFC 6455, section 10.3)."""
+        """Return four bytes that no one can foresee (RFC 6455, section 10.3)."""
         position = self._next_key
         if position == _STOCK:
             self._keys = self._random(_STOCK)
@@ -163,10 +239,8 @@ class ClientMessageStream(MessageStream):
         self._next_key = position + 4
         return self._keys[position : position + 4]
 
-    @property
-    def _specification(self) -> Protocol:
-        if self._protocol is None:
-            self._protocol = Protocol(CLIENT, state=OPEN, max_size=self._max_size)
-            self._protocol.extensions = list(self._extensions)
-            self.only_fast_frames = False
-        return self._protocol
+    def _make_reader(self) -> FrameReader:
+        """Return the reader, which is made for the first frame that needs it."""
+        if self._reader is None:
+            self._reader = FrameReader(CLIENT, self._max_size, self._max_size, self._extensions)
+        return self._reader

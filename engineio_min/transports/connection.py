@@ -21,7 +21,7 @@ from engineio_min.limits.budget import Budget
 from engineio_min.limits.quotas import Seat
 from engineio_min.options import ServerOptions
 from engineio_min.protocol.deadlines import NEVER
-from engineio_min.protocol.frames import FrameEncoder
+from engineio_min.protocol.frame_encoding import FrameEncoder
 from engineio_min.protocol.packets import Message, Packet, message_packet
 from engineio_min.protocol.session import (
     FORCED_CLOSE,

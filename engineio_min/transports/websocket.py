@@ -22,9 +22,10 @@ from websockets.headers import build_extension, parse_extension
 from engineio_min.errors import Code, RequestRefused
 from engineio_min.limits.admission import Admission
 from engineio_min.protocol.deadlines import NEVER
-from engineio_min.protocol.frames import MessageStream, encode_frame
+from engineio_min.protocol.frame_encoding import encode_frame
 from engineio_min.protocol.packets import Packet, encode_base64, may_compress
 from engineio_min.protocol.progress import LOOKS, Progress
+from engineio_min.protocol.server_frames import ServerMessageStream
 from engineio_min.protocol.session import SHARE, SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.request import Request
 from engineio_min.transports.connection import Connection
@@ -153,7 +154,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self._admitted_as = admitted_as
         self._candidate = admitted_as is not None
         options = connection.server.options
-        self._stream = MessageStream(
+        self._stream = ServerMessageStream(
             options.max_http_buffer_size, extensions, max_text=options.text_limit
         )
         # Whether binary messages leave as text: the client asked for it.

@@ -27,7 +27,7 @@ from engineio_min import Connection, Server
 from engineio_min.client.address import parse_url
 from engineio_min.client.http import HttpClient
 from engineio_min.client.websocket import ClientWebSocket, open_websocket
-from engineio_min.protocol import frames
+from engineio_min.protocol import assembler
 from engineio_min.protocol.packets import Packet
 from engineio_min.transports.connection import Exchange
 
@@ -47,12 +47,12 @@ UNIMPLEMENTED = "UNIMPLEMENTED"
 @contextmanager
 def frames_of_a_message(limit: int) -> Iterator[None]:
     """Let a message have up to `limit` frames meanwhile."""
-    before = frames.MAX_FRAMES
-    frames.MAX_FRAMES = limit
+    before = assembler.MAX_FRAMES
+    assembler.MAX_FRAMES = limit
     try:
         yield
     finally:
-        frames.MAX_FRAMES = before
+        assembler.MAX_FRAMES = before
 
 
 # -- the server

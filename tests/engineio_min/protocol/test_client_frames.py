@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
-from websockets.protocol import OPEN, SERVER, Protocol
+from websockets.protocol import CLIENT, OPEN, SERVER, Protocol
 
 from engineio_min.protocol.client_frames import ClientMessageStream
+from fuzz.specified import SpecifiedStream
 from tests.engineio_min.scripted import server_frame
 
 MAX_SIZE = 70_000
@@ -45,8 +46,7 @@ frames = st.one_of(
 )
 
 
-def outcome(data: list[bytes], *, fast: bool) -> tuple[Any, ...]:
-    stream = ClientMessageStream(MAX_SIZE, random=os.urandom, fast=fast)
+def outcome(stream: ClientMessageStream | SpecifiedStream, data: list[bytes]) -> tuple[Any, ...]:
     messages = []
     for piece in data:
         messages += stream.receive(piece)
@@ -72,7 +72,8 @@ def unmask(data: bytes) -> list[Any]:
 def test_the_fast_path_is_websockets(pieces: bytes, cuts: list[int]) -> None:
     places = [0, *sorted(min(cut, len(pieces)) for cut in cuts), len(pieces)]
     data = [pieces[start:end] for start, end in pairwise(places)]
-    assert outcome(data, fast=True) == outcome(data, fast=False)
+    stream = ClientMessageStream(MAX_SIZE, random=os.urandom)
+    assert outcome(stream, data) == outcome(SpecifiedStream(CLIENT, MAX_SIZE), data)
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 70_000])
@@ -97,11 +98,10 @@ def test_a_lone_surrogate_is_replaced_as_javascript_does() -> None:
     assert unmask(stream.encode("a\ud800", compress=False)) == [(Opcode.TEXT, b"a?", True)]
 
 
-@pytest.mark.parametrize("fast", [True, False])
-def test_a_message_that_is_too_large_is_refused(fast: bool) -> None:
-    stream = ClientMessageStream(10, random=os.urandom, fast=fast)
+def test_a_message_that_is_too_large_is_refused() -> None:
+    stream = ClientMessageStream(10, random=os.urandom)
     assert stream.receive(server_frame(b"a" * 10)) == [b"a" * 10]
-    assert stream.needs_attention is not fast
+    assert not stream.needs_attention
     assert stream.receive(server_frame(b"a" * 11)) == []
     assert stream.failure is not None
 
@@ -131,3 +131,24 @@ def test_a_close_frame_inside_a_message_is_answered_like_any_other() -> None:
     assert stream.receive(wire + server_frame(b"b", 0x80)) == []
     assert (stream.close_received, stream.failure) == (True, None)
     assert unmask(b"".join(stream.control())) == [(Opcode.CLOSE, b"\x03\xe8", True)]
+
+
+def test_a_server_may_send_its_client_any_number() -> None:
+    stream = ClientMessageStream(MAX_SIZE, random=os.urandom)
+    assert stream.receive(server_frame("4a") * 10_000) == ["4a"] * 10_000
+    assert not stream.needs_attention
+
+
+def test_text_that_is_not_utf8_is_refused_at_the_end_of_a_read_too() -> None:
+    stream = ClientMessageStream(MAX_SIZE, random=os.urandom)
+    assert stream.receive(server_frame("4a") + server_frame(b"\xff", 0x81)) == ["4a"]
+    assert stream.failure == "got text that is not UTF-8"
+    assert stream.needs_attention
+    assert unmask(b"".join(stream.control()))[0][1][:2] == (1007).to_bytes(2, "big")
+
+
+def test_text_that_is_too_large_is_refused_by_its_head() -> None:
+    stream = ClientMessageStream(10, random=os.urandom)
+    assert stream.receive(server_frame("4" + "a" * 500)[:8]) == []
+    assert stream.failure == "got a text message of at least 491 bytes, expected at most 10"
+    assert not stream.assembling

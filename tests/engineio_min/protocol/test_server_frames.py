@@ -1,10 +1,11 @@
-"""`frames.py`: the fast path against its specification, and what websockets leaves to us."""
+"""`server_frames.py`: the fast path against its specification, and the limits."""
 
 from __future__ import annotations
 
-import os
 import random
 import sys
+from collections.abc import Callable
+from functools import partial
 from itertools import count
 
 import pytest
@@ -12,18 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Close, Frame, Opcode
+from websockets.protocol import SERVER
 
-from engineio_min.protocol.client_frames import ClientMessageStream
-from engineio_min.protocol.frames import (
-    MAX_FRAMES,
-    SHARE,
-    FrameEncoder,
-    MessageStream,
-    encode_frame,
-)
-from engineio_min.protocol.packets import Uncompressed
+from engineio_min.protocol.assembler import MAX_FRAMES
+from engineio_min.protocol.frame_encoding import encode_frame
+from engineio_min.protocol.server_frames import SHARE, ServerMessageStream
+from fuzz.specified import SpecifiedStream
 
 LIMIT = 300
+
+MakeStream = Callable[..., ServerMessageStream | SpecifiedStream]
+Specified = partial(SpecifiedStream, SERVER)
+both_streams = pytest.mark.parametrize(
+    "make", [ServerMessageStream, Specified], ids=["ours", "all"]
+)
 
 
 def masked(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
@@ -49,13 +52,12 @@ def text(message: str) -> bytes:
     ],
     ids=["text", "ping", "pong", "fragments", "odd"],
 )
-@pytest.mark.parametrize("fast", [True, False])
-def test_a_call_takes_its_share_and_the_next_goes_on(frame: bytes, fast: bool) -> None:
+def test_a_call_takes_its_share_and_the_next_goes_on(frame: bytes) -> None:
     """Of a read as large as they come, no call takes frames beyond its first 4 KiB, and all calls
     together take what is in it, in order.
     """
     number = 3 * SHARE // len(frame)
-    stream = MessageStream(LIMIT, fast=fast)
+    stream = ServerMessageStream(LIMIT)
     read = frame * number + text("4end")
     messages = stream.receive(read)
     calls, left = 1, len(read)
@@ -76,7 +78,7 @@ def test_a_call_takes_its_share_and_the_next_goes_on(frame: bytes, fast: bool) -
 
 def test_what_comes_after_our_close_frame_has_a_share_too() -> None:
     """websockets reads it, at the price of twenty messages a frame."""
-    stream = MessageStream(LIMIT)
+    stream = ServerMessageStream(LIMIT)
     stream.close()
     assert stream.receive(masked(Opcode.PONG, b"") * 1_500 + masked(Opcode.CLOSE, b"")) == []
     left = 9_006
@@ -89,27 +91,20 @@ def test_what_comes_after_our_close_frame_has_a_share_too() -> None:
 
 
 def test_what_comes_behind_a_rest_is_after_it() -> None:
-    stream = MessageStream(LIMIT)
+    stream = ServerMessageStream(LIMIT)
     first = stream.receive(text("4a") * 1_000)
     assert first == ["4a"] * 512
     assert stream.receive(text("4b")) == ["4a"] * 488 + ["4b"]
 
 
 def test_the_payload_of_a_large_frame_is_taken_whole() -> None:
-    stream = MessageStream(1_000_000)
+    stream = ServerMessageStream(1_000_000)
     frame = masked(Opcode.BINARY, b"x" * 200_000)
     assert stream.receive(frame[:100]) == []
     following = text("4a")
     assert stream.receive(frame[100:] + following) == [b"x" * 200_000]
     assert stream.rest == following
     assert stream.receive(b"") == ["4a"]
-
-
-def test_a_server_may_send_its_client_any_number() -> None:
-    stream = ClientMessageStream(LIMIT, random=os.urandom)
-    assert stream.receive(encode_frame("4a") * 10_000) == ["4a"] * 10_000
-    assert stream.receive(encode_frame("4a")[:1] + b"") == []
-    assert stream.rest == b""
 
 
 # -- the property
@@ -140,8 +135,8 @@ def test_the_fast_path_does_what_websockets_does(stream: bytes, data: st.DataObj
     """
     cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=8).map(sorted))
     closing = data.draw(st.one_of(st.none(), st.integers(0, len(cuts))))
-    fast = MessageStream(LIMIT)
-    specification = MessageStream(LIMIT, fast=False)
+    fast = ServerMessageStream(LIMIT)
+    specification = Specified(LIMIT)
     got: list[str | bytes] = []
     expected: list[str | bytes] = []
     answers = b""
@@ -162,14 +157,9 @@ def test_the_fast_path_does_what_websockets_does(stream: bytes, data: st.DataObj
     assert fast.close_received == specification.close_received
 
 
-def test_a_lone_surrogate_leaves_as_a_question_mark() -> None:
-    """Text frames must be UTF-8, which has no form for it."""
-    assert encode_frame("4\ud800") == b"\x81\x024?"
-
-
 def test_after_a_plain_close_websockets_reads_the_unusual() -> None:
     """The close frame went out without websockets, which then must know of it."""
-    stream = MessageStream(LIMIT)
+    stream = ServerMessageStream(LIMIT)
     stream.close()
     assert stream.control() == [b"\x88\x00"]
     assert (
@@ -189,7 +179,7 @@ def test_messages_survive_every_split(messages: list[str | bytes], step: int) ->
         text(message) if isinstance(message, str) else masked(Opcode.BINARY, message)
         for message in messages
     )
-    stream = MessageStream(10_000)
+    stream = ServerMessageStream(10_000)
     got: list[str | bytes] = []
     for position in range(0, len(wire), step):
         got += stream.receive(wire[position : position + step])
@@ -201,7 +191,7 @@ def test_messages_survive_every_split(messages: list[str | bytes], step: int) ->
 
 
 def test_a_message_in_two_fragments_with_a_ping_between() -> None:
-    stream = MessageStream(LIMIT)
+    stream = ServerMessageStream(LIMIT)
     message = "4hé".encode()
     wire = (
         masked(Opcode.TEXT, message[:3], fin=False)
@@ -225,7 +215,7 @@ def test_a_message_in_two_fragments_with_a_ping_between() -> None:
 )
 def test_a_frame_of_6_bytes_is_not_worth_dozens_of_calls(frame: bytes, most: int) -> None:
     """A read has 40,000 of them, while nobody else is served; steps are counted, not time."""
-    stream = MessageStream(LIMIT)
+    stream = ServerMessageStream(LIMIT)
     stream.receive(masked(Opcode.TEXT, b"", fin=False))
     steps = 0
 
@@ -246,7 +236,7 @@ def test_a_frame_of_6_bytes_is_not_worth_dozens_of_calls(frame: bytes, most: int
 
 
 def test_a_ping_that_was_split_is_answered_before_the_next() -> None:
-    stream = MessageStream(LIMIT)
+    stream = ServerMessageStream(LIMIT)
     first = masked(Opcode.PING, b"1")
     assert stream.receive(first[:3]) == []
     assert stream.receive(first[3:] + masked(Opcode.PING, b"2") + text("4a")) == ["4a"]
@@ -255,7 +245,7 @@ def test_a_ping_that_was_split_is_answered_before_the_next() -> None:
 
 
 def test_short_fragments_count_against_the_limit() -> None:
-    stream = MessageStream(LIMIT)
+    stream = ServerMessageStream(LIMIT)
     fragments = [masked(Opcode.CONT, b"x" * 100, fin=False) for _ in range(3)]
     first = masked(Opcode.BINARY, b"x" * 100, fin=False)
     assert stream.receive(first + b"".join(fragments[:2]) + masked(Opcode.CONT, b"")) == [
@@ -267,13 +257,13 @@ def test_short_fragments_count_against_the_limit() -> None:
 
 
 def test_a_pong_is_nothing() -> None:
-    stream = MessageStream(LIMIT)
+    stream = ServerMessageStream(LIMIT)
     assert stream.receive(masked(Opcode.PONG, b"p") + text("4a")) == ["4a"]
     assert (stream.pings, stream.control(), stream.closed) == (0, [], False)
 
 
 def test_a_binary_message_in_fragments() -> None:
-    stream = MessageStream(LIMIT)
+    stream = ServerMessageStream(LIMIT)
     assert stream.receive(masked(Opcode.BINARY, b"\xff", fin=False)) == []
     assert stream.assembling
     assert stream.receive(masked(Opcode.CONT, b"\xfe")) == [b"\xff\xfe"]
@@ -290,16 +280,16 @@ def test_a_binary_message_in_fragments() -> None:
     ],
     ids=map(str, count()),
 )
-@pytest.mark.parametrize("fast", [True, False])
-def test_text_that_is_not_utf8_is_refused_where_it_is(wire: bytes, fast: bool) -> None:
-    stream = MessageStream(LIMIT, fast=fast)
+@both_streams
+def test_text_that_is_not_utf8_is_refused_where_it_is(wire: bytes, make: MakeStream) -> None:
+    stream = make(LIMIT)
     assert stream.receive(wire) == []
     assert stream.failure == "got text that is not UTF-8"
     assert b"".join(stream.control())[2:4] == (1007).to_bytes(2, "big")
 
 
 def test_messages_before_a_bad_one_count() -> None:
-    stream = MessageStream(LIMIT)
+    stream = ServerMessageStream(LIMIT)
     assert stream.receive(text("4a") + masked(Opcode.TEXT, b"\xff") + text("4b")) == ["4a"]
     assert stream.closed
 
@@ -320,7 +310,7 @@ def test_messages_before_a_bad_one_count() -> None:
 )
 def test_a_frame_against_the_protocol(frame: bytes, code: int) -> None:
     """Refused, although it is whole and good ones follow."""
-    stream = MessageStream(LIMIT)
+    stream = ServerMessageStream(LIMIT)
     assert stream.receive(text("4before") + frame + text("4after") * 3) == ["4before"]
     assert stream.failure is not None
     assert b"".join(stream.control())[2:4] == code.to_bytes(2, "big")
@@ -344,11 +334,11 @@ def compressed(data: bytes) -> bytes:
     ],
     ids=["whole", "head", "fragments", "compressed"],
 )
-@pytest.mark.parametrize("fast", [True, False])
-def test_text_above_its_own_limit(frames: bytes, fast: bool) -> None:
+@both_streams
+def test_text_above_its_own_limit(frames: bytes, make: MakeStream) -> None:
     """Refused, if its head tells it, before its bytes are here."""
     extensions = [PerMessageDeflate(False, False, 15, 15)] if frames[0] & 0x40 else []
-    stream = MessageStream(LIMIT, extensions, max_text=100, fast=fast)
+    stream = make(LIMIT, extensions, max_text=100)
     assert stream.receive(text("4a") + frames + text("4b")) == ["4a"]
     assert stream.failure is not None
     assert stream.failure.startswith("got a text message of at least ")
@@ -356,9 +346,9 @@ def test_text_above_its_own_limit(frames: bytes, fast: bool) -> None:
     assert b"".join(stream.control())[2:4] == (1009).to_bytes(2, "big")
 
 
-@pytest.mark.parametrize("fast", [True, False])
-def test_the_limit_of_text_is_not_that_of_binary_messages(fast: bool) -> None:
-    stream = MessageStream(LIMIT, max_text=100, fast=fast)
+@both_streams
+def test_the_limit_of_text_is_not_that_of_binary_messages(make: MakeStream) -> None:
+    stream = make(LIMIT, max_text=100)
     binary = masked(Opcode.BINARY, b"x" * 60, fin=False) + masked(Opcode.CONT, b"x" * 60)
     limit = "4" + "a" * 99
     received = stream.receive(text(limit) + masked(Opcode.BINARY, b"x" * LIMIT) + binary)
@@ -369,7 +359,7 @@ def test_the_limit_of_text_is_not_that_of_binary_messages(fast: bool) -> None:
 @pytest.mark.parametrize("payload", [b"", b"x"])
 def test_a_message_of_too_many_frames(payload: bytes) -> None:
     """Empty frames cost memory too, and never reach a limit on bytes."""
-    stream = MessageStream(10_000)
+    stream = ServerMessageStream(10_000)
     wire = masked(Opcode.BINARY, payload, fin=False)
     wire += masked(Opcode.CONT, payload, fin=False) * (MAX_FRAMES - 1)
     assert stream.receive(wire) == []
@@ -381,7 +371,7 @@ def test_a_message_of_too_many_frames(payload: bytes) -> None:
 
 @pytest.mark.parametrize("size", [LIMIT, 70_000])
 def test_exactly_the_limit_passes_and_one_more_byte_does_not(size: int) -> None:
-    stream = MessageStream(size)
+    stream = ServerMessageStream(size)
     assert stream.receive(masked(Opcode.BINARY, b"x" * size)) == [b"x" * size]
     # The length alone is enough: nothing of the message is needed to refuse it.
     stream.receive(masked(Opcode.BINARY, b"x" * (size + 1))[:14])
@@ -390,12 +380,12 @@ def test_exactly_the_limit_passes_and_one_more_byte_does_not(size: int) -> None:
 
 
 def test_the_closing_handshake_from_either_side() -> None:
-    theirs = MessageStream(LIMIT)
+    theirs = ServerMessageStream(LIMIT)
     theirs.receive(masked(Opcode.CLOSE, b""))
     assert theirs.close_received
     assert theirs.control() == [b"\x88\x00", b""]
 
-    ours = MessageStream(LIMIT)
+    ours = ServerMessageStream(LIMIT)
     ours.close()
     ours.close()
     assert ours.control() == [b"\x88\x00"]
@@ -405,11 +395,13 @@ def test_the_closing_handshake_from_either_side() -> None:
     assert ours.control() == [b""]
 
 
-@pytest.mark.parametrize("fast", [True, False])
+@both_streams
 @pytest.mark.parametrize("step", [1, 100])
-def test_a_close_frame_inside_a_message_is_answered_like_any_other(fast: bool, step: int) -> None:
+def test_a_close_frame_inside_a_message_is_answered_like_any_other(
+    make: MakeStream, step: int
+) -> None:
     """The message is given up; what follows the close frame is not looked at."""
-    stream = MessageStream(LIMIT, fast=fast)
+    stream = make(LIMIT)
     wire = (
         masked(Opcode.TEXT, b"4a", fin=False)
         + masked(Opcode.CLOSE, b"\x03\xe8bye")
@@ -426,55 +418,13 @@ def test_a_close_frame_inside_a_message_is_answered_like_any_other(fast: bool, s
 
 def test_no_protocol_is_made_for_ordinary_frames() -> None:
     """An idle or ordinary connection does not pay for websockets' protocol object."""
-    stream = MessageStream(LIMIT)
+    stream = ServerMessageStream(LIMIT)
     stream.receive(text("4a") + masked(Opcode.BINARY, b"b"))
-    assert stream._protocol is None
+    assert stream._reader is None
     assert stream.control() == []
 
 
-# -- out
-
-
-@pytest.mark.parametrize(
-    ("packet", "head"),
-    [
-        ("4hello", b"\x81\x06"),
-        ("4" + "x" * 124, b"\x81\x7d"),
-        ("4" + "x" * 125, b"\x81\x7e\x00\x7e"),
-        (b"x" * 65_535, b"\x82\x7e\xff\xff"),
-        (b"x" * 65_536, b"\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00"),
-    ],
-)
-def test_encode_frame(packet: str | bytes, head: bytes) -> None:
-    data = packet.encode() if isinstance(packet, str) else packet
-    assert encode_frame(packet) == head + data
-    opcode = Opcode.TEXT if isinstance(packet, str) else Opcode.BINARY
-    assert encode_frame(packet) == Frame(opcode, data).serialize(mask=False)
-
-
-def test_the_encoder_keeps_what_it_encoded() -> None:
-    encoder = FrameEncoder()
-    encoder.encode(["4a", b"b"])
-    assert (encoder.packets, encoder.data) == (["4a", b"b"], b"\x81\x024a\x82\x01b")
-    encoder.encode(["4c"])
-    assert (encoder.packets, encoder.data) == (["4c"], b"\x81\x024c")
-    encoder.forget()
-    assert (encoder.packets, encoder.data) == ([], b"")
-
-
-@given(
-    st.lists(
-        st.sampled_from(["4" + "x" * 124, "4" + "x" * 125, "4\ud800", b"x" * 126])
-        | st.text(max_size=10)
-        | st.text(max_size=10).map(Uncompressed)
-        | st.binary(max_size=10),
-        max_size=5,
-    )
-)
-def test_the_frames_of_several_packets_are_those_of_each(packets: list[str | bytes]) -> None:
-    encoder = FrameEncoder()
-    encoder.encode(packets)
-    assert encoder.data == b"".join(map(encode_frame, packets))
+# -- compression
 
 
 def deflate() -> PerMessageDeflate:
@@ -482,7 +432,7 @@ def deflate() -> PerMessageDeflate:
 
 
 def test_compression_only_where_it_was_agreed_on_and_is_allowed() -> None:
-    stream = MessageStream(100_000, [deflate()])
+    stream = ServerMessageStream(100_000, [deflate()])
     assert stream.compresses
     assert stream.encode("4" + "a" * 500, compress=False) == encode_frame("4" + "a" * 500)
     packets: list[str | bytes] = ["4" + "a" * 500, b"a" * 500]
@@ -490,7 +440,7 @@ def test_compression_only_where_it_was_agreed_on_and_is_allowed() -> None:
         compressed = stream.encode(packet, compress=True)
         assert compressed[0] & 0x40
         assert len(compressed) < 50
-    plain = MessageStream(LIMIT)
+    plain = ServerMessageStream(LIMIT)
     assert not plain.compresses
     assert plain.encode("4a", compress=True) == b"\x81\x024a"
     # A compressed message of the client goes through websockets.
@@ -499,7 +449,7 @@ def test_compression_only_where_it_was_agreed_on_and_is_allowed() -> None:
 
 
 def test_a_deflate_bomb_is_refused_by_its_inflated_size() -> None:
-    stream = MessageStream(1_000, [deflate()])
+    stream = ServerMessageStream(1_000, [deflate()])
     wire = Frame(Opcode.BINARY, bytes(1_000_000)).serialize(mask=True, extensions=[deflate()])
     assert len(wire) < 2_000
     assert stream.receive(wire) == []
@@ -509,7 +459,7 @@ def test_a_deflate_bomb_is_refused_by_its_inflated_size() -> None:
 def test_noise_never_raises() -> None:
     source = random.Random(1)
     for _ in range(50):
-        stream = MessageStream(LIMIT)
+        stream = ServerMessageStream(LIMIT)
         for _ in range(20):
             stream.receive(source.randbytes(100))
         assert stream.closed

@@ -1,0 +1,121 @@
+"""Messages from the data frames of a WebSocket (RFC 6455, sections 5.4 and 5.6).
+
+The assembler is the same for both ends. It knows neither masks nor control frames: the frame reader
+gives it data frames that websockets has checked, or that need no such check. What websockets leaves
+to its user is here: UTF-8, and a limit on the frames of a message.
+"""
+
+from __future__ import annotations
+
+import codecs
+
+from websockets.frames import CloseCode, Opcode
+
+from engineio_min.errors import ProtocolError
+from engineio_min.protocol.packets import Packet
+
+# Empty fragments cost memory too, and never reach a limit on bytes.
+MAX_FRAMES = 1_024
+NOT_UTF8 = "got text that is not UTF-8"
+
+
+class MessageRefused(ProtocolError):
+    """A message that fails the connection with a close frame of `code` (RFC 6455, 7.1.7)."""
+
+    def __init__(self, code: CloseCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class MessageAssembler:
+    """One message at a time, from its first frame to its last.
+
+    `max_text` is the most bytes of a text message.
+    """
+
+    __slots__ = ("_decoder", "_frames", "_is_text", "_max_text", "_message")
+
+    def __init__(self, max_text: int) -> None:
+        self._max_text = max_text
+        self._message: bytearray | None = None
+        self._is_text = False
+        # Checks text as it comes, so that a bad byte is refused where it is and not at the end.
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._frames = 0
+
+    @property
+    def begun(self) -> bool:
+        """Return whether a message has begun and is not complete."""
+        return self._message is not None
+
+    @property
+    def size(self) -> int:
+        """Count the bytes of the message that is not complete."""
+        return 0 if self._message is None else len(self._message)
+
+    def add(self, opcode: Opcode, data: bytes, *, fin: bool) -> Packet | None:
+        """Add a data frame; return the message if `fin` completes it.
+
+        The frames come in an order that RFC 6455, section 5.4, allows.
+
+        Raises:
+            MessageRefused: the message is too large, has too many frames, or is no UTF-8.
+        """
+        if opcode is not Opcode.CONT:
+            self._is_text = opcode is Opcode.TEXT
+        if self._is_text:
+            before = 0 if self._message is None else len(self._message)
+            self.check_text(before + len(data))
+        if opcode is not Opcode.CONT:
+            if fin:
+                return decode_text(data) if self._is_text else data
+            self._message = bytearray()
+            self._decoder = codecs.getincrementaldecoder("utf-8")() if self._is_text else None
+            self._frames = 0
+        assert self._message is not None
+        self._frames += 1
+        if self._frames > MAX_FRAMES:
+            raise MessageRefused(
+                CloseCode.POLICY_VIOLATION,
+                f"got a message of more than {MAX_FRAMES} frames, expected fewer and larger ones",
+            )
+        self._message += data
+        if self._decoder is not None:
+            try:
+                self._decoder.decode(data, fin)
+            except UnicodeDecodeError:
+                raise MessageRefused(CloseCode.INVALID_DATA, NOT_UTF8) from None
+        if not fin:
+            return None
+        message = bytes(self._message)
+        self.give_up()
+        return message.decode() if self._is_text else message
+
+    def check_text(self, size: int) -> None:
+        """Refuse a text message of `size` bytes or more if these are too many.
+
+        Raises:
+            MessageRefused: `size` is above the limit.
+        """
+        if size > self._max_text:
+            raise MessageRefused(
+                CloseCode.MESSAGE_TOO_BIG,
+                f"got a text message of at least {size} bytes, expected at most {self._max_text}",
+            )
+
+    def give_up(self) -> None:
+        """Forget the message that is not complete."""
+        self._message = self._decoder = None
+
+
+def decode_text(data: bytes) -> str:
+    """Return the text of a whole text message (RFC 6455, section 8.1).
+
+    Raises:
+        MessageRefused: `data` is no UTF-8.
+    """
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise MessageRefused(CloseCode.INVALID_DATA, NOT_UTF8) from None

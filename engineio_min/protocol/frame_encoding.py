@@ -1,0 +1,71 @@
+"""The frames that a server sends: final and unmasked, one for each packet (RFC 6455, section 5)."""
+
+from __future__ import annotations
+
+from engineio_min.protocol.packets import Packet
+
+_FINAL_TEXT = 0x81
+_FINAL_BINARY = 0x82
+# The heads of frames below 126 bytes, by their length.
+_TEXT_HEADS = tuple(bytes((_FINAL_TEXT, size)) for size in range(126))
+_BINARY_HEADS = tuple(bytes((_FINAL_BINARY, size)) for size in range(126))
+
+
+class FrameEncoder:
+    """Packets and the bytes of their frames, kept for the next connection of a broadcast."""
+
+    __slots__ = ("data", "packets")
+
+    def __init__(self) -> None:
+        self.packets: list[Packet] = []
+        self.data = b""
+
+    def encode(self, packets: list[Packet]) -> None:
+        """Put the frames of `packets`, uncompressed, into `data`."""
+        self.packets = packets
+        self.data = encode_frame(packets[0]) if len(packets) == 1 else _encode_frames(packets)
+
+    def forget(self) -> None:
+        """Keep nothing alive until the next broadcast."""
+        self.packets = []
+        self.data = b""
+
+
+def _encode_frames(packets: list[Packet]) -> bytes:
+    """Return the frames of several packets, joined once and not each with its head."""
+    pieces: list[bytes] = []
+    try:
+        for packet in packets:
+            if type(packet) is str:
+                data = packet.encode()
+                if len(data) < 126:
+                    pieces.append(_TEXT_HEADS[len(data)])
+                    pieces.append(data)
+                    continue
+            pieces.append(encode_frame(packet))
+    except UnicodeEncodeError:
+        pieces = list(map(encode_frame, packets))
+    return b"".join(pieces)
+
+
+def encode_frame(packet: Packet) -> bytes:
+    """Return the frame of one packet (RFC 6455, section 5.2).
+
+    Text must be UTF-8, which has no form for a lone surrogate: a question mark leaves in its place.
+    """
+    if isinstance(packet, str):
+        try:
+            data = packet.encode()
+        except UnicodeEncodeError:
+            data = packet.encode("utf-8", "replace")
+        heads = _TEXT_HEADS
+    else:
+        data = packet
+        heads = _BINARY_HEADS
+    size = len(data)
+    if size < 126:
+        return heads[size] + data
+    first = heads[0][:1]
+    if size < 65_536:
+        return first + b"\x7e" + size.to_bytes(2, "big") + data
+    return first + b"\x7f" + size.to_bytes(8, "big") + data

@@ -1,0 +1,183 @@
+"""Frames of every kind, as websockets' Sans-I/O protocol reads them (RFC 6455, section 5).
+
+websockets is the authority on frames and slow for its completeness. So the streams of the two ends
+read the common frames by themselves, and make a reader when the first other frame comes. The stream
+gives the reader one frame at a time, whole or in pieces: after each, the fast path may go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from websockets.extensions import Extension
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import OPEN, Protocol, Side
+
+from engineio_min.protocol.assembler import MessageAssembler, MessageRefused
+from engineio_min.protocol.packets import Packet
+
+_DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
+_OPCODE = 0x0F
+_FINAL_CLOSE = 0x88
+_MASKED = 0x80
+_LENGTH = 0x7F
+_LONGEST_HEAD = 14
+# The first bytes of fragments by their place in a message; without extensions no other bit is set.
+_FIRST_FRAGMENTS = {0x01: Opcode.TEXT, 0x02: Opcode.BINARY}
+_LATER_FRAGMENTS = {0x00: Opcode.CONT, 0x80: Opcode.CONT}
+# The first bytes that `add_fragment` may take.
+FRAGMENTS = frozenset((*_FIRST_FRAGMENTS, *_LATER_FRAGMENTS))
+
+
+def frame_size(data: bytes, position: int) -> int | None:
+    """Count the bytes of the frame that begins at `position`, head and mask included; return None
+    if its head is not complete (RFC 6455, section 5.2).
+    """
+    left = len(data) - position
+    if left < 2:
+        return None
+    mask = 4 if data[position + 1] & _MASKED else 0
+    length = data[position + 1] & _LENGTH
+    if length < 126:
+        return 2 + mask + length
+    size = 2 if length == 126 else 8
+    if left < 2 + size:
+        return None
+    return 2 + size + mask + int.from_bytes(data[position + 2 : position + 2 + size], "big")
+
+
+class FrameReader:
+    """What one end reads once a frame was not of the common kind.
+
+    `missing` is how many bytes of the frame that was begun have not come. `failure` says why the
+    connection failed. `pings` counts the pings answered in what `control` returns next.
+    """
+
+    __slots__ = ("_assembler", "_max_size", "_partial", "_protocol", "failure", "missing", "pings")
+
+    def __init__(
+        self, side: Side, max_size: int, max_text: int, extensions: Sequence[Extension]
+    ) -> None:
+        self._max_size = max_size
+        self._assembler = MessageAssembler(max_text)
+        self._protocol = Protocol(side, state=OPEN, max_size=max_size)
+        self._protocol.extensions = list(extensions)
+        # Bytes of the frame begun that websockets holds.
+        self._partial = 0
+        self.missing = 0
+        self.failure: str | None = None
+        self.pings = 0
+
+    # -- in
+
+    def begin(self, first: int, size: int) -> None:
+        """Begin a frame of `size` bytes whose first one is `first`; text that is too large is
+        refused before its bytes come.
+        """
+        if first & _OPCODE == Opcode.TEXT:
+            try:
+                self._assembler.check_text(size - _LONGEST_HEAD)
+            except MessageRefused as error:
+                self.fail(error.code, error.reason)
+                return
+        if first == _FINAL_CLOSE and self._assembler.begun:
+            # A close frame may come between fragments (section 5.4) and is answered like any other;
+            # websockets would call the message incomplete and fail the connection.
+            self._assembler.give_up()
+            self._protocol.current_size = None
+        self.missing = size
+
+    def read(self, data: bytes, position: int, messages: list[Packet]) -> int:
+        """Read what there is of the frame that was begun; return where it ends."""
+        protocol = self._protocol
+        piece = data[position : position + self.missing]
+        self.missing -= len(piece)
+        self._partial = self._partial + len(piece) if self.missing else 0
+        protocol.receive_data(piece)
+        for frame in cast(list[Frame], protocol.events_received()):
+            if frame.opcode in _DATA:
+                self._add(frame.opcode, bytes(frame.data), frame.fin, messages)
+            elif frame.opcode is Opcode.PING:
+                self.pings += 1
+        if protocol.parser_exc is not None and self.failure is None:
+            self.failure = str(protocol.parser_exc)
+        return position + len(piece)
+
+    def add_fragment(self, first: int, data: bytes, messages: list[Packet]) -> bool:
+        """Add a fragment whose first byte is `first` and whose payload is `data`, as `read` would;
+        return False if it is one that `read` must look at.
+        """
+        protocol = self._protocol
+        before = protocol.current_size
+        opcode = (_FIRST_FRAGMENTS if before is None else _LATER_FRAGMENTS).get(first)
+        size = (before or 0) + len(data)
+        if opcode is None or size > self._max_size or protocol.extensions:
+            return False
+        fin = first >= 0x80
+        protocol.current_size = None if fin else size
+        self._add(opcode, data, fin, messages)
+        return True
+
+    def _add(self, opcode: Opcode, data: bytes, fin: bool, messages: list[Packet]) -> None:
+        """Add a data frame to its message, or fail the connection."""
+        try:
+            message = self._assembler.add(opcode, data, fin=fin)
+        except MessageRefused as error:
+            self.fail(error.code, error.reason)
+        else:
+            if message is not None:
+                messages.append(message)
+
+    def await_close(self, data: bytes) -> None:
+        """Read for nothing but the peer's close frame, after which nothing is read."""
+        if not self.close_received:
+            self._protocol.receive_data(data)
+            self._protocol.events_received()
+
+    @property
+    def close_received(self) -> bool:
+        """Return whether the peer has sent a close frame: no more messages will come."""
+        return self._protocol.close_rcvd is not None
+
+    @property
+    def close_code_and_reason(self) -> tuple[int, str] | None:
+        """Return what the peer's close frame says (RFC 6455, sections 7.1.5 and 7.1.6)."""
+        close = self._protocol.close_rcvd
+        return None if close is None else (close.code, close.reason)
+
+    @property
+    def in_message(self) -> bool:
+        """Return whether the next frame continues a message."""
+        return self._assembler.begun
+
+    @property
+    def assembling(self) -> bool:
+        """Return whether a message or a frame has begun and is not complete."""
+        return self._assembler.begun or self.missing > 0
+
+    @property
+    def held(self) -> int:
+        """Count the bytes kept of a message or a frame that is not complete."""
+        return self._assembler.size + self._partial
+
+    # -- out
+
+    @property
+    def closed(self) -> bool:
+        """Return whether a close frame was sent or received: nothing may be sent, nothing comes."""
+        return self._protocol.state is not OPEN
+
+    def close(self) -> None:
+        """Send a close frame without a code."""
+        self._protocol.send_close()
+
+    def fail(self, code: CloseCode, reason: str) -> None:
+        """Close because the peer broke the protocol (RFC 6455, section 7.1.7)."""
+        self.failure = reason
+        self._protocol.fail(code, reason)
+
+    def control(self) -> list[bytes]:
+        """Return what is to be written besides messages: pongs, close frames, b"" for the end."""
+        self.pings = 0
+        return self._protocol.data_to_send()

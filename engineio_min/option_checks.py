@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable
 
 from engineio_min.errors import UsageError
-from engineio_min.protocol.session import POLLING, WEBSOCKET
+from engineio_min.protocol.transports import TRANSPORTS
 
 
 def check_names(given: Iterable[str], known: Collection[str]) -> None:
@@ -70,7 +70,7 @@ def check_transports(transports: object) -> None:
         isinstance(transports, str)
         or not isinstance(transports, Collection)
         or not transports
-        or not all(transport in (POLLING, WEBSOCKET) for transport in transports)
+        or not all(transport in TRANSPORTS for transport in transports)
     ):
         raise UsageError(
             f'transports: got {transports!r}, expected "polling", "websocket" or both in a list'

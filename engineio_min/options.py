@@ -24,7 +24,8 @@ from engineio_min.option_checks import (
     check_type,
 )
 from engineio_min.positive import is_positive
-from engineio_min.protocol.session import POLLING, WEBSOCKET, Timing
+from engineio_min.protocol.session import Timing
+from engineio_min.protocol.transports import POLLING, WEBSOCKET, upgrades
 from engineio_min.request import Request
 
 AllowRequest = Callable[[Request], Awaitable[None] | None]
@@ -219,8 +220,8 @@ class ServerOptions:
 
     @property
     def upgrades(self) -> list[str]:
-        """What a polling session may upgrade to."""
-        return [WEBSOCKET] if self.allow_upgrades and WEBSOCKET in self.transports else []
+        """Return the transports that may take over a session on polling."""
+        return upgrades(POLLING, self.transports) if self.allow_upgrades else []
 
 
 class ServerOptionValues(TypedDict, total=False):

@@ -14,13 +14,13 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Context, copy_context
-from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 import orjson
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 
 from engineio_min.cors import CorsOptions, read_origin, same_origin
+from engineio_min.end_of_turn import EndOfTurn
 from engineio_min.errors import Code, RequestRefused
 from engineio_min.forwarding import UNIX, TrustedProxies
 from engineio_min.http.server import HttpServer, check_closed
@@ -35,10 +35,9 @@ from engineio_min.protocol.frame_encoding import FrameEncoder
 from engineio_min.protocol.packets import PROTOCOL_VERSION, open_packet
 from engineio_min.protocol.session import (
     FORCED_CLOSE,
-    POLLING,
     TRANSPORT_ERROR,
-    WEBSOCKET,
 )
+from engineio_min.protocol.transports import TRANSPORTS, upgrades
 from engineio_min.request import Headers, Request, check_headers
 from engineio_min.timer import Timer
 from engineio_min.transports.compression import Compressor
@@ -51,6 +50,8 @@ if TYPE_CHECKING:
     from engineio_min.asgi import AsgiApplication
 
 logger = logging.getLogger("engineio_min")
+
+ADVICE = "use loop.call_soon_threadsafe(emit, ...)"
 
 Result = TypeVar("Result")
 
@@ -105,10 +106,9 @@ class Server:
             self._proxies = TrustedProxies(self.options.trusted_proxies)
         self._warned: set[str] = set()
         self._context = Context()
+        self._end_of_turn: EndOfTurn
         self._told_of_loop = False
         self._complaints = Complaints()
-        self._thread = 0
-        self._warned_of_threads = False
 
     # -- the application's side
 
@@ -189,7 +189,8 @@ class Server:
             check_closed(self.loop)
         self._started = self._accepting = True
         self.loop = asyncio.get_running_loop()
-        self._thread = get_ident()
+        # In a context of its own: what sends the messages may be a handler of one client.
+        self._end_of_turn = EndOfTurn(self.loop, self._flush_all, ADVICE, self._context)
         self.timer = Timer(self.loop)
         if outlived:
             self._outlive_loop()
@@ -252,7 +253,7 @@ class Server:
         self._check_origin(request)
         if "j" in query:
             raise RequestRefused(Code.BAD_REQUEST, "JSONP is not supported")
-        if (transport == WEBSOCKET) != request.websocket:
+        if TRANSPORTS[transport].is_stream != request.websocket:
             raise RequestRefused(
                 Code.BAD_REQUEST, f"got the transport {transport} on the wrong kind of request"
             )
@@ -439,7 +440,6 @@ class Server:
         """Answer the handshake of a new session and let it begin."""
         options = self.options
         request = connection.request
-        transport = connection.transport
         # The handshake goes through the buffer like any packet, so that it is first on every
         # transport.
         connection.session.attended = True
@@ -447,24 +447,24 @@ class Server:
             connection.session.send(
                 open_packet(
                     connection.sid,
-                    options.upgrades if transport == POLLING else (),
+                    upgrades(connection.transport, options.upgrades),
                     options.ping_interval,
                     options.ping_timeout,
                     # It is for polling; a WebSocket's limits are not told.
                     options.text_limit,
                 )
             )
-            if transport == POLLING:
-                self.pollers.add(request.peer)
-                polling = connection.carrier = Polling(connection)
-                self._introduce(connection)
-                polling.get(exchange)
-            else:
+            if request.websocket:
                 headers = self.response_headers(request, (), None, initial=True)
                 websocket = connection.carrier = exchange.accept(connection, headers)
                 self._introduce(connection)
                 connection.flush()
                 websocket.start(candidate=False)
+            else:
+                self.pollers.add(request.peer)
+                polling = connection.carrier = Polling(connection)
+                self._introduce(connection)
+                polling.get(exchange)
         finally:
             connection.session.attended = False
 
@@ -488,20 +488,20 @@ class Server:
             connection.session.fail(FORCED_CLOSE, "the connection handler failed")
 
     def _continue(self, exchange: Exchange, request: Request, query: Mapping[str, str]) -> None:
-        sid, transport = query["sid"], query["transport"]
+        sid = query["sid"]
         connection = self.sessions.get(sid)
         if connection is not None:
             connection.check_time()
             connection = self.sessions.get(sid)
         if connection is None:
             departing = self.departing.get(sid)
-            if departing is None or transport != POLLING or request.method != "GET":
+            if departing is None or request.websocket or request.method != "GET":
                 raise RequestRefused(Code.SESSION_ID_UNKNOWN, "got the id of no open session")
             departing.get(exchange)
             return
         if query.get("EIO", PROTOCOL_VERSION) != PROTOCOL_VERSION:
             raise RequestRefused(Code.BAD_REQUEST, "got another EIO than the session's")
-        if transport == WEBSOCKET:
+        if request.websocket:
             self._upgrade(exchange, connection)
             return
         if not isinstance(connection.carrier, Polling):
@@ -517,7 +517,7 @@ class Server:
         websocket = exchange.accept(
             connection, self.response_headers(exchange.request, (), connection)
         )
-        if self.options.upgrades and connection.session.begin_upgrade(self.loop.time()):
+        if connection.session.begin_upgrade(self.loop.time(), self.options.upgrades):
             connection.candidate = websocket
             self.timer.watch(connection.session)
             websocket.start(candidate=True)
@@ -600,21 +600,7 @@ class Server:
         dirty = self._dirty
         dirty.append(connection)
         if len(dirty) == 1:
-            if get_ident() == self._thread:
-                # In a context of its own: what sent the messages may be a handler of one client.
-                self.loop.call_soon(self._flush_all, context=self._context)
-            else:
-                self._flush_from_another_thread()
-
-    def _flush_from_another_thread(self) -> None:
-        # A loop that sleeps would not notice before its next timer, which may be the heartbeat's.
-        self.loop.call_soon_threadsafe(self._flush_all)
-        if not self._warned_of_threads:
-            self._warned_of_threads = True
-            logger.warning(
-                "a message was sent in another thread than the event loop's, which is not safe: "
-                "use loop.call_soon_threadsafe(emit, ...)"
-            )
+            self._end_of_turn.ask()
 
     def _flush_all(self) -> None:
         dirty, self._dirty = self._dirty, []

@@ -22,7 +22,8 @@ from engineio_min.protocol.client_session import ClientSession, ClientTiming
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.open_packet import MAX_HEARTBEAT, MAX_SID, read_open_packet
 from engineio_min.protocol.packets import open_packet
-from engineio_min.protocol.session import POLLING, WEBSOCKET, Closed, Session, Timing
+from engineio_min.protocol.session import Closed, Session, Timing
+from engineio_min.protocol.transports import POLLING, WEBSOCKET
 
 TEXT, BINARY, PROBE, SEND, TIME, UPGRADE, CLOSE, TAKE = b"<bp>tuck"
 
@@ -80,7 +81,7 @@ def check_session(end: Session | ClientSession, steps: list[bytes]) -> None:
             now = max(now, end.deadline) if end.deadline != NEVER else now
             end.handle_timeout(now)
         elif op and op[0] == UPGRADE:
-            end.begin_upgrade(now)
+            end.begin_upgrade(now, ["websocket"])
         elif op and op[0] == CLOSE:
             end.close(now)
         elif op and op[0] == TAKE:

@@ -25,7 +25,7 @@ FLOORS: Mapping[str, Floors] = {
     "engineio_min": (
         ("errors.py", "ids.py", "positive.py"),
         ("protocol/",),
-        ("request.py", "timer.py", "option_checks.py", "cors.py"),
+        ("request.py", "timer.py", "option_checks.py", "cors.py", "end_of_turn.py"),
         ("options.py", "forwarding.py", "limits/"),
         ("transports/",),
         ("http/",),

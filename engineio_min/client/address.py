@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from engineio_min.errors import UsageError
 
@@ -53,3 +54,14 @@ def parse_url(url: str) -> Address:
         )
     secure = parts.scheme in _SECURE
     return Address(secure, host, port or _PORTS[parts.scheme], parts.path, parts.query)
+
+
+def request_target(path: str, query: str, parameters: Mapping[str, str]) -> str:
+    """Return the target of a request (RFC 9112, section 3.2.1): `path`, the `query` of the URL as
+    it is there, and `parameters`.
+    """
+    encoded = urlencode(parameters, quote_via=quote, errors="replace")
+    if query:
+        # Only what would end a request line is quoted.
+        encoded = quote(query, safe="%/:?#[]@!$&'()*+,;=~") + "&" + encoded
+    return f"{quote(path, safe='/%')}?{encoded}"

@@ -10,44 +10,51 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
-from threading import get_ident
-from typing import Any, Unpack
-from urllib.parse import quote, urlencode
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import NamedTuple, Unpack
 
-from engineio_min.client.address import parse_url
+from engineio_min.client.address import parse_url, request_target
 from engineio_min.client.http import HttpClient
 from engineio_min.client.options import ClientOptions, ClientOptionValues
+from engineio_min.client.polling import Polling
+from engineio_min.client.tasks import Tasks
+from engineio_min.client.upgrade import Upgrade
 from engineio_min.client.websocket import ClientWebSocket, open_websocket
+from engineio_min.end_of_turn import EndOfTurn
 from engineio_min.errors import ConnectionFailed, PacketError, UsageError
 from engineio_min.option_checks import check_names
 from engineio_min.protocol.client_session import ClientSession, Opened, UpgradeAbandoned
 from engineio_min.protocol.open_packet import OpenPacket
 from engineio_min.protocol.packets import (
-    PROBE_PING,
     PROTOCOL_VERSION,
     Message,
     Packet,
-    decode_payload,
     encode_base64,
-    encode_payload,
     message_packet,
 )
 from engineio_min.protocol.session import (
-    CLOSED,
     FORCED_CLOSE,
     OPENED,
-    POLLING,
     TRANSPORT_ERROR,
-    WEBSOCKET,
     Closed,
     Upgraded,
 )
+from engineio_min.protocol.transports import POLLING, WEBSOCKET
 from engineio_min.timer import Timer
 
 logger = logging.getLogger("engineio_min")
 
+ADVICE = "use loop.call_soon_threadsafe(client.emit, ...), or socketio_min.BlockingClient"
+
 Tap = Callable[[str, Packet], object]
+
+
+class Carried(NamedTuple):
+    """What one transport does for a session: `begin` it, and `send` what is queued."""
+
+    begin: Callable[[], None]
+    send: Callable[[], None]
 
 
 class Client:
@@ -72,24 +79,26 @@ class Client:
         self.tap: Tap | None = None
         self.session: ClientSession
         self._loop: asyncio.AbstractEventLoop
-        self._thread = 0
-        self._warned_of_threads = False
+        self._end_of_turn: EndOfTurn
         self._timer: Timer
         self._http: HttpClient
+        self._polling: Polling
+        self._upgrade: Upgrade
+        # How each transport begins, and sends what is queued.
+        self._carried = {
+            POLLING: Carried(self._poll_on, self._post_queued),
+            WEBSOCKET: Carried(self._open_websocket, self._write_queued),
+        }
         self._opening: asyncio.Future[None] | None = None
         self._failure: ConnectionFailed | None = None
         self._over = False
         # `close` was called: no other transport is tried.
         self._left = False
         self._websocket: ClientWebSocket | None = None
-        self._candidate: ClientWebSocket | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._poll_task: asyncio.Task[None] | None = None
-        self._upgrade_task: asyncio.Task[None] | None = None
-        self._flush_queued = False
         self._running = asyncio.Event()
         self._running.set()
-        self._waiters: list[asyncio.Future[None]] = []
 
     # -- the application's side
 
@@ -103,7 +112,7 @@ class Client:
         if self._opening is not None:
             raise UsageError("this client was used already: make another one for another session")
         self._loop = asyncio.get_running_loop()
-        self._thread = get_ident()
+        self._end_of_turn = EndOfTurn(self._loop, self._flush, ADVICE)
         self._timer = Timer(self._loop)
         transports = list(self.options.transports)
         while True:
@@ -126,12 +135,22 @@ class Client:
             headers=options.extra_headers,
             max_body=options.max_receive_size,
         )
-        self.session = ClientSession(transport, options.timing, self._loop.time(), self._queue)
+        self.session = ClientSession(
+            transport, options.timing, self._loop.time(), self._end_of_turn.ask
+        )
+        self._polling = Polling(
+            self.session,
+            self._http,
+            partial(self._target, POLLING),
+            self._running,
+            max_packets=options.max_packets,
+            receive=self._receive,
+            flush=self._flush,
+            failed=self._failed,
+        )
+        self._upgrade = Upgrade(self.session, self._handshake, self._write, self._tasks.start)
         self._timer.watch(self.session)
-        if transport == POLLING:
-            self._poll_on()
-        else:
-            self._start(self._open_websocket())
+        self._carried[transport].begin()
         try:
             await self._opening
         except BaseException:
@@ -174,9 +193,8 @@ class Client:
         """
         self._check_begun()
         while not self._over:
-            await self._wait()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+            await self._tasks.change()
+        await self._tasks.finished()
 
     async def drained(self) -> None:
         """Wait until everything queued has been handed to the transport, or the session is over.
@@ -185,23 +203,12 @@ class Client:
             UsageError: `connect` was not called.
         """
         self._check_begun()
-        while not self._is_drained():
-            await self._wait()
+        while not self.session.drained:
+            await self._tasks.change()
 
     def _check_begun(self) -> None:
         if self._opening is None:
             raise UsageError("got no session yet, expected one: await connect() first")
-
-    async def _wait(self) -> None:
-        waiter = self._loop.create_future()
-        self._waiters.append(waiter)
-        await waiter
-
-    def _is_drained(self) -> bool:
-        session = self.session
-        if session.phase == CLOSED:
-            return True
-        return session.idle and session.waiting
 
     def pause(self) -> None:
         """Take nothing more from the server until `resume`."""
@@ -248,61 +255,16 @@ class Client:
             raise UsageError("the session was never open: await connect() first")
         return handshake
 
-    # -- polling
+    # -- what carries the session
 
     def _poll_on(self) -> None:
         if self._poll_task is None or self._poll_task.done():
-            self._poll_task = self._start(self._poll())
+            self._poll_task = self._tasks.start(self._polling.poll())
 
-    async def _poll(self) -> None:
-        session = self.session
-        while session.begin_poll():
-            body = await self._request("GET")
-            if body is None:
-                return
-            self._receive(decode_payload(body, self.options.max_packets))
-            session.polled()
-            self._flush()
-            await self._running.wait()
+    def _open_websocket(self) -> None:
+        self._tasks.start(self._begin_on_websocket())
 
-    async def _post(self, packets: list[Packet]) -> None:
-        if await self._request("POST", encode_payload(packets)) is not None:
-            self.session.posted()
-            self._flush()
-
-    async def _request(self, method: str, body: bytes | None = None) -> bytes | None:
-        """Send one of polling's requests; None when it failed, and the session with it."""
-        try:
-            response = await self._http.request(method, self._target(POLLING), body)
-            if response.status != 200:
-                raise response.refusal()
-        except ConnectionFailed as error:
-            self._failed(error)
-            return None
-        return response.body
-
-    def _failed(self, error: ConnectionFailed) -> None:
-        # `connect` raises this very error, with what it knows besides its text.
-        self._failure = error
-        self.session.fail(TRANSPORT_ERROR, str(error))
-        self._flush()
-
-    def _target(self, transport: str) -> str:
-        parameters = {**self.options.query, "EIO": PROTOCOL_VERSION, "transport": transport}
-        handshake = self.session.handshake
-        if handshake is not None:
-            parameters["sid"] = handshake.sid
-        if self.options.force_base64:
-            parameters["b64"] = "1"
-        query = urlencode(parameters, quote_via=quote, errors="replace")
-        if self.address.query:
-            # As it is in the URL, but for what would end a request line.
-            query = quote(self.address.query, safe="%/:?#[]@!$&'()*+,;=~") + "&" + query
-        return f"{quote(self.options.path, safe='/%')}?{query}"
-
-    # -- WebSocket
-
-    async def _open_websocket(self) -> None:
+    async def _begin_on_websocket(self) -> None:
         try:
             websocket = await self._handshake()
         except ConnectionFailed as error:
@@ -312,16 +274,6 @@ class Client:
         self._websocket = websocket
         websocket.start()
 
-    async def _upgrade(self) -> None:
-        try:
-            candidate = await self._handshake()
-        except ConnectionFailed as error:
-            self.session.abandon_upgrade(str(error))
-            return
-        self._candidate = candidate
-        self._write(candidate, [PROBE_PING])
-        candidate.start()
-
     async def _handshake(self) -> ClientWebSocket:
         return await open_websocket(
             self._http,
@@ -330,12 +282,27 @@ class Client:
             deflate_threshold=self.options.deflate_threshold,
         )
 
+    def _target(self, transport: str) -> str:
+        parameters = {**self.options.query, "EIO": PROTOCOL_VERSION, "transport": transport}
+        handshake = self.session.handshake
+        if handshake is not None:
+            parameters["sid"] = handshake.sid
+        if self.options.force_base64:
+            parameters["b64"] = "1"
+        return request_target(self.options.path, self.address.query, parameters)
+
+    def _failed(self, error: ConnectionFailed) -> None:
+        # `connect` raises this very error, with what it knows besides its text.
+        self._failure = error
+        self.session.fail(TRANSPORT_ERROR, str(error))
+        self._flush()
+
     def receive_from(self, websocket: ClientWebSocket, packets: list[Packet]) -> None:
         """Take the packets of a WebSocket; see `PacketSink`."""
         if websocket is self._websocket:
             self._receive(packets)
         else:
-            while packets and websocket is self._candidate:
+            while packets and websocket is self._upgrade.candidate:
                 packet = packets.pop(0)
                 if self.tap is not None:
                     self.tap("in", packet)
@@ -348,7 +315,7 @@ class Client:
         """Act on the end of a WebSocket; see `PacketSink`."""
         if websocket is self._websocket:
             self.session.fail(reason, description)
-        elif websocket is self._candidate:
+        elif websocket is self._upgrade.candidate:
             self.session.abandon_upgrade(description)
         self._flush()
 
@@ -359,7 +326,7 @@ class Client:
                 self.session.unblock()
             else:
                 self.session.block()
-            self._queue()
+            self._end_of_turn.ask()
 
     # -- in and out
 
@@ -386,45 +353,28 @@ class Client:
         finally:
             session.attended = False
 
-    def _queue(self) -> None:
-        if not self._flush_queued:
-            self._flush_queued = True
-            if get_ident() == self._thread:
-                self._loop.call_soon(self._flush)
-            else:
-                self._flush_from_another_thread()
-
-    def _flush_from_another_thread(self) -> None:
-        # `call_soon` would not wake the loop: what was sent would wait for the server's next ping.
-        self._loop.call_soon_threadsafe(self._flush)
-        if not self._warned_of_threads:
-            self._warned_of_threads = True
-            logger.warning(
-                "a message was sent in another thread than the event loop's, which is not safe: "
-                "use loop.call_soon_threadsafe(client.emit, ...), or socketio_min.BlockingClient"
-            )
-
     def _flush(self) -> None:
         """Send what is queued, and act on what has happened."""
-        self._flush_queued = False
         session = self.session
-        websocket = self._websocket
         if session.events:
             self._handle_events()
-        if session.transport == WEBSOCKET:
-            if websocket is not None:
-                packets = session.take()
-                if packets:
-                    self._write(websocket, packets)
-        else:
-            packets = session.take()
+        self._carried[session.transport].send()
+        if session.events:
+            self._handle_events()
+        if self._tasks.awaited and (self._over or self.session.drained):
+            self._tasks.announce()
+
+    def _write_queued(self) -> None:
+        if self._websocket is not None:
+            packets = self.session.take()
             if packets:
-                self._tell_tap(packets)
-                self._start(self._post(packets))
-        if session.events:
-            self._handle_events()
-        if self._waiters and (self._over or self._is_drained()):
-            self._release_waiters()
+                self._write(self._websocket, packets)
+
+    def _post_queued(self) -> None:
+        packets = self.session.take()
+        if packets:
+            self._tell_tap(packets)
+            self._tasks.start(self._polling.post(packets))
 
     def _write(self, websocket: ClientWebSocket, packets: list[Packet]) -> None:
         self._tell_tap(packets)
@@ -444,16 +394,16 @@ class Client:
             if isinstance(event, Opened):
                 self._opened()
             elif isinstance(event, Upgraded):
-                self._websocket, self._candidate = self._candidate, None
+                self._websocket = self._upgrade.finish()
                 # A candidate has sent no more than its probe: it takes data.
                 if self._websocket is not None and not self._running.is_set():
                     self._websocket.pause()
                 # Polling is over, and so are its connections.
                 self._http.close()
                 self.on_upgrade()
-                self._queue()
+                self._end_of_turn.ask()
             elif isinstance(event, UpgradeAbandoned):
-                self._drop_candidate()
+                self._upgrade.drop(self.options.close_timeout)
                 if session.phase == OPENED:
                     self._poll_on()
             else:
@@ -464,54 +414,24 @@ class Client:
             self._opening.set_result(None)
         # The server's times may be shorter than the time that opening was given.
         self._timer.watch(self.session)
-        wanted = self.options.upgrade and WEBSOCKET in self.options.transports
-        if wanted and self.session.begin_upgrade(self._loop.time()):
+        if self.session.begin_upgrade(self._loop.time(), self.options.upgrades):
             self._timer.watch(self.session)
-            self._upgrade_task = self._start(self._upgrade())
-
-    def _drop_candidate(self) -> None:
-        if self._upgrade_task is not None:
-            self._upgrade_task.cancel()
-            self._upgrade_task = None
-        candidate, self._candidate = self._candidate, None
-        if candidate is not None:
-            self._start(candidate.close(self.options.close_timeout))
+            self._upgrade.begin()
 
     def _closed(self, event: Closed) -> None:
         self._over = True
         self._timer.cancel()
         self._running.set()
-        for task in self._tasks:
-            if task is not asyncio.current_task():
-                task.cancel()
-        self._drop_candidate()
+        self._tasks.cancel()
+        self._upgrade.drop(self.options.close_timeout)
         websocket, self._websocket = self._websocket, None
         if websocket is not None:
-            self._start(websocket.close(self.options.close_timeout))
+            self._tasks.start(websocket.close(self.options.close_timeout))
         self._http.close()
         if self.session.handshake is not None:
             self.on_close(event.reason, event.description)
         elif self._opening is not None and not self._opening.done():
             self._opening.set_exception(self._failure or ConnectionFailed(event.description))
-
-    # -- tasks
-
-    def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = self._loop.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            task.result()
-
-    def _release_waiters(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
 
 
 def _ignore(*_arguments: object) -> None:

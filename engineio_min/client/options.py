@@ -17,7 +17,7 @@ from engineio_min.option_checks import (
 )
 from engineio_min.positive import check_positive
 from engineio_min.protocol.client_session import ClientTiming
-from engineio_min.protocol.session import POLLING, WEBSOCKET
+from engineio_min.protocol.transports import POLLING, WEBSOCKET
 
 _POSITIVE = (
     "timeout",
@@ -83,6 +83,11 @@ class ClientOptions:
         for name in _POSITIVE:
             check_positive(name, getattr(self, name))
         check_request_headers(self.extra_headers)
+
+    @property
+    def upgrades(self) -> Sequence[str]:
+        """The transports that may take a session over."""
+        return self.transports if self.upgrade else ()
 
     @property
     def timing(self) -> ClientTiming:

@@ -18,7 +18,7 @@ out, who may send during an upgrade, what closes a session are all mirrored.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from engineio_min.errors import PacketError, UsageError
@@ -46,13 +46,12 @@ from engineio_min.protocol.session import (
     IDLE,
     OPENED,
     PING_TIMEOUT,
-    POLLING,
     TRANSPORT_CLOSE,
     TRANSPORT_ERROR,
-    WEBSOCKET,
     Closed,
     Upgraded,
 )
+from engineio_min.protocol.transports import TRANSPORTS, WEBSOCKET, upgrades
 
 OPENING = "opening"
 
@@ -244,8 +243,13 @@ class ClientSession:
                 "or have it raise max_http_buffer_size (maxHttpBufferSize)"
             )
 
+    @property
+    def _is_stream(self) -> bool:
+        """Return whether a packet leaves as a frame of its own, at any time."""
+        return TRANSPORTS[self.transport].is_stream
+
     def _is_framed(self, packet: Packet) -> bool:
-        return self.transport == WEBSOCKET and isinstance(packet, bytes)
+        return self._is_stream and isinstance(packet, bytes)
 
     def take(self) -> list[Packet]:
         """Take what is to be sent now, in order: everything, or what fits into one POST.
@@ -254,15 +258,15 @@ class ClientSession:
         """
         if not self._buffer or not self.waiting:
             return []
-        if self.transport == POLLING:
+        if self._is_stream:
+            packets, self._buffer = self._buffer, []
+            if self.phase == CLOSING:
+                self._end(FORCED_CLOSE, "closed by the client")
+        else:
             if self.upgrade == PAUSING:
                 return []
             packets = self._take_payload()
             self.waiting = False
-        else:
-            packets, self._buffer = self._buffer, []
-            if self.phase == CLOSING:
-                self._end(FORCED_CLOSE, "closed by the client")
         self._ponging = False
         return packets
 
@@ -288,7 +292,7 @@ class ClientSession:
 
     def posted(self) -> None:
         """The POST with what was taken last has been answered."""
-        if self.transport != POLLING or self.phase == CLOSED:
+        if self._is_stream or self.phase == CLOSED:
             return
         self.waiting = True
         if self.phase == CLOSING and not self._buffer:
@@ -301,9 +305,7 @@ class ClientSession:
     def begin_poll(self) -> bool:
         """Whether to send a GET now; `polled` follows when it has been answered."""
         self._polling = (
-            self.transport == POLLING
-            and self.phase in (OPENING, OPENED)
-            and self.upgrade != PAUSING
+            not self._is_stream and self.phase in (OPENING, OPENED) and self.upgrade != PAUSING
         )
         return self._polling
 
@@ -322,6 +324,11 @@ class ClientSession:
         """Whether nothing waits to be sent."""
         return not self._buffer
 
+    @property
+    def drained(self) -> bool:
+        """Return whether everything has been taken and sent, or the session is over."""
+        return self.phase == CLOSED or (not self._buffer and self.waiting)
+
     def expired(self, now: float) -> bool:
         """Whether the server is overdue with a ping, though no timer has said so yet.
 
@@ -331,16 +338,14 @@ class ClientSession:
 
     # -- the upgrade
 
-    def begin_upgrade(self, now: float) -> bool:
-        """A candidate may be opened and asked with `2probe`; False if there is to be none."""
-        handshake = self.handshake
-        if (
-            self.phase != OPENED
-            or self.transport != POLLING
-            or self.upgrade != IDLE
-            or handshake is None
-            or WEBSOCKET not in handshake.upgrades
-        ):
+    def begin_upgrade(self, now: float, wanted: Collection[str]) -> bool:
+        """Return whether to open a candidate and ask it with `2probe` (Engine.IO v4, "Upgrade").
+
+        There is none unless it is `wanted` and among the server's `upgrades`.
+        """
+        offered = () if self.handshake is None else self.handshake.upgrades
+        allowed = [name for name in wanted if name in offered]
+        if self.phase != OPENED or self.upgrade != IDLE or not upgrades(self.transport, allowed):
             return False
         self.upgrade = PROBING
         self._upgrade_deadline = now + self._timing.upgrade_timeout
@@ -399,10 +404,10 @@ class ClientSession:
         if self.phase != OPENED:
             return
         self.abandon_upgrade("closed by the client")
-        if self.transport == WEBSOCKET and not self._buffer:
+        if self._is_stream and not self._buffer:
             self._end(FORCED_CLOSE, "closed by the client")
             return
-        if self.transport == POLLING:
+        if not self._is_stream:
             self._buffer.append(CLOSE)
         self.phase = CLOSING
         self._heartbeat = now + self._timing.close_timeout

@@ -15,7 +15,7 @@ over five files), and event objects for messages (half the speed).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,15 +36,13 @@ from engineio_min.protocol.packets import (
     Packet,
     decode_base64,
 )
+from engineio_min.protocol.transports import TRANSPORTS, WEBSOCKET, upgrades
 
 # Phases of a session.
 OPENED, CLOSING, CLOSED = "open", "closing", "closed"
 
 # Phases of an upgrade: no candidate; a WebSocket is open but has said nothing; it has been probed.
 IDLE, CANDIDATE, PROBED = "idle", "candidate", "probed"
-
-POLLING = "polling"
-WEBSOCKET = "websocket"
 
 # Why a session ended: the names of the official server, and one of our own.
 TRANSPORT_ERROR = "transport error"
@@ -285,7 +283,7 @@ class Session:
             self._buffer = []
             self._buffered = 0
             if self.phase == CLOSING:
-                if len(packets) > 1 and packets[-1] == CLOSE and self.transport == POLLING:
+                if len(packets) > 1 and packets[-1] == CLOSE and not self._is_stream:
                     # The official client acts on "1" before it delivers what came with it: so the
                     # close packet is the only one of its payload.
                     self._buffer.append(packets.pop())
@@ -329,6 +327,11 @@ class Session:
         return [NOOP] if self.upgrade == PROBED else []
 
     @property
+    def _is_stream(self) -> bool:
+        """Return whether a packet leaves as a frame of its own, at any time."""
+        return TRANSPORTS[self.transport].is_stream
+
+    @property
     def writable(self) -> bool:
         """Whether a packet sent now would leave at once; volatile ones are dropped otherwise."""
         return self.phase == OPENED and self.waiting
@@ -338,11 +341,21 @@ class Session:
         """Whether nothing waits to be sent."""
         return not self._buffer
 
+    @property
+    def drained(self) -> bool:
+        """Return whether the peer has taken everything, or the session is over. A poll's answer is
+        taken when it is given out.
+        """
+        return self.phase != OPENED or (not self._buffer and (self.waiting or not self._is_stream))
+
     # -- the upgrade
 
-    def begin_upgrade(self, now: float) -> bool:
-        """A WebSocket asks to carry this session; False if it may not (Engine.IO v4, "Upgrade")."""
-        if self.phase != OPENED or self.transport != POLLING or self.upgrade != IDLE:
+    def begin_upgrade(self, now: float, offered: Collection[str]) -> bool:
+        """Return whether a candidate may ask to carry this session (Engine.IO v4, "Upgrade").
+
+        One at a time may, if the server has `offered` a transport to upgrade to.
+        """
+        if self.phase != OPENED or self.upgrade != IDLE or not upgrades(self.transport, offered):
             return False
         self.upgrade = CANDIDATE
         self._upgrade_deadline = now + self._timing.upgrade_timeout
@@ -422,10 +435,10 @@ class Session:
         """
         if self.phase != OPENED:
             return
-        if self.transport == WEBSOCKET and not self._buffer:
+        if self._is_stream and not self._buffer:
             self._end(FORCED_CLOSE, "closed by the server")
             return
-        if self.transport == POLLING:
+        if not self._is_stream:
             self._buffer.append(CLOSE)
         # Nothing is asked any more: whoever takes nothing is as silent as if it had not answered.
         silent = self._heartbeat + (0 if self._awaiting_pong else self._timing.ping_timeout)
@@ -443,7 +456,7 @@ class Session:
     def _end(self, reason: str, description: str, last: str | None = CLOSE) -> None:
         # A poll that waits learns of the end from its answer, a WebSocket from its close frame.
         # What is queued goes before it, and the next request learns that the session is unknown.
-        if last is not None and self.transport == POLLING and not self._buffer:
+        if last is not None and not self._is_stream and not self._buffer:
             self._buffer = [last]
         self.phase = CLOSED
         self.upgrade = IDLE

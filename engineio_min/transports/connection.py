@@ -25,9 +25,7 @@ from engineio_min.protocol.frame_encoding import FrameEncoder
 from engineio_min.protocol.packets import Message, Packet, message_packet
 from engineio_min.protocol.session import (
     FORCED_CLOSE,
-    OPENED,
     PARSE_ERROR,
-    POLLING,
     SLOW_CONSUMER,
     Closed,
     Session,
@@ -184,7 +182,7 @@ class Connection:
 
     async def drained(self) -> None:
         """Wait until everything queued has been handed to the transport, or the session is over."""
-        if self._is_drained():
+        if self.session.drained:
             return
         waiter = self.server.loop.create_future()
         if self.waiters is None:
@@ -262,7 +260,7 @@ class Connection:
 
     def settle(self) -> None:
         """Act on the session's events, and tell those who wait for an empty queue."""
-        if self.waiters and self._is_drained():
+        if self.waiters and self.session.drained:
             self._release_waiters()
         events = self.session.events
         while events:
@@ -328,12 +326,6 @@ class Connection:
             event.reason,
             f"closed the session of {self.request.client or 'a client'} over {self.transport}, "
             f"{event.reason}: {event.description}{behind}",
-        )
-
-    def _is_drained(self) -> bool:
-        session = self.session
-        return session.phase != OPENED or (
-            session.idle and (session.waiting or session.transport == POLLING)
         )
 
     def _release_waiters(self) -> None:

@@ -63,7 +63,7 @@ class Ear:
     async def finish(self) -> None:
         self.client.close()
         await patient(self.client.wait_closed())
-        assert not self.client._tasks
+        assert not self.client._tasks.running
 
 
 @asynccontextmanager
@@ -86,7 +86,7 @@ async def refusal(url: str, **options: Unpack[ClientOptionValues]) -> Connection
     ear = Ear(url, **options)
     with pytest.raises(ConnectionFailed) as caught:
         await patient(ear.client.connect())
-    assert not ear.client._tasks
+    assert not ear.client._tasks.running
     assert not ear.closed
     return caught.value
 
@@ -398,7 +398,7 @@ async def test_opening_can_be_cancelled(transport: str) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert not ear.client._tasks
+        assert not ear.client._tasks.running
         assert not ear.closed
         await server.gone()
 
@@ -409,7 +409,7 @@ async def test_opening_can_be_cancelled_in_its_last_moment(harness: Harness) -> 
     ear.client.tap = lambda _direction, _packet: task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not ear.client._tasks
+    assert not ear.client._tasks.running
     assert ear.closed == [("transport error", "the attempt was cancelled")]
 
 
@@ -993,7 +993,7 @@ async def test_closing_during_an_upgrade() -> None:
     async with scripted(*upgrading(falls_silent)) as server:
         ear = Ear(server.url)
         await ear.client.connect()
-        await until(lambda: ear.client._candidate)
+        await until(lambda: ear.client._upgrade.candidate)
         # The connection of the POST must not come before the candidate's.
         await server.peer(1)
         ear.client.send("last")

@@ -330,8 +330,8 @@ def test_a_post_holds_a_limited_number_of_packets(packet: str) -> None:
 
 def test_an_upgrade_waits_for_the_get_and_the_post() -> None:
     session = opened()
-    assert session.begin_upgrade(1.0)
-    assert not session.begin_upgrade(1.0)
+    assert session.begin_upgrade(1.0, ["websocket"])
+    assert not session.begin_upgrade(1.0, ["websocket"])
     assert session.begin_poll()
     session.send("4a")
     assert session.take() == ["4a"]
@@ -347,7 +347,7 @@ def test_an_upgrade_waits_for_the_get_and_the_post() -> None:
     assert drain(session) == [Upgraded()]
     assert session.transport == "websocket"
     assert session.take() == ["5", "4b"]
-    assert not session.begin_upgrade(1.0)
+    assert not session.begin_upgrade(1.0, ["websocket"])
     session.posted()
     assert session.deadline == 11.0
     session.handle_timeout(11.0)
@@ -356,7 +356,7 @@ def test_an_upgrade_waits_for_the_get_and_the_post() -> None:
 
 def test_nothing_is_posted_while_polling_ends() -> None:
     session = opened()
-    session.begin_upgrade(1.0)
+    session.begin_upgrade(1.0, ["websocket"])
     assert session.begin_poll()
     session.receive_probe("3probe")
     session.send("4b")
@@ -367,7 +367,7 @@ def test_nothing_is_posted_while_polling_ends() -> None:
 
 def test_an_idle_session_upgrades_at_once() -> None:
     session = opened()
-    session.begin_upgrade(1.0)
+    session.begin_upgrade(1.0, ["websocket"])
     session.receive_probe("3probe")
     assert drain(session) == [Upgraded()]
     session.receive_probe("4stray")
@@ -377,17 +377,17 @@ def test_an_idle_session_upgrades_at_once() -> None:
 @pytest.mark.parametrize("packet", ["3", "3probes", "2probe", "4x", "6", b"3probe"])
 def test_another_answer_to_the_probe_ends_the_upgrade_only(packet: Packet) -> None:
     session = opened()
-    session.begin_upgrade(1.0)
+    session.begin_upgrade(1.0, ["websocket"])
     session.receive_probe(packet)
     assert drain(session) == [UpgradeAbandoned("got another packet than the probe's answer")]
     assert session.phase == "open"
     assert session.begin_poll()
-    assert session.begin_upgrade(2.0)
+    assert session.begin_upgrade(2.0, ["websocket"])
 
 
 def test_a_candidate_that_talks_on_is_not_used() -> None:
     session = opened()
-    session.begin_upgrade(1.0)
+    session.begin_upgrade(1.0, ["websocket"])
     session.begin_poll()
     session.receive_probe("3probe")
     session.receive_probe("4more")
@@ -398,7 +398,7 @@ def test_a_candidate_that_talks_on_is_not_used() -> None:
 
 def test_an_upgrade_takes_at_most_its_timeout() -> None:
     session = opened()
-    session.begin_upgrade(1.0)
+    session.begin_upgrade(1.0, ["websocket"])
     assert session.deadline == 11.0
     session.handle_timeout(11.0)
     assert drain(session) == [UpgradeAbandoned("no upgrade within 10 seconds")]
@@ -415,11 +415,11 @@ def test_an_upgrade_takes_at_most_its_timeout() -> None:
     ],
 )
 def test_there_is_no_upgrade_that_the_server_does_not_offer(packet: str) -> None:
-    assert not opened(packet=packet).begin_upgrade(1.0)
+    assert not opened(packet=packet).begin_upgrade(1.0, ["websocket"])
 
 
 def test_there_is_no_upgrade_before_the_handshake() -> None:
-    assert not opening().begin_upgrade(0.0)
+    assert not opening().begin_upgrade(0.0, ["websocket"])
 
 
 # -- closing
@@ -427,7 +427,7 @@ def test_there_is_no_upgrade_before_the_handshake() -> None:
 
 def test_closing_on_polling_posts_a_close_packet_last_and_alone() -> None:
     session = opened()
-    session.begin_upgrade(1.0)
+    session.begin_upgrade(1.0, ["websocket"])
     session.send("4a")
     session.close(1.0)
     assert drain(session) == [UpgradeAbandoned("closed by the client")]
@@ -559,8 +559,8 @@ class JoinedEnds(RuleBasedStateMachine):
 
     @rule()
     def probe(self) -> None:
-        if self.client.begin_upgrade(self.now):
-            assert self.server.begin_upgrade(self.now)
+        if self.client.begin_upgrade(self.now, ["websocket"]):
+            assert self.server.begin_upgrade(self.now, ["websocket"])
             answer = self.server.receive_probe("2probe")
             assert answer is not None
             self.candidate.append(answer)

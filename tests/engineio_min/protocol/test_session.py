@@ -7,7 +7,7 @@ session prove that it finds such faults.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
 from hypothesis import Phase, settings
@@ -73,7 +73,7 @@ def due(session: Session) -> float:
 
 def upgraded() -> tuple[Session, Wakes]:
     session, wakes = opened(waiting=False)
-    assert session.begin_upgrade(0.0)
+    assert session.begin_upgrade(0.0, ["websocket"])
     assert session.receive_probe("2probe") == "3probe"
     assert session.receive_probe("5") == ""
     assert session.events == [Upgraded()]
@@ -391,7 +391,7 @@ def test_the_heartbeat_goes_on_across_an_upgrade() -> None:
     session, _ = opened()
     session.handle_timeout(25.0)
     assert session.poll() == ["2"]
-    session.begin_upgrade(26.0)
+    session.begin_upgrade(26.0, ["websocket"])
     session.receive_probe("2probe")
     session.receive_probe("5")
     assert due(session) == 45.0
@@ -405,7 +405,7 @@ def test_the_heartbeat_goes_on_across_an_upgrade() -> None:
 def test_an_upgrade_moves_what_waits_to_the_websocket() -> None:
     session, wakes = opened(waiting=False)
     session.send("4before")
-    assert session.begin_upgrade(1.0)
+    assert session.begin_upgrade(1.0, ["websocket"])
     assert session.upgrade == CANDIDATE
     assert due(session) == 11.0
     assert session.poll() == ["4before"]
@@ -427,7 +427,7 @@ def test_an_upgrade_moves_what_waits_to_the_websocket() -> None:
 
 def test_a_poll_during_an_upgrade_still_gets_what_waits() -> None:
     session, _ = opened(waiting=False)
-    session.begin_upgrade(0.0)
+    session.begin_upgrade(0.0, ["websocket"])
     session.receive_probe("2probe")
     session.send("4a")
     assert session.poll() == ["4a"]
@@ -439,7 +439,7 @@ def test_any_other_packet_of_a_candidate_is_refused(probe: list[str], steps: lis
     if probe and steps == ["5"]:
         steps = ["2probe"]
     session, _ = opened()
-    session.begin_upgrade(0.0)
+    session.begin_upgrade(0.0, ["websocket"])
     for step in probe:
         assert session.receive_probe(step) is not None
     for packet in steps:
@@ -448,31 +448,31 @@ def test_any_other_packet_of_a_candidate_is_refused(probe: list[str], steps: lis
     assert (session.phase, session.transport, session.upgrade) == (OPENED, "polling", IDLE)
     assert due(session) == 25.0
     assert session.events == []
-    assert session.begin_upgrade(1.0)
+    assert session.begin_upgrade(1.0, ["websocket"])
 
 
 def test_only_one_candidate_at_a_time() -> None:
     session, _ = opened()
-    assert session.begin_upgrade(0.0)
-    assert not session.begin_upgrade(0.0)
+    assert session.begin_upgrade(0.0, ["websocket"])
+    assert not session.begin_upgrade(0.0, ["websocket"])
     session.receive_probe("2probe")
-    assert not session.begin_upgrade(0.0)
+    assert not session.begin_upgrade(0.0, ["websocket"])
 
 
 def test_a_session_that_has_a_websocket_or_is_over_is_not_upgraded() -> None:
-    assert not opened("websocket")[0].begin_upgrade(0.0)
-    assert not upgraded()[0].begin_upgrade(0.0)
+    assert not opened("websocket")[0].begin_upgrade(0.0, ["websocket"])
+    assert not upgraded()[0].begin_upgrade(0.0, ["websocket"])
     session, _ = opened(waiting=False)
     session.close(0.0)
     assert session.phase == CLOSING
-    assert not session.begin_upgrade(0.0)
+    assert not session.begin_upgrade(0.0, ["websocket"])
     session.fail("transport error", "gone")
-    assert not session.begin_upgrade(0.0)
+    assert not session.begin_upgrade(0.0, ["websocket"])
 
 
 def test_an_upgrade_expires_and_another_may_follow() -> None:
     session, wakes = opened(waiting=False)
-    session.begin_upgrade(5.0)
+    session.begin_upgrade(5.0, ["websocket"])
     session.handle_timeout(14.9)
     assert session.events == []
     session.handle_timeout(15.0)
@@ -480,12 +480,12 @@ def test_an_upgrade_expires_and_another_may_follow() -> None:
     assert wakes.count == 1
     assert due(session) == 25.0
     assert session.receive_probe("2probe") is None
-    assert session.begin_upgrade(16.0)
+    assert session.begin_upgrade(16.0, ["websocket"])
 
 
 def test_an_upgrade_and_the_heartbeat_may_be_due_at_once() -> None:
     session, _ = opened()
-    session.begin_upgrade(15.0)
+    session.begin_upgrade(15.0, ["websocket"])
     session.handle_timeout(25.0)
     assert session.events == [UpgradeExpired()]
     assert session.take() == ["2"]
@@ -494,7 +494,7 @@ def test_an_upgrade_and_the_heartbeat_may_be_due_at_once() -> None:
 
 def test_a_candidate_of_a_closed_session_is_refused() -> None:
     session, _ = opened()
-    session.begin_upgrade(0.0)
+    session.begin_upgrade(0.0, ["websocket"])
     session.receive_probe("2probe")
     session.fail("transport error", "gone")
     assert session.receive_probe("5") is None
@@ -609,7 +609,7 @@ def test_a_session_that_waits_for_a_pong_may_close_without_it() -> None:
 
 def test_a_candidate_may_carry_the_last_packets_of_a_closing_session() -> None:
     session, _ = opened(waiting=False)
-    session.begin_upgrade(0.0)
+    session.begin_upgrade(0.0, ["websocket"])
     session.receive_probe("2probe")
     session.send("4last")
     session.close(1.0)
@@ -783,9 +783,9 @@ class SessionMachine(RuleBasedStateMachine):
         """
         session = self.session
         if not self.candidate:
-            self.candidate = session.begin_upgrade(self.now)
+            self.candidate = session.begin_upgrade(self.now, ["websocket"])
             assert self.candidate == (session.phase == OPENED)
-            assert not session.begin_upgrade(self.now), "a second candidate"
+            assert not session.begin_upgrade(self.now, ["websocket"]), "a second candidate"
         elif session.upgrade == CANDIDATE:
             assert session.receive_probe("2probe") == "3probe"
         else:
@@ -990,10 +990,10 @@ class ClosesTwice(Session):
 
 
 class AcceptsASecondCandidate(Session):
-    def begin_upgrade(self, now: float) -> bool:
+    def begin_upgrade(self, now: float, offered: Collection[str]) -> bool:
         if self.upgrade == CANDIDATE:
             self.abandon_upgrade()
-        return super().begin_upgrade(now)
+        return super().begin_upgrade(now, offered)
 
 
 class PingsTooEarly(Session):

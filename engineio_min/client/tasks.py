@@ -1,0 +1,56 @@
+"""The tasks of a client's session, and the callers that wait for something to change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+
+class Tasks:
+    """What runs for one client, and who waits for it."""
+
+    def __init__(self) -> None:
+        self.running: set[asyncio.Task[None]] = set()
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine until it ends, or `cancel` is called; its error goes to the loop."""
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self.running.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.running.discard(task)
+        if not task.cancelled():
+            task.result()
+
+    def cancel(self) -> None:
+        """Cancel every task but the one that calls."""
+        for task in self.running:
+            if task is not asyncio.current_task():
+                task.cancel()
+
+    async def finished(self) -> None:
+        """Wait until no task is left."""
+        while self.running:
+            await asyncio.wait(self.running)
+
+    async def change(self) -> None:
+        """Wait until `announce` is called."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        await waiter
+
+    @property
+    def awaited(self) -> bool:
+        """Return whether anybody waits for a change."""
+        return bool(self._waiters)
+
+    def announce(self) -> None:
+        """Wake who waits for a change."""
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)

@@ -716,6 +716,18 @@ async def test_half_a_body_behind_a_parked_poll_is_counted(harness: Harness) -> 
     assert harness.server.budget.held == 0
 
 
+async def test_half_a_body_that_is_too_much_for_all() -> None:
+    """Its own connection goes when nobody holds more."""
+    async with serving(max_half_received=100_000) as harness:
+        poller = await harness.poller()
+        transport = MemoryTransport(HttpConnection(harness.server.http))
+        request = encode_request("POST", poller.target, {"Content-Length": "200000"})
+        transport.receive(request + b"4" * 100_001)
+        assert transport.sent.startswith(b"HTTP/1.1 413 ")
+        assert harness.server.budget.held == 0
+        transport.lose()
+
+
 async def test_too_many_requests_behind_a_parked_poll(harness: Harness) -> None:
     poller = await harness.poller()
     await poller.park()

@@ -896,6 +896,19 @@ async def test_a_rest_is_dropped_with_its_connection(harness: Harness) -> None:
     assert harness.server.budget.held == 0
 
 
+async def test_a_half_message_that_is_too_much_for_all() -> None:
+    """Its own connection goes when nobody holds more."""
+    async with serving(max_half_received=100_000) as harness:
+        transport = opened(harness)
+        transport.receive(encode_frame(TEXT, b"4" + b"a" * 200_000)[:100_001])
+        assert transport.sent.endswith(
+            encode_frame(CLOSE, b"\x03\xf5too much is held for all connections", mask=False)
+        )
+        assert harness.closed == ["transport error"]
+        assert harness.server.budget.held == 0
+        transport.lose()
+
+
 async def test_a_flood_with_the_request_waits_as_well(harness: Harness) -> None:
     harness.echo = False
     transport = MemoryTransport(HttpConnection(harness.server.http))

@@ -19,7 +19,7 @@ from engineio_min.options import ServerOptions
 from engineio_min.workers import supervisor as module
 from engineio_min.workers.supervisor import Supervisor, check_workers
 from tests.engineio_min.wire import connect
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 COMMAND = [sys.executable, str(Path(__file__).with_name("program.py"))]
 
@@ -193,6 +193,10 @@ async def test_a_loop_that_stands_still(
     monkeypatch.setattr(module, "HEALTH_INTERVAL", 0.05)
     async with running(workers=1, health_timeout=2.0) as one:
         pid = await one.ask()
+        [worker] = one.supervisor._workers.values()
+        worker.ask_for_health()
+        # Its answer came, and with it the end of the silence.
+        await until(lambda: worker._asked is None)
         _, writer = await asyncio.open_connection("127.0.0.1", one.port)
         writer.write(b"GET /stuck HTTP/1.1\r\nHost: x\r\n\r\n")
         assert await one.other_than({pid}, 1)

@@ -231,6 +231,24 @@ def test_a_forked_child_exits_at_once_and_leaves_the_connection_alone(
     assert program.returncode == 0
 
 
+def test_a_client_of_another_process_does_nothing(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the forked child above is told, in this process."""
+    client = BlockingClient(server.url, transports=["websocket"])
+    client.connect()
+    runner = client._runner
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(runner, "_process", 0)
+        with pytest.raises(UsageError, match="made before the process forked"):
+            client.emit("echo")
+        client.close()
+        assert threads() == ["socketio-handlers", "socketio-loop"]
+    assert client.call("acknowledge", 1) == 1
+    runner.close(client._client)
+    assert threads() == []
+
+
 def test_what_is_no_listener_is_refused() -> None:
     async def later(*_: Any) -> None: ...
 

@@ -151,6 +151,10 @@ async def test_what_is_registered_later_is_there_in_the_children(made_by: str) -
         dynamic.on_other(lambda *_args: "not for the child")
         await second.send('42/d1,5["?"]')
         await second.expect('43/d1,5["failed"]')
+        child.on_error(lambda *_args: "the child's own error")
+        dynamic.on_error(lambda *_args: "not for the child")
+        await second.send('42/d1,6["?"]')
+        await second.expect('43/d1,6["the child\'s own error"]')
 
 
 async def test_children_that_were_only_sent_to_are_bounded(

@@ -5,7 +5,7 @@ A forgotten task is a leak in the server or a test that ended too early, and asy
 it in a log line that nobody reads. So every asynchronous test fails when a task outlives it, or
 when asyncio logs that a task's exception was never retrieved or that a pending task was
 destroyed. These lines come from the garbage collector; collecting after each test is affordable
-because everything that exists when the tests begin is frozen out of its sight.
+because everything that exists when the test begins is frozen out of its sight.
 """
 
 import asyncio
@@ -113,7 +113,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in SLOW)
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Keep the collector from looking at what earlier tests have left: of hypothesis alone that is
+    so much in the end that a collection took a quarter of a second.
+    """
     gc.collect()
     gc.freeze()
 

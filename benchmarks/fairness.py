@@ -1,12 +1,14 @@
 """One client at its worst, and what another feels of it: `python -m benchmarks.fairness`.
 
-For each deed a `python -m server` is started, a process beside it commits the deed, and an honest
-client asks 50 times a second for `test:ping` and saves a file ten times a second. What it waits
-counts from when it meant to send, so that a server that stands still is not asked less. Printed are
-the 99th percentile of the pings, the median of the saves, and how much memory the server has taken
-at the worst moment.
+For each deed a `python -m server` is started and a process beside it makes what the deed needs.
+Then an honest client, who is in the project, asks 50 times a second for `test:ping` and saves a
+file ten times a second, a second long alone and then beside the deed. What it waits counts from
+when it meant to send, so that a server that stands still is not asked less. Printed are the 99th
+percentile of the pings and the median of the saves, each alone and beside the deed, and how much
+memory the server has taken since its start, at the worst moment of the deed.
 
-The deeds are the tables `DEEDS` of `fairness_...`. `--root` is another checkout, to compare.
+The deeds are the tables `DEEDS` of `fairness_...`; a row takes ten seconds at most. `--root` is
+another checkout, to compare.
 """
 
 from __future__ import annotations
@@ -17,65 +19,88 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import fairness_answers, fairness_library, fairness_work
-from benchmarks.fairness_wire import PROJECT, Client, Deed, frame
+from benchmarks import fairness_answers, fairness_files, fairness_library, fairness_work
+from benchmarks.fairness_wire import Client, Deed, Ground, at_once, frame
 from benchmarks.resilience_run import quantile
 
-DEEDS: tuple[Deed, ...] = (*fairness_library.DEEDS, *fairness_work.DEEDS, *fairness_answers.DEEDS)
+DEEDS: tuple[Deed, ...] = (
+    *fairness_library.DEEDS,
+    *fairness_work.DEEDS,
+    *fairness_files.DEEDS,
+    *fairness_answers.DEEDS,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 PINGS = 50
 SAVES = 10
 START_TIMEOUT = 60.0
-# Seconds after the deed in which the last answers may come.
-GRACE = 20.0
+# Seconds of the honest client alone, and after the deed, in which the last answers may come.
+ALONE, GRACE = 1.0, 2.0
+SET_UP_TIMEOUT = 60.0
 
 # The rule: seconds, seconds, bytes.
 MOST_PING, MOST_SAVE, MOST_MEMORY = 0.1, 0.05, 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Suffered:
-    """What the honest client and the server's memory went through. Seconds and bytes."""
+class Waits:
+    """What the honest client waited for: the worst of its pings and half of its saves. Seconds."""
 
     ping_p99: float
     save_p50: float
+
+
+@dataclass(frozen=True, slots=True)
+class Suffered:
+    """What the honest client and the server's memory went through.
+
+    memory: bytes. lost: how many connections were cut off. said: what the deed found, and whether a
+    promise was kept.
+    """
+
+    alone: Waits
+    beside: Waits
     memory: int
     lost: int
+    said: list[tuple[str, bool]]
 
     @property
-    def fair(self) -> bool:
+    def is_fair(self) -> bool:
         """Whether the rule held."""
         return (
-            self.ping_p99 <= MOST_PING
-            and self.save_p50 <= MOST_SAVE
+            self.beside.ping_p99 <= MOST_PING
+            and self.beside.save_p50 <= MOST_SAVE
             and self.memory <= MOST_MEMORY
             and not self.lost
+            and all(kept for _, kept in self.said)
         )
 
 
 class Stream:
     """One kind of event of the honest client, sent at its times whatever comes back."""
 
-    def __init__(self, port: int, text: str, rate: int) -> None:
-        self._client = Client(port)
+    def __init__(self, port: int, project: str, text: str, rate: int) -> None:
+        client = Client(port)
+        client.ask("project:join", {"projectId": project, "userId": "honest"})
         self._text = text
         self._rate = rate
         self._due: dict[int, float] = {}
         self._next = 0
-        self.sock = self._client.sock
-        self.waits: list[float] = []
+        self.sock = client.sock
+        self._waits: list[float] = []
         self.over = False
         self.sock.setblocking(False)
-        self._data = b""
+        self._data = client.rest
         self._begun = time.perf_counter()
 
     @property
@@ -88,7 +113,8 @@ class Stream:
         if time.perf_counter() < self.due or self.over:
             return
         self._due[self._next] = self.due
-        data = frame(f"42{self._next}{self._text}")
+        # The numbers before are those of `Client`.
+        data = frame(f"42{1_000 + self._next}{self._text}")
         self._next += 1
         self._write(data)
 
@@ -102,34 +128,38 @@ class Stream:
             self.over = True
 
     def read(self) -> None:
-        """Take the answers that have come."""
+        """Take the answers that have come, and leave what else is heard in the project."""
         try:
-            data = self.sock.recv(1 << 18)
+            received = self.sock.recv(1 << 18)
         except BlockingIOError:
             return
         except OSError:
-            data = b""
-        self.over = not data
+            received = b""
+        self.over = not received
         now = time.perf_counter()
-        data = self._data + data
-        while len(data) >= 4:
-            size, start = data[1], 2
+        data, at = self._data + received, 0
+        while len(data) >= at + 10 or (len(data) > at + 1 and data[at + 1] < 126):
+            size, start = data[at + 1], at + 2
             if size == 126:
-                size, start = int.from_bytes(data[2:4], "big"), 4
+                size, start = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
+            elif size == 127:
+                size, start = int.from_bytes(data[at + 2 : at + 10], "big"), at + 10
             if len(data) < start + size:
                 break
-            packet, data = data[start : start + size], data[start + size :]
-            if packet.startswith(b"43"):
-                self.waits.append(now - self._due.pop(int(packet[2 : packet.index(b"[")])))
-            elif packet == b"2":
+            at = start + size
+            if data.startswith(b"43", start):
+                number = int(data[start + 2 : data.index(b"[", start)])
+                self._waits.append(now - self._due.pop(number - 1_000))
+            elif data[start:at] == b"2":
                 self._write(frame("3"))
-        self._data = data
+        self._data = data[at:]
 
-    def end(self) -> list[float]:
-        """Leave; return every wait. One without an answer has lasted until now."""
-        self.sock.close()
+    def waits(self) -> list[float]:
+        """Return every wait since this was asked before. One without an answer lasts until now."""
         now = time.perf_counter()
-        return self.waits + [now - due for due in self._due.values()]
+        waits = self._waits + [now - due for due in self._due.values()]
+        self._waits.clear()
+        return waits
 
     @property
     def answered(self) -> bool:
@@ -160,7 +190,9 @@ class Server:
             self.stop()
             raise SystemExit("the server did not start")
         self._before = self._status("VmRSS")
-        # The peak is counted from now on.
+
+    def forget_peak(self) -> None:
+        """Count the peak of the memory from now on."""
         Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")
 
     def _status(self, name: str) -> int:
@@ -170,7 +202,7 @@ class Server:
         return 0
 
     def growth(self) -> int:
-        """How much memory the process has taken at its worst moment since the start, in bytes."""
+        """How much more memory than at its start the process had at the peak, in bytes."""
         return self._status("VmHWM") - self._before
 
     def stop(self) -> None:
@@ -187,47 +219,106 @@ class Server:
         self._log.close()
 
 
-@contextlib.contextmanager
-def committing(deed: Deed, port: int) -> Iterator[None]:
-    """Commit a deed in a process of its own, so that it costs the honest client nothing."""
-    child = os.fork()
-    if not child:
+class Culprit:
+    """A process of its own that sets a deed up and commits it: it costs the honest client nothing.
+
+    It sends a line when all is set up, waits for one, and sends a line for each thing to say.
+    """
+
+    def __init__(self, deed: Deed, port: int, directory: Path) -> None:
+        self._deed = deed
+        self._ours, theirs = socket.socketpair()
+        self._child = os.fork()
+        if not self._child:
+            self._ours.close()
+            self._live(Ground(port, directory, _saying(theirs)), theirs)
+            os._exit(0)
+        theirs.close()
+        self._ours.settimeout(SET_UP_TIMEOUT)
+        if not self._ours.recv(1):
+            self.end()
+            raise SystemExit(f"{deed.name!r} could not be set up")
+
+    def _live(self, ground: Ground, parent: socket.socket) -> None:
+        try:
+            commit = self._deed.set_up(ground)
+        except Exception:
+            traceback.print_exc()
+            return
+        parent.sendall(b"+")
+        parent.recv(1)
         with contextlib.suppress(BaseException):
             # The client that measures is to have a core when it wants one.
             os.nice(5)
-            deed.commit(port)
-        os._exit(0)
-    try:
-        yield
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+            commit(ground.port)
+
+    def commit(self) -> None:
+        """Commit the deed from now on."""
+        self._ours.sendall(b"+")
+
+    def end(self) -> list[tuple[str, bool]]:
+        """End the process; return what it has said."""
+        os.kill(self._child, signal.SIGKILL)
+        os.waitpid(self._child, 0)
+        said = b""
+        while received := self._ours.recv(65_536):
+            said += received
+        self._ours.close()
+        return [(line[1:], line[0] == "+") for line in said.decode().splitlines()]
+
+
+def _saying(parent: socket.socket) -> Callable[[str, bool], None]:
+    return lambda text, kept: parent.sendall(f"{'-+'[kept]}{text}\n".encode())
 
 
 def suffer(deed: Deed, root: Path, seconds: float) -> Suffered:
     """Commit a deed beside an honest client for some time."""
-    server = Server(root, deed.arguments)
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        for number in range(deed.files):
+            path = directory / f"{number // 100}" / f"{number}.txt"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f"{number}\n")
+        server = Server(root, ["--workspace", name] if deed.files else [])
+        try:
+            return _suffer(deed, server, directory, seconds)
+        finally:
+            server.stop()
+
+
+def _suffer(deed: Deed, server: Server, directory: Path, seconds: float) -> Suffered:
+    file = {"path": "honest.txt", "action": "updated", "content": "x" * 1_000}
+    save = {"projectId": deed.project, "file": file}
+    # Created, that it may be updated.
+    client = Client(server.port)
+    client.ask("project:join", {"projectId": deed.project, "userId": "honest"})
+    client.ask("file:change", {**save, "file": {**file, "action": "created"}})
+    client.sock.close()
+    culprit = Culprit(deed, server.port, directory)
     try:
-        saved = {"path": "honest.txt", "action": "updated", "content": "x" * 1_000}
         streams = [
-            Stream(server.port, '["test:ping",{}]', PINGS),
-            Stream(
-                server.port,
-                json.dumps(["file:change", {"projectId": PROJECT, "file": saved}]),
-                SAVES,
-            ),
+            Stream(server.port, deed.project, '["test:ping",{}]', PINGS),
+            Stream(server.port, deed.project, json.dumps(["file:change", save]), SAVES),
         ]
-        with committing(deed, server.port):
-            _work(streams, time.perf_counter() + seconds, sending=True)
-            memory = server.growth()
-        _work(streams, time.perf_counter() + GRACE, sending=False)
-        pings, saves = (stream.end() for stream in streams)
-        lost = sum(stream.over for stream in streams)
-        return Suffered(
-            quantile(pings, 0.99), quantile(saves, 0.5), max(memory, server.growth()), lost
-        )
+        _work(streams, time.perf_counter() + ALONE, sending=True)
+        alone = _waits(streams)
+        server.forget_peak()
+        culprit.commit()
+        _work(streams, time.perf_counter() + seconds, sending=True)
+        memory = server.growth()
     finally:
-        server.stop()
+        said = culprit.end()
+    _work(streams, time.perf_counter() + GRACE, sending=False)
+    memory = max(memory, server.growth())
+    lost = sum(stream.over for stream in streams)
+    for stream in streams:
+        stream.sock.close()
+    return Suffered(alone, _waits(streams), memory, lost, said)
+
+
+def _waits(streams: Sequence[Stream]) -> Waits:
+    pings, saves = streams
+    return Waits(quantile(pings.waits(), 0.99), quantile(saves.waits(), 0.5))
 
 
 def _work(streams: list[Stream], ends: float, *, sending: bool) -> None:
@@ -248,31 +339,51 @@ def _work(streams: list[Stream], ends: float, *, sending: bool) -> None:
 
 def row(name: str, suffered: Suffered) -> str:
     """A line of the table."""
-    lost = f", {suffered.lost} cut off" if suffered.lost else ""
-    return (
-        f"| {name} | {1000 * suffered.ping_p99:,.0f} ms | {1000 * suffered.save_p50:,.0f} ms "
-        f"| {suffered.memory / 1e6:,.0f} MB | {'yes' if suffered.fair else 'no'}{lost} |"
+    said = [text for text, _ in suffered.said]
+    if suffered.lost:
+        said.append(f"{suffered.lost} cut off")
+    alone, beside = suffered.alone, suffered.beside
+    columns = (
+        name,
+        f"{1000 * alone.ping_p99:,.0f} ms",
+        f"{1000 * beside.ping_p99:,.0f} ms",
+        f"{1000 * alone.save_p50:,.0f} ms",
+        f"{1000 * beside.save_p50:,.0f} ms",
+        f"{suffered.memory / 1e6:,.0f} MB",
+        ", ".join(["yes" if suffered.is_fair else "no", *said]),
     )
+    return f"| {' | '.join(columns)} |"
+
+
+def chosen(words: Sequence[str]) -> list[Deed]:
+    """Return the deeds of these names, or those that have one of the words in their name."""
+    deeds = [at_once("nothing", nothing), *DEEDS]
+    named = [deed for deed in deeds if deed.name in words]
+    return named or [deed for deed in deeds if any(word in deed.name for word in words)]
 
 
 def nothing(_port: int) -> None:
     """What the numbers are beside nobody."""
 
 
+HEAD = (
+    "| beside | ping p99, alone | ping p99 | save p50, alone | save p50 | memory | fair |\n"
+    "|---|---|---|---|---|---|---|"
+)
+
+
 def main(arguments: list[str]) -> None:
     """Commit the deeds that are asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fairness", description=__doc__)
-    parser.add_argument("words", nargs="*", metavar="WORD", help="only deeds with one of these")
-    parser.add_argument("--seconds", type=float, default=6.0, help="that a deed lasts")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="a deed, or words of some")
+    parser.add_argument("--seconds", type=float, default=3.0, help="that a deed lasts")
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout to measure")
     options = parser.parse_args(arguments)
-    deeds = [Deed("nothing", nothing), *DEEDS]
-    if options.words:
-        deeds = [deed for deed in deeds if any(word in deed.name for word in options.words)]
+    deeds = chosen(options.words or [""])
     if not deeds:
         names = "\n".join(deed.name for deed in DEEDS)
         parser.error(f"got {options.words}, expected words of these deeds:\n{names}")
-    print("| beside | ping p99 | save p50 | memory | fair |\n|---|---|---|---|---|", flush=True)
+    print(HEAD, flush=True)
     for deed in deeds:
         print(row(deed.name, suffer(deed, options.root, options.seconds)), flush=True)
 

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from benchmarks.fairness_wire import HEAD, PATH, PROJECT, Client, Deed, again, frame
+from benchmarks.fairness_wire import HEAD, PATH, PROJECT, Client, again, at_once, frame
 
 MEGABYTE = 1_000_000
 # All but a few bytes of what may be half-received, unless the server has a better rule.
@@ -179,26 +179,28 @@ def _foreign() -> bytes:
 
 
 DEEDS = (
-    Deed("half-received messages, 5 of 51 MB", again(half_received)),
-    Deed("half-posted bodies, 5 of 51 MB", again(half_posted)),
-    Deed("arrays that wait for a slow event", again(waiting_arrays)),
-    Deed("CONNECT payloads of 60 KB", again(connect_payloads)),
-    Deed("ACK flood", flood(frame("430[]"))),
-    Deed("pong flood", flood(frame("3"))),
-    Deed("noop flood", flood(frame("6"))),
-    Deed("WebSocket ping flood", flood(frame(b"", 0x89))),
-    Deed("WebSocket pong flood", flood(frame(b"", 0x8A))),
-    Deed("empty fragments", flood(frame(b"", 0x01) + frame(b"", 0x00) * 1_000 + frame(b"", 0x80))),
-    Deed("CONNECT and DISCONNECT", flood(frame("40/x,") + frame("41/x,"))),
-    Deed("events of nothing", flood(frame('42["x"]'))),
-    Deed("pipelined requests", again(pipelined)),
-    Deed("WebSockets that come and go", again(reconnecting)),
-    Deed("JSON of 10 million zeros and 1e999", repeat(_infinite)),
-    Deed("JSON of 2 million zeros", repeat(_many_values)),
-    Deed("JSON of 900,000 objects", repeat(_many_objects)),
-    Deed("JSON of 90 million brackets", repeat(_deep)),
-    Deed("JSON for a namespace that is not joined", repeat(_foreign)),
-    Deed("echoes that nobody reads", again(slow_readers)),
-    Deed("gzip of polls of 3.6 MB", again(compressed_polls)),
+    at_once("half-received messages, 5 of 51 MB", again(half_received)),
+    at_once("half-posted bodies, 5 of 51 MB", again(half_posted)),
+    at_once("arrays that wait for a slow event", again(waiting_arrays)),
+    at_once("CONNECT payloads of 60 KB", again(connect_payloads)),
+    at_once("ACK flood", flood(frame("430[]"))),
+    at_once("pong flood", flood(frame("3"))),
+    at_once("noop flood", flood(frame("6"))),
+    at_once("WebSocket ping flood", flood(frame(b"", 0x89))),
+    at_once("WebSocket pong flood", flood(frame(b"", 0x8A))),
+    at_once(
+        "empty fragments", flood(frame(b"", 0x01) + frame(b"", 0x00) * 1_000 + frame(b"", 0x80))
+    ),
+    at_once("CONNECT and DISCONNECT", flood(frame("40/x,") + frame("41/x,"))),
+    at_once("events of nothing", flood(frame('42["x"]'))),
+    at_once("pipelined requests", again(pipelined)),
+    at_once("WebSockets that come and go", again(reconnecting)),
+    at_once("JSON of 10 million zeros and 1e999", repeat(_infinite)),
+    at_once("JSON of 2 million zeros", repeat(_many_values)),
+    at_once("JSON of 900,000 objects", repeat(_many_objects)),
+    at_once("JSON of 90 million brackets", repeat(_deep)),
+    at_once("JSON for a namespace that is not joined", repeat(_foreign)),
+    at_once("echoes that nobody reads", again(slow_readers)),
+    at_once("gzip of polls of 3.6 MB", again(compressed_polls)),
 )
 """The table; each row is one client at its worst."""

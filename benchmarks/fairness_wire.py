@@ -10,6 +10,7 @@ import json
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 PATH = "/socket.io/?EIO=4&transport="
@@ -18,16 +19,39 @@ PATIENCE = 30.0
 PROJECT = "project-123"
 
 
+Commit = Callable[[int], None]
+"""A deed at a port; it goes on until its process is ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where a deed is set up: the server's port, and the directory that the server mirrors.
+
+    `say(text, kept)` puts something into the row; it is not fair if a promise is not `kept`.
+    """
+
+    port: int
+    directory: Path
+    say: Callable[[str, bool], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What one client does at its worst: `commit(port)` goes on until its process is ended.
+    """What one client does at its worst: `set_up` makes what it needs, and returns the deed.
 
-    With `arguments` the server is started.
+    files: how many the mirrored directory has at the start; 0 if none is mirrored.
+    project: the one that the honest client works in.
     """
 
     name: str
-    commit: Callable[[int], None]
-    arguments: tuple[str, ...] = ()
+    set_up: Callable[[Ground], Commit]
+    files: int = 0
+    project: str = PROJECT
+
+
+def at_once(name: str, commit: Commit) -> Deed:
+    """Return a deed that needs nothing."""
+    return Deed(name, lambda _: commit)
 
 
 def frame(packet: str | bytes, first: int | None = None) -> bytes:
@@ -77,6 +101,11 @@ class Client:
             while not self.read().startswith("40"):
                 pass
 
+    @property
+    def rest(self) -> bytes:
+        """What is received and not read."""
+        return self._data
+
     def send(self, packet: str | bytes) -> None:
         """Send a message, in one frame."""
         self.sock.sendall(frame(packet))
@@ -101,9 +130,13 @@ class Client:
         self._asked += 1
         self.send(f"42{self._asked}{json.dumps([event, payload])}")
         head = f"43{self._asked}["
+        return json.loads(self.wait_for(head)[len(head) - 1 :])[0]
+
+    def wait_for(self, head: str) -> str:
+        """Return the next text message that begins like that; those before it are left."""
         while not (packet := self.read()).startswith(head):
             pass
-        return json.loads(packet[len(head) - 1 :])[0]
+        return packet
 
     def _frame(self) -> str:
         while True:
@@ -128,7 +161,7 @@ class Client:
         self._data += data
 
 
-def again(deed: Callable[[int], None]) -> Callable[[int], None]:
+def again(deed: Commit) -> Commit:
     """Make a deed that comes back whenever the server has thrown it out."""
 
     def commit(port: int) -> None:

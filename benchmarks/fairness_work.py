@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.fairness_wire import PROJECT, Client, Deed, again
+from benchmarks.fairness_wire import PROJECT, Client, Commit, Deed, Ground, again, at_once
 
 # As fast as the rate of an account lets it.
 PAUSE = 0.02
@@ -31,39 +31,52 @@ def acting(port: int) -> Client:
     return client
 
 
-def asking(message: str, text: str = "") -> Callable[[int], None]:
+def asking(message: str, text: str = "") -> Callable[[Ground], Commit]:
     """Ask the assistant the same thing, about a file of that text, as often as it answers."""
+
+    def set_up(ground: Ground) -> Commit:
+        if text:
+            write(acting(ground.port), "worst.py", text)
+        return again(deed)
 
     def deed(port: int) -> None:
         client = acting(port)
-        if text:
-            write(client, "worst.py", text)
         while True:
             client.ask("ai:message", {"projectId": PROJECT, "message": message})
             # What is refused counts as well: two answers at once, twenty and then half a second.
             time.sleep(10 * PAUSE)
 
-    return again(deed)
+    return set_up
 
 
-def comparing(content: Callable[[int, int], str], files: int) -> Callable[[int], None]:
+def comparing(content: Callable[[int, int], str], files: int) -> Callable[[Ground], Commit]:
     """Compare two versions of files that all differ, over several connections at once."""
+
+    def set_up(ground: Ground) -> Commit:
+        client = acting(ground.port)
+        for number in range(files):
+            write(client, f"{number}.txt", content(0, number))
+        made = client.ask("version:create", {"projectId": PROJECT})
+        for number in range(files):
+            write(client, f"{number}.txt", content(1, number))
+        return compare_again(made["version"]["id"])
+
+    return set_up
+
+
+def compare_again(version_id: str) -> Commit:
+    """Compare a version with the present, over several connections at once."""
+    which = {"projectId": PROJECT, "versionId": version_id}
 
     def deed(port: int) -> None:
         clients = [acting(port) for _ in range(CONNECTIONS)]
-        for number in range(files):
-            write(clients[0], f"{number}.txt", content(0, number))
-        made = clients[0].ask("version:create", {"projectId": PROJECT})
-        which = {"projectId": PROJECT, "versionId": made["version"]["id"]}
-        for number in range(files):
-            write(clients[0], f"{number}.txt", content(1, number))
-        number = 0
+        number = 1_000
         while True:
             for client in clients:
                 number += 1
                 client.send(f'42{number}["version:compare",{_json(which)}]')
             for client in clients:
-                client.read()
+                client.wait_for(f"43{number}[")
             time.sleep(PAUSE)
 
     return again(deed)
@@ -73,11 +86,16 @@ def _json(which: dict[str, Any]) -> str:
     return str(which).replace("'", '"')
 
 
-def versions(port: int) -> None:
+def versions(ground: Ground) -> Commit:
     """Make versions of some files, go back to them, delete them."""
-    client = acting(port)
+    client = acting(ground.port)
     for number in range(60):
         write(client, f"{number}.txt", f"{number}")
+    return again(_versions)
+
+
+def _versions(port: int) -> None:
+    client = acting(port)
     project = {"projectId": PROJECT}
     while True:
         made = client.ask("version:create", project)
@@ -119,6 +137,6 @@ DEEDS: tuple[Deed, ...] = (
     Deed("a search for what is everywhere", asking("find x", "x = 1\n" * 30_000)),
     Deed("comparisons of megabytes", comparing(_large, 8)),
     Deed("comparisons of lines that repeat", comparing(_repeating, 4)),
-    Deed("versions made, restored, deleted", again(versions)),
-    Deed("projects made and deleted", again(projects)),
+    Deed("versions made, restored, deleted", versions),
+    at_once("projects made and deleted", again(projects)),
 )

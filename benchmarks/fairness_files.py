@@ -1,0 +1,184 @@
+"""What can be asked for in a project that has as many files as it may: 10,000, in versions or in a
+directory that is mirrored.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.fairness_wire import PROJECT, Client, Commit, Deed, Ground, again
+from benchmarks.fairness_work import CONNECTIONS, PAUSE, acting, compare_again
+
+FILES = 9_900
+"""With those of the demonstration and the honest client's they are fewer than may be."""
+WORKSPACE = "workspace"
+MOST_MIRRORED = 5.0
+"""Seconds in which all of a directory is mirrored."""
+# What one account may do at once, in two batches of a hundred.
+_OF_ONE = 200
+
+
+def fill(port: int) -> None:
+    """Create the files, over many accounts: each may do only so much at once."""
+    for first in range(0, FILES, _OF_ONE):
+        client = Client(port)
+        client.ask("user:join", {"userId": f"filler-{first}"})
+        for begin in (first, first + 100):
+            updates = [
+                _change(f"src/{number // 100}/{number}.txt", "created", f"{number}\n")
+                for number in range(begin, min(begin + 100, FILES))
+            ]
+            if updates:
+                client.ask("batch:update", {"updates": updates})
+        client.sock.close()
+
+
+def _change(path: str, action: str, content: str) -> dict[str, Any]:
+    file = {"path": path, "action": action, "content": content}
+    return {"event": "file:change", "data": {"projectId": PROJECT, "file": file}}
+
+
+def _version(port: int) -> str:
+    client = acting(port)
+    made = client.ask("version:create", {"projectId": PROJECT})
+    client.sock.close()
+    version_id: str = made["version"]["id"]
+    return version_id
+
+
+def restoring(ground: Ground) -> Commit:
+    """Go from 10,000 files to none, and back, again and again."""
+    empty = _version(ground.port)
+    fill(ground.port)
+    full = _version(ground.port)
+
+    def deed(port: int) -> None:
+        client = acting(port)
+        while True:
+            for version_id in (empty, full):
+                which = {"projectId": PROJECT, "versionId": version_id}
+                begun = time.perf_counter()
+                if client.ask("version:restore", which)["ok"]:
+                    ground.say(f"restored in {time.perf_counter() - begun:.1f} s", True)
+                time.sleep(PAUSE)
+
+    return again(deed)
+
+
+def versions(ground: Ground) -> Commit:
+    """Make versions of 10,000 files, over several connections, and delete them."""
+    fill(ground.port)
+
+    def deed(port: int) -> None:
+        clients = [acting(port) for _ in range(CONNECTIONS)]
+        number = 1_000
+        while True:
+            for client in clients:
+                number += 1
+                client.send(f'42{number}["version:create",{{"projectId":"{PROJECT}"}}]')
+            for index, client in enumerate(clients, start=number - CONNECTIONS + 1):
+                made = json.loads(client.wait_for(f"43{index}[")[len(f"43{index}") :])[0]
+                if made["ok"]:
+                    which = {"projectId": PROJECT, "versionId": made["version"]["id"]}
+                    client.ask("version:delete", which)
+
+    return again(deed)
+
+
+def comparing(ground: Ground) -> Commit:
+    """Compare nothing with 10,000 files, over several connections at once."""
+    empty = _version(ground.port)
+    fill(ground.port)
+    return compare_again(empty)
+
+
+def asking(ground: Ground) -> Commit:
+    """Ask the assistant about a project of 10,000 files, as often as it answers."""
+    fill(ground.port)
+
+    def deed(port: int) -> None:
+        client = acting(port)
+        while True:
+            client.ask("ai:message", {"projectId": PROJECT, "message": "find needle"})
+            time.sleep(10 * PAUSE)
+
+    return again(deed)
+
+
+def listing(ground: Ground) -> Commit:
+    """Join a project of 10,000 files, and list it, over several connections."""
+    fill(ground.port)
+
+    def deed(port: int) -> None:
+        clients = [acting(port) for _ in range(CONNECTIONS)]
+        while True:
+            for client in clients:
+                client.send(f'421["project:join",{{"projectId":"{PROJECT}"}}]')
+                client.send(f'422["file:list",{{"projectId":"{PROJECT}"}}]')
+            for client in clients:
+                client.wait_for("432[")
+
+    return again(deed)
+
+
+def locking(ground: Ground) -> Commit:
+    """Join a project with 10,000 locks of a hundred users, over several connections."""
+    holders = [Client(ground.port) for _ in range(100)]
+    for number, client in enumerate(holders):
+        client.ask("user:join", {"userId": f"holder-{number}"})
+        locks = [{"projectId": PROJECT, "filePath": f"{number}/{file}"} for file in range(100)]
+        updates = [{"event": "file:lock", "data": data} for data in locks]
+        client.ask("batch:update", {"updates": updates})
+
+    def deed(port: int) -> None:
+        clients = [acting(port) for _ in range(CONNECTIONS)]
+        # Their connections are to stay.
+        while holders:
+            for client in clients:
+                client.ask("project:join", {"projectId": PROJECT})
+
+    return again(deed)
+
+
+def rewriting(project: str) -> Callable[[Ground], Commit]:
+    """Let another program rewrite the directory, once."""
+
+    def set_up(ground: Ground) -> Commit:
+        listener = Client(ground.port)
+        listener.ask("project:join", {"projectId": WORKSPACE, "userId": "worst"})
+        paths = sorted(ground.directory.rglob("*.txt"))
+
+        def commit(_port: int) -> None:
+            begun = time.perf_counter()
+            for path in paths:
+                path.write_text("rewritten\n")
+            left = {path.relative_to(ground.directory).as_posix() for path in paths}
+            left.discard("honest.txt")
+            while left:
+                event, data, *_ = json.loads(listener.wait_for("42")[2:])
+                if event == "file:updated":
+                    left.discard(data["file"]["path"])
+            took = time.perf_counter() - begun
+            ground.say(f"mirrored in {took:.1f} s", took <= MOST_MIRRORED)
+            # Whoever listens on reads on.
+            while True:
+                listener.read()
+
+        return commit
+
+    return set_up
+
+
+DEEDS = (
+    Deed("version:restore of 10,000 files", restoring),
+    Deed("versions of 10,000 files, made and deleted", versions),
+    Deed("comparisons of 10,000 files", comparing),
+    Deed("a search through 10,000 files", asking),
+    Deed("joins and lists of 10,000 files", listing),
+    Deed("joins of a project with 10,000 locks", locking),
+    Deed("a workspace of 10,000 rewritten files", rewriting(WORKSPACE), FILES, WORKSPACE),
+    Deed("another project's rewritten workspace", rewriting(PROJECT), FILES),
+)

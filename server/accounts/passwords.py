@@ -1,7 +1,8 @@
 """Verifies passwords, in threads of their own: a hash is slow on purpose.
 
 One at a time for a network, and networks take turns, so that whoever guesses keeps no others
-waiting.
+waiting. A verification has its place until its thread is done with it, whoever still waits for it:
+nothing can stop the thread.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Passwords:
         self._hasher = hasher
         self._threads = ThreadPoolExecutor(THREADS, "passwords")
         self._free = THREADS
+        self._closed = False
         self._waiting: FairQueue[asyncio.Future[None]] = FairQueue(
             most=WAITING, most_of_one=WAITING_OF_ONE, at_once=1
         )
@@ -40,8 +42,10 @@ class Passwords:
         """Return whether that is the password; never without a hash.
 
         Raises:
-            EventError: too many wait (`RATE_LIMIT_EXCEEDED`).
+            EventError: too many wait (`RATE_LIMIT_EXCEEDED`), or the server is stopping.
         """
+        if self._closed:
+            raise _stopping()
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not self._waiting.put(network, turn):
             raise EventError(
@@ -56,16 +60,21 @@ class Passwords:
             else:
                 self._end(network)
             raise
-        try:
-            matches = await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._matches, password_hash or self._nobody, password
-            )
-        finally:
-            self._end(network)
+        if self._closed:
+            raise _stopping()
+        verification = asyncio.get_running_loop().run_in_executor(
+            self._threads, self._matches, password_hash or self._nobody, password
+        )
+        verification.add_done_callback(lambda _: self._end(network))
+        matches = await asyncio.shield(verification)
         return matches and password_hash is not None
 
     def close(self) -> None:
-        """End the threads when they are idle."""
+        """End the threads when they are idle; what waits fails."""
+        self._closed = True
+        for turn in self._waiting.clear():
+            if not turn.done():
+                turn.set_exception(_stopping())
         self._threads.shutdown(wait=False)
 
     def _begin_next(self) -> None:
@@ -87,3 +96,7 @@ class Passwords:
             return self._hasher.verify(password_hash, password)
         except (Argon2Error, InvalidHashError):
             return False
+
+
+def _stopping() -> EventError:
+    return EventError(Code.INTERNAL_ERROR, "the server is stopping: connect again")

@@ -22,9 +22,11 @@ class Gate(PasswordHasher):
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)
         self.opened = threading.Semaphore(0)
         self.begun = threading.Event()
+        self.begun_with: list[str] = []
         self.order: list[str] = []
 
     def verify(self, _hash: str | bytes, password: str | bytes) -> Literal[True]:
+        self.begun_with.append(str(password))
         self.begun.set()
         assert self.opened.acquire(timeout=PATIENCE)
         self.order.append(str(password))
@@ -78,6 +80,40 @@ async def test_a_turn_that_is_given_up_is_given_on() -> None:
     assert await verifier.verify("a", "hash", "last")
     verifier.close()
     await eventually(lambda: sorted(gate.order) == ["last", "x"])
+
+
+async def test_a_verification_has_its_place_until_its_thread_ends() -> None:
+    gate = Gate()
+    verifier = Passwords(gate)
+    given_up = asyncio.create_task(verifier.verify("a", "hash", "given up"))
+    assert await asyncio.to_thread(gate.begun.wait, PATIENCE)
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    # A thread is free, but the network has one that is busy.
+    later = asyncio.create_task(verifier.verify("a", "hash", "later"))
+    await asyncio.sleep(0)
+    other = asyncio.create_task(verifier.verify("b", "hash", "other"))
+    await eventually(lambda: len(gate.begun_with) == 2)
+    assert gate.begun_with == ["given up", "other"]
+    gate.opened.release(3)
+    assert await later is await other is True
+    verifier.close()
+
+
+async def test_nothing_begins_once_it_is_closed() -> None:
+    gate = Gate()
+    verifier = Passwords(gate)
+    begun = asyncio.create_task(verifier.verify("a", "hash", "begun"))
+    waiting = [asyncio.create_task(verifier.verify("a", "hash", "waiting")) for _ in range(2)]
+    assert await asyncio.to_thread(gate.begun.wait, PATIENCE)
+    waiting[0].cancel()
+    verifier.close()
+    with pytest.raises(EventError, match="the server is stopping"):
+        await waiting[1]
+    with pytest.raises(EventError, match="the server is stopping"):
+        await verifier.verify("b", "hash", "late")
+    gate.opened.release()
+    assert await begun
 
 
 async def test_without_a_hash_nothing_matches() -> None:

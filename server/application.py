@@ -94,7 +94,6 @@ class Application:
         self.presence = Presence()
         self.locks = Locks()
         self.typing = TypingIndicators(self.tuning.typing, self._typing_ended)
-        self.rates = RateLimiter(self.tuning.monotonic)
         self.attempts = FailedAttempts(self.tuning.monotonic)
         self.auth = Auth(self, self.tuning.hasher, self.tuning.clock)
         self.workspace = Workspace(self, settings.workspace)
@@ -116,6 +115,7 @@ class Application:
             address=client_of,
             limits=_limits(settings),
         )
+        self.rates = RateLimiter(self.tuning.monotonic, lambda: self.io.stood_still)
         self.metrics = Metrics({*EVENTS}, self._gauges())
         self.metrics.observe(self.io)
         self.io.use(self.auth.admit)

@@ -3,6 +3,8 @@
 A bucket holds `burst` tokens and gains `per_second` of them; an event takes one. Buckets belong to
 users and not to connections, so that reconnecting fills none. They are kept in one bounded table:
 when it is full, those that would be full again are forgotten, which changes nothing for anybody.
+
+Events that piled up while the server stood still count by when they came, as in `TokenBucket`.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from engineio_min.limits.rate_limit import RateLimit, TokenBucket
 from server.api.errors import Code, EventError
 
 _MOST_BUCKETS: Final = 20_000
@@ -32,13 +35,22 @@ class Rate:
 
 
 class RateLimiter:
-    """The buckets of an application's users; `clock` returns seconds."""
+    """The buckets of an application's users.
 
-    __slots__ = ("_buckets", "_clock", "_most")
+    `clock` returns seconds, and `stood_still` for how many of them the server has done nothing.
+    """
 
-    def __init__(self, clock: Callable[[], float], most: int = _MOST_BUCKETS) -> None:
-        self._buckets: dict[tuple[str, Rate], tuple[float, float]] = {}
+    __slots__ = ("_buckets", "_clock", "_most", "_stood_still")
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        stood_still: Callable[[], float] = lambda: 0.0,
+        most: int = _MOST_BUCKETS,
+    ) -> None:
+        self._buckets: dict[tuple[str, Rate], TokenBucket] = {}
         self._clock = clock
+        self._stood_still = stood_still
         self._most = most
 
     def take(self, user_id: str, rate: Rate) -> None:
@@ -47,16 +59,18 @@ class RateLimiter:
         Raises:
             EventError: there is none (`RATE_LIMIT_EXCEEDED`); `details.retryAfter` is in seconds.
         """
-        now = self._clock()
-        tokens, since = self._buckets.pop((user_id, rate), (float(rate.burst), now))
-        tokens = min(float(rate.burst), tokens + (now - since) * rate.per_second)
-        allowed = tokens >= 1
+        now, lost = self._clock(), self._stood_still()
+        bucket = self._buckets.pop((user_id, rate), None)
+        if bucket is None:
+            bucket = TokenBucket(RateLimit(rate.per_second, rate.burst), now, lost)
+        allowed = bucket.take(now, lost)
         if len(self._buckets) >= self._most:
             self._forget(now)
-        self._buckets[user_id, rate] = (tokens - 1 if allowed else tokens, now)
+        # The last one is the one that was used last.
+        self._buckets[user_id, rate] = bucket
         if not allowed:
             # Rounded up: who waits that long is not too early, and it is never 0.
-            wait = math.ceil((1 - tokens) / rate.per_second * 1_000) / 1_000
+            wait = math.ceil(bucket.wait * 1_000) / 1_000
             raise EventError(
                 Code.RATE_LIMIT_EXCEEDED,
                 f"more than {rate.burst} {rate.name} events at once or {rate.per_second:g} "
@@ -65,12 +79,7 @@ class RateLimiter:
             )
 
     def _forget(self, now: float) -> None:
-        full = [
-            key
-            for key, (tokens, since) in self._buckets.items()
-            if tokens + (now - since) * key[1].per_second >= key[1].burst
-        ]
-        for key in full:
+        for key in [key for key, bucket in self._buckets.items() if bucket.full(now)]:
             del self._buckets[key]
         # Everybody is busy: whoever has been idle for longest starts anew.
         while len(self._buckets) >= self._most:

@@ -416,6 +416,13 @@ class Server(Namespace):
         """A handler's task has ended."""
         self._tasks.discard(task)
 
+    @property
+    def stood_still(self) -> float:
+        """Return for how many seconds the event loop has stood still in all, while clients with a
+        rate limit were connected. What they sent meanwhile is read at once afterwards.
+        """
+        return self._pulse.lost(self.engine.loop.time())
+
     def _connected(self, connection: engineio_min.Connection) -> None:
         if self._cluster_loop is None:
             # A host that did not tell of its start.
@@ -424,8 +431,7 @@ class Server(Namespace):
 
     def _gate(self, connection: engineio_min.Connection) -> Gate | None:
         """The rate limits of a new client, if there are any."""
-        now = self.engine.loop.time()
-        lost = self._pulse.lost(now)
+        now, lost = self.engine.loop.time(), self.stood_still
         buckets = []
         if self.limits.rate is not None:
             buckets.append(TokenBucket(self.limits.rate, now, lost))

@@ -34,9 +34,7 @@ def normal(path: str) -> str:
     if len(path) > MAX_BYTES:
         raise _invalid(path, f"expected at most {MAX_BYTES} bytes")
     composed = unicodedata.normalize("NFC", path)
-    if _TURNS.search(composed) or any(
-        unicodedata.category(character) in _REFUSED_CATEGORIES for character in composed
-    ):
+    if not _is_fit(composed):
         raise _invalid(path, "a path has no control characters")
     if composed.startswith("/") or _DRIVE.match(composed):
         raise _invalid(path, "expected a path relative to the project")
@@ -53,6 +51,14 @@ def normal(path: str) -> str:
     if any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
         raise _invalid(path, f"expected at most {MAX_NAME_BYTES} bytes between two slashes")
     return joined
+
+
+def _is_fit(path: str) -> bool:
+    if path.isascii():
+        return path.isprintable()
+    return not _TURNS.search(path) and not any(
+        unicodedata.category(character) in _REFUSED_CATEGORIES for character in path
+    )
 
 
 def folders(path: str) -> list[str]:

@@ -140,7 +140,7 @@ async def change(call: Call[FileChangePayload]) -> FileChangeResult:
 
     wanted = payload.file
     edit = Edit(wanted.action, wanted.content, wanted.base_revision)
-    async with workspace.changing(project_id):
+    async with workspace.changing(project_id, [path]):
         check_locks()
         # Again on its turn: whoever has got the lock by then has read the file as it is now.
         done = await call.store.change_file(

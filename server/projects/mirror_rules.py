@@ -91,6 +91,8 @@ def is_mirrored_folder(name: str) -> bool:
 
 def careless(name: str) -> str:
     """Return what the most careless file system takes a name for."""
+    if name.isascii():
+        return name.lower().rstrip(". ")
     seen = "".join(one for one in name if unicodedata.category(one) != "Cf")
     composed = unicodedata.normalize("NFKC", _UNSEEN.sub("", seen))
     # Upper case first: some characters meet others only there.

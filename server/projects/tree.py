@@ -13,7 +13,9 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -45,21 +47,25 @@ class Tree:
         Raises:
             OSError: it cannot be read.
         """
-        try:
-            with self._folder(path) as (folder, name):
-                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-                with open(os.open(name, flags, dir_fd=folder), "rb") as file:
-                    status = os.fstat(file.fileno())
-                    if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
-                        return None
-                    content = file.read(limit + 1)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, RepositoryError):
-            return None
-        except OSError as error:
-            if error.errno in (errno.ELOOP, errno.ENXIO):  # A symbolic link, a socket.
-                return None
-            raise
-        return content if len(content) <= limit else None
+        [content] = self.read_all([path], limit)
+        if isinstance(content, OSError):
+            raise content
+        return content
+
+    def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | None]:
+        """Return what `read` returns for each path, or would raise. A folder is opened once for all
+        files that follow each other in it.
+        """
+        for _, group in groupby(paths, _folder_of):
+            left = deque(group)
+            try:
+                with self._folder(left[0]) as (folder, _):
+                    while left:
+                        path = left.popleft()
+                        yield _content(folder, path.rpartition("/")[2], limit)
+            except OSError as error:
+                for _ in left:
+                    yield _unless_missing(error)
 
     def write(self, path: str, content: bytes, *, new: bool = False) -> None:
         """Give a file this content, durably; folders on its way are made.
@@ -159,3 +165,28 @@ def _check_no_repository(folder: int) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.stat(_REPOSITORY, dir_fd=folder, follow_symlinks=False)
         raise RepositoryError
+
+
+def _folder_of(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _content(folder: int, name: str, limit: int) -> bytes | OSError | None:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        with open(os.open(name, flags, dir_fd=folder), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
+                return None
+            content = file.read(limit + 1)
+    except OSError as error:
+        return _unless_missing(error)
+    return content if len(content) <= limit else None
+
+
+def _unless_missing(error: OSError) -> OSError | None:
+    """Return the error, None if it says that there is no regular file to read."""
+    missing = FileNotFoundError, NotADirectoryError, IsADirectoryError, RepositoryError
+    # A symbolic link, a socket.
+    no_file = error.errno in (errno.ELOOP, errno.ENXIO)
+    return None if isinstance(error, missing) or no_file else error

@@ -2,8 +2,8 @@
 
 What any program changes in the directory is told to the clients; what clients change is written to
 it. The directory is the truth: at the start, and whenever the two differ, its files are taken over.
-One side at a time: a client's change is in the database and in the directory before the directory
-is looked at again, or an older content that is still there would undo it.
+One side at a time of each file: a client's change is in the database and in the directory before
+the file is looked at again, or an older content that is still there would undo it.
 
 Only texts are mirrored, and nothing that a program would run by itself, see `mirror_rules`: a
 client that could write there could run commands.
@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import logging
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,7 @@ from server.api.services import Services
 from server.people.access import project_room
 from server.projects.files import announcement_of
 from server.projects.mirror_rules import refusal
+from server.projects.path_turns import PathTurns
 from server.projects.tree import Tree
 from server.store import contents
 from server.store.contents import Change
@@ -57,7 +58,7 @@ class Workspace:
     def __init__(self, services: Services, directory: Path | None) -> None:
         self._services = services
         self._tree = None if directory is None else Tree(directory.absolute())
-        self._turn = asyncio.Lock()
+        self._turns = PathTurns()
         self._stop = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
 
@@ -115,12 +116,16 @@ class Workspace:
     # -- from the clients to the directory
 
     @contextlib.asynccontextmanager
-    async def changing(self, project_id: str) -> AsyncIterator[None]:
-        """While a client's change of a mirrored project is made, the directory is not looked at."""
+    async def changing(
+        self, project_id: str, paths: Collection[str] | None = None
+    ) -> AsyncIterator[None]:
+        """While a client changes these files of a mirrored project, or all of them, they are not
+        looked at in the directory.
+        """
         if not self.mirrors(project_id):
             yield
             return
-        async with self._turn:
+        async with self._turns.of(paths):
             yield
 
     def check(self, project_id: str, path: str) -> None:
@@ -223,9 +228,10 @@ class Workspace:
         known = await self._services.store.of(_USER).paths(PROJECT_ID)
         wanted = await asyncio.to_thread(_expanded, tree, set(paths), known)
         while wanted:
-            # Whoever saves meanwhile waits for one part, and not for all.
-            async with self._turn:
-                done = await self._reconcile(tree, wanted[:_AT_ONCE])
+            # Whoever saves one of these meanwhile waits for this part, and nobody for all.
+            part = wanted[:_AT_ONCE]
+            async with self._turns.of(part):
+                done = await self._reconcile(tree, part)
             wanted = wanted[done:]
 
     async def _reconcile(self, tree: Tree, paths: Sequence[str]) -> int:
@@ -251,26 +257,26 @@ class Workspace:
         return len(texts)
 
 
-def _texts(tree: Tree, paths: Iterable[str]) -> dict[str, str | None]:
-    """Return the contents of the first of these files, until they are many bytes."""
+def _texts(tree: Tree, paths: Sequence[str]) -> dict[str, str | None]:
+    """Return the contents of the first of these files, until they are many bytes. None is a file
+    that is not there, no text, or not for others to read.
+    """
+    mirrored = {path for path in paths if _is_mirrored(path)}
+    contents = tree.read_all([path for path in paths if path in mirrored], MAX_FILE)
     texts: dict[str, str | None] = {}
     left = _BYTES_AT_ONCE
     for path in paths:
-        text = texts[path] = _text(tree, path)
+        text = texts[path] = _text(path, next(contents)) if path in mirrored else None
         left -= 0 if text is None else len(text)
         if left <= 0:
             break
     return texts
 
 
-def _text(tree: Tree, path: str) -> str | None:
-    """Return a file's content, None if it is not there, no text, or not for others to read."""
-    if not _is_mirrored(path):
-        return None
-    try:
-        content = tree.read(path, MAX_FILE)
-    except OSError as error:
-        logger.warning("%s in the workspace cannot be read: %s", path, error.strerror)
+def _text(path: str, content: bytes | OSError | None) -> str | None:
+    """Return a file's content as a text, None if it is not there, or no text."""
+    if isinstance(content, OSError):
+        logger.warning("%s in the workspace cannot be read: %s", path, content.strerror)
         return None
     if content is None or b"\0" in content:
         return None

@@ -164,7 +164,8 @@ def put(
     trees.touch(connection, project_id, path)
     if before is not None and before.hash != content_hash:
         release(connection, before.hash)
-    return Change(path, file(connection, project_id, path), created=before is None)
+    file_now = from_row((path, size, content_hash, number, now, user_id))
+    return Change(path, file_now, created=before is None)
 
 
 def check_place(connection: sqlite3.Connection, project_id: str, path: str) -> None:

@@ -43,6 +43,30 @@ def test_reading_and_writing(root: Path) -> None:
     assert os.listdir(root / "a") == []
 
 
+def test_reading_many_files(root: Path) -> None:
+    (root / "a" / "c.txt").write_text("two")
+    (root / "a" / "long.txt").write_text("x" * (LIMIT + 1))
+    (root / "a" / "folder").mkdir()
+    (root / "repository").mkdir()
+    (root / "repository" / "HEAD").touch()
+    (root / "repository" / "d.txt").touch()
+    (root / "link").symlink_to(root.parent / "outside")
+    (root / "e.txt").write_text("three")
+    expected = {
+        "a/b.txt": b"one",
+        "a/c.txt": b"two",
+        "a/folder": None,
+        "a/gone.txt": None,
+        "a/long.txt": None,
+        "gone/x.txt": None,
+        "link/secret.txt": None,
+        "repository/d.txt": None,
+        "e.txt": b"three",
+        "a/b.txt/x": None,
+    }
+    assert dict(zip(expected, Tree(root).read_all(list(expected), LIMIT), strict=True)) == expected
+
+
 def test_a_file_keeps_its_mode(root: Path) -> None:
     (root / "a/b.txt").chmod(0o754)
     Tree(root).write("a/b.txt", b"two")

@@ -390,6 +390,27 @@ async def test_who_saves_while_much_is_taken_over_waits_for_a_part_of_it(
     assert (await files(client))["49.txt"] == "49"
 
 
+async def test_who_saves_another_file_does_not_wait(
+    application: Application, client: Client, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Workspace._reconcile
+    begun, free = asyncio.Event(), asyncio.Event()
+
+    async def reconcile(self: Workspace, tree: Tree, paths: list[str]) -> int:
+        begun.set()
+        await free.wait()
+        return await original(self, tree, paths)
+
+    monkeypatch.setattr(Workspace, "_reconcile", reconcile)
+    (directory / "README.md").write_text("rewritten")
+    await asyncio.wait_for(begun.wait(), PATIENCE)
+    saved = await client.ask("file:change", change("src/main.py", "updated", content="saved"))
+    assert saved["ok"]
+    free.set()
+    await heard(client, ("file:updated", "README.md"))
+    assert await files(client) == {"README.md": "rewritten", "src/main.py": "saved"}
+
+
 def test_what_is_read_at_once_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workspace, "_BYTES_AT_ONCE", 10)
     for name in "abc":

@@ -1,0 +1,68 @@
+"""`path_turns.py`: no two work on a path at once, and who asked first comes first."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from server.projects.path_turns import PathTurns
+
+PATHS = st.sets(st.sampled_from("abc")) | st.none()
+
+
+@settings(max_examples=60)
+@given(st.lists(PATHS, max_size=8), st.sets(st.integers(0, 7)))
+def test_those_who_meet_take_turns_in_the_order_of_asking(
+    asked: list[set[str] | None], given_up: set[int]
+) -> None:
+    async def scenario() -> None:
+        turns = PathTurns()
+        working: set[int] = set()
+        begun: list[int] = []
+
+        def meet(one: int, other: int) -> bool:
+            first, second = asked[one], asked[other]
+            return first is None or second is None or bool(first & second)
+
+        async def work(number: int) -> None:
+            async with turns.of(asked[number]):
+                assert not any(meet(number, other) for other in working)
+                # Whoever asked before and meets this one has had the turn, or has given it up.
+                before = {one for one in range(number) if meet(number, one)}
+                assert before - given_up <= set(begun)
+                begun.append(number)
+                working.add(number)
+                await asyncio.sleep(0)
+                working.discard(number)
+
+        tasks = [asyncio.create_task(work(number)) for number in range(len(asked))]
+        await asyncio.sleep(0)
+        for number in given_up:
+            if number < len(tasks) and number not in working:
+                tasks[number].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
+            assert task.cancelled() or task.exception() is None
+        # Nobody is left.
+        async with turns.of(None):
+            pass
+
+    asyncio.run(scenario())
+
+
+async def test_who_meets_nobody_waits_for_nobody() -> None:
+    turns = PathTurns()
+    async with turns.of(["a", "b"]):
+        async with turns.of(["c"]):
+            pass
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0), turns.of(["b", "c"]):
+                raise AssertionError
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0), turns.of(None):
+                raise AssertionError
+    async with turns.of(None):
+        pass

@@ -19,9 +19,15 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from server import background as pool
 from server import worker
 from server.api.errors import EventError
 from server.background import WAITING, WAITING_OF_ONE, Background, Worker, WorkFailed
@@ -242,3 +248,9 @@ async def test_no_worker_outlives_a_server_that_is_killed() -> None:
                 if stat.rpartition(")")[2].split()[0] == "Z":
                     break
                 await asyncio.sleep(0.01)
+
+
+@given(st.recursive(st.none() | st.integers(0, 9) | st.text(), st.lists))
+def test_long_texts_are_encoded_part_by_part(value: Any) -> None:
+    with patch.object(pool, "_ENCODED_AT_ONCE", 3):
+        assert pool._encoded(value) == orjson.dumps(value)

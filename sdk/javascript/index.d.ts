@@ -60,8 +60,10 @@ export interface ConnectionEvents {
 /** What the lists hold that are read page by page. */
 export interface Lists {
   "file:list": File;
+  "file:locks": Lock;
   "notification:list": Notification;
   "project:list": Project;
+  "user:list": Presence;
   "version:list": Version;
 }
 

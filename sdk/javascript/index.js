@@ -17,6 +17,8 @@ export { FileLock } from "./lock.js";
 const ANSWER_MILLISECONDS = 20_000;
 // The server gives the assistant two minutes unless AI_TIMEOUT says otherwise.
 const RESPONSE_MILLISECONDS = 150_000;
+// For so long the server goes on with an answer for a project whose asker it has lost.
+const GRACE_MILLISECONDS = 15_000;
 const BATCH_MILLISECONDS = 1_000;
 const MOST_IN_A_BATCH = 100;
 const TYPING_MILLISECONDS = 2_000;
@@ -27,10 +29,18 @@ const READINGS = 5;
 // Where the items are in the answer to each of these events.
 const LISTS = {
   "file:list": "files",
+  "file:locks": "locks",
   "notification:list": "notifications",
   "project:list": "projects",
+  "user:list": "presence",
   "version:list": "versions",
 };
+// How the lists go on that joining a project begins: the event, and where it is said.
+const PAGES = [
+  ["file:list", "nextFile"],
+  ["file:locks", "nextLock"],
+  ["user:list", "nextPresence"],
+];
 
 const MANAGER_EVENTS = new Set([
   "reconnect",
@@ -50,6 +60,7 @@ export class AICodingAssistantSocket {
   #leaving = new Set();
   #projects = new Set();
   #locks = new Set();
+  #answers = new Set();
   #queue = [];
   #queueTimer;
   #typing = new Map();
@@ -178,13 +189,18 @@ export class AICodingAssistantSocket {
     this.#locks.clear();
     this.#projects.clear();
     this.#socket.disconnect();
+    // Also of a connection that was lost before.
+    for (const answer of this.#answers) answer.lose("disconnect() was called", false);
     for (const left of [...this.#leaving]) left();
   }
 
   async #introduce() {
     if (this.#sessionId) await this.#present();
     else if (this.#userId) await this.#name();
-    for (const projectId of this.#projects) await this.#joinAgain(projectId);
+    const asked = [...this.#answers].map(({ projectId }) => projectId);
+    for (const projectId of new Set([...this.#projects, ...asked])) {
+      if (projectId !== undefined) await this.#joinAgain(projectId);
+    }
     for (const lock of this.#locks) await this.#takeAgain(lock);
   }
 
@@ -211,13 +227,19 @@ export class AICodingAssistantSocket {
 
   async #joinAgain(projectId) {
     try {
-      await this.call("project:join", { projectId });
+      const joined = await this.call("project:join", { projectId });
+      for (const answer of this.#answersOf(projectId)) answer.back(joined);
     } catch (error) {
       if (error.code !== "NOT_FOUND") throw error;
+      for (const answer of this.#answersOf(projectId)) answer.fail(error);
       // It was deleted, or is not shared any more; the other projects are still there.
       console.warn(`cannot enter it again: ${error.message}`);
       this.#forget(projectId);
     }
+  }
+
+  #answersOf(projectId) {
+    return [...this.#answers].filter((answer) => answer.projectId === projectId);
   }
 
   async #takeAgain(lock) {
@@ -309,18 +331,22 @@ export class AICodingAssistantSocket {
    * the chat it has the last messages; `ai:history` has those before, after `nextMessage`.
    */
   async joinProject(projectId) {
-    const { nextFile, ...result } = await this.call("project:join", { projectId });
-    if (nextFile !== undefined) {
-      result.files.push(...(await this.listAll("file:list", { projectId }, nextFile)));
+    const result = await this.call("project:join", { projectId });
+    for (const [event, next] of PAGES) {
+      if (result[next] === undefined) continue;
+      const more = await this.listAll(event, { projectId }, result[next]);
+      result[LISTS[event]].push(...more);
+      delete result[next];
     }
+    result.users = result.presence.map(({ user }) => user);
     this.#projects.add(projectId);
     this.#user = result.user;
     return result;
   }
 
   /**
-   * All items of `file:list`, `version:list`, `project:list` or `notification:list`, page by page; or
-   * those after the `next` of a page.
+   * All items of `file:list`, `file:locks`, `user:list`, `version:list`, `project:list` or
+   * `notification:list`, page by page; or those after the `next` of a page.
    */
   async listAll(event, payload = {}, after = undefined) {
     const found = [];
@@ -381,9 +407,13 @@ export class AICodingAssistantSocket {
   /**
    * Write to the assistant and wait for its response. `onChunk(text)` hears the pieces as they are
    * written; an aborted `signal` stops the answer, and the response has what there was.
+   *
+   * An answer for a project goes on while the connection is lost, up to 15 seconds; the pieces that are
+   * written meanwhile are not heard, but are in the response.
    */
   async sendAIMessage({ message, projectId, context, onChunk, signal, timeout }) {
-    const answer = new Answer(this.#socket, onChunk, timeout ?? RESPONSE_MILLISECONDS);
+    const answer = new Answer(this.#socket, projectId, onChunk, timeout ?? RESPONSE_MILLISECONDS);
+    this.#answers.add(answer);
     try {
       const { requestId } = await this.call("ai:message", { message, projectId, context });
       const stop = () => this.emit("ai:cancel", { requestId });
@@ -396,6 +426,7 @@ export class AICodingAssistantSocket {
       }
     } finally {
       answer.close();
+      this.#answers.delete(answer);
     }
   }
 
@@ -459,11 +490,13 @@ export class AICodingAssistantSocket {
 /** The events of one answer. It listens from before the message is sent, so that none is missed. */
 class Answer {
   #socket;
+  #projectId;
   #onChunk;
   #early = [];
   #requestId;
   #result;
   #timer;
+  #grace;
   #settle;
   #listeners = {
     "code:chunk": (data) => this.#take(data, () => this.#onChunk?.(data.content)),
@@ -472,13 +505,12 @@ class Answer {
       data.status === "error" &&
       this.#take(data, () => this.#settle.reject(new Refused(data.error))),
     disconnect: (reason) =>
-      this.#settle.reject(
-        new Unreachable(`the connection was lost before the response: ${reason}`),
-      ),
+      this.lose(reason, this.#socket.active && this.#socket.io.reconnection()),
   };
 
-  constructor(socket, onChunk, timeout) {
+  constructor(socket, projectId, onChunk, timeout) {
     this.#socket = socket;
+    this.#projectId = projectId;
     this.#onChunk = onChunk;
     this.#result = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     // It may fail before anybody waits for it.
@@ -499,8 +531,46 @@ class Answer {
     return this.#result;
   }
 
+  get projectId() {
+    return this.#projectId;
+  }
+
+  /** Wait for the lost connection for as long as the server goes on, if it `comesBack`. */
+  lose(reason, comesBack) {
+    const lost = `the connection was lost before the response: ${reason}`;
+    if (!comesBack) {
+      this.fail(new Unreachable(lost));
+    } else if (this.#projectId === undefined) {
+      this.fail(new Unreachable(`${lost}; an answer for no project ends with its connection`));
+    } else {
+      const late = `${lost}; it was not back within ${GRACE_MILLISECONDS / 1_000} seconds`;
+      this.#grace ??= setTimeout(() => this.fail(new Unreachable(late)), GRACE_MILLISECONDS);
+    }
+  }
+
+  /** Go on in a new connection; `joined` is what it was told when it entered the project. */
+  back({ messages, answering }) {
+    clearTimeout(this.#grace);
+    this.#grace = undefined;
+    const id = this.#requestId;
+    if (id === undefined) return;
+    const answer = messages.find((one) => one.requestId === id && one.role === "assistant");
+    if (answer) this.#settle.resolve(answer.response);
+    // A server of before does not say.
+    else if (answering?.includes(id) === false) {
+      this.fail(new Unreachable("the answer failed while the connection was lost"));
+    }
+  }
+
+  /** End it with an error, if it has not ended. */
+  fail(error) {
+    clearTimeout(this.#grace);
+    this.#settle.reject(error);
+  }
+
   close() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#grace);
     for (const [event, listener] of Object.entries(this.#listeners)) {
       this.#socket.off(event, listener);
     }

@@ -293,6 +293,71 @@ test("the assistant: a whole response, its pieces, a stop, a failure", async () 
   await assert.rejects(lost, /the connection was lost before the response/);
 });
 
+/** Wait for an answer; resolves when it has begun, with what waits for it and the request's id. */
+async function asking(ada, options) {
+  const begun = next(ada, "code:chunk");
+  const answer = ada.sendAIMessage({ message: "wait", ...options });
+  answer.catch(() => {});
+  return { answer, requestId: (await begun).requestId };
+}
+
+// Answers of before are still being made for the other users.
+test("an answer goes on while the connection is lost", async () => {
+  const ada = await connected({ userId: "asker" });
+  // It has not joined the project that it asks about.
+  const { answer, requestId } = await asking(ada, { projectId });
+  await cut(ada);
+  ada.emit("ai:cancel", { requestId });
+  const { content, cancelled } = await answer;
+  assert.deepEqual([content, cancelled], ["Once upon a time", true]);
+});
+
+test("an answer that ended while the connection was lost is found", async () => {
+  const ada = await connected({ userId: "asker", reconnectionDelay: 300 });
+  const other = await connected({ userId: "asker" });
+  await other.joinProject(projectId);
+  const { answer, requestId } = await asking(ada, { projectId });
+  const back = next(ada, "reconnect");
+  ada.socket.io.engine.close();
+  const ended = next(other, "ai:response");
+  other.emit("ai:cancel", { requestId });
+  await ended;
+  assert.equal(ada.connected, false);
+  await back;
+  assert.equal((await answer).content, "Once upon a time");
+});
+
+test("an answer that was lost meanwhile is not waited for", async () => {
+  const ada = await connected({ userId: "asker", reconnectionDelay: 300 });
+  const { project } = await ada.call("project:create", { name: "Doomed" });
+  const other = await connected({ userId: "asker" });
+  const gone = await asking(ada, { projectId: project.id });
+  ada.socket.io.engine.close();
+  await other.call("project:delete", { projectId: project.id });
+  await assert.rejects(gone.answer, { code: "NOT_FOUND" });
+});
+
+test("an answer that cannot go on ends at once", async (t) => {
+  const ada = await connected({ userId: "asker" });
+  const ofNone = await asking(ada, {});
+  ada.socket.io.engine.close();
+  await assert.rejects(ofNone.answer, /an answer for no project ends with its connection/);
+
+  // The server goes on with these two for a while.
+  const once = await connected({ userId: "once", reconnection: false });
+  const lost = await asking(once, { projectId });
+  once.socket.io.engine.close();
+  await assert.rejects(lost.answer, /the connection was lost before the response: forced close/);
+
+  const away = await connected({ userId: "away" });
+  const late = await asking(away, { projectId });
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  away.socket.io.engine.close();
+  t.mock.timers.tick(15_000);
+  t.mock.timers.reset();
+  await assert.rejects(late.answer, /it was not back within 15 seconds/);
+});
+
 test("typing is told rarely, and ends", async (t) => {
   const ada = await connected({ userId: "user-456" });
   const other = await connected({ userId: "user-789" });

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from ai_coding_assistant.errors import Refused, Unreachable
+from ai_coding_assistant.errors import Refused, SDKError, Unreachable
 
 OnChunk = Callable[[str], object]
+
+GRACE: Final = 15.0
+"""Seconds for which the server goes on with an answer for a project whose asker it has lost."""
 
 
 class Answer:
     """It listens from before the message is sent, so that none of its events is missed.
 
     `on_chunk` hears the pieces of the text; `stop(request_id)` is called when it returns False.
+    Without a project the answer is of none.
     """
 
-    def __init__(self, on_chunk: OnChunk | None, stop: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        on_chunk: OnChunk | None,
+        stop: Callable[[str], None],
+        project_id: str | None = None,
+    ) -> None:
+        self.project_id = project_id
+        self._grace: asyncio.TimerHandle | None = None
         self._on_chunk = on_chunk
         self._stop = stop
         self._request_id: str | None = None
@@ -25,11 +36,12 @@ class Answer:
         self._response: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
 
     async def of(self, request_id: str) -> dict[str, Any]:
-        """The response to that request.
+        """Wait for the response to that request.
 
         Raises:
             Refused: the assistant failed.
-            Unreachable: the connection was lost before the response came.
+            Unreachable: the connection was lost before the response came, and did not come back in
+            time, or only after the answer had failed.
         """
         self._request_id = request_id
         early, self._early = self._early, []
@@ -44,13 +56,43 @@ class Answer:
         elif data.get("requestId") == self._request_id and not self._response.done():
             self._take(event, data)
 
-    def lose(self, reason: str) -> None:
-        """The connection is gone, and the server stops the answer."""
+    def lose(self, reason: str, *, comes_back: bool) -> None:
+        """Wait for the lost connection for as long as the server goes on, if it `comes_back`."""
+        lost = f"the connection was lost before the response: {reason}"
+        if not comes_back:
+            self.fail(Unreachable(lost))
+        elif self.project_id is None:
+            self.fail(Unreachable(f"{lost}; an answer for no project ends with its connection"))
+        elif self._grace is None and not self._response.done():
+            late = Unreachable(f"{lost}; it was not back within {GRACE:g} seconds")
+            self._grace = asyncio.get_running_loop().call_later(GRACE, self.fail, late)
+
+    def back(self, joined: dict[str, Any]) -> None:
+        """Go on in a new connection; `joined` is what it was told when it entered the project."""
+        self.close()
+        if self._request_id is None or self._response.done():
+            return
+        for message in joined["messages"]:
+            if message["requestId"] == self._request_id and message["role"] == "assistant":
+                self._response.set_result(message["response"])
+                return
+        # A server of before does not say.
+        if self._request_id not in joined.get("answering", [self._request_id]):
+            self.fail(Unreachable("the answer failed while the connection was lost"))
+
+    def fail(self, error: SDKError) -> None:
+        """End it with an error, if it has not ended."""
+        self.close()
         if not self._response.done():
-            error = Unreachable(f"the connection was lost before the response: {reason}")
             self._response.set_exception(error)
             # Whoever waits for it may have given up.
             self._response.exception()
+
+    def close(self) -> None:
+        """Wait for no connection any more."""
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
 
     def _take(self, event: str, data: dict[str, Any]) -> None:
         if event == "ai:response":

@@ -21,7 +21,7 @@ from ai_coding_assistant.due import Due
 from ai_coding_assistant.errors import Refused, SDKError, Unreachable, result_of
 from ai_coding_assistant.locks import FileLock, LockType
 from ai_coding_assistant.pace import Pace
-from ai_coding_assistant.reading import LISTS, READINGS, Parts, changing
+from ai_coding_assistant.reading import LISTS, PAGES, READINGS, Parts, changing
 from ai_coding_assistant.typing_notice import TypingNotice
 from socketio_min import (
     AcknowledgementTimeout,
@@ -41,7 +41,8 @@ ANSWER_TIMEOUT: Final = 20.0
 RESPONSE_TIMEOUT: Final = 150.0
 """The server gives the assistant two minutes unless AI_TIMEOUT says otherwise."""
 
-
+_FOR_GOOD: Final = ("io server disconnect", "io client disconnect")
+"""Reasons of a lost connection after which it does not come back by itself."""
 _OF_THE_CONNECTION: Final = (
     "reconnect",
     "reconnect_attempt",
@@ -71,6 +72,7 @@ class AsyncAICodingAssistantSocket:
         self.user: dict[str, Any] | None = None
         self.locks: set[FileLock] = set()
         self._user_id = user_id
+        self._reconnects = options.get("reconnection", True)
         # Also here, because what waited for a connection is sent before "connect" is heard.
         options.setdefault("auth", self._credentials)
         self._client = Client(base_url, **options)
@@ -151,6 +153,8 @@ class AsyncAICodingAssistantSocket:
         for lock in list(self.locks):
             lock.lose()
         self._projects.clear()
+        for answer in self._answers:
+            answer.lose("disconnect() was called", comes_back=False)
         await self._client.close()
 
     def _credentials(self) -> dict[str, Any] | None:
@@ -179,20 +183,29 @@ class AsyncAICodingAssistantSocket:
             await self._present(self.session_id)
         elif self._user_id is not None:
             self.user = (await self.call("user:join", {"userId": self._user_id}))["user"]
-        for project_id in list(self._projects):
+        asked = {answer.project_id for answer in self._answers if answer.project_id is not None}
+        for project_id in self._projects | asked:
             await self._join_again(project_id)
         for lock in list(self.locks):
             await lock.take_again()
 
     async def _join_again(self, project_id: str) -> None:
         try:
-            await self.call("project:join", {"projectId": project_id})
+            joined = await self.call("project:join", {"projectId": project_id})
         except Refused as error:
             if error.code != "NOT_FOUND":
                 raise
+            for answer in self._answers_of(project_id):
+                answer.fail(error)
             # It was deleted, or is not shared any more; the other projects are still there.
             logger.warning("cannot enter it again: %s", error)
             self._forget(project_id)
+        else:
+            for answer in self._answers_of(project_id):
+                answer.back(joined)
+
+    def _answers_of(self, project_id: str) -> list[Answer]:
+        return [answer for answer in self._answers if answer.project_id == project_id]
 
     async def _present(self, session_id: str) -> None:
         try:
@@ -207,8 +220,9 @@ class AsyncAICodingAssistantSocket:
             logger.warning("%s; going on as a guest, because the server is in open mode", error)
 
     def _disconnected(self, reason: str) -> Awaitable[None] | None:
+        comes_back = self._reconnects and reason not in _FOR_GOOD
         for answer in self._answers:
-            answer.lose(reason)
+            answer.lose(reason, comes_back=comes_back)
         arrival, self._arrival = self._arrival, None
         if arrival is not None:
             _settle(arrival, Unreachable(f"the connection was lost: {reason}"))
@@ -338,10 +352,13 @@ class AsyncAICodingAssistantSocket:
             Refused: there is no such project for this user (`NOT_FOUND`).
             Unreachable: there is no answer.
         """
-        answer = await self.call("project:join", {"projectId": project_id})
-        after = answer.pop("nextFile", None)
-        if after is not None:
-            answer["files"] += await self.list_all("file:list", {"projectId": project_id}, after)
+        payload = {"projectId": project_id}
+        answer = await self.call("project:join", payload)
+        for event, key, next_page in PAGES:
+            after = answer.pop(next_page, None)
+            if after is not None:
+                answer[key] += await self.list_all(event, payload, after)
+        answer["users"] = [one["user"] for one in answer["presence"]]
         self._projects.add(project_id)
         self.user = answer["user"]
         return answer
@@ -349,8 +366,8 @@ class AsyncAICodingAssistantSocket:
     async def list_all(
         self, event: str, payload: dict[str, Any] | None = None, after: str | None = None
     ) -> list[dict[str, Any]]:
-        """All items of "file:list", "version:list", "project:list" or "notification:list", page by
-        page; or those after the `next` of a page.
+        """All items of "file:list", "file:locks", "user:list", "version:list", "project:list" or
+        "notification:list", page by page; or those after the `next` of a page.
 
         Raises:
             Refused, Unreachable: as `call`.
@@ -419,11 +436,14 @@ class AsyncAICodingAssistantSocket:
         `on_chunk(text)` hears the pieces as they are written; when it returns False, or when the
         waiting task is cancelled, the answer is stopped. `timeout` is in seconds.
 
+        An answer for a project goes on while the connection is lost, up to 15 seconds; the pieces
+        that are written meanwhile are not heard, but are in the response.
+
         Raises:
             Refused: the message cannot be taken, or the assistant failed (`AI_SERVICE_ERROR`).
-            Unreachable: the connection was lost, or there is no response in time.
+            Unreachable: the connection was lost for longer, or there is no response in time.
         """
-        answer = Answer(on_chunk, self._stop_answer)
+        answer = Answer(on_chunk, self._stop_answer, project_id)
         self._answers.add(answer)
         payload = {"message": message, "projectId": project_id, "context": context}
         try:
@@ -438,6 +458,7 @@ class AsyncAICodingAssistantSocket:
                 self._stop_answer(request_id)
                 raise
         finally:
+            answer.close()
             self._answers.discard(answer)
 
     def _stop_answer(self, request_id: str) -> None:

@@ -185,7 +185,9 @@ class AICodingAssistantSocket:
         return self._threads.wait_for(self._socket.join_project(project_id))
 
     def list_all(self, event: str, payload: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-        """All items of "file:list", "version:list", "project:list" or "notification:list"."""
+        """All items of "file:list", "file:locks", "user:list", "version:list", "project:list" or
+        "notification:list".
+        """
         return self._threads.wait_for(self._socket.list_all(event, payload))
 
     def read_file(

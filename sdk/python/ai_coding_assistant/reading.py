@@ -8,11 +8,19 @@ from ai_coding_assistant.errors import Refused
 
 LISTS: Final = {
     "file:list": "files",
+    "file:locks": "locks",
     "notification:list": "notifications",
     "project:list": "projects",
+    "user:list": "presence",
     "version:list": "versions",
 }
 """Where the items are in the answer to each of these events."""
+PAGES: Final = (
+    ("file:list", "files", "nextFile"),
+    ("file:locks", "locks", "nextLock"),
+    ("user:list", "presence", "nextPresence"),
+)
+"""How the lists go on that joining a project begins: the event, and where it is said."""
 READINGS: Final = 5
 """How often a file is read that changes while it is read."""
 

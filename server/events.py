@@ -165,6 +165,13 @@ EVENTS: Final = {
             access=Access.VIEWER,
         ),
         EventSpec(
+            name="file:locks",
+            payload=ProjectPagePayload,
+            handler=locks.list_locks,
+            result=locks.LocksResult,
+            access=Access.VIEWER,
+        ),
+        EventSpec(
             name="version:create",
             payload=versions.VersionCreatePayload,
             handler=versions.create,
@@ -249,6 +256,13 @@ EVENTS: Final = {
             handler=presence.presence,
             result=presence.PresenceResult,
             rate=_LIVE,
+        ),
+        EventSpec(
+            name="user:list",
+            payload=ProjectPagePayload,
+            handler=presence.list_present,
+            result=presence.PresentResult,
+            access=Access.VIEWER,
         ),
         EventSpec(
             name="user:typing",

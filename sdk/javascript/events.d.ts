@@ -53,6 +53,8 @@ export interface ClientEvents {
   "file:lock": { payload: LockPayload; result: LockResult };
   /** Release a lock; does nothing if nobody holds one, and is refused if only others do. */
   "file:unlock": { payload: UnlockPayload; result: UnlockResult };
+  /** List the locks of the project, 200 at once unless the payload asks for up to 1000. */
+  "file:locks": { payload: ProjectPagePayload; result: LocksResult };
   /** Take a snapshot of all files of the project. */
   "version:create": { payload: VersionCreatePayload; result: VersionResult };
   /** List the versions of the project, 200 at once unless the payload asks for up to 1000. */
@@ -77,6 +79,8 @@ export interface ClientEvents {
   "user:leave": { payload: UserPayload; result: UserLeaveResult };
   /** Tell the others in one's projects what one is doing. */
   "user:presence": { payload: PresencePayload; result: PresenceResult };
+  /** List the users who are in the project, 200 at once unless the payload asks for up to 1000. */
+  "user:list": { payload: ProjectPagePayload; result: PresentResult };
   /** Tell the others in the project that one is typing, or not any more. It ends by itself after four seconds. */
   "user:typing": { payload: TypingPayload; result: {} };
   /** Tell the others in the project where one is in a file. */
@@ -532,6 +536,12 @@ export interface LockResult {
   lock: Lock;
 }
 
+/** The locks, by token; `next` where there are more. */
+export interface LocksResult {
+  locks: Array<Lock>;
+  next?: string;
+}
+
 /** A user's name and password. */
 export interface LoginPayload {
   userId?: string;
@@ -644,6 +654,12 @@ export interface PresenceResult {
   presence: Presence;
 }
 
+/** The users in the project, in the order in which they came; `next` where there are more. */
+export interface PresentResult {
+  presence: Array<Presence>;
+  next?: string;
+}
+
 /** A project. `everyone` is the role of those who are no members, if they have one. */
 export interface Project {
   id: string;
@@ -680,7 +696,7 @@ export interface ProjectDeleted {
   projectId: string;
 }
 
-/** All that a client needs to show the project: `users` are those who are there now. Of much there is the first page: `file:list` goes on after `nextFile`, `ai:history` after `nextMessage`. */
+/** All that a client needs to show the project: `users` are those who are there now. Of much there is the first page: `file:list` goes on after `nextFile`, `file:locks` after `nextLock`, `user:list` after `nextPresence`, `ai:history` after `nextMessage`. `answering` are the requests whose answers the assistant is making. */
 export interface ProjectJoinResult {
   projectId: string;
   room: string;
@@ -692,8 +708,11 @@ export interface ProjectJoinResult {
   locks: Array<Lock>;
   presence: Array<Presence>;
   messages: Array<ChatMessage>;
+  answering: Array<string>;
   nextFile?: string;
   nextMessage?: string;
+  nextLock?: string;
+  nextPresence?: string;
 }
 
 /** What was left. */
@@ -928,10 +947,11 @@ export interface VersionComparePayload {
   otherVersionId?: string;
 }
 
-/** The files that differ, by path; as if the version had become the other one. */
+/** The first thousand files that differ, by path, as if the version had become the other one; `count` is how many do. */
 export interface VersionCompareResult {
   versionId: string;
   differences: Array<FileDifference>;
+  count: number;
   otherVersionId?: string;
 }
 
@@ -967,10 +987,11 @@ export interface VersionPayload {
   versionId: string;
 }
 
-/** The version, the files that it changed, and the version that was made of them before. */
+/** The version, the first thousand of the `changedCount` files that it changed, and the version that was made of them before. */
 export interface VersionRestoreResult {
   version: Version;
   changed: Array<string>;
+  changedCount: number;
   backup?: Version;
 }
 

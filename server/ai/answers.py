@@ -265,7 +265,13 @@ class Chat:
             page = await store.files(project_id, after, _FILES_AT_ONCE)
             files += page.items
             after = page.next
-        return Sources(project.name, files, versions, store.texts, store.version_files)
+        return Sources(
+            project.name,
+            files,
+            versions,
+            store.texts,
+            lambda version_id: store.differing(project_id, version_id),
+        )
 
     def _tell(self, request: _Request, announcement: Announcement) -> None:
         rooms = [request.call.socket.id]
@@ -276,6 +282,10 @@ class Chat:
             "client" if isinstance(announcement, AiMessage) else "server"
         )
         request.call.tell(rooms, announcement, project_id=request.project_id, source=source)
+
+    def answering(self, project_id: str) -> list[str]:
+        """Return the ids of the requests of a project whose answers are being made."""
+        return [one.id for one in self._requests.values() if one.project_id == project_id]
 
     # -- ends before the end
 

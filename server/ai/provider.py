@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from server.api.records import Action, ChatMessage, File, Usage, Version
 from server.projects.comparing import Read
-from server.store.snapshots import Stored
+from server.store.snapshots import Differing
 
 
 class ProviderError(Exception):
@@ -19,14 +19,15 @@ class ProviderError(Exception):
 class Sources:
     """The project that a question is about; its texts are read when they are needed.
 
-    read: contents by their hashes, those that are still there. version_files: a version's files.
+    read: contents by their hashes, those that are still there. changed_since: the files that differ
+    from those of a version.
     """
 
     name: str
     files: Sequence[File]
     versions: Sequence[Version]
     read: Read
-    version_files: Callable[[str], Awaitable[Mapping[str, Stored]]]
+    changed_since: Callable[[str], AsyncIterator[Differing]]
 
 
 @dataclass(frozen=True, slots=True)

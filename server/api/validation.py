@@ -53,6 +53,19 @@ def invalid(path: str, fault: str) -> EventError:
     return EventError(Code.VALIDATION_ERROR, f"{path} {fault}", {"path": path})
 
 
+def position(after: str | None) -> int:
+    """Return the number that a list goes on after, 0 for its beginning.
+
+    Raises:
+        EventError: `after` is no `next` of such a list (`VALIDATION_ERROR`).
+    """
+    if not after:
+        return 0
+    if not (after.isascii() and after.isdigit()) or len(after) > 16:
+        raise invalid("$.after", "is none that this list has given, expected the `next` of a page")
+    return int(after)
+
+
 def expected(kind: Any, path: str) -> str:
     """Say in words what `kind` accepts at `path`."""
     found = inspect.type_info(kind)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from server.api import records
 from server.api.announcements import UserPresence
 from server.api.envelope import timestamp
 from server.api.records import PresenceStatus
 from server.api.registry import Call
-from server.api.types import Line, Payload, Record
+from server.api.types import Line, Payload, ProjectPagePayload, Record
+from server.api.validation import position
+from server.live.whereabouts import Presence
 from server.people.access import project_of
+
+PRESENT: Final = 200
+"""Users that one answer lists, where the client does not say."""
 
 
 class PresencePayload(Payload, frozen=True, kw_only=True):
@@ -23,6 +30,25 @@ class PresenceResult(Record, frozen=True):
     """What the others see."""
 
     presence: records.Presence
+
+
+class PresentResult(Record, frozen=True):
+    """The users in the project, in the order in which they came; `next` where there are more."""
+
+    presence: list[records.Presence]
+    next: str | None = None
+
+
+def list_present(call: Call[ProjectPagePayload]) -> PresentResult:
+    """List the users who are in the project, 200 at once unless the payload asks for up to 1000."""
+    payload = call.payload
+    return page(call.services.presence, payload.project_id, payload.after, payload.limit)
+
+
+def page(there: Presence, project_id: str, after: str | None, limit: int | None) -> PresentResult:
+    """Return a page of the users in a project."""
+    shown, last = there.page(project_id, position(after), limit or PRESENT)
+    return PresentResult(shown, None if last is None else str(last))
 
 
 def presence(call: Call[PresencePayload]) -> PresenceResult:

@@ -7,6 +7,7 @@ all their projects, and is forgotten with their last socket.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 from server.api import records
 from server.api.records import PresenceStatus, User
@@ -18,39 +19,49 @@ class _Said:
     activity: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A user's stay in a project; a later one has a greater number."""
+
+    number: int
+    sockets: set[str]
+
+
 class Presence:
     """The users of each project, with the sockets that keep them there."""
 
-    __slots__ = ("_projects", "_said")
+    __slots__ = ("_last", "_projects", "_said")
 
     def __init__(self) -> None:
-        self._projects: dict[str, dict[User, set[str]]] = {}
+        # In the order in which they came.
+        self._projects: dict[str, dict[User, _Visit]] = {}
+        self._last = 0
         self._said: dict[str, _Said] = {}
 
     def enter(self, project_id: str, user: User, socket_id: str) -> bool:
         """Add a socket to a project. Return whether it is the user's first one there."""
-        sockets = self._projects.setdefault(project_id, {}).setdefault(user, set())
-        first = not sockets
-        sockets.add(socket_id)
-        return first
+        users = self._projects.setdefault(project_id, {})
+        visit = users.get(user)
+        if visit is None:
+            self._last += 1
+            users[user] = _Visit(self._last, {socket_id})
+            return True
+        visit.sockets.add(socket_id)
+        return False
 
     def leave(self, project_id: str, user: User, socket_id: str) -> bool:
         """Take a socket out of a project. Return whether it was the user's last one there."""
         users = self._projects.get(project_id, {})
-        sockets = users.get(user)
-        if sockets is None or socket_id not in sockets:
+        visit = users.get(user)
+        if visit is None or socket_id not in visit.sockets:
             return False
-        sockets.discard(socket_id)
-        if sockets:
+        visit.sockets.discard(socket_id)
+        if visit.sockets:
             return False
         del users[user]
         if not users:
             del self._projects[project_id]
         return True
-
-    def users(self, project_id: str) -> list[User]:
-        """Return the users in the project, in the order in which they came."""
-        return list(self._projects.get(project_id, ()))
 
     def say(self, user: User, status: PresenceStatus, activity: str | None) -> records.Presence:
         """Keep what a user says that they are doing, and return it."""
@@ -61,9 +72,19 @@ class Presence:
         """Forget what a user has said, whose last socket is gone."""
         self._said.pop(user_id, None)
 
-    def activities(self, project_id: str) -> list[records.Presence]:
-        """Return what the users in the project are doing. A user who said nothing is online."""
-        return [self._of(user) for user in self.users(project_id)]
+    def page(
+        self, project_id: str, after: int = 0, limit: int | None = None
+    ) -> tuple[list[records.Presence], int | None]:
+        """Return what the first users in the project are doing who came after the visit of that
+        number, in the order in which they came, and the last number if there are more.
+
+        A user who said nothing is online.
+        """
+        users = self._projects.get(project_id, {})
+        later = ((user, visit.number) for user, visit in users.items() if visit.number > after)
+        found = list(islice(later, limit))
+        more = next(later, None) is not None
+        return [self._of(user) for user, _ in found], found[-1][1] if more else None
 
     def _of(self, user: User) -> records.Presence:
         said = self._said.get(user.id, _Said("online", None))

@@ -1,19 +1,21 @@
-"""Compare two states of a project's files, each given as the contents' hashes by path.
+"""Compare two states of a project's files: show the lines of those that differ.
 
-Which files differ is known from the hashes. The texts of each that does are read when a worker
-comes to it, two at a time: however many comparisons wait, they hold no text.
+The texts of each are read when a worker comes to it, two at a time: however many comparisons wait,
+they hold no text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from server.api.records import FileDifference
 from server.background import Worker, WorkFailed
 from server.projects.differences import MAX_PAIRS, unified_diff
-from server.store.snapshots import Stored
+from server.store.snapshots import Differing
 
+MAX_LISTED: Final = 1_000
+"""Files that one comparison lists."""
 MAX_COMPARED_FILES: Final = 200
 """Files that one comparison shows the lines of."""
 MAX_COMPARED_SIZE: Final = 1_000_000
@@ -28,18 +30,20 @@ Read = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
 
 
 async def compare(
-    worker: Worker, read: Read, before: Mapping[str, Stored], after: Mapping[str, Stored]
-) -> list[FileDifference]:
-    """Return the files that differ, by path; without their lines where there is too much to show.
+    worker: Worker, read: Read, differing: AsyncIterable[Differing]
+) -> tuple[list[FileDifference], int]:
+    """Return the first files that differ, without their lines where there is too much to show, and
+    how many differ.
 
     Raises:
         WorkFailed: all together takes too long.
     """
+    count = 0
     pairs_left, bytes_left, shown_left = MAX_PAIRS, MAX_COMPARED_TOTAL, MAX_SHOWN
     differences: list[FileDifference] = []
-    for path in sorted(before.keys() | after.keys()):
-        old, new = before.get(path), after.get(path)
-        if old == new:
+    async for path, old, new in differing:
+        count += 1
+        if count > MAX_LISTED:
             continue
         sides = [one for one in (old, new) if one is not None]
         size = sum(one.size for one in sides)
@@ -72,4 +76,4 @@ async def compare(
                 diff=diff,
             )
         )
-    return differences
+    return differences, count

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final, NamedTuple
 
 from server.api.envelope import timestamp
@@ -68,7 +69,10 @@ class Locks:
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._token = 0
+        # By file and socket, by project and token, and where to find those of a socket. Tokens only
+        # grow, so the locks of a project are in their order.
         self._files: dict[tuple[str, str], dict[str, Held]] = {}
+        self._projects: dict[str, dict[int, Held]] = {}
         self._sockets: dict[str, set[tuple[str, str]]] = {}
 
     def begin(self, start: int) -> None:
@@ -137,9 +141,7 @@ class Locks:
         """Release all locks in a project, or those of one user; returns them."""
         withdrawn = [
             held
-            for (project, _), holders in self._files.items()
-            if project == project_id
-            for held in holders.values()
+            for held in self._projects.get(project_id, {}).values()
             if user_id in (None, held.user.id)
         ]
         for held in withdrawn:
@@ -153,15 +155,29 @@ class Locks:
             self._put(held)
         return orphans
 
-    def of_project(self, project_id: str) -> list[Lock]:
-        """Return the locks of a project, by token. The database's thread asks as well."""
-        found = [
-            held
-            for (project, _), holders in list(self._files.items())
-            if project == project_id
-            for held in list(holders.values())
-        ]
-        return [held.record for held in sorted(found, key=lambda held: held.token)]
+    def page(
+        self, project_id: str, after: int = 0, limit: int | None = None
+    ) -> tuple[list[Lock], int | None]:
+        """Return the first locks of a project whose tokens are greater than `after`, by token, and
+        the last token if there are more.
+        """
+        later = (
+            held for token, held in self._projects.get(project_id, {}).items() if token > after
+        )
+        found = [held.record for held in islice(later, limit)]
+        more = next(later, None) is not None
+        return found, found[-1].token if more else None
+
+    def check_all(self, project_id: str, socket_id: str) -> None:
+        """Let a socket change all files of a project. The database's thread asks as well.
+
+        Raises:
+            EventError: somebody else holds a lock (`FILE_LOCKED`).
+        """
+        # Copied at once: the loop's thread may be changing it.
+        for held in self._projects.get(project_id, {}).copy().values():
+            if held.socket_id != socket_id:
+                raise refusal(held)
 
     def check(
         self, project_id: str, paths: Iterable[str], socket_id: str, token: int | None = None
@@ -191,8 +207,13 @@ class Locks:
     def _put(self, held: Held) -> None:
         key = (held.project_id, held.path)
         holders = self._files.setdefault(key, {})
-        self._counts[held.user.id] += held.socket_id not in holders
+        before = holders.get(held.socket_id)
+        if before is None:
+            self._counts[held.user.id] += 1
+        elif before.token != held.token:
+            del self._projects[held.project_id][before.token]
         holders[held.socket_id] = held
+        self._projects.setdefault(held.project_id, {})[held.token] = held
         self._sockets.setdefault(held.socket_id, set()).add(key)
 
     def _remove(self, held: Held) -> None:
@@ -200,6 +221,9 @@ class Locks:
         del self._files[key][held.socket_id]
         if not self._files[key]:
             del self._files[key]
+        del self._projects[held.project_id][held.token]
+        if not self._projects[held.project_id]:
+            del self._projects[held.project_id]
         self._counts[held.user.id] -= 1
         if not self._counts[held.user.id]:
             del self._counts[held.user.id]

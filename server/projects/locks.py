@@ -10,12 +10,19 @@ The table of the locks, and what their tokens are for, is in `lock_table`.
 
 from __future__ import annotations
 
+from typing import Final
+
 from server.api.announcements import FileLocked, FileUnlocked
 from server.api.paths import normal
 from server.api.records import Lock, LockType
 from server.api.registry import Call
-from server.api.types import Path, ProjectPayload, Record
+from server.api.types import Path, ProjectPagePayload, ProjectPayload, Record
+from server.api.validation import position
 from server.people.access import project_room
+from server.projects.lock_table import Locks
+
+LOCKS: Final = 200
+"""Locks that one answer lists, where the client does not say."""
 
 
 class LockPayload(ProjectPayload, frozen=True, kw_only=True):
@@ -42,6 +49,25 @@ class UnlockResult(Record, frozen=True):
 
     file_path: str
     released: bool
+
+
+class LocksResult(Record, frozen=True):
+    """The locks, by token; `next` where there are more."""
+
+    locks: list[Lock]
+    next: str | None = None
+
+
+def list_locks(call: Call[ProjectPagePayload]) -> LocksResult:
+    """List the locks of the project, 200 at once unless the payload asks for up to 1000."""
+    payload = call.payload
+    return page(call.services.locks, payload.project_id, payload.after, payload.limit)
+
+
+def page(locks: Locks, project_id: str, after: str | None, limit: int | None) -> LocksResult:
+    """Return a page of a project's locks."""
+    shown, last = locks.page(project_id, position(after), limit or LOCKS)
+    return LocksResult(shown, None if last is None else str(last))
 
 
 def lock(call: Call[LockPayload]) -> LockResult:

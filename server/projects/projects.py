@@ -37,8 +37,10 @@ from server.api.records import (
 from server.api.registry import Call
 from server.api.types import Line, Note, PagePayload, Payload, ProjectPayload, Record
 from server.api.validation import read
+from server.live import presence
 from server.live.typing import stop_typing
 from server.people.access import check_place, project_room, projects_of, user_room
+from server.projects import locks
 from server.projects.files import FILES
 from server.store import messages
 from socketio_min import Socket
@@ -90,8 +92,9 @@ class ProjectDeleteResult(Record, frozen=True):
 class ProjectJoinResult(Record, frozen=True):
     """All that a client needs to show the project: `users` are those who are there now.
 
-    Of much there is the first page: `file:list` goes on after `nextFile`, `ai:history` after
-    `nextMessage`.
+    Of much there is the first page: `file:list` goes on after `nextFile`, `file:locks` after
+    `nextLock`, `user:list` after `nextPresence`, `ai:history` after `nextMessage`.
+    `answering` are the requests whose answers the assistant is making.
     """
 
     project_id: str
@@ -104,8 +107,11 @@ class ProjectJoinResult(Record, frozen=True):
     locks: list[Lock]
     presence: list[Presence]
     messages: list[ChatMessage]
+    answering: list[str]
     next_file: str | None = None
     next_message: str | None = None
+    next_lock: str | None = None
+    next_presence: str | None = None
 
 
 class ProjectLeaveResult(Record, frozen=True):
@@ -178,19 +184,24 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
     project = found(project, project_id)
     services = call.services
     role = services.directory.role(project_id, call.user.id)
+    there = presence.page(services.presence, project_id, None, None)
+    held = locks.page(services.locks, project_id, None, None)
     return ProjectJoinResult(
         project_id=project_id,
         room=project_room(project_id),
         user=call.user,
         role=role or Role.VIEWER,
-        users=services.presence.users(project_id),
+        users=[one.user for one in there.presence],
         project=project,
         files=files.items,
         next_file=files.next,
-        locks=services.locks.of_project(project_id),
-        presence=services.presence.activities(project_id),
+        locks=held.locks,
+        next_lock=held.next,
+        presence=there.presence,
+        next_presence=there.next,
         messages=chat.items,
         next_message=chat.next,
+        answering=services.chat.answering(project_id),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -20,7 +21,11 @@ from server.store.contents import Change
 
 VERSIONS: Final = 200
 """Versions that one answer lists, where the client does not say."""
+MAX_LISTED: Final = 1_000
+"""Changed files that the answer to a restoration lists."""
 MAX_AT_ONCE: Final = 100
+"""Changed files whose contents are read at once."""
+TOLD_AT_ONCE: Final = 25
 """Changed files that everybody hears of before others have a turn."""
 MAX_MIRRORED_AT_ONCE: Final = 4_000_000
 """Bytes of contents that are written to the workspace at once."""
@@ -61,18 +66,24 @@ class VersionsResult(Record, frozen=True):
 
 
 class VersionCompareResult(Record, frozen=True):
-    """The files that differ, by path; as if the version had become the other one."""
+    """The first thousand files that differ, by path, as if the version had become the other one;
+    `count` is how many do.
+    """
 
     version_id: str
     differences: list[FileDifference]
+    count: int
     other_version_id: str | None = None
 
 
 class VersionRestoreResult(Record, frozen=True):
-    """The version, the files that it changed, and the version that was made of them before."""
+    """The version, the first thousand of the `changedCount` files that it changed, and the version
+    that was made of them before.
+    """
 
     version: Version
     changed: list[str]
+    changed_count: int
     backup: Version | None = None
 
 
@@ -104,21 +115,20 @@ async def compare(call: Call[VersionComparePayload]) -> VersionCompareResult:
     """Compare a version with another one, or with the files as they are now."""
     payload, store = call.payload, call.store
 
-    async def job(worker: Worker) -> list[FileDifference]:
+    async def job(worker: Worker) -> tuple[list[FileDifference], int]:
         # Read now and not before: what waits for its turn holds nothing.
-        return await comparing.compare(
-            worker,
-            store.texts,
-            *await store.states(payload.project_id, payload.version_id, payload.other_version_id),
+        differing = store.differing(
+            payload.project_id, payload.version_id, payload.other_version_id
         )
+        return await comparing.compare(worker, store.texts, differing)
 
     try:
-        differences = await call.services.background.run(call.user.id, job)
+        differences, count = await call.services.background.run(call.user.id, job)
     except WorkFailed as failure:
         raise EventError(
             Code.RATE_LIMIT_EXCEEDED, f"the versions cannot be compared: {failure}"
         ) from failure
-    return VersionCompareResult(payload.version_id, differences, payload.other_version_id)
+    return VersionCompareResult(payload.version_id, differences, count, payload.other_version_id)
 
 
 async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
@@ -132,8 +142,7 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
     locks, workspace = call.services.locks, call.services.workspace
 
     def check_locks() -> None:
-        locked = [lock.file_path for lock in locks.of_project(project_id)]
-        locks.check(project_id, locked, call.socket.id)
+        locks.check_all(project_id, call.socket.id)
 
     async with workspace.changing(project_id):
         check_locks()
@@ -148,11 +157,14 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
             for start in range(0, len(done.changes), MAX_AT_ONCE):
                 part = done.changes[start : start + MAX_AT_ONCE]
                 texts = await _texts(call, part, told)
-                for change in part:
+                for number, change in enumerate(part, start=1):
                     announce(call, project_id, change, texts.get(change.path), to_all=True)
+                    if number % TOLD_AT_ONCE == 0:
+                        await asyncio.sleep(0)
             if workspace.mirrors(project_id):
                 await _mirror(call, done.changes)
-    return VersionRestoreResult(done.version, [change.path for change in done.changes], done.backup)
+    changed = [change.path for change in done.changes[:MAX_LISTED]]
+    return VersionRestoreResult(done.version, changed, len(done.changes), done.backup)
 
 
 async def delete(call: Call[VersionPayload]) -> VersionDeleteResult:
@@ -180,6 +192,8 @@ async def _texts(
 ) -> dict[str, str]:
     """Return the contents of the changed files at these paths."""
     hashes = {path: file.hash for path, file, _ in changes if file is not None and path in paths}
+    if not hashes:
+        return {}
     # For no project: whatever is for this one waits.
     texts = await call.services.store.of(call.user.id).texts(hashes.values())
     return {path: texts[one] for path, one in hashes.items() if one in texts}

@@ -9,8 +9,8 @@ commit that makes it durable (WAL with synchronous=FULL).
 Nobody waits for long because of somebody else: users take turns, a transaction ends after
 `_GROUP_SECONDS`, what goes through thousands of rows is done in steps, one in every other
 transaction while other work waits, and what is deleted goes bit by bit (`leftovers`). Nobody sees
-what steps have half done; of a project one such work is done at a time, and from its last step on
-other work for the project waits until its clients have been told.
+what steps have half done; of a project, and of a user, one such work is done at a time, and from
+its last step on other work for the project waits until its clients have been told.
 
 Work of one user, and the delivery of all results, has the order of the handing over and of the
 commits: what the application tells its clients has the order of the commits. Reading goes the same
@@ -115,9 +115,9 @@ class Database:
                 )
             )
 
-    def release(self, project_id: str) -> None:
-        """Let the work go on that waits for the end of work in steps for this project."""
-        self._jobs.release(project_id)
+    def release(self, job: Job) -> None:
+        """Let the work go on that waits for the end of this job in steps."""
+        self._jobs.release(job)
 
     def new_future(self) -> asyncio.Future[Any]:
         """Return a new future of the loop that the database was started in."""
@@ -201,8 +201,8 @@ class Database:
 
     def _perform(self, connection: sqlite3.Connection, job: Job) -> None:
         perform(connection, job)
-        if job.holds is not None and job.is_done and job.error is None:
-            self._jobs.hold(job.holds)
+        if job.holds and job.is_done and job.error is None:
+            self._jobs.hold(job)
 
     def _see_damage(self, error: sqlite3.Error | None) -> None:
         if _is_damage(error) and not self.is_damaged:
@@ -257,8 +257,8 @@ class Desk:
             self._forget(job)
 
     def _forget(self, job: Job) -> None:
-        if job.holds is not None:
-            self.database.release(job.holds)
+        if job.holds:
+            self.database.release(job)
 
 
 def make_private(directory: Path) -> None:

@@ -25,8 +25,8 @@ logger = logging.getLogger("server.store")
 class Job:
     """Work and its result. `in_steps`: calling `work` gives a generator, and it has the result.
 
-    holds: the project for which no other job in steps may begin, and, from the last step on, no job
-    at all. cause: the database's own error.
+    holds: whether no other job in steps of its owner, or for its project, may begin, and, from the
+    last step on, no job at all for the project. cause: the database's own error.
     """
 
     work: Callable[[sqlite3.Connection], Any]
@@ -35,7 +35,7 @@ class Job:
     project_id: str | None = None
     in_steps: bool = False
     steps: Any = None
-    holds: str | None = None
+    holds: bool = False
     is_done: bool = False
     result: Any = None
     error: Exception | None = None
@@ -57,8 +57,10 @@ class JobQueue:
         self.closed = False
         self._changed = threading.Condition()
         self._waiting: FairQueue[Job] = FairQueue(most=WAITING, most_of_one=WAITING_OF_ONE)
-        # The projects for which work in steps has begun, with the jobs in steps that wait for its
-        # end; those for which it has ended, with all jobs that wait; and those that wait no more.
+        # The users whose work in steps has begun, and the projects for which it has, with the jobs
+        # in steps that wait for its end; the projects for which it has ended, with all jobs that
+        # wait; and those that wait no more.
+        self._users: dict[str, deque[Job]] = {}
         self._begun: dict[str, deque[Job]] = {}
         self._held: dict[str, deque[Job]] = {}
         self._released: deque[Job] = deque()
@@ -77,32 +79,36 @@ class JobQueue:
     def take(self, *, wait: bool) -> Job | None:
         """Return the next job, and wait for it if `wait`; None if there is none, or at the end.
 
-        A job in steps keeps others in steps for its project waiting until `release`.
+        A job in steps keeps others in steps of its owner, or for its project, waiting until
+        `release`: each holds what it has found until its clients have been told.
         """
         with self._changed:
             while (job := self._next()) is None and wait and not self.closed:
                 self._changed.wait()
         return job
 
-    def hold(self, project_id: str) -> None:
-        """Keep all jobs for a project waiting until `release`."""
+    def hold(self, job: Job) -> None:
+        """Keep all jobs for the project of a job in steps waiting until `release`."""
+        assert job.project_id is not None
         with self._changed:
-            self._held[project_id] = deque()
+            self._held[job.project_id] = deque()
 
-    def release(self, project_id: str) -> None:
-        """Let the jobs for a project go on."""
+    def release(self, job: Job) -> None:
+        """Let go on what waits for the end of a job in steps."""
+        assert job.project_id is not None
         with self._changed:
-            self._released.extend(self._begun.pop(project_id, ()))
-            self._released.extend(self._held.pop(project_id, ()))
+            self._released.extend(self._users.pop(job.owner, ()))
+            self._released.extend(self._begun.pop(job.project_id, ()))
+            self._released.extend(self._held.pop(job.project_id, ()))
             self._changed.notify()
 
     def release_all(self) -> bool:
-        """Let the jobs for all projects go on. Return whether there are any."""
+        """Let go on what waits for the end of jobs in steps. Return whether there is something."""
         with self._changed:
-            for jobs in (*self._begun.values(), *self._held.values()):
-                self._released.extend(jobs)
-            self._begun.clear()
-            self._held.clear()
+            for waiting in (self._users, self._begun, self._held):
+                for jobs in waiting.values():
+                    self._released.extend(jobs)
+                waiting.clear()
             return bool(self._released)
 
     def close(self) -> None:
@@ -119,12 +125,15 @@ class JobQueue:
             waiting = self._held.get(project_id)
             if waiting is None and job.in_steps:
                 waiting = self._begun.get(project_id)
+                if waiting is None:
+                    waiting = self._users.get(job.owner)
             if waiting is not None:
                 waiting.append(job)
                 continue
             if job.in_steps:
+                self._users[job.owner] = deque()
                 self._begun[project_id] = deque()
-                job.holds = project_id
+                job.holds = True
             return job
         return None
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from server.api.records import ChatMessage, File, Notification, Project, Version
-from server.api.validation import invalid
+from server.api.validation import position
 from server.store import contents, membership, messages, notices, snapshots
 
 T = TypeVar("T")
+
+MAX_MEMBERS: Final = 1_000
+"""Members of the projects on one page, beyond those of the last one."""
 
 
 class Page(NamedTuple, Generic[T]):
@@ -50,7 +53,7 @@ def versions(
 
 
 def projects(connection: sqlite3.Connection, user_id: str, after: str, limit: int) -> Page[Project]:
-    """Return a page of the projects that a user may see, by name."""
+    """Return a page of the projects that a user may see, by name; a short one of large projects."""
     # No name has a line break, and every other character comes after "".
     name, _, project_id = after.partition("\n")
     rows = connection.execute(
@@ -59,9 +62,17 @@ def projects(connection: sqlite3.Connection, user_id: str, after: str, limit: in
         "UNION SELECT id FROM projects WHERE everyone IS NOT NULL) ORDER BY name, id LIMIT ?",
         (name, project_id, user_id, limit + 1),
     ).fetchall()
-    page = _page(rows, limit, lambda row: f"{row[0]}\n{row[1]}")
-    found = [membership.project(connection, row[1]) for row in page.items]
-    return Page([project for project in found if project is not None], page.next)
+    found: list[Project] = []
+    looked_at = 0
+    for _, shown_id in rows[:limit]:
+        project = membership.project(connection, shown_id)
+        looked_at += 1
+        if project is not None:
+            found.append(project)
+        if sum(len(one.members) for one in found) >= MAX_MEMBERS:
+            break
+    page = _page(rows, looked_at, lambda row: f"{row[0]}\n{row[1]}")
+    return Page(found, page.next)
 
 
 def notifications(
@@ -102,8 +113,4 @@ def _page(items: Sequence[T], limit: int, key: Callable[[T], str]) -> Page[T]:
 
 
 def _before(after: str) -> int:
-    if not after:
-        return messages.FUTURE
-    if not (after.isascii() and after.isdigit()) or len(after) > 15:
-        raise invalid("$.after", "is none that this list has given, expected the `next` of a page")
-    return int(after)
+    return position(after) if after else messages.FUTURE

@@ -36,6 +36,14 @@ class Stored(NamedTuple):
     size: int
 
 
+class Differing(NamedTuple):
+    """A path, and the contents before and after; None where there is no such file."""
+
+    path: str
+    before: Stored | None
+    after: Stored | None
+
+
 class Restored(NamedTuple):
     """A version that was gone back to, the one that has what was there before, and the changes.
 
@@ -83,9 +91,40 @@ def create(connection: sqlite3.Connection, new: Version) -> Steps[Version]:
     return _add(connection, new, tree)
 
 
-def contents_of(connection: sqlite3.Connection, version_id: str) -> dict[str, Stored]:
-    """Return where the contents of a version's files are, by path."""
-    return _contents(connection, _tree_of(connection, version_id))
+def compared(
+    connection: sqlite3.Connection, project_id: str, version_id: str, other_id: str | None
+) -> tuple[int, int]:
+    """Return the trees of a version, and of another one or of the project at present.
+
+    Raises:
+        EventError: there is no such version (`NOT_FOUND`).
+    """
+    version(connection, project_id, version_id)
+    before = _tree_of(connection, version_id)
+    if other_id is None:
+        return before, trees.of_project(connection, project_id)
+    version(connection, project_id, other_id)
+    return before, _tree_of(connection, other_id)
+
+
+def differing(
+    connection: sqlite3.Connection, compared: tuple[int, int], start: str, most: int
+) -> tuple[list[Differing], str | None]:
+    """Compare the first files of two trees after the path `start`, at most `most` of each.
+
+    Return those that differ, by path, and the path to go on after; None if there are no more.
+
+    Raises:
+        EventError: one of the trees was deleted meanwhile (`NOT_FOUND`).
+    """
+    sides = [_contents(connection, tree, start, most) for tree in compared]
+    # Of a tree that is not at its end it is not known what comes after.
+    ends = [max(side) for side in sides if len(side) == most]
+    end = min(ends, default=None)
+    before, after = sides
+    paths = sorted(path for path in before.keys() | after.keys() if end is None or path <= end)
+    found = [Differing(path, before.get(path), after.get(path)) for path in paths]
+    return [one for one in found if one.before != one.after], end
 
 
 def content_of(connection: sqlite3.Connection, version_id: str, path: str) -> Stored | None:
@@ -95,11 +134,6 @@ def content_of(connection: sqlite3.Connection, version_id: str, path: str) -> St
         (_tree_of(connection, version_id), path),
     ).fetchone()
     return None if row is None else Stored(*row)
-
-
-def present_contents(connection: sqlite3.Connection, project_id: str) -> dict[str, Stored]:
-    """Return where the contents of the project's present files are, by path."""
-    return _contents(connection, trees.of_project(connection, project_id))
 
 
 def restore(
@@ -136,8 +170,7 @@ def restore(
         changes.update(_differing(connection, source, present, (after, last), author))
         after = last
         yield
-    touched = trees.touched(connection, project_id)
-    if not changes and not touched:
+    if not changes and not trees.is_touched(connection, project_id):
         trees.give_up(connection, project_id)
         return Restored(wanted, None, [])
     after = ""
@@ -145,18 +178,21 @@ def restore(
         _merge(connection, source, present, tree, (after, last), author)
         after = last
         yield
-    # What was changed meanwhile was changed before this: it is in the backup, and looked at again.
-    author = (contents.revision(connection, project_id) + 1, now, user_id)
-    for path in trees.touched(connection, project_id):
+
+    def again(path: str) -> None:
+        later = (contents.revision(connection, project_id) + 1, now, user_id)
         changes.pop(path, None)
         connection.execute("DELETE FROM tree_files WHERE tree = ? AND path = ?", (tree, path))
-        _merge(connection, source, present, tree, (path, path), author)
+        _merge(connection, source, present, tree, (path, path), later)
         changes.update(_deleted(connection, present, source, (path, path)))
-        changes.update(_differing(connection, source, present, (path, path), author))
+        changes.update(_differing(connection, source, present, (path, path), later))
+
+    # What was changed meanwhile was changed before this: it is in the backup, and looked at again.
+    yield from trees.catch_up(connection, project_id, again)
     check()
     trees.finish(connection, project_id, tree, like=source)
     connection.execute(
-        "UPDATE projects SET tree = ?, revision = ? WHERE id = ?", (tree, author[0], project_id)
+        "UPDATE projects SET tree = ?, revision = revision + 1 WHERE id = ?", (tree, project_id)
     )
     return Restored(wanted, _add(connection, backup, present), list(changes.values()))
 
@@ -252,8 +288,18 @@ def _tree_of(connection: sqlite3.Connection, version_id: str) -> int:
     return tree
 
 
-def _contents(connection: sqlite3.Connection, tree: int) -> dict[str, Stored]:
+def _contents(
+    connection: sqlite3.Connection, tree: int, start: str, most: int
+) -> dict[str, Stored]:
+    there = connection.execute(
+        "SELECT 1 FROM trees WHERE id = ?1 "
+        "AND NOT EXISTS (SELECT 1 FROM leftovers WHERE tree = ?1)",
+        (tree,),
+    ).fetchone()
+    if there is None:
+        raise EventError(Code.NOT_FOUND, "a version was deleted while it was compared")
     rows = connection.execute(
-        "SELECT path, hash, size FROM tree_files WHERE tree = ? ORDER BY path", (tree,)
+        "SELECT path, hash, size FROM tree_files WHERE tree = ? AND path > ? ORDER BY path LIMIT ?",
+        (tree, start, most),
     )
     return {path: Stored(content_hash, size) for path, content_hash, size in rows}

@@ -8,8 +8,10 @@ which is told in `database`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Final
 
 from server.api.errors import Code, EventError
 from server.api.records import ChatMessage, File, Notification, Project, Role, User, Version
@@ -31,7 +33,10 @@ from server.store.database import Database
 from server.store.files import Edit, FilePart
 from server.store.membership import Access
 from server.store.pages import Page
-from server.store.snapshots import Restored, Stored
+from server.store.snapshots import Differing, Restored
+
+_COMPARED: Final = 500
+"""Files of each side that one piece of work compares."""
 
 
 class Store:
@@ -299,28 +304,25 @@ class Store:
             lambda c: (membership.project(c, project_id), snapshots.versions(c, project_id))
         )
 
-    async def version_files(self, version_id: str) -> dict[str, Stored]:
-        """Return where the contents of a version's files are, by path."""
-        return await self._desk.run(lambda c: snapshots.contents_of(c, version_id))
+    async def differing(
+        self, project_id: str, version_id: str, other_id: str | None = None
+    ) -> AsyncIterator[Differing]:
+        """Find the files that differ between a version and another one, or the present; by path.
 
-    async def states(
-        self, project_id: str, version_id: str, other_id: str | None
-    ) -> tuple[dict[str, Stored], dict[str, Stored]]:
-        """Return the files of a version, and those of another one or of the project now.
+        They are compared piece by piece. What is changed meanwhile may be found or not.
 
         Raises:
             EventError: there is no such version (`NOT_FOUND`).
         """
-
-        def work(connection: sqlite3.Connection) -> tuple[dict[str, Stored], dict[str, Stored]]:
-            snapshots.version(connection, project_id, version_id)
-            before = snapshots.contents_of(connection, version_id)
-            if other_id is None:
-                return before, snapshots.present_contents(connection, project_id)
-            snapshots.version(connection, project_id, other_id)
-            return before, snapshots.contents_of(connection, other_id)
-
-        return await self._desk.run(work)
+        compared = await self._desk.run(
+            lambda c: snapshots.compared(c, project_id, version_id, other_id)
+        )
+        start: str | None = ""
+        while start is not None:
+            work = partial(snapshots.differing, compared=compared, start=start, most=_COMPARED)
+            found, start = await self._desk.run(work)
+            for one in found:
+                yield one
 
     async def delete_version(self, project_id: str, version_id: str) -> None:
         """Delete a version.

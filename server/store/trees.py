@@ -4,13 +4,13 @@ The present files of a project are a tree, and so are those of a version. To mak
 go back to one, a tree is copied, 100 files a step, while others have their turns; then one
 change makes it the project's or the version's. A tree that is being made is a leftover until then:
 if the server is killed, the next start deletes it and nobody has seen anything of it. Files are
-changed meanwhile: their paths are kept (`touched`), and the last step looks at them again.
+changed meanwhile: their paths are kept (`touched`), and are looked at again, 100 a step as well.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Final, TypeVar
 
 from server.api.errors import Code, EventError
@@ -20,10 +20,14 @@ T = TypeVar("T")
 Steps = Generator[None, None, T]
 """Work in steps: other work is done at each `yield`. What it returns is its result."""
 
+# As a limit of a statement.
+_ALL: Final = -1
 _COLUMNS: Final = "path, hash, size, revision, updated_at, updated_by"
 
 STEP: Final = 100
 """Files that one step copies or compares."""
+MOST_CATCHING_UP: Final = 100
+"""Steps that look at what was changed meanwhile; what comes faster than that is the last one's."""
 
 
 def of_project(connection: sqlite3.Connection, project_id: str) -> int:
@@ -82,12 +86,36 @@ def touch(connection: sqlite3.Connection, project_id: str, path: str) -> None:
     )
 
 
-def touched(connection: sqlite3.Connection, project_id: str) -> list[str]:
-    """Return the paths that were changed since the tree was begun."""
+def is_touched(connection: sqlite3.Connection, project_id: str) -> bool:
+    """Return whether something was changed since the tree was begun."""
+    row = connection.execute(
+        "SELECT 1 FROM touched WHERE project_id = ? LIMIT 1", (project_id,)
+    ).fetchone()
+    return row is not None
+
+
+def catch_up(
+    connection: sqlite3.Connection, project_id: str, again: Callable[[str], None]
+) -> Steps[None]:
+    """Do something again with each path that was changed since the tree was begun."""
+    for _ in range(MOST_CATCHING_UP):
+        paths = _take_touched(connection, project_id, STEP)
+        for path in paths:
+            again(path)
+        if len(paths) < STEP:
+            return
+        yield
+    for path in _take_touched(connection, project_id, _ALL):
+        again(path)
+
+
+def _take_touched(connection: sqlite3.Connection, project_id: str, most: int) -> list[str]:
     rows = connection.execute(
-        "SELECT path FROM touched WHERE project_id = ? ORDER BY path", (project_id,)
+        "DELETE FROM touched WHERE project_id = ?1 AND path IN "
+        "(SELECT path FROM touched WHERE project_id = ?1 ORDER BY path LIMIT ?2) RETURNING path",
+        (project_id, most),
     )
-    return [path for (path,) in rows]
+    return sorted(path for (path,) in rows)
 
 
 def copy(connection: sqlite3.Connection, project_id: str, source: int, target: int) -> Steps[None]:
@@ -102,7 +130,8 @@ def copy(connection: sqlite3.Connection, project_id: str, source: int, target: i
             (target, source, after, last),
         )
         after = last
-    for path in touched(connection, project_id):
+
+    def again(path: str) -> None:
         copied = connection.execute(
             "DELETE FROM tree_files WHERE tree = ? AND path = ? RETURNING hash", (target, path)
         ).fetchone()
@@ -113,6 +142,8 @@ def copy(connection: sqlite3.Connection, project_id: str, source: int, target: i
         )
         if copied is not None:
             release(connection, copied[0])
+
+    yield from catch_up(connection, project_id, again)
 
 
 def end_of_step(connection: sqlite3.Connection, tree: int, after: str) -> str | None:

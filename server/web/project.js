@@ -31,6 +31,15 @@ export async function openProject(id) {
       const more = await askAll("file:list", "files", { projectId: id }, answer.nextFile);
       answer.files.push(...more);
     }
+    if (answer.nextLock !== undefined) {
+      const more = await askAll("file:locks", "locks", { projectId: id }, answer.nextLock);
+      answer.locks.push(...more);
+    }
+    if (answer.nextPresence !== undefined) {
+      const from = answer.nextPresence;
+      const more = await askAll("user:list", "presence", { projectId: id }, from);
+      answer.presence.push(...more);
+    }
     const versions = await askAll("version:list", "versions", { projectId: id });
     if (waiting !== mine) return;
     update({

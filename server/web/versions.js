@@ -22,7 +22,7 @@ export function Versions({ app }) {
     const payload = { projectId, versionId: version.id };
     await save();
     const answer = await attempt(() => ask("version:compare", payload));
-    if (answer) setComparison({ version, differences: answer.differences });
+    if (answer) setComparison({ version, differences: answer.differences, count: answer.count });
   };
   const restore = async (version) => {
     if (
@@ -92,7 +92,7 @@ export function Versions({ app }) {
   </section>`;
 }
 
-function Comparison({ version, differences, restore, close }) {
+function Comparison({ version, differences, count, restore, close }) {
   return html`<${Dialog} title=${`From “${version.name}” to now`} close=${close} wide>
     ${differences.length === 0 && html`<p>Nothing has changed since.</p>`}
     ${differences.map(
@@ -105,6 +105,7 @@ function Comparison({ version, differences, restore, close }) {
             .map((line) => html`<span class=${kindOf(line)}>${line}${"\n"}</span>`)}</pre>
         </details>`,
     )}
+    ${count > differences.length && html`<p>And ${count - differences.length} more files.</p>`}
     ${
       restore &&
       differences.length > 0 &&

@@ -98,9 +98,8 @@ class Stage:
         projects = ("project-123", self.secret)
         listed = await self.honest.ask("file:list", PROJECT)
         return {
-            "locks": {one: application.locks.of_project(one) for one in projects},
-            "users": {one: application.presence.users(one) for one in projects},
-            "activities": application.presence.activities("project-123"),
+            "locks": {one: application.locks.page(one)[0] for one in projects},
+            "presence": {one: application.presence.page(one)[0] for one in projects},
             "roles": {one: application.directory.members(one) for one in projects},
             "rooms": {one.id: one.rooms for one in await application.io.fetch_sockets()},
             "files": listed["files"],

@@ -307,6 +307,35 @@ async def test_every_other_transaction_with_other_work_has_no_step(database: Dat
     assert order[:7] == ["step", "step", "save", "save", "step", "save", "save"]
 
 
+async def test_a_user_has_one_work_in_steps_at_a_time(database: Database) -> None:
+    """Each holds what it has found: ten thousand paths."""
+    order: list[str] = []
+
+    def work(name: str) -> Callable[[sqlite3.Connection], Steps[None]]:
+        def step(_connection: sqlite3.Connection) -> Steps[None]:
+            for _ in range(3):
+                order.append(name)
+                yield
+
+        return step
+
+    async def stepping(owner: str, project: str) -> None:
+        async with database.of(owner, project).in_steps(work(project)):
+            order.append(f"told {project}")
+
+    gate, passed = await closed_gate(database)
+    jobs = [("ada", "p"), ("ada", "q"), ("eve", "r")]
+    tasks = [asyncio.create_task(stepping(*job)) for job in jobs]
+    await asyncio.sleep(0)
+    between = database.of("ada", "q").run(lambda _: order.append("between"))
+    gate.opened.set()
+    await asyncio.gather(passed, between, *tasks)
+    assert [one for one in order if one in "pq"] == ["p"] * 3 + ["q"] * 3
+    assert order.index("told p") < order.index("q")
+    assert order.index("between") < order.index("q")
+    assert order.index("r") < order.index("told p")
+
+
 async def test_steps_that_fail_let_the_project_go(database: Database) -> None:
     def work(connection: sqlite3.Connection) -> Steps[None]:
         counters.increment(connection, "first step")

@@ -47,6 +47,7 @@ VALID: dict[str, dict[str, Any]] = {
     "project:join": PROJECT,
     "project:leave": PROJECT,
     "file:list": PROJECT,
+    "file:locks": PROJECT,
     "file:read": {**PROJECT, "filePath": "src/components/App.jsx"},
     "file:change": {
         **PROJECT,
@@ -67,6 +68,7 @@ VALID: dict[str, dict[str, Any]] = {
     "user:leave": {"userId": "user-456"},
     "user:presence": {"status": "online", "activity": "editing App.jsx", "timestamp": "now"},
     "user:typing": {**PROJECT, "isTyping": True},
+    "user:list": PROJECT,
     "cursor:update": {**PROJECT, "filePath": "a", "position": {"line": 1, "column": 2}},
     "notification:list": {},
     "notification:read": {"ids": ["notification-1"]},

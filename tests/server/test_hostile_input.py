@@ -89,7 +89,7 @@ async def test_a02_events_before_a_session(tmp_path: Path) -> None:
             assert await nobody.news() == []
             [socket] = application.io.sockets.values()
             assert socket.rooms == {nobody.id}
-        assert application.locks.of_project("project-123") == []
+        assert application.locks.page("project-123")[0] == []
         assert application.directory.has_project("project-123")
 
 
@@ -191,7 +191,7 @@ async def test_a10_nothing_of_lost_connections_is_kept(tmp_path: Path) -> None:
             assert news.count("file:unlocked") == 0
             assert news.count("file:locked") == 120
             assert {name for name, kept in vars(application.locks).items() if kept} == {"_token"}
-        assert application.presence.users("project-123") == []
+        assert application.presence.page("project-123")[0] == []
 
 
 async def test_a11_locks_in_the_same_moment(tmp_path: Path) -> None:

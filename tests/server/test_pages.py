@@ -15,10 +15,11 @@ import pytest
 
 from server.api.records import ChatMessage, Member, Project, Role, User, Version
 from server.application import Application
-from server.live import batches
+from server.live import batches, presence
 from server.people.notifications import personal
-from server.projects import projects
+from server.projects import locks, projects
 from server.store import contents, membership, messages, notices, snapshots
+from server.store import pages as pages_of_the_store
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import Client, connected
@@ -105,6 +106,19 @@ async def test_the_pages_are_the_list(
     assert len(found) == -(-len(names) // limit)
 
 
+async def test_large_projects_make_short_pages(
+    application: Application, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred projects of a hundred members are ten thousand of these in one answer."""
+    monkeypatch.setattr(pages_of_the_store, "MAX_MEMBERS", 2)
+    client = await connect()
+    await client.ask("user:join", {"userId": ADA.id})
+    await application.database.run(seed)
+    found = await pages(client, "project:list", "projects", {})
+    assert [[len(one["members"]) for one in page] for page in found] == [[1, 1], [1, 1], [1, 2]]
+    assert len({one["id"] for page in found for one in page}) == 6
+
+
 async def test_the_pages_of_the_chat_go_back(application: Application, connect: Connect) -> None:
     client = await connect()
     await application.database.run(seed)
@@ -149,8 +163,36 @@ async def test_joining_brings_the_first_page(
     assert [one["id"] for one in joined["messages"]] == ["message-3", "message-4"]
 
 
-@pytest.mark.parametrize("event", ["version:list", "ai:history"])
-@pytest.mark.parametrize("after", ["x", "-1", "1" * 16, "²", "1.5"])
+async def test_locks_and_people_come_in_pages(
+    application: Application, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "LOCKS", 2)
+    monkeypatch.setattr(presence, "PRESENT", 2)
+    clients = [await connect() for _ in range(5)]
+    for number, client in enumerate(clients):
+        await client.ask("project:join", {**PROJECT, "userId": f"user-{number}"})
+        await client.ask("file:lock", {**PROJECT, "filePath": f"{number}.txt"})
+    joined = await clients[0].ask("project:join", PROJECT)
+    assert [one["id"] for one in joined["users"]] == ["user-0", "user-1"]
+    assert [one["user"]["id"] for one in joined["presence"]] == ["user-0", "user-1"]
+    assert [one["filePath"] for one in joined["locks"]] == ["0.txt", "1.txt"]
+    # Whoever leaves, and what is released, is missing and nothing else.
+    await clients[1].ask("project:leave", PROJECT)
+    await clients[2].ask("file:unlock", {**PROJECT, "filePath": "2.txt"})
+    page = await clients[0].ask("file:locks", {**PROJECT, "after": joined["nextLock"]})
+    assert [one["filePath"] for one in page["locks"]] == ["3.txt", "4.txt"]
+    assert "next" not in page
+    page = await clients[0].ask("user:list", {**PROJECT, "after": joined["nextPresence"]})
+    assert [one["user"]["id"] for one in page["presence"]] == ["user-2", "user-3"]
+    page = await clients[0].ask("user:list", {**PROJECT, "after": page["next"], "limit": 1})
+    assert [one["user"]["id"] for one in page["presence"]] == ["user-4"]
+    assert "next" not in page
+    page = await clients[0].ask("file:locks", {**PROJECT, "limit": 1})
+    assert [one["filePath"] for one in page["locks"]] == ["0.txt"]
+
+
+@pytest.mark.parametrize("event", ["version:list", "ai:history", "file:locks", "user:list"])
+@pytest.mark.parametrize("after", ["x", "-1", "1" * 17, "²", "1.5"])
 async def test_what_no_page_has_given_is_refused(connect: Connect, event: str, after: str) -> None:
     error = (await (await connect()).ask(event, {**PROJECT, "after": after}))["error"]
     assert (error["code"], error["details"]) == ("VALIDATION_ERROR", {"path": "$.after"})

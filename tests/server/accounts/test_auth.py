@@ -378,7 +378,7 @@ async def test_signing_in_as_somebody_else_leaves_everything(
     await client.ask("project:join", PROJECT)
     answer = await client.ask("auth:login", {**CREDENTIALS, "username": "bob"})
     assert answer["user"] == {"id": "bob", "name": "bob"}
-    assert application.presence.users("project-123") == []
+    assert application.presence.page("project-123")[0] == []
     assert (await client.ask("project:join", {**PROJECT, "userId": "bob"}))["ok"]
 
 

@@ -6,14 +6,18 @@ import contextlib
 import resource
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from server.ai import builtin
 from server.ai.builtin import Answer, answer_to
 from server.ai.provider import Question, Sources
 from server.api.records import File, Version
 from server.background import Background, Worker, WorkFailed
-from server.store.snapshots import Stored
+from server.store.snapshots import Differing, Stored
 from tests.server.ai.chatting import PROJECT, ask
 from tests.server.conftest import Connect
 
@@ -151,13 +155,14 @@ def project(files: dict[str, str]) -> Sources:
     async def read(hashes: Sequence[str]) -> dict[str, str]:
         return {path: files[path] for path in hashes}
 
-    async def version_files(_version: str) -> dict[str, Stored]:
-        return {}
+    async def changed_since(_version: str) -> AsyncIterator[Differing]:
+        for path, text in files.items():
+            yield Differing(path, None, Stored(path, len(text)))
 
     # The hash of a content is the path of its file.
     listed = [File(path, path, len(text), path, 1, "", "") for path, text in files.items()]
     version = Version("version-1", "project-1", "First", "", "", "", 0)
-    return Sources("Shop", listed, [version], read, version_files)
+    return Sources("Shop", listed, [version], read, changed_since)
 
 
 @pytest.fixture
@@ -165,6 +170,14 @@ async def background() -> AsyncIterator[Background]:
     background = Background()
     yield background
     await background.close()
+
+
+@given(st.text("a\n", max_size=40))
+def test_an_answer_is_cut_after_lines(text: str) -> None:
+    with patch.object(builtin, "_PIECE", 3):
+        pieces = list(builtin._pieces(text))
+    assert "".join(pieces) == text
+    assert all(piece.endswith("\n") and len(piece) > 3 for piece in pieces[:-1])
 
 
 async def test_the_loop_does_not_look_through_texts_itself(background: Background) -> None:

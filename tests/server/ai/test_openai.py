@@ -22,7 +22,7 @@ from server.ai import openai
 from server.ai.openai import OpenAIProvider, messages
 from server.ai.provider import Outcome, ProviderError, Question, Sources
 from server.api.records import ChatMessage, File, Usage, User
-from server.store.snapshots import Stored
+from server.store.snapshots import Differing
 from tests.server.ai.chatting import answer_of
 from tests.server.running import running
 from tests.server.wire import connected
@@ -197,15 +197,18 @@ def file(path: str) -> File:
     return File(path, path, 1, f"hash of {path}", 1, "", "")
 
 
+async def nothing(_version_id: str) -> AsyncIterator[Differing]:
+    """No files."""
+    for one in list[Differing]():
+        yield one
+
+
 async def test_the_prompt_has_the_projects_context() -> None:
     async def read(hashes: Sequence[str]) -> dict[str, str]:
         return {one: "x" * 20_000 for one in hashes if one == "hash of src/app.py"}
 
-    async def version_files(version_id: str) -> dict[str, Stored]:
-        return {}
-
     names = [f"src/{number}.py" for number in range(204)] + ["src/app.py"]
-    sources = Sources("Shop", [file(name) for name in names], [], read, version_files)
+    sources = Sources("Shop", [file(name) for name in names], [], read, nothing)
     history = [
         ChatMessage("1", "1", "user", User("a", "a"), "Before", "now"),
         ChatMessage("2", "1", "assistant", User("assistant", "Assistant"), "Answer", "now"),

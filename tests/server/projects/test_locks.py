@@ -342,7 +342,15 @@ class LockMachine(RuleBasedStateMachine):
 
     @invariant()
     def nobody_is_in_anybodys_way(self) -> None:
-        shown = self.locks.of_project("p")
+        shown, last = self.locks.page("p")
+        assert last is None
+        assert [lock.token for lock in shown] == sorted(lock.token for lock in shown)
+        for size in (1, 2):
+            paged, after = self.locks.page("p", 0, size)
+            while after is not None:
+                more, after = self.locks.page("p", after, size)
+                paged += more
+            assert paged == shown
         assert sorted((lock.file_path, lock.lock_type, lock.orphaned) for lock in shown) == sorted(
             (path, kind, orphaned) for (_, path), (kind, orphaned) in self.held.items()
         )
@@ -355,6 +363,17 @@ class LockMachine(RuleBasedStateMachine):
         others: Any = [one for one, where in self.held if where == path and one != socket]
         try:
             self.locks.check("p", [path], socket)
+        except EventError:
+            assert others
+        else:
+            assert not others
+
+    @rule(socket=st.sampled_from(sorted(SOCKETS)))
+    def check_all(self, socket: str) -> None:
+        others: Any = [one for one, _ in self.held if one != socket]
+        self.locks.check_all("other", socket)
+        try:
+            self.locks.check_all("p", socket)
         except EventError:
             assert others
         else:

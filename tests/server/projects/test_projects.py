@@ -25,6 +25,10 @@ PROJECT = {"projectId": "project-123"}
 USER = {"user": {"id": "user-456", "name": "user-456"}}
 
 
+def present(application: Application) -> list[str]:
+    return [one.user.id for one in application.presence.page("project-123")[0]]
+
+
 def acting_as(user: str) -> dict[str, str]:
     return {**PROJECT, "userId": user}
 
@@ -71,7 +75,7 @@ async def test_who_disconnects_has_left(application: Application, connect: Conne
     assert envelope["userId"] == "user-456"
     assert envelope["projectId"] == "project-123"
     assert envelope["metadata"] == {"source": "server", "priority": "medium"}
-    assert application.presence.users("project-123") == [User("user-789", "user-789")]
+    assert present(application) == ["user-789"]
 
 
 @pytest.mark.parametrize("event", ["project:join", "project:leave", "user:typing"])
@@ -84,7 +88,7 @@ async def test_an_unknown_project_is_not_found(
     assert await client.ask(event, payload) == {"ok": False, "error": error}
     await client.emit(event, payload)
     assert (await client.hear("error"))[0] == {**error, "event": event}
-    assert application.presence.users("project-999") == []
+    assert application.presence.page("project-999")[0] == []
 
 
 async def test_who_declares_nobody_is_a_guest(connect: Connect) -> None:
@@ -112,10 +116,7 @@ async def test_a_guest_who_declares_a_user_becomes_it_everywhere(
     ]
     [socket] = [socket for socket in await application.io.fetch_sockets() if socket.id == client.id]
     assert socket.rooms == {client.id, "project:project-123", "user:user-456"}
-    assert [user.id for user in application.presence.users("project-123")] == [
-        "user-789",
-        "user-456",
-    ]
+    assert present(application) == ["user-789", "user-456"]
 
 
 async def test_a_guest_may_declare_itself(connect: Connect) -> None:
@@ -161,7 +162,7 @@ async def test_nobody_acts_as_somebody_else(
     assert (await client.hear(failure))[0]["code"] == "FORBIDDEN"
     assert await client.news() == []
     assert await other.news() == []
-    assert len(application.presence.users("project-123")) == 2
+    assert len(present(application)) == 2
 
 
 async def test_the_own_room(application: Application, connect: Connect) -> None:
@@ -192,7 +193,7 @@ async def test_the_end_of_the_server_is_no_departure(
     application.io.on_any_outgoing(lambda _socket, event, *_args: sent.append(event))
     await application.stop()
     assert sent == []
-    assert application.presence.users("project-123") == []
+    assert application.presence.page("project-123")[0] == []
     await asyncio.gather(*(client.close() for client in clients))
 
 
@@ -214,5 +215,7 @@ def test_a_user_is_there_as_long_as_a_socket_is(steps: list[tuple[bool, str]]) -
             changed = presence.leave("p", user, socket)
             there.discard(socket)
         after = {USERS[one] for one in there}
-        assert set(presence.users("p")) == after
+        shown, last = presence.page("p")
+        assert {one.user for one in shown} == after
+        assert last is None
         assert changed == (before != after)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.background import Background
-from server.projects import comparing
+from server.projects import comparing, versions
 from server.projects.comparing import compare
 from server.projects.differences import MAX_COMPARED_LINES, MAX_DIFF, MAX_PAIRS, unified_diff
-from server.store.snapshots import Stored
+from server.store.snapshots import Differing, Stored
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import Client, connected
@@ -118,6 +118,7 @@ async def test_restoring(connect: Connect) -> None:
         "ok": True,
         "version": version,
         "changed": [],
+        "changedCount": 0,
     }
     await put(client, "new.txt", "one\n", "created")
     await put(client, TODO, None, "deleted")
@@ -125,7 +126,7 @@ async def test_restoring(connect: Connect) -> None:
     await client.news()
     await other.news()
     answer = await client.ask("version:restore", restore)
-    assert answer["changed"] == ["new.txt", APP, TODO]
+    assert (answer["changed"], answer["changedCount"]) == (["new.txt", APP, TODO], 3)
     assert answer["backup"]["name"].startswith("Before restoring, ")
     assert await contents(client) == before
     for one in (client, other):
@@ -145,8 +146,13 @@ async def test_restoring(connect: Connect) -> None:
     assert await contents(client) == {"new.txt": "one\n", APP: "changed"}
 
 
-async def test_restoring_many_files_tells_a_megabyte(connect: Connect) -> None:
+async def test_restoring_many_files_tells_a_megabyte(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Everybody in the project would hold all of it at once, up to 500 MB."""
+    monkeypatch.setattr(versions, "MAX_AT_ONCE", 7)
+    monkeypatch.setattr(versions, "TOLD_AT_ONCE", 3)
+    monkeypatch.setattr(versions, "MAX_LISTED", 19)
     client, other = await connect(), await connect()
     await other.ask("project:join", PROJECT)
     for number in range(20):
@@ -156,7 +162,7 @@ async def test_restoring_many_files_tells_a_megabyte(connect: Connect) -> None:
         await put(client, f"{number:02}.txt", "changed")
     await other.news()
     restored = await client.ask("version:restore", {**PROJECT, "versionId": version})
-    assert len(restored["changed"]) == 20
+    assert (len(restored["changed"]), restored["changedCount"]) == (19, 20)
     news = [data for event, data in await other.news() if event == "file:updated"]
     assert [data["file"]["size"] for data in news] == [60_000] * 20
     told = [data.get("content") for data in news]
@@ -217,6 +223,7 @@ class Texts:
     def __init__(self, sizes: dict[str, int]) -> None:
         self.sizes = sizes
         self.read: list[str] = []
+        self.count = 0
 
     async def __call__(self, hashes: Sequence[str]) -> dict[str, str]:
         self.read += hashes
@@ -225,15 +232,24 @@ class Texts:
     async def compared(self, before: dict[str, str], after: dict[str, str]) -> list[str]:
         """The first 40 characters of what is said of each file that differs."""
         background = Background()
-        sides = [
-            {path: Stored(one, self.sizes.get(one, 9)) for path, one in side.items()}
-            for side in (before, after)
-        ]
+
+        async def differing() -> AsyncIterator[Differing]:
+            for path in sorted(before.keys() | after.keys()):
+                one = Differing(path, *(self.stored(side.get(path)) for side in (before, after)))
+                if one.before != one.after:
+                    yield one
+
         try:
-            differences = await background.run("ada", lambda w: compare(w, self, *sides))
+            differences, count = await background.run(
+                "ada", lambda w: compare(w, self, differing())
+            )
         finally:
             await background.close()
+        self.count = count
         return [f"{one.path} {one.status} {one.diff[:40]}" for one in differences]
+
+    def stored(self, content: str | None) -> Stored | None:
+        return None if content is None else Stored(content, self.sizes.get(content, 9))
 
 
 async def test_only_what_differs_is_read_and_only_so_much() -> None:
@@ -270,6 +286,9 @@ async def test_a_comparison_shows_so_much_of_so_many_files(
     monkeypatch.setattr(comparing, "MAX_SHOWN", 5)
     said = await texts.compared({}, dict.fromkeys("ab", "one"))
     assert said[1] == "b created (not compared: too much differs)\n"
+    monkeypatch.setattr(comparing, "MAX_LISTED", 2)
+    assert len(await texts.compared({}, dict.fromkeys("abcde", "one"))) == 2
+    assert texts.count == 5
 
 
 PATHS = st.sampled_from(["a", "b", "c"])

@@ -140,6 +140,7 @@ SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "notices.add": lambda c: notices.add(c, NOTICE),
     "snapshots.version": lambda c: snapshots.version(c, "p0", "v3"),
     "snapshots.versions": lambda c: snapshots.versions(c, "p0"),
+    "snapshots.compared": lambda c: snapshots.compared(c, "p0", "v3", None),
     "snapshots.content_of": lambda c: snapshots.content_of(c, "v3", "src/00007"),
     "snapshots.delete": lambda c: snapshots.delete(c, "v3"),
 }
@@ -156,8 +157,7 @@ LARGE: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "pages.versions": lambda c: pages.versions(c, "p0", "", 200),
     "notices.notifications": lambda c: notices.notifications(c, "u1"),
     "notices.mark_read": lambda c: notices.mark_read(c, "u1", None),
-    "snapshots.contents_of": lambda c: snapshots.contents_of(c, "v3"),
-    "snapshots.present_contents": lambda c: snapshots.present_contents(c, "p0"),
+    "snapshots.differing": lambda c: snapshots.differing(c, (1, 10_003), "src/05000", 500),
 }
 
 # Step by step.
@@ -245,6 +245,44 @@ def test_no_step_of_a_version_takes_long(large: sqlite3.Connection, name: str) -
             steps += 1
         assert meter.taken() <= MOST_STEPS
         assert FILES / trees.STEP - 1 <= steps <= 4 * FILES / trees.STEP
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_no_step_looks_at_much_that_was_changed_meanwhile(
+    large: sqlite3.Connection, name: str
+) -> None:
+    with metered(large) as meter:
+        work = STEPS[name](large)
+        next(work)
+        large.execute("INSERT INTO touched SELECT 'p0', path FROM tree_files WHERE tree = 1")
+        meter.taken()
+        steps = 0
+        for _ in work:
+            assert meter.taken() <= MOST_STEPS
+            steps += 1
+        assert meter.taken() <= MOST_STEPS
+        assert steps >= 2 * FILES / trees.STEP - 2
+        assert not trees.is_touched(large, "p0")
+
+
+def test_who_changes_faster_than_steps_are_taken_comes_to_an_end(
+    large: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trees, "STEP", 10)
+    monkeypatch.setattr(trees, "MOST_CATCHING_UP", 3)
+    again: list[str] = []
+    touch = (
+        "INSERT INTO touched SELECT 'p0', path FROM tree_files WHERE tree = 1 "
+        "ORDER BY path LIMIT 25 ON CONFLICT DO NOTHING"
+    )
+    with metered(large):
+        large.execute(touch)
+        for _ in trees.catch_up(large, "p0", again.append):
+            large.execute(touch)
+        assert again == [
+            f"src/{number:05}" for number in (*range(10), *range(10), *range(10), *range(25))
+        ]
+        assert not trees.is_touched(large, "p0")
 
 
 def test_what_is_deleted_goes_in_short_steps(large: sqlite3.Connection) -> None:

@@ -11,7 +11,7 @@ import pytest
 from server.api.records import File, Role, Version
 from server.store import contents, leftovers, membership, messages, migrations, snapshots
 from server.store.database import FILE_NAME, connect
-from server.store.snapshots import Stored
+from server.store.snapshots import Differing, Stored
 
 # What the first version of the tables had after some use.
 FIRST = """
@@ -51,8 +51,9 @@ def test_the_first_tables_become_the_present_ones(old: Path) -> None:
                 Version("w", "p", "Nothing", "", "then", "ada", 0),
                 Version("v", "p", "First", "", "then", "ada", 1),
             ]
-            assert snapshots.contents_of(connection, "v") == {"a.txt": Stored("h2", 4)}
-            assert snapshots.contents_of(connection, "w") == {}
+            compared = snapshots.compared(connection, "p", "v", "w")
+            differing = [Differing("a.txt", Stored("h2", 4), None)]
+            assert snapshots.differing(connection, compared, "", 10) == (differing, None)
             assert contents.texts(connection, ["h1", "h2"]) == {"h1": "one", "h2": "two2"}
             said = [one.content for one in messages.latest(connection, "p", 10)]
             assert said == ["Hello", "Again"]

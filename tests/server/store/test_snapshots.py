@@ -10,19 +10,35 @@ Invariants, whatever is changed between two steps:
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import tempfile
 from pathlib import Path
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from server.api.errors import EventError
 from server.api.records import Member, Project, Role, User, Version
 from server.store import contents, leftovers, membership, snapshots, trees
 from server.store.database import connect
 
 PATHS = st.sampled_from([f"{letter}{number}" for letter in "abc" for number in "12"])
 CHANGES = st.lists(st.tuples(PATHS, st.sampled_from(["1", "2", "3"]) | st.none()), max_size=4)
+
+
+def tree_contents(c: sqlite3.Connection, tree: int) -> dict[str, snapshots.Stored]:
+    rows = c.execute("SELECT path, hash, size FROM tree_files WHERE tree = ?", (tree,))
+    return {path: snapshots.Stored(content_hash, size) for path, content_hash, size in rows}
+
+
+def version_contents(c: sqlite3.Connection, version_id: str) -> dict[str, snapshots.Stored]:
+    return tree_contents(c, snapshots.compared(c, "p", version_id, None)[0])
+
+
+def present_contents(c: sqlite3.Connection) -> dict[str, snapshots.Stored]:
+    return tree_contents(c, trees.of_project(c, "p"))
 
 
 @settings(max_examples=60, deadline=None)
@@ -62,26 +78,26 @@ def test_changes_between_steps(
         membership.add_project(c, Project("p", "P", "", "web", [owner], "", ""))
         do(before)
         finished(snapshots.create(c, made("first")), turns=False)
-        first = snapshots.contents_of(c, "first")
-        assert first == snapshots.present_contents(c, "p")
+        first = version_contents(c, "first")
+        assert first == present_contents(c)
         do(after)
         if restores:
             last: dict[str, snapshots.Stored] = {}
 
             def check() -> None:
-                last.update(snapshots.present_contents(c, "p"))
+                last.update(present_contents(c))
 
             done = finished(
                 snapshots.restore(c, "first", made("backup"), user_id="eve", now="", check=check),
                 turns=True,
             )
             assert isinstance(done, snapshots.Restored)
-            present = snapshots.present_contents(c, "p")
+            present = present_contents(c)
             assert present == first
             if done.backup is None:
                 assert done.changes == []
             else:
-                assert snapshots.contents_of(c, "backup") == last
+                assert version_contents(c, "backup") == last
                 for path, file, created in done.changes:
                     assert created == (file is not None and path not in last)
                     if file is None:
@@ -92,7 +108,7 @@ def test_changes_between_steps(
                 assert last == first
         else:
             finished(snapshots.create(c, made("second")), turns=True)
-            assert snapshots.contents_of(c, "second") == snapshots.present_contents(c, "p")
+            assert version_contents(c, "second") == present_contents(c)
         while leftovers.are_there(c):
             leftovers.delete_some(c)
         wrong = c.execute(
@@ -105,3 +121,39 @@ def test_changes_between_steps(
         assert c.execute(nobodys).fetchone() == (0,)
         for table in ("touched", "leftovers"):
             assert c.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+
+
+@settings(max_examples=60, deadline=None)
+@given(CHANGES, CHANGES, st.integers(1, 7))
+def test_the_pieces_of_a_comparison_find_what_differs(
+    before: list[tuple[str, str | None]], after: list[tuple[str, str | None]], most: int
+) -> None:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        contextlib.closing(connect(Path(directory))) as c,
+    ):
+        owner = Member(User("ada", "Ada"), Role.OWNER)
+        membership.add_project(c, Project("p", "P", "", "web", [owner], "", ""))
+        sides = []
+        for name, changes in (("one", before), ("two", after)):
+            for path, text in changes:
+                if text is not None:
+                    contents.write(c, "p", path, text, user_id="ada", now="")
+                elif contents.file(c, "p", path) is not None:
+                    contents.delete(c, "p", path)
+            for _ in snapshots.create(c, Version(name, "p", name, "", "", "ada", 0)):
+                pass
+            sides.append(version_contents(c, name))
+        paths = sorted({path for side in sides for path in side})
+        found: list[snapshots.Differing] = []
+        start: str | None = ""
+        while start is not None:
+            compared = snapshots.compared(c, "p", "one", "two")
+            piece, start = snapshots.differing(c, compared, start, most)
+            assert len(piece) <= 2 * most
+            found += piece
+        every = [snapshots.Differing(path, *(side.get(path) for side in sides)) for path in paths]
+        assert found == [one for one in every if one.before != one.after]
+        snapshots.delete(c, "two")
+        with pytest.raises(EventError, match="was deleted while it was compared"):
+            snapshots.differing(c, compared, "", most)

@@ -37,6 +37,22 @@ def batches_of_a_large_file(ground: Ground) -> Commit:
     return again(deed)
 
 
+def large_saves(port: int) -> None:
+    """Files of five megabytes, saved over eight connections of one account."""
+    save = {"path": LARGE, "action": "updated", "content": "x" * 5_000_000}
+    clients = [_as(port, "greedy") for _ in range(8)]
+    clients[0].ask("file:change", {"projectId": PROJECT, "file": {**save, "action": "created"}})
+    frames = [
+        frame("42" + json.dumps(["file:change", {"projectId": PROJECT, "file": one}]))
+        for one in (
+            {**save, "content": f"{number}{save['content']}"[:5_000_000]} for number in "ab"
+        )
+    ]
+    for data in itertools.cycle(frames):
+        for client in clients:
+            client.sock.sendall(data)
+
+
 def every_room(ground: Ground) -> Commit:
     """A socket in fifty projects that says what it does to all of them, 60 times a second."""
     client = _as(ground.port, "everywhere")
@@ -72,6 +88,7 @@ def guesses(port: int) -> None:
 
 DEEDS = (
     Deed("batches of a large file", batches_of_a_large_file),
+    at_once("saves of five megabytes", again(large_saves)),
     Deed("an event for every room", every_room),
     at_once("events with many values", again(many_values)),
     at_once("guessed passwords", again(guesses)),

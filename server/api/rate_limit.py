@@ -60,15 +60,8 @@ class RateLimiter:
             EventError: there is none (`RATE_LIMIT_EXCEEDED`); `details.retryAfter` is in seconds.
         """
         now, lost = self._clock(), self._stood_still()
-        bucket = self._buckets.pop((user_id, rate), None)
-        if bucket is None:
-            bucket = TokenBucket(RateLimit(rate.per_second, rate.burst), now, lost)
-        allowed = bucket.take(now, lost)
-        if len(self._buckets) >= self._most:
-            self._forget(now)
-        # The last one is the one that was used last.
-        self._buckets[user_id, rate] = bucket
-        if not allowed:
+        bucket = self._bucket(user_id, rate, now, lost)
+        if not bucket.take(now, lost):
             # Rounded up: who waits that long is not too early, and it is never 0.
             wait = math.ceil(bucket.wait * 1_000) / 1_000
             raise EventError(
@@ -77,6 +70,21 @@ class RateLimiter:
                 f"a second: try again in {wait:g} seconds",
                 {"retryAfter": wait},
             )
+
+    def spend(self, user_id: str, rate: Rate, amount: float) -> float:
+        """Take tokens, if need be on credit. Return the seconds until the credit is paid back."""
+        now = self._clock()
+        return self._bucket(user_id, rate, now, self._stood_still()).spend(amount, now)
+
+    def _bucket(self, user_id: str, rate: Rate, now: float, lost: float) -> TokenBucket:
+        bucket = self._buckets.pop((user_id, rate), None)
+        if bucket is None:
+            bucket = TokenBucket(RateLimit(rate.per_second, rate.burst), now, lost)
+        if len(self._buckets) >= self._most:
+            self._forget(now)
+        # The last one is the one that was used last.
+        self._buckets[user_id, rate] = bucket
+        return bucket
 
     def _forget(self, now: float) -> None:
         for key in [key for key, bucket in self._buckets.items() if bucket.full(now)]:

@@ -36,6 +36,15 @@ def test_what_piled_up_counts_by_when_it_came(lost: float, most: int) -> None:
     assert passing(limiter) == most
 
 
+def test_spending_on_credit_takes_time() -> None:
+    now = 0.0
+    limiter = RateLimiter(lambda: now)
+    assert [limiter.spend("a", RATE, 2) for _ in range(3)] == [0.0, 0.5, 1.5]
+    assert limiter.spend("b", RATE, 3) == 0.0
+    now = 1.5
+    assert limiter.spend("a", RATE, 1) == 0.5
+
+
 async def test_the_server_tells_how_long_it_stood_still(tmp_path: Path) -> None:
     now = 0.0
     async with (

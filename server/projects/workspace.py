@@ -225,8 +225,9 @@ class Workspace:
         if not tree.root.is_dir():
             logger.error("the workspace %s is gone; its project stays as it was", tree.root)
             return
-        known = await self._services.store.of(_USER).paths(PROJECT_ID)
-        wanted = await asyncio.to_thread(_expanded, tree, set(paths), known)
+        among = set(paths)
+        known = await self._services.store.of(_USER).paths(PROJECT_ID, among)
+        wanted = await asyncio.to_thread(_expanded, tree, among, known)
         while wanted:
             # Whoever saves one of these meanwhile waits for this part, and nobody for all.
             part = wanted[:_AT_ONCE]
@@ -287,7 +288,8 @@ def _text(path: str, content: bytes | OSError | None) -> str | None:
 
 
 def _expanded(tree: Tree, paths: set[str], known: Sequence[str]) -> list[str]:
-    """The files that these paths stand for, in the directory or in the project; `known` is sorted.
+    """Return the files that these paths stand for, in the directory or in the project. `known` are
+    those of the project, sorted: all that may be meant, or more.
 
     Each path is looked up: 10,000 changes against 10,000 files were a hundred million comparisons.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
@@ -19,6 +19,8 @@ MAX_FILES: Final = 10_000
 MAX_SIZE: Final = 500_000_000
 """Bytes of all files of one project."""
 
+_MOST_LOOKED_UP: Final = 100
+"""Paths that are looked up one by one: ten thousand rows are read in 15 ms."""
 _COLUMNS: Final = "path, size, hash, revision, updated_at, updated_by"
 
 
@@ -42,14 +44,28 @@ def files(
     return [from_row(row) for row in rows]
 
 
-def paths(connection: sqlite3.Connection, project_id: str) -> list[str]:
-    """Return the paths of all files, in order."""
-    rows = connection.execute(
-        "SELECT path FROM tree_files WHERE tree = (SELECT tree FROM projects WHERE id = ?) "
-        "ORDER BY path",
-        (project_id,),
-    )
-    return [path for (path,) in rows]
+def paths(connection: sqlite3.Connection, project_id: str, among: Collection[str]) -> list[str]:
+    """Return the paths of the files that are `among` these paths or in these folders, in order; of
+    all files for "", or if many are asked for.
+    """
+    tree = trees.of_project(connection, project_id)
+    if "" in among or len(among) > _MOST_LOOKED_UP:
+        rows = connection.execute(
+            "SELECT path FROM tree_files WHERE tree = ? ORDER BY path", (tree,)
+        )
+        return [path for (path,) in rows]
+    found: set[str] = set()
+    for path in among:
+        # A name that is not in UTF-8 is none of a project.
+        with contextlib.suppress(UnicodeEncodeError):
+            # A folder's files follow each other: "0" comes after "/".
+            inside = connection.execute(
+                "SELECT path FROM tree_files WHERE tree = ?1 AND path = ?2 UNION ALL "
+                "SELECT path FROM tree_files WHERE tree = ?1 AND path >= ?3 AND path < ?4",
+                (tree, path, f"{path}/", f"{path}0"),
+            )
+            found.update(one for (one,) in inside)
+    return sorted(found)
 
 
 def file(connection: sqlite3.Connection, project_id: str, path: str) -> File | None:

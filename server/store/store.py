@@ -8,7 +8,7 @@ which is told in `database`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Final
@@ -219,9 +219,11 @@ class Store:
         """Return a page of a project's files."""
         return await self._desk.run(lambda c: pages.files(c, project_id, after, limit))
 
-    async def paths(self, project_id: str) -> list[str]:
-        """Return the paths of all files of a project, sorted."""
-        return await self._desk.run(lambda c: contents.paths(c, project_id))
+    async def paths(self, project_id: str, among: Collection[str]) -> list[str]:
+        """Return the paths of a project's files that are among these or in these folders; see
+        `contents.paths`.
+        """
+        return await self._desk.run(lambda c: contents.paths(c, project_id, among))
 
     async def texts(self, hashes: Iterable[str]) -> dict[str, str]:
         """Return contents by their hashes, those that are still there."""

@@ -390,6 +390,22 @@ async def test_who_saves_while_much_is_taken_over_waits_for_a_part_of_it(
     assert (await files(client))["49.txt"] == "49"
 
 
+@pytest.mark.parametrize("looked_up", [100, 0])
+async def test_the_files_that_are_meant(
+    application: Application, monkeypatch: pytest.MonkeyPatch, looked_up: int
+) -> None:
+    monkeypatch.setattr(contents, "_MOST_LOOKED_UP", looked_up)
+    every = ["README.md", "src/main.py"]
+    paths = application.store.paths
+    assert await paths(PROJECT_ID, [""]) == every
+    for among, found in (
+        (["src", "src/main.py", "gone"], ["src/main.py"]),
+        (["README.md", "src", "sr"], every),
+        (["caf\udce9"], []),
+    ):
+        assert await paths(PROJECT_ID, among) == (found if looked_up else every)
+
+
 async def test_who_saves_another_file_does_not_wait(
     application: Application, client: Client, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

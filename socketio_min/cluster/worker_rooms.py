@@ -3,11 +3,13 @@
 Each worker is a server of a cluster. It sends its messages to every other worker and knows which
 namespaces these have, so that it knows how many will answer. The workers are one program started
 several times, and only its user reaches their sockets: whoever could send something there could as
-well do it. So messages travel as pickles, which keep every value as it is.
+well do it. So messages travel as pickles, which keep every value as it is. Two make one: who sends
+it and whom it concerns, and what it says, which is left alone where it concerns nobody.
 """
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Iterable, Sequence
 from itertools import count
@@ -96,20 +98,31 @@ class WorkerRooms:
         if not names:
             return 0
         try:
-            content = pickle.dumps((self.post.name, namespace, message))
+            content = pickle.dumps((self.post.name, namespace, _rooms_of(message)))
+            content += pickle.dumps(message)
         except _UNPICKLABLE as error:
             raise EncodeError(f"a value cannot travel to the other workers: {error}") from None
         return sum(not self.post.send(name, content) for name in names)
 
     def received(self, content: bytes) -> None:
         """Take a message of another worker."""
-        sender, namespace, message = pickle.loads(content)
+        stream = io.BytesIO(content)
+        sender, namespace, told = pickle.load(stream)
         if namespace is None:
-            self._theirs[sender] = message
+            self._theirs[sender] = told
             return
         adapter = self._adapters.get(namespace)
-        if adapter is not None:
-            adapter.take(sender, message)
+        if adapter is not None and adapter.concerns(told):
+            adapter.take(sender, pickle.load(stream))
+
+
+def _rooms_of(message: Request | Response) -> Sequence[str] | None:
+    """Return the rooms that a message is for, of which nobody may be here; None if it is for all
+    workers.
+    """
+    if isinstance(message, Broadcast) and message.request_id is None:
+        return message.options.rooms
+    return None
 
 
 class WorkerAdapter(ClusterAdapter):
@@ -130,6 +143,13 @@ class WorkerAdapter(ClusterAdapter):
 
     async def server_count(self) -> int:
         return self._shared.count(self._namespace.name)
+
+    def concerns(self, rooms: Sequence[str] | None) -> bool:
+        """Return whether a message for these rooms is for somebody here."""
+        if rooms is None:
+            return True
+        members = self._rooms.members
+        return bool(any(map(members, rooms)) if rooms else self._namespace.sockets)
 
     def new_request_id(self) -> str:
         return f"{self.uid}{next(self._numbers)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -81,6 +82,25 @@ async def test_a_broadcast_reaches_the_clients_of_all_workers(
     await there.expect('451-["all",{"x":[1,{"_placeholder":true,"num":0}]}]', b"\x01", '42["some"]')
     await there.nothing_more()
     here.abort()
+    there.abort()
+
+
+async def test_a_broadcast_that_concerns_nobody_is_not_read(
+    two: tuple[OneWorker, OneWorker],
+) -> None:
+    _, other = two
+    unreadable = b"no pickle"
+
+    def receive(rooms: tuple[str, ...]) -> None:
+        other.shared.received(pickle.dumps(("AA", "/", rooms)) + unreadable)
+
+    receive(())
+    there, sid = await client_of(other)
+    receive(("nobody",))
+    with pytest.raises(pickle.UnpicklingError):
+        receive(())
+    with pytest.raises(pickle.UnpicklingError):
+        receive(("nobody", sid))
     there.abort()
 
 

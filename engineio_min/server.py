@@ -176,6 +176,11 @@ class Server:
         if self._http is not None:
             self._http.stop_accepting()
 
+    @property
+    def deciding(self) -> int:
+        """Return how many handshakes wait for `allow_request` or `generate_id`."""
+        return len(self._tasks)
+
     def start(self) -> None:
         """Bind to the running event loop; hosts call this before the first exchange.
 

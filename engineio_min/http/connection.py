@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Protocol, cast
 import httptools
 
 from engineio_min.http.exchange import HttpExchange
-from engineio_min.http.head import KnownHead, method_name, read_headers, refusal, split_absolute
+from engineio_min.http.head import (
+    KnownHead,
+    method_name,
+    read_headers,
+    refusal,
+    request_end,
+    split_absolute,
+)
 from engineio_min.http.limits import MAX_FRAMING, HttpLimits
 from engineio_min.limits.admission import Admission
 from engineio_min.protocol.deadlines import NEVER
@@ -203,6 +210,8 @@ class HttpConnection(asyncio.Protocol):
                         if not data:
                             return
                     self._read = data
+                elif self._rest:
+                    data, self._rest = self._rest + data, b""
                 self._parser.feed_data(data)
                 self._check_sizes()
         except httptools.HttpParserUpgrade as upgrade:
@@ -224,13 +233,15 @@ class HttpConnection(asyncio.Protocol):
     def _kept(self, handover: Handover, data: bytes) -> bytes:
         """Return what of a read between requests is to be parsed here.
 
-        Nothing as long as the request line is not complete, and nothing if the request is for
-        another process, which has the connection then.
+        Nothing as long as the request line is not complete or the answer to an earlier request is
+        due, and nothing if the request is for another process, which has the connection then. What
+        follows the request waits: it may be for another process.
         """
         if self._current is not None:
-            # The answer to an earlier request is still due here.
-            return data
+            self._hold(data)
+            return b""
         data, self._rest = self._rest + data, b""
+        self._head_size = len(data)
         if b"\n" not in data and len(data) <= self._server.limits.request_line:
             self._rest = data
             # What follows begins in the middle of a line: no head that is known.
@@ -238,14 +249,27 @@ class HttpConnection(asyncio.Protocol):
             self._read = None
             self._restart_deadline()
             return b""
-        if not handover.give(self.transport, data):
-            return data
-        self._let_go()
-        return b""
+        if handover.give(self.transport, data):
+            self._let_go()
+            return b""
+        end = request_end(data)
+        if end < len(data):
+            self._hold(data[end:])
+        return data[:end]
+
+    def _hold(self, data: bytes) -> None:
+        """Keep what follows a request until that has its answer; the rest waits in the kernel."""
+        self._rest += data
+        self.transport.pause_reading()
+
+    def _take_held(self) -> None:
+        if self._rest and self._current is None:
+            self.transport.resume_reading()
+            self.data_received(b"")
 
     def give_idle(self, handover: Handover) -> None:
         """Give away the connection if nothing of a request is there; see `Handover`."""
-        idle = not (self._closing or self._current or self._head_size)
+        idle = not (self._closing or self._current or self._head_size or self._rest)
         if idle and handover.give_idle(self.transport):
             self._let_go()
 
@@ -414,6 +438,9 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._queue:
             self._begin_soon()
+        elif self._rest:
+            # One in a turn, then the other connections come.
+            self._server.loop.call_soon(self._take_held)
         else:
             self.transport.resume_reading()
             self._restart_deadline()

@@ -67,6 +67,28 @@ _ABSOLUTE = re.compile(r"https?://(?P<host>[^/?#]+)(?P<rest>.*)", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\nContent-Length: ([0-9]+)\r\n", re.IGNORECASE)
 
 
+# The headers on which the end of a request depends.
+_FRAMING = re.compile(rb"\n(?:content-length|transfer-encoding|upgrade)[ \t]*:", re.IGNORECASE)
+
+
+def request_end(data: bytes) -> int:
+    """Return where the request at the beginning of `data` ends, as far as its head tells.
+
+    It is the end of `data` if that has no more, or if only the parser will know.
+    """
+    size = len(data)
+    end = data.find(b"\r\n\r\n") + 4
+    if end in (3, size):
+        return size
+    framing = _FRAMING.findall(data, 0, end)
+    if not framing:
+        return end
+    length = _LENGTH.search(data, 0, end)
+    if len(framing) > 1 or length is None or len(length[1]) > _LENGTH_DIGITS:
+        return size
+    return min(size, end + int(length[1]))
+
+
 def method_name(method: bytes) -> str:
     """The method as text."""
     return _METHODS.get(method) or method.decode()

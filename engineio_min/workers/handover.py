@@ -59,9 +59,12 @@ class WorkerHandover:
     def give_idle(self, transport: asyncio.Transport, data: bytes = b"") -> bool:
         """Give away a connection if this worker takes no new sessions."""
         successors = self._successors
-        if not successors:
-            return False
-        return self._send(successors[next(self._turn) % len(successors)], transport, data)
+        first = next(self._turn)
+        # One of them may have died.
+        return any(
+            self._send(successors[(first + step) % len(successors)], transport, data)
+            for step in range(len(successors))
+        )
 
     def retire(self, successors: Sequence[str]) -> None:
         """Take no new sessions: give them, and the connections that are idle, to `successors`."""
@@ -77,8 +80,8 @@ class WorkerHandover:
         task.add_done_callback(self._tasks.discard)
 
     def _send(self, name: str, transport: asyncio.Transport, data: bytes) -> bool:
-        if transport.get_write_buffer_size():
-            # An answer is still on its way out: it would be lost.
+        if transport.get_write_buffer_size() or transport.get_extra_info("sslcontext"):
+            # An answer that is on its way out would be lost, and the keys of TLS cannot be given.
             return False
         connection = transport.get_extra_info("socket")
         return self._mailbox.send(name, data, connection.fileno())

@@ -11,15 +11,16 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from engineio_min.workers.messages import Inbox, Message, Outbox
 
 logger = logging.getLogger("engineio_min.workers")
 
-# Bytes that may wait for one worker that does not read them.
+# Bytes, and connections, that may wait for one worker that does not read them.
 MAX_WAITING = 16_777_216
+MAX_WAITING_CONNECTIONS = 256
 
 _BACKLOG = 128
 
@@ -59,6 +60,11 @@ class Mailbox:
             self._loop.add_writer(way, self._flush, name)
         return taken
 
+    def forget(self, names: Iterable[str]) -> None:
+        """Let go of the ways to workers that are gone."""
+        for name in self._outboxes.keys() & set(names):
+            self._lose(name)
+
     def close(self) -> None:
         """Take the mailbox away, and let go of all others."""
         self._loop.remove_reader(self._listener)
@@ -80,7 +86,7 @@ class Mailbox:
             # It is gone, or more workers connect to it at once than it has places for.
             way.close()
             return None
-        self._outboxes[name] = known = (way, Outbox(way, MAX_WAITING))
+        self._outboxes[name] = known = (way, Outbox(way, MAX_WAITING, MAX_WAITING_CONNECTIONS))
         return known
 
     def _flush(self, name: str) -> None:

@@ -38,14 +38,19 @@ class Message(NamedTuple):
 
 
 class Outbox:
-    """The sending end of a stream, which does not block. `limit` bytes may wait to be sent."""
+    """The sending end of a stream, which does not block.
 
-    __slots__ = ("_limit", "_size", "_socket", "_waiting")
+    `limit` bytes and `connections` descriptors may wait to be sent.
+    """
 
-    def __init__(self, socket_: socket.socket, limit: int) -> None:
+    __slots__ = ("_connections", "_limit", "_room", "_size", "_socket", "_waiting")
+
+    def __init__(self, socket_: socket.socket, limit: int, connections: int) -> None:
         self._socket = socket_
         self._limit = limit
         self._size = 0
+        # How many more descriptors may wait: they count for no limit of connections any more.
+        self._room = connections
         self._waiting: deque[tuple[bytes, int | None]] = deque()
 
     @property
@@ -54,9 +59,9 @@ class Outbox:
         return bool(self._waiting)
 
     def put(self, content: bytes, descriptor: int | None = None) -> bool:
-        """Send a message, or let it wait. Return False, and do nothing, if too much waits.
+        """Send a message, or let it wait. Return False, and do nothing, if it may not wait.
 
-        The descriptor is duplicated if it has to wait.
+        The descriptor is duplicated if it has to wait, for which this process needs a free one.
 
         Raises:
             OSError: the other end is gone.
@@ -64,18 +69,23 @@ class Outbox:
         kind = BYTES if descriptor is None else CONNECTION
         data = len(content).to_bytes(4, "big") + kind + content
         if self._waiting:
-            if self._size + len(data) > self._limit:
-                return False
-            self._keep(data, descriptor)
-            return True
+            return self._size + len(data) <= self._limit and self._keep(data, descriptor)
         sent = self._send(data, descriptor)
-        if sent < len(data):
-            self._keep(data[sent:], None if sent else descriptor)
-        return True
+        return sent == len(data) or self._keep(data[sent:], None if sent else descriptor)
 
-    def _keep(self, data: bytes, descriptor: int | None) -> None:
-        self._waiting.append((data, None if descriptor is None else os.dup(descriptor)))
+    def _keep(self, data: bytes, descriptor: int | None) -> bool:
+        twin = None
+        if descriptor is not None:
+            if not self._room:
+                return False
+            try:
+                twin = os.dup(descriptor)
+            except OSError:
+                return False
+            self._room -= 1
+        self._waiting.append((data, twin))
         self._size += len(data)
+        return True
 
     def flush(self) -> None:
         """Send what waits, as far as the socket takes it.
@@ -90,6 +100,7 @@ class Outbox:
                 return
             if descriptor is not None:
                 os.close(descriptor)
+                self._room += 1
             self._size -= sent
             if sent == len(data):
                 self._waiting.popleft()

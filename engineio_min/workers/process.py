@@ -57,10 +57,15 @@ class WorkerProcess:
         folder: Path,
         began: Callable[[], object],
     ) -> WorkerProcess:
-        """Start `command` as the worker `name` of a slot."""
+        """Start `command` as the worker `name` of a slot.
+
+        Raises:
+            OSError: the system cannot start it.
+        """
         own, other = socket.socketpair()
         place = Place(name, folder, listeners, other)
-        with other:
+        with contextlib.ExitStack() as stack, other:
+            stack.enter_context(own)
             process = await asyncio.create_subprocess_exec(
                 *command,
                 env={**os.environ, **place.environment()},
@@ -69,6 +74,7 @@ class WorkerProcess:
                 # A terminal sends its signals to the whole group; the workers are the supervisor's.
                 start_new_session=True,
             )
+            stack.pop_all()
         reader, writer = await asyncio.open_unix_connection(sock=own)
         return cls(name, slot, process, reader, writer, began)
 

@@ -17,6 +17,7 @@ is seen. The end of the pair is an order to stop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import signal
@@ -38,6 +39,8 @@ logger = logging.getLogger("engineio_min.workers")
 PATIENCE = 5.0
 # Seconds between two questions for a worker's health.
 HEALTH_INTERVAL = 5.0
+# Seconds until the next attempt to start a worker, if the system has refused to.
+RETRY_INTERVAL = 1.0
 
 _CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -144,8 +147,12 @@ class Supervisor:
         """Wait for a worker's end, and start another one if that was not expected."""
         status = await worker.wait()
         self._processes.discard(worker)
-        if self._workers.get(worker.slot) is not worker or self._stopping.is_set():
-            return
+        (self._folder / worker.name).unlink(missing_ok=True)
+        if self._workers.get(worker.slot) is worker and not self._stopping.is_set():
+            await self._replace(worker, status)
+
+    async def _replace(self, worker: WorkerProcess, status: int) -> None:
+        """Start a worker in the place of one that has died."""
         logger.error(
             "worker %s ended with status %d after %.1f seconds; starting another one",
             worker.name,
@@ -159,8 +166,24 @@ class Supervisor:
             )
             self._stopping.set()
             return
-        self._workers[worker.slot] = await self._start(worker.slot)
-        self._announce()
+        fresh = await self._start_at_last(worker.slot)
+        if self._workers[worker.slot] is worker and fresh is not None:
+            self._workers[worker.slot] = fresh
+            self._announce()
+        elif fresh is not None:
+            # All were replaced meanwhile.
+            await self._finish([fresh])
+
+    async def _start_at_last(self, slot: int) -> WorkerProcess | None:
+        """Start a worker, when the system allows it; None if all end before."""
+        while not self._stopping.is_set():
+            try:
+                return await self._start(slot)
+            except OSError as error:
+                logger.error("a worker cannot be started: %s; trying again", error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), RETRY_INTERVAL)
+        return None
 
     def _announce(self) -> None:
         """Tell each worker who the others are."""
@@ -186,9 +209,11 @@ class Supervisor:
     async def _renew(self) -> None:
         """Replace all workers by new ones."""
         async with self._renewing:
-            fresh = [await self._start(slot) for slot in self._slots]
+            fresh = await self._start_all()
             served = [await worker.serves() for worker in fresh]
-            if self._stopping.is_set() or not all(served):
+            # One that served may have died while the next one began.
+            whole = len(fresh) == len(self._slots) and self._processes.issuperset(fresh)
+            if self._stopping.is_set() or not (whole and all(served)):
                 # The old ones go on: better the code of yesterday than none.
                 logger.error("the new workers do not start; the old ones go on")
                 await self._finish(fresh)
@@ -198,6 +223,17 @@ class Supervisor:
             self._announce()
             names = " ".join(worker.name for worker in fresh)
             await self._finish(old, f"retire {names}")
+
+    async def _start_all(self) -> list[WorkerProcess]:
+        """Start a worker for each slot, or for fewer if the system does not allow it."""
+        started: list[WorkerProcess] = []
+        for slot in self._slots:
+            try:
+                started.append(await self._start(slot))
+            except OSError as error:
+                logger.error("a worker cannot be started: %s", error)
+                break
+        return started
 
     async def _end(self) -> None:
         """End all workers."""

@@ -57,14 +57,19 @@ class Worker:
     async def serve(self, listen: Listen, stop: asyncio.Event) -> bool:
         """Listen, tell the supervisor, and return when this worker is to end, or `stop` is set.
 
-        It takes no new sessions from then on; those that it has go on until the engine is closed.
-        Return whether other workers take over.
+        It takes no new sessions from then on; those that it has, and handshakes that wait for a
+        hook, go on until the engine is closed. Return whether other workers take over.
         """
         # First: a signal that comes as soon as the supervisor knows must find its handler.
         signalled = asyncio.create_task(stopped(stop))
-        for listener in self._place.listeners:
-            await listen(sock=listener)
-        self._writer.write(b"ready\n")
+        if self._told.done():
+            # It is replaced before it has begun: the sessions that it opened would end at once.
+            for listener in self._place.listeners:
+                listener.close()
+        else:
+            for listener in self._place.listeners:
+                await listen(sock=listener)
+            self._writer.write(b"ready\n")
         await asyncio.wait((signalled, self._told), return_when=asyncio.FIRST_COMPLETED)
         # A signal to this worker alone leaves the others; without an order they take over.
         successors = self._told.result() if self._told.done() else [*self.peers]
@@ -72,9 +77,12 @@ class Worker:
             task.cancel()
         await asyncio.gather(signalled, self._told, return_exceptions=True)
         self._writer.close()
-        self._engine.stop_accepting()
         others = [name for name in successors if name != self.name]
-        self._handover.retire(others)
+        if others:
+            self._engine.http.stop_accepting()
+            self._handover.retire(others)
+        else:
+            self._engine.stop_accepting()
         return bool(others)
 
     def send(self, name: str, content: bytes) -> bool:
@@ -101,6 +109,7 @@ class Worker:
             if order == "health":
                 self._writer.write(b"alive\n")
             elif order == "workers":
+                self._mailbox.forget(set(self.peers).difference(names))
                 self.peers = names
                 self.peers_changed()
                 self._joined.set()

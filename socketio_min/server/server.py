@@ -308,26 +308,31 @@ class Server(Namespace):
         try:
             await worker.join()
             replaced = await worker.serve(self.listen, self._ended)
+            deadline = asyncio.get_running_loop().time() + drain
             if replaced:
-                await self._newcomers_join(drain)
-            await self.close(drain)
+                await self._newcomers_join(deadline)
+            # Handlers in flight have had the same time: the supervisor waits no longer.
+            await self.close(max(deadline - asyncio.get_running_loop().time(), 0.0))
         finally:
             worker.close()
 
-    async def _newcomers_join(self, patience: float) -> None:
-        """Wait until no client is about to join, or to hear that it has, for `patience` seconds.
+    async def _newcomers_join(self, deadline: float) -> None:
+        """Wait until no client is about to join, or to hear that it has, or it is `deadline`.
 
         Others take the new ones, so these become fewer. Who has joined comes back without an error.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + patience
         while self._is_awaited() and loop.time() < deadline:  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0.02)
 
     def _is_awaited(self) -> bool:
         """Return whether a client has yet to join, or to fetch what it was sent."""
         sessions = self.engine.sessions.values()
-        return len(self.connect_deadlines) > 0 or not all(one.session.idle for one in sessions)
+        return (
+            self.engine.deciding > 0
+            or len(self.connect_deadlines) > 0
+            or not all(one.session.idle for one in sessions)
+        )
 
     def _share_rooms(self, worker: Worker) -> None:
         """Have adapters that share the rooms with the other workers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -15,6 +16,9 @@ from typing import Any
 
 import pytest
 
+from engineio_min.request import Request
+from engineio_min.transports.polling import Polling
+from engineio_min.workers.handover import WorkerHandover
 from engineio_min.workers.place import Place
 from socketio_min import MemoryAdapter, Server
 from socketio_min.cluster.worker_rooms import WorkerAdapter
@@ -46,6 +50,14 @@ def when_it_listens(port: int, act: Callable[[], object]) -> threading.Thread:
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for what happens in another thread."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < PATIENCE
+        time.sleep(0.001)
 
 
 def terminate() -> None:
@@ -118,7 +130,14 @@ def test_a_worker_that_is_replaced_lets_newcomers_join(
     address = listener.getsockname()
     for name, value in Place("AA", tmp_path, [listener], own).environment().items():
         monkeypatch.setenv(name, value)
-    io = Server()
+    asked, decided = threading.Event(), asyncio.Event()
+
+    async def allow(request: Request) -> None:
+        if "slow" in request.query:
+            asked.set()
+            await decided.wait()
+
+    io = Server(allow_request=allow)
     joined: list[str] = []
     io.on("connect", lambda socket: joined.append(socket.id))
     successor = socket.socket(socket.AF_UNIX)
@@ -131,33 +150,54 @@ def test_a_worker_that_is_replaced_lets_newcomers_join(
         peer.sendall((head + body).encode())
         return peer.recv(4096)
 
+    def sid_in(response: bytes) -> str:
+        return str(json.loads(response.rpartition(b"\r\n0")[2])["sid"])
+
+    def join(peer: socket.socket, response: bytes) -> None:
+        target = f"{url}&sid={sid_in(response)}"
+        assert ask(peer, "POST", target, "40").endswith(b"ok")
+        assert b'40{"sid":' in ask(peer, "GET", target)
+
+    def is_posting(sid: str) -> bool:
+        carrier = io.engine.sessions[sid].carrier
+        return isinstance(carrier, Polling) and carrier._posting is not None
+
+    def is_retired() -> bool:
+        handover = io.engine.http.handover
+        return isinstance(handover, WorkerHandover) and list(handover._successors) == ["AB"]
+
     def supervise() -> None:
         assert control.recv(100) == b"here\n"
         control.sendall(b"workers AA AB\n")
         assert control.recv(100) == b"ready\n"
-        with socket.create_connection(address, timeout=PATIENCE) as one:
-            sid = json.loads(ask(one, "GET", url).rpartition(b"\r\n0")[2])["sid"]
+        with (
+            socket.create_connection(address, timeout=PATIENCE) as one,
+            socket.create_connection(address, timeout=PATIENCE) as slow,
+        ):
+            # Whether it may come is not decided yet when the worker is told to end.
+            slow.sendall(f"GET {url}&slow=1 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            sid = sid_in(ask(one, "GET", url))
+            assert asked.wait(PATIENCE)
             with socket.create_connection(address, timeout=PATIENCE) as other:
                 # Half a request: it is not idle, and stays while the rest is to come.
                 target = f"{url}&sid={sid}"
                 head = f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
                 other.sendall(head.encode())
+                wait_until(lambda: is_posting(sid))
                 control.sendall(b"retire AB\n")
-                # The idle connection is passed on: this worker is retired now.
-                passed, _ = successor.accept()
-                while not passed.recv(100):
-                    pass
+                wait_until(is_retired)
                 other.sendall(b"40")
                 assert other.recv(4096).endswith(b"ok")
                 # What it was sent is fetched before the worker ends.
                 assert b'40{"sid":' in ask(other, "GET", target)
-                passed.close()
+                io.engine.loop.call_soon_threadsafe(decided.set)
+                join(slow, slow.recv(4096))
 
     thread = threading.Thread(target=supervise)
     thread.start()
     io.run(drain=PATIENCE)
     thread.join()
-    assert len(joined) == 1
+    assert len(joined) == 2
     listener.detach()
     own.detach()
     control.close()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engineio_min.errors import RequestRefused
 from engineio_min.http.connection import HttpConnection
 from engineio_min.http.exchange import HttpExchange
-from engineio_min.http.head import KnownHead
+from engineio_min.http.head import KnownHead, request_end
 from engineio_min.request import Request
 from tests.hostile.http_recorder import RecordingServer
 from tests.hostile.memory import MemoryTransport
@@ -27,6 +27,31 @@ POST_HEADERS = {"host": "a", "content-length": "4", "origin": "b"}
 def known(head: bytes, headers: dict[str, str]) -> KnownHead:
     method, target, _ = head.decode().split(" ", 2)
     return KnownHead(head, Request(method, target, headers, "127.0.0.1", secure=True))
+
+
+FOLLOWED = b"GET / HTTP/1.1\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "known"),
+    [
+        (GET, True),
+        (POST + b"body", True),
+        (b"POST / HTTP/1.1\r\nCONTENT-LENGTH: 4\r\n\r\nbody", True),
+        # What only the parser knows the end of.
+        (b"POST / HTTP/1.1\r\nContent-Length:4\r\n\r\nbody", False),
+        (b"POST / HTTP/1.1\r\nContent-Length: 4\r\nContent-Length: 4\r\n\r\nbody", False),
+        (b"POST / HTTP/1.1\r\nContent-Length: 00000000000000004\r\n\r\nbody", False),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n", False),
+        (b"GET / HTTP/1.1\r\nupgrade : websocket\r\n\r\n", False),
+    ],
+)
+def test_where_a_request_ends(first: bytes, known: bool) -> None:
+    assert request_end(first) == len(first)
+    assert request_end(first + FOLLOWED) == len(first) + (0 if known else len(FOLLOWED))
+    # Half a head, and half a body.
+    for size in (0, 1, len(first) // 2, len(first) - 1):
+        assert request_end(first[:size]) == size
 
 
 def test_another_timestamp_makes_no_other_head() -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -19,11 +21,18 @@ from engineio_min import Connection, Server
 from engineio_min.http.connection import HttpConnection
 from engineio_min.request import Request, Response
 from engineio_min.workers.handover import WorkerHandover
-from engineio_min.workers.mailbox import Mailbox
+from engineio_min.workers.mailbox import MAX_WAITING_CONNECTIONS, Mailbox
 from engineio_min.workers.messages import Message
 from tests.engineio_min.harness import POLLING, WEBSOCKET
 from tests.engineio_min.wire import Wire, connect, encode_request
 from tests.waiting import until
+
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
 
 
 class Process:
@@ -123,12 +132,7 @@ async def test_a_websocket_that_comes_to_another_worker(two: Two) -> None:
             encode_request(
                 "GET",
                 f"{WEBSOCKET}&sid={sid}",
-                {
-                    "Connection": "Upgrade",
-                    "Upgrade": "websocket",
-                    "Sec-WebSocket-Version": "13",
-                    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-                },
+                HANDSHAKE,
             )
         )
         assert (await wire.response()).status == 101
@@ -193,17 +197,83 @@ async def test_a_session_that_nobody_has(two: Two, sid: str) -> None:
         assert response.json == {"code": 1, "message": "Session ID unknown"}
 
 
-async def test_a_request_behind_one_that_is_not_answered_stays(two: Two) -> None:
-    """The connection cannot go before its answer: the second request is for no open session."""
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_request_behind_one_that_is_not_answered_waits(two: Two, at_once: bool) -> None:
+    """The connection cannot go before the answer does."""
+    one, other = two
+    mine, others = await open_session(one), await open_session(other)
+    first, second = encode_request("GET", mine), encode_request("GET", others)
+    async with connect(one.port) as wire:
+        await wire.send(first + second if at_once else first)
+        await until(lambda: one.server.sessions[mine.rpartition("=")[2]].session.waiting)
+        if not at_once:
+            await wire.send(second)
+        assert (await wire_request(one, mine)) == "ok"
+        assert (await wire.response()).text == "4AA x"
+        assert (await wire_request(one, others)) == "ok"
+        assert (await wire.response()).text == "4AB x"
+        assert await who(wire) == "AB"
+
+
+async def test_pipelined_requests_for_both_workers(two: Two) -> None:
+    """Each is answered by its own, in order, in as many turns as there are requests."""
+    one, other = two
+    mine, others = await open_session(one), await open_session(other)
+
+    def post(target: str, body: bytes) -> bytes:
+        return encode_request("POST", target, {"Content-Length": str(len(body))}) + body
+
+    async with connect(one.port) as wire:
+        for _ in range(2):
+            await wire.send(
+                post(mine, b"4a")
+                + encode_request("GET", "/who")
+                + post(others, b"4b")
+                + encode_request("GET", "/who")
+                + encode_request("GET", mine)
+                + encode_request("GET", others)[:-2]
+            )
+            await wire.send(b"\r\n")
+            texts = [(await wire.response()).text for _ in range(6)]
+            assert texts[0] == texts[2] == "ok"
+            assert texts[3:] == ["AB", "4AA a", "4AB b"]
+        # The last one was for the other worker: there it began, and there it stays.
+        assert (one.connections, other.connections) == (0, 1)
+
+
+async def test_what_follows_a_request_that_is_refused_is_no_request(two: Two) -> None:
     one, other = two
     mine, others = await open_session(one), await open_session(other)
     async with connect(one.port) as wire:
-        await wire.send(encode_request("GET", mine))
-        await until(lambda: one.server.sessions[mine.rpartition("=")[2]].session.waiting)
-        await wire.send(encode_request("GET", others))
-        assert (await wire_request(one, mine)) == "ok"
-        assert (await wire.response()).text == "4AA x"
-        assert (await wire.response()).status == 400
+        size = one.server.options.text_limit + 1
+        head = encode_request("POST", mine, {"Content-Length": str(size)})
+        await wire.send(head + b"4" + encode_request("GET", others))
+        assert (await wire.response()).status == 413
+    await until(lambda: other.connections == 0)
+
+
+async def test_frames_behind_a_handshake_are_no_request(two: Two) -> None:
+    one, _ = two
+    async with connect(one.port) as wire:
+        handshake = encode_request("GET", WEBSOCKET, HANDSHAKE)
+        await wire.send(handshake + bytes([0x81, 0x82, 0, 0, 0, 0]) + b"4x")
+        assert (await wire.response()).status == 101
+        assert str(await wire.packet()).startswith("0{")
+        assert await wire.packet() == "4AA x"
+
+
+async def test_a_connection_with_tls_stays(two: Two) -> None:
+    one, other = two
+    target = await open_session(other)
+
+    class Secure(asyncio.Transport):
+        def get_write_buffer_size(self) -> int:
+            return 0
+
+        def get_extra_info(self, name: str, default: object = None) -> object:
+            return name == "sslcontext"
+
+    assert not one.handover.give(Secure(), encode_request("GET", target))
 
 
 async def wire_request(process: Process, target: str) -> str:
@@ -253,12 +323,7 @@ async def test_a_websocket_is_not_given_away(two: Two) -> None:
             encode_request(
                 "GET",
                 WEBSOCKET,
-                {
-                    "Connection": "Upgrade",
-                    "Upgrade": "websocket",
-                    "Sec-WebSocket-Version": "13",
-                    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-                },
+                HANDSHAKE,
             )
         )
         assert (await wire.response()).status == 101
@@ -275,6 +340,10 @@ async def test_a_successor_that_is_gone(two: Two) -> None:
         assert await who(wire) == "AA"
         one.handover.retire(["ZZ"])
         assert await who(wire) == "AA"
+        one.handover.retire(["ZY", "ZZ", "AB"])
+        for _ in range(3):
+            async with connect(one.port) as other:
+                assert await who(other) == "AB"
 
 
 async def test_a_connection_that_is_over_when_it_comes(two: Two) -> None:
@@ -282,3 +351,54 @@ async def test_a_connection_that_is_over_when_it_comes(two: Two) -> None:
     with socket.socket() as no_connection:
         one.received(Message(b"x", no_connection.detach()))
     await until(lambda: not one.handover._tasks and not one.connections)
+
+
+async def test_a_peer_that_sends_its_connection_to_and_fro(two: Two) -> None:
+    """Each request is passed once, its neighbours are served, and nothing is left of it."""
+    one, other = two
+    targets = [await open_session(process) for process in two]
+    honest = await open_session(one)
+    before = len(os.listdir("/dev/fd"))
+    async with connect(one.port) as wire, connect(one.port) as neighbour:
+        for number in range(200):
+            posted = await wire.request("POST", targets[(number + 1) % 2], {}, b"4x")
+            assert posted.text == "ok"
+            if number % 20 == 0:
+                assert (await neighbour.request("POST", honest, {}, b"4y")).text == "ok"
+                assert (await neighbour.request("GET", honest)).text == "4AA y"
+        assert one.connections + other.connections == 2
+    await until(lambda: one.connections + other.connections == 0)
+    # Each has kept its way to the other, and its end of the other's.
+    assert len(os.listdir("/dev/fd")) <= before + 4
+
+
+async def test_a_worker_that_takes_no_connections_blocks_nobody(two: Two, tmp_path: Path) -> None:
+    """What it is given waits up to a limit; from there on its sessions are unknown."""
+    one, _ = two
+    deaf = socket.socket(socket.AF_UNIX)
+    deaf.bind(str(tmp_path / "ZZ"))
+    deaf.listen(1)
+    honest = await open_session(one)
+    before = len(os.listdir("/dev/fd"))
+    sid = f"{one.server.options.node}ZZ".ljust(20, "x")
+    request = encode_request("GET", f"{POLLING}&sid={sid}")
+
+    def waiting() -> int:
+        known = one.mailbox._outboxes.get("ZZ")
+        return 0 if known is None else len(known[1]._waiting)
+
+    async with connect(one.port) as neighbour, AsyncExitStack() as stack:
+        await until(lambda: one.connections == 1)
+        while waiting() < MAX_WAITING_CONNECTIONS:
+            wire = await stack.enter_async_context(connect(one.port))
+            await wire.send(request)
+            await until(lambda: one.connections == 2)
+            await until(lambda: one.connections == 1)
+        wire = await stack.enter_async_context(connect(one.port))
+        await wire.send(request)
+        assert (await wire.response()).status == 400
+        assert (await neighbour.request("POST", honest, {}, b"4y")).text == "ok"
+        assert (await neighbour.request("GET", honest)).text == "4AA y"
+    deaf.close()
+    await until(lambda: not one.mailbox._outboxes and one.connections == 0)
+    assert len(os.listdir("/dev/fd")) <= before

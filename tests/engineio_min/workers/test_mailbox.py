@@ -71,6 +71,20 @@ async def test_a_worker_that_goes(make: Make, tmp_path: Path) -> None:
     assert not one.send("AB", b"and again")
 
 
+async def test_a_worker_that_is_forgotten(make: Make) -> None:
+    one, _ = make("AA")
+    _, got = make("AB")
+    make("AC")
+    assert one.send("AB", b"hello")
+    assert one.send("AC", b"hello")
+    await until(lambda: got)
+    one.forget({"AB", "ZZ"})
+    assert list(one._outboxes) == ["AC"]
+    # It is found again if it was there after all.
+    assert one.send("AB", b"again")
+    await until(lambda: len(got) == 2)
+
+
 async def test_a_worker_that_reads_late(make: Make) -> None:
     one, _ = make("AA")
     _, got = make("AB")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
@@ -52,7 +53,7 @@ def is_open(descriptor: int) -> bool:
 
 
 def test_bytes_and_connections_come_in_order(pair: Pair) -> None:
-    outbox, inbox = Outbox(pair[0], 1 << 20), Inbox(pair[1])
+    outbox, inbox = Outbox(pair[0], 1 << 20, 100), Inbox(pair[1])
     for number in range(3):
         read, write = pipe()
         os.write(write, b"%d" % number)
@@ -85,7 +86,7 @@ def test_pieces_of_any_size(messages: list[tuple[bytes, bool]], sizes: list[int]
     one, two = socket.socketpair()
     one.setblocking(False)
     two.setblocking(False)
-    outbox, inbox = Outbox(one, 1 << 20), Inbox(two)
+    outbox, inbox = Outbox(one, 1 << 20, 100), Inbox(two)
     read, write = pipe()
     os.write(write, b"x" * len(messages))
     for content, carries in messages:
@@ -110,7 +111,7 @@ def test_pieces_of_any_size(messages: list[tuple[bytes, bool]], sizes: list[int]
 
 
 def test_what_the_socket_does_not_take_waits(pair: Pair) -> None:
-    outbox, inbox = Outbox(pair[0], 8 << 20), Inbox(pair[1])
+    outbox, inbox = Outbox(pair[0], 8 << 20, 100), Inbox(pair[1])
     large = os.urandom(1 << 20)
     assert outbox.put(large)
     assert outbox.waiting
@@ -131,7 +132,7 @@ def test_what_the_socket_does_not_take_waits(pair: Pair) -> None:
 
 
 def test_a_connection_may_be_the_first_that_waits(pair: Pair) -> None:
-    outbox, inbox = Outbox(pair[0], 8 << 20), Inbox(pair[1])
+    outbox, inbox = Outbox(pair[0], 8 << 20, 100), Inbox(pair[1])
     with suppress(BlockingIOError):
         while pair[0].send(b"\0\0\0\0b" * 1000):
             pass
@@ -149,14 +150,51 @@ def test_a_connection_may_be_the_first_that_waits(pair: Pair) -> None:
 
 
 def test_so_much_waits_and_no_more(pair: Pair) -> None:
-    outbox = Outbox(pair[0], 1 << 20)
+    outbox = Outbox(pair[0], 1 << 20, 100)
     assert outbox.put(bytes(1 << 20))
     assert not outbox.put(bytes(1 << 20))
     assert outbox.put(b"a little")
 
 
+def test_so_many_connections_wait_and_no_more(pair: Pair) -> None:
+    """Whoever has given a connection away does not count it any more."""
+    outbox, inbox = Outbox(pair[0], 8 << 20, 2), Inbox(pair[1])
+    assert outbox.put(bytes(1 << 20))
+    read, write = pipe()
+    os.close(write)
+    assert [outbox.put(b"x", read) for _ in range(3)] == [True, True, False]
+    assert outbox.put(b"bytes")
+    got: list[Message] = []
+    while len(got) < 4:
+        outbox.flush()
+        got.extend(inbox.receive())
+    for message in got[1:3]:
+        assert says(message.descriptor) == b""
+    # There is room again.
+    assert outbox.put(bytes(1 << 20))
+    assert [outbox.put(b"x", read) for _ in range(3)] == [True, True, False]
+    os.close(read)
+    outbox.close()
+
+
+def test_a_connection_cannot_wait_without_a_descriptor(pair: Pair) -> None:
+    outbox = Outbox(pair[0], 8 << 20, 100)
+    assert outbox.put(bytes(1 << 20))
+    read, write = pipe()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        assert not outbox.put(b"x", read)
+        assert outbox.put(b"bytes")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    os.close(read)
+    os.close(write)
+    outbox.close()
+
+
 def test_what_waits_is_closed_with_the_stream(pair: Pair) -> None:
-    outbox = Outbox(pair[0], 8 << 20)
+    outbox = Outbox(pair[0], 8 << 20, 100)
     outbox.put(bytes(1 << 20))
     read, write = pipe()
     before = set(os.listdir("/dev/fd"))
@@ -170,7 +208,7 @@ def test_what_waits_is_closed_with_the_stream(pair: Pair) -> None:
 
 
 def test_the_other_end_may_be_gone(pair: Pair) -> None:
-    outbox, inbox = Outbox(pair[0], 100), Inbox(pair[1])
+    outbox, inbox = Outbox(pair[0], 100, 100), Inbox(pair[1])
     pair[0].close()
     with pytest.raises(EOFError):
         list(inbox.receive())

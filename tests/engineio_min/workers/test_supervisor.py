@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from engineio_min.options import ServerOptions
 from engineio_min.workers import supervisor as module
 from engineio_min.workers.supervisor import Supervisor, check_workers
 from tests.engineio_min.wire import connect
-from tests.waiting import PATIENCE, until
+from tests.waiting import PATIENCE, eventually, until
 
 COMMAND = [sys.executable, str(Path(__file__).with_name("program.py"))]
 
@@ -68,11 +68,15 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    *arguments: str, workers: int = 2, drain: float = 5.0, health_timeout: float = 30.0
+    *arguments: str,
+    workers: int = 2,
+    drain: float = 5.0,
+    health_timeout: float = 30.0,
+    before: Sequence[str] = (),
 ) -> AsyncIterator[Running]:
     ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     supervisor = Supervisor(
-        [*COMMAND, *arguments],
+        [*before, *COMMAND, *arguments],
         workers,
         port=0,
         drain=drain,
@@ -105,16 +109,26 @@ async def test_the_life_of_workers(caplog: pytest.LogCaptureFixture) -> None:
         first = await one.pids(2)
         # A worker that is killed is replaced, and the other one goes on.
         killed, other = first
+        dead = one.supervisor._workers[0]
         os.kill(killed, signal.SIGKILL)
         [fresh] = await one.other_than(first, 1)
         assert "ended with status -9" in caplog.text
         assert await one.pids(2) == {other, fresh}
+        # Nothing is left of the dead.
+        supervisor = one.supervisor
+        names = {worker.name for worker in supervisor._processes}
+        assert {mailbox.name for mailbox in supervisor._folder.iterdir()} == names
         # All are replaced, one after the other; nobody is refused meanwhile.
         os.kill(os.getpid(), signal.SIGHUP)
         renewed = await one.other_than({other, fresh}, 2)
         async with asyncio.timeout(PATIENCE):
             while is_alive(other) or is_alive(fresh):
                 await one.ask()
+        assert await one.pids(2) == renewed
+        # A death that is noticed after the worker was replaced needs no other one.
+        [worker, _] = supervisor._workers.values()
+        await supervisor._replace(dead, -9)
+        assert worker in supervisor._workers.values()
         assert await one.pids(2) == renewed
         await one.end()
         assert not any(map(is_alive, renewed))
@@ -185,6 +199,33 @@ async def test_new_workers_that_do_not_start(
             assert await one.ask() == old
     assert await one.ask() == old
     await one.end()
+
+
+async def test_a_program_that_is_missing_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "RETRY_INTERVAL", 0.01)
+    program = tmp_path / "program"
+    away = tmp_path / "away"
+    program.write_text('#!/bin/sh\nexec "$@"\n')
+    program.chmod(0o700)
+    async with running(workers=1, before=[str(program)]) as one:
+        pid = await one.ask()
+        program.rename(away)
+        # All are to be replaced: the old one goes on.
+        os.kill(os.getpid(), signal.SIGHUP)
+        await eventually(lambda: "the old ones go on" in caplog.text)
+        assert await one.ask() == pid
+        os.kill(pid, signal.SIGKILL)
+        await eventually(lambda: caplog.text.count("a worker cannot be started") >= 2)
+        away.rename(program)
+        [fresh] = await one.other_than({pid}, 1)
+        # All end while it is tried.
+        program.rename(away)
+        caplog.clear()
+        os.kill(fresh, signal.SIGKILL)
+        await eventually(lambda: "a worker cannot be started" in caplog.text)
+        await one.end()
 
 
 async def test_a_loop_that_stands_still(

@@ -57,9 +57,10 @@ autobahn:  ## run all WebSocket cases of the Autobahn suite, most of an hour
 	$(SET_UP) test
 	@exec $(BIN)/python -m tests.hostile.autobahn $(ARGS)
 
-cluster-faults:  ## let members, Redis and the network fail for 20 seconds each
+cluster-faults:  ## let members, Redis, the network and workers fail, over and over
 	$(SET_UP) test
-	@exec $(BIN)/python -m tests.socketio_min.cluster.faults
+	@$(BIN)/python -m tests.socketio_min.cluster.faults
+	@$(BIN)/python -m tests.socketio_min.worker_faults
 
 fuzz:  ## fuzz what reads a peer's bytes, a minute for each target
 	$(SET_UP) fuzz

@@ -38,11 +38,19 @@ class BroadcastOptions(NamedTuple):
 
     def to(self, rooms: Iterable[str]) -> BroadcastOptions:
         """Return the same options for more rooms."""
-        return self._replace(rooms=tuple(dict.fromkeys((*self.rooms, *rooms))))
+        _, except_, volatile, compress, local, timeout = self
+        # Not by `_replace`, which costs four times as much: most broadcasts come by here.
+        return BroadcastOptions(
+            _distinct((*self.rooms, *rooms)), except_, volatile, compress, local, timeout
+        )
 
     def without(self, rooms: Iterable[str]) -> BroadcastOptions:
         """Return the same options without the sockets of more rooms."""
-        return self._replace(except_=tuple(dict.fromkeys((*self.except_, *rooms))))
+        return self._replace(except_=_distinct((*self.except_, *rooms)))
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    return names if len(names) < 2 else tuple(dict.fromkeys(names))
 
 
 class Output(Protocol):

@@ -93,7 +93,7 @@ class Namespace(Registration):
     # -- sending
 
     def _everybody(self) -> BroadcastOperator:
-        return BroadcastOperator(self, BroadcastOptions())
+        return BroadcastOperator(self, _EVERYBODY)
 
     def emit(self, event: str, *args: Any, **elsewhere: Never) -> None:
         """Send an event to everybody in the namespace. Never blocks.

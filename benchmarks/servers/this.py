@@ -13,7 +13,11 @@ from socketio_min.server.options import SocketIOOptionValues
 
 def make_server(**options: Unpack[SocketIOOptionValues]) -> Server:
     """The server whose handlers the generator expects; every peer has the same ones."""
-    io = Server(**options)
+    return register(Server(**options))
+
+
+def register(io: Server) -> Server:
+    """Register those handlers, and return the server."""
 
     @io.on("message")
     def message(socket: Socket, *args: Any) -> None:

@@ -29,6 +29,8 @@ from server.api.records import User
 from server.api.registry import Call
 from server.background import Background
 from server.dispatch import Dispatcher
+from server.documents.opened import OpenDocuments
+from server.documents.saving import LATEST_SECONDS, STILL_SECONDS, Saver
 from server.events import EVENTS
 from server.hosts import Route, guarded, host_check
 from server.http import listening, pages, website
@@ -57,6 +59,7 @@ class Tuning:
 
     typing: how long a user who says nothing more is shown as typing.
     lock_grace: how long a lock and an answer wait for their user after the connection is lost.
+    still, latest: how long after the last edit of a document, and after the first, it is saved.
     drain: how long events that are being handled may take when the server stops.
     patience: how long the database may take to be found ready.
     clock: seconds since 1970. monotonic: seconds since whenever, for rates. hasher: of passwords.
@@ -64,6 +67,8 @@ class Tuning:
 
     typing: float = 4.0
     lock_grace: float = 15.0
+    still: float = STILL_SECONDS
+    latest: float = LATEST_SECONDS
     drain: float = 5.0
     patience: float = 2.0
     clock: Callable[[], float] = time.time
@@ -93,10 +98,12 @@ class Application:
         self.sockets = Sockets(settings.max_connections_per_user)
         self.presence = Presence()
         self.locks = Locks()
+        self.documents = OpenDocuments()
         self.typing = TypingIndicators(self.tuning.typing, self._typing_ended)
         self.attempts = FailedAttempts(self.tuning.monotonic)
         self.auth = Auth(self, self.tuning.hasher, self.tuning.clock)
         self.workspace = Workspace(self, settings.workspace)
+        self.saver = Saver(self, self.tuning.still, self.tuning.latest)
         self.background = Background()
         self.chat = Chat(self, _provider(settings, self.background), settings.ai_timeout)
         self.dispatcher = Dispatcher(self)
@@ -141,6 +148,7 @@ class Application:
             await self.database.start()
             await self._load()
             await self.workspace.start()
+            await self.saver.start()
         except BaseException as error:
             for listener in (first, *others):
                 listener.close()
@@ -188,6 +196,7 @@ class Application:
                 await self.chat.close()
         await self.background.close()
         self.auth.passwords.close()
+        await self.saver.close()
         await self.workspace.stop()
         await self.io.close()
         for timer in self._grace.values():

@@ -13,6 +13,7 @@ from server.ai import chat
 from server.api.rate_limit import Rate
 from server.api.registry import Access, EventSpec
 from server.api.types import PagePayload, Payload, ProjectPagePayload, ProjectPayload
+from server.documents import editing
 from server.live import batches, cursors, diagnostics, presence
 from server.live import typing as typing_indicator
 from server.people import notifications, users
@@ -24,6 +25,8 @@ _SESSION: Final = Rate("session", burst=20, per_second=1, of_connection=True)
 _LIVE: Final = Rate("live", burst=200, per_second=60)
 _SNAPSHOT: Final = Rate("version", burst=30, per_second=1)
 _ASSISTANT: Final = Rate("ai", burst=20, per_second=0.5)
+# Each may answer with a megabyte.
+_OPEN: Final = Rate("open", burst=60, per_second=2)
 _PROJECT: Final = Rate("project", burst=60, per_second=2)
 
 EVENTS: Final = {
@@ -149,6 +152,28 @@ EVENTS: Final = {
             handler=files.change,
             result=files.FileChangeResult,
             access=Access.EDITOR,
+        ),
+        EventSpec(
+            name="file:open",
+            payload=editing.FileOpenPayload,
+            handler=editing.open_file,
+            result=editing.FileOpenResult,
+            access=Access.VIEWER,
+            rate=_OPEN,
+        ),
+        EventSpec(
+            name="file:edit",
+            payload=editing.FileEditPayload,
+            handler=editing.edit,
+            access=Access.EDITOR,
+            rate=editing.EDITS,
+        ),
+        EventSpec(
+            name="file:close",
+            payload=editing.FileClosePayload,
+            handler=editing.close,
+            result=editing.FileCloseResult,
+            access=Access.VIEWER,
         ),
         EventSpec(
             name="file:lock",

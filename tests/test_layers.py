@@ -50,6 +50,7 @@ PURE_FILES = (
     "server/documents/authority.py",
     "server/documents/changes.py",
     "server/documents/difference.py",
+    "server/documents/line_ends.py",
     "socketio_min/errors.py",
     "socketio_min/cluster/recovery_log.py",
     "socketio_min/cluster/recovery_rooms.py",

@@ -51,6 +51,7 @@ FLOORS: Mapping[str, Floors] = {
             "documents/authority.py",
             "documents/changes.py",
             "documents/difference.py",
+            "documents/line_ends.py",
             "fair_queue.py",
             "hosts.py",
             "setting_readers.py",
@@ -62,6 +63,7 @@ FLOORS: Mapping[str, Floors] = {
         (
             "people/",
             "accounts/attempts.py",
+            "documents/opened.py",
             "live/typing_indicators.py",
             "live/whereabouts.py",
             "projects/lock_table.py",

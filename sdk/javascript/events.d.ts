@@ -47,9 +47,15 @@ export interface ClientEvents {
   "file:list": { payload: ProjectPagePayload; result: FilesResult };
   /** Read a file, up to 131,072 bytes of it at once. */
   "file:read": { payload: FileReadPayload; result: FileReadResult };
-  /** Change a file, and tell the others. Refused while somebody else holds a lock on it. */
+  /** Change a file, and tell the others. Refused while somebody else holds a lock on it. Of a file that others have open it is one change among theirs: what is not saved yet is merged. */
   "file:change": { payload: FileChangePayload; result: FileChangeResult };
-  /** Lock a file, there or not yet, until it is unlocked or the connection ends. */
+  /** Open a file to edit it together with others, who hear each other's `file:edited`. The project must be joined. A user has at most 20 files open. */
+  "file:open": { payload: FileOpenPayload; result: FileOpenResult };
+  /** Change a file that is open; all who have it open hear it as `file:edited`. Refused while somebody else holds an exclusive lock on it (`FILE_LOCKED`), and with `VERSION_CONFLICT` if the version is gone: open it again. A change that was taken before, by its user, `author` and `number`, is taken once. */
+  "file:edit": { payload: FileEditPayload; result: {} };
+  /** Close a file: nothing more is heard of its edits. */
+  "file:close": { payload: FileClosePayload; result: FileCloseResult };
+  /** Lock a file, there or not yet, until it is unlocked or the connection ends. An exclusive lock also keeps others from editing it together (`file:edit`); what they have done until now is in the file when the lock is granted. */
   "file:lock": { payload: LockPayload; result: LockResult };
   /** Release a lock; does nothing if nobody holds one, and is refused if only others do. */
   "file:unlock": { payload: UnlockPayload; result: UnlockResult };
@@ -131,7 +137,7 @@ export interface ServerEvents {
   "user:typing": UserTyping;
   /** What a user says that they are doing. */
   "user:presence": UserPresence;
-  /** Where a user is in a file. Volatile: left out for clients that cannot take it at once. */
+  /** Where a user is in a file. Volatile: left out for clients that cannot take it at once. `version` is that of the document which the place is in, if the sender has told it. */
   "cursor:updated": CursorUpdated;
   /** There is a new project, or one was shared with the user who hears it. */
   "project:created": ProjectCreated;
@@ -145,6 +151,8 @@ export interface ServerEvents {
   "file:updated": FileUpdated;
   /** A file is gone. */
   "file:deleted": FileDeleted;
+  /** A change of a file that is open: it leads from `version` to the next, in the order in which these come. One's own is the one that has one's user, `author` and `number`. A change from outside has the author "" and the number 0. */
+  "file:edited": FileEdited;
   /** A file is locked; or, if the lock is `orphaned`, its holder's connection is lost, and the lock ends with `file:unlocked` unless the holder comes back in time. */
   "file:locked": FileLocked;
   /** A lock on a file is gone; other shared ones may be left. */
@@ -292,6 +300,12 @@ export interface AuthSucceeded {
   session: Session;
 }
 
+/** What a client has of a document. */
+export interface Base {
+  epoch: string;
+  version: number;
+}
+
 /** One event with its payload. */
 export interface BatchItem {
   event: string;
@@ -352,7 +366,7 @@ export interface CodeStarted {
   requestId: string;
 }
 
-/** Where one is. */
+/** Where one is; `version` says in which version of a document that is open. */
 export interface CursorPayload {
   userId?: string;
   metadata?: Metadata;
@@ -360,9 +374,10 @@ export interface CursorPayload {
   filePath: string;
   position: Place;
   selection?: Range;
+  version?: number;
 }
 
-/** Where a user is in a file. Volatile: left out for clients that cannot take it at once. */
+/** Where a user is in a file. Volatile: left out for clients that cannot take it at once. `version` is that of the document which the place is in, if the sender has told it. */
 export interface CursorUpdated {
   user: User;
   socketId: string;
@@ -370,6 +385,7 @@ export interface CursorUpdated {
   filePath: string;
   position: Position;
   selection?: Selection;
+  version?: number;
 }
 
 /** What came. */
@@ -436,6 +452,20 @@ export interface FileChangeResult {
   file?: File;
 }
 
+/** Which file. */
+export interface FileClosePayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  filePath: string;
+}
+
+/** The file is not open any more; `closed` tells whether it was. */
+export interface FileCloseResult {
+  filePath: string;
+  closed: boolean;
+}
+
 /** There is a new file. `content` is left out above 64 KiB or where many files change at once: `file:read` has it. */
 export interface FileCreated {
   file: File;
@@ -454,9 +484,54 @@ export interface FileDifference {
   diff: string;
 }
 
+/** A change of the document at `version`, the `number`th of `author`, counted from 1. */
+export interface FileEditPayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  filePath: string;
+  epoch: string;
+  version: number;
+  author: string;
+  number: number;
+  change: Array<unknown>;
+}
+
+/** A change of a file that is open: it leads from `version` to the next, in the order in which these come. One's own is the one that has one's user, `author` and `number`. A change from outside has the author "" and the number 0. */
+export interface FileEdited {
+  filePath: string;
+  epoch: string;
+  version: number;
+  author: string;
+  number: number;
+  user: User;
+  change: Array<unknown>;
+}
+
 /** A file is locked; or, if the lock is `orphaned`, its holder's connection is lost, and the lock ends with `file:unlocked` unless the holder comes back in time. */
 export interface FileLocked {
   lock: Lock;
+}
+
+/** Which file; `since` of a client that comes back, and the `author` that it edits as. */
+export interface FileOpenPayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  filePath: string;
+  since?: Base;
+  author?: string;
+}
+
+/** The document: its `content`, whose lines end with "\n", or the `updates` since what the client has. `revision` is that of the last save. `number` is that of the last change of `author` that was taken, 0 if there is none. */
+export interface FileOpenResult {
+  filePath: string;
+  epoch: string;
+  version: number;
+  revision: number;
+  number?: number;
+  content?: string;
+  updates?: Array<Update>;
 }
 
 /** Which file to read, as it is or as it was in a version; `offset` and `limit` in bytes. */
@@ -871,6 +946,15 @@ export interface UnsharePayload {
   userId: string;
   metadata?: Metadata;
   projectId: string;
+}
+
+/** A change of a document, as the one that leads from `version` to the next. `change` is a ChangeSet of CodeMirror as JSON; see docs/coediting.md. It is the `number`th of `author`, an open editor of `user`; a change from outside has the author "" and the number 0. */
+export interface Update {
+  version: number;
+  author: string;
+  number: number;
+  user: User;
+  change: Array<unknown>;
 }
 
 /** The tokens that a model read and wrote. */

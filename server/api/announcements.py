@@ -178,7 +178,10 @@ class UserPresence(Announcement, frozen=True):
 
 
 class CursorUpdated(Announcement, frozen=True):
-    """Where a user is in a file. Volatile: left out for clients that cannot take it at once."""
+    """Where a user is in a file. Volatile: left out for clients that cannot take it at once.
+
+    `version` is that of the document which the place is in, if the sender has told it.
+    """
 
     event = "cursor:updated"
     heard_by = "the others in the project's room"
@@ -190,6 +193,7 @@ class CursorUpdated(Announcement, frozen=True):
     file_path: str
     position: Position
     selection: Selection | None = None
+    version: int | None = None
 
 
 class ProjectCreated(Announcement, frozen=True):
@@ -250,6 +254,24 @@ class FileDeleted(Announcement, frozen=True):
     heard_by = "the others in the project's room"
 
     file_path: str
+
+
+class FileEdited(Announcement, frozen=True):
+    """A change of a file that is open: it leads from `version` to the next, in the order in which
+    these come. One's own is the one that has one's user, `author` and `number`. A change from
+    outside has the author "" and the number 0.
+    """
+
+    event = "file:edited"
+    heard_by = "all sockets that have the file open, the sender among them"
+
+    file_path: str
+    epoch: str
+    version: int
+    author: str
+    number: int
+    user: User
+    change: list[Any]
 
 
 class FileLocked(Announcement, frozen=True):

@@ -6,7 +6,7 @@ Times are ISO 8601 in UTC with milliseconds.
 from __future__ import annotations
 
 import enum
-from typing import Literal
+from typing import Any, Literal
 
 from server.api.types import Record
 
@@ -78,6 +78,20 @@ class File(Record, frozen=True):
     revision: int
     updated_at: str
     updated_by: str
+
+
+class Update(Record, frozen=True):
+    """A change of a document, as the one that leads from `version` to the next.
+
+    `change` is a ChangeSet of CodeMirror as JSON; see docs/coediting.md. It is the `number`th of
+    `author`, an open editor of `user`; a change from outside has the author "" and the number 0.
+    """
+
+    version: int
+    author: str
+    number: int
+    user: User
+    change: list[Any]
 
 
 class Lock(Record, frozen=True):

@@ -13,6 +13,7 @@ from server.api.rate_limit import RateLimiter
 from server.api.records import User
 from server.api.types import Record
 from server.background import Background
+from server.documents.opened import Key, OpenDocuments
 from server.live.typing_indicators import TypingIndicators
 from server.live.whereabouts import Presence
 from server.people.directory import Directory
@@ -39,6 +40,7 @@ class Services(Protocol):
     sockets: Sockets
     presence: Presence
     locks: Locks
+    documents: OpenDocuments
     typing: TypingIndicators
     rates: RateLimiter
     attempts: FailedAttempts
@@ -51,6 +53,8 @@ class Services(Protocol):
     def chat(self) -> Assistant: ...
     @property
     def workspace(self) -> Mirror: ...
+    @property
+    def saver(self) -> Saving: ...
     @property
     def dispatcher(self) -> Answering: ...
 
@@ -111,6 +115,15 @@ class Mirror(Protocol):
     async def write(
         self, project_id: str, changes: Sequence[tuple[Change, str | None]]
     ) -> None: ...
+
+
+class Saving(Protocol):
+    """Saves documents in their files; see `Saver`."""
+
+    def edited(self, key: Key, *, is_overdue: bool = False) -> None: ...
+    async def save(self, key: Key) -> None: ...
+    async def save_project(self, project_id: str) -> None: ...
+    def unsaved(self, project_id: str) -> list[Key]: ...
 
 
 class Answering(Protocol):

@@ -30,6 +30,8 @@ MAX_KEPT_SIZE: Final = 262_144
 """Size of all updates that are kept, beyond the last one; see `Update.size`."""
 MAX_AUTHORS: Final = 1_000
 """Authors whose last number is known."""
+MAX_UNSAVED_SIZE: Final = 1_048_576
+"""Size of all updates since the last save from which on the next one is overdue."""
 MAX_STEPS: Final = 50_000
 """Sections that one late change may go through: 100 ms."""
 
@@ -77,7 +79,7 @@ class Authority:
         self.saved_version = version
         self._updates: deque[Update] = deque()
         self._size = 0
-        self._unsaved_sections = 0
+        self._unsaved_sections = self._unsaved_size = 0
 
     @property
     def first_kept(self) -> int:
@@ -90,9 +92,16 @@ class Authority:
         return self.saved_version == self.version
 
     @property
-    def is_overdue(self) -> bool:
-        """Return whether so much is not saved that a change from outside would take long."""
-        return self._unsaved_sections > MAX_STEPS // 2
+    def unsaved(self) -> float:
+        """Return how much is not saved: from 1 on, a save is overdue, because a change from outside
+        would take long, and so would the next start.
+        """
+        return max(self._unsaved_sections / (MAX_STEPS // 2), self._unsaved_size / MAX_UNSAVED_SIZE)
+
+    @property
+    def last_user(self) -> str:
+        """Return the id of the user of the last update, "" if none is kept."""
+        return self._updates[-1].author.user_id if self._updates else ""
 
     def restore(self, updates: Iterable[Update], numbers: Iterable[tuple[Author, int]]) -> None:
         """Take over what was kept of an authority that was lost: its updates, and the last numbers
@@ -114,7 +123,8 @@ class Authority:
         """Return the updates since a version; None if they are not kept, or it is not reached."""
         if not self.first_kept <= version <= self.version:
             return None
-        return [update for update in self._updates if update.version >= version]
+        # From the end: most changes are late by a few.
+        return [self._updates[-back] for back in range(self.version - version, 0, -1)]
 
     def made(self, version: int, author: Author, number: int, change: Change) -> tuple[Update, int]:
         """Return the next update, from a change of the document at `version`, and the sections that
@@ -139,7 +149,7 @@ class Authority:
                 raise Gone(f"version {version} is too long ago for so large a change")
             change = change.mapped(update.change)
         if change.new_length > max(MAX_TEXT, change.length):
-            raise ChangeError(f"the text would have more than {MAX_TEXT} UTF-16 units")
+            raise ChangeError(f"makes the text longer than {MAX_TEXT} UTF-16 units")
         return Update(self.version, author, number, change), steps
 
     def take(self, update: Update) -> tuple[str, str] | None:
@@ -164,7 +174,7 @@ class Authority:
     def save(self) -> None:
         """Count the present text as saved."""
         self.saved, self.saved_version = self.text, self.version
-        self._unsaved_sections = 0
+        self._unsaved_sections = self._unsaved_size = 0
         self._forget()
 
     def _count(self, author: Author, number: int) -> tuple[str, str] | None:
@@ -183,6 +193,7 @@ class Authority:
         self._size += update.size
         if update.version >= self.saved_version:
             self._unsaved_sections += len(update.change.sections)
+            self._unsaved_size += update.size
         self._forget()
 
     def _forget(self) -> None:

@@ -178,7 +178,7 @@ def parse(value: Any) -> Change:
         ChangeError: it is no change, or too large.
     """
     if not isinstance(value, list):
-        raise ChangeError("expected an array of parts")
+        raise ChangeError("is no array, expected the parts of a change")
     if len(value) > MAX_PARTS:
         raise ChangeError(f"has {len(value)} parts, expected at most {MAX_PARTS}")
     sections: list[Section] = []
@@ -189,35 +189,49 @@ def parse(value: Any) -> Change:
             section, size = _replacement(part, path, left)
             left -= size
         else:
-            section = (_length(part, path, "expected a length or an array"), None)
+            section = (_length(part, path, "expected a whole number from 0, or an array"), None)
         if _is_needless(section) or (sections and _belong_together(sections[-1], section)):
-            raise ChangeError("is empty, or one with the part before it", path)
+            raise ChangeError(
+                "is empty, or one with the part before it, expected the form of CodeMirror", path
+            )
         sections.append(section)
     return Change(tuple(sections))
+
+
+def read(value: list[Any]) -> Change:
+    """Return the change whose JSON value this is; nothing is checked."""
+    return Change(
+        tuple(
+            (part, None) if isinstance(part, int) else (part[0], units("\n".join(part[1:])))
+            for part in value
+        )
+    )
 
 
 def _replacement(part: list[Any], path: str, most: int) -> tuple[Section, int]:
     """Return the section of a part, and the size of its lines."""
     if not part:
         raise ChangeError("is empty, expected a length", path)
-    length = _length(part[0], f"{path}[0]", "expected a length")
+    length = _length(part[0], f"{path}[0]", "expected a whole number from 0")
     lines = part[1:]
     size = 2 * len(lines)
     for index, line in enumerate(lines, start=1):
         if not isinstance(line, str):
-            raise ChangeError("expected a line", f"{path}[{index}]")
+            raise ChangeError("is no line, expected a string", f"{path}[{index}]")
         size += len(line)
         if size > most:
-            raise ChangeError(f"the change has more than {MAX_SIZE} bytes: send it in parts")
+            raise ChangeError(f"has more than {MAX_SIZE} bytes: send it in several changes")
         if _UNFIT.search(line) is not None:
-            raise ChangeError("expected a line without line breaks and zeros", f"{path}[{index}]")
+            raise ChangeError(
+                "has a line break or U+0000, expected a line without", f"{path}[{index}]"
+            )
     return (length, units("\n".join(lines))), size
 
 
 def _length(value: Any, path: str, expectation: str) -> int:
     # A bool is an int in Python, and no length in JSON.
     if type(value) is not int or not 0 <= value < 2**32:
-        raise ChangeError(expectation, path)
+        raise ChangeError(f"is no length, {expectation}", path)
     return value
 
 

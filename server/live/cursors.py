@@ -30,11 +30,12 @@ class Range(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class CursorPayload(ProjectPayload, frozen=True, kw_only=True):
-    """Where one is."""
+    """Where one is; `version` says in which version of a document that is open."""
 
     file_path: Path
     position: Place
     selection: Range | None = None
+    version: Natural | None = None
 
 
 def update(call: Call[CursorPayload]) -> None:
@@ -53,6 +54,7 @@ def update(call: Call[CursorPayload]) -> None:
         selection=None
         if selection is None
         else Selection(start=_position(selection.start), end=_position(selection.end)),
+        version=payload.version,
     )
     call.tell_others(room, announcement, project_id=payload.project_id, volatile=True)
 

@@ -15,6 +15,7 @@ MAX_ROOMS: Final = 100
 FREE_PREFIXES: Final = ("test-", "team:")
 _PROJECT: Final = "project:"
 _USER: Final = "user:"
+_DOCUMENT: Final = "document:"
 
 
 def project_room(project_id: str) -> str:
@@ -25,6 +26,16 @@ def project_room(project_id: str) -> str:
 def user_room(user_id: str) -> str:
     """Return the name of the room of all of a user's sockets that asked for it."""
     return _USER + user_id
+
+
+def document_room(epoch: str) -> str:
+    """Return the name of the room of the sockets that have a document open."""
+    return _DOCUMENT + epoch
+
+
+def is_document_room(room: str) -> bool:
+    """Return whether a room is a document's: it is entered with `file:open` alone."""
+    return room.startswith(_DOCUMENT)
 
 
 def project_of(room: str) -> str | None:

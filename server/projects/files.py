@@ -9,7 +9,6 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from server.api.announcements import FileCreated, FileDeleted, FileUpdated
 from server.api.envelope import timestamp
 from server.api.paths import normal
 from server.api.rate_limit import Rate
@@ -27,8 +26,10 @@ from server.api.types import (
     is_text,
 )
 from server.api.validation import UNFIT_FIELD
+from server.documents.saving import announcement_of, heard
 from server.people.access import project_room
 from server.store.contents import Change
+from server.store.documents import Replaced
 from server.store.files import Edit
 
 FILES: Final = 1_000
@@ -44,9 +45,6 @@ PartSize = Annotated[
 WRITTEN: Final = Rate("written", burst=16_000_000, per_second=4_000_000)
 """Bytes of contents that a user writes: as many as one connection may send. The database's thread
 has 65 ms of work with 5 MB, and a user has 20 connections."""
-
-MAX_ANNOUNCED: Final = 65_536
-"""Bytes of a content that goes to everybody with the news of its change."""
 
 
 class FileReadPayload(ProjectPayload, frozen=True, kw_only=True):
@@ -123,6 +121,11 @@ async def read(call: Call[FileReadPayload]) -> FileReadResult:
     """Read a file, up to 131,072 bytes of it at once."""
     payload = call.payload
     path = normal(payload.file_path)
+    if payload.version_id is None and not payload.offset:
+        # What others are editing is read as it is now; the parts after the first one fit to it.
+        key = (payload.project_id, path)
+        if key in call.services.saver.unsaved(payload.project_id):
+            await call.services.saver.save(key)
     part = await call.store.read_file(
         payload.project_id,
         path,
@@ -134,8 +137,11 @@ async def read(call: Call[FileReadPayload]) -> FileReadResult:
 
 
 async def change(call: Call[FileChangePayload]) -> FileChangeResult:
-    """Change a file, and tell the others. Refused while somebody else holds a lock on it."""
-    payload, user_id = call.payload, call.user.id
+    """Change a file, and tell the others. Refused while somebody else holds a lock on it.
+
+    Of a file that others have open it is one change among theirs: what is not saved yet is merged.
+    """
+    payload = call.payload
     path = normal(payload.file.path)
     project_id = payload.project_id
     now = timestamp()
@@ -149,19 +155,26 @@ async def change(call: Call[FileChangePayload]) -> FileChangeResult:
     if wanted.content is not None:
         # About the bytes that it takes; to count them exactly takes 4 ms.
         size = sys.getsizeof(wanted.content)
-        wait = call.services.rates.spend(user_id, WRITTEN, size)
+        wait = call.services.rates.spend(call.user.id, WRITTEN, size)
         if wait:
             await asyncio.sleep(wait)
     edit = Edit(wanted.action, wanted.content, wanted.base_revision)
     async with workspace.changing(project_id, [path]):
         check_locks()
         # Again on its turn: whoever has got the lock by then has read the file as it is now.
-        done = await call.store.change_file(
-            project_id, path, edit, user_id=user_id, now=now, check=check_locks
+        replaced = await call.store.change_file(
+            project_id, path, edit, user=call.user, now=now, check=check_locks
         )
-        await workspace.write(project_id, [(done, payload.file.content)])
-    announce(call, project_id, done, payload.file.content)
-    return FileChangeResult(path, done.file)
+        tell_replaced(call, project_id, replaced)
+        await workspace.write(project_id, [(replaced.change, replaced.text)])
+    announce(call, project_id, replaced.change, replaced.text)
+    return FileChangeResult(path, replaced.change.file)
+
+
+def tell_replaced(call: Call[Any], project_id: str, replaced: Replaced) -> None:
+    """Tell those who have a file open of what has been done to it from outside."""
+    for room, announcement in heard(call.services, project_id, replaced):
+        call.tell(room, announcement, project_id=project_id)
 
 
 def announce(
@@ -174,12 +187,3 @@ def announce(
         call.tell(room, announcement, project_id=project_id)
     else:
         call.tell_others(room, announcement, project_id=project_id)
-
-
-def announcement_of(done: Change, content: str | None) -> FileCreated | FileUpdated | FileDeleted:
-    """Return the event for a change, with the content if that is short."""
-    if done.file is None:
-        return FileDeleted(file_path=done.path)
-    shown = content if done.file.size <= MAX_ANNOUNCED else None
-    kind = FileCreated if done.created else FileUpdated
-    return kind(file=done.file, content=shown)

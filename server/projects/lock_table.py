@@ -200,6 +200,18 @@ class Locks:
                     f"file {path!r}: the lock with the token {token} is gone: lock it again",
                 )
 
+    def check_edit(self, project_id: str, path: str, socket_id: str) -> None:
+        """Let a socket edit a file together with others. The database's thread asks as well.
+
+        Raises:
+            EventError: somebody else holds an exclusive lock on it (`FILE_LOCKED`).
+        """
+        holders = self._files.get((project_id, path))
+        # A shared lock only keeps exclusive ones out.
+        for held in holders.copy().values() if holders else ():
+            if held.lock_type == "exclusive" and held.socket_id != socket_id:
+                raise refusal(held)
+
     def _of_socket(self, socket_id: str, project_id: str | None = None) -> list[Held]:
         keys = sorted(self._sockets.get(socket_id, ()))
         return [self._files[key][socket_id] for key in keys if project_id in (None, key[0])]

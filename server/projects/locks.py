@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Final
 
 from server.api.announcements import FileLocked, FileUnlocked
+from server.api.errors import EventError
 from server.api.paths import normal
 from server.api.records import Lock, LockType
 from server.api.registry import Call
@@ -70,14 +71,26 @@ def page(locks: Locks, project_id: str, after: str | None, limit: int | None) ->
     return LocksResult(shown, None if last is None else str(last))
 
 
-def lock(call: Call[LockPayload]) -> LockResult:
-    """Lock a file, there or not yet, until it is unlocked or the connection ends."""
+async def lock(call: Call[LockPayload]) -> LockResult:
+    """Lock a file, there or not yet, until it is unlocked or the connection ends.
+
+    An exclusive lock also keeps others from editing it together (`file:edit`); what they have done
+    until now is in the file when the lock is granted.
+    """
     payload = call.payload
     project_id, room = payload.project_id, project_room(payload.project_id)
+    path = normal(payload.file_path)
     call.check_connected()
     held, is_new, replaced = call.services.locks.acquire(
-        project_id, normal(payload.file_path), payload.lock_type, call.user, call.socket.id
+        project_id, path, payload.lock_type, call.user, call.socket.id
     )
+    if payload.lock_type == "exclusive":
+        try:
+            # From here on nobody else's edit is taken.
+            await call.services.saver.save((project_id, path))
+        except EventError:
+            call.services.locks.release(project_id, path, call.socket.id)
+            raise
     for orphan in replaced:
         gone = FileUnlocked(file_path=orphan.path, token=orphan.token)
         call.tell_others(room, gone, project_id=project_id)

@@ -251,6 +251,7 @@ def depart(call: Call[Any], project_id: str, *, keep_locks: bool = False) -> Non
             unlocked = FileUnlocked(file_path=lock.path, token=lock.token)
             call.tell_others(room, unlocked, project_id=project_id)
     stop_typing(call, project_id)
+    call.services.documents.leave(call.socket, project_id)
     if call.services.presence.leave(project_id, call.user, call.socket.id):
         call.tell_others(room, UserLeft(user=call.user), project_id=project_id)
     call.socket.leave(room)

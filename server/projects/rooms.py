@@ -10,7 +10,13 @@ from server.api.announcements import RoomJoined, RoomLeft
 from server.api.errors import Code, EventError
 from server.api.registry import Call
 from server.api.types import Payload, Record, RoomName
-from server.people.access import check_place, may_join, project_of, user_room
+from server.people.access import (
+    check_place,
+    is_document_room,
+    may_join,
+    project_of,
+    user_room,
+)
 from server.projects import projects
 
 
@@ -57,7 +63,8 @@ def leave(call: Call[RoomPayload]) -> RoomResult:
 def leave_all(call: Call[Payload]) -> RoomsResult:
     """Leave all rooms but the private ones: a `room:left` each."""
     private = {call.socket.id, user_room(call.user.id)}
-    rooms = sorted(call.socket.rooms - private)
+    # Those of documents are left with their projects.
+    rooms = sorted(room for room in call.socket.rooms - private if not is_document_room(room))
     for room in rooms:
         _leave(call, room)
     return RoomsResult(rooms)

@@ -14,9 +14,10 @@ from server.api.records import FileDifference, Version
 from server.api.registry import Call
 from server.api.types import Id, Line, Note, ProjectPagePayload, ProjectPayload, Record
 from server.background import Worker, WorkFailed
+from server.documents.saving import MAX_ANNOUNCED
 from server.people.access import project_room
 from server.projects import comparing
-from server.projects.files import MAX_ANNOUNCED, announce
+from server.projects.files import announce, tell_replaced
 from server.store.contents import Change
 
 VERSIONS: Final = 200
@@ -97,6 +98,7 @@ async def create(call: Call[VersionCreatePayload]) -> VersionResult:
     """Take a snapshot of all files of the project."""
     payload = call.payload
     new = _new(call, payload.name or f"Version of {timestamp()}", payload.message)
+    await call.services.saver.save_project(payload.project_id)
     async with call.store.create_version(new) as version:
         _tell(call, VersionCreated(version=version))
     return VersionResult(version)
@@ -144,6 +146,7 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
     def check_locks() -> None:
         locks.check_all(project_id, call.socket.id)
 
+    await call.services.saver.save_project(project_id)
     async with workspace.changing(project_id):
         check_locks()
         # Other changes of the project wait for the end of the block.
@@ -163,6 +166,7 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
                         await asyncio.sleep(0)
             if workspace.mirrors(project_id):
                 await _mirror(call, done.changes)
+            await _merge(call)
     changed = [change.path for change in done.changes[:MAX_LISTED]]
     return VersionRestoreResult(done.version, changed, len(done.changes), done.backup)
 
@@ -197,6 +201,18 @@ async def _texts(
     # For no project: whatever is for this one waits.
     texts = await call.services.store.of(call.user.id).texts(hashes.values())
     return {path: texts[one] for path, one in hashes.items() if one in texts}
+
+
+async def _merge(call: Call[VersionPayload]) -> None:
+    """Merge what was edited while the version was restored, and tell who has the files open."""
+    project_id, services = call.payload.project_id, call.services
+    store = services.store.of(call.user.id)
+    for key in {*services.documents.of_project(project_id), *services.saver.unsaved(project_id)}:
+        replaced = await store.synchronise_document(*key, user=call.user, now=timestamp())
+        tell_replaced(call, project_id, replaced)
+        if replaced.text is not None:
+            announce(call, project_id, replaced.change, replaced.text, to_all=True)
+            await services.workspace.write(project_id, [(replaced.change, replaced.text)])
 
 
 async def _mirror(call: Call[VersionPayload], changes: Sequence[Change]) -> None:

@@ -24,10 +24,10 @@ import watchfiles
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.paths import normal
-from server.api.records import Project, Role
+from server.api.records import Project, Role, User
 from server.api.services import Services
+from server.documents.saving import announcement_of, heard
 from server.people.access import project_room
-from server.projects.files import announcement_of
 from server.projects.mirror_rules import refusal
 from server.projects.path_turns import PathTurns
 from server.projects.tree import Tree
@@ -242,17 +242,21 @@ class Workspace:
         texts = await asyncio.to_thread(_texts, tree, paths)
         try:
             changes = await self._services.store.of(_USER).take_over(
-                PROJECT_ID, texts, user_id=_USER, now=timestamp()
+                PROJECT_ID, texts, user=User(_USER, _USER), now=timestamp()
             )
         except EventError as error:
             logger.error("the workspace is not mirrored: %s", error.message)
             return len(texts)
-        for number, change in enumerate(changes, start=1):
+        for number, replaced in enumerate(changes, start=1):
+            change, text = replaced.change, replaced.text
+            for room, announcement in heard(self._services, PROJECT_ID, replaced):
+                self._services.tell(room, announcement, project_id=PROJECT_ID)
             self._services.tell(
-                project_room(PROJECT_ID),
-                announcement_of(change, texts[change.path]),
-                project_id=PROJECT_ID,
+                project_room(PROJECT_ID), announcement_of(change, text), project_id=PROJECT_ID
             )
+            if text is not None and text != texts[change.path]:
+                # What people were typing is merged with what the other program has written.
+                await asyncio.to_thread(tree.write, change.path, text.encode(), new=False)
             if number % _TOLD_AT_ONCE == 0:
                 await asyncio.sleep(0)
         return len(texts)

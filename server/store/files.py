@@ -106,6 +106,14 @@ def change(
     )
 
 
+def differs(connection: sqlite3.Connection, project_id: str, path: str, text: str | None) -> bool:
+    """Return whether a file has another content than this one, or is there while this is None."""
+    before = contents.file(connection, project_id, path)
+    if before is None or text is None:
+        return before is not None or text is not None
+    return before.hash != hashlib.sha256(text.encode()).hexdigest()
+
+
 def take_over(
     connection: sqlite3.Connection,
     project_id: str,
@@ -113,13 +121,10 @@ def take_over(
     text: str | None,
     user_id: str,
     now: str,
-) -> Change | None:
-    """Give a file this content, or delete it; return None if that changes nothing."""
-    before = contents.file(connection, project_id, path)
+) -> Change:
+    """Give a file this content, or delete one that is there."""
     if text is None:
-        return None if before is None else contents.delete(connection, project_id, path)
-    if before is not None and before.hash == hashlib.sha256(text.encode()).hexdigest():
-        return None
+        return contents.delete(connection, project_id, path)
     return contents.write(connection, project_id, path, text, user_id=user_id, now=now)
 
 

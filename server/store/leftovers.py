@@ -1,4 +1,4 @@
-"""What is deleted goes in steps: trees and chats that belong to nothing any more.
+"""What is deleted goes in steps: trees, chats and documents that belong to nothing any more.
 
 A version of a project may have 10,000 files, a project 1,000 versions, a chat 10,000 long messages.
 Deleting only puts them aside; the database's thread deletes them bit by bit, beside other work.
@@ -11,6 +11,8 @@ from typing import Final
 
 STEP: Final = 100
 """Files or messages that one step deletes."""
+STEP_DOCUMENTS: Final = 3
+"""Documents that one step deletes, each with its journal."""
 STEP_BYTES: Final = 4_000_000
 """Bytes of contents that one step deletes, beyond the first file or message."""
 
@@ -35,9 +37,11 @@ def delete_some(connection: sqlite3.Connection) -> None:
     first = _first(connection)
     if first is None:
         return
-    sequence, tree, chat = first
+    sequence, tree, documents, chat = first
     if tree is not None:
         done = _delete_files(connection, tree)
+    elif documents is not None:
+        done = _delete_documents(connection, documents)
     else:
         done = _delete_messages(connection, chat)
     if done:
@@ -53,11 +57,21 @@ def release(connection: sqlite3.Connection, content_hash: str) -> None:
     )
 
 
-def _first(connection: sqlite3.Connection) -> tuple[int, int | None, str] | None:
-    row: tuple[int, int | None, str] | None = connection.execute(
-        "SELECT sequence, tree, chat FROM leftovers WHERE maker IS NULL ORDER BY sequence LIMIT 1"
+def _first(connection: sqlite3.Connection) -> tuple[int, int | None, int | None, str] | None:
+    row: tuple[int, int | None, int | None, str] | None = connection.execute(
+        "SELECT sequence, tree, documents, chat FROM leftovers WHERE maker IS NULL "
+        "ORDER BY sequence LIMIT 1"
     ).fetchone()
     return row
+
+
+def _delete_documents(connection: sqlite3.Connection, space: int) -> bool:
+    rows = connection.execute(
+        "SELECT id FROM documents WHERE space = ? ORDER BY path LIMIT ?", (space, STEP_DOCUMENTS)
+    ).fetchall()
+    # With their journals.
+    connection.executemany("DELETE FROM documents WHERE id = ?", rows)
+    return len(rows) < STEP_DOCUMENTS
 
 
 def _delete_files(connection: sqlite3.Connection, tree: int) -> bool:

@@ -202,6 +202,52 @@ STEPS: Final = (
     CREATE INDEX members_of_user ON members (user_id, role);
     CREATE INDEX projects_of_everyone ON projects (id) WHERE everyone IS NOT NULL;
     """,
+    # Several people in one file: see documents.
+    """
+    -- What is known of a file that was opened for editing together. version: the present one.
+    -- saved_version, hash, length: the version of the last save, the content of the file then, and
+    -- the length of the text in UTF-16 units. exact: that text, where a file cannot have it. space:
+    -- the project's number for its documents, which no other project ever had.
+    CREATE TABLE documents (
+        id INTEGER PRIMARY KEY,
+        space INTEGER NOT NULL,
+        path TEXT NOT NULL,
+        epoch TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        saved_version INTEGER NOT NULL,
+        hash TEXT NOT NULL,
+        length INTEGER NOT NULL,
+        line_end TEXT NOT NULL,
+        exact BLOB,
+        UNIQUE (space, path)
+    ) STRICT;
+    CREATE INDEX documents_unsaved ON documents (space, path) WHERE version > saved_version;
+    ALTER TABLE projects ADD COLUMN documents INTEGER;
+    CREATE UNIQUE INDEX projects_of_documents ON projects (documents);
+    ALTER TABLE leftovers ADD COLUMN documents INTEGER;
+
+    -- The journal: each change of a document, as the one that leads from `version` to the next.
+    CREATE TABLE edits (
+        document INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+        version INTEGER NOT NULL,
+        author TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        user_id TEXT NOT NULL,
+        user_name TEXT NOT NULL,
+        change TEXT NOT NULL,
+        PRIMARY KEY (document, version)
+    ) STRICT, WITHOUT ROWID;
+
+    -- The number of the last change of each author, which was one of `version`.
+    CREATE TABLE authors (
+        document INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+        user_id TEXT NOT NULL,
+        author TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        PRIMARY KEY (document, user_id, author)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from server.api.errors import Code, EventError
 from server.api.records import ChatMessage, File, Notification, Project, Role, User, Version
+from server.documents.authority import Author
 from server.store import (
     accounts,
     contents,
@@ -30,6 +31,8 @@ from server.store import (
 from server.store.accounts import StoredSession
 from server.store.contents import Change
 from server.store.database import Database
+from server.store.documents import Documents, Edited, Opened, Replaced, Since
+from server.store.documents import Edit as DocumentEdit
 from server.store.files import Edit, FilePart
 from server.store.membership import Access
 from server.store.pages import Page
@@ -47,15 +50,22 @@ class Store:
     result makes no difference to the work.
     """
 
-    __slots__ = ("_database", "_desk")
+    __slots__ = ("_database", "_desk", "_documents")
 
-    def __init__(self, database: Database, owner: str = "", project_id: str | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        owner: str = "",
+        project_id: str | None = None,
+        documents: Documents | None = None,
+    ) -> None:
         self._database = database
         self._desk = database.of(owner, project_id)
+        self._documents = Documents() if documents is None else documents
 
     def of(self, owner: str, project_id: str | None = None) -> Store:
         """Return the same store for the work of a user, for a project if it is for one."""
-        return Store(self._database, owner, project_id)
+        return Store(self._database, owner, project_id, self._documents)
 
     # -- the server's life
 
@@ -243,32 +253,89 @@ class Store:
         path: str,
         edit: Edit,
         *,
-        user_id: str,
+        user: User,
         now: str,
         check: Callable[[], None],
-    ) -> Change:
-        """Change a file; see `files.change`. `check` is called before, and may refuse it."""
+    ) -> Replaced:
+        """Change a file; see `files.change`. `check` is called before, and may refuse it.
 
-        def work(connection: sqlite3.Connection) -> Change:
+        Edits of its document that are not saved are merged; see `Documents.replacing`.
+        """
+
+        def work(connection: sqlite3.Connection) -> Replaced:
             check()
-            return files.change(connection, project_id, path, edit, user_id, now)
+
+            def change() -> Change:
+                return files.change(connection, project_id, path, edit, user.id, now)
+
+            return self._documents.replacing(
+                connection, (project_id, path), user, now, change, edit.content
+            )
 
         return await self._desk.run(work)
 
     async def take_over(
-        self, project_id: str, texts: Mapping[str, str | None], *, user_id: str, now: str
-    ) -> list[Change]:
-        """Give files these contents, and delete those without; return what that has changed."""
+        self, project_id: str, texts: Mapping[str, str | None], *, user: User, now: str
+    ) -> list[Replaced]:
+        """Give files these contents, and delete those without; return what that has changed.
 
-        def work(connection: sqlite3.Connection) -> list[Change]:
-            return [
-                change
-                for path, text in texts.items()
-                if (change := files.take_over(connection, project_id, path, text, user_id, now))
-                is not None
-            ]
+        Edits of their documents that are not saved are merged; see `Documents.replacing`.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[Replaced]:
+            replaced = []
+            for path, text in texts.items():
+                if files.differs(connection, project_id, path, text):
+                    change = partial(
+                        files.take_over, connection, project_id, path, text, user.id, now
+                    )
+                    replaced.append(
+                        self._documents.replacing(
+                            connection, (project_id, path), user, now, change, text
+                        )
+                    )
+            return replaced
 
         return await self._desk.run(work)
+
+    # -- files that several people edit at once
+
+    async def open_document(
+        self, project_id: str, path: str, since: Since | None, author: Author | None, now: str
+    ) -> Opened:
+        """Return a document, or what is new of it; see `Documents.open`."""
+        return await self._desk.run(
+            lambda c: self._documents.open(c, (project_id, path), since, author, now)
+        )
+
+    async def edit_document(
+        self, project_id: str, path: str, edit: DocumentEdit, *, check: Callable[[], None]
+    ) -> Edited:
+        """Take a change; see `Documents.edit`. `check` is called before, and may refuse it."""
+
+        def work(connection: sqlite3.Connection) -> Edited:
+            check()
+            return self._documents.edit(connection, (project_id, path), edit)
+
+        return await self._desk.run(work)
+
+    async def save_document(
+        self, project_id: str, path: str, now: str
+    ) -> tuple[Change, str] | None:
+        """Save a document in its file; see `Documents.save`."""
+        return await self._desk.run(lambda c: self._documents.save(c, (project_id, path), now))
+
+    async def synchronise_document(
+        self, project_id: str, path: str, *, user: User, now: str
+    ) -> Replaced:
+        """Merge what a file has become into its document; see `Documents.synchronise`."""
+        return await self._desk.run(
+            lambda c: self._documents.synchronise(c, (project_id, path), user, now)
+        )
+
+    async def unsaved_documents(self) -> list[tuple[str, str]]:
+        """Return the project and the path of each document of which something is not saved."""
+        return await self._desk.run(self._documents.unsaved)
 
     # -- versions
 

@@ -86,7 +86,7 @@ def test_a_change_must_fit_the_version_that_it_names() -> None:
 def test_a_text_grows_to_its_limit() -> None:
     authority = Authority("e", 0, "x" * (MAX_TEXT - 1))
     grow = replacement(0, 0, "ab", MAX_TEXT - 1)
-    with pytest.raises(ChangeError, match="more than 1048576 UTF-16 units"):
+    with pytest.raises(ChangeError, match="makes the text longer than 1048576 UTF-16 units"):
         authority.made(0, ADA, 1, grow)
     longer = Authority("e", 0, "x" * (MAX_TEXT + 5))
     # From outside it may be longer; then it may shrink.
@@ -125,11 +125,14 @@ def test_the_cost_of_a_late_change_is_bounded() -> None:
     # A small one over many large ones costs as much.
     for _ in range(70):
         send(authority, authority.version, many)
-    assert authority.is_overdue
+    assert authority.unsaved > 1
     with pytest.raises(Gone):
         authority.made(MAX_KEPT, BOB, 1, parse([[1], 1_999]))
     authority.save()
-    assert not authority.is_overdue
+    assert authority.unsaved == 0
+    send(authority, authority.version, replacement(0, 2_000, "a" * MAX_TEXT, 2_000))
+    assert authority.unsaved > 1
+    assert authority.last_user == "ada"
 
 
 def test_a_text_from_outside_merges_with_what_is_not_saved() -> None:

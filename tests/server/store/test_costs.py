@@ -22,10 +22,13 @@ import pytest
 
 from server.api.errors import EventError
 from server.api.records import ChatMessage, Member, Notification, Project, Role, User, Version
+from server.documents.authority import Author
+from server.documents.changes import parse
 from server.store import (
     accounts,
     contents,
     counters,
+    documents,
     leftovers,
     membership,
     messages,
@@ -47,8 +50,9 @@ FEW_STEPS = 2_000
 _COUNTED_EVERY = 50
 # A subquery is as long as its own limit lets it be; these indexes hold what is listed, or one of
 # which is taken.
-_SHORT = "projects_of_everyone|leftovers_to_delete"
+_SHORT = "projects_of_everyone|leftovers_to_delete|documents_unsaved"
 ADA = User("ada", "Ada")
+FILE = ("p0", "src/00007")
 
 _NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {} - 1) "
 
@@ -146,6 +150,25 @@ SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "snapshots.delete": lambda c: snapshots.delete(c, "v3"),
 }
 
+EDIT = documents.Edit("e", 0, Author("tab", "ada", "Ada"), 1, parse([1, [0, "!"]]))
+
+
+def _opened(connection: sqlite3.Connection) -> documents.Documents:
+    """The documents, with one that is open, and which nothing remembers."""
+    documents.Documents().open(connection, FILE, None, None, "")
+    connection.execute("UPDATE documents SET epoch = 'e'")
+    return documents.Documents()
+
+
+DOCUMENTS: dict[str, Callable[[sqlite3.Connection], Any]] = {
+    "open": lambda c: documents.Documents().open(c, FILE, None, None, ""),
+    "edit": lambda c: _opened(c).edit(c, FILE, EDIT),
+    "save": lambda c: (_opened(c).edit(c, FILE, EDIT), documents.Documents().save(c, FILE, "")),
+    "synchronise": lambda c: _opened(c).synchronise(c, FILE, ADA, ""),
+    "unsaved": lambda c: documents.Documents().unsaved(c),
+    "delete": lambda c: _opened(c).delete(c, FILE),
+}
+
 # All that a project, a version, or a user has: as much as the limits let it be.
 LARGE: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "contents.files": lambda c: contents.files(c, "p0"),
@@ -226,6 +249,15 @@ def test_what_concerns_a_row_takes_few_steps(large: sqlite3.Connection, name: st
     with metered(large) as meter:
         SMALL[name](large)
         assert meter.taken() <= FEW_STEPS
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_what_concerns_a_document_takes_few_steps(large: sqlite3.Connection, name: str) -> None:
+    with metered(large) as meter:
+        DOCUMENTS[name](large)
+        assert meter.taken() <= FEW_STEPS
+        # The helper's own.
+        meter.statements = [one for one in meter.statements if "SET epoch" not in one]
 
 
 @pytest.mark.parametrize("name", LARGE)

@@ -1,0 +1,199 @@
+"""Several people in one file: `file:open`, `file:edit`, `file:close`.
+
+Whoever has a file open hears each change of it in the order of the commits, with its version. How a
+client goes about it is in docs/coediting.md.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+from server.api import records
+from server.api.envelope import timestamp
+from server.api.errors import Code, EventError
+from server.api.paths import normal
+from server.api.rate_limit import Rate
+from server.api.records import User
+from server.api.registry import Call
+from server.api.types import Id, Natural, Path, ProjectPayload, Record
+from server.api.validation import invalid
+from server.documents.authority import Author, Update
+from server.documents.changes import MAX_PARTS, ChangeError, parse
+from server.documents.saving import edited
+from server.people.access import check_place, document_room, project_room
+from server.store.documents import Edit, Since
+
+EDITS: Final = Rate("edit", burst=200, per_second=60)
+STEPS_OF_AN_EDIT: Final = 1_000
+"""Sections that one token of the rate pays for; who is late with large changes pays more."""
+
+
+class Base(msgspec.Struct, frozen=True, rename="camel"):
+    """What a client has of a document."""
+
+    epoch: Id
+    version: Natural
+
+
+class FileOpenPayload(ProjectPayload, frozen=True, kw_only=True):
+    """Which file; `since` of a client that comes back, and the `author` that it edits as."""
+
+    file_path: Path
+    since: Base | None = None
+    author: Id | None = None
+
+
+class FileEditPayload(ProjectPayload, frozen=True, kw_only=True):
+    """A change of the document at `version`, the `number`th of `author`, counted from 1."""
+
+    file_path: Path
+    epoch: Id
+    version: Natural
+    author: Id
+    number: Annotated[int, Meta(ge=1, le=2**53 - 1, description="a whole number from 1")]
+    change: Annotated[
+        list[Any],
+        Meta(max_length=MAX_PARTS, description=f"an array of at most {MAX_PARTS} parts"),
+    ]
+
+
+class FileClosePayload(ProjectPayload, frozen=True, kw_only=True):
+    """Which file."""
+
+    file_path: Path
+
+
+class FileOpenResult(Record, frozen=True):
+    """The document: its `content`, whose lines end with "\\n", or the `updates` since what the
+    client has.
+
+    `revision` is that of the last save. `number` is that of the last change of `author` that was
+    taken, 0 if there is none.
+    """
+
+    file_path: str
+    epoch: str
+    version: int
+    revision: int
+    number: int | None = None
+    content: str | None = None
+    updates: list[records.Update] | None = None
+
+
+class FileCloseResult(Record, frozen=True):
+    """The file is not open any more; `closed` tells whether it was."""
+
+    file_path: str
+    closed: bool
+
+
+async def open_file(call: Call[FileOpenPayload]) -> FileOpenResult:
+    """Open a file to edit it together with others, who hear each other's `file:edited`.
+
+    The project must be joined. A user has at most 20 files open.
+    """
+    payload = call.payload
+    path = normal(payload.file_path)
+    key = (payload.project_id, path)
+    documents = call.services.documents
+    _check_joined(call, payload.project_id)
+    documents.check_place(key, call.user.id)
+    since, author = payload.since, payload.author
+    opened = await call.store.open_document(
+        *key,
+        None if since is None else Since(since.epoch, since.version),
+        None if author is None else _author(author, call.user),
+        timestamp(),
+    )
+    # It may have been left, or closed to the user, meanwhile.
+    call.check_connected()
+    _check_joined(call, payload.project_id)
+    documents.check_place(key, call.user.id)
+    room = document_room(opened.epoch)
+    check_place(call.socket.rooms, room)
+    for update in opened.merged:
+        call.tell(room, edited(path, opened.epoch, update), project_id=payload.project_id)
+    documents.add(key, opened.epoch, call.socket, call.user.id)
+    return FileOpenResult(
+        path,
+        opened.epoch,
+        opened.version,
+        opened.revision,
+        number=None if author is None else opened.number,
+        content=opened.text,
+        updates=[_record(update) for update in opened.updates] if opened.text is None else None,
+    )
+
+
+async def edit(call: Call[FileEditPayload]) -> None:
+    """Change a file that is open; all who have it open hear it as `file:edited`.
+
+    Refused while somebody else holds an exclusive lock on it (`FILE_LOCKED`), and with
+    `VERSION_CONFLICT` if the version is gone: open it again. A change that was taken before, by its
+    user, `author` and `number`, is taken once.
+    """
+    payload = call.payload
+    path = normal(payload.file_path)
+    key = (payload.project_id, path)
+    services = call.services
+    try:
+        change = parse(payload.change)
+    except ChangeError as error:
+        raise _unfit(error) from None
+    if not services.documents.has(key, call.socket.id):
+        raise EventError(
+            Code.VERSION_CONFLICT, f"file {path!r} is not open on this connection: open it first"
+        )
+    services.workspace.check(*key)
+
+    def check_locks() -> None:
+        services.locks.check_edit(*key, call.socket.id)
+
+    check_locks()
+    author = _author(payload.author, call.user)
+    wanted = Edit(payload.epoch, payload.version, author, payload.number, change)
+    try:
+        # Again on its turn: whoever has got a lock by then has read the file as it is now.
+        done = await call.store.edit_document(*key, wanted, check=check_locks)
+    except ChangeError as error:
+        raise _unfit(error) from None
+    services.rates.spend(call.user.id, EDITS, done.steps / STEPS_OF_AN_EDIT)
+    if done.update is not None:
+        services.saver.edited(key, is_overdue=done.unsaved >= 1)
+        room = services.documents.room(key)
+        if room:
+            call.tell(room, edited(path, payload.epoch, done.update), project_id=key[0])
+
+
+def close(call: Call[FileClosePayload]) -> FileCloseResult:
+    """Close a file: nothing more is heard of its edits."""
+    path = normal(call.payload.file_path)
+    closed = call.services.documents.remove((call.payload.project_id, path), call.socket)
+    return FileCloseResult(path, closed)
+
+
+def _check_joined(call: Call[FileOpenPayload], project_id: str) -> None:
+    if project_room(project_id) not in call.socket.rooms:
+        raise EventError(Code.FORBIDDEN, "join the project before opening a file of it")
+
+
+def _unfit(error: ChangeError) -> EventError:
+    return invalid("$.change" + error.path.removeprefix("$"), str(error))
+
+
+def _author(author: str, user: User) -> Author:
+    return Author(author, user.id, user.name)
+
+
+def _record(update: Update) -> records.Update:
+    author = update.author
+    return records.Update(
+        version=update.version,
+        author=author.id,
+        number=update.number,
+        user=User(author.user_id, author.user_name),
+        change=update.change.json,
+    )

@@ -1,0 +1,26 @@
+"""The ends of a file's lines: a document has "\\n", and the file gets back its own."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from server.documents.changes import units
+
+_OTHERS: Final = re.compile("\r\n?")
+
+
+def document_text(content: str) -> str:
+    """Return the text of a document, as units, for the content of its file."""
+    return units(_OTHERS.sub("\n", content) if "\r" in content else content)
+
+
+def line_end_of(content: str) -> str:
+    """Return what most lines of a content end with, "\\n" if it has one line."""
+    both = content.count("\r\n")
+    counts = {
+        "\n": content.count("\n") - both,
+        "\r\n": both,
+        "\r": content.count("\r") - both,
+    }
+    return max(counts, key=lambda end: counts[end])

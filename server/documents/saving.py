@@ -1,0 +1,183 @@
+"""Save documents in their files: a second after the last edit, at latest every five.
+
+Who does not edit together needs nothing of documents: a save is `file:updated`, as any change of
+a file is. What reads files as they are (`file:read`, `version:create`, an exclusive lock) saves
+first, and so does the end of the server. After a kill the next start saves what the journal has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Final
+
+from server.api.announcements import FileCreated, FileDeleted, FileEdited, FileUpdated
+from server.api.envelope import timestamp
+from server.api.errors import Code, EventError
+from server.api.records import User
+from server.api.services import Services
+from server.documents.authority import Update
+from server.documents.opened import Key
+from server.people.access import project_room
+from server.store.contents import Change
+from server.store.documents import Replaced
+
+logger = logging.getLogger("server")
+
+MAX_ANNOUNCED: Final = 65_536
+"""Bytes of a content that goes to everybody with the news of its change."""
+STILL_SECONDS: Final = 1.0
+"""After the last edit."""
+LATEST_SECONDS: Final = 5.0
+"""After the first edit that is not saved."""
+
+
+class Saver:
+    """Saves the documents of an application; `still` and `latest` are in seconds."""
+
+    def __init__(
+        self, services: Services, still: float = STILL_SECONDS, latest: float = LATEST_SECONDS
+    ) -> None:
+        self._services = services
+        self._still = still
+        self._latest = latest
+        # When each must be saved at the latest, by the loop's clock, and what will do it.
+        self._due: dict[Key, tuple[float, asyncio.TimerHandle]] = {}
+        self._saves: dict[Key, asyncio.Task[None]] = {}
+
+    async def start(self) -> None:
+        """Save soon what a server that was killed has not saved."""
+        for key in await self._services.store.unsaved_documents():
+            self.edited(key)
+
+    async def close(self) -> None:
+        """Save everything."""
+        await self._save_these(list(self._due))
+        # What cannot be saved is in the journal.
+        for _, timer in self._due.values():
+            timer.cancel()
+        self._due.clear()
+        await asyncio.gather(*self._saves.values(), return_exceptions=True)
+
+    def edited(self, key: Key, *, is_overdue: bool = False) -> None:
+        """Save a document soon; at once if too much of it is not saved."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        latest, timer = self._due.get(key, (now + self._latest, None))
+        if timer is not None:
+            timer.cancel()
+        due = now if is_overdue else min(now + self._still, latest)
+        self._due[key] = (latest, loop.call_at(due, self._begin, key))
+
+    async def save(self, key: Key) -> None:
+        """Save a document now, with all edits that are committed.
+
+        Raises:
+            EventError: it cannot be saved.
+        """
+        self._take_off(key)
+        try:
+            await self._save(key)
+        except EventError:
+            self.edited(key)
+            raise
+
+    async def save_project(self, project_id: str) -> None:
+        """Save all documents of a project.
+
+        Raises:
+            EventError: one cannot be saved.
+        """
+        for key in self.unsaved(project_id):
+            await self.save(key)
+
+    def unsaved(self, project_id: str) -> list[Key]:
+        """Return the documents of a project of which something is not saved."""
+        return [key for key in {**self._due, **self._saves} if key[0] == project_id]
+
+    def _begin(self, key: Key) -> None:
+        if key in self._saves:
+            # The one that runs may have begun before the last edit.
+            self._saves[key].add_done_callback(lambda _: self._begin_again(key))
+            return
+        self._take_off(key)
+        task = self._saves[key] = asyncio.get_running_loop().create_task(self._surely_save(key))
+        task.add_done_callback(lambda _: self._saves.pop(key, None))
+
+    def _begin_again(self, key: Key) -> None:
+        if key in self._due:
+            self.edited(key, is_overdue=True)
+
+    async def _surely_save(self, key: Key) -> None:
+        try:
+            await self._save(key)
+        except EventError as error:
+            if error.code is not Code.NOT_FOUND:
+                logger.error("%s of %s is not saved: %s", key[1], key[0], error.message)
+                self.edited(key)
+        except Exception:
+            logger.exception("%s of %s is not saved", key[1], key[0])
+            self.edited(key)
+
+    async def _save_these(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self._take_off(key)
+            await self._surely_save(key)
+
+    async def _save(self, key: Key) -> None:
+        project_id, path = key
+        workspace = self._services.workspace
+        async with workspace.changing(project_id, [path]):
+            saved = await self._services.store.of("", project_id).save_document(
+                project_id, path, timestamp()
+            )
+            if saved is not None:
+                await workspace.write(project_id, [saved])
+        if saved is not None:
+            change, content = saved
+            self._services.tell(
+                project_room(project_id),
+                announcement_of(change, content),
+                user_id=None if change.file is None else change.file.updated_by,
+                project_id=project_id,
+            )
+
+    def _take_off(self, key: Key) -> None:
+        _, timer = self._due.pop(key, (0.0, None))
+        if timer is not None:
+            timer.cancel()
+
+
+def announcement_of(done: Change, content: str | None) -> FileCreated | FileUpdated | FileDeleted:
+    """Return the event for a change, with the content if that is short."""
+    if done.file is None:
+        return FileDeleted(file_path=done.path)
+    shown = content if done.file.size <= MAX_ANNOUNCED else None
+    kind = FileCreated if done.created else FileUpdated
+    return kind(file=done.file, content=shown)
+
+
+def edited(path: str, epoch: str, update: Update) -> FileEdited:
+    """Return the event for an update of a document."""
+    author = update.author
+    return FileEdited(
+        file_path=path,
+        epoch=epoch,
+        version=update.version,
+        author=author.id,
+        number=update.number,
+        user=User(author.user_id, author.user_name),
+        change=update.change.json,
+    )
+
+
+def heard(services: Services, project_id: str, replaced: Replaced) -> list[tuple[str, FileEdited]]:
+    """Return whom to tell what of a file that was replaced from outside. A document whose file is
+    gone is closed; that is told by `file:deleted`.
+    """
+    key = (project_id, replaced.change.path)
+    if replaced.change.file is None:
+        services.documents.close(key)
+    room = services.documents.room(key)
+    return [(room, edited(key[1], replaced.epoch, update)) for update in replaced.updates if room]

@@ -101,6 +101,7 @@ class HttpConnection(asyncio.Protocol):
         "_current",
         "_head_size",
         "_header_lines",
+        "_held",
         "_known",
         "_parser",
         "_part",
@@ -144,6 +145,8 @@ class HttpConnection(asyncio.Protocol):
         self._closing = False
         self._upgrade = False
         self._rest = b""
+        # Whether that is what follows a request, which waits until it has its answer.
+        self._held = False
         # What the deadline is for: a head, a body, the next request, or nothing.
         self._awaited: HttpExchange | str | None = None
         # The read that is being parsed, if it began between requests. While there is one the
@@ -210,8 +213,6 @@ class HttpConnection(asyncio.Protocol):
                         if not data:
                             return
                     self._read = data
-                elif self._rest:
-                    data, self._rest = self._rest + data, b""
                 self._parser.feed_data(data)
                 self._check_sizes()
         except httptools.HttpParserUpgrade as upgrade:
@@ -240,8 +241,14 @@ class HttpConnection(asyncio.Protocol):
         if self._current is not None:
             self._hold(data)
             return b""
-        data, self._rest = self._rest + data, b""
+        self._held = False
+        # Empty lines before a request mean nothing (RFC 9112, section 2.2).
+        data, self._rest = (self._rest + data).lstrip(b"\r\n"), b""
         self._head_size = len(data)
+        if not data:
+            self._read = None
+            self._restart_deadline()
+            return b""
         if b"\n" not in data and len(data) <= self._server.limits.request_line:
             self._rest = data
             # What follows begins in the middle of a line: no head that is known.
@@ -260,12 +267,18 @@ class HttpConnection(asyncio.Protocol):
     def _hold(self, data: bytes) -> None:
         """Keep what follows a request until that has its answer; the rest waits in the kernel."""
         self._rest += data
+        self._held = True
         self.transport.pause_reading()
 
     def _take_held(self) -> None:
-        if self._rest and self._current is None:
-            self.transport.resume_reading()
+        # Not if the connection was lost in this turn.
+        if self._held and self._parser is not None:
             self.data_received(b"")
+            self._read_on()
+
+    def _read_on(self) -> None:
+        if not (self._held or self._queue):
+            self.transport.resume_reading()
 
     def give_idle(self, handover: Handover) -> None:
         """Give away the connection if nothing of a request is there; see `Handover`."""
@@ -438,7 +451,7 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._queue:
             self._begin_soon()
-        elif self._rest:
+        elif self._held:
             # One in a turn, then the other connections come.
             self._server.loop.call_soon(self._take_held)
         else:

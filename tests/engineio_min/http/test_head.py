@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engineio_min.errors import RequestRefused
@@ -14,7 +16,7 @@ from engineio_min.http.connection import HttpConnection
 from engineio_min.http.exchange import HttpExchange
 from engineio_min.http.head import KnownHead, request_end
 from engineio_min.request import Request
-from tests.hostile.http_recorder import RecordingServer
+from tests.hostile.http_recorder import RecordingServer, Turns
 from tests.hostile.memory import MemoryTransport
 
 MAX_BODY = 64
@@ -257,6 +259,91 @@ def test_nothing_shows_whether_a_head_was_parsed(
         parsing.setattr(KnownHead, "again", lambda _self, _data: None)
         expected = run(loop, reads)
     assert run(loop, reads) == expected
+
+
+class NobodyElse:
+    """The only one of its kind: it gives nothing away."""
+
+    def give(self, _transport: asyncio.Transport, data: bytes) -> bool:
+        assert re.match(rb"[A-Z]+ /", data), "it looks at the beginning of requests alone"
+        return False
+
+    def give_idle(self, _transport: asyncio.Transport) -> bool:
+        return False
+
+
+class TurnedTransport(MemoryTransport):
+    """Brings what has come while nothing was read in a turn of its own, as a real one."""
+
+    def __init__(self, protocol: HttpConnection, turns: Turns) -> None:
+        self._turns = turns
+        super().__init__(protocol)
+
+    def resume_reading(self) -> None:
+        self.reading = True
+        self._turns.call_soon(self._deliver)
+
+
+def serve(
+    loop: asyncio.AbstractEventLoop, pieces: Sequence[bytes], *, among_others: bool
+) -> object:
+    """Return what becomes of a connection whose waiting requests are answered in the end."""
+    server = Recorder(loop)
+    if among_others:
+        server.handover = NobodyElse()
+    transport = TurnedTransport(HttpConnection(server), server.turns)
+    for piece in pieces:
+        transport.receive(piece)
+        server.turns.take()
+    while server.later:
+        server.later.pop(0).respond(200, (), b"at last")
+        server.turns.take()
+    ended = transport.ended
+    transport.lose()
+    server.turns.take()
+    server.timer.cancel()
+    return server.requests, server.heads, bytes(transport.sent), ended
+
+
+WHOLE = (
+    GET,
+    GET.replace(b"EIO=4", b"later"),
+    GET.replace(b"EIO=4", b"refuse"),
+    b"\r\n\r\n" + GET,
+    POST + b"4abc",
+    POST.replace(b": 4", b":4") + b"4abc",
+    b"POST /e/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n",
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    requests=st.lists(st.sampled_from(WHOLE), min_size=1, max_size=8),
+    cuts=st.lists(st.integers(0, 1000), max_size=6),
+)
+@example(requests=[WHOLE[0]] * 3 + [WHOLE[1], WHOLE[5], WHOLE[0], WHOLE[1]], cuts=[339])
+@example(requests=[WHOLE[0], WHOLE[1], WHOLE[4], WHOLE[6]], cuts=[])
+def test_nothing_shows_whether_there_are_others(
+    loop: asyncio.AbstractEventLoop, requests: list[bytes], cuts: list[int]
+) -> None:
+    stream = b"".join(requests)
+    places = sorted({0, len(stream), *(cut % len(stream) for cut in cuts)})
+    pieces = [stream[start:end] for start, end in pairwise(places)]
+    expected = serve(loop, pieces, among_others=False)
+    assert serve(loop, pieces, among_others=True) == expected
+
+
+def test_a_connection_that_is_lost_before_what_follows_has_its_turn(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    server = Recorder(loop)
+    server.handover = NobodyElse()
+    transport = MemoryTransport(HttpConnection(server))
+    transport.receive(GET + GET)
+    transport.lose()
+    server.turns.take()
+    assert len(server.heads) == 1
+    server.timer.cancel()
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 LIBRARIES = {"websockets", "httptools", "orjson"}
 # What an extra installs, for one folder.
-EXTRAS = {"socketio_min/cluster/redis/": {"hiredis", "msgspec"}}
+EXTRAS = {
+    "socketio_min/cluster/redis/": {"hiredis", "msgspec"},
+    "socketio_min/protocol/msgpack/": {"msgspec"},
+}
 PROTOCOL_PACKAGES = {
     "engineio_min": {"engineio_min"},
     "socketio_min": {"socketio_min", "engineio_min"},

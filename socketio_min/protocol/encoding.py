@@ -146,7 +146,7 @@ def _portable(value: Any, hook: Callable[[Any], Any]) -> Any:
     if isinstance(value, float):
         return value if value - value == 0.0 else None  # infinities and NaN give NaN
     if isinstance(value, dict):
-        return {_portable_key(key): _portable(item, hook) for key, item in value.items()}
+        return {key_text(key): _portable(item, hook) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_portable(item, hook) for item in value]
     try:
@@ -159,7 +159,7 @@ def _portable(value: Any, hook: Callable[[Any], Any]) -> Any:
         ) from None
 
 
-def _portable_key(key: Any) -> str:
+def key_text(key: Any) -> str:
     if isinstance(key, str):
         return key
     if isinstance(key, bool):

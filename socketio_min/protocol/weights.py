@@ -63,13 +63,11 @@ def weigh(text: str) -> int:
     return len(text) + LIST * text.count("[") + DICT * text.count("{") + VALUE * text.count(",")
 
 
-def keep_auth(auth: dict[str, Any] | None) -> dict[str, Any] | None:
+def keep_auth(auth: dict[str, Any]) -> dict[str, Any] | None:
     """Return what is kept of a CONNECT's payload once it is decided on: all of it, or nothing."""
-    if not auth:
-        return None
     try:
         text = orjson.dumps(auth).decode()
     except TypeError:
-        # Half a surrogate pair, or an integer above 64 bits.
-        text = json.dumps(auth)
+        # Half a surrogate pair, an integer above 64 bits, or what only MessagePack carries.
+        text = json.dumps(auth, default=str)
     return auth if weigh(text) <= KEPT_AUTH else None

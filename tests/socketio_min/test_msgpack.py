@@ -1,0 +1,64 @@
+"""Packets in MessagePack between this client and the servers: the official one, and this one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from socketio_min import Client, ConnectionFailed, ConnectionRefused
+from socketio_min.protocol.msgpack import MsgpackParser
+from tests.socketio_min.server_processes import ServerProcess
+from tests.waiting import patient
+
+
+@pytest.fixture(scope="module", params=["this", "node"])
+def server(request: pytest.FixtureRequest) -> Iterator[ServerProcess]:
+    process = ServerProcess(request.param, parser="msgpack")
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.mark.parametrize("transports", [["polling"], ["websocket"], ["polling", "websocket"]])
+async def test_values_come_back(server: ServerProcess, transports: list[str]) -> None:
+    date = datetime(2024, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
+    args: tuple[Any, ...] = (1, -1.5, True, None, "é😀", [b"\x00\xff", {"a": [{}], "date": date}])
+    async with Client(
+        server.url, transports=transports, parser=MsgpackParser(), reconnection=False
+    ) as client:
+        assert await patient(client.call("acknowledge", *args)) == args
+        assert await patient(client.call("acknowledge", {1: 2, "wide": 2**53})) == {
+            "1": 2,
+            "wide": 2**53,
+        }
+
+
+async def test_the_server_is_answered(server: ServerProcess) -> None:
+    async with Client(server.url, parser=MsgpackParser(), reconnection=False) as client:
+
+        @client.on("question")
+        def question(number: int, data: bytes) -> tuple[int, bytes]:
+            return number + 1, data
+
+        answer = await patient(client.call("call", "question", [41, b"x"], 5000))
+        assert answer == {"answer": [42, b"x"]}
+
+
+async def test_namespaces_are_joined_refused_and_left(server: ServerProcess) -> None:
+    async with Client(server.url, parser=MsgpackParser(), reconnection=False) as client:
+        admin = client.of("/admin", auth={"token": "secret", "key": b"k"})
+        await patient(admin.connect())
+        assert await patient(admin.call("acknowledge", 1)) == 1
+        with pytest.raises(ConnectionRefused, match="nobody may enter"):
+            await patient(client.of("/refused").connect())
+        await patient(admin.disconnect())
+        assert not admin.connected
+        assert await patient(client.call("acknowledge", 2)) == 2
+
+
+async def test_a_client_with_json_is_not_let_in(server: ServerProcess) -> None:
+    with pytest.raises(ConnectionFailed):
+        await patient(Client(server.url, reconnection=False).connect())

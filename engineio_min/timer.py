@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from engineio_min.protocol.deadlines import NEVER, DeadlineQueue, Expiring
 
@@ -28,11 +29,13 @@ GRACE_TURNS = 8
 class Timer:
     """A deadline queue that calls `handle_timeout` of its members when their time has come."""
 
-    __slots__ = ("_grace", "_handle", "_handle_time", "_loop", "_queue")
+    __slots__ = ("_grace", "_handle", "_handle_time", "_loop", "_queue", "forget")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._queue = DeadlineQueue()
+        # Stops watching something.
+        self.forget: Callable[[Expiring], None] = self._queue.forget
         self._handle: asyncio.Handle | None = None
         self._grace = 0
         self._handle_time = NEVER
@@ -49,10 +52,6 @@ class Timer:
         """Watch `expiring`; call this when it is new, and when its deadline has moved earlier."""
         if self._queue.watch(expiring) or self._handle is None:
             self._schedule()
-
-    def forget(self, expiring: Expiring) -> None:
-        """Stop watching `expiring`."""
-        self._queue.forget(expiring)
 
     def cancel(self) -> None:
         """Stop the timer; `watch` starts it again."""

@@ -17,19 +17,20 @@ from socketio_min.protocol.encoding import (
     encode_disconnect,
     encode_values,
 )
-from socketio_min.protocol.packets import ACK, EVENT, RESERVED_EVENTS, check_event_name
+from socketio_min.protocol.packets import ACK, CONNECT, EVENT, RESERVED_EVENTS, check_event_name
 from socketio_min.protocol.parser import Values
 
 
 class JsonEncoder:
     """Writes the packets of one namespace, the frequent ones by a shorter way."""
 
-    __slots__ = ("_ack_head", "_event_head", "_namespace")
+    __slots__ = ("_ack_head", "_connect_head", "_event_head", "_namespace")
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
         named = "" if namespace == "/" else namespace + ","
-        # What stands before an event's JSON, and before an acknowledgement's id.
+        # What stands before the JSON, and before an acknowledgement's id.
+        self._connect_head = f"{MESSAGE}{CONNECT}{named}"
         self._event_head = f"{MESSAGE}{EVENT}{named}"
         self._ack_head = f"{MESSAGE}{ACK}{named}"
 
@@ -58,6 +59,11 @@ class JsonEncoder:
             return [MESSAGE + text, *attachments]
 
     def connect(self, data: dict[str, Any] | None = None) -> list[EnginePacket]:
+        if data is not None:
+            try:
+                return [self._connect_head + orjson.dumps(data).decode()]
+            except TypeError:
+                pass
         return [MESSAGE + encode_connect(self._namespace, data)]
 
     def disconnect(self) -> list[EnginePacket]:

@@ -42,8 +42,8 @@ class ConnectedTwice(ProtocolError):
 class Peer(Generic[Joined]):
     """The state of one connection; `joined` maps each joined namespace to what represents it.
 
-    `max_values` returns how many values a packet for what is joined may have; of a CONNECT it is
-    given None.
+    `values_allowed` returns how many values a packet for what is joined may have; a CONNECT may
+    have `max_values`.
     """
 
     __slots__ = (
@@ -54,6 +54,7 @@ class Peer(Generic[Joined]):
         "_max_values",
         "_parser",
         "_pending",
+        "_values_allowed",
         "joined",
         "reconstructor",
     )
@@ -64,7 +65,8 @@ class Peer(Generic[Joined]):
         max_attachment_bytes: int,
         max_namespaces: int,
         max_attachments: int,
-        max_values: Callable[[Joined | None], int],
+        max_values: int,
+        values_allowed: Callable[[Joined], int],
     ) -> None:
         self.joined: dict[str, Joined] = {}
         # Most connections join one namespace and stay: these two are made when they are needed.
@@ -77,6 +79,7 @@ class Peer(Generic[Joined]):
         self._max_attachments = max_attachments
         self._max_namespaces = max_namespaces
         self._max_values = max_values
+        self._values_allowed = values_allowed
 
     @property
     def incomplete(self) -> bool:
@@ -95,7 +98,8 @@ class Peer(Generic[Joined]):
             # Before its values are looked at: nothing is decoded or collected for a stranger.
             type_, namespace, attachments, _ = head
             if self._admit(type_, namespace):
-                limit = self._max_values(self.joined.get(namespace))
+                joined = self.joined.get(namespace)
+                limit = self._max_values if joined is None else self._values_allowed(joined)
                 packet = parser.rest(message, head, limit)
             elif attachments:
                 # They follow all the same, and are dropped with it.

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from socketio_min.cluster.adapter import BroadcastOptions
 from socketio_min.cluster.gathering import gather_acks
+from socketio_min.cluster.memory import send_to_all
 from socketio_min.cluster.remote_socket import RemoteSocket
 from socketio_min.errors import UsageError
+from socketio_min.protocol.outgoing import event_packets
 from socketio_min.protocol.packets import check_event_name
 from socketio_min.protocol.rooms import RoomNames, room_names
 
@@ -132,3 +134,53 @@ class BroadcastOperator:
         """Disconnect the matching sockets; with `close` their whole connections."""
         if not self._nobody:
             self._namespace.adapter.disconnect_sockets(self._options, close=close)
+
+
+class SocketOperator:
+    """How to send to one socket: `socket.volatile.emit("event")`. Immutable.
+
+    Not a broadcast to the socket's own room, which it may have left or, while a middleware runs,
+    not yet joined.
+    """
+
+    __slots__ = ("_options", "_socket")
+
+    def __init__(self, socket: Socket, options: BroadcastOptions) -> None:
+        self._socket = socket
+        self._options = options
+
+    @property
+    def volatile(self) -> SocketOperator:
+        """Dropped if the client cannot take it at once."""
+        return type(self)(self._socket, self._options._replace(volatile=True))
+
+    def compress(self, compress: bool) -> SocketOperator:
+        """Whether the transport may compress it."""
+        return type(self)(self._socket, self._options._replace(compress=compress))
+
+    @property
+    def broadcast(self) -> BroadcastOperator:
+        """As `Socket.broadcast`, with these flags."""
+        socket = self._socket
+        return BroadcastOperator(socket.namespace, self._options._replace(except_=(socket.id,)))
+
+    def to(self, rooms: RoomNames) -> BroadcastOperator:
+        """As `Socket.to`, with these flags."""
+        return self.broadcast.to(rooms)
+
+    in_ = to
+
+    def except_(self, rooms: RoomNames) -> BroadcastOperator:
+        """As `Socket.except_`, with these flags."""
+        return self.broadcast.except_(rooms)
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Send an event. Never blocks.
+
+        Raises:
+            UsageError: the event's name is reserved, or a value cannot be encoded.
+        """
+        socket = self._socket
+        packets = event_packets(socket.namespace, (event, *args), compress=self._options.compress)
+        if socket.writable or not self._options.volatile:
+            send_to_all(socket.namespace, (socket,), packets, (event, *args))

@@ -31,7 +31,8 @@ from socketio_min.protocol.turns import Turns
 from socketio_min.server.byte_meter import ByteMeter
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.limits import Limits
-from socketio_min.server.socket import RecoverableSocket, Socket, offset_in, pid_in
+from socketio_min.server.recoverable_socket import RecoverableSocket, offset_in, pid_in
+from socketio_min.server.socket import Socket
 
 if TYPE_CHECKING:
     from socketio_min.server.namespace import Namespace
@@ -59,11 +60,13 @@ class Host(Protocol):
     connect_deadlines: ConnectDeadlines
     connections: set[ServerConnection]
 
-    def find(self, name: str, auth: Any) -> Namespace | None:
-        """Return the namespace that a client may connect to under that name."""
+    namespaces: dict[str, Namespace]
 
-    def values_allowed(self, socket: Socket | None) -> int:
-        """Return how many values a packet of `socket` may have, or one of nobody yet."""
+    def find_dynamic(self, name: str, auth: Any) -> Namespace | None:
+        """Return the dynamic namespace that a client may connect to under that name."""
+
+    def values_allowed(self, socket: Socket) -> int:
+        """Return how many values a packet of `socket` may have."""
 
     def start_task(
         self,
@@ -103,6 +106,7 @@ class ServerConnection:
             server.engine.options.max_http_buffer_size,
             limits.max_namespaces,
             limits.max_attachments,
+            limits.max_values,
             server.values_allowed,
         )
         # Sockets whose CONNECT is being decided.
@@ -269,12 +273,14 @@ class ServerConnection:
     # -- CONNECT
 
     def _connect(self, name: str, auth: dict[str, Any] | None) -> None:
-        try:
-            namespace = self.server.find(name, auth)
-        except FAILURES as error:
-            log_failure(error, "the predicate of a dynamic namespace failed for %r", name)
-            self._refuse_name(name, "Internal server error")
-            return
+        namespace = self.server.namespaces.get(name)
+        if namespace is None:
+            try:
+                namespace = self.server.find_dynamic(name, auth)
+            except FAILURES as error:
+                log_failure(error, "the predicate of a dynamic namespace failed for %r", name)
+                self._refuse_name(name, "Internal server error")
+                return
         if namespace is None:
             self._refuse_name(name, "Invalid namespace")
             return
@@ -336,8 +342,9 @@ class ServerConnection:
             return
         self.server.connect_deadlines.discard(self)
         self.peer.join(namespace.name, socket)
-        greeting = socket.greeting()
-        self._send([*greeting, *socket.connect(self.connection.session)])
+        session = self.connection.session
+        for packet in socket.connect(session):
+            session.send(packet)
         if socket.closing:
             self.disconnect()
         elif socket.dismissed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
-from typing import TYPE_CHECKING, Any, Never, Protocol
+from typing import TYPE_CHECKING, Any, Never, NoReturn, Protocol
 
 from socketio_min.cluster.adapter import Adapter, BroadcastOptions
 from socketio_min.cluster.recovery import Recovery
@@ -244,26 +244,29 @@ class Namespace(Registration):
         try:
             for middleware in () if self._waves_through(socket) else self.middlewares:
                 result = middleware(socket)
-                if is_awaitable(result):
+                if result is not None and is_awaitable(result):
                     result = yield result
                     if socket.state == DISCONNECTED:
                         # The client has gone meanwhile: nobody will be told of its coming.
                         return
-                _require_no_false(result, "a middleware")
+                if result is False:
+                    _refuse_false("a middleware")
             self.sockets[socket.id] = socket
             self.adapter.add_all(socket.id, (socket.id,))
             handler = self.handlers.get("connect")
             if handler is not None:
                 result = handler(socket)
-                if is_awaitable(result):
+                if result is not None and is_awaitable(result):
                     result = yield result
-                _require_no_false(result, "the connect handler")
+                if result is False:
+                    _refuse_false("the connect handler")
         finally:
             self.deciding -= 1
 
     def _waves_through(self, socket: Socket) -> bool:
         """Return whether a socket passes the middlewares: it is back, and has passed them once."""
-        return socket.recovered and self.recovery is not None and self.recovery.skip_middlewares
+        recovery = self.recovery
+        return recovery is not None and recovery.skip_middlewares and socket.recovered
 
     def filtering(
         self, socket: Socket, event: str, args: list[Any]
@@ -336,13 +339,12 @@ class Namespace(Registration):
             return None
 
 
-def _require_no_false(result: object, what: str) -> None:
+def _refuse_false(what: str) -> NoReturn:
     # With python-socketio this refuses the client. Who means that must not let everybody in.
-    if result is False:
-        raise UsageError(
-            f"{what} returned False: raise ConnectionRefused to refuse a client, return None to "
-            "let it in"
-        )
+    raise UsageError(
+        f"{what} returned False: raise ConnectionRefused to refuse a client, return None to let it "
+        "in"
+    )
 
 
 def _is_misfit(error: BaseException) -> bool:

@@ -150,16 +150,17 @@ class Server(Namespace):
             self.enter_cluster(self.namespaces[name])
         return self.namespaces[name]
 
-    def values_allowed(self, socket: Socket | None) -> int:
-        """How many values a packet of `socket` may have, or one of nobody yet."""
-        limit = None if socket is None else socket.namespace.max_values
+    def values_allowed(self, socket: Socket) -> int:
+        """Return how many values a packet of `socket` may have."""
+        limit = socket.namespace.max_values
         return self.limits.max_values if limit is None else limit
 
-    def find(self, name: str, auth: Any) -> Namespace | None:
-        """The namespace that a client may connect to under that name, if there is one."""
-        namespace = self.namespaces.get(name)
-        if namespace is not None:
-            return namespace
+    def find_dynamic(self, name: str, auth: Any) -> Namespace | None:
+        """Return the dynamic namespace that a client may connect to under a name, if there is one.
+
+        Raises:
+            Exception: whatever a predicate of the application raises.
+        """
         for dynamic in self._dynamic:
             if dynamic.matches(name, {} if auth is None else auth):
                 return dynamic.child(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -15,20 +15,16 @@ from socketio_min.cluster.adapter import (
     AckCallback,
     BroadcastOptions,
     Output,
-    RecoveringAdapter,
 )
 from socketio_min.cluster.memory import send_to_all
-from socketio_min.cluster.recovery import Restored, Session
 from socketio_min.errors import AcknowledgementTimeout, Disconnected, UsageError
 from socketio_min.protocol.handshake import Handshake
 from socketio_min.protocol.outgoing import event_packets
 from socketio_min.protocol.rooms import RoomNames, room_names
 from socketio_min.protocol.turns import Turns
 from socketio_min.protocol.weights import keep_auth
-from socketio_min.server.broadcast import BroadcastOperator
+from socketio_min.server.broadcast import BroadcastOperator, SocketOperator
 from socketio_min.server.elsewhere import SOCKET, tells_names
-from socketio_min.server.outputs import NOWHERE, BeforeConnect
-from socketio_min.server.recoveries import Recoveries
 
 if TYPE_CHECKING:
     from socketio_min.server.namespace import Namespace
@@ -81,13 +77,13 @@ class Socket:
     )
 
     def __init__(self, namespace: Namespace, link: Link, auth: dict[str, Any] | None) -> None:
-        self.id = random_id()
         self.namespace = namespace
         self.data: dict[str, Any] = {}
         self.state = PENDING
         # Told to disconnect before its CONNECT was answered, and with the whole connection.
         self.dismissed = self.closing = False
         self.out: Output = BeforeConnect(namespace.server.limits.max_held_packets, link.overflow)
+        self.id = random_id()
         self._link = link
         self._auth = auth
         self._issued = time.time()
@@ -243,9 +239,9 @@ class Socket:
         """
         if self.state == DISCONNECTED:
             return
-        names = room_names(rooms)
         limits = self.namespace.server.limits
         present: Collection[str] = self.namespace.adapter.socket_rooms(self.id)
+        names = room_names(rooms)
         new = set(names).difference(present)
         if len(present) + len(new) > limits.max_rooms:
             raise UsageError(
@@ -291,12 +287,16 @@ class Socket:
             self._link.leave(self, "server namespace disconnect", tell=True)
 
     def connect(self, out: Output) -> list[Packet]:
-        """CONNECT was accepted: packets go to `out` from now on. Returns those held back so far."""
-        early = cast(BeforeConnect, self.out).packets
+        """Send what comes from now on to `out`: the CONNECT is accepted.
+
+        Return what is to be sent first: the answer, and what was sent before it.
+        """
+        packets = [*self.greeting(), *cast(BeforeConnect, self.out).packets]
         self.out = out
         self.state = CONNECTED
-        self._auth = keep_auth(self._auth)
-        return early
+        if self._auth:
+            self._auth = keep_auth(self._auth)
+        return packets
 
     def greeting(self) -> list[Packet]:
         """Return the packets that answer the CONNECT."""
@@ -361,156 +361,37 @@ class Socket:
             self.out.send(packet)
 
 
-class SocketOperator:
-    """How to send to one socket: `socket.volatile.emit("event")`. Immutable.
+class BeforeConnect:
+    """Packets of a socket whose CONNECT is not answered yet: the answer must be first."""
 
-    Not a broadcast to the socket's own room, which it may have left or, while a middleware runs,
-    not yet joined.
-    """
+    __slots__ = ("_limit", "_overflow", "packets")
 
-    __slots__ = ("_options", "_socket")
+    writable = False
 
-    def __init__(self, socket: Socket, options: BroadcastOptions) -> None:
-        self._socket = socket
-        self._options = options
+    def __init__(self, limit: int, overflow: Callable[[], None]) -> None:
+        self.packets: list[Packet] = []
+        self._limit = limit
+        self._overflow = overflow
 
-    @property
-    def volatile(self) -> SocketOperator:
-        """Dropped if the client cannot take it at once."""
-        return type(self)(self._socket, self._options._replace(volatile=True))
-
-    def compress(self, compress: bool) -> SocketOperator:
-        """Whether the transport may compress it."""
-        return type(self)(self._socket, self._options._replace(compress=compress))
-
-    @property
-    def broadcast(self) -> BroadcastOperator:
-        """As `Socket.broadcast`, with these flags."""
-        socket = self._socket
-        return BroadcastOperator(socket.namespace, self._options._replace(except_=(socket.id,)))
-
-    def to(self, rooms: RoomNames) -> BroadcastOperator:
-        """As `Socket.to`, with these flags."""
-        return self.broadcast.to(rooms)
-
-    in_ = to
-
-    def except_(self, rooms: RoomNames) -> BroadcastOperator:
-        """As `Socket.except_`, with these flags."""
-        return self.broadcast.except_(rooms)
-
-    def emit(self, event: str, *args: Any) -> None:
-        """Send an event. Never blocks.
-
-        Raises:
-            UsageError: the event's name is reserved, or a value cannot be encoded.
-        """
-        socket = self._socket
-        packets = event_packets(socket.namespace, (event, *args), compress=self._options.compress)
-        if socket.writable or not self._options.volatile:
-            send_to_all(socket.namespace, (socket,), packets, (event, *args))
+    def send(self, packet: Packet) -> None:
+        if len(self.packets) < self._limit:
+            self.packets.append(packet)
+        else:
+            self._overflow()
 
 
-class RecoverableSocket(Socket):
-    """A socket that may come back when its connection is lost: what it is sent waits for it.
-
-    `pid` is its private id, which only its client knows.
-    """
-
-    __slots__ = ("_missed", "_presented", "_recovered", "pid")
-
-    def __init__(self, namespace: Namespace, link: Link, auth: dict[str, Any] | None) -> None:
-        super().__init__(namespace, link, auth)
-        self.pid = random_id()
-        self._presented = offset_in(auth)
-        self._recovered = False
-        self._missed: list[Packet] = []
-
-    @property
-    def recovered(self) -> bool:
-        return self._recovered
-
-    @property
-    def gone(self) -> bool:
-        """Whether its client has gone."""
-        return self.state == DISCONNECTED
-
-    @property
-    def adapter(self) -> RecoveringAdapter:
-        """The adapter of its namespace."""
-        return cast(RecoveringAdapter, self.namespace.adapter)
-
-    @property
-    def session(self) -> Session:
-        """What of it is kept while its client is away."""
-        name, rooms = self.namespace.name, tuple(self.rooms)
-        return Session(name, self.id, self.pid, rooms, self.data, self._presented)
-
-    def restore(self, restored: Restored) -> None:
-        """Be what the client was before it was away."""
-        session, self._missed = restored
-        self.id = session.id
-        self.pid = session.pid
-        self.data = session.data
-        self._presented = session.presented
-        self._recovered = True
-
-    def greeting(self) -> list[Packet]:
-        self._recoveries.welcome(self)
-        # The official client takes what it missed before the answer to its CONNECT.
-        missed, self._missed = self._missed, []
-        return [*missed, *self.namespace.encoder.connect({"sid": self.id, "pid": self.pid})]
-
-    @property
-    def _recoveries(self) -> Recoveries:
-        recoveries = self.namespace.server.recoveries
-        assert recoveries is not None
-        return recoveries
-
-    def keep(self, reason: str) -> None:
-        """Keep what its client needs to come back, if it may after an end for that reason."""
-        self._recoveries.keep(self, reason)
-
-    def refuse(self) -> None:
-        """End what was kept for a client that is back and is refused."""
-        self._recoveries.refuse(self)
-
-    def supersede(self) -> None:
-        """End it, for its client is back on another connection."""
-        self._link.supersede(self)
-
-    def emit(self, event: str, *args: Any) -> None:
-        self.adapter.emit(self, self.pid, (event, *args), _PLAIN)
-
-    @property
-    def volatile(self) -> SocketOperator:
-        return RecoverableSocketOperator(self, _PLAIN).volatile
-
-    def compress(self, compress: bool) -> SocketOperator:
-        return RecoverableSocketOperator(self, _PLAIN).compress(compress)
-
-
-class RecoverableSocketOperator(SocketOperator):
-    """As `SocketOperator`, by way of the adapter, which remembers what it sends."""
+class Nowhere:
+    """Packets of a socket that is gone."""
 
     __slots__ = ()
 
-    def emit(self, event: str, *args: Any) -> None:
-        socket = cast(RecoverableSocket, self._socket)
-        socket.adapter.emit(socket, socket.pid, (event, *args), self._options)
+    writable = False
+
+    def send(self, packet: Packet) -> None:
+        """Drop it."""
 
 
-def pid_in(auth: dict[str, Any] | None) -> str | None:
-    """Return the private id that a client presents to have its state back, if it does."""
-    pid = None if auth is None else auth.get("pid")
-    return pid if isinstance(pid, str) else None
-
-
-def offset_in(auth: dict[str, Any] | None) -> str | None:
-    """Return the offset of the last event that a client has had, if it presents one."""
-    offset = None if auth is None else auth.get("offset")
-    # What is no text is no offset that was ever given.
-    return offset if offset is None or isinstance(offset, str) else ""
+NOWHERE = Nowhere()
 
 
 _PLAIN = BroadcastOptions()

@@ -56,7 +56,7 @@ class Serving:
         """A new session that has joined `namespace`, and the server's socket."""
         client = await self.open(transport)
         sid = await client.join(namespace, auth)
-        found = self.io.find(namespace, None)
+        found = self.io.namespaces.get(namespace) or self.io.find_dynamic(namespace, None)
         assert found is not None
         return client, found.sockets[sid]
 

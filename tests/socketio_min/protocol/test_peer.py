@@ -32,7 +32,8 @@ def make_peer(
         attachment_bytes,
         namespaces,
         attachments,
-        lambda joined: 2 * MOST_VALUES if joined is None else MOST_VALUES,
+        2 * MOST_VALUES,
+        lambda _joined: MOST_VALUES,
     )
     for name in joined:
         assert peer.receive(f"0{name},") == (CONNECT, name, None, None, 0)
@@ -279,7 +280,9 @@ class PeerAgainstModel(RuleBasedStateMachine):
         self.start()
 
     def start(self) -> None:
-        self.peer: Peer[str] = Peer(JSON_PARSER, 1_000, self.LIMIT, 3, lambda _joined: MOST_VALUES)
+        self.peer: Peer[str] = Peer(
+            JSON_PARSER, 1_000, self.LIMIT, 3, MOST_VALUES, lambda _joined: MOST_VALUES
+        )
         self.states: dict[str, str] = {}
         # The order in which namespaces were left: the oldest is forgotten first.
         self.left: list[str] = []

@@ -1194,7 +1194,7 @@ async def test_a_dynamic_namespace_goes_with_its_last_client() -> None:
         await second.expect("41/d-1,")
         # Somebody is being admitted, so it is kept.
         assert child.sockets == {}
-        assert io.find("/d-1", None) is child
+        assert io.find_dynamic("/d-1", None) is child
         gate.open()
         assert (await third.receive_text()).startswith("40/d-1,")
         await third.send("41/d-1,")

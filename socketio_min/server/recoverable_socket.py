@@ -1,0 +1,121 @@
+"""A socket whose client may come back when its connection is lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from engineio_min.ids import random_id
+from engineio_min.protocol.packets import Packet
+from socketio_min.cluster.adapter import BroadcastOptions, RecoveringAdapter
+from socketio_min.cluster.recovery import Restored, Session
+from socketio_min.server.broadcast import SocketOperator
+from socketio_min.server.recoveries import Recoveries
+from socketio_min.server.socket import DISCONNECTED, Link, Socket
+
+if TYPE_CHECKING:
+    from socketio_min.server.namespace import Namespace
+
+
+class RecoverableSocket(Socket):
+    """A socket that may come back when its connection is lost: what it is sent waits for it.
+
+    `pid` is its private id, which only its client knows.
+    """
+
+    __slots__ = ("_missed", "_presented", "_recovered", "pid")
+
+    def __init__(self, namespace: Namespace, link: Link, auth: dict[str, Any] | None) -> None:
+        super().__init__(namespace, link, auth)
+        self.pid = random_id()
+        self._presented = offset_in(auth)
+        self._recovered = False
+        self._missed: list[Packet] = []
+
+    @property
+    def recovered(self) -> bool:
+        return self._recovered
+
+    @property
+    def gone(self) -> bool:
+        """Whether its client has gone."""
+        return self.state == DISCONNECTED
+
+    @property
+    def adapter(self) -> RecoveringAdapter:
+        """The adapter of its namespace."""
+        return cast(RecoveringAdapter, self.namespace.adapter)
+
+    @property
+    def session(self) -> Session:
+        """What of it is kept while its client is away."""
+        name, rooms = self.namespace.name, tuple(self.rooms)
+        return Session(name, self.id, self.pid, rooms, self.data, self._presented)
+
+    def restore(self, restored: Restored) -> None:
+        """Be what the client was before it was away."""
+        session, self._missed = restored
+        self.id = session.id
+        self.pid = session.pid
+        self.data = session.data
+        self._presented = session.presented
+        self._recovered = True
+
+    def greeting(self) -> list[Packet]:
+        self._recoveries.welcome(self)
+        # The official client takes what it missed before the answer to its CONNECT.
+        missed, self._missed = self._missed, []
+        return [*missed, *self.namespace.encoder.connect({"sid": self.id, "pid": self.pid})]
+
+    @property
+    def _recoveries(self) -> Recoveries:
+        recoveries = self.namespace.server.recoveries
+        assert recoveries is not None
+        return recoveries
+
+    def keep(self, reason: str) -> None:
+        """Keep what its client needs to come back, if it may after an end for that reason."""
+        self._recoveries.keep(self, reason)
+
+    def refuse(self) -> None:
+        """End what was kept for a client that is back and is refused."""
+        self._recoveries.refuse(self)
+
+    def supersede(self) -> None:
+        """End it, for its client is back on another connection."""
+        self._link.supersede(self)
+
+    def emit(self, event: str, *args: Any) -> None:
+        self.adapter.emit(self, self.pid, (event, *args), _PLAIN)
+
+    @property
+    def volatile(self) -> SocketOperator:
+        return RecoverableSocketOperator(self, _PLAIN).volatile
+
+    def compress(self, compress: bool) -> SocketOperator:
+        return RecoverableSocketOperator(self, _PLAIN).compress(compress)
+
+
+class RecoverableSocketOperator(SocketOperator):
+    """As `SocketOperator`, by way of the adapter, which remembers what it sends."""
+
+    __slots__ = ()
+
+    def emit(self, event: str, *args: Any) -> None:
+        socket = cast(RecoverableSocket, self._socket)
+        socket.adapter.emit(socket, socket.pid, (event, *args), self._options)
+
+
+def pid_in(auth: dict[str, Any] | None) -> str | None:
+    """Return the private id that a client presents to have its state back, if it does."""
+    pid = None if auth is None else auth.get("pid")
+    return pid if isinstance(pid, str) else None
+
+
+def offset_in(auth: dict[str, Any] | None) -> str | None:
+    """Return the offset of the last event that a client has had, if it presents one."""
+    offset = None if auth is None else auth.get("offset")
+    # What is no text is no offset that was ever given.
+    return offset if offset is None or isinstance(offset, str) else ""
+
+
+_PLAIN = BroadcastOptions()

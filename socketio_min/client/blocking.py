@@ -32,9 +32,9 @@ from socketio_min.client.handlers import RULES
 from socketio_min.client.namespace import ClientNamespace
 from socketio_min.client.options import Auth, SocketIOClientOptionValues
 from socketio_min.errors import Disconnected, UsageError
+from socketio_min.foreign_names import tells_names
 from socketio_min.handlers import ALL, check_call, check_event, check_handler
 from socketio_min.registration import Function, Handler
-from socketio_min.server.elsewhere import tells_names
 
 logger = logging.getLogger("socketio_min")
 
@@ -166,22 +166,22 @@ class BlockingNamespace:
 
     @property
     def name(self) -> str:
-        """The namespace's name."""
+        """Return the namespace's name."""
         return self._namespace.name
 
     @property
     def id(self) -> str | None:
-        """The socket's id while connected, else None."""
+        """Return the socket's id while connected, else None."""
         return self._namespace.id
 
     @property
     def connected(self) -> bool:
-        """Whether the server has accepted this client in the namespace."""
+        """Return whether the server has accepted this client in the namespace."""
         return self._namespace.connected
 
     @property
     def recovered(self) -> bool:
-        """Whether the server has restored the state before the last disconnection."""
+        """Return whether the server has restored the state before the last disconnection."""
         return self._namespace.recovered
 
     @overload
@@ -320,7 +320,7 @@ class BlockingClient(BlockingNamespace):
 
     @property
     def transport(self) -> str | None:
-        """What carries the connection: "polling", "websocket", or None without a connection."""
+        """Return what carries the connection: "polling", "websocket", or None without one."""
         return self._client.transport
 
     def close(self) -> None:
@@ -358,7 +358,7 @@ def contained(function: Function) -> Function:
 
 
 def _in_thread(runner: _Runner, function: Handler) -> Handler:
-    """A handler of the asynchronous client that runs `function` in the handlers' thread."""
+    """Make a handler of the asynchronous client that runs `function` in the handlers' thread."""
 
     # It takes as many arguments as the function does, as far as anybody can see.
     @functools.wraps(function)

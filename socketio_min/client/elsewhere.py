@@ -1,6 +1,6 @@
 """Names that other Socket.IO clients have and these have not, with what to write in their place.
 
-They are looked up as those of servers are: see `server/elsewhere.py`.
+`foreign_names.py` says how they are looked up.
 """
 
 from __future__ import annotations

@@ -29,11 +29,11 @@ from socketio_min.errors import (
     SocketIOError,
     UsageError,
 )
+from socketio_min.foreign_names import tells_names
 from socketio_min.protocol.packets import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, Packet
 from socketio_min.protocol.parser import Parser
 from socketio_min.protocol.retries import Answer, RetryQueue
 from socketio_min.registration import Handler, Handlers
-from socketio_min.server.elsewhere import tells_names
 
 logger = logging.getLogger("socketio_min")
 
@@ -91,11 +91,11 @@ class ClientLink(HandlerRunner, Protocol):
 
     @property
     def opened(self) -> bool:
-        """Whether the connection is there, as far as one can know."""
+        """Return whether the connection is there, as far as one can know."""
 
     @property
     def writable(self) -> bool:
-        """Whether a packet sent now would leave at once."""
+        """Return whether a packet sent now would leave at once."""
 
     def admit(self, namespace: ClientNamespace) -> None:
         """Connect a namespace, on the present connection or on a new one."""
@@ -180,7 +180,7 @@ class ClientNamespace:
         return self._registered.on(event, handler)
 
     def handles(self, event: str) -> bool:
-        """Whether there is a handler of `event`."""
+        """Return whether there is a handler of `event`."""
         return event in self._registered.by_event
 
     def off(self, event: str) -> None:
@@ -235,12 +235,12 @@ class ClientNamespace:
 
     @property
     def connected(self) -> bool:
-        """Whether the server has accepted this client in the namespace."""
+        """Return whether the server has accepted this client in the namespace."""
         return self.id is not None
 
     @property
     def active(self) -> bool:
-        """Whether it is connected or tries to be."""
+        """Return whether the namespace is connected or tries to be."""
         return self._wish is not None
 
     def open(self) -> None:
@@ -306,7 +306,7 @@ class ClientNamespace:
         return self._connection.ended()
 
     def _leave(self, error: Exception, reason: str) -> None:
-        """Be connected no longer, nor try to be; the handlers are told last, and may come back."""
+        """Leave, or try no longer to join. Handlers are told last: they may connect again."""
         if self.active:
             tell = self._detach(reason)
             self.deactivate(error)
@@ -314,13 +314,13 @@ class ClientNamespace:
             tell()
 
     def deactivate(self, error: Exception) -> None:
-        """Give up the wish to be connected; who waits for it is told."""
+        """Give up the wish to be connected, and end each `connect` that waits with `error`."""
         self._wish = None
         self._early.clear()
         self._settle_waiters(error)
 
     def wanted_without(self, error: Exception) -> bool:
-        """Tell who waits in `connect` of an error; return whether the wish lasts all the same."""
+        """End each `connect` that waits with `error`. Return whether the wish lasts even so."""
         self._settle_waiters(error)
         return self._wish is not None and self._wish.kept
 
@@ -390,7 +390,7 @@ class ClientNamespace:
 
     @property
     def volatile(self) -> VolatileOperator:
-        """For events that may be dropped if they cannot leave at once."""
+        """Return what sends events that may be dropped if they cannot leave at once."""
         return VolatileOperator(self)
 
     async def drained(self) -> None:
@@ -427,7 +427,7 @@ class ClientNamespace:
         return ack_id
 
     def _ask_in_turn(self, args: tuple[Any, ...], timeout: float, answer: Answer) -> None:
-        """Send an event of the queue, whose emitter has gone on: it cannot be raised at."""
+        """Send an event of the queue. Its emitter has gone on, so `answer` is told of an error."""
         try:
             self._ask(args, timeout, answer)
         except UsageError as error:
@@ -444,7 +444,7 @@ class ClientNamespace:
             self._unsent.append(_Emission(packets, args, ack_id))
 
     def _withdraw(self, ack_id: int) -> bool:
-        """What was not sent yet is not sent any more; whether there was such an event."""
+        """Take an event out of the send buffer. Return whether it was still there."""
         unsent = self._unsent
         self._unsent = [emission for emission in unsent if emission.ack_id != ack_id]
         return len(self._unsent) < len(unsent)
@@ -456,13 +456,13 @@ class ClientNamespace:
 
     @property
     def pending_acks(self) -> int:
-        """How many acknowledgements are due."""
+        """Return how many acknowledgements are due."""
         return len(self._acks)
 
     # -- what the connection tells
 
     async def credentials(self) -> dict[str, Any] | None:
-        """What CONNECT carries: `auth`, and what the server needs to recover this client's state.
+        """Return what CONNECT carries: `auth`, and what the server needs to recover the state.
 
         Raises:
             Exception: whatever the application's function raises.
@@ -513,7 +513,7 @@ class ClientNamespace:
 
     @property
     def _is_asked(self) -> bool:
-        """Whether the server is to answer a CONNECT on the present connection."""
+        """Return whether the server is to answer a CONNECT on the present connection."""
         return self.asked is not None and self.asked is self._connection.engine
 
     def _put_out(self) -> None:
@@ -553,7 +553,7 @@ class ClientNamespace:
         self._settle_waiters(None)
 
     def _send_kept(self, emission: _Emission) -> None:
-        """Send what waited for the connection, which alone tells how much the server takes."""
+        """Send an event that waited. Only now is it known how much the server takes."""
         try:
             self._send(emission.packets, emission.args, emission.ack_id)
         except UsageError as error:
@@ -587,7 +587,7 @@ class ClientNamespace:
         self._handlers.tell("connect_error", error)
 
     def lost(self, reason: str, description: str) -> Callable[[], None]:
-        """Take the connection's end; return what tells the handlers of it."""
+        """Note that the connection is over. Return the function that tells the handlers."""
         if self.connected:
             return self._detach(reason)
         error = ConnectionFailed(f"the connection was lost before it was accepted: {description}")
@@ -595,7 +595,7 @@ class ClientNamespace:
         return partial(self.failed, error)
 
     def _detach(self, reason: str) -> Callable[[], None]:
-        """Be connected no longer; return what tells the handlers of it, if they are to be told."""
+        """Be connected no longer. Return the function that tells the handlers, if they know it."""
         self._early.clear()
         if self._retry_queue is not None:
             self._retry_queue.suspend()
@@ -665,11 +665,11 @@ def _resolve(future: asyncio.Future[Any], result: list[Any] | Exception) -> None
 
 
 def _nothing() -> None:
-    """Tell nobody: there was no connection to tell of."""
+    """Tell nobody: the namespace was not connected."""
 
 
 def _no_answer(result: list[Any] | Exception) -> None:
-    """Nobody waits for the acknowledgement of an emitted event."""
+    """Log an event that was given up: nobody waits for its acknowledgement."""
     if isinstance(result, Exception):
         logger.warning("an event was given up after its last retry: %s", result)
 

@@ -32,7 +32,7 @@ from socketio_min.server.byte_meter import ByteMeter
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.limits import Limits
 from socketio_min.server.recoverable_socket import RecoverableSocket, offset_in, pid_in
-from socketio_min.server.socket import Socket
+from socketio_min.server.socket import SERVER_DISCONNECT, Socket
 
 if TYPE_CHECKING:
     from socketio_min.server.namespace import Namespace
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("socketio_min")
 
 CLIENT_DISCONNECT = "client namespace disconnect"
-SERVER_DISCONNECT = "server namespace disconnect"
 RATE_LIMIT = "rate limit"
 
 # The event that tells a client of the first one refused: {"retryAfter": milliseconds}.
@@ -128,14 +127,14 @@ class ServerConnection:
 
     @property
     def _looks_closer(self) -> bool:
-        """Whether every packet needs more than a glance, for its parser, its rate or its values."""
+        """Return whether every packet needs more than a glance: for its parser, rate or values."""
         server = self.server
         is_plain = server.parser is JSON_PARSER and server.limits.max_values >= MAX_PLAIN
         return self._gate is not None or not is_plain
 
     @property
     def turns(self) -> Turns:
-        """The order of its calls; a client without asynchronous handlers needs none."""
+        """Return the order of its calls, made when the first asynchronous handler is called."""
         if self._turns is None:
             # In the connection's context; no method of this object, which the turns would keep.
             soon = partial(self.server.engine.loop.call_soon, context=self.connection.context)
@@ -203,24 +202,24 @@ class ServerConnection:
             self.server.engine.timer.watch(self)
 
     def let_go(self) -> None:
-        """Close the connection: of all it holds most, and too much is held."""
+        """Close the connection: too much is held for all, and most of it here."""
         self.peer.reconstructor = None
         self._charge(0)
         self._break(ProtocolError("too much is held for all connections"))
 
     def _charge(self, size: int) -> bool:
-        """Count what is kept of an incomplete packet; whether it may be kept."""
+        """Count what is kept of an incomplete packet. Return whether it may be kept."""
         before, self._budgeted = self._budgeted, size
         return self.server.engine.budget.change(self, before, size)
 
     def _dispatch(self, packet: Packet) -> None:
         if self.server.shutdown_reason is not None:
-            # It waited behind a handler that the server's end has cancelled.
+            # The packet waited behind a handler that the end of the server has cancelled.
             return
         type_, name, data, ack_id, _ = packet
         socket = self.peer.joined.get(name)
         if socket is None and type_ != CONNECT:
-            # It left while the packet waited for its turn.
+            # The socket left while the packet waited for its turn.
             return
         gate = self._gate
         if gate is not None and type_ in (CONNECT, EVENT) and not gate.admit(self._now()):
@@ -231,7 +230,7 @@ class ServerConnection:
         elif type_ == EVENT:
             turns = self._turns
             if turns is not None and turns.ending and turns.full:
-                # Whoever leaves cannot start more handlers by it than whoever stays.
+                # The handler limit also holds for events read after the connection closed.
                 return
             namespace = socket.namespace
             if namespace.incoming or namespace.event_middlewares:
@@ -257,7 +256,7 @@ class ServerConnection:
         self.connection.close()
 
     def _drop(self, gate: Gate, name: str, socket: Socket | None) -> None:
-        """An event of a socket, or a CONNECT, is one too many for the rate limits."""
+        """Drop an event of a socket, or a CONNECT, that is one too many for the rate limits."""
         if gate.exhausted:
             self.connection.session.fail(RATE_LIMIT, "went on sending more than the limit allows")
         elif socket is None:
@@ -374,7 +373,7 @@ class ServerConnection:
                 self.disconnect()
 
     def _decided(self, socket: Socket) -> bool:
-        """The decision on a socket is there; whether the client is too."""
+        """Stop tracking a socket whose CONNECT was decided. Return False if the client is gone."""
         if self._deciding is None or socket not in self._deciding:
             return False
         self._deciding.discard(socket)
@@ -489,23 +488,23 @@ class ServerConnection:
     # -- reading: as long as the handlers keep up, and the client keeps to its limit
 
     def pause(self) -> None:
-        """The handlers do not keep up: read no more."""
+        """Read no more: the handlers do not keep up."""
         self.connection.pause()
 
     def resume(self) -> None:
-        """The handlers keep up again."""
+        """Read again: the handlers keep up."""
         if self._meter is None or not self._meter.indebted:
             self.connection.resume()
 
     def _paid(self) -> None:
-        """The client has waited for what it sent too fast."""
+        """Read again: the client has waited for what it sent too fast."""
         if self._turns is None or not self._turns.paused:
             self.connection.resume()
 
     # -- the end
 
     def leave(self, socket: Socket, reason: str, *, tell: bool = False) -> None:
-        """A socket leaves its namespace; the connection stays. `tell` sends DISCONNECT."""
+        """Let a socket leave its namespace; the connection stays. `tell` sends DISCONNECT."""
         name = socket.namespace.name
         if self.peer.joined.get(name) is not socket:
             return
@@ -521,7 +520,7 @@ class ServerConnection:
         self.connection.close()
 
     def closed(self, reason: str) -> None:
-        """The connection is over; its sockets are when all that it brought has had its turn."""
+        """End the connection, and its sockets when all that it brought has had its turn."""
         self.deadline = NEVER
         self._charge(0)
         self.server.engine.timer.forget(self)
@@ -552,7 +551,7 @@ class ServerConnection:
         socket.namespace.remove(socket)
 
     def _detach(self, socket: Socket, reason: str) -> None:
-        # Who disconnects it may be a handler of another connection.
+        # A handler of another connection may disconnect this socket.
         self.connection.call(self._detach_within, socket, reason)
 
     def _detach_within(self, socket: Socket, reason: str) -> None:
@@ -579,14 +578,14 @@ class ServerConnection:
         self.connection.settle()
 
     def overflow(self) -> None:
-        """A socket was sent too much before its CONNECT was answered."""
+        """End the connection: a socket was sent too much before its CONNECT was answered."""
         self.connection.session.fail(SLOW_CONSUMER, "too many packets before the CONNECT reply")
 
     def _now(self) -> float:
         return self.server.engine.loop.time()
 
     def handle_timeout(self, _now: float) -> None:
-        """A packet's attachments did not come in time."""
+        """Close the connection: a packet's attachments did not come in time."""
         self.deadline = NEVER
         self.close()
 

@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from socketio_min.foreign_names import ForeignName, MissingName
 from socketio_min.handlers import require_plain
-from socketio_min.server.elsewhere import SERVER, ForeignName, MissingName
+from socketio_min.server.elsewhere import SERVER
 from socketio_min.server.namespace import Host, Namespace
 from socketio_min.server.registration import RULES, Registration, ServerHandlers
 

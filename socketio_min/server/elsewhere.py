@@ -1,17 +1,14 @@
 """Names that other Socket.IO servers have and this one has not, with what to write in their place.
 
-Type checkers do not see them, so that they still find what is misspelt.
+`foreign_names.py` says how they are looked up.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import NoReturn, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import NoReturn
 
 from socketio_min.errors import UsageError
-
-Class = TypeVar("Class")
 
 SERVER: Mapping[str, str] = {
     "attach": "io.asgi_app(), or await io.listen(http=...)",
@@ -61,57 +58,6 @@ EMIT: Mapping[str, str] = {
     "skip_sid": "io.except_(socket.id).emit, or socket.broadcast.emit",
     "to": "io.to(room).emit, or socket.emit",
 }
-
-
-class MissingName(UsageError, AttributeError):
-    """A name that is another server's; the message says what to write here."""
-
-
-class ForeignName:
-    """A name that other implementations have: to look it up tells what to write here.
-
-    Rejected: `__getattr__`, with which CPython looks up every attribute of the class the slow way;
-    an event cost 9 % more.
-    """
-
-    __slots__ = ("_expected", "_name")
-
-    def __init__(self, name: str, expected: str) -> None:
-        self._name = name
-        self._expected = expected
-
-    def __get__(self, _instance: object, owner: type) -> NoReturn:
-        """Raise the error of an attribute that `owner` does not have.
-
-        Raises:
-            MissingName: always.
-        """
-        raise MissingName(
-            f"got {self._name!r}, which a {owner.__name__} does not have: write {self._expected}"
-        )
-
-
-def tells_names(elsewhere: Mapping[str, str]) -> Callable[[type[Class]], type[Class]]:
-    """Let a class tell what to write for the names in `elsewhere`; a decorator.
-
-    So do the names of JavaScript, in camel case, for these and for what the class has.
-    """
-
-    def decorate(owner: type[Class]) -> type[Class]:
-        own = {name: name for name in dir(owner) if not name.startswith("_")}
-        for name, expected in ({**elsewhere, **own}).items():
-            for spelt in (name, camel_case(name)):
-                if not hasattr(owner, spelt):
-                    # Type checkers do not see it: they still find what is misspelt.
-                    setattr(owner, spelt, ForeignName(spelt, expected))
-        return owner
-
-    return decorate
-
-
-def camel_case(name: str) -> str:
-    """Return a name as JavaScript spells it."""
-    return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
 
 
 def refuse_arguments(method: str, given: Iterable[str]) -> NoReturn:

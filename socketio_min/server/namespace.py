@@ -15,10 +15,11 @@ from socketio_min.cluster.recovery import Recovery
 from socketio_min.cluster.remote_socket import RemoteSocket
 from socketio_min.errors import UsageError
 from socketio_min.failures import FAILURES, as_exception, is_own_cancellation, log_failure
+from socketio_min.foreign_names import tells_names
 from socketio_min.protocol.parser import Parser
 from socketio_min.protocol.rooms import RoomNames
 from socketio_min.server.broadcast import BroadcastOperator
-from socketio_min.server.elsewhere import SERVER, refuse_arguments, tells_names
+from socketio_min.server.elsewhere import SERVER, refuse_arguments
 from socketio_min.server.limits import Limits
 from socketio_min.server.recoveries import Recoveries
 from socketio_min.server.registration import (
@@ -107,31 +108,31 @@ class Namespace(Registration):
         self.adapter.broadcast((event, *args), _EVERYBODY)
 
     def to(self, rooms: RoomNames) -> BroadcastOperator:
-        """The sockets in `rooms`."""
+        """Select the sockets in `rooms`."""
         return self._everybody().to(rooms)
 
     in_ = to
 
     def except_(self, rooms: RoomNames) -> BroadcastOperator:
-        """Everybody but the sockets in `rooms`."""
+        """Select everybody but the sockets in `rooms`."""
         return self._everybody().except_(rooms)
 
     def timeout(self, seconds: float) -> BroadcastOperator:
-        """Everybody; `call` waits at most `seconds`."""
+        """Select everybody; `call` waits at most `seconds`."""
         return self._everybody().timeout(seconds)
 
     def compress(self, compress: bool) -> BroadcastOperator:
-        """Everybody; whether the transport may compress."""
+        """Select everybody, and set whether the transport may compress."""
         return self._everybody().compress(compress)
 
     @property
     def volatile(self) -> BroadcastOperator:
-        """Everybody who can take the event at once."""
+        """Select everybody who can take the event at once."""
         return self._everybody().volatile
 
     @property
     def local(self) -> BroadcastOperator:
-        """Everybody on this server of a cluster."""
+        """Select everybody on this server of a cluster."""
         return self._everybody().local
 
     async def fetch_sockets(self) -> list[Socket | RemoteSocket]:
@@ -212,13 +213,14 @@ class Namespace(Registration):
 
     @property
     def recovery(self) -> Recovery | None:
-        """How clients that come back are recovered, None if they are not."""
+        """Return how clients that come back are recovered, None if they are not."""
         recoveries = self.server.recoveries
         return None if recoveries is None else recoveries.options
 
     def next_ack_id(self) -> int:
-        """A new acknowledgement id; a broadcast uses one for all its sockets, so they are the
-        namespace's.
+        """Return a new acknowledgement id.
+
+        A broadcast uses one id for all its sockets, so ids belong to the namespace.
         """
         self._last_ack_id += 1
         return self._last_ack_id
@@ -301,7 +303,7 @@ class Namespace(Registration):
             self.failed(socket, event, [reason], error)
 
     def remove(self, socket: Socket) -> None:
-        """A socket is gone, or was refused."""
+        """Forget a socket that is gone, or was refused."""
         if self.sockets.get(socket.id, socket) is socket:
             # Else its client is back already, with the same id.
             self.sockets.pop(socket.id, None)
@@ -315,7 +317,7 @@ class Namespace(Registration):
         self.server.namespace_left(self)
 
     def failed(self, socket: Socket, event: str, args: list[Any], error: BaseException) -> Any:
-        """A handler raised: log it, and return what is to acknowledge the event, or None."""
+        """Log the error of a handler. Return what is to acknowledge the event, or None."""
         if event in RULES.lifecycle or not _is_misfit(error):
             log_failure(error, "the handler of %r in namespace %s failed", event, self.name)
         elif event not in self._misfits:
@@ -348,7 +350,7 @@ def _refuse_false(what: str) -> NoReturn:
 
 
 def _is_misfit(error: BaseException) -> bool:
-    """Whether the call itself failed for its arguments: nothing of the function has run."""
+    """Return whether a call failed for its arguments: nothing of the function has run."""
     traceback = error.__traceback__
     return isinstance(error, TypeError) and traceback is not None and traceback.tb_next is None
 

@@ -18,18 +18,21 @@ from socketio_min.cluster.adapter import (
 )
 from socketio_min.cluster.memory import send_to_all
 from socketio_min.errors import AcknowledgementTimeout, Disconnected, UsageError
+from socketio_min.foreign_names import tells_names
 from socketio_min.protocol.handshake import Handshake
 from socketio_min.protocol.outgoing import event_packets
 from socketio_min.protocol.rooms import RoomNames, room_names
 from socketio_min.protocol.turns import Turns
 from socketio_min.protocol.weights import keep_auth
 from socketio_min.server.broadcast import BroadcastOperator, SocketOperator
-from socketio_min.server.elsewhere import SOCKET, tells_names
+from socketio_min.server.elsewhere import SOCKET
 
 if TYPE_CHECKING:
     from socketio_min.server.namespace import Namespace
 
 PENDING, CONNECTED, DISCONNECTED = "pending", "connected", "disconnected"
+
+SERVER_DISCONNECT = "server namespace disconnect"
 
 
 class Link(Protocol):
@@ -39,7 +42,7 @@ class Link(Protocol):
 
     @property
     def turns(self) -> Turns:
-        """The order of the connection's calls."""
+        """Return the order of the connection's calls."""
 
     def leave(self, socket: Socket, reason: str, *, tell: bool = False) -> None:
         """Let a socket leave its namespace; `tell` sends DISCONNECT."""
@@ -96,22 +99,22 @@ class Socket:
 
     @property
     def connected(self) -> bool:
-        """Whether the client is in the namespace."""
+        """Return whether the client is in the namespace."""
         return self.state == CONNECTED
 
     @property
     def recovered(self) -> bool:
-        """Whether the client was away and has its state back; see `Recovery`."""
+        """Return whether the client was away and has its state back; see `Recovery`."""
         return False
 
     @property
     def rooms(self) -> frozenset[str]:
-        """The rooms it is in, its own (named by its id) among them."""
+        """Return the rooms that the socket is in, its own (named by its id) among them."""
         return frozenset(self.namespace.adapter.socket_rooms(self.id))
 
     @property
     def handshake(self) -> Handshake:
-        """What the client presented when it connected."""
+        """Return what the client presented when it connected."""
         request = self._link.connection.request
         return Handshake(
             headers=request.headers,
@@ -127,17 +130,17 @@ class Socket:
 
     @property
     def connection(self) -> Connection:
-        """The Engine.IO connection under it, which may carry sockets of other namespaces too."""
+        """Return the Engine.IO connection, which may carry sockets of other namespaces too."""
         return self._link.connection
 
     @property
     def transport(self) -> str:
-        """What carries the connection now: "polling" or "websocket"."""
+        """Return what carries the connection now: "polling" or "websocket"."""
         return self._link.connection.transport
 
     @property
     def writable(self) -> bool:
-        """Whether a packet sent now would leave at once; volatile ones are dropped otherwise."""
+        """Return whether a packet would leave at once; if not, volatile ones are dropped."""
         return self.out.writable
 
     # -- sending
@@ -202,26 +205,26 @@ class Socket:
 
     @property
     def volatile(self) -> SocketOperator:
-        """For events that may be dropped if the client cannot take them at once."""
+        """Return what sends events that are dropped if the client cannot take them at once."""
         return SocketOperator(self, _PLAIN).volatile
 
     def compress(self, compress: bool) -> SocketOperator:
-        """Whether the transport may compress what is sent."""
+        """Set whether the transport may compress what is sent."""
         return SocketOperator(self, _PLAIN).compress(compress)
 
     @property
     def broadcast(self) -> BroadcastOperator:
-        """Everybody in the namespace but this socket."""
+        """Select everybody in the namespace but this socket."""
         return BroadcastOperator(self.namespace, BroadcastOptions(except_=(self.id,)))
 
     def to(self, rooms: RoomNames) -> BroadcastOperator:
-        """The sockets in `rooms` but this one."""
+        """Select the sockets in `rooms` but this one."""
         return self.broadcast.to(rooms)
 
     in_ = to
 
     def except_(self, rooms: RoomNames) -> BroadcastOperator:
-        """Everybody in the namespace but this socket and those in `rooms`."""
+        """Select everybody in the namespace but this socket and those in `rooms`."""
         return self.broadcast.except_(rooms)
 
     async def drained(self) -> None:
@@ -284,7 +287,7 @@ class Socket:
         elif close:
             self._link.disconnect()
         else:
-            self._link.leave(self, "server namespace disconnect", tell=True)
+            self._link.leave(self, SERVER_DISCONNECT, tell=True)
 
     def connect(self, out: Output) -> list[Packet]:
         """Send what comes from now on to `out`: the CONNECT is accepted.
@@ -303,7 +306,7 @@ class Socket:
         return self.namespace.encoder.connect({"sid": self.id})
 
     def detach(self) -> None:
-        """The socket is out of its namespace: nothing is sent and nothing will be acknowledged."""
+        """Take the socket out of its namespace: nothing is sent, nothing will be acknowledged."""
         self.state = DISCONNECTED
         self.out = NOWHERE
         pending, self._pending = self._pending, None
@@ -342,11 +345,11 @@ class Socket:
 
     @property
     def pending_acks(self) -> int:
-        """How many acknowledgements are pending."""
+        """Return how many acknowledgements are pending."""
         return 0 if self._pending is None else len(self._pending)
 
     def acknowledged(self, ack_id: int | None, values: list[Any]) -> None:
-        """An acknowledgement came; an unknown or repeated one is ignored."""
+        """Take an acknowledgement; an unknown or repeated one is ignored."""
         answer = None if ack_id is None else self._forget(ack_id)
         if answer is not None:
             answer(values)

@@ -13,7 +13,7 @@ _OPTIONS: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) 
 
 
 def is_awaitable(result: object) -> TypeGuard[Awaitable[Any]]:
-    """Whether what a function returned is still to be awaited: then it was an asynchronous one.
+    """Return whether a function's result is to be awaited: then the function is asynchronous.
 
     `isinstance` with the abstract class costs 1.1 microseconds, this 0.1.
     """

@@ -167,7 +167,7 @@ async def _send_line(client: ClientNamespace, line: str, timeout: float, say: An
 
 
 def _words(line: str) -> Iterator[Any]:
-    """The values on a line: JSON, or a word of text."""
+    """Return the values on a line: JSON, or a word of text."""
     decoder = json.JSONDecoder()
     while line := line.strip():
         try:
@@ -183,7 +183,7 @@ def _words(line: str) -> Iterator[Any]:
 
 
 def describe(direction: str, packet: Packet) -> str:
-    """One line about an Engine.IO packet, and the Socket.IO packet in it."""
+    """Return a line about an Engine.IO packet, and the Socket.IO packet in it."""
     arrow = "<<" if direction == "in" else ">>"
     if isinstance(packet, bytes):
         return f"{arrow} message, binary: {len(packet)} bytes {packet[:16].hex(' ')}"
@@ -202,7 +202,7 @@ def describe(direction: str, packet: Packet) -> str:
 
 
 def _show(value: Any) -> str:
-    """A value as ASCII JSON; binary values as their size."""
+    """Return a value as ASCII JSON; binary values as their size."""
     return json.dumps(value, default=lambda item: f"<{len(item)} bytes>")
 
 
@@ -211,7 +211,7 @@ def _show_name(name: str) -> str:
 
 
 def _explain(error: Exception) -> str:
-    """An error's text, and what a server has sent with its refusal."""
+    """Return an error's text, and what a server has sent with its refusal."""
     text = _one_line(str(error))
     if isinstance(error, ConnectionRefused) and error.data is not None:
         text += f" {_show(error.data)}"
@@ -219,5 +219,5 @@ def _explain(error: Exception) -> str:
 
 
 def _one_line(text: str) -> str:
-    """A server's text without anything that a terminal would act on."""
+    """Return a server's text without anything that a terminal would act on."""
     return text if text.isascii() and text.isprintable() else ascii(text)

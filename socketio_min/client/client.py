@@ -82,8 +82,10 @@ class Client(ClientNamespace):
         await self.close()
 
     def of(self, name: str, *, auth: Auth = None) -> ClientNamespace:
-        """The namespace of that name on this connection, made if need be; it must be connected by
-        itself. A missing leading "/" is added; `auth` counts when it is made.
+        """Return the namespace of that name on this connection, made if need be.
+
+        The namespace must be connected by itself. A missing leading "/" is added; `auth` counts
+        when the namespace is made.
 
         Raises:
             UsageError: `auth` is neither a dict nor a function.
@@ -99,7 +101,7 @@ class Client(ClientNamespace):
 
     @property
     def namespaces(self) -> dict[str, ClientNamespace]:
-        """By name, all namespaces that were made on this connection."""
+        """Return all namespaces that were made on this connection, by name."""
         return self._manager.namespaces
 
     @overload
@@ -134,7 +136,7 @@ class Client(ClientNamespace):
 
     @property
     def transport(self) -> str | None:
-        """What carries the connection: "polling", "websocket", or None without a connection."""
+        """Return what carries the connection: "polling", "websocket", or None without one."""
         engine = self._manager.engine
         return None if engine is None else engine.transport
 

@@ -134,12 +134,12 @@ class ClientConnection:
 
     @property
     def opened(self) -> bool:
-        """Whether the connection is there, as far as one can know."""
+        """Return whether the connection is there, as far as one can know."""
         return self.engine is not None and self.engine.opened
 
     @property
     def writable(self) -> bool:
-        """Whether a packet sent now would leave at once; volatile ones are dropped otherwise."""
+        """Return whether a packet would leave at once; if not, volatile ones are dropped."""
         return self.engine is not None and self.engine.opened and self.engine.session.writable
 
     def send(self, packets: Sequence[EnginePacket]) -> None:
@@ -247,7 +247,7 @@ class ClientConnection:
             namespace.deactivate(error)
 
     def _use(self, engine: engineio_min.Client | None) -> None:
-        """Make another connection the present one, which knows nothing of the one before."""
+        """Make another connection the present one; nothing of the one before is kept."""
         if self.engine is not None:
             self._watch_end(self.engine)
         self.engine = engine
@@ -312,7 +312,7 @@ class ClientConnection:
     def _auth_failed(
         self, namespace: ClientNamespace, failure: BaseException, backoff: Backoff
     ) -> None:
-        """Tell of it as of any attempt that failed: what fails once may succeed a moment later."""
+        """Tell of a failed auth as of any attempt that failed: the next one may succeed."""
         error = ConnectionFailed(f"the application's auth failed: {failure!r}")
         error.__cause__ = failure
         if self._is_last(backoff) or not namespace.wanted_without(error):

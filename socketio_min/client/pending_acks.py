@@ -31,7 +31,7 @@ class PendingAcks:
 
     @property
     def next_id(self) -> int:
-        """The id that the next `expect` must be given."""
+        """Return the id that the next `expect` must be given."""
         return self._last_id + 1
 
     def expect(self, ack_id: int, event: str, timeout: float | None, answer: Answer) -> None:
@@ -45,16 +45,16 @@ class PendingAcks:
         self._turns.expect_ack()
 
     def take(self, ack_id: int | None) -> Answer | None:
-        """Who is to be told of an acknowledgement that came, or None; it is not pending any more.
+        """Return who is to be told of an acknowledgement that came, and expect it no longer.
 
-        An unknown or repeated one is nobody's.
+        None for an unknown or repeated one.
         """
         if ack_id is None or ack_id not in self._pending:
             return None
         return self._remove(ack_id)
 
     def lose(self, reason: str, unsent: Collection[int | None]) -> None:
-        """The connection is gone, and with it all answers but those to what was not sent yet."""
+        """Tell that the connection is gone, but not those whose event was not sent yet."""
         for ack_id in [ack_id for ack_id in self._pending if ack_id not in unsent]:
             self._remove(ack_id)(
                 Disconnected(f"the connection was lost before an acknowledgement: {reason}")

@@ -66,7 +66,7 @@ class Reconstructor:
 
     @property
     def received_size(self) -> int:
-        """Bytes of the packet that are there: of its text and its attachments."""
+        """Return how many bytes of the packet are there, of its text and its attachments."""
         return self._size + sum(map(len, self._attachments))
 
     def _find_placeholders(self, data: list[Any], count: int) -> None:

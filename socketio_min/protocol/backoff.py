@@ -38,5 +38,5 @@ class Backoff:
         return lowest + (highest - lowest) * self._random()
 
     def reset(self) -> None:
-        """The connection is back: the next series starts anew."""
+        """Begin a new series: the connection is back."""
         self.attempts = 0

@@ -25,7 +25,7 @@ class ClientPeer:
 
     @property
     def incomplete(self) -> bool:
-        """Whether a packet waits for its attachments."""
+        """Return whether a packet waits for its attachments."""
         return self._collector is not None
 
     def receive(self, message: str | bytes) -> Packet | None:

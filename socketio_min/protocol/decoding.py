@@ -57,10 +57,10 @@ _MAX_DIGITS: Final = 16
 
 
 def decode_plain_event(text: str) -> tuple[list[Any], int | None] | None:
-    """The data and the acknowledgement id of an event of the main namespace without attachments.
+    """Decode an event of the main namespace without attachments: its data and acknowledgement id.
 
-    Nearly every packet is one, and this is all that it costs. None for any other text and for what
-    needs a closer look: `decode` knows.
+    Nearly every packet is one, and this is all that it costs. None for any other text, and for a
+    text that needs a closer look by `decode`.
     """
     body = text.removeprefix("2")
     if body is text or not body:
@@ -171,7 +171,7 @@ def decode_rest(text: str | bytes, head: Head, max_values: int) -> Packet:
 
 
 def _event(text: str, start: int, max_values: int) -> list[Any]:
-    """The array at `start`, which must begin with the name of an event."""
+    """Decode the array at `start`, which must begin with the name of an event."""
     data: list[Any] = _loads(text, start, max_values)
     name = data[0] if data else None
     if type(name) is not str or len(name) > MAX_EVENT_NAME or name in RESERVED_EVENTS:
@@ -209,12 +209,12 @@ def _loads_slowly(text: str, body: str) -> Any:
 
 
 def _brackets(text: str) -> int:
-    """As many arrays and objects as there may be, for some may be characters of a string."""
+    """Count the opening brackets: arrays, objects, and characters in strings."""
     return text.count("[") + text.count("{")
 
 
 def _check_depth(data: Any, text: str) -> None:
-    """Level by level and not recursively: the peer must not choose how deep our stack is."""
+    """Refuse what is too deep, level by level: the peer must not choose how deep our stack is."""
     level = [data]
     for _ in range(MAX_DEPTH):
         level = [
@@ -229,7 +229,10 @@ def _check_depth(data: Any, text: str) -> None:
 
 
 def _parse_integer(digits: str) -> int | float:
-    """As orjson reads it: exact within 64 bits, else a float. `int` of long input is quadratic."""
+    """Read an integer as orjson does: exact within 64 bits, else a float.
+
+    `int` takes quadratic time for long input.
+    """
     if len(digits) <= _MAX_DIGITS:
         return int(digits)
     try:
@@ -244,7 +247,7 @@ def _parse_constant(name: str) -> NoReturn:
 
 
 def _number(digits: str) -> int | None:
-    """The value of 1 to 16 ASCII digits, else None: `str.isdigit` alone lets '²' through."""
+    """Return the value of 1 to 16 ASCII digits, else None: `str.isdigit` lets '²' through."""
     if len(digits) > _MAX_DIGITS or not digits.isascii() or not digits.isdigit():
         return None
     return int(digits)

@@ -103,7 +103,7 @@ def encode_values(
 
 
 def _dumps(value: Any, attachments: list[bytes] | None) -> str:
-    """JSON of `value`, its binary values moved to `attachments`; None forbids binary values."""
+    """Encode `value` as JSON and move its binary values to `attachments`; None forbids them."""
 
     def hook(item: Any) -> Any:
         if isinstance(item, bytes | bytearray | memoryview):
@@ -179,7 +179,7 @@ def key_text(key: Any) -> str:
 
 
 def _raise_from_hook(error: TypeError) -> None:
-    """orjson wraps what its hook raises; bring our own error back."""
+    """Raise the error of our own hook, which orjson has wrapped."""
     if isinstance(error.__cause__, EncodeError):
         raise error.__cause__ from None
 

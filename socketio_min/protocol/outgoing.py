@@ -14,7 +14,7 @@ class Scope(Protocol):
 
     @property
     def encoder(self) -> PacketEncoder:
-        """What writes its packets."""
+        """Return what writes its packets."""
 
 
 def event_packets(

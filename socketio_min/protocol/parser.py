@@ -78,7 +78,7 @@ class Collector(Protocol):
 
     @property
     def received_size(self) -> int:
-        """How many bytes of the packet are there."""
+        """Return how many bytes of the packet are there."""
 
     def add(self, message: Message) -> Packet | None:
         """Take the next attachment; return the whole packet if it was the last, else None.

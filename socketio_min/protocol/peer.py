@@ -83,7 +83,7 @@ class Peer(Generic[Joined]):
 
     @property
     def incomplete(self) -> bool:
-        """Whether a packet waits for its attachments."""
+        """Return whether a packet waits for its attachments."""
         return self.reconstructor is not None
 
     def receive(self, message: str | bytes) -> Packet | None:
@@ -121,7 +121,7 @@ class Peer(Generic[Joined]):
         return packet
 
     def _admit(self, type_: int, namespace: str) -> bool:
-        """Whether a packet may be acted on; False drops it.
+        """Return whether a packet may be acted on; if not, it is dropped.
 
         Raises:
             ProtocolError: it is not allowed now.
@@ -149,23 +149,23 @@ class Peer(Generic[Joined]):
             pending.add(namespace)
 
     def join(self, namespace: str, joined: Joined) -> None:
-        """CONNECT was accepted."""
+        """Accept a CONNECT (Socket.IO v5, "Connection to a namespace")."""
         self.refuse(namespace)
         self.joined[namespace] = joined
         if self._left is not None:
             self._left.pop(namespace, None)
 
     def refuse(self, namespace: str) -> None:
-        """CONNECT was refused; the peer may try again."""
+        """Refuse a CONNECT; the peer may try again."""
         if self._pending is not None:
             self._pending.discard(namespace)
             if not self._pending:
                 self._pending = None
 
     def leave(self, namespace: str, *, by_peer: bool) -> None:
-        """The namespace was left; what still comes for it is dropped.
+        """Leave a namespace; packets that still come for it are dropped.
 
-        A peer that has left its last namespace itself has no excuse for sending more.
+        A peer that has itself left its last namespace has no excuse for sending more.
         """
         del self.joined[namespace]
         if self.joined or not by_peer:

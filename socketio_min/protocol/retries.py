@@ -45,7 +45,7 @@ class RetryQueue:
         self._queue: deque[_QueuedEvent] = deque()
 
     def __len__(self) -> int:
-        """How many events wait, the one under way among them."""
+        """Return how many events wait, the one under way among them."""
         return len(self._queue)
 
     def add(self, args: tuple[Any, ...], timeout: float, answer: Answer) -> None:
@@ -54,12 +54,12 @@ class RetryQueue:
         self._drain()
 
     def resume(self) -> None:
-        """The namespace is connected: what waits is sent."""
+        """Send what waits: the namespace is connected."""
         self._connected = True
         self._drain()
 
     def suspend(self) -> None:
-        """The namespace is not connected: what is not under way waits."""
+        """Let what is not under way wait: the namespace is not connected."""
         self._connected = False
 
     def _drain(self) -> None:

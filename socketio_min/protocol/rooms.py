@@ -29,7 +29,7 @@ RoomNames = str | Iterable[str]
 
 
 def room_names(rooms: RoomNames) -> tuple[str, ...]:
-    """One room's name, or several, as a tuple.
+    """Return one room's name, or several, as a tuple.
 
     Raises:
         UsageError: a name is no `str`.
@@ -87,11 +87,11 @@ class Rooms(Generic[Member]):
         return [(room, self._leave(member, room)) for room in joined]
 
     def members(self, room: str) -> Collection[Member]:
-        """The members of `room`, in the order they joined; may be a live view, so copy to keep."""
+        """Return the members of `room` in the order they joined: maybe a live view, so copy."""
         return _collection(self._members.get(room, cast(dict[Member, None], _NOTHING)))
 
     def rooms(self, member: Member) -> Collection[str]:
-        """The rooms of `member`, in the order it joined; may be a live view, so copy to keep."""
+        """Return the rooms of `member` in the order it joined: maybe a live view, so copy."""
         return _collection(self._rooms.get(member, _NOTHING))
 
     def names(self) -> tuple[str, ...]:
@@ -101,7 +101,7 @@ class Rooms(Generic[Member]):
     def select(
         self, rooms: Collection[str] = (), except_: Collection[str] = ()
     ) -> Collection[Member]:
-        """Each member of at least one of `rooms` (of all, if `rooms` is empty) and of no `except_`.
+        """Select each member of one of `rooms` (of all, if `rooms` is empty) and of no `except_`.
 
         Every member once, in the order of `rooms` and of joining. The result is a copy, so the
         registry may change while it is iterated; for one room it costs one copy of its keys
@@ -134,12 +134,12 @@ class Rooms(Generic[Member]):
 
 
 def _collection(kept: Item | dict[Item, None]) -> Collection[Item]:
-    """What is kept in its short form or not."""
+    """Return a collection from its short form or as it is."""
     return kept if isinstance(kept, dict) else (kept,)
 
 
 def _with(kept: Item | dict[Item, None], item: Item) -> Item | dict[Item, None]:
-    """One item more, in the short form if it is the only one."""
+    """Add an item, in the short form if it is the only one."""
     if not isinstance(kept, dict):
         return {kept: None, item: None}
     if kept is _NOTHING:

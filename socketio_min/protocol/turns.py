@@ -92,7 +92,7 @@ class Turns:
         self._nested: list[_Call] | None = None
 
     def read_from(self, reading: Reading | None) -> None:
-        """What brings the calls from now on; None while nothing does."""
+        """Note what brings the calls from now on; None while nothing does."""
         self._reading = reading
         if self.paused and reading is not None:
             reading.pause()
@@ -149,7 +149,7 @@ class Turns:
     # -- asynchronous handlers
 
     def begin(self) -> None:
-        """An asynchronous handler is about to become a task."""
+        """Count an asynchronous handler that is about to become a task."""
         self._begun += 1
         self._unstarted += 1
         self.in_flight += 1
@@ -157,12 +157,12 @@ class Turns:
         self._adjust()
 
     def started(self) -> None:
-        """A handler's task makes its first step."""
+        """Note that a handler's task makes its first step."""
         self._unstarted -= 1
         self.behind -= 1
 
     def end(self) -> None:
-        """A handler's task is done."""
+        """Note that a handler's task is done."""
         self.in_flight -= 1
         if not self.in_flight:
             # Those that were cancelled before their first step have not counted it.
@@ -170,7 +170,7 @@ class Turns:
         self._adjust()
 
     def expect_ack(self) -> None:
-        """The peer is to acknowledge something, for which a handler may be waiting."""
+        """Count an acknowledgement that the peer owes, for which a handler may be waiting."""
         self.acks_due += 1
         self._adjust()
 
@@ -183,7 +183,7 @@ class Turns:
 
     @property
     def full(self) -> bool:
-        """Whether as many handlers run as may."""
+        """Return whether as many handlers run as may."""
         return self.in_flight - self.acks_due >= self._limit
 
     def _adjust(self) -> None:

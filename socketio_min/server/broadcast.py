@@ -41,32 +41,32 @@ class BroadcastOperator:
     # -- the selection
 
     def to(self, rooms: RoomNames) -> BroadcastOperator:
-        """Also the sockets in `rooms`; each socket is reached once."""
+        """Add the sockets in `rooms`; each socket is reached once."""
         options = self._options.to(room_names(rooms))
         return BroadcastOperator(self._namespace, options, nobody=not options.rooms)
 
     in_ = to
 
     def except_(self, rooms: RoomNames) -> BroadcastOperator:
-        """Not the sockets in `rooms`."""
+        """Leave out the sockets in `rooms`."""
         return self._with(self._options.without(room_names(rooms)))
 
     @property
     def volatile(self) -> BroadcastOperator:
-        """Dropped for a socket that cannot take it at once."""
+        """Drop the event for a socket that cannot take it at once."""
         return self._with(self._options._replace(volatile=True))
 
     @property
     def local(self) -> BroadcastOperator:
-        """Only on this server of a cluster."""
+        """Send on this server of a cluster only."""
         return self._with(self._options._replace(local=True))
 
     def compress(self, compress: bool) -> BroadcastOperator:
-        """Whether the transport may compress it (it may, unless told otherwise)."""
+        """Set whether the transport may compress the event (it may, unless told otherwise)."""
         return self._with(self._options._replace(compress=compress))
 
     def timeout(self, seconds: float) -> BroadcastOperator:
-        """How long `call` waits, in seconds."""
+        """Set how long `call` waits, in seconds."""
         return self._with(self._options._replace(timeout=seconds))
 
     # -- what to do
@@ -151,27 +151,27 @@ class SocketOperator:
 
     @property
     def volatile(self) -> SocketOperator:
-        """Dropped if the client cannot take it at once."""
+        """Drop the event if the client cannot take it at once."""
         return type(self)(self._socket, self._options._replace(volatile=True))
 
     def compress(self, compress: bool) -> SocketOperator:
-        """Whether the transport may compress it."""
+        """Set whether the transport may compress the event."""
         return type(self)(self._socket, self._options._replace(compress=compress))
 
     @property
     def broadcast(self) -> BroadcastOperator:
-        """As `Socket.broadcast`, with these flags."""
+        """Select as `Socket.broadcast`, with these flags."""
         socket = self._socket
         return BroadcastOperator(socket.namespace, self._options._replace(except_=(socket.id,)))
 
     def to(self, rooms: RoomNames) -> BroadcastOperator:
-        """As `Socket.to`, with these flags."""
+        """Select as `Socket.to`, with these flags."""
         return self.broadcast.to(rooms)
 
     in_ = to
 
     def except_(self, rooms: RoomNames) -> BroadcastOperator:
-        """As `Socket.except_`, with these flags."""
+        """Select as `Socket.except_`, with these flags."""
         return self.broadcast.except_(rooms)
 
     def emit(self, event: str, *args: Any) -> None:

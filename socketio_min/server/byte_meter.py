@@ -41,10 +41,10 @@ class ByteMeter:
 
     @property
     def indebted(self) -> bool:
-        """Whether something has to be paid back before more is read."""
+        """Return whether something has to be paid back before more is read."""
         return self.deadline != NEVER
 
     def handle_timeout(self, _now: float) -> None:
-        """The debt is paid back."""
+        """Let the client be read again: the debt is paid back."""
         self.deadline = NEVER
         self._paid()

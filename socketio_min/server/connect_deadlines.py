@@ -41,14 +41,14 @@ class ConnectDeadlines:
         return len(self._deadlines)
 
     def add(self, connection: Closable, now: float) -> None:
-        """A client has come."""
+        """Watch a client that has come."""
         self._deadlines[connection] = now + self._timeout
         if self.deadline == NEVER:
             self.deadline = now + self._timeout
             self._engine.timer.watch(self)
 
     def discard(self, connection: Closable) -> None:
-        """A client has joined a namespace, or gone."""
+        """Forget a client that has joined a namespace, or gone."""
         if self._deadlines.pop(connection, None) is not None and not self._deadlines:
             self.deadline = NEVER
             self._engine.timer.forget(self)

@@ -24,11 +24,11 @@ class AddressBuckets:
         self._tidy_at = 1_000
 
     def __len__(self) -> int:
-        """How many addresses are remembered."""
+        """Return how many addresses are remembered."""
         return len(self._buckets)
 
     def of(self, address: str, now: float, lost: float = 0.0) -> TokenBucket:
-        """The bucket of an address, made if need be."""
+        """Return the bucket of an address, made if need be."""
         bucket = self._buckets.get(address)
         if bucket is None:
             if len(self._buckets) >= self._tidy_at:
@@ -66,7 +66,7 @@ class Gate:
         self._buckets = buckets
 
     def admit(self, now: float) -> bool:
-        """Whether one more event or CONNECT may pass."""
+        """Return whether one more event or CONNECT may pass."""
         # Every bucket counts it: what one refuses is no reason to be generous with the other.
         lost = self._lost(now)
         verdicts = [bucket.take(now, lost) for bucket in self._buckets]
@@ -74,12 +74,12 @@ class Gate:
 
     @property
     def first_refusal(self) -> bool:
-        """Whether what was just refused is the first, and the client is to be told."""
+        """Return whether the last refusal was the first, of which the client is to be told."""
         return max(bucket.refusals for bucket in self._buckets) == 1
 
     @property
     def exhausted(self) -> bool:
-        """Whether the client has gone on for too long."""
+        """Return whether the client has gone on for too long."""
         return any(bucket.exhausted for bucket in self._buckets)
 
     @property

@@ -37,22 +37,22 @@ class RecoverableSocket(Socket):
 
     @property
     def gone(self) -> bool:
-        """Whether its client has gone."""
+        """Return whether its client has gone."""
         return self.state == DISCONNECTED
 
     @property
     def adapter(self) -> RecoveringAdapter:
-        """The adapter of its namespace."""
+        """Return the adapter of its namespace."""
         return cast(RecoveringAdapter, self.namespace.adapter)
 
     @property
     def session(self) -> Session:
-        """What of it is kept while its client is away."""
+        """Return what is kept of the socket while its client is away."""
         name, rooms = self.namespace.name, tuple(self.rooms)
         return Session(name, self.id, self.pid, rooms, self.data, self._presented)
 
     def restore(self, restored: Restored) -> None:
-        """Be what the client was before it was away."""
+        """Take over the id, rooms and data that the client had before it was away."""
         session, self._missed = restored
         self.id = session.id
         self.pid = session.pid
@@ -81,7 +81,7 @@ class RecoverableSocket(Socket):
         self._recoveries.refuse(self)
 
     def supersede(self) -> None:
-        """End it, for its client is back on another connection."""
+        """End the connection: its client is back on another one."""
         self._link.supersede(self)
 
     def emit(self, event: str, *args: Any) -> None:

@@ -127,7 +127,7 @@ class Server(Namespace):
     @overload
     def of(self, name: re.Pattern[str] | Matcher) -> DynamicNamespace: ...
     def of(self, name: str | re.Pattern[str] | Matcher) -> Namespace | DynamicNamespace:
-        """The namespace of that name, made if need be; a missing leading "/" is added.
+        """Return the namespace of that name, made if need be; a missing leading "/" is added.
 
         A compiled pattern (searched for in the name) or a predicate `(name, auth) -> bool` makes a
         dynamic namespace: each matching name becomes a namespace of its own with the handlers that
@@ -170,7 +170,7 @@ class Server(Namespace):
 
     @property
     def cluster(self) -> ClusterStatus:
-        """Whether the other servers can be reached, and a hook for when that changes."""
+        """Return whether the other servers can be reached, with a hook for when that changes."""
         return self.adapter.status
 
     def enter_cluster(self, namespace: Namespace) -> None:
@@ -210,7 +210,7 @@ class Server(Namespace):
     # -- sockets that leave
 
     def namespace_left(self, namespace: Namespace) -> None:
-        """A socket has left; a dynamic namespace's child goes with its last one."""
+        """Note that a socket has left; a dynamic namespace's child goes with its last socket."""
         for dynamic in self._dynamic:
             dynamic.release(namespace)
 
@@ -347,7 +347,7 @@ class Server(Namespace):
 
     @property
     def port(self) -> int:
-        """The port that `listen` bound.
+        """Return the port that `listen` bound.
 
         Raises:
             UsageError: the server is not listening, or on a Unix socket, which has no port.
@@ -355,7 +355,7 @@ class Server(Namespace):
         return self.engine.port
 
     def asgi_app(self) -> AsgiApplication:
-        """This server as an ASGI 3 application."""
+        """Return this server as an ASGI 3 application."""
         from engineio_min.asgi import AsgiApplication
 
         return AsgiApplication(self.engine, self.close, self._enter_cluster)
@@ -419,7 +419,7 @@ class Server(Namespace):
         task.add_done_callback(self.task_ended if ended is None else ended, context=self._context)
 
     def task_ended(self, task: asyncio.Task[None]) -> None:
-        """A handler's task has ended."""
+        """Let go of a handler's task, which has ended."""
         self._tasks.discard(task)
 
     @property
@@ -436,7 +436,7 @@ class Server(Namespace):
         self.connections.add(ServerConnection(self, connection, self._gate(connection)))
 
     def _gate(self, connection: engineio_min.Connection) -> Gate | None:
-        """The rate limits of a new client, if there are any."""
+        """Return the rate limits of a new client, if there are any."""
         now, lost = self.engine.loop.time(), self.stood_still
         buckets = []
         if self.limits.rate is not None:

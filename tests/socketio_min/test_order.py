@@ -12,7 +12,7 @@ import pytest
 
 from socketio_min import ClientLimits, Disconnected, Limits, Server, Socket
 from tests.engineio_min.scripted import Peer, server_frame
-from tests.socketio_min.client.test_client import joined, log_of, meeting, socketio
+from tests.socketio_min.client.meeting import joined, log_of, meeting, socketio
 from tests.socketio_min.serving import TRANSPORTS, Serving, Transport, serving
 from tests.socketio_min.wire import CLOSE, Client, PollingClient, WebSocketClient, frame
 from tests.waiting import until

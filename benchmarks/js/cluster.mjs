@@ -29,7 +29,8 @@ async function makeAdapter() {
   return undefined;
 }
 
-const options = { serveClient: false };
+// The clients answer no pings.
+const options = { serveClient: false, pingInterval: 600_000 };
 if (recovery !== undefined) options.connectionStateRecovery = {};
 const made = await makeAdapter();
 if (made !== undefined) options.adapter = made;

@@ -24,7 +24,8 @@ PAYLOAD = "x" * 100
 
 def make_server(adapter: str, redis: str, *, recovery: bool) -> Server:
     """Return a server with an adapter."""
-    options: SocketIOOptionValues = {}
+    # The clients answer no pings.
+    options: SocketIOOptionValues = {"ping_interval": 600.0}
     if adapter == "classic":
         options["adapter"] = RedisAdapter.from_url(redis)
     elif adapter == "streams":

@@ -40,4 +40,4 @@ async def count(_socket: Socket, room: str) -> int:
 
 
 if __name__ == "__main__":
-    io.run(port=int(sys.argv[1]), workers=int(sys.argv[2]), drain=5.0)
+    io.run(port=int(sys.argv[1]), workers=int(sys.argv[2]), drain=30.0)

@@ -18,9 +18,11 @@ class ClusterStatus:
     were malformed.
     """
 
-    __slots__ = ("_hooks", "connected", "dropped", "rejected")
+    __slots__ = ("_hooks", "_whole", "connected", "dropped", "rejected")
 
-    def __init__(self, *, connected: bool) -> None:
+    def __init__(self, *, connected: bool, whole: ClusterStatus | None = None) -> None:
+        """Make a status; `whole` is another one that counts, too, what this one counts."""
+        self._whole = whole
         self.connected = connected
         self.dropped = 0
         self.rejected = 0
@@ -34,6 +36,12 @@ class ClusterStatus:
     def forget(self, hook: Callable[[bool], object]) -> None:
         """Undo `on_change`."""
         self._hooks.remove(hook)
+
+    def drop(self, messages: int = 1) -> None:
+        """Count messages that do not reach the other servers."""
+        self.dropped += messages
+        if self._whole is not None:
+            self._whole.drop(messages)
 
     def change(self, connected: bool) -> None:
         """Tell the hooks, if this is a change."""

@@ -1,11 +1,13 @@
 // A cluster member on the official server; cluster_member.py is the same on this project's.
 // Usage: node member.mjs --port P [--adapter memory|classic|sharded|streams] [--redis URL]
-// [--mode dynamic|static|dynamic-private] [--recovery SECONDS]; prints `ready http://HOST:PORT`.
+// [--mode dynamic|static|dynamic-private] [--recovery SECONDS] [--cluster redis|ioredis]
+// [--prefix TEXT] [--streams N] [--sharded-pubsub]; prints `ready http://HOST:PORT`.
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 import { createAdapter as createClassic, createShardedAdapter } from "@socket.io/redis-adapter";
 import { createAdapter as createStreams } from "@socket.io/redis-streams-adapter";
-import { createClient } from "redis";
+import { Cluster } from "ioredis";
+import { createClient, createCluster } from "redis";
 import { Server } from "socket.io";
 
 const { values } = parseArgs({
@@ -15,11 +17,26 @@ const { values } = parseArgs({
     redis: { type: "string", default: "redis://127.0.0.1:6379" },
     mode: { type: "string", default: "dynamic" },
     recovery: { type: "string" },
+    cluster: { type: "string" },
+    prefix: { type: "string", default: "socket.io" },
+    streams: { type: "string", default: "1" },
+    "sharded-pubsub": { type: "boolean", default: false },
   },
 });
 
 async function connect() {
-  const client = createClient({ url: values.redis });
+  if (values.cluster === "ioredis") {
+    const cluster = new Cluster([values.redis]);
+    await new Promise((done) => cluster.once("ready", done));
+    // It would send each message by a node of chance, and no order would hold.
+    const [node] = cluster.nodes("master");
+    cluster.publish = (...message) => node.publish(...message);
+    return cluster;
+  }
+  const client =
+    values.cluster === "redis"
+      ? createCluster({ rootNodes: [{ url: values.redis }] })
+      : createClient({ url: values.redis });
   client.on("error", () => {});
   await client.connect();
   return client;
@@ -32,9 +49,13 @@ async function makeAdapter() {
     case "sharded":
       return createShardedAdapter(await connect(), await connect(), {
         subscriptionMode: values.mode,
+        channelPrefix: values.prefix,
       });
     case "streams":
-      return createStreams(await connect());
+      return createStreams(await connect(), {
+        streamCount: Number(values.streams),
+        useShardedPubSub: values["sharded-pubsub"],
+      });
     default:
       return undefined;
   }

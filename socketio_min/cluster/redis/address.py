@@ -1,4 +1,4 @@
-"""The URL of a Redis: one server, or one that Sentinels know."""
+"""The URL of a Redis: one server, one that Sentinels know, or a Redis Cluster."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ SENTINEL_PORT = 26379
 
 EXPECTED = (
     "expected redis://[user:password@]host[:port][/database], rediss://… for TLS, "
-    "unix:///path or redis+sentinel://host[:port],host[:port]/name[/database]"
+    "unix:///path, redis+sentinel://host[:port],host[:port]/name[/database] or "
+    "redis+cluster://host[:port],host[:port]"
 )
 
 
@@ -21,8 +22,8 @@ EXPECTED = (
 class Address:
     """Where a Redis is, and how to log in.
 
-    `hosts` are the server, or the Sentinels of the server `service`; `path` is a Unix socket
-    instead. `tls` is for the server and not for Sentinels.
+    `hosts` are the server, or the Sentinels of the server `service`, or some nodes of a `cluster`;
+    `path` is a Unix socket instead. `tls` is for servers and not for Sentinels.
     """
 
     hosts: tuple[tuple[str, int], ...] = ()
@@ -31,10 +32,13 @@ class Address:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     database: int = 0
+    cluster: bool = False
     tls: ssl.SSLContext | None = None
 
     def __str__(self) -> str:
         places = self.path or ",".join(f"{host}:{port}" for host, port in self.hosts)
+        if self.cluster:
+            return f"the cluster of {places}"
         return places if self.service is None else f"{self.service} of {places}"
 
 
@@ -70,7 +74,7 @@ def _address(
             database=_database(database),
         )
     kind, _, way = parts.scheme.partition("+")
-    if kind not in ("redis", "rediss") or way not in ("", "sentinel"):
+    if kind not in ("redis", "rediss") or way not in ("", "sentinel", "cluster"):
         raise ValueError("the scheme is unknown")
     port = SENTINEL_PORT if way == "sentinel" else PORT
     places = parts.netloc.rpartition("@")[2].split(",")
@@ -83,12 +87,15 @@ def _address(
         service, _, database = database.partition("/")
         if not service:
             raise ValueError("the name of the server is missing")
+    if way == "cluster" and _database(database):
+        raise ValueError("a cluster has no database but 0")
     return Address(
         hosts=hosts,
         service=unquote(service) if service else None,
         username=username,
         password=password,
         database=_database(database),
+        cluster=way == "cluster",
         tls=(tls or ssl.create_default_context()) if kind == "rediss" else None,
     )
 

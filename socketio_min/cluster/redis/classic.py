@@ -12,10 +12,10 @@ import ssl
 from collections.abc import Callable
 
 from socketio_min.cluster.adapter import LocalNamespace
-from socketio_min.cluster.bus import PatternBus
 from socketio_min.cluster.cluster_adapter import REQUEST_TIMEOUT, ClusterAdapter
 from socketio_min.cluster.messages import Broadcast, Request, Response, ServerAnswer
 from socketio_min.cluster.redis.address import parse_url
+from socketio_min.cluster.redis.bus import RedisBus, make_bus
 from socketio_min.cluster.redis.classic_wire import (
     decode_broadcast,
     decode_request,
@@ -24,7 +24,6 @@ from socketio_min.cluster.redis.classic_wire import (
     encode_request,
     encode_response,
 )
-from socketio_min.cluster.redis.link import Link
 from socketio_min.cluster.redis.msgpack import pack
 from socketio_min.cluster.values import name_bytes
 from socketio_min.errors import PacketError
@@ -51,7 +50,7 @@ class RedisAdapter(ClusterAdapter):
     def __init__(
         self,
         namespace: LocalNamespace,
-        bus: PatternBus,
+        bus: RedisBus,
         *,
         key: str = "socket.io",
         request_timeout: float = REQUEST_TIMEOUT,
@@ -83,7 +82,7 @@ class RedisAdapter(ClusterAdapter):
         """Return what makes the adapters of one server's namespaces, for `Server(adapter=…)`.
 
         url: of Redis: `redis://[user:password@]host[:port][/database]`, `rediss://…` with TLS,
-        `unix:///path`, `redis+sentinel://host,host/name`.
+        `unix:///path`, `redis+sentinel://host,host/name`, `redis+cluster://host,host`.
         key: what the names of the channels begin with, the same for all servers.
         request_timeout: seconds that `fetch_sockets` waits for the other servers.
         specific_responses: answer in a channel of the server that asked, not in one of all.
@@ -91,12 +90,12 @@ class RedisAdapter(ClusterAdapter):
         Raises:
             UsageError: the URL is none of Redis.
         """
-        link = Link(parse_url(url, tls))
+        bus = make_bus(parse_url(url, tls))
 
         def make(namespace: LocalNamespace) -> RedisAdapter:
             return cls(
                 namespace,
-                link,
+                bus,
                 key=key,
                 request_timeout=request_timeout,
                 specific_responses=specific_responses,

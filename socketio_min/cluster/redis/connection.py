@@ -43,7 +43,8 @@ class Subscribing:
 class Connection(asyncio.Protocol):
     """A connection; `pushed` gets each push, `ended` is called once with why it ended.
 
-    `writable(bool)` tells whether it takes more without much of it waiting.
+    `writable(bool)` tells whether it takes more without much of it waiting. `refused` gets the
+    error that Redis answered to a command whose reply nobody wanted.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Connection(asyncio.Protocol):
         pushed: Callable[[list[Any]], None],
         ended: Callable[[str], None],
         writable: Callable[[bool], None],
+        refused: Callable[[Exception], None],
         *,
         ping_interval: float = PING_INTERVAL,
         patience: float = PATIENCE,
@@ -58,6 +60,7 @@ class Connection(asyncio.Protocol):
         self._pushed = pushed
         self._ended = ended
         self._writable = writable
+        self._refused = refused
         self._ping_interval = ping_interval
         self._patience = patience
         self._loop = asyncio.get_running_loop()
@@ -122,15 +125,19 @@ class Connection(asyncio.Protocol):
             first = self._replies[0]
             if isinstance(first, Subscribing) and first.channel == push[1]:
                 self._replies.popleft()
+                return
         self._pushed(push)
 
     def _take_reply(self, value: Any) -> None:
         if not self._replies:
             raise hiredis.ProtocolError("a reply to nothing")
         reply = self._replies.popleft()
-        if isinstance(reply, Subscribing):
+        if reply is None:
+            if isinstance(value, hiredis.ReplyError):
+                self._refused(value)
+        elif isinstance(reply, Subscribing):
             reply.refused(value)
-        elif reply is not None:
+        else:
             reply(value)
 
     def pause_writing(self) -> None:

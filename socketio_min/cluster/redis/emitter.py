@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -70,7 +71,10 @@ class BlockingEmitter(Emission):
     def __init__(
         self, url: str, *, key: str = "socket.io", tls: ssl.SSLContext | None = None
     ) -> None:
-        """Raise UsageError if the URL is none of one Redis; `key` is the servers'."""
+        """Raise UsageError if the URL is none of Redis, or needs Sentinels; `key` is the servers'.
+
+        Any node of a cluster will do.
+        """
         address = parse_url(url, tls)
         if address.service is not None:
             raise UsageError(
@@ -149,10 +153,15 @@ class _BlockingConnection:
             connection.settimeout(TIMEOUT)
             connection.connect(address.path)
             return connection
-        host, port = address.hosts[0]
+        for host, port in address.hosts[:-1]:
+            with contextlib.suppress(OSError):
+                return self._reach(host, port)
+        return self._reach(*address.hosts[-1])
+
+    def _reach(self, host: str, port: int) -> socket.socket:
         connection = socket.create_connection((host, port), TIMEOUT)
-        if address.tls is not None:
-            return address.tls.wrap_socket(connection, server_hostname=host)
+        if self._address.tls is not None:
+            return self._address.tls.wrap_socket(connection, server_hostname=host)
         return connection
 
     def _login(self) -> list[list[Part]]:

@@ -15,10 +15,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Awaitable
 from typing import Any
-
-import hiredis
 
 from socketio_min.cluster.bus import Receive
 from socketio_min.cluster.redis.address import Address
@@ -26,8 +23,10 @@ from socketio_min.cluster.redis.connection import (
     PATIENCE,
     PING_INTERVAL,
     Connection,
+    Reply,
     Subscribing,
 )
+from socketio_min.cluster.redis.opening import RedisRefused, ask, log_in, open_connection
 from socketio_min.cluster.redis.resp import Part, encode_command
 from socketio_min.cluster.status import ClusterStatus
 from socketio_min.protocol.backoff import Backoff
@@ -45,10 +44,6 @@ RETRY_MIN, RETRY_MAX = 0.05, 2.0
 CONNECT_TIMEOUT = 5.0
 
 
-class RedisRefused(Exception):
-    """Redis answered with an error."""
-
-
 class Link:
     """The link of one process to one Redis."""
 
@@ -59,9 +54,13 @@ class Link:
         max_waiting: int = MAX_WAITING,
         ping_interval: float = PING_INTERVAL,
         patience: float = PATIENCE,
+        whole: ClusterStatus | None = None,
     ) -> None:
+        """Make the link; `whole` is the status of what it is one of the links of."""
         self.address = address
-        self.status = ClusterStatus(connected=False)
+        # The host of the connection, or of the last one.
+        self.host = ""
+        self.status = ClusterStatus(connected=False, whole=whole)
         self._max_waiting = max_waiting
         self._ping_interval = ping_interval
         self._patience = patience
@@ -70,9 +69,14 @@ class Link:
         self._connection: Connection | None = None
         self._paused = False
         self._up = asyncio.Event()
+        # Set while it is connected, and when an attempt to connect has failed.
+        self._tried = asyncio.Event()
+        # Whether the connection is lost or cannot be had; a link that is new is not.
+        self.away = False
         self._ended: asyncio.Future[str] | None = None
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[tuple[bytes, Reply | None]] = deque()
         self._waiting_size = 0
+        self._told_refusal = False
         # Messages dropped or unanswered since the connection was lost.
         self._lost = 0
         # By the command that subscribes and the channel.
@@ -84,7 +88,7 @@ class Link:
         """Begin to connect; every `open` has its `close`, and the last one ends it."""
         self._users += 1
         if self._task is None:
-            self._up = asyncio.Event()
+            self._up, self._tried = asyncio.Event(), asyncio.Event()
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self, *, drain: bool = True) -> None:
@@ -126,6 +130,7 @@ class Link:
                     async with asyncio.timeout(CONNECT_TIMEOUT):
                         await self._connect()
                 except (OSError, RedisRefused) as error:
+                    self._failed()
                     if not told:
                         told = True
                         reason = str(error) or type(error).__name__
@@ -138,58 +143,27 @@ class Link:
             self._disconnected()
 
     async def _connect(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._ended = loop.create_future()
-        connection = await self._open_connection(self.address, self._ended)
-        self._connection, self._paused = connection, False
-        try:
-            await self._log_in(connection, self.address)
-        except BaseException:
-            self._connection = None
-            connection.abort("the login failed")
-            raise
-
-    async def _open_connection(self, address: Address, ended: asyncio.Future[str]) -> Connection:
-        """Connect to the server that an address stands for now.
-
-        Raises:
-            OSError: nobody can be reached.
-            RedisRefused: a Sentinel knows no such server.
-        """
-        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._ended = ended
 
         def make() -> Connection:
             return Connection(
                 self._pushed,
                 lambda reason: None if ended.done() else ended.set_result(reason),
                 self._writable,
+                self.refuse,
                 ping_interval=self._ping_interval,
                 patience=self._patience,
             )
 
-        if address.path is not None:
-            _, connection = await loop.create_unix_connection(make, address.path)
-            return connection
-        errors: list[Exception] = []
-        for host, port in address.hosts:
-            try:
-                # One that swallows everything must leave time for the others.
-                async with asyncio.timeout(CONNECT_TIMEOUT / len(address.hosts)):
-                    if address.service is not None:
-                        host, port = await _ask_sentinel(host, port, address.service)
-                    _, connection = await loop.create_connection(make, host, port, ssl=address.tls)
-                return connection
-            except (OSError, RedisRefused) as error:
-                errors.append(error)
-        raise errors[-1]
-
-    async def _log_in(self, connection: Connection, address: Address) -> None:
-        hello: list[Part] = ["HELLO", 3]
-        if address.password is not None:
-            hello += ["AUTH", address.username or "default", address.password]
-        await _ask(connection, *hello)
-        if address.database:
-            await _ask(connection, "SELECT", address.database)
+        connection, self.host = await open_connection(self.address, make, CONNECT_TIMEOUT)
+        self._connection, self._paused = connection, False
+        try:
+            await log_in(connection, self.address)
+        except BaseException:
+            self._connection = None
+            connection.abort("the login failed")
+            raise
 
     async def _serve(self) -> bool:
         """Be connected until the connection ends. Return True: the loss has been told."""
@@ -198,6 +172,7 @@ class Link:
         assert ended is not None
         for command, channel in self._subscriptions:
             self._send_subscription(connection, command, channel)
+        self._told_refusal = False
         if self._lost:
             logger.warning(
                 "Redis at %s is back; %d messages to other servers were lost meanwhile",
@@ -208,6 +183,8 @@ class Link:
         else:
             logger.info("connected to Redis at %s", self.address)
         self._up.set()
+        self._tried.set()
+        self.away = False
         self._send_waiting()
         self.status.change(True)
         reason = await ended
@@ -222,44 +199,69 @@ class Link:
         self._lost += connection.unanswered
         return True
 
+    def _failed(self) -> None:
+        self._tried.set()
+        self.away = True
+
     def _disconnected(self) -> None:
         connection, self._connection = self._connection, None
         self._up.clear()
+        self._tried.clear()
+        self.away = True
         if connection is not None:
             connection.close()
         self.status.change(False)
 
     # -- commands
 
-    async def call(self, *command: Part) -> Any:
+    async def reached(self) -> bool:
+        """Return whether Redis can be reached, when that is known."""
+        await self._tried.wait()
+        return self._up.is_set()
+
+    async def call(self, *command: Part, key: Part | None = None) -> Any:
         """Send a command that may be sent twice, and return its reply.
 
-        It waits until Redis is there and does not end by itself: bound it by a timeout.
+        It waits until Redis is there and does not end by itself: bound it by a timeout. One Redis
+        has every `key`.
 
         Raises:
             RedisRefused: Redis answered with an error.
         """
         while True:
             await self._up.wait()
-            connection = self._connection
-            assert connection is not None
             try:
-                return await _ask(connection, *command)
+                return await self.call_once(*command)
             except ConnectionResetError:
                 # `_up` is cleared before this is raised, or right after it.
                 await asyncio.sleep(0)
+
+    async def call_once(self, *command: Part) -> Any:
+        """Send a command and return its reply.
+
+        Raises:
+            RedisRefused: Redis answered with an error.
+            ConnectionResetError: Redis cannot be reached, or went before it answered.
+        """
+        connection = self._connection
+        if connection is None or not self._up.is_set():
+            raise ConnectionResetError("Redis cannot be reached")
+        return await ask(connection, *command)
 
     def publish(self, channel: bytes, message: bytes) -> None:
         """Send a message to the subscribers of a channel. Never blocks."""
         self.send(encode_command(b"PUBLISH", channel, message))
 
-    def send(self, command: bytes) -> bool:
-        """Send a command once, as soon as Redis takes it; return False if there is no place."""
+    def send(self, command: bytes, key: Part | None = None, reply: Reply | None = None) -> bool:
+        """Send a command once, as soon as Redis takes it; return False if there is no place.
+
+        `reply` gets what Redis answers, or why there is no answer. One Redis has every `key`.
+        """
         connection = self._connection
         if connection is not None and not self._paused and self._up.is_set():
-            connection.send(command)
+            connection.send(command, reply)
         elif self._waiting_size + len(command) <= self._max_waiting:
-            self._waiting.append(command)
+            self._waiting.append((command, reply))
             self._waiting_size += len(command)
         else:
             self._drop()
@@ -267,7 +269,7 @@ class Link:
         return True
 
     def _drop(self) -> None:
-        self.status.dropped += 1
+        self.status.drop()
         self._lost += 1
         if self._lost == 1:
             logger.warning(
@@ -285,9 +287,25 @@ class Link:
     def _send_waiting(self) -> None:
         connection = self._connection
         while connection is not None and self._waiting and not self._paused:
-            command = self._waiting.popleft()
+            command, reply = self._waiting.popleft()
             self._waiting_size -= len(command)
-            connection.send(command)
+            connection.send(command, reply)
+
+    def lose(self) -> None:
+        """Count a message that had no answer when the connection was lost."""
+        self._lost += 1
+
+    def refuse(self, error: Exception) -> None:
+        """Count a message that Redis did not take, for want of memory or of a right."""
+        self.status.drop()
+        if not self._told_refusal:
+            self._told_refusal = True
+            logger.error(
+                "Redis at %s refused a message to other servers (%s); further ones are only "
+                "counted until the next connection",
+                self.address,
+                error,
+            )
 
     # -- subscriptions
 
@@ -312,6 +330,10 @@ class Link:
         reply = await self.call("PUBSUB", "NUMSUB", channel)
         return int(reply[1])
 
+    async def channels(self, prefix: bytes) -> list[bytes]:
+        """Return the channels with subscribers that begin with `prefix`."""
+        return list(await self.call("PUBSUB", "CHANNELS", escape_glob(prefix) + b"*"))
+
     # -- the same, sharded: Redis 7
 
     def publish_shard(self, channel: bytes, message: bytes) -> None:
@@ -331,6 +353,10 @@ class Link:
         reply = await self.call("PUBSUB", "SHARDNUMSUB", channel)
         return int(reply[1])
 
+    async def shard_channels(self, prefix: bytes) -> list[bytes]:
+        """Return the sharded channels with subscribers that begin with `prefix`."""
+        return list(await self.call("PUBSUB", "SHARDCHANNELS", escape_glob(prefix) + b"*"))
+
     def _subscribe(self, command: str, channel: bytes, receive: Receive) -> None:
         key = command, channel
         receivers = self._subscriptions.get(key, ())
@@ -348,10 +374,13 @@ class Link:
             self._send_subscription(self._connection, undo, channel)
 
     def _send_subscription(self, connection: Connection, command: str, channel: bytes) -> None:
-        def refused(error: Any) -> None:
-            logger.error("Redis refused %s %r: %s", command, channel, error)
+        connection.send(
+            encode_command(command, channel),
+            Subscribing(channel, lambda error: self._subscription_refused(command, channel, error)),
+        )
 
-        connection.send(encode_command(command, channel), Subscribing(channel, refused))
+    def _subscription_refused(self, command: str, channel: bytes, error: Exception) -> None:
+        logger.error("Redis refused %s %r: %s", command, channel, error)
 
     def _pushed(self, push: list[Any]) -> None:
         kind = push[0]
@@ -368,53 +397,6 @@ class Link:
                 receive(channel, message)
             except Exception:
                 logger.exception("a message of another server could not be handled")
-
-
-def _ask(connection: Connection, *command: Part) -> Awaitable[Any]:
-    """Send a command; what is returned gives its reply, or raises.
-
-    Raises:
-        RedisRefused: Redis answered with an error.
-        ConnectionResetError: the connection ended first.
-    """
-    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-    def reply(value: Any) -> None:
-        if future.done():
-            return
-        if isinstance(value, hiredis.ReplyError):
-            future.set_exception(RedisRefused(str(value)))
-        elif isinstance(value, Exception):
-            future.set_exception(value)
-        else:
-            future.set_result(value)
-
-    connection.send(encode_command(*command), reply)
-    return future
-
-
-async def _ask_sentinel(host: str, port: int, service: str) -> tuple[str, int]:
-    """Return where a Sentinel says that the master of a service is.
-
-    Raises:
-        OSError: the Sentinel cannot be reached.
-        RedisRefused: it knows no such service.
-    """
-
-    def ignore(_: object) -> None:
-        pass
-
-    loop = asyncio.get_running_loop()
-    _, sentinel = await loop.create_connection(
-        lambda: Connection(ignore, ignore, ignore), host, port
-    )
-    try:
-        found = await _ask(sentinel, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)
-    finally:
-        sentinel.close()
-    if not found:
-        raise RedisRefused(f"the Sentinel at {host}:{port} knows no server named {service!r}")
-    return found[0].decode(), int(found[1])
 
 
 def escape_glob(name: bytes) -> bytes:

@@ -16,8 +16,8 @@ from socketio_min.cluster.adapter import LocalNamespace
 from socketio_min.cluster.cluster_adapter import REQUEST_TIMEOUT, ClusterAdapter
 from socketio_min.cluster.messages import Broadcast, Request, Response
 from socketio_min.cluster.redis.address import parse_url
+from socketio_min.cluster.redis.bus import RedisBus, make_bus
 from socketio_min.cluster.redis.cluster_wire import Message, encode, read_message
-from socketio_min.cluster.redis.link import Link
 from socketio_min.cluster.redis.msgpack import unpack_any
 from socketio_min.cluster.values import name_bytes
 from socketio_min.errors import PacketError, UsageError
@@ -42,7 +42,7 @@ class ShardedRedisAdapter(ClusterAdapter):
     def __init__(
         self,
         namespace: LocalNamespace,
-        link: Link,
+        link: RedisBus,
         *,
         prefix: str = "socket.io",
         mode: Mode = "dynamic",
@@ -79,7 +79,7 @@ class ShardedRedisAdapter(ClusterAdapter):
         """
         if mode not in MODES:
             raise UsageError(f"mode: got {mode!r}, expected one of {', '.join(MODES)}")
-        link = Link(parse_url(url, tls))
+        link = make_bus(parse_url(url, tls))
 
         def make(namespace: LocalNamespace) -> ShardedRedisAdapter:
             return cls(namespace, link, prefix=prefix, mode=mode, request_timeout=request_timeout)

@@ -20,10 +20,11 @@ from socketio_min.cluster.adapter import LocalNamespace
 from socketio_min.cluster.messages import Broadcast
 from socketio_min.cluster.reading import read_list, read_map, read_rooms, read_text
 from socketio_min.cluster.recovery import Recovery, Restored, Session
-from socketio_min.cluster.redis.link import RedisRefused
+from socketio_min.cluster.redis.bus import RedisBus
 from socketio_min.cluster.redis.msgpack import pack, unpack
+from socketio_min.cluster.redis.opening import RedisRefused
 from socketio_min.cluster.redis.resp import encode_command
-from socketio_min.cluster.redis.stream_hub import START, StreamHub
+from socketio_min.cluster.redis.stream_reader import START, StreamReader
 from socketio_min.cluster.redis.stream_wire import Entry, decode_entry, position, read_entries
 from socketio_min.cluster.values import name_bytes, portable
 from socketio_min.errors import EncodeError, PacketError
@@ -43,9 +44,20 @@ MAX_PID = 64
 class StreamSessions:
     """The sessions of one namespace on one server."""
 
-    def __init__(self, namespace: LocalNamespace, hub: StreamHub, prefix: str, uid: str) -> None:
+    def __init__(
+        self,
+        namespace: LocalNamespace,
+        link: RedisBus,
+        reader: StreamReader,
+        max_length: int,
+        prefix: str,
+        uid: str,
+    ) -> None:
+        """Keep the sessions of clients of `uid` on `link`; the stream has about `max_length`."""
         self._namespace = namespace
-        self._hub = hub
+        self._link = link
+        self._reader = reader
+        self._max_length = max_length
         self._prefix = prefix
         self._uid = uid
         # Where in the stream the sockets here began.
@@ -55,7 +67,7 @@ class StreamSessions:
     def begin(self, socket_id: str) -> None:
         """Note that a socket gets what comes from now on."""
         if self._namespace.recovery is not None:
-            self._begun.setdefault(socket_id, self._hub.last)
+            self._begun.setdefault(socket_id, self._reader.last)
 
     def forget(self, socket_id: str) -> None:
         """Note that a socket is gone."""
@@ -73,7 +85,7 @@ class StreamSessions:
             "rooms": session.rooms,
             "data": self._portable(session),
             "nsp": session.namespace,
-            "begun": self._begun.get(session.id, self._hub.last),
+            "begun": self._begun.get(session.id, self._reader.last),
             "presented": session.presented,
             "uid": self._uid,
             "gone": round(time.time() * 1000),
@@ -81,7 +93,7 @@ class StreamSessions:
         milliseconds = round((recovery.max_disconnection + GRACE) * 1000)
         value = base64.b64encode(pack(fields))
         key = self._prefix + session.pid
-        self._hub.link.send(encode_command("SET", key, value, "PX", milliseconds))
+        self._link.send(encode_command("SET", key, value, "PX", milliseconds), key)
         if recovery.expired is not None:
             task = asyncio.get_running_loop().create_task(self._expire(session, recovery))
             self._tasks.add(task)
@@ -99,7 +111,8 @@ class StreamSessions:
     async def _expire(self, session: Session, recovery: Recovery) -> None:
         """Tell of a session that nobody has taken out."""
         await asyncio.sleep(recovery.max_disconnection)
-        taken = await self._hub.link.call("GETDEL", self._prefix + session.pid)
+        key = self._prefix + session.pid
+        taken = await self._link.call("GETDEL", key, key=key)
         if taken is None or recovery.expired is None:
             return
         try:
@@ -137,9 +150,8 @@ class StreamSessions:
     ) -> tuple[Restored, tuple[int, int]] | None:
         if len(pid) > MAX_PID:
             return None
-        link = self._hub.link
         key = self._prefix + pid
-        value = await link.call("GETDEL", key)
+        value = await self._link.call("GETDEL", key, key=key)
         if value is None:
             return None
         fields = read_map(unpack(base64.b64decode(value, validate=True)), "a session")
@@ -147,9 +159,8 @@ class StreamSessions:
             # It is the session of another namespace, and stays there.
             recovery = self._namespace.recovery
             assert recovery is not None
-            link.send(
-                encode_command("SET", key, value, "PX", round(recovery.max_disconnection * 1000))
-            )
+            milliseconds = round(recovery.max_disconnection * 1000)
+            self._link.send(encode_command("SET", key, value, "PX", milliseconds), key)
             return None
         presented = fields.get("presented")
         session = Session(
@@ -172,10 +183,10 @@ class StreamSessions:
     async def _is_known(self, entry_id: str) -> bool:
         """Return whether the stream still has everything from an entry on."""
         position(entry_id)
-        link = self._hub.link
+        stream = self._reader.stream
         if entry_id == START:
-            return int(await link.call("XLEN", self._hub.stream)) < self._hub.max_length
-        return bool(await link.call("XRANGE", self._hub.stream, entry_id, entry_id))
+            return int(await self._link.call("XLEN", stream, key=stream)) < self._max_length
+        return bool(await self._link.call("XRANGE", stream, entry_id, entry_id, key=stream))
 
     async def _read_from(
         self, after: str, session: Session, fields: dict[Any, Any]
@@ -186,17 +197,17 @@ class StreamSessions:
         has not had. There is no wait between the last look and the return.
         """
         missed: list[Packet] = []
+        stream = self._reader.stream
         while True:
-            start = "(" + after
-            reply = await self._hub.link.call(
-                *("XRANGE", self._hub.stream, start, "+", "COUNT", PAGE)
+            reply = await self._link.call(
+                *("XRANGE", stream, "(" + after, "+", "COUNT", PAGE), key=stream
             )
             entries = read_entries(reply)
             for entry in entries:
                 missed += self._packets(entry, session, fields)
             if entries:
                 after = entries[-1].id
-            elif position(after) >= self._hub.position:
+            elif position(after) >= self._reader.position:
                 return missed, position(after)
 
     def _packets(self, entry: Entry, session: Session, fields: dict[Any, Any]) -> list[Packet]:

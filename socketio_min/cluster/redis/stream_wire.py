@@ -65,8 +65,10 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 20
 
 
-def encode_entry(uid: str, namespace: str, message: Message) -> list[Part]:
-    """Return the fields of an entry.
+def encode_entry(
+    uid: str, namespace: str, message: Message, *, only_plaintext: bool = False
+) -> list[Part]:
+    """Return the fields of an entry, with `only_plaintext` for an event without bytes.
 
     Raises:
         EncodeError: a value cannot be encoded.
@@ -76,7 +78,8 @@ def encode_entry(uid: str, namespace: str, message: Message) -> list[Part]:
         kind = 3
     else:
         kind, fields = write_data(message)
-        body = base64.b64encode(pack(fields)) if has_bytes(fields) else dump_json(fields)
+        plain = only_plaintext or not has_bytes(fields)
+        body = dump_json(fields) if plain else base64.b64encode(pack(fields))
     return ["uid", uid, "nsp", name_bytes(namespace), "type", str(kind), "data", body]
 
 

@@ -35,7 +35,7 @@ from socketio_min.cluster.redis.stream_wire import (
     position,
 )
 from socketio_min.cluster.values import name_bytes
-from socketio_min.errors import PacketError
+from socketio_min.errors import PacketError, UsageError
 from socketio_min.protocol.outgoing import event_packets
 
 
@@ -50,7 +50,18 @@ class _Sent(NamedTuple):
 class RedisStreamsAdapter(ClusterAdapter):
     """The rooms of one of many servers that share a stream of Redis."""
 
-    __slots__ = ("_channel", "_hub", "_number", "_own_channel", "_sent", "_sessions", "_skipping")
+    __slots__ = (
+        "_channel",
+        "_hub",
+        "_number",
+        "_only_plaintext",
+        "_own_channel",
+        "_reader",
+        "_sent",
+        "_sessions",
+        "_sharded",
+        "_skipping",
+    )
 
     def __init__(
         self,
@@ -59,15 +70,22 @@ class RedisStreamsAdapter(ClusterAdapter):
         *,
         prefix: str = "socket.io",
         session_prefix: str = "sio:session:",
+        sharded: bool = False,
+        only_plaintext: bool = False,
         request_timeout: float = REQUEST_TIMEOUT,
     ) -> None:
         super().__init__(namespace, long_id())
         self.status = hub.link.status
         self.request_timeout = request_timeout
         self._hub = hub
+        self._reader = hub.reader(namespace.name)
+        self._sharded = sharded
+        self._only_plaintext = only_plaintext
         self._channel = name_bytes(f"{prefix}#{namespace.name}#")
         self._own_channel = self._channel + self.uid.encode() + b"#"
-        self._sessions = StreamSessions(namespace, hub, session_prefix, self.uid)
+        self._sessions = StreamSessions(
+            namespace, hub.link, self._reader, hub.max_length, session_prefix, self.uid
+        )
         # Events on their way to Redis and back, by their numbers.
         self._number = 0
         self._sent: dict[int, _Sent] = {}
@@ -80,9 +98,12 @@ class RedisStreamsAdapter(ClusterAdapter):
         url: str,
         *,
         stream: str = "socket.io",
+        stream_count: int = 1,
         max_length: int = 10_000,
         prefix: str = "socket.io",
         session_prefix: str = "sio:session:",
+        sharded: bool = False,
+        only_plaintext: bool = False,
         request_timeout: float = REQUEST_TIMEOUT,
         tls: ssl.SSLContext | None = None,
     ) -> Callable[[LocalNamespace], RedisStreamsAdapter]:
@@ -91,13 +112,19 @@ class RedisStreamsAdapter(ClusterAdapter):
         url: of Redis, as for `RedisAdapter.from_url`.
         stream, prefix, session_prefix: the names of the stream, and what those of channels and of
         sessions begin with; the same for all servers.
-        max_length: about how many entries the stream keeps.
+        stream_count: how many streams share the namespaces, for the nodes of a Redis Cluster.
+        max_length: about how many entries a stream keeps.
+        sharded: whether requests and answers use Redis 7's sharded publish and subscribe.
+        only_plaintext: promise that no event holds bytes, which are not looked for then.
         request_timeout: seconds that `fetch_sockets` waits for the other servers.
 
         Raises:
-            UsageError: the URL is none of Redis.
+            UsageError: the URL is none of Redis, or a number is no whole one above 0.
         """
-        hub = StreamHub(parse_url(url, tls), stream, max_length)
+        for name, value in (("stream_count", stream_count), ("max_length", max_length)):
+            if type(value) is not int or value < 1:
+                raise UsageError(f"{name}: got {value!r}, expected a whole number above 0")
+        hub = StreamHub(parse_url(url, tls), stream, stream_count, max_length)
 
         def make(namespace: LocalNamespace) -> RedisStreamsAdapter:
             return cls(
@@ -105,6 +132,8 @@ class RedisStreamsAdapter(ClusterAdapter):
                 hub,
                 prefix=prefix,
                 session_prefix=session_prefix,
+                sharded=sharded,
+                only_plaintext=only_plaintext,
                 request_timeout=request_timeout,
             )
 
@@ -113,20 +142,24 @@ class RedisStreamsAdapter(ClusterAdapter):
     async def start(self) -> None:
         link = self._hub.link
         link.status.on_change(self._changed)
-        link.subscribe(self._channel, self._take)
-        link.subscribe(self._own_channel, self._take)
-        await self._hub.open(name_bytes(self._namespace.name), self)
+        subscribe = link.subscribe_shard if self._sharded else link.subscribe
+        subscribe(self._channel, self._take)
+        subscribe(self._own_channel, self._take)
+        await self._hub.open(self._namespace.name, self)
 
     async def close(self) -> None:
         link = self._hub.link
-        link.unsubscribe(self._channel, self._take)
-        link.unsubscribe(self._own_channel, self._take)
+        unsubscribe = link.unsubscribe_shard if self._sharded else link.unsubscribe
+        unsubscribe(self._channel, self._take)
+        unsubscribe(self._own_channel, self._take)
         await self._sessions.close()
-        await self._hub.close(name_bytes(self._namespace.name), self)
+        await self._hub.close(self._namespace.name, self)
         link.status.forget(self._changed)
 
     async def server_count(self) -> int:
-        return await self._hub.link.subscribers(self._channel)
+        link = self._hub.link
+        count = link.shard_subscribers if self._sharded else link.subscribers
+        return await count(self._channel)
 
     def new_request_id(self) -> str:
         return long_id()
@@ -144,14 +177,19 @@ class RedisStreamsAdapter(ClusterAdapter):
         self._send(self._channel + name_bytes(uid) + b"#", cast(Message, message))
 
     def _send(self, channel: bytes, message: Message) -> None:
-        self._hub.link.publish(channel, encode_message(self.uid, self._namespace.name, message))
+        link = self._hub.link
+        publish = link.publish_shard if self._sharded else link.publish
+        publish(channel, encode_message(self.uid, self._namespace.name, message))
 
     def _append(self, message: Message, *more: str) -> bool:
         """Add an entry to the stream; return whether it has a chance to get there."""
-        fields = encode_entry(self.uid, self._namespace.name, message)
+        fields = encode_entry(
+            self.uid, self._namespace.name, message, only_plaintext=self._only_plaintext
+        )
         limit = ("MAXLEN", "~", self._hub.max_length)
+        stream = self._reader.stream
         return self._hub.link.send(
-            encode_command("XADD", self._hub.stream, *limit, "*", *fields, *more)
+            encode_command("XADD", stream, *limit, "*", *fields, *more), stream
         )
 
     # -- out, with recovery
@@ -179,7 +217,7 @@ class RedisStreamsAdapter(ClusterAdapter):
         """
         recovers = self._namespace.recovery is not None
         if recovers and len(args) > 1 and isinstance(args[-1], str):
-            return (*args, self._hub.last)
+            return (*args, self._reader.last)
         return args
 
     def _send_round(self, sent: _Sent) -> None:
@@ -272,7 +310,7 @@ class RedisStreamsAdapter(ClusterAdapter):
         if found is None:
             return None
         restored, last = found
-        if last > self._hub.position:
+        if last > self._reader.position:
             self._skipping[restored.session.id] = last
         return restored
 

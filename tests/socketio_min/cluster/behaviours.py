@@ -96,7 +96,7 @@ async def values_are_the_same_everywhere(cluster: Cluster) -> None:
         for value in VALUES:
             a.emit("fan", [], [], value)
         for events in (await cluster.heard(a)).values():
-            assert events == [("fan", value) for value in VALUES]
+            assert events == [("fan", value) for value in VALUES], (a.name, events)
         for value in VALUES:
             a.emit("others", a.name, value)
             a.emit("fan", [cluster.peers[0].id], [], value)

@@ -27,6 +27,10 @@ from socketio_min.cluster.redis.address import Address, parse_url
             "redis+sentinel://:x@a,b:1/main/4",
             Address(hosts=(("a", 26379), ("b", 1)), service="main", password="x", database=4),
         ),
+        (
+            "redis+cluster://:x@a,b:1/0",
+            Address(hosts=(("a", 6379), ("b", 1)), password="x", cluster=True),
+        ),
     ],
 )
 def test_urls(url: str, address: Address) -> None:
@@ -53,7 +57,8 @@ def test_tls() -> None:
         "redis://a/²",
         "unix://",
         "redis+sentinel://a",
-        "redis+cluster://a",
+        "redis+cluster://a,",
+        "redis+cluster://a/1",
         "redis+sentinel://a,,b/main",
     ],
 )
@@ -77,5 +82,6 @@ def test_a_password_is_shown_nowhere() -> None:
 
 def test_addresses_name_themselves() -> None:
     assert str(parse_url("redis://a")) == "a:6379"
+    assert str(parse_url("redis+cluster://a,b:1")) == "the cluster of a:6379,b:1"
     assert str(parse_url("unix:///run/redis.sock")) == "/run/redis.sock"
     assert str(parse_url("redis+sentinel://a,b/main")) == "main of a:26379,b:26379"

@@ -16,7 +16,8 @@ import pytest
 from socketio_min.cluster.redis import link as link_module
 from socketio_min.cluster.redis.address import parse_url
 from socketio_min.cluster.redis.connection import Connection, Subscribing
-from socketio_min.cluster.redis.link import Link, RedisRefused, escape_glob
+from socketio_min.cluster.redis.link import Link, escape_glob
+from socketio_min.cluster.redis.opening import RedisRefused
 from socketio_min.cluster.redis.resp import encode_command
 from tests.socketio_min.cluster.proxy import Proxy, proxied
 from tests.socketio_min.cluster.redis_server import RedisServer, free_port, running_redis
@@ -387,6 +388,9 @@ class Ends:
         self.pushes: list[Any] = []
         self.reasons: list[str] = []
 
+    def ignore(self, _: object) -> None:
+        pass
+
 
 async def converse(answer: bytes, *, more: bool = False) -> tuple[Ends, list[Any]]:
     """Connect to a server that says `answer` to the first command, and wait for the end."""
@@ -402,7 +406,7 @@ async def converse(answer: bytes, *, more: bool = False) -> tuple[Ends, list[Any
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     _, connection = await asyncio.get_running_loop().create_connection(
-        lambda: Connection(ends.pushes.append, ends.reasons.append, lambda _: None),
+        lambda: Connection(ends.pushes.append, ends.reasons.append, ends.ignore, ends.ignore),
         "127.0.0.1",
         port,
     )

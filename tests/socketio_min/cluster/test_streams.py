@@ -14,12 +14,23 @@ from typing import Any
 import msgspec
 import pytest
 
-from socketio_min import BroadcastOptions, Client, Recovery, Server, Session, Socket
+from socketio_min import (
+    BroadcastOptions,
+    Client,
+    EncodeError,
+    Recovery,
+    Server,
+    Session,
+    Socket,
+    UsageError,
+)
 from socketio_min.cluster.messages import Broadcast
 from socketio_min.cluster.redis import RedisStreamsAdapter, stream_sessions
 from socketio_min.cluster.redis import stream_wire as wire
 from socketio_min.cluster.redis.address import parse_url
-from socketio_min.cluster.redis.stream_hub import StreamHub
+from socketio_min.cluster.redis.link import Link
+from socketio_min.cluster.redis.stream_hub import StreamHub, hash_code, remainder
+from socketio_min.cluster.redis.stream_reader import StreamReader
 from socketio_min.errors import PacketError
 from tests.socketio_min.cluster.clusters import node_member
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
@@ -452,10 +463,11 @@ async def test_a_restore_goes_on_until_it_has_passed_the_reader(redis: RedisServ
         await gone(redis, away)
         adapter = b.io.adapter
         assert isinstance(adapter, RedisStreamsAdapter)
-        last, adapter._hub.last = adapter._hub.last, "9999999999999-0"
+        reader = adapter._reader
+        last, reader.last = reader.last, "9999999999999-0"
         coming = asyncio.ensure_future(arrive(b, away.auth))
         await until(lambda: redis.command("EXISTS", f"sio:session:{away.pid}") == 0)
-        adapter._hub.last = last
+        reader.last = last
         missed, back = await coming
         assert (missed, back.id) == ([], away.id)
 
@@ -467,15 +479,15 @@ async def test_what_was_missed_is_not_brought_by_the_reader_again(redis: RedisSe
         await gone(redis, away)
         adapter = b.io.adapter
         assert isinstance(adapter, RedisStreamsAdapter)
-        hub = adapter._hub
-        assert hub._task is not None
-        hub._task.cancel()
-        await asyncio.gather(hub._task, return_exceptions=True)
+        reader = adapter._reader
+        assert reader._task is not None
+        reader._task.cancel()
+        await asyncio.gather(reader._task, return_exceptions=True)
         a.io.emit("one")
         await a.io.adapter.server_count()
         missed, back = await arrive(b, away.auth)
         assert (missed, back.id) == ([["one"]], away.id)
-        hub._task = asyncio.get_running_loop().create_task(hub._read())
+        reader._task = asyncio.get_running_loop().create_task(reader._read())
         a.io.emit("two")
         assert await back.event() == ["two"]
         assert adapter._skipping == {}
@@ -486,15 +498,15 @@ async def test_nothing_stays_of_a_dynamic_namespace(redis: RedisServer) -> None:
         a.io.of(re.compile("^/room-"))
         adapter = a.io.adapter
         assert isinstance(adapter, RedisStreamsAdapter)
-        link = adapter._hub.link
-        before = len(link.status._hooks), len(link._subscriptions), len(adapter._hub._readers)
+        link, reader = adapter._hub.link, adapter._reader
+        assert isinstance(link, Link)
+        before = len(link.status._hooks), len(link._subscriptions), len(reader._adapters)
         _, away = await arrive(a, "", "/room-1,")
-        await until(lambda: b"/room-1" in adapter._hub._readers)
+        await until(lambda: b"/room-1" in reader._adapters)
         await away.client.send("41/room-1,")
         await until(
             lambda: (
-                (len(link.status._hooks), len(link._subscriptions), len(adapter._hub._readers))
-                == before
+                (len(link.status._hooks), len(link._subscriptions), len(reader._adapters)) == before
             )
         )
 
@@ -527,17 +539,17 @@ class Notes:
 
 
 async def test_a_namespace_may_come_back_before_it_has_gone(redis: RedisServer) -> None:
-    hub = StreamHub(parse_url(redis.url), "a stream", 100)
+    hub = StreamHub(parse_url(redis.url), "a stream", 1, 100)
     old, new = Notes(), Notes()
-    await hub.open(b"/", old)
-    await hub.open(b"/", new)
+    await hub.open("/", old)
+    await hub.open("/", new)
     redis.command("XADD", "a stream", "*", "nsp", "/")
     await until(lambda: old.entries and new.entries)
-    await hub.close(b"/", old)
+    await hub.close("/", old)
     redis.command("XADD", "a stream", "*", "nsp", "/")
     await until(lambda: len(new.entries) == 2)
     assert len(old.entries) == 1
-    await hub.close(b"/", new)
+    await hub.close("/", new)
 
 
 async def test_a_server_starts_without_redis(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -555,6 +567,7 @@ async def test_what_has_no_place_reaches_local_clients() -> None:
             adapter = a.io.adapter
             assert isinstance(adapter, RedisStreamsAdapter)
             link = adapter._hub.link
+            assert isinstance(link, Link)
             link._max_waiting = 0
             link._paused = True
             a.io.emit("x")
@@ -576,7 +589,7 @@ async def test_a_restore_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch)
 async def test_a_stream_that_cannot_be_read_is_told(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("socketio_min.cluster.redis.stream_hub.RETRY", 0.01)
+    monkeypatch.setattr("socketio_min.cluster.redis.stream_reader.RETRY", 0.01)
     with running_redis() as server:
         async with servers(server, 1) as (a,):
             server.command("SET", "socket.io", "no stream")
@@ -660,6 +673,61 @@ def test_entries_have_the_official_fields() -> None:
         "packet": {"type": 2, "data": [b"1"]},
         "opts": {"rooms": [], "except": [], "flags": {}},
     }
+
+
+@pytest.mark.parametrize(
+    ("namespace", "code", "of_three", "of_four"),
+    [
+        ("/", 47, 2, 3),
+        ("/side", 46935558, 0, 2),
+        ("/notifications", -1014064871, -2, -3),
+        ("/ä😀", 3392184, 0, 0),
+    ],
+)
+def test_a_namespace_has_the_stream_of_the_official_adapter(
+    namespace: str, code: int, of_three: int, of_four: int
+) -> None:
+    assert hash_code(namespace) == code
+    assert remainder(code, 3) == of_three
+    assert remainder(code, 4) == of_four
+
+
+async def test_a_stream_of_a_negative_hash_is_read(redis: RedisServer) -> None:
+    async with servers(redis, stream_count=3) as nets:
+        for net in nets:
+            net.io.of("/notifications")
+            await begun(net, "socket.io--2")
+        _, there = await arrive(nets[1], "", "/notifications,")
+        nets[0].io.of("/notifications").emit("n")
+        assert (await there.client.receive_text()).startswith('42/notifications,["n","')
+        assert readers(nets[0]).keys() == {"socket.io-2", "socket.io-0", "socket.io--2"}
+
+
+async def begun(net: Serving, stream: str) -> None:
+    """Wait until a stream is read."""
+    await until(lambda: readers(net)[stream]._task and readers(net)[stream]._began.is_set())
+
+
+def readers(net: Serving) -> dict[str, StreamReader]:
+    adapter = net.io.adapter
+    assert isinstance(adapter, RedisStreamsAdapter)
+    return adapter._hub._readers
+
+
+async def test_bytes_cannot_travel_as_plain_text(redis: RedisServer) -> None:
+    async with servers(redis, 1, only_plaintext=True) as (a,):
+        _, here = await arrive(a)
+        with pytest.raises(EncodeError, match="JSON cannot hold"):
+            a.io.emit("x", b"1")
+        a.io.emit("x", 1)
+        assert await here.event() == ["x", 1]
+
+
+@pytest.mark.parametrize("option", ["stream_count", "max_length"])
+def test_numbers_are_checked(option: str) -> None:
+    wrong: dict[str, Any] = {option: 0}
+    with pytest.raises(UsageError, match=f"{option}: got 0, expected a whole number above 0"):
+        RedisStreamsAdapter.from_url("redis://a", **wrong)
 
 
 def test_ids_are_in_order() -> None:

@@ -8,9 +8,19 @@ import pytest
 
 from conformance.targets.cluster_member import AdapterFactory
 from socketio_min.cluster.redis import RedisStreamsAdapter
-from tests.socketio_min.cluster.behaviours import BEHAVIOURS, Behaviour
+from tests.socketio_min.cluster.behaviours import (
+    BEHAVIOURS,
+    Behaviour,
+    events_reach_all,
+    servers_tell_each_other,
+    sockets_are_asked,
+    sockets_are_fetched,
+)
 from tests.socketio_min.cluster.clusters import cluster, node_member
 from tests.socketio_min.cluster.redis_server import running_redis
+
+# One by the stream, the others by its channels.
+SHARING = (events_reach_all, servers_tell_each_other, sockets_are_asked, sockets_are_fetched)
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +37,27 @@ def node(redis: str) -> Iterator[str]:
 
 def adapters(redis: str) -> list[AdapterFactory]:
     return [RedisStreamsAdapter.from_url(redis), RedisStreamsAdapter.from_url(redis)]
+
+
+@pytest.fixture(scope="module")
+def sharing(redis: str) -> Iterator[str]:
+    """A member on Node.js with three streams, and sharded channels for what is not kept."""
+    options = ("--streams", "3", "--sharded-pubsub")
+    with node_member("--adapter", "streams", "--redis", redis, *options) as url:
+        yield url
+
+
+@pytest.mark.parametrize("behaviour", SHARING, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("namespace", ["/", "/side"])
+async def test_several_streams(
+    behaviour: Behaviour, namespace: str, sharing: str, redis: str
+) -> None:
+    made = [
+        RedisStreamsAdapter.from_url(redis, stream_count=3, sharded=True, only_plaintext=plain)
+        for plain in (False, True)
+    ]
+    async with cluster(sharing, made, namespace) as members:
+        await behaviour(members)
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda one: one.__name__)

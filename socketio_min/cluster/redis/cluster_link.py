@@ -1,0 +1,459 @@
+"""The link to a Redis Cluster: one link to each node that has something of ours.
+
+    publish, subscribe          ─► home: any node, the cluster carries it to the others
+    SPUBLISH, SSUBSCRIBE, keys  ─► the node of the slot
+
+Where the slots are is asked of the home node: at the start, when a node says that a slot has gone,
+when a link is lost, and again until everything of ours has its place. What a node refuses because
+the slot is elsewhere goes there, before what was sent later. What waits for a node that is gone
+goes to the one that has taken its slots. So a master that dies costs what was under way to it, and
+messages of its channels until a replica has taken over; all others go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from socketio_min.cluster.bus import Receive
+from socketio_min.cluster.redis import link as link_module
+from socketio_min.cluster.redis.address import Address
+from socketio_min.cluster.redis.connection import PATIENCE, PING_INTERVAL
+from socketio_min.cluster.redis.link import MAX_WAITING, Link, escape_glob
+from socketio_min.cluster.redis.node_link import NodeLink, Routed
+from socketio_min.cluster.redis.opening import RedisRefused
+from socketio_min.cluster.redis.resp import Part, encode_command
+from socketio_min.cluster.redis.slots import (
+    Node,
+    Redirection,
+    Shard,
+    read_redirection,
+    read_shards,
+    slot_of,
+)
+from socketio_min.cluster.status import ClusterStatus
+
+logger = logging.getLogger("socketio_min")
+
+# Seconds between two looks at where the slots are.
+LOOK = 0.1
+
+
+class _Move:
+    """What waits until a slot's old node has answered all that was sent to it."""
+
+    __slots__ = ("later", "refused")
+
+    def __init__(self) -> None:
+        self.refused: list[bytes] = []
+        self.later: list[bytes] = []
+
+
+class ClusterLink:
+    """The link of one process to a Redis Cluster."""
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        max_waiting: int = MAX_WAITING,
+        ping_interval: float = PING_INTERVAL,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.address = address
+        self.status = ClusterStatus(connected=False)
+        self._patience = patience
+        self._max_waiting = max_waiting
+        self._ping_interval = ping_interval
+        self._seeds = address.hosts
+        self._home = Link(
+            address,
+            max_waiting=max_waiting,
+            ping_interval=ping_interval,
+            patience=patience,
+            whole=self.status,
+        )
+        self._home.status.on_change(self._link_changed)
+        self._meet(())
+        self._users = 0
+        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._shards: list[Shard] = []
+        # By slot, for those that have been looked at or have moved since.
+        self._owners: dict[int, Node] = {}
+        self._links: dict[Node, NodeLink] = {}
+        self._moves: dict[int, _Move] = {}
+        self._held = 0
+        # Sharded channels, and the link that each is subscribed to on.
+        self._receivers: dict[bytes, tuple[Receive, ...]] = {}
+        self._places: dict[bytes, NodeLink] = {}
+        self._stale = asyncio.Event()
+        self._known = asyncio.Event()
+        self._change = asyncio.Event()
+
+    def _meet(self, nodes: Sequence[Node]) -> None:
+        """Have the home link try any node, in an order of chance: not all servers the same."""
+        hosts = [*dict.fromkeys((*self._seeds, *((node.host, node.port) for node in nodes)))]
+        random.shuffle(hosts)
+        self._home.address = replace(self.address, hosts=tuple(hosts))
+
+    # -- the life of the link
+
+    def open(self) -> None:
+        """Begin to connect; every `open` has its `close`, and the last one ends it."""
+        self._users += 1
+        self._home.open()
+        if self._task is None:
+            self._stale, self._known, self._change = (asyncio.Event() for _ in range(3))
+            self._stale.set()
+            self._task = asyncio.get_running_loop().create_task(self._watch())
+
+    async def close(self, *, drain: bool = True) -> None:
+        """Disconnect if nobody else has it open; with `drain`, when Redis has all that was sent."""
+        self._users -= 1
+        if self._users == 0 and self._task is not None:
+            task, self._task = self._task, None
+            tasks = [task, *self._tasks]
+            if drain:
+                await asyncio.gather(*(one.drain() for one in self._links.values()))
+            for one in tasks:
+                one.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            links, self._links = self._links, {}
+            self._places.clear()
+            self._moves.clear()
+            await asyncio.gather(*(one.close(drain=False) for one in links.values()))
+        await self._home.close(drain=drain)
+
+    async def settle(self) -> None:
+        """Return when all subscriptions so far are in effect, or when that takes too long."""
+        await self._home.settle()
+        try:
+            async with asyncio.timeout(link_module.CONNECT_TIMEOUT):
+                await self._known.wait()
+                await asyncio.gather(*(self.call("PING", key=one) for one in self._receivers))
+        except TimeoutError:
+            logger.warning(
+                "not all nodes of Redis at %s answer: only some messages arrive until then",
+                self._home.address,
+            )
+
+    # -- where the slots are
+
+    async def _watch(self) -> None:
+        """Look where the slots are, whenever something says that they have moved."""
+        told = False
+        while True:
+            await self._stale.wait()
+            self._stale.clear()
+            try:
+                reply = await self._home.call("CLUSTER", "SLOTS")
+                self._place(read_shards(reply, self._home.host))
+                told = False
+            except (RedisRefused, ValueError) as error:
+                self._stale.set()
+                if not told:
+                    told = True
+                    logger.error("Redis at %s is no cluster: %s", self._home.address, error)
+            else:
+                self._known.set()
+                self._link_changed()
+            await asyncio.sleep(LOOK)
+            if not self._whole:
+                self._stale.set()
+
+    @property
+    def _whole(self) -> bool:
+        """Whether everything of ours has its place and can be reached."""
+        return (
+            self._known.is_set()
+            and self._home.status.connected
+            and not any(link.away for link in self._links.values() if link.used)
+            and self._places.keys() == self._receivers.keys()
+        )
+
+    def _link_changed(self, connected: bool = True) -> None:
+        """Note that a link has been lost, or has come back, or that the slots are known."""
+        if not connected:
+            self._stale.set()
+        self.status.change(self._whole)
+        change, self._change = self._change, asyncio.Event()
+        change.set()
+
+    def link_failed(self) -> None:
+        """Note that a node cannot be reached."""
+        self._link_changed(False)
+
+    def _place(self, shards: list[Shard]) -> None:
+        """Bring everything of ours to the nodes that have its slots now."""
+        self._shards = shards
+        self._owners.clear()
+        nodes, masters = self._nodes(), {shard.master for shard in shards}
+        self._meet(nodes)
+        homeless: list[Routed] = []
+        for node, link in [*self._links.items()]:
+            if node not in nodes:
+                del self._links[node]
+                homeless += link.take_waiting()
+                self._start(link.close(drain=False))
+            else:
+                if link.away:
+                    homeless += link.take_waiting()
+                link.used = link.used and node in masters
+        for sent in homeless:
+            self._route(sent.slot, sent.command)
+        for channel in self._receivers:
+            self._subscribe_anew(channel)
+
+    def _nodes(self) -> list[Node]:
+        found = [node for shard in self._shards for node in (shard.master, *shard.replicas)]
+        return [*dict.fromkeys(found)]
+
+    def _owner(self, slot: int) -> Node | None:
+        """Return the node of a slot, None if that is not known."""
+        node = self._owners.get(slot)
+        if node is None and (shard := self._shard(slot)) is not None:
+            self._owners[slot] = node = shard.master
+        return node
+
+    def _shard(self, slot: int) -> Shard | None:
+        return next((one for one in self._shards if one.first <= slot <= one.last), None)
+
+    def _link(self, node: Node) -> NodeLink:
+        link = self._links.get(node)
+        if link is None:
+            link = NodeLink(
+                replace(self.address, hosts=((node.host, node.port),), cluster=False),
+                self,
+                max_waiting=self._max_waiting,
+                ping_interval=self._ping_interval,
+                patience=self._patience,
+                whole=self.status,
+            )
+            link.status.on_change(self._link_changed)
+            link.open()
+            self._links[node] = link
+        return link
+
+    def _start(self, coroutine: Any) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- what goes to the node of a slot
+
+    def send(self, command: bytes, key: Part) -> bool:
+        """Send a command once, to the node of its key; return False if there is no place."""
+        return self._route(slot_of(key), command)
+
+    def _route(self, slot: int, command: bytes) -> bool:
+        move = self._moves.get(slot)
+        if move is not None:
+            return self._hold(move.later, command)
+        node = self._owner(slot)
+        # The home node tells where the slot is.
+        link = self._home if node is None else self._link(node)
+        if isinstance(link, NodeLink):
+            link.used = True
+        return link.send(command, reply=Routed(self, link, slot, command))
+
+    def _hold(self, held: list[bytes], command: bytes) -> bool:
+        if self._held + len(command) > self._max_waiting:
+            self.status.drop()
+            return False
+        held.append(command)
+        self._held += len(command)
+        return True
+
+    def redirected(self, sent: Routed, to: Redirection) -> None:
+        """Send what a node has refused to the one that has the slot."""
+        if to.node is not None and not to.moved:
+            link = self._link(to.node)
+            link.send(encode_command("ASKING"), reply=_ignore)
+            link.send(sent.command, reply=Routed(self, link, sent.slot, sent.command))
+            return
+        if to.node is not None:
+            self._owners[sent.slot] = to.node
+        self._stale.set()
+        move = self._moves.get(sent.slot)
+        if move is None:
+            move = self._moves[sent.slot] = _Move()
+            self._start(self._finish(sent.slot, sent.link, wait=to.node is None))
+        self._hold(move.refused, sent.command)
+
+    async def _finish(self, slot: int, old: Link, *, wait: bool) -> None:
+        """Send what was held when the old node has answered everything: so the order stays."""
+        with contextlib.suppress(ConnectionResetError, RedisRefused):
+            await old.call_once("PING")
+        if wait:
+            await self._change.wait()
+        move = self._moves.pop(slot)
+        held = [*move.refused, *move.later]
+        self._held -= sum(map(len, held))
+        for command in held:
+            self._route(slot, command)
+
+    async def call(self, *command: Part, key: Part) -> Any:
+        """Send a command that may be sent twice to the node of its key, and return its reply.
+
+        It waits until that node is there and does not end by itself: bound it by a timeout.
+
+        Raises:
+            RedisRefused: Redis answered with an error that is no redirection.
+        """
+        slot = slot_of(key)
+        while True:
+            change = self._change
+            node = self._owner(slot)
+            if node is not None:
+                link = self._link(node)
+                link.used = True
+                try:
+                    return await link.call_once(*command)
+                except ConnectionResetError:
+                    pass
+                except RedisRefused as error:
+                    to = read_redirection(error, link.host)
+                    if to is None:
+                        raise
+                    self._stale.set()
+                    if to.node is not None and to.moved:
+                        self._owners[slot] = to.node
+                        continue
+                    if to.node is not None:
+                        return await self._ask_there(to.node, command)
+            await change.wait()
+
+    async def _ask_there(self, node: Node, command: Sequence[Part]) -> Any:
+        link = self._link(node)
+        await link.call("PING")
+        link.send(encode_command("ASKING"), reply=_ignore)
+        return await link.call_once(*command)
+
+    # -- channels of all nodes
+
+    def publish(self, channel: bytes, message: bytes) -> None:
+        """Send a message to the subscribers of a channel. Never blocks."""
+        self._home.publish(channel, message)
+
+    def subscribe(self, channel: bytes, receive: Receive) -> None:
+        """Call `receive` with each message of a channel."""
+        self._home.subscribe(channel, receive)
+
+    def unsubscribe(self, channel: bytes, receive: Receive) -> None:
+        """Undo `subscribe`."""
+        self._home.unsubscribe(channel, receive)
+
+    def subscribe_prefix(self, prefix: bytes, receive: Receive) -> None:
+        """Call `receive` with each message of the channels that begin with `prefix`."""
+        self._home.subscribe_prefix(prefix, receive)
+
+    def unsubscribe_prefix(self, prefix: bytes, receive: Receive) -> None:
+        """Undo `subscribe_prefix`."""
+        self._home.unsubscribe_prefix(prefix, receive)
+
+    async def subscribers(self, channel: bytes) -> int:
+        """Return how many servers subscribe to a channel, on whichever node."""
+        await self._known.wait()
+        replies = await self._ask_nodes(self._nodes(), "PUBSUB", "NUMSUB", channel)
+        return sum(int(reply[1]) for reply in replies)
+
+    async def channels(self, prefix: bytes) -> list[bytes]:
+        """Return the channels with subscribers that begin with `prefix`."""
+        return await self._names("CHANNELS", prefix)
+
+    async def _names(self, what: str, prefix: bytes) -> list[bytes]:
+        await self._known.wait()
+        pattern = escape_glob(prefix) + b"*"
+        replies = await self._ask_nodes(self._nodes(), "PUBSUB", what, pattern)
+        return [*dict.fromkeys(name for reply in replies for name in reply)]
+
+    async def _ask_nodes(self, nodes: Sequence[Node], *command: Part) -> list[Any]:
+        """Return the replies of the nodes that can be reached.
+
+        Who subscribes on one that cannot is cut off from the others as well.
+        """
+
+        async def ask(link: NodeLink) -> Any:
+            while await link.reached():
+                try:
+                    return await link.call_once(*command)
+                except ConnectionResetError:
+                    # It is tried once more.
+                    await asyncio.sleep(0)
+            return None
+
+        replies = await asyncio.gather(*(ask(self._link(node)) for node in nodes))
+        return [reply for reply in replies if reply is not None]
+
+    # -- sharded channels
+
+    def publish_shard(self, channel: bytes, message: bytes) -> None:
+        """Send a message to the subscribers of a sharded channel. Never blocks."""
+        self._route(slot_of(channel), encode_command(b"SPUBLISH", channel, message))
+
+    def subscribe_shard(self, channel: bytes, receive: Receive) -> None:
+        """Call `receive` with each message of a sharded channel."""
+        receivers = self._receivers.get(channel, ())
+        self._receivers[channel] = (*receivers, receive)
+        if not receivers and self._known.is_set():
+            self._subscribe_anew(channel)
+
+    def unsubscribe_shard(self, channel: bytes, receive: Receive) -> None:
+        """Undo `subscribe_shard`."""
+        receivers = tuple(one for one in self._receivers.get(channel, ()) if one != receive)
+        if receivers:
+            self._receivers[channel] = receivers
+        elif self._receivers.pop(channel, None):
+            link = self._places.pop(channel, None)
+            if link is not None:
+                link.unsubscribe_shard(channel, self._take)
+
+    def _subscribe_anew(self, channel: bytes) -> None:
+        """Subscribe to a channel at the node that has its slot."""
+        node = self._owner(slot_of(channel))
+        old = self._places.get(channel)
+        link = None if node is None else self._link(node)
+        if link is not None:
+            link.used = True
+        if link is old:
+            return
+        if old is not None:
+            # What it still sends is not taken: the new one might send it, too.
+            del self._places[channel]
+            old.unsubscribe_shard(channel, self._take)
+        if link is not None:
+            self._places[channel] = link
+            link.subscribe_shard(channel, self._take)
+
+    def channel_lost(self, link: NodeLink, channel: bytes) -> None:
+        """Find another place for a channel that a node has not, or no more."""
+        if self._places.get(channel) is link:
+            del self._places[channel]
+            link.unsubscribe_shard(channel, self._take)
+            self._stale.set()
+
+    def _take(self, channel: bytes, message: bytes) -> None:
+        for receive in self._receivers.get(channel, ()):
+            receive(channel, message)
+
+    async def shard_subscribers(self, channel: bytes) -> int:
+        """Return how many servers subscribe to a sharded channel."""
+        await self._known.wait()
+        shard = self._shard(slot_of(channel))
+        nodes = () if shard is None else (shard.master, *shard.replicas)
+        replies = await self._ask_nodes(nodes, "PUBSUB", "SHARDNUMSUB", channel)
+        return sum(int(reply[1]) for reply in replies)
+
+    async def shard_channels(self, prefix: bytes) -> list[bytes]:
+        """Return the sharded channels with subscribers that begin with `prefix`."""
+        return await self._names("SHARDCHANNELS", prefix)
+
+
+def _ignore(_reply: Any) -> None:
+    pass

@@ -1,0 +1,95 @@
+"""The link to one node of a Redis Cluster, and what is sent to it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Protocol
+
+import hiredis
+
+from socketio_min.cluster.redis.address import Address
+from socketio_min.cluster.redis.link import Link
+from socketio_min.cluster.redis.opening import RedisRefused
+from socketio_min.cluster.redis.slots import Redirection, read_redirection
+
+logger = logging.getLogger("socketio_min")
+
+
+class Router(Protocol):
+    """Who knows where the slots are."""
+
+    def redirected(self, sent: Routed, to: Redirection) -> None:
+        """Send what a node has refused to the one that has the slot."""
+
+    def channel_lost(self, link: NodeLink, channel: bytes) -> None:
+        """Find another place for a channel that a node has not, or no more."""
+
+    def link_failed(self) -> None:
+        """Note that a node cannot be reached."""
+
+
+class Routed:
+    """A command on its way to the node of its slot; it takes what that node answers."""
+
+    __slots__ = ("command", "link", "router", "slot")
+
+    def __init__(self, router: Router, link: Link, slot: int, command: bytes) -> None:
+        self.router = router
+        self.link = link
+        self.slot = slot
+        self.command = command
+
+    def __call__(self, reply: Any) -> None:
+        if not isinstance(reply, Exception):
+            return
+        if not isinstance(reply, hiredis.ReplyError):
+            # It may have arrived or not.
+            self.link.lose()
+            return
+        to = read_redirection(reply, self.link.host)
+        if to is None:
+            self.link.refuse(reply)
+        else:
+            self.router.redirected(self, to)
+
+
+class NodeLink(Link):
+    """The link to a node; `used` is whether it has something of ours."""
+
+    def __init__(self, address: Address, router: Router, **options: Any) -> None:
+        super().__init__(address, **options)
+        self.used = False
+        self._router = router
+
+    def _failed(self) -> None:
+        super()._failed()
+        self._router.link_failed()
+
+    def _pushed(self, push: list[Any]) -> None:
+        if push[0] == b"sunsubscribe":
+            # Nobody asked for it: the slot has gone.
+            self._router.channel_lost(self, push[1])
+        else:
+            super()._pushed(push)
+
+    def _subscription_refused(self, command: str, channel: bytes, error: Exception) -> None:
+        if read_redirection(error, self.host) is None:
+            super()._subscription_refused(command, channel, error)
+        elif command == "SSUBSCRIBE":
+            self._router.channel_lost(self, channel)
+
+    def take_waiting(self) -> list[Routed]:
+        """Return what waits to be sent, which does not wait here any more."""
+        waiting = [reply for _, reply in self._waiting if isinstance(reply, Routed)]
+        self._waiting.clear()
+        self._waiting_size = 0
+        return waiting
+
+    async def drain(self) -> None:
+        """Return when the node has all that was sent, or when that takes too long."""
+        try:
+            async with asyncio.timeout(self._patience):
+                await self.call_once("PING")
+        except (TimeoutError, ConnectionResetError, RedisRefused):
+            logger.warning("Redis at %s did not take what was left", self.address)

@@ -1,0 +1,108 @@
+"""The one reader of a stream.
+
+It begins at the end of the stream and goes on where it was when Redis has been away, so that
+nothing in the stream is missed. Every entry has its place in one line: it is handed to the adapters
+of its namespace, then `position` has passed it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Protocol
+
+from socketio_min.cluster.redis import link
+from socketio_min.cluster.redis.bus import RedisBus
+from socketio_min.cluster.redis.opening import RedisRefused
+from socketio_min.cluster.redis.stream_wire import Entry, position, read_entries
+
+logger = logging.getLogger("socketio_min")
+
+# Entries of one reading, and seconds that Redis waits for one: fewer than a link is patient.
+READ_COUNT = 100
+BLOCK_MILLISECONDS = 2_000
+# Seconds until a stream that cannot be read is tried again.
+RETRY = 1.0
+START = "0-0"
+
+
+class Adapter(Protocol):
+    """Who takes the entries of a namespace."""
+
+    def take_entry(self, entry: Entry) -> None:
+        """Take an entry of its namespace."""
+
+
+class StreamReader:
+    """Reads the stream `stream`; `last` is the id of the entry that was read last."""
+
+    def __init__(self, link: RedisBus, stream: str) -> None:
+        """Make a reader; nobody else uses the link, which is busy with long readings."""
+        self.stream = stream
+        self.last = START
+        self._link = link
+        self._adapters: dict[bytes, list[Adapter]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._began = asyncio.Event()
+
+    async def open(self, namespace: bytes, adapter: Adapter) -> None:
+        """Hand the entries of a namespace to an adapter; return when those from now on are read."""
+        self._adapters.setdefault(namespace, []).append(adapter)
+        if self._task is None:
+            self._began = asyncio.Event()
+            self._link.open()
+            self._task = asyncio.get_running_loop().create_task(self._read())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(link.CONNECT_TIMEOUT):
+                await self._began.wait()
+
+    async def close(self, namespace: bytes, adapter: Adapter) -> None:
+        """Undo `open`."""
+        self._adapters[namespace].remove(adapter)
+        if not self._adapters[namespace]:
+            del self._adapters[namespace]
+        if not self._adapters and self._task is not None:
+            task, self._task = self._task, None
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            # It may be in the middle of a long reading.
+            await self._link.close(drain=False)
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Return the place of the entry that was read last."""
+        return position(self.last)
+
+    async def _read(self) -> None:
+        if self.last == START:
+            newest = read_entries(
+                await self._link.call(
+                    *("XREVRANGE", self.stream, "+", "-", "COUNT", 1), key=self.stream
+                )
+            )
+            if newest:
+                self.last = newest[0].id
+        self._began.set()
+        while True:
+            try:
+                reply = await self._link.call(
+                    *("XREAD", "COUNT", READ_COUNT, "BLOCK", BLOCK_MILLISECONDS),
+                    *("STREAMS", self.stream, self.last),
+                    key=self.stream,
+                )
+            except RedisRefused as error:
+                logger.error("Redis does not let the stream %s be read: %s", self.stream, error)
+                await asyncio.sleep(RETRY)
+                continue
+            for entries in (reply or {}).values():
+                for entry in read_entries(entries):
+                    self._hand_over(entry)
+
+    def _hand_over(self, entry: Entry) -> None:
+        for adapter in self._adapters.get(entry.fields.get(b"nsp", b""), ()):
+            try:
+                adapter.take_entry(entry)
+            except Exception:
+                logger.exception("an entry of the stream could not be handled")
+        self.last = entry.id

@@ -82,7 +82,7 @@ def recovery(scale: float) -> list[str]:
 def workers(scale: float) -> list[str]:
     """Measure one worker and two.
 
-    The capacity is what would be if the worker with most of the clients had a core to itself.
+    The capacity is what would be if the worker with most of the sessions had a core to itself.
     """
     lines = [
         "| workers | echoes/s | CPU an echo | each worker's part | generator | connections each "
@@ -98,7 +98,7 @@ def workers(scale: float) -> list[str]:
             spread = server.spread(max(10, round(2_000 * scale)))
         finally:
             server.close()
-        capacities.append(1e6 / (echo.cost * max(echo.parts)))
+        capacities.append(sum(spread) / (echo.cost * max(spread)))
         parts = " : ".join(f"{part:.0%}" for part in echo.parts)
         lines.append(
             f"| {count} | {echo.throughput:,.0f} | {echo.cost:.1f} µs | {parts} "
@@ -107,8 +107,8 @@ def workers(scale: float) -> list[str]:
         )
     lines.append("")
     lines.append(
-        f"With a core for each worker beside the generator's two do "
-        f"{capacities[1] / capacities[0]:.2f} times what one does."
+        f"By the CPU that an echo costs, and as the sessions are spread, two do "
+        f"{capacities[1] / capacities[0]:.2f} times what one does if each has a core to itself."
     )
     return lines
 

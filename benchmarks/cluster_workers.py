@@ -1,8 +1,8 @@
 """What a second worker brings: echoes, connections and memory of one worker and of two.
 
-The machine has as many cores as workers, and the generator takes its part of them. So beside the
-echoes a second stands what each costs in CPU: workers that had a core each would do so many more as
-that cost allows and as evenly as the clients are spread.
+The machine may have as many cores as workers, and the generator takes its part of them. So beside
+the echoes a second stands what each costs in CPU: workers that had a core each would do so many
+more as that cost allows and as evenly as the sessions are spread.
 """
 
 from __future__ import annotations

@@ -182,7 +182,11 @@ def test_the_table_of_reasons_has_those_of_the_code() -> None:
     table = (ROOT / "docs/protocol.md").read_text().rpartition("| reason |")[2]
     told = set(re.findall(r"^\| `([a-z ]+)` \|", table, re.MULTILINE))
     code = {"server shutting down"}
-    for module in ("engineio_min/protocol/session.py", "socketio_min/server/connection.py"):
+    for module in (
+        "engineio_min/protocol/session.py",
+        "socketio_min/server/connection.py",
+        "socketio_min/server/socket.py",
+    ):
         constants = r'^[A-Z_]+ = "([a-z]+(?: [a-z]+)+)"$'
         code |= set(re.findall(constants, (ROOT / module).read_text(), re.MULTILINE))
     assert told == code

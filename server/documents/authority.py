@@ -37,7 +37,14 @@ MAX_STEPS: Final = 50_000
 
 
 class Gone(Exception):
-    """A change cannot be brought up to date any more: its author has to open the document again."""
+    """A change cannot be brought up to date any more: its author has to open the document again.
+
+    steps: sections that were gone through to find that out.
+    """
+
+    def __init__(self, message: str, steps: int = 0) -> None:
+        super().__init__(message)
+        self.steps = steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +149,13 @@ class Authority:
             raise ChangeError(
                 f"is for a text of {change.length} units, version {version} has {length}"
             )
-        steps = len(change.sections)
+        steps = len(missed)
+        # It may get more sections on the way; most that are too many are so at the beginning.
+        ahead = sum(len(change.sections) + len(update.change.sections) for update in missed)
         for update in missed:
+            if max(ahead, steps) > MAX_STEPS:
+                raise Gone(f"version {version} is too long ago for so large a change", steps)
             steps += len(change.sections) + len(update.change.sections)
-            if steps > MAX_STEPS:
-                raise Gone(f"version {version} is too long ago for so large a change")
             change = change.mapped(update.change)
         if change.new_length > max(MAX_TEXT, change.length):
             raise ChangeError(f"makes the text longer than {MAX_TEXT} UTF-16 units")

@@ -24,7 +24,7 @@ from server.documents.authority import Author, Update
 from server.documents.changes import MAX_PARTS, ChangeError, parse
 from server.documents.saving import edited
 from server.people.access import check_place, document_room, project_room
-from server.store.documents import Edit, Since
+from server.store.documents import Edit, Since, conflict
 
 EDITS: Final = Rate("edit", burst=200, per_second=60)
 STEPS_OF_AN_EDIT: Final = 1_000
@@ -161,6 +161,8 @@ async def edit(call: Call[FileEditPayload]) -> None:
     except ChangeError as error:
         raise _unfit(error) from None
     services.rates.spend(call.user.id, EDITS, done.steps / STEPS_OF_AN_EDIT)
+    if done.is_late:
+        raise conflict(path, done.version)
     if done.update is not None:
         services.saver.edited(key, is_overdue=done.unsaved >= 1)
         room = services.documents.room(key)

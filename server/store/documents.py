@@ -76,14 +76,16 @@ class Opened(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """What an edit has become: no update if it was done before.
+    """What an edit has become: no update if it was done before, or is too late.
 
-    steps: sections that were gone through. unsaved: see `Authority`.
+    version: the present one. steps: sections that were gone through. unsaved: see `Authority`.
     """
 
     update: Update | None
+    version: int
     steps: int
     unsaved: float
+    is_late: bool = False
 
 
 class Replaced(NamedTuple):
@@ -153,7 +155,7 @@ class Documents:
 
         Raises:
             ChangeError: it does not fit the version.
-            EventError: the version is gone (`VERSION_CONFLICT`), or too much is not saved.
+            EventError: the document is another one (`VERSION_CONFLICT`), or too much is not saved.
         """
         document = self._known(connection, key)
         if (
@@ -161,10 +163,10 @@ class Documents:
             or document.authority.epoch != edit.epoch
             or document.file_hash != document.hash
         ):
-            raise _conflict(key[1])
+            raise conflict(key[1])
         authority = document.authority
         if edit.number <= authority.number(edit.author):
-            return Edited(None, 0, authority.unsaved)
+            return Edited(None, authority.version, 0, authority.unsaved)
         if authority.unsaved >= MOST_UNSAVED:
             raise EventError(
                 Code.RATE_LIMIT_EXCEEDED,
@@ -174,9 +176,9 @@ class Documents:
         try:
             update, steps = authority.made(edit.version, edit.author, edit.number, edit.change)
         except Gone as gone:
-            raise _conflict(key[1], authority.version) from gone
+            return Edited(None, authority.version, gone.steps, authority.unsaved, is_late=True)
         self._take(connection, document, update)
-        return Edited(update, steps, authority.unsaved)
+        return Edited(update, authority.version, steps, authority.unsaved)
 
     def save(
         self, connection: sqlite3.Connection, key: Key, now: str
@@ -468,7 +470,8 @@ def _restored(
     return authority
 
 
-def _conflict(path: str, version: int | None = None) -> EventError:
+def conflict(path: str, version: int | None = None) -> EventError:
+    """Return the error for a change that cannot be taken; `version` is the present one."""
     return EventError(
         Code.VERSION_CONFLICT,
         f"file {path!r}: the version that the change was made of is gone: open the file again",

@@ -13,17 +13,18 @@ APP = "src/components/App.jsx"
 class Editor:
     """One open file of a client; `number` counts its changes."""
 
-    def __init__(self, client: Client, path: str = APP, author: str = "") -> None:
+    def __init__(self, client: Client, path: str = APP, project_id: str = "project-123") -> None:
         self.client = client
         self.path = path
-        self.author = author or f"editor-{client.id}"
+        self.project_id = project_id
+        self.author = f"editor-{client.id}"
         self.number = 0
         self.epoch = ""
         self.version = 0
 
     @property
     def file(self) -> dict[str, str]:
-        return {**PROJECT, "filePath": self.path}
+        return {"projectId": self.project_id, "filePath": self.path}
 
     async def open(self, **more: Any) -> dict[str, Any]:
         """Open the file; the answer."""

@@ -17,6 +17,7 @@ from server.documents.authority import (
     MAX_AUTHORS,
     MAX_KEPT,
     MAX_KEPT_SIZE,
+    MAX_STEPS,
     MAX_TEXT,
     Author,
     Authority,
@@ -119,9 +120,20 @@ def test_the_cost_of_a_late_change_is_bounded() -> None:
     for _ in range(MAX_KEPT):
         send(authority, authority.version, parse([[1, "z"], 1_999]))
     _, steps = authority.made(MAX_KEPT - 10, BOB, 1, many)
-    assert steps == 800 + 10 * (800 + 2)
-    with pytest.raises(Gone, match="too long ago for so large a change"):
+    assert steps == 10 + 10 * (800 + 2)
+    with pytest.raises(Gone, match="too long ago for so large a change") as caught:
         authority.made(MAX_KEPT - 70, BOB, 1, many)
+    assert caught.value.steps == 70
+    # One that gets many more sections while it is mapped is found out on the way.
+    other = Authority("e", 0, "x" * 2_000)
+    for number in range(60):
+        inserts = [((3, None), (0, "y" * (number + 1))) for _ in range(300)]
+        whole = joined([part for pair in inserts for part in pair])
+        rest = (len(other.text) - whole.length, None)
+        send(other, number, joined([*whole.sections, rest]))
+    with pytest.raises(Gone) as caught:
+        other.made(0, BOB, 1, parse([[2_000, "all"]]))
+    assert MAX_STEPS < caught.value.steps < MAX_STEPS + 10_000
     # A small one over many large ones costs as much.
     for _ in range(70):
         send(authority, authority.version, many)

@@ -1,8 +1,10 @@
 """The change between two texts: what a program did that put a whole new text in a file's place.
 
 Lines that are the same in both, and once in each, hold the two together where they have one order;
-what is between them is replaced, but for its equal beginning and end. Of more lines than
-`MAX_LINES` it is one replacement: the cost is bounded, and so is the number of parts.
+what is between them is replaced, but for its equal beginning and end. A word is replaced as a
+whole: if "w1" in the place of "w0" were a change of a digit, and somebody deletes "w0" meanwhile,
+the digit would be left of it. Of more lines than `MAX_LINES` it is one replacement: the cost is
+bounded, and so is the number of parts.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from server.documents.changes import Change, Section, joined
 MAX_LINES: Final = 5_000
 """Lines of both texts, without those that both begin and end with; 10 ms."""
 MAX_PARTS: Final = 400
+_LONGEST_WORD: Final = 64
 
 
 def difference(before: str, after: str) -> Change:
@@ -51,12 +54,25 @@ def _by_lines(old: str, new: str) -> list[Section]:
 
 def _trimmed(old: str, new: str) -> list[Section]:
     start = _common(old, new)
+    least = max(0, start - _LONGEST_WORD)
+    while start > least and (_cuts_a_word(old, start) or _cuts_a_word(new, start)):
+        start -= 1
     end = _common_end(old[start:], new[start:])
+    least = max(0, end - _LONGEST_WORD)
+    while end > least and (_cuts_a_word(old, len(old) - end) or _cuts_a_word(new, len(new) - end)):
+        end -= 1
+    if start == 0 and end == 1 and old[-1] == "\n":
+        # Another line altogether.
+        end = 0
     return [
         (start, None),
         (len(old) - start - end, new[start : len(new) - end]),
         (end, None),
     ]
+
+
+def _cuts_a_word(text: str, at: int) -> bool:
+    return 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum()
 
 
 def _anchors(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:

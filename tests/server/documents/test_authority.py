@@ -151,7 +151,7 @@ def test_a_text_from_outside_merges_with_what_is_not_saved() -> None:
     authority = Authority("e", 3, "one\ntwo\nthree\n")
     send(authority, 3, parse([14, [0, "four"]]))
     updates = authority.replaced("one\n2\nthree\n", DISK)
-    assert updates == [Update(4, DISK, 0, parse([4, [3, "2"], 11]))]
+    assert updates == [Update(4, DISK, 0, parse([4, [4, "2", ""], 10]))]
     assert authority.take(updates[0]) is None
     assert authority.text == "one\n2\nthree\nfour"
     assert authority.number(DISK) == 0

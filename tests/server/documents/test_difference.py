@@ -31,6 +31,14 @@ def test_lines_that_stay_are_kept() -> None:
     assert difference("a\nb\nc\nd\n", "b\nc\na\nd\n").json == [[2], 4, [0, "a", ""], 2]
 
 
+def test_words_are_replaced_as_a_whole() -> None:
+    assert difference("a w0 b\n", "a w12 b\n").json == [2, [2, "w12"], 3]
+    assert difference("a 0w b\n", "a 1w b\n").json == [2, [2, "1w"], 3]
+    # And so are lines that have no word in common.
+    assert difference("w0\n", "w1\n").json == [[3, "w1", ""]]
+    assert difference("x" * 200, "x" * 200 + "y").json == [136, [64, "x" * 64 + "y"]]
+
+
 def test_a_pair_of_surrogates_is_not_cut() -> None:
     # The two have their first half in common, and then their second one.
     assert difference(units("x😀y"), units("x😁y")).json == [1, [2, "😁"], 1]

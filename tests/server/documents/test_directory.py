@@ -31,7 +31,7 @@ async def test_programs_and_people_write_one_file(tmp_path: Path) -> None:
         file.write_text("one\n2\n")
         outside = await ada.heard()
         assert (outside["user"]["id"], outside["author"]) == ("workspace", "")
-        assert outside["change"] == [4, [3, "2"], 6]
+        assert outside["change"] == [4, [4, "2", ""], 5]
         assert (await client.hear("file:updated"))[0]["content"] == "one\n2\ntyped"
         await until(lambda: file.read_text() == "one\n2\ntyped")
         # Saved, it is in the directory before anybody reads it.

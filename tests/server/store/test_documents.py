@@ -168,7 +168,7 @@ def test_a_replaced_file_is_merged_with_what_is_not_saved(
         return files.change(connection, *KEY, edit, "bob", "then")
 
     replaced = documents.replacing(connection, KEY, BOB, "now", change, edit.content)
-    assert [update.change.json for update in replaced.updates] == [[[3, "1"], 10]]
+    assert [update.change.json for update in replaced.updates] == [[[4, "1", ""], 9]]
     assert replaced.updates[0].author == Author("", "bob", "Bob")
     assert replaced.text == text_of(connection) == "1\r\ntwo\r\ntyped"
     assert replaced.change.file == contents.file(connection, *KEY)
@@ -195,7 +195,7 @@ def test_what_slipped_through_is_merged_when_the_document_is_used(
         documents.edit(connection, KEY, Edit(before.epoch, 1, TAB, 2, parse([13])))
     after = opened(documents, connection)
     assert (after.epoch, after.version, after.text) == (before.epoch, 2, "one\n2\ntyped")
-    assert [update.change.json for update in after.merged] == [[4, [3, "2"], 6]]
+    assert [update.change.json for update in after.merged] == [[4, [4, "2", ""], 5]]
     assert text_of(connection) == "one\n2\ntyped"
     # Without it, all of the text is another one, and what was typed stays.
     typist.number = 1

@@ -17,6 +17,7 @@ from typing import Any, Final, Self, TypeVar, Unpack, overload
 
 from ai_coding_assistant.answers import Answer, OnChunk
 from ai_coding_assistant.batches import Batch
+from ai_coding_assistant.documents import Document
 from ai_coding_assistant.due import Due
 from ai_coding_assistant.errors import Refused, SDKError, Unreachable, result_of
 from ai_coding_assistant.locks import FileLock, LockType
@@ -56,7 +57,7 @@ class AsyncAICodingAssistantSocket:
 
     `session_id`: a session that was opened before; `user_id`: who to be without one, where the
     server runs in open mode. The options are those of `socketio_min.Client`. `locks` are those that
-    are held. Belongs to one event loop.
+    are held, `documents` those that are open. Belongs to one event loop.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class AsyncAICodingAssistantSocket:
         self.session_id = session_id
         self.user: dict[str, Any] | None = None
         self.locks: set[FileLock] = set()
+        self.documents: set[Document] = set()
         self._user_id = user_id
         self._reconnects = options.get("reconnection", True)
         # Also here, because what waited for a connection is sent before "connect" is heard.
@@ -152,6 +154,8 @@ class AsyncAICodingAssistantSocket:
         self._due.close()
         for lock in list(self.locks):
             lock.lose()
+        for document in list(self.documents):
+            document.give_up(Unreachable("the client was disconnected"))
         self._projects.clear()
         for answer in self._answers:
             answer.lose("disconnect() was called", comes_back=False)
@@ -188,6 +192,8 @@ class AsyncAICodingAssistantSocket:
             await self._join_again(project_id)
         for lock in list(self.locks):
             await lock.take_again()
+        for document in list(self.documents):
+            document.come_back()
 
     async def _join_again(self, project_id: str) -> None:
         try:
@@ -223,6 +229,11 @@ class AsyncAICodingAssistantSocket:
         comes_back = self._reconnects and reason not in _FOR_GOOD
         for answer in self._answers:
             answer.lose(reason, comes_back=comes_back)
+        for document in list(self.documents):
+            if comes_back:
+                document.lose()
+            else:
+                document.give_up(Unreachable(f"the connection was lost: {reason}"))
         arrival, self._arrival = self._arrival, None
         if arrival is not None:
             _settle(arrival, Unreachable(f"the connection was lost: {reason}"))
@@ -294,6 +305,11 @@ class AsyncAICodingAssistantSocket:
             return
         for answer in self._answers:
             answer.hear(event, data)
+        if self.documents and "filePath" in data:
+            project_id = args[1].get("projectId")
+            for document in list(self.documents):
+                if (document.project_id, document.file_path) == (project_id, data["filePath"]):
+                    document.hear(event, data)
         if event == "auth:session" and "id" in data["session"]:
             self.session_id = data["session"]["id"]
         if event == "rate_limited":
@@ -413,6 +429,27 @@ class AsyncAICodingAssistantSocket:
         self._projects.discard(project_id)
         for lock in [lock for lock in self.locks if lock.project_id == project_id]:
             lock.lose()
+        for document in [one for one in self.documents if one.project_id == project_id]:
+            document.give_up(Unreachable(f"the project {project_id!r} was left"))
+
+    async def open_document(self, project_id: str, file_path: str) -> Document:
+        """Open a file to edit it together with others, as they type. The project is joined for it.
+
+        Raises:
+            Refused: there is no such file (`NOT_FOUND`), or it is too long (`VALIDATION_ERROR`).
+            Unreachable: there is no answer.
+        """
+        if project_id not in self._projects:
+            await self.join_project(project_id)
+        assert self.user is not None, "joining says who one is"
+        document = Document(self, project_id, file_path, self.user["id"])
+        self.documents.add(document)
+        try:
+            await document.open()
+        except BaseException:
+            self.documents.discard(document)
+            raise
+        return document
 
     def lock_file(
         self, project_id: str, file_path: str, lock_type: LockType = "exclusive"

@@ -20,6 +20,7 @@ from ai_coding_assistant.async_socket import (
     AsyncAICodingAssistantSocket,
     trimmed,
 )
+from ai_coding_assistant.documents import Document
 from ai_coding_assistant.locks import FileLock, LockType
 from ai_coding_assistant.threads import Threads
 from socketio_min import SocketIOClientOptionValues, UsageError
@@ -65,6 +66,74 @@ class BlockingFileLock:
     def release(self) -> None:
         """Give it back; see `FileLock.release`."""
         self._threads.wait_for(self._lock.release())
+
+
+class BlockingDocument:
+    """A `Document` for `with`. `text` may change at any time, with what others type."""
+
+    def __init__(self, threads: Threads, document: Document) -> None:
+        self._threads = threads
+        self._document = document
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._document.file_path} of {self._document.project_id}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    @property
+    def project_id(self) -> str:
+        """The project's id."""
+        return self._document.project_id
+
+    @property
+    def file_path(self) -> str:
+        """The file's path."""
+        return self._document.file_path
+
+    @property
+    def text(self) -> str:
+        """The text as it is here, with what is not acknowledged yet. Lines end with a newline."""
+        return self._document.text
+
+    def on_change(self, listener: Callable[[str], object]) -> Callable[[str], object]:
+        """Call `listener(text)` in the thread of the handlers after each change of others."""
+        self._document.on_change(functools.partial(self._threads.post, listener))
+        return listener
+
+    def insert(self, at: int, text: str) -> None:
+        """Insert a text before the character number `at`; see `Document.insert`."""
+        self._threads.wait_for(_called(self._document.insert, at, text))
+
+    def delete(self, start: int, end: int) -> None:
+        """Delete the characters from `start` to before `end`; see `Document.delete`."""
+        self._threads.wait_for(_called(self._document.delete, start, end))
+
+    def replace(self, start: int, end: int, text: str) -> None:
+        """Put a text in the place of characters; see `Document.replace`."""
+        self._threads.wait_for(_called(self._document.replace, start, end, text))
+
+    def append(self, text: str) -> None:
+        """Insert a text at the end; see `Document.append`."""
+        self._threads.wait_for(_called(self._document.append, text))
+
+    def update(self, function: Callable[[str], str]) -> None:
+        """Make the text what `function` makes of it, while nobody else changes it.
+
+        `function` runs in the thread of the connection, and must not wait for it.
+        """
+        self._threads.wait_for(_called(self._document.update, function))
+
+    def wait(self) -> None:
+        """Wait until all that was typed here is on the server's disk; see `Document.wait`."""
+        self._threads.wait_for(self._document.wait())
+
+    def close(self) -> None:
+        """Wait until everything is acknowledged, and hear no more; see `Document.close`."""
+        self._threads.wait_for(self._document.close())
 
 
 class AICodingAssistantSocket:
@@ -199,6 +268,11 @@ class AICodingAssistantSocket:
     def leave_project(self, project_id: str, *, for_good: bool = False) -> dict[str, Any]:
         """Leave a project; `for_good` also as a member."""
         return self._threads.wait_for(self._socket.leave_project(project_id, for_good=for_good))
+
+    def open_document(self, project_id: str, file_path: str) -> BlockingDocument:
+        """Open a file to edit it together with others, as they type."""
+        document = self._threads.wait_for(self._socket.open_document(project_id, file_path))
+        return BlockingDocument(self._threads, document)
 
     def lock_file(
         self, project_id: str, file_path: str, lock_type: LockType = "exclusive"

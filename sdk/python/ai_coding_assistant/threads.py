@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import logging
 import os
 import queue
 import threading
@@ -16,6 +17,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 from ai_coding_assistant.errors import Unreachable
+
+logger = logging.getLogger("ai_coding_assistant")
 
 Result = TypeVar("Result")
 
@@ -105,6 +108,17 @@ class Threads:
                 f"a handler raised {error!r}, which ends neither the program nor this thread: tell "
                 "the main thread of it, for example by a threading.Event"
             ) from error
+
+    def post(self, handler: Callable[..., object], *args: Any) -> None:
+        """Let a handler run in its thread, after all that were started before it."""
+
+        def job() -> None:
+            try:
+                handler(*args)
+            except BaseException:
+                logger.exception("a handler failed")
+
+        self._jobs.put(job)
 
     def close(self, goodbye: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Say goodbye and end the threads."""

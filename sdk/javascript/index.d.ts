@@ -114,6 +114,7 @@ export class AICodingAssistantSocket {
     filePath: string,
     options?: { lockType?: Lock["lockType"] },
   ): Promise<FileLock>;
+  openDocument(projectId: string, filePath: string): Promise<SharedDocument>;
   sendAIMessage(message: AIMessage): Promise<AiResponse>;
 
   typing(projectId: string): void;
@@ -123,6 +124,24 @@ export class AICodingAssistantSocket {
     data?: ClientEvents[Event]["payload"],
   ): Promise<ClientEvents[Event]["result"]>;
   flush(): Promise<void>;
+}
+
+/** A file that is edited together with others; places count UTF-16 units. */
+export class SharedDocument implements AsyncDisposable {
+  readonly projectId: string;
+  readonly filePath: string;
+  /** As it is here, with what is not acknowledged yet. Lines end with "\n". */
+  readonly text: string;
+  readonly isSettled: boolean;
+  onChange(listener: (text: string) => void): () => void;
+  insert(at: number, text: string): void;
+  delete(start: number, end: number): void;
+  append(text: string): void;
+  replace(start: number, end: number, text: string): void;
+  update(make: (text: string) => string): void;
+  wait(): Promise<void>;
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export class FileLock implements AsyncDisposable {

@@ -6,11 +6,13 @@
 // be listened to here, and `maxReconnectionAttempts` counts.
 
 import { io } from "socket.io-client";
+import { SharedDocument } from "./document.js";
 import { Due } from "./due.js";
 import { Refused, Unreachable } from "./errors.js";
 import { FileLock } from "./lock.js";
 import { Pace } from "./pace.js";
 
+export { SharedDocument } from "./document.js";
 export { Refused, SDKError, Unreachable } from "./errors.js";
 export { FileLock } from "./lock.js";
 
@@ -61,6 +63,7 @@ export class AICodingAssistantSocket {
   #projects = new Set();
   #locks = new Set();
   #answers = new Set();
+  #documents = new Set();
   #queue = [];
   #queueTimer;
   #typing = new Map();
@@ -100,6 +103,18 @@ export class AICodingAssistantSocket {
       // Whoever waits for it hears of a failure; nobody else has to.
       this.#introduction.catch(() => {});
     });
+    this.#socket.on("disconnect", (reason) => {
+      const comesBack = this.#socket.active && this.#socket.io.reconnection();
+      for (const document of this.#documents) {
+        if (comesBack) document._lose();
+        else document._giveUp(new Unreachable(`the connection was lost: ${reason}`));
+      }
+    });
+    for (const event of ["file:edited", "file:unlocked"]) {
+      this.#socket.on(event, (data, { projectId }) => {
+        for (const document of this.#documents) document._hear(event, data, projectId);
+      });
+    }
     this.#socket.on("auth:session", ({ session }) => {
       if (session.id) this.#sessionId = session.id;
     });
@@ -187,6 +202,9 @@ export class AICodingAssistantSocket {
     this.#typing.clear();
     for (const lock of this.#locks) lock.held = false;
     this.#locks.clear();
+    for (const document of this.#documents) {
+      document._giveUp(new Unreachable("disconnect() was called"));
+    }
     this.#projects.clear();
     this.#socket.disconnect();
     // Also of a connection that was lost before.
@@ -202,6 +220,7 @@ export class AICodingAssistantSocket {
       if (projectId !== undefined) await this.#joinAgain(projectId);
     }
     for (const lock of this.#locks) await this.#takeAgain(lock);
+    for (const document of this.#documents) document._comeBack();
   }
 
   async #present() {
@@ -390,6 +409,28 @@ export class AICodingAssistantSocket {
       lock.held = false;
       this.#locks.delete(lock);
     }
+    for (const document of this.#documents) {
+      if (document.projectId !== projectId) continue;
+      document._giveUp(new Unreachable(`the project '${projectId}' was left`));
+    }
+  }
+
+  /**
+   * Open a file to edit it together with others, as they type. The project is joined for it. With
+   * `await using document = await socket.openDocument(…)` it is closed at the end.
+   */
+  async openDocument(projectId, filePath) {
+    if (!this.#projects.has(projectId)) await this.joinProject(projectId);
+    const forget = (document) => this.#documents.delete(document);
+    const document = new SharedDocument(this, projectId, filePath, forget);
+    this.#documents.add(document);
+    try {
+      await document._open();
+    } catch (error) {
+      this.#documents.delete(document);
+      throw error;
+    }
+    return document;
   }
 
   /** Lock a file. `await using lock = await socket.lockFile(…)` releases it at the end. */

@@ -8,7 +8,8 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
 try {
-  createRequire(import.meta.url).resolve("socket.io-client");
+  const { resolve } = createRequire(import.meta.url);
+  for (const name of ["socket.io-client", "@codemirror/state"]) resolve(name);
 } catch {
   // Without scripts, or this one would run again.
   execFileSync("npm", ["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"], {

@@ -17,8 +17,10 @@ PRINTED = {
         "['src/components/App.jsx', 'src/components/TodoList.jsx']",
         "builtin none",
         "NOT_FOUND",
+        "written by a program",
+        "typed beside everybody else",
     ),
-    "javascript": ("builtin", "true NOT_FOUND"),
+    "javascript": ("builtin", "true NOT_FOUND", "// typed beside everybody else"),
 }
 COMMANDS = {
     "python": (sys.executable, "-X", "dev", "-c"),

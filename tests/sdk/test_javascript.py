@@ -33,6 +33,14 @@ async def test_the_sdk_against_a_server(tmp_path: Path, monkeypatch: pytest.Monk
         )
 
 
+async def test_editing_together(tmp_path: Path) -> None:
+    async with running(tmp_path, event_rate=0) as application:
+        await run(
+            *("node", "--test", "--test-reporter=spec", str(HERE / "editing.test.mjs")),
+            URL=application.url,
+        )
+
+
 async def test_the_types_are_those_of_the_events() -> None:
     compiler = SDK / "node_modules" / "typescript" / "bin" / "tsc"
     options = ["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext"]

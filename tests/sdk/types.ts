@@ -36,6 +36,15 @@ const response: AiResponse = await socket.sendAIMessage({ message: "todos" });
   await using lock = await socket.lockFile("project-123", "a.txt");
   await lock.write("text");
 }
+{
+  await using document = await socket.openDocument("project-123", "a.txt");
+  document.update((text) => text.toUpperCase());
+  const stop: () => void = document.onChange((text) => text.length.toFixed());
+  stop();
+  // @ts-expect-error: what others see is changed by typing
+  document.text = "";
+  await document.wait();
+}
 try {
   await socket.joinProject("nowhere");
 } catch (error) {

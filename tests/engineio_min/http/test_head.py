@@ -323,6 +323,7 @@ WHOLE = (
 )
 @example(requests=[WHOLE[0]] * 3 + [WHOLE[1], WHOLE[5], WHOLE[0], WHOLE[1]], cuts=[339])
 @example(requests=[WHOLE[0], WHOLE[1], WHOLE[4], WHOLE[6]], cuts=[])
+@example(requests=[WHOLE[3]], cuts=[4])
 def test_nothing_shows_whether_there_are_others(
     loop: asyncio.AbstractEventLoop, requests: list[bytes], cuts: list[int]
 ) -> None:

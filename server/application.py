@@ -343,6 +343,7 @@ class Application:
                 lambda: self.database.commits,
             ),
             "process_uptime_seconds": ("Seconds since the start", lambda: self.uptime),
+            **self.io.cluster.metrics(),
         }
 
 

@@ -57,6 +57,8 @@ class AcknowledgementTimeout(SocketIOError, TimeoutError):
     """Not every acknowledgement arrived in time.
 
     `responses` holds those that did, in the order of arrival; it is empty for a call to one socket.
+    `silent` are the names of the servers of a cluster that did not answer, as far as they are
+    known: each is the `uid` of that server's adapter.
     """
 
     def __init__(
@@ -64,9 +66,11 @@ class AcknowledgementTimeout(SocketIOError, TimeoutError):
         message: str = "got no acknowledgement in time: handle the missing answer, "
         "or give a longer timeout",
         responses: Sequence[Any] = (),
+        silent: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
         self.responses: list[Any] = list(responses)
+        self.silent = tuple(silent)
 
 
 class Disconnected(SocketIOError):

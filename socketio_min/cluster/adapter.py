@@ -158,6 +158,9 @@ class Adapter(Protocol):
     async def server_count(self) -> int:
         """Return how many servers have the namespace, this one included."""
 
+    async def server_names(self) -> frozenset[str]:
+        """Return the names of the other servers that have the namespace."""
+
     def add_all(self, socket_id: str, rooms: Iterable[str]) -> None:
         """Put a socket into rooms."""
 
@@ -177,13 +180,14 @@ class Adapter(Protocol):
         self,
         args: Sequence[Any],
         options: BroadcastOptions,
-        client_count: Callable[[int], None],
+        client_count: Callable[[int, str], None],
         acknowledged: AckCallback,
     ) -> Callable[[], None]:
         """Send an event that asks for acknowledgement.
 
-        `client_count` is called once a server with the number of its sockets that will answer,
-        `acknowledged` once a socket. Returns what to call when no more answers are wanted.
+        `client_count` is called once a server with the number of its sockets that will answer and
+        its name, "" if that is not known, `acknowledged` once a socket. Returns what to call when
+        no more answers are wanted.
         """
 
     async def fetch_sockets(self, options: BroadcastOptions) -> Sequence[FetchedSocket]:

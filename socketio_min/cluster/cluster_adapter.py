@@ -24,6 +24,7 @@ from socketio_min.cluster.adapter import (
     LocalNamespace,
     Recipient,
 )
+from socketio_min.cluster.gathering import RollCall, name_silent
 from socketio_min.cluster.memory import MemoryAdapter, send_to_all
 from socketio_min.cluster.messages import (
     Acknowledgement,
@@ -64,16 +65,20 @@ REQUEST_TIMEOUT = 5.0
 class _Answers:
     """The responses of the other servers to a request, one of each."""
 
-    __slots__ = ("_enough", "complete", "expected", "responses")
+    __slots__ = ("_enough", "complete", "expected", "names", "responses", "servers")
 
     def __init__(self) -> None:
         self.responses: list[Response] = []
+        # Who responded, as far as known, and all other servers, if there was time to ask.
+        self.names: set[str] = set()
+        self.servers: frozenset[str] = frozenset()
         self.expected: int | None = None
         self.complete = True
         self._enough = asyncio.Event()
 
-    def take(self, response: Response) -> None:
+    def take(self, response: Response, name: str) -> None:
         self.responses.append(response)
+        self.names.add(name)
         self._check()
 
     async def wait(self, expected: int) -> None:
@@ -89,9 +94,12 @@ class _Answers:
         """Return the error that says how many servers did not respond."""
         if self.expected is None:
             return AcknowledgementTimeout(f"{got}: the cluster cannot be reached", responses)
-        silent = self.expected - len(self.responses)
+        count = self.expected - len(self.responses)
+        silent, named = name_silent(self.servers, self.names, count)
         return AcknowledgementTimeout(
-            f"{got}: {silent} of {self.expected} other servers did not answer in time", responses
+            f"{got}: {count} of {self.expected} other servers did not answer in time{named}",
+            responses,
+            silent,
         )
 
 
@@ -105,7 +113,7 @@ class ClusterAdapter(MemoryAdapter, ABC):
         # How the other servers name this one.
         self.uid = uid
         self.request_timeout = REQUEST_TIMEOUT
-        self._pending: dict[str, Callable[[Response], None]] = {}
+        self._pending: dict[str, Callable[[Response, str], None]] = {}
 
     @abstractmethod
     def publish(self, message: Request) -> None:
@@ -128,6 +136,10 @@ class ClusterAdapter(MemoryAdapter, ABC):
         """Return how many servers have the namespace, this one included."""
 
     @abstractmethod
+    async def server_names(self) -> frozenset[str]:
+        """Return the names of the other servers that have the namespace."""
+
+    @abstractmethod
     def new_request_id(self) -> str:
         """Return an id that no other request of the cluster has."""
 
@@ -148,16 +160,16 @@ class ClusterAdapter(MemoryAdapter, ABC):
         self,
         args: Sequence[Any],
         options: BroadcastOptions,
-        client_count: Callable[[int], None],
+        client_count: Callable[[int, str], None],
         acknowledged: AckCallback,
     ) -> Callable[[], None]:
         if options.local:
             return super().broadcast_with_ack(args, options, client_count, acknowledged)
         request_id = self.new_request_id()
 
-        def take(response: Response) -> None:
+        def take(response: Response, name: str) -> None:
             if isinstance(response, ClientCount):
-                client_count(response.clients)
+                client_count(response.clients, name)
             elif isinstance(response, Acknowledgement):
                 acknowledged([response.value])
 
@@ -232,6 +244,7 @@ class ClusterAdapter(MemoryAdapter, ABC):
             TimeoutError: not all responded within `timeout` seconds.
         """
         self._pending[request_id] = answers.take
+        roll_call = RollCall(self.server_names, timeout)
         try:
             async with asyncio.timeout(timeout):
                 others = await self.server_count() - 1
@@ -240,6 +253,7 @@ class ClusterAdapter(MemoryAdapter, ABC):
                     await answers.wait(others)
         finally:
             del self._pending[request_id]
+            answers.servers = await roll_call.end()
 
     def _read_sockets(self, sockets: Sequence[Any]) -> list[FetchedSocket]:
         found: list[FetchedSocket] = []
@@ -277,13 +291,13 @@ class ClusterAdapter(MemoryAdapter, ABC):
         if isinstance(message, Request):
             self.handle(uid, message)
         else:
-            self.settle(message)
+            self.settle(message, uid)
 
-    def settle(self, response: Response) -> None:
-        """Take a response; one that nobody waits for is ignored."""
+    def settle(self, response: Response, uid: str = "") -> None:
+        """Take a response of the server `uid`; one that nobody waits for is ignored."""
         take = self._pending.get(response.request_id)
         if take is not None:
-            take(response)
+            take(response, uid)
 
     def reject(self, error: Exception) -> None:
         """Count a message that was malformed; the first one is told."""

@@ -1,13 +1,56 @@
-"""Gather what the sockets of all servers acknowledge."""
+"""Gather what the sockets of all servers acknowledge, and name the servers that do not answer."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from socketio_min.cluster.adapter import Adapter, BroadcastOptions
 from socketio_min.errors import AcknowledgementTimeout
+
+# In the last part of a question's time, and in so many of its seconds, the servers are named.
+NAMING_PART, NAMING_MOST = 0.25, 0.5
+
+
+class RollCall:
+    """Asks for the names of the servers shortly before the time of a question is over."""
+
+    __slots__ = ("_names", "_task", "_timer")
+
+    def __init__(self, names: Callable[[], Awaitable[frozenset[str]]], timeout: float) -> None:
+        self._names = names
+        self._task: asyncio.Future[frozenset[str]] | None = None
+        before = min(timeout * NAMING_PART, NAMING_MOST)
+        self._timer = asyncio.get_running_loop().call_later(timeout - before, self._call)
+
+    def _call(self) -> None:
+        self._task = asyncio.ensure_future(self._names())
+
+    async def end(self) -> frozenset[str]:
+        """Return the names, none if they were not asked for or did not come in time."""
+        self._timer.cancel()
+        if self._task is None:
+            return frozenset()
+        self._task.cancel()
+        [names] = await asyncio.gather(self._task, return_exceptions=True)
+        return names if isinstance(names, frozenset) else frozenset()
+
+
+def name_silent(
+    names: frozenset[str], answered: Collection[str], count: int
+) -> tuple[tuple[str, ...], str]:
+    """Return the names of the `count` silent servers, and how an error tells them.
+
+    `names` are those of all other servers, as far as known, and `answered` of those that answered;
+    where it is not known who answered, the error tells among whom the silent ones are.
+    """
+    silent = sorted(names - {*answered})
+    if not silent:
+        return (), ""
+    if len(silent) == count:
+        return tuple(silent), f" ({', '.join(silent)})"
+    return (), f" (among {', '.join(silent)})"
 
 
 class _Gathering:
@@ -18,13 +61,14 @@ class _Gathering:
     many as the sockets.
     """
 
-    __slots__ = ("clients", "done", "gone", "reports", "responses", "servers")
+    __slots__ = ("clients", "done", "gone", "names", "reports", "responses", "servers")
 
     def __init__(self) -> None:
         self.done = asyncio.Event()
         self.responses: list[Any] = []
         self.servers: int | None = None
         self.reports = 0
+        self.names: set[str] = set()
         self.clients = 0
         self.gone = 0
 
@@ -32,8 +76,9 @@ class _Gathering:
         self.servers = servers
         self._check()
 
-    def count(self, clients: int) -> None:
+    def count(self, clients: int, name: str) -> None:
         self.reports += 1
+        self.names.add(name)
         self.clients += clients
         self._check()
 
@@ -62,20 +107,24 @@ async def gather_acks(
     """
     gathering = _Gathering()
     cancel = adapter.broadcast_with_ack(args, options, gathering.count, gathering.acknowledged)
+    roll_call = RollCall(adapter.server_names, timeout)
     try:
         async with asyncio.timeout(timeout):
             gathering.expect(1 if options.local else await adapter.server_count())
             await gathering.done.wait()
     except TimeoutError:
-        silent = (gathering.servers or 1) - gathering.reports
-        servers = f"; {silent} servers did not report theirs" if silent > 0 else ""
+        missing = (gathering.servers or 1) - gathering.reports
+        silent, named = name_silent(await roll_call.end(), gathering.names, missing)
+        servers = f"; {missing} servers did not report theirs{named}" if missing > 0 else ""
         raise AcknowledgementTimeout(
             f"got {len(gathering.responses)} of {gathering.clients} acknowledgements of "
             f"{args[0]!r} within {timeout:g} seconds{servers}",
             gathering.responses,
+            silent,
         ) from None
     finally:
         cancel()
+        await roll_call.end()
     if gathering.gone:
         raise AcknowledgementTimeout(
             f"got {len(gathering.responses)} of {gathering.clients} acknowledgements of "

@@ -44,6 +44,9 @@ class MemoryAdapter:
     async def server_count(self) -> int:
         return 1
 
+    async def server_names(self) -> frozenset[str]:
+        return frozenset()
+
     def add_all(self, socket_id: str, rooms: Iterable[str]) -> None:
         self._rooms.add(socket_id, rooms)
 
@@ -68,7 +71,7 @@ class MemoryAdapter:
         self,
         args: Sequence[Any],
         options: BroadcastOptions,
-        client_count: Callable[[int], None],
+        client_count: Callable[[int, str], None],
         acknowledged: AckCallback,
     ) -> Callable[[], None]:
         sockets = self._receivers(options)
@@ -89,7 +92,7 @@ class MemoryAdapter:
             send_to_all(self._namespace, sockets, packets, args)
         else:
             check_event_name(args[0])
-        client_count(len(sockets))
+        client_count(len(sockets), "")
         return cancel
 
     async def fetch_sockets(self, options: BroadcastOptions) -> Sequence[FetchedSocket]:

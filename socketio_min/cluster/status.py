@@ -14,11 +14,12 @@ class ClusterStatus:
     """Whether the other servers can be reached, and what was lost while they could not.
 
     `connected` is True for a server that has no others. `dropped` counts the messages that were
-    to go to the other servers and had no place left to wait; `rejected` counts those that came and
-    were malformed.
+    to go to the other servers and had no place left to wait, or were refused by Redis; `rejected`
+    counts those that came and were malformed or too many. `lag` is how many seconds Redis took to
+    answer the last sign of life, which is asked for every 5 seconds.
     """
 
-    __slots__ = ("_hooks", "_whole", "connected", "dropped", "rejected")
+    __slots__ = ("_hooks", "_whole", "connected", "dropped", "lag", "rejected")
 
     def __init__(self, *, connected: bool, whole: ClusterStatus | None = None) -> None:
         """Make a status; `whole` is another one that counts, too, what this one counts."""
@@ -26,6 +27,7 @@ class ClusterStatus:
         self.connected = connected
         self.dropped = 0
         self.rejected = 0
+        self.lag = 0.0
         self._hooks: list[Callable[[bool], object]] = []
 
     def on_change(self, hook: ChangeHook) -> ChangeHook:
@@ -42,6 +44,36 @@ class ClusterStatus:
         self.dropped += messages
         if self._whole is not None:
             self._whole.drop(messages)
+
+    def measure(self, seconds: float) -> None:
+        """Note how long Redis took to answer."""
+        self.lag = seconds
+        if self._whole is not None:
+            self._whole.measure(seconds)
+
+    def metrics(self) -> dict[str, tuple[str, Callable[[], float]]]:
+        """Return what there is to collect: what it is and how to ask for it, by Prometheus' name.
+
+        The names of what only grows end in `_total`; the others are gauges.
+        """
+        return {
+            "socket_io_cluster_connected": (
+                "Whether the other servers can be reached",
+                lambda: float(self.connected),
+            ),
+            "socket_io_cluster_dropped_total": (
+                "Messages that did not reach the other servers",
+                lambda: self.dropped,
+            ),
+            "socket_io_cluster_rejected_total": (
+                "Messages of other servers that were refused",
+                lambda: self.rejected,
+            ),
+            "socket_io_cluster_lag_seconds": (
+                "Seconds that Redis took to answer",
+                lambda: self.lag,
+            ),
+        }
 
     def change(self, connected: bool) -> None:
         """Tell the hooks, if this is a change."""

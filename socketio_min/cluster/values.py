@@ -7,7 +7,7 @@ two is written in.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -92,6 +92,12 @@ def name_bytes(name: str) -> bytes:
         return name.encode()
     except UnicodeEncodeError:
         return _text(name).encode()
+
+
+def inner_names(prefix: bytes, channels: Iterable[bytes]) -> frozenset[str]:
+    """Return the names in channels called `prefix`, a name and "#"."""
+    names = (channel[len(prefix) : -1].decode(errors="replace") for channel in channels)
+    return frozenset(filter(None, names))
 
 
 def has_bytes(value: Any) -> bool:

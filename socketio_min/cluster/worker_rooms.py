@@ -84,6 +84,10 @@ class WorkerRooms:
         """Return how many workers have a namespace, this one included."""
         return 1 + sum(namespace in theirs for theirs in self._theirs.values())
 
+    def names(self, namespace: str) -> frozenset[str]:
+        """Return the names of the other workers that have a namespace."""
+        return frozenset(name for name, theirs in self._theirs.items() if namespace in theirs)
+
     # -- messages
 
     def send(
@@ -150,6 +154,9 @@ class WorkerAdapter(ClusterAdapter):
             return True
         members = self._rooms.members
         return bool(any(map(members, rooms)) if rooms else self._namespace.sockets)
+
+    async def server_names(self) -> frozenset[str]:
+        return self._shared.names(self._namespace.name)
 
     def new_request_id(self) -> str:
         return f"{self.uid}{next(self._numbers)}"

@@ -22,6 +22,8 @@ class Limits:
     max_handlers: asynchronous handlers in flight for one connection, less the acknowledgements that
     it owes; reading pauses at this number.
     max_held_packets: packets sent to a socket before its CONNECT is answered.
+    max_server_handlers: asynchronous handlers in flight of events that other servers of a cluster
+    sent to one namespace; what comes above is refused, and counted in `io.cluster.rejected`.
     max_values: values in the JSON of one packet, names of members among them;
     `Namespace.max_values` is another limit for one namespace.
     rate, address_rate: how often one connection, and all of one address, may send an event or a
@@ -41,6 +43,7 @@ class Limits:
     attachment_timeout: float = 30.0
     max_handlers: int = 128
     max_held_packets: int = 10_000
+    max_server_handlers: int = 1_000
     max_values: int = MAX_VALUES
     rate: RateLimit | None = None
     byte_rate: RateLimit | None = None

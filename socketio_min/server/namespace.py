@@ -77,6 +77,8 @@ class Namespace(Registration):
         self.adapter: Adapter = server.make_adapter(self)
         self.deciding = 0
         self._last_ack_id = -1
+        # Asynchronous handlers of other servers' events in flight.
+        self._server_events = 0
         # Events that came with other arguments than their handlers take.
         self._misfits: set[str] = set()
 
@@ -184,7 +186,15 @@ class Namespace(Registration):
         """Handle an event that another server sent; `answer` takes the handler's result.
 
         A server without a handler answers None, one whose handler fails does not answer.
+
+        Raises:
+            UsageError: as many handlers run as `Limits.max_server_handlers` allows.
         """
+        if self._server_events >= self.server.limits.max_server_handlers:
+            raise UsageError(
+                f"got {event!r} of another server while {self._server_events} handlers of such "
+                "events run: expected fewer, raise Limits.max_server_handlers or await less"
+            )
         handler = self.server_handlers.get(event)
         try:
             result = None if handler is None else handler(*args)
@@ -192,6 +202,7 @@ class Namespace(Registration):
             log_failure(error, "the handler of the servers' event %r failed", event)
             return
         if is_awaitable(result):
+            self._server_events += 1
             self.server.start_task(self._answer_later(event, result, answer))
         elif answer is not None:
             answer(result)
@@ -208,6 +219,8 @@ class Namespace(Registration):
         else:
             if answer is not None:
                 answer(result)
+        finally:
+            self._server_events -= 1
 
     # -- what sockets and adapters ask for
 

@@ -25,7 +25,7 @@ from socketio_min.cluster.redis.classic_wire import (
     encode_response,
 )
 from socketio_min.cluster.redis.msgpack import pack
-from socketio_min.cluster.values import name_bytes
+from socketio_min.cluster.values import inner_names, name_bytes
 from socketio_min.errors import PacketError
 
 
@@ -120,6 +120,10 @@ class RedisAdapter(ClusterAdapter):
 
     async def server_count(self) -> int:
         return await self._bus.subscribers(self._requests)
+
+    async def server_names(self) -> frozenset[str]:
+        found = await self._bus.channels(self._responses)
+        return inner_names(self._responses, found) - {self.uid}
 
     def new_request_id(self) -> str:
         return short_id()

@@ -44,7 +44,8 @@ class Connection(asyncio.Protocol):
     """A connection; `pushed` gets each push, `ended` is called once with why it ended.
 
     `writable(bool)` tells whether it takes more without much of it waiting. `refused` gets the
-    error that Redis answered to a command whose reply nobody wanted.
+    error that Redis answered to a command whose reply nobody wanted, `measured` the seconds that it
+    took to answer a sign of life.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Connection(asyncio.Protocol):
         ended: Callable[[str], None],
         writable: Callable[[bool], None],
         refused: Callable[[Exception], None],
+        measured: Callable[[float], None],
         *,
         ping_interval: float = PING_INTERVAL,
         patience: float = PATIENCE,
@@ -61,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._ended = ended
         self._writable = writable
         self._refused = refused
+        self._measured = measured
         self._ping_interval = ping_interval
         self._patience = patience
         self._loop = asyncio.get_running_loop()
@@ -162,8 +165,13 @@ class Connection(asyncio.Protocol):
 
     def _ping(self) -> None:
         self._heard = False
-        self.send(_PING, _ignore)
+        asked = self._loop.time()
+        self.send(_PING, lambda reply: self._answered(reply, asked))
         self._timer = self._loop.call_later(self._patience, self._judge)
+
+    def _answered(self, reply: object, asked: float) -> None:
+        if not isinstance(reply, Exception):
+            self._measured(self._loop.time() - asked)
 
     def _judge(self) -> None:
         if not self._heard:
@@ -171,10 +179,6 @@ class Connection(asyncio.Protocol):
             return
         wait = max(self._ping_interval - self._patience, 0.0)
         self._timer = self._loop.call_later(wait, self._ping)
-
-
-def _ignore(_reply: Any) -> None:
-    pass
 
 
 _CONFIRMATIONS = frozenset(

@@ -152,6 +152,7 @@ class Link:
                 lambda reason: None if ended.done() else ended.set_result(reason),
                 self._writable,
                 self.refuse,
+                self.status.measure,
                 ping_interval=self._ping_interval,
                 patience=self._patience,
             )

@@ -98,7 +98,7 @@ async def _ask_sentinel(host: str, port: int, service: str) -> tuple[str, int]:
 
     loop = asyncio.get_running_loop()
     _, sentinel = await loop.create_connection(
-        lambda: Connection(ignore, ignore, ignore, ignore), host, port
+        lambda: Connection(ignore, ignore, ignore, ignore, ignore), host, port
     )
     try:
         found = await ask(sentinel, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)

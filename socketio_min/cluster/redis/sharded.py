@@ -7,6 +7,7 @@ member here, so that Redis itself keeps broadcasts from servers without members.
 
 from __future__ import annotations
 
+import re
 import secrets
 import ssl
 from collections.abc import Callable, Iterable
@@ -19,7 +20,7 @@ from socketio_min.cluster.redis.address import parse_url
 from socketio_min.cluster.redis.bus import RedisBus, make_bus
 from socketio_min.cluster.redis.cluster_wire import Message, encode, read_message
 from socketio_min.cluster.redis.msgpack import unpack_any
-from socketio_min.cluster.values import name_bytes
+from socketio_min.cluster.values import inner_names, name_bytes
 from socketio_min.errors import PacketError, UsageError
 
 Mode = Literal["dynamic", "static", "dynamic-private"]
@@ -27,11 +28,17 @@ MODES = ("dynamic", "static", "dynamic-private")
 
 # The official adapter tells the id of a socket, which is a room too, by its length.
 _SOCKET_ID_LENGTH = 20
+_LONG_ID = re.compile("[0-9a-f]{16}")
 
 
 def long_id() -> str:
     """Return a name of 16 hexadecimal digits, as Node.js gives its servers and requests."""
     return secrets.token_hex(8)
+
+
+def server_ids(prefix: bytes, channels: Iterable[bytes]) -> frozenset[str]:
+    """Return the names of servers in channels called `prefix`, a name and "#"."""
+    return frozenset(filter(_LONG_ID.fullmatch, inner_names(prefix, channels)))
 
 
 class ShardedRedisAdapter(ClusterAdapter):
@@ -99,6 +106,11 @@ class ShardedRedisAdapter(ClusterAdapter):
 
     async def server_count(self) -> int:
         return await self._link.shard_subscribers(self._channel)
+
+    async def server_names(self) -> frozenset[str]:
+        # Rooms have channels, too.
+        found = await self._link.shard_channels(self._channel)
+        return server_ids(self._channel, found) - {self.uid}
 
     def new_request_id(self) -> str:
         return long_id()

@@ -23,7 +23,7 @@ from socketio_min.cluster.recovery import Restored, Session
 from socketio_min.cluster.redis.address import parse_url
 from socketio_min.cluster.redis.cluster_wire import Message
 from socketio_min.cluster.redis.resp import encode_command
-from socketio_min.cluster.redis.sharded import long_id
+from socketio_min.cluster.redis.sharded import long_id, server_ids
 from socketio_min.cluster.redis.stream_hub import StreamHub
 from socketio_min.cluster.redis.stream_sessions import StreamSessions
 from socketio_min.cluster.redis.stream_wire import (
@@ -160,6 +160,11 @@ class RedisStreamsAdapter(ClusterAdapter):
         link = self._hub.link
         count = link.shard_subscribers if self._sharded else link.subscribers
         return await count(self._channel)
+
+    async def server_names(self) -> frozenset[str]:
+        link = self._hub.link
+        channels = link.shard_channels if self._sharded else link.channels
+        return server_ids(self._channel, await channels(self._channel)) - {self.uid}
 
     def new_request_id(self) -> str:
         return long_id()

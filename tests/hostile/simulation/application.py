@@ -82,7 +82,7 @@ class FaultyAdapter(MemoryAdapter):
         self,
         args: Sequence[Any],
         options: BroadcastOptions,
-        client_count: Callable[[int], None],
+        client_count: Callable[[int, str], None],
         acknowledged: AckCallback,
     ) -> Callable[[], None]:
         self._faults.maybe("broadcast_with_ack")

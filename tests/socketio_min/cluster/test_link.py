@@ -303,6 +303,7 @@ async def test_a_black_hole_is_noticed_and_left(redis: RedisServer) -> None:
         # Life signs keep it up.
         await asyncio.sleep(0.25)
         assert proxy.accepted == 1
+        assert 0 < link.status.lag < 0.25
         asked = asyncio.ensure_future(link.subscribers(b"c"))
         assert await asked == 1
         proxy.swallowing = True
@@ -406,7 +407,9 @@ async def converse(answer: bytes, *, more: bool = False) -> tuple[Ends, list[Any
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     _, connection = await asyncio.get_running_loop().create_connection(
-        lambda: Connection(ends.pushes.append, ends.reasons.append, ends.ignore, ends.ignore),
+        lambda: Connection(
+            ends.pushes.append, ends.reasons.append, ends.ignore, ends.ignore, ends.ignore
+        ),
         "127.0.0.1",
         port,
     )

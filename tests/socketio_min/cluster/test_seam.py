@@ -81,7 +81,7 @@ class PairedAdapter(MemoryAdapter):
         self,
         args: Sequence[Any],
         options: BroadcastOptions,
-        client_count: Callable[[int], None],
+        client_count: Callable[[int, str], None],
         acknowledged: AckCallback,
     ) -> Callable[[], None]:
         adapters = [self] if options.local else [self, *self._others()]

@@ -156,6 +156,7 @@ async def test_a_worker_that_does_not_answer(two: tuple[OneWorker, OneWorker]) -
     with pytest.raises(AcknowledgementTimeout, match="1 of 1 other servers") as caught:
         await one.io.timeout(0.05).fetch_sockets()
     assert [socket.id for socket in caught.value.responses] == [first]
+    assert caught.value.silent == ("AB",)
     here.abort()
 
 

@@ -364,7 +364,7 @@ class RecordingAdapter(MemoryAdapter):
         self,
         args: Sequence[Any],
         options: BroadcastOptions,
-        client_count: Callable[[int], None],
+        client_count: Callable[[int, str], None],
         acknowledged: AckCallback,
     ) -> Callable[[], None]:
         self.calls.append(("broadcast_with_ack", tuple(args), options))

@@ -63,11 +63,11 @@ class CorsOptions:
         return self.origin
 
     def allows(self, origin: str) -> bool:
-        """Whether one of the rules allows `origin`."""
+        """Return whether one of the rules allows `origin`."""
         return any(_matches(rule, origin) for rule in self.rules)
 
     def response_headers(self, origin: str | None) -> list[tuple[str, str]]:
-        """The headers of every response to an allowed request."""
+        """Return the headers of every response to an allowed request (Fetch, section 3.3)."""
         headers: list[tuple[str, str]] = []
         if self.origin == "*" and not self.credentials:
             headers.append(("Access-Control-Allow-Origin", "*"))
@@ -82,7 +82,7 @@ class CorsOptions:
         return headers
 
     def preflight_headers(self, request: Request) -> list[tuple[str, str]]:
-        """The headers of the answer to an OPTIONS request (status 204)."""
+        """Return the headers of the answer to a preflight, an OPTIONS request (status 204)."""
         headers = self.response_headers(request.headers.get("origin"))
         headers.append(("Access-Control-Allow-Methods", ",".join(self.methods)))
         if self.allowed_headers is not None:

@@ -8,15 +8,12 @@ import os
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
-def begin_with(prefix: str, id_: str) -> str:
-    """Return a random id with its first characters replaced: a session's names its process.
+def random_id(prefix: str = "") -> str:
+    """Return 20 characters that may stand in a URL, from 15 random bytes.
 
-    Of 20 characters 16 stay, which are 96 random bits.
+    The first are those of `prefix`, with which a session's id names its process: of 4 characters,
+    96 random bits are left.
     """
-    return prefix + id_[len(prefix) :]
-
-
-def random_id() -> str:
-    """20 characters that may stand in a URL, from 15 random bytes."""
     # As `secrets.token_urlsafe`, but 15 bytes need no padding to be stripped.
-    return binascii.b2a_base64(os.urandom(15), newline=False).translate(_URL_SAFE).decode()
+    id_ = binascii.b2a_base64(os.urandom(15), newline=False).translate(_URL_SAFE).decode()
+    return prefix + id_[len(prefix) :]

@@ -119,3 +119,18 @@ def check_threshold(name: str, value: object) -> None:
     """
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
         raise UsageError(f"{name}: got {value!r}, expected a number of bytes, or None for never")
+
+
+def is_positive(value: object) -> bool:
+    """Return whether a value is a number above 0; NaN is not, and neither is True."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def check_positive(name: str, value: object) -> None:
+    """Refuse the value of an option that is no number above 0.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not is_positive(value):
+        raise UsageError(f"{name}: got {value!r}, expected a number above 0")

@@ -22,8 +22,8 @@ from engineio_min.option_checks import (
     check_threshold,
     check_transports,
     check_type,
+    is_positive,
 )
-from engineio_min.positive import is_positive
 from engineio_min.protocol.session import Timing
 from engineio_min.protocol.transports import POLLING, WEBSOCKET, upgrades
 from engineio_min.request import Request
@@ -71,7 +71,7 @@ class CookieOptions:
             )
 
     def header(self, value: str) -> str:
-        """The value of `Set-Cookie`."""
+        """Return the value of `Set-Cookie` (RFC 6265, section 4.1)."""
         parts = [f"{self.name}={value}"]
         if self.max_age is not None:
             parts.append(f"Max-Age={self.max_age}")
@@ -203,7 +203,7 @@ class ServerOptions:
 
     @property
     def timing(self) -> Timing:
-        """The part that a session needs."""
+        """Return the options that a session needs."""
         return Timing(
             ping_interval=self.ping_interval,
             ping_timeout=self.ping_timeout,
@@ -213,7 +213,7 @@ class ServerOptions:
 
     @property
     def text_limit(self) -> int:
-        """Bytes of one text message and of one POST body."""
+        """Return the bytes of one text message and of one POST body."""
         if self.max_text_size is None:
             return self.max_http_buffer_size
         return min(self.max_text_size, self.max_http_buffer_size)

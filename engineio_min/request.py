@@ -61,8 +61,8 @@ class Request:
     def again(
         self, query_string: str, headers: Mapping[str, str], query: Mapping[str, str] | None
     ) -> Request:
-        """The same request with another query string, whose parameters are `query` if given, and
-        other headers.
+        """Return the same request with other headers and another query string, whose parameters
+        are `query` if given.
         """
         # Not `copy`: this happens with every poll.
         request = Request.__new__(Request)
@@ -80,7 +80,7 @@ class Request:
 
     @property
     def base64(self) -> bool:
-        """Whether the client takes binary messages as text only: `b64` is set.
+        """Return whether the client takes binary messages as text only: `b64` is set.
 
         Raises:
             RequestRefused: as `query` does.
@@ -90,32 +90,30 @@ class Request:
 
     @property
     def target(self) -> str:
-        """The path and the query string, as sent."""
+        """Return the path and the query string, as sent."""
         return f"{self.path}?{self.query_string}" if self.query_string else self.path
 
     @property
     def query(self) -> Mapping[str, str]:
-        """The query's parameters, parsed anew each time: the handshake's request is kept as long as
-        its session, its parameters are seldom asked for. Of a repeated one the last counts.
+        """Parse the query's parameters; of a repeated one the last counts. They are not kept: the
+        handshake's request lives as long as its session, and is seldom asked for them.
 
         Raises:
             RequestRefused: `sid`, `transport` or `EIO` is repeated.
         """
-        return _parse_query(self.query_string) if self._query is None else self._query
-
-
-def _parse_query(text: str) -> dict[str, str]:
-    query: dict[str, str] = {}
-    for part in text.split("&"):
-        if not part:
-            continue
-        name, _, value = part.partition("=")
-        if "%" in part or "+" in part:
-            name, value = unquote_plus(name), unquote_plus(value)
-        if name in query and name in _SINGLE:
-            raise RequestRefused(Code.BAD_REQUEST, f"the parameter {name} is repeated")
-        query[name] = value
-    return query
+        if self._query is not None:
+            return self._query
+        query: dict[str, str] = {}
+        for part in self.query_string.split("&"):
+            if not part:
+                continue
+            name, _, value = part.partition("=")
+            if "%" in part or "+" in part:
+                name, value = unquote_plus(name), unquote_plus(value)
+            if name in query and name in _SINGLE:
+                raise RequestRefused(Code.BAD_REQUEST, f"the parameter {name} is repeated")
+            query[name] = value
+        return query
 
 
 class Response:

@@ -25,7 +25,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """What makes the fastest event loop there is."""
+    """Return what makes the fastest event loop there is."""
     try:
         import uvloop
     except ImportError:

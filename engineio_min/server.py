@@ -19,26 +19,28 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 import orjson
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 
-from engineio_min.cors import CorsOptions, read_origin, same_origin
+from engineio_min.answer_headers import AnswerHeaders
+from engineio_min.cors import CorsOptions
 from engineio_min.end_of_turn import EndOfTurn
 from engineio_min.errors import Code, RequestRefused
-from engineio_min.forwarding import UNIX, TrustedProxies
+from engineio_min.forwarding import TrustedProxies
 from engineio_min.http.server import HttpServer, check_closed
-from engineio_min.ids import begin_with, random_id
+from engineio_min.ids import random_id
 from engineio_min.limits.admission import Headcount
 from engineio_min.limits.budget import Budget
 from engineio_min.limits.complaints import Complaints
 from engineio_min.limits.quotas import Quotas
 from engineio_min.option_checks import check_names
-from engineio_min.options import CookieOptions, ServerOptions, ServerOptionValues
+from engineio_min.options import ServerOptions, ServerOptionValues
+from engineio_min.origins import Origins
 from engineio_min.protocol.frame_encoding import FrameEncoder
 from engineio_min.protocol.packets import PROTOCOL_VERSION, open_packet
 from engineio_min.protocol.session import (
     FORCED_CLOSE,
     TRANSPORT_ERROR,
 )
-from engineio_min.protocol.transports import TRANSPORTS, upgrades
-from engineio_min.request import Headers, Request, check_headers
+from engineio_min.protocol.transports import TRANSPORTS
+from engineio_min.request import Headers, Request
 from engineio_min.timer import Timer
 from engineio_min.transports.compression import Compressor
 from engineio_min.transports.connection import Connection, Departing, Exchange, ignore
@@ -74,6 +76,8 @@ class Server:
         self.timing = self.options.timing
         self.path = self.options.path
         self.sessions: dict[str, Connection] = {}
+        self._origins = Origins(self.options, self.sessions)
+        self.response_headers = AnswerHeaders(self.options, self._origins).add
         # What each session id begins with: the machine, and the process where there are several.
         self.sid_prefix = self.options.node
         # What is left of sessions that their clients have just closed; see `Polling`.
@@ -91,6 +95,12 @@ class Server:
         )
         self.deflate: ServerPerMessageDeflateFactory | None = None
         self.deflate_threshold = 1024
+        self.text_limit = self.options.text_limit
+        self._upgrades = self.options.upgrades
+        # Whether the answer to a WebSocket's handshake may have headers besides its own.
+        self._adds_headers = any(
+            (self.options.cors, self.options.headers, self.options.initial_headers)
+        )
         if self.options.per_message_deflate is not False:
             self.deflate = ServerPerMessageDeflateFactory()
             if self.options.per_message_deflate is not True:
@@ -104,10 +114,8 @@ class Server:
         self._proxies: TrustedProxies | None = None
         if self.options.trusted_proxies:
             self._proxies = TrustedProxies(self.options.trusted_proxies)
-        self._warned: set[str] = set()
         self._context = Context()
         self._end_of_turn: EndOfTurn
-        self._told_of_loop = False
         self._complaints = Complaints()
 
     # -- the application's side
@@ -144,18 +152,18 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The port that `listen` bound."""
+        """Return the port that `listen` bound."""
         return self.http.port
 
     @property
     def http(self) -> HttpServer:
-        """The HTTP server under this one: what `listen` was given, or its own."""
+        """Return the HTTP server under this one: that of `listen`, or its own."""
         if self._http is None:
             self._http = HttpServer()
         return self._http
 
     def asgi_app(self) -> AsgiApplication:
-        """This server as an ASGI 3 application."""
+        """Return this server as an ASGI 3 application."""
         from engineio_min.asgi import AsgiApplication
 
         return AsgiApplication(self)
@@ -248,14 +256,16 @@ class Server:
         # The order of the checks is the official server's: a request that is wrong twice gets the
         # same answer.
         if request.method == "OPTIONS" and isinstance(self.options.cors, CorsOptions):
-            self._check_origin(request)
-            exchange.respond(204, self._preflight_headers(request), b"")
+            if "origin" in request.headers:
+                self._origins.check(request, request.headers["origin"])
+            exchange.respond(204, self.options.cors.preflight_headers(request), b"")
             return
         query = request.query
         transport = query.get("transport", "")
         if transport not in self.options.transports:
             raise RequestRefused(Code.TRANSPORT_UNKNOWN, f"got the transport {transport!r}")
-        self._check_origin(request)
+        if "origin" in request.headers:
+            self._origins.check(request, request.headers["origin"])
         if "j" in query:
             raise RequestRefused(Code.BAD_REQUEST, "JSONP is not supported")
         if TRANSPORTS[transport].is_stream != request.websocket:
@@ -265,7 +275,8 @@ class Server:
         if "sid" in query:
             self._continue(exchange, request, query)
             return
-        self._check_site(request)
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            self._origins.check_site(request)
         if request.method != "GET":
             raise RequestRefused(Code.BAD_HANDSHAKE_METHOD, f"got a handshake by {request.method}")
         # What the hooks set is the new session's and no other's, though on uvloop a server's
@@ -287,72 +298,6 @@ class Server:
             self._open(exchange, query, sid)
         else:
             self._spawn(self._open_later(exchange, query, None, sid))
-
-    def _check_site(self, request: Request) -> None:
-        """Refuse a handshake without an Origin from a page of another site, as of an image."""
-        headers = request.headers
-        if headers.get("sec-fetch-site") == "cross-site" and "origin" not in headers:
-            raise RequestRefused(
-                Code.FORBIDDEN,
-                "got Sec-Fetch-Site: cross-site without an Origin",
-                status=403,
-                message="Origin not allowed",
-            )
-
-    def _check_origin(self, request: Request) -> None:
-        origin = request.headers.get("origin")
-        if origin is None or same_origin(request, origin):
-            return
-        if self._allows(origin):
-            return
-        connection = self.sessions.get(request.query.get("sid", ""))
-        if (
-            connection is not None
-            and request.method == "POST"
-            and "origin" not in connection.request.headers
-        ):
-            self._end_loop(connection, request, origin)
-        elif origin not in self._warned and len(self._warned) < 100:
-            self._warned.add(origin)
-            if read_origin(origin) is None:
-                logger.warning("refused the origin %r, which is none", origin)
-            else:
-                logger.warning(
-                    "refused the origin %r; allow it with the option cors=[%r]", origin, origin
-                )
-        raise RequestRefused(
-            Code.FORBIDDEN, f"got the origin {origin!r}", status=403, message="Origin not allowed"
-        )
-
-    def _end_loop(self, connection: Connection, request: Request, origin: str) -> None:
-        """End the session of a page that cannot use it, and say why, once.
-
-        Browsers name no origin when a page asks its own host by GET. So behind a proxy that changes
-        Host each handshake passes and the first POST is refused, and the page begins again.
-        """
-        connection.session.fail(TRANSPORT_ERROR, "its origin is refused")
-        connection.settle()
-        if not self._told_of_loop:
-            self._told_of_loop = True
-            logger.warning(
-                "a page opens sessions and may not use them, over and over: its GETs come without "
-                "an Origin, its POSTs come from %r while Host is %r. If a proxy changes "
-                "Host, let it pass on the browser's (nginx: proxy_set_header Host $http_host;) or "
-                "send it as X-Forwarded-Host, with the option trusted_proxies=[%r]; if the page is "
-                "another host's, cors=[%r] allows it",
-                origin,
-                request.host,
-                request.peer or UNIX,
-                origin,
-            )
-
-    def _allows(self, origin: str) -> bool:
-        cors = self.options.cors
-        try:
-            return isinstance(cors, CorsOptions) and cors.allows(origin)
-        except Exception:
-            logger.exception("cors failed for the origin %r, which is refused", origin)
-            return False
 
     def _check_capacity(self) -> None:
         if not self._accepting:
@@ -428,7 +373,8 @@ class Server:
             logger.error("generate_id gave the id of a session that is open; make each id once")
             raise RequestRefused(Code.BAD_REQUEST, "generate_id gave an id that is in use")
         connection = Connection(self, request, sid, query["transport"])
-        connection.seats = self._call_hook("address or user", self.quotas.take, request)
+        if self.quotas.limited:
+            connection.seats = self._call_hook("address or user", self.quotas.take, request)
         try:
             self._greet(exchange, connection)
         except RequestRefused:
@@ -438,7 +384,7 @@ class Server:
     def _new_sid(self, request: Request) -> Awaitable[str] | str:
         generate = self.options.generate_id
         if generate is None:
-            return begin_with(self.sid_prefix, random_id())
+            return random_id(self.sid_prefix)
         return self._call_hook("generate_id", generate, request)
 
     def _greet(self, exchange: Exchange, connection: Connection) -> None:
@@ -447,31 +393,36 @@ class Server:
         request = connection.request
         # The handshake goes through the buffer like any packet, so that it is first on every
         # transport.
-        connection.session.attended = True
+        session = connection.session
+        session.attended = True
         try:
-            connection.session.send(
+            session.send(
                 open_packet(
-                    connection.sid,
-                    upgrades(connection.transport, options.upgrades),
+                    session.sid,
+                    () if request.websocket else self._upgrades,
                     options.ping_interval,
                     options.ping_timeout,
                     # It is for polling; a WebSocket's limits are not told.
-                    options.text_limit,
+                    self.text_limit,
                 )
             )
             if request.websocket:
-                headers = self.response_headers(request, (), None, initial=True)
+                headers: Headers = ()
+                if self._adds_headers:
+                    headers = self.response_headers(request, (), None, initial=True)
                 websocket = connection.carrier = exchange.accept(connection, headers)
                 self._introduce(connection)
-                connection.flush()
-                websocket.start(candidate=False)
+                websocket.flush()
+                if session.events:
+                    connection.settle()
+                websocket.start()
             else:
                 self.pollers.add(request.peer)
                 polling = connection.carrier = Polling(connection)
                 self._introduce(connection)
                 polling.get(exchange)
         finally:
-            connection.session.attended = False
+            session.attended = False
 
     def _call_hook(self, name: str, hook: Callable[[Request], Result], request: Request) -> Result:
         """Call a hook; its failure is logged and refuses the request."""
@@ -484,13 +435,14 @@ class Server:
             raise RequestRefused(Code.BAD_REQUEST, f"{name} failed") from None
 
     def _introduce(self, connection: Connection) -> None:
-        self.sessions[connection.sid] = connection
-        self.timer.watch(connection.session)
+        session = connection.session
+        self.sessions[session.sid] = connection
+        self.timer.watch(session)
         try:
             connection.call(self._on_connection, connection)
         except Exception:
             logger.exception("the connection handler failed; closing the session")
-            connection.session.fail(FORCED_CLOSE, "the connection handler failed")
+            session.fail(FORCED_CLOSE, "the connection handler failed")
 
     def _continue(self, exchange: Exchange, request: Request, query: Mapping[str, str]) -> None:
         sid = query["sid"]
@@ -522,13 +474,13 @@ class Server:
         websocket = exchange.accept(
             connection, self.response_headers(exchange.request, (), connection)
         )
-        if connection.session.begin_upgrade(self.loop.time(), self.options.upgrades):
+        begun = connection.session.begin_upgrade(self.loop.time(), self._upgrades)
+        if begun:
             connection.candidate = websocket
             self.timer.watch(connection.session)
-            websocket.start(candidate=True)
-        else:
+        websocket.start()
+        if not begun:
             # As the official server: the WebSocket opens and closes; its client sees no HTTP error.
-            websocket.start(candidate=True)
             websocket.close()
 
     def refuse(self, exchange: Exchange, error: RequestRefused) -> None:
@@ -553,51 +505,6 @@ class Server:
             more = f" ({left_out} more were not logged)" if left_out else ""
             logger.warning("%s%s", message, more)
 
-    # -- headers
-
-    def response_headers(
-        self,
-        request: Request,
-        headers: Headers,
-        connection: Connection | None,
-        *,
-        initial: bool = False,
-    ) -> Headers:
-        """Add the headers of every answer: CORS, the handshake's cookie, and what the hooks add."""
-        options = self.options
-        greeted = connection if connection is not None and connection.request is request else None
-        initial = initial or greeted is not None
-        if not initial and options.cors is None and options.headers is None:
-            return headers
-        result = list(headers)
-        if isinstance(options.cors, CorsOptions):
-            result.extend(options.cors.response_headers(self._allowed_origin(request)))
-        if greeted is not None and options.cookie is not False:
-            cookie = CookieOptions() if options.cookie is True else options.cookie
-            result.append(("Set-Cookie", cookie.header(greeted.sid)))
-        hooks = (options.initial_headers if initial else None, options.headers)
-        for hook in hooks:
-            if hook is not None:
-                extended = list(result)
-                try:
-                    hook(extended, request)
-                    check_headers(extended)
-                except Exception:
-                    logger.exception("a hook for headers failed; its headers are left out")
-                else:
-                    result = extended
-        return result
-
-    def _allowed_origin(self, request: Request) -> str | None:
-        origin = request.headers.get("origin")
-        if origin is None:
-            return None
-        return origin if same_origin(request, origin) or self._allows(origin) else None
-
-    def _preflight_headers(self, request: Request) -> list[tuple[str, str]]:
-        assert isinstance(self.options.cors, CorsOptions)
-        return self.options.cors.preflight_headers(request)
-
     # -- what the connections ask for
 
     def queue_flush(self, connection: Connection) -> None:
@@ -621,7 +528,7 @@ class Server:
         self.encoder.forget()
 
     def forget(self, connection: Connection) -> None:
-        """A session is over."""
+        """Count a session no more: it is over."""
         self.timer.forget(connection.session)
         if not connection.request.websocket:
             self.pollers.remove(connection.request.peer)

@@ -45,13 +45,15 @@ class Timer:
         return len(self._queue)
 
     def late(self, now: float) -> bool:
-        """Whether the timer should have run a while ago: the loop was busy, or stood still."""
+        """Return whether the timer is late: the loop was busy, or stood still."""
         return now - self._handle_time > LATE
 
     def watch(self, expiring: Expiring) -> None:
         """Watch `expiring`; call this when it is new, and when its deadline has moved earlier."""
-        if self._queue.watch(expiring) or self._handle is None:
-            self._schedule()
+        if self._queue.watch(expiring):
+            self._schedule(expiring.deadline)
+        elif self._handle is None:
+            self._schedule(self._queue.next_deadline())
 
     def cancel(self) -> None:
         """Stop the timer; `watch` starts it again."""
@@ -61,8 +63,8 @@ class Timer:
             self._handle_time = NEVER
             self._grace = 0
 
-    def _schedule(self) -> None:
-        deadline = self._queue.next_deadline()
+    def _schedule(self, deadline: float) -> None:
+        """Have the loop call at `deadline`, unless it calls earlier."""
         if deadline < self._handle_time:
             if self._handle is not None:
                 self._handle.cancel()
@@ -94,4 +96,4 @@ class Timer:
                 expiring.handle_timeout(now)
         finally:
             # The failure of one must not stop the time of all others.
-            self._schedule()
+            self._schedule(self._queue.next_deadline())

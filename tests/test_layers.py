@@ -43,7 +43,7 @@ PACKAGES = {"engineio_min", "socketio_min", "server", "ai_coding_assistant"}
 # Everything in a folder named protocol is pure, and so is this.
 PURE_FILES = (
     "engineio_min/errors.py",
-    "engineio_min/positive.py",
+    "engineio_min/option_checks.py",
     "engineio_min/client/address.py",
     "engineio_min/client/cookies.py",
     "engineio_min/http/limits.py",

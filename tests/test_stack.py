@@ -23,13 +23,15 @@ Floors = Sequence[tuple[str, ...]]
 # What stands on one floor: files, or folders with all that is in them.
 FLOORS: Mapping[str, Floors] = {
     "engineio_min": (
-        ("errors.py", "ids.py", "positive.py"),
+        ("errors.py", "ids.py"),
         ("protocol/",),
         ("request.py", "timer.py", "option_checks.py", "cors.py", "end_of_turn.py"),
         ("options.py", "forwarding.py", "limits/"),
         ("transports/",),
         ("http/",),
         ("asgi/",),
+        ("origins.py",),
+        ("answer_headers.py",),
         ("server.py",),
         ("client/",),
         ("runner.py",),
@@ -93,7 +95,6 @@ DOORS = {
     "options.py",
     "client/options.py",
     "option_checks.py",
-    "positive.py",
     # What packets are, and why sessions end.
     "protocol/packets.py",
     "protocol/session.py",

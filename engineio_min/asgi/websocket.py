@@ -105,6 +105,7 @@ class AsgiWebSocket(StreamCarrier):
             # As the official server: the first offer is accepted.
             event["subprotocol"] = offers[0]
         self._connection = connection
+        self._candidate = connection.is_upgrade(self.request)
         self._base64 = self.request.base64
         self._accepted = True
         self._events.append(event)
@@ -120,7 +121,7 @@ class AsgiWebSocket(StreamCarrier):
         )
 
     def _lost(self, reason: str, description: str) -> None:
-        """The host's end of the WebSocket is over; nothing more can be sent."""
+        """End what this carried: the host has ended the WebSocket, nothing can be sent."""
         if self._gone:
             return
         self._gone = True
@@ -132,10 +133,9 @@ class AsgiWebSocket(StreamCarrier):
 
     # -- in
 
-    def start(self, *, candidate: bool) -> None:
+    def start(self) -> None:
         """Begin to read."""
-        self._candidate = candidate
-        if candidate or not self._connection.paused:
+        if self._candidate or not self._connection.paused:
             self._readable.set()
 
     async def _read(self) -> None:
@@ -149,7 +149,9 @@ class AsgiWebSocket(StreamCarrier):
     def _take(self, packet: Packet) -> None:
         options = self._connection.server.options
         text = isinstance(packet, str)
-        if _size(packet) > (options.text_limit if text else options.max_http_buffer_size):
+        if _size(packet) > (
+            self._connection.server.text_limit if text else options.max_http_buffer_size
+        ):
             self._close_code = MESSAGE_TOO_BIG
             name = "max_text_size" if text else "max_http_buffer_size"
             self._end(TRANSPORT_ERROR, f"got a message above {name}")
@@ -165,7 +167,7 @@ class AsgiWebSocket(StreamCarrier):
 
     @property
     def unsent(self) -> int:
-        """Bytes that the host has not taken."""
+        """Count the bytes that the host has not taken."""
         return self._unsent
 
     def flush(self) -> None:

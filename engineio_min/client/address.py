@@ -24,7 +24,7 @@ class Address:
 
     @property
     def authority(self) -> str:
-        """The value of the `Host` header (RFC 9110, section 7.2)."""
+        """Return the value of the `Host` header (RFC 9110, section 7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         default = _PORTS["https" if self.secure else "http"]
         return host if self.port == default else f"{host}:{self.port}"

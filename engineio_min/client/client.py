@@ -226,7 +226,7 @@ class Client:
 
     @property
     def opened(self) -> bool:
-        """Whether messages can be sent now, and the server is not overdue with a ping."""
+        """Return whether messages can be sent now, and the server is not overdue with a ping."""
         return (
             self._opening is not None
             and self.session.phase == OPENED
@@ -235,7 +235,7 @@ class Client:
 
     @property
     def transport(self) -> str:
-        """What carries the session now: "polling" or "websocket".
+        """Return the name of the present transport: "polling" or "websocket".
 
         Raises:
             UsageError: `connect` was not called.
@@ -245,7 +245,7 @@ class Client:
 
     @property
     def handshake(self) -> OpenPacket:
-        """What the server said when the session was opened.
+        """Return what the server said in its open packet (Engine.IO v4, "Handshake").
 
         Raises:
             UsageError: it was not opened.

@@ -41,7 +41,7 @@ class CookieJar:
             self._cookies[name] = (value, expires)
 
     def header(self, time: float) -> str:
-        """The value of the `Cookie` header, empty without cookies."""
+        """Return the value of the `Cookie` header, empty without cookies."""
         return "; ".join(
             f"{name}={value}"
             for name, (value, expires) in self._cookies.items()
@@ -50,7 +50,7 @@ class CookieJar:
 
 
 def _expiry(settings: dict[str, str], time: float) -> float | None:
-    """When a cookie ends; `Max-Age` counts before `Expires` (RFC 6265, section 5.3)."""
+    """Return when a cookie ends; `Max-Age` counts before `Expires` (RFC 6265, section 5.3)."""
     age = settings.get("max-age", "")
     digits = age.removeprefix("-")
     if digits.isascii() and digits.isdigit() and len(digits) <= 12:

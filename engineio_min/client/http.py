@@ -45,7 +45,7 @@ class HttpResponse:
     body: bytes
 
     def refusal(self) -> ConnectionFailed:
-        """The error that tells of an answer other than expected."""
+        """Return the error that tells of this answer, which was not expected."""
         text = self.body[:_EXCERPT].decode("utf-8", "replace")
         # It goes to terminals and logs.
         excerpt = f": {text!a}" if text else ""
@@ -58,7 +58,7 @@ class HttpResponse:
 
 @functools.cache
 def default_ssl() -> SSLContext:
-    """The context that verifies certificates and host names; made once, since that is slow."""
+    """Return the context that verifies certificates and host names; it is made once."""
     return create_default_context()
 
 
@@ -201,12 +201,12 @@ class HttpClientConnection(asyncio.Protocol):
 
     @property
     def reusable(self) -> bool:
-        """Whether another request may follow on this connection."""
+        """Return whether another request may follow on this connection."""
         return self._keep_alive and not self.transport.is_closing()
 
     @property
     def fresh(self) -> bool:
-        """Whether the server still waits for a request, as far as one can know."""
+        """Return whether the server still waits for a request, as far as one can know."""
         return self.reusable and self._loop.time() - self._idle_since < self._idle_limit
 
     def abort(self) -> None:
@@ -234,7 +234,7 @@ class HttpClientConnection(asyncio.Protocol):
 
     @property
     def _ends_with_connection(self) -> bool:
-        """Whether the end of the connection is the end of the body (RFC 9112, section 6.3)."""
+        """Return whether the body ends with the connection (RFC 9112, section 6.3)."""
         return (
             not self._in_head
             and "content-length" not in self._headers
@@ -325,7 +325,7 @@ class HttpClientConnection(asyncio.Protocol):
 
 
 def _keep_alive_time(header: str) -> float:
-    """How long a connection may idle, a second less than the `Keep-Alive` header says."""
+    """Return the seconds that a connection may idle: one less than `Keep-Alive` says."""
     for part in header.split(","):
         name, _, value = part.partition("=")
         value = value.strip()

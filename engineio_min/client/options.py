@@ -12,10 +12,10 @@ from engineio_min.option_checks import (
     check_compression,
     check_flag,
     check_path,
+    check_positive,
     check_transports,
     check_type,
 )
-from engineio_min.positive import check_positive
 from engineio_min.protocol.client_session import ClientTiming
 from engineio_min.protocol.transports import POLLING, WEBSOCKET
 
@@ -86,19 +86,19 @@ class ClientOptions:
 
     @property
     def upgrades(self) -> Sequence[str]:
-        """The transports that may take a session over."""
+        """Return the transports that may take over a session of another."""
         return self.transports if self.upgrade else ()
 
     @property
     def timing(self) -> ClientTiming:
-        """The part that a session needs."""
+        """Return the options that a session needs."""
         return ClientTiming(
             self.timeout, self.upgrade_timeout, self.close_timeout, self.max_post_packets
         )
 
     @property
     def deflate_threshold(self) -> int | None:
-        """The bytes from which a WebSocket message is compressed, or None for never."""
+        """Return from how many bytes a WebSocket message is compressed, or None for never."""
         setting = self.per_message_deflate
         if setting is False:
             return None

@@ -20,8 +20,8 @@ import httptools
 
 from engineio_min.http.exchange import HttpExchange
 from engineio_min.http.head import (
+    METHODS,
     KnownHead,
-    method_name,
     read_headers,
     refusal,
     request_end,
@@ -69,7 +69,7 @@ class HttpHost(Protocol):
 
     @property
     def handover(self) -> Handover | None:
-        """What gives connections to other processes, if this process is one of several."""
+        """Return what gives connections to other processes, if there are any."""
 
     def response_start(self, status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
         """Return the first lines of an answer, with its `Date`."""
@@ -372,7 +372,7 @@ class HttpConnection(asyncio.Protocol):
                 headers["host"], target = absolute
         self._upgrade = parser.should_upgrade()
         request = Request(
-            method_name(parser.get_method()),
+            METHODS.get(parser.get_method()) or parser.get_method().decode(),
             target,
             headers,
             self._client,
@@ -390,7 +390,7 @@ class HttpConnection(asyncio.Protocol):
         if not keep_alive:
             # What follows is for the parser to refuse.
             self._known.clear()
-        exchange = HttpExchange(self, request, keep_alive=keep_alive)
+        exchange = HttpExchange(self, request, keep_alive=keep_alive, bodiless=self._upgrade)
         self._receiving = exchange
         if not self._upgrade:
             self._enqueue(exchange)
@@ -548,7 +548,6 @@ class HttpConnection(asyncio.Protocol):
             return
         self._receiving = None
         self._rest = rest
-        exchange.body_completed()
         self._enqueue(exchange)
 
     def become_websocket(
@@ -565,8 +564,9 @@ class HttpConnection(asyncio.Protocol):
         """
         self._current = None
         self._closing = True
-        self._release()
+        self._parser = None
         server = self._server
+        server.timer.forget(self)
         admitted_as = self._client if candidate else None
         if admitted_as is None:
             # It carries its session at once, and not after an upgrade.
@@ -619,7 +619,7 @@ class HttpConnection(asyncio.Protocol):
         self._server.timer.watch(self)
 
     def handle_timeout(self, now: float) -> None:
-        """A deadline has passed: the peer is too slow, or idle."""
+        """Close a connection whose peer is too slow, or idle: its deadline has passed."""
         self.deadline = NEVER
         unsent = self.transport.get_write_buffer_size()
         progress = self._progress

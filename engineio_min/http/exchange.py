@@ -38,7 +38,9 @@ class HttpExchange(BodyReader):
         "request",
     )
 
-    def __init__(self, connection: HttpConnection, request: Request, *, keep_alive: bool) -> None:
+    def __init__(
+        self, connection: HttpConnection, request: Request, *, keep_alive: bool, bodiless: bool
+    ) -> None:
         super().__init__()
         self.request = request
         self.on_abort: Callable[[], None] | None = None
@@ -46,7 +48,7 @@ class HttpExchange(BodyReader):
         self.keep_alive = keep_alive
         self._length = int(request.headers.get("content-length", 0))
         # Without a body there is nothing left to read that could keep the connection from going on.
-        self._complete = not self._length and "transfer-encoding" not in request.headers
+        self._complete = bodiless or not (self._length or "transfer-encoding" in request.headers)
         self._responded = False
 
     def respond_with(self, response: Response) -> None:
@@ -94,8 +96,8 @@ class HttpExchange(BodyReader):
         """Become a WebSocket; see `request.Exchange`."""
         response, extensions = accept_handshake(self.request, connection.server.deflate)
         self._responded = True
-        head = response + header_lines(headers) + b"\r\n"
-        candidate = connection.request is not self.request
+        head = response + (header_lines(headers) if headers else b"") + b"\r\n"
+        candidate = connection.is_upgrade(self.request)
         return self._connection.become_websocket(
             head, connection, extensions, candidate=candidate, base64=self.request.base64
         )

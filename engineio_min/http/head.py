@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from engineio_min.http.limits import HttpLimits
 
-_METHODS = {method.encode(): method for method in ("GET", "POST", "OPTIONS", "HEAD", "PUT")}
+# The usual methods as text.
+METHODS = {method.encode(): method for method in ("GET", "POST", "OPTIONS", "HEAD", "PUT")}
 # The names of usual headers as clients and browsers write them.
 _NAMES = {
     name.encode(): lower
@@ -89,11 +90,6 @@ def request_end(data: bytes) -> int:
     return min(size, end + int(length[1]))
 
 
-def method_name(method: bytes) -> str:
-    """The method as text."""
-    return _METHODS.get(method) or method.decode()
-
-
 def read_headers(lines: Sequence[tuple[bytes, bytes]]) -> dict[str, str] | None:
     """Return the headers by their names in lower case, repeated ones joined; None if Host is
     repeated (RFC 9112, section 3.2).
@@ -116,7 +112,7 @@ def read_headers(lines: Sequence[tuple[bytes, bytes]]) -> dict[str, str] | None:
 def refusal(
     target: bytes, headers: Mapping[str, str], version: str, limits: HttpLimits
 ) -> tuple[int, str] | None:
-    """The status and the reason to refuse this head with, if it cannot be served."""
+    """Return the status and the reason to refuse a head with, if it cannot be served."""
     if len(target) > limits.request_line:
         return 414, "got a request target that is too long"
     size = sum(map(len, headers)) + sum(map(len, headers.values()))
@@ -182,8 +178,8 @@ class KnownHead:
         self._between = b""
 
     def again(self, data: bytes) -> tuple[Request, int] | None:
-        """The request in `data`, and the size of its head in bytes, if it has this head and is
-        complete, with nothing after it.
+        """Return the request in `data` and the size of its head in bytes, if it has this head and
+        is complete, with nothing after it.
         """
         if not self._between:
             self._take_apart()

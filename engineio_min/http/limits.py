@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engineio_min.positive import check_positive
+from engineio_min.option_checks import check_positive
 
 # Bytes on the wire for each byte of a body. Chunk extensions and trailers are no part of a body's
 # limit, and would be free (RFC 9112, section 7.1.1).

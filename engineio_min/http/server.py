@@ -198,7 +198,7 @@ class HttpServer:
 
     @property
     def port(self) -> int:
-        """The port of the first listener, until `close`.
+        """Return the port of the first listener, until `close`.
 
         Raises:
             UsageError: the server is not listening, or on a Unix socket, which has no port.
@@ -308,7 +308,7 @@ class HttpServer:
             exchange.respond_with(Response(500))
 
     def response_start(self, status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
-        """The first lines of an answer, with its `Date`.
+        """Return the first lines of an answer, with its `Date`.
 
         Nearly every answer has the same few headers as one before: they are kept for a second.
 
@@ -327,7 +327,7 @@ class HttpServer:
         return start
 
     def date_line(self) -> bytes:
-        """The line of the `Date` header."""
+        """Return the line of the `Date` header (RFC 9110, section 6.6.1)."""
         year, month, day, hour, minute, second, weekday, *_ = time.gmtime(self._second)
         return (
             f"Date: {_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year} "
@@ -376,7 +376,7 @@ def raise_descriptor_limit() -> float:
 
 
 def usable_descriptors(descriptors: float) -> float:
-    """How many of its descriptors a server may give to connections.
+    """Count the descriptors that a server may give to connections.
 
     Without a free one it can open no file, and those who connect hear nothing at all. What is kept
     back is for its files, and for telling those who are too many.

@@ -10,7 +10,7 @@ _MAPPED = b"\0" * 10 + b"\xff\xff"
 
 
 def parse_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """The address that a text is; that of an IPv4 client however it is written.
+    """Return the address that a text is, as IPv4 if that can be, however it is written.
 
     Raises:
         ValueError: it is none.
@@ -22,10 +22,10 @@ def parse_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 
 
 def network_of(client: str) -> str:
-    """An IPv4 address itself, however it is written; of an IPv6 address its /64 network, of which
-    one host may use any.
+    """Return an IPv4 address as it is usually written; of an IPv6 address its /64 network, since
+    one host may use any address of it.
 
-    What is no address stays what it is: an ASGI host may call its clients what it likes.
+    A text that is no address is returned as it is: an ASGI host may call its clients otherwise.
     """
     if ":" not in client:
         return client

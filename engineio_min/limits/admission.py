@@ -53,11 +53,11 @@ class Headcount:
         self._counts: dict[str, int] = {}
 
     def __len__(self) -> int:
-        """How many addresses have any."""
+        """Count the addresses that have any."""
         return len(self._counts)
 
     def of(self, client: str) -> int:
-        """How many the address has."""
+        """Count those of one address."""
         return self._counts.get(network_of(client) if ":" in client else client, 0)
 
     def add(self, client: str) -> None:
@@ -66,7 +66,7 @@ class Headcount:
         self._counts[place] = self._counts.get(place, 0) + 1
 
     def remove(self, client: str) -> None:
-        """One is gone."""
+        """Count one less."""
         counts = self._counts
         place = network_of(client) if ":" in client else client
         count = counts[place]

@@ -18,9 +18,12 @@ Seat = tuple[str, str]
 
 
 class Quotas:
-    """Sessions of each address and of each user; None is no limit."""
+    """Sessions of each address and of each user; None is no limit.
 
-    __slots__ = ("_open", "_rules")
+    `limited` tells whether there is any limit, so that there is something to take.
+    """
+
+    __slots__ = ("_open", "_rules", "limited")
 
     def __init__(
         self,
@@ -35,9 +38,10 @@ class Quotas:
             self._rules.append(("address", address or peer_address, per_address))
         if per_user is not None and user is not None:
             self._rules.append(("user", user, per_user))
+        self.limited = bool(self._rules)
 
     def __len__(self) -> int:
-        """How many addresses and users have a session."""
+        """Count the addresses and users that have a session."""
         return len(self._open)
 
     def take(self, request: Request) -> tuple[Seat, ...]:
@@ -64,7 +68,7 @@ class Quotas:
         return tuple(seats)
 
     def release(self, seats: tuple[Seat, ...]) -> None:
-        """The session that these were counted for is over."""
+        """Give back what was taken for a session: it is over."""
         for seat in seats:
             self._open[seat] -= 1
             if not self._open[seat]:
@@ -72,5 +76,5 @@ class Quotas:
 
 
 def peer_address(request: Request) -> str:
-    """The address that the connection comes from; of IPv6 the network, which is one host's."""
+    """Return the address that a request comes from; of IPv6 the network of one host."""
     return network_of(request.client)

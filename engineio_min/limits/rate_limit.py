@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from engineio_min.positive import check_positive
+from engineio_min.option_checks import check_positive
 
 # Seconds of a loop that stood still that count, more than what the kernel keeps of a client's
 # events; and seconds in which what has piled up is read.
@@ -97,15 +97,15 @@ class TokenBucket:
         return max(0.0, -tokens / limit.rate)
 
     def full(self, now: float) -> bool:
-        """Whether nothing of the limit is used up any more."""
+        """Return whether nothing of the limit is used up any more."""
         return self._tokens + (now - self._time) * self._limit.rate >= self._limit.burst
 
     @property
     def exhausted(self) -> bool:
-        """Whether the client was refused more often than is tolerated."""
+        """Return whether the client was refused more often than is tolerated."""
         return self.refusals > self._limit.tolerance
 
     @property
     def wait(self) -> float:
-        """Seconds until there is a token again."""
+        """Return the seconds until there is a token again."""
         return max(0.0, (1 - self._tokens) / self._limit.rate)

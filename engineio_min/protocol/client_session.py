@@ -291,7 +291,7 @@ class ClientSession:
         return packets[:count]
 
     def posted(self) -> None:
-        """The POST with what was taken last has been answered."""
+        """Allow the next POST: the last one has been answered."""
         if self._is_stream or self.phase == CLOSED:
             return
         self.waiting = True
@@ -303,25 +303,25 @@ class ClientSession:
             self._alert()
 
     def begin_poll(self) -> bool:
-        """Whether to send a GET now; `polled` follows when it has been answered."""
+        """Return whether to send a GET now; `polled` follows when it has been answered."""
         self._polling = (
             not self._is_stream and self.phase in (OPENING, OPENED) and self.upgrade != PAUSING
         )
         return self._polling
 
     def polled(self) -> None:
-        """The GET has been answered, and its packets received."""
+        """Allow the next GET: the last one has been answered, its packets received."""
         self._polling = False
         self._switch()
 
     @property
     def writable(self) -> bool:
-        """Whether a packet sent now would leave at once; volatile ones are dropped otherwise."""
+        """Return whether a packet sent now leaves at once; volatile ones are dropped otherwise."""
         return self.phase == OPENED and self.waiting and self.upgrade != PAUSING
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits to be sent."""
+        """Return whether nothing waits to be sent."""
         return not self._buffer
 
     @property
@@ -330,7 +330,7 @@ class ClientSession:
         return self.phase == CLOSED or (not self._buffer and self.waiting)
 
     def expired(self, now: float) -> bool:
-        """Whether the server is overdue with a ping, though no timer has said so yet.
+        """Return whether the server is overdue with a ping, though no timer has said so yet.
 
         It is so right after the machine has slept; what is sent then would be lost.
         """
@@ -372,7 +372,7 @@ class ClientSession:
             self._alert()
 
     def abandon_upgrade(self, description: str) -> None:
-        """The candidate is of no use; the session stays on polling."""
+        """Stay on polling: the candidate is of no use."""
         if self.upgrade != IDLE:
             self.upgrade = IDLE
             self._upgrade_deadline = NEVER
@@ -433,7 +433,7 @@ class ClientSession:
 
 
 def _encoded_size(packet: Packet) -> int:
-    """The bytes of a packet in a payload."""
+    """Count the bytes of a packet in a payload (Engine.IO v4, "Payload encoding")."""
     if isinstance(packet, str):
         return len(packet) if packet.isascii() else len(packet.encode("utf-8", "replace"))
     return 1 + (len(packet) + 2) // 3 * 4

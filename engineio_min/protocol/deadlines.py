@@ -75,7 +75,7 @@ class DeadlineQueue:
                 heapq.heapify(self._heap)
 
     def next_deadline(self) -> float:
-        """When `expired` should be called next; it may then turn out to be too early."""
+        """Return when to call `expired` next; nothing may turn out to be due then."""
         deadline: float = self._heap[0][0] if self._heap else NEVER
         return deadline
 

@@ -23,7 +23,7 @@ class FrameEncoder:
     def encode(self, packets: list[Packet]) -> None:
         """Put the frames of `packets`, uncompressed, into `data`."""
         self.packets = packets
-        self.data = encode_frame(packets[0]) if len(packets) == 1 else _encode_frames(packets)
+        self.data = encode_frame(packets[0]) if len(packets) == 1 else encode_frames(packets)
 
     def forget(self) -> None:
         """Keep nothing alive until the next broadcast."""
@@ -31,7 +31,7 @@ class FrameEncoder:
         self.data = b""
 
 
-def _encode_frames(packets: list[Packet]) -> bytes:
+def encode_frames(packets: list[Packet]) -> bytes:
     """Return the frames of several packets, joined once and not each with its head."""
     pieces: list[bytes] = []
     try:

@@ -57,7 +57,7 @@ def message_packet(message: Message, *, compress: bool = True) -> Packet:
 
 
 def may_compress(packet: Packet) -> bool:
-    """Whether a transport may compress this packet."""
+    """Return whether a transport may compress this packet."""
     return not isinstance(packet, Uncompressed | UncompressedBytes)
 
 

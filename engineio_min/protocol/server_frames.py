@@ -44,6 +44,8 @@ _SHORT_FRAMES = tuple(struct.Struct(f"2x4s{length}s").unpack_from for length in 
 class ServerMessageStream:
     """The server's end of a WebSocket after its handshake.
 
+    `compresses` says that compression was agreed on.
+
     `only_fast_frames` says that all frames were of the one kind so far, so that nothing is
     compressed or closed. `needs_attention` is set when there may be more to do than to deliver
     messages: a frame is incomplete or went to the reader, so look at the rest. `max_text` is the
@@ -64,6 +66,7 @@ class ServerMessageStream:
         "_pongs",
         "_reader",
         "_short_pings",
+        "compresses",
         "needs_attention",
         "only_fast_frames",
         "rest",
@@ -87,6 +90,7 @@ class ServerMessageStream:
         self._short_pings = 0
         self.rest = b""
         self.needs_attention = False
+        self.compresses = bool(extensions)
         self.only_fast_frames = not extensions
 
     # -- in
@@ -294,11 +298,6 @@ class ServerMessageStream:
         else:
             frame = Frame(Opcode.BINARY, packet)
         return frame.serialize(mask=False, extensions=self._extensions)
-
-    @property
-    def compresses(self) -> bool:
-        """Return whether compression was agreed on."""
-        return bool(self._extensions)
 
     @property
     def closed(self) -> bool:

@@ -273,7 +273,7 @@ class Session:
 
     @property
     def unsent(self) -> int:
-        """Bytes that wait in this session because nothing carries them."""
+        """Count the bytes that wait in this session because nothing carries them."""
         return self._buffered
 
     def take(self) -> list[Packet]:
@@ -333,12 +333,12 @@ class Session:
 
     @property
     def writable(self) -> bool:
-        """Whether a packet sent now would leave at once; volatile ones are dropped otherwise."""
+        """Return whether a packet sent now leaves at once; volatile ones are dropped otherwise."""
         return self.phase == OPENED and self.waiting
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits to be sent."""
+        """Return whether nothing waits to be sent."""
         return not self._buffer
 
     @property
@@ -382,7 +382,7 @@ class Session:
         return None
 
     def abandon_upgrade(self) -> None:
-        """The candidate is gone; the session stays where it is and another may try."""
+        """Stay on the present transport: the candidate is gone, and another may try."""
         self.upgrade = IDLE
         self._upgrade_deadline = NEVER
 

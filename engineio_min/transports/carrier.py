@@ -10,7 +10,7 @@ class Carrier(Protocol):
 
     @property
     def unsent(self) -> int:
-        """Bytes that were handed over and have not left this process."""
+        """Count the bytes that were handed over and have not left this process."""
 
     def flush(self) -> None:
         """Hand over what the session has to send, as far as it can leave now."""
@@ -28,7 +28,7 @@ class Carrier(Protocol):
 class WebSocketCarrier(Carrier, Protocol):
     """A WebSocket that carries a session, or a candidate: one that asks to."""
 
-    def start(self, *, candidate: bool) -> None:
+    def start(self) -> None:
         """Begin to read."""
 
     def take_over(self) -> None:

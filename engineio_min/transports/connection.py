@@ -85,7 +85,8 @@ class Engine(Protocol):
     """What a connection and its carriers may ask of their server, and nothing else.
 
     `encoder` makes each frame of a turn of the loop once. `deflate_threshold` is the size in bytes
-    from which messages are compressed; `compressor` compresses the large answers of polls.
+    from which messages are compressed; `text_limit` the most bytes of a text message and of the
+    body of a POST; `compressor` compresses the large answers of polls.
     """
 
     options: ServerOptions
@@ -97,6 +98,7 @@ class Engine(Protocol):
     compressor: Compressor
     deflate: ServerPerMessageDeflateFactory | None
     deflate_threshold: int
+    text_limit: int
     departing: dict[str, Departing]
 
     def queue_flush(self, connection: Connection) -> None:
@@ -161,12 +163,12 @@ class Connection:
 
     @property
     def sid(self) -> str:
-        """The session's id: a secret of the client, not to be shown to others."""
+        """Return the session's id: a secret of the client, not to be shown to others."""
         return self.session.sid
 
     @property
     def transport(self) -> str:
-        """What carries the session now: "polling" or "websocket"."""
+        """Return the name of the present transport: "polling" or "websocket"."""
         return self.session.transport
 
     def send(self, message: Message, *, compress: bool = True) -> None:
@@ -192,7 +194,7 @@ class Connection:
 
     @property
     def unsent(self) -> int:
-        """Bytes that wait for the client in this process."""
+        """Count the bytes that wait for the client in this process."""
         return self.session.unsent + self.carrier.unsent
 
     def pause(self) -> None:
@@ -210,6 +212,12 @@ class Connection:
             self.carrier.resume()
 
     # -- the carriers' side
+
+    def is_upgrade(self, request: Request) -> bool:
+        """Return whether the WebSocket that `request` asks for is a candidate: it comes after the
+        handshake, and has to probe before it carries the session (Engine.IO v4, "Upgrade").
+        """
+        return self.request is not request
 
     def call(self, function: Callable[..., object], *args: Any) -> None:
         """Call a function of the application's in the client's context, or in a copy if a caller is
@@ -274,7 +282,7 @@ class Connection:
                 candidate.close()
 
     def check_time(self) -> None:
-        """A session whose time is over is over, even if its timer has not come round yet."""
+        """End a session whose time is over, even if its timer has not come round yet."""
         now = self.server.loop.time()
         if self.session.deadline <= now + CLOCK_RESOLUTION and not self.server.timer.late(now):
             self.session.handle_timeout(max(now, self.session.deadline))
@@ -346,7 +354,7 @@ class Gone:
         """Hand over nothing."""
 
     def close(self) -> None:
-        """It is closed."""
+        """Close nothing."""
 
     def pause(self) -> None:
         """Nothing comes."""

@@ -50,13 +50,13 @@ class StreamCarrier(abc.ABC):
     _candidate: bool
 
     @abc.abstractmethod
-    def start(self, *, candidate: bool) -> None:
+    def start(self) -> None:
         """Begin to read."""
 
     @property
     @abc.abstractmethod
     def unsent(self) -> int:
-        """Bytes that were handed over and have not left this process."""
+        """Count the bytes that were handed over and have not left this process."""
 
     @abc.abstractmethod
     def flush(self) -> None:
@@ -101,7 +101,7 @@ class StreamCarrier(abc.ABC):
             connection.settle()
 
     def _end(self, reason: str, description: str) -> None:
-        """What this carried is over: the session, or for a candidate only the upgrade."""
+        """End what this carried: the session, or for a candidate only the upgrade."""
         connection = self._connection
         if not self._candidate:
             connection.session.fail(reason, description)

@@ -158,7 +158,7 @@ class Polling:
 
     @property
     def unsent(self) -> int:
-        """Bytes of the last answer that the peer has not taken, also of the kernel's."""
+        """Count the bytes of the last answer that the peer has not taken from the kernel."""
         return self._left()[0] if self._compressing is None else len(self._compressing[1])
 
     def _left(self) -> tuple[int, int]:
@@ -217,7 +217,7 @@ class Polling:
         self._posting = exchange
         exchange.on_abort = self._post_aborted
         server = self._connection.server
-        exchange.read_body(server.options.text_limit, self._body_read, server.budget)
+        exchange.read_body(server.text_limit, self._body_read, server.budget)
 
     def _body_read(self, body: bytes | None) -> None:
         exchange = self._posting
@@ -255,7 +255,7 @@ class Polling:
 
     @property
     def _waits(self) -> bool:
-        """Whether a POST is to wait until the handlers keep up.
+        """Return whether a POST is to wait until the handlers keep up.
 
         Not that of an upgraded session: nobody would ask for it again.
         """
@@ -336,10 +336,10 @@ class Polling:
             exchange.respond(200, self._headers(exchange, _HTML), b"ok")
 
     def pause(self) -> None:
-        """The next POST will be held back."""
+        """Hold the next POST back."""
 
     def close(self) -> None:
-        """The session is over, or carried by another: every request that waits gets an answer."""
+        """Answer every request that waits: the session is over, or carried by another."""
         if self._closing is None:
             self.deadline = NEVER
             self._connection.server.timer.forget(self)
@@ -373,7 +373,7 @@ class Polling:
 
 
 def _closed_by_peer(connection: Connection) -> bool:
-    """Whether the packets just received ended the session with a close packet."""
+    """Return whether the packets just received ended the session with a close packet."""
     return any(
         isinstance(event, Closed) and event.reason == TRANSPORT_CLOSE
         for event in connection.session.events

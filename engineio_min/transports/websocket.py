@@ -22,7 +22,7 @@ from websockets.headers import build_extension, parse_extension
 from engineio_min.errors import Code, RequestRefused
 from engineio_min.limits.admission import Admission
 from engineio_min.protocol.deadlines import NEVER
-from engineio_min.protocol.frame_encoding import encode_frame
+from engineio_min.protocol.frame_encoding import encode_frame, encode_frames
 from engineio_min.protocol.packets import Packet, encode_base64, may_compress
 from engineio_min.protocol.progress import LOOKS, Progress
 from engineio_min.protocol.server_frames import ServerMessageStream
@@ -155,7 +155,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self._candidate = admitted_as is not None
         options = connection.server.options
         self._stream = ServerMessageStream(
-            options.max_http_buffer_size, extensions, max_text=options.text_limit
+            options.max_http_buffer_size, extensions, max_text=connection.server.text_limit
         )
         # Whether binary messages leave as text: the client asked for it.
         self._base64 = base64
@@ -172,14 +172,16 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self._budgeted = 0
         self.deadline = NEVER
 
-    def start(self, *, candidate: bool) -> None:
+    def start(self) -> None:
         """Begin to read, with what arrived together with the handshake."""
-        self._candidate = candidate
         if self._head:
-            self._transport.write(self._take_head())
-        if candidate or not self._connection.paused:
+            head, self._head = self._head, b""
+            self._stream.only_fast_frames = not (self._stream.compresses or self._base64)
+            self._transport.write(head)
+        if self._candidate or not self._connection.paused:
             self._transport.resume_reading()
-            self._take_rest()
+            if self._rest:
+                self._take_rest()
 
     # -- in
 
@@ -232,7 +234,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
 
     @property
     def _reads(self) -> bool:
-        """Whether the peer is to be read, as far as the handlers are concerned."""
+        """Return whether the peer is to be read, as far as the handlers keep up."""
         return not self._transport.is_closing() and (self._candidate or not self._connection.paused)
 
     def _take_rest(self) -> None:
@@ -289,7 +291,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
 
     @property
     def unsent(self) -> int:
-        """Bytes that the transport has not written."""
+        """Count the bytes that the transport has not written."""
         return self._transport.get_write_buffer_size()
 
     def flush(self) -> None:
@@ -303,11 +305,17 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
             return
         stream = self._stream
         if not stream.only_fast_frames:
+            if self._head:
+                # One write for both: what a connection costs is the kernel's work above all.
+                head, self._head = self._head, b""
+                stream.only_fast_frames = not (stream.compresses or self._base64)
+                frames = encode_frames if stream.only_fast_frames else self._encode
+                self._transport.write(head + frames(packets))
+                return
             if stream.closed:
                 return
-            if self._head or stream.compresses or self._base64:
-                # One write for both: what a connection costs is the kernel's work above all.
-                self._transport.write(self._take_head() + self._encode(packets))
+            if stream.compresses or self._base64:
+                self._transport.write(self._encode(packets))
                 return
         encoder = connection.server.encoder
         # A broadcast leaves equal lists, and to compare those is to compare identities.
@@ -336,13 +344,9 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self._catching_up = True
         connection.server.loop.call_soon(self._write_backlog)
 
-    def _take_head(self) -> bytes:
-        head, self._head = self._head, b""
-        if head:
-            self._stream.only_fast_frames = not (self._stream.compresses or self._base64)
-        return head
-
     def _encode(self, packets: list[Packet]) -> bytes:
+        if not (self._stream.compresses or self._base64):
+            return encode_frames(packets)
         threshold = self._connection.server.deflate_threshold
         return b"".join(
             [
@@ -416,7 +420,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self._connection.server.timer.watch(self)
 
     def handle_timeout(self, now: float) -> None:
-        """A message took too long, or the peer takes nothing or did not answer a close frame."""
+        """End a WebSocket whose message or close frame is late, or whose peer takes nothing."""
         self.deadline = NEVER
         connection = self._connection
         progress = self._progress

@@ -136,7 +136,7 @@ class Supervisor:
         return _CHARACTERS[first % len(_CHARACTERS)] + _CHARACTERS[second]
 
     def _began(self) -> None:
-        """A worker can be reached by the others, or serves its slot."""
+        """Note that a worker can be reached by the others, or serves its slot."""
         self._announce()
         serving = [worker for worker in self._workers.values() if worker.ready.is_set()]
         if self._ready is not None and len(serving) == len(self._slots):

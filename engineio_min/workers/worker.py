@@ -119,4 +119,4 @@ class Worker:
 
 
 def _ignore(*_: object) -> None:
-    """Nobody wants to know."""
+    """Do nothing."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engineio_min.client.options import ClientOptionValues
-from engineio_min.option_checks import check_flag
-from engineio_min.positive import check_positive, is_positive
+from engineio_min.option_checks import check_flag, check_positive, is_positive
 from socketio_min.errors import UsageError
 from socketio_min.protocol.parser import Parser
 

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from engineio_min.option_checks import check_flag, check_function
-from engineio_min.positive import check_positive
+from engineio_min.option_checks import check_flag, check_function, check_positive
 from engineio_min.protocol.packets import Packet
 
 

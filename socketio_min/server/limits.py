@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engineio_min.limits.rate_limit import RateLimit
-from engineio_min.positive import check_positive
+from engineio_min.option_checks import check_positive
 from socketio_min.errors import UsageError
 from socketio_min.protocol.packets import MAX_VALUES
 

@@ -20,9 +20,8 @@ from engineio_min import HttpServer
 from engineio_min.limits.pulse import Pulse
 from engineio_min.limits.quotas import peer_address
 from engineio_min.limits.rate_limit import TokenBucket
-from engineio_min.option_checks import check_function, check_names, check_type
+from engineio_min.option_checks import check_function, check_names, check_positive, check_type
 from engineio_min.options import ServerOptionValues
-from engineio_min.positive import check_positive
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.runner import run, stopped
 from engineio_min.workers.place import Place, take_place

@@ -435,3 +435,16 @@ async def test_an_image_of_another_site_opens_no_session(cors: str | None) -> No
         assert not harness.connections
         for site in ("same-origin", "same-site", "none"):
             assert (await harness.request("GET", POLLING, {"Sec-Fetch-Site": site})).status == 200
+
+
+async def test_a_page_of_another_site_that_names_an_allowed_origin_may_begin() -> None:
+    async with serving(cors=FOREIGN) as harness:
+        headers = {"Sec-Fetch-Site": "cross-site", "Origin": FOREIGN}
+        assert (await harness.request("GET", POLLING, headers)).status == 200
+
+
+async def test_a_preflight_without_an_origin_is_answered() -> None:
+    async with serving(cors=FOREIGN) as harness:
+        response = await harness.request("OPTIONS", POLLING)
+        assert response.status == 204
+        assert response.headers["vary"] == "Origin, Access-Control-Request-Headers"

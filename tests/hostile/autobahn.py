@@ -76,7 +76,7 @@ class EchoServer(Server):
         connection = EchoConnection(self, exchange.request, number, "websocket")
         websocket = connection.carrier = exchange.accept(connection, ())
         self._introduce(connection)
-        websocket.start(candidate=False)
+        websocket.start()
 
 
 async def judge_server(

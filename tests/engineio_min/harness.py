@@ -10,15 +10,22 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Unpack
 
+import pytest
+
 from engineio_min import Connection, HttpServer, Server
 from engineio_min.options import ServerOptionValues
 from engineio_min.timer import GRACE_TURNS
-from tests.engineio_min.wire import Response, Wire, connect, encode_request, websocket
+from tests.engineio_min.wire import HANDSHAKE, Response, Wire, connect, encode_request, websocket
 from tests.waiting import until
 
 PATH = "/engine.io/"
 POLLING = f"{PATH}?EIO=4&transport=polling"
 WEBSOCKET = f"{PATH}?EIO=4&transport=websocket"
+
+# Runs a test on either transport.
+BOTH_TRANSPORTS = pytest.mark.parametrize(
+    ("target", "headers"), [(POLLING, {}), (WEBSOCKET, HANDSHAKE)]
+)
 
 ERROR = {
     0: "Transport unknown",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engineio_min.client.address import Address, parse_url
+from engineio_min.client.address import Address, parse_url, request_target
 from engineio_min.errors import UsageError
 
 
@@ -45,3 +45,16 @@ def test_what_is_in_a_url(url: str, address: Address, authority: str | None) -> 
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match=r"got (a|the) URL"):
         parse_url(url)
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "expected"),
+    [
+        ("/engine.io/", "", "/engine.io/?EIO=4&t=a%20b%26"),
+        ("/engine.io/", "x=%20y&z", "/engine.io/?x=%20y&z&EIO=4&t=a%20b%26"),
+        ("/ü x/", "ü x\r\n", "/%C3%BC%20x/?%C3%BC%20x%0D%0A&EIO=4&t=a%20b%26"),
+    ],
+)
+def test_the_target_of_a_request(path: str, query: str, expected: str) -> None:
+    """The URL's own query stays as it is but for what would end a request line."""
+    assert request_target(path, query, {"EIO": "4", "t": "a b&"}) == expected

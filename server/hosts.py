@@ -18,7 +18,7 @@ Route = Callable[[Request], Response | Awaitable[Response]]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address surely means this machine only; names are not looked up."""
+    """Return whether a host surely means this machine only; names are not looked up."""
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -29,7 +29,7 @@ def is_loopback(host: str) -> bool:
 
 
 def host_check(listening_on: str, origins: Sequence[str]) -> Callable[[Request], None] | None:
-    """The `allow_request` hook for a server on this host, None if any name may be used."""
+    """Return the `allow_request` hook for a server on this host, None if any name may be used."""
     if not is_loopback(listening_on) or "*" in origins:
         return None
     known = {_without_port(origin.partition("://")[2]) for origin in origins}
@@ -46,7 +46,7 @@ def host_check(listening_on: str, origins: Sequence[str]) -> Callable[[Request],
 
 
 def guarded(check: Callable[[Request], None] | None, answer: Route) -> Route:
-    """The handler of a plain route, behind the same check: what it says is no other site's."""
+    """Return the handler of a plain route behind the same check: no other site may read it."""
     if check is None:
         return answer
 

@@ -39,7 +39,7 @@ class TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """The line: what clients have named cannot begin another one, or steer a terminal."""
+        """Return the line: no name of a client begins another line, or steers a terminal."""
         fields = getattr(record, "fields", {})
         shown = [f"{name}={json.dumps(value)}" for name, value in fields.items()]
         return " ".join([super().formatMessage(record).translate(_ESCAPED), *shown])

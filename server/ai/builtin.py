@@ -64,7 +64,7 @@ class BuiltinProvider:
         self._background = background
 
     async def stream(self, question: Question) -> AsyncGenerator[str | Outcome, None]:
-        """The answer, some lines at a time.
+        """Yield the answer, some lines at a time.
 
         Raises:
             EventError: too much work waits.
@@ -84,7 +84,7 @@ class BuiltinProvider:
             yield Outcome(actions=answer.actions)
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Let go of nothing."""
 
 
 def _pieces(text: str) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 async def answer_to(question: Question, worker: Worker) -> Answer:
-    """The answer to a question.
+    """Return the answer to a question.
 
     Raises:
         ProviderError: the request needs a project, and there is none.
@@ -258,7 +258,7 @@ class _Listing:
 
     @property
     def text(self) -> str:
-        """The list as text."""
+        """Return the list as text."""
         return listed(self._lines, self.count)
 
 
@@ -266,7 +266,7 @@ class _Listing:
 
 
 def _named_file(work: _Work, *, or_current: bool = True) -> File | None:
-    """The file that the message names by its path or its name, or else the current one."""
+    """Return the file that the message names by its path or its name, or else the current one."""
     words = set(work.request["words"])
     files = work.sources.files
     current = work.question.current_file if or_current else None
@@ -278,7 +278,7 @@ def _named_file(work: _Work, *, or_current: bool = True) -> File | None:
 
 
 async def _texts(sources: Sources, files: list[File] | None = None) -> AsyncIterator[Texts]:
-    """The texts of the files that are not too large, of the first ones at most, part by part."""
+    """Yield the texts of the files that are not too large, of the first ones at most, in parts."""
     left = MAX_TOTAL
     part: list[File] = []
     for file in (sources.files if files is None else files)[:MAX_FILES]:

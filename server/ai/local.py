@@ -52,7 +52,7 @@ class LocalProvider:
         self._endpoint: OpenAIProvider | None = None
 
     async def stream(self, question: Question) -> AsyncGenerator[str | Outcome, None]:
-        """The model's answer.
+        """Yield the model's answer.
 
         Raises:
             ProviderError: as of any model's endpoint.

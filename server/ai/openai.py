@@ -52,7 +52,7 @@ class OpenAIProvider:
         self._url = base_url.rstrip("/") + "/chat/completions"
 
     async def stream(self, question: Question) -> AsyncGenerator[str | Outcome, None]:
-        """The model's answer.
+        """Yield the model's answer.
 
         Raises:
             ProviderError: the endpoint cannot be reached, refuses, or answers something else.
@@ -91,7 +91,7 @@ class OpenAIProvider:
 
 
 async def messages(question: Question) -> list[dict[str, str]]:
-    """The prompt: instructions with the project's context, the chat so far, the message."""
+    """Return the prompt: instructions with the project's context, the chat so far, the message."""
     context = [INSTRUCTIONS]
     sources = question.sources
     if sources is not None:
@@ -123,7 +123,7 @@ async def _current_text(sources: Sources, path: str) -> str | None:
 
 
 async def _beginning(response: httpx2.Response) -> bytes:
-    """The first bytes of a body that may have no end."""
+    """Return the first bytes of a body that may have no end."""
     body = bytearray()
     async for piece in response.aiter_raw():
         body += piece
@@ -133,7 +133,7 @@ async def _beginning(response: httpx2.Response) -> bytes:
 
 
 async def _data(response: httpx2.Response) -> AsyncGenerator[str, None]:
-    """The data of a body's events, as soon as the line of each is whole; the last may have no end.
+    """Yield the data of each event of a body when its line is whole; the last may have no end.
 
     Others have their turns, however many lines come at once.
 
@@ -163,7 +163,7 @@ def _has_data(line: bytes) -> bool:
 
 
 def _pieces(data: str) -> list[str | Outcome]:
-    """The text in an event's data, and the usage if it has that."""
+    """Yield the text in an event's data, and the usage if it has that."""
     if not data:
         return []
     try:

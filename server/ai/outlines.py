@@ -55,7 +55,7 @@ _LONGEST_LINE: Final = 500
 
 
 def outline(path: str, text: str) -> list[Symbol] | None:
-    """What the file defines, in order; None for a language that is not known here.
+    """Return what the file defines, in order; None for a language that is not known here.
 
     Raises:
         SyntaxError: it is Python, and cannot be parsed.
@@ -77,7 +77,7 @@ def outline(path: str, text: str) -> list[Symbol] | None:
 
 
 def suffix_of(path: str) -> str:
-    """What follows the last dot of a file's name, in lower case."""
+    """Return what follows the last dot of a file's name, in lower case."""
     return path.rpartition("/")[2].rpartition(".")[2].lower()
 
 

@@ -61,7 +61,7 @@ class Provider(Protocol):
     def model(self) -> str: ...
 
     def stream(self, question: Question) -> AsyncGenerator[str | Outcome, None]:
-        """Pieces of the answer's text, then at most one `Outcome`.
+        """Yield pieces of the answer's text, then at most one `Outcome`.
 
         Raises:
             ProviderError: there is no answer, or no more of it.

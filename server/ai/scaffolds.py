@@ -130,7 +130,7 @@ _HTML: Final = """\
 def scaffold(
     message: str, *, current_file: str | None, language: str | None, framework: str | None
 ) -> Scaffold | None:
-    """The scaffold that a message asks for, if it is one of these."""
+    """Return the scaffold that a message asks for, if it is one of these."""
     if not _REQUEST.search(message):
         return None
     wants_react = _REACT.search(message) or (framework or "").lower() == "react"
@@ -154,7 +154,7 @@ def scaffold(
 
 
 def _path(current_file: str | None, suffix: str, otherwise: str) -> str:
-    """The file that the user looks at, if it can be that, or a place for a new one."""
+    """Return the file that the user looks at, if the scaffold fits, or a place for a new one."""
     return current_file if current_file and current_file.endswith(suffix) else otherwise
 
 

@@ -52,7 +52,7 @@ _MEANINGS: Final = {
 
 
 def frames(message: str) -> list[Frame]:
-    """The frames of a Python traceback or a JavaScript stack, the innermost last."""
+    """Return the frames of a Python traceback or a JavaScript stack, the innermost last."""
     python = [
         Frame(path, int(line), function or None)
         for path, line, function in _PYTHON_FRAME.findall(message)
@@ -67,7 +67,7 @@ def frames(message: str) -> list[Frame]:
 
 
 def error(message: str) -> tuple[str, str] | None:
-    """The kind and the text of the error, if there is one."""
+    """Return the kind and the text of the error, if there is one."""
     found = _ERROR.findall(message)
     if found:
         # Python says it last, JavaScript first; a chained traceback ends with what was raised.
@@ -120,7 +120,7 @@ def explain(
 
 
 def _excerpt(text: str, line: int) -> list[str]:
-    """The lines around one, marked."""
+    """Return the lines around one, marked."""
     source = text.split("\n")
     if not 1 <= line <= len(source):
         return [f"(the file has {len(source)} lines now; it has changed since)"]

@@ -35,7 +35,7 @@ class Announcement(Record, frozen=True):
 
     @property
     def data(self) -> Any:
-        """The first argument of the event."""
+        """Return the first argument of the event."""
         return msgspec.to_builtins(self, builtin_types=(bytes,))
 
 
@@ -436,7 +436,7 @@ class TestResponse(Announcement, frozen=True):
 
     @property
     def data(self) -> Any:
-        """What came."""
+        """Return what came."""
         return self.echo
 
 

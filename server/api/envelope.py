@@ -36,7 +36,7 @@ class Envelope(Record, frozen=True):
 
 
 def timestamp(now: datetime | None = None) -> str:
-    """A time (by default the present) as ISO 8601 in UTC with milliseconds and "Z"."""
+    """Return a time (by default the present) as ISO 8601 in UTC with milliseconds and "Z"."""
     moment = datetime.now(UTC) if now is None else now.astimezone(UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
 
@@ -50,7 +50,9 @@ def envelope(
     priority: Priority = "medium",
     correlation_id: str | None = None,
 ) -> dict[str, Any]:
-    """`{event, timestamp, userId?, projectId?, metadata: {source, priority, correlationId?}}`.
+    """Return what goes with an event that is sent.
+
+    `{event, timestamp, userId?, projectId?, metadata: {source, priority, correlationId?}}`.
 
     `source` is "client" for what a client did and others hear of, "server" for what the server
     answers or does by itself.

@@ -37,7 +37,7 @@ class EventError(Exception):
 
     @property
     def data(self) -> dict[str, Any]:
-        """The `error` of an acknowledgement: `{code, message, details?}`."""
+        """Return the `error` of an acknowledgement: `{code, message, details?}`."""
         data: dict[str, Any] = {"code": self.code.value, "message": self.message}
         if self.details is not None:
             data["details"] = dict(self.details)

@@ -14,7 +14,7 @@ from engineio_min.limits.addresses import network_of, parse_ip
 
 
 def client_of(request: Request) -> str | None:
-    """The client's address (of IPv6 the /64 network), or None if it is none of the internet."""
+    """Return the client's address (of IPv6 the /64 network), None if it is not of the internet."""
     hops = [*request.headers.get("x-forwarded-for", "").split(","), request.client]
     for hop in reversed(hops):
         try:

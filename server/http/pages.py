@@ -22,7 +22,7 @@ _POLICY: Final = (
 
 
 def docs(_request: Request) -> Response:
-    """The event reference."""
+    """Answer with the event reference."""
     return _html(_reference())
 
 
@@ -42,7 +42,7 @@ def _html(body: str) -> Response:
 
 
 def health(connections: Callable[[], int], uptime: Callable[[], float]) -> Callable[..., Response]:
-    """The handler of `/healthz`: `{status, connections, uptime}`, `uptime` in seconds."""
+    """Return the handler of `/healthz`: `{status, connections, uptime}`, `uptime` in seconds."""
 
     def answer(_request: Request) -> Response:
         values = {"status": "ok", "connections": connections(), "uptime": round(uptime(), 3)}
@@ -52,7 +52,7 @@ def health(connections: Callable[[], int], uptime: Callable[[], float]) -> Calla
 
 
 def readiness(check: Callable[[], Awaitable[str]]) -> Callable[..., Awaitable[Response]]:
-    """The handler of `/readyz`: `{status: "ready"}`, or 503 and what `check` says is in the way."""
+    """Return the handler of `/readyz`: `{status: "ready"}`, or 503 and the reason from `check`."""
 
     async def answer(_request: Request) -> Response:
         obstacle = await check()
@@ -62,7 +62,7 @@ def readiness(check: Callable[[], Awaitable[str]]) -> Callable[..., Awaitable[Re
 
 
 def metrics(source: Metrics) -> Callable[..., Response]:
-    """The handler of `/metrics`."""
+    """Return the handler of `/metrics`."""
 
     def answer(_request: Request) -> Response:
         headers = [("Content-Type", CONTENT_TYPE), *_ALWAYS]

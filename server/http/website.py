@@ -101,12 +101,12 @@ class Asset:
 
     @cached_property
     def content(self) -> bytes:
-        """What is in it."""
+        """Return what is in the file."""
         return self.path.read_bytes()
 
     @cached_property
     def compressed(self) -> bytes:
-        """The same, with gzip."""
+        """Return the content with gzip."""
         return gzip.compress(self.content, mtime=0)
 
     @cached_property
@@ -119,7 +119,7 @@ class Asset:
         self._is_read = True
 
     async def answer(self, request: Request) -> Response:
-        """The file, or 304 if the browser has it."""
+        """Answer with the file, or with 304 if the browser has it."""
         if not self._is_read:
             await asyncio.to_thread(self._read)
         headers = [
@@ -137,7 +137,7 @@ class Asset:
 
 
 def assets() -> Iterator[tuple[str, Asset]]:
-    """Each file of the page with its address."""
+    """Return each file of the page with its address."""
     for name in OWN:
         yield f"/web/{name}", Asset(FOLDER / name)
     for name, place in PACKAGES.items():
@@ -145,7 +145,7 @@ def assets() -> Iterator[tuple[str, Asset]]:
 
 
 def page(auth_mode: str) -> Callable[[Request], Response]:
-    """The handler of `/`. The page shows other ways to sign in when `auth_mode` is "open"."""
+    """Return the handler of `/`, whose page has more ways to sign in if `auth_mode` is "open"."""
     template = Template((FOLDER / "index.html").read_text(encoding="utf-8"))
     import_map = json.dumps({"imports": {name: _address(name) for name in PACKAGES}})
     scripts = [f"/web/{name}" for name in OWN if name.endswith(".js")]

@@ -49,7 +49,7 @@ def unified_diff(path: str, old: str | None, new: str | None, most: int) -> tupl
 
 
 def _pairs(before: list[str], after: list[str]) -> int:
-    """How many pairs of lines there are where the two differ."""
+    """Count the pairs of lines where the two differ."""
     shorter = min(len(before), len(after))
     start = 0
     while start < shorter and before[start] == after[start]:

@@ -116,7 +116,7 @@ class Tree:
             return False
 
     def files(self, below: str = "") -> Iterator[str]:
-        """The paths of all entries below a folder that are no folders; links are not followed."""
+        """Return the paths of all entries below a folder that are no folders; follow no links."""
         # A link to the root of the disk, say, would have all of it read through.
         if below and any((self.root / part).is_symlink() for part in [*folders(below), below]):
             return

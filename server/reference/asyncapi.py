@@ -26,12 +26,12 @@ _CHANNEL: Final = {"$ref": "#/channels/main"}
 
 
 def render() -> str:
-    """The document as YAML."""
+    """Return the document as YAML."""
     return yaml.dump(document(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def document() -> dict[str, Any]:
-    """The document."""
+    """Return the document."""
     messages: dict[str, Any] = {}
     operations: dict[str, Any] = {}
     for spec in EVENTS.values():

@@ -51,7 +51,7 @@ handlers hear `(data, envelope)`.
 
 
 def render() -> str:
-    """The reference as Markdown."""
+    """Return the reference as Markdown."""
     lines = [_INTRODUCTION.replace("CODES", ", ".join(f"`{code.value}`" for code in Code))]
     shown: dict[str, type] = {}
     for area, title in _TITLES.items():

@@ -25,7 +25,7 @@ h3 { margin-top: 2.5rem }
 
 
 def render() -> str:
-    """The page."""
+    """Return the page."""
     blocks = re.split(r"\n{2,}", handbook.render().strip())
     body = "\n".join(part for block in blocks for part in _block(block))
     return f"{_HEAD}<main>\n{body}\n</main>\n</html>\n"

@@ -19,7 +19,7 @@ _INTRODUCTION: Final = """\
 
 
 def render() -> str:
-    """The declarations as TypeScript."""
+    """Return the declarations as TypeScript."""
     shown: dict[str, type] = {}
     sent, heard = [], []
     for spec in EVENTS.values():
@@ -94,7 +94,7 @@ def _fields(kind: type) -> tuple[inspect.Field, ...]:
 
 
 def _named(kind: Any, shown: dict[str, type]) -> str:
-    """The name of a type; it is declared, and so is all that it is made of."""
+    """Return the name of a type, and declare it with all that it is made of."""
     name: str = kind.__name__
     if name not in shown:
         shown[name] = kind

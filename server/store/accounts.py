@@ -18,7 +18,7 @@ class StoredSession(NamedTuple):
 
 
 def users(connection: sqlite3.Connection) -> list[User]:
-    """Everybody who has an account."""
+    """Return everybody who has an account."""
     return [User(*row) for row in connection.execute("SELECT id, name FROM users")]
 
 

@@ -48,10 +48,11 @@ check:  ## check format, lint and types
 	$(BIN)/mypy || failed=1; \
 	exit $$failed
 
-format:  ## format the Python files and mend what the linter can
+format:  ## format the Python files, mend what the linter can, renew docs/packet.md
 	$(SET_UP) check
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+	@$(BIN)/python scripts/packet_path.py --write
 
 autobahn:  ## run all WebSocket cases of the Autobahn suite, most of an hour
 	$(SET_UP) test

@@ -295,8 +295,10 @@ def page(ways: list[Way]) -> str:
         "# The way of a packet",
         "",
         "Which functions of the two packages a packet passes, from the first byte read to the last",
-        "one written. This page is recorded from the running code by `scripts/packet_path.py`;",
-        "[protocol.md](protocol.md) says what the packets mean.",
+        "one written. This page is recorded from the running code, with Python "
+        f"3.{sys.version_info.minor}, by",
+        "`python scripts/packet_path.py --write`; [protocol.md](protocol.md) says what the packets",
+        "mean.",
         "",
         *table(ways),
     ]

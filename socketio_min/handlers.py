@@ -13,7 +13,7 @@ from typing import Any
 
 from socketio_min.errors import UsageError
 
-# What those who know python-socketio register for all events.
+# What programs written for python-socketio register for all events.
 ALL = {"*": "expected the name of one event; on_any hears all, on_other those without a handler"}
 
 

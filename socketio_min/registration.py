@@ -21,7 +21,7 @@ Function = TypeVar("Function", bound=Handler)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What is registered at one end of a connection.
+    """What can be registered at one end of a connection.
 
     first: the arguments that every function is called with before the event's own.
     lifecycle: the events that this end raises itself, with their arguments.

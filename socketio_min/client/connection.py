@@ -85,7 +85,7 @@ class ClientConnection:
         self._task: asyncio.Task[None] | None = None
         # The tasks of connections that nobody wants any more.
         self._ending: set[asyncio.Task[None]] = set()
-        # By namespace, who asks its auth and sends CONNECT on the present connection.
+        # By namespace, the task that asks its auth and sends CONNECT on the present connection.
         self._presenting: dict[ClientNamespace, asyncio.Task[None]] = {}
         # Every handler in flight, and every presentation that is not over.
         self._tasks: set[asyncio.Task[None]] = set()
@@ -114,7 +114,7 @@ class ClientConnection:
             task.cancel()
 
     def _retire(self) -> asyncio.Task[None]:
-        """Let the present task come to its end; who is admitted from now on gets another one."""
+        """Let the present task end; a namespace that is admitted from now on gets another one."""
         task, self._task = self._task, None
         # As long as a namespace is active there is one.
         assert task is not None
@@ -229,7 +229,7 @@ class ClientConnection:
         elif not attempts and not any(
             namespace.handles("connect_error") for namespace in namespaces
         ):
-            # Who waits for `connect` would not know what for.
+            # Otherwise a caller of `connect` waits without knowing what for.
             logger.warning("%s; trying again (see reconnection_attempts)", error)
         for namespace in namespaces:
             # One that was left by a handler meanwhile has nothing to do with it.

@@ -339,7 +339,8 @@ class ClientNamespace:
     def emit(self, event: str, *args: Any) -> None:
         """Send an event, or keep it until there is a connection. Never blocks.
 
-        With `retries` it is sent again until the server acknowledges it, before any later one.
+        With `retries` the event is sent again until the server acknowledges it, before any later
+        event.
 
         Raises:
             UsageError: the event's name is reserved, a value cannot be encoded, or the event is

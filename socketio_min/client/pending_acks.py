@@ -11,11 +11,13 @@ from socketio_min.protocol.turns import Turns
 
 
 class PendingAcks:
-    """By id, who is to be told; each is told exactly once, or not at all after `take`.
+    """The callbacks of the acknowledgements that are due, by id.
 
-    `expired(ack_id)` is called for those that are given up when their time is over, and tells
-    whether their event was not even sent; `turns` is told how many are due, because the server must
-    be read for them.
+    Each callback is called exactly once, or not at all after `take`.
+
+    `expired(ack_id)` is called when the time of an acknowledgement is over, and returns whether its
+    event was not even sent. `turns` is told how many acknowledgements are due, because the server
+    must be read for them.
     """
 
     __slots__ = ("_expired", "_last_id", "_pending", "_turns")

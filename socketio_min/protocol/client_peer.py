@@ -1,8 +1,8 @@
 """The client's half of what a connection may carry: packets and their attachments.
 
-The mirror of `peer.py`, for a server that is trusted no more than a client is. Which namespaces
-exist is not asked here: a server may send to one that was just left, and the packet is dropped by
-who looks for the namespace (the official client does the same).
+The mirror of `peer.py`, for a server that is trusted no more than a client is. It is not asked here
+which namespaces exist: a server may send to one that was just left, and whatever looks for the
+namespace drops the packet (as the official client does).
 """
 
 from __future__ import annotations

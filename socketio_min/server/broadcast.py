@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class BroadcastOperator:
     """A selection of a namespace's sockets. Immutable: each step returns a new one.
 
-    With no `to` it is everybody. An empty collection of rooms is nobody: who computes the rooms
-    must not reach everybody when there are none. No adapter is asked then, for which no rooms are
-    everybody.
+    Without `to` the selection is everybody. An empty collection of rooms is nobody: a program that
+    computes rooms must not reach everybody when it finds none. No adapter is asked then, because
+    to an adapter no rooms are everybody.
     """
 
     __slots__ = ("_namespace", "_nobody", "_options")

@@ -1,4 +1,4 @@
-"""The limit of a connection in bytes: who sends faster is read more slowly. Pure; time comes in.
+"""The limit of a connection in bytes: a faster client is read more slowly. Pure; time comes in.
 
 Nothing is refused. A large upload of an honest client is no mistake that it could mend by being
 told of it, and what it has sent is on its way already: to drop a part would only make it send that

@@ -279,7 +279,7 @@ class Namespace(Registration):
             self.deciding -= 1
 
     def _waves_through(self, socket: Socket) -> bool:
-        """Return whether a socket passes the middlewares: it is back, and has passed them once."""
+        """Return whether a socket skips the middlewares: its client passed them before."""
         recovery = self.recovery
         return recovery is not None and recovery.skip_middlewares and socket.recovered
 
@@ -318,13 +318,13 @@ class Namespace(Registration):
     def remove(self, socket: Socket) -> None:
         """Forget a socket that is gone, or was refused."""
         if self.sockets.get(socket.id, socket) is socket:
-            # Else its client is back already, with the same id.
+            # Otherwise its client is back already, with the same id.
             self.sockets.pop(socket.id, None)
             try:
                 # A middleware may have put it into rooms before it was among the sockets.
                 self.adapter.delete_all(socket.id)
             except FAILURES as error:
-                # Who has gone is gone, whatever the adapter could not tell its cluster.
+                # The socket is gone all the same, whatever the cluster was not told.
                 message = "the adapter of namespace %s failed to forget a socket"
                 log_failure(error, message, self.name)
         self.server.namespace_left(self)
@@ -334,8 +334,8 @@ class Namespace(Registration):
         if event in RULES.lifecycle or not _is_misfit(error):
             log_failure(error, "the handler of %r in namespace %s failed", event, self.name)
         elif event not in self._misfits:
-            # A client's mistake or the handler's, who knows; any client can make it ten thousand
-            # times in a read.
+            # The mistake may be the client's or the handler's. A client can repeat it ten thousand
+            # times in a read, so it is told once.
             self._misfits.add(event)
             logger.warning(
                 "the handler of %r in namespace %s does not take the arguments that a client sent "
@@ -355,7 +355,8 @@ class Namespace(Registration):
 
 
 def _refuse_false(what: str) -> NoReturn:
-    # With python-socketio this refuses the client. Who means that must not let everybody in.
+    # With python-socketio False refuses the client: a program that means this must not let
+    # everybody in.
     raise UsageError(
         f"{what} returned False: raise ConnectionRefused to refuse a client, return None to let it "
         "in"

@@ -75,8 +75,8 @@ class Returning(Protocol):
 class Recoveries:
     """What a server does for clients that come back.
 
-    max_missed: bytes that one client may be sent again; who missed more begins anew, for so much
-    is what may wait for a client at any time.
+    max_missed: bytes that one client may be sent again, as many as may wait for a client at any
+    time. A client that missed more begins anew.
     start: runs a coroutine.
     """
 
@@ -100,7 +100,7 @@ class Recoveries:
         Yields as `Namespace.admission`.
         """
         namespace = socket.namespace
-        # Nobody else who leaves may take the namespace away.
+        # A dynamic namespace must not end with another socket that leaves meanwhile.
         namespace.deciding += 1
         try:
             if pid is not None:

@@ -233,7 +233,7 @@ class Server(Namespace):
             UsageError: another server is on the same path of `http`.
         """
         was_running = self._cluster_loop is not None
-        # First: who is served is to hear what the others send.
+        # First: clients must hear what the other servers send from the beginning.
         await self._enter_cluster()
         try:
             await self.engine.listen(host, port, ssl=ssl, sock=sock, http=http)
@@ -374,7 +374,7 @@ class Server(Namespace):
         clients are taken, and their acknowledgements are still sent. What is left of this time is
         for asynchronous `disconnect` handlers.
         """
-        # A handler may be who closes the server: it is not waited for.
+        # A handler that closes the server must not wait for itself.
         own = {asyncio.current_task()}
         deadline = asyncio.get_running_loop().time() + drain
         if drain > 0:
@@ -411,7 +411,8 @@ class Server(Namespace):
         """Run a handler, in a copy of the present context or in `context` itself; the server keeps
         its task alive until it ends.
 
-        Who passes `ended` calls `task_ended` from it: each callback costs a turn of the loop.
+        A caller that passes `ended` calls `task_ended` from it: each callback costs a turn of the
+        loop.
         """
         task = handler_task(coroutine, self.engine.loop, context)
         self._tasks.add(task)

@@ -7,6 +7,7 @@ a place in the server's heap of deadlines nor the memory of one.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from engineio_min.protocol.deadlines import NEVER
@@ -52,6 +53,25 @@ class ConnectDeadlines:
         if self._deadlines.pop(connection, None) is not None and not self._deadlines:
             self.deadline = NEVER
             self._engine.timer.forget(self)
+
+    async def newcomers_join(self, deadline: float) -> None:
+        """Wait until no client is about to join, or to hear that it has, or it is `deadline`.
+
+        Other servers take the new clients, so these become fewer. A client that has joined comes
+        back without an error.
+        """
+        loop = asyncio.get_running_loop()
+        while self._is_awaited() and loop.time() < deadline:  # noqa: ASYNC110 - there is no event
+            await asyncio.sleep(0.02)
+
+    def _is_awaited(self) -> bool:
+        """Return whether a client has yet to join, or to fetch what it was sent."""
+        engine = self._engine
+        return (
+            engine.deciding > 0
+            or len(self._deadlines) > 0
+            or not all(one.session.idle for one in engine.sessions.values())
+        )
 
     def handle_timeout(self, now: float) -> None:
         """Close the connections whose time is over."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from socketio_min.foreign_names import ForeignName, MissingName
 from socketio_min.handlers import require_plain
 from socketio_min.server.elsewhere import SERVER
+from socketio_min.server.membership import Membership
 from socketio_min.server.namespace import Host, Namespace
 from socketio_min.server.registration import RULES, Registration, ServerHandlers
 
@@ -23,11 +24,7 @@ MAX_IDLE_CHILDREN = 1_000
 class ClusterHost(Host, Protocol):
     """What may be asked of a server whose namespaces come and go."""
 
-    def enter_cluster(self, namespace: Namespace) -> None:
-        """Have the adapter of a new namespace join the cluster."""
-
-    def leave_cluster(self, namespace: Namespace) -> None:
-        """Have the adapter of a namespace that is given up leave the cluster."""
+    membership: Membership
 
 
 class DynamicNamespace(Registration):
@@ -92,7 +89,7 @@ class DynamicNamespace(Registration):
             registered = self.registered.heir(name)
             child = self.children[name] = Namespace(self._server, name, registered)
             child.max_values = self.max_values
-            self._server.enter_cluster(child)
+            self._server.membership.enter(child)
         return child
 
     def child_to_send_to(self, name: str) -> Namespace:
@@ -121,4 +118,4 @@ class DynamicNamespace(Registration):
         ):
             del self.children[namespace.name]
             del self.registered.heirs[namespace.name]
-            self._server.leave_cluster(namespace)
+            self._server.membership.exit(namespace)

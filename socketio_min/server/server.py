@@ -17,12 +17,8 @@ from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
 import engineio_min
 from engineio_min import HttpServer
-from engineio_min.limits.pulse import Pulse
-from engineio_min.limits.quotas import peer_address
-from engineio_min.limits.rate_limit import TokenBucket
 from engineio_min.option_checks import check_function, check_names, check_positive, check_type
 from engineio_min.options import ServerOptionValues
-from engineio_min.protocol.deadlines import NEVER
 from engineio_min.runner import run, stopped
 from engineio_min.workers.place import Place, take_place
 from engineio_min.workers.supervisor import Supervisor, check_workers
@@ -39,10 +35,11 @@ from socketio_min.protocol.parser import check_parser
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import ServerConnection
 from socketio_min.server.dynamic import DynamicNamespace
+from socketio_min.server.gates import Gates
 from socketio_min.server.limits import Limits
+from socketio_min.server.membership import Membership
 from socketio_min.server.namespace import Namespace
 from socketio_min.server.options import SocketIOOptionValues
-from socketio_min.server.rate_limits import AddressBuckets, Gate
 from socketio_min.server.recoveries import SERVER_SHUTDOWN, Recoveries
 from socketio_min.tasks import handler_task
 
@@ -88,19 +85,14 @@ class Server(Namespace):
         self.engine.on_connection(self._connected)
         self.connect_deadlines = ConnectDeadlines(self.engine, connect_timeout)
         self.connections: set[ServerConnection] = set()
-        self._pulse = Pulse(lambda: self.connections)
+        self._gates = Gates(self.engine, self.limits, self.connections)
         self.namespaces: dict[str, Namespace] = {"/": self}
-        self.address_buckets: AddressBuckets | None = None
-        if self.limits.address_rate is not None:
-            self.address_buckets = AddressBuckets(self.limits.address_rate)
         self.shutdown_reason: str | None = None
         self._dynamic: list[DynamicNamespace] = []
         self._tasks: set[asyncio.Task[None]] = set()
         # For what is called when a task ends; without one the loop makes a copy for each.
         self._context = Context()
-        # The loop in which the adapters are in their cluster.
-        self._cluster_loop: asyncio.AbstractEventLoop | None = None
-        self._cluster_tasks: set[asyncio.Task[None]] = set()
+        self.membership = Membership(self._all_namespaces)
         # What `run` waits for.
         self._ended: asyncio.Event | None = None
         super().__init__(self, "/")
@@ -146,7 +138,7 @@ class Server(Namespace):
                     # A second namespace of that name would shadow it, without its middlewares.
                     return dynamic.child_to_send_to(name)
             self.namespaces[name] = Namespace(self, name)
-            self.enter_cluster(self.namespaces[name])
+            self.membership.enter(self.namespaces[name])
         return self.namespaces[name]
 
     def values_allowed(self, socket: Socket) -> int:
@@ -171,36 +163,6 @@ class Server(Namespace):
     def cluster(self) -> ClusterStatus:
         """Return whether the other servers can be reached, with a hook for when that changes."""
         return self.adapter.status
-
-    def enter_cluster(self, namespace: Namespace) -> None:
-        """Have the adapter of a new namespace join the cluster, if the server runs."""
-        if self._cluster_loop is not None:
-            self._start_cluster_task(namespace.adapter.start(), self._cluster_loop)
-
-    def leave_cluster(self, namespace: Namespace) -> None:
-        """Have the adapter of a namespace that is given up leave the cluster."""
-        if self._cluster_loop is not None:
-            self._start_cluster_task(namespace.adapter.close(), self._cluster_loop)
-
-    def _start_cluster_task(
-        self, coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
-    ) -> None:
-        # Not among the handlers' tasks: the end of the server waits for these.
-        task = handler_task(coroutine, loop)
-        self._cluster_tasks.add(task)
-        task.add_done_callback(self._cluster_tasks.discard)
-
-    async def _enter_cluster(self) -> None:
-        if self._cluster_loop is None:
-            self._cluster_loop = asyncio.get_running_loop()
-            await asyncio.gather(*(one.adapter.start() for one in self.namespaces.values()))
-
-    async def _leave_cluster(self) -> None:
-        if self._cluster_loop is not None:
-            self._cluster_loop = None
-            await asyncio.gather(
-                *self._cluster_tasks, *(one.adapter.close() for one in self._all_namespaces())
-            )
 
     def _all_namespaces(self) -> list[Namespace]:
         children = [child for dynamic in self._dynamic for child in dynamic.children.values()]
@@ -232,14 +194,14 @@ class Server(Namespace):
             OSError: the address cannot be bound.
             UsageError: another server is on the same path of `http`.
         """
-        was_running = self._cluster_loop is not None
+        was_running = self.membership.begun
         # First: clients must hear what the other servers send from the beginning.
-        await self._enter_cluster()
+        await self.membership.join()
         try:
             await self.engine.listen(host, port, ssl=ssl, sock=sock, http=http)
         except BaseException:
             if not was_running:
-                await self._leave_cluster()
+                await self.membership.leave()
             raise
 
     def run(
@@ -310,29 +272,11 @@ class Server(Namespace):
             replaced = await worker.serve(self.listen, self._ended)
             deadline = asyncio.get_running_loop().time() + drain
             if replaced:
-                await self._newcomers_join(deadline)
+                await self.connect_deadlines.newcomers_join(deadline)
             # Handlers in flight have had the same time: the supervisor waits no longer.
             await self.close(max(deadline - asyncio.get_running_loop().time(), 0.0))
         finally:
             worker.close()
-
-    async def _newcomers_join(self, deadline: float) -> None:
-        """Wait until no client is about to join, or to hear that it has, or it is `deadline`.
-
-        Others take the new ones, so these become fewer. Who has joined comes back without an error.
-        """
-        loop = asyncio.get_running_loop()
-        while self._is_awaited() and loop.time() < deadline:  # noqa: ASYNC110 - there is no event
-            await asyncio.sleep(0.02)
-
-    def _is_awaited(self) -> bool:
-        """Return whether a client has yet to join, or to fetch what it was sent."""
-        sessions = self.engine.sessions.values()
-        return (
-            self.engine.deciding > 0
-            or len(self.connect_deadlines) > 0
-            or not all(one.session.idle for one in sessions)
-        )
 
     def _share_rooms(self, worker: Worker) -> None:
         """Have adapters that share the rooms with the other workers."""
@@ -357,7 +301,7 @@ class Server(Namespace):
         """Return this server as an ASGI 3 application."""
         from engineio_min.asgi import AsgiApplication
 
-        return AsgiApplication(self.engine, self.close, self._enter_cluster)
+        return AsgiApplication(self.engine, self.close, self.membership.join)
 
     def stop_accepting(self) -> None:
         """Take no new clients: close the listening sockets, and refuse handshakes with HTTP 503.
@@ -391,7 +335,7 @@ class Server(Namespace):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._leave_cluster()
+        await self.membership.leave()
         self.shutdown_reason = None
         if self._ended is not None:
             self._ended.set()
@@ -427,32 +371,13 @@ class Server(Namespace):
         """Return for how many seconds the event loop has stood still in all, while clients with a
         rate limit were connected. What they sent meanwhile is read at once afterwards.
         """
-        return self._pulse.lost(self.engine.loop.time())
+        return self._gates.stood_still
 
     def _connected(self, connection: engineio_min.Connection) -> None:
-        if self._cluster_loop is None:
+        if not self.membership.begun:
             # A host that did not tell of its start.
-            self._start_cluster_task(self._enter_cluster(), self.engine.loop)
-        self.connections.add(ServerConnection(self, connection, self._gate(connection)))
-
-    def _gate(self, connection: engineio_min.Connection) -> Gate | None:
-        """Return the rate limits of a new client, if there are any."""
-        now, lost = self.engine.loop.time(), self.stood_still
-        buckets = []
-        if self.limits.rate is not None:
-            buckets.append(TokenBucket(self.limits.rate, now, lost))
-        if self.address_buckets is not None:
-            name_of = self.engine.options.address or peer_address
-            name = name_of(connection.request)
-            if name is not None:
-                buckets.append(self.address_buckets.of(name, now, lost))
-        if not buckets:
-            return None
-        if self._pulse.deadline == NEVER or not self.connections:
-            # Nobody wanted to know, or the server has begun to run in another loop.
-            self._pulse.start(now)
-            self.engine.timer.watch(self._pulse)
-        return Gate(self._pulse.lost, *buckets)
+            self.membership.join_soon(self.engine.loop)
+        self.connections.add(ServerConnection(self, connection, self._gates.gate(connection)))
 
 
 def _make_recovering(

@@ -1,0 +1,67 @@
+"""The membership of a server in its cluster: when the adapters of its namespaces join and leave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
+
+from socketio_min.cluster.adapter import Adapter
+from socketio_min.tasks import handler_task
+
+
+class Member(Protocol):
+    """A namespace, as far as its adapter goes."""
+
+    @property
+    def adapter(self) -> Adapter:
+        """Return what joins the cluster."""
+
+
+class Membership:
+    """Starts and closes the adapters of `namespaces()`, and of those that come and go meanwhile."""
+
+    __slots__ = ("_loop", "_namespaces", "_tasks")
+
+    def __init__(self, namespaces: Callable[[], Sequence[Member]]) -> None:
+        self._namespaces = namespaces
+        # The loop in which the adapters are in their cluster.
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def begun(self) -> bool:
+        """Return whether the adapters have joined, or are about to."""
+        return self._loop is not None
+
+    async def join(self) -> None:
+        """Have all adapters join the cluster, unless they have."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            await asyncio.gather(*(one.adapter.start() for one in self._namespaces()))
+
+    def join_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have all adapters join the cluster in the background."""
+        self._start(self.join(), loop)
+
+    async def leave(self) -> None:
+        """Have all adapters leave the cluster, if they have joined it."""
+        if self._loop is not None:
+            self._loop = None
+            await asyncio.gather(*self._tasks, *(one.adapter.close() for one in self._namespaces()))
+
+    def enter(self, namespace: Member) -> None:
+        """Have the adapter of a new namespace join the cluster, if the others have."""
+        if self._loop is not None:
+            self._start(namespace.adapter.start(), self._loop)
+
+    def exit(self, namespace: Member) -> None:
+        """Have the adapter of a namespace that is given up leave the cluster."""
+        if self._loop is not None:
+            self._start(namespace.adapter.close(), self._loop)
+
+    def _start(self, coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> None:
+        # Not among the handlers' tasks: the end of the server waits for these.
+        task = handler_task(coroutine, loop)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -66,7 +66,7 @@ class Worker:
         """
         name = f"{function.__module__}:{function.__qualname__}"
         loop = asyncio.get_running_loop()
-        # From here on: who stops waiting leaves a process that nobody else can use.
+        # From here on: a caller that stops waiting leaves a process that nobody can use.
         self._process.busy = True
         result: Result = await loop.run_in_executor(
             self._threads, self._process.call, name, arguments

@@ -92,7 +92,7 @@ class FailedAttempts:
         if passed >= QUIET:
             del self._by_subject[subject]
         elif passed < failures.wait:
-            # Rounded up: who waits that long is not too early, and it is never 0.
+            # Rounded up: a client that waits so long is not too early, and it is never 0.
             wait = math.ceil((failures.wait - passed) * 1_000) / 1_000
             raise EventError(
                 Code.RATE_LIMIT_EXCEEDED,

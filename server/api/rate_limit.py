@@ -62,7 +62,7 @@ class RateLimiter:
         now, lost = self._clock(), self._stood_still()
         bucket = self._bucket(user_id, rate, now, lost)
         if not bucket.take(now, lost):
-            # Rounded up: who waits that long is not too early, and it is never 0.
+            # Rounded up: a client that waits so long is not too early, and it is never 0.
             wait = math.ceil(bucket.wait * 1_000) / 1_000
             raise EventError(
                 Code.RATE_LIMIT_EXCEEDED,
@@ -89,6 +89,6 @@ class RateLimiter:
     def _forget(self, now: float) -> None:
         for key in [key for key, bucket in self._buckets.items() if bucket.full(now)]:
             del self._buckets[key]
-        # Everybody is busy: whoever has been idle for longest starts anew.
+        # All are busy: the user who has been idle for longest starts anew.
         while len(self._buckets) >= self._most:
             del self._buckets[next(iter(self._buckets))]

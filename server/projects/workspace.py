@@ -229,7 +229,7 @@ class Workspace:
         known = await self._services.store.of(_USER).paths(PROJECT_ID, among)
         wanted = await asyncio.to_thread(_expanded, tree, among, known)
         while wanted:
-            # Whoever saves one of these meanwhile waits for this part, and nobody for all.
+            # A save of one of these files meanwhile waits for this part, not for all parts.
             part = wanted[:_AT_ONCE]
             async with self._turns.of(part):
                 done = await self._reconcile(tree, part)

@@ -36,7 +36,7 @@ def back_up(directory: Path, target: Path) -> int:
             contextlib.closing(sqlite3.connect(partial)) as copy,
         ):
             live.backup(copy)
-            # Who goes back to it has not the edits that clients have got since.
+            # A server that goes back to it lacks the edits that clients have got since.
             if copy.execute("SELECT 1 FROM sqlite_schema WHERE name = 'documents'").fetchone():
                 copy.execute("UPDATE documents SET epoch = lower(hex(randomblob(8)))")
                 copy.commit()

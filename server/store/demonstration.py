@@ -55,7 +55,7 @@ def seed(connection: sqlite3.Connection, now: str) -> None:
             members=[Member(USERS[0], Role.OWNER), Member(USERS[1], Role.EDITOR)],
             created_at=now,
             updated_at=now,
-            # Guests too: who has just started the server is one.
+            # Guests too: a person who has just started the server is one.
             everyone=Role.EDITOR,
         ),
     )

@@ -8,6 +8,7 @@ Invariants:
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from server.application import Application
 from server.documents.opened import MAX_OPEN
+from server.store import trees
 from tests.server.conftest import Connect
 from tests.server.documents.editors import APP, PROJECT, Editor, content, joined, written
 from tests.server.running import running
@@ -302,6 +304,36 @@ async def test_a_version_has_what_was_typed_and_restoring_it_merges(
     gone = {**PROJECT, "versionId": without["id"]}
     assert (await ada.client.ask("version:restore", gone))["changed"] == [FILE]
     assert (await ada.edit([4]))["error"]["code"] == "VERSION_CONFLICT"
+
+
+async def test_what_is_typed_while_a_version_is_restored_is_kept(
+    both: tuple[Editor, Editor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is made in many steps here, and edits come between them."""
+    ada, bob = both
+    monkeypatch.setattr(trees, "STEP", 1)
+    for number in range(10):
+        await written(bob.client, f"{number}.txt", "text")
+    version = (await ada.client.ask("version:create", PROJECT))["version"]
+    await written(bob.client, FILE, "two\n")
+    opened = await ada.open()
+    there = {**PROJECT, "versionId": version["id"]}
+    restoring = asyncio.create_task(bob.client.ask("version:restore", there))
+    length, words = len(opened["content"]), []
+    while not restoring.done():
+        words.append(f"word{len(words)}")
+        text = f"{words[-1]} "
+        answer = await ada.edit([length, [0, text]])
+        if answer["ok"]:
+            # What comes from outside is heard before one's own or after it.
+            while (await ada.heard())["number"] != ada.number:
+                pass
+        length = len((await ada.open())["content"])
+    assert (await restoring)["ok"]
+    text = await content(ada.client, FILE)
+    assert text.startswith("one two")
+    assert text.replace("one two", "").split() == words
+    assert text == (await bob.open())["content"]
 
 
 async def test_a_user_has_so_many_files_open(connect: Connect) -> None:

@@ -1,6 +1,6 @@
 """The Engine.IO server: sessions by id, who may open one, and what carries each.
 
-It knows requests only as `Exchange`s, so the same server runs on our own HTTP/1.1 (`http.py`) and
+It knows requests only as `Exchange`s, so the same server runs on our own HTTP/1.1 (`http/`) and
 under any ASGI host (`asgi/`). Writes are collected: whatever a turn of the event loop sends to a
 connection leaves in one write at the end of the turn, and what a read causes for its own connection
 at the end of the read.

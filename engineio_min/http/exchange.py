@@ -41,7 +41,7 @@ class HttpExchange(BodyReader):
     def __init__(
         self, connection: HttpConnection, request: Request, *, keep_alive: bool, bodiless: bool
     ) -> None:
-        super().__init__()
+        BodyReader.__init__(self)
         self.request = request
         self.on_abort: Callable[[], None] | None = None
         self._connection = connection
@@ -107,7 +107,8 @@ class HttpExchange(BodyReader):
     def body_completed(self) -> None:
         """Hand the body to who waits for it; the connection can go on after the answer."""
         self._complete = True
-        super().body_completed()
+        if self._done is not None:
+            BodyReader.body_completed(self)
 
     def abort(self) -> None:
         """Take notice that the peer is gone."""

@@ -1,8 +1,8 @@
 """WebSocket over `asyncio.Protocol`: one packet a message (Engine.IO v4, "Transports").
 
-`frames.py` turns bytes into messages and back; here are the opening handshake, the driver, and the
-limits that need a clock or a socket: the time that a message and a write may take, pongs for a peer
-that does not read, the closing handshake's deadline.
+`server_frames.py` turns bytes into messages and back; here are the opening handshake, the driver,
+and the limits that need a clock or a socket: the time that a message and a write may take, pongs
+for a peer that does not read, the closing handshake's deadline.
 """
 
 from __future__ import annotations

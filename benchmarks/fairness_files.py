@@ -5,6 +5,7 @@ directory that is mirrored.
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from typing import Any
@@ -172,6 +173,28 @@ def rewriting(project: str) -> Callable[[Ground], Commit]:
     return set_up
 
 
+def restoring_directory(ground: Ground) -> Commit:
+    """Go back to a version of a directory, and to what was there before, again and again."""
+    client = Client(ground.port)
+    client.ask("project:join", {"projectId": WORKSPACE, "userId": "worst"})
+    made = client.ask("version:create", {"projectId": WORKSPACE})
+    for folder in ground.directory.iterdir():
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    while len(client.ask("file:list", {"projectId": WORKSPACE})["files"]) > 1:
+        time.sleep(PAUSE)
+
+    def commit(_port: int) -> None:
+        version_id = made["version"]["id"]
+        while True:
+            begun = time.perf_counter()
+            which = {"projectId": WORKSPACE, "versionId": version_id}
+            version_id = client.ask("version:restore", which)["backup"]["id"]
+            ground.say(f"restored in {time.perf_counter() - begun:.1f} s", True)
+
+    return commit
+
+
 DEEDS = (
     Deed("version:restore of 10,000 files", restoring),
     Deed("versions of 10,000 files, made and deleted", versions),
@@ -181,4 +204,5 @@ DEEDS = (
     Deed("joins of a project with 10,000 locks", locking),
     Deed("a workspace of 10,000 rewritten files", rewriting(WORKSPACE), FILES, WORKSPACE),
     Deed("another project's rewritten workspace", rewriting(PROJECT), FILES),
+    Deed("version:restore in a workspace", restoring_directory, 2_000, WORKSPACE),
 )

@@ -44,7 +44,7 @@ MAX_FILE: Final = 5_000_000
 MAX_TOTAL: Final = 200_000_000
 """Bytes of all files that are mirrored."""
 _AT_ONCE: Final = 100
-_BYTES_AT_ONCE: Final = 4_000_000
+_BYTES_AT_ONCE: Final = 1_000_000
 """Of files, and characters of them, that are read and taken over in one piece of work."""
 _TOLD_AT_ONCE: Final = 25
 """Changes that everybody hears of before others have a turn."""

@@ -174,11 +174,16 @@ def _folder_of(path: str) -> str:
 def _content(folder: int, name: str, limit: int) -> bytes | OSError | None:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        with open(os.open(name, flags, dir_fd=folder), "rb") as file:
-            status = os.fstat(file.fileno())
+        descriptor = os.open(name, flags, dir_fd=folder)
+        try:
+            status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
                 return None
-            content = file.read(limit + 1)
+            # Not opened before: `open` refuses a folder, and leaves it to the caller to close.
+            with open(descriptor, "rb", closefd=False) as file:
+                content = file.read(limit + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         return _unless_missing(error)
     return content if len(content) <= limit else None

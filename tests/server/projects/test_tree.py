@@ -64,7 +64,10 @@ def test_reading_many_files(root: Path) -> None:
         "e.txt": b"three",
         "a/b.txt/x": None,
     }
+    before = os.listdir("/proc/self/fd")
     assert dict(zip(expected, Tree(root).read_all(list(expected), LIMIT), strict=True)) == expected
+    # A folder was left open for each that was asked for.
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_a_file_keeps_its_mode(root: Path) -> None:

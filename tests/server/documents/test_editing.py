@@ -319,7 +319,7 @@ async def test_what_is_typed_while_a_version_is_restored_is_kept(
     opened = await ada.open()
     there = {**PROJECT, "versionId": version["id"]}
     restoring = asyncio.create_task(bob.client.ask("version:restore", there))
-    length, words = len(opened["content"]), []
+    length, words = len(opened["content"]), list[str]()
     while not restoring.done():
         words.append(f"word{len(words)}")
         text = f"{words[-1]} "

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.server.conftest import Connect
 from tests.server.gate import closed_gate
 from tests.server.running import running
 from tests.server.wire import connected, http_get
+from tests.waiting import PATIENCE
 
 PROJECT = {"projectId": "project-123"}
 
@@ -100,12 +102,14 @@ async def test_a_broadcast_is_counted_for_each_receiver(
     assert found[transmitted] % 3 == 0
 
 
-async def test_readiness(tmp_path: Path) -> None:
-    async with running(tmp_path, tuning={"patience": 1.0}) as application:
+async def test_readiness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(tmp_path, tuning={"patience": PATIENCE}) as application:
         port = application.port
         assert (await http_get(port, "/readyz"))[::2] == (200, '{"status": "ready"}')
         gate, passed = await closed_gate(application.database)
-        status, _, body = await http_get(port, "/readyz")
+        with monkeypatch.context() as hurried:
+            hurried.setattr(application, "tuning", replace(application.tuning, patience=0.01))
+            status, _, body = await http_get(port, "/readyz")
         assert (status, json.loads(body)) == (503, {"status": "the database does not answer"})
         # It lives all the same: starting it anew would not help.
         assert (await http_get(port, "/healthz"))[0] == 200

@@ -13,6 +13,9 @@ SET_UP = @command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; 
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("make: $(PYTHON) is Python %d.%d; $(NEEDED)" % sys.version_info[:2])' && \
 	$(PYTHON) scripts/set_up.py
 
+# The tests start hundreds of processes: each would compile all modules for itself.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help serve setup test quick check format autobahn cluster-faults fuzz bench lock clean

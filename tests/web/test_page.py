@@ -18,7 +18,7 @@ from tests.sdk.serving import serving
 from tests.server.running import running
 
 FOLDER = Path(__file__).parent
-SECONDS = 240.0
+SECONDS = 400.0
 NOW = "2026-01-02T03:04:05.678Z"
 
 

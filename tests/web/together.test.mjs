@@ -24,7 +24,7 @@ test("lock, edit, chat, snapshot, restore, go without notice and come back", asy
 
   async function comeIn(name) {
     const page = await (await browser.newContext()).newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(60_000);
     page.on("dialog", (dialog) => dialog.accept());
     await page.goto(`${url}/#${projectId}`);
     await page.getByRole("button", { name }).click();

@@ -17,13 +17,23 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
-# Timings never decide a test, hence no deadline and no complaint about a slow machine.
+from tests.effort import EFFORT
+
+# Timings never decide a test, hence no deadline and no complaint about a slow machine. CI does not
+# look for a smaller example, which takes up to five minutes: the blob reproduces the one it found.
 settings.register_profile(
     "socketio_min",
+    max_examples=100 * EFFORT,
     deadline=None,
     derandomize="CI" in os.environ,
+    phases=[
+        Phase.explicit,
+        Phase.reuse,
+        Phase.generate,
+        *([] if "CI" in os.environ else [Phase.shrink]),
+    ],
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )

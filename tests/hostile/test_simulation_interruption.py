@@ -13,20 +13,21 @@ from typing import Any
 
 import pytest
 
+from tests.effort import EFFORT
 from tests.hostile.simulation.interruption import (
     Interruption,
     Suspended,
     cancel_at_once,
     cancel_on_waking,
 )
-from tests.hostile.simulation.running import SCALE, simulate
+from tests.hostile.simulation.running import simulate
 from tests.hostile.simulation.steps import walk
 from tests.hostile.simulation.world import World
 from tests.hostile.stage import Records
 from tests.hostile.virtual_time import VirtualLoop
 
 STEPS = 40
-SEEDS = range(SCALE)
+SEEDS = range(EFFORT)
 
 
 class Over(Exception):

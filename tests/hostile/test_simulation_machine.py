@@ -18,10 +18,10 @@ from hypothesis.stateful import (
     rule,
 )
 
+from tests.effort import EFFORT
 from tests.hostile.simulation import steps
 from tests.hostile.simulation.application import METHODS, NAMESPACES, ROOMS
 from tests.hostile.simulation.client import Client
-from tests.hostile.simulation.running import SCALE
 from tests.hostile.simulation.world import World
 from tests.hostile.stage import recording
 from tests.hostile.virtual_time import VirtualLoop
@@ -170,5 +170,5 @@ class SimulatedServer(RuleBasedStateMachine):
 
 TestSimulatedServer = SimulatedServer.TestCase
 TestSimulatedServer.settings = settings(
-    max_examples=50 * SCALE, stateful_step_count=40, derandomize=SCALE == 1
+    max_examples=30 * EFFORT, stateful_step_count=40, derandomize=EFFORT == 1
 )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.effort import EFFORT
 from tests.hostile.simulation.mutants import MUTANTS, Mutant
-from tests.hostile.simulation.running import SCALE, simulate
+from tests.hostile.simulation.running import simulate
 from tests.hostile.simulation.steps import walk
 from tests.hostile.simulation.world import World
 from tests.hostile.stage import Records
@@ -39,7 +40,7 @@ def run(seed: int) -> float:
 
 @pytest.mark.parametrize("part", range(4))
 def test_walks(part: int) -> None:
-    seconds = sum(run(seed) for seed in range(part, 40 * SCALE, 4))
+    seconds = sum(run(seed) for seed in range(part, 40 * EFFORT, 4))
     assert seconds > 5_000
 
 

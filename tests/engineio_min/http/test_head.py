@@ -16,6 +16,7 @@ from engineio_min.http.connection import HttpConnection
 from engineio_min.http.exchange import HttpExchange
 from engineio_min.http.head import KnownHead, request_end
 from engineio_min.request import Request
+from tests.effort import EFFORT
 from tests.hostile.http_recorder import RecordingServer, Turns
 from tests.hostile.memory import MemoryTransport
 
@@ -232,7 +233,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150 * EFFORT)
 @given(
     kinds=st.lists(READS, min_size=1, max_size=3),
     order=st.lists(st.integers(0, 5), min_size=2, max_size=8),

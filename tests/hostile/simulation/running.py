@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 
 from tests.hostile.stage import Records, recording
 from tests.hostile.virtual_time import VirtualLoop
-
-# How many times as much as usual is simulated. Above 1 hypothesis goes other ways in each run.
-SCALE = int(os.environ.get("SIMULATION", "1"))
 
 
 def simulate(

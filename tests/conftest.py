@@ -48,8 +48,11 @@ SLOW = {
         "web/test_page.py",
         "conformance/test_servers.py",
         "conformance/test_member_workers.py",
-        "hostile/test_simulation_machine.py",
         "benchmarks/test_instructions.py",
+        "engineio_min/test_idle_clients.py",
+        "hostile/test_simulation_interruption.py",
+        "hostile/test_simulation_machine.py",
+        "hostile/test_simulation_walks.py",
         "socketio_min/test_client_servers.py",
         "socketio_min/test_client_servers_lost.py",
         "socketio_min/cluster/test_faults.py",
@@ -69,11 +72,13 @@ PROGRAMS = {
     FOLDER / name
     for name in (
         "engineio_min/asgi/test_frameworks.py",
+        "engineio_min/test_idle_clients.py",
         "engineio_min/workers/test_supervisor.py",
         "socketio_min/client/test_blocking.py",
         "socketio_min/cluster/test_classic_cluster.py",
         "socketio_min/cluster/test_cluster_adapter.py",
         "socketio_min/cluster/test_emitter.py",
+        "socketio_min/cluster/test_faults.py",
         "socketio_min/cluster/test_link.py",
         "socketio_min/cluster/test_sharded_cluster.py",
         "socketio_min/cluster/test_streams.py",
@@ -87,6 +92,7 @@ PROGRAMS = {
         "socketio_min/test_proxies.py",
         "socketio_min/test_serve.py",
         "socketio_min/test_terminal.py",
+        "socketio_min/test_worker_faults.py",
         "socketio_min/test_workers.py",
     )
 }

@@ -1,0 +1,7 @@
+"""Fixtures of several files."""
+
+from __future__ import annotations
+
+from tests.socketio_min.official_parser import oracle
+
+__all__ = ["oracle"]

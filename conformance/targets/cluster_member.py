@@ -60,9 +60,13 @@ def make_adapter(options: MemberOptions) -> AdapterFactory | None:
     return adapters[options.adapter](options.redis)
 
 
-def make_member(adapter: AdapterFactory | None, recovery: float | None = None) -> Server:
-    """Return a server with the member's handlers on every namespace."""
+def make_member(
+    adapter: AdapterFactory | None, recovery: float | None = None, node: str | None = None
+) -> Server:
+    """Return a server with the member's handlers on every namespace; `node` begins its ids."""
     options: socketio_min.SocketIOOptionValues = {"cors": "*"}
+    if node is not None:
+        options["node"] = node
     if adapter is not None:
         options["adapter"] = adapter
     if recovery is not None:

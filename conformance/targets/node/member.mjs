@@ -1,7 +1,8 @@
 // A cluster member on the official server; cluster_member.py is the same on this project's.
 // Usage: node member.mjs --port P [--adapter memory|classic|sharded|streams] [--redis URL]
 // [--mode dynamic|static|dynamic-private] [--recovery SECONDS] [--cluster redis|ioredis]
-// [--prefix TEXT] [--streams N] [--sharded-pubsub]; prints `ready http://HOST:PORT`.
+// [--node TWO_CHARACTERS] [--prefix TEXT] [--streams N] [--sharded-pubsub]; prints `ready http://HOST:PORT`.
+import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 import { createAdapter as createClassic, createShardedAdapter } from "@socket.io/redis-adapter";
@@ -18,6 +19,7 @@ const { values } = parseArgs({
     mode: { type: "string", default: "dynamic" },
     recovery: { type: "string" },
     cluster: { type: "string" },
+    node: { type: "string" },
     prefix: { type: "string", default: "socket.io" },
     streams: { type: "string", default: "1" },
     "sharded-pubsub": { type: "boolean", default: false },
@@ -67,6 +69,9 @@ if (values.recovery !== undefined) {
 }
 const http = createServer((request, response) => response.writeHead(404).end());
 const io = new Server(http, options);
+if (values.node !== undefined) {
+  io.engine.generateId = () => values.node + randomBytes(14).toString("base64url").slice(0, 18);
+}
 const adapter = await makeAdapter();
 if (adapter !== undefined) {
   io.adapter(adapter);

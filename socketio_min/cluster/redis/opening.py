@@ -52,7 +52,7 @@ async def log_in(connection: Connection, address: Address) -> None:
 
     Raises:
         ConnectionResetError: it ended first.
-        RedisRefused: Redis does not take the name, the password or the database.
+        RedisRefused: Redis does not take the name, the password or the database, or is loading.
     """
     hello: list[Part] = ["HELLO", 3]
     if address.password is not None:
@@ -60,6 +60,8 @@ async def log_in(connection: Connection, address: Address) -> None:
     await ask(connection, *hello)
     if address.database:
         await ask(connection, "SELECT", address.database)
+    # One that is loading its data says hello, and then refuses what has waited for it.
+    await ask(connection, "PING")
 
 
 def ask(connection: Connection, *command: Part) -> Awaitable[Any]:

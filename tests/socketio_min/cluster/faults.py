@@ -17,8 +17,10 @@ import asyncio
 import itertools
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from conformance.targets.cluster_member import AdapterFactory, make_member
 from socketio_min import Client, Server
@@ -26,6 +28,7 @@ from socketio_min.cluster.redis import RedisAdapter, RedisStreamsAdapter, Sharde
 from tests.socketio_min.cluster.clusters import MEMBER, Peer
 from tests.socketio_min.cluster.proxy import Proxy, proxied
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
+from tests.socketio_min.cluster.survival import survive
 from tests.waiting import PATIENCE
 
 MAKERS: dict[str, Callable[[str], AdapterFactory]] = {
@@ -206,6 +209,9 @@ async def main() -> None:
         for fault in FAULTS:
             print(f"{adapter}: {fault.__name__}", flush=True)
             await under_fault(adapter, fault, events=10_000, seconds=20.0)
+    print("nginx in front of three members", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        await survive(Path(folder), 20.0)
     print("the invariants held", flush=True)
 
 

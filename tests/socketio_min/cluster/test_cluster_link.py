@@ -257,7 +257,8 @@ async def test_who_does_not_answer_is_not_waited_for(
         await until(lambda: link._owner(0) and link._owner(0).port == b.port)  # type: ignore[union-attr]
         await b.close()
         await b.start()
-        b._reply = lambda command: b"%0\r\n" if command[0] == b"HELLO" else None  # type: ignore[method-assign]
+        login = iter([b"%0\r\n", b"+PONG\r\n"])
+        b._reply = lambda command: next(login, None)  # type: ignore[method-assign]
         link.subscribe_shard(b"c", print)
         await link.settle()
         assert "not all nodes of Redis at" in caplog.text

@@ -6,6 +6,8 @@ Invariants: what was acknowledged is not lost, nothing is delivered twice, nobod
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.socketio_min.cluster.faults import (
@@ -15,11 +17,16 @@ from tests.socketio_min.cluster.faults import (
     the_network_swallows,
     under_fault,
 )
+from tests.socketio_min.cluster.survival import survive
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 async def test_invariants_hold(fault: Fault) -> None:
     await under_fault("classic", fault, events=100, seconds=0.3)
+
+
+async def test_clients_behind_nginx_outlive_any_member_and_redis(tmp_path: Path) -> None:
+    await survive(tmp_path, 0.2)
 
 
 @pytest.mark.parametrize("fault", [a_member_dies, the_network_swallows])

@@ -115,7 +115,13 @@ class ServerOptions:
     address: names the address that a request is counted for, None for nobody's; by default its
     peer's, and of IPv6 the /64 network.
     user: names the user that a handshake is counted for, or None for nobody.
-    max_half_received: bytes that all connections together hold of what is not complete.
+    max_held: bytes kept for all connections together: of messages that are not complete, that wait
+    or are worked on, and of what their clients have not taken. Above it the one with most goes, and
+    64 KiB of each are free.
+    max_held_per_address, max_held_per_user: the same of one address, and of one user; never less
+    than twice max_http_buffer_size.
+    max_held_per_connection: bytes that wait, are worked on or are not taken for one connection;
+    above it nothing more is read.
     stall_timeout: seconds that what waits for a client may wait without a byte of it being taken.
     max_buffered: bytes that may wait for one client, however fast it takes them.
     max_packets: packets in one polling payload.
@@ -148,7 +154,10 @@ class ServerOptions:
     trusted_proxies: Sequence[str] = ()
     address: Callable[[Request], str | None] | None = None
     user: Callable[[Request], str | None] | None = None
-    max_half_received: int = 268_435_456
+    max_held: int = 268_435_456
+    max_held_per_address: int = 134_217_728
+    max_held_per_user: int = 134_217_728
+    max_held_per_connection: int = 16_777_216
     stall_timeout: float = 10.0
     max_buffered: int = 67_108_864
     # The official client fills a POST up to max_http_buffer_size, whatever the number of packets.
@@ -166,7 +175,10 @@ class ServerOptions:
             "ping_timeout",
             "upgrade_timeout",
             "max_http_buffer_size",
-            "max_half_received",
+            "max_held",
+            "max_held_per_address",
+            "max_held_per_user",
+            "max_held_per_connection",
             "stall_timeout",
             "max_buffered",
             "max_packets",
@@ -248,7 +260,10 @@ class ServerOptionValues(TypedDict, total=False):
     trusted_proxies: Sequence[str]
     address: Callable[[Request], str | None] | None
     user: Callable[[Request], str | None] | None
-    max_half_received: int
+    max_held: int
+    max_held_per_address: int
+    max_held_per_user: int
+    max_held_per_connection: int
     stall_timeout: float
     max_buffered: int
     max_packets: int

@@ -12,8 +12,9 @@ import asyncio
 import inspect
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import Context, copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 import orjson
@@ -26,10 +27,10 @@ from engineio_min.errors import Code, RequestRefused
 from engineio_min.forwarding import TrustedProxies
 from engineio_min.http.server import HttpServer, check_closed
 from engineio_min.ids import random_id
+from engineio_min.limits.account import Account, Owner
 from engineio_min.limits.admission import Headcount
-from engineio_min.limits.budget import Budget
 from engineio_min.limits.complaints import Complaints
-from engineio_min.limits.quotas import Quotas
+from engineio_min.limits.quotas import Quotas, peer_address
 from engineio_min.option_checks import check_names
 from engineio_min.options import ServerOptions, ServerOptionValues
 from engineio_min.origins import Origins
@@ -86,7 +87,7 @@ class Server:
         self.pollers = Headcount()
         self.encoder = FrameEncoder()
         self.compressor = Compressor()
-        self.budget = Budget(self.options.max_half_received, logger.warning)
+        self.account = self._new_account()
         self.quotas = Quotas(
             self.options.address,
             self.options.max_connections_per_address,
@@ -217,6 +218,8 @@ class Server:
         self.departing.clear()
         for connection in list(self.sessions.values()):
             connection.outlive_loop()
+        # Their handlers will never end.
+        self.account = self._new_account()
 
     def close(self) -> None:
         """Close every session at once; a waiting poll and every WebSocket are told.
@@ -504,6 +507,38 @@ class Server:
         if left_out is not None:
             more = f" ({left_out} more were not logged)" if left_out else ""
             logger.warning("%s%s", message, more)
+
+    def _new_account(self) -> Account:
+        options = self.options
+        # A message of any size that is allowed may come.
+        least = 2 * options.max_http_buffer_size
+        per_owner = {
+            "address": max(least, options.max_held_per_address),
+            "user": max(least, options.max_held_per_user),
+        }
+        return Account(options.max_held, per_owner, partial(self.complain, "held"))
+
+    def owners_of(self, connection: Connection) -> Iterable[Owner]:
+        """Return the address and the user that what is held for `connection` counts for."""
+        options = self.options
+        request = connection.request
+        user = connection.user
+        try:
+            if options.address is not None:
+                address = options.address(request)
+            else:
+                address = (
+                    None if self.http.admission.exempts(request.client) else peer_address(request)
+                )
+            if user is None and options.user is not None:
+                user = options.user(request)
+        except Exception:
+            logger.exception(
+                "address or user failed; what a client makes the server hold is its own"
+            )
+            return ()
+        owners = (("address", address), ("user", user))
+        return [(kind, name) for kind, name in owners if name is not None]
 
     # -- what the connections ask for
 

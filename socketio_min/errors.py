@@ -25,6 +25,7 @@ __all__ = [
     "Disconnected",
     "EncodeError",
     "HandlerCancelled",
+    "LimitReached",
     "PacketError",
     "ProtocolError",
     "SocketIOError",
@@ -37,6 +38,10 @@ SocketIOError = EngineIOError
 
 class EncodeError(UsageError, TypeError):
     """A value that cannot travel in a packet. Nothing was sent."""
+
+
+class LimitReached(UsageError):
+    """One client has as much of something as `Limits` allow: it may be who asked for more."""
 
 
 class ConnectionRefused(SocketIOError):

@@ -47,7 +47,7 @@ PURE_FILES = (
     "engineio_min/client/address.py",
     "engineio_min/client/cookies.py",
     "engineio_min/http/limits.py",
-    "engineio_min/limits/budget.py",
+    "engineio_min/limits/account.py",
     "engineio_min/limits/rate_limit.py",
     "engineio_min/workers/restarts.py",
     "server/documents/authority.py",
@@ -335,8 +335,8 @@ def test_a_planted_import_is_found(
     [
         (
             purity_violations,
-            "engineio_min/limits/budget.py",
-            "engineio_min/limits/budget.py does not exist",
+            "engineio_min/limits/account.py",
+            "engineio_min/limits/account.py does not exist",
         ),
         (case_violations, "conformance/connection.py", "conformance/connection.py does not exist"),
     ],

@@ -14,7 +14,6 @@ from engineio_min.transports.body import BodyReader
 
 if TYPE_CHECKING:
     from engineio_min.asgi.websocket import AsgiWebSocket
-    from engineio_min.limits.budget import Budget
     from engineio_min.transports.connection import Connection
 
 
@@ -41,11 +40,13 @@ class AsgiExchange(BodyReader):
 
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer; see `request.Exchange`. What becomes of the connection is the host's affair."""
-        self._done = None
+        self._stop_reading()
         self._response = (status, headers, body)
         self._answered.set_result(None)
 
-    def read_body(self, limit: int, done: Callable[[bytes | None], None], budget: Budget) -> None:
+    def read_body(
+        self, limit: int, done: Callable[[bytes | None], None], hold: Callable[[int], None]
+    ) -> None:
         """Read the body; see `request.Exchange`. Must be called at once or not at all."""
         try:
             declared = int(self.request.headers.get("content-length", "0"))
@@ -57,7 +58,7 @@ class AsgiExchange(BodyReader):
         else:
             self._limit = limit
             self._done = done
-            self._budget = budget
+            self._hold = hold
 
     def accept(self, connection: Connection, headers: Headers) -> AsgiWebSocket:
         """Refuse: a host gives WebSockets a scope of their own."""

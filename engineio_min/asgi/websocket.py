@@ -21,7 +21,6 @@ from engineio_min.request import Headers
 from engineio_min.transports.host import StreamCarrier
 
 if TYPE_CHECKING:
-    from engineio_min.limits.budget import Budget
     from engineio_min.transports.connection import Connection
 
 # Seconds that one message may take to leave. ASGI does not tell whether a slow peer reads at all,
@@ -33,6 +32,7 @@ SEND_COST = 4_096
 
 NORMAL_CLOSURE = 1000
 MESSAGE_TOO_BIG = 1009
+TRY_AGAIN_LATER = 1013
 
 
 class AsgiWebSocket(StreamCarrier):
@@ -89,7 +89,9 @@ class AsgiWebSocket(StreamCarrier):
             self._last = {"type": "websocket.close"}
         self._wake.set()
 
-    def read_body(self, limit: int, done: Callable[[bytes | None], None], budget: Budget) -> None:
+    def read_body(
+        self, limit: int, done: Callable[[bytes | None], None], hold: Callable[[int], None]
+    ) -> None:
         """Read the body: a handshake has none."""
         done(b"")
 
@@ -140,11 +142,26 @@ class AsgiWebSocket(StreamCarrier):
 
     async def _read(self) -> None:
         while (event := await self._receive())["type"] != "websocket.disconnect":
-            # Read from the host, but not taken while the handlers do not keep up.
-            await self._readable.wait()
             text = event.get("text")
-            self._take(bytes(event["bytes"]) if text is None else text)
+            packet: Packet = bytes(event["bytes"]) if text is None else text
+            if not self._readable.is_set():
+                # Read from the host, but not taken while the handlers do not keep up.
+                await self._wait_with(len(packet))
+            self._take(packet)
         self._lost(TRANSPORT_CLOSE, f"the WebSocket was closed, code {event.get('code')}")
+
+    async def _wait_with(self, size: int) -> None:
+        """Wait until the client is read again, with a message of it in hand."""
+        hold = self._connection.hold
+        hold(size)
+        try:
+            await self._readable.wait()
+        finally:
+            hold(-size)
+
+    def let_go(self) -> None:
+        """Keep nothing of what has come, and tell the client to try again later."""
+        self._close_code = TRY_AGAIN_LATER
 
     def _take(self, packet: Packet) -> None:
         options = self._connection.server.options

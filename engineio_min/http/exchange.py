@@ -1,7 +1,7 @@
 """One request on an HTTP/1.1 connection: its body as it comes in, and its one answer.
 
 `HttpConnection` parses, and keeps requests in order and in time. What a single one holds is here:
-the body of a POST, as far as it has come, and what of it counts against the budget of all.
+the body of a POST, as far as it has come, and what of it is counted as held.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from engineio_min.transports.websocket import WebSocket, accept_handshake
 
 if TYPE_CHECKING:
     from engineio_min.http.connection import HttpConnection
-    from engineio_min.limits.budget import Budget
     from engineio_min.transports.connection import Connection
 
 logger = logging.getLogger("engineio_min.http")
@@ -72,7 +71,9 @@ class HttpExchange(BodyReader):
             head += body
         self._connection.write_response(head, keep_alive=keep_alive)
 
-    def read_body(self, limit: int, done: Callable[[bytes | None], None], budget: Budget) -> None:
+    def read_body(
+        self, limit: int, done: Callable[[bytes | None], None], hold: Callable[[int], None]
+    ) -> None:
         """Read the body; see `request.Exchange`."""
         if self._length > limit or len(self._body) > limit:
             done(None)
@@ -81,7 +82,7 @@ class HttpExchange(BodyReader):
         else:
             self._limit = limit
             self._done = done
-            self._budget = budget
+            self._hold = hold
             if "expect" in self.request.headers:
                 self._connection.transport.write(_CONTINUE)
             if self._body:

@@ -118,7 +118,7 @@ class Admission(Headcount):
         if connections <= self.capacity and of_address <= self._per_address:
             return 0
         excess = connections - self.capacity
-        if excess <= 0 and not self._exempt(client):
+        if excess <= 0 and not self.exempts(client):
             room = CONNECTIONS_PER_SESSION * self._sessions_of(client)
             excess = of_address - self._per_address - room
         return max(0, excess)
@@ -135,11 +135,16 @@ class Admission(Headcount):
                 self._per_address,
             )
 
-    def _exempt(self, client: str) -> bool:
+    def exempts(self, client: str) -> bool:
+        """Return whether `client` may be a proxy, whose connections are those of many."""
         if not client:
             # A Unix socket: whoever reaches it is on this host.
             return True
-        address = parse_ip(client)
+        try:
+            address = parse_ip(client)
+        except ValueError:
+            # An ASGI host may call its clients what it likes.
+            return True
         return any(address in network for network in self._proxies)
 
 

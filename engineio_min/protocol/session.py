@@ -15,6 +15,7 @@ over five files), and event objects for messages (half the speed).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -52,6 +53,11 @@ PING_TIMEOUT = "ping timeout"
 PARSE_ERROR = "parse error"
 SLOW_CONSUMER = "slow consumer"
 
+# Why a driver reads nothing of a peer, as bits, for several may hold at once: the application asked
+# for it, handlers do not keep up, the peer sends faster than it may, or takes too little of what
+# waits for it.
+APPLICATION, HANDLERS, RATE, UNSENT = 1, 2, 4, 8
+
 # How late a timer is without anything being wrong, in seconds.
 USUAL_LATENESS = 0.01
 
@@ -65,6 +71,11 @@ PACKET_OVERHEAD = 64
 # an answer to a poll has more, because each costs the peer a round trip.
 SHARE = 262_144
 POLL_SHARE = 4 * SHARE
+
+# Bytes of what waits for one peer above which its driver is told, each time they have doubled.
+FIRST_MARK = 65_536
+# References to a packet while it is weighed in the buffer of one session.
+_OWN_REFERENCES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +114,12 @@ class UpgradeExpired:
     """No upgrade within `upgrade_timeout`: the driver closes the candidate."""
 
 
-Event = Closed | Upgraded | UpgradeExpired
+@dataclass(frozen=True, slots=True)
+class BacklogChanged:
+    """`Session.held` is not what it was."""
+
+
+Event = Closed | Upgraded | UpgradeExpired | BacklogChanged
 
 
 class Session:
@@ -122,6 +138,7 @@ class Session:
         "_buffer",
         "_buffered",
         "_heartbeat",
+        "_mark",
         "_refreshable",
         "_timing",
         "_unheard",
@@ -131,6 +148,7 @@ class Session:
         "behind_since",
         "deadline",
         "events",
+        "held",
         "phase",
         "sid",
         "transport",
@@ -162,6 +180,10 @@ class Session:
         self._wake = wake
         self._buffer: list[Packet] = []
         self._buffered = 0
+        # The bytes of `_buffered` above which there is something to do.
+        self._mark = min(FIRST_MARK, timing.max_buffered)
+        # What the server holds because of them, roughly; 0 while that is little.
+        self.held = 0
         self._awaiting_pong = False
         # True while the next packet has an effect besides itself: it refreshes the ping's deadline.
         self._refreshable = False
@@ -242,19 +264,37 @@ class Session:
             return
         buffer = self._buffer
         if not self.waiting:
-            if self._buffered > self._timing.max_buffered:
-                self._overflow()
+            if self._buffered > self._mark and not self._pass_mark():
                 return
             self._buffered += len(packet) + PACKET_OVERHEAD
         buffer.append(packet)
         if len(buffer) == 1 and not self.attended:
             self._wake()
 
-    def _overflow(self) -> None:
-        self.fail_slow(
-            f"{self._buffered} bytes wait, expected at most {self._timing.max_buffered} "
-            "(max_buffered)"
+    def _pass_mark(self) -> bool:
+        """Tell of what waits. Return False if it is too much, which ends the session."""
+        limit = self._timing.max_buffered
+        if self._buffered > limit:
+            self.fail_slow(f"{self._buffered} bytes wait, expected at most {limit} (max_buffered)")
+            return False
+        self._mark = min(2 * self._buffered, limit)
+        # A broadcast that many wait for is there once: each counts its part of it.
+        self.held = sum(
+            (len(packet) + PACKET_OVERHEAD) // max(1, sys.getrefcount(packet) - _OWN_REFERENCES + 1)
+            for packet in self._buffer
         )
+        self.events.append(BacklogChanged())
+        self._alert()
+        return True
+
+    def _shrink(self, buffered: int) -> None:
+        """Note that only `buffered` bytes wait."""
+        self._buffered = buffered
+        self._mark = min(max(FIRST_MARK, 2 * buffered), self._timing.max_buffered)
+        if self.held and (self.held > buffered or buffered <= FIRST_MARK):
+            self.held = buffered if buffered > FIRST_MARK else 0
+            # Whoever has taken packets looks at the events.
+            self.events.append(BacklogChanged())
 
     def fail_slow(self, description: str) -> None:
         """End a session that is not over, of a peer that does not take what waits for it."""
@@ -281,7 +321,8 @@ class Session:
         packets = self._buffer
         if packets:
             self._buffer = []
-            self._buffered = 0
+            if self._buffered:
+                self._shrink(0)
             if self.phase == CLOSING:
                 if len(packets) > 1 and packets[-1] == CLOSE and not self._is_stream:
                     # The official client acts on "1" before it delivers what came with it: so the
@@ -312,7 +353,7 @@ class Session:
             self.waiting = False
             self._buffered = sum(map(len, buffer)) + PACKET_OVERHEAD * len(buffer)
         else:
-            self._buffered -= size
+            self._shrink(self._buffered - size)
         return packets
 
     def poll(self) -> list[Packet]:

@@ -24,6 +24,9 @@ class Carrier(Protocol):
     def resume(self) -> None:
         """Take packets from the client again."""
 
+    def let_go(self) -> None:
+        """Keep nothing of what has come, and tell the client to try again later."""
+
 
 class WebSocketCarrier(Carrier, Protocol):
     """A WebSocket that carries a session, or a candidate: one that asks to."""

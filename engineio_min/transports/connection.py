@@ -17,16 +17,20 @@ from typing import Any, Protocol
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 
 from engineio_min.errors import RequestRefused
-from engineio_min.limits.budget import Budget
+from engineio_min.limits.account import Account, Group, Owner
 from engineio_min.limits.quotas import Seat
 from engineio_min.options import ServerOptions
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.frame_encoding import FrameEncoder
 from engineio_min.protocol.packets import Message, Packet, message_packet
 from engineio_min.protocol.session import (
+    APPLICATION,
     FORCED_CLOSE,
     PARSE_ERROR,
     SLOW_CONSUMER,
+    TRANSPORT_ERROR,
+    UNSENT,
+    BacklogChanged,
     Closed,
     Session,
     Timing,
@@ -53,11 +57,13 @@ class Exchange(Protocol):
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer. If the request's body was not read, the connection is closed after it."""
 
-    def read_body(self, limit: int, done: Callable[[bytes | None], None], budget: Budget) -> None:
-        """Read the body and call `done` with it, or with None once it is larger than `limit` bytes
-        or `budget` is exhausted.
+    def read_body(
+        self, limit: int, done: Callable[[bytes | None], None], hold: Callable[[int], None]
+    ) -> None:
+        """Read the body and call `done` with it, or with None once it is larger than `limit` bytes.
 
-        An exchange that is answered meanwhile calls it no more.
+        `hold` is told how many bytes more of it, or fewer if negative, are kept until then. An
+        exchange that is answered meanwhile calls `done` no more.
         """
 
     def untaken(self) -> tuple[int, int]:
@@ -93,13 +99,16 @@ class Engine(Protocol):
     timing: Timing
     loop: asyncio.AbstractEventLoop
     timer: Timer
-    budget: Budget
+    account: Account
     encoder: FrameEncoder
     compressor: Compressor
     deflate: ServerPerMessageDeflateFactory | None
     deflate_threshold: int
     text_limit: int
     departing: dict[str, Departing]
+
+    def owners_of(self, connection: Connection) -> Iterable[Owner]:
+        """Return the address and the user that what is held for `connection` counts for."""
 
     def queue_flush(self, connection: Connection) -> None:
         """Flush `connection` at the end of this turn of the event loop."""
@@ -127,17 +136,21 @@ class Connection:
     """
 
     __slots__ = (
+        "_pauses",
+        "_unsent_held",
         "candidate",
         "carrier",
         "context",
         "data",
+        "groups",
+        "held",
         "on_close",
         "on_message",
-        "paused",
         "request",
         "seats",
         "server",
         "session",
+        "user",
         "waiters",
     )
 
@@ -152,7 +165,14 @@ class Connection:
         self.on_message: Callable[[Message], object] = ignore
         self.on_close: Callable[[str], object] = ignore
         self.data: Any = None
-        self.paused = False
+        # The reasons why it is not read.
+        self._pauses = 0
+        # The account's notes, and what of `held` is not taken by the client.
+        self.held = 0
+        self.groups: tuple[Group, ...] = ()
+        self._unsent_held = 0
+        # What the application has said; see `count_for`.
+        self.user: str | None = None
         # What this session is counted for; see `Quotas`.
         self.seats: tuple[Seat, ...] = ()
         self.waiters: list[asyncio.Future[None]] | None = None
@@ -197,19 +217,67 @@ class Connection:
         """Count the bytes that wait for the client in this process."""
         return self.session.unsent + self.carrier.unsent
 
-    def pause(self) -> None:
-        """Take nothing more from the client until `resume`."""
-        if not self.paused:
-            self.paused = True
+    def pause(self, reason: int = APPLICATION) -> None:
+        """Take nothing more from the client until `resume` with the same reason."""
+        if not self._pauses:
             self.session.pause()
             self.carrier.pause()
+        self._pauses |= reason
 
-    def resume(self) -> None:
-        """Take packets from the client again."""
-        if self.paused:
-            self.paused = False
-            self.session.resume(self.server.loop.time())
-            self.carrier.resume()
+    def resume(self, reason: int = APPLICATION) -> None:
+        """Take packets from the client again, unless there is another reason not to."""
+        if self._pauses & reason:
+            self._pauses &= ~reason
+            if not self._pauses:
+                self.session.resume(self.server.loop.time())
+                self.carrier.resume()
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is taken from the client."""
+        return self._pauses != 0
+
+    def count_for(self, user: str | None) -> None:
+        """Count what is held for this client for a user, too (`max_held_per_user`); None is nobody.
+
+        For an application that learns who somebody is after the handshake, from which the option
+        `user` tells.
+        """
+        self.user = user
+        self.server.account.move(self)
+
+    # -- what is held
+
+    def hold(self, size: int) -> None:
+        """Count `size` bytes more that are kept for the client, or fewer if negative."""
+        self.server.account.add(self, size)
+
+    def owners(self) -> Iterable[Owner]:
+        """Return whom they count for besides this connection."""
+        return self.server.owners_of(self)
+
+    def let_go(self) -> None:
+        """End the session: of all it holds most, and too much is held."""
+        self.carrier.let_go()
+        if self.candidate is not None:
+            self.candidate.let_go()
+        self.session.fail(TRANSPORT_ERROR, "too much is held for all connections")
+        self._hold_unsent(0)
+
+    def _hold_unsent(self, size: int) -> None:
+        """Count what waits for the client."""
+        before, self._unsent_held = self._unsent_held, size
+        self.hold(size - before)
+
+    def _count_unsent(self) -> None:
+        """Count what waits for the client; while it is much, read nothing more to be answered."""
+        size = self.session.held
+        limit = self.server.options.max_held_per_connection
+        self._hold_unsent(size)
+        if size > limit:
+            self.pause(UNSENT)
+        elif size <= limit // 2:
+            self.resume(UNSENT)
 
     # -- the carriers' side
 
@@ -275,6 +343,8 @@ class Connection:
             event = events.pop(0)
             if isinstance(event, Upgraded):
                 self._take_over()
+            elif isinstance(event, BacklogChanged):
+                self._count_unsent()
             elif isinstance(event, Closed):
                 self._closed(event)
             elif self.candidate is not None:
@@ -307,6 +377,7 @@ class Connection:
 
     def _closed(self, event: Closed) -> None:
         self.server.forget(self)
+        self._hold_unsent(0)
         self._log_end(event)
         candidate, self.candidate = self.candidate, None
         if candidate is not None:
@@ -361,6 +432,9 @@ class Gone:
 
     def resume(self) -> None:
         """Nothing comes."""
+
+    def let_go(self) -> None:
+        """Nothing is kept."""
 
 
 GONE = Gone()

@@ -79,6 +79,10 @@ class StreamCarrier(abc.ABC):
         """Take packets from the client again."""
 
     @abc.abstractmethod
+    def let_go(self) -> None:
+        """Keep nothing of what has come, and tell the client to try again later."""
+
+    @abc.abstractmethod
     def _answer_probe(self, packet: str) -> None:
         """Send the answer to a probe."""
 

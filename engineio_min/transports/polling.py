@@ -44,11 +44,13 @@ class Polling:
         "_compressing",
         "_connection",
         "_deferred",
+        "_held",
         "_parked",
         "_posting",
         "_progress",
         "_rest",
         "_sharing",
+        "_size",
         "deadline",
     )
 
@@ -61,6 +63,10 @@ class Polling:
         # What of the POST had no place in its turn, and whether the event loop is to go on with it.
         self._rest: Iterator[Packet] | None = None
         self._sharing = False
+        # The bytes of the POST, and what the server's account knows of them: all, while there is
+        # such a rest.
+        self._size = 0
+        self._held = 0
         # The POST of a close packet, while the client's last GET may be on its way.
         self._closing: Exchange | None = None
         # The last GET that was answered, until the next one comes, and what is left of its answer
@@ -216,19 +222,34 @@ class Polling:
             return
         self._posting = exchange
         exchange.on_abort = self._post_aborted
-        server = self._connection.server
-        exchange.read_body(server.text_limit, self._body_read, server.budget)
+        connection = self._connection
+        exchange.read_body(connection.server.text_limit, self._body_read, connection.hold)
 
     def _body_read(self, body: bytes | None) -> None:
         exchange = self._posting
         assert exchange is not None
         if body is None:
-            self._posting = None
+            self._end_post()
             exchange.respond(413, self._headers(exchange, ()), b"")
-            self._fail("got a body above max_text_size, or too much is held for all")
+            self._fail("got a body above max_text_size")
             return
         max_packets = self._connection.server.options.max_packets
+        self._size = len(body)
         self._receive(exchange, decode_payload(body, max_packets))
+
+    def let_go(self) -> None:
+        """Keep nothing of a POST, and tell the client that it was too much."""
+        exchange = self._posting
+        self._end_post()
+        if exchange is not None:
+            exchange.respond(413, self._headers(exchange, ()), b"")
+
+    def _end_post(self) -> None:
+        """Note that the POST has been received, or is given up."""
+        self._posting = self._rest = None
+        if self._held:
+            held, self._held = self._held, 0
+            self._connection.hold(-held)
 
     def _receive(self, exchange: Exchange, packets: Iterator[Packet]) -> None:
         """Receive a share of a POST's packets; answer it when there are no more."""
@@ -239,15 +260,18 @@ class Polling:
             # Of a session that is over nothing more is wanted.
             following = next(packets, None) if session.phase == OPENED else None
         except PacketError as error:
-            self._posting = None
+            self._end_post()
             session.fail(PARSE_ERROR, str(error))
             connection.server.refuse(exchange, RequestRefused(Code.BAD_REQUEST, str(error)))
         else:
             if following is None:
-                self._posting = None
+                self._end_post()
                 self._answer_post(exchange)
             else:
                 self._rest = chain((following,), packets)
+                if not self._held:
+                    self._held = self._size
+                    connection.hold(self._held)
                 if not self._waits:
                     self._go_on_soon()
         connection.settle()
@@ -322,7 +346,8 @@ class Polling:
             self.answer_close()
 
     def _post_aborted(self) -> None:
-        self._posting = self._deferred = self._rest = None
+        self._deferred = None
+        self._end_post()
         self._fail("the POST's connection closed before it was answered")
 
     # -- the connection's side
@@ -356,8 +381,8 @@ class Polling:
             self._respond(parked, [NOOP])
         if self._connection.session.phase == CLOSED:
             # Of an upgraded session, a POST that is being read still counts.
-            posting, self._posting = self._posting, None
-            self._rest = None
+            posting = self._posting
+            self._end_post()
             if posting is not None:
                 posting.respond(400, self._headers(posting, ()), b"")
 

@@ -119,9 +119,9 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
     __slots__ = (
         "_admitted_as",
         "_base64",
-        "_budgeted",
         "_catching_up",
         "_head",
+        "_held",
         "_http",
         "_pongs",
         "_progress",
@@ -168,8 +168,8 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self._progress: Progress | None = None
         # Whether the event loop is to write the next share of what waited.
         self._catching_up = False
-        # What of the stream counts against the server's budget.
-        self._budgeted = 0
+        # What of the stream the server's account knows of.
+        self._held = 0
         self.deadline = NEVER
 
     def start(self) -> None:
@@ -190,7 +190,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         packets = self._stream.receive(data)
         if self._candidate or self._stream.needs_attention:
             progress = bool(packets)
-            self._budget_rest()
+            self._hold(0 if self._stream.closed else self._stream.held)
             self._receive_packets(packets)
             if self._admitted_as is not None and not self._candidate:
                 self._http.admission.remove(self._admitted_as)
@@ -242,28 +242,16 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
             rest, self._rest = self._rest, b""
             self.data_received(rest)
 
-    def _budget_rest(self) -> None:
-        """Keep what is incomplete, unless too much is kept for all; whoever gets the packets may
-        keep them in its turn.
-        """
-        stream = self._stream
-        if not self._budget(0 if stream.closed else stream.held):
-            self._drop_rest()
-
-    def _drop_rest(self) -> None:
-        self._stream.fail(CloseCode.TRY_AGAIN_LATER, "too much is held for all connections")
-        self._budget(0)
-
     def let_go(self) -> None:
-        """Close the connection: of all it holds most, and too much is held."""
-        self._drop_rest()
-        self._attend(progress=False)
-        self._connection.flush()
+        """Keep nothing of what has come, and tell the client to try again later."""
+        self._stream.fail(CloseCode.TRY_AGAIN_LATER, "too much is held for all connections")
+        self._hold(0)
 
-    def _budget(self, size: int) -> bool:
-        """Count what is kept of an incomplete message; whether it may be kept."""
-        before, self._budgeted = self._budgeted, size
-        return self._connection.server.budget.change(self, before, size)
+    def _hold(self, size: int) -> None:
+        """Count what is kept of an incomplete message and of a read."""
+        if size != self._held:
+            before, self._held = self._held, size
+            self._connection.hold(size - before)
 
     def _answer_probe(self, packet: str) -> None:
         self._transport.write(encode_frame(packet))
@@ -341,6 +329,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
             connection.flush()
             return
         self._transport.write(self._encode(session.take_share(SHARE)))
+        connection.settle()
         self._catching_up = True
         connection.server.loop.call_soon(self._write_backlog)
 
@@ -406,7 +395,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         if self._admitted_as is not None:
             self._http.admission.remove(self._admitted_as)
         self._stream.rest = b""
-        self._budget(0)
+        self._hold(0)
         self.deadline = NEVER
         self._connection.server.timer.forget(self)
         if error is None:

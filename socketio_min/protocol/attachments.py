@@ -22,7 +22,7 @@ class Reconstructor:
     holds at most twice as many references as attachments: its re-encoded size stays bounded.
     Attachments that nothing refers to are dropped.
 
-    `size` is the length of the packet's text, which is held as well.
+    `size` is the weight of the packet's text, whose values are held as well.
 
     Raises PacketError when a placeholder is out of range or there are too many.
     """

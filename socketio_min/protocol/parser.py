@@ -116,7 +116,7 @@ class Parser(Protocol):
     def collect(self, packet: Packet, max_bytes: int, size: int) -> Collector:
         """Wait for the attachments of a packet, of `max_bytes` together.
 
-        `size` is the length of its message.
+        `size` is the bytes of what has come of it.
 
         Raises:
             PacketError: the packet and the number of its attachments do not fit.

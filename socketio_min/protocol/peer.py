@@ -28,6 +28,7 @@ from socketio_min.protocol.packets import (
     Packet,
 )
 from socketio_min.protocol.parser import Collector, Parser
+from socketio_min.protocol.weights import weigh_long
 
 Joined = TypeVar("Joined")
 
@@ -107,7 +108,7 @@ class Peer(Generic[Joined]):
             else:
                 return None
             if attachments:
-                size = len(message)
+                size = weigh_long(message)
                 self.reconstructor = parser.collect(packet, self._max_attachment_bytes, size)
                 return None
         else:

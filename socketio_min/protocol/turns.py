@@ -13,7 +13,9 @@ in proportion to the number of calls, however many come in one read.
 
 At most `limit` handlers run at once, less one for each acknowledgement that is due: those come from
 the peer, who must be read for them. What waits is a handler to come. So the peer is read while both
-together are fewer than `limit`; what it can make wait is as many, and one read more.
+together are fewer than `limit`; what it can make wait is as many, and one read more. A few of them
+may be large: above `max_weight` bytes of what waits or is worked on the peer is not read either,
+unless an acknowledgement is due.
 
 Rejected: a callback of the loop for each call that waits, which goes round once for every handler
 before it, so that the cost is a square; a task for each connection that takes calls from a queue,
@@ -22,6 +24,7 @@ though on most connections no call ever waits.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -53,6 +56,7 @@ class Turns:
     __slots__ = (
         "_begun",
         "_limit",
+        "_max_weight",
         "_nested",
         "_queue",
         "_reading",
@@ -64,10 +68,15 @@ class Turns:
         "ending",
         "in_flight",
         "paused",
+        "weight",
     )
 
     def __init__(
-        self, limit: int, soon: Callable[..., object], reading: Reading | None = None
+        self,
+        limit: int,
+        soon: Callable[..., object],
+        reading: Reading | None = None,
+        max_weight: float = math.inf,
     ) -> None:
         # Everything that a call waits for: handlers without their first step, calls that wait, and
         # one for the limit.
@@ -76,6 +85,9 @@ class Turns:
         self.acks_due = 0
         # Calls of `finish` that wait.
         self.ending = 0
+        # Bytes of what waits or is worked on, as far as it was told.
+        self.weight = 0
+        self._max_weight = max_weight
         self._limit = limit
         self._soon = soon
         self._reading = reading
@@ -169,6 +181,11 @@ class Turns:
             self._unstarted = 0
         self._adjust()
 
+    def load(self, weight: int) -> None:
+        """Count `weight` bytes more of what waits or is worked on, or fewer if negative."""
+        self.weight += weight
+        self._adjust()
+
     def expect_ack(self) -> None:
         """Count an acknowledgement that the peer owes, for which a handler may be waiting."""
         self.acks_due += 1
@@ -192,7 +209,9 @@ class Turns:
             # `_take` will.
             return
         queued = 0 if self._queue is None else len(self._queue)
-        paused = self.in_flight - self.acks_due + queued >= self._limit
+        paused = self.in_flight - self.acks_due + queued >= self._limit or (
+            self.weight > self._max_weight and not self.acks_due
+        )
         self.behind = self._unstarted + queued + paused
         if paused != self.paused:
             self.paused = paused

@@ -25,6 +25,9 @@ VALUE: Final = 56
 # the longest tokens.
 KEPT_AUTH: Final = 8_192
 
+# Characters of a text from which it is weighed; what is shorter weighs little, whatever it is.
+WEIGHED: Final = 1_024
+
 _PIECE: Final = 65_536
 
 
@@ -61,6 +64,16 @@ def count_values(text: str, most: int) -> int:
 def weigh(text: str) -> int:
     """Estimate the bytes that a text takes once it is parsed, rather too many than too few."""
     return len(text) + LIST * text.count("[") + DICT * text.count("{") + VALUE * text.count(",")
+
+
+def weigh_long(message: str | bytes) -> int:
+    """Estimate the bytes that a message takes once it is parsed.
+
+    Of a short one they are its length, and of binary data, which is only cut.
+    """
+    if len(message) < WEIGHED or isinstance(message, bytes):
+        return len(message)
+    return weigh(message)
 
 
 def keep_auth(auth: dict[str, Any]) -> dict[str, Any] | None:

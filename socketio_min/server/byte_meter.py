@@ -26,7 +26,7 @@ class ByteMeter:
     def __init__(self, limit: RateLimit, now: float, paid: Callable[[], None]) -> None:
         self._bucket = TokenBucket(limit, now)
         self._paid = paid
-        # When the debt is paid back, or NEVER without one.
+        # When the debt is paid back.
         self.deadline = NEVER
 
     def spend(self, message: str | bytes, now: float) -> bool:
@@ -38,11 +38,6 @@ class ByteMeter:
         if wait:
             self.deadline = now + wait
         return wait > 0
-
-    @property
-    def indebted(self) -> bool:
-        """Return whether something has to be paid back before more is read."""
-        return self.deadline != NEVER
 
     def handle_timeout(self, _now: float) -> None:
         """Let the client be read again: the debt is paid back."""

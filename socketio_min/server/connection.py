@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import engineio_min
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.packets import Packet as EnginePacket
-from engineio_min.protocol.session import SLOW_CONSUMER, TRANSPORT_CLOSE
+from engineio_min.protocol.session import HANDLERS, RATE, SLOW_CONSUMER, TRANSPORT_CLOSE
 from socketio_min.errors import ConnectionRefused, EncodeError, ProtocolError
 from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
 from socketio_min.protocol.decoding import MAX_PLAIN, decode_plain_event
@@ -28,6 +28,7 @@ from socketio_min.protocol.packets import ACK, CONNECT, EVENT, Packet
 from socketio_min.protocol.parser import Parser
 from socketio_min.protocol.peer import ConnectedTwice, Peer
 from socketio_min.protocol.turns import Turns
+from socketio_min.protocol.weights import WEIGHED, weigh
 from socketio_min.server.byte_meter import ByteMeter
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.limits import Limits
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from socketio_min.server.recoveries import Recoveries
 
 logger = logging.getLogger("socketio_min")
+
+# What a packet that waits costs besides its characters and values, in bytes.
+PACKET_WEIGHT = 512
 
 CLIENT_DISCONNECT = "client namespace disconnect"
 RATE_LIMIT = "rate limit"
@@ -83,9 +87,9 @@ class ServerConnection:
     """One Engine.IO connection, with a socket in each namespace that it has joined."""
 
     __slots__ = (
-        "_budgeted",
         "_deciding",
         "_gate",
+        "_half",
         "_meter",
         "_turns",
         "connection",
@@ -112,8 +116,8 @@ class ServerConnection:
         self._deciding: set[Socket] | None = None
         self._turns: Turns | None = None
         self._gate = gate
-        # What of an incomplete packet counts against the server's budget.
-        self._budgeted = 0
+        # The bytes of an incomplete packet.
+        self._half = 0
         self._meter: ByteMeter | None = None
         if limits.byte_rate is not None:
             self._meter = ByteMeter(limits.byte_rate, self._now(), self._paid)
@@ -138,7 +142,13 @@ class ServerConnection:
         if self._turns is None:
             # In the connection's context; no method of this object, which the turns would keep.
             soon = partial(self.server.engine.loop.call_soon, context=self.connection.context)
-            self._turns = Turns(self.server.limits.max_handlers, soon, self)
+            engine = self.server.engine
+            self._turns = Turns(
+                self.server.limits.max_handlers,
+                soon,
+                self,
+                engine.options.max_held_per_connection,
+            )
         return self._turns
 
     # -- in
@@ -159,7 +169,8 @@ class ServerConnection:
                 namespace = socket.namespace
                 if not namespace.incoming and not namespace.event_middlewares:
                     data, ack_id = event
-                    self._handle(socket, data, ack_id)
+                    weight = 0 if len(message) < WEIGHED else weigh(message)
+                    self._handle(socket, data, ack_id, weight)
                     return
         self._receive_any(message)
 
@@ -168,7 +179,7 @@ class ServerConnection:
         assert meter is not None
         if meter.spend(message, self._now()):
             self.server.engine.timer.watch(meter)
-            self.connection.pause()
+            self.connection.pause(RATE)
         if self._looks_closer:
             self._receive_any(message)
         else:
@@ -181,38 +192,52 @@ class ServerConnection:
         except ProtocolError as error:
             self._break(error)
             return
+        weight = 0
+        if isinstance(message, bytes):
+            # And what has come of the packet before.
+            weight = self._half + len(message)
+        elif len(message) >= WEIGHED:
+            weight = weigh(message)
         if packet is None or isinstance(message, bytes):
             self._watch_attachments()
         if packet is None:
             return
-        if self._turns is None:
-            self._dispatch(packet)
+        if self._turns is None or not self._turns.behind:
+            self._dispatch(packet, weight)
         else:
-            self._turns.call(self._dispatch, packet)
+            weight += PACKET_WEIGHT
+            self._carry(weight)
+            self._turns.call(self._take_turn, packet, weight)
+
+    def _take_turn(self, packet: Packet, weight: int) -> None:
+        """Act on a packet that had to wait."""
+        # Whoever works on it counts it again.
+        self._carry(-weight)
+        self._dispatch(packet, weight - PACKET_WEIGHT)
+
+    def _carry(self, weight: int) -> None:
+        """Count bytes more, or fewer if negative, of packets that wait or are worked on."""
+        if weight:
+            self.turns.load(weight)
+            self.connection.hold(weight)
 
     def _watch_attachments(self) -> None:
         reconstructor = self.peer.reconstructor
-        size = 0 if reconstructor is None else reconstructor.received_size
-        if size != self._budgeted and not self._charge(size):
-            self.let_go()
+        self._keep_half(0 if reconstructor is None else reconstructor.received_size)
         if not self.peer.incomplete:
             self.deadline = NEVER
         elif self.deadline == NEVER:
             self.deadline = self._now() + self.server.limits.attachment_timeout
             self.server.engine.timer.watch(self)
 
-    def let_go(self) -> None:
-        """Close the connection: too much is held for all, and most of it here."""
-        self.peer.reconstructor = None
-        self._charge(0)
-        self._break(ProtocolError("too much is held for all connections"))
+    def _keep_half(self, size: int) -> None:
+        """Count what is kept of an incomplete packet."""
+        if size != self._half:
+            before, self._half = self._half, size
+            self.connection.hold(size - before)
 
-    def _charge(self, size: int) -> bool:
-        """Count what is kept of an incomplete packet. Return whether it may be kept."""
-        before, self._budgeted = self._budgeted, size
-        return self.server.engine.budget.change(self, before, size)
-
-    def _dispatch(self, packet: Packet) -> None:
+    def _dispatch(self, packet: Packet, weight: int) -> None:
+        """Act on a packet; one of `weight` bytes is counted for as long as handlers work on it."""
         if self.server.shutdown_reason is not None:
             # The packet waited behind a handler that the end of the server has cancelled.
             return
@@ -226,7 +251,7 @@ class ServerConnection:
             self._drop(gate, name, socket)
         elif socket is None:
             if self in self.server.connections:
-                self._connect(name, data)
+                self._connect(name, data, weight)
         elif type_ == EVENT:
             turns = self._turns
             if turns is not None and turns.ending and turns.full:
@@ -234,9 +259,9 @@ class ServerConnection:
                 return
             namespace = socket.namespace
             if namespace.incoming or namespace.event_middlewares:
-                self._event(socket, data, ack_id)
+                self._event(socket, data, ack_id, weight)
             else:
-                self._handle(socket, data, ack_id)
+                self._handle(socket, data, ack_id, weight)
         elif type_ == ACK:
             socket.acknowledged(ack_id, data)
         else:
@@ -271,7 +296,7 @@ class ServerConnection:
 
     # -- CONNECT
 
-    def _connect(self, name: str, auth: dict[str, Any] | None) -> None:
+    def _connect(self, name: str, auth: dict[str, Any] | None, weight: int) -> None:
         namespace = self.server.namespaces.get(name)
         if namespace is None:
             try:
@@ -297,7 +322,8 @@ class ServerConnection:
             self._welcome(socket)
         else:
             # In the connection's context and no copy: what is set here is there in later handlers.
-            self._start(self._decide(socket, steps, awaitable), self.connection.context)
+            decision = self._decide(socket, steps, awaitable)
+            self._start(decision, weight, self.connection.context)
 
     def _candidate(
         self, namespace: Namespace, auth: dict[str, Any] | None
@@ -383,7 +409,7 @@ class ServerConnection:
 
     # -- EVENT
 
-    def _event(self, socket: Socket, data: list[Any], ack_id: int | None) -> None:
+    def _event(self, socket: Socket, data: list[Any], ack_id: int | None, weight: int) -> None:
         namespace = socket.namespace
         for listener in namespace.incoming:
             try:
@@ -400,9 +426,11 @@ class ServerConnection:
                 self._failed(socket, event, args, ack_id, error)
                 return
             if awaitable is not None:
-                self._start(self._filter(socket, event, args, ack_id, steps, awaitable))
+                self._start(
+                    self._filter(socket, event, args, ack_id, weight, steps, awaitable), weight
+                )
                 return
-        self._handle(socket, [event, *args], ack_id)
+        self._handle(socket, [event, *args], ack_id, weight)
 
     async def _filter(
         self,
@@ -410,6 +438,7 @@ class ServerConnection:
         event: str,
         args: list[Any],
         ack_id: int | None,
+        weight: int,
         steps: Generator[Awaitable[Any], Any, None],
         awaitable: Awaitable[Any],
     ) -> None:
@@ -421,9 +450,9 @@ class ServerConnection:
                 raise
             self._failed(socket, event, args, ack_id, error)
         else:
-            self._handle(socket, [event, *args], ack_id)
+            self._handle(socket, [event, *args], ack_id, weight)
 
-    def _handle(self, socket: Socket, data: list[Any], ack_id: int | None) -> None:
+    def _handle(self, socket: Socket, data: list[Any], ack_id: int | None, weight: int) -> None:
         """Call the handler of an event; `data` is its name and arguments."""
         namespace = socket.namespace
         event = data[0]
@@ -439,7 +468,7 @@ class ServerConnection:
                 return
             # As `is_awaitable`, without the price of a call for each event.
             if result is not None and hasattr(result, "__await__"):
-                self._start(self._finish(socket, event, data[1:], ack_id, result))
+                self._start(self._finish(socket, event, data[1:], ack_id, result), weight)
             elif ack_id is not None:
                 socket.acknowledge(ack_id, result)
         except FAILURES as error:
@@ -476,30 +505,33 @@ class ServerConnection:
 
     # -- asynchronous handlers
 
-    def _start(self, coroutine: Coroutine[Any, Any, None], context: Context | None = None) -> None:
+    def _start(
+        self, coroutine: Coroutine[Any, Any, None], weight: int, context: Context | None = None
+    ) -> None:
         """Run a handler as a task; its first statement tells that it has started."""
         self.turns.begin()
-        self.server.start_task(coroutine, self._ended, context)
+        ended = self._ended if not weight else partial(self._ended, weight=weight)
+        self.server.start_task(coroutine, ended, context)
+        self._carry(weight)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[None], weight: int = 0) -> None:
         self.server.task_ended(task)
+        self._carry(-weight)
         self.turns.end()
 
     # -- reading: as long as the handlers keep up, and the client keeps to its limit
 
     def pause(self) -> None:
         """Read no more: the handlers do not keep up."""
-        self.connection.pause()
+        self.connection.pause(HANDLERS)
 
     def resume(self) -> None:
         """Read again: the handlers keep up."""
-        if self._meter is None or not self._meter.indebted:
-            self.connection.resume()
+        self.connection.resume(HANDLERS)
 
     def _paid(self) -> None:
         """Read again: the client has waited for what it sent too fast."""
-        if self._turns is None or not self._turns.paused:
-            self.connection.resume()
+        self.connection.resume(RATE)
 
     # -- the end
 
@@ -522,7 +554,8 @@ class ServerConnection:
     def closed(self, reason: str) -> None:
         """End the connection, and its sockets when all that it brought has had its turn."""
         self.deadline = NEVER
-        self._charge(0)
+        self.peer.reconstructor = None
+        self._keep_half(0)
         self.server.engine.timer.forget(self)
         self.server.connect_deadlines.discard(self)
         if self._meter is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Never, NoReturn, Protocol
 from socketio_min.cluster.adapter import Adapter, BroadcastOptions
 from socketio_min.cluster.recovery import Recovery
 from socketio_min.cluster.remote_socket import RemoteSocket
-from socketio_min.errors import UsageError
+from socketio_min.errors import LimitReached, UsageError
 from socketio_min.failures import FAILURES, as_exception, is_own_cancellation, log_failure
 from socketio_min.foreign_names import tells_names
 from socketio_min.protocol.parser import Parser
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from socketio_min.server.socket import Socket
 
 logger = logging.getLogger("socketio_min")
+
+# Events of which the log is told that a client has met a limit.
+MOST_TOLD = 100
 
 
 class Host(Protocol):
@@ -81,6 +84,8 @@ class Namespace(Registration):
         self._server_events = 0
         # Events that came with other arguments than their handlers take.
         self._misfits: set[str] = set()
+        # And events that have met a limit of one client.
+        self._limited: set[str] = set()
 
     def __init_subclass__(cls) -> None:
         if Namespace in cls.__bases__ and not cls.__module__.startswith("socketio_min."):
@@ -331,7 +336,18 @@ class Namespace(Registration):
 
     def failed(self, socket: Socket, event: str, args: list[Any], error: BaseException) -> Any:
         """Log the error of a handler. Return what is to acknowledge the event, or None."""
-        if event in RULES.lifecycle or not _is_misfit(error):
+        if isinstance(error, LimitReached):
+            # Of a client's making, who can do it ten thousand times in a read, by as many names.
+            if event not in self._limited and len(self._limited) < MOST_TOLD:
+                self._limited.add(event)
+                logger.warning(
+                    "the handler of %r in namespace %s asked for more than a client may have (%s); "
+                    "this is told once for each event",
+                    event,
+                    self.name,
+                    error,
+                )
+        elif event in RULES.lifecycle or not _is_misfit(error):
             log_failure(error, "the handler of %r in namespace %s failed", event, self.name)
         elif event not in self._misfits:
             # The mistake may be the client's or the handler's. A client can repeat it ten thousand

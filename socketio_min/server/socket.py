@@ -17,7 +17,12 @@ from socketio_min.cluster.adapter import (
     Output,
 )
 from socketio_min.cluster.memory import send_to_all
-from socketio_min.errors import AcknowledgementTimeout, Disconnected, UsageError
+from socketio_min.errors import (
+    AcknowledgementTimeout,
+    Disconnected,
+    LimitReached,
+    UsageError,
+)
 from socketio_min.foreign_names import tells_names
 from socketio_min.protocol.handshake import Handshake
 from socketio_min.protocol.outgoing import event_packets
@@ -237,8 +242,8 @@ class Socket:
         """Join a room, or several. Does nothing once disconnected.
 
         Raises:
-            UsageError: the name is too long or another socket's id, or the socket is in too many
-            rooms.
+            LimitReached: the name is too long, or the socket is in too many rooms.
+            UsageError: the name is another socket's id.
         """
         if self.state == DISCONNECTED:
             return
@@ -247,13 +252,13 @@ class Socket:
         names = room_names(rooms)
         new = set(names).difference(present)
         if len(present) + len(new) > limits.max_rooms:
-            raise UsageError(
+            raise LimitReached(
                 f"a socket in {len(present)} rooms cannot join {len(new)} more: "
                 f"at most {limits.max_rooms} (max_rooms)"
             )
         for name in names:
             if len(name) > limits.max_room_name:
-                raise UsageError(
+                raise LimitReached(
                     f"got a room name of {len(name)} characters, "
                     f"expected at most {limits.max_room_name} (max_room_name)"
                 )
@@ -321,13 +326,13 @@ class Socket:
         """Call `answer` with the arguments of an acknowledgement, or None if the client goes.
 
         Raises:
-            UsageError: the limit of pending acknowledgements is reached.
+            LimitReached: as many acknowledgements are pending as may be.
         """
         limit = self.namespace.server.limits.max_pending_acks
         if self._pending is None:
             self._pending = {}
         if len(self._pending) >= limit:
-            raise UsageError(
+            raise LimitReached(
                 f"{limit} acknowledgements are pending, the most for a socket (max_pending_acks)"
             )
         self._pending[ack_id] = answer

@@ -154,6 +154,7 @@ class Stage:
             "handlers": len(io._tasks),
             "requests": len(io.engine._tasks),
             "deadlines": len(io.engine.timer),
+            "held": io.engine.account.held,
             "tasks": len(asyncio.all_tasks()),
             "descriptors": len(os.listdir("/proc/self/fd")),
         }

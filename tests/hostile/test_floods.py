@@ -413,7 +413,10 @@ async def test_a_hook_that_fails_refuses() -> None:
     [
         ("max_connections_per_address", 0, "expected at least 1, or None"),
         ("max_connections_per_user", 1, "got no `user`"),
-        ("max_half_received", 0, "expected a number above 0"),
+        ("max_held", 0, "expected a number above 0"),
+        ("max_held_per_address", -1, "expected a number above 0"),
+        ("max_held_per_user", 0, "expected a number above 0"),
+        ("max_held_per_connection", True, "expected a number above 0"),
     ],
 )
 def test_options_that_cannot_be(name: str, value: int, complaint: str) -> None:
@@ -427,8 +430,8 @@ def test_options_that_cannot_be(name: str, value: int, complaint: str) -> None:
 
 async def test_half_messages_of_all_connections_together() -> None:
     """Each is within its own limit; above the common one the largest goes."""
-    async with staged(max_half_received=1_000_000) as stage:
-        budget = stage.io.engine.budget
+    async with staged(max_held=1_000_000) as stage:
+        account = stage.io.engine.account
         holders = [await stage.opened() for _ in range(3)]
         pieces = [
             encode_frame(2, b"a" * 500_000, fin=False),
@@ -439,7 +442,7 @@ async def test_half_messages_of_all_connections_together() -> None:
             await wire.send(piece)
             if number < 2:
                 expected = 390_000 * (number + 1)
-                while budget.held < expected:
+                while account.held < expected:
                     await stage.honest_client_works()
         assert await holders[0].close_code() == 1013
         await stage.honest_client_works()
@@ -447,13 +450,13 @@ async def test_half_messages_of_all_connections_together() -> None:
         await holders[2].send(encode_frame(0, b""))
         assert await holders[2].close_code() == 1005
         holders[1].abort()
-        await until(lambda: budget.held == 0)
+        await until(lambda: account.held == 0)
 
 
 @pytest.mark.parametrize("coding", ["Content-Length: 600000", "Transfer-Encoding: chunked"])
 async def test_half_bodies_of_all_connections_together(coding: str) -> None:
-    async with staged(max_half_received=1_000_000) as stage:
-        budget = stage.io.engine.budget
+    async with staged(max_held=1_000_000) as stage:
+        account = stage.io.engine.account
         name, _, value = coding.partition(": ")
         data = b"x" * 500_000
         if value == "chunked":
@@ -465,70 +468,71 @@ async def test_half_bodies_of_all_connections_together(coding: str) -> None:
             wires.append(wire)
             await wire.send(encode_request("POST", f"{POLLING}&sid={sid}", {name: value}) + data)
             if number == 0:
-                await until(lambda: budget.held >= 490_000)
+                await until(lambda: account.held >= 490_000)
         answer = await wires[0].response()
         assert answer.status == 413
         assert await wires[0].ended() == b""
         for wire in wires[1:]:
             wire.abort()
-        await until(lambda: budget.held == 0)
+        await until(lambda: account.held == 0)
 
 
 async def test_half_packets_of_all_connections_together() -> None:
     header = '455-1["echo",{"_placeholder":true,"num":0}]'
     size = len(header) - 1
-    async with staged(max_half_received=500_000 + 2 * size) as stage:
-        budget = stage.io.engine.budget
+    async with staged(max_held=500_000 + 2 * size) as stage:
+        account = stage.io.engine.account
         first, second = await stage.joined(), await stage.joined()
         await first.send_packet(header, *[b"a" * 100_000] * 4)
-        await until(lambda: budget.held == 400_000 + size)
+        await until(lambda: account.held == 400_000 + size)
         await second.send_packet(header, b"a" * 100_000)
-        await until(lambda: budget.held == 500_000 + 2 * size)
+        await until(lambda: account.held == 500_000 + 2 * size)
         await second.send_packet(b"a")
-        assert await first.close_code() == 1005
-        assert budget.held == 100_001 + size
+        assert await first.close_code() == 1013
+        assert account.held == 100_001 + size
         await second.send_packet(*[b"b"] * 3)
         assert await second.packet() == '461-1[{"_placeholder":true,"num":0}]'
         assert await second.packet() == b"a" * 100_000
-        assert budget.held == 0
+        assert account.held == 0
         await second.send_packet(header, b"a" * 1_000)
-        await until(lambda: budget.held == 1_000 + size)
+        await until(lambda: account.held == 1_000 + size)
         second.abort()
-        await until(lambda: budget.held == 0)
+        await until(lambda: account.held == 0)
 
 
 async def test_small_messages_in_two_reads_are_free() -> None:
     """Whoever holds all there is gains nothing by it: 64 KB are everybody's."""
-    async with staged(max_half_received=1_000_000) as stage:
-        budget = stage.io.engine.budget
+    async with staged(max_held=1_000_000) as stage:
+        account = stage.io.engine.account
         holder, small = await stage.opened(), await stage.joined()
         await holder.send(encode_frame(2, b"a" * 999_999, fin=False))
-        await until(lambda: budget.held >= 999_000)
+        await until(lambda: account.held >= 999_000)
         message = encode_frame(1, b'421["echo","' + b"x" * 60_000 + b'"]')
         await small.send(message[:50_000])
-        await until(lambda: budget.held >= 1_040_000)
+        await until(lambda: account.held >= 1_040_000)
         await small.send(message[50_000:])
         assert str(await small.packet()).startswith('431["xxx')
-        assert budget.held >= 999_000
+        assert account.held >= 999_000
         holder.abort()
-        await until(lambda: budget.held == 0)
+        await until(lambda: account.held == 0)
 
 
 async def test_the_text_of_a_half_packet_counts() -> None:
     """It is a megabyte like any other while its attachments are waited for."""
-    async with staged(max_half_received=1_500_000) as stage:
-        budget = stage.io.engine.budget
+    async with staged(max_held=1_500_000) as stage:
+        account = stage.io.engine.account
         header = '451-1["echo","' + "x" * 900_000 + '",{"_placeholder":true,"num":0}]'
         first, second = await stage.joined(), await stage.joined()
         await first.send_packet(header)
-        await until(lambda: budget.held == len(header) - 1)
+        # With its list, its object and its three commas.
+        await until(lambda: account.held == len(header) - 1 + 64 + 240 + 3 * 56)
         await second.send_packet(header)
-        assert await first.close_code() == 1005
+        assert await first.close_code() == 1013
         await stage.honest_client_works()
         await second.send_packet(b"a")
         assert str(await second.packet()).startswith('461-1["xxx')
         assert await second.packet() == b"a"
-        assert budget.held == 0
+        assert account.held == 0
 
 
 # --- time that was not the client's

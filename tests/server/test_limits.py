@@ -182,7 +182,7 @@ async def test_what_is_on_its_way_has_one_bound(tmp_path: Path) -> None:
         half = encode_frame(1, b"4" * 80_000, fin=False)
         async with websocket(application.port, WEBSOCKET) as first:
             await first.send(half)
-            await until(lambda: application.io.engine.budget.held >= 80_000)
+            await until(lambda: application.io.engine.account.held >= 80_000)
             async with websocket(application.port, WEBSOCKET) as second:
                 assert str(await second.packet()).startswith("0{")
                 await second.send(half)

@@ -14,7 +14,6 @@ import pytest
 from engineio_min import RequestRefused, UsageError
 from engineio_min.asgi.exchange import AsgiExchange
 from engineio_min.asgi.websocket import AsgiWebSocket
-from engineio_min.limits.budget import Budget
 from engineio_min.request import Request
 from tests.engineio_min.asgi.made_host import (
     Host,
@@ -76,8 +75,8 @@ async def test_a_post_is_answered_when_its_session_ends_before_its_body() -> Non
 
 
 async def test_of_bodies_that_never_end_the_largest_goes() -> None:
-    engine = Engine(max_half_received=100_000)
-    budget = engine.server.budget
+    engine = Engine(max_held=100_000)
+    account = engine.server.account
     with closed_at_the_end(engine):
         hosts = []
         for number, size in enumerate((80_000, 70_000)):
@@ -91,25 +90,25 @@ async def test_of_bodies_that_never_end_the_largest_goes() -> None:
         largest, ended = hosts[0]
         await ended
         assert largest.sent[0]["status"] == 413
-        assert budget.held == 70_000
+        assert account.held == 70_000
         other, left = hosts[1]
         other.inbox.put_nowait({"type": "http.disconnect"})
         await left
-        assert budget.held == 0
+        assert account.held == 0
 
 
 @pytest.mark.parametrize("end", ["cancelled", "failed", "left"])
 async def test_a_body_that_never_ends_is_not_held_for_ever(end: str) -> None:
     """However the host ends the request: what it held counts against all others."""
     engine = Engine()
-    budget = engine.server.budget
+    account = engine.server.account
     with closed_at_the_end(engine):
         await Host(engine.server.asgi_app(), http_scope()).run()
         query = f"EIO=4&transport=polling&sid={engine.connections[0].sid}"
         host = Host(engine.server.asgi_app(), http_scope(query, method="POST"))
         task = host.start()
         host.inbox.put_nowait({"type": "http.request", "body": b"4half", "more_body": True})
-        await until(lambda: budget.held == 5)
+        await until(lambda: account.held == 5)
         if end == "cancelled":
             task.cancel()
         else:
@@ -117,7 +116,7 @@ async def test_a_body_that_never_ends_is_not_held_for_ever(end: str) -> None:
             host.inbox.put_nowait({"type": kind})
         with contextlib.suppress(asyncio.CancelledError, RuntimeError):
             await task
-        assert budget.held == 0
+        assert account.held == 0
         assert engine.reasons == ["transport error"]
 
 
@@ -134,7 +133,7 @@ async def test_an_http_request_cannot_become_a_websocket() -> None:
 async def test_a_websocket_handshake_has_no_body() -> None:
     host = Host(Engine().server.asgi_app(), websocket_scope())
     bodies: list[bytes | None] = []
-    AsgiWebSocket(host.scope, host.receive, host.send).read_body(10, bodies.append, Budget(10, str))
+    AsgiWebSocket(host.scope, host.receive, host.send).read_body(10, bodies.append, print)
     assert bodies == [b""]
 
 

@@ -244,6 +244,37 @@ async def test_paused_messages_wait_with_the_host() -> None:
         await task
 
 
+async def test_what_waits_with_the_host_is_held() -> None:
+    engine = Engine()
+    account = engine.server.account
+    with closed_at_the_end(engine):
+        host, task = await opened(engine)
+        engine.connections[0].pause()
+        host.text("4" + "x" * 999)
+        await until(lambda: account.held == 1_000)
+        engine.connections[0].resume()
+        await until(lambda: engine.received)
+        assert account.held == 0
+        engine.connections[0].pause()
+        host.text("4" + "x" * 99)
+        await until(lambda: account.held == 100)
+        engine.connections[0].session.fail("transport error", "enough")
+        engine.connections[0].settle()
+        await task
+        assert account.held == 0
+
+
+async def test_who_holds_most_is_told_to_try_again_later() -> None:
+    engine = Engine(max_held=100_000)
+    with closed_at_the_end(engine):
+        host, task = await opened(engine)
+        engine.connections[0].pause()
+        host.text("4" + "x" * 100_000)
+        await task
+        assert host.sent[-1] == {"type": "websocket.close", "code": 1013}
+        assert engine.reasons == ["transport error"]
+
+
 async def test_a_connection_may_be_paused_from_its_start() -> None:
     engine = Engine()
 

@@ -135,21 +135,21 @@ async def test_half_a_body_behind_a_parked_poll_is_counted(harness: Harness) -> 
     await until(lambda: any(not one.is_reading() for one in connections))
     harness.connection.send("hello")
     assert (await poller.getter.response()).text == "4hello"
-    assert harness.server.budget.held == 3
+    assert harness.server.account.held == 3
     poller.getter.abort()
     await until(lambda: harness.closed)
-    assert harness.server.budget.held == 0
+    assert harness.server.account.held == 0
 
 
 async def test_half_a_body_that_is_too_much_for_all() -> None:
     """Its own connection goes when nobody holds more."""
-    async with serving(max_half_received=100_000) as harness:
+    async with serving(max_held=100_000) as harness:
         poller = await harness.poller()
         transport = MemoryTransport(HttpConnection(harness.server.http))
         request = encode_request("POST", poller.target, {"Content-Length": "200000"})
         transport.receive(request + b"4" * 100_001)
         assert transport.sent.startswith(b"HTTP/1.1 413 ")
-        assert harness.server.budget.held == 0
+        assert harness.server.account.held == 0
         transport.lose()
 
 

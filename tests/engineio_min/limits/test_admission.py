@@ -400,6 +400,13 @@ async def test_a_second_websocket_of_a_session_counts() -> None:
         await served(harness)
 
 
+@pytest.mark.parametrize("client", ["", "127.0.0.1", "::ffff:10.0.0.1", "testclient:1"])
+def test_who_may_be_a_proxy_or_is_no_address(client: str) -> None:
+    """An ASGI host may call its clients what it likes."""
+    assert HttpServer().admission.exempts(client)
+    assert not HttpServer().admission.exempts("192.0.2.1")
+
+
 async def test_a_handshake_that_fails_still_counts() -> None:
     async with limited(per_address=1) as harness:
         wire = await harness.wire()

@@ -10,6 +10,7 @@ from engineio_min.protocol.session import (
     CLOSED,
     CLOSING,
     OPENED,
+    BacklogChanged,
     Session,
     Timing,
 )
@@ -220,6 +221,31 @@ def test_the_last_share_ends_a_session_that_closes() -> None:
     assert session.phase == CLOSING
     assert session.take_share(1) == ["4b"]
     assert reason(session) == "forced close"
+
+
+def test_a_backlog_is_told_of_when_it_has_doubled_and_when_it_shrinks() -> None:
+    """64 KiB are not told of. What another holds as well counts by half."""
+    session = Session("sid", "websocket", Timing(), 0.0, Wakes())
+    session.block(0.0)
+    elsewhere = []
+
+    def told() -> int | None:
+        events, session.events = session.events, []
+        return session.held if events == [BacklogChanged()] else None
+
+    for number in range(9):
+        packet = f"4{number}" * 5_000
+        session.send(packet)
+        if number < 4:
+            elsewhere.append(packet)
+        del packet
+        assert told() == (4 * 5_032 + 3 * 10_064 if number == 7 else None)
+    assert session.held == 50_320
+    session.take_share(1)
+    assert told() is None
+    session.take_share(30_000)
+    assert told() == 0
+    assert session.unsent == 5 * 10_064
 
 
 def test_packets_that_are_carried_at_once_do_not_count() -> None:

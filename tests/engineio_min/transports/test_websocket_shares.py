@@ -121,19 +121,19 @@ async def test_a_rest_is_dropped_with_its_connection(harness: Harness) -> None:
         await asyncio.sleep(0)
     assert len(harness.received) == 512
     assert harness.closed == ["transport close"]
-    assert harness.server.budget.held == 0
+    assert harness.server.account.held == 0
 
 
 async def test_a_half_message_that_is_too_much_for_all() -> None:
     """Its own connection goes when nobody holds more."""
-    async with serving(max_half_received=100_000) as harness:
+    async with serving(max_held=100_000) as harness:
         transport = opened(harness)
         transport.receive(encode_frame(TEXT, b"4" + b"a" * 200_000)[:100_001])
         assert transport.sent.endswith(
             encode_frame(CLOSE, b"\x03\xf5too much is held for all connections", mask=False)
         )
         assert harness.closed == ["transport error"]
-        assert harness.server.budget.held == 0
+        assert harness.server.account.held == 0
         transport.lose()
 
 

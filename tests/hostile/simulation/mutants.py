@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engineio_min.protocol.packets import Packet
-from engineio_min.protocol.session import Session
+from engineio_min.protocol.session import APPLICATION, Session
 from engineio_min.server import Server as Engine
 from engineio_min.timer import Timer
 from engineio_min.transports.connection import Connection, Exchange
@@ -79,10 +79,10 @@ def a_closed_session_keeps_its_seat(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_paused_session_is_judged(patch: pytest.MonkeyPatch) -> None:
-    def pause(self: Connection) -> None:
-        if not self.paused:
-            self.paused = True
+    def pause(self: Connection, reason: int = APPLICATION) -> None:
+        if not self._pauses:
             self.carrier.pause()
+        self._pauses |= reason
 
     patch.setattr(Connection, "pause", pause)
 

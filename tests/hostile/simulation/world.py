@@ -327,7 +327,7 @@ class World:
             "deciding": sum(namespace.deciding for namespace in self.namespaces),
             "handlers": len(io._tasks),
             "requests": len(io.engine._tasks) + len(self.http._tasks),
-            "half received": io.engine.budget.held,
+            "held": io.engine.account.held,
             "quotas": len(io.engine.quotas),
             "deadlines": len(io.engine.timer) + len(self.http.timer),
             "pending acknowledgements": sum(socket.pending_acks for socket in self.ledger.met),

@@ -103,6 +103,9 @@ class Call:
     parts: tuple[Call, ...] = ()
 
 
+# Bytes of what is worked on, above which the peer is not read.
+MOST_WEIGHT = 6
+
 simple_calls = st.builds(Call, st.booleans())
 calls = st.builds(Call, st.booleans(), st.lists(simple_calls, max_size=3).map(tuple))
 
@@ -113,7 +116,8 @@ class TurnsAgainstSpecification(RuleBasedStateMachine):
         self.limit = limit
         self.loop = Loop()
         self.reading: Switch | None = Switch()
-        self.turns = Turns(limit, self.loop.soon, self.reading)
+        self.turns = Turns(limit, self.loop.soon, self.reading, MOST_WEIGHT)
+        self.weight = 0
         self.handlers: list[Handler] = []
         # The calls that are to be made, in order.
         self.expected: list[object] = []
@@ -121,10 +125,20 @@ class TurnsAgainstSpecification(RuleBasedStateMachine):
         self.acks_due = 0
         self.ends = 0
 
+    @rule(weight=st.integers(-4, 4))
+    def the_weight_changes(self, weight: int) -> None:
+        """Of what waits or is worked on; it is told whenever it is known."""
+        weight = max(weight, -self.weight)
+        self.weight += weight
+        self.turns.load(weight)
+
     # -- the specification
 
     def load(self) -> int:
         return sum(handler.running for handler in self.handlers) - self.acks_due
+
+    def heavy(self) -> bool:
+        return self.weight > MOST_WEIGHT and not self.acks_due
 
     def in_state(self, state: str) -> list[Handler]:
         return [handler for handler in self.handlers if handler.state == state]
@@ -156,6 +170,7 @@ class TurnsAgainstSpecification(RuleBasedStateMachine):
             or self.in_state(UNSTARTED)
             or self.in_state(CANCELLED)
             or self.load() >= self.limit
+            or self.heavy()
         )
         # One that was cancelled before its first step may count until all handlers have ended.
         lost = self.turns.in_flight and self.turns.behind and at_once
@@ -231,7 +246,8 @@ class TurnsAgainstSpecification(RuleBasedStateMachine):
     @invariant()
     def reading_pauses_at_the_bound(self) -> None:
         if self.reading is not None:
-            assert self.reading.paused == (self.load() + len(self.expected) >= self.limit)
+            full = self.load() + len(self.expected) >= self.limit
+            assert self.reading.paused == (full or self.heavy())
 
     @invariant()
     def only_the_limit_holds_up(self) -> None:
@@ -248,6 +264,7 @@ class TurnsAgainstSpecification(RuleBasedStateMachine):
             return
         self.turns.settle_acks(self.acks_due)
         self.acks_due = 0
+        self.turns.load(-self.weight)
         while self.loop.ready or self.in_state(STARTED):
             self.loop.run()
             for handler in self.in_state(STARTED):

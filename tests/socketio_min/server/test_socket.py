@@ -272,6 +272,43 @@ async def test_s48_rooms_are_bounded() -> None:
         assert socket.rooms == {socket.id, "x" * 20}
 
 
+@pytest.mark.parametrize("how", ["join", "sockets_join"])
+async def test_a_client_who_asks_for_too_many_rooms_is_told_of_once(
+    how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    io = Server(limits=Limits(max_rooms=3))
+
+    @io.on("join")
+    def join(socket: Socket, room: str) -> bool:
+        if how == "join":
+            socket.join(room)
+        else:
+            io.in_(socket.id).sockets_join(room)
+        return True
+
+    @io.on_error
+    def answer(_socket: Socket, _event: str, _args: list[Any], error: Exception) -> str:
+        return str(error)
+
+    async with serving(io) as net:
+        client, socket = await net.join()
+        with caplog.at_level("WARNING", "socketio_min"):
+            for number in range(5):
+                await client.send(f'42{number}["join","room {number}"]')
+            answers = [await client.receive() for _ in range(5)]
+        refusal = "a socket in 3 rooms cannot join 1 more: at most 3 (max_rooms)"
+        assert answers == [
+            "430[true]",
+            "431[true]",
+            *[f'43{number}["{refusal}"]' for number in (2, 3, 4)],
+        ]
+        assert caplog.messages == [
+            "the handler of 'join' in namespace / asked for more than a client may have "
+            f"({refusal}); this is told once for each event"
+        ]
+        assert socket.rooms == {socket.id, "room 0", "room 1"}
+
+
 async def test_s49_the_id_of_another_socket_is_no_room_to_join() -> None:
     io = Server()
     async with serving(io) as net:

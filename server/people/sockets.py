@@ -42,6 +42,8 @@ class Sockets:
         if self.is_gone(socket):
             # Its last events are still being handled; nobody can reach it any more.
             return
+        # What is kept for the connection counts for that user, however many connections there are.
+        socket.connection.count_for(None if identity.user is None else identity.user.id)
         if identity.user is not None:
             self._by_user.setdefault(identity.user.id, {})[socket.id] = socket
         if identity.session_key is not None:

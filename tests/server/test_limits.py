@@ -175,6 +175,15 @@ async def test_who_sends_too_many_bytes_is_read_more_slowly(tmp_path: Path) -> N
             assert connection.paused is paused
 
 
+async def test_what_is_kept_counts_for_the_user(tmp_path: Path) -> None:
+    """Whoever the connection acts as at the moment."""
+    async with running(tmp_path) as application, connected(application.port) as client:
+        [connection] = application.io.engine.sessions.values()
+        assert connection.user != "ada"
+        assert (await client.ask("user:join", {"userId": "ada"}))["ok"]
+        assert connection.user == "ada"
+
+
 async def test_what_is_on_its_way_has_one_bound(tmp_path: Path) -> None:
     """Above it the one goes that holds most."""
     options: dict[str, Any] = {"max_half_received": 100_000, "max_http_buffer_size": 90_000}

@@ -57,6 +57,7 @@ def test_packets_are_those_of_the_protocol() -> None:
     assert main.ack([b"a"], 7) == ['461-7[{"_placeholder":true,"num":0}]', b"a"]
     assert main.connect({"sid": "a"}) == ['40{"sid":"a"}']
     assert custom.connect() == ["40/custom,"]
+    assert main.connect({"wide": 2**70}) == ['40{"wide":1180591620717411303424}']
     assert custom.disconnect() == ["41/custom,"]
     assert main.connect_error("no", 1) == ['44{"message":"no","data":1}']
 

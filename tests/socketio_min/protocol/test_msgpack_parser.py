@@ -254,6 +254,10 @@ def test_values_of_python_become_those_of_all_languages(value: Any, encoded: byt
     assert MAIN.plain_event(["x", value]) in (None, event(encoded))
 
 
+def test_the_payload_of_a_connect_may_be_a_mapping_of_another_class() -> None:
+    assert MAIN.connect(OrderedDict(a=1)) == MAIN.connect({"a": 1})
+
+
 def circular() -> list[Any]:
     value: list[Any] = []
     value.append(value)

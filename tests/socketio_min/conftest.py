@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.socketio_min.client_servers import complete, server, servers
 from tests.socketio_min.official_parser import oracle
 
-__all__ = ["oracle"]
+__all__ = ["complete", "oracle", "server", "servers"]

@@ -66,7 +66,7 @@ def _extension(code: int, data: memoryview) -> bytes:
 
 def _telling_apart(data: Buffer) -> Callable[[int, memoryview], object]:
     """Return what reads the extensions of `data`, in the order in which they stand there."""
-    fixed = _fixed_sizes(data)
+    fixed = iter([*_fixed_sizes(data)])
 
     def read(code: int, content: memoryview) -> object:
         is_fixed = next(fixed)

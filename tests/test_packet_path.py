@@ -20,10 +20,10 @@ ROW = re.compile(r"^\| ([^|]+) \| (\d+) \| (\d+) \| (\d+) \|$", re.MULTILINE)
 
 # The most calls and changes of file that a packet may take.
 MOST = {
-    "WebSocket handshake and open packet": (65, 45),
+    "WebSocket handshake and open packet": (66, 46),
     "CONNECT": (50, 30),
     "Event with acknowledgement, `def` handler, WebSocket": (16, 13),
-    "Event with acknowledgement, `async def` handler, WebSocket": (36, 27),
+    "Event with acknowledgement, `async def` handler, WebSocket": (38, 28),
     "Broadcast to a room": (32, 21),
 }
 

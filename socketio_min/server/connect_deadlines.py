@@ -37,10 +37,6 @@ class ConnectDeadlines:
         self._deadlines: dict[Closable, float] = {}
         self.deadline = NEVER
 
-    def __len__(self) -> int:
-        """Return how many clients have joined nothing."""
-        return len(self._deadlines)
-
     def add(self, connection: Closable, now: float) -> None:
         """Watch a client that has come."""
         self._deadlines[connection] = now + self._timeout

@@ -414,6 +414,28 @@ def test_what_is_left_to_do_is_cancelled() -> None:
     assert loop.is_closed()
 
 
+def test_a_handler_that_has_not_begun_can_be_cancelled() -> None:
+    client = BlockingClient("http://127.0.0.1:1")
+    runner = client._runner
+    release = threading.Event()
+    ran: list[int] = []
+
+    async def cancelled() -> None:
+        first = asyncio.ensure_future(runner.run_handler(release.wait, PATIENCE))
+        second = asyncio.ensure_future(runner.run_handler(ran.append, 1))
+        # Both wait for the thread.
+        await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.wait([second])
+        release.set()
+        await first
+        await runner.run_handler(ran.append, 2)
+
+    asyncio.run_coroutine_threadsafe(cancelled(), runner.loop).result(PATIENCE)
+    client.close()
+    assert ran == [2]
+
+
 # -X dev tells of tasks that are left behind, and of steps that take 0.1 s, as all do on a busy
 # machine: the second is not what is tested.
 UNHURRIED = "client._runner.loop.slow_callback_duration = 60"

@@ -190,7 +190,7 @@ async def test_a_slot_may_have_no_node(caplog: pytest.LogCaptureFixture) -> None
         tell([a, b], [])
         link._stale.set()
         await until(lambda: not link.status.connected)
-        assert a.commands[-1] == [b"SUNSUBSCRIBE", b"c"]
+        await until(lambda: a.commands[-1] == [b"SUNSUBSCRIBE", b"c"])
         assert link._places == {}
         assert await link.shard_subscribers(b"c") == 0
         link.subscribe_shard(b"d", ignore)
@@ -220,6 +220,9 @@ async def test_a_channel_that_a_node_has_no_more_is_placed_anew() -> None:
             await one.call("PING")
         assert link._places[b"c"].address.hosts[0][1] == b.port
         link.unsubscribe_shard(b"unknown", print)
+        places = dict(link._places)
+        link.channel_lost(next(iter(link._links.values())), b"unknown")
+        assert link._places == places
 
 
 async def test_a_node_without_the_right_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -294,3 +297,38 @@ async def test_it_opens_again() -> None:
         await link.settle()
         link.send(encode_command("SET", "k", "2"), "k")
         await until(lambda: a.commands[-1] == [b"SET", b"k", b"2"])
+
+
+async def test_nodes_that_cannot_be_reached_are_not_counted() -> None:
+    async with nodes() as (link, a, b):
+        a.answer = lambda command: encode([b"c", 3])
+        tell([a, b], [[0, 8191, a], [8192, 16383, b]])
+        await b.close()
+        link._stale.set()
+        await until(lambda: len(link._shards) == 2)
+        assert await link.subscribers(b"c") == 3
+
+
+async def test_a_redis_that_is_no_cluster_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with nodes() as (link, a, _):
+        reply = a._reply
+        refusals = iter([b"-ERR This instance has cluster support disabled\r\n"] * 3)
+
+        def refuse(command: list[bytes]) -> bytes | None:
+            return (command[0] == b"CLUSTER" and next(refusals, None)) or reply(command)
+
+        a._reply = refuse  # type: ignore[method-assign]
+        link._known.clear()
+        link._stale.set()
+        await until(link._known.is_set)
+    assert next(refusals, None) is None
+    assert caplog.text.count("is no cluster: ERR This instance has cluster support disabled") == 1
+
+
+async def test_what_a_node_has_not_answered_may_be_lost(caplog: pytest.LogCaptureFixture) -> None:
+    async with nodes() as (link, a, _):
+        a.answer = lambda command: NO_ANSWER
+        link.send(encode_command("SET", "k", "v"), "k")
+        await until(lambda: a.commands)
+        a.reset()
+        await until(lambda: "1 messages to other servers were lost meanwhile" in caplog.text)

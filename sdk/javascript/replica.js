@@ -31,6 +31,31 @@ export class Replica {
     this.author = author;
   }
 
+  /** The copy that `snapshot` was taken of, as it was then. */
+  static restored(userId, author, { epoch, version, number, base, inFlight, waiting }) {
+    const replica = new Replica(userId, author);
+    Object.assign(replica, { epoch, version, number });
+    replica.#base = replica.text = textOf(base);
+    for (const [name, json] of Object.entries({ inFlight, waiting })) {
+      if (json === null) continue;
+      replica[name] = ChangeSet.fromJSON(json);
+      replica.text = replica[name].apply(replica.text);
+    }
+    return replica;
+  }
+
+  /** What is not acknowledged, as JSON has it; with `base` it makes the same copy again. */
+  get snapshot() {
+    const { epoch, version, number, inFlight, waiting } = this;
+    const json = (change) => change?.toJSON() ?? null;
+    return { epoch, version, number, inFlight: json(inFlight), waiting: json(waiting) };
+  }
+
+  /** The text that the server had at `version`. */
+  get base() {
+    return this.#base.toString();
+  }
+
   get isSettled() {
     return this.inFlight === null && this.waiting === null;
   }
@@ -64,7 +89,7 @@ export class Replica {
     this.version = version;
   }
 
-  /** Take the next update, of whomever; whether it is another one's. */
+  /** Take the next update, of whomever. Returns what it changes of the text, or null. */
   hear({ user, author, number, change: json }) {
     const change = ChangeSet.fromJSON(json);
     this.version += 1;
@@ -72,10 +97,9 @@ export class Replica {
     const isOwn = user.id === this.userId && author === this.author && number === this.number;
     if (isOwn && this.inFlight !== null) {
       this.inFlight = null;
-      return false;
+      return null;
     }
-    this.#merge(change);
-    return true;
+    return this.#merge(change);
   }
 
   // Its difference from what the server had is one change of another.
@@ -98,6 +122,7 @@ export class Replica {
       change = change.map(own, true);
     }
     this.text = change.apply(this.text);
+    return change;
   }
 }
 

@@ -12,7 +12,7 @@ import gzip
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from string import Template
@@ -25,7 +25,10 @@ FOLDER: Final = Path(__file__).resolve().parents[1] / "web"
 OWN: Final = (
     "assistant.js",
     "chat.js",
+    "clipboard.js",
     "cursors.js",
+    "document.js",
+    "drafts.js",
     "due.js",
     "editor.js",
     "file.js",
@@ -48,6 +51,13 @@ OWN: Final = (
     "wire.js",
     "wire_drawer.js",
 )
+FILES: Final[Mapping[str, Path]] = {
+    **{name: FOLDER / name for name in OWN},
+    # Programs edit together with people by the same one.
+    "replica.js": FOLDER.parents[1] / "sdk" / "javascript" / "replica.js",
+}
+"""The page's own files, and where they are."""
+
 PACKAGES: Final = {
     "crelt": "index.js",
     "htm": "dist/htm.module.js",
@@ -138,8 +148,8 @@ class Asset:
 
 def assets() -> Iterator[tuple[str, Asset]]:
     """Return each file of the page with its address."""
-    for name in OWN:
-        yield f"/web/{name}", Asset(FOLDER / name)
+    for name, path in FILES.items():
+        yield f"/web/{name}", Asset(path)
     for name, place in PACKAGES.items():
         yield _address(name), Asset(FOLDER / "node_modules" / name / place)
 
@@ -148,7 +158,7 @@ def page(auth_mode: str) -> Callable[[Request], Response]:
     """Return the handler of `/`, whose page has more ways to sign in if `auth_mode` is "open"."""
     template = Template((FOLDER / "index.html").read_text(encoding="utf-8"))
     import_map = json.dumps({"imports": {name: _address(name) for name in PACKAGES}})
-    scripts = [f"/web/{name}" for name in OWN if name.endswith(".js")]
+    scripts = [f"/web/{name}" for name in FILES if name.endswith(".js")]
     # Without these a module is fetched only when the one that imports it has come.
     preloads = "\n  ".join(
         f'<link rel="modulepreload" href="{address}" />'

@@ -116,6 +116,8 @@ async def list_versions(call: Call[ProjectPagePayload]) -> VersionsResult:
 async def compare(call: Call[VersionComparePayload]) -> VersionCompareResult:
     """Compare a version with another one, or with the files as they are now."""
     payload, store = call.payload, call.store
+    if payload.other_version_id is None:
+        await call.services.saver.save_project(payload.project_id)
 
     async def job(worker: Worker) -> tuple[list[FileDifference], int]:
         # Read now and not before: what waits for its turn holds nothing.

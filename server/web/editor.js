@@ -1,4 +1,5 @@
-// The editor: CodeMirror around `state.open`. It is read-only until one holds the file's lock.
+// The editor: CodeMirror around `state.open`. Whoever may edit the file just types, all at once, unless
+// somebody keeps the others out.
 
 import { autocompletion, closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
@@ -26,16 +27,18 @@ import {
 } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "preact/hooks";
+import { copyText } from "./clipboard.js";
 import { othersCursors, positionOf, showPlaces } from "./cursors.js";
 import {
   closeFile,
+  editAlone,
+  editTogether,
   edited,
   forgetProblem,
   foreignLock,
-  save,
+  putBack,
+  saveState,
   sayPlace,
-  startEditing,
-  stopEditing,
 } from "./file.js";
 import { Avatar, Icon, IconButton, html } from "./html.js";
 import { mayEdit, placesIn } from "./project.js";
@@ -50,31 +53,42 @@ export function Editor({ app }) {
       <p>Choose a file to read it. Everybody sees where you are.</p>
     </section>`;
   }
-  const isEditing = open.lock !== null;
   const foreign = foreignLock(open.path);
+  const isShut = foreign?.lockType === "exclusive";
+  const isWritable = open.document !== null && mayEdit() && !isShut;
   // One's own lock from a connection that is lost, such as of this page before it was loaded again,
   // is taken over.
-  const isFree = !foreign || (foreign.orphaned && isMe(foreign.user));
+  const isMine = isShut && foreign.orphaned && isMe(foreign.user);
   return html`<section class="editor" aria-label=${`File ${open.path}`}>
     <header class="row">
       <span class="path"><${Path} path=${open.path} /></span>
-      <span class="soft status" role="status">${statusOf(open)}</span>
+      <span class="soft status" role="status">${saveState(open)}</span>
       ${
-        isEditing
-          ? html`<button onClick=${() => attempt(stopEditing)}><${Icon} name="check" /> Done</button>`
-          : html`<button
-              class="primary"
-              disabled=${!mayEdit() || !isFree}
-              onClick=${() => attempt(startEditing)}
-            >
-              <${Icon} name="pencil" /> Edit
+        mayEdit() &&
+        open.document &&
+        (open.lock
+          ? html`<button onClick=${() => attempt(editTogether)}>
+              <${Icon} name="people" /> Edit together
             </button>`
+          : html`<button
+              title="Keep everybody else from changing this file"
+              disabled=${isShut && !isMine}
+              onClick=${() => attempt(editAlone)}
+            >
+              <${Icon} name="lock" /> Edit alone
+            </button>`)
       }
       <${IconButton} icon="close" label="Close the file" onClick=${() => attempt(closeFile)} />
     </header>
-    ${!isFree && !isEditing && html`<${Held} lock=${foreign} />`}
+    ${isShut && html`<${Held} lock=${foreign} />`}
+    ${!open.document && !open.isGone && html`<${TooLong} />`}
     ${open.problem && html`<${Problem} open=${open} />`}
-    <${Text} key=${open.path} open=${open} isEditing=${isEditing} places=${placesIn(open.path)} />
+    <${Text}
+      key=${open.opening}
+      open=${open}
+      isWritable=${isWritable}
+      places=${placesIn(open.path)}
+    />
   </section>`;
 }
 
@@ -84,27 +98,38 @@ function Path({ path }) {
     ><strong>${parts.at(-1)}</strong>`;
 }
 
-function statusOf({ lock, text, saved, revision }) {
-  if (!lock) return `revision ${revision}`;
-  return text === saved ? "Saved" : "Saving…";
-}
-
 function Held({ lock }) {
-  const who = isMe(lock.user) ? "You are" : `${lock.user.name} is`;
-  const where = isMe(lock.user) ? " in another window" : "";
+  const name = lock.user.name;
+  const who = isMe(lock.user) ? "You keep" : `${name} keeps`;
+  const where = isMe(lock.user) ? ", in another window" : "";
   return html`<p class="banner row" role="status">
     <${Avatar} user=${lock.user} />
     <span>
-      ${lock.orphaned ? `${lock.user.name} lost the connection while editing` : `${who} editing${where}`}.
-      You see every change, and may edit when the file is free.
+      ${
+        lock.orphaned
+          ? `${name} lost the connection while editing this file alone.`
+          : `${who} this file to edit it alone${where}.`
+      }
+      You see every change, and can type when it is free.
     </span>
   </p>`;
 }
 
+function TooLong() {
+  return html`<p class="banner row" role="status">
+    <span>This file is too long to be edited here: more than a million characters.</span>
+  </p>`;
+}
+
 function Problem({ open }) {
-  const copy = () => attempt(() => navigator.clipboard.writeText(open.lost));
+  const copy = () => attempt(() => copyText(open.lost));
+  const mayPutBack = open.isGone && mayEdit();
   return html`<p class="banner problem row" role="alert">
     <span>${open.problem}</span>
+    ${
+      mayPutBack &&
+      html`<button onClick=${() => attempt(putBack)}><${Icon} name="plus" /> Put it back</button>`
+    }
     ${open.lost && html`<button onClick=${copy}><${Icon} name="copy" /> Copy your text</button>`}
     <${IconButton} icon="close" label="Dismiss" onClick=${forgetProblem} />
   </p>`;
@@ -143,44 +168,49 @@ const COLOURS = HighlightStyle.define([
 
 const nonce = document.querySelector("style[nonce]").nonce;
 
-/** The text itself, for one file. The server's newer text comes with a new `open.epoch`. */
-function Text({ open, isEditing, places }) {
+/** The text itself, of one opening of a file. */
+function Text({ open, isWritable, places }) {
   const place = useRef(null);
   const view = useRef(null);
   const writing = useRef(new Compartment());
 
   useEffect(() => {
+    const { document, path, text } = open;
     const state = EditorState.create({
-      doc: open.text,
-      extensions: extensions(open.path, writing.current),
+      doc: document?.text ?? text,
+      extensions: extensions(path, document, writing.current),
     });
     view.current = new EditorView({ state, parent: place.current });
-    return () => view.current.destroy();
+    if (document) document.show = (changes) => follow(view.current, changes);
+    // On a phone this would bring up the keyboard.
+    if (isWritable && matchMedia("(pointer: fine)").matches) view.current.focus();
+    return () => {
+      if (document) document.show = () => {};
+      view.current.destroy();
+    };
   }, []);
-  useEffect(() => takeOver(view.current, open.text), [open.epoch]);
   useEffect(() => {
-    view.current.dispatch({ effects: writing.current.reconfigure(readOnly(!isEditing)) });
-    if (isEditing) view.current.focus();
-  }, [isEditing]);
-  useEffect(() => showPlaces(view.current, places), [JSON.stringify(places), open.epoch]);
+    view.current.dispatch({ effects: writing.current.reconfigure(readOnly(!isWritable)) });
+  }, [isWritable]);
+  useEffect(() => showPlaces(view.current, places), [JSON.stringify(places)]);
 
-  return html`<div class="text ${isEditing ? "" : "read-only"}" ref=${place}></div>`;
+  return html`<div class="text ${isWritable ? "" : "read-only"}" ref=${place}></div>`;
 }
 
 function readOnly(isReadOnly) {
   return EditorState.readOnly.of(isReadOnly);
 }
 
-function extensions(path, writing) {
+function extensions(path, document, writing) {
   const language = LANGUAGES[path.split(".").at(-1)];
-  const saveNow = () => {
-    save();
-    return true;
-  };
+  // What is typed is saved anyway, and the browser would save the page.
+  const saveNow = () => true;
   return [
     EditorView.cspNonce.of(nonce),
     EditorView.contentAttributes.of({ "aria-label": `Text of ${path}` }),
     writing.of(readOnly(true)),
+    // No file can have it.
+    EditorView.clipboardInputFilter.of((pasted) => pasted.replaceAll("\0", "")),
     lineNumbers(),
     highlightActiveLine(),
     highlightActiveLineGutter(),
@@ -203,13 +233,15 @@ function extensions(path, writing) {
       ...historyKeymap,
       indentWithTab,
     ]),
-    EditorView.updateListener.of(reportUpdate),
+    EditorView.updateListener.of((update) => reportUpdate(update, document)),
   ];
 }
 
-function reportUpdate(update) {
+function reportUpdate(update, document) {
+  for (const one of update.transactions) {
+    if (one.docChanged && !one.annotation(Transaction.remote)) edited(document, one.changes);
+  }
   const isOwn = update.transactions.every((one) => !one.annotation(Transaction.remote));
-  if (update.docChanged && isOwn) edited(update.state.doc.toString());
   if ((update.selectionSet || update.docChanged) && isOwn && update.view.hasFocus) {
     const { from, to, head } = update.state.selection.main;
     const at = (offset) => positionOf(update.state.doc, offset);
@@ -217,17 +249,10 @@ function reportUpdate(update) {
   }
 }
 
-/** Put a newer text in, changing no more than what differs, so that the cursor stays. */
-function takeOver(view, text) {
-  const before = view.state.doc.toString();
-  if (before === text) return;
-  let start = 0;
-  while (start < before.length && before[start] === text[start]) start++;
-  let end = 0;
-  const most = Math.min(before.length, text.length) - start;
-  while (end < most && before.at(-1 - end) === text.at(-1 - end)) end++;
+/** Change the text as others did. It is not theirs to be undone here. */
+function follow(view, changes) {
   view.dispatch({
-    changes: { from: start, to: before.length - end, insert: text.slice(start, text.length - end) },
+    changes,
     annotations: [Transaction.remote.of(true), Transaction.addToHistory.of(false)],
   });
 }

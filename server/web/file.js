@@ -1,44 +1,84 @@
-// The file in the editor. One edits under an exclusive lock; what is typed is saved after a pause,
-// with the lock's token and the revision that it is based on, so nothing of somebody else is
-// overwritten.
+// The file in the editor. Whoever may edit it just types, and so do the others; what is too long for
+// that is only shown.
 //
-// `state.open` is {path, text, saved, revision, epoch, lock, problem}: `text` is what the editor
-// has, `saved` what the server has, and `epoch` grows when the editor must take over `text`.
+// `state.open` is {path, opening, document, text, revision, lock, isGone, problem, lost, draft}:
+// `document` takes what is typed, or is null, and then `text` is shown. `opening` grows when the editor
+// must begin anew. `lock` is one's own, for editing alone. `isGone` says that the file was deleted.
+// `lost` is what could not be put into the file, and may be of a `draft`.
 
+import { SharedFile } from "./document.js";
+import { abandoned } from "./drafts.js";
 import { change, mayEdit, onProject, sayActivity } from "./project.js";
 import { ask, insist, socket } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
 
-const PAUSE_MILLISECONDS = 500;
 const CURSOR_MILLISECONDS = 80;
+// How long leaving waits for the last words to be taken; they are kept in the browser besides.
+const LEAVE_MILLISECONDS = 2_000;
 
-let saveTimer = 0;
-let saving = null;
-// From the loss of a connection until the file is taken up again: nothing is saved meanwhile.
-let reopening = false;
-let epoch = 0;
+// Those that are open, and those whose last words are on their way.
+const documents = new Set();
+let openings = 0;
 
 function alter(changes) {
   if (state.open) update({ open: { ...state.open, ...changes } });
 }
 
+// The file that is on its way to the editor, by its project and path.
+let coming = null;
+
 /** Show a file. */
 export async function openFile(path) {
+  const projectId = state.project.id;
+  const name = `${projectId}/${path}`;
   if (state.open?.path !== path) {
-    await stopEditing();
-    const projectId = state.project.id;
-    const { content, file } = await readFile(projectId, path);
-    if (state.project?.id !== projectId) return;
-    update({ open: fresh(path, content, file.revision) });
-    reopening = false;
-    sayPlace({ line: 0, column: 0 });
-    sayActivity(`viewing ${file.name}`);
+    if (coming?.name !== name) {
+      const mine = { name };
+      coming = mine;
+      mine.shown = show(projectId, path, () => coming === mine).finally(() => {
+        if (coming === mine) coming = null;
+      });
+    }
+    await coming.shown;
   }
   update({ pane: "editor" });
 }
 
-function fresh(path, text, revision) {
-  return { path, text, saved: text, revision, epoch: ++epoch, lock: null, problem: "", lost: "" };
+async function show(projectId, path, isWanted) {
+  const next = await opened(projectId, path);
+  if (state.project?.id !== projectId || !isWanted()) return retire(next.document);
+  await stopEditing();
+  update({ open: next });
+  sayPlace({ line: 0, column: 0 });
+  sayActivity(`viewing ${nameOf(path)}`);
+  attempt(() => finishDrafts(projectId, path));
+}
+
+/** What `state.open` is to be for a file. */
+async function opened(projectId, path) {
+  const fresh = { path, opening: ++openings, lock: null, isGone: false, problem: "", lost: "" };
+  const document = sharedFile(projectId, path);
+  try {
+    await insist(() => document.open());
+    return { ...fresh, document, text: "", revision: document.revision };
+  } catch (error) {
+    discard(document);
+    // It is too long to be edited together.
+    if (error.code !== "VALIDATION_ERROR") throw error;
+    const { content, file } = await readFile(projectId, path);
+    return { ...fresh, document: null, text: content, revision: file.revision };
+  }
+}
+
+function sharedFile(projectId, path, draft) {
+  const document = new SharedFile({ projectId, path, userId: state.user.id, tell: heardOf, draft });
+  documents.add(document);
+  return document;
+}
+
+function discard(document, forgotten = true) {
+  documents.delete(document);
+  document.end({ forgotten });
 }
 
 /** Close the editor. */
@@ -46,6 +86,33 @@ export async function closeFile() {
   await stopEditing();
   update({ open: null, pane: "files" });
   sayActivity(undefined);
+}
+
+/** Leave the open file to the others: what is typed is taken meanwhile, and a lock given back. */
+export async function stopEditing() {
+  const { open } = state;
+  if (!open) return;
+  if (open.lock) await attempt(editTogether);
+  retire(open.document);
+}
+
+/** Hear no more of a document once its last words are taken. */
+async function retire(document) {
+  if (!document) return;
+  await document.settle();
+  const { projectId, path: filePath } = document;
+  discard(document, document.unsaved === 0);
+  const isOpen = [...documents].some((other) => other.path === filePath);
+  if (!isOpen && state.connection === "online") socket.emit("file:close", { projectId, filePath });
+}
+
+/** Wait a while until what is typed is with the server: before leaving the project, or the page. */
+export async function settled() {
+  const { open } = state;
+  if (open?.lock && state.connection === "online") await attempt(editTogether);
+  if (state.connection !== "online") return;
+  const all = Promise.all([...documents].map((document) => document.settle()));
+  await Promise.race([all, new Promise((done) => setTimeout(done, LEAVE_MILLISECONDS))]);
 }
 
 /** A file of any size, read part by part; again from the beginning if it changes meanwhile. */
@@ -67,105 +134,137 @@ async function readFile(projectId, filePath) {
 
 // -- editing
 
-/** Take the lock of the open file. */
-export async function startEditing() {
-  const { path, revision } = state.open;
-  const projectId = state.project.id;
-  const { lock } = await ask("file:lock", { projectId, filePath: path, lockType: "exclusive" });
-  putLock(lock);
-  // What somebody changed while the lock was on its way is read before it is edited.
-  const { content, file } = await readFile(projectId, path);
-  if (state.open?.path !== path) return;
-  alter(file.revision === revision ? { lock } : { ...fresh(path, content, file.revision), lock });
-  sayActivity(`editing ${file.name}`);
+// The opening in which one has typed.
+let typedIn = 0;
+
+/** The editor's text has changed under the user's hands, by a `ChangeSet`. */
+export function edited(document, changes) {
+  document.edit(changes);
+  const { path, opening } = state.open;
+  if (typedIn !== opening) sayActivity(`editing ${nameOf(path)}`);
+  typedIn = opening;
 }
 
-/** Save what is not saved and give the lock back. */
-export async function stopEditing() {
-  const { open, project } = state;
-  if (!open?.lock) return;
-  await save();
-  // More was typed meanwhile.
-  while (isUnsaved() && state.open.problem === "") await save();
-  alter({ lock: null });
-  const payload = { projectId: project.id, filePath: open.path };
-  await insist(() => ask("file:unlock", payload)).catch(() => {});
-  dropLock(open.path, open.lock.token);
-  sayActivity(`viewing ${open.path.split("/").at(-1)}`);
+function nameOf(path) {
+  return path.split("/").at(-1);
 }
 
-/** The editor's text has changed under the user's hands. */
-export function edited(text) {
-  alter({ text });
-  saveLater();
+/** What the editor says of the text. */
+export function saveState({ document, problem }) {
+  if (!document) return "Read only";
+  const { unsaved, isKept } = document;
+  if (unsaved === 0) return mayEdit() ? "Saved" : "Read only";
+  if (state.connection === "online") return problem ? "Not saved" : "Saving…";
+  const changes = unsaved === 1 ? "1 change waits" : `${unsaved} changes wait`;
+  return `Offline: ${changes}${isKept ? "" : ", only while this page is open"}`;
 }
 
-/** Save now. */
-export async function save() {
-  clearTimeout(saveTimer);
-  // Each of those who waited may be the next to save, and the others wait for that one.
-  while (saving) await saving;
-  if (!isUnsaved()) return;
-  saving = send(state.open).finally(() => (saving = null));
-  await saving;
-  // More was typed meanwhile.
-  if (state.open?.problem === "" && state.open.text !== state.open.saved) saveLater();
+function heardOf(document, { problem, isOver = false }) {
+  if (state.open?.document !== document) return;
+  if (isOver) attempt(() => giveUp(document, problem));
+  else if (problem === undefined || state.open.lost !== "") alter({});
+  else alter({ problem: problem?.message ?? "" });
 }
 
-/** Whether there is something to save, and a way to do so. */
-function isUnsaved() {
-  const { open } = state;
-  return open?.lock && open.text !== open.saved && !reopening && socket.connected;
+/** Nothing can be typed into a document any more: show what the server has, and keep the words. */
+async function giveUp(document, error) {
+  const { path, projectId } = document;
+  const lost = document.unsaved > 0 ? document.text.toString() : "";
+  documents.delete(document);
+  if (error.code === "NOT_FOUND") return showGone(document);
+  const next = await opened(projectId, path);
+  if (state.open?.document !== document) return retire(next.document);
+  const problem = lost ? `What you typed last could not be put in: ${error.message}` : "";
+  update({ open: { ...next, problem, lost } });
 }
 
-async function send({ path, text, revision, lock }) {
-  const wanted = { path, action: "updated", content: text, baseRevision: revision };
-  const payload = { projectId: state.project.id, file: wanted, lockToken: lock.token };
-  const shown = (error) => state.open?.path === path && alter({ problem: error.message });
-  try {
-    const { file } = await insist(() => ask("file:change", payload), shown);
-    putFile(file);
-    if (state.open?.path === path) {
-      alter({ saved: text, revision: file.revision, problem: "" });
-    }
-  } catch (error) {
-    shown(error);
-    if (!error.code) saveLater();
-    if (["FILE_LOCKED", "VERSION_CONFLICT"].includes(error.code)) await giveUp(path, text);
-  }
-}
-
-function saveLater() {
-  clearTimeout(saveTimer);
-  saveTimer = setTimeout(save, PAUSE_MILLISECONDS);
-}
-
-/** The text cannot be saved any more: show the server's, and keep the user's at hand. */
-async function giveUp(path, lost) {
-  const answer = await attempt(() => readFile(state.project.id, path));
-  if (!answer || state.open?.path !== path) return;
-  const problem = "Somebody else changed this file before your last words were saved.";
-  const { lock } = state.open;
-  update({ open: { ...fresh(path, answer.content, answer.file.revision), lock, problem, lost } });
+/** The file was deleted under one's hands. */
+function showGone(document) {
+  const text = document.text.toString();
+  discard(document, false);
+  const problem = `${document.path} was deleted.`;
+  alter({ document: null, opening: ++openings, isGone: true, text, problem, lost: text });
 }
 
 export function forgetProblem() {
-  alter({ problem: "", lost: "" });
+  if (state.open.isGone) return update({ open: null });
+  state.open.draft?.end({ forgotten: true });
+  alter({ problem: "", lost: "", draft: undefined });
 }
+
+/** Keep all others from editing the open file. */
+export async function editAlone() {
+  const { path } = state.open;
+  const payload = { projectId: state.project.id, filePath: path, lockType: "exclusive" };
+  const { lock } = await ask("file:lock", payload);
+  putLock(lock);
+  if (state.open?.path === path) alter({ lock });
+}
+
+/** Let the others edit again. */
+export async function editTogether() {
+  const { path, lock, document } = state.open;
+  const isOnline = state.connection === "online";
+  // The others are let in when one's own words are taken.
+  if (isOnline) await document?.settle();
+  alter({ lock: null });
+  dropLock(path, lock.token);
+  // A lock whose connection is lost ends by itself.
+  if (!isOnline) return;
+  const payload = { projectId: state.project.id, filePath: path };
+  await insist(() => ask("file:unlock", payload)).catch(() => {});
+}
+
+/** Put in what was typed in a tab that was closed, or lost, before the server had it. */
+async function finishDrafts(projectId, path) {
+  for (const draft of await abandoned(state.user.id, projectId, path)) {
+    const document = sharedFile(projectId, path, draft);
+    document.comeBack();
+    if (await document.settle()) {
+      toast(`What you typed into ${path} before is in it now`);
+      document.end();
+    } else if (state.open?.path === path) {
+      const problem = "What you typed here before could not be put in.";
+      alter({ problem, lost: document.text.toString(), draft: document });
+    }
+    documents.delete(document);
+  }
+}
+
+onProject("file:edited", (data) => {
+  for (const one of documents) if (one.path === data.filePath) one.hear(data);
+});
 
 // -- the tree
 
 export async function createFile(path) {
-  const file = { path, action: "created", content: "", baseRevision: 0 };
+  await openFile(await put(path, ""));
+}
+
+/** Make a file again that was deleted while it was open. */
+export async function putBack() {
+  const path = await put(state.open.path, state.open.text);
+  update({ open: null });
+  await openFile(path);
+}
+
+async function put(path, content) {
+  const file = { path, action: "created", content, baseRevision: 0 };
   const answer = await ask("file:change", { projectId: state.project.id, file });
   putFile(answer.file);
-  await openFile(answer.filePath);
-  await startEditing();
+  return answer.filePath;
 }
 
 export async function deleteFile(path) {
   await ask("file:change", { projectId: state.project.id, file: { path, action: "deleted" } });
   dropFile(path);
+  if (state.open?.path === path) closeDeleted();
+}
+
+function closeDeleted() {
+  const { document } = state.open;
+  update({ open: null });
+  if (document) discard(document);
 }
 
 /** Write what the assistant proposes. */
@@ -174,9 +273,6 @@ export async function applyAction({ type, path, content }) {
   const file = { path, action, content };
   const answer = await ask("file:change", { projectId: state.project.id, file });
   putFile(answer.file);
-  if (state.open?.path === path) {
-    alter({ ...fresh(path, content, answer.file.revision), lock: state.open.lock });
-  }
   await openFile(path);
 }
 
@@ -188,29 +284,29 @@ function dropFile(path) {
   const files = new Map(state.project.files);
   files.delete(path);
   change({ files });
-  if (state.open?.path === path) update({ open: null });
 }
 
-async function heardChange({ file, content }) {
+async function heardChange({ file }) {
   putFile(file);
   const { open } = state;
   if (open?.path !== file.path || file.revision <= open.revision) return;
-  // What is typed here is not lost in silence: saving it will say that it conflicts.
-  if (open.lock && open.text !== open.saved) return;
-  let text = content;
-  if (text === undefined) {
-    const answer = await attempt(() => readFile(state.project.id, file.path));
-    if (!answer || state.open?.path !== file.path) return;
-    text = answer.content;
+  alter({ revision: file.revision });
+  // What is edited together has been heard of. The other text is read again.
+  if (open.document || open.isGone) return;
+  const answer = await attempt(() => readFile(state.project.id, file.path));
+  if (answer && state.open?.path === file.path && !state.open.document) {
+    alter({ text: answer.content, opening: ++openings });
   }
-  alter({ ...fresh(file.path, text, file.revision), lock: state.open.lock });
 }
 
 onProject("file:created", heardChange);
 onProject("file:updated", heardChange);
 onProject("file:deleted", ({ filePath }) => {
-  if (state.open?.path === filePath) toast(`${filePath} was deleted`);
   dropFile(filePath);
+  if (state.open?.path !== filePath) return;
+  if (state.open.document) return showGone(state.open.document);
+  toast(`${filePath} was deleted`);
+  update({ open: null });
 });
 
 // -- locks
@@ -227,6 +323,7 @@ function putLock(lock) {
 
 function dropLock(filePath, token) {
   if (!state.project) return;
+  for (const one of documents) if (one.path === filePath) one.unlocked();
   change({
     locks: state.project.locks.filter((one) => one.filePath !== filePath || one.token !== token),
   });
@@ -253,8 +350,9 @@ export function sayPlace(position, selection) {
 function sendPlace() {
   placeTimer = 0;
   if (!state.open || !state.project || !place || state.connection !== "online") return;
-  const { id: projectId } = state.project;
-  socket.volatile.emit("cursor:update", { projectId, filePath: state.open.path, ...place });
+  const { path: filePath, document } = state.open;
+  const version = document?.version;
+  socket.volatile.emit("cursor:update", { projectId: state.project.id, filePath, version, ...place });
 }
 
 // Whoever comes does not know where the others are.
@@ -263,43 +361,34 @@ onProject("user:joined", sendPlace);
 // -- after a reconnection
 
 socket.on("disconnect", () => {
-  reopening = state.open !== null;
+  for (const document of documents) document.lose();
 });
 
-/** Take up again what was open: the lock if it is to be had. One may go on typing meanwhile. */
+/** Take up again what was open, and a lock if it is to be had. One may go on typing meanwhile. */
 export async function reopenFile() {
-  if (!state.open) return;
-  const connection = socket.id;
-  const { path, revision, lock } = state.open;
-  const payload = { projectId: state.project.id, filePath: path };
-  const regained = lock && (await lockAgain(payload));
-  const answer = await attempt(() => readFile(payload.projectId, path));
-  // Lost once more: the next connection takes the file up.
-  if (socket.id !== connection) return;
-  reopening = false;
-  if (state.open?.path !== path) return;
-  if (!answer) return update({ open: null });
-  // One may have given it back meanwhile.
-  const held = state.open.lock && regained;
-  alter({ lock: held });
-  const { text, saved } = state.open;
-  const lost = text === saved ? "" : text;
-  if (answer.content === text) {
-    // It was saved, only the acknowledgement was lost; or there is nothing to save.
-    alter({ saved: text, revision: answer.file.revision, problem: "" });
-  } else if (answer.file.revision !== revision || (lost && !held)) {
-    alter({ ...fresh(path, answer.content, answer.file.revision), lock: held });
-    if (lost) alter({ problem: "Somebody else took this file while you were away.", lost });
+  const { open, project } = state;
+  for (const document of documents) {
+    if (document.projectId === project.id) document.comeBack();
+    else discard(document, false);
   }
-  await save();
+  if (!open) return;
+  if (open.lock) await lockAgain(open);
+  if (open.document || open.isGone) return;
+  const answer = await attempt(() => readFile(project.id, open.path));
+  if (state.open?.path !== open.path || state.open.document) return;
+  if (!answer) return update({ open: null });
+  alter({ text: answer.content, revision: answer.file.revision, opening: ++openings });
 }
 
-async function lockAgain(payload) {
-  const work = () => ask("file:lock", { ...payload, lockType: "exclusive" });
-  const answer = await attempt(() => insist(work));
-  if (!answer) return null;
-  putLock(answer.lock);
-  return answer.lock;
+async function lockAgain({ path, lock: before }) {
+  const connection = socket.id;
+  const payload = { projectId: state.project.id, filePath: path, lockType: "exclusive" };
+  const answer = await attempt(() => insist(() => ask("file:lock", payload)));
+  // Lost once more: the next connection takes it up.
+  if (socket.id !== connection) return;
+  if (answer) putLock(answer.lock);
+  // One may have given it back meanwhile.
+  if (state.open?.lock?.token === before.token) alter({ lock: answer?.lock ?? null });
 }
 
 document.addEventListener("visibilitychange", () => {
@@ -307,5 +396,5 @@ document.addEventListener("visibilitychange", () => {
   if (own) sayActivity(own.activity);
 });
 addEventListener("beforeunload", (event) => {
-  if (state.open?.lock && state.open.text !== state.open.saved) event.preventDefault();
+  if ([...documents].some(({ unsaved, isKept }) => unsaved > 0 && !isKept)) event.preventDefault();
 });

@@ -18,7 +18,7 @@ const PATHS = {
   lock: "M6 11h12v9H6zM8 11V8a4 4 0 0 1 8 0v3",
   moon: "M20 14A8 8 0 1 1 10 4a6 6 0 0 0 10 10z",
   out: "M10 4H4v16h6M9 12h12M17 8l4 4-4 4",
-  pencil: "M4 20l1-5L16 4l4 4L9 19z",
+  people: "M9 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6M3 20c0-4 2-6 6-6s6 2 6 6M16 5a3 3 0 0 1 0 6M17 14c3 0 4 2 4 5",
   plus: "M12 5v14M5 12h14",
   send: "M4 12l16-8-6 16-3-7z",
   stop: "M6 6h12v12H6z",

@@ -4,7 +4,9 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Assistant } from "./assistant.js";
+import { sweep } from "./drafts.js";
 import { Editor } from "./editor.js";
+import { settled } from "./file.js";
 import { FileTree } from "./file_tree.js";
 import { Avatar, Icon, IconButton, html } from "./html.js";
 import { Notifications, Toasts } from "./notifications.js";
@@ -75,7 +77,7 @@ function TopBar({ app }) {
     <${Notifications} app=${app} />
     <${WireButton} app=${app} />
     <${ThemeButton} />
-    <${IconButton} icon="out" label=${`Sign out ${app.user.name}`} onClick=${signOut} />
+    <${IconButton} icon="out" label=${`Sign out ${app.user.name}`} onClick=${() => settled().then(signOut)} />
     ${
       settings &&
       project &&
@@ -144,6 +146,7 @@ const chosenTheme = localStorage.getItem(THEME);
 if (chosenTheme) document.documentElement.dataset.theme = chosenTheme;
 render(html`<${App} />`, document.getElementById("page"));
 resume();
+sweep();
 
 addEventListener("keydown", (event) => {
   if (event.key === "`" && event.ctrlKey) update({ wireOpen: !state.wireOpen });

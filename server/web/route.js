@@ -1,7 +1,7 @@
 // The address: `#project/path/of/file`. What is open survives loading the page again, and can be
 // sent to somebody.
 
-import { openFile, reopenFile, stopEditing } from "./file.js";
+import { openFile, reopenFile, settled, stopEditing } from "./file.js";
 import { closeProject, openProject, projectGone } from "./project.js";
 import { onArrival } from "./session.js";
 import { attempt, state } from "./state.js";
@@ -37,6 +37,7 @@ async function follow() {
 
 /** Go back to the list of projects. */
 export async function leaveProject() {
+  await settled();
   await stopEditing();
   closeProject();
 }

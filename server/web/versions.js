@@ -1,7 +1,7 @@
 // Versions of the project: take one, compare it with the files as they are, go back to it.
 
 import { useState } from "preact/hooks";
-import { save } from "./file.js";
+import { settled } from "./file.js";
 import { Ago, Dialog, Icon, IconButton, html } from "./html.js";
 import { mayEdit } from "./project.js";
 import { ask } from "./session.js";
@@ -15,12 +15,12 @@ export function Versions({ app }) {
     event.preventDefault();
     const form = event.target;
     const name = new FormData(form).get("name").trim() || undefined;
-    await save();
+    await settled();
     await attempt(() => ask("version:create", { projectId, name }).then(() => form.reset()));
   };
   const compare = async (version) => {
     const payload = { projectId, versionId: version.id };
-    await save();
+    await settled();
     const answer = await attempt(() => ask("version:compare", payload));
     if (answer) setComparison({ version, differences: answer.differences, count: answer.count });
   };
@@ -31,7 +31,7 @@ export function Versions({ app }) {
       )
     )
       return;
-    await save();
+    await settled();
     await attempt(() => ask("version:restore", { projectId, versionId: version.id }));
     setComparison(null);
   };

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test, { afterEach } from "node:test";
 import { ChangeSet, Text } from "../../sdk/javascript/node_modules/@codemirror/state/dist/index.js";
 import { AICodingAssistantSocket, Refused, Unreachable } from "../../sdk/javascript/index.js";
-import { difference, split } from "../../sdk/javascript/replica.js";
+import { Replica, difference, split } from "../../sdk/javascript/replica.js";
 
 const { URL: baseURL } = process.env;
 const projectId = "project-123";
@@ -136,4 +136,36 @@ test("a change is split so that the parts make the whole", () => {
   assert.deepEqual(difference(before, Text.of(["one", "to", ""])).toJSON(), [4, [3, "to", ""]]);
   assert.deepEqual(difference(Text.of(["a😀"]), Text.of(["a😁"])).toJSON(), [[3, "a😁"]]);
   assert.ok(difference(before, before).empty);
+});
+
+test("a copy that was kept goes on where it was", () => {
+  const replica = new Replica("ada", "tab");
+  replica.opened({ epoch: "e", version: 3, content: "one" });
+  replica.edit(ChangeSet.of({ from: 3, insert: " two" }, 3));
+  const first = replica.outgoing();
+  replica.edit(ChangeSet.of({ from: 7, insert: " three" }, 7));
+  const kept = JSON.parse(JSON.stringify({ ...replica.snapshot, base: replica.base }));
+  assert.deepEqual(kept, {
+    epoch: "e",
+    version: 3,
+    number: 1,
+    base: "one",
+    inFlight: [3, [0, " two"]],
+    waiting: [7, [0, " three"]],
+  });
+  const again = Replica.restored("ada", "tab", kept);
+  assert.equal(again.text.toString(), "one two three");
+  assert.deepEqual(again.outgoing(), first);
+  // What was in flight had been taken, behind somebody else's word.
+  const other = { user: { id: "bob" }, author: "tab", number: 1, change: [[0, "zero "], 3] };
+  const own = { user: { id: "ada" }, author: "tab", number: 1, change: [8, [0, " two"]] };
+  assert.deepEqual(again.hear(other).toJSON(), [[0, "zero "], 13]);
+  assert.equal(again.hear(own), null);
+  assert.deepEqual(again.outgoing(), {
+    epoch: "e",
+    version: 5,
+    author: "tab",
+    number: 2,
+    change: [12, [0, " three"]],
+  });
 });

@@ -51,7 +51,7 @@ export async function comeIn(name, place = "", options = undefined) {
   return page;
 }
 
-/** Somebody who has made a project, and is editing the new file `path` in it. */
+/** Somebody who has made a project, and the new file `path` in it, which is open. */
 export async function withProject(name, project, path) {
   const page = await comeIn(name);
   await page.getByRole("button", { name: "New project" }).click();
@@ -60,7 +60,7 @@ export async function withProject(name, project, path) {
   await page.getByRole("button", { name: "New file" }).click();
   await page.getByLabel("Path of the new file").fill(path);
   await page.keyboard.press("Enter");
-  await page.getByRole("button", { name: "Done" }).waitFor();
+  await button(page, "Edit alone").waitFor();
   return page;
 }
 
@@ -77,6 +77,25 @@ export async function share(page, userId, role) {
 export const text = (page) => page.locator(".cm-content");
 export const saved = (page) => page.getByText("Saved", { exact: true });
 export const button = (page, name) => page.getByRole("button", { name, exact: true });
+
+/** Lose the connection of a page, and let it come back only with `comeOnline`. */
+export function goOffline(page) {
+  return page.evaluate(async () => {
+    const { socket } = await import("/web/session.js");
+    const lost = new Promise((done) => socket.once("disconnect", done));
+    socket.io.reconnection(false);
+    socket.io.engine.close();
+    await lost;
+  });
+}
+
+export function comeOnline(page) {
+  return page.evaluate(async () => {
+    const { socket } = await import("/web/session.js");
+    socket.io.reconnection(true);
+    socket.connect();
+  });
+}
 
 /** The lines in the editor. */
 export async function lines(page) {

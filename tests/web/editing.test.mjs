@@ -1,91 +1,175 @@
-// A file of a project on the page, with two people at once, and with connections that are lost.
+// A file of a project on the page: two people type at once, and connections are lost.
 //
 // Usage: URL=http://localhost:3001 CHROMIUM=chromium node --test editing.test.mjs
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { button, comeIn, lines, saved, share, text, visit, withProject } from "./browser.mjs";
+import {
+  button,
+  comeIn,
+  comeOnline,
+  goOffline,
+  lines,
+  saved,
+  share,
+  text,
+  withProject,
+} from "./browser.mjs";
 
-const { URL: url } = process.env;
-
-test("two people on one file: lock, live text, cursors, and taking turns", async () => {
-  const ada = await withProject("ada", "Turns", "notes.txt");
-  const bob = await comeIn("bob");
-  await share(ada, "bob", "editor");
-  await bob.goto(ada.url());
-  await bob.getByText("ada is editing. You see every change").waitFor();
-  assert.equal(await button(bob, "Edit").isDisabled(), true);
-  await ada.getByRole("region", { name: "People" }).getByText("bob").waitFor();
-
-  await text(ada).pressSequentially("one\ntwo");
+/** Ada with a new project and its file, which Bob has open too, and both have the text. */
+async function together(project, role = "editor", typed = "one") {
+  const ada = await withProject("ada", project, "notes.txt");
+  await text(ada).pressSequentially(typed);
   await saved(ada).waitFor();
-  await text(bob).getByText("two").waitFor();
-  assert.deepEqual(await lines(bob), ["one", "two"]);
-  assert.equal(await bob.locator(".caret").textContent(), "ada");
-  await bob.getByText("editing notes.txt, line 2").waitFor();
-  // What bob types into a file that is not his changes nothing.
-  await text(bob).pressSequentially("x");
-  assert.deepEqual(await lines(bob), ["one", "two"]);
+  const bob = await comeIn("bob");
+  await share(ada, "bob", role);
+  await bob.goto(ada.url());
+  await text(bob).getByText(typed.split("\n").at(-1)).waitFor();
+  await text(ada).click();
+  await ada.keyboard.press("Control+End");
+  return [ada, bob];
+}
 
-  await button(ada, "Done").click();
-  await button(bob, "Edit").click();
-  await button(bob, "Done").waitFor();
-  await bob.keyboard.press("Control+End");
-  await bob.keyboard.type("\nthree");
-  await bob.keyboard.press("Control+S");
-  await text(ada).getByText("three").waitFor();
-  assert.deepEqual(await lines(ada), ["one", "two", "three"]);
-  assert.equal(await button(ada, "Edit").isDisabled(), true);
+/** Wait until the editor of a page has these lines. */
+async function until(page, expected) {
+  for (let patience = 0; patience < 200; patience++) {
+    if ((await lines(page)).join("\n") === expected.join("\n")) return;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  assert.deepEqual(await lines(page), expected);
+}
 
+const people = (page) => page.getByRole("region", { name: "People" });
+
+test("two people type into one file at once, and see where the other is", async () => {
+  const [ada, bob] = await together("At once");
+  await bob.locator(".caret").getByText("ada").waitFor();
+  await people(bob).getByText("editing notes.txt, line 1").waitFor();
+  await people(ada).getByText("viewing notes.txt").waitFor();
+  await bob.keyboard.press("Control+Home");
+  await Promise.all([
+    ada.keyboard.type(" and two\nthree", { delay: 5 }),
+    bob.keyboard.type("zero ", { delay: 5 }),
+  ]);
+  const expected = ["zero one and two", "three"];
+  await until(ada, expected);
+  await until(bob, expected);
+  await saved(ada).waitFor();
+  await saved(bob).waitFor();
+  await people(bob).getByText("editing notes.txt, line 2").waitFor();
+  // One takes back one's own, and nothing of the other.
+  await bob.keyboard.press("Control+Z");
+  await until(ada, ["one and two", "three"]);
+  await ada.reload();
+  await until(ada, ["one and two", "three"]);
   await bob.close();
-  await ada.getByText("bob lost the connection while editing").waitFor();
   await ada.getByText("bob left").waitFor();
 });
 
-test("what is typed while it is being saved is saved too, without a conflict with oneself", async () => {
-  const ada = await withProject("ada", "Quick", "notes.txt");
-  const problem = await ada.evaluate(async () => {
-    const { edited, save, stopEditing } = await import("/web/file.js");
-    const { state } = await import("/web/state.js");
-    edited("one");
-    const first = save();
-    edited("one two");
-    await Promise.all([first, save(), save()]);
-    const { problem } = state.open;
-    edited("one two three");
-    const last = stopEditing();
-    edited("one two three four");
-    await last;
-    return problem;
-  });
-  assert.equal(problem, "");
-  await ada.reload();
-  await text(ada).getByText("one two three four").waitFor();
+test("alone in a file: the others see it all, and type when it is free", async () => {
+  const [ada, bob] = await together("Alone");
+  await button(ada, "Edit alone").click();
+  await bob.getByText("ada keeps this file to edit it alone.").waitFor();
+  assert.equal(await button(bob, "Edit alone").isDisabled(), true);
+  await text(bob).pressSequentially("x");
+  await text(ada).pressSequentially(" two");
+  await until(bob, ["one two"]);
+  await button(ada, "Edit together").click();
+  await bob.getByText("ada keeps").waitFor({ state: "detached" });
+  await text(bob).click();
+  await bob.keyboard.press("Control+End");
+  await bob.keyboard.type(" three");
+  await until(ada, ["one two three"]);
 });
 
-test("gone without notice, and back with what was typed meanwhile", async () => {
-  const ada = await withProject("ada", "Back", "notes.txt");
-  await text(ada).pressSequentially("before");
+test("what is typed offline waits, says so, and merges with the others'", async () => {
+  const [ada, bob] = await together("Offline", "editor", "one\ntwo");
+  await goOffline(bob);
+  await bob.keyboard.press("Control+End");
+  await bob.keyboard.type("!");
+  await bob.getByText("Offline: 1 change waits").waitFor();
+  await bob.keyboard.type("!");
+  await bob.getByText("Offline: 2 changes wait").waitFor();
+  await ada.keyboard.press("Control+Home");
+  await ada.keyboard.type("zero ");
   await saved(ada).waitFor();
+  await comeOnline(bob);
+  await saved(bob).waitFor();
+  await until(bob, ["zero one", "two!!"]);
+  await until(ada, ["zero one", "two!!"]);
+});
+
+test("what was typed before a tab was closed offline is put in on return", async () => {
+  const [ada, bob] = await together("Draft");
+  const address = ada.url();
+  await goOffline(ada);
+  await ada.keyboard.type(" and words");
+  await ada.getByText("Offline: 10 changes wait").waitFor();
+  await ada.close();
+  await text(bob).click();
+  await bob.keyboard.press("Control+Home");
+  await bob.keyboard.type("zero: ");
+  const again = await comeIn("ada", new URL(address).hash.slice(1));
+  await again.getByText("What you typed into notes.txt before is in it now").waitFor();
+  await until(again, ["zero: one and words"]);
+  await until(bob, ["zero: one and words"]);
+  // Nothing of it is left to be put in once more.
+  const due = (name) => Object.keys(localStorage).filter((key) => key.endsWith(name));
+  assert.deepEqual(await again.evaluate(due, "/changes"), []);
+  await again.reload();
+  await until(again, ["zero: one and words"]);
+});
+
+test("a key of a reload that comes first is not lost", async () => {
+  const [ada, bob] = await together("Reload");
   await ada.evaluate(async () => {
     const { socket } = await import("/web/session.js");
-    window.lost = new Promise((done) => socket.once("disconnect", done));
-    socket.io.engine.close();
+    // The server never hears of it.
+    socket.io.engine.write = () => {};
   });
-  assert.equal(await ada.evaluate(() => window.lost), "forced close");
-  await text(ada).pressSequentially(" and after");
-  await saved(ada).waitFor();
-  const other = await visit(`${url}/#${new URL(ada.url()).hash.slice(1)}`);
-  await other.getByLabel("Your name").fill("ada");
-  await other.keyboard.press("Enter");
-  await other.getByText("You are editing in another window").waitFor();
-  assert.deepEqual(await lines(other), ["before and after"]);
-  await other.close();
+  await ada.keyboard.type("!");
+  await ada.getByText("Saving…").waitFor();
   await ada.reload();
-  await text(ada).getByText("before and after").waitFor();
-  // The lock of the page that is gone is still there, and hers to take over.
-  await button(ada, "Edit").click();
-  await button(ada, "Done").waitFor();
+  await until(bob, ["one!"]);
+  await until(ada, ["one!"]);
+});
+
+test("a file that is deleted stays at hand", async () => {
+  const [ada, bob] = await together("Deleted");
+  await bob.getByRole("button", { name: "Delete notes.txt" }).click();
+  await ada.getByText("notes.txt was deleted.").waitFor();
+  await button(ada, "Copy your text").waitFor();
+  assert.deepEqual(await lines(ada), ["one"]);
+  await button(ada, "Put it back").click();
+  await bob.getByRole("button", { name: "notes.txt", exact: true }).click();
+  await until(bob, ["one"]);
+  await text(ada).click();
+  await ada.keyboard.press("Control+End");
+  await ada.keyboard.type(" again");
+  await until(bob, ["one again"]);
+});
+
+test("who may only read from now on sees the file, and keeps the words that came too late", async () => {
+  const [ada, bob] = await together("Demoted");
+  await goOffline(bob);
+  await bob.keyboard.press("Control+End");
+  await bob.keyboard.type(" too late");
+  await share(ada, "bob", "viewer");
+  await comeOnline(bob);
+  await bob.getByText("What you typed last could not be put in").waitFor();
+  await until(bob, ["one"]);
+  await button(bob, "Copy your text").click();
+  await bob.getByText("Read only", { exact: true }).waitFor();
+});
+
+test("gone from file to file, and out, with the last words", async () => {
+  const ada = await withProject("ada", "Moving", "notes.txt");
+  await ada.keyboard.type("last words");
+  await button(ada, "All projects").click();
+  await ada.getByRole("heading", { name: "Projects" }).waitFor();
+  await ada.getByRole("button", { name: "Moving" }).click();
+  await ada.getByRole("button", { name: "notes.txt", exact: true }).click();
+  await until(ada, ["last words"]);
 });
 
 test("losing the connection while it comes back signs nobody out", async () => {
@@ -125,22 +209,4 @@ test("a project that is gone when one comes back", async () => {
   await socket(bob, "connect");
   await bob.getByText("The project “Fleeting” is gone").waitFor();
   await bob.getByRole("heading", { name: "Projects" }).waitFor();
-});
-
-test("what cannot be saved is kept at hand", async () => {
-  const ada = await withProject("ada", "Conflict", "notes.txt");
-  await text(ada).pressSequentially("agreed");
-  await saved(ada).waitFor();
-  await ada.evaluate(async () => {
-    const { socket } = await import("/web/session.js");
-    const { state } = await import("/web/state.js");
-    // Somebody else is faster, while the editor has not heard of it.
-    socket.off("file:updated");
-    const file = { path: "notes.txt", action: "updated", content: "theirs" };
-    await socket.emitWithAck("file:change", { projectId: state.project.id, file });
-  });
-  await text(ada).pressSequentially(" mine");
-  await ada.getByText("Somebody else changed this file before").waitFor();
-  assert.deepEqual(await lines(ada), ["theirs"]);
-  await button(ada, "Copy your text").waitFor();
 });

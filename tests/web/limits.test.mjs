@@ -47,7 +47,7 @@ async function listen(page) {
 test("what a user may not save yet is saved a moment later, and they are told", async () => {
   const ada = await withProject("ada", "Fast", "notes.txt");
   const said = await listen(ada);
-  await floodBefore(ada, "file:change", USER);
+  await floodBefore(ada, "file:edit", USER);
   await text(ada).pressSequentially("typed");
   await saved(ada).waitFor();
   assert.match(await said(), /more than 300 everyday events at once or 100 a second/);
@@ -58,7 +58,7 @@ test("what a user may not save yet is saved a moment later, and they are told", 
 test("what the server drops of a connection is saved a moment later, and they are told", async () => {
   const bob = await withProject("bob", "Dropped", "notes.txt");
   const said = await listen(bob);
-  await floodBefore(bob, "file:change", CONNECTION);
+  await floodBefore(bob, "file:edit", CONNECTION);
   await text(bob).pressSequentially("typed");
   await saved(bob).waitFor();
   assert.match(await said(), /Too much at once: the server left something out\./);
@@ -66,16 +66,16 @@ test("what the server drops of a connection is saved a moment later, and they ar
   await bob.getByRole("alert").waitFor({ state: "detached" });
 });
 
-test("the lock is given back only when the text is saved", async () => {
+test("the others are let in again only when the text is saved", async () => {
   const carol = await withProject("carol", "Given back", "notes.txt");
-  await floodBefore(carol, "file:change", CONNECTION);
+  await button(carol, "Edit alone").click();
+  await button(carol, "Edit together").waitFor();
+  await floodBefore(carol, "file:edit", CONNECTION);
   await text(carol).pressSequentially("typed");
-  await button(carol, "Done").click();
-  await button(carol, "Edit").waitFor();
+  await button(carol, "Edit together").click();
+  await button(carol, "Edit alone").waitFor();
   await carol.reload();
   await text(carol).getByText("typed").waitFor();
-  await button(carol, "Edit").click();
-  await button(carol, "Done").waitFor();
 });
 
 test("coming back too fast signs nobody out and loses nothing", async () => {

@@ -33,4 +33,5 @@ test("a large file is read part by part", async () => {
   const ada = await comeIn("ada", "project-123/large.txt");
   await ada.locator(".cm-content").waitFor();
   assert.equal((await sizes(ada))[3], 1_500_000);
+  await ada.getByText("This file is too long to be edited here").waitFor();
 });

@@ -84,7 +84,8 @@ async def test_what_is_longer_than_one_answer(tmp_path: Path, browser: str) -> N
 
 
 async def test_two_browsers_and_two_scripts_on_one_project(tmp_path: Path, browser: str) -> None:
-    async with running(tmp_path) as application:
+    # The scripts hear of what is typed when it is saved.
+    async with running(tmp_path, tuning={"still": 0.1, "latest": 1.0}) as application:
         await run("together.test.mjs", URL=application.url, PYTHON=sys.executable, CHROMIUM=browser)
 
 

@@ -60,10 +60,12 @@ def test_the_table_has_all_modules_that_are_imported_and_no_others() -> None:
     while ahead:
         name = ahead.pop()
         needed.add(name)
-        own = name.startswith("./")
-        place = name if own else f"node_modules/{name}/{website.PACKAGES[name]}"
-        ahead |= set(imports(website.FOLDER / place)) - needed
-    modules = {f"./{name}" for name in website.OWN if name.endswith(".js")}
+        if name.startswith("./"):
+            place = website.FILES[name.removeprefix("./")]
+        else:
+            place = website.FOLDER / "node_modules" / name / website.PACKAGES[name]
+        ahead |= set(imports(place)) - needed
+    modules = {f"./{name}" for name in website.FILES if name.endswith(".js")}
     assert needed == modules | website.PACKAGES.keys()
 
 

@@ -68,19 +68,20 @@ test("lock, edit, chat, snapshot, restore, go without notice and come back", asy
   // Node holds a lock: the browsers may only look on.
   const lock = await node.lockFile(projectId, "from_python.py");
   await bob.getByRole("button", { name: "from_python.py", exact: false }).first().click();
-  await bob.getByText("noder is editing").waitFor();
+  await bob.getByText("noder keeps this file to edit it alone").waitFor();
   await lock.write("# by node\n");
   await bob.locator(".cm-content").getByText("# by node").waitFor();
   await lock.unlock();
-  await bob.getByRole("button", { name: "Edit", exact: true }).click();
-  await bob.getByRole("button", { name: "Done" }).waitFor();
+  await bob.getByRole("button", { name: "Edit alone", exact: true }).click();
+  await bob.getByRole("button", { name: "Edit together" }).waitFor();
   await assert.rejects(node.lockFile(projectId, "from_python.py"), { code: "FILE_LOCKED" });
   const change = new Promise((done) => node.once("file:updated", done));
+  await bob.locator(".cm-content").click();
   await bob.keyboard.press("Control+End");
   await bob.keyboard.type("# by bob");
   assert.match((await change).content, /^# by node\n#/);
   await bob.getByText("Saved", { exact: true }).waitFor();
-  await bob.getByRole("button", { name: "Done" }).click();
+  await bob.getByRole("button", { name: "Edit together" }).click();
 
   // Bob is gone without notice, and comes back to what happened meanwhile.
   await bob.evaluate(async () => {

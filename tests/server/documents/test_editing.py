@@ -286,6 +286,9 @@ async def test_a_version_has_what_was_typed_and_restoring_it_merges(
     await ada.edit([8, [0, "?"]])
     await ada.heard()
     there = {**PROJECT, "versionId": version["id"]}
+    # What is not saved yet is compared, too.
+    (difference,) = (await bob.client.ask("version:compare", there))["differences"]
+    assert "+one two!?" in difference["diff"]
     read = await bob.client.ask("file:read", {**bob.file, "versionId": version["id"]})
     assert read["content"] == "one two!"
     await bob.client.news()

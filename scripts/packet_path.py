@@ -257,7 +257,17 @@ class Conductor:
             )
 
 
+# A timer that fires meanwhile adds its calls to a way; it does not do so each time.
+RUNS = 3
+
+
 async def record_ways() -> list[Way]:
+    """Return the ways of all packets, each the shortest of several runs."""
+    runs = [await record_once() for _ in range(RUNS)]
+    return [min(ways, key=lambda way: len(way.calls)) for ways in zip(*runs, strict=True)]
+
+
+async def record_once() -> list[Way]:
     """Run the server and its client; return the ways of all packets."""
     io = make_server()
     await io.listen(port=0)

@@ -107,8 +107,8 @@ function Held({ lock }) {
     <span>
       ${
         lock.orphaned
-          ? `${name} lost the connection while editing this file alone.`
-          : `${who} this file to edit it alone${where}.`
+          ? `${name} lost the connection while editing this file alone. `
+          : `${who} this file to edit it alone${where}. `
       }
       You see every change, and can type when it is free.
     </span>

@@ -183,3 +183,46 @@ test("light and dark follow the system, until one chooses", async () => {
   await page.getByLabel("Your name").waitFor();
   assert.equal(await ground(), light);
 });
+
+test("what passes by can be read, and covers no control", async () => {
+  for (const width of [360, 1280]) {
+    for (const colorScheme of ["light", "dark"]) {
+      const viewport = { width, height: 700 };
+      const page = await comeIn("ada", "project-123", { viewport, colorScheme });
+      await page.getByRole("button", { name: "App.jsx", exact: true }).waitFor();
+      const found = await page.evaluate(async () => {
+        const { toast } = await import("/web/state.js");
+        for (const kind of ["news", "problem"]) toast("It could not be done: try again", kind);
+        await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)));
+        const channel = (value) => {
+          const part = value / 255;
+          return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+        };
+        const luminance = (colour) => {
+          const [red, green, blue] = colour.match(/[\d.]+/g).map((one) => channel(Number(one)));
+          return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+        };
+        const controls = [...document.querySelectorAll("button, input, textarea, a, select")];
+        return [...document.querySelectorAll(".toast")].map((one) => {
+          const { color, backgroundColor } = getComputedStyle(one);
+          const [dark, light] = [color, backgroundColor].map(luminance).sort((a, b) => a - b);
+          const box = one.getBoundingClientRect();
+          const covered = controls.filter((control) => {
+            const other = control.getBoundingClientRect();
+            const isBeside = other.right <= box.left || other.left >= box.right;
+            const isAbove = other.bottom <= box.top || other.top >= box.bottom;
+            return other.width > 0 && !isBeside && !isAbove;
+          });
+          const isShown = box.top >= 0 && box.bottom <= innerHeight;
+          return { ratio: (light + 0.05) / (dark + 0.05), covered: covered.length, isShown };
+        });
+      });
+      assert.equal(found.length, 2);
+      for (const { ratio, covered, isShown } of found) {
+        assert.ok(ratio >= 4.5, `contrast ${ratio}, ${colorScheme}`);
+        assert.equal(covered, 0, `${width} wide`);
+        assert.ok(isShown);
+      }
+    }
+  }
+});

@@ -169,6 +169,15 @@ def test_after_a_plain_close_websockets_reads_the_unusual() -> None:
     assert stream.control() == [b""]
 
 
+def test_what_comes_after_a_plain_close_is_nothing() -> None:
+    stream = ServerMessageStream(LIMIT)
+    assert stream.receive(masked(Opcode.CLOSE, b"")) == []
+    assert stream.control() == [b"\x88\x00", b""]
+    assert stream.receive(text("4late")) == []
+    assert stream.close_received
+    assert stream.control() == []
+
+
 @given(
     st.lists(st.one_of(st.text(max_size=300), st.binary(max_size=300)), max_size=5),
     st.integers(1, 7),

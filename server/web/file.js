@@ -106,10 +106,8 @@ async function retire(document) {
   if (!isOpen && state.connection === "online") socket.emit("file:close", { projectId, filePath });
 }
 
-/** Wait a while until what is typed is with the server: before leaving the project, or the page. */
+/** Wait a while until what is typed is with the server. */
 export async function settled() {
-  const { open } = state;
-  if (open?.lock && state.connection === "online") await attempt(editTogether);
   if (state.connection !== "online") return;
   const all = Promise.all([...documents].map((document) => document.settle()));
   await Promise.race([all, new Promise((done) => setTimeout(done, LEAVE_MILLISECONDS))]);

@@ -6,7 +6,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Assistant } from "./assistant.js";
 import { sweep } from "./drafts.js";
 import { Editor } from "./editor.js";
-import { settled } from "./file.js";
+import { settled, stopEditing } from "./file.js";
 import { FileTree } from "./file_tree.js";
 import { Avatar, Icon, IconButton, html } from "./html.js";
 import { Notifications, Toasts } from "./notifications.js";
@@ -53,6 +53,13 @@ function Frame({ app }) {
   </div>`;
 }
 
+/** Sign out, once the last words are with the server and a lock is given back. */
+async function leave() {
+  await settled();
+  await stopEditing();
+  await signOut();
+}
+
 function TopBar({ app }) {
   const [settings, setSettings] = useState(false);
   const { project, connection, transport } = app;
@@ -77,7 +84,7 @@ function TopBar({ app }) {
     <${Notifications} app=${app} />
     <${WireButton} app=${app} />
     <${ThemeButton} />
-    <${IconButton} icon="out" label=${`Sign out ${app.user.name}`} onClick=${() => settled().then(signOut)} />
+    <${IconButton} icon="out" label=${`Sign out ${app.user.name}`} onClick=${leave} />
     ${
       settings &&
       project &&

@@ -38,11 +38,15 @@ test("the assistant: streaming, stopping, and what it proposes", async () => {
 
 test("versions: take, compare, restore, delete", async () => {
   const ada = await withProject("ada", "History", "notes.txt");
+  await button(ada, "Edit alone").click();
+  await button(ada, "Edit together").waitFor();
   await text(ada).pressSequentially("first");
   await ada.getByRole("tab", { name: "Versions" }).click();
   await ada.getByLabel("Name of the version").fill("One");
   await button(ada, "Take").click();
   await ada.getByText("One", { exact: true }).waitFor();
+  // Taking a version lets nobody else in.
+  assert.equal(await button(ada, "Edit together").count(), 1);
   await text(ada).press("Control+A");
   await ada.keyboard.type("second");
   await button(ada, "Compare").click();

@@ -99,6 +99,12 @@ export class AICodingAssistantSocket {
       autoConnect: false,
     });
     this.#socket.on("connect", () => {
+      if (this.#socket.io.engine.readyState !== "open") {
+        // The official client reads a packet a moment after it came, so it may tell of a connection
+        // that it has lost meanwhile. What is sent now waits for the next one.
+        this.#socket.connected = false;
+        return;
+      }
       this.#introduction = this.#introduce();
       // Whoever waits for it hears of a failure; nobody else has to.
       this.#introduction.catch(() => {});
@@ -172,7 +178,7 @@ export class AICodingAssistantSocket {
       };
       const unreachable = (reason) =>
         new Unreachable(`cannot reach ${this.#baseURL}: ${reason}; is the server running?`);
-      const connected = () => end(resolve);
+      const connected = () => socket.connected && end(resolve);
       const left = () => end(reject, unreachable("disconnect() was called"));
       const fail = (error) => {
         // Or the client would count as connecting for ever.

@@ -137,6 +137,12 @@ export function onArrival(handler) {
 }
 
 async function introduce() {
+  if (socket.io.engine.readyState !== "open") {
+    // The official client reads a packet a moment after it came, so it may tell of a connection that
+    // it has lost meanwhile. Nobody is signed out because nothing answers there.
+    socket.connected = false;
+    return;
+  }
   const connection = socket.id;
   try {
     // Nobody is signed out for being too fast, such as in another window. After wrong passwords the

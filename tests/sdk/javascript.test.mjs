@@ -166,6 +166,32 @@ for (const how of ["disconnect", "cut", "disconnect while it comes back"]) {
   });
 }
 
+test("a connection that is lost before it is told of is none", async () => {
+  const socket = new AICodingAssistantSocket({
+    baseURL,
+    userId: "user-456",
+    reconnectionDelay: 1,
+    transports: ["websocket"],
+  });
+  opened.push(socket);
+  const { io } = socket.socket;
+  let lost = 0;
+  io.once("open", async () => {
+    // Behind the manager, which hears the answer to CONNECT first and reads it a moment later.
+    await null;
+    io.engine.once("data", () => {
+      io.engine.close();
+      lost += 1;
+    });
+  });
+  const told = [];
+  socket.socket.on("connect", () => told.push(socket.connected));
+  const { value, error } = await settled(socket.connect());
+  assert.equal(value?.id, "user-456", error);
+  assert.equal(lost, 1);
+  assert.deepEqual(told, [false, true]);
+});
+
 test("a session: opened, presented, over", async () => {
   const first = new AICodingAssistantSocket({ baseURL: sessionURL });
   opened.push(first);

@@ -99,6 +99,31 @@ test("what is typed offline waits, says so, and merges with the others'", async 
   await until(ada, ["zero one", "two!!"]);
 });
 
+test("a connection that is lost before the page hears of it is none", async () => {
+  const ada = await withProject("ada", "Ghost", "ghost.txt");
+  await goOffline(ada);
+  await text(ada).pressSequentially("typed");
+  const connected = await ada.evaluate(async () => {
+    const { socket } = await import("/web/session.js");
+    const told = new Promise((done) => socket.once("connect", () => done(socket.connected)));
+    socket.io.once("open", async () => {
+      // Behind the manager, which hears the answer to CONNECT first and reads it a moment later.
+      await null;
+      const { engine } = socket.io;
+      engine.once("data", () => {
+        engine.upgrading = false;
+        engine.close();
+      });
+    });
+    socket.connect();
+    return told;
+  });
+  assert.equal(connected, false);
+  await comeOnline(ada);
+  await saved(ada).waitFor();
+  assert.deepEqual(await lines(ada), ["typed"]);
+});
+
 test("what was typed before a tab was closed offline is put in on return", async () => {
   const [ada, bob] = await together("Draft");
   const address = ada.url();

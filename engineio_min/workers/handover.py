@@ -12,6 +12,8 @@ process).
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import re
 import socket
 from collections.abc import Sequence
@@ -20,6 +22,8 @@ from itertools import count
 from engineio_min.http.server import HttpServer
 from engineio_min.workers.mailbox import Mailbox
 from engineio_min.workers.messages import Message
+
+logger = logging.getLogger("engineio_min.workers")
 
 # How many characters of an id name the worker.
 NAME_LENGTH = 2
@@ -74,7 +78,12 @@ class WorkerHandover:
     def received(self, message: Message) -> None:
         """Serve a connection that another worker gave away."""
         assert message.descriptor is not None
-        connection = socket.socket(fileno=message.descriptor)
+        try:
+            connection = socket.socket(fileno=message.descriptor)
+        except OSError as error:
+            os.close(message.descriptor)
+            logger.warning("got a descriptor that is no connection (%s)", error)
+            return
         task = self._http.loop.create_task(self._http.adopt(connection, message.content))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -1,7 +1,8 @@
 """The mailbox of each worker: a Unix socket, named as the worker, in a folder that all share.
 
 Whoever has something for a worker connects to its mailbox when that is first needed. A worker that
-is gone has none, which the sender sees at once. Only processes of the same user reach the folder.
+is gone has none, which the sender sees at once. Only processes of the same user reach the folder: a
+worker does not begin in one that others may enter. What comes is read strictly all the same.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import contextlib
 import logging
 import os
 import socket
+import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from engineio_min.errors import UsageError
 from engineio_min.workers.messages import Inbox, Message, Outbox
 
 logger = logging.getLogger("engineio_min.workers")
@@ -29,6 +32,9 @@ class Mailbox:
     """The mailbox of the worker `name` in `folder`, and the ways to those of the others.
 
     `received(message)` is called for each message that comes.
+
+    Raises:
+        UsageError: other users may enter the folder.
     """
 
     def __init__(self, folder: Path, name: str, received: Callable[[Message], object]) -> None:
@@ -38,6 +44,7 @@ class Mailbox:
         self._loop = asyncio.get_running_loop()
         self._inboxes: dict[socket.socket, Inbox] = {}
         self._outboxes: dict[str, tuple[socket.socket, Outbox]] = {}
+        check_private(folder)
         self._listener = _unix_socket()
         self._listener.bind(str(folder / name))
         self._listener.listen(_BACKLOG)
@@ -117,7 +124,10 @@ class Mailbox:
         try:
             for message in self._inboxes[way].receive():
                 self._take(message)
-        except (EOFError, OSError):
+        except (EOFError, ConnectionError):
+            self._end(way)
+        except OSError as error:
+            logger.warning("lost the way from another worker (%s); it makes a new one", error)
             self._end(way)
 
     def _take(self, message: Message) -> None:
@@ -135,3 +145,18 @@ def _unix_socket() -> socket.socket:
     way = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     way.setblocking(False)
     return way
+
+
+def check_private(folder: Path) -> None:
+    """Refuse a folder for mailboxes that others than this user may enter, or make a link of.
+
+    Raises:
+        UsageError: it is no folder, another user's, or its mode allows others something.
+    """
+    status = os.lstat(folder)
+    mode = stat.S_IMODE(status.st_mode)
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or mode & 0o077:
+        raise UsageError(
+            f"got {folder} of the user {status.st_uid} with the mode {mode:o} for the sockets of "
+            "workers, expected a folder of this user alone: remove it, or set its mode to 700"
+        )

@@ -22,6 +22,9 @@ from typing import NamedTuple
 
 CONNECTION, BYTES = b"c", b"b"
 
+# Bytes of one message: as many as may wait for a worker.
+MAX_CONTENT = 16_777_216
+
 _HEAD = 5
 # What is read at once, in bytes, and the descriptors that may come with it.
 _READ = 262_144
@@ -61,11 +64,15 @@ class Outbox:
     def put(self, content: bytes, descriptor: int | None = None) -> bool:
         """Send a message, or let it wait. Return False, and do nothing, if it may not wait.
 
+        It may not if it is longer than `MAX_CONTENT` either.
+
         The descriptor is duplicated if it has to wait, for which this process needs a free one.
 
         Raises:
             OSError: the other end is gone.
         """
+        if len(content) > MAX_CONTENT:
+            return False
         kind = BYTES if descriptor is None else CONNECTION
         data = len(content).to_bytes(4, "big") + kind + content
         if self._waiting:
@@ -140,7 +147,8 @@ class Inbox:
 
         Raises:
             EOFError: the other end has closed.
-            OSError: the other end is gone.
+            OSError: the other end is gone, or what it wrote is no message: a worker writes none
+            that is too long, of another kind, or with more or fewer descriptors than its kind has.
         """
         try:
             data, descriptors, flags, _ = socket.recv_fds(
@@ -158,16 +166,26 @@ class Inbox:
         buffer = self._buffer
         buffer += data
         while len(buffer) >= _HEAD:
-            end = _HEAD + int.from_bytes(buffer[:4], "big")
+            length, kind = int.from_bytes(buffer[:4], "big"), bytes(buffer[4:5])
+            if length > MAX_CONTENT or kind not in (BYTES, CONNECTION):
+                raise _malformed(f"a message of {length} bytes and the kind {kind!r}")
+            end = _HEAD + length
             if len(buffer) < end:
-                return
-            carries = buffer[4:5] == CONNECTION
+                break
+            if kind == CONNECTION and not self._descriptors:
+                raise _malformed("a connection without its descriptor")
             content = bytes(buffer[_HEAD:end])
             del buffer[:end]
-            yield Message(content, self._descriptors.popleft() if carries else None)
+            yield Message(content, self._descriptors.popleft() if kind == CONNECTION else None)
+        if len(self._descriptors) > _DESCRIPTORS:
+            raise _malformed("descriptors without a connection")
 
     def close(self) -> None:
         """Close the stream, and the descriptors of messages that are not complete."""
         while self._descriptors:
             os.close(self._descriptors.popleft())
         self._socket.close()
+
+
+def _malformed(got: str) -> OSError:
+    return OSError(errno.EBADMSG, f"got {got}, expected what a worker writes")

@@ -353,6 +353,18 @@ async def test_a_connection_that_is_over_when_it_comes(two: Two) -> None:
     await until(lambda: not one.handover._tasks and not one.connections)
 
 
+async def test_a_descriptor_that_is_no_connection(
+    two: Two, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, _ = two
+    read, write = os.pipe()
+    one.received(Message(b"x", read))
+    assert "got a descriptor that is no connection" in caplog.text
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(read)
+    os.close(write)
+
+
 async def test_a_peer_that_sends_its_connection_to_and_fro(two: Two) -> None:
     """Each request is passed once, its neighbours are served, and nothing is left of it."""
     one, other = two

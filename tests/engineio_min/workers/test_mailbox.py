@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from engineio_min.errors import UsageError
 from engineio_min.workers import mailbox
 from engineio_min.workers.mailbox import Mailbox
 from engineio_min.workers.messages import Message
@@ -129,3 +130,42 @@ async def test_closing_twice_is_closing(tmp_path: Path) -> None:
     one = Mailbox(tmp_path, "AA", print)
     os.unlink(tmp_path / "AA")
     one.close()
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o701])
+async def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path, mode: int) -> None:
+    folder = tmp_path / "mailboxes"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(UsageError, match=f"with the mode {mode:o} for the sockets of workers"):
+        Mailbox(folder, "AA", print)
+    assert list(folder.iterdir()) == []
+
+
+async def test_a_link_to_a_folder_is_refused(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path)
+    with pytest.raises(UsageError, match="expected a folder of this user alone"):
+        Mailbox(link, "AA", print)
+
+
+async def test_a_folder_of_another_user_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(UsageError, match="of the user"):
+        Mailbox(tmp_path, "AA", print)
+
+
+async def test_what_no_worker_writes_costs_its_own_way(
+    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, _ = make("AA")
+    _, got = make("AB")
+    with socket.socket(socket.AF_UNIX) as intruder:
+        intruder.connect(str(tmp_path / "AB"))
+        intruder.sendall(b"\xff\xff\xff\xffb")
+        await until(lambda: "a message of 4294967295 bytes" in caplog.text)
+    assert one.send("AB", b"hello")
+    await until(lambda: got)
+    assert [message.content for message in got] == [b"hello"]

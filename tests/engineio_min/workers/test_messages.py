@@ -228,3 +228,41 @@ def test_descriptors_that_were_lost_end_the_stream(pair: Pair) -> None:
     assert set(os.listdir("/dev/fd")) <= before
     os.close(read)
     os.close(write)
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        (b"\xff\xff\xff\xffb", "a message of 4294967295 bytes and the kind b'b'"),
+        (b"\x01\x00\x00\x01b", "a message of 16777217 bytes"),
+        (b"\0\0\0\1px", "the kind b'p'"),
+        (b"\0\0\0\1cx", "a connection without its descriptor"),
+    ],
+)
+def test_what_no_worker_writes_ends_the_stream(pair: Pair, written: bytes, reason: str) -> None:
+    pair[0].send(written)
+    with pytest.raises(OSError, match=reason):
+        list(Inbox(pair[1]).receive())
+
+
+def test_descriptors_without_a_connection_end_the_stream(pair: Pair) -> None:
+    """They are closed, and do not pile up."""
+    inbox = Inbox(pair[1])
+    read, write = pipe()
+    before = set(os.listdir("/dev/fd"))
+    for _ in range(2):
+        socket.send_fds(pair[0], [b"\0\0\0\1bx"], [read] * 8)
+        assert [message.content for message in inbox.receive()] == [b"x"]
+    socket.send_fds(pair[0], [b"\0\0\0\1bx"], [read])
+    with pytest.raises(OSError, match="descriptors without a connection"):
+        list(inbox.receive())
+    inbox.close()
+    assert set(os.listdir("/dev/fd")) <= before
+    os.close(read)
+    os.close(write)
+
+
+def test_a_message_that_is_too_long_is_not_sent(pair: Pair) -> None:
+    outbox = Outbox(pair[0], 1 << 30, 100)
+    assert not outbox.put(bytes(16_777_217))
+    assert not outbox.waiting

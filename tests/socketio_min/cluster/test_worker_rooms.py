@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
+import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import orjson
 import pytest
 import pytest_asyncio
 
@@ -89,18 +91,59 @@ async def test_a_broadcast_that_concerns_nobody_is_not_read(
     two: tuple[OneWorker, OneWorker],
 ) -> None:
     _, other = two
-    unreadable = b"no pickle"
 
-    def receive(rooms: tuple[str, ...]) -> None:
-        other.shared.received(pickle.dumps(("AA", "/", rooms)) + unreadable)
+    def refused(rooms: list[str]) -> int:
+        """Return how many messages were refused when one came whose second line is no JSON."""
+        other.shared.received(orjson.dumps(["AA", "/", rooms]) + b"\nno JSON\n")
+        return other.io.cluster.rejected
 
-    receive(())
+    assert refused([]) == 0
     there, sid = await client_of(other)
-    receive(("nobody",))
-    with pytest.raises(pickle.UnpicklingError):
-        receive(())
-    with pytest.raises(pickle.UnpicklingError):
-        receive(("nobody", sid))
+    assert refused(["nobody"]) == 0
+    assert refused([]) == 1
+    assert refused(["nobody", sid]) == 2
+    there.abort()
+
+
+HOSTILE = (
+    b"",
+    b"\n",
+    b"cos\nsystem\n(S'true'\ntR.",
+    b"\x80\x05\x95",
+    b'["AA","/",null]',
+    b'["AA","/",null]\n',
+    b'["AA","/",null]\n["Broadcast"]\n',
+    b'["AA","/",null]\n["Broadcast",[],["connect"],{},null]\n',
+    b'["AA","/",null]\n["Broadcast",[],["x"],{},null]\nmore',
+    b'["AA","/",null]\n["Broadcast",[4294967295],["x"],{},null]\n',
+    b'["AA","/",null]\n["__class__",[]]\n',
+    b'["AA","/",null]\n[1,[]]\n',
+    b'["AA","/",7]\n["ClientCount",[],"id",1]\n',
+    b'["AAA","/",null]\n["ClientCount",[],"id",1]\n',
+    b'["AA",null,null]\n',
+)
+
+
+async def test_hostile_bytes_on_a_worker_s_socket(
+    two: tuple[OneWorker, OneWorker], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are counted, end the stream that they came by, and nothing else."""
+    one, other = two
+    there, _ = await client_of(other)
+    with socket.socket(socket.AF_UNIX) as intruder:
+        intruder.connect(str(tmp_path / "AB"))
+        for content in HOSTILE:
+            intruder.sendall(len(content).to_bytes(4, "big") + b"b" + content)
+        await until(lambda: other.io.cluster.rejected == len(HOSTILE))
+        intruder.sendall(b"\xff\xff\xff\xffb")
+        assert await asyncio.get_running_loop().run_in_executor(None, intruder.recv, 1) == b""
+    assert other.shared.count("/") == 2
+    # A worker that has not begun has nobody to tell.
+    WorkerRooms(other).received(b"garbage")
+    one.io.emit("still", b"here")
+    await there.expect('451-["still",{"_placeholder":true,"num":0}]', b"here")
+    assert caplog.text.count("a message of another server was refused") == 1
+    assert "Traceback" not in caplog.text
     there.abort()
 
 
@@ -180,5 +223,5 @@ async def test_a_worker_that_is_gone(two: tuple[OneWorker, OneWorker]) -> None:
 
 async def test_a_value_that_cannot_travel(two: tuple[OneWorker, OneWorker]) -> None:
     one, _ = two
-    with pytest.raises(EncodeError, match="cannot travel to the other workers"):
+    with pytest.raises(EncodeError, match="JSON"):
         one.io.server_side_emit("x", lambda: None)

@@ -257,6 +257,12 @@ EVENTS: Final = {
             result=chat.AiCancelResult,
         ),
         EventSpec(
+            name="ai:applied",
+            payload=chat.AiAppliedPayload,
+            handler=chat.applied,
+            access=Access.EDITOR,
+        ),
+        EventSpec(
             name="ai:status",
             payload=chat.AiStatusPayload,
             handler=chat.status,

@@ -77,6 +77,8 @@ export interface ClientEvents {
   "ai:history": { payload: ProjectPagePayload; result: HistoryResult };
   /** Stop an answer that one has asked for. */
   "ai:cancel": { payload: AiCancelPayload; result: AiCancelResult };
+  /** Say what became of a file that the assistant has proposed to change, so that it is not offered again. The first decision holds. Nothing is written: that is done by `file:edit` or `file:change`. */
+  "ai:applied": { payload: AiAppliedPayload; result: {} };
   /** Tell the others how far another program's work for the project is, as `ai:processing`. */
   "ai:status": { payload: AiStatusPayload; result: {} };
   /** Enter one's own room; another user's is out of reach. */
@@ -171,9 +173,13 @@ export interface ServerEvents {
   "ai:processing": AiProcessing;
   /** The assistant's answer. */
   "ai:response": AiResponded;
-  /** Text begins to stream. */
+  /** The assistant proposes to change a file, while its answer goes on: with the same `id` instead of what it had proposed for that file. The whole is in `ai:response`. */
+  "ai:proposed": AiProposed;
+  /** Somebody has accepted or rejected what the assistant proposed for a file. */
+  "ai:applied": AiApplied;
+  /** Text begins to stream; with a `path` that of a file. */
   "code:started": CodeStarted;
-  /** The next piece of the text. */
+  /** The next piece of the text, the `number`th from 1; with a `path` it is of that file. */
   "code:chunk": CodeChunk;
   /** The whole text; `cancelled` if it was stopped before its end. */
   "code:completed": CodeCompleted;
@@ -185,11 +191,33 @@ export interface ServerEvents {
   "test:response": unknown;
 }
 
-/** Something that the assistant proposes to do: create or update a file with `content`. */
+/** Something that the assistant proposes to do: create or update a file with `content`. An update was made from the file's `baseRevision`; `inverse` is the change, as in docs/coediting.md, that makes the text of then of the content. `decision` says what became of it, if somebody has told it with `ai:applied`. */
 export interface Action {
+  id: string;
   type: "create-file" | "update-file";
   path: string;
   content: string;
+  baseRevision?: number;
+  inverse?: Array<unknown>;
+  decision?: Decision;
+}
+
+/** Somebody has accepted or rejected what the assistant proposed for a file. */
+export interface AiApplied {
+  requestId: string;
+  actionId: string;
+  outcome: "accepted" | "partly" | "rejected";
+  user: User;
+}
+
+/** What became of an action of an answer: all of it, nothing or a part is in the file. */
+export interface AiAppliedPayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  requestId: string;
+  actionId: string;
+  outcome: "accepted" | "partly" | "rejected";
 }
 
 /** Which answer to stop. */
@@ -237,20 +265,28 @@ export interface AiProcessing {
   user?: User;
 }
 
+/** The assistant proposes to change a file, while its answer goes on: with the same `id` instead of what it had proposed for that file. The whole is in `ai:response`. */
+export interface AiProposed {
+  requestId: string;
+  action: Action;
+}
+
 /** The assistant's answer. */
 export interface AiResponded {
   response: AiResponse;
   requestId: string;
 }
 
-/** An answer of the assistant. `cancelled`: it was stopped, and `content` is what there was. */
+/** An answer of the assistant. `cancelled`: it was stopped, and `content` is what there was. `actions` are what it proposes to do with files; `unfit` is what it cannot be taken at. */
 export interface AiResponse {
   id: string;
+  requestId: string;
   content: string;
   provider: string;
   model: string;
   cancelled: boolean;
   actions?: Array<Action>;
+  unfit?: Array<Unfit>;
   usage?: Usage;
 }
 
@@ -263,6 +299,15 @@ export interface AiStatusPayload {
   message?: string;
   requestId?: string;
   projectId?: string;
+}
+
+/** An answer that is being made: the text so far, which the first `chunks` of its `code:chunk` have told, and what it proposes until now. Both are left out where answers are long together. */
+export interface Answer {
+  requestId: string;
+  user: User;
+  chunks: number;
+  content?: string;
+  actions?: Array<Action>;
 }
 
 /** A session was refused or is over, or an `auth:` event failed without an acknowledgement. */
@@ -342,10 +387,12 @@ export interface ChatMessage {
   response?: AiResponse;
 }
 
-/** The next piece of the text. */
+/** The next piece of the text, the `number`th from 1; with a `path` it is of that file. */
 export interface CodeChunk {
   requestId: string;
   content: string;
+  number: number;
+  path?: string;
 }
 
 /** The whole text; `cancelled` if it was stopped before its end. */
@@ -361,9 +408,10 @@ export interface CodeFailed {
   error: Record<string, unknown>;
 }
 
-/** Text begins to stream. */
+/** Text begins to stream; with a `path` that of a file. */
 export interface CodeStarted {
   requestId: string;
+  path?: string;
 }
 
 /** Where one is; `version` says in which version of a document that is open. */
@@ -386,6 +434,12 @@ export interface CursorUpdated {
   position: Position;
   selection?: Selection;
   version?: number;
+}
+
+/** What became of a proposal, and who said so. */
+export interface Decision {
+  outcome: "accepted" | "partly" | "rejected";
+  user: User;
 }
 
 /** What came. */
@@ -771,7 +825,7 @@ export interface ProjectDeleted {
   projectId: string;
 }
 
-/** All that a client needs to show the project: `users` are those who are there now. Of much there is the first page: `file:list` goes on after `nextFile`, `file:locks` after `nextLock`, `user:list` after `nextPresence`, `ai:history` after `nextMessage`. `answering` are the requests whose answers the assistant is making. */
+/** All that a client needs to show the project: `users` are those who are there now. Of much there is the first page: `file:list` goes on after `nextFile`, `file:locks` after `nextLock`, `user:list` after `nextPresence`, `ai:history` after `nextMessage`. `answering` are the requests whose answers the assistant is making, and `answers` what there is of each. */
 export interface ProjectJoinResult {
   projectId: string;
   room: string;
@@ -784,6 +838,7 @@ export interface ProjectJoinResult {
   presence: Array<Presence>;
   messages: Array<ChatMessage>;
   answering: Array<string>;
+  answers: Array<Answer>;
   nextFile?: string;
   nextMessage?: string;
   nextLock?: string;
@@ -925,6 +980,12 @@ export interface TypingPayload {
   metadata?: Metadata;
   isTyping: boolean;
   projectId?: string;
+}
+
+/** Something in an answer that was meant for a file, and is no proposal: why not. */
+export interface Unfit {
+  path: string;
+  message: string;
 }
 
 /** What to unlock. */

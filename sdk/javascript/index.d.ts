@@ -1,5 +1,6 @@
 import type { ManagerOptions, Socket, SocketOptions } from "socket.io-client";
 import type {
+  Action,
   AiResponse,
   ChatContext,
   ClientEvents,
@@ -116,6 +117,8 @@ export class AICodingAssistantSocket {
   ): Promise<FileLock>;
   openDocument(projectId: string, filePath: string): Promise<SharedDocument>;
   sendAIMessage(message: AIMessage): Promise<AiResponse>;
+  acceptAction(projectId: string, response: AiResponse, action: Action): Promise<FileChangeResult>;
+  rejectAction(projectId: string, response: AiResponse, action: Action): Promise<void>;
 
   typing(projectId: string): void;
   stopTyping(projectId: string): void;

@@ -477,6 +477,31 @@ export class AICodingAssistantSocket {
     }
   }
 
+  /**
+   * Do what an action of a response proposes, and say so: it is not offered again. Rejects with a
+   * Refused of VERSION_CONFLICT if the file has changed since.
+   */
+  async acceptAction(projectId, response, action) {
+    const file = {
+      path: action.path,
+      action: action.type === "create-file" ? "created" : "updated",
+      content: action.content,
+      baseRevision: action.baseRevision ?? 0,
+    };
+    const done = await this.call("file:change", { projectId, file });
+    await this.#decide(projectId, response, action, "accepted");
+    return done;
+  }
+
+  /** Say that what an action of a response proposes is not wanted: it is not offered again. */
+  async rejectAction(projectId, response, action) {
+    await this.#decide(projectId, response, action, "rejected");
+  }
+
+  async #decide(projectId, { requestId }, { id: actionId }, outcome) {
+    await this.call("ai:applied", { projectId, requestId, actionId, outcome });
+  }
+
   // -- what is sent often
 
   /**

@@ -1,7 +1,7 @@
 """The answers that the assistant is making, each from its message to its end.
 
     ai:message ─► stored, told to the room as ai:message, acknowledged with its requestId
-      └► ai:processing started ─► code:started, code:chunk … ─► code:completed
+      └► ai:processing started ─► code:started, code:chunk …, ai:proposed … ─► code:completed
            └► stored ─► ai:processing completed, ai:response
 
 Each accepted message ends in exactly one `ai:response` or one `ai:processing` with "error". A
@@ -17,15 +17,18 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
 
-from server.ai.answer_text import AnswerText
+from server.ai.answer_text import MAX_ANSWER, AnswerText
+from server.ai.blocks import Begin, Block, Piece
 from server.ai.chat import MAX_MESSAGE, AiMessagePayload, AiMessageResult, ChatContext
-from server.ai.provider import Outcome, Provider, ProviderError, Question, Sources
+from server.ai.proposals import MAX_PROPOSED, Proposals
+from server.ai.provider import Provider, ProviderError, Question, Sources
 from server.api.announcements import (
     AiMessage,
     AiProcessing,
+    AiProposed,
     AiResponded,
     Announcement,
     CodeChunk,
@@ -36,7 +39,7 @@ from server.api.announcements import (
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.paths import normal
-from server.api.records import AiResponse, ChatMessage, File, User
+from server.api.records import AiResponse, Answer, ChatMessage, Decision, File, Unfit, Usage, User
 from server.api.registry import Call
 from server.api.services import Services
 from server.api.validation import invalid
@@ -59,7 +62,15 @@ class _Request:
     id: str
     call: Call[AiMessagePayload]
     text: AnswerText
+    # None without a project.
+    proposals: Proposals | None
     current_file: str | None = None
+    chunks: int = 0
+    # Characters of proposals that were told while the answer is made.
+    proposed: int = 0
+    # What the answer was is there to be stored, and whether it is by now.
+    is_over: bool = False
+    kept: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     begun: bool = False
     ending: Literal["cancelled", "dropped"] | None = None
@@ -107,10 +118,13 @@ class Chat:
             )
         request_id = f"request-{secrets.token_hex(8)}"
         text = AnswerText(
-            lambda chunk: self._tell(request, CodeChunk(request_id=request_id, content=chunk)),
+            lambda piece: self._tell_text(request, piece),
             asyncio.get_running_loop().call_later,
+            of_project=payload.project_id is not None,
         )
-        request = _Request(request_id, call, text, current_file)
+        project_id = payload.project_id
+        proposals = None if project_id is None else Proposals(call, project_id)
+        request = _Request(request_id, call, text, proposals, current_file)
         # The place is taken before anything is waited for.
         self._requests[request.id] = request
         try:
@@ -148,14 +162,14 @@ class Chat:
         return await request.call.store.add_message(project_id, message, _HISTORY)
 
     async def _answer(self, request: _Request, history: Sequence[ChatMessage]) -> None:
-        outcome: Outcome | None = None
+        usage: Usage | None = None
         error: EventError | None = None
         request.begun = True
         try:
             self._tell(request, AiProcessing(status="started", request_id=request.id))
             if request.ending is None:
                 async with asyncio.timeout(self._timeout):
-                    outcome = await self._stream(request, history)
+                    usage = await self._stream(request, history)
         except asyncio.CancelledError:
             # Only `end` cancels, and it has said why.
             pass
@@ -166,19 +180,20 @@ class Chat:
         except Exception as failure:
             error = _told(failure)
         try:
-            await self._conclude(request, outcome, error)
+            await self._conclude(request, usage, error)
         finally:
+            request.kept.set()
             del self._requests[request.id]
 
-    async def _stream(self, request: _Request, history: Sequence[ChatMessage]) -> Outcome:
+    async def _stream(self, request: _Request, history: Sequence[ChatMessage]) -> Usage | None:
         question = await self._question(request, history)
         self._tell(request, AiProcessing(status="progress", request_id=request.id, progress=25))
-        outcome = Outcome()
+        usage: Usage | None = None
         # Closed when it is left, not some time later by the garbage collector.
         async with contextlib.aclosing(self._provider.stream(question)) as stream:
             async for piece in stream:
-                if isinstance(piece, Outcome):
-                    outcome = piece
+                if isinstance(piece, Usage):
+                    usage = piece
                     continue
                 if not piece:
                     continue
@@ -186,29 +201,52 @@ class Chat:
                     self._tell(request, CodeStarted(request_id=request.id))
                     writing = AiProcessing(status="progress", request_id=request.id, progress=50)
                     self._tell(request, writing)
-                request.text.add(piece)
+                for block in request.text.add(piece):
+                    await self._propose(request, block)
                 if request.text.is_full:
                     break
-        return outcome
+        for block in request.text.end(is_whole=not request.text.is_full):
+            await self._propose(request, block)
+        return usage
+
+    async def _propose(self, request: _Request, block: Block) -> None:
+        """Make an action of a block, and tell it."""
+        action = None if request.proposals is None else await request.proposals.take(block)
+        if action is None:
+            return
+        request.proposed += len(action.content)
+        # A file may be in many blocks; all of it comes with the response.
+        if request.proposed <= MAX_PROPOSED:
+            self._tell(request, AiProposed(request_id=request.id, action=action))
 
     async def _conclude(
-        self, request: _Request, outcome: Outcome | None, error: EventError | None
+        self, request: _Request, usage: Usage | None, error: EventError | None
     ) -> None:
         """Say how it ended, in one event whatever happens. From here on nothing stops it."""
         if request.ending == "dropped":
             return
-        request.text.close()
+        unfit = [
+            Unfit(block.path, block.fault)
+            for block in request.text.end(is_whole=False)
+            if block.fault is not None
+        ]
         content = str(request.text)
         cancelled = request.ending == "cancelled"
         request.ending = "dropped"
+        request.is_over = True
+        if request.proposals is not None:
+            unfit = [*request.proposals.unfit, *unfit]
+        actions = [] if request.proposals is None else request.proposals.actions
         response = AiResponse(
             id=f"message-{secrets.token_hex(8)}",
+            request_id=request.id,
             content=content,
             provider=self._provider.name,
             model=self._provider.model,
             cancelled=cancelled,
-            actions=list(outcome.actions) or None if outcome else None,
-            usage=outcome.usage if outcome else None,
+            actions=actions or None,
+            unfit=unfit or None,
+            usage=usage,
         )
         if error is None:
             message = ChatMessage(
@@ -224,6 +262,8 @@ class Chat:
                 await self._keep(request, message)
             except Exception as failure:
                 error = _told(failure)
+        # Whoever decides meanwhile comes after this.
+        request.kept.set()
         if error is not None:
             if content:
                 self._tell(request, CodeFailed(request_id=request.id, error=error.data))
@@ -283,9 +323,55 @@ class Chat:
         )
         request.call.tell(rooms, announcement, project_id=request.project_id, source=source)
 
-    def answering(self, project_id: str) -> list[str]:
-        """Return the ids of the requests of a project whose answers are being made."""
-        return [one.id for one in self._requests.values() if one.project_id == project_id]
+    def _tell_text(self, request: _Request, piece: Piece | Begin) -> None:
+        if isinstance(piece, Begin):
+            self._tell(request, CodeStarted(request_id=request.id, path=piece.path))
+            return
+        request.chunks += 1
+        chunk = CodeChunk(
+            request_id=request.id, content=piece.content, number=request.chunks, path=piece.path
+        )
+        self._tell(request, chunk)
+
+    # -- those that are being made
+
+    def answering(self, project_id: str) -> list[Answer]:
+        """Return the answers of a project that are being made."""
+        left = MAX_ANSWER
+        answers = []
+        for request in self._requests.values():
+            if request.project_id != project_id:
+                continue
+            content = request.text.told
+            actions = [] if request.proposals is None else request.proposals.actions
+            left -= len(content) + sum(len(action.content) for action in actions)
+            answers.append(
+                Answer(
+                    request_id=request.id,
+                    user=request.call.user,
+                    chunks=request.chunks,
+                    content=content if left >= 0 else None,
+                    actions=actions if left >= 0 and actions else None,
+                )
+            )
+        return answers
+
+    async def decide(
+        self, call: Call[Any], request_id: str, action_id: str, decision: Decision
+    ) -> bool:
+        """Keep what became of an action of an answer; return whether that is news.
+
+        Raises:
+            EventError: there is no such action (`NOT_FOUND`), or it was decided otherwise
+            (`VERSION_CONFLICT`).
+        """
+        project_id: str = call.payload.project_id
+        request = self._requests.get(request_id)
+        if request is not None and request.project_id == project_id and request.proposals:
+            if not request.is_over:
+                return request.proposals.decide(action_id, decision)
+            await request.kept.wait()
+        return await call.store.decide(project_id, request_id, action_id, decision)
 
     # -- ends before the end
 

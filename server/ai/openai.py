@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import httpx2
 
-from server.ai.provider import Outcome, ProviderError, Question, Sources
+from server.ai.provider import ProviderError, Question, Sources
 from server.api.records import Usage
 
 logger = logging.getLogger("server.ai")
@@ -51,7 +51,7 @@ class OpenAIProvider:
         )
         self._url = base_url.rstrip("/") + "/chat/completions"
 
-    async def stream(self, question: Question) -> AsyncGenerator[str | Outcome, None]:
+    async def stream(self, question: Question) -> AsyncGenerator[str | Usage, None]:
         """Yield the model's answer.
 
         Raises:
@@ -162,13 +162,13 @@ def _has_data(line: bytes) -> bool:
     return line.startswith(b"data:")
 
 
-def _pieces(data: str) -> list[str | Outcome]:
+def _pieces(data: str) -> list[str | Usage]:
     """Yield the text in an event's data, and the usage if it has that."""
     if not data:
         return []
     try:
         event: Any = json.loads(data)
-        found: list[str | Outcome] = []
+        found: list[str | Usage] = []
         if event.get("error"):
             logger.warning("the model's endpoint reported an error: %r", data[:_MAX_LOGGED])
             raise ProviderError("the model's endpoint reported an error")
@@ -179,7 +179,7 @@ def _pieces(data: str) -> list[str | Outcome]:
         usage = event.get("usage")
         if usage:
             counts = Usage(int(usage["prompt_tokens"]), int(usage["completion_tokens"]))
-            found.append(Outcome(usage=counts))
+            found.append(counts)
     except (
         ValueError,
         AttributeError,

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from server.api.records import Action, ChatMessage, File, Usage, Version
+from server.api.records import ChatMessage, File, Usage, Version
 from server.projects.comparing import Read
 from server.store.snapshots import Differing
 
@@ -43,14 +43,6 @@ class Question:
     user_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What comes after an answer's text, if anything does."""
-
-    actions: Sequence[Action] = ()
-    usage: Usage | None = None
-
-
 class Provider(Protocol):
     """Writes answers. `name` and `model` are part of each, so nobody mistakes who wrote it."""
 
@@ -60,8 +52,10 @@ class Provider(Protocol):
     @property
     def model(self) -> str: ...
 
-    def stream(self, question: Question) -> AsyncGenerator[str | Outcome, None]:
-        """Yield pieces of the answer's text, then at most one `Outcome`.
+    def stream(self, question: Question) -> AsyncGenerator[str | Usage, None]:
+        """Yield pieces of the answer's text, then at most once the tokens that it took.
+
+        What is meant for a file is in the text: see `blocks`.
 
         Raises:
             ProviderError: there is no answer, or no more of it.

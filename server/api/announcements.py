@@ -11,10 +11,12 @@ import msgspec
 
 from server.api.envelope import Priority
 from server.api.records import (
+    Action,
     AiResponse,
     File,
     Lock,
     Notification,
+    Outcome,
     Position,
     PresenceStatus,
     Project,
@@ -372,18 +374,43 @@ class AiResponded(Announcement, frozen=True):
     request_id: str
 
 
+class AiProposed(Announcement, frozen=True):
+    """The assistant proposes to change a file, while its answer goes on: with the same `id` instead
+    of what it had proposed for that file. The whole is in `ai:response`.
+    """
+
+    event = "ai:proposed"
+    heard_by = "the project's room"
+
+    request_id: str
+    action: Action
+
+
+class AiApplied(Announcement, frozen=True):
+    """Somebody has accepted or rejected what the assistant proposed for a file."""
+
+    event = "ai:applied"
+    heard_by = "the project's room"
+
+    request_id: str
+    action_id: str
+    outcome: Outcome
+    user: User
+
+
 class CodeStarted(Announcement, frozen=True):
-    """Text begins to stream."""
+    """Text begins to stream; with a `path` that of a file."""
 
     event = "code:started"
     heard_by = "the project's room; without a project the sender"
     priority = "low"
 
     request_id: str
+    path: str | None = None
 
 
 class CodeChunk(Announcement, frozen=True):
-    """The next piece of the text."""
+    """The next piece of the text, the `number`th from 1; with a `path` it is of that file."""
 
     event = "code:chunk"
     heard_by = "the project's room; without a project the sender"
@@ -391,6 +418,8 @@ class CodeChunk(Announcement, frozen=True):
 
     request_id: str
     content: str
+    number: int
+    path: str | None = None
 
 
 class CodeCompleted(Announcement, frozen=True):

@@ -12,6 +12,7 @@ from server.api.types import Record
 
 ProjectType = Literal["web", "api", "library", "cli", "data", "other"]
 LockType = Literal["exclusive", "shared"]
+Outcome = Literal["accepted", "rejected", "partly"]
 PresenceStatus = Literal["online", "away", "busy", "offline"]
 
 
@@ -145,24 +146,64 @@ class Usage(Record, frozen=True):
     completion_tokens: int
 
 
-class Action(Record, frozen=True):
-    """Something that the assistant proposes to do: create or update a file with `content`."""
+class Decision(Record, frozen=True):
+    """What became of a proposal, and who said so."""
 
+    outcome: Outcome
+    user: User
+
+
+class Action(Record, frozen=True):
+    """Something that the assistant proposes to do: create or update a file with `content`.
+
+    An update was made from the file's `baseRevision`; `inverse` is the change, as in
+    docs/coediting.md, that makes the text of then of the content. `decision` says what became of
+    it, if somebody has told it with `ai:applied`.
+    """
+
+    id: str
     type: Literal["create-file", "update-file"]
     path: str
     content: str
+    base_revision: int | None = None
+    inverse: list[Any] | None = None
+    decision: Decision | None = None
+
+
+class Unfit(Record, frozen=True):
+    """Something in an answer that was meant for a file, and is no proposal: why not."""
+
+    path: str
+    message: str
 
 
 class AiResponse(Record, frozen=True):
-    """An answer of the assistant. `cancelled`: it was stopped, and `content` is what there was."""
+    """An answer of the assistant. `cancelled`: it was stopped, and `content` is what there was.
+
+    `actions` are what it proposes to do with files; `unfit` is what it cannot be taken at.
+    """
 
     id: str
+    request_id: str
     content: str
     provider: str
     model: str
     cancelled: bool
     actions: list[Action] | None = None
+    unfit: list[Unfit] | None = None
     usage: Usage | None = None
+
+
+class Answer(Record, frozen=True):
+    """An answer that is being made: the text so far, which the first `chunks` of its `code:chunk`
+    have told, and what it proposes until now. Both are left out where answers are long together.
+    """
+
+    request_id: str
+    user: User
+    chunks: int
+    content: str | None = None
+    actions: list[Action] | None = None
 
 
 class ChatMessage(Record, frozen=True):

@@ -24,6 +24,7 @@ from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.identity import Identity
 from server.api.records import (
+    Answer,
     ChatMessage,
     File,
     Lock,
@@ -94,7 +95,8 @@ class ProjectJoinResult(Record, frozen=True):
 
     Of much there is the first page: `file:list` goes on after `nextFile`, `file:locks` after
     `nextLock`, `user:list` after `nextPresence`, `ai:history` after `nextMessage`.
-    `answering` are the requests whose answers the assistant is making.
+    `answering` are the requests whose answers the assistant is making, and `answers` what there is
+    of each.
     """
 
     project_id: str
@@ -108,6 +110,7 @@ class ProjectJoinResult(Record, frozen=True):
     presence: list[Presence]
     messages: list[ChatMessage]
     answering: list[str]
+    answers: list[Answer]
     next_file: str | None = None
     next_message: str | None = None
     next_lock: str | None = None
@@ -185,6 +188,7 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
     services = call.services
     role = services.directory.role(project_id, call.user.id)
     there = presence.page(services.presence, project_id, None, None)
+    answers = services.chat.answering(project_id)
     held = locks.page(services.locks, project_id, None, None)
     return ProjectJoinResult(
         project_id=project_id,
@@ -201,7 +205,8 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
         next_presence=there.next,
         messages=chat.items,
         next_message=chat.next,
-        answering=services.chat.answering(project_id),
+        answering=[one.request_id for one in answers],
+        answers=answers,
     )
 
 

@@ -6,9 +6,11 @@ import sqlite3
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
+from server.api.decisions import is_news
 from server.api.errors import Code, EventError
-from server.api.records import AiResponse, ChatMessage, User
+from server.api.records import AiResponse, ChatMessage, Decision, User
 
 HISTORY: Final = 100
 """Messages that joining a project brings."""
@@ -67,13 +69,24 @@ def latest(
     """Return the last messages before that one, the oldest first; fewer if they are long."""
     rows = connection.execute(
         "SELECT m.id, m.request_id, m.role, m.user_id, coalesce(u.name, m.user_id), m.content, "
-        "m.created_at, m.details FROM messages m LEFT JOIN users u ON u.id = m.user_id "
+        "m.created_at, m.details, m.decisions "
+        "FROM messages m LEFT JOIN users u ON u.id = m.user_id "
         "WHERE m.project_id = ? AND m.sequence < ? ORDER BY m.sequence DESC LIMIT ?",
         (project_id, before, most),
     )
     found: list[ChatMessage] = []
     left = MAX_READ
-    for message_id, request_id, role, user_id, name, content, created_at, details in rows:
+    for (
+        message_id,
+        request_id,
+        role,
+        user_id,
+        name,
+        content,
+        created_at,
+        details,
+        decisions,
+    ) in rows:
         left -= len(content) + len(details or "")
         if found and left < 0:
             break
@@ -85,7 +98,47 @@ def latest(
                 user=User(user_id, name),
                 content=content,
                 created_at=created_at,
-                response=None if details is None else msgspec.json.decode(details, type=AiResponse),
+                response=None if details is None else _response(details, decisions),
             )
         )
     return found[::-1]
+
+
+def decide(
+    connection: sqlite3.Connection,
+    project_id: str,
+    request_id: str,
+    action_id: str,
+    decision: Decision,
+) -> bool:
+    """Keep what became of an action of an answer; return whether that is news.
+
+    Raises:
+        EventError: there is no such action (`NOT_FOUND`), or it was decided otherwise
+        (`VERSION_CONFLICT`).
+    """
+    row = connection.execute(
+        "SELECT sequence, details, decisions FROM messages "
+        "WHERE request_id = ? AND role = 'assistant' AND project_id = ?",
+        (request_id, project_id),
+    ).fetchone()
+    actions = [] if row is None else _response(row[1], row[2]).actions or []
+    action = next((one for one in actions if one.id == action_id), None)
+    if not is_news(action, decision):
+        return False
+    decisions = {one.id: one.decision for one in actions if one.decision is not None}
+    decisions[action_id] = decision
+    connection.execute(
+        "UPDATE messages SET decisions = ? WHERE sequence = ?",
+        (msgspec.json.encode(decisions).decode(), row[0]),
+    )
+    return True
+
+
+def _response(details: str, decisions: str | None) -> AiResponse:
+    response = msgspec.json.decode(details, type=AiResponse)
+    if decisions is None or response.actions is None:
+        return response
+    found = msgspec.json.decode(decisions, type=dict[str, Decision])
+    actions = [replace(one, decision=found.get(one.id, one.decision)) for one in response.actions]
+    return replace(response, actions=actions)

@@ -248,6 +248,19 @@ STEPS: Final = (
         PRIMARY KEY (document, user_id, author)
     ) STRICT, WITHOUT ROWID;
     """,
+    # What became of the assistant's proposals.
+    """
+    -- decisions: of the actions of an answer, by their ids, as JSON. Those of before have no ids,
+    -- and their answers do not say to which request.
+    UPDATE messages SET details = json_set(details, '$.requestId', request_id)
+        WHERE details IS NOT NULL;
+    UPDATE messages SET details = json_set(details, '$.actions', (
+        SELECT json_group_array(json_set(value, '$.id', 'action-' || (key + 1)))
+        FROM json_each(messages.details, '$.actions')
+    )) WHERE json_type(details, '$.actions') = 'array';
+    ALTER TABLE messages ADD COLUMN decisions TEXT;
+    CREATE INDEX answers_to_request ON messages (request_id) WHERE role = 'assistant';
+    """,
 )
 
 

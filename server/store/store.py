@@ -14,7 +14,16 @@ from functools import partial
 from typing import Final
 
 from server.api.errors import Code, EventError
-from server.api.records import ChatMessage, File, Notification, Project, Role, User, Version
+from server.api.records import (
+    ChatMessage,
+    Decision,
+    File,
+    Notification,
+    Project,
+    Role,
+    User,
+    Version,
+)
 from server.documents.authority import Author
 from server.store import (
     accounts,
@@ -423,6 +432,14 @@ class Store:
             return before
 
         return await self._desk.run(work)
+
+    async def decide(
+        self, project_id: str, request_id: str, action_id: str, decision: Decision
+    ) -> bool:
+        """Keep what became of an action of an answer; see `messages.decide`."""
+        return await self._desk.run(
+            lambda c: messages.decide(c, project_id, request_id, action_id, decision)
+        )
 
     async def chat(self, project_id: str, after: str, limit: int) -> Page[ChatMessage]:
         """Return a page of a project's chat."""

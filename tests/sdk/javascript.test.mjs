@@ -297,9 +297,21 @@ test("the assistant: a whole response, its pieces, a stop, a failure", async () 
     context: { currentFile: filePath },
     onChunk: (text) => pieces.push(text),
   });
-  assert.equal(response.content, "A **proposal**:\n");
-  assert.deepEqual(pieces, [response.content]);
-  assert.equal(response.actions[0].path, "proposed.js");
+  assert.equal(
+    response.content,
+    "A **proposal**:\n\n```proposed.js\nconst proposed = 1;\n```\n",
+  );
+  assert.equal(pieces.join(""), response.content);
+  const [action] = response.actions;
+  assert.deepEqual(action, {
+    id: "action-1",
+    type: "create-file",
+    path: "proposed.js",
+    content: "const proposed = 1;\n",
+  });
+  const { file } = await ada.acceptAction(projectId, response, action);
+  assert.equal(file.path, "proposed.js");
+  await assert.rejects(ada.rejectAction(projectId, response, action), { code: "VERSION_CONFLICT" });
 
   const stop = new AbortController();
   const stopped = await ada.sendAIMessage({

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from server.ai.provider import Outcome, ProviderError, Question
-from server.api.records import Action, User
+from server.ai.provider import ProviderError, Question
+from server.api.records import Usage, User
 from server.application import Application
 from server.store import accounts
 from tests.server.running import HASHER, running
+
+PROPOSAL = "A **proposal**:\n\n```proposed.js\nconst proposed = 1;\n```\n"
 
 
 class Slow:
@@ -24,12 +26,11 @@ class Slow:
     name = "slow"
     model = "none"
 
-    async def stream(self, question: Question) -> AsyncGenerator[str | Outcome, None]:
+    async def stream(self, question: Question) -> AsyncGenerator[str | Usage, None]:
         if question.message == "fail":
             raise ProviderError("out of order")
         if question.message == "propose":
-            yield "A **proposal**:\n"
-            yield Outcome(actions=(Action("create-file", "proposed.js", "const proposed = 1;\n"),))
+            yield PROPOSAL
             return
         yield "Once upon a time"
         await asyncio.Event().wait()

@@ -27,7 +27,7 @@ from ai_coding_assistant.typing_notice import TypingNotice
 from server.application import Application
 from server.projects import projects
 from socketio_min import UsageError
-from tests.sdk.serving import serving
+from tests.sdk.serving import PROPOSAL, serving
 from tests.server.running import running
 from tests.socketio_min.chaos import Chaos, ChaosProxy, chaos_proxy
 from tests.waiting import PATIENCE, eventually, patient
@@ -364,9 +364,27 @@ async def test_the_assistant(connect: Connect) -> None:
     response = await ada.send_ai_message(
         "propose", PROJECT, context={"currentFile": APP}, on_chunk=pieces.append
     )
-    assert response["content"] == "A **proposal**:\n"
-    assert pieces == [response["content"]]
-    assert response["actions"][0]["path"] == "proposed.js"
+    assert response["content"] == PROPOSAL
+    assert "".join(pieces) == PROPOSAL
+    assert response["actions"] == [
+        {
+            "id": "action-1",
+            "type": "create-file",
+            "path": "proposed.js",
+            "content": "const proposed = 1;\n",
+        }
+    ]
+    [action] = response["actions"]
+    done = await ada.accept_action(PROJECT, response, action)
+    assert done["file"]["path"] == "proposed.js"
+    with pytest.raises(Refused) as refused:
+        await ada.reject_action(PROJECT, response, action)
+    assert refused.value.code == "VERSION_CONFLICT"
+    message = (await ada.join_project(PROJECT))["messages"][-1]
+    assert message["response"]["actions"][0]["decision"]["outcome"] == "accepted"
+    # It is there already.
+    again = await ada.send_ai_message("propose", PROJECT)
+    assert again["unfit"] == [{"path": "proposed.js", "message": "the file is like that already"}]
     stopped = await ada.send_ai_message("wait", PROJECT, on_chunk=lambda _text: False)
     assert (stopped["cancelled"], stopped["content"]) == (True, "Once upon a time")
     with pytest.raises(Refused, match="out of order") as refused:
@@ -411,7 +429,7 @@ async def test_an_answer_goes_on_while_the_connection_is_lost(
         await back()
         # The asker has entered the project that it is about.
         assert len(application.presence.page(PROJECT)[0]) == 1
-        [request_id] = application.chat.answering(PROJECT)
+        [request_id] = [one.request_id for one in application.chat.answering(PROJECT)]
         assert not waiting.done()
         ada.emit("ai:cancel", {"requestId": request_id})
         response = await patient(waiting)

@@ -79,6 +79,12 @@ VALID: dict[str, dict[str, Any]] = {
     "ai:message": {"message": "hello"},
     "ai:history": PROJECT,
     "ai:cancel": {"requestId": "request-1"},
+    "ai:applied": {
+        **PROJECT,
+        "requestId": "request-1",
+        "actionId": "action-1",
+        "outcome": "accepted",
+    },
     "ai:status": {"status": "processing", "progress": 50, "message": "Generating"},
     "user:join": {"userId": "user-456"},
     "user:leave": {"userId": "user-456"},

@@ -498,6 +498,43 @@ class AsyncAICodingAssistantSocket:
             answer.close()
             self._answers.discard(answer)
 
+    async def accept_action(
+        self, project_id: str, response: dict[str, Any], action: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Do what an action of a response proposes, and say so: it is not offered again. Return the
+        acknowledgement of the change.
+
+        Raises:
+            Refused: the file has changed since (`VERSION_CONFLICT`), somebody holds it, or may not.
+            Unreachable: the connection was lost, or there is no answer.
+        """
+        file = {
+            "path": action["path"],
+            "action": "created" if action["type"] == "create-file" else "updated",
+            "content": action["content"],
+            "baseRevision": action.get("baseRevision", 0),
+        }
+        done = await self.call("file:change", {"projectId": project_id, "file": file})
+        await self._decide(project_id, response, action, "accepted")
+        return done
+
+    async def reject_action(
+        self, project_id: str, response: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        """Say that what an action of a response proposes is not wanted: it is not offered again.
+
+        Raises:
+            Refused: somebody has decided otherwise (`VERSION_CONFLICT`), or may not.
+            Unreachable: the connection was lost, or there is no answer.
+        """
+        await self._decide(project_id, response, action, "rejected")
+
+    async def _decide(
+        self, project_id: str, response: dict[str, Any], action: dict[str, Any], outcome: str
+    ) -> None:
+        decided = {"requestId": response["requestId"], "actionId": action["id"], "outcome": outcome}
+        await self.call("ai:applied", {"projectId": project_id, **decided})
+
     def _stop_answer(self, request_id: str) -> None:
         if self.connected:
             self.emit("ai:cancel", {"requestId": request_id})

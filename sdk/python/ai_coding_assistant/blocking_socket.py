@@ -301,6 +301,18 @@ class AICodingAssistantSocket:
             )
         )
 
+    def accept_action(
+        self, project_id: str, response: dict[str, Any], action: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Do what an action of a response proposes, and say so: it is not offered again."""
+        return self._threads.wait_for(self._socket.accept_action(project_id, response, action))
+
+    def reject_action(
+        self, project_id: str, response: dict[str, Any], action: dict[str, Any]
+    ) -> None:
+        """Say that what an action of a response proposes is not wanted: it is not offered again."""
+        self._threads.wait_for(self._socket.reject_action(project_id, response, action))
+
     def typing(self, project_id: str) -> None:
         """Call this with each key that is pressed."""
         self._threads.wait_for(_called(self._socket.typing, project_id))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
 from typing import Any
 
+from server.ai.provider import Question
+from server.api.records import Usage
 from tests.server.wire import Client
 
 PROJECT = {"projectId": "project-123"}
@@ -48,3 +52,26 @@ async def ask(client: Client, message: str, **payload: Any) -> Any:
     request = await client.ask("ai:message", payload)
     assert request["ok"], request
     return (await answer_of(client, request["requestId"]))[1]
+
+
+class Held:
+    """A provider that says what the test puts into its queue: text, an outcome, or an error."""
+
+    name = "held"
+    model = "by hand"
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[Any] = asyncio.Queue()
+        self.left = 0
+
+    async def stream(self, question: Question) -> AsyncGenerator[str | Usage, None]:
+        try:
+            while (piece := await self.queue.get()) is not None:
+                if isinstance(piece, Exception):
+                    raise piece
+                yield piece
+        finally:
+            self.left += 1
+
+    async def close(self) -> None:
+        """Nothing to let go of."""

@@ -8,7 +8,6 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -17,40 +16,17 @@ import pytest
 
 from server.ai.answer_text import MAX_ANSWER
 from server.ai.chat import AiMessagePayload
-from server.ai.provider import Outcome, ProviderError, Question
+from server.ai.provider import ProviderError
 from server.api.identity import identity_of
 from server.api.registry import Call
 from server.application import Application
 from server.store import contents, messages, snapshots
-from tests.server.ai.chatting import PROJECT, answer_of
+from tests.server.ai.chatting import PROJECT, Held, answer_of
 from tests.server.conftest import Connect
 from tests.server.gate import closed_gate
 from tests.server.running import running
 from tests.server.wire import Client, connected
 from tests.waiting import PATIENCE
-
-
-class Held:
-    """A provider that says what the test puts into its queue: text, an outcome, or an error."""
-
-    name = "held"
-    model = "by hand"
-
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[Any] = asyncio.Queue()
-        self.left = 0
-
-    async def stream(self, question: Question) -> AsyncGenerator[str | Outcome, None]:
-        try:
-            while (piece := await self.queue.get()) is not None:
-                if isinstance(piece, Exception):
-                    raise piece
-                yield piece
-        finally:
-            self.left += 1
-
-    async def close(self) -> None:
-        """Nothing to let go of."""
 
 
 @pytest.fixture

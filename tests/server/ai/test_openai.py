@@ -20,7 +20,7 @@ import pytest
 
 from server.ai import openai
 from server.ai.openai import OpenAIProvider, messages
-from server.ai.provider import Outcome, ProviderError, Question, Sources
+from server.ai.provider import ProviderError, Question, Sources
 from server.api.records import ChatMessage, File, Usage, User
 from server.store.snapshots import Differing
 from tests.server.ai.chatting import answer_of
@@ -62,7 +62,7 @@ async def endpoint(*parts: bytes, seen: list[bytes] | None = None) -> AsyncItera
         await server.wait_closed()
 
 
-async def pieces(url: str, question: Question | None = None) -> list[str | Outcome]:
+async def pieces(url: str, question: Question | None = None) -> list[str | Usage]:
     provider = OpenAIProvider(url, "a-model", "sk-secret", timeout=PATIENCE)
     try:
         return [piece async for piece in provider.stream(question or Question("Hello"))]
@@ -86,7 +86,7 @@ async def test_the_request_and_the_answer() -> None:
     async with endpoint(*parts, seen=seen) as url:
         found = await pieces(url)
     assert [piece for piece in found if isinstance(piece, str)] == ["", "Hel", "lo ü"]
-    assert found[-1] == Outcome(usage=Usage(5, 2))
+    assert found[-1] == Usage(5, 2)
     head, _, body = seen[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /v1/chat/completions HTTP/1.1\r\n")
     assert b"authorization: bearer sk-secret" in head.lower()
@@ -240,6 +240,7 @@ async def test_a_message_is_answered_by_the_model_that_is_set(tmp_path: Path) ->
     assert events.count("code:chunk") == 2
     assert response.pop("id").startswith("message-")
     assert response == {
+        "requestId": request["requestId"],
         "content": "From far",
         "provider": "openai",
         "model": "a-model",

@@ -21,7 +21,18 @@ from typing import Any
 import pytest
 
 from server.api.errors import EventError
-from server.api.records import ChatMessage, Member, Notification, Project, Role, User, Version
+from server.api.records import (
+    Action,
+    AiResponse,
+    ChatMessage,
+    Decision,
+    Member,
+    Notification,
+    Project,
+    Role,
+    User,
+    Version,
+)
 from server.documents.authority import Author
 from server.documents.changes import parse
 from server.store import (
@@ -106,8 +117,25 @@ def new_version(number: int = 0) -> Version:
 
 PROJECT = Project("new", "New", "", "web", [Member(ADA, Role.OWNER)], "", "")
 MESSAGE = ChatMessage("new", "r", "user", ADA, "text", "")
+ANSWER = ChatMessage(
+    "answer",
+    "r",
+    "assistant",
+    ADA,
+    "text",
+    "",
+    AiResponse(
+        "answer", "r", "text", "p", "m", False, [Action("action-1", "create-file", "a", "")]
+    ),
+)
 NOTICE = Notification("new", "project", "", "", "", False, "u1")
 SESSION = StoredSession("new", User("u1", "U"), 1.0, 2.0)
+
+
+def _decided(connection: sqlite3.Connection) -> bool:
+    messages.add(connection, "p0", ANSWER)
+    return messages.decide(connection, "p0", "r", "action-1", Decision("accepted", ADA))
+
 
 # One row, or those of one user: whatever else there is makes no difference.
 SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
@@ -141,6 +169,7 @@ SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "membership.set_role": lambda c: membership.set_role(c, "p0", "eve", Role.EDITOR),
     "membership.remove_member": lambda c: membership.remove_member(c, "p0", "ada"),
     "messages.add": lambda c: messages.add(c, "p0", MESSAGE),
+    "messages.decide": lambda c: _decided(c),
     "pages.projects": lambda c: pages.projects(c, "ada", "", 100),
     "notices.add": lambda c: notices.add(c, NOTICE),
     "snapshots.version": lambda c: snapshots.version(c, "p0", "v3"),

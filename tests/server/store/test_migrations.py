@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from server.api.records import File, Role, Version
+from server.api.records import Action, File, Role, Version
 from server.store import contents, leftovers, membership, messages, migrations, snapshots
 from server.store.database import FILE_NAME, connect
 from server.store.snapshots import Differing, Stored
@@ -27,6 +27,12 @@ INSERT INTO versions VALUES (6, 'w', 'p', 'Nothing', '', 'then', 'ada');
 INSERT INTO version_files VALUES ('v', 'a.txt', 'h2', 4);
 INSERT INTO messages VALUES (3, 'm', 'p', 'r', 'user', 'ada', 'Hello', NULL, 'then');
 INSERT INTO messages VALUES (4, 'n', 'p', 'r', 'user', 'ada', 'Again', NULL, 'then');
+INSERT INTO messages VALUES (5, 'o', 'p', 's', 'assistant', 'assistant', 'Two files',
+    '{"id": "o", "content": "Two files", "provider": "x", "model": "y", "cancelled": false,
+      "actions": [{"type": "create-file", "path": "a", "content": "\\u00fc\\n"},
+                  {"type": "create-file", "path": "b", "content": ""}]}', 'then');
+INSERT INTO messages VALUES (6, 'q', 'p', 't', 'assistant', 'assistant', 'None',
+    '{"id": "q", "content": "None", "provider": "x", "model": "y", "cancelled": false}', 'then');
 """
 
 
@@ -40,7 +46,7 @@ def old(tmp_path: Path) -> Path:
 def test_the_first_tables_become_the_present_ones(old: Path) -> None:
     for _ in range(2):
         with contextlib.closing(connect(old)) as connection:
-            assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+            assert connection.execute("PRAGMA user_version").fetchone() == (4,)
             assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
             assert contents.files(connection, "p") == [
                 File("a.txt", "a.txt", 3, "h1", 6, "now", "ada"),
@@ -56,7 +62,14 @@ def test_the_first_tables_become_the_present_ones(old: Path) -> None:
             assert snapshots.differing(connection, compared, "", 10) == (differing, None)
             assert contents.texts(connection, ["h1", "h2"]) == {"h1": "one", "h2": "two2"}
             said = [one.content for one in messages.latest(connection, "p", 10)]
-            assert said == ["Hello", "Again"]
+            assert said == ["Hello", "Again", "Two files", "None"]
+            response = messages.latest(connection, "p", 10)[2].response
+            assert response is not None
+            assert response.request_id == "s"
+            assert response.actions == [
+                Action("action-1", "create-file", "a", "\u00fc\n"),
+                Action("action-2", "create-file", "b", ""),
+            ]
             project = membership.project(connection, "p")
             assert project is not None
             assert [member.role for member in project.members] == [Role.OWNER]
@@ -68,7 +81,7 @@ def test_what_was_counted_anew_each_time_has_its_counters(old: Path) -> None:
             "SELECT p.id, p.message_count, t.file_count, t.size FROM projects p "
             "JOIN trees t ON t.id = p.tree ORDER BY p.id"
         ).fetchall()
-        assert counted == [("empty", 0, 0, 0), ("p", 2, 2, 7)]
+        assert counted == [("empty", 0, 0, 0), ("p", 4, 2, 7)]
         change = contents.write(connection, "p", "c.txt", "12345", user_id="ada", now="later")
         assert change.file is not None
         assert change.file.revision == 8

@@ -1,0 +1,88 @@
+"""What a file becomes by the edits of an answer. Done by a worker: see `background`.
+
+Lines are found where they are once in the file, as they are or but for the spaces at their ends.
+Anything else would be a guess: it is not done, and said.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from server.documents.changes import units
+from server.documents.difference import difference
+from server.documents.line_ends import document_text, line_end_of
+
+MAX_LENGTH: Final = 1_000_000
+"""Characters of a file that is edited, and of what it becomes."""
+
+
+def resolve(
+    present: str | None, base: str | None, content: str | None, edits: list[tuple[str, str]]
+) -> dict[str, Any]:
+    """Return what a file that is `present` becomes: `content`, or `base` after the edits.
+
+    None is no file. The result has the new `content` with the line ends of the file, or None if it
+    would be too long; its `inverse`, the change that makes the present text of it; how much text
+    was `removed`, in characters; and the `faults` of edits that cannot be done.
+    """
+    faults: list[str] = []
+    new = _with_plain_ends(base or "") if content is None else content
+    for number, (search, replace) in enumerate(edits, start=1):
+        changed, fault = _edited(new, search, replace)
+        if fault:
+            faults.append(f"edit {number}: {fault}")
+        else:
+            new = changed
+        if len(new) > MAX_LENGTH:
+            return {"content": None, "faults": faults}
+    if present is None:
+        return {"content": new, "inverse": None, "removed": 0, "faults": faults}
+    inverse = difference(units(new), document_text(present))
+    return {
+        "content": new.replace("\n", line_end_of(present)),
+        "inverse": inverse.json,
+        "removed": sum(len(inserted or "") for _, inserted in inverse.sections),
+        "faults": faults,
+    }
+
+
+def _with_plain_ends(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _edited(text: str, search: str, replace: str) -> tuple[str, str]:
+    """Return a text after an edit, and what keeps the edit from being done, or ""."""
+    if not search.strip():
+        if text.strip():
+            return text, "its SEARCH part has no lines, and the file has some"
+        return replace, ""
+    # Each line has an end, and the end of one before it.
+    ended = text if text.endswith("\n") or not text else text + "\n"
+    found = _places("\n" + ended, "\n" + search)
+    if not found:
+        found = _places("\n" + _trimmed(ended), "\n" + _trimmed(search))
+    if not found:
+        return text, "the lines of its SEARCH part are not in the file"
+    if len(found) > 1:
+        return text, "the lines of its SEARCH part are in the file more than once"
+    lines = ended.split("\n")
+    first, last = found[0], found[0] + search.count("\n")
+    rest = "\n".join(lines[last:])
+    start = "\n".join(lines[:first]) + ("\n" if first else "")
+    changed = start + replace + rest
+    if ended != text and changed.endswith("\n"):
+        changed = changed[:-1]
+    return changed, ""
+
+
+def _places(text: str, searched: str) -> list[int]:
+    """Return the numbers of the lines before which lines are found, the first two at most."""
+    first = text.find(searched)
+    if first < 0:
+        return []
+    second = text.find(searched, first + 1)
+    return [text.count("\n", 0, at) for at in (first, second) if at >= 0]
+
+
+def _trimmed(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.split("\n"))

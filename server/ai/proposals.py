@@ -1,0 +1,120 @@
+"""What an answer proposes to do with files: its blocks, made into actions of the project.
+
+An action has what the file becomes as a whole, made from the file as it is at that moment, so that
+a client needs to know nothing of how models write. One answer has one action for a file: a later
+block goes on from there, unless somebody has decided on it meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from server.ai import edits
+from server.ai.blocks import Block
+from server.api.decisions import is_news
+from server.api.errors import Code, EventError
+from server.api.records import Action, Decision, File, Unfit
+from server.api.registry import Call
+from server.background import WorkFailed
+
+MAX_PROPOSED: Final = 262_144
+"""Characters of all that an answer proposes, with what it takes away."""
+_ENOUGH: Final = 4
+"""Bytes of a file that are read to learn of it."""
+_TOO_LONG: Final = (
+    f"the file, or all that the answer changes, is longer than {MAX_PROPOSED} characters: "
+    "put it in by hand"
+)
+
+
+class Proposals:
+    """The actions of one answer, for a project. `call` is what asked for the answer."""
+
+    def __init__(self, call: Call[Any], project_id: str) -> None:
+        self._call = call
+        self._project_id = project_id
+        self._actions: dict[str, Action] = {}
+        self._sizes: dict[str, int] = {}
+        self.unfit: list[Unfit] = []
+
+    @property
+    def actions(self) -> list[Action]:
+        """Return what is proposed until now."""
+        return list(self._actions.values())
+
+    async def take(self, block: Block) -> Action | None:
+        """Take a block; return the action that it makes or changes."""
+        if block.fault is not None:
+            self.unfit.append(Unfit(block.path, block.fault))
+            return None
+        try:
+            return await self._resolved(block)
+        except (EventError, WorkFailed) as error:
+            message = error.message if isinstance(error, EventError) else str(error)
+            self.unfit.append(Unfit(block.path, message))
+            return None
+
+    def decide(self, action_id: str, decision: Decision) -> bool:
+        """Note what became of an action; see `is_news`."""
+        action = self._actions.get(action_id)
+        if not is_news(action, decision) or action is None:
+            return False
+        self._actions[action_id] = replace(action, decision=decision)
+        return True
+
+    async def _resolved(self, block: Block) -> Action | None:
+        path, services = block.path, self._call.services
+        services.workspace.check(self._project_id, path)
+        file, text = await self._present(path)
+        going_on = next(
+            (one for one in self.actions if one.path == path and one.decision is None), None
+        )
+        base = text if going_on is None or block.content is not None else going_on.content
+        result = await services.background.run(
+            self._call.user.id,
+            lambda worker: worker.call(edits.resolve, text, base, block.content, block.edits),
+        )
+        self.unfit += [Unfit(path, fault) for fault in result["faults"]]
+        content = result["content"]
+        if content is None:
+            raise EventError(Code.VALIDATION_ERROR, _TOO_LONG)
+        if len(result["faults"]) == len(block.edits) > 0:
+            return None
+        if content == text and going_on is None:
+            self.unfit.append(Unfit(path, "the file is like that already"))
+            return None
+        number = len(self._actions) + 1
+        action = Action(
+            id=f"action-{number}" if going_on is None else going_on.id,
+            type="create-file" if file is None else "update-file",
+            path=path,
+            content=content,
+            base_revision=None if file is None else file.revision,
+            inverse=result["inverse"],
+        )
+        size = len(content) + result["removed"]
+        if size + sum(self._sizes.values()) - self._sizes.get(action.id, 0) > MAX_PROPOSED:
+            raise EventError(Code.VALIDATION_ERROR, _TOO_LONG)
+        self._sizes[action.id] = size
+        self._actions[action.id] = action
+        return action
+
+    async def _present(self, path: str) -> tuple[File | None, str | None]:
+        """Return a file with its text, as those who edit it have it by now."""
+        call, key = self._call, (self._project_id, path)
+        if key in call.services.saver.unsaved(self._project_id):
+            await call.services.saver.save(key)
+        try:
+            part = await call.store.read_file(self._project_id, path, None, 0, _ENOUGH)
+        except EventError as error:
+            if error.code is Code.NOT_FOUND:
+                return None, None
+            raise
+        if part.size > edits.MAX_LENGTH:
+            raise EventError(Code.VALIDATION_ERROR, _TOO_LONG)
+        texts = await call.store.texts([part.hash])
+        if part.hash not in texts:
+            raise EventError(Code.VERSION_CONFLICT, "the file was changed meanwhile: ask again")
+        return part.file, texts[part.hash]

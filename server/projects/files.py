@@ -43,8 +43,7 @@ PartSize = Annotated[
 ]
 
 WRITTEN: Final = Rate("written", burst=16_000_000, per_second=4_000_000)
-"""Bytes of contents that a user writes: as many as one connection may send. The database's thread
-has 65 ms of work with 5 MB, and a user has 20 connections."""
+"""Bytes of contents that a user writes: as many as one connection may send, and a user has 20."""
 
 
 class FileReadPayload(ProjectPayload, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ from server.projects.tree import Tree
 from server.store import contents
 from server.store.contents import Change
 from server.store.database import StoreError
+from server.store.documents import Replaced
 
 logger = logging.getLogger("server.workspace")
 
@@ -240,26 +241,28 @@ class Workspace:
         are read at once, and tell the clients. Return how many.
         """
         texts = await asyncio.to_thread(_texts, tree, paths)
+        number = 0
         try:
-            changes = await self._services.store.of(_USER).take_over(
+            async for replaced in self._services.store.of(_USER).take_over(
                 PROJECT_ID, texts, user=User(_USER, _USER), now=timestamp()
-            )
+            ):
+                self._tell(replaced)
+                path, text = replaced.change.path, replaced.text
+                if text is not None and text != texts[path]:
+                    # What people were typing is merged with what the other program has written.
+                    await asyncio.to_thread(tree.write, path, text.encode(), new=False)
+                number += 1
+                if number % _TOLD_AT_ONCE == 0:
+                    await asyncio.sleep(0)
         except EventError as error:
             logger.error("the workspace is not mirrored: %s", error.message)
-            return len(texts)
-        for number, replaced in enumerate(changes, start=1):
-            change, text = replaced.change, replaced.text
-            for room, announcement in heard(self._services, PROJECT_ID, replaced):
-                self._services.tell(room, announcement, project_id=PROJECT_ID)
-            self._services.tell(
-                project_room(PROJECT_ID), announcement_of(change, text), project_id=PROJECT_ID
-            )
-            if text is not None and text != texts[change.path]:
-                # What people were typing is merged with what the other program has written.
-                await asyncio.to_thread(tree.write, change.path, text.encode(), new=False)
-            if number % _TOLD_AT_ONCE == 0:
-                await asyncio.sleep(0)
         return len(texts)
+
+    def _tell(self, replaced: Replaced) -> None:
+        for room, announcement in heard(self._services, PROJECT_ID, replaced):
+            self._services.tell(room, announcement, project_id=PROJECT_ID)
+        news = announcement_of(replaced.change, replaced.text)
+        self._services.tell(project_room(PROJECT_ID), news, project_id=PROJECT_ID)
 
 
 def _texts(tree: Tree, paths: Sequence[str]) -> dict[str, str | None]:

@@ -1,18 +1,21 @@
-"""The files of a project. A content is stored once, by its hash, and goes with its last user."""
+"""The files of a project. A content is stored once, by its hash, and goes with its last user.
+
+How long ones are stored is told in `parts`.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.api.paths import folders
 from server.api.records import File
-from server.store import trees
+from server.store import parts, trees
 from server.store.leftovers import release
+from server.store.parts import Kept
 
 MAX_FILES: Final = 10_000
 """Files in one project."""
@@ -78,50 +81,11 @@ def file(connection: sqlite3.Connection, project_id: str, path: str) -> File | N
     return None if row is None else from_row(row)
 
 
-def content(connection: sqlite3.Connection, content_hash: str) -> str:
-    """Return the content with that hash.
-
-    Raises:
-        LookupError: there is none.
-    """
-    row = connection.execute(
-        "SELECT content FROM contents WHERE hash = ?", (content_hash,)
-    ).fetchone()
-    if row is None:
-        raise LookupError(content_hash)
-    return bytes(row[0]).decode()
-
-
-def texts(connection: sqlite3.Connection, hashes: Iterable[str]) -> dict[str, str]:
-    """Return the contents of these hashes. Those that are gone are left out."""
-    found = {}
-    for content_hash in hashes:
-        with contextlib.suppress(LookupError):
-            found[content_hash] = content(connection, content_hash)
-    return found
-
-
-def part(connection: sqlite3.Connection, content_hash: str, offset: int, length: int) -> bytes:
-    """At most `length` bytes of the content with that hash, from `offset` on.
-
-    Raises:
-        LookupError: there is none.
-    """
-    row = connection.execute(
-        "SELECT substr(content, ?, ?) FROM contents WHERE hash = ?",
-        (offset + 1, length, content_hash),
-    ).fetchone()
-    if row is None:
-        raise LookupError(content_hash)
-    # SQLite has nothing for a part of an empty content.
-    return bytes(row[0] or b"")
-
-
 def write(
     connection: sqlite3.Connection,
     project_id: str,
     path: str,
-    text: str,
+    content: str | Kept,
     *,
     user_id: str,
     now: str,
@@ -131,25 +95,12 @@ def write(
     Raises:
         EventError: the project has too many files, or too large ones (`RATE_LIMIT_EXCEEDED`).
     """
-    encoded = text.encode()
-    return put(
-        connection,
-        project_id,
-        path,
-        keep(connection, encoded),
-        len(encoded),
-        user_id=user_id,
-        now=now,
+    stored = (
+        parts.add(connection, content)
+        if isinstance(content, str)
+        else parts.take(connection, content)
     )
-
-
-def keep(connection: sqlite3.Connection, encoded: bytes) -> str:
-    """Store a content; returns its hash."""
-    content_hash = hashlib.sha256(encoded).hexdigest()
-    connection.execute(
-        "INSERT INTO contents VALUES (?, ?) ON CONFLICT DO NOTHING", (content_hash, encoded)
-    )
-    return content_hash
+    return put(connection, project_id, path, *stored, user_id=user_id, now=now)
 
 
 def put(

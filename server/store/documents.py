@@ -24,7 +24,7 @@ from server.api.records import User
 from server.documents.authority import MAX_TEXT, Author, Authority, Gone, Update
 from server.documents.changes import Change, plain, read, units
 from server.documents.line_ends import document_text, line_end_of
-from server.store import contents, counters
+from server.store import contents, counters, parts
 
 MAX_LOADED: Final = 64_000_000
 """UTF-16 units of all documents in memory, beyond the last one that was used."""
@@ -209,7 +209,7 @@ class Documents:
             self.delete(connection, key)
         if document is None or change.file is None or change.file.hash == document.hash:
             return Replaced(change, text, "", [])
-        content = contents.content(connection, change.file.hash)
+        content = parts.whole(connection, change.file.hash) if text is None else text
         authority = document.authority
         wanted = document_text(content)
         if "\n" in wanted:
@@ -299,7 +299,7 @@ class Documents:
         file = contents.file(connection, *key)
         if file is None:
             raise EventError(Code.NOT_FOUND, f"file {key[1]!r}: the project has no such file")
-        content = contents.content(connection, file.hash) if file.size <= _MAX_BYTES else None
+        content = parts.whole(connection, file.hash) if file.size <= _MAX_BYTES else None
         text = "" if content is None else document_text(content)
         if content is None or len(text) > MAX_TEXT:
             raise EventError(
@@ -443,7 +443,7 @@ def _restored(
     ).fetchone()
     try:
         saved = (
-            document_text(contents.content(connection, content_hash))
+            document_text(parts.whole(connection, content_hash))
             if exact is None
             else units(bytes(exact).decode("utf-8", "surrogatepass"))
         )

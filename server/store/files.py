@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import codecs
-import hashlib
 import sqlite3
 from typing import Literal, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.api.records import File
 from server.api.validation import invalid
-from server.store import contents, snapshots
+from server.store import contents, parts, snapshots
 from server.store.contents import Change
+from server.store.parts import Kept
 
 
 class FilePart(NamedTuple):
@@ -31,7 +31,7 @@ class Edit(NamedTuple):
     """What a client wants done to a file; see `FileChange`."""
 
     action: Literal["created", "updated", "deleted"]
-    content: str | None
+    content: str | Kept | None
     base_revision: int | None
 
 
@@ -61,7 +61,7 @@ def read(
         if stored is None:
             raise _missing(path)
         content_hash, size = stored
-    part = contents.part(connection, content_hash, offset, limit)
+    part = parts.read(connection, content_hash, offset, limit)
     text, length = _decoded(part, last=offset + len(part) >= size)
     end = offset + length
     return FilePart(text, size, content_hash, end if end < size else None, file)
@@ -106,26 +106,28 @@ def change(
     )
 
 
-def differs(connection: sqlite3.Connection, project_id: str, path: str, text: str | None) -> bool:
-    """Return whether a file has another content than this one, or is there while this is None."""
+def differs(
+    connection: sqlite3.Connection, project_id: str, path: str, content_hash: str | None
+) -> bool:
+    """Return whether a file has another content than that of this hash, or is there while it is
+    None.
+    """
     before = contents.file(connection, project_id, path)
-    if before is None or text is None:
-        return before is not None or text is not None
-    return before.hash != hashlib.sha256(text.encode()).hexdigest()
+    return content_hash != (None if before is None else before.hash)
 
 
 def take_over(
     connection: sqlite3.Connection,
     project_id: str,
     path: str,
-    text: str | None,
+    content: str | Kept | None,
     user_id: str,
     now: str,
 ) -> Change:
     """Give a file this content, or delete one that is there."""
-    if text is None:
+    if content is None:
         return contents.delete(connection, project_id, path)
-    return contents.write(connection, project_id, path, text, user_id=user_id, now=now)
+    return contents.write(connection, project_id, path, content, user_id=user_id, now=now)
 
 
 def _decoded(part: bytes, *, last: bool) -> tuple[str, int]:

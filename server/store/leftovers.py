@@ -1,4 +1,5 @@
-"""What is deleted goes in steps: trees, chats and documents that belong to nothing any more.
+"""What is deleted goes in steps: trees, chats, documents and parts of contents that belong to
+nothing any more.
 
 A version of a project may have 10,000 files, a project 1,000 versions, a chat 10,000 long messages.
 Deleting only puts them aside; the database's thread deletes them bit by bit, beside other work.
@@ -15,6 +16,8 @@ STEP_DOCUMENTS: Final = 3
 """Documents that one step deletes, each with its journal."""
 STEP_BYTES: Final = 4_000_000
 """Bytes of contents that one step deletes, beyond the first file or message."""
+STEP_PARTS: Final = 16
+"""Parts of a long content that one step deletes: 4 MB."""
 
 
 def begin(connection: sqlite3.Connection) -> None:
@@ -37,9 +40,11 @@ def delete_some(connection: sqlite3.Connection) -> None:
     first = _first(connection)
     if first is None:
         return
-    sequence, tree, documents, chat = first
+    sequence, tree, documents, parts, chat = first
     if tree is not None:
         done = _delete_files(connection, tree)
+    elif parts is not None:
+        done = _delete_parts(connection, parts)
     elif documents is not None:
         done = _delete_documents(connection, documents)
     else:
@@ -49,17 +54,22 @@ def delete_some(connection: sqlite3.Connection) -> None:
 
 
 def release(connection: sqlite3.Connection, content_hash: str) -> None:
-    """Forget a content that no file has any more."""
-    connection.execute(
+    """Forget a content that no file has any more; its parts but the first go later."""
+    deleted = connection.execute(
         "DELETE FROM contents WHERE hash = ?1 "
-        "AND NOT EXISTS (SELECT 1 FROM tree_files WHERE hash = ?1)",
+        "AND NOT EXISTS (SELECT 1 FROM tree_files WHERE hash = ?1) RETURNING parts",
         (content_hash,),
-    )
+    ).fetchone()
+    if deleted is not None and deleted[0] is not None:
+        connection.execute("INSERT INTO leftovers (parts) VALUES (?)", deleted)
 
 
-def _first(connection: sqlite3.Connection) -> tuple[int, int | None, int | None, str] | None:
-    row: tuple[int, int | None, int | None, str] | None = connection.execute(
-        "SELECT sequence, tree, documents, chat FROM leftovers WHERE maker IS NULL "
+_Leftover = tuple[int, int | None, int | None, int | None, str]
+
+
+def _first(connection: sqlite3.Connection) -> _Leftover | None:
+    row: _Leftover | None = connection.execute(
+        "SELECT sequence, tree, documents, parts, chat FROM leftovers WHERE maker IS NULL "
         "ORDER BY sequence LIMIT 1"
     ).fetchone()
     return row
@@ -89,6 +99,17 @@ def _delete_files(connection: sqlite3.Connection, tree: int) -> bool:
         return False
     connection.execute("DELETE FROM trees WHERE id = ?", (tree,))
     return True
+
+
+def _delete_parts(connection: sqlite3.Connection, number: int) -> bool:
+    found = connection.execute(
+        "SELECT number FROM content_parts WHERE parts = ? LIMIT ?", (number, STEP_PARTS)
+    ).fetchall()
+    connection.executemany(
+        "DELETE FROM content_parts WHERE parts = ? AND number = ?",
+        ((number, part) for (part,) in found),
+    )
+    return len(found) < STEP_PARTS
 
 
 def _delete_messages(connection: sqlite3.Connection, project_id: str) -> bool:

@@ -261,6 +261,32 @@ STEPS: Final = (
     ALTER TABLE messages ADD COLUMN decisions TEXT;
     CREATE INDEX answers_to_request ON messages (request_id) WHERE role = 'assistant';
     """,
+    # Long contents in parts of 256 KiB: see parts.
+    """
+    -- parts: the number of a content's parts that follow the first one, which is in the content's
+    -- row. number: 1 for the second part, and so on.
+    CREATE TABLE content_parts (
+        parts INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        part BLOB NOT NULL,
+        PRIMARY KEY (parts, number)
+    ) STRICT;
+    ALTER TABLE contents ADD COLUMN parts INTEGER;
+    UPDATE contents SET parts = rowid WHERE length(content) > 262144;
+    INSERT INTO counters SELECT 'parts', max(parts) FROM contents HAVING max(parts) IS NOT NULL;
+    WITH RECURSIVE n (i) AS (
+        SELECT 1 UNION ALL SELECT i + 1 FROM n
+        WHERE (i + 1) * 262144 < (SELECT max(length(content)) FROM contents)
+    )
+    INSERT INTO content_parts
+        SELECT c.parts, i, substr(c.content, i * 262144 + 1, 262144) FROM contents c CROSS JOIN n
+        WHERE c.parts IS NOT NULL AND i * 262144 < length(c.content);
+    UPDATE contents SET content = substr(content, 1, 262144) WHERE parts IS NOT NULL;
+
+    -- parts: a long content that no file has any more, or has not yet: its maker is ''.
+    ALTER TABLE leftovers ADD COLUMN parts INTEGER;
+    CREATE UNIQUE INDEX leftovers_of_parts ON leftovers (parts) WHERE parts IS NOT NULL;
+    """,
 )
 
 

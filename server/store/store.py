@@ -7,6 +7,7 @@ which is told in `database`.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -35,6 +36,7 @@ from server.store import (
     messages,
     notices,
     pages,
+    parts,
     snapshots,
 )
 from server.store.accounts import StoredSession
@@ -43,8 +45,10 @@ from server.store.database import Database
 from server.store.documents import Documents, Edited, Opened, Replaced, Since
 from server.store.documents import Edit as DocumentEdit
 from server.store.files import Edit, FilePart
+from server.store.long_contents import LongContents
 from server.store.membership import Access
 from server.store.pages import Page
+from server.store.parts import Kept
 from server.store.snapshots import Differing, Restored
 
 _COMPARED: Final = 500
@@ -59,7 +63,7 @@ class Store:
     result makes no difference to the work.
     """
 
-    __slots__ = ("_database", "_desk", "_documents")
+    __slots__ = ("_contents", "_database", "_desk", "_documents")
 
     def __init__(
         self,
@@ -70,6 +74,7 @@ class Store:
     ) -> None:
         self._database = database
         self._desk = database.of(owner, project_id)
+        self._contents = LongContents(database.of(owner))
         self._documents = Documents() if documents is None else documents
 
     def of(self, owner: str, project_id: str | None = None) -> Store:
@@ -246,7 +251,7 @@ class Store:
 
     async def texts(self, hashes: Iterable[str]) -> dict[str, str]:
         """Return contents by their hashes, those that are still there."""
-        return await self._desk.run(lambda c: contents.texts(c, hashes))
+        return await self._contents.texts(hashes)
 
     async def read_file(
         self, project_id: str, path: str, version_id: str | None, offset: int, limit: int
@@ -271,41 +276,70 @@ class Store:
         Edits of its document that are not saved are merged; see `Documents.replacing`.
         """
 
-        def work(connection: sqlite3.Connection) -> Replaced:
+        text = edit.content if isinstance(edit.content, str) else None
+
+        def work(connection: sqlite3.Connection, content: str | Kept | None) -> Replaced:
             check()
-
-            def change() -> Change:
-                return files.change(connection, project_id, path, edit, user.id, now)
-
+            change = partial(
+                files.change,
+                connection,
+                project_id,
+                path,
+                edit._replace(content=content),
+                user.id,
+                now,
+            )
             return self._documents.replacing(
-                connection, (project_id, path), user, now, change, edit.content
+                connection, (project_id, path), user, now, change, text
             )
 
-        return await self._desk.run(work)
+        if text is None:
+            return await self._desk.run(partial(work, content=None))
+        async with self._contents.kept(text) as content:
+            return await self._desk.run(partial(work, content=content))
 
     async def take_over(
         self, project_id: str, texts: Mapping[str, str | None], *, user: User, now: str
-    ) -> list[Replaced]:
-        """Give files these contents, and delete those without; return what that has changed.
+    ) -> AsyncIterator[Replaced]:
+        """Give files these contents, and delete those without; find what that has changed.
 
         Edits of their documents that are not saved are merged; see `Documents.replacing`.
+
+        Raises:
+            EventError: one cannot be taken over; those that were found before are.
         """
 
-        def work(connection: sqlite3.Connection) -> list[Replaced]:
-            replaced = []
-            for path, text in texts.items():
-                if files.differs(connection, project_id, path, text):
-                    change = partial(
-                        files.take_over, connection, project_id, path, text, user.id, now
-                    )
-                    replaced.append(
-                        self._documents.replacing(
-                            connection, (project_id, path), user, now, change, text
-                        )
-                    )
-            return replaced
+        def replaced(
+            connection: sqlite3.Connection, path: str, text: str | None, content: str | Kept | None
+        ) -> Replaced:
+            change = partial(files.take_over, connection, project_id, path, content, user.id, now)
+            return self._documents.replacing(
+                connection, (project_id, path), user, now, change, text
+            )
 
-        return await self._desk.run(work)
+        def short_ones(connection: sqlite3.Connection) -> list[Replaced]:
+            return [
+                replaced(connection, path, text, text)
+                for path, text in texts.items()
+                if text is None or not parts.is_long(text)
+                if files.differs(
+                    connection, project_id, path, None if text is None else parts.digest(text)
+                )
+            ]
+
+        for one in await self._desk.run(short_ones):
+            yield one
+        for path, text in texts.items():
+            if text is None or not parts.is_long(text):
+                continue
+            digest = await asyncio.to_thread(parts.digest, text)
+            differs = partial(files.differs, project_id=project_id, path=path, content_hash=digest)
+            if await self._desk.run(differs):
+                async with self._contents.kept(text) as content:
+                    one = await self._desk.run(
+                        partial(replaced, path=path, text=text, content=content)
+                    )
+                yield one
 
     # -- files that several people edit at once
 

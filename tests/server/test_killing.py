@@ -18,7 +18,7 @@ from typing import Any
 
 import websockets
 
-from server.store import contents
+from server.store import contents, parts
 from server.store.database import connect
 from tests.server import killing
 from tests.server.running import running
@@ -28,11 +28,15 @@ from tests.waiting import PATIENCE
 ROUNDS = 100
 IN_FLIGHT = 4
 """Events that are sent and not yet acknowledged, also when the server is killed."""
+LONG = 100_000
+"""Of these words a content has three parts."""
 PROJECT = {"projectId": "project-123"}
 
 
 def events(number: int) -> list[tuple[str, dict[str, Any]]]:
-    """What is sent in a round: a file of its own, a common one, and a snapshot now and then."""
+    """What is sent in a round: a file of its own, a common one, a long one and a snapshot now and
+    then.
+    """
     sent: list[tuple[str, dict[str, Any]]] = [("file:lock", {**PROJECT, "filePath": "common"})]
     for step in range(8):
         name = f"{number}-{step}"
@@ -42,6 +46,12 @@ def events(number: int) -> list[tuple[str, dict[str, Any]]]:
             ("file:change", {**PROJECT, "file": own}),
             ("file:change", {**PROJECT, "file": common}),
         ]
+        if step % 4 == 0:
+            long = {"path": "long", "action": "updated"}
+            sent += [
+                ("file:change", {**PROJECT, "file": {**long, "content": f"{name} " * LONG}}),
+                ("file:change", {**PROJECT, "file": {**long, "content": ""}}),
+            ]
         if step % 3 == 2:
             sent.append(("version:create", {**PROJECT, "name": name}))
     return sent
@@ -87,14 +97,19 @@ def check(directory: Path, number: int, answers: list[Any]) -> None:
         assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]
         files = {file.path: file for file in contents.files(connection, "project-123")}
         text = {
-            path: contents.content(connection, file.hash)
+            path: parts.whole(connection, file.hash)
             for path, file in files.items()
-            if path == "common" or path.startswith(f"own/{number}-")
+            if path in ("common", "long") or path.startswith(f"own/{number}-")
         }
         query = (
             "SELECT name, (SELECT count(*) FROM tree_files WHERE tree = v.tree) "
             "FROM versions v WHERE name LIKE ?"
         )
+        # A long content is there as a whole, and what came of another one is to be deleted.
+        nobodys = "SELECT DISTINCT parts FROM content_parts WHERE parts NOT IN "
+        query_of_parts = f"{nobodys} (SELECT parts FROM contents WHERE parts IS NOT NULL)"
+        left = connection.execute("SELECT parts FROM leftovers WHERE maker IS NULL").fetchall()
+        assert set(connection.execute(query_of_parts)) <= set(left)
         versions: dict[str, int] = dict(connection.execute(query, (f"{number}-%",)).fetchall())
     last = -1
     for (event, payload), _ in zip(events(number), answers, strict=False):
@@ -105,13 +120,15 @@ def check(directory: Path, number: int, answers: list[Any]) -> None:
         elif event == "file:change":
             assert payload["file"]["path"] in text
     for path, content in text.items():
-        if path != "common":
+        if path == "long":
+            assert content in ("", f"{content.partition(' ')[0]} " * LONG)
+        elif path != "common":
             assert content == path.removeprefix("own/") * 50
     if last >= 0:
         kept_round, kept_step = map(int, text["common"].split())
         assert (kept_round, kept_step) >= (number, last)
-    # A version has all files of its moment: the two of the demonstration, the common one, and one
-    # a step of each round.
+    # A version has all files of its moment: the two of the demonstration, the common one, the
+    # long one, and one a step of each round.
     for name, count in versions.items():
         assert count == sum(1 for path in files if _made_before(path, number, name))
 
@@ -129,6 +146,8 @@ async def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     async with running(tmp_path) as application, connected(application.port) as client:
         common = {"path": "common", "action": "created", "content": "0 0"}
         assert (await client.ask("file:change", {**PROJECT, "file": common}))["ok"]
+        long = {"path": "long", "action": "created", "content": ""}
+        assert (await client.ask("file:change", {**PROJECT, "file": long}))["ok"]
     token = 0
     counts = []
     for number in range(ROUNDS):

@@ -45,6 +45,7 @@ from server.store import (
     messages,
     notices,
     pages,
+    parts,
     snapshots,
     trees,
 )
@@ -73,7 +74,8 @@ def _filled(directory: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN")
     for statement in (
-        f"{_NUMBERS.format(CONTENTS)} INSERT INTO contents SELECT printf('%064x', i), x'61' FROM n",
+        f"{_NUMBERS.format(CONTENTS)} INSERT INTO contents SELECT printf('%064x', i), x'61', "
+        "iif(i % 100, NULL, i) FROM n",
         f"{_NUMBERS.format(PROJECTS)} INSERT INTO projects (id, name, description, type, everyone, "
         "revision, created_at, updated_at, tree, message_count) SELECT 'p' || i, 'P', '', 'web', "
         "NULL, 0, '', '', i + 1, 0 FROM n",
@@ -146,16 +148,12 @@ SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "accounts.session": lambda c: accounts.session(c, "s10", 0.0),
     "accounts.rotate_session": lambda c: accounts.rotate_session(c, "s10", SESSION),
     "accounts.end_session": lambda c: accounts.end_session(c, "s10"),
-    "contents.content": lambda c: contents.content(c, f"{7:064x}"),
-    "contents.texts": lambda c: contents.texts(c, [f"{7:064x}"]),
     "contents.file": lambda c: contents.file(c, "p0", "src/00007"),
     "contents.paths of one": lambda c: contents.paths(c, "p0", ["src/00007"]),
     "contents.revision": lambda c: contents.revision(c, "p0"),
     "contents.check_place": lambda c: contents.check_place(c, "p0", "src/new/file"),
     "contents.write": lambda c: write(c, "src/00007", "changed"),
     "contents.delete": lambda c: contents.delete(c, "p0", "src/00007"),
-    "contents.part": lambda c: contents.part(c, f"{7:064x}", 0, 1),
-    "contents.keep": lambda c: contents.keep(c, b"new"),
     "counters.increment": lambda c: counters.increment(c, "starts"),
     "leftovers.are_there": leftovers.are_there,
     "leftovers.begin": leftovers.begin,
@@ -172,12 +170,26 @@ SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "messages.decide": lambda c: _decided(c),
     "pages.projects": lambda c: pages.projects(c, "ada", "", 100),
     "notices.add": lambda c: notices.add(c, NOTICE),
+    "parts.add": lambda c: parts.add(c, "x" * (parts.PART + 1)),
+    "parts.take": lambda c: parts.take(c, _kept(c)),
+    "parts.give_up": lambda c: parts.give_up(c, _kept(c).number),
+    "parts.read": lambda c: parts.read(c, f"{100:064x}", parts.PART - 1, 2),
+    "parts.whole": lambda c: parts.whole(c, f"{100:064x}"),
     "snapshots.version": lambda c: snapshots.version(c, "p0", "v3"),
     "snapshots.versions": lambda c: snapshots.versions(c, "p0"),
     "snapshots.compared": lambda c: snapshots.compared(c, "p0", "v3", None),
     "snapshots.content_of": lambda c: snapshots.content_of(c, "v3", "src/00007"),
     "snapshots.delete": lambda c: snapshots.delete(c, "v3"),
 }
+
+
+def _kept(connection: sqlite3.Connection) -> parts.Kept:
+    coming = parts.Coming("x" * (2 * parts.PART))
+    coming.begin(connection)
+    while (kept := coming.keep_some(connection)) is None:
+        pass
+    return kept
+
 
 EDIT = documents.Edit("e", 0, Author("tab", "ada", "Ada"), 1, parse([1, [0, "!"]]))
 
@@ -386,6 +398,7 @@ def test_every_function_of_the_store_has_its_test() -> None:
         messages,
         notices,
         pages,
+        parts,
         snapshots,
     )
     functions = {
@@ -398,6 +411,7 @@ def test_every_function_of_the_store_has_its_test() -> None:
     tested = SMALL.keys() | LARGE.keys() | STEPS.keys() | AT_THE_START
     tested -= {"contents.paths of one"}
     others = {"contents.from_row", "contents.put", "leftovers.delete_some"}
+    others |= {"parts.cut", "parts.digest", "parts.is_long"}
     assert functions - others == tested
 
 

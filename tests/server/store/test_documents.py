@@ -20,7 +20,7 @@ from server.api.errors import EventError
 from server.api.records import Member, Project, Role, User, Version
 from server.documents.authority import MAX_TEXT, Author
 from server.documents.changes import ChangeError, joined, parse
-from server.store import contents, files, leftovers, membership, snapshots
+from server.store import contents, files, leftovers, membership, parts, snapshots
 from server.store.backup import back_up
 from server.store.database import connect
 from server.store.documents import Documents, Edit, Opened, Since
@@ -67,7 +67,7 @@ def opened(
 def text_of(connection: sqlite3.Connection) -> str:
     file = contents.file(connection, *KEY)
     assert file is not None
-    return contents.content(connection, file.hash)
+    return parts.whole(connection, file.hash)
 
 
 class Typist:
@@ -162,21 +162,21 @@ def test_a_replaced_file_is_merged_with_what_is_not_saved(
 ) -> None:
     typist = Typist(documents, connection)
     typist.type("typed")
-    edit = files.Edit("updated", "1\r\ntwo\r\n", None)
+    text = "1\r\ntwo\r\n"
 
     def change() -> contents.Change:
-        return files.change(connection, *KEY, edit, "bob", "then")
+        return files.change(connection, *KEY, files.Edit("updated", text, None), "bob", "then")
 
-    replaced = documents.replacing(connection, KEY, BOB, "now", change, edit.content)
+    replaced = documents.replacing(connection, KEY, BOB, "now", change, text)
     assert [update.change.json for update in replaced.updates] == [[[4, "1", ""], 9]]
     assert replaced.updates[0].author == Author("", "bob", "Bob")
     assert replaced.text == text_of(connection) == "1\r\ntwo\r\ntyped"
     assert replaced.change.file == contents.file(connection, *KEY)
     # The same once more, with nothing that is not saved, and then nothing.
-    edit = files.Edit("updated", "2\r\n", None)
-    replaced = documents.replacing(connection, KEY, BOB, "now", change, edit.content)
+    text = "2\r\n"
+    replaced = documents.replacing(connection, KEY, BOB, "now", change, text)
     assert (replaced.text, len(replaced.updates)) == ("2\r\n", 1)
-    replaced = documents.replacing(connection, KEY, BOB, "now", change, edit.content)
+    replaced = documents.replacing(connection, KEY, BOB, "now", change, text)
     assert (replaced.text, replaced.updates) == ("2\r\n", [])
     assert opened(documents, connection).text == "2\n"
     assert documents.unsaved(connection) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from server.api.records import Action, File, Role, Version
-from server.store import contents, leftovers, membership, messages, migrations, snapshots
+from server.store import contents, leftovers, membership, messages, migrations, parts, snapshots
 from server.store.database import FILE_NAME, connect
 from server.store.snapshots import Differing, Stored
 
@@ -46,7 +46,7 @@ def old(tmp_path: Path) -> Path:
 def test_the_first_tables_become_the_present_ones(old: Path) -> None:
     for _ in range(2):
         with contextlib.closing(connect(old)) as connection:
-            assert connection.execute("PRAGMA user_version").fetchone() == (4,)
+            assert connection.execute("PRAGMA user_version").fetchone() == (5,)
             assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
             assert contents.files(connection, "p") == [
                 File("a.txt", "a.txt", 3, "h1", 6, "now", "ada"),
@@ -60,7 +60,7 @@ def test_the_first_tables_become_the_present_ones(old: Path) -> None:
             compared = snapshots.compared(connection, "p", "v", "w")
             differing = [Differing("a.txt", Stored("h2", 4), None)]
             assert snapshots.differing(connection, compared, "", 10) == (differing, None)
-            assert contents.texts(connection, ["h1", "h2"]) == {"h1": "one", "h2": "two2"}
+            assert [parts.whole(connection, one) for one in ("h1", "h2")] == ["one", "two2"]
             said = [one.content for one in messages.latest(connection, "p", 10)]
             assert said == ["Hello", "Again", "Two files", "None"]
             response = messages.latest(connection, "p", 10)[2].response
@@ -73,6 +73,38 @@ def test_the_first_tables_become_the_present_ones(old: Path) -> None:
             project = membership.project(connection, "p")
             assert project is not None
             assert [member.role for member in project.members] == [Role.OWNER]
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_long_contents_are_cut_into_parts(tmp_path: Path, more: int) -> None:
+    before = {
+        "h1": "".join(chr(0x4E00 + at % 5_000) for at in range(3 * parts.PART // 3 * 3 + more)),
+        "h2": "x" * (parts.PART + more),
+        "h3": "",
+    }
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        connection.executescript("".join(migrations.STEPS[:4]) + "PRAGMA user_version = 4;")
+        rows = [(name, text.encode()) for name, text in before.items()]
+        connection.executemany("INSERT INTO contents VALUES (?, ?)", rows)
+        connection.commit()
+    with contextlib.closing(connect(tmp_path)) as connection:
+        assert {name: parts.whole(connection, name) for name in before} == before
+        (longest,) = connection.execute("SELECT max(length(content)) FROM contents").fetchone()
+        assert longest == min(parts.PART, len(before["h1"].encode()))
+        lengths = connection.execute(
+            "SELECT p.number, length(p.part) FROM content_parts p JOIN contents c "
+            "ON c.parts = p.parts WHERE c.hash = 'h1' ORDER BY p.number"
+        ).fetchall()
+        count = 9 if more <= 0 else 10
+        assert [number for number, _ in lengths[:-1]] == list(range(1, len(lengths)))
+        assert {size for _, size in lengths[:-1]} == {parts.PART}
+        assert sum(size for _, size in lengths) + parts.PART == len(before["h1"].encode())
+        assert len(lengths) + 1 == count
+        # The next long content gets a number of its own.
+        contents_before = connection.execute("SELECT max(parts) FROM contents").fetchone()
+        content_hash, _ = parts.add(connection, "y" * (parts.PART + 1))
+        added = connection.execute("SELECT parts FROM contents WHERE hash = ?", (content_hash,))
+        assert added.fetchone() > contents_before
 
 
 def test_what_was_counted_anew_each_time_has_its_counters(old: Path) -> None:

@@ -1,0 +1,248 @@
+"""Long contents, in parts: no piece of work has more than a few of them.
+
+The first part of a content is in the table `contents`. Those that follow are in `content_parts`,
+under a number that no other content ever had, and the content has that number. Each part but the
+last has `PART` bytes, so whoever reads from a place on finds the part that it is in.
+
+A long content comes part by part, each in a piece of work of its own. Until a file has it, its
+number is a leftover that is being made: if the server is killed, the next start deletes the parts,
+and nobody has seen anything of them.
+
+Rejected: one value for each content (15 MB took 180 ms to write and as much again to commit, and to
+read its end cost as much as to read it all); `sqlite3.Blob`, which too goes through all pages that
+come before a place.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import sqlite3
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from server.api.errors import Code, EventError
+from server.store import counters
+
+PART: Final = 262_144
+"""Bytes of each part of a content but the last."""
+READ_AT_ONCE: Final = 1_048_576
+"""Bytes of contents that one piece of work reads, beyond the part that it ends with."""
+
+_AT_ONCE: Final = PART // 4
+"""Characters: none has more than four bytes."""
+_FIRST: Final = "SELECT content, parts IS NOT NULL FROM contents WHERE hash = ?"
+_FOLLOWING: Final = (
+    "SELECT p.part, 1 FROM contents c LEFT JOIN content_parts p "
+    "ON p.parts = c.parts AND p.number = ?2 WHERE c.hash = ?1"
+)
+
+
+class Kept(NamedTuple):
+    """A long content of `size` bytes that is kept, and that no file has yet.
+
+    number: that of its parts after the `first`.
+    """
+
+    number: int
+    hash: str
+    size: int
+    first: bytes
+
+
+class Coming:
+    """A long text that is kept part by part."""
+
+    def __init__(self, text: str) -> None:
+        self._parts = cut(text)
+        self._digest = hashlib.sha256()
+        self._number = 0
+        self._count = 0
+        self._size = 0
+        self._first = b""
+
+    def begin(self, connection: sqlite3.Connection) -> None:
+        """Give its parts a number, which is a leftover from now on."""
+        self._number = counters.increment(connection, "parts")
+        connection.execute("INSERT INTO leftovers (parts, maker) VALUES (?, '')", (self._number,))
+
+    def keep_some(self, connection: sqlite3.Connection) -> Kept | None:
+        """Keep the next part. Return what is kept if there was none left."""
+        part = next(self._parts, None)
+        if part is None:
+            return Kept(self._number, self._digest.hexdigest(), self._size, self._first)
+        self._digest.update(part)
+        self._size += len(part)
+        if self._count == 0:
+            self._first = part
+        else:
+            _add_part(connection, self._number, self._count, part)
+        self._count += 1
+        return None
+
+    def give_up(self, connection: sqlite3.Connection) -> None:
+        """Let its parts be deleted, unless a file has them."""
+        give_up(connection, self._number)
+
+
+class Reading:
+    """Contents that are read part by part. Those that are gone are left out.
+
+    texts: those that are read.
+    """
+
+    def __init__(self, hashes: Iterable[str]) -> None:
+        self.texts: dict[str, str] = {}
+        self._left = deque(dict.fromkeys(hashes))
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin with the first content that is left."""
+        self._pieces: list[str] = []
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._part = 0
+
+    def read_some(self, connection: sqlite3.Connection) -> bool:
+        """Read the next parts. Return whether there are more."""
+        size = 0
+        while self._left and size < READ_AT_ONCE:
+            size += self._read_part(connection, self._left[0])
+        return bool(self._left)
+
+    def _read_part(self, connection: sqlite3.Connection, content_hash: str) -> int:
+        """Read a part of the first content that is left. Return how many bytes it has."""
+        row = (
+            connection.execute(_FIRST, (content_hash,))
+            if self._part == 0
+            else connection.execute(_FOLLOWING, (content_hash, self._part))
+        ).fetchone()
+        part, goes_on = (None, False) if row is None else row
+        size = 0
+        if part is not None:
+            self._pieces.append(self._decoder.decode(part))
+            self._part += 1
+            size = len(part)
+        if part is None or not goes_on:
+            if row is not None:
+                self.texts[content_hash] = "".join(self._pieces)
+            self._left.popleft()
+            self._begin()
+        return size
+
+
+def is_long(text: str) -> bool:
+    """Return whether a text is one to be kept part by part: it has at least a part's bytes, or
+    nearly, and a shorter one has at most two parts.
+    """
+    return sys.getsizeof(text) > PART
+
+
+def digest(text: str) -> str:
+    """Return the hash of a text as a content. Other threads have turns meanwhile."""
+    found = hashlib.sha256()
+    for part in cut(text):
+        found.update(part)
+    return found.hexdigest()
+
+
+def cut(text: str) -> Iterator[bytes]:
+    """Return the parts of a text, encoded; an empty text has none."""
+    left = bytearray()
+    for start in range(0, len(text), _AT_ONCE):
+        left += text[start : start + _AT_ONCE].encode()
+        if len(left) >= PART:
+            yield bytes(left[:PART])
+            del left[:PART]
+    if left:
+        yield bytes(left)
+
+
+def add(connection: sqlite3.Connection, text: str) -> tuple[str, int]:
+    """Add a content, which a file is going to have. Return its hash and its size in bytes."""
+    found = list(cut(text)) or [b""]
+    content_hash = digest(text)
+    number = counters.increment(connection, "parts") if len(found) > 1 else None
+    if _is_new(connection, content_hash, found[0], number) and number is not None:
+        for index, part in enumerate(found[1:], start=1):
+            _add_part(connection, number, index, part)
+    return content_hash, sum(map(len, found))
+
+
+def take(connection: sqlite3.Connection, kept: Kept) -> tuple[str, int]:
+    """Add a content that is kept, which a file is going to have. Return its hash and its size.
+
+    Raises:
+        EventError: it was given up (`STORAGE_ERROR`).
+    """
+    is_there = connection.execute(
+        "SELECT 1 FROM leftovers WHERE parts = ? AND maker IS NOT NULL", (kept.number,)
+    ).fetchone()
+    if is_there is None:
+        raise EventError(Code.STORAGE_ERROR, "the content was given up before it was saved")
+    if _is_new(connection, kept.hash, kept.first, kept.number):
+        connection.execute("DELETE FROM leftovers WHERE parts = ?", (kept.number,))
+    else:
+        give_up(connection, kept.number)
+    return kept.hash, kept.size
+
+
+def give_up(connection: sqlite3.Connection, number: int) -> None:
+    """Let the parts of this number be deleted, unless a content has them."""
+    connection.execute("UPDATE leftovers SET maker = NULL WHERE parts = ?", (number,))
+
+
+def read(connection: sqlite3.Connection, content_hash: str, offset: int, length: int) -> bytes:
+    """Return at most `length` bytes of the content with that hash, from `offset` on.
+
+    Raises:
+        LookupError: there is none.
+    """
+    row = connection.execute(
+        "SELECT parts, CASE WHEN ?1 < ?4 THEN substr(content, ?1 + 1, ?2) END FROM contents "
+        "WHERE hash = ?3",
+        (offset, length, content_hash, PART),
+    ).fetchone()
+    if row is None:
+        raise LookupError(content_hash)
+    number, first = row
+    # SQLite has nothing for a part of an empty value.
+    found = bytes(first or b"")
+    end = offset + length
+    if number is not None and end > PART:
+        rows = connection.execute(
+            "SELECT substr(part, max(0, ?1 - number * ?3) + 1, "
+            "min(?3, ?2 - number * ?3) - max(0, ?1 - number * ?3)) FROM content_parts "
+            "WHERE parts = ?4 AND number BETWEEN ?1 / ?3 AND (?2 - 1) / ?3 ORDER BY number",
+            (offset, end, PART, number),
+        )
+        found = b"".join((found, *(part or b"" for (part,) in rows)))
+    return found
+
+
+def whole(connection: sqlite3.Connection, content_hash: str) -> str:
+    """Return the content with that hash, in one piece of work.
+
+    Raises:
+        LookupError: there is none.
+    """
+    reading = Reading([content_hash])
+    while reading.read_some(connection):
+        pass
+    return reading.texts[content_hash]
+
+
+def _is_new(
+    connection: sqlite3.Connection, content_hash: str, first: bytes, number: int | None
+) -> bool:
+    """Add a content with its first part. Return whether it was not there before."""
+    added = connection.execute(
+        "INSERT INTO contents VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (content_hash, first, number),
+    )
+    return added.rowcount > 0
+
+
+def _add_part(connection: sqlite3.Connection, number: int, index: int, part: bytes) -> None:
+    connection.execute("INSERT INTO content_parts VALUES (?, ?, ?)", (number, index, part))

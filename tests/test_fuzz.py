@@ -61,7 +61,7 @@ def forget_mask(data: bytes, _mask: bytes) -> bytes:
 
 # What is put in the place of a name of the packages.
 FAULTS: list[tuple[str, str, Callable[..., Any] | Any]] = [
-    ("http_requests", "engineio_min.http.connection.HttpExchange.body_received", overwrite_body),
+    ("http_requests", "engineio_min.http.reader.HttpExchange.body_received", overwrite_body),
     ("http_responses", "engineio_min.client.http.HttpClientConnection.on_body", overwrite_body),
     ("payloads", "engineio_min.protocol.packets.decode_packet", lax_packet),
     ("sessions", "engineio_min.protocol.session.NEVER", 5.0),

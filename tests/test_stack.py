@@ -119,7 +119,7 @@ DOORS = {
 UPWARDS: set[str] = set()
 
 CIRCLES: Mapping[str, list[set[str]]] = {
-    "engineio_min": [{"http/connection.py", "http/exchange.py"}],
+    "engineio_min": [],
     # What an application sees: a socket's namespace and a namespace's sockets, the sockets that a
     # selection fetches, and those that handlers are called with.
     "socketio_min": [

@@ -1,14 +1,14 @@
 """One request on an HTTP/1.1 connection: its body as it comes in, and its one answer.
 
-`HttpConnection` parses, and keeps requests in order and in time. What a single one holds is here:
-the body of a POST, as far as it has come, and what of it is counted as held.
+`RequestReader` parses, and `HttpConnection` keeps requests in order and in time. What a single one
+holds is here: the body of a POST, as far as it has come, and what of it is counted as held.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from engineio_min.request import Headers, Request, Response, check_headers
 from engineio_min.transports.body import BodyReader
@@ -16,12 +16,40 @@ from engineio_min.transports.unsent import unsent_and_confirmed
 from engineio_min.transports.websocket import WebSocket, accept_handshake
 
 if TYPE_CHECKING:
-    from engineio_min.http.connection import HttpConnection
+    import asyncio
+
+    from websockets.extensions import Extension
+
     from engineio_min.transports.connection import Connection
 
 logger = logging.getLogger("engineio_min.http")
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class ExchangeOwner(Protocol):
+    """What an exchange asks of the connection on which its request came."""
+
+    transport: asyncio.Transport
+
+    def response_head(
+        self, status: int, headers: Headers, length: int, *, keep_alive: bool
+    ) -> bytes:
+        """Return the head of an answer whose body has `length` bytes."""
+
+    def write_response(self, data: bytes, *, keep_alive: bool) -> None:
+        """Write the answer of the current exchange and go on to the next."""
+
+    def become_websocket(
+        self,
+        head: bytes,
+        connection: Connection,
+        extensions: list[Extension],
+        *,
+        candidate: bool,
+        base64: bool,
+    ) -> WebSocket:
+        """Hand the TCP connection over to a WebSocket."""
 
 
 class HttpExchange(BodyReader):
@@ -38,7 +66,7 @@ class HttpExchange(BodyReader):
     )
 
     def __init__(
-        self, connection: HttpConnection, request: Request, *, keep_alive: bool, bodiless: bool
+        self, connection: ExchangeOwner, request: Request, *, keep_alive: bool, bodiless: bool
     ) -> None:
         BodyReader.__init__(self)
         self.request = request

@@ -14,8 +14,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from engineio_min.errors import UsageError
-from engineio_min.http.connection import TOLD_AT_ONCE, Handover, HttpConnection
+from engineio_min.http.connection import TOLD_AT_ONCE, HttpConnection
 from engineio_min.http.exchange import HttpExchange, header_lines
+from engineio_min.http.host import Handover
 from engineio_min.http.limits import HttpLimits
 from engineio_min.limits.admission import PRIVATE_NETWORKS, Admission
 from engineio_min.request import Request, Response
@@ -86,7 +87,7 @@ class HttpServer:
         self.loop: asyncio.AbstractEventLoop
         # Set where this process is one of several behind one port.
         self.handover: Handover | None = None
-        self._engines: dict[str, Mounted] = {}
+        self.engines: dict[str, Mounted] = {}
         self._routes: dict[str, Route] = {}
         self._fallback: Route = not_found
         self._listeners: list[asyncio.Server] = []
@@ -102,7 +103,7 @@ class HttpServer:
             self.limits.connections,
             self.limits.connections_per_address,
             self._proxies,
-            lambda client: sum(engine.pollers.of(client) for engine in self._engines.values()),
+            lambda client: sum(engine.pollers.of(client) for engine in self.engines.values()),
         )
 
     def mount(self, engine: Mounted) -> None:
@@ -111,11 +112,11 @@ class HttpServer:
         Raises:
             UsageError: another server is on that path.
         """
-        if self._engines.get(engine.path, engine) is not engine:
+        if self.engines.get(engine.path, engine) is not engine:
             raise UsageError(
                 f"got a second server on the path {engine.path!r}; give it another path"
             )
-        self._engines[engine.path] = engine
+        self.engines[engine.path] = engine
         if self._listeners:
             engine.start()
 
@@ -158,7 +159,7 @@ class HttpServer:
         reserve_read_buffer()
         if not self._listeners:
             self.timer = Timer(self.loop)
-            for engine in self._engines.values():
+            for engine in self.engines.values():
                 engine.start()
 
         def factory() -> HttpConnection:
@@ -247,7 +248,7 @@ class HttpServer:
         gone.
         """
         self.stop_accepting()
-        for engine in self._engines.values():
+        for engine in self.engines.values():
             engine.close()
         for task in self._tasks:
             # Not at once: a task that has not begun would answer nobody.
@@ -270,12 +271,8 @@ class HttpServer:
         self._bound = None
 
     def handle(self, exchange: HttpExchange) -> None:
-        """Give an exchange to the engine or the route that its path names."""
+        """Answer a request for none of the engines, from the route that its path names."""
         request = exchange.request
-        engine = self._engines.get(request.path)
-        if engine is not None:
-            engine.handle(exchange)
-            return
         handler = self._routes.get(request.path, self._fallback)
         if request.method not in ("GET", "HEAD"):
             exchange.respond(405, [("Allow", "GET, HEAD")], b"")

@@ -32,7 +32,7 @@ _SID = re.compile(rb"[A-Z]+ [^ ?]*\?(?:[^ ]*&)?sid=([A-Za-z0-9_-]{20})[& ]")
 
 
 class WorkerHandover:
-    """What a worker does with connections that are another's; see `http.connection.Handover`.
+    """What a worker does with connections that are another's; see `http.host.Handover`.
 
     node: what each id begins with, before the name of the worker.
     """

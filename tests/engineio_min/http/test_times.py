@@ -253,3 +253,15 @@ async def test_a_peer_that_ignores_the_end_is_dropped(harness: Harness, clock: C
     assert harness.server.http.connections
     await clock.advance(1)
     await until(lambda: not harness.server.http.connections)
+
+
+async def test_a_peer_that_ignores_the_refusal_of_a_handshake_is_dropped(
+    harness: Harness, clock: Clock
+) -> None:
+    """The parser tells of the WebSocket even if its request was refused before."""
+    wire = await harness.wire()
+    await wire.send(encode_request("GET", WEBSOCKET, HANDSHAKE).replace(b"Host: ", b"Host: a b"))
+    assert (await wire.response()).status == 400
+    assert await wire.ended() == b""
+    await clock.advance(2)
+    await until(lambda: not harness.server.http.connections)

@@ -161,7 +161,8 @@ async def read_by(process: Process) -> None:
         protocols = [one.get_protocol() for one in process.server.http.connections]
         return any(
             isinstance(protocol, HttpConnection)
-            and (protocol._head_size or protocol._receiving is not None)
+            and protocol._reader is not None
+            and (protocol._in_head or protocol._reader.receiving is not None)
             for protocol in protocols
         )
 

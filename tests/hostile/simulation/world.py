@@ -234,8 +234,8 @@ class World:
         lonely = 0
         for transport in self.http.connections:
             protocol = transport.get_protocol()
-            if isinstance(protocol, HttpConnection) and protocol._current is not None:
-                lonely += protocol._current not in waiting
+            if isinstance(protocol, HttpConnection) and protocol.current is not None:
+                lonely += protocol.current not in waiting
         assert lonely <= len(engine._tasks) + len(self.http._tasks)
 
     def _check_ledger(self, client: Client) -> None:

@@ -79,16 +79,6 @@ class Request:
         return request
 
     @property
-    def base64(self) -> bool:
-        """Return whether the client takes binary messages as text only: `b64` is set.
-
-        Raises:
-            RequestRefused: as `query` does.
-        """
-        # Hardly a request has it: only then the query is parsed.
-        return "b64=" in self.query_string and bool(self.query.get("b64"))
-
-    @property
     def target(self) -> str:
         """Return the path and the query string, as sent."""
         return f"{self.path}?{self.query_string}" if self.query_string else self.path

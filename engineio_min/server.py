@@ -9,13 +9,12 @@ at the end of the read.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import Context, copy_context
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import orjson
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
@@ -25,8 +24,8 @@ from engineio_min.cors import CorsOptions
 from engineio_min.end_of_turn import EndOfTurn
 from engineio_min.errors import Code, RequestRefused
 from engineio_min.forwarding import TrustedProxies
+from engineio_min.handshakes import Handshakes
 from engineio_min.http.server import HttpServer, check_closed
-from engineio_min.ids import random_id
 from engineio_min.limits.account import Account, Owner
 from engineio_min.limits.admission import Headcount
 from engineio_min.limits.complaints import Complaints
@@ -35,16 +34,13 @@ from engineio_min.option_checks import check_names
 from engineio_min.options import ServerOptions, ServerOptionValues
 from engineio_min.origins import Origins
 from engineio_min.protocol.frame_encoding import FrameEncoder
-from engineio_min.protocol.packets import PROTOCOL_VERSION, open_packet
-from engineio_min.protocol.session import (
-    FORCED_CLOSE,
-    TRANSPORT_ERROR,
-)
+from engineio_min.protocol.packets import PROTOCOL_VERSION
+from engineio_min.protocol.session import FORCED_CLOSE, TRANSPORT_ERROR
 from engineio_min.protocol.transports import TRANSPORTS
 from engineio_min.request import Headers, Request
 from engineio_min.timer import Timer
 from engineio_min.transports.compression import Compressor
-from engineio_min.transports.connection import Connection, Departing, Exchange, ignore
+from engineio_min.transports.connection import Connection, Departing, Exchange
 from engineio_min.transports.polling import Polling
 
 if TYPE_CHECKING:
@@ -55,8 +51,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("engineio_min")
 
 ADVICE = "use loop.call_soon_threadsafe(emit, ...)"
-
-Result = TypeVar("Result")
 
 
 class Server:
@@ -98,20 +92,15 @@ class Server:
         self.deflate_threshold = 1024
         self.text_limit = self.options.text_limit
         self._upgrades = self.options.upgrades
-        # Whether the answer to a WebSocket's handshake may have headers besides its own.
-        self._adds_headers = any(
-            (self.options.cors, self.options.headers, self.options.initial_headers)
-        )
+        adds_headers = any((self.options.cors, self.options.headers, self.options.initial_headers))
+        self._handshakes = Handshakes(self, self._initial_headers if adds_headers else None)
         if self.options.per_message_deflate is not False:
             self.deflate = ServerPerMessageDeflateFactory()
             if self.options.per_message_deflate is not True:
                 self.deflate_threshold = self.options.per_message_deflate
-        self._on_connection: Callable[[Connection], object] = ignore
         self._dirty: list[Connection] = []
-        self._tasks: set[asyncio.Task[None]] = set()
         self._http: HttpServer | None = None
         self._started = False
-        self._accepting = True
         self._proxies: TrustedProxies | None = None
         if self.options.trusted_proxies:
             self._proxies = TrustedProxies(self.options.trusted_proxies)
@@ -128,7 +117,7 @@ class Server:
 
         One that fails is logged, and its session closed.
         """
-        self._on_connection = handler
+        self._handshakes.on_connection = handler
         return handler
 
     async def listen(
@@ -181,14 +170,14 @@ class Server:
         The sessions that there are go on, on the connections that they have: this comes before
         `stop`, for those who want to finish something first. An ASGI host closes its own sockets.
         """
-        self._accepting = False
+        self._handshakes.accepting = False
         if self._http is not None:
             self._http.stop_accepting()
 
     @property
     def deciding(self) -> int:
         """Return how many handshakes wait for `allow_request` or `generate_id`."""
-        return len(self._tasks)
+        return len(self._handshakes)
 
     def start(self) -> None:
         """Bind to the running event loop; hosts call this before the first exchange.
@@ -201,7 +190,7 @@ class Server:
         outlived = self._started
         if outlived:
             check_closed(self.loop)
-        self._started = self._accepting = True
+        self._started = self._handshakes.accepting = True
         self.loop = asyncio.get_running_loop()
         # In a context of its own: what sends the messages may be a handler of one client.
         self._end_of_turn = EndOfTurn(self.loop, self._flush_all, ADVICE, self._context)
@@ -214,7 +203,7 @@ class Server:
         come or leave any more.
         """
         self._dirty.clear()
-        self._tasks.clear()
+        self._handshakes.forget()
         self.departing.clear()
         for connection in list(self.sessions.values()):
             connection.outlive_loop()
@@ -226,15 +215,13 @@ class Server:
 
         No new session opens from then on, whoever still has a connection, until `start`.
         """
-        self._accepting = False
+        self._handshakes.accepting = False
         for connection in list(self.sessions.values()):
             connection.session.fail(FORCED_CLOSE, "the server closes")
             connection.settle()
         for polling in list(self.departing.values()):
             polling.answer_close()
-        for task in self._tasks:
-            # Not at once: a task that has not begun would answer nobody.
-            self.loop.call_soon(task.cancel)
+        self._handshakes.cancel()
         if self._started:
             self.timer.cancel()
             self._started = False
@@ -284,168 +271,7 @@ class Server:
             raise RequestRefused(Code.BAD_HANDSHAKE_METHOD, f"got a handshake by {request.method}")
         # What the hooks set is the new session's and no other's, though on uvloop a server's
         # connections are all read in one context.
-        copy_context().run(self._begin, exchange, request, query)
-
-    def _begin(self, exchange: Exchange, request: Request, query: Mapping[str, str]) -> None:
-        """Open a session, now or when the hooks have come to their ends."""
-        self._check_capacity()
-        allow = self.options.allow_request
-        if allow is not None:
-            verdict = self._call_hook("allow_request", allow, request)
-            if inspect.isawaitable(verdict):
-                self._spawn(self._open_later(exchange, query, verdict, None))
-                return
-        self._check_version(query)
-        sid = self._new_sid(request)
-        if isinstance(sid, str):
-            self._open(exchange, query, sid)
-        else:
-            self._spawn(self._open_later(exchange, query, None, sid))
-
-    def _check_capacity(self) -> None:
-        if not self._accepting:
-            raise RequestRefused(
-                Code.FORBIDDEN,
-                "the server takes no new sessions: it stops",
-                status=503,
-                message="Server is stopping",
-            )
-        limit = self.options.max_connections
-        if limit is not None and len(self.sessions) >= limit:
-            raise RequestRefused(
-                Code.FORBIDDEN,
-                f"{limit} sessions are open (max_connections)",
-                status=503,
-                message="Too many connections",
-            )
-
-    async def _open_later(
-        self,
-        exchange: Exchange,
-        query: Mapping[str, str],
-        verdict: Awaitable[None] | None,
-        sid: Awaitable[str] | str | None,
-    ) -> None:
-        """Open a session when the hooks have come to their ends: `verdict` is that of
-        `allow_request`, after which there is no `sid` yet, or there is no verdict to wait for.
-        """
-        gone = False
-        hook = "generate_id" if verdict is None else "allow_request"
-
-        def abort() -> None:
-            nonlocal gone
-            gone = True
-
-        exchange.on_abort = abort
-        try:
-            if verdict is not None:
-                await verdict
-                if gone:
-                    return
-                self._check_version(query)
-                hook = "generate_id"
-            if sid is None:
-                sid = self._new_sid(exchange.request)
-            if not isinstance(sid, str):
-                sid = await sid
-            if gone:
-                return
-            self._check_capacity()
-            self._open(exchange, query, sid)
-        except RequestRefused as error:
-            if not gone:
-                self.refuse(exchange, error)
-        except asyncio.CancelledError:
-            # A request that nobody answers would hold its connection.
-            if not gone:
-                context = "the server closes"
-                self.refuse(exchange, RequestRefused(Code.FORBIDDEN, context, status=503))
-            raise
-        except Exception:
-            logger.exception("%s failed", hook)
-            if not gone:
-                self.refuse(exchange, RequestRefused(Code.BAD_REQUEST, f"{hook} failed"))
-
-    def _check_version(self, query: Mapping[str, str]) -> None:
-        if query.get("EIO") != PROTOCOL_VERSION:
-            raise RequestRefused(Code.UNSUPPORTED_PROTOCOL_VERSION, f"got EIO={query.get('EIO')!r}")
-
-    def _open(self, exchange: Exchange, query: Mapping[str, str], sid: str) -> None:
-        request = exchange.request
-        if sid in self.sessions or sid in self.departing:
-            logger.error("generate_id gave the id of a session that is open; make each id once")
-            raise RequestRefused(Code.BAD_REQUEST, "generate_id gave an id that is in use")
-        connection = Connection(self, request, sid, query["transport"])
-        if self.quotas.limited:
-            connection.seats = self._call_hook("address or user", self.quotas.take, request)
-        try:
-            self._greet(exchange, connection)
-        except RequestRefused:
-            self.quotas.release(connection.seats)
-            raise
-
-    def _new_sid(self, request: Request) -> Awaitable[str] | str:
-        generate = self.options.generate_id
-        if generate is None:
-            return random_id(self.sid_prefix)
-        return self._call_hook("generate_id", generate, request)
-
-    def _greet(self, exchange: Exchange, connection: Connection) -> None:
-        """Answer the handshake of a new session and let it begin."""
-        options = self.options
-        request = connection.request
-        # The handshake goes through the buffer like any packet, so that it is first on every
-        # transport.
-        session = connection.session
-        session.attended = True
-        try:
-            session.send(
-                open_packet(
-                    session.sid,
-                    () if request.websocket else self._upgrades,
-                    options.ping_interval,
-                    options.ping_timeout,
-                    # It is for polling; a WebSocket's limits are not told.
-                    self.text_limit,
-                )
-            )
-            if request.websocket:
-                headers: Headers = ()
-                if self._adds_headers:
-                    headers = self.response_headers(request, (), None, initial=True)
-                websocket = connection.carrier = exchange.accept(connection, headers)
-                self._introduce(connection)
-                websocket.flush()
-                if session.events:
-                    connection.settle()
-                websocket.start()
-            else:
-                self.pollers.add(request.peer)
-                polling = connection.carrier = Polling(connection)
-                self._introduce(connection)
-                polling.get(exchange)
-        finally:
-            session.attended = False
-
-    def _call_hook(self, name: str, hook: Callable[[Request], Result], request: Request) -> Result:
-        """Call a hook; its failure is logged and refuses the request."""
-        try:
-            return hook(request)
-        except RequestRefused:
-            raise
-        except Exception:
-            logger.exception("%s failed", name)
-            raise RequestRefused(Code.BAD_REQUEST, f"{name} failed") from None
-
-    def _introduce(self, connection: Connection) -> None:
-        session = connection.session
-        self.sessions[session.sid] = connection
-        self.timer.watch(session)
-        try:
-            connection.call(self._on_connection, connection)
-        except Exception:
-            logger.exception("the connection handler failed; closing the session")
-            session.fail(FORCED_CLOSE, "the connection handler failed")
+        copy_context().run(self._handshakes.begin, exchange, query)
 
     def _continue(self, exchange: Exchange, request: Request, query: Mapping[str, str]) -> None:
         sid = query["sid"]
@@ -462,7 +288,7 @@ class Server:
         if query.get("EIO", PROTOCOL_VERSION) != PROTOCOL_VERSION:
             raise RequestRefused(Code.BAD_REQUEST, "got another EIO than the session's")
         if request.websocket:
-            self._upgrade(exchange, connection)
+            self._upgrade(exchange, connection, base64=bool(query.get("b64")))
             return
         if not isinstance(connection.carrier, Polling):
             raise RequestRefused(Code.BAD_REQUEST, "the session is carried by a WebSocket")
@@ -473,10 +299,9 @@ class Server:
         else:
             raise RequestRefused(Code.BAD_REQUEST, f"got {request.method} for a session")
 
-    def _upgrade(self, exchange: Exchange, connection: Connection) -> None:
-        websocket = exchange.accept(
-            connection, self.response_headers(exchange.request, (), connection)
-        )
+    def _upgrade(self, exchange: Exchange, connection: Connection, *, base64: bool) -> None:
+        headers = self.response_headers(exchange.request, (), connection)
+        websocket = exchange.accept(connection, headers, candidate=True, base64=base64)
         begun = connection.session.begin_upgrade(self.loop.time(), self._upgrades)
         if begun:
             connection.candidate = websocket
@@ -485,6 +310,9 @@ class Server:
         if not begun:
             # As the official server: the WebSocket opens and closes; its client sees no HTTP error.
             websocket.close()
+
+    def _initial_headers(self, request: Request) -> Headers:
+        return self.response_headers(request, (), None, initial=True)
 
     def refuse(self, exchange: Exchange, error: RequestRefused) -> None:
         """Answer a request with an error and report it."""
@@ -569,8 +397,3 @@ class Server:
             self.pollers.remove(connection.request.peer)
         self.quotas.release(connection.seats)
         self.sessions.pop(connection.sid, None)
-
-    def _spawn(self, coroutine: Any) -> None:
-        task: asyncio.Task[None] = self.loop.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

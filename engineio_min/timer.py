@@ -51,7 +51,9 @@ class Timer:
     def watch(self, expiring: Expiring) -> None:
         """Watch `expiring`; call this when it is new, and when its deadline has moved earlier."""
         if self._queue.watch(expiring):
-            self._schedule(expiring.deadline)
+            # As `_schedule`, which would be one more call for nearly each.
+            if expiring.deadline < self._handle_time:
+                self._schedule(expiring.deadline)
         elif self._handle is None:
             self._schedule(self._queue.next_deadline())
 

@@ -47,6 +47,10 @@ def test_every_target_is_listed_and_needs_no_atheris() -> None:
     assert "atheris" not in sys.modules
 
 
+def overwrite_data(self: Any, data: bytes) -> None:
+    self._data = bytearray(data)
+
+
 def overwrite_body(self: Any, data: bytes) -> None:
     self._body = bytearray(data)
 
@@ -61,7 +65,7 @@ def forget_mask(data: bytes, _mask: bytes) -> bytes:
 
 # What is put in the place of a name of the packages.
 FAULTS: list[tuple[str, str, Callable[..., Any] | Any]] = [
-    ("http_requests", "engineio_min.http.reader.HttpExchange.body_received", overwrite_body),
+    ("http_requests", "engineio_min.http.reader.Body.receive", overwrite_data),
     ("http_responses", "engineio_min.client.http.HttpClientConnection.on_body", overwrite_body),
     ("payloads", "engineio_min.protocol.packets.decode_packet", lax_packet),
     ("sessions", "engineio_min.protocol.session.NEVER", 5.0),

@@ -20,11 +20,12 @@ ROW = re.compile(r"^\| ([^|]+) \| (\d+) \| (\d+) \| (\d+) \|$", re.MULTILINE)
 
 # The most calls and changes of file that a packet may take.
 MOST = {
-    "WebSocket handshake and open packet": (66, 46),
-    "CONNECT": (50, 30),
+    "WebSocket handshake and open packet": (55, 30),
+    "CONNECT": (48, 30),
     "Event with acknowledgement, `def` handler, WebSocket": (16, 13),
     "Event with acknowledgement, `async def` handler, WebSocket": (38, 28),
     "Broadcast to a room": (32, 21),
+    "POST of an event": (59, 41),
 }
 
 

@@ -32,6 +32,7 @@ FLOORS: Mapping[str, Floors] = {
         ("asgi/",),
         ("origins.py",),
         ("answer_headers.py",),
+        ("handshakes.py",),
         ("server.py",),
         ("client/",),
         ("runner.py",),

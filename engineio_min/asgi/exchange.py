@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 from engineio_min.asgi.scope import Receive, Scope, Send, encode_headers, first_of, read_request
 from engineio_min.errors import Code, RequestRefused
 from engineio_min.request import Headers
-from engineio_min.transports.body import BodyReader
+from engineio_min.transports.body import Body
 
 if TYPE_CHECKING:
     from engineio_min.asgi.websocket import AsgiWebSocket
     from engineio_min.transports.connection import Connection
 
 
-class AsgiExchange(BodyReader):
-    """One HTTP request and its answer; see `request.Exchange`."""
+class AsgiExchange:
+    """One HTTP request and its answer; see `transports.connection.Exchange`."""
 
     __slots__ = (
         "_answered",
+        "_body",
         "_receive",
         "_response",
         "_send",
@@ -30,24 +31,30 @@ class AsgiExchange(BodyReader):
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        super().__init__()
         self.request = read_request(scope)
         self.on_abort: Callable[[], None] | None = None
+        self._body = Body()
         self._receive = receive
         self._send = send
         self._response: tuple[int, Headers, bytes] | None = None
         self._answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
-        """Answer; see `request.Exchange`. What becomes of the connection is the host's affair."""
-        self._stop_reading()
+        """Answer; see `transports.connection.Exchange`.
+
+        What becomes of the connection is the host's affair.
+        """
+        self._body.stop()
         self._response = (status, headers, body)
         self._answered.set_result(None)
 
     def read_body(
         self, limit: int, done: Callable[[bytes | None], None], hold: Callable[[int], None]
     ) -> None:
-        """Read the body; see `request.Exchange`. Must be called at once or not at all."""
+        """Read the body; see `transports.connection.Exchange`.
+
+        Call this at once or not at all.
+        """
         try:
             declared = int(self.request.headers.get("content-length", "0"))
         except ValueError:
@@ -56,11 +63,11 @@ class AsgiExchange(BodyReader):
         if declared > limit:
             done(None)
         else:
-            self._limit = limit
-            self._done = done
-            self._hold = hold
+            self._body.read(limit, done, hold)
 
-    def accept(self, connection: Connection, headers: Headers) -> AsgiWebSocket:
+    def accept(
+        self, connection: Connection, headers: Headers, *, candidate: bool, base64: bool
+    ) -> AsgiWebSocket:
         """Refuse: a host gives WebSockets a scope of their own."""
         raise RequestRefused(Code.BAD_REQUEST, "the request is no WebSocket handshake")
 
@@ -85,17 +92,17 @@ class AsgiExchange(BodyReader):
     async def _listen(self) -> None:
         """Read the body; end when the peer goes away."""
         while (event := await self._receive())["type"] != "http.disconnect":
-            if not self.reading:
+            if not self._body.reading:
                 # The body of a GET: nobody wants it.
                 continue
-            self.body_received(bytes(event.get("body", b"")))
+            self._body.receive(bytes(event.get("body", b"")))
             if event.get("more_body", False):
-                self.body_waits()
+                self._body.wait()
             else:
-                self.body_completed()
+                self._body.complete()
 
     def _end(self) -> None:
         """Hold nothing of the body any longer: the request is answered, or over."""
-        self._stop_reading()
+        self._body.stop()
         if self._response is None and self.on_abort is not None:
             self.on_abort()

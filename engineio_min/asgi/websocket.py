@@ -99,7 +99,9 @@ class AsgiWebSocket(StreamCarrier):
         """Return nothing: the answer of a handshake is not waited for."""
         return 0, 0
 
-    def accept(self, connection: Connection, headers: Headers) -> AsgiWebSocket:
+    def accept(
+        self, connection: Connection, headers: Headers, *, candidate: bool, base64: bool
+    ) -> AsgiWebSocket:
         """Become the WebSocket of `connection`; the host has checked the handshake."""
         event: AsgiEvent = {"type": "websocket.accept", "headers": encode_headers(headers)}
         offers = self._scope.get("subprotocols")
@@ -107,8 +109,8 @@ class AsgiWebSocket(StreamCarrier):
             # As the official server: the first offer is accepted.
             event["subprotocol"] = offers[0]
         self._connection = connection
-        self._candidate = connection.is_upgrade(self.request)
-        self._base64 = self.request.base64
+        self._candidate = candidate
+        self._base64 = base64
         self._accepted = True
         self._events.append(event)
         self._wake.set()
@@ -136,7 +138,9 @@ class AsgiWebSocket(StreamCarrier):
     # -- in
 
     def start(self) -> None:
-        """Begin to read."""
+        """Write what a session has to send, if this carries one, and begin to read."""
+        if not self._candidate:
+            self.flush()
         if self._candidate or not self._connection.paused:
             self._readable.set()
 
@@ -189,6 +193,7 @@ class AsgiWebSocket(StreamCarrier):
 
     def flush(self) -> None:
         """Wake the writer."""
+        self._connection.session.release()
         if not self._connection.session.idle:
             self._wake.set()
 

@@ -310,6 +310,8 @@ class Client:
                 self._flush()
         if self.session.events or not self.session.idle:
             self._flush()
+        else:
+            self.session.release()
 
     def lost(self, websocket: ClientWebSocket, reason: str, description: str) -> None:
         """Act on the end of a WebSocket; see `PacketSink`."""
@@ -335,7 +337,6 @@ class Client:
         session = self.session
         now = self._loop.time()
         tap = self.tap
-        session.attended = True
         try:
             for packet in packets:
                 if tap is not None:
@@ -350,8 +351,6 @@ class Client:
         except Exception:
             logger.exception("the message handler failed; closing the session")
             session.fail(FORCED_CLOSE, "the message handler failed")
-        finally:
-            session.attended = False
 
     def _flush(self) -> None:
         """Send what is queued, and act on what has happened."""

@@ -130,7 +130,7 @@ class HttpConnection(asyncio.Protocol):
         self._reading = True
         self._served = False
         try:
-            if self._rest or not reader.repeat(data):
+            if self._rest or not (reader.known and reader.repeat(data)):
                 if self._server.handover is not None and reader.between:
                     data = self._kept(self._server.handover, data)
                 if data:
@@ -360,8 +360,10 @@ class HttpConnection(asyncio.Protocol):
         """
         self.current = None
         self._closing = True
-        self._release()
+        # It has stopped by itself.
+        self._reader = None
         server = self._server
+        server.timer.forget(self)
         admitted_as = self._client if candidate else None
         if admitted_as is None:
             # It carries its session at once, and not after an upgrade.

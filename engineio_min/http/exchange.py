@@ -1,30 +1,37 @@
-"""One request on an HTTP/1.1 connection: its body as it comes in, and its one answer.
+"""One request on an HTTP/1.1 connection, and its one answer, be it that of a WebSocket's handshake.
 
 `RequestReader` parses, and `HttpConnection` keeps requests in order and in time. What a single one
-holds is here: the body of a POST, as far as it has come, and what of it is counted as held.
+holds is here: the body of a POST, as far as it has come.
 """
 
 from __future__ import annotations
 
+import binascii
+import hashlib
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from websockets.exceptions import InvalidHeaderFormat, NegotiationError
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.headers import build_extension, parse_extension
+
+from engineio_min.errors import Code, RequestRefused
 from engineio_min.request import Headers, Request, Response, check_headers
-from engineio_min.transports.body import BodyReader
+from engineio_min.transports.body import Body
 from engineio_min.transports.unsent import unsent_and_confirmed
-from engineio_min.transports.websocket import WebSocket, accept_handshake
+from engineio_min.transports.websocket import WebSocket
 
 if TYPE_CHECKING:
     import asyncio
-
-    from websockets.extensions import Extension
 
     from engineio_min.transports.connection import Connection
 
 logger = logging.getLogger("engineio_min.http")
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class ExchangeOwner(Protocol):
@@ -52,14 +59,18 @@ class ExchangeOwner(Protocol):
         """Hand the TCP connection over to a WebSocket."""
 
 
-class HttpExchange(BodyReader):
-    """One request on an HTTP/1.1 connection, and its answer; see `request.Exchange`."""
+class HttpExchange:
+    """One request on an HTTP/1.1 connection, and its answer; see `transports.connection.Exchange`.
+
+    `body` is what has come of the request's body, None as long as nobody needs it.
+    """
 
     __slots__ = (
         "_complete",
         "_connection",
         "_length",
         "_responded",
+        "body",
         "keep_alive",
         "on_abort",
         "request",
@@ -68,8 +79,8 @@ class HttpExchange(BodyReader):
     def __init__(
         self, connection: ExchangeOwner, request: Request, *, keep_alive: bool, bodiless: bool
     ) -> None:
-        BodyReader.__init__(self)
         self.request = request
+        self.body: Body | None = None
         self.on_abort: Callable[[], None] | None = None
         self._connection = connection
         self.keep_alive = keep_alive
@@ -84,7 +95,10 @@ class HttpExchange(BodyReader):
             self.respond(response.status, response.headers, response.body)
 
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
-        """Answer; see `request.Exchange`. What cannot be sent is logged and answered with a 500."""
+        """Answer; see `transports.connection.Exchange`.
+
+        What cannot be sent is logged and answered with a 500.
+        """
         # A server that is full or stops needs the connection, and its peer another server.
         keep_alive = self.keep_alive and self._complete and status != 503
         try:
@@ -94,7 +108,8 @@ class HttpExchange(BodyReader):
             body = b""
             head = self._connection.response_head(500, (), 0, keep_alive=keep_alive)
         self._responded = True
-        self._stop_reading()
+        if self.body is not None:
+            self.body.stop()
         if self.request.method != "HEAD":
             head += body
         self._connection.write_response(head, keep_alive=keep_alive)
@@ -102,49 +117,113 @@ class HttpExchange(BodyReader):
     def read_body(
         self, limit: int, done: Callable[[bytes | None], None], hold: Callable[[int], None]
     ) -> None:
-        """Read the body; see `request.Exchange`."""
-        if self._length > limit or len(self._body) > limit:
+        """Read the body; see `transports.connection.Exchange`."""
+        body = self.body
+        if self._length > limit or (body is not None and len(body) > limit):
             done(None)
         elif self._complete:
-            done(bytes(self._body))
+            done(b"" if body is None else body.data)
         else:
-            self._limit = limit
-            self._done = done
-            self._hold = hold
             if "expect" in self.request.headers:
                 self._connection.transport.write(_CONTINUE)
-            if self._body:
+            if body is None:
+                self.body = Body(limit, done, hold)
+            else:
+                body.read(limit, done, hold)
                 # It waited behind another request; more may never come.
-                self.body_waits()
+                body.wait()
 
     def untaken(self) -> tuple[int, int]:
         """Return what is left of the answer; see `transports.connection.Exchange`."""
         return unsent_and_confirmed(self._connection.transport)
 
-    def accept(self, connection: Connection, headers: Headers) -> WebSocket:
-        """Become a WebSocket; see `request.Exchange`."""
+    def accept(
+        self, connection: Connection, headers: Headers, *, candidate: bool, base64: bool
+    ) -> WebSocket:
+        """Become a WebSocket; see `transports.connection.Exchange`."""
         response, extensions = accept_handshake(self.request, connection.server.deflate)
         self._responded = True
         head = response + (header_lines(headers) if headers else b"") + b"\r\n"
-        candidate = connection.is_upgrade(self.request)
         return self._connection.become_websocket(
-            head, connection, extensions, candidate=candidate, base64=self.request.base64
+            head, connection, extensions, candidate=candidate, base64=base64
         )
 
     # -- what the connection tells
 
     def body_completed(self) -> None:
-        """Hand the body to who waits for it; the connection can go on after the answer."""
+        """Hand the body to whoever waits for it; the connection can go on after the answer."""
         self._complete = True
-        if self._done is not None:
-            BodyReader.body_completed(self)
+        if self.body is not None:
+            self.body.complete()
 
     def abort(self) -> None:
         """Take notice that the peer is gone."""
         self._responded = True
-        self._stop_reading()
+        if self.body is not None:
+            self.body.stop()
         if self.on_abort is not None:
             self.on_abort()
+
+
+def accept_handshake(
+    request: Request, deflate: ServerPerMessageDeflateFactory | None
+) -> tuple[bytes, list[Extension]]:
+    """Check a WebSocket handshake (RFC 6455, section 4.2) and start its answer.
+
+    Returns the answer's head, without the empty line at its end, and the extensions agreed on.
+
+    Raises:
+        RequestRefused: the request is no valid handshake.
+    """
+    headers = request.headers
+    if request.method != "GET" or not request.websocket:
+        raise RequestRefused(Code.BAD_REQUEST, "the request is no WebSocket handshake")
+    if headers.get("sec-websocket-version") != "13":
+        raise RequestRefused(
+            Code.BAD_REQUEST,
+            f"got WebSocket version {headers.get('sec-websocket-version')!r}, expected 13",
+            status=426,
+        )
+    key = headers.get("sec-websocket-key", "").encode("latin-1")
+    try:
+        valid = len(binascii.a2b_base64(key, strict_mode=True)) == 16
+    except ValueError:
+        valid = False
+    if not valid:
+        raise RequestRefused(Code.BAD_REQUEST, "got an invalid Sec-WebSocket-Key")
+    digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
+    lines = [
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + binascii.b2a_base64(digest, newline=False) + b"\r\n"
+    ]
+    extensions: list[Extension] = []
+    if deflate is not None and "sec-websocket-extensions" in headers:
+        agreed = _negotiate_deflate(headers["sec-websocket-extensions"], deflate)
+        if agreed is not None:
+            lines.append(b"Sec-WebSocket-Extensions: " + agreed[0].encode() + b"\r\n")
+            extensions.append(agreed[1])
+    if "sec-websocket-protocol" in headers:
+        # As the official server: the first offer is accepted.
+        protocol = headers["sec-websocket-protocol"].partition(",")[0].strip()
+        lines.append(b"Sec-WebSocket-Protocol: " + protocol.encode("latin-1") + b"\r\n")
+    return b"".join(lines), extensions
+
+
+def _negotiate_deflate(
+    header: str, deflate: ServerPerMessageDeflateFactory
+) -> tuple[str, Extension] | None:
+    try:
+        offers = parse_extension(header)
+    except InvalidHeaderFormat:
+        return None
+    for name, parameters in offers:
+        if name == deflate.name:
+            try:
+                agreed, extension = deflate.process_request_params(parameters, [])
+            except NegotiationError:
+                continue
+            return build_extension([(name, agreed)]), extension
+    return None
 
 
 def header_lines(headers: Headers) -> bytes:

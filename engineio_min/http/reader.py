@@ -18,6 +18,7 @@ from engineio_min.http.head import METHODS, read_headers, refusal, split_absolut
 from engineio_min.http.known_heads import KnownHead
 from engineio_min.http.limits import MAX_FRAMING, HttpLimits
 from engineio_min.request import Request
+from engineio_min.transports.body import Body
 
 # The first bytes of the heads that a connection keeps: those of a poll's two methods.
 _KEPT = (b"G", b"P")
@@ -44,14 +45,14 @@ class RequestReader:
     """The parser of one connection, from its first byte until `stop`.
 
     `client` and `secure` are those of its requests. `head_size` counts the bytes of the present
-    head. `receiving` is the exchange whose body comes, or a WebSocket handshake that `read` has
-    found; `asks_to_upgrade` tells of the latter that no more requests follow.
+    head, `known` has the last heads by their first byte. `receiving` is the exchange whose body
+    comes, or a WebSocket handshake that `read` has found; `asks_to_upgrade` tells of the latter
+    that no more requests follow.
     """
 
     __slots__ = (
         "_body_size",
         "_header_lines",
-        "_known",
         "_limits",
         "_owner",
         "_parser",
@@ -62,6 +63,7 @@ class RequestReader:
         "asks_to_upgrade",
         "client",
         "head_size",
+        "known",
         "receiving",
         "secure",
     )
@@ -80,8 +82,7 @@ class RequestReader:
         self._part = _BETWEEN
         self._target = b""
         self._header_lines: list[tuple[bytes, bytes]] = []
-        # The last heads, by their first byte.
-        self._known: dict[bytes, KnownHead] = {}
+        self.known: dict[bytes, KnownHead] = {}
         # Bytes of the present body, without and with the framing of its chunks.
         self._body_size = 0
         self._wire_size = 0
@@ -102,12 +103,12 @@ class RequestReader:
 
         Return whether it was.
         """
-        known = self._known.get(data[:1]) if self._part is _BETWEEN else None
+        known = self.known.get(data[:1]) if self._part is _BETWEEN else None
         again = None if known is None else known.again(data)
         if again is None:
             return False
         request, size = again
-        self._receive(request, keep_alive=True)
+        self._receive(HttpExchange(self._owner, request, keep_alive=True, bodiless=False))
         if size < len(data):
             self.on_body(data[size:])
         self.on_message_complete()
@@ -126,6 +127,7 @@ class RequestReader:
         try:
             parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
+            self._parser = None
             return data[upgrade.args[0] :]
         except httptools.HttpParserCallbackError:
             raise
@@ -145,7 +147,8 @@ class RequestReader:
             self._owner.refuse(400, "got more framing than body")
         else:
             assert self.receiving is not None
-            self.receiving.body_waits()
+            if self.receiving.body is not None:
+                self.receiving.body.wait()
 
     # -- httptools
 
@@ -194,20 +197,18 @@ class RequestReader:
             secure=self.secure,
             websocket=self.asks_to_upgrade and headers.get("upgrade", "").lower() == "websocket",
         )
-        keep_alive = parser.should_keep_alive() and not self.asks_to_upgrade
-        self._receive(request, keep_alive=keep_alive)
+        upgrades = self.asks_to_upgrade
+        keep_alive = parser.should_keep_alive() and not upgrades
+        self._receive(HttpExchange(self._owner, request, keep_alive=keep_alive, bodiless=upgrades))
 
-    def _receive(self, request: Request, *, keep_alive: bool) -> None:
+    def _receive(self, exchange: HttpExchange) -> None:
         """Take a request whose head is complete."""
         self._part = _IN_BODY
         self.head_size = 0
         self._body_size = self._wire_size = 0
-        if not keep_alive:
+        if not exchange.keep_alive:
             # What follows is for the parser to refuse.
-            self._known.clear()
-        exchange = HttpExchange(
-            self._owner, request, keep_alive=keep_alive, bodiless=self.asks_to_upgrade
-        )
+            self.known.clear()
         self.receiving = exchange
         if not self.asks_to_upgrade:
             self._owner.enqueue(exchange)
@@ -217,9 +218,15 @@ class RequestReader:
         if self._parser is None or exchange is None:
             return
         self._body_size += len(data)
-        # A body that its exchange does not read, as that of a GET, is dropped.
-        if exchange is not self._owner.current or exchange.reading:
-            exchange.body_received(data)
+        body = exchange.body
+        if exchange is not self._owner.current:
+            # It waits behind another request: nobody knows yet whether the body will be read.
+            if body is None:
+                body = exchange.body = Body()
+            body.receive(data)
+        elif body is not None and body.reading:
+            # One that is not read, as that of a GET, is dropped.
+            body.receive(data)
 
     def on_message_complete(self) -> None:
         self._part = _BETWEEN
@@ -240,4 +247,4 @@ class RequestReader:
             and read.find(b"\r\n\r\n") == size - 4
             and 2 * size < self._limits.header_block
         ):
-            self._known[first] = KnownHead(read[:size], exchange.request)
+            self.known[first] = KnownHead(read[:size], exchange.request)

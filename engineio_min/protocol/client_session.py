@@ -93,11 +93,13 @@ class ClientSession:
 
     The driver calls `receive` for each packet of the current transport and `receive_probe` for each
     one of a candidate, and reads `events` after every call. On WebSocket it tells with `block` and
-    `unblock` whether the connection accepts data; on polling `take` and `posted` tell. The one
-    attribute that it writes is `attended`, as on the server's session.
+    `unblock` whether the connection accepts data; on polling `take` and `posted` tell. From
+    `receive` on nothing calls `wake` until the next `take` or `release`, as on the server's
+    session.
     """
 
     __slots__ = (
+        "_attended",
         "_buffer",
         "_heartbeat",
         "_polling",
@@ -105,7 +107,6 @@ class ClientSession:
         "_timing",
         "_upgrade_deadline",
         "_wake",
-        "attended",
         "deadline",
         "events",
         "handshake",
@@ -122,7 +123,7 @@ class ClientSession:
         self.phase = OPENING
         self.upgrade = IDLE
         self.waiting = True
-        self.attended = False
+        self._attended = False
         self.events: list[ClientEvent] = []
         self.handshake: OpenPacket | None = None
         self._timing = timing
@@ -143,6 +144,7 @@ class ClientSession:
         A packet that breaks the protocol closes the session, so after every call `events` may have
         something.
         """
+        self._attended = True
         if isinstance(packet, str):
             kind = packet[:1]
             if kind == MESSAGE:
@@ -221,7 +223,7 @@ class ClientSession:
         if self.phase != OPENED:
             return
         self._buffer.append(packet)
-        if len(self._buffer) == 1 and not self.attended:
+        if len(self._buffer) == 1 and not self._attended:
             self._wake()
 
     def check_size(self, packet: Packet) -> None:
@@ -251,11 +253,16 @@ class ClientSession:
     def _is_framed(self, packet: Packet) -> bool:
         return self._is_stream and isinstance(packet, bytes)
 
+    def release(self) -> None:
+        """End a read after which nothing is taken: from now on what happens wakes again."""
+        self._attended = False
+
     def take(self) -> list[Packet]:
         """Take what is to be sent now, in order: everything, or what fits into one POST.
 
         On polling there is one POST at a time: nothing more is taken before `posted`.
         """
+        self._attended = False
         if not self._buffer or not self.waiting:
             return []
         if self._is_stream:
@@ -428,7 +435,7 @@ class ClientSession:
         self._alert()
 
     def _alert(self) -> None:
-        if not self.attended:
+        if not self._attended:
             self._wake()
 
 

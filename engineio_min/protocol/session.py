@@ -16,7 +16,7 @@ over five files), and event objects for messages (half the speed).
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,6 +36,7 @@ from engineio_min.protocol.packets import (
     Message,
     Packet,
     decode_base64,
+    open_packet,
 )
 from engineio_min.protocol.transports import TRANSPORTS, WEBSOCKET, upgrades
 
@@ -128,12 +129,15 @@ class Session:
     The driver calls `receive` for each packet of the current transport, `receive_probe` for each
     packet of a candidate, and reads `events` after every call. It tells with `unblock` and `block`
     whether something waits to carry packets (a parked GET, a WebSocket that accepts data), with
-    `pause` and `resume` whether it reads what the peer sends. The one attribute that it writes is
-    `attended`, true while it works on the session and will look for packets and events itself: no
-    `wake` then. Two calls instead would be 2.3 % of what an event costs.
+    `pause` and `resume` whether it reads what the peer sends.
+
+    From `open` and from `receive` on nothing calls `wake` until the next `take`, `poll` or
+    `release`: whoever gives a session its packets looks for packets and events when the read is
+    over. So what a read causes leaves at its end, without a call that says so.
     """
 
     __slots__ = (
+        "_attended",
         "_awaiting_pong",
         "_buffer",
         "_buffered",
@@ -144,7 +148,6 @@ class Session:
         "_unheard",
         "_upgrade_deadline",
         "_wake",
-        "attended",
         "behind_since",
         "deadline",
         "events",
@@ -170,7 +173,8 @@ class Session:
         self.upgrade = IDLE
         # Whether something waits to carry packets.
         self.waiting = True
-        self.attended = False
+        # Whether the driver will look for packets and events without being woken.
+        self._attended = False
         # Whether the driver reads nothing.
         self._unheard = False
         # When the peer was last seen to take something, while nothing waits to carry packets.
@@ -190,6 +194,23 @@ class Session:
         self._upgrade_deadline = NEVER
         self._heartbeat = self.deadline = now + timing.ping_interval
 
+    def open(self, upgrades_to: Sequence[str], max_payload: int) -> None:
+        """Queue the open packet, the first on every transport (Engine.IO v4, "Handshake").
+
+        It tells the transports that the session may upgrade to, and what a POST may have in bytes.
+        """
+        self._attended = True
+        timing = self._timing
+        self._buffer.append(
+            open_packet(
+                self.sid,
+                upgrades_to,
+                timing.ping_interval,
+                timing.ping_timeout,
+                max_payload,
+            )
+        )
+
     # -- what comes in
 
     def receive(self, packet: Packet, now: float) -> Message | None:
@@ -198,6 +219,7 @@ class Session:
         A packet that breaks the protocol closes the session, so after every call `events` may have
         something.
         """
+        self._attended = True
         if isinstance(packet, str):
             # The same object comes back if there is nothing to remove.
             message = packet.removeprefix(MESSAGE)
@@ -268,7 +290,7 @@ class Session:
                 return
             self._buffered += len(packet) + PACKET_OVERHEAD
         buffer.append(packet)
-        if len(buffer) == 1 and not self.attended:
+        if len(buffer) == 1 and not self._attended:
             self._wake()
 
     def _pass_mark(self) -> bool:
@@ -316,8 +338,13 @@ class Session:
         """Count the bytes that wait in this session because nothing carries them."""
         return self._buffered
 
+    def release(self) -> None:
+        """End a read after which nothing is taken: from now on what happens wakes again."""
+        self._attended = False
+
     def take(self) -> list[Packet]:
         """Take everything that is to be sent, in order."""
+        self._attended = False
         packets = self._buffer
         if packets:
             self._buffer = []
@@ -363,6 +390,7 @@ class Session:
         probed every GET is answered at once, with a noop if need be, so that the client can leave
         polling (Engine.IO v4, "Upgrade").
         """
+        self._attended = False
         if self._buffer:
             return self.take() if self.phase == CLOSED else self.take_share(POLL_SHARE)
         return [NOOP] if self.upgrade == PROBED else []
@@ -509,7 +537,7 @@ class Session:
         self._wake = _asleep
 
     def _alert(self) -> None:
-        if not self.attended:
+        if not self._attended:
             self._wake()
 
 

@@ -32,7 +32,7 @@ class WebSocketCarrier(Carrier, Protocol):
     """A WebSocket that carries a session, or a candidate: one that asks to."""
 
     def start(self) -> None:
-        """Begin to read."""
+        """Write what a session has to send, if this carries one, and begin to read."""
 
     def take_over(self) -> None:
         """Carry the session from now on, what waited for its last carrier first."""

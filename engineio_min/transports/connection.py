@@ -69,8 +69,14 @@ class Exchange(Protocol):
     def untaken(self) -> tuple[int, int]:
         """Return how much of the answer is not with the peer yet; see `unsent_and_confirmed`."""
 
-    def accept(self, connection: Connection, headers: Headers) -> WebSocketCarrier:
+    def accept(
+        self, connection: Connection, headers: Headers, *, candidate: bool, base64: bool
+    ) -> WebSocketCarrier:
         """Become the WebSocket of `connection`; nothing is read from it before `start`.
+
+        candidate: it comes after the handshake, and has to probe before it carries the session
+        (Engine.IO v4, "Upgrade").
+        base64: binary messages leave as text, for the client's query has `b64`.
 
         Raises:
             RequestRefused: the WebSocket handshake is invalid; nothing was sent.
@@ -132,7 +138,8 @@ class Connection:
     """One client, as the application above sees it.
 
     `on_message(message)` and `on_close(reason)` are set by the application; `request` is the
-    handshake's, `data` is the application's own.
+    handshake's, `data` is the application's own, `paused` tells whether nothing is taken from the
+    client.
     """
 
     __slots__ = (
@@ -146,6 +153,7 @@ class Connection:
         "held",
         "on_close",
         "on_message",
+        "paused",
         "request",
         "seats",
         "server",
@@ -165,7 +173,8 @@ class Connection:
         self.on_message: Callable[[Message], object] = ignore
         self.on_close: Callable[[str], object] = ignore
         self.data: Any = None
-        # The reasons why it is not read.
+        # Whether nothing is taken from the client, and the reasons for it.
+        self.paused = False
         self._pauses = 0
         # The account's notes, and what of `held` is not taken by the client.
         self.held = 0
@@ -220,6 +229,7 @@ class Connection:
     def pause(self, reason: int = APPLICATION) -> None:
         """Take nothing more from the client until `resume` with the same reason."""
         if not self._pauses:
+            self.paused = True
             self.session.pause()
             self.carrier.pause()
         self._pauses |= reason
@@ -229,13 +239,9 @@ class Connection:
         if self._pauses & reason:
             self._pauses &= ~reason
             if not self._pauses:
+                self.paused = False
                 self.session.resume(self.server.loop.time())
                 self.carrier.resume()
-
-    @property
-    def paused(self) -> bool:
-        """Whether nothing is taken from the client."""
-        return self._pauses != 0
 
     def count_for(self, user: str | None) -> None:
         """Count what is held for this client for a user, too (`max_held_per_user`); None is nobody.
@@ -281,12 +287,6 @@ class Connection:
 
     # -- the carriers' side
 
-    def is_upgrade(self, request: Request) -> bool:
-        """Return whether the WebSocket that `request` asks for is a candidate: it comes after the
-        handshake, and has to probe before it carries the session (Engine.IO v4, "Upgrade").
-        """
-        return self.request is not request
-
     def call(self, function: Callable[..., object], *args: Any) -> None:
         """Call a function of the application's in the client's context, or in a copy if a caller is
         in it already: one of the client's own handlers may end its connection.
@@ -315,18 +315,14 @@ class Connection:
         session = self.session
         receive = session.receive
         now = self.server.loop.time()
-        session.attended = True
-        try:
-            for packet in packets:
-                message = receive(packet, now)
-                if message is not None:
-                    try:
-                        self.on_message(message)
-                    except Exception:
-                        logger.exception("the message handler failed; closing the session")
-                        session.fail(FORCED_CLOSE, "the message handler failed")
-        finally:
-            session.attended = False
+        for packet in packets:
+            message = receive(packet, now)
+            if message is not None:
+                try:
+                    self.on_message(message)
+                except Exception:
+                    logger.exception("the message handler failed; closing the session")
+                    session.fail(FORCED_CLOSE, "the message handler failed")
 
     def flush(self) -> None:
         """Hand what is queued to the carrier, and act on what that causes."""

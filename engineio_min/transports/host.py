@@ -51,7 +51,7 @@ class StreamCarrier(abc.ABC):
 
     @abc.abstractmethod
     def start(self) -> None:
-        """Begin to read."""
+        """Write what a session has to send, if this carries one, and begin to read."""
 
     @property
     @abc.abstractmethod

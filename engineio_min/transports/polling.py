@@ -100,6 +100,7 @@ class Polling:
         """Answer the parked GET if there is something to send."""
         exchange = self._parked
         if exchange is None:
+            self._connection.session.release()
             if self.deadline == NEVER:
                 self._watch_backlog()
             return

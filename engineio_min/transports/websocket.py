@@ -1,25 +1,19 @@
 """WebSocket over `asyncio.Protocol`: one packet a message (Engine.IO v4, "Transports").
 
-`server_frames.py` turns bytes into messages and back; here are the opening handshake, the driver,
-and the limits that need a clock or a socket: the time that a message and a write may take, pongs
-for a peer that does not read, the closing handshake's deadline.
+`server_frames.py` turns bytes into messages and back; here are the driver, and the limits that need
+a clock or a socket: the time that a message and a write may take, pongs for a peer that does not
+read, the closing handshake's deadline. The opening handshake is in `http/exchange.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import binascii
 import contextlib
-import hashlib
 from typing import Protocol
 
-from websockets.exceptions import InvalidHeaderFormat, NegotiationError
 from websockets.extensions import Extension
-from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import CloseCode
-from websockets.headers import build_extension, parse_extension
 
-from engineio_min.errors import Code, RequestRefused
 from engineio_min.limits.admission import Admission
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.frame_encoding import encode_frame, encode_frames
@@ -27,7 +21,6 @@ from engineio_min.protocol.packets import Packet, encode_base64, may_compress
 from engineio_min.protocol.progress import LOOKS, Progress
 from engineio_min.protocol.server_frames import ServerMessageStream
 from engineio_min.protocol.session import SHARE, SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
-from engineio_min.request import Request
 from engineio_min.transports.connection import Connection
 from engineio_min.transports.host import StreamCarrier
 from engineio_min.transports.unsent import unsent_and_confirmed
@@ -35,75 +28,6 @@ from engineio_min.transports.unsent import unsent_and_confirmed
 MESSAGE_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 5.0
 MAX_PENDING_PONGS = 16
-
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-
-
-# -- the opening handshake
-
-
-def accept_handshake(
-    request: Request, deflate: ServerPerMessageDeflateFactory | None
-) -> tuple[bytes, list[Extension]]:
-    """Check a WebSocket handshake (RFC 6455, section 4.2) and start its answer.
-
-    Returns the answer's head, without the empty line at its end, and the extensions agreed on.
-
-    Raises:
-        RequestRefused: the request is no valid handshake.
-    """
-    headers = request.headers
-    if request.method != "GET" or not request.websocket:
-        raise RequestRefused(Code.BAD_REQUEST, "the request is no WebSocket handshake")
-    if headers.get("sec-websocket-version") != "13":
-        raise RequestRefused(
-            Code.BAD_REQUEST,
-            f"got WebSocket version {headers.get('sec-websocket-version')!r}, expected 13",
-            status=426,
-        )
-    key = headers.get("sec-websocket-key", "").encode("latin-1")
-    try:
-        valid = len(binascii.a2b_base64(key, strict_mode=True)) == 16
-    except ValueError:
-        valid = False
-    if not valid:
-        raise RequestRefused(Code.BAD_REQUEST, "got an invalid Sec-WebSocket-Key")
-    digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
-    lines = [
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: " + binascii.b2a_base64(digest, newline=False) + b"\r\n"
-    ]
-    extensions: list[Extension] = []
-    if deflate is not None and "sec-websocket-extensions" in headers:
-        agreed = _negotiate_deflate(headers["sec-websocket-extensions"], deflate)
-        if agreed is not None:
-            lines.append(b"Sec-WebSocket-Extensions: " + agreed[0].encode() + b"\r\n")
-            extensions.append(agreed[1])
-    if "sec-websocket-protocol" in headers:
-        # As the official server: the first offer is accepted.
-        protocol = headers["sec-websocket-protocol"].partition(",")[0].strip()
-        lines.append(b"Sec-WebSocket-Protocol: " + protocol.encode("latin-1") + b"\r\n")
-    return b"".join(lines), extensions
-
-
-def _negotiate_deflate(
-    header: str, deflate: ServerPerMessageDeflateFactory
-) -> tuple[str, Extension] | None:
-    try:
-        offers = parse_extension(header)
-    except InvalidHeaderFormat:
-        return None
-    for name, parameters in offers:
-        if name == deflate.name:
-            try:
-                agreed, extension = deflate.process_request_params(parameters, [])
-            except NegotiationError:
-                continue
-            return build_extension([(name, agreed)]), extension
-    return None
-
-
-# -- the connection
 
 
 class Doorkeeper(Protocol):
@@ -173,7 +97,11 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self.deadline = NEVER
 
     def start(self) -> None:
-        """Begin to read, with what arrived together with the handshake."""
+        """Answer the handshake, together with the first packets if there is a session to carry, and
+        begin to read with what arrived together with it.
+        """
+        if not self._candidate:
+            self.flush()
         if self._head:
             head, self._head = self._head, b""
             self._stream.only_fast_frames = not (self._stream.compresses or self._base64)
@@ -287,6 +215,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         connection = self._connection
         session = connection.session
         if not session.waiting:
+            session.release()
             return
         packets = session.take()
         if not packets:

@@ -46,7 +46,13 @@ class ConnectDeadlines:
 
     def discard(self, connection: Closable) -> None:
         """Forget a client that has joined a namespace, or gone."""
-        if self._deadlines.pop(connection, None) is not None and not self._deadlines:
+        # The deadline stays, maybe too early: to look once for nobody costs less than to have the
+        # timer watch for each client that comes alone, and forget it when it joins.
+        self._deadlines.pop(connection, None)
+
+    def stop(self) -> None:
+        """Watch for nobody: every client has gone."""
+        if self.deadline != NEVER:
             self.deadline = NEVER
             self._engine.timer.forget(self)
 

@@ -90,6 +90,7 @@ class ServerConnection:
         "_deciding",
         "_gate",
         "_half",
+        "_looks_closer",
         "_meter",
         "_turns",
         "connection",
@@ -104,6 +105,7 @@ class ServerConnection:
         self.server = server
         self.connection = connection
         limits = server.limits
+        now = server.engine.loop.time()
         self.peer: Peer[Socket] = Peer(
             server.parser,
             server.engine.options.max_http_buffer_size,
@@ -116,25 +118,22 @@ class ServerConnection:
         self._deciding: set[Socket] | None = None
         self._turns: Turns | None = None
         self._gate = gate
+        # Whether every packet needs more than a glance: for its parser, rate or values.
+        self._looks_closer = (
+            gate is not None or server.parser is not JSON_PARSER or limits.max_values < MAX_PLAIN
+        )
         # The bytes of an incomplete packet.
         self._half = 0
         self._meter: ByteMeter | None = None
         if limits.byte_rate is not None:
-            self._meter = ByteMeter(limits.byte_rate, self._now(), self._paid)
+            self._meter = ByteMeter(limits.byte_rate, now, self._paid)
             connection.on_message = self._receive_metered
         else:
             connection.on_message = self._receive_any if self._looks_closer else self.receive
         connection.on_close = self.closed
         # Runs while attachments are due.
         self.deadline = NEVER
-        server.connect_deadlines.add(self, self._now())
-
-    @property
-    def _looks_closer(self) -> bool:
-        """Return whether every packet needs more than a glance: for its parser, rate or values."""
-        server = self.server
-        is_plain = server.parser is JSON_PARSER and server.limits.max_values >= MAX_PLAIN
-        return self._gate is not None or not is_plain
+        server.connect_deadlines.add(self, now)
 
     @property
     def turns(self) -> Turns:
@@ -561,6 +560,8 @@ class ServerConnection:
         if self._meter is not None:
             self.server.engine.timer.forget(self._meter)
         self.server.connections.discard(self)
+        if not self.server.connections:
+            self.server.connect_deadlines.stop()
         if self._turns is None or self.server.shutdown_reason is not None:
             self._end(self.server.shutdown_reason or reason)
         else:

@@ -14,7 +14,7 @@ from socketio_min.server.rate_limits import AddressBuckets, Gate
 
 
 class Gates:
-    """Makes the gates of the clients in `connections`."""
+    """Makes the gates of the clients in `connections`; `limits` has a rate limit at least."""
 
     __slots__ = ("_addresses", "_connections", "_engine", "_pulse", "_rate")
 
@@ -48,6 +48,7 @@ class Gates:
             if name is not None:
                 buckets.append(self._addresses.of(name, now, lost))
         if not buckets:
+            # The application's name for nobody.
             return None
         if self._pulse.deadline == NEVER or not self._connections:
             # Nobody wanted to know, or the server has begun to run in another loop.

@@ -19,25 +19,22 @@ class Member(Protocol):
 
 
 class Membership:
-    """Starts and closes the adapters of `namespaces()`, and of those that come and go meanwhile."""
+    """Starts and closes the adapters of `namespaces()`, and of those that come and go meanwhile.
 
-    __slots__ = ("_loop", "_namespaces", "_tasks")
+    `loop` is the event loop in which the adapters have joined, or are about to; None before.
+    """
+
+    __slots__ = ("_namespaces", "_tasks", "loop")
 
     def __init__(self, namespaces: Callable[[], Sequence[Member]]) -> None:
         self._namespaces = namespaces
-        # The loop in which the adapters are in their cluster.
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def begun(self) -> bool:
-        """Return whether the adapters have joined, or are about to."""
-        return self._loop is not None
 
     async def join(self) -> None:
         """Have all adapters join the cluster, unless they have."""
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
+        if self.loop is None:
+            self.loop = asyncio.get_running_loop()
             await asyncio.gather(*(one.adapter.start() for one in self._namespaces()))
 
     def join_soon(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -46,19 +43,19 @@ class Membership:
 
     async def leave(self) -> None:
         """Have all adapters leave the cluster, if they have joined it."""
-        if self._loop is not None:
-            self._loop = None
+        if self.loop is not None:
+            self.loop = None
             await asyncio.gather(*self._tasks, *(one.adapter.close() for one in self._namespaces()))
 
     def enter(self, namespace: Member) -> None:
         """Have the adapter of a new namespace join the cluster, if the others have."""
-        if self._loop is not None:
-            self._start(namespace.adapter.start(), self._loop)
+        if self.loop is not None:
+            self._start(namespace.adapter.start(), self.loop)
 
     def exit(self, namespace: Member) -> None:
         """Have the adapter of a namespace that is given up leave the cluster."""
-        if self._loop is not None:
-            self._start(namespace.adapter.close(), self._loop)
+        if self.loop is not None:
+            self._start(namespace.adapter.close(), self.loop)
 
     def _start(self, coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> None:
         # Not among the handlers' tasks: the end of the server waits for these.

@@ -85,7 +85,9 @@ class Server(Namespace):
         self.engine.on_connection(self._connected)
         self.connect_deadlines = ConnectDeadlines(self.engine, connect_timeout)
         self.connections: set[ServerConnection] = set()
-        self._gates = Gates(self.engine, self.limits, self.connections)
+        self._gates: Gates | None = None
+        if self.limits.rate is not None or self.limits.address_rate is not None:
+            self._gates = Gates(self.engine, self.limits, self.connections)
         self.namespaces: dict[str, Namespace] = {"/": self}
         self.shutdown_reason: str | None = None
         self._dynamic: list[DynamicNamespace] = []
@@ -194,7 +196,7 @@ class Server(Namespace):
             OSError: the address cannot be bound.
             UsageError: another server is on the same path of `http`.
         """
-        was_running = self.membership.begun
+        was_running = self.membership.loop is not None
         # First: clients must hear what the other servers send from the beginning.
         await self.membership.join()
         try:
@@ -371,13 +373,14 @@ class Server(Namespace):
         """Return for how many seconds the event loop has stood still in all, while clients with a
         rate limit were connected. What they sent meanwhile is read at once afterwards.
         """
-        return self._gates.stood_still
+        return 0.0 if self._gates is None else self._gates.stood_still
 
     def _connected(self, connection: engineio_min.Connection) -> None:
-        if not self.membership.begun:
+        if self.membership.loop is None:
             # A host that did not tell of its start.
             self.membership.join_soon(self.engine.loop)
-        self.connections.add(ServerConnection(self, connection, self._gates.gate(connection)))
+        gate = None if self._gates is None else self._gates.gate(connection)
+        self.connections.add(ServerConnection(self, connection, gate))
 
 
 def _make_recovering(

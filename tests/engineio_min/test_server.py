@@ -175,6 +175,6 @@ async def test_a_failure_of_the_server_is_not_the_clients(
             raise RuntimeError("a mistake")
 
     async with serving(http=Broken()) as harness:
-        response = await harness.request("GET", POLLING)
+        response = await harness.request("GET", "/elsewhere")
         assert (response.status, response.text) == (500, "the server failed")
         assert "a mistake" in caplog.text

@@ -1,8 +1,7 @@
 """A session keeps its own rules: nobody else writes its attributes.
 
 Invariant: an assignment to an attribute of something named session, or of an attribute of that
-name, stands in no file of engineio_min and socketio_min; but for `attended`, which says what the
-driver does and is written in every read. The sessions write to `self`.
+name, stands in no file of engineio_min and socketio_min. The sessions write to `self`.
 """
 
 import ast
@@ -22,7 +21,7 @@ def written_session_attributes(source: str) -> Iterator[str]:
         if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
             owner = node.value
             name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
-            if name.lstrip("_") == "session" and node.attr != "attended":
+            if name.lstrip("_") == "session":
                 yield ast.unparse(node)
 
 
@@ -46,7 +45,6 @@ def test_nobody_else_writes_the_attributes_of_a_session() -> None:
         ("first, session.sid = 'a', 'b'", ["session.sid"]),
         ("del self._session.events", ["self._session.events"]),
         ("for session.now in range(3): pass", ["session.now"]),
-        ("session.attended = True", []),
         ("self.session = session", []),
         ("now = session.deadline", []),
         ("session.block(now)", []),

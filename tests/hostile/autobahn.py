@@ -74,8 +74,11 @@ class EchoServer(Server):
     def handle(self, exchange: Exchange) -> None:
         number = str(len(self.sessions))
         connection = EchoConnection(self, exchange.request, number, "websocket")
-        websocket = connection.carrier = exchange.accept(connection, ())
-        self._introduce(connection)
+        websocket = connection.carrier = exchange.accept(
+            connection, (), candidate=False, base64=False
+        )
+        self.sessions[number] = connection
+        self.timer.watch(connection.session)
         websocket.start()
 
 

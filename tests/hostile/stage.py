@@ -152,7 +152,7 @@ class Stage:
             "sockets": sum(len(namespace.sockets) for namespace in io.namespaces.values()),
             "members": len(adapter.rooms.select()),
             "handlers": len(io._tasks),
-            "requests": len(io.engine._tasks),
+            "requests": io.engine.deciding,
             "deadlines": len(io.engine.timer),
             "held": io.engine.account.held,
             "tasks": len(asyncio.all_tasks()),

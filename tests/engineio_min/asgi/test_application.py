@@ -96,7 +96,7 @@ async def test_a_client_that_leaves_before_the_verdict_opens_no_session(
         await opening.leave()
     # The host waits for its requests before it stops, so both coroutines have ended.
     verdict.set()
-    await until(lambda: not engine.server._tasks)
+    await until(lambda: not engine.server.deciding)
     assert engine.connections == []
 
 

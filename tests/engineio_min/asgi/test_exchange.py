@@ -52,8 +52,9 @@ async def test_headers_that_would_start_a_line_are_refused() -> None:
         await Host(engine.server.asgi_app(), http_scope()).run()
         host = Host(engine.server.asgi_app(), websocket_scope())
         websocket = AsgiWebSocket(host.scope, host.receive, host.send)
+        headers = [("X-Name", "a\r\nb")]
         with pytest.raises(UsageError, match="got the response header 'X-Name'"):
-            websocket.accept(engine.connections[0], [("X-Name", "a\r\nb")])
+            websocket.accept(engine.connections[0], headers, candidate=False, base64=False)
         assert host.sent == []
 
 
@@ -127,7 +128,7 @@ async def test_an_http_request_cannot_become_a_websocket() -> None:
         host = Host(engine.server.asgi_app(), http_scope())
         exchange = AsgiExchange(host.scope, host.receive, host.send)
         with pytest.raises(RequestRefused, match="no WebSocket handshake"):
-            exchange.accept(engine.connections[0], ())
+            exchange.accept(engine.connections[0], (), candidate=False, base64=False)
 
 
 async def test_a_websocket_handshake_has_no_body() -> None:
@@ -247,7 +248,7 @@ async def test_a_request_without_a_session_may_go_away() -> None:
         answered = [400] if scope["type"] == "http" else []
         assert [event["status"] for event in host.sent if "status" in event] == answered
     forever.set()
-    await until(lambda: not engine.server._tasks)
+    await until(lambda: not engine.server.deciding)
     assert engine.connections == []
 
 

@@ -200,7 +200,7 @@ async def test_the_body_of_a_parked_get_is_dropped(harness: Harness) -> None:
     exchange = harness.connection.carrier._parked  # type: ignore[attr-defined]
     await poller.getter.send(b"x" * 3_000_000)
     await until(lambda: exchange._connection._reader._body_size == 3_000_000)
-    assert len(exchange._body) == 0
+    assert exchange.body is None
     harness.connection.send("a")
     assert (await poller.getter.response()).text == "4a"
 

@@ -385,7 +385,7 @@ def test_a_connection_keeps_two_heads(loop: asyncio.AbstractEventLoop) -> None:
         transport.receive(GET.replace(b"GET", method))
         transport.receive(GET.replace(b"GET", method))
     assert connection._reader is not None
-    assert [*connection._reader._known] == [b"G", b"P"]
+    assert [*connection._reader.known] == [b"G", b"P"]
     transport.lose()
     connection._server.timer.cancel()
 

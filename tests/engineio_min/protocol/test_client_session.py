@@ -252,14 +252,27 @@ def test_the_driver_is_woken_for_the_first_packet_only() -> None:
     wakes = Wakes()
     session = ClientSession("websocket", ClientTiming(), 0.0, wakes)
     session.receive(OPEN, 0.0)
-    wakes.count = 0
+    session.release()
     session.send("4a")
     session.send("4b")
     assert wakes.count == 1
     assert session.take() == ["4a", "4b"]
-    session.attended = True
-    session.send("4c")
-    session.fail("transport error", "x")
+
+
+@pytest.mark.parametrize("end", ["take", "release"])
+def test_what_a_read_causes_wakes_nobody_until_its_end(end: str) -> None:
+    wakes = Wakes()
+    session = ClientSession("websocket", ClientTiming(), 0.0, wakes)
+    session.receive(OPEN, 0.0)
+    session.receive("2", 0.0)
+    session.send("4a")
+    assert wakes.count == 0
+    if end == "take":
+        assert session.take() == ["3", "4a"]
+        session.send("4b")
+    else:
+        session.release()
+        session.fail("transport error", "x")
     assert wakes.count == 1
 
 

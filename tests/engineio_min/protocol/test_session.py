@@ -78,9 +78,8 @@ def test_control_packets_without_a_meaning_are_ignored(transport: str, packet: s
     ],
 )
 def test_packets_that_end_the_session(transport: str, packet: str, expected: str) -> None:
-    session, wakes = opened(transport)
+    session, _ = opened(transport)
     assert session.receive(packet, 1.0) is None
-    assert wakes.count >= 1
     assert reason(session) == expected
 
 
@@ -125,6 +124,37 @@ def test_nothing_comes_in_after_the_end(transport: str, packet: Packet) -> None:
 
 
 # --- what goes out
+
+
+@BOTH
+@pytest.mark.parametrize("end", ["take", "poll", "release"])
+def test_what_a_read_causes_wakes_nobody_until_its_end(transport: str, end: str) -> None:
+    session, wakes = opened(transport)
+    assert session.receive("4a", 1.0) == "a"
+    session.send("4b")
+    assert wakes.count == 0
+    if end == "release":
+        session.release()
+        session.fail("transport error", "x")
+    else:
+        assert getattr(session, end)() == ["4b"]
+        session.send("4c")
+    assert wakes.count == 1
+
+
+@BOTH
+def test_the_open_packet_is_taken_without_being_woken(transport: str) -> None:
+    session, wakes = opened(transport)
+    session.open((), 100)
+    session.send("4a")
+    assert wakes.count == 0
+    first, second = session.take()
+    assert first == (
+        '0{"sid":"sid","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":100}'
+    )
+    assert second == "4a"
+    session.send("4b")
+    assert wakes.count == 1
 
 
 @BOTH

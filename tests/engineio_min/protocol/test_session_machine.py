@@ -76,6 +76,13 @@ class SessionMachine(RuleBasedStateMachine):
 
     # the driver, as short as it can be
 
+    def read(self, packet: Packet) -> str | bytes | None:
+        """Receive a packet; what it causes is looked for afterwards."""
+        message = self.session.receive(packet, self.now)
+        self.session.release()
+        self.woken = True
+        return message
+
     def flush(self) -> None:
         self.woken = False
         session = self.session
@@ -121,7 +128,7 @@ class SessionMachine(RuleBasedStateMachine):
         """The client sends a message over the transport that carries it now."""
         message = self.new_message(binary=binary)
         alive = self.session.phase == OPENED
-        heard = self.session.receive(message_packet(message), self.now)
+        heard = self.read(message_packet(message))
         if alive:
             self.uttered.append(message)
         if heard is not None:
@@ -175,19 +182,19 @@ class SessionMachine(RuleBasedStateMachine):
     @rule()
     def client_pongs(self) -> None:
         self.pings -= 1
-        self.session.receive("3", self.now)
+        self.read("3")
 
     @rule(packet=st.sampled_from(["0", "5", "6", "3"]))
     def client_says_nothing_of_meaning(self, packet: str) -> None:
         phase = self.session.phase
-        assert self.session.receive(packet, self.now) is None
+        assert self.read(packet) is None
         assert self.session.phase == phase
 
     @precondition(lambda self: self.peace <= 0)
     @rule(packet=st.sampled_from(["1", "2", "7", ""]))
     def client_ends_it(self, packet: str) -> None:
         phase = self.session.phase
-        self.session.receive(packet, self.now)
+        self.read(packet)
         assert phase != OPENED or self.session.phase == CLOSED
         self.flush()
 

@@ -2,48 +2,55 @@
 
 from __future__ import annotations
 
-from engineio_min.transports.body import BodyReader
+from engineio_min.transports.body import Body
 
 
-class Reader(BodyReader):
-    """A reader whose body somebody waits for, as an exchange that was asked for it."""
+class Reader:
+    """Who reads a body."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self._limit = limit
-        self._done = self.take
-        self._hold = self.hold
+    def __init__(self, body: Body, limit: int) -> None:
         self.taken: list[bytes | None] = []
         self.held = 0
-
-    def take(self, body: bytes | None) -> None:
-        self.taken.append(body)
+        body.read(limit, self.taken.append, self.hold)
 
     def hold(self, size: int) -> None:
         self.held += size
 
 
 def test_a_body_in_pieces_is_counted_until_it_is_whole() -> None:
-    reader = Reader(10)
+    body = Body()
+    reader = Reader(body, 10)
     for piece, size in ((b"ab", 2), (b"cd", 4), (b"ef", 6)):
-        reader.body_received(piece)
-        reader.body_waits()
-        assert (reader.held, reader.reading) == (size, True)
-    reader.body_completed()
-    assert (reader.taken, reader.held, reader.reading) == ([b"abcdef"], 0, False)
+        body.receive(piece)
+        body.wait()
+        assert (reader.held, body.reading, len(body)) == (size, True, size)
+    body.complete()
+    assert (reader.taken, reader.held, body.reading) == ([b"abcdef"], 0, False)
 
 
 def test_a_body_above_its_limit_is_read_no_further() -> None:
-    reader = Reader(5)
-    reader.body_received(b"abcd")
-    reader.body_waits()
-    reader.body_received(b"ef")
-    assert (reader.taken, reader.held, reader.reading) == ([None], 0, False)
+    body = Body()
+    reader = Reader(body, 5)
+    body.receive(b"abcd")
+    body.wait()
+    body.receive(b"ef")
+    assert (reader.taken, reader.held, body.reading) == ([None], 0, False)
 
 
 def test_a_body_that_nobody_waits_for_is_not_counted() -> None:
-    reader = BodyReader()
-    reader.body_received(b"ab")
-    reader.body_waits()
-    reader.body_completed()
-    assert not reader.reading
+    body = Body()
+    body.receive(b"ab")
+    body.wait()
+    body.complete()
+    assert not body.reading
+    assert body.data == b"ab"
+
+
+def test_a_body_that_is_given_up_holds_nothing() -> None:
+    body = Body()
+    reader = Reader(body, 5)
+    body.receive(b"abc")
+    body.wait()
+    body.stop()
+    body.complete()
+    assert (reader.taken, reader.held) == ([], 0)

@@ -53,7 +53,7 @@ class Supervised:
         async with asyncio.timeout(60):
             await self.serving
         # Others take the new sessions, or nobody does.
-        assert self.server._accepting == bool(self.worker._handover._successors)
+        assert self.server._handshakes.accepting == bool(self.worker._handover._successors)
         await self.server.stop()
         self.worker.close()
         self.control.close()

@@ -236,7 +236,7 @@ class World:
             protocol = transport.get_protocol()
             if isinstance(protocol, HttpConnection) and protocol.current is not None:
                 lonely += protocol.current not in waiting
-        assert lonely <= len(engine._tasks) + len(self.http._tasks)
+        assert lonely <= engine.deciding + len(self.http._tasks)
 
     def _check_ledger(self, client: Client) -> None:
         """Nothing is lost, doubled or out of order."""
@@ -326,7 +326,7 @@ class World:
             "children": sum(len(dynamic.children) for dynamic in io._dynamic),
             "deciding": sum(namespace.deciding for namespace in self.namespaces),
             "handlers": len(io._tasks),
-            "requests": len(io.engine._tasks) + len(self.http._tasks),
+            "requests": io.engine.deciding + len(self.http._tasks),
             "held": io.engine.account.held,
             "quotas": len(io.engine.quotas),
             "deadlines": len(io.engine.timer) + len(self.http.timer),

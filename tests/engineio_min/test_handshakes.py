@@ -148,7 +148,7 @@ async def test_a_client_that_leaves_during_allow_request(
             allow.verdict.set_result(None)
         else:
             allow.verdict.set_exception(outcome)
-        await until(lambda: not harness.server._tasks)
+        await until(lambda: not harness.server.deciding)
         assert harness.connections == []
         assert not harness.server.sessions
 
@@ -189,7 +189,7 @@ async def test_the_server_may_stop_after_the_client_left_during_allow_request() 
         wire.abort()
         await until(lambda: not harness.server.http.connections)
         await harness.server.stop()
-        await until(lambda: not harness.server._tasks)
+        await until(lambda: not harness.server.deciding)
 
 
 # --- stop_accepting
@@ -406,7 +406,7 @@ async def test_a_client_that_leaves_during_generate_id() -> None:
         wire.abort()
         await until(lambda: not harness.server.http.connections)
         decision.set_result("id")
-        await until(lambda: not harness.server._tasks)
+        await until(lambda: not harness.server.deciding)
         assert harness.connections == []
 
 

@@ -75,7 +75,7 @@ POLL_SHARE = 4 * SHARE
 
 # Bytes of what waits for one peer above which its driver is told, each time they have doubled.
 FIRST_MARK = 65_536
-# References to a packet while it is weighed in the buffer of one session.
+# References to a packet while it is weighed in a list that it waits in.
 _OWN_REFERENCES = 3
 
 
@@ -300,11 +300,7 @@ class Session:
             self.fail_slow(f"{self._buffered} bytes wait, expected at most {limit} (max_buffered)")
             return False
         self._mark = min(2 * self._buffered, limit)
-        # A broadcast that many wait for is there once: each counts its part of it.
-        self.held = sum(
-            (len(packet) + PACKET_OVERHEAD) // max(1, sys.getrefcount(packet) - _OWN_REFERENCES + 1)
-            for packet in self._buffer
-        )
+        self.held = weigh_packets(self._buffer)
         self.events.append(BacklogChanged())
         self._alert()
         return True
@@ -539,6 +535,17 @@ class Session:
     def _alert(self) -> None:
         if not self._attended:
             self._wake()
+
+
+def weigh_packets(packets: list[Packet]) -> int:
+    """Estimate the bytes that are held for packets which wait in a list.
+
+    A broadcast that many wait for is there once: of each packet a part counts.
+    """
+    return sum(
+        (len(packet) + PACKET_OVERHEAD) // max(1, sys.getrefcount(packet) - _OWN_REFERENCES + 1)
+        for packet in packets
+    )
 
 
 def _asleep() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from engineio_min import Connection
 from engineio_min.ids import random_id
 from engineio_min.protocol.packets import Packet
+from engineio_min.protocol.session import FIRST_MARK, PACKET_OVERHEAD, weigh_packets
 from socketio_min.cluster.adapter import (
     AckCallback,
     BroadcastOptions,
@@ -90,7 +91,8 @@ class Socket:
         self.state = PENDING
         # Told to disconnect before its CONNECT was answered, and with the whole connection.
         self.dismissed = self.closing = False
-        self.out: Output = BeforeConnect(namespace.server.limits.max_held_packets, link.overflow)
+        limit = namespace.server.limits.max_held_packets
+        self.out: Output = BeforeConnect(limit, link.overflow, link.connection.hold)
         self.id = random_id()
         self._link = link
         self._auth = auth
@@ -299,7 +301,7 @@ class Socket:
 
         Return what is to be sent first: the answer, and what was sent before it.
         """
-        packets = [*self.greeting(), *cast(BeforeConnect, self.out).packets]
+        packets = [*self.greeting(), *cast(BeforeConnect, self.out).release()]
         self.out = out
         self.state = CONNECTED
         if self._auth:
@@ -312,6 +314,8 @@ class Socket:
 
     def detach(self) -> None:
         """Take the socket out of its namespace: nothing is sent, nothing will be acknowledged."""
+        if self.state == PENDING:
+            cast(BeforeConnect, self.out).release()
         self.state = DISCONNECTED
         self.out = NOWHERE
         pending, self._pending = self._pending, None
@@ -370,22 +374,48 @@ class Socket:
 
 
 class BeforeConnect:
-    """Packets of a socket whose CONNECT is not answered yet: the answer must be first."""
+    """Packets of a socket whose CONNECT is not answered yet: the answer must be first.
 
-    __slots__ = ("_limit", "_overflow", "packets")
+    `overflow()` is called for the packet above `limit`; `hold` is told how many bytes more are
+    kept, or fewer if negative.
+    """
+
+    __slots__ = ("_hold", "_limit", "_mark", "_overflow", "_packets", "_size", "_weight")
 
     writable = False
 
-    def __init__(self, limit: int, overflow: Callable[[], None]) -> None:
-        self.packets: list[Packet] = []
+    def __init__(
+        self, limit: int, overflow: Callable[[], None], hold: Callable[[int], None]
+    ) -> None:
+        self._packets: list[Packet] = []
         self._limit = limit
         self._overflow = overflow
+        self._hold = hold
+        # The bytes of the packets, above what they are weighed again, and what they weighed then.
+        self._size = 0
+        self._mark = FIRST_MARK
+        self._weight = 0
 
     def send(self, packet: Packet) -> None:
-        if len(self.packets) < self._limit:
-            self.packets.append(packet)
-        else:
+        if len(self._packets) >= self._limit:
             self._overflow()
+            return
+        self._packets.append(packet)
+        self._size += len(packet) + PACKET_OVERHEAD
+        if self._size > self._mark:
+            self._mark = 2 * self._size
+            self._count(weigh_packets(self._packets))
+
+    def release(self) -> list[Packet]:
+        """Return the packets, which are not kept any longer."""
+        packets, self._packets = self._packets, []
+        self._count(0)
+        return packets
+
+    def _count(self, weight: int) -> None:
+        before, self._weight = self._weight, weight
+        if weight != before:
+            self._hold(weight - before)
 
 
 class Nowhere:

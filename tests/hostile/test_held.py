@@ -231,6 +231,37 @@ async def test_who_lets_most_wait_goes(clock: Clock) -> None:
         assert account.held > WEIGHT
 
 
+async def test_what_is_sent_before_the_answer_to_connect_counts() -> None:
+    async with gated(max_held=300_000) as (stage, _, account):
+        inside: list[Socket] = []
+        leave = asyncio.Event()
+
+        @stage.io.of("/slow").on("connect")
+        async def admit(socket: Socket) -> None:
+            inside.append(socket)
+            await leave.wait()
+
+        wires = [await stage.joined() for _ in range(3)]
+        for number, wire in enumerate(wires, 1):
+            await wire.send_packet("40/slow,")
+            await until(lambda number=number: len(inside) == number)  # type: ignore[misc]
+        inside[0].emit("text", "x" * 50_000)
+        assert account.held == 0
+        # What all wait for is there once.
+        stage.io.of("/slow").emit("text", "y" * 80_000)
+        assert 80_000 < account.held < 140_000
+        assert len(stage.io.engine.sessions) == 4
+        for number in range(6):
+            inside[1].emit("text", f"{number}" * 50_000)
+        assert await wires[1].close_code() == 1013
+        leave.set()
+        for wire, texts in ((wires[0], 2), (wires[2], 1)):
+            assert str(await wire.packet()).startswith("40/slow,{")
+            for _ in range(texts):
+                assert str(await wire.packet()).startswith('42/slow,["text"')
+        await until(lambda: account.held == 0)
+
+
 async def test_the_rest_of_a_post_counts() -> None:
     async with gated(max_held=400_000) as (stage, _, account):
         sids = [await stage.polling(), await stage.polling()]

@@ -76,9 +76,6 @@ class Tuning:
     hasher: PasswordHasher = field(default_factory=PasswordHasher)
 
 
-# Values in one event: ten times what the largest has, and 3 ms of the loop.
-MAX_VALUES: Final = 50_000
-
 STOPPING: Final = "The server is stopping"
 
 
@@ -367,7 +364,7 @@ def _limits(settings: Settings) -> Limits:
     if settings.address_event_rate:
         # As generous with bursts as the one of a connection is by default.
         address_rate = RateLimit(settings.address_event_rate, 2 * settings.address_event_rate)
-    return Limits(rate=rate, address_rate=address_rate, byte_rate=byte_rate, max_values=MAX_VALUES)
+    return Limits(rate=rate, address_rate=address_rate, byte_rate=byte_rate)
 
 
 def _cors(origins: tuple[str, ...]) -> CorsOptions:

@@ -7,8 +7,9 @@
 
 import { ChangeSet, Text } from "@codemirror/state";
 
-// What one change inserts at most: with its lines it is below the server's limit.
+// What one change inserts at most, in units and for each line some more: this is below the server's limit.
 const PIECE = 16_384;
+const LINE = 8;
 // Parts that it has at most: it may get more while it is mapped.
 const PARTS = 400;
 
@@ -144,6 +145,8 @@ export function difference(before, after) {
   return ChangeSet.of({ from: start, to: old.length - end, insert }, old.length);
 }
 
+const sizeOf = (text) => text.length + LINE * text.lines;
+
 /** A change that the server takes, and the one that is left to do after it, or null. */
 export function split(change) {
   const specs = [];
@@ -152,12 +155,14 @@ export function split(change) {
   change.iterChanges((from, to, _fromB, _toB, insert) => {
     if (!isWhole || 2 * specs.length >= PARTS) {
       isWhole = false;
-    } else if (insert.length > room) {
-      specs.push({ from, to, insert: insert.slice(0, room) });
+    } else if (sizeOf(insert) > room) {
+      let length = Math.min(insert.length, room);
+      while (length > 0 && sizeOf(insert.slice(0, length)) > room) length >>= 1;
+      specs.push({ from, to, insert: insert.slice(0, length) });
       isWhole = false;
     } else {
       specs.push({ from, to, insert });
-      room -= insert.length;
+      room -= sizeOf(insert);
     }
   });
   if (isWhole) return [change, null];

@@ -24,7 +24,9 @@ from typing import Any, Final
 
 MAX_PARTS: Final = 1_000
 MAX_SIZE: Final = 65_536
-"""Of a change as JSON, about in bytes: its characters, and 2 for each part and line."""
+"""Of a change: its characters, and `LINE` for each part and line."""
+LINE: Final = 8
+"""So that a change is below the 10,000 values that an event may have."""
 
 _KEPT: Final = -1
 _END: Final = -2
@@ -182,7 +184,7 @@ def parse(value: Any) -> Change:
     if len(value) > MAX_PARTS:
         raise ChangeError(f"has {len(value)} parts, expected at most {MAX_PARTS}")
     sections: list[Section] = []
-    left = MAX_SIZE - 2 * len(value)
+    left = MAX_SIZE - LINE * len(value)
     for index, part in enumerate(value):
         path = f"$[{index}]"
         if isinstance(part, list):
@@ -214,7 +216,7 @@ def _replacement(part: list[Any], path: str, most: int) -> tuple[Section, int]:
         raise ChangeError("is empty, expected a length", path)
     length = _length(part[0], f"{path}[0]", "expected a whole number from 0")
     lines = part[1:]
-    size = 2 * len(lines)
+    size = LINE * len(lines)
     for index, line in enumerate(lines, start=1):
         if not isinstance(line, str):
             raise ChangeError("is no line, expected a string", f"{path}[{index}]")

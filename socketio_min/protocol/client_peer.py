@@ -7,8 +7,14 @@ namespace drops the packet (as the official client does).
 
 from __future__ import annotations
 
-from socketio_min.protocol.packets import MAX_VALUES, Packet
+from typing import Final
+
+from socketio_min.protocol.packets import Packet
 from socketio_min.protocol.parser import Collector, Parser
+
+# Values in one packet, names of members among them. Nobody but the client itself waits meanwhile,
+# so these are more than a server takes.
+MAX_VALUES: Final = 1_000_000
 
 
 class ClientPeer:

@@ -38,12 +38,13 @@ from socketio_min.protocol.packets import (
     RESERVED_EVENTS,
     Packet,
 )
-from socketio_min.protocol.weights import count_values
+from socketio_min.protocol.weights import has_more_values
 
-# Characters and values of a text for the json module, which takes up to ten times as long as orjson
-# and keeps the loop: 40 ms for the worst.
-MAX_SLOW: Final = 2_000_000
-MAX_SLOW_VALUES: Final = 100_000
+# Characters, values and backslashes of a text for the json module, which takes up to ten times as
+# long as orjson and keeps the loop.
+MAX_SLOW: Final = 1_000_000
+MAX_SLOW_VALUES: Final = 3_000
+MAX_SLOW_ESCAPES: Final = 100_000
 # Characters up to which an event is told apart by a glance.
 MAX_PLAIN: Final = 4_096
 
@@ -185,23 +186,29 @@ def _event(text: str, start: int, max_values: int) -> list[Any]:
 
 def _loads(text: str, start: int, max_values: int) -> Any:
     body = text[start:]
-    if len(body) > max_values and count_values(body, max_values) > max_values:
-        _refuse(text, f"expected at most {max_values} values (max_values)")
     # A level needs two brackets, so most packets are told apart from deep ones by their length.
     brackets = _brackets(body) if len(body) > 2 * MAX_DEPTH else 0
+    # Of text with characters beyond U+FFFF orjson would take three times as long.
+    encoded = body.encode("utf-8", "surrogatepass")
+    if len(encoded) > max_values and has_more_values(encoded, max_values):
+        _refuse(text, f"expected at most {max_values} values (max_values)")
     try:
-        data = orjson.loads(body)
+        data = orjson.loads(encoded)
     except ValueError:
-        data = _loads_slowly(text, body)
+        data = _loads_slowly(text, body, encoded)
     if brackets > MAX_DEPTH:
         _check_depth(data, text)
     return data
 
 
-def _loads_slowly(text: str, body: str) -> Any:
+def _loads_slowly(text: str, body: str, encoded: bytes) -> Any:
     """Decode what orjson refuses though JavaScript sends it."""
     try:
-        if len(body) > MAX_SLOW or count_values(body, MAX_SLOW_VALUES) > MAX_SLOW_VALUES:
+        if (
+            len(body) > MAX_SLOW
+            or encoded.count(b"\\") > MAX_SLOW_ESCAPES
+            or has_more_values(encoded, MAX_SLOW_VALUES)
+        ):
             raise ValueError
         return json.loads(body, parse_int=_parse_integer, parse_constant=_parse_constant)
     except (ValueError, RecursionError):

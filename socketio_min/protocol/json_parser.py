@@ -19,6 +19,7 @@ from socketio_min.protocol.encoding import (
 )
 from socketio_min.protocol.packets import ACK, CONNECT, EVENT, RESERVED_EVENTS, check_event_name
 from socketio_min.protocol.parser import Values
+from socketio_min.protocol.weights import weigh_long
 
 
 class JsonEncoder:
@@ -87,6 +88,7 @@ class JsonParser:
     encoder = JsonEncoder
     head = staticmethod(decode_head)
     rest = staticmethod(decode_rest)
+    weigh = staticmethod(weigh_long)
     collect = Reconstructor
 
 

@@ -113,6 +113,12 @@ class Parser(Protocol):
             PacketError: the message is no packet.
         """
 
+    def weigh(self, message: Message) -> int:
+        """Estimate the bytes that a message takes once it is decoded: its values, not its length.
+
+        `rest`, or the collector, has taken the message.
+        """
+
     def collect(self, packet: Packet, max_bytes: int, size: int) -> Collector:
         """Wait for the attachments of a packet, of `max_bytes` together.
 

@@ -28,7 +28,6 @@ from socketio_min.protocol.packets import (
     Packet,
 )
 from socketio_min.protocol.parser import Collector, Parser
-from socketio_min.protocol.weights import weigh_long
 
 Joined = TypeVar("Joined")
 
@@ -108,7 +107,7 @@ class Peer(Generic[Joined]):
             else:
                 return None
             if attachments:
-                size = weigh_long(message)
+                size = parser.weigh(message)
                 self.reconstructor = parser.collect(packet, self._max_attachment_bytes, size)
                 return None
         else:

@@ -191,16 +191,15 @@ class ServerConnection:
         except ProtocolError as error:
             self._break(error)
             return
-        weight = 0
-        if isinstance(message, bytes):
-            # And what has come of the packet before.
-            weight = self._half + len(message)
-        elif len(message) >= WEIGHED:
-            weight = weigh(message)
-        if packet is None or isinstance(message, bytes):
-            self._watch_attachments()
         if packet is None:
+            self._watch_attachments()
             return
+        weight = 0
+        if isinstance(message, bytes) or len(message) >= WEIGHED:
+            # And what has come of the packet before.
+            weight = self._half + self.server.parser.weigh(message)
+        if self.deadline != NEVER:
+            self._watch_attachments()
         if self._turns is None or not self._turns.behind:
             self._dispatch(packet, weight)
         else:

@@ -167,8 +167,9 @@ ROWS = [
     *[row(f"S21-depth-{depth}", nested(depth)) for depth in (65, 300, 1_000, 10_000, 400_000)],
     fine("S21-depth-64", nested(DEEP)),
     row("S21-depth-of-objects", '2["echo",' + '{"a":' * 70 + "1" + "}" * 70 + "]"),
-    fine("S22-a-megabyte-of-lists", '2["shh",' + ",".join(["[]"] * 300_000) + "]"),
-    fine("S22-a-megabyte-of-objects", '2["shh",' + ",".join(["{}"] * 300_000) + "]"),
+    row("S22-a-megabyte-of-lists", '2["shh",' + ",".join(["[]"] * 300_000) + "]"),
+    row("S22-a-megabyte-of-objects", '2["shh",' + ",".join(["{}"] * 300_000) + "]"),
+    fine("S22-the-most-lists", '2["shh",' + ",".join(["[]"] * 4_999) + "]"),
     fine(
         "S23-keys",
         '21["echo",{"a":1,"a":2,"__proto__":{"x":1},"toJSON":1}]',

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from socketio_min import Client, ConnectionFailed, ConnectionRefused
+from socketio_min import Client, ConnectionFailed, ConnectionRefused, Server
 from socketio_min.protocol.msgpack import MsgpackParser
 from tests.socketio_min.server_processes import ServerProcess
-from tests.waiting import patient
+from tests.socketio_min.serving import serving
+from tests.waiting import patient, until
 
 
 @pytest.fixture(scope="module", params=["this", "node"])
@@ -62,3 +64,28 @@ async def test_namespaces_are_joined_refused_and_left(server: ServerProcess) -> 
 async def test_a_client_with_json_is_not_let_in(server: ServerProcess) -> None:
     with pytest.raises(ConnectionFailed):
         await patient(Client(server.url, reconnection=False).connect())
+
+
+async def test_what_is_worked_on_counts_by_its_values() -> None:
+    """A list of one byte is 64 bytes, as one of text is."""
+    io = Server(parser=MsgpackParser())
+    working, finish = asyncio.Event(), asyncio.Event()
+
+    @io.on("work")
+    async def work(*_args: Any) -> None:
+        working.set()
+        await finish.wait()
+
+    encoder = MsgpackParser().encoder("/")
+    async with serving(io) as net:
+        client = await net.open()
+        await client.send(*encoder.connect())
+        await client.receive()
+        [packet] = encoder.event(["work", [[]] * 3_000, [{"a": 0}] * 1_000, b"\x90" * 500])
+        await client.send(packet)
+        await patient(working.wait())
+        # The packet itself is a map of three members.
+        weight = 3_003 * 64 + 1_001 * 240 + (1_000 + 1_000 + 7) * 56
+        assert io.engine.account.held == len(packet) + weight
+        finish.set()
+        await until(lambda: not io.engine.account.held)

@@ -172,9 +172,8 @@ def event_rows() -> Iterator[Row]:
     yield closing(
         "S21 1,000 levels of objects", '42["echo",' + '{"a":' * 999 + "1" + "}" * 999 + "]"
     )
-    yield Row(
-        "S22 a flood of empty arrays", (f'42["count",[{"[]," * 200_000}0]]',), ('42["counted"]',)
-    )
+    yield Row("S22 many empty arrays", (f'42["count",[{"[]," * 4_990}0]]',), ('42["counted"]',))
+    yield closing("S22 a flood of empty arrays", f'42["count",[{"[]," * 200_000}0]]')
     yield delivered(
         "S23 duplicate and special keys",
         '42["x",{"a":1,"a":2,"__proto__":{"b":1},"toJSON":3}]',
@@ -345,7 +344,7 @@ def application() -> tuple[Server, list[list[Any]]]:
 
     @io.on("count")
     def count(socket: Socket, items: list[Any]) -> None:
-        assert len(items) == 200_001
+        assert len(items) == 4_991
         socket.emit("counted")
 
     @io.of("/closed").use

@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ai_coding_assistant.changes import Change, Section, joined, read, units
+from ai_coding_assistant.changes import LINE, Change, Section, joined, read, units
 from ai_coding_assistant.difference import difference
 
 _PIECE: Final = 16_384
-"""Units that one change inserts at most: with their lines they are below the server's limit."""
+"""What one change inserts at most, in units and `LINE` for each line: below the server's limit."""
 _PARTS: Final = 400
 """Parts that it has at most: it may get more while it is mapped."""
 
@@ -115,6 +115,10 @@ class Replica:
         self.text = change.applied(self.text)
 
 
+def _size(text: str) -> int:
+    return len(text) + LINE * (text.count("\n") + 1)
+
+
 def split(change: Change) -> tuple[Change, Change | None]:
     """Return a change that a server takes, and the one that is left to do after it."""
     first: list[Section] = []
@@ -122,16 +126,19 @@ def split(change: Change) -> tuple[Change, Change | None]:
     room = _PIECE
     while rest:
         length, text = rest[0]
-        if text is not None and (len(text) > room or len(first) >= _PARTS):
+        if text is not None and (_size(text) > room or len(first) >= _PARTS):
             break
         first.append(rest.popleft())
-        room -= len(text or "")
+        room -= 0 if text is None else _size(text)
     if not rest:
         return change, None
     length, text = rest[0]
     if text is not None and len(first) < _PARTS:
-        first.append((length, text[:room]))
-        rest[0] = (0, text[room:])
+        most = min(len(text), room)
+        while most > 0 and _size(text[:most]) > room:
+            most //= 2
+        first.append((length, text[:most]))
+        rest[0] = (0, text[most:])
     done = sum(length if text is None else len(text) for length, text in first)
     after = sum(length for length, _ in rest)
     return joined([*first, (after, None)]), joined([(done, None), *rest])

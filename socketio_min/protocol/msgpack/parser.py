@@ -20,7 +20,12 @@ from engineio_min.protocol.packets import Message
 from engineio_min.protocol.packets import Packet as EnginePacket
 from socketio_min.errors import PacketError
 from socketio_min.protocol.attachments import Reconstructor
-from socketio_min.protocol.msgpack.reading import UNDEFINED, count_values, read_values
+from socketio_min.protocol.msgpack.reading import (
+    UNDEFINED,
+    count_values,
+    read_values,
+    weigh_values,
+)
 from socketio_min.protocol.msgpack.writing import encode_plain, encode_values
 from socketio_min.protocol.packets import (
     ACK,
@@ -37,6 +42,7 @@ from socketio_min.protocol.packets import (
     check_event_name,
 )
 from socketio_min.protocol.parser import Head, Values
+from socketio_min.protocol.weights import WEIGHED
 
 # The names of a packet's members, encoded.
 _TYPE, _NSP, _ID, _DATA = b"\xa4type", b"\xa3nsp", b"\xa2id", b"\xa4data"
@@ -137,7 +143,8 @@ class MsgpackParser:
         if type_ == CONNECT and len(message) > MAX_CONNECT:
             _refuse(f"at most {MAX_CONNECT} bytes")
         size = len(memoryview(raw))
-        if size > max_values and count_values(raw, max_values) > max_values:
+        # Three bytes may count as four values.
+        if 2 * size > max_values and count_values(raw, max_values) > max_values:
             _refuse(f"at most {max_values} values (max_values)")
         data = None if bytes(raw) in (_NIL, UNDEFINED) else read_values(raw)
         if type_ == CONNECT:
@@ -152,6 +159,11 @@ class MsgpackParser:
         else:
             return type_, namespace, _arguments(type_, data), _ack_id(packet.id), 0
         return type_, namespace, data, None, 0
+
+    def weigh(self, message: Message) -> int:
+        if isinstance(message, str) or len(message) < WEIGHED:
+            return len(message)
+        return len(message) + weigh_values(message)
 
 
 def _arguments(type_: int, data: Any) -> list[Any]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -22,6 +23,7 @@ import msgspec
 from socketio_min.errors import EncodeError, PacketError
 from socketio_min.protocol.encoding import key_text
 from socketio_min.protocol.packets import MAX_DEPTH
+from socketio_min.protocol.weights import DICT, LIST, VALUE
 
 # `undefined` as notepack.io 2 writes it; version 3 writes nil.
 UNDEFINED: Final = b"\xd4\x00\x00"
@@ -97,16 +99,13 @@ def _check_containers(value: Any) -> None:
     for _ in range(MAX_DEPTH):
         if not level:
             return
-        below: list[Any] = []
-        for container in level:
-            if type(container) is dict:
-                if not _TEXT.issuperset(map(type, container)):
-                    _name_keys(container)
-                items = container.values()
-            else:
-                items = container
-            below += [item for item in items if type(item) in _CONTAINERS]
-        level = below
+        maps = [container for container in level if type(container) is dict]
+        if not _TEXT.issuperset(map(type, chain.from_iterable(maps))):
+            for container in maps:
+                _name_keys(container)
+        arrays = [container for container in level if type(container) is list]
+        items = chain(arrays, map(dict.values, maps))
+        level = [item for item in chain.from_iterable(items) if type(item) in _CONTAINERS]
     if level:
         raise PacketError(f"got values of more levels than {MAX_DEPTH}: close the connection")
 
@@ -126,40 +125,65 @@ def _name_keys(container: dict[Any, Any]) -> None:
 
 # -- going through the bytes
 
+# How many times a value of an extension type counts: Python reads it.
+EXTENSION: Final = 4
+_EXTENSIONS: Final = frozenset((*range(0xC7, 0xCA), *range(0xD4, 0xD9)))
+
 
 def count_values(data: Buffer, most: int) -> int:
-    """Count the values, names of members among them; a count above `most` may be too low."""
+    """Count the values, names of members among them; a count above `most` may be too low.
+
+    One of an extension type counts `EXTENSION` times.
+    """
     count = 0
-    for _ in _walk(memoryview(data)):
-        count += 1
+    encoded = bytes(data)
+    for position in _walk(encoded):
+        count += EXTENSION if encoded[position] in _EXTENSIONS else 1
         if count > most:
             break
     return count
 
 
+def weigh_values(data: Buffer) -> int:
+    """Estimate the bytes that a value takes once it is read, besides its characters."""
+    encoded = bytes(data)
+    return sum(_WEIGHTS[encoded[position]] for position in _walk(encoded))
+
+
 def _fixed_sizes(data: Buffer) -> Iterator[bool]:
     """Yield for each extension that msgspec does not know itself whether its size is fixed."""
-    view = memoryview(data)
-    for position in _walk(view):
-        first = view[position]
+    encoded = bytes(data)
+    for position in _walk(encoded):
+        first = encoded[position]
         if 0xD4 <= first <= 0xD8:
-            if view[position + 1] != 0xFF:
+            if encoded[position + 1] != 0xFF:
                 yield True
-        elif 0xC7 <= first <= 0xC9 and view[position + 1 + (1 << (first - 0xC7))] != 0xFF:
+        elif 0xC7 <= first <= 0xC9 and encoded[position + 1 + (1 << (first - 0xC7))] != 0xFF:
             yield False
 
 
-# How many bytes follow the first one of a value that has no length of its own.
-_SIZES: Final = {
-    **dict.fromkeys((0xCC, 0xD0), 1),
-    **dict.fromkeys((0xCD, 0xD1, 0xD4), 2),
-    0xD5: 3,
-    **dict.fromkeys((0xCA, 0xCE, 0xD2), 4),
-    0xD6: 5,
-    **dict.fromkeys((0xCB, 0xCF, 0xD3), 8),
-    0xD7: 9,
-    0xD8: 17,
-}
+# By the first byte of a value: its bytes, as far as that tells, and how many values are in it.
+_SIZES: Final = tuple(
+    {
+        **{0xA0 + i: 1 + i for i in range(0x20)},  # texts
+        **dict.fromkeys((0xCC, 0xD0), 2),
+        **dict.fromkeys((0xCD, 0xD1, 0xD4), 3),
+        0xD5: 4,
+        **dict.fromkeys((0xCA, 0xCE, 0xD2), 5),
+        0xD6: 6,
+        **dict.fromkeys((0xCB, 0xCF, 0xD3), 9),
+        0xD7: 10,
+        0xD8: 18,
+    }.get(first, 1)
+    for first in range(256)
+)
+_ITEMS: Final = tuple(
+    {
+        **{0x80 + i: 2 * i for i in range(0x10)},  # maps
+        **{0x90 + i: i for i in range(0x10)},  # arrays
+    }.get(first, 0)
+    for first in range(256)
+)
 # How many bytes the length has, how many bytes come before the content, how many values are in it.
 _LENGTHS: Final = {
     **{0xC4 + i: (1 << i, 0, 0) for i in range(3)},  # bytes
@@ -168,32 +192,30 @@ _LENGTHS: Final = {
     **{0xDC + i: (2 << i, 0, 1) for i in range(2)},  # arrays
     **{0xDE + i: (2 << i, 0, 2) for i in range(2)},  # maps
 }
+# What a value takes in memory, in bytes.
+_WEIGHTS: Final = tuple(
+    {
+        **dict.fromkeys((*range(0x90, 0xA0), 0x80, 0xDC, 0xDD), LIST),
+        **dict.fromkeys((*range(0x81, 0x90), 0xDE, 0xDF), DICT),
+    }.get(first, VALUE)
+    for first in range(256)
+)
 
 
-def _walk(view: memoryview) -> Iterator[int]:
-    """Yield where each value begins, in order, keys among them; `view` is well-formed."""
+def _walk(data: bytes) -> Iterator[int]:
+    """Yield where each value begins, in order, keys among them; `data` is well-formed."""
     position = 0
     left = 1
     while left:
         yield position
-        left -= 1
-        first = view[position]
-        position += 1
-        if first < 0x80 or first >= 0xE0:
-            continue
-        if first < 0x90:
-            left += 2 * (first - 0x80)
-        elif first < 0xA0:
-            left += first - 0x90
-        elif first < 0xC0:
-            position += first - 0xA0
-        elif first in _LENGTHS:
+        first = data[position]
+        position += _SIZES[first]
+        left += _ITEMS[first] - 1
+        if first in _LENGTHS:
             digits, more, values = _LENGTHS[first]
-            length = int.from_bytes(view[position : position + digits], "big")
+            length = int.from_bytes(data[position : position + digits], "big")
             position += digits + more
             if values:
                 left += values * length
             else:
                 position += length
-        else:
-            position += _SIZES.get(first, 0)

@@ -31,6 +31,8 @@ from server.documents.changes import (
     replacement,
     units,
 )
+from socketio_min.protocol.packets import MAX_VALUES
+from socketio_min.protocol.weights import has_more_values
 
 FOLDER = Path(__file__).parent
 RECORDED: list[dict[str, Any]] = json.loads((FOLDER / "changes.json").read_text("ascii"))
@@ -171,14 +173,23 @@ def test_a_change_has_so_many_parts_and_bytes_at_most() -> None:
     assert len(parse(most).sections) == MAX_PARTS
     with pytest.raises(ChangeError, match="has 1001 parts, expected at most 1000"):
         parse([*most, 1])
-    longest = "x" * (MAX_SIZE - 4)
-    assert parse([[0, longest]]).new_length == MAX_SIZE - 4
+    longest = "x" * (MAX_SIZE - 16)
+    assert parse([[0, longest]]).new_length == MAX_SIZE - 16
     with pytest.raises(ChangeError, match="more than 65536 bytes"):
         parse([[0, longest + "x"]])
     # Lines cost more than their characters.
-    assert parse([[0, *[""] * (MAX_SIZE // 2 - 1)]]).new_length == MAX_SIZE // 2 - 2
+    assert parse([[0, *[""] * 8_191]]).new_length == 8_190
     with pytest.raises(ChangeError, match="more than 65536 bytes"):
-        parse([[0, *[""] * (MAX_SIZE // 2)]])
+        parse([[0, *[""] * 8_192]])
+
+
+def test_a_change_of_the_most_values_is_an_event_of_less_than_the_most() -> None:
+    many = [part for _ in range(MAX_PARTS // 2) for part in (1, [0, *[""] * 14])]
+    for change in (many, [[0, *[""] * 8_191]]):
+        parse(change)
+        data = json.dumps(["file:edit", {"change": change}]).encode()
+        assert not has_more_values(data, MAX_VALUES - 1_000)
+        assert has_more_values(data, 8_000)
 
 
 def test_a_change_fits_texts_of_its_length_only() -> None:

@@ -317,8 +317,22 @@ def test_values_are_counted_before_they_are_made() -> None:
         read(packet(pack(["x", *[0] * 99])), 100)
     with pytest.raises(PacketError, match=r"expected at most 100 values \(max_values\)"):
         read(packet(pack(["x", {str(number): [] for number in range(50)}])), 100)
+    # One of an extension type is read by Python.
+    assert len(read(packet(pack(["x", *[datetime.now(UTC)] * 24])), 100)[2]) == 25
+    with pytest.raises(PacketError, match=r"expected at most 100 values \(max_values\)"):
+        read(packet(b"\xdc\x00\x1a\xa1x" + b"\xd4\x00\x00" * 25), 100)
     # One value, whatever it has inside.
     assert read(packet(pack(["x", b"\x91" * 1_000, "\x00" * 1_000])), 100)[2][1] == b"\x91" * 1_000
+
+
+def test_what_values_weigh() -> None:
+    for short in ("x" * 1_023, b"\x90" * 1_023):
+        assert PARSER.weigh(short) == 1_023
+    assert PARSER.weigh("x" * 2_000) == 2_000
+    message = packet(pack(["x", [[]] * 1_000, {"a": 1.5, "b": {}}, "é" * 500, b"\x80" * 500]))
+    # The packet itself is a map of three members.
+    lists, maps, others = 1_000 + 3, 2, 5 + 6
+    assert PARSER.weigh(message) == len(message) + lists * 64 + maps * 240 + others * 56
 
 
 # -- properties

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socketio_min.protocol.weights import KEPT_AUTH, count_values, keep_auth, weigh
+from socketio_min.protocol.weights import (
+    KEPT_AUTH,
+    count_values,
+    has_more_values,
+    keep_auth,
+    weigh,
+)
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(alphabet='a",:[]{}\\é\n', max_size=8),
@@ -34,18 +40,40 @@ def test_the_count_is_that_of_the_values(value: Any, before: int) -> None:
     for document in (value, [filler, value], [filler, value, filler, value]):
         text = json.dumps(document, ensure_ascii=False)
         empty = text.count("[]") + text.count("{}")
-        assert number_of(document) <= count_values(text, 1_000) <= number_of(document) + empty
+        count = count_values(text.encode(), 1_000)
+        assert number_of(document) <= count <= number_of(document) + empty
+        for most in {1, 5, count - 1, count, count + 1} - {0}:
+            assert has_more_values(text.encode(), most) == (count > most)
 
 
 def test_a_piece_does_not_end_within_an_escape() -> None:
     for length in range(65_530, 65_540):
         text = json.dumps(["x" * length + '",,,,' + "\\" * 3, 1])
-        assert count_values(text, 100) == 3
+        assert count_values(text.encode(), 100) == 3
+
+
+def test_a_piece_ends_where_it_ends_among_backslashes() -> None:
+    """A string of nothing but escapes is counted in pieces as every other."""
+
+    class Pieces(bytes):
+        """Notes what is taken of it."""
+
+        def __getitem__(self, part: Any) -> Any:
+            taken.append(part.start)
+            return super().__getitem__(part)
+
+    taken: list[int] = []
+    # The third piece is empty but for the end: the second takes one byte more.
+    for before, pieces in (("", 3), ("x", 4)):
+        taken.clear()
+        text = '["' + before + "\\\\" * 65_536 + '"]'
+        assert count_values(Pieces(text.encode()), 100) == 2
+        assert len(taken) == pieces
 
 
 @pytest.mark.parametrize("text", ["[" * 10_000_000, "[" + "0," * 5_000_000, '"a",' * 3_000_000])
 def test_a_text_with_too_many_is_given_up_in_its_first_piece(text: str) -> None:
-    assert 1_000 < count_values(text, 1_000) <= 65_537
+    assert 1_000 < count_values(text.encode(), 1_000) <= 65_537
 
 
 def test_what_values_weigh() -> None:

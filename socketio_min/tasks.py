@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from typing import Any, TypeGuard
 
@@ -37,3 +38,12 @@ def handler_task(
 def soon(function: Callable[..., object], *args: Any) -> None:
     """Have the running loop make a call, after all it was given before."""
     asyncio.get_running_loop().call_soon(function, *args)
+
+
+async def take_all(awaitable: Awaitable[Any], steps: Generator[Awaitable[Any], Any, None]) -> None:
+    """Await the first step of a generator that has suspended, and all that follow; each result is
+    sent to it.
+    """
+    with contextlib.suppress(StopIteration):
+        while True:
+            awaitable = steps.send(await awaitable)

@@ -1,14 +1,14 @@
-"""A client's connection: packets in, handlers started, sockets admitted and let go.
+"""A client's connection: packets in, handlers started, sockets let go.
 
 A `ServerConnection` stands for each Engine.IO connection. It feeds the pure `Peer` and calls what
-is registered for the packets that come out of it. `Turns` keeps their order, and pauses a
-connection that brings more than asynchronous handlers can take.
+is registered for the packets that come out of it; what CONNECT causes is in `joining.py`. `Turns`
+keeps the order of calls, and pauses a connection that brings more than asynchronous handlers can
+take.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
@@ -20,7 +20,7 @@ import engineio_min
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.packets import Packet as EnginePacket
 from engineio_min.protocol.session import HANDLERS, RATE, SLOW_CONSUMER, TRANSPORT_CLOSE
-from socketio_min.errors import ConnectionRefused, EncodeError, ProtocolError
+from socketio_min.errors import EncodeError, ProtocolError
 from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
 from socketio_min.protocol.decoding import MAX_PLAIN, decode_plain_event
 from socketio_min.protocol.json_parser import JSON_PARSER
@@ -31,14 +31,14 @@ from socketio_min.protocol.turns import Turns
 from socketio_min.protocol.weights import WEIGHED, weigh
 from socketio_min.server.byte_meter import ByteMeter
 from socketio_min.server.connect_deadlines import ConnectDeadlines
+from socketio_min.server.joining import Joining, drop_undecided
 from socketio_min.server.limits import Limits
-from socketio_min.server.recoverable_socket import RecoverableSocket, offset_in, pid_in
+from socketio_min.server.recoverable_socket import RecoverableSocket
 from socketio_min.server.socket import SERVER_DISCONNECT, Socket
+from socketio_min.tasks import take_all
 
 if TYPE_CHECKING:
-    from socketio_min.server.namespace import Namespace
     from socketio_min.server.rate_limits import Gate
-    from socketio_min.server.recoveries import Recoveries
 
 logger = logging.getLogger("socketio_min")
 
@@ -58,15 +58,10 @@ class Host(Protocol):
     engine: engineio_min.Server
     limits: Limits
     parser: Parser
-    recoveries: Recoveries | None
     shutdown_reason: str | None
     connect_deadlines: ConnectDeadlines
     connections: set[ServerConnection]
-
-    namespaces: dict[str, Namespace]
-
-    def find_dynamic(self, name: str, auth: Any) -> Namespace | None:
-        """Return the dynamic namespace that a client may connect to under that name."""
+    joining: Joining
 
     def values_allowed(self, socket: Socket) -> int:
         """Return how many values a packet of `socket` may have."""
@@ -87,7 +82,6 @@ class ServerConnection:
     """One Engine.IO connection, with a socket in each namespace that it has joined."""
 
     __slots__ = (
-        "_deciding",
         "_gate",
         "_half",
         "_looks_closer",
@@ -95,6 +89,7 @@ class ServerConnection:
         "_turns",
         "connection",
         "deadline",
+        "deciding",
         "peer",
         "server",
     )
@@ -115,7 +110,7 @@ class ServerConnection:
             server.values_allowed,
         )
         # Sockets whose CONNECT is being decided.
-        self._deciding: set[Socket] | None = None
+        self.deciding: set[Socket] | None = None
         self._turns: Turns | None = None
         self._gate = gate
         # Whether every packet needs more than a glance: for its parser, rate or values.
@@ -249,7 +244,7 @@ class ServerConnection:
             self._drop(gate, name, socket)
         elif socket is None:
             if self in self.server.connections:
-                self._connect(name, data, weight)
+                self.server.joining.connect(self, name, data, weight)
         elif type_ == EVENT:
             turns = self._turns
             if turns is not None and turns.ending and turns.full:
@@ -283,127 +278,15 @@ class ServerConnection:
         if gate.exhausted:
             self.connection.session.fail(RATE_LIMIT, "went on sending more than the limit allows")
         elif socket is None:
-            self._refuse_name(name, "Too many requests")
+            self.server.joining.refuse_name(self, name, "Too many requests")
         elif gate.first_refusal:
             socket.emit(RATE_LIMITED, {"retryAfter": math.ceil(gate.wait * 1000)})
 
-    def _send(self, packets: Iterable[EnginePacket]) -> None:
+    def send(self, packets: Iterable[EnginePacket]) -> None:
+        """Send a Socket.IO packet."""
         session = self.connection.session
         for packet in packets:
             session.send(packet)
-
-    # -- CONNECT
-
-    def _connect(self, name: str, auth: dict[str, Any] | None, weight: int) -> None:
-        namespace = self.server.namespaces.get(name)
-        if namespace is None:
-            try:
-                namespace = self.server.find_dynamic(name, auth)
-            except FAILURES as error:
-                log_failure(error, "the predicate of a dynamic namespace failed for %r", name)
-                self._refuse_name(name, "Internal server error")
-                return
-        if namespace is None:
-            self._refuse_name(name, "Invalid namespace")
-            return
-        socket, steps = self._candidate(namespace, auth)
-        if self._deciding is None:
-            self._deciding = {socket}
-        else:
-            self._deciding.add(socket)
-        try:
-            awaitable = next(steps, None)
-        except FAILURES as error:
-            self._refuse(socket, error)
-            return
-        if awaitable is None:
-            self._welcome(socket)
-        else:
-            # In the connection's context and no copy: what is set here is there in later handlers.
-            decision = self._decide(socket, steps, awaitable)
-            self._start(decision, weight, self.connection.context)
-
-    def _candidate(
-        self, namespace: Namespace, auth: dict[str, Any] | None
-    ) -> tuple[Socket, Generator[Awaitable[Any], Any, None]]:
-        """Return a socket for a CONNECT, and the steps that decide on it."""
-        recoveries = self.server.recoveries
-        if recoveries is None:
-            plain = Socket(namespace, self, auth)
-            return plain, namespace.admission(plain)
-        socket = RecoverableSocket(namespace, self, auth)
-        return socket, recoveries.admission(socket, pid_in(auth), offset_in(auth))
-
-    def _refuse_name(self, name: str, message: str) -> None:
-        """Refuse a CONNECT before there is a socket for it."""
-        self.peer.refuse(name)
-        self._send(self.server.parser.encoder(name).connect_error(message))
-
-    async def _decide(
-        self,
-        socket: Socket,
-        steps: Generator[Awaitable[Any], Any, None],
-        awaitable: Awaitable[Any],
-    ) -> None:
-        self.turns.started()
-        try:
-            await _take_all(awaitable, steps)
-        except FAILURES as error:
-            steps.close()
-            if is_own_cancellation(error):
-                # The server closes.
-                self._refuse(socket, ConnectionRefused("Internal server error"))
-                raise
-            self._refuse(socket, error)
-        else:
-            self._welcome(socket)
-
-    def _welcome(self, socket: Socket) -> None:
-        namespace = socket.namespace
-        if not self._decided(socket):
-            namespace.remove(socket)
-            return
-        self.server.connect_deadlines.discard(self)
-        self.peer.join(namespace.name, socket)
-        session = self.connection.session
-        for packet in socket.connect(session):
-            session.send(packet)
-        if socket.closing:
-            self.disconnect()
-        elif socket.dismissed:
-            self.leave(socket, SERVER_DISCONNECT, tell=True)
-
-    def _refuse(self, socket: Socket, error: BaseException) -> None:
-        namespace = socket.namespace
-        alive = self._decided(socket)
-        if alive and isinstance(socket, RecoverableSocket):
-            socket.refuse()
-        namespace.remove(socket)
-        socket.detach()
-        if isinstance(error, ConnectionRefused):
-            message, data = error.message, error.data
-        else:
-            message, data = "Internal server error", None
-            log_failure(error, "the admission to namespace %s failed", namespace.name)
-        if alive:
-            self.peer.refuse(namespace.name)
-            try:
-                packets = namespace.encoder.connect_error(message, data)
-            except EncodeError:
-                logger.exception("the data of a refusal in %s cannot be sent", namespace.name)
-                packets = namespace.encoder.connect_error(message)
-            self._send(packets)
-            if socket.closing:
-                self.disconnect()
-
-    def _decided(self, socket: Socket) -> bool:
-        """Stop tracking a socket whose CONNECT was decided. Return False if the client is gone."""
-        if self._deciding is None or socket not in self._deciding:
-            return False
-        self._deciding.discard(socket)
-        if not self._deciding:
-            self._deciding = None
-        return True
 
     # -- EVENT
 
@@ -424,7 +307,7 @@ class ServerConnection:
                 self._failed(socket, event, args, ack_id, error)
                 return
             if awaitable is not None:
-                self._start(
+                self.start(
                     self._filter(socket, event, args, ack_id, weight, steps, awaitable), weight
                 )
                 return
@@ -442,7 +325,7 @@ class ServerConnection:
     ) -> None:
         self.turns.started()
         try:
-            await _take_all(awaitable, steps)
+            await take_all(awaitable, steps)
         except FAILURES as error:
             if is_own_cancellation(error):
                 raise
@@ -466,7 +349,7 @@ class ServerConnection:
                 return
             # As `is_awaitable`, without the price of a call for each event.
             if result is not None and hasattr(result, "__await__"):
-                self._start(self._finish(socket, event, data[1:], ack_id, result), weight)
+                self.start(self._finish(socket, event, data[1:], ack_id, result), weight)
             elif ack_id is not None:
                 socket.acknowledge(ack_id, result)
         except FAILURES as error:
@@ -503,7 +386,7 @@ class ServerConnection:
 
     # -- asynchronous handlers
 
-    def _start(
+    def start(
         self, coroutine: Coroutine[Any, Any, None], weight: int, context: Context | None = None
     ) -> None:
         """Run a handler as a task; its first statement tells that it has started."""
@@ -540,7 +423,7 @@ class ServerConnection:
             return
         self.peer.leave(name, by_peer=reason == CLIENT_DISCONNECT)
         if tell:
-            self._send(socket.namespace.encoder.disconnect())
+            self.send(socket.namespace.encoder.disconnect())
         self._detach(socket, reason)
 
     def disconnect(self) -> None:
@@ -570,18 +453,11 @@ class ServerConnection:
     def _end(self, reason: str) -> None:
         joined = list(self.peer.joined.values())
         self.peer.joined.clear()
-        deciding, self._deciding = self._deciding, None
+        deciding, self.deciding = self.deciding, None
         for socket in deciding or ():
-            self._drop_undecided(socket, reason)
+            drop_undecided(socket, reason)
         for socket in joined:
             self._detach_within(socket, reason)
-
-    def _drop_undecided(self, socket: Socket, reason: str) -> None:
-        """Let go of a socket whose client has gone before its CONNECT was decided."""
-        if isinstance(socket, RecoverableSocket):
-            socket.keep(reason)
-        socket.detach()
-        socket.namespace.remove(socket)
 
     def _detach(self, socket: Socket, reason: str) -> None:
         # A handler of another connection may disconnect this socket.
@@ -602,8 +478,8 @@ class ServerConnection:
         What the client sent before and still waits for its turn is dropped, as all that a
         connection loses.
         """
-        if self._decided(socket):
-            self._drop_undecided(socket, TRANSPORT_CLOSE)
+        if self.server.joining.decided(self, socket):
+            drop_undecided(socket, TRANSPORT_CLOSE)
         else:
             self.peer.leave(socket.namespace.name, by_peer=False)
             self._detach(socket, TRANSPORT_CLOSE)
@@ -625,12 +501,3 @@ class ServerConnection:
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
-
-
-async def _take_all(awaitable: Awaitable[Any], steps: Generator[Awaitable[Any], Any, None]) -> None:
-    """Await the first step of a generator that has suspended, and all that follow; each result is
-    sent to it.
-    """
-    with contextlib.suppress(StopIteration):
-        while True:
-            awaitable = steps.send(await awaitable)

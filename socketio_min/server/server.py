@@ -36,6 +36,7 @@ from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import ServerConnection
 from socketio_min.server.dynamic import DynamicNamespace
 from socketio_min.server.gates import Gates
+from socketio_min.server.joining import Joining
 from socketio_min.server.limits import Limits
 from socketio_min.server.membership import Membership
 from socketio_min.server.namespace import Namespace
@@ -85,6 +86,7 @@ class Server(Namespace):
         self.engine.on_connection(self._connected)
         self.connect_deadlines = ConnectDeadlines(self.engine, connect_timeout)
         self.connections: set[ServerConnection] = set()
+        self.joining = Joining(self)
         self._gates: Gates | None = None
         if self.limits.rate is not None or self.limits.address_rate is not None:
             self._gates = Gates(self.engine, self.limits, self.connections)

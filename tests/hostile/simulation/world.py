@@ -185,7 +185,7 @@ class World:
         open_sockets = {socket.id for space in self.namespaces for socket in space.sockets.values()}
         known = set()
         for client in io.connections:
-            sockets: list[Socket] = [*client.peer.joined.values(), *(client._deciding or ())]
+            sockets: list[Socket] = [*client.peer.joined.values(), *(client.deciding or ())]
             known |= {socket.id for socket in sockets}
             assert client.connection.sid in io.engine.sessions
             turns = client._turns

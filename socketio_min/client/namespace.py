@@ -3,7 +3,7 @@
     connect() ─► CONNECT {pid, offset, auth} ─► missed events ─► what was emitted ─► "connect"
     EVENT     ─► catch-all listeners ─► handler ─► acknowledgement
 
-It outlives its connections: what is emitted while there is none waits in the send buffer, and the
+It outlives its connections: what is emitted while there is none waits in `outbox.py`, and the
 handlers stay. What carries the packets, and whether to come back, is the affair of
 `connection.py`.
 """
@@ -11,31 +11,25 @@ handlers stay. What carries the packets, and whether to come back, is the affair
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Protocol, TypeVar, overload
 
-from engineio_min.protocol.packets import Packet as EnginePacket
 from socketio_min.client.elsewhere import ASYNCHRONOUS
 from socketio_min.client.handlers import RULES, HandlerCalls, HandlerRunner
 from socketio_min.client.options import Auth, ClientLimits
-from socketio_min.client.pending_acks import PendingAcks
+from socketio_min.client.outbox import Outbox, OutboxLink, VolatileOperator
 from socketio_min.errors import (
     ConnectionFailed,
     ConnectionRefused,
     Disconnected,
     ProtocolError,
     SocketIOError,
-    UsageError,
 )
 from socketio_min.foreign_names import tells_names
 from socketio_min.protocol.packets import ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, Packet
 from socketio_min.protocol.parser import Parser
-from socketio_min.protocol.retries import Answer, RetryQueue
 from socketio_min.registration import Handler, Handlers
-
-logger = logging.getLogger("socketio_min")
 
 Function = TypeVar("Function", bound=Handler)
 OtherHandler = Callable[[str, list[Any], bool], Any]
@@ -48,19 +42,6 @@ CLIENT_DISCONNECT = "io client disconnect"
 CALL_TIMEOUT = 10.0
 
 MAX_ID = 256
-
-
-class _Emission:
-    """An encoded event that waits in the send buffer."""
-
-    __slots__ = ("ack_id", "args", "packets")
-
-    def __init__(
-        self, packets: Sequence[EnginePacket], args: tuple[Any, ...], ack_id: int | None
-    ) -> None:
-        self.packets = packets
-        self.args = args
-        self.ack_id = ack_id
 
 
 class _Wish:
@@ -77,7 +58,7 @@ class _Wish:
         self.callers = 0
 
 
-class ClientLink(HandlerRunner, Protocol):
+class ClientLink(HandlerRunner, OutboxLink, Protocol):
     """What a namespace may ask of the connection under it.
 
     `engine` is the present session, or None: namespaces tell one from another and no more.
@@ -89,14 +70,6 @@ class ClientLink(HandlerRunner, Protocol):
     @property
     def engine(self) -> object | None: ...
 
-    @property
-    def opened(self) -> bool:
-        """Return whether the connection is there, as far as one can know."""
-
-    @property
-    def writable(self) -> bool:
-        """Return whether a packet sent now would leave at once."""
-
     def admit(self, namespace: ClientNamespace) -> None:
         """Connect a namespace, on the present connection or on a new one."""
 
@@ -105,9 +78,6 @@ class ClientLink(HandlerRunner, Protocol):
 
     def ended(self) -> Awaitable[None]:
         """Wait until the connections that were left have ended."""
-
-    def send(self, packets: Sequence[EnginePacket]) -> None:
-        """Send a packet and its attachments; raise UsageError if the server takes no such size."""
 
     async def drain(self) -> None:
         """Wait until everything sent has been handed to the transport."""
@@ -147,11 +117,11 @@ class ClientNamespace:
         self._ack_timeout = ack_timeout
         self._waiters: list[asyncio.Future[None]] = []
         self._early: list[tuple[list[Any], int | None]] = []
-        self._unsent: list[_Emission] = []
-        self._acks = PendingAcks(connection.turns, self._withdraw)
         self._pid: str | None = None
         self._offset: str | None = None
-        self._retry_queue = RetryQueue(retries, self._ask_in_turn) if retries else None
+        self._outbox = Outbox(
+            connection, self.encoder, retries, ack_timeout, self._announce_outgoing
+        )
 
     def __repr__(self) -> str:
         state = "connected" if self.connected else "not connected"
@@ -346,10 +316,7 @@ class ClientNamespace:
             UsageError: the event's name is reserved, a value cannot be encoded, or the event is
             larger than the server takes. One that waited for a connection is then logged instead.
         """
-        if self._retry_queue is not None:
-            self._queue((event, *args), None, _no_answer)
-            return
-        self._send(self.encoder.event((event, *args)), (event, *args), None)
+        self._outbox.emit((event, *args))
 
     def emit_with_ack(
         self, event: str, *args: Any, timeout: float | None = None
@@ -366,16 +333,7 @@ class ClientNamespace:
             AcknowledgementTimeout: it did not come in time.
             Disconnected: the connection was lost before it came.
         """
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        answer = partial(_resolve, future)
-        if self._retry_queue is not None:
-            self._queue((event, *args), timeout, answer)
-        else:
-            if timeout is None:
-                timeout = self._ack_timeout
-            ack_id = self._ask((event, *args), timeout, answer)
-            future.add_done_callback(partial(self._withdraw_cancelled, ack_id))
-        return future
+        return self._outbox.ask((event, *args), timeout)
 
     async def call(self, event: str, *args: Any, timeout: float | None = None) -> Any:
         """Send an event and wait for its acknowledgement: `emit_with_ack` that always ends.
@@ -392,7 +350,7 @@ class ClientNamespace:
     @property
     def volatile(self) -> VolatileOperator:
         """Return what sends events that may be dropped if they cannot leave at once."""
-        return VolatileOperator(self)
+        return VolatileOperator(self._outbox)
 
     async def drained(self) -> None:
         """Wait until everything sent so far has been handed to the transport, or the connection is
@@ -400,65 +358,10 @@ class ClientNamespace:
         """
         await self._connection.drain()
 
-    def emit_volatile(self, event: str, args: tuple[Any, ...]) -> None:
-        """Send an event if it can leave at once; see `volatile`."""
-        packets = self.encoder.event((event, *args))
-        if self.connected and self._connection.writable:
-            self._send(packets, (event, *args), None)
-
-    def _queue(self, args: tuple[Any, ...], timeout: float | None, answer: Answer) -> None:
-        queue = self._retry_queue
-        ack_timeout = self._ack_timeout if timeout is None else timeout
-        assert queue is not None
-        assert ack_timeout is not None
-        # What cannot be encoded is refused here, where it was emitted.
-        self.encoder.event(args)
-        queue.add(args, ack_timeout, answer)
-
-    def _ask(self, args: tuple[Any, ...], timeout: float | None, answer: Answer) -> int:
-        """Send an event that is to be acknowledged; `answer` is called once, whatever happens."""
-        ack_id = self._acks.next_id
-        packets = self.encoder.event(args, ack_id)
-        self._acks.expect(ack_id, args[0], timeout, answer)
-        try:
-            self._send(packets, args, ack_id)
-        except UsageError:
-            self._acks.take(ack_id)
-            raise
-        return ack_id
-
-    def _ask_in_turn(self, args: tuple[Any, ...], timeout: float, answer: Answer) -> None:
-        """Send an event of the queue. Its emitter has gone on, so `answer` is told of an error."""
-        try:
-            self._ask(args, timeout, answer)
-        except UsageError as error:
-            answer(error)
-
-    def _send(
-        self, packets: Sequence[EnginePacket], args: tuple[Any, ...], ack_id: int | None
-    ) -> None:
-        if self.id is not None and self._connection.opened:
-            self._connection.send(packets)
-            if self._registered.outgoing:
-                self._handlers.announce_outgoing(args)
-        else:
-            self._unsent.append(_Emission(packets, args, ack_id))
-
-    def _withdraw(self, ack_id: int) -> bool:
-        """Take an event out of the send buffer. Return whether it was still there."""
-        unsent = self._unsent
-        self._unsent = [emission for emission in unsent if emission.ack_id != ack_id]
-        return len(self._unsent) < len(unsent)
-
-    def _withdraw_cancelled(self, ack_id: int, future: asyncio.Future[Any]) -> None:
-        if future.cancelled():
-            self._acks.take(ack_id)
-            self._withdraw(ack_id)
-
     @property
     def pending_acks(self) -> int:
         """Return how many acknowledgements are due."""
-        return len(self._acks)
+        return len(self._outbox)
 
     # -- what the connection tells
 
@@ -494,9 +397,7 @@ class ClientNamespace:
             else:
                 raise ProtocolError("got too many events before the answer to CONNECT")
         elif type_ == ACK:
-            answer = self._acks.take(ack_id)
-            if answer is not None:
-                answer(data)
+            self._outbox.acknowledged(ack_id, data)
         elif type_ == CONNECT:
             self._accepted(data)
         elif type_ == DISCONNECT:
@@ -537,6 +438,7 @@ class ClientNamespace:
             )
         self.asked = None
         self.id = sid
+        self._outbox.join()
         self.recovered = pid is not None and pid == self._pid
         if not self.recovered:
             self._offset = None
@@ -545,24 +447,9 @@ class ClientNamespace:
         early, self._early = self._early, []
         for args, ack_id in early:
             self._connection.turns.call(self._early_event, sid, args, ack_id)
-        unsent, self._unsent = self._unsent, []
-        for emission in unsent:
-            self._send_kept(emission)
-        if self._retry_queue is not None:
-            self._retry_queue.resume()
+        self._outbox.send_kept()
         self._connection.turns.call(self._tell_connected, sid)
         self._settle_waiters(None)
-
-    def _send_kept(self, emission: _Emission) -> None:
-        """Send an event that waited. Only now is it known how much the server takes."""
-        try:
-            self._send(emission.packets, emission.args, emission.ack_id)
-        except UsageError as error:
-            answer = self._acks.take(emission.ack_id)
-            if answer is None:
-                logger.error("%r was not sent: %s", emission.args[0], error)
-            else:
-                answer(error)
 
     def _tell_connected(self, sid: str) -> None:
         # It may have had to wait, and the connection be over again.
@@ -598,8 +485,7 @@ class ClientNamespace:
     def _detach(self, reason: str) -> Callable[[], None]:
         """Be connected no longer. Return the function that tells the handlers, if they know it."""
         self._early.clear()
-        if self._retry_queue is not None:
-            self._retry_queue.suspend()
+        self._outbox.leave()
         if self.id is None:
             return _nothing
         self.id = None
@@ -607,9 +493,14 @@ class ClientNamespace:
 
     def _tell_disconnect(self, reason: str) -> None:
         self._handlers.tell("disconnect", reason)
-        self._acks.lose(reason, {emission.ack_id for emission in self._unsent})
+        self._outbox.lose(reason)
 
     # -- handlers
+
+    def _announce_outgoing(self, args: tuple[Any, ...]) -> None:
+        """Tell the listeners of `on_any_outgoing` of an event that is sent now."""
+        if self._registered.outgoing:
+            self._handlers.announce_outgoing(args)
 
     def _early_event(self, sid: str, data: list[Any], ack_id: int | None) -> None:
         # It may have had to wait, and the connection be over again.
@@ -637,42 +528,8 @@ class ClientNamespace:
             self._connection.send(packets)
 
 
-class VolatileOperator:
-    """How to send what may be dropped: `client.volatile.emit("position", 1, 2)`."""
-
-    __slots__ = ("_namespace",)
-
-    def __init__(self, namespace: ClientNamespace) -> None:
-        self._namespace = namespace
-
-    def emit(self, event: str, *args: Any) -> None:
-        """Send an event if it can leave at once, else drop it.
-
-        Raises:
-            UsageError: the event's name is reserved, or a value cannot be encoded.
-        """
-        self._namespace.emit_volatile(event, args)
-
-
-def _resolve(future: asyncio.Future[Any], result: list[Any] | Exception) -> None:
-    if future.done():
-        return
-    if isinstance(result, Exception):
-        future.set_exception(result)
-    elif len(result) > 1:
-        future.set_result(tuple(result))
-    else:
-        future.set_result(result[0] if result else None)
-
-
 def _nothing() -> None:
     """Tell nobody: the namespace was not connected."""
-
-
-def _no_answer(result: list[Any] | Exception) -> None:
-    """Log an event that was given up: nobody waits for its acknowledgement."""
-    if isinstance(result, Exception):
-        logger.warning("an event was given up after its last retry: %s", result)
 
 
 def _is_id(value: Any) -> bool:

@@ -211,7 +211,7 @@ async def test_emitting_while_the_server_is_overdue_keeps_the_event(
         engine.session._heartbeat = engine.session.deadline = 0.0
         client.emit("kept")
         client.volatile.emit("dropped")
-        assert client._unsent
+        assert client._outbox._unsent
         engine.session.handle_timeout(1.0)
-        await until(lambda: not client._unsent)
+        await until(lambda: not client._outbox._unsent)
         await client.drained()

@@ -172,7 +172,7 @@ async def test_reading_pauses_when_handlers_do_not_keep_up() -> None:
         # What one read brought is handled; the next one waits.
         assert most < 20
         release.set()
-        await until(lambda: client._acks._last_id == 0 and not client.pending_acks)
+        await until(lambda: client._outbox._acks._last_id == 0 and not client.pending_acks)
 
 
 async def test_handlers_that_wait_for_an_answer_do_not_keep_it_away() -> None:

@@ -78,7 +78,7 @@ async def test_a_call_that_is_cancelled_is_forgotten() -> None:
         await asyncio.gather(unsent, return_exceptions=True)
         await asyncio.sleep(0)
         assert client.pending_acks == 0
-        client._acks._last_id = -1
+        client._outbox._acks._last_id = -1
         await client.connect()
         sent = client.emit_with_ack("sent")
         sent.cancel()

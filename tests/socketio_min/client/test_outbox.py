@@ -122,7 +122,7 @@ async def test_an_event_that_is_given_up_is_logged(caplog: pytest.LogCaptureFixt
             client.emit("never", {1})
         forgotten = client.emit_with_ack("forgotten")
         forgotten.cancel()
-        await until(lambda: not client.pending_acks and client._acks._last_id == 4)
+        await until(lambda: not client.pending_acks and client._outbox._acks._last_id == 4)
         assert "an event was given up after its last retry" in caplog.text
 
 

@@ -21,7 +21,7 @@ ROW = re.compile(r"^\| ([^|]+) \| (\d+) \| (\d+) \| (\d+) \|$", re.MULTILINE)
 # The most calls and changes of file that a packet may take.
 MOST = {
     "WebSocket handshake and open packet": (55, 30),
-    "CONNECT": (48, 30),
+    "CONNECT": (49, 30),
     "Event with acknowledgement, `def` handler, WebSocket": (16, 13),
     "Event with acknowledgement, `async def` handler, WebSocket": (38, 28),
     "Broadcast to a room": (32, 21),

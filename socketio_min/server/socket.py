@@ -301,12 +301,12 @@ class Socket:
 
         Return what is to be sent first: the answer, and what was sent before it.
         """
-        packets = [*self.greeting(), *cast(BeforeConnect, self.out).release()]
+        kept = cast(BeforeConnect, self.out).release()
         self.out = out
         self.state = CONNECTED
         if self._auth:
             self._auth = keep_auth(self._auth)
-        return packets
+        return [*self.greeting(), *kept]
 
     def greeting(self) -> list[Packet]:
         """Return the packets that answer the CONNECT."""
@@ -409,7 +409,8 @@ class BeforeConnect:
     def release(self) -> list[Packet]:
         """Return the packets, which are not kept any longer."""
         packets, self._packets = self._packets, []
-        self._count(0)
+        if self._weight:
+            self._count(0)
         return packets
 
     def _count(self, weight: int) -> None:

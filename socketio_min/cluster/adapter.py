@@ -107,6 +107,17 @@ class Recipient(FetchedSocket, Protocol):
         """Forget about an acknowledgement."""
 
 
+class Recoverable(Protocol):
+    """A socket whose client may come back, as an adapter sees it; `pid` is its private id."""
+
+    id: str
+    pid: str
+
+    @property
+    def session(self) -> Session:
+        """What is kept of it while its client is away."""
+
+
 class LocalNamespace(Protocol):
     """A namespace of this server, as an adapter sees it."""
 
@@ -236,6 +247,9 @@ class RecoveringAdapter(Adapter, Protocol):
         `pid` is the socket's private id. The socket may be gone: then the event waits for it, or
         goes to the socket of the same id that has come back.
         """
+
+    def session_began(self, socket: Recoverable) -> None:
+        """Note that the client of a socket knows its private id, and may come back from now on."""
 
     def persist_session(self, session: Session) -> None:
         """Keep a session whose client has gone; `delete_all` of its socket follows."""

@@ -19,7 +19,8 @@ class Session(NamedTuple):
     """What is left of a socket whose client is away.
 
     `pid` is the private id; `presented` the offset that the client brought when the session began:
-    it has nothing newer as long as it brings the same.
+    it has nothing newer as long as it brings the same. `begun` is where in the stream the session
+    began, known of one that was restored from there.
     """
 
     namespace: str
@@ -28,6 +29,7 @@ class Session(NamedTuple):
     rooms: tuple[str, ...]
     data: dict[str, Any]
     presented: str | None = None
+    begun: str | None = None
 
 
 class Restored(NamedTuple):

@@ -10,7 +10,7 @@ from engineio_min.ids import random_id
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.packets import Packet
 from engineio_min.timer import Timer
-from socketio_min.cluster.adapter import BroadcastOptions, LocalNamespace, Recipient
+from socketio_min.cluster.adapter import BroadcastOptions, LocalNamespace, Recipient, Recoverable
 from socketio_min.cluster.memory import MemoryAdapter, send_to_all
 from socketio_min.cluster.recovery import Recovery, Restored, Session
 from socketio_min.cluster.recovery_log import EventLog
@@ -229,6 +229,9 @@ class RecoveringMemoryAdapter(MemoryAdapter):
         return (*args, self._recovery.log.offset) if marked else args
 
     # -- who comes back
+
+    def session_began(self, socket: Recoverable) -> None:
+        """Keep nothing yet: what is in this memory ends with the server that has the client."""
 
     def persist_session(self, session: Session) -> None:
         self._recovery.put(session, self._histories.pop(session.id))

@@ -140,6 +140,7 @@ class Recoveries:
     def welcome(self, socket: Returning) -> None:
         """Note that the client of a socket knows its private id."""
         self._present[socket.pid] = socket
+        socket.adapter.session_began(socket)
 
     def keep(self, socket: Returning, reason: str) -> None:
         """Keep the state of a socket whose client has gone for `reason`, if it may come back."""

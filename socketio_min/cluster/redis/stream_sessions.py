@@ -1,9 +1,17 @@
 """The sessions of clients that are away, in Redis: any server can take one out, once.
 
 A session is a key with base64 of MessagePack, `{sid, pid, rooms, data}`, that expires. Ours have
-more, which Node.js ignores: the namespace, where in the stream the session began, the offset that
-the client brought then, and when its client went. So a client that has had no event yet comes back
-too, and none gets what was sent before it came.
+more, which Node.js ignores:
+
+    nsp, uid   the namespace, and the server that wrote the session
+    begun      where in the stream the session began
+    presented  the offset that the client brought then
+    given      the numbers of that server's entries which its clients had without an offset
+    gone       when the client went, in milliseconds since 1970
+
+So a client that has had no event yet comes back too, and none gets what was sent before it came, or
+what it has had. A session without `gone` was written ahead: its server was killed, or does not know
+yet that the client has left.
 """
 
 from __future__ import annotations
@@ -13,10 +21,12 @@ import base64
 import binascii
 import logging
 import time
-from typing import Any
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from engineio_min.protocol.packets import Packet
-from socketio_min.cluster.adapter import LocalNamespace
+from socketio_min.cluster.adapter import LocalNamespace, Recoverable
 from socketio_min.cluster.messages import Broadcast
 from socketio_min.cluster.reading import read_list, read_map, read_rooms, read_text
 from socketio_min.cluster.recovery import Recovery, Restored, Session
@@ -24,6 +34,7 @@ from socketio_min.cluster.redis.bus import RedisBus
 from socketio_min.cluster.redis.msgpack import pack, unpack
 from socketio_min.cluster.redis.opening import RedisRefused
 from socketio_min.cluster.redis.resp import encode_command
+from socketio_min.cluster.redis.stream_ahead import SessionsAhead
 from socketio_min.cluster.redis.stream_reader import START, StreamReader
 from socketio_min.cluster.redis.stream_wire import Entry, decode_entry, position, read_entries
 from socketio_min.cluster.values import name_bytes, portable
@@ -38,7 +49,27 @@ RESTORE_TIMEOUT = 5.0
 PAGE = 1_000
 # Seconds that a key outlives its session, for the server that tells of its end.
 GRACE = 5.0
+# What is written ahead is written again after half of `max_disconnection`, and lives for it longer.
+AHEAD = 1.5
 MAX_PID = 64
+# Entries that a session tells its client has had without an offset.
+MAX_GIVEN = 1_000
+
+# A session may have been taken out, and written by another server, since this one has written it.
+_DELETE_IF_SAME = (
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+)
+
+
+class Taken(NamedTuple):
+    """A session that was taken out, and the place in the stream up to which it misses nothing.
+
+    `holder` is the server that may still have the client's old connection.
+    """
+
+    restored: Restored
+    last: tuple[int, int]
+    holder: str | None
 
 
 class StreamSessions:
@@ -52,8 +83,13 @@ class StreamSessions:
         max_length: int,
         prefix: str,
         uid: str,
+        *,
+        ahead: bool,
     ) -> None:
-        """Keep the sessions of clients of `uid` on `link`; the stream has about `max_length`."""
+        """Keep the sessions of clients of `uid` on `link`; the stream has about `max_length`.
+
+        ahead: whether they are kept while their clients are here, too.
+        """
         self._namespace = namespace
         self._link = link
         self._reader = reader
@@ -63,57 +99,121 @@ class StreamSessions:
         # Where in the stream the sockets here began.
         self._begun: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        recovery = namespace.recovery
+        self._ahead: SessionsAhead | None = None
+        if ahead and recovery is not None:
+            self._ahead = SessionsAhead(self._write_ahead, recovery.max_disconnection / 2)
+        # The last numbers of entries that clients here were given without an offset.
+        self._given: deque[int] = deque(maxlen=MAX_GIVEN)
+        # What was written of those whose clients are here, by their private ids.
+        self._written: dict[str, bytes] = {}
 
-    def begin(self, socket_id: str) -> None:
-        """Note that a socket gets what comes from now on."""
+    def enter(self, socket_id: str) -> None:
+        """Note that a socket gets what comes from now on, or that it has joined rooms."""
         if self._namespace.recovery is not None:
             self._begun.setdefault(socket_id, self._reader.last)
+        self.note(socket_id)
+
+    def note(self, socket_id: str) -> None:
+        """Note that the rooms of a socket have changed."""
+        if self._ahead is not None:
+            self._ahead.note(socket_id)
 
     def forget(self, socket_id: str) -> None:
-        """Note that a socket is gone."""
+        """Note that a socket is gone: what was written ahead is of no use if it is not kept."""
         self._begun.pop(socket_id, None)
+        if self._ahead is not None:
+            socket = self._ahead.end(socket_id)
+            if socket is not None:
+                self._delete_ahead(socket.pid)
+
+    # -- here
+
+    def begin(self, socket: Recoverable) -> None:
+        """Note that the client of a socket knows its private id."""
+        if self._ahead is not None:
+            self._ahead.begin(socket)
+
+    def give(self, numbers: Iterable[int]) -> None:
+        """Note which entries, if they have reached the stream, clients here have had before."""
+        self._given.extend(numbers)
+
+    def connected(self) -> None:
+        """Write again what Redis may have lost while it was away."""
+        if self._ahead is not None:
+            self._ahead.all_due()
+
+    def _write_ahead(self, session: Session) -> None:
+        # What would wait for Redis is written as soon as it is back.
+        if self._link.status.connected:
+            self._written[session.pid] = value = self._encode(session)
+            self._set(session.pid, value, AHEAD)
+
+    def _delete_ahead(self, pid: str) -> None:
+        written = self._written.pop(pid, None)
+        if written is not None:
+            key = self._prefix + pid
+            self._link.send(encode_command("EVAL", _DELETE_IF_SAME, 1, key, written), key)
+
+    def _encode(self, session: Session, gone: float | None = None) -> bytes:
+        """Return a session as Redis has it; `gone` is when its client went, None if it is here."""
+        begun = session.begun or self._begun.get(session.id, self._reader.last)
+        fields: dict[str, Any] = {
+            "sid": session.id,
+            "pid": session.pid,
+            "rooms": session.rooms,
+            "data": self._portable(session, tell=gone is not None),
+            "nsp": session.namespace,
+            "begun": begun,
+            "presented": session.presented,
+            "uid": self._uid,
+        }
+        if self._given:
+            fields["given"] = [*self._given]
+        if gone is not None:
+            fields["gone"] = round(gone * 1000)
+        return base64.b64encode(pack(fields))
+
+    def _set(self, pid: str, value: bytes, times: float = 1.0) -> None:
+        """Keep a session for so many times `max_disconnection`, and a little longer."""
+        recovery = self._namespace.recovery
+        assert recovery is not None
+        milliseconds = round((recovery.max_disconnection * times + GRACE) * 1000)
+        key = self._prefix + pid
+        self._link.send(encode_command("SET", key, value, "PX", milliseconds), key)
 
     # -- away
 
     def persist(self, session: Session) -> None:
-        """Keep a session; nothing is told if Redis does not."""
+        """Keep a session whose client has gone; nothing is told if Redis does not."""
         recovery = self._namespace.recovery
         assert recovery is not None
-        fields = {
-            "sid": session.id,
-            "pid": session.pid,
-            "rooms": session.rooms,
-            "data": self._portable(session),
-            "nsp": session.namespace,
-            "begun": self._begun.get(session.id, self._reader.last),
-            "presented": session.presented,
-            "uid": self._uid,
-            "gone": round(time.time() * 1000),
-        }
-        milliseconds = round((recovery.max_disconnection + GRACE) * 1000)
-        value = base64.b64encode(pack(fields))
-        key = self._prefix + session.pid
-        self._link.send(encode_command("SET", key, value, "PX", milliseconds), key)
+        if self._ahead is not None:
+            self._ahead.end(session.id)
+        self._written.pop(session.pid, None)
+        value = self._encode(session, gone=time.time())
+        self._set(session.pid, value)
         if recovery.expired is not None:
-            task = asyncio.get_running_loop().create_task(self._expire(session, recovery))
+            task = asyncio.get_running_loop().create_task(self._expire(session, value, recovery))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _portable(self, session: Session) -> Any:
+    def _portable(self, session: Session, *, tell: bool) -> Any:
         try:
             return portable([session.data])[0]
         except EncodeError as error:
-            logger.warning(
-                "the data of a socket cannot be kept while its client is away: %s", error
-            )
+            if tell:
+                logger.warning(
+                    "the data of a socket cannot be kept while its client is away: %s", error
+                )
             return {}
 
-    async def _expire(self, session: Session, recovery: Recovery) -> None:
+    async def _expire(self, session: Session, value: bytes, recovery: Recovery) -> None:
         """Tell of a session that nobody has taken out."""
         await asyncio.sleep(recovery.max_disconnection)
         key = self._prefix + session.pid
-        taken = await self._link.call("GETDEL", key, key=key)
-        if taken is None or recovery.expired is None:
+        deleted = await self._link.call("EVAL", _DELETE_IF_SAME, 1, key, value, key=key)
+        if not deleted or recovery.expired is None:
             return
         try:
             result = recovery.expired(session)
@@ -124,6 +224,9 @@ class StreamSessions:
 
     async def close(self) -> None:
         """End the waiting for sessions that may expire: they stay for the other servers."""
+        if self._ahead is not None:
+            self._ahead.close()
+        self._written.clear()
         tasks = [*self._tasks]
         for task in tasks:
             task.cancel()
@@ -131,10 +234,8 @@ class StreamSessions:
 
     # -- back
 
-    async def restore(
-        self, pid: str, offset: str | None
-    ) -> tuple[Restored, tuple[int, int]] | None:
-        """Take out a session; return it with what was missed, and the place up to which.
+    async def restore(self, pid: str, offset: str | None) -> Taken | None:
+        """Take out a session; return it with what was missed.
 
         None if there is none, if not all that was missed is known, and if Redis is away.
         """
@@ -145,9 +246,7 @@ class StreamSessions:
             logger.debug("a session could not be restored: %s", error)
             return None
 
-    async def _restore(
-        self, pid: str, offset: str | None
-    ) -> tuple[Restored, tuple[int, int]] | None:
+    async def _restore(self, pid: str, offset: str | None) -> Taken | None:
         if len(pid) > MAX_PID:
             return None
         key = self._prefix + pid
@@ -157,12 +256,9 @@ class StreamSessions:
         fields = read_map(unpack(base64.b64decode(value, validate=True)), "a session")
         if fields.get("nsp", self._namespace.name) != self._namespace.name:
             # It is the session of another namespace, and stays there.
-            recovery = self._namespace.recovery
-            assert recovery is not None
-            milliseconds = round(recovery.max_disconnection * 1000)
-            self._link.send(encode_command("SET", key, value, "PX", milliseconds), key)
+            self._set(pid, value)
             return None
-        presented = fields.get("presented")
+        presented, begun = fields.get("presented"), fields.get("begun")
         session = Session(
             self._namespace.name,
             read_text(fields.get("sid"), "the id of a socket"),
@@ -170,15 +266,17 @@ class StreamSessions:
             read_rooms(read_list(fields.get("rooms"), "rooms")),
             read_map(fields.get("data") or {}, "the data of a socket"),
             presented if isinstance(presented, str) else None,
+            begun if isinstance(begun, str) else None,
         )
         after = offset
         if offset is None or offset == session.presented:
-            begun = fields.get("begun")
-            after = begun if isinstance(begun, str) else None
+            after = session.begun
         if after is None or not await self._is_known(after):
             return None
         missed, last = await self._read_from(after, session, fields)
-        return Restored(session, missed), last
+        holder = fields.get("uid")
+        left = "gone" in fields or type(holder) is not str or holder == self._uid
+        return Taken(Restored(session, missed), last, None if left else holder)
 
     async def _is_known(self, entry_id: str) -> bool:
         """Return whether the stream still has everything from an entry on."""
@@ -215,10 +313,16 @@ class StreamSessions:
         if entry.fields.get(b"nsp") != name_bytes(self._namespace.name):
             return []
         own = entry.fields.get(b"uid") == str(fields.get("uid")).encode()
-        gone = fields.get("gone")
-        if own and entry.late is not None and isinstance(gone, int) and entry.late < gone:
-            # Its server gave it to the client when Redis was away.
+        given = fields.get("given")
+        if own and isinstance(given, list) and entry.number in given:
             return []
+        if own and entry.late is not None:
+            # Its server gave it to the client when Redis was away, if the client was there.
+            gone = fields.get("gone")
+            if not isinstance(gone, int):
+                raise PacketError("got an event of which nobody knows whether the client has it")
+            if entry.late < gone:
+                return []
         try:
             _, message = decode_entry(entry)
         except PacketError:

@@ -15,10 +15,22 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, cast
 
-from socketio_min.cluster.adapter import BroadcastOptions, LocalNamespace, Recipient
+from socketio_min.cluster.adapter import (
+    BroadcastOptions,
+    LocalNamespace,
+    Recipient,
+    Recoverable,
+)
 from socketio_min.cluster.cluster_adapter import REQUEST_TIMEOUT, ClusterAdapter
 from socketio_min.cluster.memory import send_to_all
-from socketio_min.cluster.messages import Broadcast, Fetch, Request, Response, ServerEvent
+from socketio_min.cluster.messages import (
+    Broadcast,
+    Disconnect,
+    Fetch,
+    Request,
+    Response,
+    ServerEvent,
+)
 from socketio_min.cluster.recovery import Restored, Session
 from socketio_min.cluster.redis.address import parse_url
 from socketio_min.cluster.redis.cluster_wire import Message
@@ -72,6 +84,7 @@ class RedisStreamsAdapter(ClusterAdapter):
         session_prefix: str = "sio:session:",
         sharded: bool = False,
         only_plaintext: bool = False,
+        survive_crashes: bool = True,
         request_timeout: float = REQUEST_TIMEOUT,
     ) -> None:
         super().__init__(namespace, long_id())
@@ -84,7 +97,13 @@ class RedisStreamsAdapter(ClusterAdapter):
         self._channel = name_bytes(f"{prefix}#{namespace.name}#")
         self._own_channel = self._channel + self.uid.encode() + b"#"
         self._sessions = StreamSessions(
-            namespace, hub.link, self._reader, hub.max_length, session_prefix, self.uid
+            namespace,
+            hub.link,
+            self._reader,
+            hub.max_length,
+            session_prefix,
+            self.uid,
+            ahead=survive_crashes,
         )
         # Events on their way to Redis and back, by their numbers.
         self._number = 0
@@ -104,6 +123,7 @@ class RedisStreamsAdapter(ClusterAdapter):
         session_prefix: str = "sio:session:",
         sharded: bool = False,
         only_plaintext: bool = False,
+        survive_crashes: bool = True,
         request_timeout: float = REQUEST_TIMEOUT,
         tls: ssl.SSLContext | None = None,
     ) -> Callable[[LocalNamespace], RedisStreamsAdapter]:
@@ -116,6 +136,9 @@ class RedisStreamsAdapter(ClusterAdapter):
         max_length: about how many entries a stream keeps.
         sharded: whether requests and answers use Redis 7's sharded publish and subscribe.
         only_plaintext: promise that no event holds bytes, which are not looked for then.
+        survive_crashes: with recovery, keep the sessions of clients in Redis while they are here,
+        too: the clients of a server that was killed come back then. Costs a `SET` for each client,
+        each turn of the event loop in which its rooms change, and each half `max_disconnection`.
         request_timeout: seconds that `fetch_sockets` waits for the other servers.
 
         Raises:
@@ -134,6 +157,7 @@ class RedisStreamsAdapter(ClusterAdapter):
                 session_prefix=session_prefix,
                 sharded=sharded,
                 only_plaintext=only_plaintext,
+                survive_crashes=survive_crashes,
                 request_timeout=request_timeout,
             )
 
@@ -240,9 +264,12 @@ class RedisStreamsAdapter(ClusterAdapter):
         self._deliver(sent, None)
 
     def _changed(self, connected: bool) -> None:
-        if not connected:
+        if connected:
+            self._sessions.connected()
+        else:
             # Whether they come back is not known: local clients get them now, without an offset.
             sent, self._sent = self._sent, {}
+            self._sessions.give(sent)
             for one in sent.values():
                 self._deliver(one, None)
 
@@ -314,14 +341,25 @@ class RedisStreamsAdapter(ClusterAdapter):
         found = await self._sessions.restore(pid, offset)
         if found is None:
             return None
-        restored, last = found
+        restored, last, holder = found
+        session_id = restored.session.id
         if last > self._reader.position:
-            self._skipping[restored.session.id] = last
+            self._skipping[session_id] = last
+        if holder is not None:
+            # A server that has not noticed the loss ends the old connection; this one is left out.
+            self.publish(Disconnect(BroadcastOptions((session_id,)), close=True))
         return restored
+
+    def session_began(self, socket: Recoverable) -> None:
+        self._sessions.begin(socket)
 
     def add_all(self, socket_id: str, rooms: Any) -> None:
         super().add_all(socket_id, rooms)
-        self._sessions.begin(socket_id)
+        self._sessions.enter(socket_id)
+
+    def delete(self, socket_id: str, room: str) -> None:
+        super().delete(socket_id, room)
+        self._sessions.note(socket_id)
 
     def delete_all(self, socket_id: str) -> None:
         super().delete_all(socket_id)

@@ -26,6 +26,11 @@ from conformance.targets.cluster_member import AdapterFactory, make_member
 from socketio_min import Client, Server
 from socketio_min.cluster.redis import RedisAdapter, RedisStreamsAdapter, ShardedRedisAdapter
 from tests.socketio_min.cluster.clusters import MEMBER, Peer
+from tests.socketio_min.cluster.deaths import (
+    a_master_of_the_stream_dies,
+    a_member_is_killed,
+    everything_is_restarted,
+)
 from tests.socketio_min.cluster.proxy import Proxy, proxied
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
 from tests.socketio_min.cluster.survival import survive
@@ -209,6 +214,12 @@ async def main() -> None:
         for fault in FAULTS:
             print(f"{adapter}: {fault.__name__}", flush=True)
             await under_fault(adapter, fault, events=10_000, seconds=20.0)
+    print("members, Redis and a master of a stream are killed", flush=True)
+    with running_redis() as redis:
+        await a_member_is_killed(redis, 2_000, 0.002)
+    for _ in range(3):
+        await everything_is_restarted(1_000, 0.002)
+        await a_master_of_the_stream_dies(1_000, 0.002)
     print("nginx in front of three members", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         await survive(Path(folder), 20.0)

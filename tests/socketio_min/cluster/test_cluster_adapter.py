@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -33,12 +33,6 @@ from tests.waiting import eventually as until
 REQUESTS = b"socket.io-request#/#"
 RESPONSES = b"socket.io-response#/#"
 BROADCASTS = b"socket.io#/#"
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with running_redis() as server:
-        yield server
 
 
 @asynccontextmanager

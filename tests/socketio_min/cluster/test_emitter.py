@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,6 @@ from tests.socketio_min.cluster.redis_server import RedisServer, free_port, runn
 from tests.socketio_min.cluster.test_link import CERTIFICATE, Inbox
 from tests.socketio_min.serving import serving
 from tests.waiting import eventually as until
-
-
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    path = tmp_path_factory.mktemp("redis") / "s"
-    with running_redis("--unixsocket", str(path)) as server:
-        yield server
 
 
 def send_all(emitter: Emission) -> None:

@@ -12,7 +12,7 @@ from socketio_min.cluster.redis import ShardedRedisAdapter
 from socketio_min.cluster.redis.sharded import MODES, Mode
 from tests.socketio_min.cluster.behaviours import BEHAVIOURS, Behaviour
 from tests.socketio_min.cluster.clusters import cluster, node_member
-from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
+from tests.socketio_min.cluster.redis_server import RedisServer
 from tests.socketio_min.cluster.test_cluster_adapter import GARBAGE
 from tests.socketio_min.serving import serving
 
@@ -20,13 +20,12 @@ Place = tuple[str, RedisServer, Mode]
 
 
 @pytest.fixture(scope="module", params=MODES)
-def place(request: pytest.FixtureRequest) -> Iterator[Place]:
-    """A member on Node.js, its Redis, and the mode."""
+def place(request: pytest.FixtureRequest, redis: RedisServer) -> Iterator[Place]:
+    """Run a member on Node.js; yield its URL, its Redis, and the mode."""
     mode: Mode = request.param
-    with running_redis() as server:
-        arguments = ("--adapter", "sharded", "--redis", server.url, "--mode", mode)
-        with node_member(*arguments) as url:
-            yield url, server, mode
+    arguments = ("--adapter", "sharded", "--redis", redis.url, "--mode", mode)
+    with node_member(*arguments) as url:
+        yield url, redis, mode
 
 
 def adapters(place: Place) -> list[AdapterFactory]:
@@ -72,16 +71,15 @@ def test_an_unknown_mode_is_refused() -> None:
         ShardedRedisAdapter.from_url("redis://a", mode="all")  # type: ignore[arg-type]
 
 
-async def test_garbage_ends_nothing() -> None:
-    with running_redis() as server:
-        io = Server(adapter=ShardedRedisAdapter.from_url(server.url))
-        async with serving(io) as net:
-            client, _ = await net.join()
-            for message in GARBAGE:
-                server.command("SPUBLISH", "socket.io#/#", message)
-            other = b'{"type":3,"uid":"u","nsp":"/other","data":{"packet":%s,"opts":{}}}'
-            server.command("SPUBLISH", "socket.io#/#", other % b'{"type":2,"data":["no"]}')
-            io.emit("fence")
-            await client.expect('42["fence"]')
-            await io.adapter.server_count()
-            assert io.cluster.rejected == len(GARBAGE)
+async def test_garbage_ends_nothing(redis: RedisServer) -> None:
+    io = Server(adapter=ShardedRedisAdapter.from_url(redis.url))
+    async with serving(io) as net:
+        client, _ = await net.join()
+        for message in GARBAGE:
+            redis.command("SPUBLISH", "socket.io#/#", message)
+        other = b'{"type":3,"uid":"u","nsp":"/other","data":{"packet":%s,"opts":{}}}'
+        redis.command("SPUBLISH", "socket.io#/#", other % b'{"type":2,"data":["no"]}')
+        io.emit("fence")
+        await client.expect('42["fence"]')
+        await io.adapter.server_count()
+        assert io.cluster.rejected == len(GARBAGE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -12,15 +12,9 @@ from socketio_min.cluster.cluster_adapter import ClusterAdapter
 from socketio_min.cluster.gathering import RollCall, name_silent
 from socketio_min.cluster.messages import ServerEvent
 from socketio_min.cluster.redis import RedisAdapter, RedisStreamsAdapter, ShardedRedisAdapter
-from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
+from tests.socketio_min.cluster.redis_server import RedisServer
 from tests.socketio_min.serving import serving
 from tests.waiting import eventually as until
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with running_redis() as server:
-        yield server
 
 
 def adapter(io: Server) -> ClusterAdapter:

@@ -27,6 +27,9 @@ def resolve(
     """
     faults: list[str] = []
     new = _with_plain_ends(base or "") if content is None else content
+    if content is not None and present and not present.endswith(("\n", "\r")):
+        # A block cannot say that the last line of a file has no end.
+        new = new.removesuffix("\n")
     for number, (search, replace) in enumerate(edits, start=1):
         changed, fault = _edited(new, search, replace)
         if fault:

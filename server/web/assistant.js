@@ -2,10 +2,11 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import { cancel, loadOlder, sayTyping, send } from "./chat.js";
-import { applyAction } from "./file.js";
 import { Avatar, Icon, html } from "./html.js";
 import { Markdown } from "./markdown.js";
 import { mayEdit } from "./project.js";
+import { ProposalList } from "./proposal_list.js";
+import { openReview, proposalFor, proposalsOf } from "./proposals.js";
 import { isMe } from "./session.js";
 import { attempt } from "./state.js";
 
@@ -59,7 +60,7 @@ function whoIsTyping(typing) {
 }
 
 function Message({ message }) {
-  const { role, user, content, response } = message;
+  const { requestId, role, user, content, response } = message;
   if (role === "problem") return html`<p class="message problem" role="alert">${content}</p>`;
   if (role === "user") {
     return html`<article class="message user ${isMe(user) ? "own" : ""}">
@@ -68,17 +69,8 @@ function Message({ message }) {
     </article>`;
   }
   return html`<article class="message answer">
-    <${Markdown} text=${content} />
-    ${
-      mayEdit() &&
-      response?.actions?.map(
-        (action) =>
-          html`<button class="action" onClick=${() => attempt(() => applyAction(action))}>
-            <${Icon} name="check" />
-            ${action.type === "create-file" ? "Create" : "Update"} <code>${action.path}</code>
-          </button>`,
-      )
-    }
+    <${Markdown} text=${content} reviewOf=${reviewsOf(requestId)} />
+    <${ProposalList} requestId=${requestId} unfit=${response?.unfit} />
     <footer class="soft">
       ${response?.cancelled && "stopped · "}${response?.provider} · ${response?.model}
       ${response?.usage && ` · ${response.usage.completionTokens} tokens`}
@@ -86,9 +78,20 @@ function Message({ message }) {
   </article>`;
 }
 
+/** What the Review button of a block does, for those that name a file with an open proposal. */
+function reviewsOf(requestId) {
+  return (info) => {
+    const paths = proposalsOf(requestId).map(({ path }) => path);
+    const path = paths.sort((a, b) => b.length - a.length).find((one) => info.includes(one));
+    if (path === undefined || proposalFor(requestId, path).action?.decision) return undefined;
+    return () => openReview(requestId, path);
+  };
+}
+
 function Coming({ id, answer }) {
   return html`<article class="message answer coming" aria-busy="true">
-    ${answer.text && html`<${Markdown} text=${answer.text} />`}
+    ${answer.text && html`<${Markdown} text=${answer.text} reviewOf=${reviewsOf(id)} />`}
+    <${ProposalList} requestId=${id} />
     <div class="row">
       <span class="soft">${answer.text ? "Writing…" : "Thinking…"}</span>
       <progress max="100" value=${answer.progress} aria-label="Progress"></progress>

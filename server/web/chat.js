@@ -39,7 +39,7 @@ export function sayTyping(isTyping) {
 
 onProject("ai:message", ({ messageId, requestId, user, message }) => {
   add({ id: messageId, requestId, role: "user", user, content: message });
-  put(requestId, { text: "", progress: 0, user });
+  put(requestId, { user });
 });
 onProject("ai:processing", ({ requestId, status, progress, message, error, user }) => {
   if (user) {
@@ -54,8 +54,27 @@ onProject("ai:processing", ({ requestId, status, progress, message, error, user 
     put(requestId, { progress: progress ?? 0 });
   }
 });
-onProject("code:chunk", ({ requestId, content }) => {
-  put(requestId, { text: (state.project.answers[requestId]?.text ?? "") + content });
+onProject("code:started", ({ requestId, path }) => {
+  if (path) put(requestId, { coming: { ...answerTo(requestId).coming, [path]: "" } });
+});
+onProject("code:chunk", ({ requestId, content, number, path }) => {
+  const { text, chunks, coming } = answerTo(requestId);
+  // Entering the project has brought those of before.
+  if (number <= chunks) return;
+  put(requestId, {
+    text: text + content,
+    chunks: number,
+    coming: path ? { ...coming, [path]: (coming[path] ?? "") + content } : coming,
+  });
+});
+onProject("ai:proposed", ({ requestId, action }) => {
+  const { actions, coming } = answerTo(requestId);
+  const { [action.path]: _, ...others } = coming;
+  const before = actions.find((one) => one.id === action.id);
+  const next = before
+    ? actions.map((one) => (one === before ? action : one))
+    : [...actions, action];
+  put(requestId, { actions: next, coming: others });
 });
 onProject("ai:response", ({ requestId, response }) => {
   drop(requestId);
@@ -74,8 +93,14 @@ function add(message) {
 }
 
 function put(requestId, changes) {
-  const before = state.project.answers[requestId] ?? { text: "", progress: 0 };
-  change({ answers: { ...state.project.answers, [requestId]: { ...before, ...changes } } });
+  const next = { ...answerTo(requestId), ...changes };
+  change({ answers: { ...state.project.answers, [requestId]: next } });
+}
+
+/** An answer that is being made. `coming` are the files whose text is being written, by path. */
+function answerTo(requestId) {
+  const none = { text: "", progress: 0, chunks: 0, actions: [], coming: {} };
+  return state.project.answers[requestId] ?? none;
 }
 
 function drop(requestId) {

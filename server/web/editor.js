@@ -3,18 +3,7 @@
 
 import { autocompletion, closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { css } from "@codemirror/lang-css";
-import { html as markup } from "@codemirror/lang-html";
-import { javascript } from "@codemirror/lang-javascript";
-import { json } from "@codemirror/lang-json";
-import { markdown } from "@codemirror/lang-markdown";
-import { python } from "@codemirror/lang-python";
-import {
-  HighlightStyle,
-  bracketMatching,
-  indentOnInput,
-  syntaxHighlighting,
-} from "@codemirror/language";
+import { bracketMatching, indentOnInput } from "@codemirror/language";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import { Compartment, EditorState, Transaction } from "@codemirror/state";
 import {
@@ -25,10 +14,10 @@ import {
   keymap,
   lineNumbers,
 } from "@codemirror/view";
-import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "preact/hooks";
 import { copyText } from "./clipboard.js";
 import { othersCursors, positionOf, showPlaces } from "./cursors.js";
+import { lookOf } from "./editor_look.js";
 import {
   closeFile,
   editAlone,
@@ -41,12 +30,20 @@ import {
   sayPlace,
 } from "./file.js";
 import { Avatar, Icon, IconButton, html } from "./html.js";
+import { reportLiveUpdate, setLiveEditor } from "./live_editor.js";
 import { mayEdit, placesIn } from "./project.js";
+import { Review } from "./review.js";
 import { isMe } from "./session.js";
 import { attempt } from "./state.js";
 
 export function Editor({ app }) {
-  const { open } = app;
+  const { open, review } = app;
+  const isReviewed = review && (!open || open.path === review.path);
+  if (!open && isReviewed) {
+    return html`<section class="editor" aria-label=${`File ${review.path}`}>
+      <${Review} key=${`${review.requestId} ${review.path}`} app=${app} review=${review} />
+    </section>`;
+  }
   if (!open) {
     return html`<section class="editor empty soft">
       <${Icon} name="code" />
@@ -87,8 +84,17 @@ export function Editor({ app }) {
       key=${open.opening}
       open=${open}
       isWritable=${isWritable}
+      isHidden=${isReviewed}
       places=${placesIn(open.path)}
     />
+    ${
+      isReviewed &&
+      html`<${Review}
+        key=${`${open.opening} ${review.requestId} ${review.path}`}
+        app=${app}
+        review=${review}
+      />`
+    }
   </section>`;
 }
 
@@ -137,39 +143,8 @@ function Problem({ open }) {
 
 // -- CodeMirror
 
-const LANGUAGES = {
-  css,
-  html: markup,
-  js: () => javascript({ jsx: true }),
-  json,
-  jsx: () => javascript({ jsx: true }),
-  md: markdown,
-  mjs: javascript,
-  py: python,
-  ts: () => javascript({ typescript: true }),
-  tsx: () => javascript({ jsx: true, typescript: true }),
-};
-
-const COLOURS = HighlightStyle.define([
-  { tag: [tags.keyword, tags.operatorKeyword, tags.modifier], color: "var(--keyword)" },
-  { tag: [tags.string, tags.special(tags.string), tags.regexp], color: "var(--string)" },
-  { tag: [tags.number, tags.bool, tags.null, tags.atom], color: "var(--number)" },
-  { tag: [tags.comment], color: "var(--comment)", fontStyle: "italic" },
-  {
-    tag: [tags.function(tags.variableName), tags.function(tags.propertyName)],
-    color: "var(--function)",
-  },
-  { tag: [tags.typeName, tags.className, tags.tagName], color: "var(--type)" },
-  { tag: [tags.attributeName, tags.propertyName], color: "var(--property)" },
-  { tag: [tags.heading, tags.strong], fontWeight: "bold" },
-  { tag: tags.emphasis, fontStyle: "italic" },
-  { tag: tags.link, textDecoration: "underline" },
-]);
-
-const nonce = document.querySelector("style[nonce]").nonce;
-
 /** The text itself, of one opening of a file. */
-function Text({ open, isWritable, places }) {
+function Text({ open, isWritable, isHidden, places }) {
   const place = useRef(null);
   const view = useRef(null);
   const writing = useRef(new Compartment());
@@ -182,10 +157,12 @@ function Text({ open, isWritable, places }) {
     });
     view.current = new EditorView({ state, parent: place.current });
     if (document) document.show = (changes) => follow(view.current, changes);
+    setLiveEditor(view.current, document);
     // On a phone this would bring up the keyboard.
     if (isWritable && matchMedia("(pointer: fine)").matches) view.current.focus();
     return () => {
       if (document) document.show = () => {};
+      setLiveEditor(null);
       view.current.destroy();
     };
   }, []);
@@ -194,7 +171,15 @@ function Text({ open, isWritable, places }) {
   }, [isWritable]);
   useEffect(() => showPlaces(view.current, places), [JSON.stringify(places)]);
 
-  return html`<div class="text ${isWritable ? "" : "read-only"}" ref=${place}></div>`;
+  useEffect(() => {
+    if (!isHidden) view.current.requestMeasure();
+  }, [isHidden]);
+
+  return html`<div
+    class="text ${isWritable ? "" : "read-only"}"
+    hidden=${isHidden}
+    ref=${place}
+  ></div>`;
 }
 
 function readOnly(isReadOnly) {
@@ -202,11 +187,9 @@ function readOnly(isReadOnly) {
 }
 
 function extensions(path, document, writing) {
-  const language = LANGUAGES[path.split(".").at(-1)];
   // What is typed is saved anyway, and the browser would save the page.
   const saveNow = () => true;
   return [
-    EditorView.cspNonce.of(nonce),
     EditorView.contentAttributes.of({ "aria-label": `Text of ${path}` }),
     writing.of(readOnly(true)),
     // No file can have it.
@@ -221,8 +204,7 @@ function extensions(path, document, writing) {
     closeBrackets(),
     autocompletion(),
     highlightSelectionMatches(),
-    syntaxHighlighting(COLOURS),
-    language ? language() : [],
+    lookOf(path),
     othersCursors,
     // Escape, then Tab leaves the editor: CodeMirror sees to that.
     keymap.of([
@@ -238,6 +220,7 @@ function extensions(path, document, writing) {
 }
 
 function reportUpdate(update, document) {
+  reportLiveUpdate(update);
   for (const one of update.transactions) {
     if (one.docChanged && !one.annotation(Transaction.remote)) edited(document, one.changes);
   }

@@ -48,7 +48,7 @@ async function show(projectId, path, isWanted) {
   const next = await opened(projectId, path);
   if (state.project?.id !== projectId || !isWanted()) return retire(next.document);
   await stopEditing();
-  update({ open: next });
+  update({ open: next, review: null });
   sayPlace({ line: 0, column: 0 });
   sayActivity(`viewing ${nameOf(path)}`);
   attempt(() => finishDrafts(projectId, path));
@@ -84,7 +84,7 @@ function discard(document, forgotten = true) {
 /** Close the editor. */
 export async function closeFile() {
   await stopEditing();
-  update({ open: null, pane: "files" });
+  update({ open: null, review: null, pane: "files" });
   sayActivity(undefined);
 }
 
@@ -265,13 +265,25 @@ function closeDeleted() {
   if (document) discard(document);
 }
 
-/** Write what the assistant proposes. */
-export async function applyAction({ type, path, content }) {
-  const action = type === "create-file" ? "created" : "updated";
-  const file = { path, action, content };
-  const answer = await ask("file:change", { projectId: state.project.id, file });
-  putFile(answer.file);
-  await openFile(path);
+/** Make a file with this content, if there is none. */
+export async function createWith(path, content) {
+  await openFile(await put(path, content));
+}
+
+/** Change a file that is not in the editor: `work(text)` is the `ChangeSet` of its text. */
+export async function editBeside(path, work) {
+  const lock = foreignLock(path);
+  if (lock?.lockType === "exclusive") throw new Error(`${lock.user.name} keeps ${path}`);
+  const document = sharedFile(state.project.id, path);
+  try {
+    await insist(() => document.open());
+  } catch (error) {
+    discard(document);
+    throw error;
+  }
+  document.edit(work(document.text));
+  await retire(document);
+  if (document.unsaved > 0) throw new Error(`${path} could not be changed`);
 }
 
 function putFile(file) {

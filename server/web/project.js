@@ -55,7 +55,7 @@ export async function openProject(id) {
         versions,
         messages: answer.messages,
         olderMessages: answer.nextMessage, // where the chat goes on backwards
-        answers: {}, // those that are being made: by request id
+        answers: comingAnswers(answer.answers), // those that are being made: by request id
         agent: null, // what another program says about its work
       },
     });
@@ -65,18 +65,28 @@ export async function openProject(id) {
   for (const event of mine.events) event();
 }
 
+/** Answers as far as they are, in the form of chat.js. */
+function comingAnswers(answers) {
+  return Object.fromEntries(
+    answers.map(({ requestId, user, chunks, content = "", actions = [] }) => [
+      requestId,
+      { text: content, progress: 0, user, chunks, actions, coming: {} },
+    ]),
+  );
+}
+
 /** Leave the open project and show the list. */
 export function closeProject() {
   if (!state.project) return;
   waiting = null;
   socket.emit("project:leave", { projectId: state.project.id });
-  update({ project: null, open: null, pane: "files" });
+  update({ project: null, open: null, review: null, pane: "files" });
 }
 
 /** The open project was deleted, or is not shared with one any more. */
 export function projectGone() {
   toast(`The project “${state.project.info.name}” is gone`);
-  update({ project: null, open: null });
+  update({ project: null, open: null, review: null });
 }
 
 export function mayEdit() {

@@ -126,7 +126,7 @@ function connect() {
 }
 
 function signedOut(error) {
-  update({ user: null, project: null, open: null, signingIn: false, signInError: error });
+  update({ user: null, project: null, open: null, review: null, signingIn: false, signInError: error });
 }
 
 const arrivals = new Set();

@@ -34,7 +34,7 @@ export async function visit(address, options) {
   const context = options ? await browser.newContext(options) : shared;
   const page = await context.newPage();
   opened.push(page);
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(+(process.env.PAGE_TIMEOUT ?? 60_000));
   page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   page.on("dialog", (dialog) => dialog.accept());

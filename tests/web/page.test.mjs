@@ -27,7 +27,8 @@ test("the assistant: streaming, stopping, and what it proposes", async () => {
 
   await message.fill("propose");
   await ada.keyboard.press("Enter");
-  await bob.getByRole("button", { name: "Create proposed.js" }).click();
+  const proposal = bob.getByRole("group", { name: "Proposal for proposed.js" });
+  await proposal.getByRole("button", { name: "Create" }).click();
   await text(bob).getByText("const proposed = 1;").waitFor();
   await ada.getByRole("button", { name: "proposed.js", exact: true }).waitFor();
 

@@ -16,6 +16,7 @@ from server.store.demonstration import PROJECT_ID
 from tests.programs import output
 from tests.sdk.serving import serving
 from tests.server.running import running
+from tests.web.echoing import Echo
 
 FOLDER = Path(__file__).parent
 SECONDS = 400.0
@@ -45,6 +46,16 @@ async def test_all_beside_the_editor(
 ) -> None:
     async with serving(tmp_path, monkeypatch) as (application, guarded):
         await run("page.test.mjs", URL=application.url, SESSION_URL=guarded.url, CHROMIUM=browser)
+
+
+async def test_the_assistant_edits(tmp_path: Path, browser: str) -> None:
+    async with running(tmp_path, tuning={"still": 0.1, "latest": 1.0}) as application:
+        application.chat._provider = Echo()
+        await run("assistant.test.mjs", URL=application.url, CHROMIUM=browser)
+
+
+async def test_a_proposal_is_merged_into_a_text_that_has_gone_on() -> None:
+    await run("merging.test.mjs")
 
 
 async def test_whoever_is_too_fast_loses_nothing(tmp_path: Path, browser: str) -> None:

@@ -148,6 +148,11 @@ for (const name of ["/", "/side"]) {
   });
 }
 
+// The adapters do not wait until Redis has taken their subscriptions: what the first client of
+// another member sent would not arrive.
+for (const name of ["/", "/side"]) {
+  while ((await io.of(name).adapter.serverCount()) < 1) await new Promise((done) => setTimeout(done, 2));
+}
 http.listen(Number(values.port), "127.0.0.1", () => {
   console.log(`ready http://127.0.0.1:${http.address().port}`);
 });

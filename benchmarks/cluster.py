@@ -7,17 +7,14 @@ table; `--output` puts them between the marks of a Markdown file.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from benchmarks.cluster_nodes import KINDS, Pair, Redis
 from benchmarks.cluster_workers import Workers
+from benchmarks.parts import measured_on, part_parser, read_parts, write_figures
 from benchmarks.peers import allow_descriptors
-from benchmarks.resilience import write
-from benchmarks.run import machine
 
 
 def broadcasts(scale: float) -> list[str]:
@@ -122,29 +119,19 @@ PARTS: dict[str, tuple[str, Callable[[float], list[str]]]] = {
 
 def main(arguments: list[str]) -> None:
     """Measure the parts that are asked for."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--scale", type=float, default=1.0, help="a part of all numbers")
-    parser.add_argument("--output", type=Path, help="a Markdown file with marks for the figures")
-    options = parser.parse_args(arguments)
-    unknown = set(options.parts) - set(PARTS)
-    if unknown:
-        parser.error(f"got the part {unknown.pop()!r}, expected some of {', '.join(PARTS)}")
+    parser = part_parser("benchmarks.cluster", __doc__, PARTS)
+    options = read_parts(parser, PARTS, arguments)
     allow_descriptors()
     before = os.getloadavg()[0]
     text = []
-    for name in options.parts or PARTS:
+    for name in options.parts:
         title, measure = PARTS[name]
         lines = [f"### {title}", "", *measure(options.scale), ""]
         print("\n".join(lines), flush=True)
         text += lines
-    about = machine()
-    text.append(
-        f"Measured on {about['processor']}, {about['cores']} cores, all on one machine, whose load "
-        f"was {before:.1f} before."
-    )
+    text.append(measured_on(before, "all on one machine"))
     if options.output is not None:
-        write(options.output, "\n".join(text))
+        write_figures(options.output, "\n".join(text))
 
 
 if __name__ == "__main__":

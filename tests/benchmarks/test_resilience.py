@@ -35,4 +35,4 @@ def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_a_load_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["storm"])
-    assert "got the load 'storm', expected some of herd, beside" in capsys.readouterr().err
+    assert "got the part 'storm', expected some of herd, beside" in capsys.readouterr().err

@@ -11,13 +11,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
 import orjson
-from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import (
+    PerMessageDeflate,
+    ServerPerMessageDeflateFactory,
+)
 
 from engineio_min.answer_headers import AnswerHeaders
 from engineio_min.cors import CorsOptions
@@ -33,7 +37,8 @@ from engineio_min.limits.quotas import Quotas, peer_address
 from engineio_min.option_checks import check_names
 from engineio_min.options import ServerOptions, ServerOptionValues
 from engineio_min.origins import Origins
-from engineio_min.protocol.frame_encoding import FrameEncoder
+from engineio_min.protocol.agreed_encoding import AgreedEncoder
+from engineio_min.protocol.frame_encoding import Encoder, FrameEncoder
 from engineio_min.protocol.packets import PROTOCOL_VERSION
 from engineio_min.protocol.session import FORCED_CLOSE, TRANSPORT_ERROR
 from engineio_min.protocol.transports import TRANSPORTS
@@ -79,7 +84,9 @@ class Server:
         self.departing: dict[str, Departing] = {}
         # Sessions that began with polling, by the TCP connection's address; see `Admission`.
         self.pollers = Headcount()
-        self.encoder = FrameEncoder()
+        self.encoder: Encoder = FrameEncoder()
+        # Of those who have agreed on something, by what: the bits of a window, and base64.
+        self._encoders: dict[tuple[int | None, bool], AgreedEncoder] = {}
         self.compressor = Compressor()
         self.account = self._new_account()
         self.quotas = Quotas(
@@ -89,15 +96,16 @@ class Server:
             self.options.max_connections_per_user,
         )
         self.deflate: ServerPerMessageDeflateFactory | None = None
-        self.deflate_threshold = 1024
+        self._deflate_threshold = 1024
         self.text_limit = self.options.text_limit
         self._upgrades = self.options.upgrades
         adds_headers = any((self.options.cors, self.options.headers, self.options.initial_headers))
         self._handshakes = Handshakes(self, self._initial_headers if adds_headers else None)
         if self.options.per_message_deflate is not False:
-            self.deflate = ServerPerMessageDeflateFactory()
+            # So that a message is compressed once for all its receivers.
+            self.deflate = ServerPerMessageDeflateFactory(server_no_context_takeover=True)
             if self.options.per_message_deflate is not True:
-                self.deflate_threshold = self.options.per_message_deflate
+                self._deflate_threshold = self.options.per_message_deflate
         self._dirty: list[Connection] = []
         self._http: HttpServer | None = None
         self._started = False
@@ -370,6 +378,20 @@ class Server:
 
     # -- what the connections ask for
 
+    def agreed_encoder(self, extensions: Sequence[Extension], *, base64: bool) -> Encoder:
+        """Return what makes each frame of a turn of the loop once, for all who have agreed on
+        these; with `base64` binary messages leave as text.
+        """
+        bits = None
+        for extension in extensions:
+            assert isinstance(extension, PerMessageDeflate)
+            bits = extension.local_max_window_bits
+        encoder = self._encoders.get((bits, base64))
+        if encoder is None:
+            encoder = AgreedEncoder(bits, self._deflate_threshold, base64=base64)
+            self._encoders[bits, base64] = encoder
+        return encoder
+
     def queue_flush(self, connection: Connection) -> None:
         """Flush `connection` at the end of this turn of the event loop."""
         dirty = self._dirty
@@ -389,6 +411,8 @@ class Server:
                 connection.session.fail(TRANSPORT_ERROR, "the write failed")
                 connection.settle()
         self.encoder.forget()
+        for encoder in self._encoders.values():
+            encoder.forget()
 
     def forget(self, connection: Connection) -> None:
         """Count a session no more: it is over."""

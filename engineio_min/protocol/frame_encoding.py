@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from engineio_min.protocol.packets import Packet
+from engineio_min.protocol.session import SHARE
 
 _FINAL_TEXT = 0x81
 _FINAL_BINARY = 0x82
@@ -11,19 +14,44 @@ _TEXT_HEADS = tuple(bytes((_FINAL_TEXT, size)) for size in range(126))
 _BINARY_HEADS = tuple(bytes((_FINAL_BINARY, size)) for size in range(126))
 
 
+class Encoder(Protocol):
+    """Makes the frames of packets, and keeps the last for the next connection of a broadcast.
+
+    `data` has the frames of `packets`; `share` is how many bytes of packets leave in a turn of the
+    event loop.
+    """
+
+    packets: list[Packet]
+    data: bytes
+    share: int
+
+    def encode(self, packets: list[Packet]) -> None:
+        """Put the frames of `packets` into `data`."""
+
+    def frames(self, packets: list[Packet]) -> bytes:
+        """Return the frames of `packets`."""
+
+    def forget(self) -> None:
+        """Keep nothing alive until the next broadcast."""
+
+
 class FrameEncoder:
-    """Packets and the bytes of their frames, kept for the next connection of a broadcast."""
+    """Makes uncompressed frames; see `Encoder`."""
 
     __slots__ = ("data", "packets")
+
+    share = SHARE
 
     def __init__(self) -> None:
         self.packets: list[Packet] = []
         self.data = b""
 
     def encode(self, packets: list[Packet]) -> None:
-        """Put the frames of `packets`, uncompressed, into `data`."""
         self.packets = packets
         self.data = encode_frame(packets[0]) if len(packets) == 1 else encode_frames(packets)
+
+    def frames(self, packets: list[Packet]) -> bytes:
+        return encode_frames(packets)
 
     def forget(self) -> None:
         """Keep nothing alive until the next broadcast."""

@@ -20,12 +20,11 @@ import struct
 from collections.abc import Sequence
 
 from websockets.extensions import Extension
-from websockets.frames import CloseCode, Frame, Opcode
+from websockets.frames import CloseCode
 from websockets.protocol import SERVER
 from websockets.speedups import apply_mask
 
 from engineio_min.protocol.assembler import NOT_UTF8
-from engineio_min.protocol.frame_encoding import encode_frame
 from engineio_min.protocol.frame_reader import FRAGMENTS, FrameReader, frame_size
 from engineio_min.protocol.packets import Packet
 
@@ -44,14 +43,12 @@ _SHORT_FRAMES = tuple(struct.Struct(f"2x4s{length}s").unpack_from for length in 
 class ServerMessageStream:
     """The server's end of a WebSocket after its handshake.
 
-    `compresses` says that compression was agreed on.
-
-    `only_fast_frames` says that all frames were of the one kind so far, so that nothing is
-    compressed or closed. `needs_attention` is set when there may be more to do than to deliver
-    messages: a frame is incomplete or went to the reader, so look at the rest. `max_text` is the
-    bytes of a text message, which is decoded and read in one piece, if these are fewer than
-    `max_size`. `rest` is what the next call of `receive` begins with; while there is any, do not
-    read, and call with nothing in the next turn of the loop.
+    `only_fast_frames` says that all frames were of the one kind so far, so that nothing is closed.
+    `needs_attention` is set when there may be more to do than to deliver messages: a frame is
+    incomplete or went to the reader, so look at the rest. `max_text` is the bytes of a text
+    message, which is decoded and read in one piece, if these are fewer than `max_size`. `rest` is
+    what the next call of `receive` begins with; while there is any, do not read, and call with
+    nothing in the next turn of the loop.
     """
 
     __slots__ = (
@@ -66,7 +63,6 @@ class ServerMessageStream:
         "_pongs",
         "_reader",
         "_short_pings",
-        "compresses",
         "needs_attention",
         "only_fast_frames",
         "rest",
@@ -90,8 +86,7 @@ class ServerMessageStream:
         self._short_pings = 0
         self.rest = b""
         self.needs_attention = False
-        self.compresses = bool(extensions)
-        self.only_fast_frames = not extensions
+        self.only_fast_frames = True
 
     # -- in
 
@@ -288,16 +283,6 @@ class ServerMessageStream:
         return bool(self._head) or (self._reader is not None and self._reader.assembling)
 
     # -- out
-
-    def encode(self, packet: Packet, *, compress: bool) -> bytes:
-        """Return the frame of a packet, compressed if that was agreed on (RFC 7692)."""
-        if not compress or not self._extensions:
-            return encode_frame(packet)
-        if isinstance(packet, str):
-            frame = Frame(Opcode.TEXT, packet.encode("utf-8", "replace"))
-        else:
-            frame = Frame(Opcode.BINARY, packet)
-        return frame.serialize(mask=False, extensions=self._extensions)
 
     @property
     def closed(self) -> bool:

@@ -133,13 +133,13 @@ class Session:
 
     From `open` and from `receive` on nothing calls `wake` until the next `take`, `poll` or
     `release`: whoever gives a session its packets looks for packets and events when the read is
-    over. So what a read causes leaves at its end, without a call that says so.
+    over. So what a read causes leaves at its end, without a call that says so. `queued` is what
+    `take` would return: to look at, not to change.
     """
 
     __slots__ = (
         "_attended",
         "_awaiting_pong",
-        "_buffer",
         "_buffered",
         "_heartbeat",
         "_mark",
@@ -153,6 +153,7 @@ class Session:
         "events",
         "held",
         "phase",
+        "queued",
         "sid",
         "transport",
         "upgrade",
@@ -182,7 +183,7 @@ class Session:
         self.events: list[Event] = []
         self._timing = timing
         self._wake = wake
-        self._buffer: list[Packet] = []
+        self.queued: list[Packet] = []
         self._buffered = 0
         # The bytes of `_buffered` above which there is something to do.
         self._mark = min(FIRST_MARK, timing.max_buffered)
@@ -201,7 +202,7 @@ class Session:
         """
         self._attended = True
         timing = self._timing
-        self._buffer.append(
+        self.queued.append(
             open_packet(
                 self.sid,
                 upgrades_to,
@@ -284,7 +285,7 @@ class Session:
         """
         if self.phase != OPENED:
             return
-        buffer = self._buffer
+        buffer = self.queued
         if not self.waiting:
             if self._buffered > self._mark and not self._pass_mark():
                 return
@@ -300,7 +301,7 @@ class Session:
             self.fail_slow(f"{self._buffered} bytes wait, expected at most {limit} (max_buffered)")
             return False
         self._mark = min(2 * self._buffered, limit)
-        self.held = weigh_packets(self._buffer)
+        self.held = weigh_packets(self.queued)
         self.events.append(BacklogChanged())
         self._alert()
         return True
@@ -316,7 +317,7 @@ class Session:
 
     def fail_slow(self, description: str) -> None:
         """End a session that is not over, of a peer that does not take what waits for it."""
-        self._buffer = []
+        self.queued = []
         self._end(SLOW_CONSUMER, description)
 
     def block(self, now: float) -> None:
@@ -341,16 +342,16 @@ class Session:
     def take(self) -> list[Packet]:
         """Take everything that is to be sent, in order."""
         self._attended = False
-        packets = self._buffer
+        packets = self.queued
         if packets:
-            self._buffer = []
+            self.queued = []
             if self._buffered:
                 self._shrink(0)
             if self.phase == CLOSING:
                 if len(packets) > 1 and packets[-1] == CLOSE and not self._is_stream:
                     # The official client acts on "1" before it delivers what came with it: so the
                     # close packet is the only one of its payload.
-                    self._buffer.append(packets.pop())
+                    self.queued.append(packets.pop())
                 else:
                     self._end(FORCED_CLOSE, "closed by the server", last=None)
         return packets
@@ -358,10 +359,14 @@ class Session:
     def take_share(self, share: int) -> list[Packet]:
         """Take the first packets of what is to be sent, in order, until they have `share` bytes.
 
-        At least one, whatever its size. What is left is a backlog, which counts against
-        `max_buffered`, and nothing waits to carry packets until `unblock`.
+        At least one, whatever its size, and all of a session that is over. What is left is a
+        backlog, which counts against `max_buffered`, and nothing waits to carry packets until
+        `unblock`.
         """
-        buffer = self._buffer
+        if self.phase == CLOSED:
+            return self.take()
+        self._attended = False
+        buffer = self.queued
         size = count = 0
         for packet in buffer:
             size += len(packet) + PACKET_OVERHEAD
@@ -387,8 +392,8 @@ class Session:
         polling (Engine.IO v4, "Upgrade").
         """
         self._attended = False
-        if self._buffer:
-            return self.take() if self.phase == CLOSED else self.take_share(POLL_SHARE)
+        if self.queued:
+            return self.take_share(POLL_SHARE)
         return [NOOP] if self.upgrade == PROBED else []
 
     @property
@@ -404,14 +409,14 @@ class Session:
     @property
     def idle(self) -> bool:
         """Return whether nothing waits to be sent."""
-        return not self._buffer
+        return not self.queued
 
     @property
     def drained(self) -> bool:
         """Return whether the peer has taken everything, or the session is over. A poll's answer is
         taken when it is given out.
         """
-        return self.phase != OPENED or (not self._buffer and (self.waiting or not self._is_stream))
+        return self.phase != OPENED or (not self.queued and (self.waiting or not self._is_stream))
 
     # -- the upgrade
 
@@ -500,11 +505,11 @@ class Session:
         """
         if self.phase != OPENED:
             return
-        if self._is_stream and not self._buffer:
+        if self._is_stream and not self.queued:
             self._end(FORCED_CLOSE, "closed by the server")
             return
         if not self._is_stream:
-            self._buffer.append(CLOSE)
+            self.queued.append(CLOSE)
         # Nothing is asked any more: whoever takes nothing is as silent as if it had not answered.
         silent = self._heartbeat + (0 if self._awaiting_pong else self._timing.ping_timeout)
         self.phase = CLOSING
@@ -521,8 +526,8 @@ class Session:
     def _end(self, reason: str, description: str, last: str | None = CLOSE) -> None:
         # A poll that waits learns of the end from its answer, a WebSocket from its close frame.
         # What is queued goes before it, and the next request learns that the session is unknown.
-        if last is not None and not self._is_stream and not self._buffer:
-            self._buffer = [last]
+        if last is not None and not self._is_stream and not self.queued:
+            self.queued = [last]
         self.phase = CLOSED
         self.upgrade = IDLE
         self._awaiting_pong = self._refreshable = False

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import copy_context
 from functools import partial
 from typing import Any, Protocol
 
+from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 
 from engineio_min.errors import RequestRefused
@@ -21,7 +22,7 @@ from engineio_min.limits.account import Account, Group, Owner
 from engineio_min.limits.quotas import Seat
 from engineio_min.options import ServerOptions
 from engineio_min.protocol.deadlines import NEVER
-from engineio_min.protocol.frame_encoding import FrameEncoder
+from engineio_min.protocol.frame_encoding import Encoder
 from engineio_min.protocol.packets import Message, Packet, message_packet
 from engineio_min.protocol.session import (
     APPLICATION,
@@ -96,9 +97,9 @@ class Departing(Protocol):
 class Engine(Protocol):
     """What a connection and its carriers may ask of their server, and nothing else.
 
-    `encoder` makes each frame of a turn of the loop once. `deflate_threshold` is the size in bytes
-    from which messages are compressed; `text_limit` the most bytes of a text message and of the
-    body of a POST; `compressor` compresses the large answers of polls.
+    `encoder` makes each frame of a turn of the loop once, for all who have agreed on nothing.
+    `text_limit` is the most bytes of a text message and of the body of a POST; `compressor`
+    compresses the large answers of polls.
     """
 
     options: ServerOptions
@@ -106,15 +107,19 @@ class Engine(Protocol):
     loop: asyncio.AbstractEventLoop
     timer: Timer
     account: Account
-    encoder: FrameEncoder
+    encoder: Encoder
     compressor: Compressor
     deflate: ServerPerMessageDeflateFactory | None
-    deflate_threshold: int
     text_limit: int
     departing: dict[str, Departing]
 
     def owners_of(self, connection: Connection) -> Iterable[Owner]:
         """Return the address and the user that what is held for `connection` counts for."""
+
+    def agreed_encoder(self, extensions: Sequence[Extension], *, base64: bool) -> Encoder:
+        """Return what makes each frame of a turn of the loop once, for all who have agreed on
+        these; with `base64` binary messages leave as text.
+        """
 
     def queue_flush(self, connection: Connection) -> None:
         """Flush `connection` at the end of this turn of the event loop."""

@@ -16,11 +16,11 @@ from websockets.frames import CloseCode
 
 from engineio_min.limits.admission import Admission
 from engineio_min.protocol.deadlines import NEVER
-from engineio_min.protocol.frame_encoding import encode_frame, encode_frames
-from engineio_min.protocol.packets import Packet, encode_base64, may_compress
+from engineio_min.protocol.frame_encoding import Encoder, encode_frame
+from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.progress import LOOKS, Progress
 from engineio_min.protocol.server_frames import ServerMessageStream
-from engineio_min.protocol.session import SHARE, SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
+from engineio_min.protocol.session import SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.transports.connection import Connection
 from engineio_min.transports.host import StreamCarrier
 from engineio_min.transports.unsent import unsent_and_confirmed
@@ -42,8 +42,8 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
 
     __slots__ = (
         "_admitted_as",
-        "_base64",
         "_catching_up",
+        "_encoder",
         "_head",
         "_held",
         "_http",
@@ -81,8 +81,10 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self._stream = ServerMessageStream(
             options.max_http_buffer_size, extensions, max_text=connection.server.text_limit
         )
-        # Whether binary messages leave as text: the client asked for it.
-        self._base64 = base64
+        server = connection.server
+        self._encoder: Encoder = server.encoder
+        if extensions or base64:
+            self._encoder = server.agreed_encoder(extensions, base64=base64)
         # Not before the answer is written: the first packets leave together with it.
         self._stream.only_fast_frames = False
         self._pongs = 0
@@ -104,7 +106,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
             self.flush()
         if self._head:
             head, self._head = self._head, b""
-            self._stream.only_fast_frames = not (self._stream.compresses or self._base64)
+            self._stream.only_fast_frames = True
             self._transport.write(head)
         if self._candidate or not self._connection.paused:
             self._transport.resume_reading()
@@ -214,30 +216,32 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         """Write what the session has to send."""
         connection = self._connection
         session = connection.session
-        if not session.waiting:
+        packets = session.queued
+        if not packets or not session.waiting:
             session.release()
             return
-        packets = session.take()
-        if not packets:
-            return
-        stream = self._stream
-        if not stream.only_fast_frames:
+        encoder = self._encoder
+        if not self._stream.only_fast_frames:
             if self._head:
                 # One write for both: what a connection costs is the kernel's work above all.
                 head, self._head = self._head, b""
-                stream.only_fast_frames = not (stream.compresses or self._base64)
-                frames = encode_frames if stream.only_fast_frames else self._encode
-                self._transport.write(head + frames(packets))
+                self._stream.only_fast_frames = True
+                if len(packets) > 1 and _size(packets) > encoder.share:
+                    self._write_share(head)
+                else:
+                    self._transport.write(head + encoder.frames(session.take()))
                 return
-            if stream.closed:
+            if self._stream.closed:
+                session.take()
                 return
-            if stream.compresses or self._base64:
-                self._transport.write(self._encode(packets))
-                return
-        encoder = connection.server.encoder
         # A broadcast leaves equal lists, and to compare those is to compare identities.
         if packets != encoder.packets:
-            encoder.encode(packets)
+            if len(packets) > 1 and _size(packets) > encoder.share:
+                self._write_share()
+                return
+            encoder.encode(session.take())
+        else:
+            session.take()
         self._transport.write(encoder.data)
 
     def take_over(self) -> None:
@@ -253,28 +257,23 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         session = connection.session
         if connection.carrier is not self or self._progress is not None:
             return
-        if session.unsent <= SHARE:
+        if session.unsent <= self._encoder.share:
             session.unblock()
             connection.flush()
-            return
-        self._transport.write(self._encode(session.take_share(SHARE)))
-        connection.settle()
-        self._catching_up = True
-        connection.server.loop.call_soon(self._write_backlog)
+        else:
+            self._write_share()
 
-    def _encode(self, packets: list[Packet]) -> bytes:
-        if not (self._stream.compresses or self._base64):
-            return encode_frames(packets)
-        threshold = self._connection.server.deflate_threshold
-        return b"".join(
-            [
-                self._stream.encode(
-                    encode_base64(packet) if self._base64 and isinstance(packet, bytes) else packet,
-                    compress=len(packet) >= threshold and may_compress(packet),
-                )
-                for packet in packets
-            ]
-        )
+    def _write_share(self, head: bytes = b"") -> None:
+        """Write the first packets of what the session has to send, after `head`, and have the event
+        loop go on if that is not all.
+        """
+        connection = self._connection
+        encoder = self._encoder
+        self._transport.write(head + encoder.frames(connection.session.take_share(encoder.share)))
+        connection.settle()
+        if not connection.session.waiting:
+            self._catching_up = True
+            connection.server.loop.call_soon(self._write_backlog)
 
     def close(self) -> None:
         """Start the closing handshake, or bound what is left of one that the peer has started."""
@@ -360,3 +359,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
             )
         self._transport.abort()
         connection.flush()
+
+
+def _size(packets: list[Packet]) -> int:
+    return sum(map(len, packets))

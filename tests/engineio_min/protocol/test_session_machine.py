@@ -349,7 +349,7 @@ class LosesTheBufferAtTheUpgrade(Session):
     def receive_probe(self, packet: Packet) -> str | None:
         answer = super().receive_probe(packet)
         if answer == "":
-            self._buffer.clear()
+            self.queued.clear()
         return answer
 
 
@@ -365,7 +365,7 @@ class DeliversTwiceAroundTheUpgrade(Session):
     def poll(self) -> list[Packet]:
         packets = super().poll()
         if self.upgrade != IDLE and packets != ["6"]:
-            self._buffer = [packet for packet in packets if packet != "1"]
+            self.queued = [packet for packet in packets if packet != "1"]
         return packets
 
 
@@ -392,7 +392,7 @@ class DropsAMessageWhileProbed(Session):
 
 class DropsWhatIsQueuedWhenItCloses(Session):
     def close(self, now: float) -> None:
-        self._buffer.clear()
+        self.queued.clear()
         super().close(now)
 
 

@@ -10,7 +10,11 @@ from itertools import pairwise
 import pytest
 import uvloop
 
+from engineio_min import Connection
 from engineio_min.http.connection import HttpConnection
+from engineio_min.protocol import agreed_encoding
+from engineio_min.protocol.agreed_encoding import compress_frame
+from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.session import Session
 from engineio_min.transports.websocket import WebSocket
 from tests.engineio_min.harness import (
@@ -191,6 +195,53 @@ async def test_a_backlog_leaves_a_share_a_turn(harness: Harness) -> None:
     transport.lose()
 
 
+async def test_a_burst_leaves_a_share_a_turn(harness: Harness) -> None:
+    """What is sent in one turn, though the peer takes it all, and the end after it."""
+    transport = opened(harness)
+    transport.sent.clear()
+    for number in range(10_000):
+        harness.connection.send(f"{number:04}" * 250)
+    harness.connection.close()
+    turns = 0
+    while harness.connection.session.phase != "closed":
+        written = len(transport.sent)
+        await asyncio.sleep(0)
+        assert len(transport.sent) - written <= 262_144 + 1_005
+        turns += 1
+    assert turns >= 38
+    frames = [encode_frame(TEXT, b"4" + b"%04d" % n * 250, mask=False) for n in range(10_000)]
+    assert transport.sent == b"".join(frames) + b"\x88\x00"
+    assert harness.closed == ["forced close"]
+    transport.lose()
+
+
+async def test_a_burst_of_a_session_that_is_over_leaves_before_it(harness: Harness) -> None:
+    transport = opened(harness)
+    transport.sent.clear()
+    for _ in range(10):
+        harness.connection.send("x" * 50_000)
+    transport.receive(packet_frame("9"))
+    assert len(transport.sent) > 500_000
+    assert harness.closed == ["parse error"]
+    transport.lose()
+
+
+async def test_a_burst_of_the_connection_handler_follows_the_handshake(harness: Harness) -> None:
+    def greet(connection: Connection) -> None:
+        harness.accept(connection)
+        for _ in range(10):
+            connection.send("x" * 50_000)
+
+    harness.server.on_connection(greet)
+    transport = opened(harness)
+    assert transport.sent.startswith(b"HTTP/1.1 101 ")
+    assert 262_144 < len(transport.sent) < 320_000
+    await until(lambda: harness.connection.session.drained)
+    assert transport.sent.endswith(b"x" * 50_000)
+    assert transport.sent.count(b"4xxxx") == 10
+    transport.lose()
+
+
 async def test_a_backlog_waits_for_a_transport_that_takes_no_more(harness: Harness) -> None:
     transport = opened(harness)
     websocket = transport.get_protocol()
@@ -340,6 +391,53 @@ async def test_compression_both_ways() -> None:
         harness.connection.send("y" * 5_000)
         assert await wire.packet() == "4" + "x" * 5_000
         assert await deflate.message(wire) == (TEXT, b"4" + b"y" * 5_000)
+
+
+async def test_a_broadcast_is_compressed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For all who have agreed on the same window."""
+    compressed = 0
+
+    def compress(packet: Packet, window_bits: int) -> bytes:
+        nonlocal compressed
+        compressed += 1
+        return compress_frame(packet, window_bits)
+
+    monkeypatch.setattr(agreed_encoding, "compress_frame", compress)
+    async with serving(per_message_deflate=True) as harness:
+        harness.echo = False
+        small = {"Sec-WebSocket-Extensions": "permessage-deflate; server_max_window_bits=10"}
+        wires = [await harness.websocket(WEBSOCKET, **offer) for offer in (OFFER, small) * 3]
+        plain = await harness.websocket(WEBSOCKET)
+        for wire in (*wires, plain):
+            assert str(await wire.packet())[:1] == "0"
+        news = "news" * 1_000
+        for number, connection in enumerate(harness.connections):
+            # Each has something of its own as well.
+            connection.send(f"to {number}")
+            connection.send(news)
+        for number, wire in enumerate(wires):
+            assert await wire.packet() == f"4to {number}"
+            assert await Deflate().message(wire) == (TEXT, b"4" + news.encode())
+        assert await plain.packet() == "4to 6"
+        assert await plain.packet() == "4" + news
+        assert compressed == 2
+
+
+async def test_what_is_compressed_has_a_smaller_share() -> None:
+    async with serving(per_message_deflate=True) as harness:
+        harness.echo = False
+        transport = MemoryTransport(HttpConnection(harness.server.http))
+        transport.receive(encode_request("GET", WEBSOCKET, {**HANDSHAKE, **OFFER}))
+        for number in range(100):
+            harness.connection.send(f"{number:04}" * 1_000)
+        left = []
+        while harness.connection.session.queued:
+            left.append(harness.connection.unsent)
+            await asyncio.sleep(0)
+        shares = [before - after for before, after in pairwise([*left[1:], 0])]
+        assert len(shares) >= 5
+        assert max(shares) <= 65_536 + 4_065
+        transport.lose()
 
 
 async def test_the_threshold_of_compression() -> None:

@@ -17,7 +17,7 @@ from server.documents import editing
 from server.live import batches, cursors, diagnostics, presence
 from server.live import typing as typing_indicator
 from server.people import notifications, users
-from server.projects import files, locks, projects, rooms, sharing, versions
+from server.projects import files, locks, moving, projects, rooms, sharing, versions
 
 # The wait after failed logins is apart from this, in `attempts`.
 _LOGIN: Final = Rate("login", burst=20, per_second=1, of_connection=True)
@@ -27,6 +27,8 @@ _SNAPSHOT: Final = Rate("version", burst=30, per_second=1)
 _ASSISTANT: Final = Rate("ai", burst=20, per_second=0.5)
 # Each may answer with a megabyte.
 _OPEN: Final = Rate("open", burst=60, per_second=2)
+# Each may be one of ten thousand files.
+_MOVE: Final = Rate("move", burst=60, per_second=2)
 _PROJECT: Final = Rate("project", burst=60, per_second=2)
 
 EVENTS: Final = {
@@ -152,6 +154,22 @@ EVENTS: Final = {
             handler=files.change,
             result=files.FileChangeResult,
             access=Access.EDITOR,
+        ),
+        EventSpec(
+            name="file:move",
+            payload=moving.FileMovePayload,
+            handler=moving.move,
+            result=moving.FileMoveResult,
+            access=Access.EDITOR,
+            rate=_MOVE,
+        ),
+        EventSpec(
+            name="file:copy",
+            payload=moving.FileCopyPayload,
+            handler=moving.copy,
+            result=moving.FileCopyResult,
+            access=Access.EDITOR,
+            rate=_MOVE,
         ),
         EventSpec(
             name="file:open",

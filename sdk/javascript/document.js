@@ -124,7 +124,11 @@ export class SharedDocument {
     const { since, author } = replica;
     this.#early = [];
     try {
-      replica.opened(await this.#socket.call("file:open", { projectId, filePath, since, author }));
+      const payload = { projectId, filePath, since, author };
+      const answer = await this.#socket.call("file:open", payload);
+      replica.opened(answer);
+      // It may have been moved meanwhile.
+      this.filePath = answer.filePath;
       this.#isLost = false;
     } finally {
       const early = this.#early;

@@ -49,6 +49,10 @@ export interface ClientEvents {
   "file:read": { payload: FileReadPayload; result: FileReadResult };
   /** Change a file, and tell the others. Refused while somebody else holds a lock on it. Of a file that others have open it is one change among theirs: what is not saved yet is merged. */
   "file:change": { payload: FileChangePayload; result: FileChangeResult };
+  /** Give a file or a folder another path: rename it, or move it elsewhere. Refused as a whole while somebody else holds a lock on one of the files, and if something is there already: a file gives way with `overwrite`, a folder never does. */
+  "file:move": { payload: FileMovePayload; result: FileMoveResult };
+  /** Copy a file or a folder, as it is now with all that was typed; refused if something is there already. */
+  "file:copy": { payload: FileCopyPayload; result: FileCopyResult };
   /** Open a file to edit it together with others, who hear each other's `file:edited`. The project must be joined. A user has at most 20 files open. */
   "file:open": { payload: FileOpenPayload; result: FileOpenResult };
   /** Change a file that is open; all who have it open hear it as `file:edited`. Refused while somebody else holds an exclusive lock on it (`FILE_LOCKED`), and with `VERSION_CONFLICT` if the version is gone: open it again. A change that was taken before, by its user, `author` and `number`, is taken once. */
@@ -153,6 +157,8 @@ export interface ServerEvents {
   "file:updated": FileUpdated;
   /** A file is gone. */
   "file:deleted": FileDeleted;
+  /** A file, or a folder with all `count` files in it, has another path. Locks, open documents and all else that is known of the files goes with them; their content and revision are what they were. A file that was at the new path is gone. `file` is absent for a folder. */
+  "file:moved": FileMoved;
   /** A change of a file that is open: it leads from `version` to the next, in the order in which these come. One's own is the one that has one's user, `author` and `number`. A change from outside has the author "" and the number 0. */
   "file:edited": FileEdited;
   /** A file is locked; or, if the lock is `orphaned`, its holder's connection is lost, and the lock ends with `file:unlocked` unless the holder comes back in time. */
@@ -520,6 +526,23 @@ export interface FileCloseResult {
   closed: boolean;
 }
 
+/** Which file or folder, and where it goes: the whole path, with the new name. */
+export interface FileCopyPayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  filePath: string;
+  newPath: string;
+}
+
+/** The path, and how many files there are new; `file` if it is one. */
+export interface FileCopyResult {
+  filePath: string;
+  newPath: string;
+  count: number;
+  file?: File;
+}
+
 /** There is a new file. `content` is left out above 64 KiB or where many files change at once: `file:read` has it. */
 export interface FileCreated {
   file: File;
@@ -567,6 +590,33 @@ export interface FileLocked {
   lock: Lock;
 }
 
+/** Which file or folder, and where it goes: the whole path, with the new name. A file at the new path gives way to a file with `overwrite`, and otherwise nothing is done. With `lockToken` a file is moved only if the lock of that token still holds. */
+export interface FileMovePayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  filePath: string;
+  newPath: string;
+  overwrite?: boolean;
+  lockToken?: number;
+}
+
+/** The path, and how many files have been moved; `file` if it is one. */
+export interface FileMoveResult {
+  filePath: string;
+  newPath: string;
+  count: number;
+  file?: File;
+}
+
+/** A file, or a folder with all `count` files in it, has another path. Locks, open documents and all else that is known of the files goes with them; their content and revision are what they were. A file that was at the new path is gone. `file` is absent for a folder. */
+export interface FileMoved {
+  filePath: string;
+  newPath: string;
+  count: number;
+  file?: File;
+}
+
 /** Which file; `since` of a client that comes back, and the `author` that it edits as. */
 export interface FileOpenPayload {
   userId?: string;
@@ -577,7 +627,7 @@ export interface FileOpenPayload {
   author?: string;
 }
 
-/** The document: its `content`, whose lines end with "\n", or the `updates` since what the client has. `revision` is that of the last save. `number` is that of the last change of `author` that was taken, 0 if there is none. */
+/** The document: its `content`, whose lines end with "\n", or the `updates` since what the client has. `filePath` is another one than was asked for if what `since` is of was moved meanwhile. `revision` is that of the last save. `number` is that of the last change of `author` that was taken, 0 if there is none. */
 export interface FileOpenResult {
   filePath: string;
   epoch: string;

@@ -121,6 +121,17 @@ export class AICodingAssistantSocket {
         for (const document of this.#documents) document._hear(event, data, projectId);
       });
     }
+    this.#socket.on("file:moved", ({ filePath: source, newPath }, { projectId }) => {
+      const moved = (path) => (isWithin(path, source) ? newPath + path.slice(source.length) : path);
+      for (const one of this.#documents) {
+        if (one.projectId === projectId) one.filePath = moved(one.filePath);
+      }
+      for (const one of this.#locks) {
+        if (one.projectId === projectId) {
+          one.lock = { ...one.lock, filePath: moved(one.filePath) };
+        }
+      }
+    });
     this.#socket.on("auth:session", ({ session }) => {
       if (session.id) this.#sessionId = session.id;
     });
@@ -557,6 +568,11 @@ export class AICodingAssistantSocket {
       for (const { reject } of waiting) reject(error);
     }
   }
+}
+
+/** Whether a path is that of a file or folder, or inside of it. */
+function isWithin(path, place) {
+  return path === place || path.startsWith(`${place}/`);
 }
 
 /** The events of one answer. It listens from before the message is sent, so that none is missed. */

@@ -258,6 +258,21 @@ class FileDeleted(Announcement, frozen=True):
     file_path: str
 
 
+class FileMoved(Announcement, frozen=True):
+    """A file, or a folder with all `count` files in it, has another path. Locks, open documents and
+    all else that is known of the files goes with them; their content and revision are what they
+    were. A file that was at the new path is gone. `file` is absent for a folder.
+    """
+
+    event = "file:moved"
+    heard_by = "the project's room"
+
+    file_path: str
+    new_path: str
+    count: int
+    file: File | None = None
+
+
 class FileEdited(Announcement, frozen=True):
     """A change of a file that is open: it leads from `version` to the next, in the order in which
     these come. One's own is the one that has one's user, `author` and `number`. A change from

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 
 from server.api.errors import Code, EventError
@@ -65,6 +66,18 @@ def folders(path: str) -> list[str]:
     """Return the folders that a file is in, the outermost first."""
     parts = path.split("/")
     return ["/".join(parts[:length]) for length in range(1, len(parts))]
+
+
+def is_within(path: str, places: Iterable[str]) -> bool:
+    """Return whether a path is one of these, or in a folder that is."""
+    return any(path == place or path.startswith(f"{place}/") for place in places)
+
+
+def moved(path: str, source: str, target: str) -> str | None:
+    """Return what becomes of a path when `source`, a file or a folder, gets the path `target`; None
+    if it stays.
+    """
+    return target + path[len(source) :] if is_within(path, [source]) else None
 
 
 def _invalid(path: str, expectation: str) -> EventError:

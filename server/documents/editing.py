@@ -70,6 +70,7 @@ class FileOpenResult(Record, frozen=True):
     """The document: its `content`, whose lines end with "\\n", or the `updates` since what the
     client has.
 
+    `filePath` is another one than was asked for if what `since` is of was moved meanwhile.
     `revision` is that of the last save. `number` is that of the last change of `author` that was
     taken, 0 if there is none.
     """
@@ -108,6 +109,8 @@ async def open_file(call: Call[FileOpenPayload]) -> FileOpenResult:
         None if author is None else _author(author, call.user),
         timestamp(),
     )
+    path = opened.path
+    key = (payload.project_id, path)
     # It may have been left, or closed to the user, meanwhile.
     call.check_connected()
     _check_joined(call, payload.project_id)

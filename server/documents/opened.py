@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Final
 
 from server.api.errors import Code, EventError
+from server.api.paths import is_within, moved
 from server.people.access import document_room
 from socketio_min import Socket
 
@@ -77,6 +78,26 @@ class OpenDocuments:
         for key in list(self._users.get(socket.id, ())):
             if project_id in (None, key[0]):
                 self.remove(key, socket)
+
+    def move(self, project_id: str, source: str, target: str) -> None:
+        """Let the documents of a file, or of the files in a folder, have another path. What is open
+        there is closed.
+        """
+        for key in self.of_project(project_id):
+            if is_within(key[1], [target]):
+                self.close(key)
+        for key in self.of_project(project_id):
+            path = moved(key[1], source, target)
+            if path is None:
+                continue
+            renamed = (project_id, path)
+            self._epochs[renamed] = self._epochs.pop(key)
+            sockets = self._sockets[renamed] = self._sockets.pop(key)
+            for socket_id in sockets:
+                user_id = self._users[socket_id][renamed] = self._users[socket_id].pop(key)
+                counts = self._counts[user_id]
+                if key in counts:
+                    counts[renamed] = counts.pop(key)
 
     def close(self, key: Key) -> None:
         """Close a document for all."""

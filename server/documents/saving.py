@@ -15,6 +15,7 @@ from typing import Final
 from server.api.announcements import FileCreated, FileDeleted, FileEdited, FileUpdated
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
+from server.api.paths import moved
 from server.api.records import User
 from server.api.services import Services
 from server.documents.authority import Update
@@ -91,6 +92,14 @@ class Saver:
         """
         for key in self.unsaved(project_id):
             await self.save(key)
+
+    def move(self, project_id: str, source: str, target: str) -> None:
+        """Save documents under the paths that they have since they were moved."""
+        for key in self.unsaved(project_id):
+            path = moved(key[1], source, target)
+            if path is not None:
+                self._take_off(key)
+                self.edited((project_id, path))
 
     def unsaved(self, project_id: str) -> list[Key]:
         """Return the documents of a project of which something is not saved."""

@@ -13,13 +13,14 @@ overwrites nothing ("fencing").
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, NamedTuple
 
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
+from server.api.paths import is_within, moved
 from server.api.records import Lock, LockType, User
 
 MAX_LOCKS: Final = 100
@@ -167,6 +168,37 @@ class Locks:
         found = [held.record for held in islice(later, limit)]
         more = next(later, None) is not None
         return found, found[-1].token if more else None
+
+    def move(self, project_id: str, source: str, target: str) -> list[Held]:
+        """Let the locks on a file, or on the files in a folder, follow it to another path. Return
+        those that end instead: somebody has locked the other path meanwhile.
+        """
+        following = [
+            (held, path)
+            for held in self._projects.get(project_id, {}).values()
+            if (path := moved(held.path, source, target)) is not None
+        ]
+        for held, _ in following:
+            self._remove(held)
+        taken = {path for _, path in following if (project_id, path) in self._files}
+        for held, path in following:
+            if path not in taken:
+                self._put(replace(held, path=path))
+        if project_id in self._projects:
+            # By token, as ever.
+            self._projects[project_id] = dict(sorted(self._projects[project_id].items()))
+        return [held for held, path in following if path in taken]
+
+    def check_within(self, project_id: str, paths: Collection[str], socket_id: str) -> None:
+        """Let a socket change files, and all in folders, of these paths. The database's thread asks
+        as well.
+
+        Raises:
+            EventError: somebody else holds a lock on one (`FILE_LOCKED`).
+        """
+        for held in self._projects.get(project_id, {}).copy().values():
+            if held.socket_id != socket_id and is_within(held.path, paths):
+                raise refusal(held)
 
     def check_all(self, project_id: str, socket_id: str) -> None:
         """Let a socket change all files of a project. The database's thread asks as well.

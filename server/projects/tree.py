@@ -108,6 +108,26 @@ class Tree:
             os.unlink(name, dir_fd=folder)
             os.fsync(folder)
 
+    def move(self, path: str, target: str, *, overwrite: bool) -> None:
+        """Give a file, or a folder with all that is in it, another path; folders on its way are
+        made. Only a file gives way, if `overwrite`.
+
+        Raises:
+            OSError: it cannot be moved, or something is there already.
+        """
+        with self._folder(path) as (source, name), self._folder(target, make=True) as (to, new):
+            with contextlib.suppress(FileNotFoundError):
+                there = os.stat(new, dir_fd=to, follow_symlinks=False)
+                moved = os.stat(name, dir_fd=source, follow_symlinks=False)
+                # Where capital letters make no difference, what is there may be itself.
+                is_itself = (there.st_dev, there.st_ino) == (moved.st_dev, moved.st_ino)
+                may_give_way = overwrite and stat.S_ISREG(there.st_mode)
+                if not is_itself and not may_give_way:
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            os.rename(name, new, src_dir_fd=source, dst_dir_fd=to)
+            os.fsync(source)
+            os.fsync(to)
+
     def is_folder(self, path: str) -> bool:
         """Return whether there is a folder at that path, and no link; "" is the root."""
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from server.api.announcements import VersionCreated, VersionDeleted, VersionRestored
@@ -18,6 +18,7 @@ from server.documents.saving import MAX_ANNOUNCED
 from server.people.access import project_room
 from server.projects import comparing
 from server.projects.files import announce, tell_replaced
+from server.projects.mirroring import mirror, texts_of
 from server.store.contents import Change
 
 VERSIONS: Final = 200
@@ -28,8 +29,6 @@ MAX_AT_ONCE: Final = 100
 """Changed files whose contents are read at once."""
 TOLD_AT_ONCE: Final = 25
 """Changed files that everybody hears of before others have a turn."""
-MAX_MIRRORED_AT_ONCE: Final = 4_000_000
-"""Bytes of contents that are written to the workspace at once."""
 MAX_TOLD: Final = 1_000_000
 """Bytes of contents that go to everybody with the news of a restored version."""
 
@@ -161,13 +160,12 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
             told = _told(done.changes)
             for start in range(0, len(done.changes), MAX_AT_ONCE):
                 part = done.changes[start : start + MAX_AT_ONCE]
-                texts = await _texts(call, part, told)
+                texts = await texts_of(call, part, told)
                 for number, change in enumerate(part, start=1):
                     announce(call, project_id, change, texts.get(change.path), to_all=True)
                     if number % TOLD_AT_ONCE == 0:
                         await asyncio.sleep(0)
-            if workspace.mirrors(project_id):
-                await _mirror(call, done.changes)
+            await mirror(call, done.changes)
             await _merge(call)
     changed = [change.path for change in done.changes[:MAX_LISTED]]
     return VersionRestoreResult(done.version, changed, len(done.changes), done.backup)
@@ -193,18 +191,6 @@ def _told(changes: Iterable[Change]) -> set[str]:
     return told
 
 
-async def _texts(
-    call: Call[VersionPayload], changes: Iterable[Change], paths: set[str]
-) -> dict[str, str]:
-    """Return the contents of the changed files at these paths."""
-    hashes = {path: file.hash for path, file, _ in changes if file is not None and path in paths}
-    if not hashes:
-        return {}
-    # For no project: whatever is for this one waits.
-    texts = await call.services.store.of(call.user.id).texts(hashes.values())
-    return {path: texts[one] for path, one in hashes.items() if one in texts}
-
-
 async def _merge(call: Call[VersionPayload]) -> None:
     """Merge what was edited while the version was restored, and tell who has the files open."""
     project_id, services = call.payload.project_id, call.services
@@ -215,24 +201,6 @@ async def _merge(call: Call[VersionPayload]) -> None:
         if replaced.text is not None:
             announce(call, project_id, replaced.change, replaced.text, to_all=True)
             await services.workspace.write(project_id, [(replaced.change, replaced.text)])
-
-
-async def _mirror(call: Call[VersionPayload], changes: Sequence[Change]) -> None:
-    """Write what a restored version has changed to the workspace, part by part: it may be 500 MB.
-
-    What cannot be written is undone, and told as well.
-    """
-    part: list[Change] = []
-    size = 0
-    for change in (*changes, None):
-        if part and (change is None or size > MAX_MIRRORED_AT_ONCE):
-            texts = await _texts(call, part, {one.path for one in part})
-            written = [(one, texts.get(one.path)) for one in part]
-            await call.services.workspace.write(call.payload.project_id, written)
-            part, size = [], 0
-        if change is not None:
-            part.append(change)
-            size += 0 if change.file is None else change.file.size
 
 
 def _new(

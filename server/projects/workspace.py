@@ -173,6 +173,28 @@ class Workspace:
         if refused:
             await self._reconcile(tree, refused)
 
+    async def move(self, project_id: str, source: str, target: str, *, overwrite: bool) -> None:
+        """Move a file or folder as clients have done: within `changing`, after the commit.
+
+        Raises:
+            EventError: it cannot be moved (`STORAGE_ERROR`); the project has the directory's files
+            again.
+        """
+        tree = self._tree
+        if tree is None or project_id != PROJECT_ID:
+            return
+        try:
+            await asyncio.to_thread(tree.move, source, target, overwrite=overwrite)
+        except OSError as error:
+            known = await self._services.store.of(_USER).paths(PROJECT_ID, [source, target])
+            left = await asyncio.to_thread(_expanded, tree, {source, target}, known)
+            while left:
+                left = left[await self._reconcile(tree, left[:_AT_ONCE]) :]
+            raise EventError(
+                Code.STORAGE_ERROR,
+                f"path {source!r} cannot be moved in the workspace: {error.strerror}",
+            ) from error
+
     # -- from the directory to the clients
 
     async def _watch(self, tree: Tree) -> None:

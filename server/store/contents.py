@@ -154,6 +154,18 @@ def check_place(connection: sqlite3.Connection, project_id: str, path: str) -> N
             raise EventError(Code.INVALID_FILE_PATH, f"path {path!r}: {folder!r} is a file")
 
 
+def move(connection: sqlite3.Connection, project_id: str, path: str, target: str) -> File:
+    """Give a file that is there another path, at which there is none; return it."""
+    tree, _ = _next_revision(connection, project_id)
+    row = connection.execute(
+        f"UPDATE tree_files SET path = ? WHERE tree = ? AND path = ? RETURNING {_COLUMNS}",
+        (target, tree, path),
+    ).fetchone()
+    trees.touch(connection, project_id, path)
+    trees.touch(connection, project_id, target)
+    return from_row(row)
+
+
 def delete(connection: sqlite3.Connection, project_id: str, path: str) -> Change:
     """Delete a file that is there."""
     tree, _ = _next_revision(connection, project_id)
@@ -192,12 +204,21 @@ def _grow(connection: sqlite3.Connection, tree: int, new: bool, grown_by: int) -
         "RETURNING file_count, size",
         (new, grown_by, tree),
     ).fetchone()
-    if new and count > MAX_FILES:
+    check_room(count if new else 0, total if grown_by > 0 else 0)
+
+
+def check_room(count: int, total: int) -> None:
+    """Let a project have this many files, and bytes of them.
+
+    Raises:
+        EventError: it is more than there may be (`RATE_LIMIT_EXCEEDED`).
+    """
+    if count > MAX_FILES:
         raise EventError(
             Code.RATE_LIMIT_EXCEEDED,
             f"the project has {MAX_FILES} files, the most allowed: delete some first",
         )
-    if grown_by > 0 and total > MAX_SIZE:
+    if total > MAX_SIZE:
         raise EventError(
             Code.RATE_LIMIT_EXCEEDED,
             f"the project's files would have more than {MAX_SIZE} bytes: delete some first",

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
+from server.api.paths import is_within
 from server.api.records import User
 from server.documents.authority import MAX_TEXT, Author, Authority, Gone, Update
 from server.documents.changes import Change, plain, read, units
@@ -31,6 +32,7 @@ MAX_LOADED: Final = 64_000_000
 MOST_UNSAVED: Final = 4.0
 """Of what makes a save overdue: more is not taken before it is done."""
 _MAX_BYTES: Final = 4 * MAX_TEXT
+_AT: Final = "(path = ? OR (path >= ? AND path < ?))"
 _HALVES: Final = re.compile("[\ud800-\udfff]")
 
 Key = tuple[str, str]
@@ -63,9 +65,11 @@ class Since(NamedTuple):
 class Opened(NamedTuple):
     """A document as a client gets it: all of its text, or the updates since what the client has.
 
-    number: of the last change of the client's editor. merged: updates that nobody has heard of.
+    path: of the file by now. number: of the last change of the client's editor. merged: updates
+    that nobody has heard of.
     """
 
+    path: str
     epoch: str
     version: int
     revision: int
@@ -127,11 +131,14 @@ class Documents:
         author: Author | None,
         now: str,
     ) -> Opened:
-        """Return a document, which is made of its file if there is none yet.
+        """Return a document, which is made of its file if there is none yet. What a client has had
+        open before is found where it was moved to.
 
         Raises:
             EventError: there is no such file (`NOT_FOUND`), or it is too long (`VALIDATION_ERROR`).
         """
+        if since is not None:
+            key = _moved(connection, key, since.epoch)
         document, merged = self._present(connection, key, now)
         if document is None:
             document = self._made(connection, key)
@@ -141,6 +148,7 @@ class Documents:
             updates = authority.since(since.version)
         file = contents.file(connection, *key)
         return Opened(
+            key[1],
             authority.epoch,
             authority.version,
             0 if file is None else file.revision,
@@ -251,6 +259,23 @@ class Documents:
             "AND path = ?",
             key,
         )
+
+    def move(
+        self, connection: sqlite3.Connection, project_id: str, source: str, target: str
+    ) -> None:
+        """Let the document of a file, or those of the files in a folder, have another path."""
+        space = _space(connection, project_id)
+        # Of files that were there once, or give way.
+        connection.execute(
+            f"DELETE FROM documents WHERE space = ? AND {_AT}", (space, *_at(target))
+        )
+        connection.execute(
+            f"UPDATE documents SET path = ? || substr(path, ?) WHERE space = ? AND {_AT}",
+            (target, len(source) + 1, space, *_at(source)),
+        )
+        for key in list(self._loaded):
+            if key[0] == project_id and is_within(key[1], (source, target)):
+                self._unload(key)
 
     # -- in memory and in the tables
 
@@ -416,6 +441,21 @@ class Documents:
         document = self._loaded.pop(key, None)
         if document is not None:
             self._size -= document.size
+
+
+def _moved(connection: sqlite3.Connection, key: Key, epoch: str) -> Key:
+    """Return where the document of this epoch is by now; the same place if there is none."""
+    row = connection.execute(
+        "SELECT path FROM documents WHERE space = (SELECT documents FROM projects WHERE id = ?) "
+        "AND epoch = ?",
+        (key[0], epoch),
+    ).fetchone()
+    return key if row is None else (key[0], row[0])
+
+
+def _at(path: str) -> tuple[str, str, str]:
+    """Return the values of `_AT` for a file, and the files in a folder, of that path."""
+    return path, f"{path}/", f"{path}0"
 
 
 def _space(connection: sqlite3.Connection, project_id: str) -> int:

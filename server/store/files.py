@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from server.api.errors import Code, EventError
 from server.api.records import File
 from server.api.validation import invalid
-from server.store import contents, parts, snapshots
+from server.store import contents, folders, parts, snapshots
 from server.store.contents import Change
 from server.store.parts import Kept
 
@@ -103,6 +103,46 @@ def change(
         )
     return contents.write(
         connection, project_id, path, edit.content or "", user_id=user_id, now=now
+    )
+
+
+def move(
+    connection: sqlite3.Connection, project_id: str, source: str, target: str, *, overwrite: bool
+) -> tuple[File, Change | None]:
+    """Give a file another path; return the file, which stays as it is known, and what gave way.
+
+    Raises:
+        EventError: there is no such file (`NOT_FOUND`), something is there that may not give way
+        (`VERSION_CONFLICT`), or there is no place (`INVALID_FILE_PATH`).
+    """
+    if contents.file(connection, project_id, source) is None:
+        raise folders.missing(source)
+    replaced = None
+    if overwrite and contents.file(connection, project_id, target) is not None:
+        replaced = contents.delete(connection, project_id, target)
+    folders.check_free(connection, project_id, target)
+    return contents.move(connection, project_id, source, target), replaced
+
+
+def copy(
+    connection: sqlite3.Connection,
+    project_id: str,
+    source: str,
+    target: str,
+    user_id: str,
+    now: str,
+) -> Change:
+    """Make a file with the content of another one.
+
+    Raises:
+        EventError: as for `move`; or the project would have too much (`RATE_LIMIT_EXCEEDED`).
+    """
+    before = contents.file(connection, project_id, source)
+    if before is None:
+        raise folders.missing(source)
+    folders.check_free(connection, project_id, target)
+    return contents.put(
+        connection, project_id, target, before.hash, before.size, user_id=user_id, now=now
     )
 
 

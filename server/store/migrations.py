@@ -287,6 +287,10 @@ STEPS: Final = (
     ALTER TABLE leftovers ADD COLUMN parts INTEGER;
     CREATE UNIQUE INDEX leftovers_of_parts ON leftovers (parts) WHERE parts IS NOT NULL;
     """,
+    # Whoever comes back finds a document where it was moved to.
+    """
+    CREATE INDEX documents_of_epoch ON documents (space, epoch);
+    """,
 )
 
 

@@ -32,6 +32,7 @@ from server.store import (
     counters,
     demonstration,
     files,
+    folders,
     membership,
     messages,
     notices,
@@ -50,6 +51,7 @@ from server.store.membership import Access
 from server.store.pages import Page
 from server.store.parts import Kept
 from server.store.snapshots import Differing, Restored
+from server.store.trees import Steps
 
 _COMPARED: Final = 500
 """Files of each side that one piece of work compares."""
@@ -340,6 +342,70 @@ class Store:
                         partial(replaced, path=path, text=text, content=content)
                     )
                 yield one
+
+    async def is_folder(self, project_id: str, path: str) -> bool:
+        """Return whether a project has files in a folder."""
+        return await self._desk.run(lambda c: folders.is_folder(c, project_id, path))
+
+    async def move_file(
+        self,
+        project_id: str,
+        source: str,
+        target: str,
+        *,
+        overwrite: bool,
+        check: Callable[[], None],
+    ) -> File:
+        """Give a file, with its document, another path; see `files.move`. `check` may refuse it."""
+
+        def work(connection: sqlite3.Connection) -> File:
+            check()
+            file, _ = files.move(connection, project_id, source, target, overwrite=overwrite)
+            self._documents.move(connection, project_id, source, target)
+            return file
+
+        return await self._desk.run(work)
+
+    def move_folder(
+        self, project_id: str, source: str, target: str, *, check: Callable[[], None]
+    ) -> AbstractAsyncContextManager[int]:
+        """Give a folder, with its documents, another path, in steps; see `folders.move` and
+        `Desk.in_steps`. `check` may refuse it in the last step.
+        """
+
+        def work(connection: sqlite3.Connection) -> Steps[int]:
+            def done() -> None:
+                check()
+                self._documents.move(connection, project_id, source, target)
+
+            return folders.move(connection, project_id, source, target, done)
+
+        return self._desk.in_steps(work)
+
+    async def copy_file(
+        self, project_id: str, source: str, target: str, *, user_id: str, now: str
+    ) -> Change:
+        """Copy a file; see `files.copy`."""
+        return await self._desk.run(
+            lambda c: files.copy(c, project_id, source, target, user_id, now)
+        )
+
+    def copy_folder(
+        self,
+        project_id: str,
+        source: str,
+        target: str,
+        *,
+        user_id: str,
+        now: str,
+        check: Callable[[], None],
+    ) -> AbstractAsyncContextManager[list[Change]]:
+        """Copy a folder, in steps; see `folders.copy` and `Desk.in_steps`."""
+        return self._desk.in_steps(
+            lambda c: folders.copy(
+                c, project_id, source, target, user_id=user_id, now=now, done=check
+            )
+        )
 
     # -- files that several people edit at once
 

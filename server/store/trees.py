@@ -22,7 +22,7 @@ Steps = Generator[None, None, T]
 
 # As a limit of a statement.
 _ALL: Final = -1
-_COLUMNS: Final = "path, hash, size, revision, updated_at, updated_by"
+COLUMNS: Final = "path, hash, size, revision, updated_at, updated_by"
 
 STEP: Final = 100
 """Files that one step copies or compares."""
@@ -56,6 +56,11 @@ def begin(connection: sqlite3.Connection, project_id: str) -> int:
     """Add an empty tree that is a leftover until it is `finish`ed."""
     # One tree is made for a project at a time: an earlier one has failed.
     give_up(connection, project_id)
+    return begin_beside(connection, project_id)
+
+
+def begin_beside(connection: sqlite3.Connection, project_id: str) -> int:
+    """Add another empty tree to the one that is being made for a project."""
     tree = new(connection)
     connection.execute("INSERT INTO leftovers (tree, maker) VALUES (?, ?)", (tree, project_id))
     return tree
@@ -70,6 +75,19 @@ def finish(connection: sqlite3.Connection, project_id: str, tree: int, like: int
     )
     connection.execute("DELETE FROM leftovers WHERE tree = ?", (tree,))
     connection.execute("DELETE FROM touched WHERE project_id = ?", (project_id,))
+
+
+def finish_counted(connection: sqlite3.Connection, project_id: str, tree: int) -> tuple[int, int]:
+    """Let a tree be no leftover. Return how many files, and bytes of them, it has."""
+    connection.execute("DELETE FROM leftovers WHERE tree = ?", (tree,))
+    connection.execute("DELETE FROM touched WHERE project_id = ?", (project_id,))
+    row: tuple[int, int] = connection.execute(
+        "UPDATE trees SET (file_count, size) = "
+        "(SELECT count(*), coalesce(sum(size), 0) FROM tree_files WHERE tree = ?1) "
+        "WHERE id = ?1 RETURNING file_count, size",
+        (tree,),
+    ).fetchone()
+    return row
 
 
 def give_up(connection: sqlite3.Connection, project_id: str) -> None:
@@ -125,7 +143,7 @@ def copy(connection: sqlite3.Connection, project_id: str, source: int, target: i
         if after:
             yield
         connection.execute(
-            f"INSERT INTO tree_files SELECT ?, {_COLUMNS} FROM tree_files WHERE tree = ? "
+            f"INSERT INTO tree_files SELECT ?, {COLUMNS} FROM tree_files WHERE tree = ? "
             "AND path > ? AND path <= ?",
             (target, source, after, last),
         )
@@ -136,7 +154,7 @@ def copy(connection: sqlite3.Connection, project_id: str, source: int, target: i
             "DELETE FROM tree_files WHERE tree = ? AND path = ? RETURNING hash", (target, path)
         ).fetchone()
         connection.execute(
-            f"INSERT INTO tree_files SELECT ?, {_COLUMNS} FROM tree_files WHERE tree = ? "
+            f"INSERT INTO tree_files SELECT ?, {COLUMNS} FROM tree_files WHERE tree = ? "
             "AND path = ?",
             (target, source, path),
         )

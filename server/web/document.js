@@ -42,7 +42,9 @@ export class SharedFile {
     this.#tell = (news) => tell(this, news);
     if (draft) {
       this.#replica = draft.replica;
-      this.#draft = { begin() {}, forget: draft.forget, heard() {}, keep: () => true };
+      const nothing = () => {};
+      const { forget } = draft;
+      this.#draft = { begin: nothing, forget, heard: nothing, keep: () => true, moveTo: nothing };
       this.unsaved = 1;
     } else {
       const author = randomName();
@@ -83,6 +85,14 @@ export class SharedFile {
     else if (data.epoch !== replica.epoch || data.version < replica.version) return;
     else if (data.version === replica.version) this.#take(data);
     else this.comeBack();
+  }
+
+  /** The file has another path. What is not acknowledged is kept under it. */
+  moveTo(path) {
+    if (path === this.path) return;
+    this.path = path;
+    this.#draft.moveTo(path);
+    if (!this.#replica.isSettled) this.#keep();
   }
 
   /** The connection is gone. */
@@ -130,6 +140,10 @@ export class SharedFile {
       before = replica.text;
       const hadFlight = replica.inFlight !== null;
       replica.opened(answer);
+      if (answer.filePath !== this.path) {
+        this.moveTo(answer.filePath);
+        this.#tell({ movedTo: answer.filePath });
+      }
       if (answer.content === undefined) {
         for (const { change } of answer.updates) this.#draft.heard(change);
       } else {

@@ -13,6 +13,9 @@ const ALIVE_MILLISECONDS = 5_000;
 const PATIENCE_MILLISECONDS = 20_000;
 
 export class Draft {
+  #userId;
+  #projectId;
+  #author;
   #name;
   #release;
   #heard = [];
@@ -21,8 +24,23 @@ export class Draft {
   #timer;
 
   constructor(userId, projectId, path, author) {
-    this.#name = nameOf(userId, projectId, path, author);
+    this.#userId = userId;
+    this.#projectId = projectId;
+    this.#author = author;
+    this.#claim(path);
+  }
+
+  #claim(path) {
+    this.#name = nameOf(this.#userId, this.#projectId, path, this.#author);
     navigator.locks?.request(this.#name, () => new Promise((done) => (this.#release = done)));
+  }
+
+  /** The file has another path. */
+  moveTo(path) {
+    this.forget();
+    this.begin();
+    this.#isWritten = false;
+    this.#claim(path);
   }
 
   /** The server's text has changed, by an update in its JSON form. */

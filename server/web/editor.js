@@ -148,12 +148,13 @@ function Text({ open, isWritable, isHidden, places }) {
   const place = useRef(null);
   const view = useRef(null);
   const writing = useRef(new Compartment());
+  const naming = useRef(new Compartment());
 
   useEffect(() => {
     const { document, path, text } = open;
     const state = EditorState.create({
       doc: document?.text ?? text,
-      extensions: extensions(path, document, writing.current),
+      extensions: extensions(document, writing.current, naming.current.of(named(path))),
     });
     view.current = new EditorView({ state, parent: place.current });
     if (document) document.show = (changes) => follow(view.current, changes);
@@ -169,6 +170,9 @@ function Text({ open, isWritable, isHidden, places }) {
   useEffect(() => {
     view.current.dispatch({ effects: writing.current.reconfigure(readOnly(!isWritable)) });
   }, [isWritable]);
+  useEffect(() => {
+    view.current.dispatch({ effects: naming.current.reconfigure(named(open.path)) });
+  }, [open.path]);
   useEffect(() => showPlaces(view.current, places), [JSON.stringify(places)]);
 
   useEffect(() => {
@@ -186,11 +190,16 @@ function readOnly(isReadOnly) {
   return EditorState.readOnly.of(isReadOnly);
 }
 
-function extensions(path, document, writing) {
+/** What depends on the file's name. */
+function named(path) {
+  return [EditorView.contentAttributes.of({ "aria-label": `Text of ${path}` }), lookOf(path)];
+}
+
+function extensions(document, writing, naming) {
   // What is typed is saved anyway, and the browser would save the page.
   const saveNow = () => true;
   return [
-    EditorView.contentAttributes.of({ "aria-label": `Text of ${path}` }),
+    naming,
     writing.of(readOnly(true)),
     // No file can have it.
     EditorView.clipboardInputFilter.of((pasted) => pasted.replaceAll("\0", "")),
@@ -204,7 +213,6 @@ function extensions(path, document, writing) {
     closeBrackets(),
     autocompletion(),
     highlightSelectionMatches(),
-    lookOf(path),
     othersCursors,
     // Escape, then Tab leaves the editor: CodeMirror sees to that.
     keymap.of([

@@ -8,6 +8,8 @@
 
 import { SharedFile } from "./document.js";
 import { abandoned } from "./drafts.js";
+import { KEEPER, foldersMoved, revealFile } from "./folders.js";
+import { isWithin, join, moved, nameOf } from "./paths.js";
 import { change, mayEdit, onProject, sayActivity } from "./project.js";
 import { ask, insist, socket } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
@@ -49,6 +51,7 @@ async function show(projectId, path, isWanted) {
   if (state.project?.id !== projectId || !isWanted()) return retire(next.document);
   await stopEditing();
   update({ open: next, review: null });
+  revealFile(next.path);
   sayPlace({ line: 0, column: 0 });
   sayActivity(`viewing ${nameOf(path)}`);
   attempt(() => finishDrafts(projectId, path));
@@ -143,10 +146,6 @@ export function edited(document, changes) {
   typedIn = opening;
 }
 
-function nameOf(path) {
-  return path.split("/").at(-1);
-}
-
 /** What the editor says of the text. */
 export function saveState({ document, problem }) {
   if (!document) return "Read only";
@@ -157,8 +156,10 @@ export function saveState({ document, problem }) {
   return `Offline: ${changes}${isKept ? "" : ", only while this page is open"}`;
 }
 
-function heardOf(document, { problem, isOver = false }) {
+function heardOf(document, { problem, isOver = false, movedTo }) {
   if (state.open?.document !== document) return;
+  // While one was away.
+  if (movedTo) alter({ path: movedTo });
   if (isOver) attempt(() => giveUp(document, problem));
   else if (problem === undefined || state.open.lost !== "") alter({});
   else alter({ problem: problem?.message ?? "" });
@@ -253,6 +254,23 @@ async function put(path, content) {
   return answer.filePath;
 }
 
+/** A folder that has nothing else has a file that keeps it, as in git. */
+export async function createFolder(path) {
+  await put(join(path.replace(/\/+$/, ""), KEEPER), "");
+}
+
+/** Give a file or folder another path. */
+export async function moveTo(filePath, newPath) {
+  await ask("file:move", { projectId: state.project.id, filePath, newPath });
+}
+
+/** Copy a file or folder. */
+export async function duplicate(filePath, newPath) {
+  await settled();
+  const answer = await ask("file:copy", { projectId: state.project.id, filePath, newPath });
+  if (answer.file) await openFile(answer.newPath);
+}
+
 export async function deleteFile(path) {
   await ask("file:change", { projectId: state.project.id, file: { path, action: "deleted" } });
   dropFile(path);
@@ -317,6 +335,36 @@ onProject("file:deleted", ({ filePath }) => {
   if (state.open.document) return showGone(state.open.document);
   toast(`${filePath} was deleted`);
   update({ open: null });
+});
+
+onProject("file:moved", ({ filePath, newPath, file }) => {
+  const { project, open } = state;
+  const isGoneUnder = open && isWithin(open.path, newPath) && !isWithin(open.path, filePath);
+  if (isGoneUnder && open.document) showGone(open.document);
+  const files = [...project.files.values()].filter((one) => !isWithin(one.path, newPath));
+  change({
+    files: new Map(
+      files.map((one) => {
+        const path = moved(one.path, filePath, newPath);
+        return [path, path === one.path ? one : (file ?? { ...one, path, name: nameOf(path) })];
+      }),
+    ),
+    locks: project.locks.map((lock) => ({
+      ...lock,
+      filePath: moved(lock.filePath, filePath, newPath),
+    })),
+    places: new Map(
+      [...project.places].map(([id, place]) => [
+        id,
+        { ...place, filePath: moved(place.filePath, filePath, newPath) },
+      ]),
+    ),
+  });
+  foldersMoved(filePath, newPath);
+  for (const document of documents) {
+    if (document.projectId === project.id) document.moveTo(moved(document.path, filePath, newPath));
+  }
+  if (state.open) alter({ path: moved(state.open.path, filePath, newPath) });
 });
 
 // -- locks

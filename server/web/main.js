@@ -2,7 +2,7 @@
 // project, file, chat, route; then the views.
 
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { Assistant } from "./assistant.js";
 import { sweep } from "./drafts.js";
 import { Editor } from "./editor.js";
@@ -121,9 +121,15 @@ const SIDES = { assistant: "Assistant", versions: "Versions" };
 
 function Workspace({ app }) {
   const show = (pane) => update(pane in SIDES ? { pane, side: pane } : { pane });
+  const { files, closed, locks, places, role } = app.project;
+  // A key in the editor draws no tree.
+  const tree = useMemo(
+    () => html`<${FileTree} app=${app} />`,
+    [files, closed, locks, places, role, app.open?.path],
+  );
   return html`<div class="workspace" data-pane=${app.pane}>
     <aside class="left">
-      <${FileTree} app=${app} />
+      ${tree}
       <${People} app=${app} />
     </aside>
     <main><${Editor} app=${app} /></main>

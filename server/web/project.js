@@ -1,6 +1,7 @@
 // The project that is open: its files, locks, people, versions and chat, kept in step with the
 // events of its room. `project:join` restores all of it, also after a reconnection.
 
+import { closedFolders } from "./folders.js";
 import { ask, askAll, insist, isMe, onArrival, socket } from "./session.js";
 import { state, toast, update } from "./state.js";
 
@@ -48,6 +49,7 @@ export async function openProject(id) {
         role: answer.role,
         info: answer.project,
         files: new Map(answer.files.map((file) => [file.path, file])),
+        closed: closedFolders(id),
         locks: answer.locks,
         people: new Map(answer.presence.map((one) => [one.user.id, one])),
         places: new Map(), // where people are: by socket id

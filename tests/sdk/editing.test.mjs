@@ -43,6 +43,19 @@ async function same(...documents) {
   return documents[0].text;
 }
 
+test("a document and a lock follow their file", async () => {
+  const [ada, bob] = await both("js/moved.txt");
+  const socket = sockets.at(-1);
+  const lock = await socket.lockFile(projectId, "js/other.txt", { lockType: "shared" });
+  bob.append("before\n");
+  await socket.call("file:move", { projectId, filePath: "js", newPath: "lib/js" });
+  assert.equal(lock.filePath, "lib/js/other.txt");
+  bob.append("after\n");
+  assert.equal(await same(ada, bob), "one\nbefore\nafter\n");
+  assert.deepEqual([ada.filePath, bob.filePath], ["lib/js/moved.txt", "lib/js/moved.txt"]);
+  await lock.unlock();
+});
+
 test("two type at once", async () => {
   const [ada, bob] = await both("js/two.txt");
   const heard = [];

@@ -90,6 +90,20 @@ async def test_two_type_at_once(opened: Open) -> None:
         ada.append("\0")
 
 
+async def test_a_document_and_a_lock_follow_their_file(opened: Open) -> None:
+    ada, bob = await opened("user-456"), await opened("user-789")
+    socket = bob._socket
+    async with socket.lock_file(PROJECT, "src/components/TodoList.jsx", "shared") as lock:
+        ada.append("// before\n")
+        bob.append("// beside\n")
+        await socket.call("file:move", {"projectId": PROJECT, "filePath": "src", "newPath": "lib"})
+        ada.append("// after\n")
+        text = await same(ada, bob)
+        assert [text.count(f"// {word}\n") for word in ("before", "beside", "after")] == [1, 1, 1]
+        await until(lambda: ada.file_path == bob.file_path == "lib/components/App.jsx")
+        assert lock.file_path == "lib/components/TodoList.jsx"
+
+
 async def test_what_is_larger_than_a_change_may_be_goes_in_several(opened: Open) -> None:
     ada, bob = await opened("user-456"), await opened("user-789")
     ada.update(lambda _: "".join(f"line {number}\n" for number in range(9_000)))

@@ -53,6 +53,8 @@ VALID: dict[str, dict[str, Any]] = {
         **PROJECT,
         "file": {"path": "src/components/App.jsx", "action": "updated", "timestamp": "now"},
     },
+    "file:move": {**PROJECT, "filePath": "a", "newPath": "b", "overwrite": True, "lockToken": 1},
+    "file:copy": {**PROJECT, "filePath": "a", "newPath": "b"},
     "file:open": {
         **PROJECT,
         "filePath": "src/components/App.jsx",

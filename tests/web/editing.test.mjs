@@ -161,7 +161,8 @@ test("a key of a reload that comes first is not lost", async () => {
 
 test("a file that is deleted stays at hand", async () => {
   const [ada, bob] = await together("Deleted");
-  await bob.getByRole("button", { name: "Delete notes.txt" }).click();
+  await bob.getByRole("button", { name: "Actions for notes.txt" }).click();
+  await bob.getByRole("menuitem", { name: "Delete" }).click();
   await ada.getByText("notes.txt was deleted.").waitFor();
   await button(ada, "Copy your text").waitFor();
   assert.deepEqual(await lines(ada), ["one"]);

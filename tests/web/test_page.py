@@ -41,6 +41,11 @@ async def test_two_people_edit_in_two_browsers(tmp_path: Path, browser: str) -> 
         await run("editing.test.mjs", URL=application.url, CHROMIUM=browser)
 
 
+async def test_files_as_people_have_them(tmp_path: Path, browser: str) -> None:
+    async with running(tmp_path, tuning={"still": 0.1, "latest": 1.0}) as application:
+        await run("files.test.mjs", URL=application.url, CHROMIUM=browser)
+
+
 async def test_all_beside_the_editor(
     tmp_path: Path, browser: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -305,7 +305,12 @@ class AsyncAICodingAssistantSocket:
             return
         for answer in self._answers:
             answer.hear(event, data)
-        if self.documents and "filePath" in data:
+        if event == "file:moved":
+            followers: list[Document | FileLock] = [*self.documents, *self.locks]
+            for one in followers:
+                if one.project_id == args[1].get("projectId"):
+                    one.file_path = moved(one.file_path, data["filePath"], data["newPath"])
+        elif self.documents and "filePath" in data:
             project_id = args[1].get("projectId")
             for document in list(self.documents):
                 if (document.project_id, document.file_path) == (project_id, data["filePath"]):
@@ -561,6 +566,12 @@ class AsyncAICodingAssistantSocket:
     async def flush(self) -> None:
         """Send what is queued now, and wait for the results."""
         await self._batch.flush()
+
+
+def moved(path: str, source: str, target: str) -> str:
+    """What becomes of a path when a file or folder gets another one."""
+    inside = path == source or path.startswith(f"{source}/")
+    return target + path[len(source) :] if inside else path
 
 
 def trimmed(function: Callable[..., object]) -> Callable[..., object]:

@@ -274,7 +274,10 @@ class Document:
         before = replica.text
         self._early = []
         try:
-            replica.opened(await self._socket.call("file:open", payload))
+            answer = await self._socket.call("file:open", payload)
+            replica.opened(answer)
+            # It may have been moved meanwhile.
+            self.file_path = answer["filePath"]
         finally:
             early, self._early = self._early, None
         self._is_lost = False

@@ -40,6 +40,7 @@ from server.store import (
     contents,
     counters,
     documents,
+    folders,
     leftovers,
     membership,
     messages,
@@ -154,7 +155,11 @@ SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "contents.check_place": lambda c: contents.check_place(c, "p0", "src/new/file"),
     "contents.write": lambda c: write(c, "src/00007", "changed"),
     "contents.delete": lambda c: contents.delete(c, "p0", "src/00007"),
+    "contents.move": lambda c: contents.move(c, "p0", "src/00007", "new"),
+    "contents.check_room": lambda _: contents.check_room(0, 0),
     "counters.increment": lambda c: counters.increment(c, "starts"),
+    "folders.is_folder": lambda c: folders.is_folder(c, "p0", "src"),
+    "folders.check_free": lambda c: folders.check_free(c, "p0", "new"),
     "leftovers.are_there": leftovers.are_there,
     "leftovers.begin": leftovers.begin,
     "leftovers.add_tree": lambda c: leftovers.add_tree(c, 10_000),
@@ -208,6 +213,7 @@ DOCUMENTS: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "synchronise": lambda c: _opened(c).synchronise(c, FILE, ADA, ""),
     "unsaved": lambda c: documents.Documents().unsaved(c),
     "delete": lambda c: _opened(c).delete(c, FILE),
+    "move": lambda c: _opened(c).move(c, *FILE, "new"),
 }
 
 # All that a project, a version, or a user has: as much as the limits let it be.
@@ -230,6 +236,14 @@ STEPS: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "snapshots.create": lambda c: snapshots.create(c, new_version()),
     "snapshots.restore": lambda c: snapshots.restore(
         c, "v3", new_version(), user_id="ada", now="", check=lambda: None
+    ),
+}
+
+# Step by step as well; beside the folder there is nothing.
+FOLDERS: dict[str, Callable[[sqlite3.Connection], Any]] = {
+    "folders.move": lambda c: folders.move(c, "p0", "src", "new", lambda: None),
+    "folders.copy": lambda c: folders.copy(
+        c, "p0", "src", "new", user_id="ada", now="", done=lambda: None
     ),
 }
 
@@ -339,6 +353,24 @@ def test_no_step_looks_at_much_that_was_changed_meanwhile(
         assert not trees.is_touched(large, "p0")
 
 
+@pytest.mark.parametrize("name", FOLDERS)
+def test_no_step_with_a_folder_takes_long(
+    large: sqlite3.Connection, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Twice as many files as there may be.
+    monkeypatch.setattr(contents, "MAX_FILES", 2 * FILES)
+    with metered(large) as meter:
+        for _ in FOLDERS[name](large):
+            assert meter.taken() <= MOST_STEPS
+        assert meter.taken() <= 3 * MOST_STEPS
+        (there,) = large.execute(
+            "SELECT count(*) FROM tree_files t JOIN projects p ON p.tree = t.tree "
+            "WHERE p.id = 'p0' AND path LIKE 'new/%'"
+        ).fetchone()
+        assert there == FILES
+        meter.statements.clear()
+
+
 def test_who_changes_faster_than_steps_are_taken_comes_to_an_end(
     large: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -393,6 +425,7 @@ def test_every_function_of_the_store_has_its_test() -> None:
         accounts,
         contents,
         counters,
+        folders,
         leftovers,
         membership,
         messages,
@@ -408,10 +441,13 @@ def test_every_function_of_the_store_has_its_test() -> None:
         if callable(value) and getattr(value, "__module__", "") == module.__name__
         if name[0].islower()
     }
-    tested = SMALL.keys() | LARGE.keys() | STEPS.keys() | AT_THE_START
+    tested = SMALL.keys() | LARGE.keys() | STEPS.keys() | FOLDERS.keys() | AT_THE_START
     tested -= {"contents.paths of one"}
     others = {"contents.from_row", "contents.put", "leftovers.delete_some"}
     others |= {"parts.cut", "parts.digest", "parts.is_long"}
+    # The parts of those.
+    others |= {f"folders.{one}" for one in ("around", "flow", "inside", "put_in_place")}
+    others |= {"folders.missing", "folders.taken"}
     assert functions - others == tested
 
 

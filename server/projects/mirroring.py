@@ -1,0 +1,43 @@
+"""What is done to many files at once, written to the workspace part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from server.api.registry import Call
+from server.store.contents import Change
+
+MAX_AT_ONCE: Final = 4_000_000
+"""Bytes of contents that are written at once."""
+
+
+async def texts_of(call: Call[Any], changes: Iterable[Change], paths: set[str]) -> dict[str, str]:
+    """Return the contents of the changed files at these paths."""
+    hashes = {path: file.hash for path, file, _ in changes if file is not None and path in paths}
+    if not hashes:
+        return {}
+    # For no project: whatever is for this one waits.
+    texts = await call.services.store.of(call.user.id).texts(hashes.values())
+    return {path: texts[one] for path, one in hashes.items() if one in texts}
+
+
+async def mirror(call: Call[Any], changes: Sequence[Change]) -> None:
+    """Write what has changed to the workspace, if the project is one, part by part: it may be
+    500 MB.
+
+    What cannot be written is undone, and told as well.
+    """
+    if not call.services.workspace.mirrors(call.payload.project_id):
+        return
+    part: list[Change] = []
+    size = 0
+    for change in (*changes, None):
+        if part and (change is None or size > MAX_AT_ONCE):
+            texts = await texts_of(call, part, {one.path for one in part})
+            written = [(one, texts.get(one.path)) for one in part]
+            await call.services.workspace.write(call.payload.project_id, written)
+            part, size = [], 0
+        if change is not None:
+            part.append(change)
+            size += 0 if change.file is None else change.file.size

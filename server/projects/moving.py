@@ -1,0 +1,164 @@
+"""Files and folders get another path, or a copy: `file:move`, `file:copy`.
+
+What is known of a file goes with it: its locks, the document that others have open, its revision.
+A folder is moved or copied as a whole or not at all; while that goes on step by step, others work
+on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from server.api.announcements import FileMoved, FileUnlocked
+from server.api.envelope import timestamp
+from server.api.errors import Code, EventError
+from server.api.paths import is_within, normal
+from server.api.records import File
+from server.api.registry import Call
+from server.api.types import Natural, Path, ProjectPayload, Record
+from server.people.access import project_room
+from server.projects.files import announce
+from server.projects.mirroring import mirror
+
+TOLD_AT_ONCE: Final = 25
+"""New files that everybody hears of before others have a turn."""
+
+
+class FileCopyPayload(ProjectPayload, frozen=True, kw_only=True):
+    """Which file or folder, and where it goes: the whole path, with the new name."""
+
+    file_path: Path
+    new_path: Path
+
+
+class FileMovePayload(FileCopyPayload, frozen=True, kw_only=True):
+    """Which file or folder, and where it goes: the whole path, with the new name.
+
+    A file at the new path gives way to a file with `overwrite`, and otherwise nothing is done. With
+    `lockToken` a file is moved only if the lock of that token still holds.
+    """
+
+    overwrite: bool = False
+    lock_token: Natural | None = None
+
+
+class FileMoveResult(Record, frozen=True):
+    """The path, and how many files have been moved; `file` if it is one."""
+
+    file_path: str
+    new_path: str
+    count: int
+    file: File | None = None
+
+
+class FileCopyResult(Record, frozen=True):
+    """The path, and how many files there are new; `file` if it is one."""
+
+    file_path: str
+    new_path: str
+    count: int
+    file: File | None = None
+
+
+async def move(call: Call[FileMovePayload]) -> FileMoveResult:
+    """Give a file or a folder another path: rename it, or move it elsewhere.
+
+    Refused as a whole while somebody else holds a lock on one of the files, and if something is
+    there already: a file gives way with `overwrite`, a folder never does.
+    """
+    payload = call.payload
+    project_id = payload.project_id
+    source, target = _paths(call)
+    services, store = call.services, call.store
+    is_folder = await store.is_folder(project_id, source)
+
+    def check_locks() -> None:
+        services.locks.check_within(project_id, [source, target], call.socket.id)
+        if payload.lock_token is not None:
+            services.locks.check(project_id, [source], call.socket.id, payload.lock_token)
+
+    if payload.overwrite:
+        # What has to give way is kept with all that was typed into it.
+        await services.saver.save((project_id, target))
+    paths = None if is_folder else [source, target]
+    async with services.workspace.changing(project_id, paths):
+        check_locks()
+        if is_folder:
+            async with store.move_folder(project_id, source, target, check=check_locks) as count:
+                moved = FileMoved(file_path=source, new_path=target, count=count)
+                _follow(call, moved)
+        else:
+            file = await store.move_file(
+                project_id, source, target, overwrite=payload.overwrite, check=check_locks
+            )
+            moved = FileMoved(file_path=source, new_path=target, count=1, file=file)
+            _follow(call, moved)
+        await services.workspace.move(project_id, source, target, overwrite=payload.overwrite)
+    return FileMoveResult(source, target, moved.count, moved.file)
+
+
+async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
+    """Copy a file or a folder, as it is now with all that was typed; refused if something is there
+    already.
+    """
+    payload = call.payload
+    project_id, user_id = payload.project_id, call.user.id
+    source, target = _paths(call)
+    services, store = call.services, call.store
+    for key in services.saver.unsaved(project_id):
+        if is_within(key[1], [source]):
+            await services.saver.save(key)
+    is_folder = await store.is_folder(project_id, source)
+
+    def check_locks() -> None:
+        services.locks.check_within(project_id, [target], call.socket.id)
+
+    check_locks()
+    async with services.workspace.changing(project_id, None if is_folder else [target]):
+        if not is_folder:
+            change = await store.copy_file(
+                project_id, source, target, user_id=user_id, now=timestamp()
+            )
+            announce(call, project_id, change, None, to_all=True)
+            await mirror(call, [change])
+            return FileCopyResult(source, target, 1, change.file)
+        async with store.copy_folder(
+            project_id, source, target, user_id=user_id, now=timestamp(), check=check_locks
+        ) as changes:
+            for number, change in enumerate(changes, start=1):
+                announce(call, project_id, change, None, to_all=True)
+                if number % TOLD_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        await mirror(call, changes)
+    return FileCopyResult(source, target, len(changes))
+
+
+def _paths(call: Call[Any]) -> tuple[str, str]:
+    """Return both paths of a payload.
+
+    Raises:
+        EventError: one is none, or they cannot be from where and to where (`INVALID_FILE_PATH`).
+    """
+    payload = call.payload
+    source, target = normal(payload.file_path), normal(payload.new_path)
+    if is_within(target, [source]):
+        fault = "it is the same" if source == target else "it would be inside itself"
+        raise EventError(
+            Code.INVALID_FILE_PATH, f"path {target!r}: {fault}: choose another newPath"
+        )
+    for path in (source, target):
+        call.services.workspace.check(payload.project_id, path)
+    return source, target
+
+
+def _follow(call: Call[FileMovePayload], moved: FileMoved) -> None:
+    """Let all that is known of the files in memory have the new path, and tell everybody."""
+    project_id, room = call.payload.project_id, project_room(call.payload.project_id)
+    source, target, services = moved.file_path, moved.new_path, call.services
+    ended = services.locks.move(project_id, source, target)
+    services.documents.move(project_id, source, target)
+    services.saver.move(project_id, source, target)
+    for held in ended:
+        call.tell(room, FileUnlocked(file_path=held.path, token=held.token), project_id=project_id)
+    call.tell(room, moved, project_id=project_id)

@@ -1,0 +1,244 @@
+"""Folders: they are moved, copied and deleted as a whole, however many files they have.
+
+A project has no folders, only files with slashes in their paths. What is done to a folder gives the
+project another tree, which is made of the present one in steps, as `trees` tells: nobody sees half
+of it, and others have their turns.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from server.api.errors import Code, EventError
+from server.api.paths import MAX_BYTES, folders
+from server.store import contents, leftovers, trees
+from server.store.contents import Change
+from server.store.trees import COLUMNS, STEP, Steps
+
+_LAST: Final = b""
+"""Comes after every path: SQLite orders bytes after all texts."""
+
+Author = tuple[int, str, str]
+"""The revision, the time, and the user of a change."""
+
+
+class Flow(NamedTuple):
+    """Files that go from one tree to another: those from the path `first` to before `end`.
+
+    cut: characters that their paths lose at the beginning. prefix: what they get instead. author:
+    of the copies, where that is another one than the files'.
+    """
+
+    source: int
+    target: int
+    first: str = ""
+    end: str | bytes = _LAST
+    cut: int = 0
+    prefix: str = ""
+    author: Author | None = None
+
+    def has(self, tree: int, path: str) -> bool:
+        """Return whether a file at this path of a tree flows."""
+        before_end = isinstance(self.end, bytes) or path < self.end
+        return self.source == tree and self.first <= path and before_end
+
+    def renamed(self, path: str) -> str:
+        """Return the path that a file gets."""
+        return self.prefix + path[self.cut :]
+
+
+def is_folder(connection: sqlite3.Connection, project_id: str, path: str) -> bool:
+    """Return whether a project has files in a folder."""
+    tree = trees.of_project(connection, project_id)
+    return _end_of_step(connection, inside(tree, tree, path, path)) is not None
+
+
+def move(
+    connection: sqlite3.Connection,
+    project_id: str,
+    source: str,
+    target: str,
+    done: Callable[[], None],
+) -> Steps[int]:
+    """Give a folder another path; return how many files it has. They stay as they are known.
+
+    `done` is called in the last step, and may refuse all of it.
+
+    Raises:
+        EventError: there is no such folder (`NOT_FOUND`), or no place for it.
+    """
+    present = _present(connection, project_id, source, target)
+    tree = trees.begin(connection, project_id)
+    flows = [*around(present, tree, source), inside(present, tree, source, target)]
+    moved = yield from flow(connection, project_id, flows, target)
+    trees.finish(connection, project_id, tree, like=present)
+    put_in_place(connection, project_id, tree, present)
+    done()
+    return len(moved)
+
+
+def copy(
+    connection: sqlite3.Connection,
+    project_id: str,
+    source: str,
+    target: str,
+    *,
+    user_id: str,
+    now: str,
+    done: Callable[[], None],
+) -> Steps[list[Change]]:
+    """Copy a folder; return the new files. `done` is called in the last step.
+
+    Raises:
+        EventError: as for `move`; or the project would have too much (`RATE_LIMIT_EXCEEDED`).
+    """
+    present = _present(connection, project_id, source, target)
+    tree = trees.begin(connection, project_id)
+    author = (contents.revision(connection, project_id) + 1, now, user_id)
+    flows = [Flow(present, tree), inside(present, tree, source, target, author)]
+    copied = yield from flow(connection, project_id, flows, target)
+    contents.check_room(*trees.finish_counted(connection, project_id, tree))
+    put_in_place(connection, project_id, tree, present)
+    done()
+    return [copied[path] for path in sorted(copied)]
+
+
+def check_free(connection: sqlite3.Connection, project_id: str, target: str) -> None:
+    """Let a folder have a path.
+
+    Raises:
+        EventError: there is something (`VERSION_CONFLICT`), or a folder on its way is a file
+        (`INVALID_FILE_PATH`).
+    """
+    if contents.file(connection, project_id, target) is not None or is_folder(
+        connection, project_id, target
+    ):
+        raise taken(target)
+    contents.check_place(connection, project_id, target)
+
+
+def taken(path: str) -> EventError:
+    """Return the error for a path at which there is something."""
+    return EventError(
+        Code.VERSION_CONFLICT, f"path {path!r}: something is there already: choose another name"
+    )
+
+
+def missing(path: str) -> EventError:
+    """Return the error for a path at which there is nothing."""
+    return EventError(Code.NOT_FOUND, f"path {path!r}: the project has nothing there")
+
+
+def _present(connection: sqlite3.Connection, project_id: str, source: str, target: str) -> int:
+    """Return the project's tree, if the folder is there and nothing where it goes."""
+    if not is_folder(connection, project_id, source):
+        raise missing(source)
+    check_free(connection, project_id, target)
+    return trees.of_project(connection, project_id)
+
+
+def inside(
+    source: int, target: int, folder: str, renamed: str, author: Author | None = None
+) -> Flow:
+    """Return how the files of a folder flow into the folder `renamed`."""
+    # No path has a character below the slash's successor between a folder and its files.
+    return Flow(source, target, f"{folder}/", f"{folder}0", len(folder), renamed, author)
+
+
+def around(source: int, target: int, folder: str) -> list[Flow]:
+    """Return how all files but those of a folder flow."""
+    return [Flow(source, target, end=f"{folder}/"), Flow(source, target, first=f"{folder}0")]
+
+
+def put_in_place(connection: sqlite3.Connection, project_id: str, tree: int, before: int) -> None:
+    """Make a tree the project's, in the place of another one."""
+    connection.execute(
+        "UPDATE projects SET tree = ?, revision = revision + 1 WHERE id = ?", (tree, project_id)
+    )
+    leftovers.add_tree(connection, before)
+
+
+def flow(
+    connection: sqlite3.Connection, project_id: str, flows: Sequence[Flow], target: str | None
+) -> Steps[dict[str, Change]]:
+    """Let files flow, and those again that are changed meanwhile. Return the last flow's, by path.
+
+    Raises:
+        EventError: somebody has put something meanwhile where the folder `target` is to be
+        (`VERSION_CONFLICT`), or a path gets too long (`INVALID_FILE_PATH`).
+    """
+    found: dict[str, Change] = {}
+    for one in flows:
+        left = one
+        while (last := _end_of_step(connection, left)) is not None:
+            if target is not None:
+                # Before anything gets there that is copied with the rest.
+                check_free(connection, project_id, target)
+            arrived = _step(connection, left, last)
+            if one is flows[-1]:
+                found.update(arrived)
+            left = left._replace(first=f"{last}\x01")
+            yield
+
+    def again(path: str) -> None:
+        if target is not None and (
+            path == target or path.startswith(f"{target}/") or path in folders(target)
+        ):
+            # Nothing was there at the beginning.
+            raise taken(path)
+        present = trees.of_project(connection, project_id)
+        for one in flows:
+            if one.has(present, path):
+                found.pop(one.renamed(path), None)
+                _remove(connection, one.target, one.renamed(path))
+                arrived = _step(connection, one._replace(first=path), path)
+                if one is flows[-1]:
+                    found.update(arrived)
+
+    yield from trees.catch_up(connection, project_id, again)
+    return found
+
+
+def _end_of_step(connection: sqlite3.Connection, flow: Flow) -> str | None:
+    """Return the path that the next step of a flow ends with; None if nothing flows any more."""
+    row = connection.execute(
+        "SELECT max(path) FROM (SELECT path FROM tree_files WHERE tree = ? AND path >= ? "
+        "AND path < ? ORDER BY path LIMIT ?)",
+        (flow.source, flow.first, flow.end, STEP),
+    ).fetchone()
+    last: str | None = row[0]
+    return last
+
+
+def _step(connection: sqlite3.Connection, flow: Flow, last: str) -> dict[str, Change]:
+    """Let the files from the first to the path `last` flow; return them as they are then."""
+    rows = connection.execute(
+        f"SELECT {COLUMNS} FROM tree_files WHERE tree = ? AND path >= ? AND path <= ?",
+        (flow.source, flow.first, last),
+    ).fetchall()
+    arrived = {}
+    for path, content_hash, size, *author in rows:
+        renamed = flow.renamed(path)
+        if len(renamed.encode()) > MAX_BYTES:
+            raise EventError(
+                Code.INVALID_FILE_PATH,
+                f"path {path!r} would be longer than {MAX_BYTES} bytes: choose a shorter name",
+            )
+        touched = flow.author or author
+        connection.execute(
+            "INSERT INTO tree_files VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (flow.target, renamed, content_hash, size, *touched),
+        )
+        file = contents.from_row((renamed, size, content_hash, *touched))
+        arrived[renamed] = Change(renamed, file, created=True)
+    return arrived
+
+
+def _remove(connection: sqlite3.Connection, tree: int, path: str) -> None:
+    gone = connection.execute(
+        "DELETE FROM tree_files WHERE tree = ? AND path = ? RETURNING hash", (tree, path)
+    ).fetchone()
+    if gone is not None:
+        leftovers.release(connection, gone[0])

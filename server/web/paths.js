@@ -1,0 +1,53 @@
+// Paths and their order.
+
+const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+
+/** Compare names as people order them: file2 before file10. */
+export function byName(one, other) {
+  return collator.compare(one, other) || (one < other ? -1 : Number(one > other));
+}
+
+/** Compare paths part by part. */
+export function byPath(one, other) {
+  const parts = one.split("/");
+  const others = other.split("/");
+  const length = Math.min(parts.length, others.length);
+  for (let index = 0; index < length; index++) {
+    if (parts[index] !== others[index]) return byName(parts[index], others[index]);
+  }
+  return parts.length - others.length;
+}
+
+export function nameOf(path) {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** The folder that a path is in, "" for the project itself. */
+export function folderOf(path) {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+export function join(folder, name) {
+  return folder ? `${folder}/${name}` : name;
+}
+
+/** Whether a path is that of a file or folder, or inside of it. */
+export function isWithin(path, place) {
+  return path === place || path.startsWith(`${place}/`);
+}
+
+/** What becomes of a path when a file or folder gets another one. */
+export function moved(path, source, target) {
+  return isWithin(path, source) ? target + path.slice(source.length) : path;
+}
+
+/** A name like this one that nothing has yet: "a copy.txt", "a copy 2.txt". */
+export function freeCopy(path, isTaken) {
+  const name = nameOf(path);
+  const dot = name.lastIndexOf(".");
+  const [stem, ending] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ""];
+  for (let number = 1; ; number++) {
+    const copy = join(folderOf(path), `${stem} copy${number > 1 ? ` ${number}` : ""}${ending}`);
+    if (!isTaken(copy)) return copy;
+  }
+}

@@ -51,8 +51,9 @@ check:  ## check format, lint and types
 	$(BIN)/mypy || failed=1; \
 	exit $$failed
 
-format:  ## format the Python files, mend what the linter can, renew docs/packet.md
+format:  ## format the Python files, mend what the linter can, renew what is derived
 	$(SET_UP) check
+	@$(BIN)/python scripts/option_types.py
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 	@$(BIN)/python scripts/packet_path.py --write

@@ -9,9 +9,20 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterable
+from dataclasses import fields
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from engineio_min.errors import UsageError
 from engineio_min.protocol.transports import TRANSPORTS
+
+
+class Fields(Protocol):
+    """A dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+Options = TypeVar("Options", bound=Fields)
 
 
 def check_names(given: Iterable[str], known: Collection[str]) -> None:
@@ -26,6 +37,16 @@ def check_names(given: Iterable[str], known: Collection[str]) -> None:
             close = difflib.get_close_matches(snake_case, known, n=1, cutoff=0.75)
             expected = close[0] if close else f"one of {', '.join(sorted(known))}"
             raise UsageError(f"got the option {name!r}, which does not exist: expected {expected}")
+
+
+def take_options(kind: type[Options], given: Any) -> Options:
+    """Make the options of a dataclass of those that are `given` for it, and remove them there.
+
+    Raises:
+        UsageError: one has a value that it cannot have.
+    """
+    names = [one.name for one in fields(kind) if one.name in given]
+    return kind(**{name: given.pop(name) for name in names})
 
 
 def check_path(path: object) -> None:

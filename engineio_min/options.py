@@ -90,81 +90,88 @@ class CookieOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions:
-    """All options of a server.
-
-    path: where it answers; matched exactly, with the slash at its end.
-    ping_interval, ping_timeout: seconds between pings, and until a missing pong ends the session.
-    upgrade_timeout: seconds that a WebSocket may take to take over from polling.
-    max_http_buffer_size: bytes of one POST body and of one WebSocket message.
-    max_text_size: bytes of one text message and of one POST body, which are decoded in one piece;
-    None for max_http_buffer_size.
-    transports: what is offered; allow_upgrades: whether polling may become a WebSocket.
-    allow_request: called with each handshake's request; raises `Forbidden` to refuse it.
-    cors: None (same origin only), "*", an origin, several, or `CorsOptions`.
-    cookie: False, True, or `CookieOptions`: a cookie with the session id for sticky load balancing.
-    http_compression: bytes from which a poll's answer is compressed, or None for never.
-    per_message_deflate: False, True, or the bytes from which a WebSocket message is compressed.
-    generate_id: makes a session id, sync or async; it is a secret and must not be guessable. A
-    handshake that gets one in use is refused.
-    node: 2 characters that each session id begins with, for a proxy to find the machine by.
-    max_connections: sessions at once; more get HTTP 503.
-    max_connections_per_address: sessions of one address at once; more get HTTP 429.
-    max_connections_per_user: sessions of one user at once; needs `user`.
-    trusted_proxies: addresses and networks of proxies, "unix:" for those on a Unix socket; only
-    they are believed what X-Forwarded-For, -Host, -Proto and Forwarded say.
-    address: names the address that a request is counted for, None for nobody's; by default its
-    peer's, and of IPv6 the /64 network.
-    user: names the user that a handshake is counted for, or None for nobody.
-    max_held: bytes kept for all connections together: of messages that are not complete, that wait
-    or are worked on, and of what their clients have not taken. Above it the one with most goes, and
-    64 KiB of each are free.
-    max_held_per_address, max_held_per_user: the same of one address, and of one user; never less
-    than twice max_http_buffer_size.
-    max_held_per_connection: bytes that wait, are worked on or are not taken for one connection;
-    above it nothing more is read.
-    stall_timeout: seconds that what waits for a client may wait without a byte of it being taken.
-    max_buffered: bytes that may wait for one client, however fast it takes them.
-    max_packets: packets in one polling payload.
-    initial_headers, headers: called with the headers of the handshake's answer, of every answer, to
-    add to.
-    connection_error: called with each refused request.
+    """All options of a server, each with its default and what it is for.
 
     Raises:
         UsageError: an option has a value that it cannot have.
     """
 
     path: str = "/engine.io/"
+    """Where the server answers; matched exactly, with the slash at its end."""
     ping_interval: float = 25.0
+    """Seconds between pings."""
     ping_timeout: float = 20.0
+    """Seconds until a missing pong ends the session."""
     upgrade_timeout: float = 10.0
+    """Seconds that a WebSocket may take to take over from polling."""
     max_http_buffer_size: int = 1_000_000
+    """Bytes of one POST body and of one WebSocket message."""
     max_text_size: int | None = None
+    """Bytes of one text message and of one POST body, which are decoded in one piece; None for
+    max_http_buffer_size.
+    """
     transports: Sequence[str] = (POLLING, WEBSOCKET)
+    """The transports that are offered."""
     allow_upgrades: bool = True
+    """Whether polling may become a WebSocket."""
     allow_request: AllowRequest | None = None
+    """Called with each handshake's request; raises `Forbidden` to refuse it."""
     cors: CorsOptions | str | Sequence[str] | None = None
+    """None (same origin only), "*", an origin, several, or `CorsOptions`."""
     cookie: CookieOptions | bool = False
+    """False, True, or `CookieOptions`: a cookie with the session id for sticky load balancing."""
     http_compression: int | None = 1024
+    """Bytes from which a poll's answer is compressed, or None for never."""
     per_message_deflate: bool | int = False
+    """False, True, or the bytes from which a WebSocket message is compressed."""
     generate_id: GenerateId | None = None
+    """Makes a session id, sync or async; it is a secret and must not be guessable. A handshake that
+    gets one in use is refused.
+    """
     node: str = ""
+    """2 characters that each session id begins with, for a proxy to find the machine by."""
     max_connections: int | None = None
+    """Sessions at once; more get HTTP 503."""
     max_connections_per_address: int | None = None
+    """Sessions of one address at once; more get HTTP 429."""
     max_connections_per_user: int | None = None
+    """Sessions of one user at once; needs `user`."""
     trusted_proxies: Sequence[str] = ()
+    """Addresses and networks of proxies, "unix:" for those on a Unix socket; only they are believed
+    what X-Forwarded-For, -Host, -Proto and Forwarded say.
+    """
     address: Callable[[Request], str | None] | None = None
+    """Names the address that a request is counted for, None for nobody's; by default its peer's,
+    and of IPv6 the /64 network.
+    """
     user: Callable[[Request], str | None] | None = None
+    """Names the user that a handshake is counted for, or None for nobody."""
     max_held: int = 268_435_456
+    """Bytes kept for all connections together: of messages that are not complete, that wait or are
+    worked on, and of what their clients have not taken. Above it the one with most goes, and 64 KiB
+    of each are free.
+    """
     max_held_per_address: int = 134_217_728
+    """The same of one address; never less than twice max_http_buffer_size."""
     max_held_per_user: int = 134_217_728
+    """The same of one user; never less than twice max_http_buffer_size."""
     max_held_per_connection: int = 16_777_216
+    """Bytes that wait, are worked on or are not taken for one connection; above it nothing more is
+    read.
+    """
     stall_timeout: float = 10.0
+    """Seconds that what waits for a client may wait without a byte of it being taken."""
     max_buffered: int = 67_108_864
+    """Bytes that may wait for one client, however fast it takes them."""
     # The official client fills a POST up to max_http_buffer_size, whatever the number of packets.
     max_packets: int = 10_000
+    """Packets in one polling payload."""
     initial_headers: HeadersHook | None = None
+    """Called with the headers of a handshake's answer and its request, to add to them."""
     headers: HeadersHook | None = None
+    """Called with the headers of every answer and its request, to add to them."""
     connection_error: ErrorHook | None = None
+    """Called with each refused request."""
 
     def __post_init__(self) -> None:
         check_path(self.path)
@@ -237,7 +244,7 @@ class ServerOptions:
 
 
 class ServerOptionValues(TypedDict, total=False):
-    """`ServerOptions` as keyword arguments."""
+    """`ServerOptions` as keyword arguments; `scripts/option_types.py` copies the fields."""
 
     path: str
     ping_interval: float

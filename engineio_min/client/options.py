@@ -31,42 +31,44 @@ _POSITIVE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientOptions:
-    """All options of a client.
-
-    path: where the server answers.
-    transports: what to use, the first one first; with `try_all_transports` the others follow if
-    it fails.
-    upgrade: whether polling may become a WebSocket.
-    timeout: until the session must be open; `upgrade_timeout`: until an upgrade must be done;
-    `close_timeout`: how long the last packets may take.
-    query: what is added to the query of every request; extra_headers: to its headers.
-    ssl: for https; without one, certificates and host names are verified against the system's.
-    per_message_deflate: False, True, or the bytes from which a WebSocket message is compressed.
-    force_base64: send binary messages as text over WebSocket too, and ask the server for it: for
-    what lies between and cannot carry binary frames.
-    max_post_packets: packets in one POST; servers on python-engineio refuse more than 16.
-    max_receive_size: bytes of one answer to a poll and of one WebSocket message; `max_packets`:
-    packets in one answer to a poll.
+    """All options of a client, each with its default and what it is for.
 
     Raises:
         UsageError: an option has a value that it cannot have.
     """
 
     path: str = "/engine.io/"
+    """Where the server answers."""
     transports: Sequence[str] = (POLLING, WEBSOCKET)
+    """What to use, the first one first."""
     try_all_transports: bool = False
+    """Whether the other transports follow if the first one fails."""
     upgrade: bool = True
+    """Whether polling may become a WebSocket."""
     timeout: float = 20.0
+    """Seconds until the session must be open."""
     upgrade_timeout: float = 10.0
+    """Seconds until an upgrade must be done."""
     close_timeout: float = 5.0
+    """Seconds that the last packets may take."""
     query: Mapping[str, str] = field(default_factory=dict)
+    """What is added to the query of every request."""
     extra_headers: Mapping[str, str] = field(default_factory=dict)
+    """What is added to the headers of every request."""
     ssl: SSLContext | None = None
+    """For https; without one, certificates and host names are verified against the system's."""
     per_message_deflate: bool | int = False
+    """False, True, or the bytes from which a WebSocket message is compressed."""
     force_base64: bool = False
+    """Send binary messages as text over WebSocket too, and ask the server for it: for what lies
+    between and cannot carry binary frames.
+    """
     max_post_packets: int = 16
+    """Packets in one POST; servers on python-engineio refuse more than 16."""
     max_receive_size: int = 100_000_000
+    """Bytes of one answer to a poll and of one WebSocket message."""
     max_packets: int = 100_000
+    """Packets in one answer to a poll."""
 
     def __post_init__(self) -> None:
         check_path(self.path)
@@ -106,7 +108,7 @@ class ClientOptions:
 
 
 class ClientOptionValues(TypedDict, total=False):
-    """`ClientOptions` as keyword arguments."""
+    """`ClientOptions` as keyword arguments; `scripts/option_types.py` copies the fields."""
 
     path: str
     transports: Sequence[str]

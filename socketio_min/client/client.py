@@ -14,20 +14,17 @@ from urllib.parse import unquote
 from engineio_min.client.address import parse_url
 from engineio_min.client.client import Tap
 from engineio_min.client.options import ClientOptions, ClientOptionValues
-from engineio_min.option_checks import check_names, check_type
+from engineio_min.option_checks import check_names, take_options
 from socketio_min.client.connection import CONNECTION_EVENTS, ClientConnection
 from socketio_min.client.namespace import ClientNamespace
 from socketio_min.client.options import (
     Auth,
-    ClientLimits,
     ReconnectionOptions,
+    SocketIOClientOptions,
     SocketIOClientOptionValues,
     check_auth,
-    check_retries,
 )
 from socketio_min.errors import UsageError
-from socketio_min.protocol.json_parser import JSON_PARSER
-from socketio_min.protocol.parser import check_parser
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -36,8 +33,7 @@ class Client(ClientNamespace):
     """A Socket.IO v5 client; the object itself is the namespace of the URL's path.
 
     Takes the options of `engineio_min.ClientOptions` (with the path "/socket.io/"), of
-    `ReconnectionOptions`, and `auth`, `retries`, `ack_timeout`, `limits`, `parser` as keyword
-    arguments.
+    `ReconnectionOptions` and of `SocketIOClientOptions` as keyword arguments.
     `async with Client(url) as client:` connects and closes. A client belongs to one event loop.
 
     Raises:
@@ -46,32 +42,20 @@ class Client(ClientNamespace):
 
     def __init__(self, url: str, **options: Unpack[SocketIOClientOptionValues]) -> None:
         check_names(options, SocketIOClientOptionValues.__optional_keys__)
-        auth = options.pop("auth", None)
-        check_auth(auth)
-        self._retries = options.pop("retries", 0)
-        self._ack_timeout = options.pop("ack_timeout", None)
-        check_retries(self._retries, self._ack_timeout)
-        limits = options.pop("limits", ClientLimits())
-        check_type("limits", limits, ClientLimits, "ClientLimits(...)")
-        parser = options.pop("parser", JSON_PARSER)
-        check_parser(parser)
-        reconnection = ReconnectionOptions(
-            **{
-                name: options.pop(name)  # type: ignore[misc]
-                for name in ReconnectionOptions.__slots__
-                if name in options
-            }
-        )
+        own = take_options(SocketIOClientOptions, options)
+        self._retries = own.retries
+        self._ack_timeout = own.ack_timeout
+        reconnection = take_options(ReconnectionOptions, options)
         options.setdefault("path", "/socket.io/")
         engine_options = cast(ClientOptionValues, options)
         max_message = ClientOptions(**engine_options).max_receive_size
         name = unquote(parse_url(url).path).rstrip("/") or "/"
         connection = ClientConnection(
-            url, engine_options, reconnection, limits, max_message, parser
+            url, engine_options, reconnection, own.limits, max_message, own.parser
         )
         # What the official client calls its connections.
         self._manager = connection
-        super().__init__(connection, name, auth, self._retries, self._ack_timeout)
+        super().__init__(connection, name, own.auth, self._retries, self._ack_timeout)
         self.namespaces[name] = self
 
     async def __aenter__(self) -> Self:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engineio_min.client.options import ClientOptionValues
-from engineio_min.option_checks import check_flag, check_positive, is_positive
+from engineio_min.option_checks import check_flag, check_positive, check_type, is_positive
 from socketio_min.errors import UsageError
-from socketio_min.protocol.parser import Parser
+from socketio_min.protocol.json_parser import JSON_PARSER
+from socketio_min.protocol.parser import Parser, check_parser
 
 AuthValue = Mapping[str, Any] | None
 Auth = AuthValue | Callable[[], AuthValue | Awaitable[AuthValue]]
@@ -19,19 +20,20 @@ Auth = AuthValue | Callable[[], AuthValue | Awaitable[AuthValue]]
 class ReconnectionOptions:
     """Whether and when a client comes back; the names and defaults of the official client.
 
-    reconnection: whether at all. reconnection_attempts: how often in a row, None for ever.
-    reconnection_delay: before the first attempt; it doubles up to `reconnection_delay_max`.
-    randomization_factor: by how much of itself, 0 to 1, a delay is moved at random.
-
     Raises:
         UsageError: an option has a value that it cannot have.
     """
 
     reconnection: bool = True
+    """Whether the client comes back at all."""
     reconnection_attempts: int | None = None
+    """How often in a row it tries; None for ever."""
     reconnection_delay: float = 1.0
+    """Seconds before the first attempt; they double up to `reconnection_delay_max`."""
     reconnection_delay_max: float = 5.0
+    """The most seconds before an attempt."""
     randomization_factor: float = 0.5
+    """By how much of itself, 0 to 1, a delay is moved at random."""
 
     def __post_init__(self) -> None:
         check_flag("reconnection", self.reconnection)
@@ -68,14 +70,43 @@ class ClientLimits:
             check_positive(name, getattr(self, name))
 
 
-class SocketIOClientOptionValues(ClientOptionValues, total=False):
-    """The options of `Client` as keyword arguments: those of Engine.IO, reconnection, and these.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketIOClientOptions:
+    """What a client of Socket.IO can be told besides `ClientOptions` and `ReconnectionOptions`.
 
-    auth: what CONNECT carries, or a function, maybe asynchronous, that is asked for it each time.
-    retries: how often an event is sent again when it was not acknowledged within `ack_timeout`.
-    ack_timeout: seconds until an acknowledgement is given up that no other time is named for.
-    limits: what the server may make the client keep.
-    parser: what packets are written in, the same as the server's; JSON unless told otherwise.
+    Raises:
+        UsageError: an option has a value that it cannot have, or there are retries and no time
+        after which they happen.
+    """
+
+    auth: Auth = None
+    """What CONNECT carries, or a function, maybe asynchronous, that is asked for it each time."""
+    retries: int = 0
+    """How often an event is sent again when it was not acknowledged within `ack_timeout`."""
+    ack_timeout: float | None = None
+    """Seconds until an acknowledgement is given up that no other time is named for."""
+    limits: ClientLimits = field(default_factory=ClientLimits)
+    """What the server may make the client keep."""
+    parser: Parser = JSON_PARSER
+    """What packets are written in, the same as the server's."""
+
+    def __post_init__(self) -> None:
+        check_auth(self.auth)
+        if self.ack_timeout is not None:
+            check_positive("ack_timeout", self.ack_timeout)
+        if self.retries != 0 and not is_positive(self.retries):
+            raise UsageError(f"retries: got {self.retries!r}, expected a number, 0 or more")
+        if self.retries and self.ack_timeout is None:
+            raise UsageError(
+                "retries need an ack_timeout: the seconds after which an event is sent again"
+            )
+        check_type("limits", self.limits, ClientLimits, "ClientLimits(...)")
+        check_parser(self.parser)
+
+
+class SocketIOClientOptionValues(ClientOptionValues, total=False):
+    """The options of `Client` as keyword arguments: `ClientOptions`, `ReconnectionOptions` and
+    `SocketIOClientOptions`; `scripts/option_types.py` copies the fields.
     """
 
     reconnection: bool
@@ -101,20 +132,4 @@ def check_auth(auth: object) -> None:
         raise UsageError(
             f"auth: got a value of type {type(auth).__name__}, expected a dict, such as "
             '{"token": "..."}, or a function that returns one'
-        )
-
-
-def check_retries(retries: int, ack_timeout: float | None) -> None:
-    """Check the two options that belong together.
-
-    Raises:
-        UsageError: one of them cannot be, or retries have no time after which they happen.
-    """
-    if ack_timeout is not None:
-        check_positive("ack_timeout", ack_timeout)
-    if retries != 0 and not is_positive(retries):
-        raise UsageError(f"retries: got {retries!r}, expected a number, 0 or more")
-    if retries and ack_timeout is None:
-        raise UsageError(
-            "retries need an ack_timeout: the seconds after which an event is sent again"
         )

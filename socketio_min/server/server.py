@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
 import engineio_min
 from engineio_min import HttpServer
-from engineio_min.option_checks import check_function, check_names, check_positive, check_type
+from engineio_min.option_checks import check_names, take_options
 from engineio_min.options import ServerOptionValues
 from engineio_min.runner import run, stopped
 from engineio_min.workers.place import Place, take_place
@@ -30,17 +30,14 @@ from socketio_min.cluster.recovery_memory import MemoryRecovery, RecoveringMemor
 from socketio_min.cluster.status import ClusterStatus
 from socketio_min.cluster.worker_rooms import WorkerRooms
 from socketio_min.errors import UsageError
-from socketio_min.protocol.json_parser import JSON_PARSER
-from socketio_min.protocol.parser import check_parser
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import ServerConnection
 from socketio_min.server.dynamic import DynamicNamespace
 from socketio_min.server.gates import Gates
 from socketio_min.server.joining import Joining
-from socketio_min.server.limits import Limits
 from socketio_min.server.membership import Membership
 from socketio_min.server.namespace import Namespace
-from socketio_min.server.options import SocketIOOptionValues
+from socketio_min.server.options import SocketIOOptions, SocketIOOptionValues
 from socketio_min.server.recoveries import SERVER_SHUTDOWN, Recoveries
 from socketio_min.tasks import handler_task
 
@@ -58,8 +55,8 @@ Matcher = Callable[[str, Any], bool]
 class Server(Namespace):
     """A Socket.IO v5 server; the object itself is the main namespace "/".
 
-    Takes the options of `engineio_min.ServerOptions` (with the path "/socket.io/") and
-    `connect_timeout`, `limits`, `adapter`, `parser` as keyword arguments.
+    Takes the options of `engineio_min.ServerOptions` (with the path "/socket.io/") and of
+    `SocketIOOptions` as keyword arguments.
 
     Raises:
         UsageError: there is no such option, or it cannot have this value.
@@ -67,24 +64,18 @@ class Server(Namespace):
 
     def __init__(self, **options: Unpack[SocketIOOptionValues]) -> None:
         check_names(options, SocketIOOptionValues.__optional_keys__)
-        connect_timeout = options.pop("connect_timeout", 45.0)
-        check_positive("connect_timeout", connect_timeout)
-        self.parser = options.pop("parser", JSON_PARSER)
-        check_parser(self.parser)
-        self.limits = options.pop("limits", Limits())
-        check_type("limits", self.limits, Limits, "Limits(...)")
-        make_adapter = options.pop("adapter", None)
-        check_function("adapter", make_adapter)
-        recovery = options.pop("connection_state_recovery", None)
+        own = take_options(SocketIOOptions, options)
+        self.parser = own.parser
+        self.limits = own.limits
         options.setdefault("path", "/socket.io/")
         self.engine = engineio_min.Server(**cast(ServerOptionValues, options))
         self.recoveries: Recoveries | None = None
         self._memory: MemoryRecovery | None = None
-        self.make_adapter: Callable[[Namespace], Adapter] = make_adapter or MemoryAdapter
-        if recovery is not None:
-            self._recover(recovery, make_adapter)
+        self.make_adapter: Callable[[Namespace], Adapter] = own.adapter or MemoryAdapter
+        if own.connection_state_recovery is not None:
+            self._recover(own.connection_state_recovery, own.adapter)
         self.engine.on_connection(self._connected)
-        self.connect_deadlines = ConnectDeadlines(self.engine, connect_timeout)
+        self.connect_deadlines = ConnectDeadlines(self.engine, own.connect_timeout)
         self.connections: set[ServerConnection] = set()
         self.joining = Joining(self)
         self._gates: Gates | None = None
@@ -105,7 +96,6 @@ class Server(Namespace):
         self, recovery: Recovery, make_adapter: Callable[[Namespace], Adapter] | None
     ) -> None:
         """Have adapters that remember what clients miss."""
-        check_type("connection_state_recovery", recovery, Recovery, "Recovery(...), or None")
         max_missed = self.engine.options.max_buffered
         self.recoveries = Recoveries(recovery, max_missed, self.start_task)
         if make_adapter is None:

@@ -10,7 +10,7 @@ import pytest
 from engineio_min import Server
 from engineio_min.cors import CorsOptions
 from engineio_min.errors import UsageError
-from engineio_min.options import CookieOptions, ServerOptions, ServerOptionValues
+from engineio_min.options import CookieOptions, ServerOptions
 from engineio_min.protocol.session import Timing
 
 
@@ -27,10 +27,6 @@ def test_the_defaults_are_the_official_ones() -> None:
     assert options.cookie is False
     assert options.http_compression == 1024
     assert options.per_message_deflate is False
-
-
-def test_every_option_can_be_given_as_a_keyword() -> None:
-    assert set(ServerOptionValues.__annotations__) == set(ServerOptions.__dataclass_fields__)
 
 
 def test_the_session_gets_its_part() -> None:

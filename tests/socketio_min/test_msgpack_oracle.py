@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from socketio_min.errors import PacketError
 from socketio_min.protocol.msgpack import MsgpackParser
 from socketio_min.protocol.packets import ACK, CONNECT, DISCONNECT, EVENT, Packet
-from tests.socketio_min.protocol.test_msgpack_parser import well_formed
+from tests.socketio_min.protocol.msgpack.test_parser import well_formed
 from tests.socketio_min.protocol.values import ack_ids, namespaces, values
 
 FOLDER = Path(__file__).resolve().parent.parent / "oracle"

@@ -1,4 +1,4 @@
-"""`websocket.py` over the wire: the opening handshake."""
+"""`exchange.py` over the wire: the opening handshake of a WebSocket (RFC 6455, section 4.2)."""
 
 from __future__ import annotations
 

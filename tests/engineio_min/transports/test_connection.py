@@ -1,4 +1,4 @@
-"""What the application sees of a server: connections, handlers that fail, ports, the end."""
+"""What the application sees: connections, handlers that fail, ports, the end."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class CorsOptions:
 
     @property
     def rules(self) -> Sequence[OriginRule]:
-        """`origin` as a sequence."""
+        """Return `origin` as a sequence."""
         if isinstance(self.origin, str | re.Pattern) or callable(self.origin):
             return (self.origin,)
         return self.origin

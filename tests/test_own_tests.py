@@ -18,11 +18,11 @@ ROOT = Path(__file__).resolve().parent.parent
 # What only declares, so that there is nothing to run.
 DECLARATIONS = {
     "engineio_min/http/host.py",
-    "engineio_min/transports/carrier.py",
     "socketio_min/protocol/handshake.py",
 }
 # What is tested together with what uses it.
 TOGETHER = {
+    "engineio_min/transports/carrier.py",
     "engineio_min/transports/host.py",
     "engineio_min/workers/place.py",
     "engineio_min/workers/process.py",

@@ -36,3 +36,29 @@ class WebSocketCarrier(Carrier, Protocol):
 
     def take_over(self) -> None:
         """Carry the session from now on, what waited for its last carrier first."""
+
+
+class Gone:
+    """The carrier of a session that is over."""
+
+    __slots__ = ()
+
+    unsent = 0
+
+    def flush(self) -> None:
+        """Hand over nothing."""
+
+    def close(self) -> None:
+        """Close nothing."""
+
+    def pause(self) -> None:
+        """Take nothing, as before."""
+
+    def resume(self) -> None:
+        """Take nothing, as before."""
+
+    def let_go(self) -> None:
+        """Keep nothing, as before."""
+
+
+GONE = Gone()

@@ -39,7 +39,7 @@ from engineio_min.protocol.session import (
 )
 from engineio_min.request import Headers, Request
 from engineio_min.timer import CLOCK_RESOLUTION, Timer
-from engineio_min.transports.carrier import Carrier, WebSocketCarrier
+from engineio_min.transports.carrier import GONE, Carrier, WebSocketCarrier
 from engineio_min.transports.compression import Compressor
 
 logger = logging.getLogger("engineio_min")
@@ -413,32 +413,6 @@ class Connection:
         for waiter in waiters or ():
             if not waiter.done():
                 waiter.set_result(None)
-
-
-class Gone:
-    """The carrier of a session that is over: nothing is carried any more."""
-
-    __slots__ = ()
-
-    unsent = 0
-
-    def flush(self) -> None:
-        """Hand over nothing."""
-
-    def close(self) -> None:
-        """Close nothing."""
-
-    def pause(self) -> None:
-        """Nothing comes."""
-
-    def resume(self) -> None:
-        """Nothing comes."""
-
-    def let_go(self) -> None:
-        """Nothing is kept."""
-
-
-GONE = Gone()
 
 
 def ignore(_value: object) -> None:

@@ -340,7 +340,7 @@ class Polling:
         del server.departing[self._connection.sid]
 
     def handle_timeout(self, now: float) -> None:
-        """No GET came together with the close packet, or none takes what waits."""
+        """Answer a close packet that no GET came with, or end a session that nobody takes from."""
         if self._closing is None:
             self._check_backlog(now)
         else:

@@ -296,7 +296,7 @@ class BlockingClient(BlockingNamespace):
         self.close()
 
     def of(self, name: str, *, auth: Auth = None) -> BlockingNamespace:
-        """Another namespace on this connection; see `Client.of`."""
+        """Return another namespace on this connection; see `Client.of`."""
         given = contained(auth) if callable(auth) else auth
         return BlockingNamespace(self._runner, self._client.of(name, auth=given))
 

@@ -30,7 +30,7 @@ class ByteMeter:
         self.deadline = NEVER
 
     def spend(self, message: str | bytes, now: float) -> bool:
-        """Count a message; whether reading is to pause."""
+        """Count a message. Return whether reading is to pause."""
         size = len(message)
         if isinstance(message, str) and not message.isascii():
             size = len(message.encode("utf-8", "surrogatepass"))

@@ -84,5 +84,5 @@ class Gate:
 
     @property
     def wait(self) -> float:
-        """Seconds until something may pass again."""
+        """Return the seconds until something may pass again."""
         return max(bucket.wait for bucket in self._buckets)

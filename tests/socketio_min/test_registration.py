@@ -24,7 +24,7 @@ def test_an_event_has_one_handler() -> None:
     assert handlers.on("a", one) is one
     with pytest.raises(UsageError, match="'a' has a handler already; take it off first"):
         handlers.on("a", another)
-    decorate = handlers.on("b", None)
+    decorate: Any = handlers.on("b", None)
     assert decorate(another) is another
     assert handlers.by_event == {"a": one, "b": another}
 

@@ -36,11 +36,7 @@ def test_buckets_that_are_full_again_are_forgotten() -> None:
 def test_each_bucket_counts_and_the_first_refusal_is_told() -> None:
     own, shared = TokenBucket(LIMIT, 0.0), TokenBucket(RateLimit(rate=1, burst=1), 0.0)
     gate = Gate(lambda _now: 0.0, own, shared)
-    assert gate.admit(0.0)
-    assert not gate.admit(0.0)
-    assert gate.first_refusal
+    told = [(gate.admit(now), gate.first_refusal, gate.exhausted) for now in (0.0, 0.0, 0.0)]
+    assert told == [(True, False, False), (False, True, False), (False, False, False)]
     assert gate.wait == 1.0
-    assert not gate.admit(0.0)
-    assert not gate.first_refusal
-    assert not gate.exhausted
     assert gate.admit(2.0)

@@ -36,8 +36,8 @@ class SpecifiedStream:
                 if size is None:
                     self._head = data[position:]
                     return messages
-                self._reader.begin(data[position], size)
-            if not self.closed:
+                position = self._reader.begin(data, position, size, messages)
+            else:
                 position = self._reader.read(data, position, messages)
         if position < len(data):
             self._reader.await_close(data[position:])

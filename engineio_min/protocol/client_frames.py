@@ -146,11 +146,9 @@ class ClientMessageStream:
                 if size is None:
                     self._head = data[position:]
                     break
-                reader = self._make_reader()
-                reader.begin(data[position], size)
-                if reader.closed:
-                    continue
-            position = reader.read(data, position, messages)
+                position = self._make_reader().begin(data, position, size, messages)
+            else:
+                position = reader.read(data, position, messages)
 
     @property
     def failure(self) -> str | None:

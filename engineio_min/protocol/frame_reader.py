@@ -71,22 +71,26 @@ class FrameReader:
 
     # -- in
 
-    def begin(self, first: int, size: int) -> None:
-        """Begin a frame of `size` bytes whose first one is `first`; text that is too large is
-        refused before its bytes come.
+    def begin(self, data: bytes, position: int, size: int, messages: list[Packet]) -> int:
+        """Begin the frame of `size` bytes at `position`, and read what there is of it.
+
+        Return where it ends, or `position` if it is refused: text that is too large is before its
+        bytes come.
         """
+        first = data[position]
         if first & _OPCODE == Opcode.TEXT:
             try:
                 self._assembler.check_text(size - _LONGEST_HEAD)
             except MessageRefused as error:
                 self.fail(error.code, error.reason)
-                return
+                return position
         if first == _FINAL_CLOSE and self._assembler.begun:
             # A close frame may come between fragments (section 5.4) and is answered like any other;
             # websockets would call the message incomplete and fail the connection.
             self._assembler.give_up()
             self._protocol.current_size = None
         self.missing = size
+        return self.read(data, position, messages)
 
     def read(self, data: bytes, position: int, messages: list[Packet]) -> int:
         """Read what there is of the frame that was begun; return where it ends."""

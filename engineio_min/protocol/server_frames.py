@@ -183,11 +183,9 @@ class ServerMessageStream:
                 if size is None:
                     self._head = data[position:]
                     break
-                reader = self._make_reader()
-                reader.begin(data[position], size)
-                if reader.closed:
-                    continue
-            position = reader.read(data, position, messages)
+                position = self._make_reader().begin(data, position, size, messages)
+            else:
+                position = reader.read(data, position, messages)
 
     def _receive_short(self, data: bytes, position: int, share: int, messages: list[Packet]) -> int:
         """Take pings, pongs and fragments below 126 bytes that are whole and begin between

@@ -30,9 +30,7 @@ def test_a_frame_in_pieces_is_held_until_it_is_whole() -> None:
     reader = FrameReader(SERVER, 1_000, 1_000, ())
     frame = Frame(Opcode.TEXT, b"4hello").serialize(mask=True)
     messages: list[str | bytes] = []
-    reader.begin(frame[0], len(frame))
-    assert (reader.assembling, reader.missing, reader.held) == (True, 12, 0)
-    assert reader.read(frame[:7], 0, messages) == 7
+    assert reader.begin(b"before" + frame[:7], 6, len(frame), messages) == 13
     assert (reader.assembling, reader.missing, reader.held) == (True, 5, 7)
     assert reader.read(frame[7:] + b"next", 0, messages) == 5
     assert (reader.assembling, reader.missing, reader.held) == (False, 0, 0)
@@ -41,7 +39,7 @@ def test_a_frame_in_pieces_is_held_until_it_is_whole() -> None:
 
 def test_text_that_is_too_large_is_refused_by_its_head() -> None:
     reader = FrameReader(SERVER, 1_000, 10, ())
-    reader.begin(0x81, 500)
+    assert reader.begin(b"\x81", 0, 500, []) == 0
     assert reader.failure == "got a text message of at least 486 bytes, expected at most 10"
     assert (reader.closed, reader.missing) == (True, 0)
     assert reader.control()[0][2:4] == (1009).to_bytes(2, "big")

@@ -58,7 +58,7 @@ class Output(Protocol):
 
     @property
     def writable(self) -> bool:
-        """Whether a packet would leave at once."""
+        """Return whether a packet would leave at once."""
 
     def send(self, packet: Packet) -> None:
         """Queue a packet."""
@@ -85,11 +85,11 @@ class Recipient(FetchedSocket, Protocol):
 
     @property
     def out(self) -> Output:
-        """Where its packets go."""
+        """Return where the socket's packets go."""
 
     @property
     def writable(self) -> bool:
-        """Whether a packet sent now would leave at once."""
+        """Return whether a packet sent now would leave at once."""
 
     def join(self, rooms: Sequence[str]) -> None:
         """Join rooms; raise UsageError if the limits do not allow it."""
@@ -115,7 +115,7 @@ class Recoverable(Protocol):
 
     @property
     def session(self) -> Session:
-        """What is kept of it while its client is away."""
+        """Return what is kept of the socket while its client is away."""
 
 
 class LocalNamespace(Protocol):
@@ -123,23 +123,23 @@ class LocalNamespace(Protocol):
 
     @property
     def name(self) -> str:
-        """The name, which begins with "/"."""
+        """Return the name, which begins with "/" (Socket.IO protocol 5, "Namespace")."""
 
     @property
     def encoder(self) -> PacketEncoder:
-        """What writes its packets; see `socketio_min.protocol.outgoing.event_packets`."""
+        """Return the encoder of packets, for `socketio_min.protocol.outgoing.event_packets`."""
 
     @property
     def sockets(self) -> Mapping[str, Recipient]:
-        """The sockets of this server, by id."""
+        """Return the sockets of this server, by id."""
 
     @property
     def outgoing(self) -> Collection[Callable[..., Any]]:
-        """The listeners of outgoing events; nothing is announced if empty."""
+        """Return the listeners of outgoing events; if there are none, nothing is announced."""
 
     @property
     def recovery(self) -> Recovery | None:
-        """How clients that come back are recovered, None if they are not."""
+        """Return how clients that come back are recovered, None if they are not."""
 
     def next_ack_id(self) -> int:
         """Return an acknowledgement id that the namespace has not used."""
@@ -158,7 +158,7 @@ class Adapter(Protocol):
 
     @property
     def status(self) -> ClusterStatus:
-        """Whether the other servers can be reached."""
+        """Return whether the other servers can be reached, and what was lost."""
 
     async def start(self) -> None:
         """Join the cluster; return when its messages arrive, or when that takes too long."""

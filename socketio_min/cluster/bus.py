@@ -20,7 +20,7 @@ class Bus(Protocol):
 
     @property
     def status(self) -> ClusterStatus:
-        """Whether the bus works."""
+        """Return whether the bus works."""
 
     def open(self) -> None:
         """Begin to connect; every `open` has its `close`, and the last one ends it."""

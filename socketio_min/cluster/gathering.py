@@ -14,7 +14,7 @@ NAMING_PART, NAMING_MOST = 0.25, 0.5
 
 
 class RollCall:
-    """Asks for the names of the servers shortly before the time of a question is over."""
+    """A call for the names of the servers, shortly before the time of a question is over."""
 
     __slots__ = ("_names", "_task", "_timer")
 

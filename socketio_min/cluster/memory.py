@@ -32,14 +32,14 @@ class MemoryAdapter:
 
     @property
     def rooms(self) -> Rooms[str]:
-        """The registry, to look at."""
+        """Return the registry of rooms, to look at."""
         return self._rooms
 
     async def start(self) -> None:
-        """There is nobody to join."""
+        """Join nobody: there is no other server."""
 
     async def close(self) -> None:
-        """There is nobody to leave."""
+        """Leave nobody: there is no other server."""
 
     async def server_count(self) -> int:
         return 1

@@ -62,11 +62,11 @@ class RemoteSocket:
         return responses[0]
 
     def join(self, rooms: str | Iterable[str]) -> None:
-        """Make it join a room, or several; its server's limits hold."""
+        """Make the socket join a room, or several; the limits of its server hold."""
         self._adapter.add_sockets(self._options, _names(rooms))
 
     def leave(self, rooms: str | Iterable[str]) -> None:
-        """Make it leave a room, or several."""
+        """Make the socket leave a room, or several."""
         self._adapter.delete_sockets(self._options, _names(rooms))
 
     def disconnect(self, *, close: bool = False) -> None:

@@ -12,7 +12,7 @@ from socketio_min.cluster.redis.resp import Part
 
 
 class RedisBus(PatternBus, Protocol):
-    """The link to Redis. A `key` says which node of a cluster is meant."""
+    """The link to Redis. A `key` says which node of a Redis Cluster is meant."""
 
     async def close(self, *, drain: bool = True) -> None:
         """Disconnect if nobody else has it open; with `drain`, when Redis has all that was sent."""

@@ -45,7 +45,7 @@ LOOK = 0.1
 
 
 class _Move:
-    """What waits until a slot's old node has answered all that was sent to it."""
+    """Commands that wait until the old node of a slot has answered all that was sent there."""
 
     __slots__ = ("later", "refused")
 
@@ -84,7 +84,7 @@ class ClusterLink:
         self._task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._shards: list[Shard] = []
-        # By slot, for those that have been looked at or have moved since.
+        # The node of each slot that was needed, or has moved (MOVED) since the last look.
         self._owners: dict[int, Node] = {}
         self._links: dict[Node, NodeLink] = {}
         self._moves: dict[int, _Move] = {}
@@ -97,7 +97,7 @@ class ClusterLink:
         self._change = asyncio.Event()
 
     def _meet(self, nodes: Sequence[Node]) -> None:
-        """Have the home link try any node, in an order of chance: not all servers the same."""
+        """Have the home link try the nodes in a random order, so that servers spread over them."""
         hosts = [*dict.fromkeys((*self._seeds, *((node.host, node.port) for node in nodes)))]
         random.shuffle(hosts)
         self._home.address = replace(self.address, hosts=tuple(hosts))
@@ -169,7 +169,7 @@ class ClusterLink:
 
     @property
     def _whole(self) -> bool:
-        """Whether everything of ours has its place and can be reached."""
+        """Return whether every channel and command of ours has a node that can be reached."""
         return (
             self._known.is_set()
             and self._home.status.connected
@@ -256,7 +256,7 @@ class ClusterLink:
         if move is not None:
             return self._hold(move.later, command)
         node = self._owner(slot)
-        # The home node tells where the slot is.
+        # The home node answers MOVED, which tells where the slot is.
         link = self._home if node is None else self._link(node)
         if isinstance(link, NodeLink):
             link.used = True
@@ -376,7 +376,7 @@ class ClusterLink:
     async def _ask_nodes(self, nodes: Sequence[Node], *command: Part) -> list[Any]:
         """Return the replies of the nodes that can be reached.
 
-        Who subscribes on one that cannot is cut off from the others as well.
+        A server whose node cannot be reached from here does not hear the others either.
         """
 
         async def ask(link: NodeLink) -> Any:
@@ -384,7 +384,7 @@ class ClusterLink:
                 try:
                     return await link.call_once(*command)
                 except ConnectionResetError:
-                    # It is tried once more.
+                    # The node may be back already.
                     await asyncio.sleep(0)
             return None
 
@@ -424,7 +424,7 @@ class ClusterLink:
         if link is old:
             return
         if old is not None:
-            # What it still sends is not taken: the new one might send it, too.
+            # Messages of the old node are dropped from here on: the new node might send them again.
             del self._places[channel]
             old.unsubscribe_shard(channel, self._take)
         if link is not None:

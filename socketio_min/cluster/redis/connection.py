@@ -1,9 +1,10 @@
 """One connection to Redis: commands and their replies in order, and the messages of channels.
 
-It speaks RESP3, in which messages come as pushes between the replies, so that commands and
-subscriptions share a connection and everything keeps its order. Commands of one turn of the event
-loop leave in one write. A connection that is silent for too long is given up: a peer that a network
-has swallowed sends no reset, and TCP's own keepalive does not see it.
+It speaks RESP3, in which messages come as pushes between the replies (RESP3 specification, "Push
+type"), so that commands and subscriptions share a connection and everything keeps its order.
+Commands of one turn of the event loop leave in one write. A connection that is silent for too long
+is given up: a peer that a network has swallowed sends no reset, and TCP's own keepalive does not
+see it.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Connection(asyncio.Protocol):
         self.unanswered = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are none by inheritance.
+        # The transports of uvloop do not inherit from asyncio's.
         self._transport = transport = cast(asyncio.Transport, transport)
         transport.set_write_buffer_limits(high=HIGH_WATER)
         self._timer = self._loop.call_later(self._ping_interval, self._ping)
@@ -124,7 +125,7 @@ class Connection(asyncio.Protocol):
 
     def _take_push(self, push: list[Any]) -> None:
         if push[0] in _CONFIRMATIONS and self._replies:
-            # A cluster also tells, unasked, that a channel has moved away.
+            # A Redis Cluster also sends `sunsubscribe` unasked, when a channel has moved away.
             first = self._replies[0]
             if isinstance(first, Subscribing) and first.channel == push[1]:
                 self._replies.popleft()

@@ -23,7 +23,7 @@ TIMEOUT = 5.0
 
 
 class Emitter(Emission):
-    """Sends to the clients of a cluster, from a process with an event loop.
+    """A sender to the clients of a cluster, from a process with an event loop.
 
         async with Emitter("redis://127.0.0.1") as emitter:
             emitter.to("news").emit("headline", "…")
@@ -40,7 +40,7 @@ class Emitter(Emission):
 
     @property
     def cluster(self) -> ClusterStatus:
-        """Whether Redis can be reached."""
+        """Return whether Redis can be reached, and what was lost."""
         return self._link.status
 
     async def __aenter__(self) -> Emitter:
@@ -58,7 +58,7 @@ class Emitter(Emission):
 
 
 class BlockingEmitter(Emission):
-    """Sends to the clients of a cluster, from a process without an event loop.
+    """A sender to the clients of a cluster, from a process without an event loop.
 
         with BlockingEmitter("redis://127.0.0.1") as emitter:
             emitter.to("news").emit("headline", "…")

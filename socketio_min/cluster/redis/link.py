@@ -24,17 +24,14 @@ from socketio_min.cluster.redis.connection import (
     PING_INTERVAL,
     Connection,
     Reply,
-    Subscribing,
 )
 from socketio_min.cluster.redis.opening import RedisRefused, ask, log_in, open_connection
 from socketio_min.cluster.redis.resp import Part, encode_command
+from socketio_min.cluster.redis.subscriptions import Subscriptions
 from socketio_min.cluster.status import ClusterStatus
 from socketio_min.protocol.backoff import Backoff
 
 logger = logging.getLogger("socketio_min")
-
-# The pushes with a message, and the commands that asked for them.
-_MESSAGES = {b"message": "SUBSCRIBE", b"smessage": "SSUBSCRIBE"}
 
 # Bytes of messages that wait while Redis is away or slow.
 MAX_WAITING = 16_000_000
@@ -79,8 +76,7 @@ class Link:
         self._told_refusal = False
         # Messages dropped or unanswered since the connection was lost.
         self._lost = 0
-        # By the command that subscribes and the channel.
-        self._subscriptions: dict[tuple[str, bytes], tuple[Receive, ...]] = {}
+        self._subscriptions = Subscriptions(self._subscription_refused)
 
     # -- the life of the link
 
@@ -100,7 +96,7 @@ class Link:
                     await self.call("PING")
             except TimeoutError:
                 logger.warning("Redis did not take what was left when the server closed")
-        # Somebody may have come back meanwhile.
+        # A user may have opened the link again meanwhile.
         if not self._is_open and self._task is not None:
             task, self._task = self._task, None
             task.cancel()
@@ -171,8 +167,7 @@ class Link:
         connection, ended = self._connection, self._ended
         assert connection is not None
         assert ended is not None
-        for command, channel in self._subscriptions:
-            self._send_subscription(connection, command, channel)
+        self._subscriptions.restore(connection)
         self._told_refusal = False
         if self._lost:
             logger.warning(
@@ -196,7 +191,7 @@ class Link:
             self.address,
             reason,
         )
-        # They may have arrived or not.
+        # These commands may have arrived or not.
         self._lost += connection.unanswered
         return True
 
@@ -359,45 +354,21 @@ class Link:
         return list(await self.call("PUBSUB", "SHARDCHANNELS", escape_glob(prefix) + b"*"))
 
     def _subscribe(self, command: str, channel: bytes, receive: Receive) -> None:
-        key = command, channel
-        receivers = self._subscriptions.get(key, ())
-        self._subscriptions[key] = (*receivers, receive)
-        if not receivers and self._up.is_set() and self._connection is not None:
-            self._send_subscription(self._connection, command, channel)
+        self._subscriptions.add(self._connected_one, command, channel, receive)
 
     def _unsubscribe(self, command: str, channel: bytes, receive: Receive) -> None:
-        key = command, channel
-        receivers = tuple(one for one in self._subscriptions.get(key, ()) if one != receive)
-        if receivers:
-            self._subscriptions[key] = receivers
-        elif self._subscriptions.pop(key, None) and self._up.is_set() and self._connection:
-            undo = command.replace("SUBSCRIBE", "UNSUBSCRIBE")
-            self._send_subscription(self._connection, undo, channel)
+        self._subscriptions.remove(self._connected_one, command, channel, receive)
 
-    def _send_subscription(self, connection: Connection, command: str, channel: bytes) -> None:
-        connection.send(
-            encode_command(command, channel),
-            Subscribing(channel, lambda error: self._subscription_refused(command, channel, error)),
-        )
+    @property
+    def _connected_one(self) -> Connection | None:
+        """Return the connection, None before it has logged in: it subscribes to everything then."""
+        return self._connection if self._up.is_set() else None
 
     def _subscription_refused(self, command: str, channel: bytes, error: Exception) -> None:
         logger.error("Redis refused %s %r: %s", command, channel, error)
 
     def _pushed(self, push: list[Any]) -> None:
-        kind = push[0]
-        if kind == b"pmessage":
-            _, pattern, channel, message = push
-            receivers = self._subscriptions.get(("PSUBSCRIBE", pattern), ())
-        elif kind in _MESSAGES:
-            _, channel, message = push
-            receivers = self._subscriptions.get((_MESSAGES[kind], channel), ())
-        else:
-            return
-        for receive in receivers:
-            try:
-                receive(channel, message)
-            except Exception:
-                logger.exception("a message of another server could not be handled")
+        self._subscriptions.take(push)
 
 
 def escape_glob(name: bytes) -> bytes:

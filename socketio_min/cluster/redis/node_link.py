@@ -17,7 +17,7 @@ logger = logging.getLogger("socketio_min")
 
 
 class Router(Protocol):
-    """Who knows where the slots are."""
+    """What knows where the slots are."""
 
     def redirected(self, sent: Routed, to: Redirection) -> None:
         """Send what a node has refused to the one that has the slot."""
@@ -55,7 +55,7 @@ class Routed:
 
 
 class NodeLink(Link):
-    """The link to a node; `used` is whether it has something of ours."""
+    """The link to a node; `used` is whether the node has a channel or a command of ours."""
 
     def __init__(self, address: Address, router: Router, **options: Any) -> None:
         super().__init__(address, **options)
@@ -68,7 +68,7 @@ class NodeLink(Link):
 
     def _pushed(self, push: list[Any]) -> None:
         if push[0] == b"sunsubscribe":
-            # Nobody asked for it: the slot has gone.
+            # Unasked: the slot has moved away (SSUBSCRIBE, "Redis Cluster Specification").
             self._router.channel_lost(self, push[1])
         else:
             super()._pushed(push)
@@ -80,7 +80,7 @@ class NodeLink(Link):
             self._router.channel_lost(self, channel)
 
     def take_waiting(self) -> list[Routed]:
-        """Return what waits to be sent, which does not wait here any more."""
+        """Return the commands that wait to be sent, and let none of them wait here."""
         waiting = [reply for _, reply in self._waiting if isinstance(reply, Routed)]
         self._waiting.clear()
         self._waiting_size = 0

@@ -60,7 +60,7 @@ async def log_in(connection: Connection, address: Address) -> None:
     await ask(connection, *hello)
     if address.database:
         await ask(connection, "SELECT", address.database)
-    # One that is loading its data says hello, and then refuses what has waited for it.
+    # A Redis that is loading its data answers HELLO, and refuses other commands (LOADING).
     await ask(connection, "PING")
 
 

@@ -14,5 +14,5 @@ _pack = cast("Callable[[tuple[Part, ...]], bytes]", hiredis.pack_command)
 
 
 def encode_command(*parts: Part) -> bytes:
-    """Encode a command and its arguments."""
+    """Encode a command as an array of bulk strings (RESP specification, "Sending commands")."""
     return _pack(parts)

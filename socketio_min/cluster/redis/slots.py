@@ -17,7 +17,7 @@ SLOTS = 16_384
 
 
 class Node(NamedTuple):
-    """Where a node listens."""
+    """The address that a node listens on."""
 
     host: str
     port: int
@@ -33,7 +33,7 @@ class Shard(NamedTuple):
 
 
 class Redirection(NamedTuple):
-    """What a node says that does not take a command; `node` is None if it does not know who does.
+    """The refusal of a node that has not the slot; `node` has it, None if that is not known.
 
     `moved` is whether later commands for the slot go to `node`, too.
     """

@@ -28,14 +28,14 @@ START = "0-0"
 
 
 class Adapter(Protocol):
-    """Who takes the entries of a namespace."""
+    """What takes the entries of a namespace."""
 
     def take_entry(self, entry: Entry) -> None:
         """Take an entry of its namespace."""
 
 
 class StreamReader:
-    """Reads the stream `stream`; `last` is the id of the entry that was read last."""
+    """The reader of `stream`; `last` is the id of the entry that was read last."""
 
     def __init__(self, link: RedisBus, stream: str) -> None:
         """Make a reader; nobody else uses the link, which is busy with long readings."""
@@ -66,7 +66,7 @@ class StreamReader:
             task, self._task = self._task, None
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            # It may be in the middle of a long reading.
+            # The link may be in the middle of a blocking XREAD.
             await self._link.close(drain=False)
 
     @property

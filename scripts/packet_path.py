@@ -26,11 +26,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from socketio_min import Server, Socket  # noqa: E402  (the checkout's, wherever this is run from)
+from tests.frames import packet_frame  # noqa: E402
 
 PAGE = ROOT / "docs" / "packet.md"
 PACKAGES = ("engineio_min", "socketio_min")
 PATIENCE = 10.0
-MASK = bytes(4)
 
 
 @dataclass
@@ -93,16 +93,6 @@ class Recorder:
 
 
 # -- the client, in its own thread
-
-
-def frame(text: str) -> bytes:
-    """Return a client's text frame below 64 KiB (RFC 6455, section 5.2)."""
-    payload = text.encode()
-    if len(payload) < 126:
-        head = bytes((0x81, 0x80 | len(payload)))
-    else:
-        head = b"\x81\xfe" + len(payload).to_bytes(2, "big")
-    return head + MASK + payload
 
 
 def connect(port: int) -> socket.socket:
@@ -210,7 +200,7 @@ class Conductor:
             with connect(port) as early:
                 early.sendall(upgrade_request(port))
                 read_until(early, b'"maxPayload"')
-                early.sendall(frame("40"))
+                early.sendall(packet_frame("40"))
                 read_until(early, b"40{")
         with connect(port) as peer, connect(port) as polls, connect(port) as posts:
             self.record(
@@ -224,7 +214,7 @@ class Conductor:
                 "CONNECT",
                 "A client joins the namespace `/`; its handler lets it join a room.",
                 peer,
-                frame("40"),
+                packet_frame("40"),
                 b"40{",
             )
             for event, kind in (("plain", "`def`"), ("waiting", "`async def`")):
@@ -232,14 +222,14 @@ class Conductor:
                     f"Event with acknowledgement, {kind} handler, WebSocket",
                     "What the handler returns is the acknowledgement.",
                     peer,
-                    frame(f'421["{event}","hello"]'),
+                    packet_frame(f'421["{event}","hello"]'),
                     b'431["hello"]',
                 )
             self.record(
                 "Broadcast to a room",
                 "The handler of an event emits to a room, in which is the client itself.",
                 peer,
-                frame('42["fan","hello"]'),
+                packet_frame('42["fan","hello"]'),
                 b'42["fan","hello"]',
             )
             polls.sendall(poll_request(port))

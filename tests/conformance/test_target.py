@@ -23,12 +23,13 @@ from typing import Any
 import pytest
 
 from conformance.__main__ import main
+from tests.engineio_min.wire import Response
 from tests.socketio_min.wire import (
     Client,
     Ended,
     PollingClient,
-    Reply,
     WebSocketClient,
+    answer,
     request,
 )
 
@@ -204,7 +205,7 @@ async def close_polling(port: int, path: str) -> None:
     await client.send("3")
     await client.post(b"1")
     client.parked = None
-    assert (await parked.reply()).text == "6"
+    assert (await answer(parked)).text == "6"
     await gone(port, client)
 
 
@@ -225,7 +226,7 @@ async def upgrade(port: int, path: str) -> tuple[PollingClient, WebSocketClient]
     return polling, websocket
 
 
-async def wait_for_upgrade(polling: PollingClient) -> Reply:
+async def wait_for_upgrade(polling: PollingClient) -> Response:
     """The answer of a polling request once the server has taken notice of the upgrade."""
     while True:
         reply = await polling.get()

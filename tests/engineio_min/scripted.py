@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from tests.frames import encode_frame, packet_frame, read_frame
 from tests.waiting import patient, until
 
 HANDSHAKE = '0{"sid":"abc","upgrades":[],"pingInterval":25000,"pingTimeout":20000}'
@@ -76,17 +77,10 @@ class Peer:
         return payload.decode() if opcode == 0x81 else payload
 
     async def read_frame(self) -> tuple[int, bytes]:
-        first, second = await patient(self.reader.readexactly(2))
-        assert second & 0x80, "a client must mask its frames"
-        length = second & 0x7F
-        if length >= 126:
-            extended = await patient(self.reader.readexactly(2 if length == 126 else 8))
-            length = int.from_bytes(extended, "big")
-        key = await patient(self.reader.readexactly(4))
-        masked = await patient(self.reader.readexactly(length))
-        repeated = (key * (length // 4 + 1))[:length]
-        number = int.from_bytes(masked, "big") ^ int.from_bytes(repeated, "big")
-        return first, number.to_bytes(length, "big")
+        """The first byte and the payload of the next frame."""
+        frame = await read_frame(self.reader)
+        assert frame.masked, "a client must mask its frames"
+        return frame.first, frame.payload
 
     def stop_reading(self) -> None:
         """Take no more bytes from the kernel until `read_on`."""
@@ -126,16 +120,12 @@ def switching(key: str, *headers: str) -> bytes:
 
 
 def server_frame(payload: str | bytes, first: int | None = None) -> bytes:
-    data = payload.encode() if isinstance(payload, str) else payload
+    """A server's frame that carries a packet, or one whose first byte is `first`."""
     if first is None:
-        first = 0x81 if isinstance(payload, str) else 0x82
-    if len(data) < 126:
-        head = bytes((first, len(data)))
-    elif len(data) < 65_536:
-        head = bytes((first, 126)) + len(data).to_bytes(2, "big")
-    else:
-        head = bytes((first, 127)) + len(data).to_bytes(8, "big")
-    return head + data
+        return packet_frame(payload, mask=False)
+    data = payload.encode() if isinstance(payload, str) else payload
+    rsv, fin = first >> 4 & 7, bool(first & 0x80)
+    return encode_frame(first & 0x0F, data, fin=fin, rsv=rsv, mask=False)
 
 
 Script = Callable[[Peer], Awaitable[None]]

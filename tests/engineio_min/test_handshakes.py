@@ -24,13 +24,8 @@ from tests.engineio_min.harness import (
     assert_refused,
     serving,
 )
-from tests.engineio_min.wire import (
-    HANDSHAKE,
-    Wire,
-    connect,
-    encode_request,
-    packet_frame,
-)
+from tests.engineio_min.wire import HANDSHAKE, Wire, connect, encode_request
+from tests.frames import packet_frame
 from tests.waiting import until
 
 # --- allow_request

@@ -9,17 +9,8 @@ import pytest
 from engineio_min.protocol.session import UpgradeExpired
 from engineio_min.transports.websocket import WebSocket
 from tests.engineio_min.harness import WEBSOCKET, Clock, Harness, Poller, assert_refused, serving
-from tests.engineio_min.wire import (
-    HANDSHAKE,
-    PING,
-    TEXT,
-    Packet,
-    Wire,
-    decode_payload,
-    encode_frame,
-    encode_request,
-    packet_frame,
-)
+from tests.engineio_min.wire import HANDSHAKE, Wire, decode_payload, encode_request
+from tests.frames import PING, TEXT, Packet, encode_frame, packet_frame
 from tests.waiting import until
 
 

@@ -10,19 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.frames import BINARY, CLOSE, TEXT, Frame, Packet, encode_frame, packet_frame, read_frame
 from tests.waiting import patient
 
-CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 SEPARATOR = "\x1e"
-
-Packet = str | bytes
 
 
 @dataclass
@@ -44,45 +41,6 @@ class Response:
         return json.loads(self.body)
 
 
-@dataclass
-class Frame:
-    """A WebSocket frame as it came."""
-
-    opcode: int
-    payload: bytes
-    fin: bool = True
-    rsv: int = 0
-    masked: bool = False
-
-
-def encode_frame(
-    opcode: int,
-    payload: bytes,
-    *,
-    fin: bool = True,
-    rsv: int = 0,
-    mask: bool = True,
-    length: int | None = None,
-) -> bytes:
-    """A client's frame; `length` is declared instead of the payload's own, in eight bytes."""
-    first = (0x80 if fin else 0) | rsv << 4 | opcode
-    masked = 0x80 if mask else 0
-    if length is not None:
-        head = bytes([first, masked | 127]) + length.to_bytes(8, "big")
-    elif len(payload) < 126:
-        head = bytes([first, masked | len(payload)])
-    elif len(payload) < 65_536:
-        head = bytes([first, masked | 126]) + len(payload).to_bytes(2, "big")
-    else:
-        head = bytes([first, masked | 127]) + len(payload).to_bytes(8, "big")
-    if not mask:
-        return head + payload
-    key = os.urandom(4)
-    repeated = (key * (len(payload) // 4 + 1))[: len(payload)]
-    number = int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")
-    return head + key + number.to_bytes(len(payload), "big")
-
-
 def encode_request(
     method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
 ) -> bytes:
@@ -102,6 +60,8 @@ HANDSHAKE = {
     "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
+# RFC 6455, section 1.3, has this answer to that key.
+ACCEPTED = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 
 @dataclass
@@ -181,20 +141,16 @@ class Wire:
         await self.send(b"".join(packet_frame(packet) for packet in packets))
 
     async def frame(self) -> Frame:
-        first, second = await patient(self.reader.readexactly(2))
-        length = second & 0x7F
-        if length >= 126:
-            extended = await patient(self.reader.readexactly(2 if length == 126 else 8))
-            length = int.from_bytes(extended, "big")
-        payload = await patient(self.reader.readexactly(length))
-        return Frame(first & 0x0F, payload, bool(first & 0x80), first >> 4 & 7, bool(second & 0x80))
+        """The next frame, which a server must not mask."""
+        frame = await read_frame(self.reader)
+        assert not frame.masked
+        return frame
 
     async def packet(self) -> Packet:
         """The packet in the next frame, which must be a whole message."""
         frame = await self.frame()
         assert frame.fin
         assert frame.rsv == 0
-        assert not frame.masked
         assert frame.opcode in (TEXT, BINARY), f"got {frame} instead of a message"
         return frame.payload.decode() if frame.opcode == TEXT else frame.payload
 
@@ -213,25 +169,21 @@ class Wire:
         return code
 
 
-def packet_frame(packet: Packet) -> bytes:
-    """The frame that carries a packet."""
-    if isinstance(packet, str):
-        return encode_frame(TEXT, packet.encode())
-    return encode_frame(BINARY, packet)
+async def open_wire(port: int, *, receive_buffer: int | None = None) -> Wire:
+    """A TCP connection that the caller closes; see `connect`."""
+    if receive_buffer is None:
+        return Wire(*await asyncio.open_connection("127.0.0.1", port))
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+    return Wire(*await asyncio.open_connection(sock=sock, limit=receive_buffer))
 
 
 @asynccontextmanager
 async def connect(port: int, *, receive_buffer: int | None = None) -> AsyncIterator[Wire]:
     """A TCP connection; a small `receive_buffer` (bytes) makes a peer that soon takes no more."""
-    if receive_buffer is None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    else:
-        sock = socket.socket()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
-        reader, writer = await asyncio.open_connection(sock=sock, limit=receive_buffer)
-    wire = Wire(reader, writer)
+    wire = await open_wire(port, receive_buffer=receive_buffer)
     try:
         yield wire
     finally:
@@ -246,8 +198,7 @@ async def websocket(
     async with connect(port) as wire:
         response = await wire.request("GET", target, {**HANDSHAKE, **(headers or {})})
         assert response.status == 101, response
-        # RFC 6455, section 1.3, has this answer to the key above.
-        assert response.headers["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        assert response.headers["sec-websocket-accept"] == ACCEPTED
         yield wire
 
 

@@ -15,7 +15,8 @@ import tracemalloc
 import pytest
 
 from tests.engineio_min.harness import Clock
-from tests.engineio_min.wire import HANDSHAKE, connect, encode_frame, encode_request
+from tests.engineio_min.wire import HANDSHAKE, connect, encode_request
+from tests.frames import encode_frame
 from tests.hostile.stage import PATH, POLLING, WEBSOCKET, Stage, staged
 from tests.waiting import until
 

@@ -19,13 +19,8 @@ from socketio_min import Limits
 from socketio_min.server.connection import ServerConnection
 from socketio_min.server.rate_limits import AddressBuckets
 from tests.engineio_min.harness import Clock
-from tests.engineio_min.wire import (
-    HANDSHAKE,
-    connect,
-    encode_frame,
-    encode_request,
-    packet_frame,
-)
+from tests.engineio_min.wire import HANDSHAKE, connect, encode_request
+from tests.frames import encode_frame, packet_frame
 from tests.hostile.stage import POLLING, WEBSOCKET, Stage, staged
 from tests.waiting import until
 

@@ -11,7 +11,8 @@ import pytest
 
 from engineio_min.http.server import ACCEPTS_PER_TURN
 from tests.engineio_min.harness import Clock
-from tests.engineio_min.wire import HANDSHAKE, encode_frame, encode_request
+from tests.engineio_min.wire import HANDSHAKE, encode_request
+from tests.frames import encode_frame
 from tests.hostile.stage import POLLING, WEBSOCKET, staged
 from tests.socketio_min.wire import WebSocketClient
 from tests.waiting import patient, until

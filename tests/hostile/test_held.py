@@ -18,7 +18,8 @@ from engineio_min.limits.account import FREE, Account
 from socketio_min import Limits, Socket
 from socketio_min.server.options import SocketIOOptionValues
 from tests.engineio_min.harness import Clock
-from tests.engineio_min.wire import HANDSHAKE, Wire, encode_frame, encode_request, packet_frame
+from tests.engineio_min.wire import HANDSHAKE, Wire, encode_request
+from tests.frames import encode_frame, packet_frame
 from tests.hostile.stage import POLLING, WEBSOCKET, Stage, staged
 from tests.waiting import patient, until
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import pytest
 
 from tests.engineio_min.harness import Clock
-from tests.engineio_min.wire import PING, PONG, Frame, Wire, connect, encode_request
+from tests.engineio_min.wire import Wire, connect, encode_request
+from tests.frames import PING, PONG, Frame
 from tests.hostile.stage import PATH, POLLING, WEBSOCKET, Stage, staged
 from tests.waiting import until
 

@@ -11,49 +11,19 @@ import asyncio
 import tracemalloc
 import zlib
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
 from engineio_min.transports.websocket import MAX_PENDING_PONGS
 from tests.engineio_min.harness import Clock
-from tests.engineio_min.wire import (
-    BINARY,
-    CLOSE,
-    CONTINUATION,
-    HANDSHAKE,
-    PING,
-    PONG,
-    TEXT,
-    Wire,
-    encode_request,
-)
+from tests.engineio_min.wire import HANDSHAKE, Wire, encode_request
+from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, encode_frame
 from tests.hostile.stage import WEBSOCKET, Stage, staged
 from tests.waiting import until
 
-
-def frame(
-    opcode: int,
-    payload: bytes = b"",
-    *,
-    fin: bool = True,
-    rsv: int = 0,
-    mask: bool = True,
-    length: int | None = None,
-    form: int | None = None,
-) -> bytes:
-    """A frame; `length` is declared instead of the payload's, `form` is 7, 16 or 64 bits."""
-    size = len(payload) if length is None else length
-    if form is None:
-        form = 7 if size < 126 else 16 if size < 65_536 else 64
-    first = (0x80 if fin else 0) | rsv << 4 | opcode
-    flag = 0x80 if mask else 0
-    if form == 7:
-        head = bytes((first, flag | size))
-    elif form == 16:
-        head = bytes((first, flag | 126)) + size.to_bytes(2, "big")
-    else:
-        head = bytes((first, flag | 127)) + size.to_bytes(8, "big")
-    return head + (b"\0\0\0\0" if mask else b"") + payload
+# A mask of zeros shows the payload.
+frame = partial(encode_frame, mask=bytes(4))
 
 
 def fragments(opcode: int, *pieces: bytes) -> bytes:

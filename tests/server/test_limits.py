@@ -17,7 +17,8 @@ import pytest
 from websockets import ConnectionClosed
 
 from server.settings import Settings
-from tests.engineio_min.wire import encode_frame, websocket
+from tests.engineio_min.wire import websocket
+from tests.frames import encode_frame
 from tests.server.conftest import Connect
 from tests.server.running import CREDENTIALS, add_user, running
 from tests.server.wire import connected, http_get

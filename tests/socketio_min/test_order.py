@@ -12,9 +12,10 @@ import pytest
 
 from socketio_min import ClientLimits, Disconnected, Limits, Server, Socket
 from tests.engineio_min.scripted import Peer, server_frame
+from tests.frames import CLOSE, encode_frame, packet_frame
 from tests.socketio_min.client.meeting import joined, log_of, meeting, socketio
 from tests.socketio_min.serving import TRANSPORTS, Serving, Transport, serving
-from tests.socketio_min.wire import CLOSE, Client, PollingClient, WebSocketClient, frame
+from tests.socketio_min.wire import Client, PollingClient, WebSocketClient
 from tests.waiting import until
 from tests.waiting import until as eventually
 
@@ -26,7 +27,9 @@ async def send_and_leave(client: Client, *packets: str) -> None:
         client.ended = True
     else:
         assert isinstance(client, WebSocketClient)
-        client.writer.write(b"".join(map(frame, packets)) + frame(b"\x03\xe8", CLOSE))
+        client.wire.writer.write(
+            b"".join(map(packet_frame, packets)) + encode_frame(CLOSE, b"\x03\xe8")
+        )
 
 
 # --- a server
@@ -93,7 +96,7 @@ async def test_a_server_reads_no_faster_than_handlers_start() -> None:
         (watched,) = io.connections
         assert isinstance(client, WebSocketClient)
         for _ in range(50):
-            client.writer.write(frame('42["work"]') * 200)
+            client.wire.writer.write(packet_frame('42["work"]') * 200)
             await asyncio.sleep(0)
             # A handler starts with each turn of the loop, so all that while it is the first reads.
             assert watched.turns.behind < 1_000

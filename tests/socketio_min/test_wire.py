@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 
 from socketio_min import ConnectionRefused, Limits, Server, Socket
+from tests.frames import Packet
 from tests.socketio_min.serving import TRANSPORTS, Transport, serving
-from tests.socketio_min.wire import Packet
 
 HOLE = '{"_placeholder":true,"num":0}'
 

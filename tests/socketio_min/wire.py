@@ -1,9 +1,8 @@
 """A raw client: it writes the packets that it is told to and shows what comes back.
 
-It shares nothing with the server, so that a mistake made twice cannot hide: HTTP requests and
-WebSocket frames are put together here by hand. A `Client` is one Engine.IO session over either
-transport; packets are the protocol's own text (`42["hello"]`), binary messages are bytes. Every
-wait ends after `PATIENCE` seconds, which only a hang reaches.
+It shares nothing with the server, so that a mistake made twice cannot hide. A `Client` is one
+Engine.IO session over either transport, on the raw connections of `engineio_min/wire.py`; packets
+are the protocol's own text (`42["hello"]`), binary messages are bytes.
 """
 
 from __future__ import annotations
@@ -13,62 +12,16 @@ import base64
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from tests.waiting import PATIENCE
+from tests.engineio_min.wire import ACCEPTED, HANDSHAKE, Response, Wire, encode_request, open_wire
+from tests.frames import BINARY, CLOSE, TEXT, Packet, encode_frame, packet_frame
 
 SEPARATOR = "\x1e"
-MASK = b"\x5a\xa5\x0f\xf0"
-
-TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
-
-Packet = str | bytes
 
 
 class Ended(Exception):
     """The server has ended the session."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP answer; header names are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        return self.body.decode()
-
-
-class Exchange:
-    """A request that was written and whose answer may be long in coming."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    async def reply(self) -> Reply:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                status, headers = await read_head(self.reader)
-                body = await self.reader.readexactly(int(headers.get("content-length", "0")))
-        finally:
-            self.abort()
-        return Reply(status, headers, body)
-
-    def abort(self) -> None:
-        """Go away without the answer."""
-        self.writer.close()
-
-
-async def read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-    first, *lines = head.rstrip("\r\n").split("\r\n")
-    pairs = (line.partition(":") for line in lines)
-    return int(first.split(" ")[1]), {name.lower(): value.strip() for name, _, value in pairs}
 
 
 async def start_request(
@@ -77,15 +30,21 @@ async def start_request(
     target: str,
     body: bytes = b"",
     headers: Mapping[str, str] | None = None,
-) -> Exchange:
-    """Write a request on a connection of its own."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=8 << 20)
-    lines = [f"{method} {target} HTTP/1.1", f"Host: 127.0.0.1:{port}"]
-    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    if body or method == "POST":
-        lines.append(f"Content-Length: {len(body)}")
-    writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
-    return Exchange(reader, writer)
+) -> Wire:
+    """Write a request on a connection of its own, whose answer may be long in coming."""
+    wire = await open_wire(port)
+    fields = {"Host": f"127.0.0.1:{port}", **(headers or {})}
+    has_body = bool(body) or method == "POST"
+    await wire.send(encode_request(method, target, fields, body if has_body else None))
+    return wire
+
+
+async def answer(wire: Wire) -> Response:
+    """Read the answer to a request, and close its connection."""
+    try:
+        return await wire.response()
+    finally:
+        wire.writer.close()
 
 
 async def request(
@@ -94,9 +53,9 @@ async def request(
     target: str,
     body: bytes = b"",
     headers: Mapping[str, str] | None = None,
-) -> Reply:
+) -> Response:
     """Write a request and read its answer."""
-    return await (await start_request(port, method, target, body, headers)).reply()
+    return await answer(await start_request(port, method, target, body, headers))
 
 
 def encode_payload(packets: tuple[Packet, ...]) -> bytes:
@@ -111,24 +70,6 @@ def decode_payload(text: str) -> list[Packet]:
         base64.b64decode(packet[1:]) if packet.startswith("b") else packet
         for packet in text.split(SEPARATOR)
     ]
-
-
-def frame(payload: Packet, opcode: int | None = None) -> bytes:
-    """A final, masked WebSocket frame."""
-    if isinstance(payload, str):
-        data, kind = payload.encode("utf-8", "surrogatepass"), TEXT
-    else:
-        data, kind = payload, BINARY
-    head = bytes([0x80 | (kind if opcode is None else opcode)])
-    if len(data) < 126:
-        head += bytes([0x80 | len(data)])
-    elif len(data) < 1 << 16:
-        head += b"\xfe" + len(data).to_bytes(2, "big")
-    else:
-        head += b"\xff" + len(data).to_bytes(8, "big")
-    key = (MASK * (len(data) // 4 + 1))[: len(data)]
-    masked = int.from_bytes(data, "big") ^ int.from_bytes(key, "big")
-    return head + MASK + masked.to_bytes(len(data), "big")
 
 
 class Client(ABC):
@@ -202,7 +143,7 @@ class PollingClient(Client):
         self.path = path
         self.ready: list[Packet] = []
         self.ended = False
-        self.parked: Exchange | None = None
+        self.parked: Wire | None = None
 
     @classmethod
     async def open(
@@ -225,10 +166,10 @@ class PollingClient(Client):
     def target(self) -> str:
         return f"{self.path}?EIO=4&transport=polling&sid={self.handshake['sid']}"
 
-    async def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Reply:
+    async def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Response:
         return await request(self.port, "POST", self.target, body, headers)
 
-    async def get(self, headers: Mapping[str, str] | None = None) -> Reply:
+    async def get(self, headers: Mapping[str, str] | None = None) -> Response:
         return await request(self.port, "GET", self.target, headers=headers)
 
     async def park(self) -> None:
@@ -244,7 +185,7 @@ class PollingClient(Client):
             raise Ended
         if not self.ready:
             parked, self.parked = self.parked, None
-            reply = await self.get() if parked is None else await parked.reply()
+            reply = await self.get() if parked is None else await answer(parked)
             if reply.status != 200:
                 assert (reply.status, json.loads(reply.text)["code"]) == (400, 1), reply
                 self.ended = True
@@ -263,7 +204,7 @@ class PollingClient(Client):
 
     def abort(self) -> None:
         if self.parked is not None:
-            self.parked.abort()
+            self.parked.writer.close()
 
     async def finish(self) -> None:
         self.abort()
@@ -276,9 +217,8 @@ class PollingClient(Client):
 class WebSocketClient(Client):
     """A session over a WebSocket, or the WebSocket of an upgrade."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
         self.close_code: int | None = None
 
     @classmethod
@@ -300,61 +240,42 @@ class WebSocketClient(Client):
         cls, port: int, target: str, headers: Mapping[str, str] | None = None
     ) -> WebSocketClient:
         """A WebSocket that has not yet received anything."""
-        exchange = await start_request(
-            port,
-            "GET",
-            target,
-            headers={
-                "Connection": "Upgrade",
-                "Upgrade": "websocket",
-                "Sec-WebSocket-Version": "13",
-                "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-                **(headers or {}),
-            },
-        )
-        async with asyncio.timeout(PATIENCE):
-            status, answer = await read_head(exchange.reader)
-        if status != 101:
-            exchange.abort()
-            raise Ended(status)
-        assert answer["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-        return cls(exchange.reader, exchange.writer)
+        wire = await start_request(port, "GET", target, headers={**HANDSHAKE, **(headers or {})})
+        response = await wire.response()
+        if response.status != 101:
+            wire.writer.close()
+            raise Ended(response.status)
+        assert response.headers["sec-websocket-accept"] == ACCEPTED
+        return cls(wire)
 
     async def send(self, *packets: Packet) -> None:
-        self.writer.write(b"".join(map(frame, packets)))
+        self.wire.writer.write(b"".join(map(packet_frame, packets)))
 
     async def receive(self) -> Packet:
         while True:
             try:
-                async with asyncio.timeout(PATIENCE):
-                    opcode, payload = await self._read_frame()
+                frame = await self.wire.frame()
             except (asyncio.IncompleteReadError, ConnectionError) as error:
                 raise Ended from error
+            assert frame.rsv == 0, "a reserved bit is set"
+            assert frame.fin, "the server fragments messages"
+            opcode, payload = frame.opcode, frame.payload
             if opcode == TEXT:
                 return payload.decode()
             if opcode == BINARY:
                 return payload
             if opcode == CLOSE:
                 self.close_code = int.from_bytes(payload[:2], "big") if payload else 1005
-                self.writer.close()
+                self.wire.writer.close()
                 raise Ended(self.close_code)
 
-    async def _read_frame(self) -> tuple[int, bytes]:
-        first, length = await self.reader.readexactly(2)
-        assert first & 0x70 == 0, "a reserved bit is set"
-        assert first & 0x80, "the server fragments messages"
-        assert length < 128, "the server masks frames"
-        if length > 125:
-            length = int.from_bytes(await self.reader.readexactly(2 if length == 126 else 8), "big")
-        return first & 0x0F, await self.reader.readexactly(length)
-
     async def leave(self) -> None:
-        self.writer.write(frame(b"\x03\xe8", CLOSE))
+        self.wire.writer.write(encode_frame(CLOSE, b"\x03\xe8"))
         await self.rest()
-        self.writer.close()
+        self.wire.writer.close()
 
     def abort(self) -> None:
-        self.writer.close()
+        self.wire.writer.close()
 
     async def finish(self) -> None:
         self.abort()

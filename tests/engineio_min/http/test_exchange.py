@@ -14,13 +14,8 @@ from tests.engineio_min.harness import (
     Harness,
     assert_refused,
 )
-from tests.engineio_min.wire import (
-    HANDSHAKE,
-    TEXT,
-    encode_frame,
-    encode_request,
-    packet_frame,
-)
+from tests.engineio_min.wire import HANDSHAKE, encode_request
+from tests.frames import TEXT, encode_frame, packet_frame
 from tests.hostile.memory import MemoryTransport
 
 # --- the opening handshake

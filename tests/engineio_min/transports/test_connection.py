@@ -30,12 +30,8 @@ from tests.engineio_min.harness import (
     assert_refused,
     serving,
 )
-from tests.engineio_min.wire import (
-    HANDSHAKE,
-    connect,
-    encode_request,
-    packet_frame,
-)
+from tests.engineio_min.wire import HANDSHAKE, connect, encode_request
+from tests.frames import packet_frame
 from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[2]

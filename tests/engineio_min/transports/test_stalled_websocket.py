@@ -20,15 +20,8 @@ from tests.engineio_min.harness import (
     serving,
 )
 from tests.engineio_min.transports.sockets import stall
-from tests.engineio_min.wire import (
-    CLOSE,
-    HANDSHAKE,
-    PING,
-    PONG,
-    Wire,
-    encode_frame,
-    encode_request,
-)
+from tests.engineio_min.wire import HANDSHAKE, Wire, encode_request
+from tests.frames import CLOSE, PING, PONG, encode_frame
 from tests.waiting import patient, until
 
 CERTIFICATE = Path(__file__).parents[1] / "localhost.pem"

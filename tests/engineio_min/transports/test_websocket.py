@@ -18,18 +18,8 @@ from tests.engineio_min.harness import (
     serving,
 )
 from tests.engineio_min.transports.sockets import assert_closed_with
-from tests.engineio_min.wire import (
-    BINARY,
-    CLOSE,
-    CONTINUATION,
-    HANDSHAKE,
-    PING,
-    PONG,
-    TEXT,
-    encode_frame,
-    encode_request,
-    packet_frame,
-)
+from tests.engineio_min.wire import HANDSHAKE, encode_request
+from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, encode_frame, packet_frame
 from tests.waiting import patient, until
 
 # --- messages

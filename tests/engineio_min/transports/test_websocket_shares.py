@@ -23,20 +23,8 @@ from tests.engineio_min.harness import (
     serving,
 )
 from tests.engineio_min.transports.sockets import assert_closed_with, stall
-from tests.engineio_min.wire import (
-    BINARY,
-    CLOSE,
-    CONTINUATION,
-    HANDSHAKE,
-    PING,
-    PONG,
-    TEXT,
-    Wire,
-    connect,
-    encode_frame,
-    encode_request,
-    packet_frame,
-)
+from tests.engineio_min.wire import HANDSHAKE, Wire, connect, encode_request
+from tests.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, encode_frame, packet_frame
 from tests.hostile.memory import MemoryTransport
 from tests.waiting import until
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from tests.engineio_min.wire import HANDSHAKE, encode_request
-from tests.engineio_min.wire import packet_frame as frame
+from tests.frames import packet_frame as frame
 from tests.hostile.simulation.network import Link
 from tests.hostile.stage import POLLING, WEBSOCKET
 

@@ -449,7 +449,7 @@ async def test_drained_waits_for_a_client_that_does_not_read() -> None:
     async with serving(io) as net:
         client, socket = await net.join()
         assert isinstance(client, WebSocketClient)
-        reading = cast(asyncio.Transport, client.writer.transport)
+        reading = cast(asyncio.Transport, client.wire.writer.transport)
         reading.pause_reading()
         while socket.writable:
             socket.emit("x", "y" * 1_000_000)

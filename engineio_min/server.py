@@ -221,7 +221,7 @@ class Server:
     def close(self) -> None:
         """Close every session at once; a waiting poll and every WebSocket are told.
 
-        No new session opens from then on, whoever still has a connection, until `start`.
+        No new session opens from then on until `start`, not even over a connection that is left.
         """
         self._handshakes.accepting = False
         for connection in list(self.sessions.values()):

@@ -102,8 +102,10 @@ def refusal(
 
 
 def split_absolute(target: str) -> tuple[str, str] | None:
-    """Return the host and the path with the query of a target in absolute form, such as
-    "http://host/path" (RFC 9112, section 3.2.2); None if it is of another form, or has no host.
+    """Split a target in absolute form, such as "http://host/path" (RFC 9112, section 3.2.2).
+
+    Return its host, and its path with the query; None for a target of another form, or without a
+    host.
     """
     match = _ABSOLUTE.fullmatch(target)
     if match is None or not _is_host(match["host"]):

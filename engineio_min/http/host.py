@@ -16,9 +16,9 @@ class Handover(Protocol):
     """What gives connections to the processes that their requests are for."""
 
     def give(self, transport: asyncio.Transport, data: bytes) -> bool:
-        """Give away a connection whose next request begins with `data`, if it is for another.
+        """Give a connection to another process, if its next request, `data`, is for that process.
 
-        Return whether that process has the connection now; here it is only to be let go.
+        Return whether the other process has it now; the caller closes its own end then.
         """
 
     def give_idle(self, transport: asyncio.Transport) -> bool:

@@ -244,9 +244,7 @@ class HttpServer:
         await self.loop.connect_accepted_socket(partial(_Adopted, self, data), connection)
 
     async def close(self) -> None:
-        """Stop accepting, close every session and connection, and wait until the connections are
-        gone.
-        """
+        """Stop accepting, close every session and connection, and wait until all have closed."""
         self.stop_accepting()
         for engine in self.engines.values():
             engine.close()
@@ -359,8 +357,9 @@ def not_found(_request: Request) -> Response:
 
 
 def raise_descriptor_limit() -> float:
-    """Allow this process as many file descriptors as the system lets it have, for each client needs
-    one; return how many these are.
+    """Raise this process's limit of file descriptors to the system's: each client needs one.
+
+    Return the limit.
     """
     if sys.platform == "win32":
         return math.inf

@@ -45,7 +45,7 @@ class Quotas:
         return len(self._open)
 
     def take(self, request: Request) -> tuple[Seat, ...]:
-        """Count a session for whom it belongs to; hand the result to `release` when it is over.
+        """Count a session for its address and its user; hand the result to `release` at its end.
 
         Raises:
             RequestRefused: one of them has as many as allowed: HTTP 429.

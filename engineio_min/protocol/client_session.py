@@ -229,7 +229,7 @@ class ClientSession:
     def check_size(self, packet: Packet) -> None:
         """Refuse a packet that the server would end the session for (Engine.IO v4, "maxPayload").
 
-        A binary one may have to go in base64, when the session is on polling.
+        On polling a binary packet is counted as its base64.
 
         Raises:
             UsageError: it is larger than the server takes.

@@ -47,7 +47,7 @@ class DeadlineQueue:
     def watch(self, expiring: Expiring) -> bool:
         """Watch `expiring`; call this when it is new and whenever its deadline has moved earlier.
 
-        Returns whether `next_deadline` may be earlier now.
+        Return whether `next_deadline` may be earlier now.
         """
         entry = self._entries.get(expiring)
         if entry is not None:

@@ -74,8 +74,8 @@ class FrameReader:
     def begin(self, data: bytes, position: int, size: int, messages: list[Packet]) -> int:
         """Begin the frame of `size` bytes at `position`, and read what there is of it.
 
-        Return where it ends, or `position` if it is refused: text that is too large is before its
-        bytes come.
+        Return where the part that was read ends. Text that is too large is refused by its head:
+        then that is `position`.
         """
         first = data[position]
         if first & _OPCODE == Opcode.TEXT:

@@ -295,7 +295,7 @@ class Session:
             self._wake()
 
     def _pass_mark(self) -> bool:
-        """Tell of what waits. Return False if it is too much, which ends the session."""
+        """Tell the driver how much waits. Return False if that is too much and ends the session."""
         limit = self._timing.max_buffered
         if self._buffered > limit:
             self.fail_slow(f"{self._buffered} bytes wait, expected at most {limit} (max_buffered)")
@@ -385,11 +385,11 @@ class Session:
         return packets
 
     def poll(self) -> list[Packet]:
-        """Answer a GET: what to send now, or nothing, which means: wait for `wake`.
+        """Return the packets that answer a GET now; none means that the GET waits for `wake`.
 
-        Of much that waits it is a share; the last answer of a session has all. While a candidate is
-        probed every GET is answered at once, with a noop if need be, so that the client can leave
-        polling (Engine.IO v4, "Upgrade").
+        Of a long backlog the answer has a share; the last answer of a session has all of it. While
+        a candidate is probed every GET is answered at once, with a noop if need be, so that the
+        client can leave polling (Engine.IO v4, "Upgrade").
         """
         self._attended = False
         if self.queued:
@@ -413,8 +413,9 @@ class Session:
 
     @property
     def drained(self) -> bool:
-        """Return whether the peer has taken everything, or the session is over. A poll's answer is
-        taken when it is given out.
+        """Return whether the peer has taken every packet, or the session is over.
+
+        On polling a packet counts as taken when a GET is answered with it.
         """
         return self.phase != OPENED or (not self.queued and (self.waiting or not self._is_stream))
 

@@ -63,8 +63,8 @@ class Exchange(Protocol):
     ) -> None:
         """Read the body and call `done` with it, or with None once it is larger than `limit` bytes.
 
-        `hold` is told how many bytes more of it, or fewer if negative, are kept until then. An
-        exchange that is answered meanwhile calls `done` no more.
+        Until then `hold` is told by how many bytes the part that is kept has grown, or shrunk if
+        negative. Once the exchange is answered, `done` is not called any more.
         """
 
     def untaken(self) -> tuple[int, int]:
@@ -268,7 +268,7 @@ class Connection:
         return self.server.owners_of(self)
 
     def let_go(self) -> None:
-        """End the session: of all it holds most, and too much is held."""
+        """End the session: too much is held for all clients, and most of it for this one."""
         self.carrier.let_go()
         if self.candidate is not None:
             self.candidate.let_go()
@@ -281,7 +281,7 @@ class Connection:
         self.hold(size - before)
 
     def _count_unsent(self) -> None:
-        """Count what waits for the client; while it is much, read nothing more to be answered."""
+        """Count what waits for the client. While it is much, read no packet that has an answer."""
         size = self.session.held
         limit = self.server.options.max_held_per_connection
         self._hold_unsent(size)

@@ -384,7 +384,7 @@ class ClientConnection:
     # -- asynchronous handlers
 
     def in_flight(self) -> list[asyncio.Task[None]]:
-        """Return the handlers in flight, but the one that asks for it."""
+        """Return the handlers in flight, without the one that calls this."""
         return [task for task in self._tasks if task is not asyncio.current_task()]
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -47,9 +47,9 @@ class PendingAcks:
         self._turns.expect_ack()
 
     def take(self, ack_id: int | None) -> Answer | None:
-        """Return who is to be told of an acknowledgement that came, and expect it no longer.
+        """Expect an acknowledgement no longer, and return the callback that is to be told of it.
 
-        None for an unknown or repeated one.
+        Return None for an acknowledgement that is unknown, or came before.
         """
         if ack_id is None or ack_id not in self._pending:
             return None

@@ -121,7 +121,7 @@ class Peer(Generic[Joined]):
         return packet
 
     def _admit(self, type_: int, namespace: str) -> bool:
-        """Return whether a packet may be acted on; if not, it is dropped.
+        """Return whether a packet may be acted on; the caller drops it if not.
 
         Raises:
             ProtocolError: it is not allowed now.

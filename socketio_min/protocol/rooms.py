@@ -87,7 +87,10 @@ class Rooms(Generic[Member]):
         return [(room, self._leave(member, room)) for room in joined]
 
     def members(self, room: str) -> Collection[Member]:
-        """Return the members of `room` in the order they joined: maybe a live view, so copy."""
+        """Return the members of `room` in the order in which they joined.
+
+        The caller copies the result, which may be a live view.
+        """
         return _collection(self._members.get(room, cast(dict[Member, None], _NOTHING)))
 
     def rooms(self, member: Member) -> Collection[str]:

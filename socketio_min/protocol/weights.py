@@ -83,7 +83,7 @@ def weigh(text: str) -> int:
 def weigh_long(message: str | bytes) -> int:
     """Estimate the bytes that a message takes once it is parsed.
 
-    Of a short one they are its length, and of binary data, which is only cut.
+    A short message, and binary data, which is only cut, count as their length.
     """
     if len(message) < WEIGHED or isinstance(message, bytes):
         return len(message)

@@ -59,8 +59,8 @@ class ConnectDeadlines:
     async def newcomers_join(self, deadline: float) -> None:
         """Wait until no client is about to join, or to hear that it has, or it is `deadline`.
 
-        Other servers take the new clients, so these become fewer. A client that has joined comes
-        back without an error.
+        New clients go to other servers meanwhile, so the wait has an end. A client that has heard
+        of its join comes back elsewhere without an error.
         """
         loop = asyncio.get_running_loop()
         while self._is_awaited() and loop.time() < deadline:  # noqa: ASYNC110 - there is no event

@@ -74,7 +74,7 @@ class DynamicNamespace(Registration):
             )
 
     def owns(self, name: str) -> bool:
-        """Return whether `name` is one of these for every client.
+        """Return whether `name` is a name of this dynamic namespace for every client.
 
         A predicate may ask for credentials: of its names, only those of the children count.
         """

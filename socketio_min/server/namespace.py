@@ -231,7 +231,7 @@ class Namespace(Registration):
 
     @property
     def recovery(self) -> Recovery | None:
-        """Return how clients that come back are recovered, None if they are not."""
+        """Return the rules by which clients come back as they were; None if they do not."""
         recoveries = self.server.recoveries
         return None if recoveries is None else recoveries.options
 

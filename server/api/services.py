@@ -19,6 +19,7 @@ from server.live.whereabouts import Presence
 from server.people.directory import Directory
 from server.people.sockets import Sockets
 from server.projects.lock_table import Locks
+from server.projects.unwritten import Restoration
 from server.settings import Settings
 from server.store.accounts import StoredSession
 from server.store.contents import Change
@@ -114,6 +115,7 @@ class Mirror(Protocol):
     def changing(
         self, project_id: str, paths: Collection[str] | None = None
     ) -> AbstractAsyncContextManager[None]: ...
+    def restoring(self, project_id: str) -> AbstractAsyncContextManager[Restoration]: ...
     def check(self, project_id: str, path: str) -> None: ...
     async def write(
         self, project_id: str, changes: Sequence[tuple[Change, str | None]]

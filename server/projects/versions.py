@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from server.api.announcements import VersionCreated, VersionDeleted, VersionRestored
@@ -18,7 +18,7 @@ from server.documents.saving import MAX_ANNOUNCED
 from server.people.access import project_room
 from server.projects import comparing
 from server.projects.files import announce, tell_replaced
-from server.projects.mirroring import mirror, texts_of
+from server.projects.mirroring import texts_of
 from server.store.contents import Change
 
 VERSIONS: Final = 200
@@ -144,15 +144,18 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
     backup = _new(call, f"Before restoring, {timestamp()}", "")
     locks, workspace = call.services.locks, call.services.workspace
 
-    def check_locks() -> None:
-        locks.check_all(project_id, call.socket.id)
-
     await call.services.saver.save_project(project_id)
-    async with workspace.changing(project_id):
-        check_locks()
-        # Other changes of the project wait for the end of the block.
+    locks.check_all(project_id, call.socket.id)
+    async with workspace.restoring(project_id) as restoration:
+
+        def check(changes: Collection[Change]) -> None:
+            locks.check_all(project_id, call.socket.id)
+            restoration.expect(changes)
+
+        # What others change before its last step is in the backup. Then they wait for the end of
+        # the block, while everybody is told, and what they change afterwards stays.
         async with call.store.restore_version(
-            payload.version_id, backup, user_id=user_id, now=timestamp, check=check_locks
+            payload.version_id, backup, user_id=user_id, now=timestamp, check=check
         ) as done:
             if done.backup is not None:
                 _tell(call, VersionCreated(version=done.backup))
@@ -165,8 +168,7 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
                     announce(call, project_id, change, texts.get(change.path), to_all=True)
                     if number % TOLD_AT_ONCE == 0:
                         await asyncio.sleep(0)
-            await mirror(call, done.changes)
-            await _merge(call)
+            restoration.expect(await _merge(call))
     changed = [change.path for change in done.changes[:MAX_LISTED]]
     return VersionRestoreResult(done.version, changed, len(done.changes), done.backup)
 
@@ -191,16 +193,20 @@ def _told(changes: Iterable[Change]) -> set[str]:
     return told
 
 
-async def _merge(call: Call[VersionPayload]) -> None:
-    """Merge what was edited while the version was restored, and tell who has the files open."""
+async def _merge(call: Call[VersionPayload]) -> list[Change]:
+    """Merge what was edited while the version was restored, and tell who has the files open. Return
+    which of them have changed by that.
+    """
     project_id, services = call.payload.project_id, call.services
     store = services.store.of(call.user.id)
+    merged = []
     for key in {*services.documents.of_project(project_id), *services.saver.unsaved(project_id)}:
         replaced = await store.synchronise_document(*key, user=call.user, now=timestamp())
         tell_replaced(call, project_id, replaced)
         if replaced.text is not None:
             announce(call, project_id, replaced.change, replaced.text, to_all=True)
-            await services.workspace.write(project_id, [(replaced.change, replaced.text)])
+            merged.append(replaced.change)
+    return merged
 
 
 def _new(

@@ -31,6 +31,7 @@ from server.people.access import project_room
 from server.projects.mirror_rules import refusal
 from server.projects.path_turns import PathTurns
 from server.projects.tree import Tree
+from server.projects.unwritten import Restoration
 from server.store import contents
 from server.store.contents import Change
 from server.store.database import StoreError
@@ -60,6 +61,7 @@ class Workspace:
         self._services = services
         self._tree = None if directory is None else Tree(directory.absolute())
         self._turns = PathTurns()
+        self._restorations: list[Restoration] = []
         self._stop = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
 
@@ -127,7 +129,65 @@ class Workspace:
             yield
             return
         async with self._turns.of(paths):
+            # What is moved, for example, has to be there.
+            for restoration in self._restorations:
+                while left := restoration.first_paths(paths):
+                    await self._write_these(restoration, left)
             yield
+
+    @contextlib.asynccontextmanager
+    async def restoring(self, project_id: str) -> AsyncIterator[Restoration]:
+        """While a client goes back to a version, which tells what it changes, other changes go on.
+        At the end of the block these files are written, each as it is by then.
+
+        Raises:
+            EventError: they cannot be written (`STORAGE_ERROR`); those that are not are again what
+            they are in the directory.
+        """
+        restoration = Restoration()
+        tree = self._tree
+        if tree is None or project_id != PROJECT_ID:
+            yield restoration
+            return
+        self._restorations = [*self._restorations, restoration]
+        try:
+            yield restoration
+            await self._write_restored(restoration)
+        except Exception:
+            self._forget(restoration)
+            await self._surely_take_over(tree, restoration.paths)
+            raise
+        finally:
+            self._forget(restoration)
+
+    async def _write_restored(self, restoration: Restoration) -> None:
+        while paths := restoration.first_paths():
+            async with self._turns.of(paths):
+                # Whoever had the turn before may have written some.
+                await self._write_these(restoration, [one for one in paths if restoration.has(one)])
+
+    async def _write_these(self, restoration: Restoration, paths: Sequence[str]) -> None:
+        """Write restored files as they are by now: within a turn on their paths."""
+        store = self._services.store.of(_USER)
+        present = await store.files_at(PROJECT_ID, paths)
+        texts = await store.texts([file.hash for file in present.values()])
+        changes: list[tuple[Change, str | None]] = []
+        for path in paths:
+            file, restored = present.get(path), restoration.take(path)
+            if file is None:
+                changes.append((Change(path, None, created=False), None))
+            elif file.hash in texts:
+                # If another version was gone back to meanwhile, that one writes it.
+                is_new = restored.created and file == restored.file
+                changes.append((Change(path, file, is_new), texts[file.hash]))
+        await self.write(PROJECT_ID, changes)
+
+    def _forget(self, restoration: Restoration) -> None:
+        self._restorations = [one for one in self._restorations if one is not restoration]
+
+    def _is_older(self, path: str) -> bool:
+        """Return whether a file is not written yet. Called on the database's thread."""
+        return any(one.has(path) for one in self._restorations)
 
     def check(self, project_id: str, path: str) -> None:
         """Let a client change a file.
@@ -266,7 +326,11 @@ class Workspace:
         number = 0
         try:
             async for replaced in self._services.store.of(_USER).take_over(
-                PROJECT_ID, texts, user=User(_USER, _USER), now=timestamp()
+                PROJECT_ID,
+                texts,
+                user=User(_USER, _USER),
+                now=timestamp(),
+                unless=self._is_older,
             ):
                 self._tell(replaced)
                 path, text = replaced.change.path, replaced.text

@@ -6,7 +6,7 @@ What goes through all files is done in steps, and takes effect with the last one
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
@@ -143,11 +143,11 @@ def restore(
     *,
     user_id: str,
     now: str,
-    check: Callable[[], None],
+    check: Callable[[Collection[Change]], None],
 ) -> Steps[Restored]:
     """Make the project's files those of the version, and those that were there a version, `backup`.
 
-    `check` is called in the last step, and may refuse all of it.
+    `check` is called with the changes in the last step, and may refuse all of it.
 
     Raises:
         EventError: there is no such version (`NOT_FOUND`), or the project has too many of them
@@ -189,7 +189,7 @@ def restore(
 
     # What was changed meanwhile was changed before this: it is in the backup, and looked at again.
     yield from trees.catch_up(connection, project_id, again)
-    check()
+    check(changes.values())
     trees.finish(connection, project_id, tree, like=source)
     connection.execute(
         "UPDATE projects SET tree = ?, revision = revision + 1 WHERE id = ?", (tree, project_id)

@@ -8,6 +8,7 @@ which is told in `database`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -55,6 +56,10 @@ from server.store.trees import Steps
 
 _COMPARED: Final = 500
 """Files of each side that one piece of work compares."""
+
+
+class _Overtaken(Exception):
+    """A file is not to be taken over any more."""
 
 
 class Store:
@@ -300,16 +305,35 @@ class Store:
         async with self._contents.kept(text) as content:
             return await self._desk.run(partial(work, content=content))
 
+    async def files_at(self, project_id: str, among: Iterable[str]) -> dict[str, File]:
+        """Return the files at these paths, by path."""
+
+        def work(connection: sqlite3.Connection) -> dict[str, File]:
+            found = (contents.file(connection, project_id, path) for path in among)
+            return {file.path: file for file in found if file is not None}
+
+        return await self._desk.run(work)
+
     async def take_over(
-        self, project_id: str, texts: Mapping[str, str | None], *, user: User, now: str
+        self,
+        project_id: str,
+        texts: Mapping[str, str | None],
+        *,
+        user: User,
+        now: str,
+        unless: Callable[[str], bool],
     ) -> AsyncIterator[Replaced]:
-        """Give files these contents, and delete those without; find what that has changed.
+        """Give files these contents, and delete those without; find what that has changed. Nothing
+        is done with those for which `unless` is true on their turn.
 
         Edits of their documents that are not saved are merged; see `Documents.replacing`.
 
         Raises:
             EventError: one cannot be taken over; those that were found before are.
         """
+
+        def differs(connection: sqlite3.Connection, path: str, digest: str | None) -> bool:
+            return not unless(path) and files.differs(connection, project_id, path, digest)
 
         def replaced(
             connection: sqlite3.Connection, path: str, text: str | None, content: str | Kept | None
@@ -324,10 +348,15 @@ class Store:
                 replaced(connection, path, text, text)
                 for path, text in texts.items()
                 if text is None or not parts.is_long(text)
-                if files.differs(
-                    connection, project_id, path, None if text is None else parts.digest(text)
-                )
+                if differs(connection, path, None if text is None else parts.digest(text))
             ]
+
+        def long_one(
+            connection: sqlite3.Connection, path: str, text: str, content: str | Kept
+        ) -> Replaced:
+            if unless(path):
+                raise _Overtaken
+            return replaced(connection, path, text, content)
 
         for one in await self._desk.run(short_ones):
             yield one
@@ -335,12 +364,12 @@ class Store:
             if text is None or not parts.is_long(text):
                 continue
             digest = await asyncio.to_thread(parts.digest, text)
-            differs = partial(files.differs, project_id=project_id, path=path, content_hash=digest)
-            if await self._desk.run(differs):
+            if not await self._desk.run(partial(differs, path=path, digest=digest)):
+                continue
+            with contextlib.suppress(_Overtaken):
                 async with self._contents.kept(text) as content:
-                    one = await self._desk.run(
-                        partial(replaced, path=path, text=text, content=content)
-                    )
+                    work = partial(long_one, path=path, text=text, content=content)
+                    one = await self._desk.run(work)
                 yield one
 
     async def is_folder(self, project_id: str, path: str) -> bool:
@@ -463,7 +492,7 @@ class Store:
         *,
         user_id: str,
         now: Callable[[], str],
-        check: Callable[[], None],
+        check: Callable[[Collection[Change]], None],
     ) -> AbstractAsyncContextManager[Restored]:
         """Go back to a version, in steps; see `snapshots.restore` and `Desk.in_steps`."""
         return self._desk.in_steps(

@@ -235,7 +235,7 @@ LARGE: dict[str, Callable[[sqlite3.Connection], Any]] = {
 STEPS: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "snapshots.create": lambda c: snapshots.create(c, new_version()),
     "snapshots.restore": lambda c: snapshots.restore(
-        c, "v3", new_version(), user_id="ada", now="", check=lambda: None
+        c, "v3", new_version(), user_id="ada", now="", check=lambda _: None
     ),
 }
 

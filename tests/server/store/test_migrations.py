@@ -134,7 +134,7 @@ def test_a_version_that_was_not_finished_is_gone_with_the_next_start(old: Path) 
     with contextlib.closing(connect(old)) as connection:
         version = Version("x", "p", "Never", "", "then", "ada", 0)
         restoring = snapshots.restore(
-            connection, "v", version, user_id="ada", now="now", check=lambda: None
+            connection, "v", version, user_id="ada", now="now", check=lambda _: None
         )
         for _ in range(3):
             next(restoring)

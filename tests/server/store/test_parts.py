@@ -218,6 +218,10 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     await database.close()
 
 
+def nothing(_path: str) -> bool:
+    return False
+
+
 def traced(statements: list[str]) -> list[list[str]]:
     """The statements of each piece of work, with the values in them."""
     works: list[list[str]] = []
@@ -255,7 +259,9 @@ async def test_no_piece_of_work_has_more_than_some_parts(database: Database) -> 
         PART,
     ]
     statements.clear()
-    async for _ in store.take_over(PROJECT_ID, {"other.txt": LONG[1:]}, user=ADA, now="now"):
+    async for _ in store.take_over(
+        PROJECT_ID, {"other.txt": LONG[1:]}, user=ADA, now="now", unless=nothing
+    ):
         pass
     assert max(map(written, traced(statements))) <= PART
     statements.clear()
@@ -300,7 +306,9 @@ async def test_a_change_that_is_refused_leaves_nothing(database: Database) -> No
     await change(store, LONG, action="updated")
     numbers = "SELECT value FROM counters WHERE name = 'parts'"
     last = await database.run(lambda c: c.execute(numbers).fetchone())
-    async for _ in store.take_over(PROJECT_ID, {"long.txt": LONG}, user=ADA, now="now"):
+    async for _ in store.take_over(
+        PROJECT_ID, {"long.txt": LONG}, user=ADA, now="now", unless=nothing
+    ):
         raise AssertionError
     assert await database.run(lambda c: c.execute(numbers).fetchone()) == last
 
@@ -322,3 +330,22 @@ async def test_who_does_not_wait_for_a_content_gives_it_up(database: Database) -
     task.cancel()
     await asyncio.wait([task])
     assert (await database.of("ada").run(tidied))[1:] == (0, 0)
+
+
+@pytest.mark.parametrize("text", ["short", LONG])
+async def test_what_is_older_than_the_project_is_not_taken_over(
+    database: Database, text: str
+) -> None:
+    store = Store(database).of("ada", PROJECT_ID)
+    before = await database.run(tidied)
+    asked: list[str] = []
+
+    def is_older(path: str) -> bool:
+        asked.append(path)
+        # A long one becomes so while it is on its way.
+        return text != LONG or len(asked) > 1
+
+    taken_over = {"file.txt": text}
+    async for _ in store.take_over(PROJECT_ID, taken_over, user=ADA, now="now", unless=is_older):
+        raise AssertionError
+    assert await database.of("ada").run(tidied) == before

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from unittest.mock import patch
 
@@ -84,7 +85,7 @@ def test_changes_between_steps(
         if restores:
             last: dict[str, snapshots.Stored] = {}
 
-            def check() -> None:
+            def check(_changes: Collection[contents.Change]) -> None:
                 last.update(present_contents(c))
 
             done = finished(

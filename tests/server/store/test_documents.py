@@ -236,16 +236,16 @@ def test_too_much_that_is_not_saved_is_not_taken(connection: sqlite3.Connection)
     epoch = opened(documents, connection).epoch
     unsaved = 0.0
     for number in range(1, 80):
-        change = parse([[8 if number == 1 else 65_530, "x" * 65_530]])
+        change = parse([[8 if number == 1 else 65_500, "x" * 65_500]])
         unsaved = documents.edit(
             connection, KEY, Edit(epoch, number - 1, TAB, number, change)
         ).unsaved
         if unsaved >= 4:
             break
     with pytest.raises(EventError, match="too much of it is not saved yet"):
-        documents.edit(connection, KEY, Edit(epoch, number, TAB, number + 1, parse([65_530])))
+        documents.edit(connection, KEY, Edit(epoch, number, TAB, number + 1, parse([65_500])))
     documents.save(connection, KEY, "now")
-    documents.edit(connection, KEY, Edit(epoch, number, TAB, number + 1, parse([65_530])))
+    documents.edit(connection, KEY, Edit(epoch, number, TAB, number + 1, parse([65_500])))
 
 
 def test_a_text_that_became_too_long_is_refused(connection: sqlite3.Connection) -> None:

@@ -8,6 +8,7 @@ goes wrong at the start is one line on stderr.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 
@@ -18,6 +19,8 @@ from server.application import Application
 from server.http.listening import ListenError
 from server.settings import Settings, SettingsError, load
 from server.store.database import StoreError
+
+logger = logging.getLogger("server")
 
 _MODES = {
     "open": "open, clients without a session act as the user that they name (AUTH_MODE=open)",
@@ -40,6 +43,8 @@ def main() -> int:
         print(f"server: {error}", file=sys.stderr)
         return 1
     logs.configure(settings.log_format, settings.log_level)
+    for line in settings.outdated:
+        logger.warning("%s", line)
     try:
         run(_serve(settings))
     except (ListenError, LocalModelError, StoreError) as error:

@@ -114,7 +114,7 @@ class Application:
             upgrade_timeout=settings.upgrade_timeout,
             max_http_buffer_size=settings.max_http_buffer_size,
             max_text_size=settings.max_text_size,
-            max_held=settings.max_half_received,
+            max_held=settings.max_held,
             max_connections_per_address=settings.max_connections_per_address or None,
             address=client_of,
             limits=_limits(settings),

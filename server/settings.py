@@ -46,6 +46,7 @@ class Settings:
     ai_base_url, ai_model, ai_api_key: the model that answers; the built-in provider without them.
     ai_local: "on" for the small model in this process.
     ai_timeout: until an answer must be complete.
+    outdated: a line for each setting that was given by its former name.
     """
 
     cors_origins: tuple[str, ...] = ("http://localhost:3000",)
@@ -61,7 +62,7 @@ class Settings:
     upgrade_timeout: float = 10.0
     max_http_buffer_size: int = 100_000_000
     max_text_size: int = 32_000_000
-    max_half_received: int = 256_000_000
+    max_held: int = 256_000_000
     host: str = "localhost"
     port: int = 3001
     log_format: str = "text"
@@ -75,11 +76,14 @@ class Settings:
     ai_api_key: str | None = field(default=None, repr=False)
     ai_local: str = "off"
     ai_timeout: float = 120.0
+    outdated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A row: the field of `Settings`, its variable and flag, how to read it, what it is."""
+    """A row: the field of `Settings`, its variable and flag, how to read it, what it is; and the
+    variable and flag that it had before.
+    """
 
     field: str
     variable: str
@@ -87,6 +91,7 @@ class Setting:
     read: Reader
     default: str
     about: str
+    former: tuple[str, str] | None = None
 
 
 TABLE: Final = (
@@ -195,12 +200,13 @@ TABLE: Final = (
         "of one text message, which is an event without its attachments, and of one POST",
     ),
     Setting(
-        "max_half_received",
-        "SOCKET_MAX_HALF_RECEIVED",
-        "--max-half-received",
+        "max_held",
+        "SOCKET_MAX_HELD",
+        "--max-held",
         Whole("bytes", 1_000, 1_000_000_000_000),
         "256e6",
-        "of messages that are on their way, all together; at least one must have room",
+        "of all that is kept for clients together; at least one message must have room",
+        ("SOCKET_MAX_HALF_RECEIVED", "--max-half-received"),
     ),
     Setting("host", "HOST", "--host", Host(), "localhost", "where to listen"),
     Setting("port", "PORT", "--port", Whole("a port", 0, 65_535), "3001", "0 picks a free one"),
@@ -291,13 +297,22 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """
     flags = vars(_parser().parse_args(arguments))
     values: dict[str, Any] = {}
+    outdated: list[str] = []
     for setting in TABLE:
-        for source, text in (
-            (setting.flag, flags[setting.field]),
-            (setting.variable, environment.get(setting.variable) or None),
-        ):
-            if text is not None:
+        sources = [
+            (setting.flag, setting.flag, flags[setting.field]),
+            (setting.variable, setting.variable, environment.get(setting.variable)),
+        ]
+        if setting.former is not None:
+            variable, flag = setting.former
+            sources.insert(1, (flag, setting.flag, flags[_former(setting)]))
+            sources.append((variable, setting.variable, environment.get(variable)))
+        for source, name, text in sources:
+            # An empty flag is refused, an empty variable is none.
+            if text or (text is not None and source.startswith("-")):
                 values[setting.field] = _read(setting, source, text)
+                if source != name:
+                    outdated.append(f"{source} is called {name} now: it still works")
                 break
     if "auth_mode" not in values and not is_loopback(values.get("host", "localhost")):
         values["auth_mode"] = "required"
@@ -307,13 +322,18 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         raise SettingsError("AI_BASE_URL and AI_MODEL: set both for a model, or neither")
     if "ai_base_url" in values and values.get("ai_local") == "on":
         raise SettingsError("AI_LOCAL: set it or AI_BASE_URL, not both")
-    settings = Settings(**values)
-    if settings.max_half_received < settings.max_http_buffer_size:
+    settings = Settings(**values, outdated=tuple(outdated))
+    if settings.max_held < settings.max_http_buffer_size:
         raise SettingsError(
-            f"SOCKET_MAX_HALF_RECEIVED: got {settings.max_half_received}, expected at least "
+            f"SOCKET_MAX_HELD: got {settings.max_held}, expected at least "
             f"SOCKET_MAX_HTTP_BUFFER_SIZE, which is {settings.max_http_buffer_size}"
         )
     return settings
+
+
+def _former(setting: Setting) -> str:
+    """Return what the parser calls the former flag."""
+    return f"former_{setting.field}"
 
 
 def _read(setting: Setting, source: str, text: str) -> Any:
@@ -344,4 +364,6 @@ def _parser() -> argparse.ArgumentParser:
             help=f"{setting.read.expected}: {setting.about} "
             f"(default {setting.default}; {setting.variable})",
         )
+        if setting.former is not None:
+            parser.add_argument(setting.former[1], dest=_former(setting), help=argparse.SUPPRESS)
     return parser

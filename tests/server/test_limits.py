@@ -150,7 +150,7 @@ def test_the_limits_that_are_on() -> None:
     assert (settings.event_rate, settings.event_burst) == (100, 200)
     assert settings.max_connections_per_user == 20
     assert settings.byte_rate == 4_000_000
-    assert settings.max_half_received == 256_000_000
+    assert settings.max_held == 256_000_000
     assert (settings.max_connections_per_address, settings.address_event_rate) == (100, 500)
 
 
@@ -187,7 +187,7 @@ async def test_what_is_kept_counts_for_the_user(tmp_path: Path) -> None:
 
 async def test_what_is_on_its_way_has_one_bound(tmp_path: Path) -> None:
     """Above it the one goes that holds most."""
-    options: dict[str, Any] = {"max_half_received": 100_000, "max_http_buffer_size": 90_000}
+    options: dict[str, Any] = {"max_held": 100_000, "max_http_buffer_size": 90_000}
     async with running(tmp_path, **options) as application, connected(application.port) as other:
         half = encode_frame(1, b"4" * 80_000, fin=False)
         async with websocket(application.port, WEBSOCKET) as first:

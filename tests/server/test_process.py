@@ -183,6 +183,16 @@ async def test_a_warning_in_json() -> None:
     assert "https://other.example" in record["message"]
 
 
+async def test_a_former_name_of_a_setting_is_one_line() -> None:
+    async with server("--port", "0", SOCKET_MAX_HALF_RECEIVED="2e8") as process:
+        await announcement(process)
+        process.terminate()
+        code, _, error = await ending(process)
+    assert code == 0
+    [line] = error.splitlines()
+    assert "SOCKET_MAX_HALF_RECEIVED is called SOCKET_MAX_HELD now" in line
+
+
 async def test_a_page_of_an_allowed_origin_may_connect() -> None:
     async with server("--port", "0", SOCKET_CORS_ORIGIN="https://a.example") as process:
         port = int((await announcement(process))[0].rpartition(":")[2])

@@ -111,10 +111,10 @@ def test_the_documents_environment_is_read() -> None:
         ("SOCKET_ADDRESS_EVENT_RATE", "--address-event-rate", "500", "address_event_rate", 500),
         ("SOCKET_BYTE_RATE", "--byte-rate", "0", "byte_rate", 0),
         (
-            "SOCKET_MAX_HALF_RECEIVED",
-            "--max-half-received",
+            "SOCKET_MAX_HELD",
+            "--max-held",
             "1e9",
-            "max_half_received",
+            "max_held",
             1_000_000_000,
         ),
         ("AUTH_TIMEOUT", "--auth-timeout", "60000", "auth_timeout", 60.0),
@@ -232,12 +232,31 @@ def test_a_model_is_asked_where_it_is() -> None:
 
 
 def test_one_message_has_room() -> None:
-    environment = {"SOCKET_MAX_HALF_RECEIVED": "99999999"}
+    environment = {"SOCKET_MAX_HELD": "99999999"}
     assert refusal([], environment) == (
-        "SOCKET_MAX_HALF_RECEIVED: got 99999999, expected at least SOCKET_MAX_HTTP_BUFFER_SIZE, "
+        "SOCKET_MAX_HELD: got 99999999, expected at least SOCKET_MAX_HTTP_BUFFER_SIZE, "
         "which is 100000000"
     )
     load(["--max-http-buffer-size", "99999999"], environment)
+
+
+def test_a_former_name_works_and_is_told() -> None:
+    old, new = {"SOCKET_MAX_HALF_RECEIVED": "3e8"}, {"SOCKET_MAX_HELD": "2e8"}
+    settings = load([], old)
+    assert settings.max_held == 300_000_000
+    assert settings.outdated == (
+        "SOCKET_MAX_HALF_RECEIVED is called SOCKET_MAX_HELD now: it still works",
+    )
+    settings = load(["--max-half-received", "4e8"], new)
+    assert settings.max_held == 400_000_000
+    assert settings.outdated == ("--max-half-received is called --max-held now: it still works",)
+    # The present name is the one that counts.
+    for settings in (load([], {**old, **new}), load(["--max-held", "2e8"], old)):
+        assert (settings.max_held, settings.outdated) == (200_000_000, ())
+    assert load([], {"SOCKET_MAX_HALF_RECEIVED": ""}).outdated == ()
+    assert refusal([], {"SOCKET_MAX_HALF_RECEIVED": "all"}).startswith(
+        "SOCKET_MAX_HALF_RECEIVED: got 'all', expected "
+    )
 
 
 def test_one_model_is_enough() -> None:

@@ -7,8 +7,9 @@ when it meant to send, so that a server that stands still is not asked less. Pri
 percentile of the pings and the median of the saves, each alone and beside the deed, and how much
 memory the server has taken since its start, at the worst moment of the deed.
 
-The deeds are the tables `DEEDS` of `fairness_...`; a row takes ten seconds at most. `--root` is
-another checkout, to compare.
+The deeds are the tables `DEEDS` of `fairness_...`; a row takes ten seconds at most, and its name
+alone measures that one. `--keep` keeps the rows in `fairness.json`, and writes the table of
+docs/security.md anew. `--root` is another checkout, to compare.
 """
 
 from __future__ import annotations
@@ -29,8 +30,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import fairness_answers, fairness_files, fairness_library, fairness_work
-from benchmarks.fairness_wire import Client, Deed, Ground, at_once, frame
+from benchmarks import (
+    fairness_answers,
+    fairness_files,
+    fairness_library,
+    fairness_results,
+    fairness_work,
+)
+from benchmarks.fairness_honest import Stream
+from benchmarks.fairness_wire import Client, Deed, Ground, at_once
 from benchmarks.resilience_run import quantile
 
 DEEDS: tuple[Deed, ...] = (
@@ -84,87 +92,6 @@ class Suffered:
             and not self.lost
             and all(kept for _, kept in self.said)
         )
-
-
-class Stream:
-    """One kind of event of the honest client, sent at its times whatever comes back."""
-
-    def __init__(self, port: int, project: str, text: str, rate: int) -> None:
-        client = Client(port)
-        client.ask("project:join", {"projectId": project, "userId": "honest"})
-        self._text = text
-        self._rate = rate
-        self._due: dict[int, float] = {}
-        self._next = 0
-        self.sock = client.sock
-        self._waits: list[float] = []
-        self.over = False
-        self.sock.setblocking(False)
-        self._data = client.rest
-        self._begun = time.perf_counter()
-
-    @property
-    def due(self) -> float:
-        """When the next event is to be sent."""
-        return self._begun + self._next / self._rate
-
-    def send(self) -> None:
-        """Send an event, if its time has come."""
-        if time.perf_counter() < self.due or self.over:
-            return
-        self._due[self._next] = self.due
-        # The numbers before are those of `Client`.
-        data = frame(f"42{1_000 + self._next}{self._text}")
-        self._next += 1
-        self._write(data)
-
-    def _write(self, data: bytes) -> None:
-        try:
-            # Whoever has a slow network is read in pieces.
-            self.sock.sendall(data[:-8])
-            time.sleep(0.0005)
-            self.sock.sendall(data[-8:])
-        except OSError:
-            self.over = True
-
-    def read(self) -> None:
-        """Take the answers that have come, and leave what else is heard in the project."""
-        try:
-            received = self.sock.recv(1 << 18)
-        except BlockingIOError:
-            return
-        except OSError:
-            received = b""
-        self.over = not received
-        now = time.perf_counter()
-        data, at = self._data + received, 0
-        while len(data) >= at + 10 or (len(data) > at + 1 and data[at + 1] < 126):
-            size, start = data[at + 1], at + 2
-            if size == 126:
-                size, start = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
-            elif size == 127:
-                size, start = int.from_bytes(data[at + 2 : at + 10], "big"), at + 10
-            if len(data) < start + size:
-                break
-            at = start + size
-            if data.startswith(b"43", start):
-                number = int(data[start + 2 : data.index(b"[", start)])
-                self._waits.append(now - self._due.pop(number - 1_000))
-            elif data[start:at] == b"2":
-                self._write(frame("3"))
-        self._data = data[at:]
-
-    def waits(self) -> list[float]:
-        """Return every wait since this was asked before. One without an answer lasts until now."""
-        now = time.perf_counter()
-        waits = self._waits + [now - due for due in self._due.values()]
-        self._waits.clear()
-        return waits
-
-    @property
-    def answered(self) -> bool:
-        """Whether nothing is waited for."""
-        return self.over or not self._due
 
 
 class Server:
@@ -355,6 +282,17 @@ def row(name: str, suffered: Suffered) -> str:
     return f"| {' | '.join(columns)} |"
 
 
+def kept(suffered: Suffered, load: str) -> fairness_results.Row:
+    """Return what is kept of a row."""
+    return {
+        "ping": round(1_000 * suffered.beside.ping_p99),
+        "save": round(1_000 * suffered.beside.save_p50),
+        "memory": round(suffered.memory / 1e6),
+        "lost": suffered.lost,
+        "load": load,
+    }
+
+
 def chosen(words: Sequence[str]) -> list[Deed]:
     """Return the deeds of these names, or those that have one of the words in their name."""
     deeds = [at_once("nothing", nothing), *DEEDS]
@@ -377,6 +315,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fairness", description=__doc__)
     parser.add_argument("words", nargs="*", metavar="WORD", help="a deed, or words of some")
     parser.add_argument("--seconds", type=float, default=3.0, help="that a deed lasts")
+    parser.add_argument("--keep", action="store_true", help="keep the rows, for the page")
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout to measure")
     options = parser.parse_args(arguments)
     deeds = chosen(options.words or [""])
@@ -385,7 +324,11 @@ def main(arguments: list[str]) -> None:
         parser.error(f"got {options.words}, expected words of these deeds:\n{names}")
     print(HEAD, flush=True)
     for deed in deeds:
-        print(row(deed.name, suffer(deed, options.root, options.seconds)), flush=True)
+        load = f"{os.getloadavg()[0]:.0f}"
+        suffered = suffer(deed, options.root, options.seconds)
+        print(row(deed.name, suffered), flush=True)
+        if options.keep:
+            fairness_results.keep(deed.name, kept(suffered, load))
 
 
 if __name__ == "__main__":

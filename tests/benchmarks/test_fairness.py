@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 
-from benchmarks import fairness
+from benchmarks import fairness, fairness_results
 from benchmarks.fairness import DEEDS, chosen, main
 from benchmarks.fairness_wire import Commit, Deed, Ground
 
@@ -44,6 +45,33 @@ def test_what_a_deed_says_is_in_its_row(
     main(["saying", "--seconds", "0.3"])
     row = capsys.readouterr().out.splitlines()[-1]
     assert row.endswith("| no, found ['0.txt', '1.txt', 'honest.txt'] |")
+
+
+def test_a_row_that_is_kept_is_in_the_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    page, results = tmp_path / "page.md", tmp_path / "results.json"
+    page.write_text(fairness_results.PAGE.read_text())
+    results.write_text(fairness_results.RESULTS.read_text())
+    monkeypatch.setattr(fairness_results, "PAGE", page)
+    monkeypatch.setattr(fairness_results, "RESULTS", results)
+    waits = fairness.Waits(0.0123, 0.0046)
+    suffered = fairness.Suffered(waits, waits, 7_400_000, 1, [])
+    for name in ("pong flood", "a new one"):
+        fairness_results.keep(name, fairness.kept(suffered, "2"))
+    text = page.read_text()
+    assert fairness_results.table(fairness_results.load()) in text
+    row = "| 12 ms, cut off | 5 ms | 7 MB | 2 |\n"
+    assert f"| pong flood | 3,571 ms | 2,095 ms | 1 MB {row}" in text
+    assert f"| a new one |  |  |  {row}\n" in text
+    assert text.count("\n| pong flood |") == 1
+
+
+def test_the_page_has_the_rows_that_are_kept() -> None:
+    rows = fairness_results.load()
+    assert fairness_results.table(rows) in fairness_results.PAGE.read_text()
+    # Each can be measured again, by its name.
+    assert rows.keys() <= {"nothing"} | {deed.name for deed in DEEDS}
+    for name in rows:
+        assert [deed.name for deed in chosen([name])] == [name]
 
 
 def test_a_deed_that_cannot_be_set_up_ends_the_row(monkeypatch: pytest.MonkeyPatch) -> None:

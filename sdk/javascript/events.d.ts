@@ -175,7 +175,7 @@ export interface ServerEvents {
   "notification:new": NotificationNew;
   /** A user has written to the assistant. */
   "ai:message": AiMessage;
-  /** How far the assistant, or the program that sent `ai:status`, is. Ends with `ai:response`, or with `error`. */
+  /** How far the assistant, or the program that sent `ai:status`, is. Ends with `ai:response`, or with `error`. `context` is what the assistant is shown, told once. */
   "ai:processing": AiProcessing;
   /** The assistant's answer. */
   "ai:response": AiResponded;
@@ -238,6 +238,13 @@ export interface AiCancelResult {
   requestId: string;
 }
 
+/** What the assistant was shown of the project: `bytes` in all, of at most `budget`. */
+export interface AiContext {
+  files: Array<ContextFile>;
+  bytes: number;
+  budget: number;
+}
+
 /** A user has written to the assistant. */
 export interface AiMessage {
   message: string;
@@ -261,7 +268,7 @@ export interface AiMessageResult {
   messageId: string;
 }
 
-/** How far the assistant, or the program that sent `ai:status`, is. Ends with `ai:response`, or with `error`. */
+/** How far the assistant, or the program that sent `ai:status`, is. Ends with `ai:response`, or with `error`. `context` is what the assistant is shown, told once. */
 export interface AiProcessing {
   status: "completed" | "error" | "progress" | "started";
   requestId?: string;
@@ -269,6 +276,7 @@ export interface AiProcessing {
   message?: string;
   error?: Record<string, unknown>;
   user?: User;
+  context?: AiContext;
 }
 
 /** The assistant proposes to change a file, while its answer goes on: with the same `id` instead of what it had proposed for that file. The whole is in `ai:response`. */
@@ -293,6 +301,7 @@ export interface AiResponse {
   cancelled: boolean;
   actions?: Array<Action>;
   unfit?: Array<Unfit>;
+  context?: AiContext;
   usage?: Usage;
 }
 
@@ -314,6 +323,13 @@ export interface Answer {
   chunks: number;
   content?: string;
   actions?: Array<Action>;
+}
+
+/** Who answers, and how many bytes of a project are shown to it; 0 if it looks by itself. */
+export interface Assistant {
+  provider: string;
+  model: string;
+  budget: number;
 }
 
 /** A session was refused or is over, or an `auth:` event failed without an acknowledgement. */
@@ -375,9 +391,11 @@ export interface BatchResult {
   results: Array<Record<string, unknown>>;
 }
 
-/** What the user is looking at. */
+/** What the user is looking at: the selection is one in the current file. */
 export interface ChatContext {
   currentFile?: string;
+  selection?: Range;
+  openFiles?: Array<string>;
   language?: string;
   framework?: string;
 }
@@ -418,6 +436,14 @@ export interface CodeFailed {
 export interface CodeStarted {
   requestId: string;
   path?: string;
+}
+
+/** A file, or its first lines, that the assistant was shown: so many bytes of `size`, and why. `named`: the message names it, perhaps after an @; `found`: by a search for the message's words. */
+export interface ContextFile {
+  path: string;
+  bytes: number;
+  size: number;
+  reason: "current" | "found" | "named" | "open";
 }
 
 /** Where one is; `version` says in which version of a document that is open. */
@@ -875,7 +901,7 @@ export interface ProjectDeleted {
   projectId: string;
 }
 
-/** All that a client needs to show the project: `users` are those who are there now. Of much there is the first page: `file:list` goes on after `nextFile`, `file:locks` after `nextLock`, `user:list` after `nextPresence`, `ai:history` after `nextMessage`. `answering` are the requests whose answers the assistant is making, and `answers` what there is of each. */
+/** All that a client needs to show the project: `users` are those who are there now. Of much there is the first page: `file:list` goes on after `nextFile`, `file:locks` after `nextLock`, `user:list` after `nextPresence`, `ai:history` after `nextMessage`. `answering` are the requests whose answers the assistant is making, and `answers` what there is of each; `assistant` is who answers. */
 export interface ProjectJoinResult {
   projectId: string;
   room: string;
@@ -889,6 +915,7 @@ export interface ProjectJoinResult {
   messages: Array<ChatMessage>;
   answering: Array<string>;
   answers: Array<Answer>;
+  assistant: Assistant;
   nextFile?: string;
   nextMessage?: string;
   nextLock?: string;

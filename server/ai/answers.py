@@ -23,8 +23,9 @@ from typing import Any, Final, Literal
 from server.ai.answer_text import MAX_ANSWER, AnswerText
 from server.ai.blocks import Begin, Block, Piece
 from server.ai.chat import MAX_MESSAGE, AiMessagePayload, AiMessageResult, ChatContext
+from server.ai.context import Asked, gather
 from server.ai.proposals import MAX_PROPOSED, Proposals
-from server.ai.provider import Provider, ProviderError, Question, Sources
+from server.ai.provider import Material, Provider, ProviderError, Question, Sources
 from server.api.announcements import (
     AiMessage,
     AiProcessing,
@@ -39,10 +40,23 @@ from server.api.announcements import (
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.paths import normal
-from server.api.records import AiResponse, Answer, ChatMessage, Decision, File, Unfit, Usage, User
+from server.api.records import (
+    AiContext,
+    AiResponse,
+    Answer,
+    Assistant,
+    ChatMessage,
+    ContextFile,
+    Decision,
+    File,
+    Unfit,
+    Usage,
+    User,
+)
 from server.api.registry import Call
 from server.api.services import Services
 from server.api.validation import invalid
+from server.live.cursors import selection_of
 from server.people.access import project_room
 
 logger = logging.getLogger("server.ai")
@@ -64,7 +78,8 @@ class _Request:
     text: AnswerText
     # None without a project.
     proposals: Proposals | None
-    current_file: str | None = None
+    asked: Asked
+    context: AiContext | None = None
     chunks: int = 0
     # Characters of proposals that were told while the answer is made.
     proposed: int = 0
@@ -100,6 +115,12 @@ class Chat:
     def __len__(self) -> int:
         return len(self._requests)
 
+    @property
+    def assistant(self) -> Assistant:
+        """Return who answers."""
+        provider = self._provider
+        return Assistant(provider.name, provider.model, provider.budget)
+
     # -- from a message to its answer
 
     async def ask(self, call: Call[AiMessagePayload]) -> AiMessageResult:
@@ -108,7 +129,13 @@ class Chat:
         if len(payload.message.encode()) > MAX_MESSAGE:
             raise invalid("$.message", f"is too long, expected at most {MAX_MESSAGE} bytes")
         named = None if payload.context is None else payload.context.current_file
-        current_file = None if named is None else normal(named)
+        context = payload.context or ChatContext()
+        asked = Asked(
+            message=payload.message,
+            current_file=None if named is None else normal(named),
+            selection=None if context.selection is None else selection_of(context.selection),
+            open_files=[normal(path) for path in context.open_files or ()],
+        )
         waiting = [one for one in self._requests.values() if one.call.user == call.user]
         if len(waiting) >= MAX_AT_ONCE:
             raise EventError(
@@ -124,7 +151,7 @@ class Chat:
         )
         project_id = payload.project_id
         proposals = None if project_id is None else Proposals(call, project_id)
-        request = _Request(request_id, call, text, proposals, current_file)
+        request = _Request(request_id, call, text, proposals, asked)
         # The place is taken before anything is waited for.
         self._requests[request.id] = request
         try:
@@ -187,7 +214,14 @@ class Chat:
 
     async def _stream(self, request: _Request, history: Sequence[ChatMessage]) -> Usage | None:
         question = await self._question(request, history)
-        self._tell(request, AiProcessing(status="progress", request_id=request.id, progress=25))
+        if question.material.budget and question.sources is not None:
+            request.context = _told_context(question.material)
+        if request.proposals is not None:
+            request.proposals.shown = question.material.texts
+        asking = AiProcessing(
+            status="progress", request_id=request.id, progress=25, context=request.context
+        )
+        self._tell(request, asking)
         usage: Usage | None = None
         # Closed when it is left, not some time later by the garbage collector.
         async with contextlib.aclosing(self._provider.stream(question)) as stream:
@@ -246,6 +280,7 @@ class Chat:
             cancelled=cancelled,
             actions=actions or None,
             unfit=unfit or None,
+            context=request.context,
             usage=usage,
         )
         if error is None:
@@ -281,12 +316,23 @@ class Chat:
     async def _question(self, request: _Request, history: Sequence[ChatMessage]) -> Question:
         payload = request.call.payload
         context = payload.context or ChatContext()
+        sources = await self._sources(request)
+        material = Material(budget=self._provider.budget)
+        if sources is not None and self._provider.budget:
+            material = await gather(
+                self._services.background,
+                request.call.user.id,
+                sources,
+                request.asked,
+                self._provider.budget,
+            )
         return Question(
             message=payload.message,
             user_id=request.call.user.id,
-            sources=await self._sources(request),
+            sources=sources,
             history=history,
-            current_file=request.current_file,
+            material=material,
+            current_file=request.asked.current_file,
             language=context.language,
             framework=context.framework,
         )
@@ -295,6 +341,8 @@ class Chat:
         project_id, store = request.project_id, request.call.store
         if project_id is None:
             return None
+        # What is typed and not saved yet is what the question is about.
+        await self._services.saver.save_project(project_id)
         project, versions = await store.project_and_versions(project_id)
         if project is None:
             return None
@@ -443,6 +491,14 @@ def _told(failure: Exception) -> EventError:
         return failure
     logger.error("the assistant failed", exc_info=failure)
     return _failure("the assistant failed; the server's log says why")
+
+
+def _told_context(material: Material) -> AiContext:
+    files = [
+        ContextFile(one.file.path, len(one.text.encode()), one.file.size, one.reason)
+        for one in material.excerpts
+    ]
+    return AiContext(files, material.used, material.budget)
 
 
 def _failure(message: str) -> EventError:

@@ -9,26 +9,21 @@ A worker reads the message and the files; here is only what it is asked for, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from server.ai import requests, searches, tracebacks
 from server.ai.provider import ProviderError, Question, Sources
-from server.ai.searches import MAX_LISTED, Texts, listed
+from server.ai.reading import MAX_BYTES, texts_of
+from server.ai.searches import MAX_LISTED, listed
 from server.api.records import File, Usage
 from server.background import Background, Worker, WorkFailed
 from server.projects.comparing import compare
 
-MAX_FILES: Final = 500
-"""Files that are looked through for one answer."""
-MAX_BYTES: Final = 200_000
-"""Size of a file up to which it is looked at."""
-MAX_TOTAL: Final = 5_000_000
-"""Size of all files that are looked through for one answer."""
+MAX_DIFFS: Final = 500
+"""Files whose differences one answer shows."""
 _PIECE: Final = 1_000
 """Characters of an answer that are given at once, and the rest of the line."""
-_FILES_AT_ONCE: Final = 50
-_BYTES_AT_ONCE: Final = 400_000
 
 HELP: Final = """\
 No language model is configured on this server, so I cannot discuss this. To set one, start the \
@@ -52,6 +47,7 @@ class BuiltinProvider:
 
     name = "builtin"
     model = "none"
+    budget = 0
 
     def __init__(self, background: Background) -> None:
         self._background = background
@@ -147,7 +143,7 @@ async def _outline(work: _Work) -> str:
     file = _named_file(work)
     if file is None:
         return "Name a file of the project, for example `outline src/app.py`.\n"
-    async for texts in _texts(work.sources, [file]):
+    async for texts in texts_of(work.sources, [file]):
         [(path, text)] = texts
         return await work.worker.call(searches.outline, path, text)
     return f"`{file.path}` has {file.size} bytes; I look at files of at most {MAX_BYTES}.\n"
@@ -157,7 +153,7 @@ async def _find(work: _Work) -> str:
     name = work.request["subject"]
     count = 0
     definitions, uses = _Listing(), _Listing()
-    async for texts in _texts(work.sources):
+    async for texts in texts_of(work.sources):
         count += len(texts)
         defined, used = await work.worker.call(searches.find, texts, name)
         definitions.add(*defined)
@@ -176,7 +172,7 @@ async def _check(work: _Work) -> str:
     file = _named_file(work, or_current=False)
     count = 0
     faults = _Listing()
-    async for texts in _texts(work.sources, None if file is None else [file]):
+    async for texts in texts_of(work.sources, None if file is None else [file]):
         checked, found = await work.worker.call(searches.check, texts)
         count += checked
         faults.add(*found)
@@ -191,7 +187,7 @@ async def _check(work: _Work) -> str:
 async def _todos(work: _Work) -> str:
     count = 0
     found = _Listing()
-    async for texts in _texts(work.sources):
+    async for texts in texts_of(work.sources):
         count += len(texts)
         found.add(*await work.worker.call(searches.todos, texts))
     if not found.count:
@@ -217,7 +213,7 @@ async def _diff(work: _Work) -> str:
         return f"Nothing has changed since `{version.name}`.\n"
     shown = "".join(
         one.diff if one.diff.startswith("---") else f"{one.path}: {one.diff}"
-        for one in differences[:MAX_FILES]
+        for one in differences[:MAX_DIFFS]
     )
     return f"Changes since `{version.name}`:\n\n```diff\n{shown}```\n"
 
@@ -262,32 +258,6 @@ def _named_file(work: _Work, *, or_current: bool = True) -> File | None:
         or next((file for file in files if file.name in words), None)
         or next((file for file in files if file.path == current), None)
     )
-
-
-async def _texts(sources: Sources, files: list[File] | None = None) -> AsyncIterator[Texts]:
-    """Yield the texts of the files that are not too large, of the first ones at most, in parts."""
-    left = MAX_TOTAL
-    part: list[File] = []
-    for file in (sources.files if files is None else files)[:MAX_FILES]:
-        if file.size > MAX_BYTES:
-            continue
-        if file.size > left:
-            break
-        left -= file.size
-        if part and (
-            len(part) == _FILES_AT_ONCE
-            or sum(one.size for one in part) + file.size > _BYTES_AT_ONCE
-        ):
-            yield await _read(sources, part)
-            part = []
-        part.append(file)
-    if part:
-        yield await _read(sources, part)
-
-
-async def _read(sources: Sources, files: list[File]) -> Texts:
-    texts = await sources.read([file.hash for file in files])
-    return [(file.path, texts[file.hash]) for file in files if file.hash in texts]
 
 
 def _files(count: int) -> str:

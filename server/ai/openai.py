@@ -14,33 +14,39 @@ from typing import Any, Final
 
 import httpx2
 
-from server.ai.provider import ProviderError, Question, Sources
+from server.ai.prompt import messages
+from server.ai.provider import ProviderError, Question
 from server.api.records import Usage
 
 logger = logging.getLogger("server.ai")
 
-MAX_FILES_NAMED: Final = 200
-MAX_CURRENT_FILE: Final = 16_384
-"""Characters of the current file that go into the prompt."""
+BUDGET: Final = 60_000
+"""Bytes of a project that go into the prompt: about 15,000 tokens."""
 _MAX_LINE: Final = 262_144
 _MAX_BODY: Final = 64_000_000
 """Bytes of an answer with all that is around its text."""
 _LINES_AT_ONCE: Final = 100
 _MAX_LOGGED: Final = 500
 
-INSTRUCTIONS: Final = (
-    "You are the coding assistant of a shared project. Answer briefly and concretely. "
-    "Put code into fenced blocks, and name the file that it belongs into."
-)
-
 
 class OpenAIProvider:
-    """Asks the model `model` at `base_url`, which ends before `/chat/completions`."""
+    """Asks the model `model` at `base_url`, which ends before `/chat/completions`.
+
+    timeout: in seconds. budget: bytes of a project that go into the prompt.
+    """
 
     name = "openai"
 
-    def __init__(self, base_url: str, model: str, api_key: str | None, timeout: float) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        model: str,
+        api_key: str | None,
+        timeout: float,
+        budget: int = BUDGET,
+    ) -> None:
         self.model = model
+        self.budget = budget
         # Nothing compressed: 30 KB of it can be 30 million lines.
         headers = {"Accept-Encoding": "identity"}
         if api_key is not None:
@@ -59,7 +65,7 @@ class OpenAIProvider:
         """
         body = {
             "model": self.model,
-            "messages": await messages(question),
+            "messages": messages(question),
             "stream": True,
             "stream_options": {"include_usage": True},
         }
@@ -88,38 +94,6 @@ class OpenAIProvider:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
-
-
-async def messages(question: Question) -> list[dict[str, str]]:
-    """Return the prompt: instructions with the project's context, the chat so far, the message."""
-    context = [INSTRUCTIONS]
-    sources = question.sources
-    if sources is not None:
-        names = [file.path for file in sources.files[:MAX_FILES_NAMED]]
-        more = len(sources.files) - len(names)
-        listed = "\n".join(names) + (f"\n… and {more} more" if more > 0 else "")
-        context.append(f"The project is called {sources.name}. Its files:\n{listed}")
-    if question.language:
-        context.append(f"Language: {question.language}")
-    if question.framework:
-        context.append(f"Framework: {question.framework}")
-    if question.current_file:
-        text = None if sources is None else await _current_text(sources, question.current_file)
-        if text is None:
-            context.append(f"The user is looking at {question.current_file}.")
-        else:
-            shown = text[:MAX_CURRENT_FILE]
-            context.append(f"The user is looking at {question.current_file}:\n```\n{shown}\n```")
-    return [
-        {"role": "system", "content": "\n\n".join(context)},
-        *({"role": one.role, "content": one.content} for one in question.history),
-        {"role": "user", "content": question.message},
-    ]
-
-
-async def _current_text(sources: Sources, path: str) -> str | None:
-    file = next((one for one in sources.files if one.path == path), None)
-    return None if file is None else (await sources.read([file.hash])).get(file.hash)
 
 
 async def _beginning(response: httpx2.Response) -> bytes:

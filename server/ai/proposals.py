@@ -7,6 +7,7 @@ block goes on from there, unless somebody has decided on it meanwhile.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -38,6 +39,8 @@ class Proposals:
         self._actions: dict[str, Action] = {}
         self._sizes: dict[str, int] = {}
         self.unfit: list[Unfit] = []
+        # The files that it was shown as a whole: from these it makes what it writes anew.
+        self.shown: Mapping[str, tuple[File, str]] = {}
 
     @property
     def actions(self) -> list[Action]:
@@ -68,6 +71,8 @@ class Proposals:
         path, services = block.path, self._call.services
         services.workspace.check(self._project_id, path)
         file, text = await self._present(path)
+        if block.content is not None and file is not None and path in self.shown:
+            file, text = self.shown[path]
         going_on = next(
             (one for one in self.actions if one.path == path and one.decision is None), None
         )

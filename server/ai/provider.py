@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from server.api.records import ChatMessage, File, Usage, Version
+from server.api.records import ChatMessage, ContextReason, File, Usage, Version
 from server.projects.comparing import Read
 from server.store.snapshots import Differing
 
@@ -31,6 +31,35 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
+class Excerpt:
+    """As much of a file as is shown, and why it is."""
+
+    file: File
+    text: str
+    is_whole: bool
+    reason: ContextReason
+
+
+@dataclass(slots=True)
+class Material:
+    """What a model is shown of a project; `budget` and `used` are in bytes.
+
+    texts: the files that are shown as a whole.
+    """
+
+    budget: int = 0
+    used: int = 0
+    excerpts: list[Excerpt] = field(default_factory=list)
+    selection: str = ""
+    texts: dict[str, tuple[File, str]] = field(default_factory=dict)
+
+    @property
+    def left(self) -> int:
+        """Return how many bytes there is room for."""
+        return max(0, self.budget - self.used)
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A message, and what it is about. `history` are the messages before it, the oldest first."""
 
@@ -41,6 +70,7 @@ class Question:
     language: str | None = None
     framework: str | None = None
     user_id: str = ""
+    material: Material = field(default_factory=Material)
 
 
 class Provider(Protocol):
@@ -51,6 +81,10 @@ class Provider(Protocol):
 
     @property
     def model(self) -> str: ...
+
+    @property
+    def budget(self) -> int:
+        """Return how many bytes of a project it is shown with a question; 0 if it looks itself."""
 
     def stream(self, question: Question) -> AsyncGenerator[str | Usage, None]:
         """Yield pieces of the answer's text, then at most once the tokens that it took.

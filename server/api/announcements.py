@@ -12,6 +12,7 @@ import msgspec
 from server.api.envelope import Priority
 from server.api.records import (
     Action,
+    AiContext,
     AiResponse,
     File,
     Lock,
@@ -365,7 +366,7 @@ class AiMessage(Announcement, frozen=True):
 
 class AiProcessing(Announcement, frozen=True):
     """How far the assistant, or the program that sent `ai:status`, is. Ends with `ai:response`, or
-    with `error`.
+    with `error`. `context` is what the assistant is shown, told once.
     """
 
     event = "ai:processing"
@@ -377,6 +378,7 @@ class AiProcessing(Announcement, frozen=True):
     message: str | None = None
     error: dict[str, Any] | None = None
     user: User | None = None
+    context: AiContext | None = None
 
 
 class AiResponded(Announcement, frozen=True):

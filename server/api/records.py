@@ -12,6 +12,7 @@ from server.api.types import Record
 
 ProjectType = Literal["web", "api", "library", "cli", "data", "other"]
 LockType = Literal["exclusive", "shared"]
+ContextReason = Literal["current", "named", "open", "found"]
 Outcome = Literal["accepted", "rejected", "partly"]
 PresenceStatus = Literal["online", "away", "busy", "offline"]
 
@@ -177,6 +178,34 @@ class Unfit(Record, frozen=True):
     message: str
 
 
+class ContextFile(Record, frozen=True):
+    """A file, or its first lines, that the assistant was shown: so many bytes of `size`, and why.
+
+    `named`: the message names it, perhaps after an @; `found`: by a search for the message's words.
+    """
+
+    path: str
+    bytes: int
+    size: int
+    reason: ContextReason
+
+
+class AiContext(Record, frozen=True):
+    """What the assistant was shown of the project: `bytes` in all, of at most `budget`."""
+
+    files: list[ContextFile]
+    bytes: int
+    budget: int
+
+
+class Assistant(Record, frozen=True):
+    """Who answers, and how many bytes of a project are shown to it; 0 if it looks by itself."""
+
+    provider: str
+    model: str
+    budget: int
+
+
 class AiResponse(Record, frozen=True):
     """An answer of the assistant. `cancelled`: it was stopped, and `content` is what there was.
 
@@ -191,6 +220,7 @@ class AiResponse(Record, frozen=True):
     cancelled: bool
     actions: list[Action] | None = None
     unfit: list[Unfit] | None = None
+    context: AiContext | None = None
     usage: Usage | None = None
 
 

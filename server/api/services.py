@@ -11,6 +11,7 @@ from server.api.announcements import Announcement
 from server.api.identity import Identity
 from server.api.rate_limit import RateLimiter
 from server.api.records import Answer, Decision, User
+from server.api.records import Assistant as AssistantRecord
 from server.api.types import Record
 from server.background import Background
 from server.documents.opened import Key, OpenDocuments
@@ -98,6 +99,8 @@ class Sessions(Protocol):
 class Assistant(Protocol):
     """Makes the answers of the chat; see `Chat`."""
 
+    @property
+    def assistant(self) -> AssistantRecord: ...
     async def ask(self, call: Call[Any]) -> Record: ...
     def answering(self, project_id: str) -> list[Answer]: ...
     async def decide(

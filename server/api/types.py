@@ -97,6 +97,20 @@ Natural = Annotated[int, Meta(ge=0, le=2**53 - 1, description="a whole number fr
 Percentage = Annotated[float, Meta(ge=0, le=100, description="a number from 0 to 100")]
 
 
+class Place(msgspec.Struct, frozen=True, rename="camel"):
+    """A place in a text; both count from 0."""
+
+    line: Natural
+    column: Natural
+
+
+class Range(msgspec.Struct, frozen=True, rename="camel"):
+    """A range in a text."""
+
+    start: Place
+    end: Place
+
+
 class Metadata(msgspec.Struct, frozen=True, rename="camel"):
     """What a client may add to any payload; `correlationId` comes back in every event it causes."""
 

@@ -27,6 +27,7 @@ OWN: Final = (
     "chat.js",
     "clipboard.js",
     "code_block.js",
+    "composer.js",
     "cursors.js",
     "document.js",
     "drafts.js",

@@ -4,29 +4,13 @@ dropped: the next position is on its way.
 
 from __future__ import annotations
 
-import msgspec
-
 from server.api.announcements import CursorUpdated
 from server.api.errors import Code, EventError
 from server.api.paths import normal
 from server.api.records import Position, Selection
 from server.api.registry import Call
-from server.api.types import Natural, Path, ProjectPayload
+from server.api.types import Natural, Path, Place, ProjectPayload, Range
 from server.people.access import project_room
-
-
-class Place(msgspec.Struct, frozen=True, rename="camel"):
-    """A place in a text; both count from 0."""
-
-    line: Natural
-    column: Natural
-
-
-class Range(msgspec.Struct, frozen=True, rename="camel"):
-    """A range in a text."""
-
-    start: Place
-    end: Place
 
 
 class CursorPayload(ProjectPayload, frozen=True, kw_only=True):
@@ -51,12 +35,15 @@ def update(call: Call[CursorPayload]) -> None:
         project_id=payload.project_id,
         file_path=normal(payload.file_path),
         position=_position(payload.position),
-        selection=None
-        if selection is None
-        else Selection(start=_position(selection.start), end=_position(selection.end)),
+        selection=None if selection is None else selection_of(selection),
         version=payload.version,
     )
     call.tell_others(room, announcement, project_id=payload.project_id, volatile=True)
+
+
+def selection_of(chosen: Range) -> Selection:
+    """Return a range that a client has sent as what is told of it."""
+    return Selection(start=_position(chosen.start), end=_position(chosen.end))
 
 
 def _position(place: Place) -> Position:

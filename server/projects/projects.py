@@ -25,6 +25,7 @@ from server.api.errors import Code, EventError
 from server.api.identity import Identity
 from server.api.records import (
     Answer,
+    Assistant,
     ChatMessage,
     File,
     Lock,
@@ -96,7 +97,7 @@ class ProjectJoinResult(Record, frozen=True):
     Of much there is the first page: `file:list` goes on after `nextFile`, `file:locks` after
     `nextLock`, `user:list` after `nextPresence`, `ai:history` after `nextMessage`.
     `answering` are the requests whose answers the assistant is making, and `answers` what there is
-    of each.
+    of each; `assistant` is who answers.
     """
 
     project_id: str
@@ -111,6 +112,7 @@ class ProjectJoinResult(Record, frozen=True):
     messages: list[ChatMessage]
     answering: list[str]
     answers: list[Answer]
+    assistant: Assistant
     next_file: str | None = None
     next_message: str | None = None
     next_lock: str | None = None
@@ -207,6 +209,7 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
         next_message=chat.next,
         answering=[one.request_id for one in answers],
         answers=answers,
+        assistant=services.chat.assistant,
     )
 
 

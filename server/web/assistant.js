@@ -1,7 +1,8 @@
 // The chat with the assistant.
 
 import { useEffect, useRef } from "preact/hooks";
-import { cancel, loadOlder, sayTyping, send } from "./chat.js";
+import { cancel, loadOlder, send } from "./chat.js";
+import { Composer, kilobytes } from "./composer.js";
 import { Avatar, Icon, html } from "./html.js";
 import { Markdown } from "./markdown.js";
 import { mayEdit } from "./project.js";
@@ -10,11 +11,30 @@ import { openReview, proposalFor, proposalsOf } from "./proposals.js";
 import { isMe } from "./session.js";
 import { attempt } from "./state.js";
 
-const IDEAS = [
-  "todos",
-  "outline src/components/App.jsx",
-  "Create a React component for a todo list",
-];
+/** What one may ask: what fits the files that there are, and who answers. */
+function ideas({ files, assistant }) {
+  const paths = [...files.keys()];
+  const code = paths.find((path) => /\.(py|[jt]sx?|mjs|go|rs|vue)$/.test(path));
+  if (assistant.budget > 0) {
+    return code
+      ? [`What does ${code} do?`, `Add comments to ${code}`, "What is missing here?"]
+      : ["What could this project be?", "Write a README.md"];
+  }
+  return [
+    code && `outline ${code}`,
+    paths.some((path) => /\.(py|json|toml)$/.test(path)) && "check",
+    paths.length > 0 && "todos",
+    scaffoldFor(paths),
+  ].filter(Boolean);
+}
+
+function scaffoldFor(paths) {
+  const has = (pattern) => paths.some((path) => pattern.test(path));
+  if (has(/\.[jt]sx$/)) return "Create a React component for a todo list";
+  if (has(/\.py$/)) return "Create a Python program called report";
+  if (has(/\.m?js$/)) return "Create a JavaScript module called report";
+  return "Create an HTML page";
+}
 
 export function Assistant({ app }) {
   const { project } = app;
@@ -31,7 +51,7 @@ export function Assistant({ app }) {
         project.messages.length === 0 &&
         html`<div class="welcome soft">
           <p>Everybody in the project sees this chat. Ask about the files, or try:</p>
-          ${IDEAS.map(
+          ${ideas(project).map(
             (idea) =>
               html`<button disabled=${!mayEdit()} onClick=${() => attempt(() => send(idea))}>
                 ${idea}
@@ -49,7 +69,7 @@ export function Assistant({ app }) {
       <div ref=${end}></div>
     </div>
     <p class="typing soft" aria-live="polite">${whoIsTyping(project.typing)}</p>
-    <${Composer} />
+    <${Composer} app=${app} />
   </section>`;
 }
 
@@ -71,6 +91,7 @@ function Message({ message }) {
   return html`<article class="message answer">
     <${Markdown} text=${content} reviewOf=${reviewsOf(requestId)} />
     <${ProposalList} requestId=${requestId} unfit=${response?.unfit} />
+    ${response?.context && html`<${Shown} context=${response.context} />`}
     <footer class="soft">
       ${response?.cancelled && "stopped · "}${response?.provider} · ${response?.model}
       ${response?.usage && ` · ${response.usage.completionTokens} tokens`}
@@ -88,10 +109,34 @@ function reviewsOf(requestId) {
   };
 }
 
+const REASONS = {
+  current: "open in the editor",
+  named: "named in the message",
+  open: "open in a tab",
+  found: "found by a search",
+};
+
+/** What the assistant was shown of the project. */
+function Shown({ context: { files, bytes, budget } }) {
+  const what = files.length === 1 ? "1 file" : `${files.length} files`;
+  return html`<details class="shown soft">
+    <summary>Read ${what}: ${kilobytes(bytes)} of at most ${kilobytes(budget)}</summary>
+    <ul>
+      ${files.map(
+        ({ path, bytes: part, size, reason }) =>
+          html`<li>
+            <code>${path}</code>, ${REASONS[reason]}${part < size && `: the first ${kilobytes(part)}`}
+          </li>`,
+      )}
+    </ul>
+  </details>`;
+}
+
 function Coming({ id, answer }) {
   return html`<article class="message answer coming" aria-busy="true">
     ${answer.text && html`<${Markdown} text=${answer.text} reviewOf=${reviewsOf(id)} />`}
     <${ProposalList} requestId=${id} />
+    ${answer.context && html`<${Shown} context=${answer.context} />`}
     <div class="row">
       <span class="soft">${answer.text ? "Writing…" : "Thinking…"}</span>
       <progress max="100" value=${answer.progress} aria-label="Progress"></progress>
@@ -110,33 +155,4 @@ function Agent({ agent }) {
     <${Avatar} user=${agent.user} /> ${agent.message || agent.status}
     ${agent.progress !== undefined && html`<progress max="100" value=${agent.progress}></progress>`}
   </div>`;
-}
-
-function Composer() {
-  const field = useRef(null);
-  const submit = async (event) => {
-    event.preventDefault();
-    const text = field.current.value;
-    if (!text.trim()) return;
-    field.current.value = "";
-    sayTyping(false);
-    const sent = await attempt(() => send(text).then(() => true));
-    if (!sent && !field.current.value) field.current.value = text;
-  };
-  const keyDown = (event) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) submit(event);
-  };
-  return html`<form class="composer" onSubmit=${submit}>
-    <textarea
-      ref=${field}
-      rows="2"
-      maxlength="32768"
-      disabled=${!mayEdit()}
-      placeholder=${mayEdit() ? "Ask the assistant…" : "Viewers may only read"}
-      aria-label="Message to the assistant"
-      onInput=${(event) => sayTyping(event.target.value !== "")}
-      onKeyDown=${keyDown}
-    ></textarea>
-    <button class="primary" aria-label="Send" disabled=${!mayEdit()}><${Icon} name="send" /></button>
-  </form>`;
 }

@@ -1,6 +1,8 @@
 // The chat with the assistant, which the whole project sees: messages, and the answers that are
 // being made, piece by piece.
 
+import { positionOf } from "./cursors.js";
+import { liveEditorOf } from "./live_editor.js";
 import { change, onProject } from "./project.js";
 import { ask, socket } from "./session.js";
 import { state } from "./state.js";
@@ -9,8 +11,18 @@ const TYPING_MILLISECONDS = 2_000;
 
 /** Write to the assistant. */
 export async function send(message) {
-  const context = state.open ? { currentFile: state.open.path } : undefined;
-  await ask("ai:message", { projectId: state.project.id, message, context });
+  await ask("ai:message", { projectId: state.project.id, message, context: contextOf() });
+}
+
+/** What one is looking at: the file, and what is selected in it. */
+export function contextOf() {
+  const path = state.open?.path ?? state.review?.path;
+  if (!path) return undefined;
+  const view = liveEditorOf(path);
+  const range = view?.state.selection.main;
+  const at = (offset) => positionOf(view.state.doc, offset);
+  const selection = range && !range.empty && { start: at(range.from), end: at(range.to) };
+  return { currentFile: path, selection: selection || undefined };
 }
 
 /** Show the messages before those that are shown. */
@@ -41,7 +53,7 @@ onProject("ai:message", ({ messageId, requestId, user, message }) => {
   add({ id: messageId, requestId, role: "user", user, content: message });
   put(requestId, { user });
 });
-onProject("ai:processing", ({ requestId, status, progress, message, error, user }) => {
+onProject("ai:processing", ({ requestId, status, progress, message, error, user, context }) => {
   if (user) {
     const agent = status === "completed" ? null : { user, status, progress, message };
     change({ agent });
@@ -51,7 +63,7 @@ onProject("ai:processing", ({ requestId, status, progress, message, error, user 
     drop(requestId);
     add({ id: `${requestId}-error`, requestId, role: "problem", content: error.message });
   } else if (status !== "completed") {
-    put(requestId, { progress: progress ?? 0 });
+    put(requestId, context ? { progress, context } : { progress: progress ?? 0 });
   }
 });
 onProject("code:started", ({ requestId, path }) => {

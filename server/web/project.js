@@ -58,6 +58,7 @@ export async function openProject(id) {
         messages: answer.messages,
         olderMessages: answer.nextMessage, // where the chat goes on backwards
         answers: comingAnswers(answer.answers), // those that are being made: by request id
+        assistant: answer.assistant, // who answers: {provider, model, budget}
         agent: null, // what another program says about its work
       },
     });

@@ -25,6 +25,7 @@ class Slow:
 
     name = "slow"
     model = "none"
+    budget = 0
 
     async def stream(self, question: Question) -> AsyncGenerator[str | Usage, None]:
         if question.message == "fail":

@@ -96,6 +96,11 @@ test("it streams, and others type into it meanwhile", async () => {
   assert.equal(await review(ada).locator(".cm-deletedChunk").count(), 1);
   assert.equal(await review(ada).getByRole("button", { name: "Accept all" }).isDisabled(), true);
   await text(bob).click();
+  // The assistant has not seen what is typed meanwhile: it stays.
+  await text(bob).click();
+  await bob.keyboard.press("Control+End");
+  await bob.keyboard.type(" by bob");
+  await review(ada).getByText("line 9 by bob").waitFor();
   await bob.getByLabel("Message to the assistant").fill("go on");
   await bob.keyboard.press("Enter");
   await review(ada).getByText("2 changes").waitFor();
@@ -104,7 +109,7 @@ test("it streams, and others type into it meanwhile", async () => {
   await bob.keyboard.type("more ");
   await review(ada).getByText("more line 6").waitFor();
   await review(ada).getByRole("button", { name: "Accept all" }).click();
-  await until(() => live(ada), changed([0, "LINE 0"], [3, "LINE 3"], [6, "more line 6"]));
+  await until(() => live(ada), changed([0, "LINE 0"], [3, "LINE 3"], [6, "more line 6"], [9, "line 9 by bob"]));
   await until(() => live(bob), await live(ada));
 });
 
@@ -193,6 +198,29 @@ test("who comes back finds the answer as far as it is", async () => {
   await ada.getByLabel("Message to the assistant").fill("go on");
   await ada.keyboard.press("Enter");
   await answer.getByText("said before said after").waitFor();
+});
+
+test("what goes along with a message is shown, and an @ offers files", async () => {
+  const ada = await withTen("alma", "Along");
+  await ada.getByText("With ten.txt · up to 10 kB of the project").waitFor();
+  await text(ada).getByText("line 0").click();
+  await ada.keyboard.press("Home");
+  for (let line = 0; line < 2; line++) await ada.keyboard.press("Shift+ArrowDown");
+  await ada.getByText("With ten.txt, 3 lines selected").waitFor();
+  await ada.getByRole("button", { name: "New file" }).click();
+  await ada.getByLabel("Path of the new file").fill("src/other.py");
+  await ada.keyboard.press("Enter");
+  await ada.getByText("With other.py").waitFor();
+  const message = ada.getByLabel("Message to the assistant");
+  await message.pressSequentially("Look at @te");
+  await button(ada, "ten.txt").last().waitFor();
+  await ada.keyboard.press("Tab");
+  assert.equal(await message.inputValue(), "Look at @ten.txt ");
+  await ada.keyboard.press("Enter");
+  const shown = ada.locator("details.shown");
+  await shown.getByText("Read 2 files: 69 bytes of at most 10 kB").click();
+  await shown.getByText("src/other.py, open in the editor").waitFor();
+  await shown.getByText("ten.txt, named in the message").waitFor();
 });
 
 test("hostile answers are text: no markup, no link but to the web and mail", async () => {

@@ -18,6 +18,7 @@ class Echo:
 
     name = "echo"
     model = "none"
+    budget = 10_000
 
     def __init__(self) -> None:
         self._gates: dict[str, asyncio.Event] = {}

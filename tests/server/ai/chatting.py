@@ -59,6 +59,7 @@ class Held:
 
     name = "held"
     model = "by hand"
+    budget = 0
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[Any] = asyncio.Queue()

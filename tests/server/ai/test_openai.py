@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,9 @@ from typing import Any
 import pytest
 
 from server.ai import openai
-from server.ai.openai import OpenAIProvider, messages
-from server.ai.provider import ProviderError, Question, Sources
-from server.api.records import ChatMessage, File, Usage, User
-from server.store.snapshots import Differing
+from server.ai.openai import OpenAIProvider
+from server.ai.provider import ProviderError, Question
+from server.api.records import Usage
 from tests.server.ai.chatting import answer_of
 from tests.server.running import running
 from tests.server.wire import connected
@@ -191,41 +190,6 @@ async def test_an_endpoint_that_is_not_there() -> None:
         pass
     with pytest.raises(ProviderError, match="cannot be reached"):
         await pieces(url)
-
-
-def file(path: str) -> File:
-    return File(path, path, 1, f"hash of {path}", 1, "", "")
-
-
-async def nothing(_version_id: str) -> AsyncIterator[Differing]:
-    """No files."""
-    for one in list[Differing]():
-        yield one
-
-
-async def test_the_prompt_has_the_projects_context() -> None:
-    async def read(hashes: Sequence[str]) -> dict[str, str]:
-        return {one: "x" * 20_000 for one in hashes if one == "hash of src/app.py"}
-
-    names = [f"src/{number}.py" for number in range(204)] + ["src/app.py"]
-    sources = Sources("Shop", [file(name) for name in names], [], read, nothing)
-    history = [
-        ChatMessage("1", "1", "user", User("a", "a"), "Before", "now"),
-        ChatMessage("2", "1", "assistant", User("assistant", "Assistant"), "Answer", "now"),
-    ]
-    question = Question("Now", sources, history, "src/app.py", "python", "flask")
-    system, *rest = await messages(question)
-    assert rest == [
-        {"role": "user", "content": "Before"},
-        {"role": "assistant", "content": "Answer"},
-        {"role": "user", "content": "Now"},
-    ]
-    assert "The project is called Shop. Its files:\nsrc/0.py\n" in system["content"]
-    assert "src/199.py\n… and 5 more" in system["content"]
-    assert "Language: python\n\nFramework: flask" in system["content"]
-    assert system["content"].endswith("src/app.py:\n```\n" + "x" * 16_384 + "\n```")
-    missing = Question("Now", sources, current_file="gone.py")
-    assert "The user is looking at gone.py." in (await messages(missing))[0]["content"]
 
 
 async def test_a_message_is_answered_by_the_model_that_is_set(tmp_path: Path) -> None:

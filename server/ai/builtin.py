@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from server.ai import requests, searches, tracebacks
+from server.ai import requests, scaffolds, searches, tracebacks
 from server.ai.provider import ProviderError, Question, Sources
 from server.ai.reading import MAX_BYTES, texts_of
 from server.ai.searches import MAX_LISTED, listed
@@ -38,7 +38,12 @@ Without a model I can work on the files of the project:
 - `check src/app.py`, or `check` for all: the syntax of Python, JSON and TOML files
 - `todos`: the TODO and FIXME comments
 - `diff`, or `diff First`: what has changed since the newest version, or since the one of that name
-- `create a React component for a todo list`, a component, a Python program or an HTML page
+- `create a React component for a todo list`, or another component, a Python program, a JavaScript
+  module, an HTML page or a style sheet, as a new file to begin with
+"""
+NO_CHANGE: Final = """\
+I cannot write or change code: that takes a language model. Nothing is proposed.
+
 """
 
 
@@ -93,16 +98,16 @@ async def answer_to(question: Question, worker: Worker) -> str:
     request = await worker.call(
         requests.understand,
         question.message,
-        question.current_file,
         question.language,
-        question.framework,
     )
     sources = question.sources
     match request["kind"]:
         case "traceback":
             return await _traceback(request, sources, worker)
         case "scaffold":
-            return _scaffold(request)
+            return _scaffold(request, question)
+        case "change":
+            return f"{NO_CHANGE}{HELP}"
         case "help":
             return HELP
     if sources is None:
@@ -111,9 +116,23 @@ async def answer_to(question: Question, worker: Worker) -> str:
     return await skill(_Work(question, sources, worker, request))
 
 
-def _scaffold(request: dict[str, Any]) -> str:
-    path, content = request["path"], request["content"]
-    return f"Here is {request['about']}, for `{path}`:\n\n```{path}\n{content}```\n"
+def _scaffold(request: dict[str, Any], question: Question) -> str:
+    files = [] if question.sources is None else question.sources.files
+    made = scaffolds.made(
+        request,
+        paths=[file.path for file in files],
+        empty={file.path for file in files if file.size == 0},
+        current_file=question.current_file,
+        language=question.language,
+    )
+    if made is None:
+        return (
+            f"`{request['path']}` is there already, and I cannot change it: that takes a model. "
+            "Name a file that is not there, and I make it.\n"
+        )
+    return (
+        f"Here is {made.about}. It goes into `{made.path}`:\n\n```{made.path}\n{made.content}```\n"
+    )
 
 
 async def _traceback(request: dict[str, Any], sources: Sources | None, worker: Worker) -> str:

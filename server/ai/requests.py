@@ -7,12 +7,17 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from server.ai import tracebacks
-from server.ai.scaffolds import scaffold
+from server.ai import scaffolds, tracebacks
 
 MAX_FRAMES: Final = 50
 """Frames of a traceback that are looked at, the innermost ones."""
 
+_CHANGE: Final = re.compile(
+    r"\s*(?:please\s+|(?:can|could|would) you\s+(?:please\s+)?)?(?:update|change|fix|refactor|"
+    r"rename|improve|edit|rewrite|replace|remove|delete|convert|optimi[sz]e|add|implement|make|"
+    r"write|create|generate|build)\b",
+    re.IGNORECASE,
+)
 _SKILLS: Final = (
     (
         "outline",
@@ -39,20 +44,21 @@ _SKILLS: Final = (
 )
 
 
-def understand(
-    message: str, current_file: str | None, language: str | None, framework: str | None
-) -> dict[str, Any]:
+def understand(message: str, language: str | None) -> dict[str, Any]:
     """Return the `kind` of request that a message is, and what belongs to that kind.
 
-    traceback: `frames` and `error`, see `tracebacks`. scaffold: `path`, `content`, `about`.
-    outline, find, check, todos, diff: `subject` and the message's `words`. help: nothing.
+    traceback: `frames` and `error`, see `tracebacks`. scaffold: see `scaffolds.understood`. change:
+    nothing, it asks for code that only a model can write. outline, find, check, todos, diff:
+    `subject` and the message's `words`. help: nothing.
     """
     frames, error = tracebacks.frames(message), tracebacks.error(message)
     if frames and error is not None:
         return {"kind": "traceback", "frames": frames[-MAX_FRAMES:], "error": error}
-    made = scaffold(message, current_file=current_file, language=language, framework=framework)
+    made = scaffolds.understood(message, language)
     if made is not None:
-        return {"kind": "scaffold", **made._asdict()}
+        return {"kind": "scaffold", **made}
+    if _CHANGE.match(message):
+        return {"kind": "change"}
     for kind, pattern in _SKILLS:
         found = pattern.search(message)
         if found is not None:

@@ -144,7 +144,8 @@ def check_assistant(record: dict[str, Any]) -> None:
     ]
     assert record["ai page"][0] == ["addMessageToChat", message, "user"]
     [action] = record["ai page"][-2][1]
-    assert action["path"] == "src/components/TodoList.jsx"
+    # There is a TodoList.jsx, with something in it.
+    assert action["path"] == "src/components/TodoList2.jsx"
     assert record["ai page"][-1] == ["updateAIProgress", 50]
 
 

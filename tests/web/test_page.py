@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import sys
 import time
@@ -15,6 +16,7 @@ from server.store import contents, membership, messages, snapshots
 from server.store.demonstration import PROJECT_ID
 from tests.programs import output
 from tests.sdk.serving import serving
+from tests.server.ai.scaffolding import scaffold
 from tests.server.running import running
 from tests.web.echoing import Echo
 
@@ -61,6 +63,19 @@ async def test_the_assistant_edits(tmp_path: Path, browser: str) -> None:
 
 async def test_a_proposal_is_merged_into_a_text_that_has_gone_on() -> None:
     await run("merging.test.mjs")
+
+
+async def test_what_the_built_in_assistant_makes_runs(browser: str) -> None:
+    asked = {
+        "todo.jsx": ("Create a React component for a todo list in x/todo.jsx", ""),
+        "todo.tsx": ("Create a React component for a todo list in x/todo.tsx", "typescript"),
+        "card.jsx": ("make a component called Card in x/card.jsx", ""),
+        "card.tsx": ("make a component called Card in x/card.tsx", "typescript"),
+        "page.html": ("create an HTML page for the tea shop in x/page.html", ""),
+        "style.css": ("create a style sheet in x/style.css", ""),
+    }
+    made = {name: scaffold(*message).content for name, message in asked.items()}
+    await run("scaffolds.test.mjs", SCAFFOLDS=json.dumps(made), CHROMIUM=browser)
 
 
 async def test_whoever_is_too_fast_loses_nothing(tmp_path: Path, browser: str) -> None:

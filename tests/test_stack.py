@@ -70,6 +70,7 @@ FLOORS: Mapping[str, Floors] = {
             "live/typing_indicators.py",
             "live/whereabouts.py",
             "projects/lock_table.py",
+            "projects/unwritten.py",
         ),
         # What an event is given: it names the state, which knows no event.
         ("api/services.py", "api/registry.py"),

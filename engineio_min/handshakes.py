@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from engineio_min.errors import Code, RequestRefused
@@ -186,7 +187,7 @@ class Handshakes:
         session.open(() if request.websocket else self._upgrades, server.text_limit)
         if server.quotas.limited:
             connection.seats = self._call_hook("address or user", server.quotas.take, request)
-        polling = websocket = None
+        begin: Callable[[], None]
         if request.websocket:
             headers = () if self._initial_headers is None else self._initial_headers(request)
             try:
@@ -196,9 +197,11 @@ class Handshakes:
             except RequestRefused:
                 server.quotas.release(connection.seats)
                 raise
+            begin = websocket.start
         else:
             server.pollers.add(request.peer)
             polling = connection.carrier = Polling(connection)
+            begin = partial(polling.get, exchange)
         server.sessions[sid] = connection
         server.timer.watch(session)
         try:
@@ -207,12 +210,9 @@ class Handshakes:
         except Exception:
             logger.exception("the connection handler failed; closing the session")
             session.fail(FORCED_CLOSE, "the connection handler failed")
-        if polling is not None:
-            polling.get(exchange)
-        elif websocket is not None:
-            websocket.start()
-            if session.events:
-                connection.settle()
+        begin()
+        if session.events:
+            connection.settle()
 
     def _call_hook(self, name: str, hook: Callable[[Request], Result], request: Request) -> Result:
         """Call a hook; its failure is logged and refuses the request."""

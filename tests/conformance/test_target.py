@@ -322,7 +322,7 @@ async def test_engine_polling_closes_on_an_invalid_packet(port: int) -> None:
 async def test_engine_polling_closes_on_two_polls_at_once(port: int) -> None:
     client = await open_polling(port, ENGINE)
     first, second = [await parked(client) for _ in range(2)]
-    replies = sorted([await first.reply(), await second.reply()], key=lambda reply: reply.status)
+    replies = sorted([await answer(first), await answer(second)], key=lambda reply: reply.status)
     assert [(reply.status, reply.text) for reply in replies] == [(200, "1"), (400, "")]
     await gone(port, client)
 

@@ -125,6 +125,19 @@ async def test_a_body_behind_a_parked_poll_comes_in_its_turn(
     assert harness.received == ["behind"]
 
 
+async def test_chunks_behind_a_parked_poll_are_put_together(harness: Harness) -> None:
+    harness.echo = False
+    poller = await harness.poller()
+    await poller.park()
+    request = encode_request("POST", poller.target, {"Transfer-Encoding": "chunked"})
+    await poller.getter.send(request + b"3\r\n4be\r\n4\r\nhind\r\n0\r\n\r\n")
+    await asyncio.sleep(0)
+    harness.connection.send("now")
+    assert (await poller.getter.response()).text == "4now"
+    assert (await poller.getter.response()).text == "ok"
+    assert harness.received == ["behind"]
+
+
 async def test_half_a_body_behind_a_parked_poll_is_counted(harness: Harness) -> None:
     """It has come already when its turn comes, and more may never come."""
     poller = await harness.poller()

@@ -15,7 +15,7 @@ from engineio_min.transports.connection import Connection, Exchange
 from engineio_min.transports.polling import Polling
 from engineio_min.transports.websocket import WebSocket
 from socketio_min.protocol.rooms import Rooms
-from socketio_min.server.connection import ServerConnection
+from socketio_min.server.joining import Joining
 from socketio_min.server.namespace import Namespace
 from socketio_min.server.socket import Socket
 
@@ -121,7 +121,7 @@ def a_lost_websocket_keeps_its_deadline(patch: pytest.MonkeyPatch) -> None:
 
 
 def who_has_gone_is_welcomed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ServerConnection, "_decided", lambda _self, _socket: True)
+    patch.setattr(Joining, "decided", lambda _self, _client, _socket: True)
 
 
 # Each with the seed of the first walk that found it: a test begins with that one.

@@ -305,7 +305,7 @@ class StreamSessions:
                 missed += self._packets(entry, session, fields)
             if entries:
                 after = entries[-1].id
-            elif position(after) >= self._reader.position:
+            if position(after) >= self._reader.position:
                 return missed, position(after)
 
     def _packets(self, entry: Entry, session: Session, fields: dict[Any, Any]) -> list[Packet]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.socketio_min.cluster.returning import (
     gone,
     lose,
     servers,
+    sessions,
 )
 from tests.socketio_min.serving import Serving
 from tests.waiting import eventually as until
@@ -57,6 +59,33 @@ async def test_nothing_is_lost_or_repeated_under_load(redis: RedisServer) -> Non
         for sign in (1, -1):
             got = [sign * number for number in numbers if sign * number > 0]
             assert got == list(range(got[0], got[0] + len(got)))
+
+
+class Growing:
+    """A link to Redis, beside which others add to the stream before each reading of it."""
+
+    def __init__(self, link: Any) -> None:
+        self._link = link
+
+    async def call(self, *words: Any, key: str) -> Any:
+        if words[0] == "XRANGE":
+            await self._link.call("XADD", key, "*", "nsp", "/other", key=key)
+        return await self._link.call(*words, key=key)
+
+
+async def test_a_client_comes_back_while_the_stream_grows_all_the_time(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with servers(redis) as (a, b):
+        _, away = await arrive(a)
+        a.io.emit("had")
+        assert await away.event() == ["had"]
+        await lose(a, away)
+        await gone(redis, away)
+        a.io.emit("missed")
+        monkeypatch.setattr(sessions(b), "_link", Growing(sessions(b)._link))
+        missed, back = await arrive(b, away.auth)
+        assert (missed, back.id) == ([["missed"]], away.id)
 
 
 async def test_local_clients_are_reached_while_redis_is_away() -> None:

@@ -33,6 +33,11 @@ async def run(command: list[str], profile: str, cases: list[Case]) -> Run:
         running.stop(process)
 
 
+def departed(run: Run) -> set[str]:
+    """Return the cases that ended as the profile documents."""
+    return {result.case.id for result in run.results if result.verdict is Verdict.DEPARTURE}
+
+
 async def test_three_servers_and_their_table() -> None:
     # Slow pings: a busy machine must not end sessions.
     slow = ["--ping-interval", "1000", "--ping-timeout", "1000", "--upgrade-timeout", "4000"]
@@ -44,20 +49,23 @@ async def test_three_servers_and_their_table() -> None:
         run(running.PYTHON_SOCKETIO, "python-socketio", PUBLISHED),
     )
     # A case that fails only now and then is a race of theirs.
-    for command, other in (
-        ([*running.NODE, "1000", "1000"], node),
-        (running.PYTHON_SOCKETIO, python),
+    for command, other, departures in (
+        ([*running.NODE, "1000", "1000"], node, NODE),
+        (running.PYTHON_SOCKETIO, python, PYTHON_SOCKETIO),
     ):
         failed = [result.case for result in other.results if result.verdict is Verdict.FAIL]
         assert len(failed) <= 2, failures(other)
         if failed:
             assert failures(await run(command, other.profile, failed)) == []
-    for other, departures in ((node, NODE), (python, PYTHON_SOCKETIO)):
         assert other.count(Verdict.NOT_RUN) == 0
         # Whether a WebSocket is closed within two seconds is on the edge for one of them.
-        seen = {r.case.id for r in other.results if r.verdict is Verdict.DEPARTURE}
         documented = {case for departure in departures for case in departure.cases}
-        assert documented - seen <= {"EIO-CLOSE-003"}
+        unseen = documented - departed(other) - {"EIO-CLOSE-003"}
+        # A race that they lose on a quiet machine is won on a busy one now and then.
+        assert len(unseen) <= 2
+        if unseen:
+            again = [case for case in PUBLISHED if case.id in unseen]
+            assert departed(await run(command, other.profile, again)) == unseen
     assert render() == PAGE.read_text(), "run `python -m conformance.documentation`"
 
 

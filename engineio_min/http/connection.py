@@ -34,6 +34,8 @@ _WITHOUT_LENGTH = (204, 304)
 # A connection too many is told so in an answer, which takes a moment to leave. This many at a time
 # are told; the others are closed without a word.
 TOLD_AT_ONCE = 64
+# Bytes that are parsed at once, unless they are one body: so few requests come at once.
+PIECE = 8_192
 # What a deadline may be for, besides a request's body.
 _HEAD, _REQUEST = "head", "request"
 
@@ -126,6 +128,10 @@ class HttpConnection(asyncio.Protocol):
             self._rest += data
             self.transport.pause_reading()
             return
+        if self._held and not self._takes_held:
+            # It was read before reading paused.
+            self._rest += data
+            return
         frames: bytes | None = None
         self._reading = True
         self._served = False
@@ -133,8 +139,10 @@ class HttpConnection(asyncio.Protocol):
             if self._rest or not (reader.known and reader.repeat(data)):
                 if self._server.handover is not None and reader.between:
                     data = self._kept(self._server.handover, data)
-                if data:
-                    frames = reader.read(data)
+                elif self._rest:
+                    data, self._rest = self._rest + data, b""
+                    self._held = False
+                frames = self._read(reader, data)
         except Exception:
             logger.exception("a request of %s could not be handled", self._client)
             self.refuse(500, "the server failed")
@@ -144,6 +152,23 @@ class HttpConnection(asyncio.Protocol):
             self._restart_deadline()
         else:
             self._begin_upgrade(frames)
+
+    def _read(self, reader: RequestReader, data: bytes) -> bytes | None:
+        """Parse `data`, until more requests wait than may: then the rest waits as well.
+
+        Return what follows a WebSocket handshake, or None without one.
+        """
+        position = 0
+        while position < len(data) and not self._closing:
+            if len(self._queue) >= self._server.limits.pipelined:
+                self._hold(data[position:])
+                break
+            end = position + max(PIECE, reader.body_left)
+            frames = reader.read(data[position:end])
+            position = end
+            if frames is not None:
+                return frames + data[position:]
+        return None
 
     def _kept(self, handover: Handover, data: bytes) -> bytes:
         """Return what of a read between requests is to be parsed here.
@@ -170,20 +195,26 @@ class HttpConnection(asyncio.Protocol):
         return data[:end]
 
     def _hold(self, data: bytes) -> None:
-        """Keep what follows a request until that has its answer; the rest waits in the kernel."""
-        self._rest += data
+        """Keep what follows a request until its turn comes; what follows it waits in the kernel."""
+        self._rest = data + self._rest
         self._held = True
         self.transport.pause_reading()
 
-    def _take_held(self) -> None:
-        # Not if the connection was lost in this turn.
-        if self._held and self._reader is not None:
-            self.data_received(b"")
-            self._read_on()
+    @property
+    def _takes_held(self) -> bool:
+        """Return whether the turn has come of what is held."""
+        assert self._reader is not None
+        # A request that may be for another process waits for the answer to the one before.
+        waits = self.current is not None and self._server.handover is not None
+        return not self._queue and not (waits and self._reader.between)
 
     def _read_on(self) -> None:
-        if not (self._held or self._queue):
-            self.transport.resume_reading()
+        """Read more, first what is held, unless requests wait."""
+        if not self._held:
+            if not self._queue:
+                self.transport.resume_reading()
+        elif self._takes_held:
+            self._begin_soon()
 
     def give_idle(self, handover: Handover) -> None:
         """Give away the connection if nothing of a request is there; see `Handover`."""
@@ -207,8 +238,11 @@ class HttpConnection(asyncio.Protocol):
         self._stalled = False
         # From now on the peer's time is that of its next request, not of its reading.
         self._progress = None
-        if self._closing or self.current is not None:
+        if self._closing:
             self.transport.resume_reading()
+            self._restart_deadline()
+        elif self.current is not None:
+            self._read_on()
             self._restart_deadline()
         else:
             self._next()
@@ -221,8 +255,6 @@ class HttpConnection(asyncio.Protocol):
         if self.current is None and not (self._stalled or self._served):
             self._served = True
             self._begin(exchange)
-        elif len(self._queue) >= self._server.limits.pipelined:
-            self.refuse(400, "got too many pipelined requests")
         else:
             # What follows a parked poll waits in the kernel, not here.
             self._queue.append(exchange)
@@ -243,27 +275,30 @@ class HttpConnection(asyncio.Protocol):
         """Go on to the next request, when the peer has room for its answer."""
         if self._stalled:
             return
-        if self._queue:
+        if self._queue or self._held:
             self._begin_soon()
-        elif self._held:
-            # One in a turn, then the other connections come.
-            self._server.loop.call_soon(self._take_held)
         else:
             self.transport.resume_reading()
             self._restart_deadline()
 
     def _begin_soon(self) -> None:
+        """Go on in the next turn: one request in each, then the other connections come."""
         if not self._scheduled:
             self._scheduled = True
             self._server.loop.call_soon(self._begin_next)
 
     def _begin_next(self) -> None:
         self._scheduled = False
-        if self._queue and self.current is None and not self._stalled:
-            exchange = self._queue.popleft()
-            if not self._queue:
-                self.transport.resume_reading()
-            self._begin(exchange)
+        if self._stalled or self._reader is None:
+            # If the peer reads again, `resume_writing` goes on.
+            return
+        if self._queue and self.current is None:
+            self._begin(self._queue.popleft())
+        else:
+            # What is held, unless a read that was on its way has taken it.
+            self.data_received(b"")
+        if self._reader is not None:
+            self._read_on()
 
     def response_head(
         self, status: int, headers: Headers, length: int, *, keep_alive: bool

@@ -62,16 +62,17 @@ class ExchangeOwner(Protocol):
 class HttpExchange:
     """One request on an HTTP/1.1 connection, and its answer; see `transports.connection.Exchange`.
 
-    `body` is what has come of the request's body, None as long as nobody needs it.
+    `body` is what has come of the request's body, None as long as nobody needs it; `length` is its
+    bytes as far as the head tells.
     """
 
     __slots__ = (
         "_complete",
         "_connection",
-        "_length",
         "_responded",
         "body",
         "keep_alive",
+        "length",
         "on_abort",
         "request",
     )
@@ -84,9 +85,9 @@ class HttpExchange:
         self.on_abort: Callable[[], None] | None = None
         self._connection = connection
         self.keep_alive = keep_alive
-        self._length = int(request.headers.get("content-length", 0))
+        self.length = int(request.headers.get("content-length", 0))
         # Without a body there is nothing left to read that could keep the connection from going on.
-        self._complete = bodiless or not (self._length or "transfer-encoding" in request.headers)
+        self._complete = bodiless or not (self.length or "transfer-encoding" in request.headers)
         self._responded = False
 
     def respond_with(self, response: Response) -> None:
@@ -119,7 +120,7 @@ class HttpExchange:
     ) -> None:
         """Read the body; see `transports.connection.Exchange`."""
         body = self.body
-        if self._length > limit or (body is not None and len(body) > limit):
+        if self.length > limit or (body is not None and len(body) > limit):
             done(None)
         elif self._complete:
             done(b"" if body is None else body.data)

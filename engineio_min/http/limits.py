@@ -23,7 +23,7 @@ class HttpLimits:
     header_timeout: also for the handshake of TLS.
     write_timeout: in which a peer must have read something of an answer that does not leave.
     linger: in which a peer must end a connection that is closed.
-    pipelined: requests that wait behind the one being answered.
+    pipelined: requests that wait behind the one being answered; what follows is not parsed.
 
     Raises:
         UsageError: a limit is no number above 0.

@@ -98,6 +98,12 @@ class RequestReader:
         """Return whether the next byte begins a request."""
         return self._part is _BETWEEN
 
+    @property
+    def body_left(self) -> int:
+        """Count the bytes that are still to come of a body whose length is known."""
+        exchange = self.receiving
+        return 0 if exchange is None else max(0, exchange.length - self._body_size)
+
     def repeat(self, data: bytes) -> bool:
         """Read a request that needs no parsing, as the parser's callbacks would, if `data` is one.
 

@@ -11,13 +11,15 @@ from engineio_min import HttpServer, Response
 from engineio_min.http.connection import HttpConnection
 from tests.engineio_min.harness import (
     POLLING,
+    WEBSOCKET,
     Clock,
     Harness,
     assert_refused,
     serving,
 )
 from tests.engineio_min.http.requests import get
-from tests.engineio_min.wire import encode_request
+from tests.engineio_min.wire import HANDSHAKE, encode_request
+from tests.frames import packet_frame
 from tests.hostile.memory import MemoryTransport
 from tests.waiting import until
 
@@ -77,12 +79,88 @@ async def test_a_connection_has_one_request_answered_in_a_turn(harness: Harness)
         await asyncio.sleep(0)
         assert len(harness.connections) == number
     assert transport.is_reading()
-    transport.receive(get("") * 18)
-    # One is answered, sixteen wait, and one is too many.
-    assert transport.ended
-    assert len(harness.connections) == 6
-    await asyncio.sleep(0)
-    assert len(harness.connections) == 6
+    transport.lose()
+
+
+async def test_however_many_requests_come_at_once_each_is_answered_in_order(
+    harness: Harness,
+) -> None:
+    target = (await harness.poller()).target
+    harness.echo = False
+    connection = HttpConnection(harness.server.http)
+    transport = MemoryTransport(connection)
+    count = 20_000 // len(get(""))
+    # A body that is longer than what is parsed at once, one in chunks, and an end within a head.
+    post = encode_request("POST", target, None, b"4" + b"x" * 30_000)
+    head = get("Transfer-Encoding: chunked\r\n", line=f"POST {target} HTTP/1.1")
+    chunked = head + b"1\r\n4\r\n" + b"5\r\nhello\r\n" * 4_000 + b"0\r\n\r\n"
+    data = get("") * count + post + chunked + get("") * count
+    transport.receive(data[:-7])
+    # It was on its way when reading paused.
+    connection.data_received(data[-7:-3])
+    most = 0
+    for number in range(2, 2 * count):
+        most = max(most, len(connection._queue))
+        assert len(harness.connections) <= number
+        assert not transport.is_reading()
+        await asyncio.sleep(0)
+    await until(transport.is_reading)
+    transport.receive(data[-3:])
+    await until(lambda: len(harness.connections) == 1 + 2 * count)
+    assert most <= 16 + 8_192 // len(get(""))
+    assert harness.received == ["x" * 30_000, "hello" * 4_000]
+    bodies = [answer.partition(b"\r\n\r\n")[2] for answer in transport.sent.split(b"HTTP/1.1 ")[1:]]
+    assert bodies[count : count + 2] == [b"ok", b"ok"]
+    sids = [connection.sid.encode() for connection in harness.connections[1:]]
+    greetings = bodies[:count] + bodies[count + 2 :]
+    assert all(sid in body for sid, body in zip(sids, greetings, strict=True))
+    transport.lose()
+
+
+async def test_a_websocket_behind_many_requests(harness: Harness) -> None:
+    wire = await harness.wire()
+    count = 20_000 // len(get(""))
+    handshake = encode_request("GET", WEBSOCKET, HANDSHAKE)
+    await wire.send(get("") * count + handshake + packet_frame("4a") * 2_000)
+    for _ in range(count):
+        assert (await wire.response()).status == 200
+    assert (await wire.response()).status == 101
+    assert str(await wire.packet())[:2] == "0{"
+    for _ in range(2_000):
+        assert await wire.packet() == "4a"
+
+
+async def test_nonsense_behind_many_requests_is_refused_in_its_turn(harness: Harness) -> None:
+    wire = await harness.wire()
+    count = 20_000 // len(get(""))
+    await wire.send(get("") * count + b"nonsense\r\n\r\n")
+    statuses = [(await wire.response()).status for _ in range(count - 8_192 // len(get("")) - 16)]
+    assert set(statuses) == {200}
+    assert b"HTTP/1.1 200 OK" in await wire.ended()
+
+
+async def test_requests_that_wait_for_a_peer_that_reads_nothing(harness: Harness) -> None:
+    """What is held is not taken while the answers are not."""
+    connection = HttpConnection(harness.server.http)
+    transport = MemoryTransport(connection)
+    poller = await harness.poller()
+    parked = encode_request("GET", poller.target)
+    count = 20_000 // len(get(""))
+    transport.receive(parked + get("") * count)
+    connection.pause_writing()
+    connection.resume_writing()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    # The parked poll is the one whose turn it is.
+    assert (len(harness.connections), transport.is_reading()) == (1, False)
+    connection.pause_writing()
+    harness.connection.send("now")
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert len(harness.connections) == 1
+    connection.resume_writing()
+    await until(lambda: len(harness.connections) == 1 + count)
+    await until(transport.is_reading)
     transport.lose()
 
 
@@ -166,25 +244,18 @@ async def test_half_a_body_that_is_too_much_for_all() -> None:
         transport.lose()
 
 
-async def test_too_many_requests_behind_a_parked_poll(harness: Harness) -> None:
+@pytest.mark.parametrize("count", [16, 300])
+async def test_many_requests_behind_a_parked_poll(harness: Harness, count: int) -> None:
     poller = await harness.poller()
     await poller.park()
-    await poller.getter.send(get("") * 17)
-    assert await poller.getter.ended() == b""
-    assert harness.closed == ["transport error"]
-    assert len(harness.connections) == 1
-
-
-async def test_sixteen_requests_behind_a_parked_poll(harness: Harness) -> None:
-    poller = await harness.poller()
-    await poller.park()
-    await poller.getter.send(get("") * 16)
+    await poller.getter.send(get("") * count)
     for _ in range(20):
         await asyncio.sleep(0)
+    assert len(harness.connections) == 1
     harness.connection.send("now")
-    for _ in range(17):
+    for _ in range(1 + count):
         assert (await poller.getter.response()).status == 200
-    assert len(harness.connections) == 17
+    assert len(harness.connections) == 1 + count
 
 
 async def test_nonsense_behind_a_parked_poll_ends_both(harness: Harness) -> None:

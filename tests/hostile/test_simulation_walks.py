@@ -11,6 +11,7 @@ import pytest
 from tests.effort import EFFORT
 from tests.hostile.simulation.mutants import MUTANTS, Mutant
 from tests.hostile.simulation.running import simulate
+from tests.hostile.simulation.shares import counting
 from tests.hostile.simulation.steps import walk
 from tests.hostile.simulation.world import World
 from tests.hostile.stage import Records
@@ -32,8 +33,9 @@ def run(seed: int) -> float:
             max_handlers=(1, 4, 128)[seed % 3],
             asynchronous=seed % 4 < 2,
         )
-        await walk(world, seed, STEPS)
-        await world.finish(records)
+        with counting(world.shares):
+            await walk(world, seed, STEPS)
+            await world.finish(records)
 
     return simulate(f"of seed {seed}", main)
 

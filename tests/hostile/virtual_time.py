@@ -46,7 +46,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._jumping = JumpingSelector()
+        # How many turns it has made.
+        self.turn = 0
         super().__init__(self._jumping)
+
+    def _run_once(self) -> None:
+        self.turn += 1
+        super()._run_once()  # type: ignore[misc]
 
     def time(self) -> float:
         return self._jumping.now

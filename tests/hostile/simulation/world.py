@@ -31,6 +31,7 @@ from tests.hostile.simulation.application import (
 )
 from tests.hostile.simulation.client import Client
 from tests.hostile.simulation.network import READ_SIZE, Link
+from tests.hostile.simulation.shares import Shares
 from tests.hostile.stage import Records
 from tests.hostile.virtual_time import VirtualLoop
 
@@ -73,6 +74,7 @@ class World:
         self.numbers = itertools.count()
         self._connections = itertools.count()
         self.failures: list[str] = []
+        self.shares = Shares(loop, self.failures.append)
         # Tasks are cancelled, so events may be lost on their way to their handlers.
         self.lossy = False
         # Called first at each check.

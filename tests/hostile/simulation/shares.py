@@ -1,0 +1,84 @@
+"""The rule that no connection gets more than its share of a turn of the event loop.
+
+What the server does is counted for each connection and turn: the bytes that it writes, the packets
+that it takes of a session, the requests that it begins.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from engineio_min.http.connection import HttpConnection
+from engineio_min.protocol.packets import Packet
+from engineio_min.protocol.session import POLL_SHARE, SHARE
+from engineio_min.transports.connection import Connection
+from engineio_min.transports.polling import Polling
+from engineio_min.transports.websocket import WebSocket
+from tests.hostile.simulation.network import Link
+from tests.hostile.virtual_time import VirtualLoop
+
+# A frame has 6 bytes at least, and those that begin in 4 KiB are a share; a POST has 64 packets.
+MOST_FRAMES = 4_096 // 6 + 1
+MOST_POSTED = 64
+# What one packet may have above a share, and the head of an answer.
+ONE_MORE = 110_000
+
+
+class Shares:
+    """Counts, and calls `tell` with what is more than a share."""
+
+    def __init__(self, loop: VirtualLoop, tell: Callable[[str], object]) -> None:
+        self._loop = loop
+        self._tell = tell
+        self._turn = 0
+        self._counts: Counter[tuple[str, int]] = Counter()
+        # The largest counts there were, by what was counted.
+        self.largest: Counter[str] = Counter()
+
+    def count(self, what: str, owner: object, number: int, most: int) -> None:
+        """Count `number` of something more for `owner`, which may have `most` in a turn."""
+        if self._loop.turn != self._turn:
+            self._turn = self._loop.turn
+            self._counts.clear()
+        key = what, id(owner)
+        self._counts[key] += number
+        self.largest[what] = max(self.largest[what], self._counts[key])
+        if self._counts[key] > most:
+            self._tell(f"{self._counts[key]} {what} in one turn, expected at most {most}")
+
+
+@contextmanager
+def counting(shares: Shares) -> Iterator[None]:
+    """Count what the server does meanwhile."""
+    write, receive_all, begin = Link.write, Connection.receive_all, HttpConnection._begin
+
+    def counted_write(self: Link, data: Any) -> None:
+        # A connection may be answered at the end of a read, and again at the end of the turn.
+        is_stream = isinstance(self.get_protocol(), WebSocket)
+        most = 2 * (SHARE + ONE_MORE) if is_stream else POLL_SHARE + ONE_MORE
+        shares.count("bytes", self, len(data), most)
+        write(self, data)
+
+    def counted_receive(self: Connection, packets: Iterable[Packet]) -> None:
+        def each() -> Iterator[Packet]:
+            most = MOST_POSTED if isinstance(self.carrier, Polling) else MOST_FRAMES
+            for packet in packets:
+                shares.count("packets", self, 1, most)
+                yield packet
+
+        receive_all(self, each())
+
+    def counted_begin(self: HttpConnection, exchange: Any) -> None:
+        shares.count("requests", self, 1, 1)
+        begin(self, exchange)
+
+    with (
+        patch.object(Link, "write", counted_write),
+        patch.object(Connection, "receive_all", counted_receive),
+        patch.object(HttpConnection, "_begin", counted_begin),
+    ):
+        yield

@@ -17,7 +17,7 @@ from server.documents import editing
 from server.live import batches, cursors, diagnostics, presence
 from server.live import typing as typing_indicator
 from server.people import notifications, users
-from server.projects import files, locks, moving, projects, rooms, sharing, versions
+from server.projects import deleting, files, locks, moving, projects, rooms, sharing, versions
 
 # The wait after failed logins is apart from this, in `attempts`.
 _LOGIN: Final = Rate("login", burst=20, per_second=1, of_connection=True)
@@ -160,6 +160,29 @@ EVENTS: Final = {
             payload=moving.FileMovePayload,
             handler=moving.move,
             result=moving.FileMoveResult,
+            access=Access.EDITOR,
+            rate=_MOVE,
+        ),
+        EventSpec(
+            name="file:delete",
+            payload=deleting.FileDeletePayload,
+            handler=deleting.delete,
+            result=deleting.FileDeleteResult,
+            access=Access.EDITOR,
+            rate=_MOVE,
+        ),
+        EventSpec(
+            name="bin:list",
+            payload=ProjectPagePayload,
+            handler=deleting.list_deletions,
+            result=deleting.BinResult,
+            access=Access.VIEWER,
+        ),
+        EventSpec(
+            name="bin:restore",
+            payload=deleting.BinRestorePayload,
+            handler=deleting.restore,
+            result=deleting.BinRestoreResult,
             access=Access.EDITOR,
             rate=_MOVE,
         ),

@@ -51,6 +51,12 @@ export interface ClientEvents {
   "file:change": { payload: FileChangePayload; result: FileChangeResult };
   /** Give a file or a folder another path: rename it, or move it elsewhere. Refused as a whole while somebody else holds a lock on one of the files, and if something is there already: a file gives way with `overwrite`, a folder never does. */
   "file:move": { payload: FileMovePayload; result: FileMoveResult };
+  /** Delete a file, or a folder with all that is in it. It stays in the bin for 30 days. Refused as a whole while somebody else holds a lock on one of the files. */
+  "file:delete": { payload: FileDeletePayload; result: FileDeleteResult };
+  /** List what was deleted in the last 30 days, 200 at once unless the payload asks for more. */
+  "bin:list": { payload: ProjectPagePayload; result: BinResult };
+  /** Take a file or folder out of the bin again; refused if something is where it was. */
+  "bin:restore": { payload: BinRestorePayload; result: BinRestoreResult };
   /** Copy a file or a folder, as it is now with all that was typed; refused if something is there already. */
   "file:copy": { payload: FileCopyPayload; result: FileCopyResult };
   /** Open a file to edit it together with others, who hear each other's `file:edited`. The project must be joined. A user has at most 20 files open. */
@@ -391,6 +397,27 @@ export interface BatchResult {
   results: Array<Record<string, unknown>>;
 }
 
+/** What to restore, to another path if something is at its own. */
+export interface BinRestorePayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  deletionId: string;
+  newPath?: string;
+}
+
+/** Where it is again, and how many files. */
+export interface BinRestoreResult {
+  filePath: string;
+  count: number;
+}
+
+/** What is in the bin, the newest first; `next` where there is more. */
+export interface BinResult {
+  deletions: Array<Deletion>;
+  next?: string;
+}
+
 /** What the user is looking at: the selection is one in the current file. */
 export interface ChatContext {
   currentFile?: string;
@@ -472,6 +499,17 @@ export interface CursorUpdated {
 export interface Decision {
   outcome: "accepted" | "partly" | "rejected";
   user: User;
+}
+
+/** A file or folder in the bin, with the path that it had; `size` in bytes, of all its files. */
+export interface Deletion {
+  id: string;
+  path: string;
+  isFolder: boolean;
+  deletedAt: string;
+  deletedBy: string;
+  fileCount: number;
+  size: number;
 }
 
 /** What came. */
@@ -573,6 +611,22 @@ export interface FileCopyResult {
 export interface FileCreated {
   file: File;
   content?: string;
+}
+
+/** Which file or folder; with `lockToken` a file only if the lock of that token still holds. */
+export interface FileDeletePayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  filePath: string;
+  lockToken?: number;
+}
+
+/** How many files are gone; `deletionId` is what `bin:restore` takes. */
+export interface FileDeleteResult {
+  filePath: string;
+  deletionId: string;
+  count: number;
 }
 
 /** A file is gone. */

@@ -124,6 +124,18 @@ class Version(Record, frozen=True):
     file_count: int
 
 
+class Deletion(Record, frozen=True):
+    """A file or folder in the bin, with the path that it had; `size` in bytes, of all its files."""
+
+    id: str
+    path: str
+    is_folder: bool
+    deleted_at: str
+    deleted_by: str
+    file_count: int
+    size: int
+
+
 class FileDifference(Record, frozen=True):
     """How a file differs between two versions; `diff` is a unified diff, cut when it is long."""
 

@@ -24,6 +24,7 @@ FOLDER: Final = Path(__file__).resolve().parents[1] / "web"
 
 OWN: Final = (
     "assistant.js",
+    "bin.js",
     "chat.js",
     "clipboard.js",
     "code_block.js",

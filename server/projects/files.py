@@ -157,6 +157,9 @@ async def change(call: Call[FileChangePayload]) -> FileChangeResult:
         wait = call.services.rates.spend(call.user.id, WRITTEN, size)
         if wait:
             await asyncio.sleep(wait)
+    if wanted.action == "deleted":
+        # It goes into the bin with all that was typed into it.
+        await call.services.saver.save((project_id, path))
     edit = Edit(wanted.action, wanted.content, wanted.base_revision)
     async with workspace.changing(project_id, [path]):
         check_locks()

@@ -20,6 +20,7 @@ from server.api.types import Natural, Path, ProjectPayload, Record
 from server.people.access import project_room
 from server.projects.files import announce
 from server.projects.mirroring import mirror
+from server.store.files import deletion
 
 TOLD_AT_ONCE: Final = 25
 """New files that everybody hears of before others have a turn."""
@@ -89,8 +90,9 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
                 moved = FileMoved(file_path=source, new_path=target, count=count)
                 _follow(call, moved)
         else:
+            replaced = deletion(target, call.user.id, timestamp()) if payload.overwrite else None
             file = await store.move_file(
-                project_id, source, target, overwrite=payload.overwrite, check=check_locks
+                project_id, source, target, replaced=replaced, check=check_locks
             )
             moved = FileMoved(file_path=source, new_path=target, count=1, file=file)
             _follow(call, moved)

@@ -19,6 +19,7 @@ _TITLES: Final = {
     "auth": "Sessions",
     "project": "Projects",
     "file": "Files and locks",
+    "bin": "The bin",
     "version": "Versions",
     "ai": "Assistant",
     "code": "Code generation",

@@ -260,6 +260,16 @@ class Documents:
             key,
         )
 
+    def forget(self, connection: sqlite3.Connection, project_id: str, path: str) -> None:
+        """Forget the document of a file, or those of the files in a folder, which are gone."""
+        connection.execute(
+            f"DELETE FROM documents WHERE space = ? AND {_AT}",
+            (_space(connection, project_id), *_at(path)),
+        )
+        for key in list(self._loaded):
+            if key[0] == project_id and is_within(key[1], [path]):
+                self._unload(key)
+
     def move(
         self, connection: sqlite3.Connection, project_id: str, source: str, target: str
     ) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import secrets
 import sqlite3
 from typing import Literal, NamedTuple
 
 from server.api.errors import Code, EventError
-from server.api.records import File
+from server.api.records import Deletion, File
 from server.api.validation import invalid
-from server.store import contents, folders, parts, snapshots
+from server.store import bins, contents, folders, parts, snapshots
 from server.store.contents import Change
 from server.store.parts import Kept
 
@@ -94,7 +95,7 @@ def change(
     if edit.action != "created" and before is None:
         raise _missing(path)
     if edit.action == "deleted":
-        return contents.delete(connection, project_id, path)
+        return bins.throw_file(connection, project_id, deletion(path, user_id, now))
     if before is None:
         contents.check_place(connection, project_id, path)
     if edit.content is None and before is not None:
@@ -106,10 +107,28 @@ def change(
     )
 
 
+def deletion(path: str, user_id: str, now: str, *, is_folder: bool = False) -> Deletion:
+    """Return a new deletion; what it counts is not looked at."""
+    return Deletion(
+        id=f"deletion-{secrets.token_hex(8)}",
+        path=path,
+        is_folder=is_folder,
+        deleted_at=now,
+        deleted_by=user_id,
+        file_count=0,
+        size=0,
+    )
+
+
 def move(
-    connection: sqlite3.Connection, project_id: str, source: str, target: str, *, overwrite: bool
-) -> tuple[File, Change | None]:
-    """Give a file another path; return the file, which stays as it is known, and what gave way.
+    connection: sqlite3.Connection,
+    project_id: str,
+    source: str,
+    target: str,
+    replaced: Deletion | None,
+) -> File:
+    """Give a file another path; return the file, which stays as it is known. A file at the target
+    goes into the bin as `replaced`.
 
     Raises:
         EventError: there is no such file (`NOT_FOUND`), something is there that may not give way
@@ -117,11 +136,10 @@ def move(
     """
     if contents.file(connection, project_id, source) is None:
         raise folders.missing(source)
-    replaced = None
-    if overwrite and contents.file(connection, project_id, target) is not None:
-        replaced = contents.delete(connection, project_id, target)
+    if replaced is not None and contents.file(connection, project_id, target) is not None:
+        bins.throw_file(connection, project_id, replaced)
     folders.check_free(connection, project_id, target)
-    return contents.move(connection, project_id, source, target), replaced
+    return contents.move(connection, project_id, source, target)
 
 
 def copy(

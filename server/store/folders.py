@@ -99,7 +99,8 @@ def copy(
     author = (contents.revision(connection, project_id) + 1, now, user_id)
     flows = [Flow(present, tree), inside(present, tree, source, target, author)]
     copied = yield from flow(connection, project_id, flows, target)
-    contents.check_room(*trees.finish_counted(connection, project_id, tree))
+    contents.check_room(*trees.finish_counted(connection, tree))
+    trees.forget_touched(connection, project_id)
     put_in_place(connection, project_id, tree, present)
     done()
     return [copied[path] for path in sorted(copied)]

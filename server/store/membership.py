@@ -99,7 +99,8 @@ def delete_project(connection: sqlite3.Connection, project_id: str) -> None:
     """Delete a project; its files, versions, documents and chat go later, bit by bit."""
     connection.execute(
         "INSERT INTO leftovers (tree) SELECT tree FROM projects WHERE id = ?1 "
-        "UNION ALL SELECT tree FROM versions WHERE project_id = ?1",
+        "UNION ALL SELECT tree FROM versions WHERE project_id = ?1 "
+        "UNION ALL SELECT tree FROM bins WHERE project_id = ?1",
         (project_id,),
     )
     connection.execute("INSERT INTO leftovers (chat) VALUES (?)", (project_id,))

@@ -291,6 +291,21 @@ STEPS: Final = (
     """
     CREATE INDEX documents_of_epoch ON documents (space, epoch);
     """,
+    # What was deleted stays for a while: see bins.
+    """
+    CREATE TABLE bins (
+        sequence INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        project_id TEXT NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+        path TEXT NOT NULL,
+        is_folder INTEGER NOT NULL,
+        tree INTEGER NOT NULL,
+        deleted_at TEXT NOT NULL,
+        deleted_by TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX bins_of_project ON bins (project_id, sequence);
+    CREATE INDEX bins_by_time ON bins (deleted_at);
+    """,
 )
 
 

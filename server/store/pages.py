@@ -10,9 +10,9 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from server.api.records import ChatMessage, File, Notification, Project, Version
+from server.api.records import ChatMessage, Deletion, File, Notification, Project, Version
 from server.api.validation import position
-from server.store import contents, membership, messages, notices, snapshots
+from server.store import bins, contents, membership, messages, notices, snapshots
 
 T = TypeVar("T")
 
@@ -50,6 +50,19 @@ def versions(
     return Page(
         [snapshots.version(connection, project_id, row[1]) for row in page.items], page.next
     )
+
+
+def deletions(
+    connection: sqlite3.Connection, project_id: str, since: str, after: str, limit: int
+) -> Page[Deletion]:
+    """Return a page of what is in a project's bin since a time, the newest first.
+
+    Raises:
+        EventError: `after` is no `next` of this list (`VALIDATION_ERROR`).
+    """
+    found = bins.deletions(connection, project_id, since, _before(after), limit + 1)
+    page = _page(found, limit, lambda row: str(row[0]))
+    return Page([row[1] for row in page.items], page.next)
 
 
 def projects(connection: sqlite3.Connection, user_id: str, after: str, limit: int) -> Page[Project]:

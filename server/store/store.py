@@ -19,6 +19,7 @@ from server.api.errors import Code, EventError
 from server.api.records import (
     ChatMessage,
     Decision,
+    Deletion,
     File,
     Notification,
     Project,
@@ -29,6 +30,7 @@ from server.api.records import (
 from server.documents.authority import Author
 from server.store import (
     accounts,
+    bins,
     contents,
     counters,
     demonstration,
@@ -382,14 +384,14 @@ class Store:
         source: str,
         target: str,
         *,
-        overwrite: bool,
+        replaced: Deletion | None,
         check: Callable[[], None],
     ) -> File:
         """Give a file, with its document, another path; see `files.move`. `check` may refuse it."""
 
         def work(connection: sqlite3.Connection) -> File:
             check()
-            file, _ = files.move(connection, project_id, source, target, overwrite=overwrite)
+            file = files.move(connection, project_id, source, target, replaced)
             self._documents.move(connection, project_id, source, target)
             return file
 
@@ -435,6 +437,71 @@ class Store:
                 c, project_id, source, target, user_id=user_id, now=now, done=check
             )
         )
+
+    # -- the bin
+
+    async def throw_file(
+        self, project_id: str, new: Deletion, *, check: Callable[[], None]
+    ) -> Change:
+        """Put a file into the bin, and forget its document. `check` may refuse it.
+
+        Raises:
+            EventError: there is no such file (`NOT_FOUND`).
+        """
+
+        def work(connection: sqlite3.Connection) -> Change:
+            check()
+            if contents.file(connection, project_id, new.path) is None:
+                raise folders.missing(new.path)
+            self._documents.forget(connection, project_id, new.path)
+            return bins.throw_file(connection, project_id, new)
+
+        return await self._desk.run(work)
+
+    def throw_folder(
+        self, project_id: str, new: Deletion, *, check: Callable[[], None]
+    ) -> AbstractAsyncContextManager[list[str]]:
+        """Put a folder into the bin, in steps; see `bins.throw_folder` and `Desk.in_steps`."""
+
+        def work(connection: sqlite3.Connection) -> Steps[list[str]]:
+            def done() -> None:
+                check()
+                self._documents.forget(connection, project_id, new.path)
+
+            return bins.throw_folder(connection, project_id, new, done)
+
+        return self._desk.in_steps(work)
+
+    def restore_deletion(
+        self,
+        project_id: str,
+        deletion_id: str,
+        target: str | None,
+        *,
+        user_id: str,
+        now: str,
+        check: Callable[[], None],
+    ) -> AbstractAsyncContextManager[list[Change]]:
+        """Take a deletion out of the bin, in steps; see `bins.restore` and `Desk.in_steps`."""
+        return self._desk.in_steps(
+            lambda c: bins.restore(
+                c, project_id, deletion_id, target, user_id=user_id, now=now, done=check
+            )
+        )
+
+    async def expire_deletions(self, since: str) -> None:
+        """Forget some deletions from before a time; see `bins.expire`."""
+        await self._desk.run(lambda c: bins.expire(c, since))
+
+    async def deletion(self, project_id: str, deletion_id: str) -> Deletion:
+        """Return what is in the bin under an id; see `bins.deletion`."""
+        return await self._desk.run(lambda c: bins.deletion(c, project_id, deletion_id))
+
+    async def deletions(
+        self, project_id: str, since: str, after: str, limit: int
+    ) -> Page[Deletion]:
+        """Return a page of what is in a project's bin since a time."""
+        return await self._desk.run(lambda c: pages.deletions(c, project_id, since, after, limit))
 
     # -- files that several people edit at once
 

@@ -77,10 +77,9 @@ def finish(connection: sqlite3.Connection, project_id: str, tree: int, like: int
     connection.execute("DELETE FROM touched WHERE project_id = ?", (project_id,))
 
 
-def finish_counted(connection: sqlite3.Connection, project_id: str, tree: int) -> tuple[int, int]:
+def finish_counted(connection: sqlite3.Connection, tree: int) -> tuple[int, int]:
     """Let a tree be no leftover. Return how many files, and bytes of them, it has."""
     connection.execute("DELETE FROM leftovers WHERE tree = ?", (tree,))
-    connection.execute("DELETE FROM touched WHERE project_id = ?", (project_id,))
     row: tuple[int, int] = connection.execute(
         "UPDATE trees SET (file_count, size) = "
         "(SELECT count(*), coalesce(sum(size), 0) FROM tree_files WHERE tree = ?1) "
@@ -88,6 +87,11 @@ def finish_counted(connection: sqlite3.Connection, project_id: str, tree: int) -
         (tree,),
     ).fetchone()
     return row
+
+
+def forget_touched(connection: sqlite3.Connection, project_id: str) -> None:
+    """Keep no paths any more of what was changed while a tree was made for a project."""
+    connection.execute("DELETE FROM touched WHERE project_id = ?", (project_id,))
 
 
 def give_up(connection: sqlite3.Connection, project_id: str) -> None:

@@ -271,16 +271,21 @@ export async function duplicate(filePath, newPath) {
   if (answer.file) await openFile(answer.newPath);
 }
 
+/** Put a file or folder into the bin; for a while it can be undone at once. */
 export async function deleteFile(path) {
-  await ask("file:change", { projectId: state.project.id, file: { path, action: "deleted" } });
-  dropFile(path);
-  if (state.open?.path === path) closeDeleted();
+  const { open, project } = state;
+  if (open && isWithin(open.path, path)) await closeFile();
+  await settled();
+  const { deletionId } = await ask("file:delete", { projectId: project.id, filePath: path });
+  toast(`${path} is in the bin`, "news", {
+    name: "Undo",
+    run: () => attempt(() => restoreDeleted(deletionId)),
+  });
 }
 
-function closeDeleted() {
-  const { document } = state.open;
-  update({ open: null });
-  if (document) discard(document);
+/** Take a file or folder out of the bin, to another path if something is at its own. */
+export async function restoreDeleted(deletionId, newPath) {
+  await ask("bin:restore", { projectId: state.project.id, deletionId, newPath });
 }
 
 /** Make a file with this content, if there is none. */

@@ -41,13 +41,11 @@ export function itemsFor(line, edit) {
       run: () => attempt(() => duplicate(path, freeCopy(path, isThere))),
     },
   );
-  if (file) {
-    items.push(null, {
-      icon: "trash",
-      name: "Delete",
-      keys: "Del",
-      run: () => confirm(`Delete ${path}?`) && attempt(() => deleteFile(path)),
-    });
-  }
+  items.push(null, {
+    icon: "trash",
+    name: "Delete",
+    keys: "Del",
+    run: () => attempt(() => deleteFile(path)),
+  });
   return items;
 }

@@ -2,6 +2,7 @@
 // of files cost no more than those.
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { Bin } from "./bin.js";
 import { createFile, createFolder, moveTo, openFile } from "./file.js";
 import { itemsFor } from "./file_menu.js";
 import { linesOf, showFolder } from "./folders.js";
@@ -21,6 +22,7 @@ export function FileTree({ app }) {
   // `edited`: {kind, path}: "rename" is a field in the line, the others are one above the tree.
   const [edited, edit] = useState(null);
   const [menu, setMenu] = useState(null);
+  const [bin, setBin] = useState(false);
   const { files, closed } = project;
   const lines = useMemo(() => linesOf(files, closed), [files, closed]);
   const showMenu = (line, at) => setMenu({ line, at });
@@ -40,6 +42,7 @@ export function FileTree({ app }) {
             label="New folder"
             onClick=${() => edit({ kind: "folder", path: "" })}
           />
+          <${IconButton} icon="trash" label="Bin" onClick=${() => setBin(true)} />
         </span>`
       }
     </header>
@@ -55,6 +58,7 @@ export function FileTree({ app }) {
       edit=${edit}
       showMenu=${showMenu}
     />
+    ${bin && html`<${Bin} close=${() => setBin(false)} />`}
     ${
       menu &&
       html`<${Menu}
@@ -297,8 +301,10 @@ function Rename({ path, depth, close }) {
   const field = useRef(null);
   const name = nameOf(path);
   const done = useRef(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dot = name.lastIndexOf(".");
+    // Not as an attribute: whenever the tree is drawn again, what was typed would be gone.
+    field.current.value = name;
     field.current.focus();
     field.current.setSelectionRange(0, dot > 0 ? dot : name.length);
   }, []);
@@ -320,7 +326,6 @@ function Rename({ path, depth, close }) {
   return html`<form class="rename depth-${Math.min(depth, 12)}" onSubmit=${submit}>
     <input
       ref=${field}
-      value=${name}
       maxlength="1024"
       aria-label=${`New name of ${name}`}
       onKeyDown=${key}
@@ -356,7 +361,8 @@ const KINDS = {
 function Entry({ kind, path, close }) {
   const field = useRef(null);
   const { label, button, begin, placeholder, run } = KINDS[kind];
-  useEffect(() => {
+  useLayoutEffect(() => {
+    field.current.value = begin(path);
     field.current.focus();
     field.current.setSelectionRange(field.current.value.length, field.current.value.length);
   }, []);
@@ -371,7 +377,6 @@ function Entry({ kind, path, close }) {
       name="path"
       required
       maxlength="1024"
-      value=${begin(path)}
       placeholder=${placeholder}
       aria-label=${label(path)}
       onKeyDown=${(event) => event.key === "Escape" && close()}

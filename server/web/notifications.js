@@ -39,6 +39,11 @@ export function Notifications({ app }) {
 
 export function Toasts({ app }) {
   return html`<div class="toasts" role="status" aria-live="polite">
-    ${app.toasts.map(({ id, text, kind }) => html`<p key=${id} class="toast ${kind}">${text}</p>`)}
+    ${app.toasts.map(
+      ({ id, text, kind, action }) =>
+        html`<p key=${id} class="toast ${kind}">
+          ${text} ${action && html`<button onClick=${action.run}>${action.name}</button>`}
+        </p>`,
+    )}
   </div>`;
 }

@@ -43,16 +43,23 @@ export function useApp() {
 }
 
 const TOAST_MILLISECONDS = 5_000;
+// With something that one may want to do.
+const ACTION_MILLISECONDS = 10_000;
 let lastToast = 0;
 
-/** Say something for a few seconds. `kind` is "news" or "problem". */
-export function toast(text, kind = "news") {
+/** Say something for a few seconds, `kind` "news" or "problem", perhaps with an `action` {name, run}. */
+export function toast(text, kind = "news", action = undefined) {
   const id = ++lastToast;
-  update({ toasts: [...state.toasts.slice(-3), { id, text, kind }] });
-  setTimeout(
-    () => update({ toasts: state.toasts.filter((one) => one.id !== id) }),
-    TOAST_MILLISECONDS,
-  );
+  const close = () => update({ toasts: state.toasts.filter((one) => one.id !== id) });
+  const shown = action && {
+    name: action.name,
+    run: () => {
+      close();
+      action.run();
+    },
+  };
+  update({ toasts: [...state.toasts.slice(-3), { id, text, kind, action: shown }] });
+  setTimeout(close, action ? ACTION_MILLISECONDS : TOAST_MILLISECONDS);
 }
 
 /** Run what a button starts; a failure becomes a toast. Returns undefined then. */

@@ -54,6 +54,9 @@ VALID: dict[str, dict[str, Any]] = {
         "file": {"path": "src/components/App.jsx", "action": "updated", "timestamp": "now"},
     },
     "file:move": {**PROJECT, "filePath": "a", "newPath": "b", "overwrite": True, "lockToken": 1},
+    "file:delete": {**PROJECT, "filePath": "a", "lockToken": 1},
+    "bin:list": PROJECT,
+    "bin:restore": {**PROJECT, "deletionId": "deletion-1", "newPath": "b"},
     "file:copy": {**PROJECT, "filePath": "a", "newPath": "b"},
     "file:open": {
         **PROJECT,

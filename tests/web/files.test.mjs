@@ -149,3 +149,25 @@ test("a file is dragged into a folder, and onto a name that is taken", async () 
   await ada.getByLabel("File Two.txt").waitFor();
   assert.deepEqual(await tree(ada), ["a", "one.txt", "Two.txt"]);
 });
+
+test("what is deleted is undone at once, or later from the bin", async () => {
+  const [ada, bob] = await two("Thrown away", "src/notes.txt");
+  await text(bob).click();
+  await bob.keyboard.type("kept");
+  await saved(bob).waitFor();
+  await choose(ada, "src", "Delete");
+  await button(ada, "src").waitFor({ state: "detached" });
+  await bob.getByText("src/notes.txt was deleted.").waitFor();
+  await button(ada, "Undo").click();
+  await button(ada, "notes.txt").click();
+  await text(ada).getByText("kept").waitFor();
+  await choose(ada, "notes.txt", "Delete");
+  await button(ada, "notes.txt").waitFor({ state: "detached" });
+  await make(ada, "src/notes.txt");
+  await button(ada, "Bin").click();
+  await button(ada, "Restore src/notes.txt").click();
+  await ada.getByText("Nothing is in it.").waitFor();
+  await button(ada, "Close").click();
+  await button(ada, "notes copy.txt").click();
+  await text(ada).getByText("kept").waitFor();
+});

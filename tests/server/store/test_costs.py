@@ -26,6 +26,7 @@ from server.api.records import (
     AiResponse,
     ChatMessage,
     Decision,
+    Deletion,
     Member,
     Notification,
     Project,
@@ -37,6 +38,7 @@ from server.documents.authority import Author
 from server.documents.changes import parse
 from server.store import (
     accounts,
+    bins,
     contents,
     counters,
     documents,
@@ -158,6 +160,14 @@ SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "contents.move": lambda c: contents.move(c, "p0", "src/00007", "new"),
     "contents.check_room": lambda _: contents.check_room(0, 0),
     "counters.increment": lambda c: counters.increment(c, "starts"),
+    "bins.throw_file": lambda c: bins.throw_file(c, "p0", deletion("src/00007")),
+    "bins.deletion": lambda c: (
+        bins.throw_file(c, "p0", deletion("src/00007")),
+        bins.deletion(c, "p0", "new"),
+    ),
+    "bins.deletions": lambda c: bins.deletions(c, "p0", "", 2**53, 100),
+    "bins.expire": lambda c: bins.expire(c, "2026"),
+    "pages.deletions": lambda c: pages.deletions(c, "p0", "", "", 100),
     "folders.is_folder": lambda c: folders.is_folder(c, "p0", "src"),
     "folders.check_free": lambda c: folders.check_free(c, "p0", "new"),
     "leftovers.are_there": leftovers.are_there,
@@ -247,12 +257,23 @@ FOLDERS: dict[str, Callable[[sqlite3.Connection], Any]] = {
     ),
 }
 
+BINS: dict[str, Callable[[sqlite3.Connection], Any]] = {
+    "bins.throw_folder": lambda c: bins.throw_folder(c, "p0", deletion("src"), lambda: None),
+    "bins.restore": lambda c: bins.restore(
+        c, "p0", "new", "new", user_id="ada", now="", done=lambda: None
+    ),
+}
+
 AT_THE_START = {
     # Everybody and every project, once; and sessions that are over.
     "accounts.users",
     "accounts.forget_expired_sessions",
     "membership.accesses",
 }
+
+
+def deletion(path: str) -> Deletion:
+    return Deletion("new", path, True, "2026", "ada", 0, 0)
 
 
 def write(connection: sqlite3.Connection, path: str, text: str) -> contents.Change:
@@ -371,6 +392,18 @@ def test_no_step_with_a_folder_takes_long(
         meter.statements.clear()
 
 
+def test_no_step_with_the_bin_takes_long(large: sqlite3.Connection) -> None:
+    with metered(large) as meter:
+        for name in ("bins.throw_folder", "bins.restore"):
+            for _ in BINS[name](large):
+                assert meter.taken() <= MOST_STEPS
+            assert meter.taken() <= 3 * MOST_STEPS
+        assert large.execute("SELECT count(*) FROM bins").fetchone() == (0,)
+        found = contents.files(large, "p0")
+        assert (len(found), found[7].path) == (FILES, "new/00007")
+        meter.statements.clear()
+
+
 def test_who_changes_faster_than_steps_are_taken_comes_to_an_end(
     large: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -423,6 +456,7 @@ def test_large_contents_go_few_at_a_time(large: sqlite3.Connection) -> None:
 def test_every_function_of_the_store_has_its_test() -> None:
     modules = (
         accounts,
+        bins,
         contents,
         counters,
         folders,
@@ -441,7 +475,9 @@ def test_every_function_of_the_store_has_its_test() -> None:
         if callable(value) and getattr(value, "__module__", "") == module.__name__
         if name[0].islower()
     }
-    tested = SMALL.keys() | LARGE.keys() | STEPS.keys() | FOLDERS.keys() | AT_THE_START
+    tested = (
+        SMALL.keys() | LARGE.keys() | STEPS.keys() | FOLDERS.keys() | BINS.keys() | AT_THE_START
+    )
     tested -= {"contents.paths of one"}
     others = {"contents.from_row", "contents.put", "leftovers.delete_some"}
     others |= {"parts.cut", "parts.digest", "parts.is_long"}

@@ -1,0 +1,152 @@
+"""Deleting files and folders, and the bin that has them for 30 days: `file:delete`, `bin:list`,
+`bin:restore`.
+
+What other programs delete in a mirrored directory is not in the bin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from server.api.envelope import timestamp
+from server.api.paths import is_within, normal
+from server.api.records import Deletion
+from server.api.registry import Call
+from server.api.types import Id, Natural, Path, ProjectPagePayload, ProjectPayload, Record
+from server.projects.files import announce
+from server.projects.mirroring import mirror
+from server.projects.moving import TOLD_AT_ONCE
+from server.store.contents import Change
+from server.store.files import deletion
+
+DELETIONS: Final = 200
+"""Deletions that one answer lists, where the client does not say."""
+KEPT_DAYS: Final = 30
+
+
+class FileDeletePayload(ProjectPayload, frozen=True, kw_only=True):
+    """Which file or folder; with `lockToken` a file only if the lock of that token still holds."""
+
+    file_path: Path
+    lock_token: Natural | None = None
+
+
+class FileDeleteResult(Record, frozen=True):
+    """How many files are gone; `deletionId` is what `bin:restore` takes."""
+
+    file_path: str
+    deletion_id: str
+    count: int
+
+
+class BinResult(Record, frozen=True):
+    """What is in the bin, the newest first; `next` where there is more."""
+
+    deletions: list[Deletion]
+    next: str | None = None
+
+
+class BinRestorePayload(ProjectPayload, frozen=True, kw_only=True):
+    """What to restore, to another path if something is at its own."""
+
+    deletion_id: Id
+    new_path: Path | None = None
+
+
+class BinRestoreResult(Record, frozen=True):
+    """Where it is again, and how many files."""
+
+    file_path: str
+    count: int
+
+
+async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
+    """Delete a file, or a folder with all that is in it. It stays in the bin for 30 days.
+
+    Refused as a whole while somebody else holds a lock on one of the files.
+    """
+    payload, services, store = call.payload, call.services, call.store
+    project_id, path = payload.project_id, normal(payload.file_path)
+    services.workspace.check(project_id, path)
+    is_folder = await store.is_folder(project_id, path)
+    new = deletion(path, call.user.id, timestamp(), is_folder=is_folder)
+
+    def check_locks() -> None:
+        services.locks.check_within(project_id, [path], call.socket.id)
+        if payload.lock_token is not None:
+            services.locks.check(project_id, [path], call.socket.id, payload.lock_token)
+
+    check_locks()
+    for key in services.saver.unsaved(project_id):
+        if is_within(key[1], [path]):
+            # It goes into the bin with all that was typed into it.
+            await services.saver.save(key)
+    async with services.workspace.changing(project_id, None if is_folder else [path]):
+        if is_folder:
+            async with store.throw_folder(project_id, new, check=check_locks) as paths:
+                changes = [Change(one, None, created=False) for one in paths]
+                await _tell(call, changes)
+        else:
+            changes = [await store.throw_file(project_id, new, check=check_locks)]
+            await _tell(call, changes)
+        await services.workspace.write(project_id, [(change, None) for change in changes])
+    # Each deletion lets some of whatever project go that are over: more than there come.
+    await store.expire_deletions(_since())
+    return FileDeleteResult(path, new.id, len(changes))
+
+
+async def list_deletions(call: Call[ProjectPagePayload]) -> BinResult:
+    """List what was deleted in the last 30 days, 200 at once unless the payload asks for more."""
+    payload = call.payload
+    limit = payload.limit or DELETIONS
+    return BinResult(
+        *await call.store.deletions(payload.project_id, _since(), payload.after or "", limit)
+    )
+
+
+async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
+    """Take a file or folder out of the bin again; refused if something is where it was."""
+    payload, services, store = call.payload, call.services, call.store
+    project_id = payload.project_id
+    deleted = await store.deletion(project_id, payload.deletion_id)
+    target = None if payload.new_path is None else normal(payload.new_path)
+    path = target or deleted.path
+    services.workspace.check(project_id, path)
+
+    def check_locks() -> None:
+        services.locks.check_within(project_id, [path], call.socket.id)
+
+    check_locks()
+    async with services.workspace.changing(project_id):
+        async with store.restore_deletion(
+            project_id,
+            payload.deletion_id,
+            target,
+            user_id=call.user.id,
+            now=timestamp(),
+            check=check_locks,
+        ) as changes:
+            await _tell(call, changes)
+        await mirror(call, changes)
+    return BinRestoreResult(path, len(changes))
+
+
+def _since() -> str:
+    """Return the time from which on deletions are in the bin."""
+    since = datetime.now(UTC) - timedelta(days=KEPT_DAYS)
+    return since.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+async def _tell(
+    call: Call[FileDeletePayload] | Call[BinRestorePayload], changes: list[Change]
+) -> None:
+    """Tell everybody, and close the documents of files that are gone."""
+    project_id, documents = call.payload.project_id, call.services.documents
+    for number, change in enumerate(changes, start=1):
+        if change.file is None:
+            documents.close((project_id, change.path))
+        announce(call, project_id, change, None, to_all=True)
+        if number % TOLD_AT_ONCE == 0:
+            await asyncio.sleep(0)

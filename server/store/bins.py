@@ -1,0 +1,184 @@
+"""The bins of projects: what was deleted, for 30 days.
+
+A deletion keeps its files as a tree of their own, under the paths that they had. The oldest ones
+give way to new ones: a bin holds at most `MAX_DELETIONS`, and no more files and bytes than a
+project may have.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Final
+
+from server.api.errors import Code, EventError
+from server.api.records import Deletion
+from server.store import contents, folders, leftovers, trees
+from server.store.contents import Change
+from server.store.folders import Flow
+from server.store.trees import COLUMNS, Steps
+
+MAX_DELETIONS: Final = 1_000
+"""Deletions in one bin."""
+_EXPIRED_AT_ONCE: Final = 20
+"""Deletions that are over and make room with a new one."""
+
+_SELECT: Final = (
+    "SELECT b.id, b.path, b.is_folder, b.deleted_at, b.deleted_by, t.file_count, t.size "
+    "FROM bins b JOIN trees t ON t.id = b.tree "
+)
+
+
+def throw_file(connection: sqlite3.Connection, project_id: str, new: Deletion) -> Change:
+    """Put a file that is there into the bin."""
+    tree = trees.new(connection)
+    connection.execute(
+        f"INSERT INTO tree_files SELECT ?, {COLUMNS} FROM tree_files WHERE tree = ? AND path = ?",
+        (tree, trees.of_project(connection, project_id), new.path),
+    )
+    trees.finish_counted(connection, tree)
+    change = contents.delete(connection, project_id, new.path)
+    _add(connection, project_id, new, tree)
+    return change
+
+
+def throw_folder(
+    connection: sqlite3.Connection, project_id: str, new: Deletion, done: Callable[[], None]
+) -> Steps[list[str]]:
+    """Put a folder into the bin; return the paths of its files. `done` is called in the last step.
+
+    Raises:
+        EventError: there is no such folder (`NOT_FOUND`).
+    """
+    if not folders.is_folder(connection, project_id, new.path):
+        raise folders.missing(new.path)
+    present = trees.of_project(connection, project_id)
+    tree = trees.begin(connection, project_id)
+    thrown = trees.begin_beside(connection, project_id)
+    flows = [
+        *folders.around(present, tree, new.path),
+        folders.inside(present, thrown, new.path, new.path),
+    ]
+    found = yield from folders.flow(connection, project_id, flows, None)
+    for made in (tree, thrown):
+        trees.finish_counted(connection, made)
+    trees.forget_touched(connection, project_id)
+    folders.put_in_place(connection, project_id, tree, present)
+    _add(connection, project_id, new, thrown)
+    done()
+    return sorted(found)
+
+
+def restore(
+    connection: sqlite3.Connection,
+    project_id: str,
+    deletion_id: str,
+    target: str | None,
+    *,
+    user_id: str,
+    now: str,
+    done: Callable[[], None],
+) -> Steps[list[Change]]:
+    """Take a deletion out of the bin, to where it was or to the path `target`; return the files.
+
+    Raises:
+        EventError: it is not there (`NOT_FOUND`), or something else is at its path
+        (`VERSION_CONFLICT`), or the project would have too much (`RATE_LIMIT_EXCEEDED`).
+    """
+    deleted = deletion(connection, project_id, deletion_id)
+    path = target or deleted.path
+    folders.check_free(connection, project_id, path)
+    present = trees.of_project(connection, project_id)
+    (thrown,) = connection.execute("SELECT tree FROM bins WHERE id = ?", (deletion_id,)).fetchone()
+    tree = trees.begin(connection, project_id)
+    author = (contents.revision(connection, project_id) + 1, now, user_id)
+    flows = [
+        Flow(present, tree),
+        Flow(thrown, tree, cut=len(deleted.path), prefix=path, author=author),
+    ]
+    found = yield from folders.flow(connection, project_id, flows, path)
+    # It may have been taken out, or have given way, meanwhile.
+    deletion(connection, project_id, deletion_id)
+    contents.check_room(*trees.finish_counted(connection, tree))
+    trees.forget_touched(connection, project_id)
+    folders.put_in_place(connection, project_id, tree, present)
+    _remove(connection, [deletion_id])
+    done()
+    return [found[one] for one in sorted(found)]
+
+
+def deletion(connection: sqlite3.Connection, project_id: str, deletion_id: str) -> Deletion:
+    """Return a deletion that is in the bin.
+
+    Raises:
+        EventError: it is not there (`NOT_FOUND`).
+    """
+    row = connection.execute(
+        _SELECT + "WHERE b.id = ? AND b.project_id = ?", (deletion_id, project_id)
+    ).fetchone()
+    if row is None:
+        raise EventError(Code.NOT_FOUND, f"deletion {deletion_id!r}: it is not in the bin any more")
+    return _from_row(row)
+
+
+def deletions(
+    connection: sqlite3.Connection, project_id: str, since: str, before: int, most: int
+) -> list[tuple[int, Deletion]]:
+    """Return the last deletions after the time `since` whose numbers are less than `before`."""
+    rows = connection.execute(
+        _SELECT.replace("SELECT ", "SELECT b.sequence, ", 1)
+        + "WHERE b.project_id = ? AND b.sequence < ? AND b.deleted_at >= ? "
+        "ORDER BY b.sequence DESC LIMIT ?",
+        (project_id, before, since, most),
+    )
+    return [(sequence, _from_row(tuple(row))) for sequence, *row in rows]
+
+
+def expire(connection: sqlite3.Connection, since: str) -> None:
+    """Forget some deletions, of whatever project, from before the time `since`."""
+    rows = connection.execute(
+        "SELECT id FROM bins WHERE deleted_at < ? ORDER BY deleted_at LIMIT ?",
+        (since, _EXPIRED_AT_ONCE),
+    )
+    _remove(connection, [deletion_id for (deletion_id,) in rows])
+
+
+def _add(connection: sqlite3.Connection, project_id: str, new: Deletion, tree: int) -> None:
+    connection.execute(
+        "INSERT INTO bins (id, project_id, path, is_folder, tree, deleted_at, deleted_by) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (new.id, project_id, new.path, new.is_folder, tree, new.deleted_at, new.deleted_by),
+    )
+    rows = connection.execute(
+        "SELECT b.id, t.file_count, t.size FROM bins b JOIN trees t ON t.id = b.tree "
+        "WHERE b.project_id = ? ORDER BY b.sequence DESC",
+        (project_id,),
+    ).fetchall()
+    count = size = 0
+    too_much = []
+    for number, (deletion_id, file_count, its_size) in enumerate(rows, start=1):
+        count, size = count + file_count, size + its_size
+        if number > MAX_DELETIONS or count > contents.MAX_FILES or size > contents.MAX_SIZE:
+            too_much.append(deletion_id)
+    _remove(connection, too_much)
+
+
+def _remove(connection: sqlite3.Connection, ids: list[str]) -> None:
+    for one in ids:
+        (tree,) = connection.execute(
+            "DELETE FROM bins WHERE id = ? RETURNING tree", (one,)
+        ).fetchone()
+        leftovers.add_tree(connection, tree)
+
+
+def _from_row(row: tuple[str, str, int, str, str, int, int]) -> Deletion:
+    deletion_id, path, is_folder, deleted_at, deleted_by, file_count, size = row
+    return Deletion(
+        id=deletion_id,
+        path=path,
+        is_folder=bool(is_folder),
+        deleted_at=deleted_at,
+        deleted_by=deleted_by,
+        file_count=file_count,
+        size=size,
+    )

@@ -282,6 +282,10 @@ async def test_a15_markup_is_data(tmp_path: Path) -> None:
         await eve.close()
     for name in website.OWN:
         text = (website.FOLDER / name).read_text(encoding="utf-8")
+        if name == "markdown.js":
+            # Only what leads to http, https or mailto: tests/web/assistant.test.mjs.
+            assert text.count("<a href=${url.href} ") == 1
+            text = text.replace("<a href=${url.href} ", "")
         assert not re.search(
             r"innerHTML|outerHTML|insertAdjacentHTML|dangerouslySet|document\.write|srcdoc"
             r"|\beval\(|new Function|(?:href|src|action)=\$",
@@ -321,7 +325,7 @@ async def test_a18_events_that_only_the_server_sends(tmp_path: Path) -> None:
 async def test_a19_batches(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         ping = {"event": "test:ping"}
-        for updates in ([ping] * 101, [ping] * 10_000):
+        for updates in ([ping] * 101, [ping] * 3_000):
             payload = {"updates": updates}
             await stage.refused("batch:update", payload, "VALIDATION_ERROR", "$.updates")
         for item in odd(

@@ -52,8 +52,8 @@ WRONG = st.sampled_from(
     [
         *(True, False, 0, -1, 1.5, 2**53, 2**63, -(2**63), 10**30, 1e308),
         *("", "x" * 100_000, "\0", "\ud800", "a\nb", "\u202e", "' OR 1=1 --", "../x", "__proto__"),
-        *([], [1], [[]], ["x"] * 10_000, {}, {"__proto__": 1}, {"x" * 1_000: 1}, NESTED),
-        {str(number): number for number in range(10_000)},
+        *([], [1], [[]], ["x"] * 3_000, {}, {"__proto__": 1}, {"x" * 1_000: 1}, NESTED),
+        {str(number): number for number in range(2_000)},
     ]
 ) | st.recursive(
     st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

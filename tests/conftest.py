@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
 
 from tests.effort import EFFORT
 
@@ -37,6 +37,7 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("quick", settings.get_profile("socketio_min"), max_examples=20)
 settings.load_profile("socketio_min")
 
 FOLDER = Path(__file__).parent
@@ -67,7 +68,7 @@ SLOW = {
 # What `--quick` runs: the rules and the bytes of the two packages, and the layers.
 QUICK = (FOLDER / "engineio_min", FOLDER / "socketio_min", FOLDER / "test_layers.py")
 
-# All tests of these need Node, Redis or another server in a process of its own.
+# The tests of these need Node, Redis or another server in a process of its own.
 PROGRAMS = {
     FOLDER / name
     for name in (
@@ -77,12 +78,20 @@ PROGRAMS = {
         "socketio_min/client/test_blocking.py",
         "socketio_min/cluster/test_classic_cluster.py",
         "socketio_min/cluster/test_cluster_adapter.py",
+        "socketio_min/cluster/test_deaths.py",
         "socketio_min/cluster/test_emitter.py",
+        "socketio_min/cluster/test_extra.py",
         "socketio_min/cluster/test_faults.py",
         "socketio_min/cluster/test_link.py",
+        "socketio_min/cluster/test_redis_cluster.py",
         "socketio_min/cluster/test_sharded_cluster.py",
+        "socketio_min/cluster/test_silence.py",
         "socketio_min/cluster/test_streams.py",
+        "socketio_min/cluster/test_streams_ahead.py",
         "socketio_min/cluster/test_streams_cluster.py",
+        "socketio_min/cluster/test_streams_outages.py",
+        "socketio_min/cluster/test_streams_recovery.py",
+        "socketio_min/cluster/test_transcripts.py",
         "socketio_min/test_client_servers.py",
         "socketio_min/test_client_servers_lost.py",
         "socketio_min/test_msgpack.py",
@@ -96,6 +105,10 @@ PROGRAMS = {
         "socketio_min/test_workers.py",
     )
 }
+
+# What the tests of these cover is counted, unless they search at random: each line is to have a
+# test that finds it every time. Counting makes all else twice as slow.
+COUNTED = (FOLDER / "engineio_min", FOLDER / "socketio_min", FOLDER / "hostile")
 
 LOST_TASKS = ("exception was never retrieved", "was destroyed but it is pending")
 
@@ -124,6 +137,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Start one worker more than there are processors: tests wait for programs half of the time."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """With `--quick`, search for a fifth of the time."""
+    if config.getoption("quick"):
+        settings.load_profile("quick")
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """With `--quick`, do not even import what is not quick."""
     if not config.getoption("quick") or collection_path == FOLDER:
@@ -133,8 +157,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow files begin; all else keeps its order."""
+    """The slow files begin; all else keeps its order. What is `COUNTED` is covered."""
     items.sort(key=lambda item: item.path not in SLOW)
+    for item in items:
+        counted = any(item.path.is_relative_to(place) for place in COUNTED)
+        if not counted or is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker(pytest.mark.no_cover)
 
 
 @pytest.hookimpl(tryfirst=True)

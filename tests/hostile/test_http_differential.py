@@ -30,6 +30,9 @@ from tests.hostile.stage import POLLING, WEBSOCKET, staged
 from tests.hostile.strict_http import OPEN_ENDED, REFUSED, read
 from tests.waiting import patient
 
+# It covers nothing that others do not, and counting would make it twice as slow.
+pytestmark = pytest.mark.no_cover
+
 CORPUS = corpus()
 MAX_BODY = 1_000_000
 # Every so many places an item is split.

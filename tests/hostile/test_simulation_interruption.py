@@ -26,6 +26,9 @@ from tests.hostile.simulation.world import World
 from tests.hostile.stage import Records
 from tests.hostile.virtual_time import VirtualLoop
 
+# It covers nothing that others do not, and counting would make it twice as slow.
+pytestmark = pytest.mark.no_cover
+
 STEPS = 40
 SEEDS = range(EFFORT)
 

@@ -8,6 +8,7 @@ client has all its answers. At the end nothing is left, neither in the server no
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -25,6 +26,9 @@ from tests.hostile.simulation.client import Client
 from tests.hostile.simulation.world import World
 from tests.hostile.stage import recording
 from tests.hostile.virtual_time import VirtualLoop
+
+# It covers nothing that others do not, and counting would make it twice as slow.
+pytestmark = pytest.mark.no_cover
 
 transports = st.sampled_from(["websocket", "polling"])
 namespaces = st.sampled_from(NAMESPACES)

@@ -17,6 +17,9 @@ from tests.hostile.simulation.world import World
 from tests.hostile.stage import Records
 from tests.hostile.virtual_time import VirtualLoop
 
+# It covers nothing that others do not, and counting would make it twice as slow.
+pytestmark = pytest.mark.no_cover
+
 STEPS = 100
 # Walks to find a planted fault in.
 ENOUGH = 30

@@ -35,6 +35,9 @@ from engineio_min.protocol.session import (
     Upgraded,
 )
 
+# It covers nothing that others do not, and counting would make it twice as slow.
+pytestmark = pytest.mark.no_cover
+
 # --- the machine
 
 

@@ -190,7 +190,7 @@ class ServerConnection:
             self._watch_attachments()
             return
         weight = 0
-        if isinstance(message, bytes) or len(message) >= WEIGHED:
+        if len(message) >= WEIGHED or self._half:
             # And what has come of the packet before.
             weight = self._half + self.server.parser.weigh(message)
         if self.deadline != NEVER:
@@ -224,7 +224,9 @@ class ServerConnection:
             self.server.engine.timer.watch(self)
 
     def _keep_half(self, size: int) -> None:
-        """Count what is kept of an incomplete packet."""
+        """Count what is kept of an incomplete packet, if that is much."""
+        if size < WEIGHED:
+            size = 0
         if size != self._half:
             before, self._half = self._half, size
             self.connection.hold(size - before)

@@ -19,7 +19,7 @@ from socketio_min import Limits, Socket
 from socketio_min.server.options import SocketIOOptionValues
 from tests.engineio_min.harness import Clock
 from tests.engineio_min.wire import HANDSHAKE, Wire, encode_request
-from tests.frames import encode_frame, packet_frame
+from tests.frames import PING, encode_frame, packet_frame
 from tests.hostile.stage import POLLING, WEBSOCKET, Stage, staged
 from tests.waiting import patient, until
 
@@ -139,7 +139,21 @@ async def test_attachments_that_are_worked_on_count() -> None:
         header = '51-["wait",{"_placeholder":true,"num":0}]'
         await wire.send_packet("4" + header, b"a" * 100_000)
         await until(lambda: gate.running)
-        assert account.held == len(header) + 100_000
+        # The text is too short to count.
+        assert account.held == 100_000
+
+
+async def test_what_is_too_short_to_be_weighed_does_not_count() -> None:
+    async with gated() as (stage, gate, account):
+        wire = await stage.joined()
+        header = '52-["wait",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]'
+        await wire.send_packet("4" + header, b"a" * 500)
+        await wire.send_frame(PING, b"read?")
+        assert (await wire.frame()).payload == b"read?"
+        assert account.held == 0
+        await wire.send_packet(b"b" * 500)
+        await until(lambda: gate.running)
+        assert account.held == 0
 
 
 async def test_a_long_event_without_attachments_counts_by_its_values() -> None:

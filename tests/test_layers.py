@@ -60,6 +60,7 @@ PURE_FILES = (
     "socketio_min/cluster/recovery_sessions.py",
     "socketio_min/server/rate_limits.py",
     "socketio_min/server/byte_meter.py",
+    "socketio_min/server/large_messages.py",
 )
 IMPURE_MODULES = {
     "asyncio",

@@ -55,9 +55,9 @@ PARSE_ERROR = "parse error"
 SLOW_CONSUMER = "slow consumer"
 
 # Why a driver reads nothing of a peer, as bits, for several may hold at once: the application asked
-# for it, handlers do not keep up, the peer sends faster than it may, or takes too little of what
-# waits for it.
-APPLICATION, HANDLERS, RATE, UNSENT = 1, 2, 4, 8
+# for it, handlers do not keep up, the peer sends faster than it may, takes too little of what waits
+# for it, or has sent a large message whose turn is to come.
+APPLICATION, HANDLERS, RATE, UNSENT, LARGE_MESSAGE = 1, 2, 4, 8, 16
 
 # How late a timer is without anything being wrong, in seconds.
 USUAL_LATENESS = 0.01

@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import engineio_min
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.packets import Packet as EnginePacket
-from engineio_min.protocol.session import HANDLERS, RATE, SLOW_CONSUMER, TRANSPORT_CLOSE
+from engineio_min.protocol.packets import message_packet
+from engineio_min.protocol.session import (
+    HANDLERS,
+    LARGE_MESSAGE,
+    RATE,
+    SLOW_CONSUMER,
+    TRANSPORT_CLOSE,
+)
 from socketio_min.errors import EncodeError, ProtocolError
 from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
 from socketio_min.protocol.decoding import MAX_PLAIN, decode_plain_event
@@ -32,6 +39,7 @@ from socketio_min.protocol.weights import WEIGHED, weigh
 from socketio_min.server.byte_meter import ByteMeter
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.joining import Joining, drop_undecided
+from socketio_min.server.large_messages import LARGE, LargeMessages
 from socketio_min.server.limits import Limits
 from socketio_min.server.recoverable_socket import RecoverableSocket
 from socketio_min.server.socket import SERVER_DISCONNECT, Socket
@@ -62,6 +70,7 @@ class Host(Protocol):
     connect_deadlines: ConnectDeadlines
     connections: set[ServerConnection]
     joining: Joining
+    large_messages: LargeMessages
 
     def values_allowed(self, socket: Socket) -> int:
         """Return how many values a packet of `socket` may have."""
@@ -84,6 +93,7 @@ class ServerConnection:
     __slots__ = (
         "_gate",
         "_half",
+        "_later",
         "_looks_closer",
         "_meter",
         "_turns",
@@ -119,6 +129,8 @@ class ServerConnection:
         )
         # The bytes of an incomplete packet.
         self._half = 0
+        # A large message that waits for its turn, and what has come after it.
+        self._later: list[str | bytes] | None = None
         self._meter: ByteMeter | None = None
         if limits.byte_rate is not None:
             self._meter = ByteMeter(limits.byte_rate, now, self._paid)
@@ -171,13 +183,77 @@ class ServerConnection:
     def _receive_metered(self, message: str | bytes) -> None:
         meter = self._meter
         assert meter is not None
-        if meter.spend(message, self._now()):
+        now = self._now()
+        if meter.spend(message, now):
             self.server.engine.timer.watch(meter)
             self.connection.pause(RATE)
+        size = len(message)
+        if size >= LARGE and not self.server.large_messages.begin(size, now):
+            self._wait_with(message)
+        else:
+            self._receive_counted(message)
+
+    def _receive_counted(self, message: str | bytes) -> None:
         if self._looks_closer:
             self._receive_any(message)
         else:
             self.receive(message)
+
+    # -- large messages, where bytes are counted
+
+    def _wait_with(self, message: str | bytes) -> None:
+        """Keep a large message until its turn, and all that comes meanwhile of what was read."""
+        large = self.server.large_messages
+        large.wait(self._owner, self, len(message))
+        self.server.engine.timer.watch(large)
+        self._later = []
+        self.connection.on_message = self._receive_later
+        self.connection.pause(LARGE_MESSAGE)
+        self._receive_later(message)
+
+    def _receive_later(self, message: str | bytes) -> None:
+        """Keep a message until the large one before it is taken."""
+        assert self._later is not None
+        self._later.append(message)
+        self.connection.hold(len(message))
+
+    def _receive_first(self, message: str | bytes) -> None:
+        """Take the large message whose turn has come, which is metered already."""
+        self.connection.on_message = self._receive_metered
+        self._receive_counted(message)
+
+    @property
+    def _owner(self) -> str:
+        """Return for whom its large messages count: an address, a user, or itself."""
+        for kind, name in self.connection.owners():
+            return f"{kind} {name}"
+        return self.connection.sid
+
+    def take_waiting(self) -> None:
+        """Take the large message that waits, and what has come after it."""
+        connection = self.connection
+        # What follows is metered as usual; another large message waits with the rest.
+        connection.on_message = self._receive_first
+        connection.context.run(connection.receive_all, map(message_packet, self._unhold()))
+        if self._later is None:
+            connection.resume(LARGE_MESSAGE)
+        connection.flush()
+
+    def _unhold(self) -> list[str | bytes]:
+        """Return what has waited with a large message, which is counted no more."""
+        later, self._later = self._later, None
+        assert later is not None
+        self.connection.hold(-sum(map(len, later)))
+        return later
+
+    def _take_at_end(self) -> None:
+        """Take what has waited: it was sent before the end, and nothing more comes."""
+        large = self.server.large_messages
+        large.forget(self)
+        if large.deadline == NEVER:
+            self.server.engine.timer.forget(large)
+        for message in self._unhold():
+            self._receive_counted(message)
 
     def _receive_any(self, message: str | bytes) -> None:
         peer = self.peer
@@ -436,6 +512,8 @@ class ServerConnection:
 
     def closed(self, reason: str) -> None:
         """End the connection, and its sockets when all that it brought has had its turn."""
+        if self._later is not None:
+            self._take_at_end()
         self.deadline = NEVER
         self.peer.reconstructor = None
         self._keep_half(0)

@@ -35,6 +35,7 @@ from socketio_min.server.connection import ServerConnection
 from socketio_min.server.dynamic import DynamicNamespace
 from socketio_min.server.gates import Gates
 from socketio_min.server.joining import Joining
+from socketio_min.server.large_messages import LargeMessages
 from socketio_min.server.membership import Membership
 from socketio_min.server.namespace import Namespace
 from socketio_min.server.options import SocketIOOptions, SocketIOOptionValues
@@ -78,6 +79,7 @@ class Server(Namespace):
         self.connect_deadlines = ConnectDeadlines(self.engine, own.connect_timeout)
         self.connections: set[ServerConnection] = set()
         self.joining = Joining(self)
+        self.large_messages = LargeMessages()
         self._gates: Gates | None = None
         if self.limits.rate is not None or self.limits.address_rate is not None:
             self._gates = Gates(self.engine, self.limits, self.connections)

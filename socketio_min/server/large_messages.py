@@ -1,0 +1,79 @@
+"""Large messages of all connections come one after the other, with time for others in between.
+
+To count, decode and check five megabytes takes the event loop 30 ms, and a client may send as much
+over each of its connections: all of them at once made others wait for a second. So after a large
+message the next one waits as long as `PACE` says, which is twice what it costs, and its connection
+is not read until then. Connections that wait take turns by owner: who has many delays those of
+others by one message each. Small messages never wait. Pure; time comes in.
+
+Rejected: to decode in a thread, which holds the interpreter's lock all the same; to read one large
+message at a time, which a client that never sends the end of its own would hold up for all.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from engineio_min.protocol.deadlines import NEVER
+
+LARGE: Final = 262_144
+"""The length from which a message is large."""
+PACE: Final = 50_000_000
+"""Of large messages, in their length, a second."""
+
+
+class Waiting(Protocol):
+    """A connection that waits with a large message."""
+
+    def take_waiting(self) -> None:
+        """Take the message."""
+
+
+class LargeMessages:
+    """When the large messages of a server are taken; the driver watches `deadline`."""
+
+    __slots__ = ("_free_at", "_owners", "_waiting", "deadline")
+
+    def __init__(self) -> None:
+        self._free_at = 0.0
+        # The sizes of those that wait, by owner and connection.
+        self._waiting: dict[str, dict[Waiting, int]] = {}
+        self._owners: dict[Waiting, str] = {}
+        # When the next of those that wait is taken.
+        self.deadline = NEVER
+
+    def begin(self, size: int, now: float) -> bool:
+        """Return whether a message may be taken at once, and count it if so."""
+        if self._waiting or now < self._free_at:
+            return False
+        self._free_at = now + size / PACE
+        return True
+
+    def wait(self, owner: str, waiting: Waiting, size: int) -> None:
+        """Take a message of a connection when its turn has come."""
+        self._waiting.setdefault(owner, {})[waiting] = size
+        self._owners[waiting] = owner
+        self.deadline = self._free_at
+
+    def forget(self, waiting: Waiting) -> None:
+        """Wait no more with the message of a connection, which waits."""
+        owner = self._owners.pop(waiting)
+        own = self._waiting[owner]
+        del own[waiting]
+        if not own:
+            del self._waiting[owner]
+        if not self._waiting:
+            self.deadline = NEVER
+
+    def handle_timeout(self, now: float) -> None:
+        """Take the next message; its owner's others come after one of each other owner."""
+        owner, own = next(iter(self._waiting.items()))
+        del self._waiting[owner]
+        waiting = next(iter(own))
+        size = own.pop(waiting)
+        del self._owners[waiting]
+        if own:
+            self._waiting[owner] = own
+        self._free_at = now + size / PACE
+        self.deadline = self._free_at if self._waiting else NEVER
+        waiting.take_waiting()

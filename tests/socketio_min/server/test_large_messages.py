@@ -1,0 +1,60 @@
+"""large_messages.py: large messages come one after the other, and owners take turns."""
+
+from __future__ import annotations
+
+from engineio_min.protocol.deadlines import NEVER
+from socketio_min.server.large_messages import PACE, LargeMessages
+
+
+class Client:
+    """Notes its name when its message is taken."""
+
+    def __init__(self, name: str, taken: list[str]) -> None:
+        self.name = name
+        self._taken = taken
+
+    def take_waiting(self) -> None:
+        self._taken.append(self.name)
+
+
+def test_the_next_message_waits_as_long_as_the_last_one_was() -> None:
+    large = LargeMessages()
+    assert large.begin(PACE, 10.0)
+    assert large.deadline == NEVER
+    assert not large.begin(PACE, 10.9)
+    assert large.begin(PACE, 11.0)
+
+
+def test_owners_take_turns() -> None:
+    taken: list[str] = []
+    large = LargeMessages()
+    assert large.begin(PACE, 0.0)
+    for number in range(3):
+        large.wait("greedy", Client(f"greedy {number}", taken), PACE)
+    large.wait("modest", Client("modest", taken), 2 * PACE)
+    assert large.deadline == 1.0
+    # Who comes now stands behind them, though nothing is being taken.
+    assert not large.begin(1, 1.0)
+    for now in (1.0, 2.0, 4.0, 5.0):
+        assert large.deadline == now
+        large.handle_timeout(now)
+    assert taken == ["greedy 0", "modest", "greedy 1", "greedy 2"]
+    assert large.deadline == NEVER
+    assert not large.begin(1, 5.5)
+    assert large.begin(1, 6.0)
+
+
+def test_who_is_gone_does_not_wait() -> None:
+    taken: list[str] = []
+    large = LargeMessages()
+    assert large.begin(PACE, 0.0)
+    first, second, other = (Client(name, taken) for name in ("first", "second", "other"))
+    large.wait("one", first, PACE)
+    large.wait("one", second, PACE)
+    large.wait("two", other, PACE)
+    large.forget(first)
+    large.handle_timeout(1.0)
+    assert taken == ["second"]
+    large.forget(other)
+    assert large.deadline == NEVER
+    assert large.begin(PACE, 2.0)

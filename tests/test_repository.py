@@ -24,6 +24,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import engineio_min
 import socketio_min
@@ -289,10 +291,38 @@ def test_the_slow_files_begin(pytestconfig: pytest.Config) -> None:
     assert conftest is not None
     assert [path for path in conftest.SLOW if not path.is_file()] == []
     names = ("test_fuzz.py", "web/test_page.py", "test_docs.py", "server/test_killing.py")
-    items = [SimpleNamespace(path=ROOT / "tests" / name) for name in names]
+    items = [
+        SimpleNamespace(path=ROOT / "tests" / name, add_marker=lambda mark: None) for name in names
+    ]
     conftest.pytest_collection_modifyitems(items)
     order = [item.path.relative_to(ROOT / "tests").as_posix() for item in items]
     assert order == ["web/test_page.py", "server/test_killing.py", "test_fuzz.py", "test_docs.py"]
+
+
+@given(st.none())
+def of_hypothesis(_: None) -> None: ...
+
+
+def test_coverage_is_counted_where_it_is_looked_for(pytestconfig: pytest.Config) -> None:
+    conftest = pytestconfig.pluginmanager.get_plugin(str(ROOT / "tests" / "conftest.py"))
+    assert conftest is not None
+    left_out: list[str] = []
+    tests = [
+        ("engineio_min/test_wire.py", None),
+        ("hostile/test_floods.py", None),
+        ("server/test_limits.py", None),
+        ("engineio_min/protocol/test_packets.py", of_hypothesis),
+    ]
+    items = [
+        SimpleNamespace(
+            path=ROOT / "tests" / name,
+            obj=test,
+            add_marker=lambda _, name=name: left_out.append(name),
+        )
+        for name, test in tests
+    ]
+    conftest.pytest_collection_modifyitems(items)
+    assert left_out == ["server/test_limits.py", "engineio_min/protocol/test_packets.py"]
 
 
 def test_the_quick_tests_are_those_of_rules_and_bytes(pytestconfig: pytest.Config) -> None:

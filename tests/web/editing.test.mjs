@@ -225,7 +225,7 @@ test("a project that is gone when one comes back", async () => {
   const bob = await comeIn("bob");
   await share(ada, "bob", "viewer");
   await bob.goto(ada.url());
-  await bob.getByRole("button", { name: "notes.txt" }).waitFor();
+  await bob.getByRole("button", { name: "notes.txt", exact: true }).waitFor();
   const socket = (page, action) =>
     page.evaluate(async (name) => (await import("/web/session.js")).socket[name]() && null, action);
   await socket(bob, "disconnect");

@@ -70,7 +70,7 @@ test("a notification, a role that may only read, and a project that ends", async
   await eve.keyboard.press("Escape");
   await eve.getByRole("button", { name: "Notifications, 0 unread" }).waitFor();
   await eve.getByRole("button", { name: "Shared" }).click();
-  await eve.getByRole("button", { name: "notes.txt" }).click();
+  await eve.getByRole("button", { name: "notes.txt", exact: true }).click();
   await text(eve).waitFor();
   assert.equal(await button(eve, "Edit alone").count(), 0);
   await eve.getByText("Read only", { exact: true }).waitFor();
@@ -144,7 +144,10 @@ test("with the keyboard alone", async () => {
   await tabTo("webTodo list");
   await page.keyboard.press("Enter");
   await page.getByRole("button", { name: "App.jsx", exact: true }).waitFor();
-  await tabTo("TodoList.jsx");
+  // The tree is one stop; arrows go from line to line in it.
+  await tabTo("App.jsx");
+  await page.keyboard.press("ArrowDown");
+  await page.locator("[title$='TodoList.jsx']:focus").waitFor();
   await page.keyboard.press("Enter");
   await text(page).waitFor();
   await page.keyboard.type("// by hand\n");

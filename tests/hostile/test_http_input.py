@@ -317,7 +317,7 @@ async def test_requests_behind_a_parked_poll_are_bounded() -> None:
         stage.io.engine.sessions[sid].send("now")
         assert (await wire.response()).text == "4now"
         assert len({(await wire.response()).status for _ in range(250)}) == 1
-        stage.io.engine.sessions[sid].close()
+        assert (await wire.request("POST", f"{POLLING}&sid={sid}", body=b"1")).status == 200
 
 
 def reset(sock: socket.socket) -> None:

@@ -415,8 +415,7 @@ class BeforeConnect:
 
     def _count(self, weight: int) -> None:
         before, self._weight = self._weight, weight
-        if weight != before:
-            self._hold(weight - before)
+        self._hold(weight - before)
 
 
 class Nowhere:

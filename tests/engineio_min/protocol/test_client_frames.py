@@ -112,7 +112,9 @@ def test_a_frame_in_two_pieces(cut: int) -> None:
     data = server_frame("4" + "a" * 130)
     assert stream.receive(data[:cut]) == []
     assert stream.assembling
+    assert stream.held == cut if cut < 4 else 0 < stream.held <= cut
     assert stream.receive(data[cut:]) == ["4" + "a" * 130]
+    assert stream.held == 0
     assert not stream.assembling
 
 

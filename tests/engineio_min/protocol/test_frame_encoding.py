@@ -56,3 +56,9 @@ def test_the_frames_of_several_packets_are_those_of_each(packets: list[str | byt
 def test_a_lone_surrogate_leaves_as_a_question_mark() -> None:
     """Text frames must be UTF-8, which has no form for it."""
     assert encode_frame("4\ud800") == b"\x81\x024?"
+
+
+def test_a_lone_surrogate_among_several_packets() -> None:
+    encoder = FrameEncoder()
+    encoder.encode(["4a", "4\ud800", b"b"])
+    assert encoder.data == b"\x81\x024a\x81\x024?\x82\x01b"

@@ -251,6 +251,7 @@ def test_leaving_a_room_that_it_is_not_in_changes_nothing() -> None:
     history = present()
     history.leave("a", 5)
     assert list(history.rooms_since(0)) == []
+    assert not history.received(6, ["a"], [])
 
 
 def test_nothing_is_for_a_socket_that_is_not_in_its_namespace_yet() -> None:

@@ -330,3 +330,16 @@ def test_a_call_that_fails_holds_nobody_up() -> None:
         loop.step()
     loop.run()
     assert made == ["part", "after"]
+
+
+def test_whoever_begins_to_read_while_reading_is_paused_pauses() -> None:
+    loop = Loop()
+    turns = Turns(1, loop.soon)
+    handler = Handler(turns, loop)
+    wire = Switch()
+    turns.read_from(wire)
+    assert wire.paused
+    loop.run()
+    handler.end()
+    loop.run()
+    assert not wire.paused

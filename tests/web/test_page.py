@@ -61,6 +61,12 @@ async def test_the_assistant_edits(tmp_path: Path, browser: str) -> None:
         await run("assistant.test.mjs", URL=application.url, CHROMIUM=browser)
 
 
+async def test_every_text_can_be_read(tmp_path: Path, browser: str) -> None:
+    async with running(tmp_path) as application:
+        application.chat._provider = Echo()
+        await run("looks.test.mjs", URL=application.url, CHROMIUM=browser)
+
+
 async def test_a_proposal_is_merged_into_a_text_that_has_gone_on() -> None:
     await run("merging.test.mjs")
 

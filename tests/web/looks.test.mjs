@@ -1,0 +1,189 @@
+// Every view of the page in both themes: each text can be read (contrast.mjs), and a picture of each
+// is in screenshots/, to be looked at. The server's assistant says what it is told to: echoing.py.
+//
+// Usage: URL=http://localhost:3001 CHROMIUM=chromium node --test looks.test.mjs
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { button, goOffline, text, visit } from "./browser.mjs";
+import { unreadable } from "./contrast.mjs";
+
+const { URL: url } = process.env;
+const WIDE = { width: 1280, height: 800 };
+const PHONE = { width: 390, height: 780 };
+const ANSWER = `A heading of **bold** and \`code\`, see https://example.com/x
+
+| a | b |
+|---|---|
+| c | d |
+
+\`\`\`js
+// A comment
+const answer = 42; function name(one) { return "text" + /re/.test(one); }
+\`\`\`
+
+\`\`\`one.js
+<<<<<<< SEARCH
+const one = 1;
+=======
+const one = 2;
+>>>>>>> REPLACE
+\`\`\`
+
+\`\`\`one.js
+<<<<<<< SEARCH
+nowhere
+=======
+x
+>>>>>>> REPLACE
+\`\`\`
+`;
+const CODE = `// A comment
+import { a } from "b";
+const one = 1;
+class Name extends Other { field = /re/; method(x) { return \`\${x}\` + null + this.x; } }
+`;
+
+/** Put something into the page's state, where the way to it by hand would be long. */
+const put = (page, changes) =>
+  page.evaluate(async (given) => (await import("/web/state.js")).update(given), changes);
+
+async function toasts(page) {
+  await page.evaluate(async () => {
+    const { toast } = await import("/web/state.js");
+    toast("Something has happened");
+    toast("Something went wrong", "problem");
+    toast("It is in the bin", "news", { name: "Undo", run() {} });
+    toast("It went wrong, and can be mended", "problem", { name: "Again", run() {} });
+  });
+  await button(page, "Again").waitFor();
+}
+
+const closeDialog = (page) => page.getByRole("button", { name: "Close", exact: true }).click();
+
+for (const theme of ["light", "dark"]) {
+  test(`every text can be read in the ${theme} theme`, async () => {
+    const page = await visit(url, { viewport: WIDE, colorScheme: theme, reducedMotion: "reduce" });
+    const faults = new Map();
+    const look = async (view) => {
+      const path = new URL(`screenshots/${theme}-${view}.png`, import.meta.url).pathname;
+      await page.screenshot({ path, animations: "disabled" });
+      for (const fault of await unreadable(page)) {
+        if (!faults.has(fault)) faults.set(fault, `${theme}, ${view}: ${fault}`);
+      }
+    };
+
+    await page.getByLabel("Your name").waitFor();
+    await look("sign-in");
+    await button(page, "Use a password instead").click();
+    await page.getByLabel("User").fill("nobody");
+    await page.getByLabel("Password").fill("wrong password");
+    await button(page, "Come in").click();
+    await page.getByRole("alert").waitFor();
+    await toasts(page);
+    await look("sign-in-refused");
+    await put(page, { toasts: [] });
+    await button(page, "Come in with a name only").click();
+    await page.getByLabel("Your name").fill(`ada-${theme}`);
+    await button(page, "Come in").click();
+    await button(page, "New project").waitFor();
+    await look("projects");
+    await button(page, "New project").click();
+    await page.getByLabel("Name", { exact: true }).fill("Looks");
+    await look("new-project");
+    await button(page, "Create").click();
+    await page.getByText("No files yet.").waitFor();
+    await look("empty-project");
+
+    await button(page, "New file").click();
+    await page.getByLabel("Path of the new file").fill("one.js");
+    await look("new-file");
+    await page.keyboard.press("Enter");
+    await text(page).click();
+    await page.keyboard.insertText(CODE);
+    await page.getByText("Saved", { exact: true }).waitFor();
+    await look("file");
+    await page.keyboard.press("Control+f");
+    await page.locator(".cm-search").getByLabel("Find").fill("one");
+    await look("search");
+    await page.keyboard.press("Escape");
+    await page.getByRole("treeitem").or(page.locator(".file")).first().click({ button: "right" });
+    await page.locator(".menu").waitFor();
+    await look("menu");
+    await page.keyboard.press("Escape");
+
+    await page.getByRole("tab", { name: "Versions" }).click();
+    await page.getByLabel("Name of the version").fill("First");
+    await look("no-versions");
+    await button(page, "Take").click();
+    await button(page, "Compare").waitFor();
+    await page.getByRole("tab", { name: "Assistant" }).click();
+    await page.getByLabel("Message to the assistant").fill("fail");
+    await page.keyboard.press("Enter");
+    await page.locator(".message.problem").waitFor();
+    await page.getByLabel("Message to the assistant").fill(`Change it\n${ANSWER}`);
+    await page.keyboard.press("Enter");
+    const proposal = page.getByRole("group", { name: "Proposal for one.js" });
+    await proposal.getByRole("button", { name: "Review" }).waitFor();
+    await page.locator(".unfit").waitFor();
+    await look("answer");
+    await proposal.getByRole("button", { name: "Review" }).click();
+    await button(page, "Accept all").waitFor();
+    await look("review");
+    await button(page, "Accept all").click();
+    await proposal.getByText("accepted by you").waitFor();
+    await page.getByText("Saved", { exact: true }).waitFor();
+    await page.getByRole("tab", { name: "Versions" }).click();
+    await button(page, "Compare").first().click();
+    await page.getByRole("dialog").getByText("+const one = 2;").waitFor();
+    await look("compare");
+    await closeDialog(page);
+
+    await page.getByTitle("Settings and members").click();
+    await page.getByLabel("User id").fill("user-456");
+    await button(page, "Share").click();
+    await page.getByRole("dialog").getByRole("listitem").nth(1).waitFor();
+    await look("settings");
+    await closeDialog(page);
+    await page.evaluate(async () => {
+      const { state, update } = await import("/web/state.js");
+      const one = { id: "1", title: "A project is shared", message: "Looks", isRead: false };
+      const notices = [one, { ...one, id: "2", isRead: true }];
+      const createdAt = "2026-01-02T03:04:05.678Z";
+      update({ notifications: notices.map((notice) => ({ ...notice, createdAt })) });
+      // One of each status beside oneself, in all colours that people have.
+      for (const [at, status] of ["online", "busy", "away", "offline"].entries()) {
+        for (const part of ["a", "b", "c"]) {
+          const user = { id: `${status}${part}`, name: `${part}${at} ${status}` };
+          state.project.people.set(user.id, { user, status });
+        }
+      }
+      update({});
+    });
+    await look("people");
+    await page.getByRole("button", { name: "Notifications, 1 unread" }).click();
+    await look("notifications");
+    await closeDialog(page);
+
+    await button(page, "Wire").click();
+    await page.locator(".wire tbody tr button").last().click();
+    await toasts(page);
+    await look("wire");
+    await button(page, "Wire").click();
+    await put(page, { toasts: [] });
+
+    await page.setViewportSize(PHONE);
+    for (const pane of ["files", "editor", "assistant", "versions"]) {
+      await put(page, pane === "assistant" || pane === "versions" ? { pane, side: pane } : { pane });
+      await look(`phone-${pane}`);
+    }
+    await page.setViewportSize(WIDE);
+    await goOffline(page);
+    await put(page, { connection: "connecting" });
+    await look("connecting");
+    await put(page, { connection: "offline" });
+    await toasts(page);
+    await look("offline");
+    assert.equal(faults.size, 0, [...faults.values()].join("\n"));
+  });
+}

@@ -18,6 +18,9 @@ from conformance.targets.cluster_member import AdapterFactory, make_member
 from socketio_min import Client, Server
 from tests.waiting import PATIENCE
 
+# Those of an earlier test may still come from a node of a Redis Cluster.
+FENCES = itertools.count()
+
 MEMBER = Path(__file__).parent.parent.parent.parent / "conformance/targets/node/member.mjs"
 
 
@@ -102,7 +105,6 @@ class Cluster:
     def __init__(self, servers: list[Server], peers: list[Peer]) -> None:
         self.servers = servers
         self.peers = peers
-        self._fences = itertools.count()
 
     def pairs(self) -> list[tuple[Peer, Peer, Peer]]:
         """Return each sender and receiver, and the third."""
@@ -110,7 +112,7 @@ class Cluster:
 
     async def heard(self, sender: Peer) -> dict[str, list[tuple[Any, ...]]]:
         """Return what each client heard of all that `sender` sent before."""
-        fence = f"fence {next(self._fences)}"
+        fence = f"fence {next(FENCES)}"
         sender.emit("fan", [], [], fence)
         return {peer.name: await peer.until_event("fan", fence) for peer in self.peers}
 
@@ -142,7 +144,11 @@ async def cluster(
             )
             peers.append(Peer(name, client))
         await asyncio.gather(*(peer.client.connect() for peer in peers))
-        yield Cluster(servers, peers)
+        members = Cluster(servers, peers)
+        for peer in peers:
+            # What came before is of an earlier test.
+            await members.heard(peer)
+        yield members
     finally:
         for peer in peers:
             await peer.client.close()

@@ -26,10 +26,10 @@ from websockets.extensions.permessage_deflate import (
 from engineio_min.answer_headers import AnswerHeaders
 from engineio_min.cors import CorsOptions
 from engineio_min.end_of_turn import EndOfTurn
-from engineio_min.errors import Code, RequestRefused
+from engineio_min.errors import Code, RequestRefused, UsageError
 from engineio_min.forwarding import TrustedProxies
 from engineio_min.handshakes import Handshakes
-from engineio_min.http.server import HttpServer, check_closed
+from engineio_min.http.server import NO_PORT, HttpServer, check_closed
 from engineio_min.limits.account import Account, Owner
 from engineio_min.limits.admission import Headcount
 from engineio_min.limits.complaints import Complaints
@@ -150,8 +150,15 @@ class Server:
 
     @property
     def port(self) -> int:
-        """Return the port that `listen` bound."""
-        return self.http.port
+        """Return the port that `listen` bound. Other threads may ask for it, until it is there.
+
+        Raises:
+            UsageError: the server is not listening, or on a Unix socket, which has no port.
+        """
+        if self._http is None:
+            # To make one here would race with `listen` of the server's thread.
+            raise UsageError(NO_PORT)
+        return self._http.port
 
     @property
     def http(self) -> HttpServer:

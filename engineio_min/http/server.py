@@ -34,6 +34,8 @@ Route = Callable[[Request], Response | Awaitable[Response]]
 # descriptors run out it complains once for each: thousands a second, with the server busy writing.
 ACCEPTS_PER_TURN = 64
 
+NO_PORT = "the server has no port before `await listen(...)`"
+
 # Turns of the loop until a task that is cancelled at the next one has answered.
 TURNS_TO_ANSWER = 2
 
@@ -205,7 +207,7 @@ class HttpServer:
             UsageError: the server is not listening, or on a Unix socket, which has no port.
         """
         if self._bound is None:
-            raise UsageError("the server has no port before `await listen(...)`")
+            raise UsageError(NO_PORT)
         if not isinstance(self._bound, tuple):
             raise UsageError(f"the server has no port: it listens on the Unix socket {self._bound}")
         return int(self._bound[1])

@@ -248,8 +248,14 @@ async def test_a_server_may_join_one_that_listens(harness: Harness) -> None:
 
 
 async def test_a_port_before_listening() -> None:
+    server = Server()
     with pytest.raises(UsageError, match="no port before"):
-        _ = Server().port
+        _ = server.port
+    # Or two threads might make one each.
+    assert server._http is None
+    server.http.route("/", lambda _: Response(200, b""))
+    with pytest.raises(UsageError, match="no port before"):
+        _ = server.port
 
 
 async def test_a_unix_socket_has_no_port(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -160,6 +160,16 @@ async function introduce() {
   for (const handler of arrivals) handler();
 }
 
+/** Say which setting lets this page in, if the server refuses its origin or its host: it will go on. */
+function tellRefusal(error) {
+  if (error?.description !== 403) return;
+  const text =
+    `The server refuses pages of ${location.origin}. Whoever runs it lets them in with ` +
+    `SOCKET_CORS_ORIGIN=${location.origin}, or lets the proxy pass on the browser's Host.`;
+  if (!state.user) update({ signingIn: false, signInError: text });
+  else if (!state.toasts.some((one) => one.text === text)) toast(text, "problem");
+}
+
 function comeBack() {
   socket.disconnect();
   setTimeout(() => identity && connect(), RETURN_MILLISECONDS);
@@ -180,9 +190,12 @@ socket.on("disconnect", (reason) => {
   // The client does not come back by itself when the server has ended the connection.
   if (reason === "io server disconnect" && identity) comeBack();
 });
-socket.on("connect_error", () => {
+socket.on("connect_error", (error) => {
   update({ connection: socket.active ? "connecting" : "offline" });
+  tellRefusal(error);
 });
+// A browser names the page's origin with a POST, which comes only once the session is open.
+socket.io.on("close", (_reason, error) => tellRefusal(error));
 socket.on("auth:session", ({ session }) => {
   if (session.id) remember({ sessionId: session.id });
 });

@@ -15,6 +15,7 @@ let browser;
 let shared;
 let opened = [];
 let problems = [];
+let expected = null;
 
 before(async () => {
   browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
@@ -24,10 +25,16 @@ after(() => browser.close());
 afterEach(async () => {
   await Promise.all(opened.map((page) => page.close()));
   opened = [];
-  const found = problems;
+  const found = problems.filter((problem) => !expected?.test(problem));
   problems = [];
+  expected = null;
   assert.deepEqual(found, []);
 });
+
+/** In this test a page may log errors like these. */
+export function expectErrors(pattern) {
+  expected = pattern;
+}
 
 /** A page of somebody: each tab is a person of its own. With `options` in a browser of their own. */
 export async function visit(address, options) {

@@ -6,8 +6,9 @@
 // user ada and the password "open sesame".
 
 import assert from "node:assert/strict";
+import { createServer, request as requestOf } from "node:http";
 import test from "node:test";
-import { button, comeIn, share, text, visit, withProject } from "./browser.mjs";
+import { button, comeIn, expectErrors, share, text, visit, withProject } from "./browser.mjs";
 
 const { URL: url, SESSION_URL: sessionUrl } = process.env;
 const APP = "src/components/App.jsx";
@@ -123,6 +124,36 @@ test("a session is required, and ends", async () => {
   assert.equal(await ada.evaluate(() => sessionStorage.length), 0);
 });
 
+test("an origin that the server refuses is said, with the setting that allows it", async () => {
+  // A proxy that puts its own Host in the place of the browser's.
+  const { host, hostname, port } = new URL(url);
+  const proxy = createServer((request, response) => {
+    const { method, url: path, headers } = request;
+    const options = { hostname, port, method, path, headers: { ...headers, host } };
+    const onward = requestOf(options, (answer) => {
+      response.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on("error", () => response.destroy());
+    request.pipe(onward);
+  });
+  await new Promise((done) => proxy.listen(0, "localhost", done));
+  const origin = `http://localhost:${proxy.address().port}`;
+  try {
+    expectErrors(/40[03]|WebSocket/);
+    const page = await visit(origin);
+    await page.getByLabel("Your name").fill("ada");
+    await page.getByRole("button", { name: "Come in" }).click();
+    const said = page.getByRole("alert");
+    await said.waitFor();
+    assert.match(await said.textContent(), new RegExp(`SOCKET_CORS_ORIGIN=${origin},`));
+    await page.close();
+  } finally {
+    proxy.closeAllConnections();
+    proxy.close();
+  }
+});
+
 test("with the keyboard alone", async () => {
   const page = await visit(url);
   const tabTo = async (name) => {
@@ -145,9 +176,11 @@ test("with the keyboard alone", async () => {
   await page.keyboard.press("Enter");
   await page.getByRole("button", { name: "App.jsx", exact: true }).waitFor();
   // The tree is one stop; arrows go from line to line in it.
-  await tabTo("App.jsx");
-  await page.keyboard.press("ArrowDown");
-  await page.locator("[title$='TodoList.jsx']:focus").waitFor();
+  await tabTo("src");
+  for (const name of ["components", "App.jsx", "TodoList.jsx"]) {
+    await page.keyboard.press("ArrowDown");
+    await page.locator(`[title$='${name}']:focus`).waitFor();
+  }
   await page.keyboard.press("Enter");
   await text(page).waitFor();
   await page.keyboard.type("// by hand\n");

@@ -158,11 +158,11 @@ class HangsWebSockets(Mutant):
 async def test_a_server_that_still_polls_is_not_given_up(
     upstream: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "LONGEST_PAUSE", 0.2)
+    monkeypatch.setattr(runner, "LONGEST_PAUSE", 1.5)
     polling, websocket = cases_named(["EIO-POLL-001", "EIO-WS-001"])
     cases = [websocket, polling]
     async with proxied(HangsWebSockets(), upstream) as port:
-        impatient = replace(settings(port), wait=0.2)
+        impatient = replace(settings(port), wait=1.5)
         once = Runner(impatient, cases, concurrency=1, second_attempts=False, set_up=False)
         run = await once.run("", "strict")
     verdicts = {result.case.id: result.verdict for result in run.results}

@@ -15,7 +15,7 @@ from typing import Final
 from server.api.announcements import FileCreated, FileDeleted, FileEdited, FileUpdated
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
-from server.api.paths import moved
+from server.api.paths import is_within, moved
 from server.api.records import User
 from server.api.services import Services
 from server.documents.authority import Update
@@ -84,14 +84,15 @@ class Saver:
             self.edited(key)
             raise
 
-    async def save_project(self, project_id: str) -> None:
-        """Save all documents of a project.
+    async def save_project(self, project_id: str, within: str | None = None) -> None:
+        """Save all documents of a project, or that of the file, or of the folder, `within`.
 
         Raises:
             EventError: one cannot be saved.
         """
         for key in self.unsaved(project_id):
-            await self.save(key)
+            if within is None or is_within(key[1], [within]):
+                await self.save(key)
 
     def move(self, project_id: str, source: str, target: str) -> None:
         """Save documents under the paths that they have since they were moved."""

@@ -6,18 +6,16 @@ What other programs delete in a mirrored directory is not in the bin.
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from server.api.envelope import timestamp
-from server.api.paths import is_within, normal
+from server.api.paths import normal
 from server.api.records import Deletion
 from server.api.registry import Call
 from server.api.types import Id, Natural, Path, ProjectPagePayload, ProjectPayload, Record
-from server.projects.files import announce
+from server.projects.files import announce, in_shares
 from server.projects.mirroring import mirror
-from server.projects.moving import TOLD_AT_ONCE
 from server.store.contents import Change
 from server.store.files import deletion
 
@@ -79,10 +77,8 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
             services.locks.check(project_id, [path], call.socket.id, payload.lock_token)
 
     check_locks()
-    for key in services.saver.unsaved(project_id):
-        if is_within(key[1], [path]):
-            # It goes into the bin with all that was typed into it.
-            await services.saver.save(key)
+    # It goes into the bin with all that was typed into it.
+    await services.saver.save_project(project_id, within=path)
     async with services.workspace.changing(project_id, None if is_folder else [path]):
         if is_folder:
             async with store.throw_folder(project_id, new, check=check_locks) as paths:
@@ -144,9 +140,7 @@ async def _tell(
 ) -> None:
     """Tell everybody, and close the documents of files that are gone."""
     project_id, documents = call.payload.project_id, call.services.documents
-    for number, change in enumerate(changes, start=1):
+    async for change in in_shares(changes):
         if change.file is None:
             documents.close((project_id, change.path))
         announce(call, project_id, change, None, to_all=True)
-        if number % TOLD_AT_ONCE == 0:
-            await asyncio.sleep(0)

@@ -7,8 +7,7 @@ on.
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any, Final
+from typing import Any
 
 from server.api.announcements import FileMoved, FileUnlocked
 from server.api.envelope import timestamp
@@ -18,12 +17,9 @@ from server.api.records import File
 from server.api.registry import Call
 from server.api.types import Natural, Path, ProjectPayload, Record
 from server.people.access import project_room
-from server.projects.files import announce
+from server.projects.files import announce, in_shares
 from server.projects.mirroring import mirror
 from server.store.files import deletion
-
-TOLD_AT_ONCE: Final = 25
-"""New files that everybody hears of before others have a turn."""
 
 
 class FileCopyPayload(ProjectPayload, frozen=True, kw_only=True):
@@ -108,9 +104,7 @@ async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
     project_id, user_id = payload.project_id, call.user.id
     source, target = _paths(call)
     services, store = call.services, call.store
-    for key in services.saver.unsaved(project_id):
-        if is_within(key[1], [source]):
-            await services.saver.save(key)
+    await services.saver.save_project(project_id, within=source)
     is_folder = await store.is_folder(project_id, source)
 
     def check_locks() -> None:
@@ -128,10 +122,8 @@ async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
         async with store.copy_folder(
             project_id, source, target, user_id=user_id, now=timestamp(), check=check_locks
         ) as changes:
-            for number, change in enumerate(changes, start=1):
+            async for change in in_shares(changes):
                 announce(call, project_id, change, None, to_all=True)
-                if number % TOLD_AT_ONCE == 0:
-                    await asyncio.sleep(0)
         await mirror(call, changes)
     return FileCopyResult(source, target, len(changes))
 

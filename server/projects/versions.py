@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Collection, Iterable
 from typing import Final
@@ -17,7 +16,7 @@ from server.background import Worker, WorkFailed
 from server.documents.saving import MAX_ANNOUNCED
 from server.people.access import project_room
 from server.projects import comparing
-from server.projects.files import announce, tell_replaced
+from server.projects.files import announce, in_shares, tell_replaced
 from server.projects.mirroring import texts_of
 from server.store.contents import Change
 
@@ -27,8 +26,6 @@ MAX_LISTED: Final = 1_000
 """Changed files that the answer to a restoration lists."""
 MAX_AT_ONCE: Final = 100
 """Changed files whose contents are read at once."""
-TOLD_AT_ONCE: Final = 25
-"""Changed files that everybody hears of before others have a turn."""
 MAX_TOLD: Final = 1_000_000
 """Bytes of contents that go to everybody with the news of a restored version."""
 
@@ -164,10 +161,8 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
             for start in range(0, len(done.changes), MAX_AT_ONCE):
                 part = done.changes[start : start + MAX_AT_ONCE]
                 texts = await texts_of(call, part, told)
-                for number, change in enumerate(part, start=1):
+                async for change in in_shares(part):
                     announce(call, project_id, change, texts.get(change.path), to_all=True)
-                    if number % TOLD_AT_ONCE == 0:
-                        await asyncio.sleep(0)
             restoration.expect(await _merge(call))
     changed = [change.path for change in done.changes[:MAX_LISTED]]
     return VersionRestoreResult(done.version, changed, len(done.changes), done.backup)

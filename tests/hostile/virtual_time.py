@@ -13,6 +13,10 @@ from collections.abc import Mapping
 from typing import Any
 
 
+# Seconds of virtual time that no simulation takes: what pings for ever has no other end.
+END = 100_000.0
+
+
 class JumpingSelector(selectors.BaseSelector):
     """A selector that turns waiting into time."""
 
@@ -24,6 +28,7 @@ class JumpingSelector(selectors.BaseSelector):
         assert timeout is not None, "the simulation waits for something that cannot happen"
         if timeout > 0:
             self.now += timeout
+            assert self.now < END, "the simulation does not end"
         return []
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:

@@ -153,7 +153,7 @@ async def test_a_candidate_lost_while_polling_pauses_starts_it_again() -> None:
 
 async def test_closing_during_an_upgrade() -> None:
     async with scripted(*upgrading(falls_silent)) as server:
-        ear = Ear(server.url)
+        ear = Ear(server.url, close_timeout=60)
         await ear.client.connect()
         await until(lambda: ear.client._upgrade.candidate)
         # The connection of the POST must not come before the candidate's.

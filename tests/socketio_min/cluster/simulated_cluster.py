@@ -30,6 +30,8 @@ NAMES = ("one", "two", "three")
 ROOMS = ("red", "blue")
 # Seconds after which everything that was under way has come, or has been given up.
 LONG = 60.0
+# Seconds that no run takes: links ping for ever, so that a question without an end gives none.
+END = 3_600.0
 # A question's timeout, and what its end may take beyond: nothing in virtual time.
 ASK_TIMEOUT = 3.0
 
@@ -274,6 +276,7 @@ def simulate(steps: Sequence[Step], seed: int) -> None:
 
     Raises:
         AssertionError: something did not hold.
+        TimeoutError: something is waited for that does not come.
     """
     loop = ClusterLoop()
     failures: list[str] = []
@@ -281,7 +284,7 @@ def simulate(steps: Sequence[Step], seed: int) -> None:
         lambda _, context: failures.append(f"{context['message']} {context.get('exception')!r}")
     )
     try:
-        loop.run_until_complete(Simulation(loop, seed).run(steps))
+        loop.run_until_complete(asyncio.wait_for(Simulation(loop, seed).run(steps), END))
         assert not failures, failures
         assert asyncio.all_tasks(loop) == set()
     finally:

@@ -18,7 +18,7 @@ from server.ai.local import LocalModelError
 from server.application import Application
 from server.http.listening import ListenError
 from server.settings import Settings, SettingsError, load
-from server.store.database import StoreError
+from server.store.engine import StoreError
 
 logger = logging.getLogger("server")
 

@@ -46,7 +46,9 @@ from server.projects.lock_table import Held, Locks
 from server.projects.projects import depart
 from server.projects.workspace import Workspace
 from server.settings import Settings
-from server.store.database import Database, StoreError
+from server.store.database import Database
+from server.store.engine import StoreError
+from server.store.sqlite import Sqlite
 from server.store.store import Store
 from socketio_min import Limits, RateLimit, Server, Socket
 
@@ -89,7 +91,7 @@ class Application:
     def __init__(self, settings: Settings, tuning: Tuning | None = None) -> None:
         self.settings = settings
         self.tuning = Tuning() if tuning is None else tuning
-        self.database = Database(settings.data_dir)
+        self.database = Database(Sqlite(settings.data_dir))
         self.store = Store(self.database)
         self.directory = Directory()
         self.sockets = Sockets(settings.max_connections_per_user)
@@ -152,8 +154,7 @@ class Application:
             await self.workspace.stop()
             await self.database.close()
             if isinstance(error, EventError):
-                place = str(self.settings.data_dir)
-                raise StoreError(f"DATA_DIR: cannot use {place!r}: {error.message}") from error
+                raise StoreError(self.database.engine.unusable(error.message)) from error
             raise
         self._started = time.monotonic()
         http = HttpServer()

@@ -24,7 +24,7 @@ from server.api.validation import read
 from server.settings import SettingsError, load
 from server.store import accounts
 from server.store.backup import back_up
-from server.store.database import connect
+from server.store.sqlite import Sqlite
 
 COMMANDS: Final = ("backup", "user", "session")
 _USAGE: Final = (
@@ -52,7 +52,7 @@ def carry_out(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
 
 
 def _add_user(directory: Path, name: str) -> str:
-    with contextlib.closing(connect(directory)) as connection:
+    with contextlib.closing(Sqlite(directory).connect()) as connection:
         if accounts.user(connection, name) is not None:
             raise SettingsError(f"user {name!r} exists already")
         password_hash = PasswordHasher().hash(_password(name))
@@ -61,7 +61,7 @@ def _add_user(directory: Path, name: str) -> str:
 
 
 def _new_session(directory: Path, name: str) -> str:
-    with contextlib.closing(connect(directory)) as connection:
+    with contextlib.closing(Sqlite(directory).connect()) as connection:
         user = accounts.user(connection, name)
         if user is None:
             raise SettingsError(f"user {name!r} does not exist: add it with user add {name}")

@@ -34,8 +34,8 @@ from server.projects.tree import Tree
 from server.projects.unwritten import Restoration
 from server.store import contents
 from server.store.contents import Change
-from server.store.database import StoreError
 from server.store.documents import Replaced
+from server.store.engine import StoreError
 
 logger = logging.getLogger("server.workspace")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any, NamedTuple
 
 from server.api.records import User
+from server.store.connection import ALL, Connection
 
 
 class StoredSession(NamedTuple):
@@ -17,14 +17,12 @@ class StoredSession(NamedTuple):
     expires_at: float
 
 
-def users(connection: sqlite3.Connection) -> list[User]:
+def users(connection: Connection) -> list[User]:
     """Return everybody who has an account."""
     return [User(*row) for row in connection.execute("SELECT id, name FROM users")]
 
 
-def add_user(
-    connection: sqlite3.Connection, user: User, password_hash: str | None, now: str
-) -> bool:
+def add_user(connection: Connection, user: User, password_hash: str | None, now: str) -> bool:
     """Add a user, who can log in if there is a password; returns whether the id was free."""
     added = connection.execute(
         "INSERT INTO users VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -33,35 +31,35 @@ def add_user(
     return added.rowcount == 1
 
 
-def user(connection: sqlite3.Connection, user_id: str) -> User | None:
+def user(connection: Connection, user_id: str) -> User | None:
     """Return a user, None if there is none of that id."""
     row = connection.execute("SELECT id, name FROM users WHERE id = ?", (user_id,)).fetchone()
     return None if row is None else User(*row)
 
 
-def password_hash(connection: sqlite3.Connection, user_id: str) -> str | None:
+def password_hash(connection: Connection, user_id: str) -> str | None:
     """Return the hash of a user's password, None if there is no such user or no password."""
     row = connection.execute("SELECT password_hash FROM users WHERE id = ?", (user_id,)).fetchone()
     return None if row is None else row[0]
 
 
-def open_session(connection: sqlite3.Connection, session: StoredSession, most: int) -> list[str]:
+def open_session(connection: Connection, session: StoredSession, most: int) -> list[str]:
     """Add a session; returns the keys of the user's oldest ones, ended to have at most `most`."""
     connection.execute(
         "INSERT INTO sessions VALUES (?, ?, ?, ?)",
         (session.key, session.user.id, session.created_at, session.expires_at),
     )
     surplus = connection.execute(
-        "SELECT key FROM sessions WHERE user_id = ? ORDER BY created_at DESC, rowid DESC "
-        "LIMIT -1 OFFSET ?",
-        (session.user.id, most),
+        "SELECT key FROM sessions WHERE user_id = ? "
+        "ORDER BY created_at DESC, key = ? DESC LIMIT ? OFFSET ?",
+        (session.user.id, session.key, ALL, most),
     ).fetchall()
     for (key,) in surplus:
         end_session(connection, key)
     return [key for (key,) in surplus]
 
 
-def session(connection: sqlite3.Connection, key: str, now: float) -> StoredSession | None:
+def session(connection: Connection, key: str, now: float) -> StoredSession | None:
     """Return a session, None if it is unknown or has expired."""
     row: Any = connection.execute(
         "SELECT s.key, u.id, u.name, s.created_at, s.expires_at FROM sessions s "
@@ -71,7 +69,7 @@ def session(connection: sqlite3.Connection, key: str, now: float) -> StoredSessi
     return None if row is None else StoredSession(row[0], User(row[1], row[2]), row[3], row[4])
 
 
-def rotate_session(connection: sqlite3.Connection, old_key: str, new: StoredSession) -> bool:
+def rotate_session(connection: Connection, old_key: str, new: StoredSession) -> bool:
     """Replace a session by another one; returns whether the old one was there."""
     changed = connection.execute(
         "UPDATE sessions SET key = ?, created_at = ?, expires_at = ? "
@@ -81,11 +79,11 @@ def rotate_session(connection: sqlite3.Connection, old_key: str, new: StoredSess
     return changed.rowcount == 1
 
 
-def end_session(connection: sqlite3.Connection, key: str) -> None:
+def end_session(connection: Connection, key: str) -> None:
     """Forget a session."""
     connection.execute("DELETE FROM sessions WHERE key = ?", (key,))
 
 
-def forget_expired_sessions(connection: sqlite3.Connection, now: float) -> None:
+def forget_expired_sessions(connection: Connection, now: float) -> None:
     """Forget the sessions that are over."""
     connection.execute("DELETE FROM sessions WHERE expires_at <= ?", (now,))

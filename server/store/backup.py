@@ -11,7 +11,8 @@ import os
 import sqlite3
 from pathlib import Path
 
-from server.store.database import FILE_NAME, StoreError
+from server.store.engine import StoreError
+from server.store.sqlite import FILE_NAME
 
 
 def back_up(directory: Path, target: Path) -> int:

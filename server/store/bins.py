@@ -7,13 +7,13 @@ project may have.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from typing import Final
 
 from server.api.errors import Code, EventError
 from server.api.records import Deletion
 from server.store import contents, folders, leftovers, trees
+from server.store.connection import Connection
 from server.store.contents import Change
 from server.store.folders import Flow
 from server.store.trees import COLUMNS, Steps
@@ -29,7 +29,7 @@ _SELECT: Final = (
 )
 
 
-def throw_file(connection: sqlite3.Connection, project_id: str, new: Deletion) -> Change:
+def throw_file(connection: Connection, project_id: str, new: Deletion) -> Change:
     """Put a file that is there into the bin."""
     tree = trees.new(connection)
     connection.execute(
@@ -43,7 +43,7 @@ def throw_file(connection: sqlite3.Connection, project_id: str, new: Deletion) -
 
 
 def throw_folder(
-    connection: sqlite3.Connection, project_id: str, new: Deletion, done: Callable[[], None]
+    connection: Connection, project_id: str, new: Deletion, done: Callable[[], None]
 ) -> Steps[list[str]]:
     """Put a folder into the bin; return the paths of its files. `done` is called in the last step.
 
@@ -70,7 +70,7 @@ def throw_folder(
 
 
 def restore(
-    connection: sqlite3.Connection,
+    connection: Connection,
     project_id: str,
     deletion_id: str,
     target: str | None,
@@ -107,7 +107,7 @@ def restore(
     return [found[one] for one in sorted(found)]
 
 
-def deletion(connection: sqlite3.Connection, project_id: str, deletion_id: str) -> Deletion:
+def deletion(connection: Connection, project_id: str, deletion_id: str) -> Deletion:
     """Return a deletion that is in the bin.
 
     Raises:
@@ -122,7 +122,7 @@ def deletion(connection: sqlite3.Connection, project_id: str, deletion_id: str) 
 
 
 def deletions(
-    connection: sqlite3.Connection, project_id: str, since: str, before: int, most: int
+    connection: Connection, project_id: str, since: str, before: int, most: int
 ) -> list[tuple[int, Deletion]]:
     """Return the last deletions after the time `since` whose numbers are less than `before`."""
     rows = connection.execute(
@@ -134,7 +134,7 @@ def deletions(
     return [(sequence, _from_row(tuple(row))) for sequence, *row in rows]
 
 
-def expire(connection: sqlite3.Connection, since: str) -> None:
+def expire(connection: Connection, since: str) -> None:
     """Forget some deletions, of whatever project, from before the time `since`."""
     rows = connection.execute(
         "SELECT id FROM bins WHERE deleted_at < ? ORDER BY deleted_at LIMIT ?",
@@ -143,7 +143,7 @@ def expire(connection: sqlite3.Connection, since: str) -> None:
     _remove(connection, [deletion_id for (deletion_id,) in rows])
 
 
-def _add(connection: sqlite3.Connection, project_id: str, new: Deletion, tree: int) -> None:
+def _add(connection: Connection, project_id: str, new: Deletion, tree: int) -> None:
     connection.execute(
         "INSERT INTO bins (id, project_id, path, is_folder, tree, deleted_at, deleted_by) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -163,7 +163,7 @@ def _add(connection: sqlite3.Connection, project_id: str, new: Deletion, tree: i
     _remove(connection, too_much)
 
 
-def _remove(connection: sqlite3.Connection, ids: list[str]) -> None:
+def _remove(connection: Connection, ids: list[str]) -> None:
     for one in ids:
         (tree,) = connection.execute(
             "DELETE FROM bins WHERE id = ? RETURNING tree", (one,)

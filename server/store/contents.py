@@ -6,7 +6,6 @@ How long ones are stored is told in `parts`.
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
@@ -14,6 +13,7 @@ from server.api.errors import Code, EventError
 from server.api.paths import folders
 from server.api.records import File
 from server.store import parts, trees
+from server.store.connection import Connection
 from server.store.leftovers import release
 from server.store.parts import Kept
 
@@ -36,7 +36,7 @@ class Change(NamedTuple):
 
 
 def files(
-    connection: sqlite3.Connection, project_id: str, after: str = "", most: int = MAX_FILES
+    connection: Connection, project_id: str, after: str = "", most: int = MAX_FILES
 ) -> list[File]:
     """Return the first files by path that come after the path `after`, at most `most`."""
     rows = connection.execute(
@@ -47,7 +47,7 @@ def files(
     return [from_row(row) for row in rows]
 
 
-def paths(connection: sqlite3.Connection, project_id: str, among: Collection[str]) -> list[str]:
+def paths(connection: Connection, project_id: str, among: Collection[str]) -> list[str]:
     """Return the paths of the files that are `among` these paths or in these folders, in order; of
     all files for "", or if many are asked for.
     """
@@ -71,7 +71,7 @@ def paths(connection: sqlite3.Connection, project_id: str, among: Collection[str
     return sorted(found)
 
 
-def file(connection: sqlite3.Connection, project_id: str, path: str) -> File | None:
+def file(connection: Connection, project_id: str, path: str) -> File | None:
     """Return a file, None if there is none at that path."""
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM tree_files "
@@ -82,7 +82,7 @@ def file(connection: sqlite3.Connection, project_id: str, path: str) -> File | N
 
 
 def write(
-    connection: sqlite3.Connection,
+    connection: Connection,
     project_id: str,
     path: str,
     content: str | Kept,
@@ -104,7 +104,7 @@ def write(
 
 
 def put(
-    connection: sqlite3.Connection,
+    connection: Connection,
     project_id: str,
     path: str,
     content_hash: str,
@@ -135,7 +135,7 @@ def put(
     return Change(path, file_now, created=before is None)
 
 
-def check_place(connection: sqlite3.Connection, project_id: str, path: str) -> None:
+def check_place(connection: Connection, project_id: str, path: str) -> None:
     """Let a file be created.
 
     Raises:
@@ -154,7 +154,7 @@ def check_place(connection: sqlite3.Connection, project_id: str, path: str) -> N
             raise EventError(Code.INVALID_FILE_PATH, f"path {path!r}: {folder!r} is a file")
 
 
-def move(connection: sqlite3.Connection, project_id: str, path: str, target: str) -> File:
+def move(connection: Connection, project_id: str, path: str, target: str) -> File:
     """Give a file that is there another path, at which there is none; return it."""
     tree, _ = _next_revision(connection, project_id)
     row = connection.execute(
@@ -166,7 +166,7 @@ def move(connection: sqlite3.Connection, project_id: str, path: str, target: str
     return from_row(row)
 
 
-def delete(connection: sqlite3.Connection, project_id: str, path: str) -> Change:
+def delete(connection: Connection, project_id: str, path: str) -> Change:
     """Delete a file that is there."""
     tree, _ = _next_revision(connection, project_id)
     content_hash, size = connection.execute(
@@ -180,13 +180,13 @@ def delete(connection: sqlite3.Connection, project_id: str, path: str) -> Change
     return Change(path, None, created=False)
 
 
-def revision(connection: sqlite3.Connection, project_id: str) -> int:
+def revision(connection: Connection, project_id: str) -> int:
     """Return how often the project's files have been changed, 0 if there is no such project."""
     row = connection.execute("SELECT revision FROM projects WHERE id = ?", (project_id,)).fetchone()
     return 0 if row is None else int(row[0])
 
 
-def _next_revision(connection: sqlite3.Connection, project_id: str) -> tuple[int, int]:
+def _next_revision(connection: Connection, project_id: str) -> tuple[int, int]:
     """Return the tree of the project's files, and the revision of its next change."""
     row: tuple[int, int] | None = connection.execute(
         "UPDATE projects SET revision = revision + 1 WHERE id = ? RETURNING tree, revision",
@@ -197,12 +197,12 @@ def _next_revision(connection: sqlite3.Connection, project_id: str) -> tuple[int
     return row
 
 
-def _grow(connection: sqlite3.Connection, tree: int, new: bool, grown_by: int) -> None:
+def _grow(connection: Connection, tree: int, new: bool, grown_by: int) -> None:
     """Count a file's bytes, and the file if it is new; more than there may be is refused."""
     count, total = connection.execute(
         "UPDATE trees SET file_count = file_count + ?, size = size + ? WHERE id = ? "
         "RETURNING file_count, size",
-        (new, grown_by, tree),
+        (int(new), grown_by, tree),
     ).fetchone()
     check_room(count if new else 0, total if grown_by > 0 else 0)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
+from server.store.connection import Connection
 
 
-def increment(connection: sqlite3.Connection, name: str) -> int:
+def increment(connection: Connection, name: str) -> int:
     """Return the next number of a counter. The first is 1."""
     (value,) = connection.execute(
         "INSERT INTO counters VALUES (?, 1) "
-        "ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
+        "ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value",
         (name,),
     ).fetchone()
     return int(value)

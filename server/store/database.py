@@ -1,10 +1,10 @@
 """The database's thread: work goes in, commits are shared, results come back after them.
 
-SQLite waits for the disk, and an event loop must not, so one thread owns the only connection. What
-is waiting when the thread gets to it becomes one transaction with one sync to the disk ("group
+A database waits for the disk, and an event loop must not, so one thread owns the only connection.
+What is waiting when the thread gets to it becomes one transaction with one sync to the disk ("group
 commit"): a hundred clients that save at once wait for one sync, not for a hundred. Each piece of
 work has its own savepoint, so one that fails undoes only itself. Nobody learns a result before the
-commit that makes it durable (WAL with synchronous=FULL).
+commit that makes it durable.
 
 Nobody waits for long because of somebody else: users take turns, a transaction ends after
 `_GROUP_SECONDS`, what goes through thousands of rows is done in steps, one in every other
@@ -21,23 +21,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
-import os
-import sqlite3
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from server.api.errors import Code, EventError
 from server.store import leftovers
-from server.store.jobs import Job, JobQueue, perform, storage_error
-from server.store.migrations import MigrationError, migrate
+from server.store.connection import Connection
+from server.store.engine import Engine, Session
+from server.store.jobs import Job, JobQueue, TransactionUndone, perform, storage_error
 from server.store.trees import Steps
 
 T = TypeVar("T")
@@ -50,26 +46,17 @@ _GROUP_SECONDS: Final = 0.02
 logger = logging.getLogger("server.store")
 
 
-_MOST_CHECKED: Final = 64_000_000
-"""Bytes of a database that is read through at the start; a larger one is found damaged later."""
-_DAMAGES: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
-
-
-class StoreError(Exception):
-    """The data directory cannot be used; the message says why, and what to do."""
-
-
 class Database:
-    """The database in a data directory, for one server at a time.
+    """The database of an engine, for one server at a time.
 
-    `commits` counts the transactions that wrote something, `is_damaged` once SQLite has found the
-    file damaged. `clock` is in seconds.
+    `commits` counts the transactions that wrote something, `is_damaged` once the database was found
+    damaged. `clock` is in seconds.
     """
 
-    def __init__(self, directory: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         self.commits = 0
         self.is_damaged = False
-        self._directory = directory
+        self.engine = engine
         self._clock = clock
         self._jobs = JobQueue()
         # On the thread: work in steps that is not at its end, and whether there are leftovers.
@@ -78,30 +65,24 @@ class Database:
         self._stepped = False
         self._untidy = True
         self._thread: threading.Thread | None = None
-        self._lock: int | None = None
         self._loop: asyncio.AbstractEventLoop
 
     async def start(self) -> None:
         """Open the database, and make or migrate its tables.
 
         Raises:
-            StoreError: the directory cannot be used, or another server is using it.
+            StoreError: it cannot be used, or another server is using it.
         """
         self._loop = asyncio.get_running_loop()
-        self._lock = _lock(self._directory)
-        try:
-            connection = await asyncio.to_thread(connect, self._directory)
-        except BaseException:
-            self._unlock()
-            raise
-        self._thread = threading.Thread(target=self._work, args=(connection,), name="database")
+        session = await asyncio.to_thread(self.engine.serve)
+        self._thread = threading.Thread(target=self._work, args=(session,), name="database")
         self._thread.start()
 
     def of(self, owner: str, project_id: str | None = None) -> Desk:
         """Return where to hand over the work of a user, for a project if it is for one."""
         return Desk(self, owner, project_id)
 
-    def run(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+    def run(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
         """Hand over work of nobody in particular; see `Desk.run`."""
         return self.of("").run(work)
 
@@ -129,17 +110,11 @@ class Database:
             self._jobs.close()
             await asyncio.to_thread(self._thread.join)
             self._thread = None
-        self._unlock()
-
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
 
     # -- on the thread
 
-    def _work(self, connection: sqlite3.Connection) -> None:
-        with contextlib.closing(connection):
+    def _work(self, session: Session) -> None:
+        with contextlib.closing(session):
             while True:
                 job = self._jobs.take(wait=not self._begun and not self._untidy)
                 if (
@@ -149,18 +124,25 @@ class Database:
                     and not self._jobs.release_all()
                 ):
                     return
-                done = self._carry_out(connection, job)
+                done = self._carry_out(session, job)
                 if done:
                     with contextlib.suppress(RuntimeError):  # The loop is gone, with all futures.
                         self._loop.call_soon_threadsafe(_deliver, done)
 
-    def _carry_out(self, connection: sqlite3.Connection, job: Job | None) -> list[Job]:
+    def _carry_out(self, session: Session, job: Job | None) -> list[Job]:
         """Do a transaction's work, beginning with this job; returns the jobs that are done."""
         touched: list[Job] = []
-        done: list[Job] = []
-        before = connection.total_changes
+        before = session.total_changes
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            session.begin()
+        except session.Error as error:
+            logger.exception("no transaction can begin")
+            touched.extend(self._begun)
+            if job is not None:
+                touched.append(job)
+            self._begun.clear()
+            return self._failed(touched, error)
+        try:
             end = self._clock() + _GROUP_SECONDS
             # What comes while this is done is the next transaction's.
             most = min(_MOST_AT_ONCE, len(self._jobs) + 1)
@@ -170,44 +152,50 @@ class Database:
             self._stepped = begun is not None
             if begun is not None:
                 touched.append(begun)
-                self._perform(connection, begun)
+                self._perform(session, begun)
             while job is not None:
                 touched.append(job)
-                self._perform(connection, job)
+                self._perform(session, job)
                 most -= 1
                 job = self._jobs.take(wait=False) if most and self._clock() < end else None
             # With what is in steps, each transaction would have twice as much to do.
             if self._untidy and begun is None and not self._begun:
-                leftovers.delete_some(connection)
-            self._untidy = leftovers.are_there(connection)
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
+                leftovers.delete_some(session)
+            self._untidy = leftovers.are_there(session)
+            session.commit()
+        except (session.Error, TransactionUndone) as error:
             logger.exception("a transaction failed")
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            for one in touched:
-                one.fail(storage_error(error))
-            # Tried again with the next change that succeeds.
-            self._untidy = False
-            done = touched
-            self._see_damage(error)
-        else:
-            self.commits += connection.total_changes != before
-            done = [one for one in touched if one.is_done]
-            self._begun.extend(one for one in touched if not one.is_done)
+            if session.in_transaction:
+                session.rollback()
+            cause = error.__cause__ if isinstance(error, TransactionUndone) else error
+            return self._failed(touched, cause)
+        self.commits += session.total_changes != before
+        done = [one for one in touched if one.is_done]
+        self._begun.extend(one for one in touched if not one.is_done)
         for one in done:
             self._see_damage(one.cause)
         return done
 
-    def _perform(self, connection: sqlite3.Connection, job: Job) -> None:
-        perform(connection, job)
+    def _failed(self, jobs: list[Job], error: BaseException | None) -> list[Job]:
+        """Let jobs fail because the database has; return them."""
+        for one in jobs:
+            one.fail(storage_error(error))
+            self._see_damage(one.cause)
+        # Tried again with the next change that succeeds.
+        self._untidy = False
+        self._see_damage(error)
+        return jobs
+
+    def _perform(self, session: Session, job: Job) -> None:
+        perform(session, job)
         if job.holds and job.is_done and job.error is None:
             self._jobs.hold(job)
 
-    def _see_damage(self, error: sqlite3.Error | None) -> None:
-        if _is_damage(error) and not self.is_damaged:
+    def _see_damage(self, error: BaseException | None) -> None:
+        damage = None if error is None else self.engine.damage(error)
+        if damage is not None and not self.is_damaged:
             self.is_damaged = True
-            logger.critical("%s", _damaged(self._directory, str(error)))
+            logger.critical("%s", damage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +206,7 @@ class Desk:
     owner: str
     project_id: str | None
 
-    def run(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+    def run(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
         """Hand over work; it begins after all that its owner has handed over before.
 
         The future fails with what `work` raises, or with an `EventError`: `STORAGE_ERROR` if the
@@ -230,7 +218,7 @@ class Desk:
         return future
 
     @contextlib.asynccontextmanager
-    async def in_steps(self, work: Callable[[sqlite3.Connection], Steps[T]]) -> AsyncIterator[T]:
+    async def in_steps(self, work: Callable[[Connection], Steps[T]]) -> AsyncIterator[T]:
         """Do work in steps, each in a transaction of its own; gives its result.
 
         From the last step on, other work for the project waits until the block is left.
@@ -261,74 +249,6 @@ class Desk:
             self.database.release(job)
 
 
-def make_private(directory: Path) -> None:
-    """Make the data directory, if it is not there, for this account alone: it has the hashes of
-    passwords and everybody's files.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def connect(directory: Path) -> sqlite3.Connection:
-    """Open the database in a directory, with this version's tables.
-
-    Raises:
-        StoreError: the database cannot be opened.
-    """
-    try:
-        make_private(directory)
-        # Transactions are begun and ended explicitly. One thread uses it, not the one that opens.
-        connection = sqlite3.connect(
-            directory / FILE_NAME, isolation_level=None, timeout=10.0, check_same_thread=False
-        )
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            # A commit that moves the log into the database waits for a megabyte, not for four:
-            # 20 ms instead of 45.
-            connection.execute("PRAGMA wal_autocheckpoint = 256")
-            # Where SQLite is built to overwrite all that is deleted, 4 MB of it took 100 ms.
-            connection.execute("PRAGMA secure_delete = FAST")
-            _check(connection, directory)
-            migrate(connection)
-            leftovers.begin(connection)
-        except BaseException:
-            connection.close()
-            raise
-    except (sqlite3.Error, OSError, MigrationError) as error:
-        if isinstance(error, sqlite3.Error) and _is_damage(error):
-            raise StoreError(_damaged(directory, str(error))) from error
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise StoreError(f"DATA_DIR: cannot use {str(directory)!r}: {reason}") from error
-    return connection
-
-
-def _check(connection: sqlite3.Connection, directory: Path) -> None:
-    """Read a database that is not too large through.
-
-    Raises:
-        StoreError: it is damaged.
-    """
-    if (directory / FILE_NAME).stat().st_size <= _MOST_CHECKED:
-        (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if said != "ok":
-            raise StoreError(_damaged(directory, said.replace("\n", " ")))
-
-
-def _is_damage(error: sqlite3.Error | None) -> bool:
-    return getattr(error, "sqlite_errorname", "").startswith(_DAMAGES)
-
-
-def _damaged(directory: Path, reason: str) -> str:
-    return (
-        f"DATA_DIR: the database {str(directory / FILE_NAME)!r} is damaged ({reason}): "
-        "put a backup in its place"
-    )
-
-
 def _deliver(jobs: list[Job]) -> None:
     for job in jobs:
         if job.future.cancelled():
@@ -337,27 +257,3 @@ def _deliver(jobs: list[Job]) -> None:
             job.future.set_result(job.result)
         else:
             job.future.set_exception(job.error)
-
-
-def _lock(directory: Path) -> int | None:
-    """Keep other servers out of the directory; the system lets go when this process ends."""
-    if sys.platform == "win32":
-        return None
-    import fcntl
-
-    try:
-        make_private(directory)
-        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StoreError(f"DATA_DIR: cannot use {str(directory)!r}: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        reason = (
-            "another server is using it; stop that one, or choose another directory"
-            if error.errno in (errno.EAGAIN, errno.EACCES)
-            else error.strerror
-        )
-        raise StoreError(f"DATA_DIR: cannot use {str(directory)!r}: {reason}") from error
-    return descriptor

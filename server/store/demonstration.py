@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
 
 from server.api.records import Member, Project, Role, User
 from server.store import accounts, contents, counters, membership
+from server.store.connection import Connection
 
 USERS: Final = (User("user-456", "user-456"), User("user-789", "user-789"))
 PROJECT_ID: Final = "project-123"
@@ -39,7 +39,7 @@ export default function TodoList() {
 }
 
 
-def seed(connection: sqlite3.Connection, now: str) -> None:
+def seed(connection: Connection, now: str) -> None:
     """Add the demonstration, once in a database's life: who deletes it does not want it back."""
     if counters.increment(connection, "starts") > 1:
         return

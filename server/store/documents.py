@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -26,6 +25,7 @@ from server.documents.authority import MAX_TEXT, Author, Authority, Gone, Update
 from server.documents.changes import Change, plain, read, units
 from server.documents.line_ends import document_text, line_end_of
 from server.store import contents, counters, parts
+from server.store.connection import Connection
 
 MAX_LOADED: Final = 64_000_000
 """UTF-16 units of all documents in memory, beyond the last one that was used."""
@@ -125,7 +125,7 @@ class Documents:
 
     def open(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         key: Key,
         since: Since | None,
         author: Author | None,
@@ -158,7 +158,7 @@ class Documents:
             merged,
         )
 
-    def edit(self, connection: sqlite3.Connection, key: Key, edit: Edit) -> Edited:
+    def edit(self, connection: Connection, key: Key, edit: Edit) -> Edited:
         """Take a client's change.
 
         Raises:
@@ -189,7 +189,7 @@ class Documents:
         return Edited(update, authority.version, steps, authority.unsaved)
 
     def save(
-        self, connection: sqlite3.Connection, key: Key, now: str
+        self, connection: Connection, key: Key, now: str
     ) -> tuple[contents.Change, str] | None:
         """Give the file the present text; return the change and the content, None if it has it.
 
@@ -203,7 +203,7 @@ class Documents:
 
     def replacing(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         key: Key,
         user: User,
         now: str,
@@ -233,9 +233,7 @@ class Documents:
         self._keep(key, document)
         return Replaced(change, text, authority.epoch, updates)
 
-    def synchronise(
-        self, connection: sqlite3.Connection, key: Key, user: User, now: str
-    ) -> Replaced:
+    def synchronise(self, connection: Connection, key: Key, user: User, now: str) -> Replaced:
         """Merge what a file has become with what is not saved."""
 
         def nothing() -> contents.Change:
@@ -243,15 +241,15 @@ class Documents:
 
         return self.replacing(connection, key, user, now, nothing, None)
 
-    def unsaved(self, connection: sqlite3.Connection) -> list[Key]:
+    def unsaved(self, connection: Connection) -> list[Key]:
         """Return the documents of which something is not saved."""
         rows = connection.execute(
-            "SELECT p.id, d.path FROM documents d INDEXED BY documents_unsaved "
-            "JOIN projects p ON p.documents = d.space WHERE d.version > d.saved_version"
+            "SELECT p.id, d.path FROM documents d CROSS JOIN projects p "
+            "WHERE d.version > d.saved_version AND p.documents = d.space"
         )
         return [(project_id, path) for project_id, path in rows]
 
-    def delete(self, connection: sqlite3.Connection, key: Key) -> None:
+    def delete(self, connection: Connection, key: Key) -> None:
         """Forget a document, whose file is gone."""
         self._unload(key)
         connection.execute(
@@ -260,7 +258,7 @@ class Documents:
             key,
         )
 
-    def forget(self, connection: sqlite3.Connection, project_id: str, path: str) -> None:
+    def forget(self, connection: Connection, project_id: str, path: str) -> None:
         """Forget the document of a file, or those of the files in a folder, which are gone."""
         connection.execute(
             f"DELETE FROM documents WHERE space = ? AND {_AT}",
@@ -270,9 +268,7 @@ class Documents:
             if key[0] == project_id and is_within(key[1], [path]):
                 self._unload(key)
 
-    def move(
-        self, connection: sqlite3.Connection, project_id: str, source: str, target: str
-    ) -> None:
+    def move(self, connection: Connection, project_id: str, source: str, target: str) -> None:
         """Let the document of a file, or those of the files in a folder, have another path."""
         space = _space(connection, project_id)
         # Of files that were there once, or give way.
@@ -280,7 +276,8 @@ class Documents:
             f"DELETE FROM documents WHERE space = ? AND {_AT}", (space, *_at(target))
         )
         connection.execute(
-            f"UPDATE documents SET path = ? || substr(path, ?) WHERE space = ? AND {_AT}",
+            "UPDATE documents SET path = ? || substr(path, CAST(? AS INTEGER)) "
+            f"WHERE space = ? AND {_AT}",
             (target, len(source) + 1, space, *_at(source)),
         )
         for key in list(self._loaded):
@@ -289,7 +286,7 @@ class Documents:
 
     # -- in memory and in the tables
 
-    def _known(self, connection: sqlite3.Connection, key: Key) -> _Document | None:
+    def _known(self, connection: Connection, key: Key) -> _Document | None:
         """Return a document as it is without what its file has become; None if there is none."""
         row = connection.execute(
             "SELECT d.id, d.epoch, d.version, d.saved_version, d.hash, d.line_end, f.hash "
@@ -315,7 +312,7 @@ class Documents:
         return document
 
     def _present(
-        self, connection: sqlite3.Connection, key: Key, now: str
+        self, connection: Connection, key: Key, now: str
     ) -> tuple[_Document | None, list[Update]]:
         """Return a document with what its file has become, and the updates that this is."""
         document = self._known(connection, key)
@@ -329,7 +326,7 @@ class Documents:
         updates = self.synchronise(connection, key, user, now).updates
         return self._known(connection, key), updates
 
-    def _made(self, connection: sqlite3.Connection, key: Key) -> _Document:
+    def _made(self, connection: Connection, key: Key) -> _Document:
         """Return the document of a file that has none yet."""
         file = contents.file(connection, *key)
         if file is None:
@@ -352,7 +349,7 @@ class Documents:
         self._keep(key, document)
         return document
 
-    def _take(self, connection: sqlite3.Connection, document: _Document, update: Update) -> None:
+    def _take(self, connection: Connection, document: _Document, update: Update) -> None:
         """Make a change the next one of a document, in memory and in the tables."""
         author = update.author
         forgotten = document.authority.take(update)
@@ -387,7 +384,7 @@ class Documents:
             )
 
     def _save(
-        self, connection: sqlite3.Connection, key: Key, document: _Document, now: str
+        self, connection: Connection, key: Key, document: _Document, now: str
     ) -> tuple[contents.Change, str]:
         authority = document.authority
         exact = plain(authority.text)
@@ -413,7 +410,7 @@ class Documents:
 
     def _mark_saved(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         document: _Document,
         content_hash: str,
         exact: bytes | None,
@@ -453,7 +450,7 @@ class Documents:
             self._size -= document.size
 
 
-def _moved(connection: sqlite3.Connection, key: Key, epoch: str) -> Key:
+def _moved(connection: Connection, key: Key, epoch: str) -> Key:
     """Return where the document of this epoch is by now; the same place if there is none."""
     row = connection.execute(
         "SELECT path FROM documents WHERE space = (SELECT documents FROM projects WHERE id = ?) "
@@ -468,7 +465,7 @@ def _at(path: str) -> tuple[str, str, str]:
     return path, f"{path}/", f"{path}0"
 
 
-def _space(connection: sqlite3.Connection, project_id: str) -> int:
+def _space(connection: Connection, project_id: str) -> int:
     """Return the number of a project's documents; a project that has none yet gets one."""
     (space,) = connection.execute(
         "SELECT documents FROM projects WHERE id = ?", (project_id,)
@@ -481,7 +478,7 @@ def _space(connection: sqlite3.Connection, project_id: str) -> int:
 
 
 def _restored(
-    connection: sqlite3.Connection,
+    connection: Connection,
     document_id: int,
     epoch: str,
     saved_version: int,

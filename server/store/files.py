@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import codecs
 import secrets
-import sqlite3
 from typing import Literal, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.api.records import Deletion, File
 from server.api.validation import invalid
 from server.store import bins, contents, folders, parts, snapshots
+from server.store.connection import Connection
 from server.store.contents import Change
 from server.store.parts import Kept
 
@@ -37,7 +37,7 @@ class Edit(NamedTuple):
 
 
 def read(
-    connection: sqlite3.Connection,
+    connection: Connection,
     project_id: str,
     path: str,
     version_id: str | None,
@@ -69,7 +69,7 @@ def read(
 
 
 def change(
-    connection: sqlite3.Connection, project_id: str, path: str, edit: Edit, user_id: str, now: str
+    connection: Connection, project_id: str, path: str, edit: Edit, user_id: str, now: str
 ) -> Change:
     """Change a file.
 
@@ -121,7 +121,7 @@ def deletion(path: str, user_id: str, now: str, *, is_folder: bool = False) -> D
 
 
 def move(
-    connection: sqlite3.Connection,
+    connection: Connection,
     project_id: str,
     source: str,
     target: str,
@@ -143,7 +143,7 @@ def move(
 
 
 def copy(
-    connection: sqlite3.Connection,
+    connection: Connection,
     project_id: str,
     source: str,
     target: str,
@@ -164,9 +164,7 @@ def copy(
     )
 
 
-def differs(
-    connection: sqlite3.Connection, project_id: str, path: str, content_hash: str | None
-) -> bool:
+def differs(connection: Connection, project_id: str, path: str, content_hash: str | None) -> bool:
     """Return whether a file has another content than that of this hash, or is there while it is
     None.
     """
@@ -175,7 +173,7 @@ def differs(
 
 
 def take_over(
-    connection: sqlite3.Connection,
+    connection: Connection,
     project_id: str,
     path: str,
     content: str | Kept | None,

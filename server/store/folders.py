@@ -7,18 +7,18 @@ of it, and others have their turns.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.api.paths import MAX_BYTES, folders
 from server.store import contents, leftovers, trees
+from server.store.connection import Connection
 from server.store.contents import Change
 from server.store.trees import COLUMNS, STEP, Steps
 
-_LAST: Final = b""
-"""Comes after every path: SQLite orders bytes after all texts."""
+_LAST: Final = "\U0010ffff" * (MAX_BYTES // 4 + 1)
+"""Comes after every path: it begins with more of the last character than a path can have."""
 
 Author = tuple[int, str, str]
 """The revision, the time, and the user of a change."""
@@ -34,29 +34,28 @@ class Flow(NamedTuple):
     source: int
     target: int
     first: str = ""
-    end: str | bytes = _LAST
+    end: str = _LAST
     cut: int = 0
     prefix: str = ""
     author: Author | None = None
 
     def has(self, tree: int, path: str) -> bool:
         """Return whether a file at this path of a tree flows."""
-        before_end = isinstance(self.end, bytes) or path < self.end
-        return self.source == tree and self.first <= path and before_end
+        return self.source == tree and self.first <= path < self.end
 
     def renamed(self, path: str) -> str:
         """Return the path that a file gets."""
         return self.prefix + path[self.cut :]
 
 
-def is_folder(connection: sqlite3.Connection, project_id: str, path: str) -> bool:
+def is_folder(connection: Connection, project_id: str, path: str) -> bool:
     """Return whether a project has files in a folder."""
     tree = trees.of_project(connection, project_id)
     return _end_of_step(connection, inside(tree, tree, path, path)) is not None
 
 
 def move(
-    connection: sqlite3.Connection,
+    connection: Connection,
     project_id: str,
     source: str,
     target: str,
@@ -80,7 +79,7 @@ def move(
 
 
 def copy(
-    connection: sqlite3.Connection,
+    connection: Connection,
     project_id: str,
     source: str,
     target: str,
@@ -106,7 +105,7 @@ def copy(
     return [copied[path] for path in sorted(copied)]
 
 
-def check_free(connection: sqlite3.Connection, project_id: str, target: str) -> None:
+def check_free(connection: Connection, project_id: str, target: str) -> None:
     """Let a folder have a path.
 
     Raises:
@@ -132,7 +131,7 @@ def missing(path: str) -> EventError:
     return EventError(Code.NOT_FOUND, f"path {path!r}: the project has nothing there")
 
 
-def _present(connection: sqlite3.Connection, project_id: str, source: str, target: str) -> int:
+def _present(connection: Connection, project_id: str, source: str, target: str) -> int:
     """Return the project's tree, if the folder is there and nothing where it goes."""
     if not is_folder(connection, project_id, source):
         raise missing(source)
@@ -153,7 +152,7 @@ def around(source: int, target: int, folder: str) -> list[Flow]:
     return [Flow(source, target, end=f"{folder}/"), Flow(source, target, first=f"{folder}0")]
 
 
-def put_in_place(connection: sqlite3.Connection, project_id: str, tree: int, before: int) -> None:
+def put_in_place(connection: Connection, project_id: str, tree: int, before: int) -> None:
     """Make a tree the project's, in the place of another one."""
     connection.execute(
         "UPDATE projects SET tree = ?, revision = revision + 1 WHERE id = ?", (tree, project_id)
@@ -162,7 +161,7 @@ def put_in_place(connection: sqlite3.Connection, project_id: str, tree: int, bef
 
 
 def flow(
-    connection: sqlite3.Connection, project_id: str, flows: Sequence[Flow], target: str | None
+    connection: Connection, project_id: str, flows: Sequence[Flow], target: str | None
 ) -> Steps[dict[str, Change]]:
     """Let files flow, and those again that are changed meanwhile. Return the last flow's, by path.
 
@@ -202,18 +201,18 @@ def flow(
     return found
 
 
-def _end_of_step(connection: sqlite3.Connection, flow: Flow) -> str | None:
+def _end_of_step(connection: Connection, flow: Flow) -> str | None:
     """Return the path that the next step of a flow ends with; None if nothing flows any more."""
     row = connection.execute(
         "SELECT max(path) FROM (SELECT path FROM tree_files WHERE tree = ? AND path >= ? "
-        "AND path < ? ORDER BY path LIMIT ?)",
+        "AND path < ? ORDER BY path LIMIT ?) AS step",
         (flow.source, flow.first, flow.end, STEP),
     ).fetchone()
     last: str | None = row[0]
     return last
 
 
-def _step(connection: sqlite3.Connection, flow: Flow, last: str) -> dict[str, Change]:
+def _step(connection: Connection, flow: Flow, last: str) -> dict[str, Change]:
     """Let the files from the first to the path `last` flow; return them as they are then."""
     rows = connection.execute(
         f"SELECT {COLUMNS} FROM tree_files WHERE tree = ? AND path >= ? AND path <= ?",
@@ -237,7 +236,7 @@ def _step(connection: sqlite3.Connection, flow: Flow, last: str) -> dict[str, Ch
     return arrived
 
 
-def _remove(connection: sqlite3.Connection, tree: int, path: str) -> None:
+def _remove(connection: Connection, tree: int, path: str) -> None:
     gone = connection.execute(
         "DELETE FROM tree_files WHERE tree = ? AND path = ? RETURNING hash", (tree, path)
     ).fetchone()

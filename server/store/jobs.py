@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -13,6 +12,8 @@ from typing import Any, Final
 
 from server.api.errors import Code, EventError
 from server.fair_queue import FairQueue
+from server.store.connection import Connection
+from server.store.engine import Session, name_of
 
 WAITING: Final = 20_000
 WAITING_OF_ONE: Final = 2_000
@@ -29,7 +30,7 @@ class Job:
     last step on, no job at all for the project. cause: the database's own error.
     """
 
-    work: Callable[[sqlite3.Connection], Any]
+    work: Callable[[Connection], Any]
     future: asyncio.Future[Any]
     owner: str = ""
     project_id: str | None = None
@@ -39,7 +40,7 @@ class Job:
     is_done: bool = False
     result: Any = None
     error: Exception | None = None
-    cause: sqlite3.Error | None = None
+    cause: BaseException | None = None
 
     def finish(self, result: Any) -> None:
         """Have a result."""
@@ -144,38 +145,42 @@ class JobQueue:
         return None if taken is None else taken[1]
 
 
-def perform(connection: sqlite3.Connection, job: Job) -> None:
+class TransactionUndone(Exception):
+    """The database has undone a transaction by itself."""
+
+
+def perform(session: Session, job: Job) -> None:
     """Do a job, or its next step: as a whole, or not at all.
 
     Raises:
-        sqlite3.Error: the whole transaction was undone.
+        TransactionUndone: the whole transaction was undone.
     """
-    connection.execute("SAVEPOINT job")
+    session.execute("SAVEPOINT job")
     try:
         if not job.in_steps:
-            job.finish(job.work(connection))
+            job.finish(job.work(session))
         else:
             if job.steps is None:
-                job.steps = job.work(connection)
+                job.steps = job.work(session)
             next(job.steps)
     except StopIteration as end:
         job.finish(end.value)
     except Exception as error:
         # A full disk or a broken one undoes the whole transaction: its other jobs fail as well.
-        if not connection.in_transaction:
-            raise sqlite3.OperationalError("the transaction was undone") from error
-        connection.execute("ROLLBACK TO job")
+        if not session.in_transaction:
+            raise TransactionUndone("the transaction was undone") from error
+        session.execute("ROLLBACK TO job")
         job.fail(error)
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, session.Error):
             logger.error("the database refused", exc_info=error)
             job.cause = error
             job.fail(storage_error(error))
-    connection.execute("RELEASE job")
+    session.execute("RELEASE job")
 
 
-def storage_error(error: sqlite3.Error) -> EventError:
+def storage_error(error: BaseException | None) -> EventError:
     """Return what a client is told when the database fails."""
-    name = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
     return EventError(
-        Code.STORAGE_ERROR, f"the change could not be saved ({name}): nothing of it was done"
+        Code.STORAGE_ERROR,
+        f"the change could not be saved ({name_of(error)}): nothing of it was done",
     )

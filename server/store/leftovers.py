@@ -7,8 +7,9 @@ Deleting only puts them aside; the database's thread deletes them bit by bit, be
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
+
+from server.store.connection import Connection
 
 STEP: Final = 100
 """Files or messages that one step deletes."""
@@ -20,22 +21,22 @@ STEP_PARTS: Final = 16
 """Parts of a long content that one step deletes: 4 MB."""
 
 
-def begin(connection: sqlite3.Connection) -> None:
+def begin(connection: Connection) -> None:
     """Make what was not finished before the start a leftover like others."""
     connection.execute("UPDATE leftovers SET maker = NULL WHERE maker IS NOT NULL")
 
 
-def add_tree(connection: sqlite3.Connection, tree: int) -> None:
+def add_tree(connection: Connection, tree: int) -> None:
     """Put a tree aside that belongs to nothing any more."""
     connection.execute("INSERT INTO leftovers (tree) VALUES (?)", (tree,))
 
 
-def are_there(connection: sqlite3.Connection) -> bool:
+def are_there(connection: Connection) -> bool:
     """Return whether there is something to delete."""
     return _first(connection) is not None
 
 
-def delete_some(connection: sqlite3.Connection) -> None:
+def delete_some(connection: Connection) -> None:
     """Delete some of what is left over."""
     first = _first(connection)
     if first is None:
@@ -53,7 +54,7 @@ def delete_some(connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM leftovers WHERE sequence = ?", (sequence,))
 
 
-def release(connection: sqlite3.Connection, content_hash: str) -> None:
+def release(connection: Connection, content_hash: str) -> None:
     """Forget a content that no file has any more; its parts but the first go later."""
     deleted = connection.execute(
         "DELETE FROM contents WHERE hash = ?1 "
@@ -67,7 +68,7 @@ def release(connection: sqlite3.Connection, content_hash: str) -> None:
 _Leftover = tuple[int, int | None, int | None, int | None, str]
 
 
-def _first(connection: sqlite3.Connection) -> _Leftover | None:
+def _first(connection: Connection) -> _Leftover | None:
     row: _Leftover | None = connection.execute(
         "SELECT sequence, tree, documents, parts, chat FROM leftovers WHERE maker IS NULL "
         "ORDER BY sequence LIMIT 1"
@@ -75,7 +76,7 @@ def _first(connection: sqlite3.Connection) -> _Leftover | None:
     return row
 
 
-def _delete_documents(connection: sqlite3.Connection, space: int) -> bool:
+def _delete_documents(connection: Connection, space: int) -> bool:
     rows = connection.execute(
         "SELECT id FROM documents WHERE space = ? ORDER BY path LIMIT ?", (space, STEP_DOCUMENTS)
     ).fetchall()
@@ -84,7 +85,7 @@ def _delete_documents(connection: sqlite3.Connection, space: int) -> bool:
     return len(rows) < STEP_DOCUMENTS
 
 
-def _delete_files(connection: sqlite3.Connection, tree: int) -> bool:
+def _delete_files(connection: Connection, tree: int) -> bool:
     rows = connection.execute(
         "SELECT path, hash, size FROM tree_files WHERE tree = ? ORDER BY path LIMIT ?", (tree, STEP)
     ).fetchall()
@@ -101,7 +102,7 @@ def _delete_files(connection: sqlite3.Connection, tree: int) -> bool:
     return True
 
 
-def _delete_parts(connection: sqlite3.Connection, number: int) -> bool:
+def _delete_parts(connection: Connection, number: int) -> bool:
     found = connection.execute(
         "SELECT number FROM content_parts WHERE parts = ? LIMIT ?", (number, STEP_PARTS)
     ).fetchall()
@@ -112,7 +113,7 @@ def _delete_parts(connection: sqlite3.Connection, number: int) -> bool:
     return len(found) < STEP_PARTS
 
 
-def _delete_messages(connection: sqlite3.Connection, project_id: str) -> bool:
+def _delete_messages(connection: Connection, project_id: str) -> bool:
     rows = connection.execute(
         "SELECT sequence, length(content) + coalesce(length(details), 0) FROM messages "
         "WHERE project_id = ? ORDER BY sequence LIMIT ?",

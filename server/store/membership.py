@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.api.records import Member, Project, Role, User
 from server.store import trees
+from server.store.connection import Connection
 
 MAX_PROJECTS: Final = 1_000
 """Projects that one user owns."""
@@ -24,7 +24,7 @@ class Access(NamedTuple):
     members: dict[str, Role]
 
 
-def accesses(connection: sqlite3.Connection) -> list[Access]:
+def accesses(connection: Connection) -> list[Access]:
     """Return who may do what, for every project."""
     members: dict[str, dict[str, Role]] = {}
     for project_id, user_id, role in connection.execute(
@@ -39,7 +39,7 @@ def accesses(connection: sqlite3.Connection) -> list[Access]:
     ]
 
 
-def project(connection: sqlite3.Connection, project_id: str) -> Project | None:
+def project(connection: Connection, project_id: str) -> Project | None:
     """Return a project, None if there is none of that id."""
     row = connection.execute(
         "SELECT id, name, description, type, everyone, created_at, updated_at "
@@ -49,7 +49,7 @@ def project(connection: sqlite3.Connection, project_id: str) -> Project | None:
     return None if row is None else _project(connection, row)
 
 
-def add_project(connection: sqlite3.Connection, added: Project) -> None:
+def add_project(connection: Connection, added: Project) -> None:
     """Add a project with its members.
 
     Raises:
@@ -85,7 +85,7 @@ def add_project(connection: sqlite3.Connection, added: Project) -> None:
 
 
 def update_project(
-    connection: sqlite3.Connection, project_id: str, field: str, value: str, now: str
+    connection: Connection, project_id: str, field: str, value: str, now: str
 ) -> Project | None:
     """Change the name, the description or the type; returns the project, None if it is gone."""
     column = {"name": "name", "description": "description", "type": "type"}[field]
@@ -95,7 +95,7 @@ def update_project(
     return project(connection, project_id)
 
 
-def delete_project(connection: sqlite3.Connection, project_id: str) -> None:
+def delete_project(connection: Connection, project_id: str) -> None:
     """Delete a project; its files, versions, documents and chat go later, bit by bit."""
     connection.execute(
         "INSERT INTO leftovers (tree) SELECT tree FROM projects WHERE id = ?1 "
@@ -112,7 +112,7 @@ def delete_project(connection: sqlite3.Connection, project_id: str) -> None:
     connection.execute("DELETE FROM projects WHERE id = ?", (project_id,))
 
 
-def set_role(connection: sqlite3.Connection, project_id: str, user_id: str, role: Role) -> None:
+def set_role(connection: Connection, project_id: str, user_id: str, role: Role) -> None:
     """Make a user a member, or change what they may do."""
     connection.execute(
         "INSERT INTO members VALUES (?, ?, ?) "
@@ -121,7 +121,7 @@ def set_role(connection: sqlite3.Connection, project_id: str, user_id: str, role
     )
 
 
-def check_place(connection: sqlite3.Connection, project_id: str, user_id: str) -> None:
+def check_place(connection: Connection, project_id: str, user_id: str) -> None:
     """Let a user be a member.
 
     Raises:
@@ -137,14 +137,14 @@ def check_place(connection: sqlite3.Connection, project_id: str, user_id: str) -
         )
 
 
-def remove_member(connection: sqlite3.Connection, project_id: str, user_id: str) -> None:
+def remove_member(connection: Connection, project_id: str, user_id: str) -> None:
     """Take a member out of a project."""
     connection.execute(
         "DELETE FROM members WHERE project_id = ? AND user_id = ?", (project_id, user_id)
     )
 
 
-def _project(connection: sqlite3.Connection, row: tuple[str, ...]) -> Project:
+def _project(connection: Connection, row: tuple[str, ...]) -> Project:
     project_id, name, description, kind, everyone, created_at, updated_at = row
     return Project(
         id=project_id,
@@ -158,7 +158,7 @@ def _project(connection: sqlite3.Connection, row: tuple[str, ...]) -> Project:
     )
 
 
-def _members(connection: sqlite3.Connection, project_id: str) -> Iterator[Member]:
+def _members(connection: Connection, project_id: str) -> Iterator[Member]:
     for user_id, name, role in connection.execute(
         "SELECT m.user_id, coalesce(u.name, m.user_id), m.role FROM members m "
         "LEFT JOIN users u ON u.id = m.user_id WHERE m.project_id = ? ORDER BY m.user_id",

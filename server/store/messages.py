@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
 
 import msgspec
@@ -11,6 +10,7 @@ from msgspec.structs import replace
 from server.api.decisions import is_news
 from server.api.errors import Code, EventError
 from server.api.records import AiResponse, ChatMessage, Decision, User
+from server.store.connection import Connection
 
 HISTORY: Final = 100
 """Messages that joining a project brings."""
@@ -23,7 +23,7 @@ FUTURE: Final = 2**53
 """A sequence after that of every message."""
 
 
-def add(connection: sqlite3.Connection, project_id: str, message: ChatMessage) -> None:
+def add(connection: Connection, project_id: str, message: ChatMessage) -> None:
     """Add a message; the oldest one makes room.
 
     Raises:
@@ -64,7 +64,7 @@ def add(connection: sqlite3.Connection, project_id: str, message: ChatMessage) -
 
 
 def latest(
-    connection: sqlite3.Connection, project_id: str, most: int, before: int = FUTURE
+    connection: Connection, project_id: str, most: int, before: int = FUTURE
 ) -> list[ChatMessage]:
     """Return the last messages before that one, the oldest first; fewer if they are long."""
     rows = connection.execute(
@@ -105,7 +105,7 @@ def latest(
 
 
 def decide(
-    connection: sqlite3.Connection,
+    connection: Connection,
     project_id: str,
     request_id: str,
     action_id: str,

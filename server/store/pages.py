@@ -6,13 +6,13 @@ in between. `next` is None on the last page; what it looks like is no client's b
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from server.api.records import ChatMessage, Deletion, File, Notification, Project, Version
 from server.api.validation import position
 from server.store import bins, contents, membership, messages, notices, snapshots
+from server.store.connection import Connection
 
 T = TypeVar("T")
 
@@ -27,15 +27,13 @@ class Page(NamedTuple, Generic[T]):
     next: str | None
 
 
-def files(connection: sqlite3.Connection, project_id: str, after: str, limit: int) -> Page[File]:
+def files(connection: Connection, project_id: str, after: str, limit: int) -> Page[File]:
     """Return a page of the files of a project, by path."""
     found = contents.files(connection, project_id, after, limit + 1)
     return _page(found, limit, lambda file: file.path)
 
 
-def versions(
-    connection: sqlite3.Connection, project_id: str, after: str, limit: int
-) -> Page[Version]:
+def versions(connection: Connection, project_id: str, after: str, limit: int) -> Page[Version]:
     """Return a page of the versions of a project, the newest first.
 
     Raises:
@@ -53,7 +51,7 @@ def versions(
 
 
 def deletions(
-    connection: sqlite3.Connection, project_id: str, since: str, after: str, limit: int
+    connection: Connection, project_id: str, since: str, after: str, limit: int
 ) -> Page[Deletion]:
     """Return a page of what is in a project's bin since a time, the newest first.
 
@@ -65,7 +63,7 @@ def deletions(
     return Page([row[1] for row in page.items], page.next)
 
 
-def projects(connection: sqlite3.Connection, user_id: str, after: str, limit: int) -> Page[Project]:
+def projects(connection: Connection, user_id: str, after: str, limit: int) -> Page[Project]:
     """Return a page of the projects that a user may see, by name; a short one of large projects."""
     # No name has a line break, and every other character comes after "".
     name, _, project_id = after.partition("\n")
@@ -89,7 +87,7 @@ def projects(connection: sqlite3.Connection, user_id: str, after: str, limit: in
 
 
 def notifications(
-    connection: sqlite3.Connection, user_id: str, after: str, limit: int
+    connection: Connection, user_id: str, after: str, limit: int
 ) -> Page[Notification]:
     """Return a page of a user's notifications, the newest first."""
     kept = notices.notifications(connection, user_id)
@@ -100,9 +98,7 @@ def notifications(
     return _page(kept[: limit + 1], limit, lambda one: one.id)
 
 
-def chat(
-    connection: sqlite3.Connection, project_id: str, after: str, limit: int
-) -> Page[ChatMessage]:
+def chat(connection: Connection, project_id: str, after: str, limit: int) -> Page[ChatMessage]:
     """Return a page of a project's chat, the last page first, each with the oldest message first.
 
     Raises:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import sqlite3
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -25,6 +24,7 @@ from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.store import counters
+from server.store.connection import Connection
 
 PART: Final = 262_144
 """Bytes of each part of a content but the last."""
@@ -33,6 +33,7 @@ READ_AT_ONCE: Final = 1_048_576
 
 _AT_ONCE: Final = PART // 4
 """Characters: none has more than four bytes."""
+_CUT: Final = "substr({}, CAST(? AS INTEGER), CAST(? AS INTEGER))"
 _FIRST: Final = "SELECT content, parts IS NOT NULL FROM contents WHERE hash = ?"
 _FOLLOWING: Final = (
     "SELECT p.part, 1 FROM contents c LEFT JOIN content_parts p "
@@ -63,12 +64,12 @@ class Coming:
         self._size = 0
         self._first = b""
 
-    def begin(self, connection: sqlite3.Connection) -> None:
+    def begin(self, connection: Connection) -> None:
         """Give its parts a number, which is a leftover from now on."""
         self._number = counters.increment(connection, "parts")
         connection.execute("INSERT INTO leftovers (parts, maker) VALUES (?, '')", (self._number,))
 
-    def keep_some(self, connection: sqlite3.Connection) -> Kept | None:
+    def keep_some(self, connection: Connection) -> Kept | None:
         """Keep the next part. Return what is kept if there was none left."""
         part = next(self._parts, None)
         if part is None:
@@ -82,7 +83,7 @@ class Coming:
         self._count += 1
         return None
 
-    def give_up(self, connection: sqlite3.Connection) -> None:
+    def give_up(self, connection: Connection) -> None:
         """Let its parts be deleted, unless a file has them."""
         give_up(connection, self._number)
 
@@ -104,14 +105,14 @@ class Reading:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._part = 0
 
-    def read_some(self, connection: sqlite3.Connection) -> bool:
+    def read_some(self, connection: Connection) -> bool:
         """Read the next parts. Return whether there are more."""
         size = 0
         while self._left and size < READ_AT_ONCE:
             size += self._read_part(connection, self._left[0])
         return bool(self._left)
 
-    def _read_part(self, connection: sqlite3.Connection, content_hash: str) -> int:
+    def _read_part(self, connection: Connection, content_hash: str) -> int:
         """Read a part of the first content that is left. Return how many bytes it has."""
         row = (
             connection.execute(_FIRST, (content_hash,))
@@ -159,7 +160,7 @@ def cut(text: str) -> Iterator[bytes]:
         yield bytes(left)
 
 
-def add(connection: sqlite3.Connection, text: str) -> tuple[str, int]:
+def add(connection: Connection, text: str) -> tuple[str, int]:
     """Add a content, which a file is going to have. Return its hash and its size in bytes."""
     found = list(cut(text)) or [b""]
     content_hash = digest(text)
@@ -170,7 +171,7 @@ def add(connection: sqlite3.Connection, text: str) -> tuple[str, int]:
     return content_hash, sum(map(len, found))
 
 
-def take(connection: sqlite3.Connection, kept: Kept) -> tuple[str, int]:
+def take(connection: Connection, kept: Kept) -> tuple[str, int]:
     """Add a content that is kept, which a file is going to have. Return its hash and its size.
 
     Raises:
@@ -188,40 +189,42 @@ def take(connection: sqlite3.Connection, kept: Kept) -> tuple[str, int]:
     return kept.hash, kept.size
 
 
-def give_up(connection: sqlite3.Connection, number: int) -> None:
+def give_up(connection: Connection, number: int) -> None:
     """Let the parts of this number be deleted, unless a content has them."""
     connection.execute("UPDATE leftovers SET maker = NULL WHERE parts = ?", (number,))
 
 
-def read(connection: sqlite3.Connection, content_hash: str, offset: int, length: int) -> bytes:
+def read(connection: Connection, content_hash: str, offset: int, length: int) -> bytes:
     """Return at most `length` bytes of the content with that hash, from `offset` on.
 
     Raises:
         LookupError: there is none.
     """
+    start, end = min(offset, PART), offset + length
     row = connection.execute(
-        "SELECT parts, CASE WHEN ?1 < ?4 THEN substr(content, ?1 + 1, ?2) END FROM contents "
-        "WHERE hash = ?3",
-        (offset, length, content_hash, PART),
+        f"SELECT parts, CASE WHEN ? < ? THEN {_CUT.format('content')} END FROM contents "
+        "WHERE hash = ?",
+        (start, PART, start + 1, min(length, PART), content_hash),
     ).fetchone()
     if row is None:
         raise LookupError(content_hash)
     number, first = row
     # SQLite has nothing for a part of an empty value.
-    found = bytes(first or b"")
-    end = offset + length
-    if number is not None and end > PART:
-        rows = connection.execute(
-            "SELECT substr(part, max(0, ?1 - number * ?3) + 1, "
-            "min(?3, ?2 - number * ?3) - max(0, ?1 - number * ?3)) FROM content_parts "
-            "WHERE parts = ?4 AND number BETWEEN ?1 / ?3 AND (?2 - 1) / ?3 ORDER BY number",
-            (offset, end, PART, number),
-        )
-        found = b"".join((found, *(part or b"" for (part,) in rows)))
-    return found
+    found = [bytes(first or b"")]
+    if number is not None:
+        for index in range(max(1, offset // PART), (end - 1) // PART + 1):
+            start = max(0, offset - index * PART)
+            part = connection.execute(
+                f"SELECT {_CUT.format('part')} FROM content_parts WHERE parts = ? AND number = ?",
+                (start + 1, min(PART, end - index * PART) - start, number, index),
+            ).fetchone()
+            if part is None:
+                break
+            found.append(part[0] or b"")
+    return b"".join(found)
 
 
-def whole(connection: sqlite3.Connection, content_hash: str) -> str:
+def whole(connection: Connection, content_hash: str) -> str:
     """Return the content with that hash, in one piece of work.
 
     Raises:
@@ -233,9 +236,7 @@ def whole(connection: sqlite3.Connection, content_hash: str) -> str:
     return reading.texts[content_hash]
 
 
-def _is_new(
-    connection: sqlite3.Connection, content_hash: str, first: bytes, number: int | None
-) -> bool:
+def _is_new(connection: Connection, content_hash: str, first: bytes, number: int | None) -> bool:
     """Add a content with its first part. Return whether it was not there before."""
     added = connection.execute(
         "INSERT INTO contents VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
@@ -244,5 +245,5 @@ def _is_new(
     return added.rowcount > 0
 
 
-def _add_part(connection: sqlite3.Connection, number: int, index: int, part: bytes) -> None:
+def _add_part(connection: Connection, number: int, index: int, part: bytes) -> None:
     connection.execute("INSERT INTO content_parts VALUES (?, ?, ?)", (number, index, part))

@@ -5,13 +5,13 @@ What goes through all files is done in steps, and takes effect with the last one
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.api.records import Version
 from server.store import contents, leftovers, trees
+from server.store.connection import Connection
 from server.store.contents import Change
 from server.store.trees import Steps
 
@@ -55,7 +55,7 @@ class Restored(NamedTuple):
     changes: list[Change]
 
 
-def versions(connection: sqlite3.Connection, project_id: str) -> list[Version]:
+def versions(connection: Connection, project_id: str) -> list[Version]:
     """Return all versions of a project, the newest first."""
     rows = connection.execute(
         _SELECT + "WHERE v.project_id = ? ORDER BY v.sequence DESC", (project_id,)
@@ -63,7 +63,7 @@ def versions(connection: sqlite3.Connection, project_id: str) -> list[Version]:
     return [Version(*row) for row in rows]
 
 
-def version(connection: sqlite3.Connection, project_id: str, version_id: str) -> Version:
+def version(connection: Connection, project_id: str, version_id: str) -> Version:
     """Return a version of the project.
 
     Raises:
@@ -77,7 +77,7 @@ def version(connection: sqlite3.Connection, project_id: str, version_id: str) ->
     return Version(*row)
 
 
-def create(connection: sqlite3.Connection, new: Version) -> Steps[Version]:
+def create(connection: Connection, new: Version) -> Steps[Version]:
     """Take a snapshot; `file_count` of what is given is not looked at.
 
     Raises:
@@ -92,7 +92,7 @@ def create(connection: sqlite3.Connection, new: Version) -> Steps[Version]:
 
 
 def compared(
-    connection: sqlite3.Connection, project_id: str, version_id: str, other_id: str | None
+    connection: Connection, project_id: str, version_id: str, other_id: str | None
 ) -> tuple[int, int]:
     """Return the trees of a version, and of another one or of the project at present.
 
@@ -108,7 +108,7 @@ def compared(
 
 
 def differing(
-    connection: sqlite3.Connection, compared: tuple[int, int], start: str, most: int
+    connection: Connection, compared: tuple[int, int], start: str, most: int
 ) -> tuple[list[Differing], str | None]:
     """Compare the first files of two trees after the path `start`, at most `most` of each.
 
@@ -127,7 +127,7 @@ def differing(
     return [one for one in found if one.before != one.after], end
 
 
-def content_of(connection: sqlite3.Connection, version_id: str, path: str) -> Stored | None:
+def content_of(connection: Connection, version_id: str, path: str) -> Stored | None:
     """Return where a content of a version is, None if the version has no file at that path."""
     row = connection.execute(
         "SELECT hash, size FROM tree_files WHERE tree = ? AND path = ?",
@@ -137,7 +137,7 @@ def content_of(connection: sqlite3.Connection, version_id: str, path: str) -> St
 
 
 def restore(
-    connection: sqlite3.Connection,
+    connection: Connection,
     version_id: str,
     backup: Version,
     *,
@@ -197,14 +197,14 @@ def restore(
     return Restored(wanted, _add(connection, backup, present), list(changes.values()))
 
 
-def delete(connection: sqlite3.Connection, version_id: str) -> None:
+def delete(connection: Connection, version_id: str) -> None:
     """Delete a version; its files, and the contents that nothing else has, go later."""
     leftovers.add_tree(connection, _tree_of(connection, version_id))
     connection.execute("DELETE FROM versions WHERE id = ?", (version_id,))
 
 
 def _deleted(
-    connection: sqlite3.Connection, present: int, wanted: int, paths: _Range
+    connection: Connection, present: int, wanted: int, paths: _Range
 ) -> Iterator[tuple[str, Change]]:
     """Find the paths of a tree that another one does not have."""
     rows = connection.execute(
@@ -218,7 +218,7 @@ def _deleted(
 
 
 def _differing(
-    connection: sqlite3.Connection, wanted: int, present: int, paths: _Range, author: _Author
+    connection: Connection, wanted: int, present: int, paths: _Range, author: _Author
 ) -> Iterator[tuple[str, Change]]:
     """Find the files of a tree that another one has not, or otherwise."""
     revision, now, user_id = author
@@ -235,7 +235,7 @@ def _differing(
 
 
 def _merge(
-    connection: sqlite3.Connection,
+    connection: Connection,
     wanted: int,
     present: int,
     target: int,
@@ -260,7 +260,7 @@ def _within(table: str, paths: _Range) -> str:
     return f"{table}.path {first} ? AND {table}.path <= ?"
 
 
-def _check_room(connection: sqlite3.Connection, project_id: str) -> None:
+def _check_room(connection: Connection, project_id: str) -> None:
     (count,) = connection.execute(
         "SELECT count(*) FROM versions WHERE project_id = ?", (project_id,)
     ).fetchone()
@@ -271,7 +271,7 @@ def _check_room(connection: sqlite3.Connection, project_id: str) -> None:
         )
 
 
-def _add(connection: sqlite3.Connection, new: Version, tree: int) -> Version:
+def _add(connection: Connection, new: Version, tree: int) -> Version:
     connection.execute(
         "INSERT INTO versions (id, project_id, name, message, created_at, created_by, tree) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -280,7 +280,7 @@ def _add(connection: sqlite3.Connection, new: Version, tree: int) -> Version:
     return version(connection, new.project_id, new.id)
 
 
-def _tree_of(connection: sqlite3.Connection, version_id: str) -> int:
+def _tree_of(connection: Connection, version_id: str) -> int:
     row = connection.execute("SELECT tree FROM versions WHERE id = ?", (version_id,)).fetchone()
     if row is None:
         raise EventError(Code.NOT_FOUND, f"version {version_id!r}: there is no such version")
@@ -288,9 +288,7 @@ def _tree_of(connection: sqlite3.Connection, version_id: str) -> int:
     return tree
 
 
-def _contents(
-    connection: sqlite3.Connection, tree: int, start: str, most: int
-) -> dict[str, Stored]:
+def _contents(connection: Connection, tree: int, start: str, most: int) -> dict[str, Stored]:
     there = connection.execute(
         "SELECT 1 FROM trees WHERE id = ?1 "
         "AND NOT EXISTS (SELECT 1 FROM leftovers WHERE tree = ?1)",

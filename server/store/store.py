@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -44,6 +43,7 @@ from server.store import (
     snapshots,
 )
 from server.store.accounts import StoredSession
+from server.store.connection import Connection
 from server.store.contents import Change
 from server.store.database import Database
 from server.store.documents import Documents, Edited, Opened, Replaced, Since
@@ -163,7 +163,7 @@ class Store:
     async def found_or_added(self, project: Project) -> Project | None:
         """Return the project that has the id of this one; this one is added if there is none."""
 
-        def work(connection: sqlite3.Connection) -> Project | None:
+        def work(connection: Connection) -> Project | None:
             if membership.project(connection, project.id) is None:
                 membership.add_project(connection, project)
             return membership.project(connection, project.id)
@@ -216,7 +216,7 @@ class Store:
             (`RATE_LIMIT_EXCEEDED`).
         """
 
-        def change(connection: sqlite3.Connection) -> None:
+        def change(connection: Connection) -> None:
             if not is_known and accounts.user(connection, user_id) is None:
                 raise EventError(Code.NOT_FOUND, f"user {user_id!r}: no such user")
             membership.check_place(connection, project_id, user_id)
@@ -235,10 +235,10 @@ class Store:
     async def _change_members(
         self,
         project_id: str,
-        change: Callable[[sqlite3.Connection], None],
+        change: Callable[[Connection], None],
         notice: Notification | None,
     ) -> Project | None:
-        def work(connection: sqlite3.Connection) -> Project | None:
+        def work(connection: Connection) -> Project | None:
             change(connection)
             if notice is not None:
                 notices.add(connection, notice)
@@ -287,7 +287,7 @@ class Store:
 
         text = edit.content if isinstance(edit.content, str) else None
 
-        def work(connection: sqlite3.Connection, content: str | Kept | None) -> Replaced:
+        def work(connection: Connection, content: str | Kept | None) -> Replaced:
             check()
             change = partial(
                 files.change,
@@ -310,7 +310,7 @@ class Store:
     async def files_at(self, project_id: str, among: Iterable[str]) -> dict[str, File]:
         """Return the files at these paths, by path."""
 
-        def work(connection: sqlite3.Connection) -> dict[str, File]:
+        def work(connection: Connection) -> dict[str, File]:
             found = (contents.file(connection, project_id, path) for path in among)
             return {file.path: file for file in found if file is not None}
 
@@ -334,18 +334,18 @@ class Store:
             EventError: one cannot be taken over; those that were found before are.
         """
 
-        def differs(connection: sqlite3.Connection, path: str, digest: str | None) -> bool:
+        def differs(connection: Connection, path: str, digest: str | None) -> bool:
             return not unless(path) and files.differs(connection, project_id, path, digest)
 
         def replaced(
-            connection: sqlite3.Connection, path: str, text: str | None, content: str | Kept | None
+            connection: Connection, path: str, text: str | None, content: str | Kept | None
         ) -> Replaced:
             change = partial(files.take_over, connection, project_id, path, content, user.id, now)
             return self._documents.replacing(
                 connection, (project_id, path), user, now, change, text
             )
 
-        def short_ones(connection: sqlite3.Connection) -> list[Replaced]:
+        def short_ones(connection: Connection) -> list[Replaced]:
             return [
                 replaced(connection, path, text, text)
                 for path, text in texts.items()
@@ -353,9 +353,7 @@ class Store:
                 if differs(connection, path, None if text is None else parts.digest(text))
             ]
 
-        def long_one(
-            connection: sqlite3.Connection, path: str, text: str, content: str | Kept
-        ) -> Replaced:
+        def long_one(connection: Connection, path: str, text: str, content: str | Kept) -> Replaced:
             if unless(path):
                 raise _Overtaken
             return replaced(connection, path, text, content)
@@ -389,7 +387,7 @@ class Store:
     ) -> File:
         """Give a file, with its document, another path; see `files.move`. `check` may refuse it."""
 
-        def work(connection: sqlite3.Connection) -> File:
+        def work(connection: Connection) -> File:
             check()
             file = files.move(connection, project_id, source, target, replaced)
             self._documents.move(connection, project_id, source, target)
@@ -404,7 +402,7 @@ class Store:
         `Desk.in_steps`. `check` may refuse it in the last step.
         """
 
-        def work(connection: sqlite3.Connection) -> Steps[int]:
+        def work(connection: Connection) -> Steps[int]:
             def done() -> None:
                 check()
                 self._documents.move(connection, project_id, source, target)
@@ -449,7 +447,7 @@ class Store:
             EventError: there is no such file (`NOT_FOUND`).
         """
 
-        def work(connection: sqlite3.Connection) -> Change:
+        def work(connection: Connection) -> Change:
             check()
             if contents.file(connection, project_id, new.path) is None:
                 raise folders.missing(new.path)
@@ -463,7 +461,7 @@ class Store:
     ) -> AbstractAsyncContextManager[list[str]]:
         """Put a folder into the bin, in steps; see `bins.throw_folder` and `Desk.in_steps`."""
 
-        def work(connection: sqlite3.Connection) -> Steps[list[str]]:
+        def work(connection: Connection) -> Steps[list[str]]:
             def done() -> None:
                 check()
                 self._documents.forget(connection, project_id, new.path)
@@ -518,7 +516,7 @@ class Store:
     ) -> Edited:
         """Take a change; see `Documents.edit`. `check` is called before, and may refuse it."""
 
-        def work(connection: sqlite3.Connection) -> Edited:
+        def work(connection: Connection) -> Edited:
             check()
             return self._documents.edit(connection, (project_id, path), edit)
 
@@ -605,7 +603,7 @@ class Store:
             EventError: there is no such version (`NOT_FOUND`).
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             snapshots.version(connection, project_id, version_id)
             snapshots.delete(connection, version_id)
 
@@ -622,7 +620,7 @@ class Store:
             EventError: the project is gone (`NOT_FOUND`).
         """
 
-        def work(connection: sqlite3.Connection) -> list[ChatMessage]:
+        def work(connection: Connection) -> list[ChatMessage]:
             before = messages.latest(connection, project_id, most_before)
             messages.add(connection, project_id, message)
             return before

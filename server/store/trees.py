@@ -9,19 +9,17 @@ changed meanwhile: their paths are kept (`touched`), and are looked at again, 10
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Generator
 from typing import Final, TypeVar
 
 from server.api.errors import Code, EventError
+from server.store.connection import ALL, Connection
 from server.store.leftovers import release
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
 """Work in steps: other work is done at each `yield`. What it returns is its result."""
 
-# As a limit of a statement.
-_ALL: Final = -1
 COLUMNS: Final = "path, hash, size, revision, updated_at, updated_by"
 
 STEP: Final = 100
@@ -30,7 +28,7 @@ MOST_CATCHING_UP: Final = 100
 """Steps that look at what was changed meanwhile; what comes faster than that is the last one's."""
 
 
-def of_project(connection: sqlite3.Connection, project_id: str) -> int:
+def of_project(connection: Connection, project_id: str) -> int:
     """Return the tree of the project's present files.
 
     Raises:
@@ -43,7 +41,7 @@ def of_project(connection: sqlite3.Connection, project_id: str) -> int:
     return tree
 
 
-def new(connection: sqlite3.Connection) -> int:
+def new(connection: Connection) -> int:
     """Add an empty tree."""
     row = connection.execute(
         "INSERT INTO trees (file_count, size) VALUES (0, 0) RETURNING id"
@@ -52,21 +50,21 @@ def new(connection: sqlite3.Connection) -> int:
     return tree
 
 
-def begin(connection: sqlite3.Connection, project_id: str) -> int:
+def begin(connection: Connection, project_id: str) -> int:
     """Add an empty tree that is a leftover until it is `finish`ed."""
     # One tree is made for a project at a time: an earlier one has failed.
     give_up(connection, project_id)
     return begin_beside(connection, project_id)
 
 
-def begin_beside(connection: sqlite3.Connection, project_id: str) -> int:
+def begin_beside(connection: Connection, project_id: str) -> int:
     """Add another empty tree to the one that is being made for a project."""
     tree = new(connection)
     connection.execute("INSERT INTO leftovers (tree, maker) VALUES (?, ?)", (tree, project_id))
     return tree
 
 
-def finish(connection: sqlite3.Connection, project_id: str, tree: int, like: int) -> None:
+def finish(connection: Connection, project_id: str, tree: int, like: int) -> None:
     """Let a tree, which has the same files as another one, be no leftover."""
     connection.execute(
         "UPDATE trees SET (file_count, size) = (SELECT file_count, size FROM trees WHERE id = ?) "
@@ -77,7 +75,7 @@ def finish(connection: sqlite3.Connection, project_id: str, tree: int, like: int
     connection.execute("DELETE FROM touched WHERE project_id = ?", (project_id,))
 
 
-def finish_counted(connection: sqlite3.Connection, tree: int) -> tuple[int, int]:
+def finish_counted(connection: Connection, tree: int) -> tuple[int, int]:
     """Let a tree be no leftover. Return how many files, and bytes of them, it has."""
     connection.execute("DELETE FROM leftovers WHERE tree = ?", (tree,))
     row: tuple[int, int] = connection.execute(
@@ -89,18 +87,18 @@ def finish_counted(connection: sqlite3.Connection, tree: int) -> tuple[int, int]
     return row
 
 
-def forget_touched(connection: sqlite3.Connection, project_id: str) -> None:
+def forget_touched(connection: Connection, project_id: str) -> None:
     """Keep no paths any more of what was changed while a tree was made for a project."""
     connection.execute("DELETE FROM touched WHERE project_id = ?", (project_id,))
 
 
-def give_up(connection: sqlite3.Connection, project_id: str) -> None:
+def give_up(connection: Connection, project_id: str) -> None:
     """Let the tree that is being made for a project be deleted like any other leftover."""
     connection.execute("UPDATE leftovers SET maker = NULL WHERE maker = ?", (project_id,))
     connection.execute("DELETE FROM touched WHERE project_id = ?", (project_id,))
 
 
-def touch(connection: sqlite3.Connection, project_id: str, path: str) -> None:
+def touch(connection: Connection, project_id: str, path: str) -> None:
     """Keep the path of a change if a tree is being made for the project."""
     connection.execute(
         "INSERT INTO touched SELECT maker, ? FROM leftovers WHERE maker = ? ON CONFLICT DO NOTHING",
@@ -108,7 +106,7 @@ def touch(connection: sqlite3.Connection, project_id: str, path: str) -> None:
     )
 
 
-def is_touched(connection: sqlite3.Connection, project_id: str) -> bool:
+def is_touched(connection: Connection, project_id: str) -> bool:
     """Return whether something was changed since the tree was begun."""
     row = connection.execute(
         "SELECT 1 FROM touched WHERE project_id = ? LIMIT 1", (project_id,)
@@ -116,9 +114,7 @@ def is_touched(connection: sqlite3.Connection, project_id: str) -> bool:
     return row is not None
 
 
-def catch_up(
-    connection: sqlite3.Connection, project_id: str, again: Callable[[str], None]
-) -> Steps[None]:
+def catch_up(connection: Connection, project_id: str, again: Callable[[str], None]) -> Steps[None]:
     """Do something again with each path that was changed since the tree was begun."""
     for _ in range(MOST_CATCHING_UP):
         paths = _take_touched(connection, project_id, STEP)
@@ -127,11 +123,11 @@ def catch_up(
         if len(paths) < STEP:
             return
         yield
-    for path in _take_touched(connection, project_id, _ALL):
+    for path in _take_touched(connection, project_id, ALL):
         again(path)
 
 
-def _take_touched(connection: sqlite3.Connection, project_id: str, most: int) -> list[str]:
+def _take_touched(connection: Connection, project_id: str, most: int) -> list[str]:
     rows = connection.execute(
         "DELETE FROM touched WHERE project_id = ?1 AND path IN "
         "(SELECT path FROM touched WHERE project_id = ?1 ORDER BY path LIMIT ?2) RETURNING path",
@@ -140,7 +136,7 @@ def _take_touched(connection: sqlite3.Connection, project_id: str, most: int) ->
     return sorted(path for (path,) in rows)
 
 
-def copy(connection: sqlite3.Connection, project_id: str, source: int, target: int) -> Steps[None]:
+def copy(connection: Connection, project_id: str, source: int, target: int) -> Steps[None]:
     """Copy all files of a project's tree into an empty one, as they are at the last step."""
     after = ""
     while (last := end_of_step(connection, source, after)) is not None:
@@ -168,11 +164,11 @@ def copy(connection: sqlite3.Connection, project_id: str, source: int, target: i
     yield from catch_up(connection, project_id, again)
 
 
-def end_of_step(connection: sqlite3.Connection, tree: int, after: str) -> str | None:
+def end_of_step(connection: Connection, tree: int, after: str) -> str | None:
     """Return the path that the next step ends with; None if no file comes after `after`."""
     row = connection.execute(
         "SELECT max(path) FROM (SELECT path FROM tree_files WHERE tree = ? AND path > ? "
-        "ORDER BY path LIMIT ?)",
+        "ORDER BY path LIMIT ?) AS step",
         (tree, after, STEP),
     ).fetchone()
     last: str | None = row[0]

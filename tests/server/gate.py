@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 
+from server.store.connection import Connection
 from server.store.database import Database
 from tests.waiting import PATIENCE
 
@@ -17,7 +17,7 @@ class Gate:
         self.reached = threading.Event()
         self.opened = threading.Event()
 
-    def __call__(self, _connection: sqlite3.Connection) -> None:
+    def __call__(self, _connection: Connection) -> None:
         self.reached.set()
         assert self.opened.wait(PATIENCE)
 

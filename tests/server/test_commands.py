@@ -12,7 +12,7 @@ import pytest
 from server.application import Application
 from server.commands import carry_out
 from server.settings import Settings, SettingsError
-from server.store.database import connect
+from server.store.sqlite import Sqlite
 from tests.server.wire import connected
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -66,7 +66,7 @@ def test_what_cannot_be_used_is_one_line_and_exit_code_2(tmp_path: Path) -> None
 
 
 def test_a_backup_overwrites_nothing(tmp_path: Path) -> None:
-    connect(tmp_path).close()
+    Sqlite(tmp_path).connect().close()
     there = tmp_path / "server.db"
     assert command(tmp_path, "backup", str(there)) == (
         1,

@@ -24,9 +24,12 @@ import pytest
 from server.api.errors import EventError
 from server.store import counters
 from server.store.backup import back_up
-from server.store.database import FILE_NAME, Database, StoreError, connect
+from server.store.connection import Connection
+from server.store.database import Database
+from server.store.engine import StoreError
 from server.store.jobs import WAITING_OF_ONE
 from server.store.migrations import STEPS
+from server.store.sqlite import FILE_NAME, Sqlite
 from server.store.trees import Steps
 from tests.server.gate import closed_gate
 from tests.server.running import make
@@ -35,17 +38,17 @@ from tests.server.running import make
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     # Time stands still: how much fits into a transaction does not depend on this machine.
-    database = Database(tmp_path, clock=lambda: 0.0)
+    database = Database(Sqlite(tmp_path), clock=lambda: 0.0)
     await database.start()
     yield database
     await database.close()
 
 
-def increment(name: str) -> Callable[[sqlite3.Connection], int]:
+def increment(name: str) -> Callable[[Connection], int]:
     return lambda connection: counters.increment(connection, name)
 
 
-def names(connection: sqlite3.Connection) -> list[str]:
+def names(connection: Connection) -> list[str]:
     return [name for (name,) in connection.execute("SELECT name FROM counters ORDER BY name")]
 
 
@@ -94,7 +97,7 @@ async def test_reading_is_no_commit(database: Database) -> None:
 async def test_work_that_fails_undoes_only_itself(database: Database, tmp_path: Path) -> None:
     gate, passed = await closed_gate(database)
 
-    def fails(connection: sqlite3.Connection) -> None:
+    def fails(connection: Connection) -> None:
         counters.increment(connection, "failed")
         raise ValueError("the work's own")
 
@@ -146,7 +149,7 @@ async def test_a_transaction_that_was_undone_fails_the_work_it_held(
     gate, passed = await closed_gate(database)
     first = database.run(increment("first"))
 
-    def undoes(connection: sqlite3.Connection) -> None:
+    def undoes(connection: Connection) -> None:
         # What SQLite itself does when the disk breaks.
         connection.execute("ROLLBACK")
         raise sqlite3.OperationalError("disk I/O error")
@@ -164,6 +167,17 @@ async def test_a_transaction_that_was_undone_fails_the_work_it_held(
     # What the thread had not come to is done in the next one.
     assert await third == 1
     assert durable_names(tmp_path) == ["third"]
+
+
+async def test_work_fails_if_no_transaction_can_begin(database: Database, tmp_path: Path) -> None:
+    await database.run(lambda c: c.execute("PRAGMA busy_timeout = 0").fetchone())
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(EventError, match=r"could not be saved \(SQLITE_BUSY\)"):
+            await database.run(increment("never"))
+        other.execute("ROLLBACK")
+    assert await database.run(increment("later")) == 1
+    assert durable_names(tmp_path) == ["later"]
 
 
 async def test_work_nobody_waits_for_is_done_all_the_same(
@@ -190,7 +204,7 @@ async def test_users_take_turns(database: Database, tmp_path: Path) -> None:
     gate, passed = await closed_gate(database)
     order: list[str] = []
 
-    def note(name: str) -> Callable[[sqlite3.Connection], None]:
+    def note(name: str) -> Callable[[Connection], None]:
         return lambda _connection: order.append(name)
 
     futures = [database.of("much").run(note(f"much {number}")) for number in range(3)]
@@ -203,7 +217,7 @@ async def test_users_take_turns(database: Database, tmp_path: Path) -> None:
 async def test_a_transaction_takes_only_so_long(tmp_path: Path) -> None:
     """Or the first would wait for the commit of all that came with it."""
     seconds = iter(range(1_000))
-    database = Database(tmp_path, clock=lambda: next(seconds) / 100)
+    database = Database(Sqlite(tmp_path), clock=lambda: next(seconds) / 100)
     await database.start()
     gate, passed = await closed_gate(database)
     before = database.commits
@@ -231,10 +245,10 @@ async def test_too_much_that_waits_is_refused(
     await asyncio.gather(passed, other, *futures)
 
 
-def in_steps(name: str, steps: int) -> Callable[[sqlite3.Connection], Steps[int]]:
+def in_steps(name: str, steps: int) -> Callable[[Connection], Steps[int]]:
     """Work that counts in steps."""
 
-    def work(connection: sqlite3.Connection) -> Steps[int]:
+    def work(connection: Connection) -> Steps[int]:
         for _ in range(steps):
             counters.increment(connection, name)
             yield
@@ -248,8 +262,8 @@ async def test_others_have_turns_between_steps_and_none_of_the_project_after_the
 ) -> None:
     order: list[tuple[str, int]] = []
 
-    def look(name: str) -> Callable[[sqlite3.Connection], None]:
-        def work(connection: sqlite3.Connection) -> None:
+    def look(name: str) -> Callable[[Connection], None]:
+        def work(connection: Connection) -> None:
             row = connection.execute("SELECT value FROM counters WHERE name = 'steps'").fetchone()
             order.append((name, row[0] if row else 0))
 
@@ -290,12 +304,12 @@ async def test_every_other_transaction_with_other_work_has_no_step(database: Dat
     order: list[str] = []
     desk = database.of("grace")
 
-    def save(_connection: sqlite3.Connection) -> None:
+    def save(_connection: Connection) -> None:
         order.append("save")
         if order.count("save") < 6:
             desk.run(save)
 
-    def work(_connection: sqlite3.Connection) -> Steps[None]:
+    def work(_connection: Connection) -> Steps[None]:
         desk.run(save)
         for _ in range(4):
             order.append("step")
@@ -311,8 +325,8 @@ async def test_a_user_has_one_work_in_steps_at_a_time(database: Database) -> Non
     """Each holds what it has found: ten thousand paths."""
     order: list[str] = []
 
-    def work(name: str) -> Callable[[sqlite3.Connection], Steps[None]]:
-        def step(_connection: sqlite3.Connection) -> Steps[None]:
+    def work(name: str) -> Callable[[Connection], Steps[None]]:
+        def step(_connection: Connection) -> Steps[None]:
             for _ in range(3):
                 order.append(name)
                 yield
@@ -337,7 +351,7 @@ async def test_a_user_has_one_work_in_steps_at_a_time(database: Database) -> Non
 
 
 async def test_steps_that_fail_let_the_project_go(database: Database) -> None:
-    def work(connection: sqlite3.Connection) -> Steps[None]:
+    def work(connection: Connection) -> Steps[None]:
         counters.increment(connection, "first step")
         yield
         counters.increment(connection, "second step")
@@ -351,7 +365,7 @@ async def test_steps_that_fail_let_the_project_go(database: Database) -> None:
 
 
 async def test_a_transaction_that_fails_ends_the_steps_in_it(database: Database) -> None:
-    def work(connection: sqlite3.Connection) -> Steps[None]:
+    def work(connection: Connection) -> Steps[None]:
         counters.increment(connection, "first step")
         yield
         connection.execute("ROLLBACK")
@@ -409,13 +423,13 @@ async def test_what_waits_for_a_project_is_done_before_the_end(
 
 async def test_a_directory_belongs_to_one_server(database: Database, tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
-        await Database(tmp_path).start()
+        await Database(Sqlite(tmp_path)).start()
     assert str(caught.value) == (
         f"DATA_DIR: cannot use {str(tmp_path)!r}: another server is using it; "
         "stop that one, or choose another directory"
     )
     await database.close()
-    again = Database(tmp_path)
+    again = Database(Sqlite(tmp_path))
     await again.start()
     await again.close()
 
@@ -423,9 +437,9 @@ async def test_a_directory_belongs_to_one_server(database: Database, tmp_path: P
 async def test_what_is_no_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match=r"DATA_DIR: cannot use .*file'"):
-        await Database(tmp_path / "file").start()
+        await Database(Sqlite(tmp_path / "file")).start()
     (tmp_path / FILE_NAME).write_bytes(b"no database at all " * 100)
-    refused = Database(tmp_path)
+    refused = Database(Sqlite(tmp_path))
     with pytest.raises(StoreError) as caught:
         await refused.start()
     assert str(caught.value) == (
@@ -437,18 +451,18 @@ async def test_what_is_no_directory_is_refused(tmp_path: Path) -> None:
 
 def test_tables_are_made_once(tmp_path: Path) -> None:
     for _ in range(2):
-        with contextlib.closing(connect(tmp_path)) as connection:
+        with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
             assert connection.execute("PRAGMA user_version").fetchone() == (len(STEPS),)
             counters.increment(connection, "opened")
-    with contextlib.closing(connect(tmp_path)) as connection:
+    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
         assert counters.increment(connection, "opened") == 3
 
 
 def test_the_tables_of_a_newer_server_are_left_alone(tmp_path: Path) -> None:
-    with contextlib.closing(connect(tmp_path)) as connection:
+    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
         connection.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
     with pytest.raises(StoreError, match="the database is of a newer server"):
-        connect(tmp_path)
+        Sqlite(tmp_path).connect()
 
 
 async def test_a_backup_is_one_whole_file(database: Database, tmp_path: Path) -> None:
@@ -467,7 +481,7 @@ async def test_a_backup_is_one_whole_file(database: Database, tmp_path: Path) ->
 def test_a_backup_overwrites_nothing(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="has no database to copy"):
         back_up(tmp_path, tmp_path / "copy.db")
-    connect(tmp_path).close()
+    Sqlite(tmp_path).connect().close()
     (tmp_path / "copy.db").write_text("kept")
     with pytest.raises(StoreError, match="exists; choose another name"):
         back_up(tmp_path, tmp_path / "copy.db")
@@ -478,14 +492,14 @@ def test_a_backup_overwrites_nothing(tmp_path: Path) -> None:
 
 def test_data_is_for_the_servers_account_only(tmp_path: Path) -> None:
     directory = tmp_path / "new"
-    connect(directory).close()
+    Sqlite(directory).connect().close()
     assert directory.stat().st_mode & 0o777 == 0o700
     back_up(directory, tmp_path / "copy.db")
     assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
 
 
 async def test_a_damaged_database_stops_the_start_in_one_line(tmp_path: Path) -> None:
-    with contextlib.closing(connect(tmp_path)) as connection:
+    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
     path = tmp_path / FILE_NAME
     whole = path.read_bytes()
@@ -500,7 +514,7 @@ async def test_a_damaged_database_stops_the_start_in_one_line(tmp_path: Path) ->
 
 
 async def test_a_database_without_its_tables_stops_the_start_in_one_line(tmp_path: Path) -> None:
-    with contextlib.closing(connect(tmp_path)) as connection:
+    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
         connection.execute("DROP TABLE counters")
     with pytest.raises(StoreError) as caught:
         await make(tmp_path).start()

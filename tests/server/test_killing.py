@@ -19,7 +19,7 @@ from typing import Any
 import websockets
 
 from server.store import contents, parts
-from server.store.database import connect
+from server.store.sqlite import Sqlite
 from tests.server import killing
 from tests.server.running import running
 from tests.server.wire import connected
@@ -93,7 +93,7 @@ async def acknowledged_until_killed(
 
 
 def check(directory: Path, number: int, answers: list[Any]) -> None:
-    with contextlib.closing(connect(directory)) as connection:
+    with contextlib.closing(Sqlite(directory).connect()) as connection:
         assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]
         files = {file.path: file for file in contents.files(connection, "project-123")}
         text = {
@@ -157,7 +157,7 @@ async def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
         token = answers[0]["lock"]["token"]
         check(tmp_path, number, answers)
         counts.append(len(answers))
-    with contextlib.closing(connect(tmp_path)) as connection:
+    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     # Each kill came in the middle of it, at many different places.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from server.api.errors import EventError
 from server.application import Application
 from server.logs import TextFormatter
+from server.store.connection import Connection
 from server.store.jobs import Job
 from tests.engineio_min.wire import connect as raw_connection
 from tests.server.conftest import Connect
@@ -126,7 +126,7 @@ async def test_a_database_that_is_damaged_later_takes_no_clients(
 ) -> None:
     async with running(tmp_path) as application:
 
-        def meets_damage(connection: sqlite3.Connection) -> None:
+        def meets_damage(connection: Connection) -> None:
             connection.execute("PRAGMA writable_schema = ON")
             connection.execute("UPDATE sqlite_schema SET rootpage = 99999 WHERE name = 'counters'")
             connection.execute("PRAGMA writable_schema = RESET")

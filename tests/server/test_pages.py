@@ -7,7 +7,6 @@ content; no answer has more than its limit, however much there is.
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from server.people.notifications import personal
 from server.projects import locks, projects
 from server.store import contents, membership, messages, notices, snapshots
 from server.store import pages as pages_of_the_store
+from server.store.connection import Connection
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import Client, connected
@@ -41,7 +41,7 @@ async def pages(client: Client, event: str, key: str, payload: dict[str, Any]) -
         after = {"after": answer["next"]}
 
 
-def seed(connection: sqlite3.Connection) -> None:
+def seed(connection: Connection) -> None:
     """Five more files, projects, versions, messages and notifications."""
     for number in range(5):
         path = f"src/{number}.txt"
@@ -135,7 +135,7 @@ async def test_long_messages_make_short_pages(application: Application, connect:
     """A hundred answers of the assistant may have 25 MB."""
     client = await connect()
 
-    def fill(connection: sqlite3.Connection) -> None:
+    def fill(connection: Connection) -> None:
         for number in range(5):
             text = "x" * (messages.MAX_READ // 2)
             message = ChatMessage(f"message-{number}", "request", "user", ADA, text, "now")

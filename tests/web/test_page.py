@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from scripts.set_up import find_browser
 from server.api.records import ChatMessage, Member, Project, Role, User, Version
 from server.store import contents, membership, messages, snapshots
+from server.store.connection import Connection
 from server.store.demonstration import PROJECT_ID
 from tests.programs import output
 from tests.sdk.serving import serving
@@ -91,7 +91,7 @@ async def test_whoever_is_too_fast_loses_nothing(tmp_path: Path, browser: str) -
         await run("limits.test.mjs", URL=application.url, CHROMIUM=browser)
 
 
-def long_lists(connection: sqlite3.Connection) -> None:
+def long_lists(connection: Connection) -> None:
     """More of everything than an answer has."""
     ada = User("ada", "ada")
     # First, because each has all files that there are.

@@ -7,7 +7,6 @@ Invariants:
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from server.api.records import Role
 from server.application import Application
 from server.store import membership
+from server.store.connection import Connection
 from tests.server.conftest import Connect
 from tests.server.wire import Client
 
@@ -329,7 +329,7 @@ async def test_a_project_has_a_hundred_members(application: Application, connect
     await acting(connect, "bob")
     await acting(connect, "eve")
 
-    def fill(connection: sqlite3.Connection) -> None:
+    def fill(connection: Connection) -> None:
         for number in range(98):
             membership.set_role(connection, project_id, f"member-{number}", Role.VIEWER)
 

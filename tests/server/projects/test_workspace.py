@@ -21,7 +21,7 @@ from server.projects import unwritten, workspace
 from server.projects.tree import Tree
 from server.projects.workspace import PROJECT_ID, Workspace
 from server.store import contents, trees
-from server.store.database import StoreError
+from server.store.engine import StoreError
 from tests.server.running import make, running
 from tests.server.wire import Client, connected
 from tests.waiting import PATIENCE

@@ -53,7 +53,7 @@ from server.store import (
     trees,
 )
 from server.store.accounts import StoredSession
-from server.store.database import connect
+from server.store.sqlite import Sqlite
 
 FILES, VERSIONS, CONTENTS, PROJECTS = 10_000, 4, 200_000, 2_000
 MOST_STEPS = 50_000
@@ -73,7 +73,7 @@ _NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHER
 
 
 def _filled(directory: Path) -> sqlite3.Connection:
-    connection = connect(directory)
+    connection = Sqlite(directory).connect()
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN")
     for statement in (

@@ -10,7 +10,6 @@ Invariants:
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,8 +21,9 @@ from server.documents.authority import MAX_TEXT, Author
 from server.documents.changes import ChangeError, joined, parse
 from server.store import contents, files, leftovers, membership, parts, snapshots
 from server.store.backup import back_up
-from server.store.database import connect
+from server.store.connection import Connection
 from server.store.documents import Documents, Edit, Opened, Since
+from server.store.sqlite import Sqlite
 
 ADA, BOB = User("ada", "Ada"), User("bob", "Bob")
 TAB = Author("tab", "ada", "Ada")
@@ -32,8 +32,8 @@ PROJECT = Project("p", "P", "", "web", [Member(ADA, Role.OWNER)], "", "")
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    with contextlib.closing(connect(tmp_path)) as connection:
+def connection(tmp_path: Path) -> Iterator[Connection]:
+    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
         membership.add_project(connection, PROJECT)
         write(connection, "one\ntwo\n")
         yield connection
@@ -54,17 +54,15 @@ class Forgetful(Documents):
             self._unload(key)
 
 
-def write(connection: sqlite3.Connection, text: str) -> contents.Change:
+def write(connection: Connection, text: str) -> contents.Change:
     return contents.write(connection, *KEY, text, user_id="ada", now="")
 
 
-def opened(
-    documents: Documents, connection: sqlite3.Connection, since: Since | None = None
-) -> Opened:
+def opened(documents: Documents, connection: Connection, since: Since | None = None) -> Opened:
     return documents.open(connection, KEY, since, TAB, "now")
 
 
-def text_of(connection: sqlite3.Connection) -> str:
+def text_of(connection: Connection) -> str:
     file = contents.file(connection, *KEY)
     assert file is not None
     return parts.whole(connection, file.hash)
@@ -73,7 +71,7 @@ def text_of(connection: sqlite3.Connection) -> str:
 class Typist:
     """Types at the end of the text, or at the beginning."""
 
-    def __init__(self, documents: Documents, connection: sqlite3.Connection) -> None:
+    def __init__(self, documents: Documents, connection: Connection) -> None:
         self.documents, self.connection = documents, connection
         self.number = 0
 
@@ -89,7 +87,7 @@ class Typist:
 
 
 def test_a_document_is_its_file_and_the_edits_since(
-    documents: Documents, connection: sqlite3.Connection
+    documents: Documents, connection: Connection
 ) -> None:
     first = opened(documents, connection)
     assert (first.version, first.text, first.number) == (0, "one\ntwo\n", 0)
@@ -110,7 +108,7 @@ def test_a_document_is_its_file_and_the_edits_since(
     assert (late.version, late.text, late.number) == (2, None, 2)
 
 
-def test_what_is_saved_is_kept_for_a_thousand_updates(connection: sqlite3.Connection) -> None:
+def test_what_is_saved_is_kept_for_a_thousand_updates(connection: Connection) -> None:
     documents = Documents()
     epoch = opened(documents, connection).epoch
     connection.execute("BEGIN")
@@ -130,9 +128,7 @@ def test_what_is_saved_is_kept_for_a_thousand_updates(connection: sqlite3.Connec
     connection.execute("ROLLBACK")
 
 
-def test_an_undone_transaction_leaves_nothing(
-    documents: Documents, connection: sqlite3.Connection
-) -> None:
+def test_an_undone_transaction_leaves_nothing(documents: Documents, connection: Connection) -> None:
     typist = Typist(documents, connection)
     typist.type("kept")
     connection.execute("BEGIN")
@@ -158,7 +154,7 @@ def test_an_undone_transaction_leaves_nothing(
 
 
 def test_a_replaced_file_is_merged_with_what_is_not_saved(
-    documents: Documents, connection: sqlite3.Connection
+    documents: Documents, connection: Connection
 ) -> None:
     typist = Typist(documents, connection)
     typist.type("typed")
@@ -183,7 +179,7 @@ def test_a_replaced_file_is_merged_with_what_is_not_saved(
 
 
 def test_what_slipped_through_is_merged_when_the_document_is_used(
-    documents: Documents, connection: sqlite3.Connection
+    documents: Documents, connection: Connection
 ) -> None:
     typist = Typist(documents, connection)
     typist.type("typed")
@@ -206,9 +202,7 @@ def test_what_slipped_through_is_merged_when_the_document_is_used(
     assert text_of(connection) == "new\n more"
 
 
-def test_a_file_that_is_gone_has_no_document(
-    documents: Documents, connection: sqlite3.Connection
-) -> None:
+def test_a_file_that_is_gone_has_no_document(documents: Documents, connection: Connection) -> None:
     Typist(documents, connection).type("typed")
     contents.delete(connection, *KEY)
     assert documents.save(connection, KEY, "now") is None
@@ -216,9 +210,7 @@ def test_a_file_that_is_gone_has_no_document(
     assert connection.execute("SELECT count(*) FROM edits").fetchone() == (0,)
 
 
-def test_half_of_a_pair_outlives_memory(
-    documents: Documents, connection: sqlite3.Connection
-) -> None:
+def test_half_of_a_pair_outlives_memory(documents: Documents, connection: Connection) -> None:
     typist = Typist(documents, connection)
     typist.type("\ud83d")
     documents.save(connection, KEY, "now")
@@ -231,7 +223,7 @@ def test_half_of_a_pair_outlives_memory(
     assert connection.execute(exact).fetchone() == (None,)
 
 
-def test_too_much_that_is_not_saved_is_not_taken(connection: sqlite3.Connection) -> None:
+def test_too_much_that_is_not_saved_is_not_taken(connection: Connection) -> None:
     documents = Documents()
     epoch = opened(documents, connection).epoch
     unsaved = 0.0
@@ -248,7 +240,7 @@ def test_too_much_that_is_not_saved_is_not_taken(connection: sqlite3.Connection)
     documents.edit(connection, KEY, Edit(epoch, number, TAB, number + 1, parse([65_500])))
 
 
-def test_a_text_that_became_too_long_is_refused(connection: sqlite3.Connection) -> None:
+def test_a_text_that_became_too_long_is_refused(connection: Connection) -> None:
     documents = Documents()
     for text in ("x" * (MAX_TEXT + 1), "x" * (4 * MAX_TEXT + 1)):
         write(connection, text)
@@ -260,7 +252,7 @@ def test_a_text_that_became_too_long_is_refused(connection: sqlite3.Connection) 
         documents.edit(connection, KEY, Edit(epoch, 0, TAB, 1, parse([MAX_TEXT, [0, "y"]])))
 
 
-def test_those_that_were_not_used_for_longest_leave_memory(connection: sqlite3.Connection) -> None:
+def test_those_that_were_not_used_for_longest_leave_memory(connection: Connection) -> None:
     documents = Documents(most=50)
     for number in range(4):
         contents.write(connection, "p", f"{number}", "x" * 10, user_id="ada", now="")
@@ -273,7 +265,7 @@ def test_those_that_were_not_used_for_longest_leave_memory(connection: sqlite3.C
     assert list(documents._loaded) == [("p", "large")]
 
 
-def test_a_deleted_projects_documents_go_in_steps(connection: sqlite3.Connection) -> None:
+def test_a_deleted_projects_documents_go_in_steps(connection: Connection) -> None:
     documents = Documents()
     for number in range(5):
         contents.write(connection, "p", f"{number}", "text", user_id="ada", now="")
@@ -294,7 +286,7 @@ def test_a_deleted_projects_documents_go_in_steps(connection: sqlite3.Connection
     assert opened(documents, connection).text == "another"
 
 
-def test_a_copy_of_the_database_begins_anew(connection: sqlite3.Connection, tmp_path: Path) -> None:
+def test_a_copy_of_the_database_begins_anew(connection: Connection, tmp_path: Path) -> None:
     """Clients may have got edits that are not in it."""
     documents = Documents()
     Typist(documents, connection).type("typed")
@@ -302,10 +294,11 @@ def test_a_copy_of_the_database_begins_anew(connection: sqlite3.Connection, tmp_
     target = tmp_path / "copy" / "server.db"
     target.parent.mkdir()
     back_up(tmp_path, target)
-    with contextlib.closing(connect(target.parent)) as copy:
+    with contextlib.closing(Sqlite(target.parent).connect()) as copy:
         there = opened(Documents(), copy, Since(here.epoch, 1))
         assert there.epoch != here.epoch
         assert (there.version, there.text) == (1, "one\ntwo\ntyped")
     # One of an older server has no documents.
-    connection.executescript("DROP TABLE edits; DROP TABLE authors; DROP TABLE documents")
+    for table in ("edits", "authors", "documents"):
+        connection.execute(f"DROP TABLE {table}")
     back_up(tmp_path, tmp_path / "older.db")

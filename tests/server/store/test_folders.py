@@ -10,7 +10,6 @@ Invariants, whatever is changed between two steps:
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,15 @@ from hypothesis import strategies as st
 from server.api.errors import Code, EventError
 from server.api.records import Member, Project, Role, User
 from server.store import contents, folders, leftovers, membership, trees
-from server.store.database import connect
+from server.store.connection import Connection
+from server.store.sqlite import Sqlite
 
 PATHS = st.sampled_from(["a/1", "a/2", "a/b/1", "a0", "a-", "b", "z", "new", "new/1", "z/a"])
 CHANGES = st.lists(st.tuples(PATHS, st.sampled_from(["1", "2"]) | st.none()), max_size=4)
 Files = dict[str, tuple[str, int, str]]
 
 
-def present(c: sqlite3.Connection) -> Files:
+def present(c: Connection) -> Files:
     rows = c.execute(
         "SELECT path, hash, revision, updated_by FROM tree_files WHERE tree = ?",
         (trees.of_project(c, "p"),),
@@ -37,7 +37,7 @@ def present(c: sqlite3.Connection) -> Files:
     return {path: (content_hash, revision, by) for path, content_hash, revision, by in rows}
 
 
-def do(c: sqlite3.Connection, changes: list[tuple[str, str | None]]) -> None:
+def do(c: Connection, changes: list[tuple[str, str | None]]) -> None:
     for path, text in changes:
         if text is None:
             if contents.file(c, "p", path) is not None:
@@ -48,7 +48,7 @@ def do(c: sqlite3.Connection, changes: list[tuple[str, str | None]]) -> None:
             contents.write(c, "p", path, text, user_id="ada", now="")
 
 
-def consistent(c: sqlite3.Connection) -> None:
+def consistent(c: Connection) -> None:
     while leftovers.are_there(c):
         leftovers.delete_some(c)
     wrong = c.execute(
@@ -73,7 +73,7 @@ def test_changes_between_steps(
 ) -> None:
     with (
         tempfile.TemporaryDirectory() as directory,
-        contextlib.closing(connect(Path(directory))) as c,
+        contextlib.closing(Sqlite(Path(directory)).connect()) as c,
         patch.object(trees, "STEP", 2),
         patch.object(folders, "STEP", 2),
     ):

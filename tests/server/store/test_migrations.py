@@ -10,8 +10,8 @@ import pytest
 
 from server.api.records import Action, File, Role, Version
 from server.store import contents, leftovers, membership, messages, migrations, parts, snapshots
-from server.store.database import FILE_NAME, connect
 from server.store.snapshots import Differing, Stored
+from server.store.sqlite import FILE_NAME, Sqlite
 
 # What the first version of the tables had after some use.
 FIRST = """
@@ -45,7 +45,7 @@ def old(tmp_path: Path) -> Path:
 
 def test_the_first_tables_become_the_present_ones(old: Path) -> None:
     for _ in range(2):
-        with contextlib.closing(connect(old)) as connection:
+        with contextlib.closing(Sqlite(old).connect()) as connection:
             assert connection.execute("PRAGMA user_version").fetchone() == (7,)
             assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
             assert contents.files(connection, "p") == [
@@ -87,7 +87,7 @@ def test_long_contents_are_cut_into_parts(tmp_path: Path, more: int) -> None:
         rows = [(name, text.encode()) for name, text in before.items()]
         connection.executemany("INSERT INTO contents VALUES (?, ?)", rows)
         connection.commit()
-    with contextlib.closing(connect(tmp_path)) as connection:
+    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
         assert {name: parts.whole(connection, name) for name in before} == before
         (longest,) = connection.execute("SELECT max(length(content)) FROM contents").fetchone()
         assert longest == min(parts.PART, len(before["h1"].encode()))
@@ -108,7 +108,7 @@ def test_long_contents_are_cut_into_parts(tmp_path: Path, more: int) -> None:
 
 
 def test_what_was_counted_anew_each_time_has_its_counters(old: Path) -> None:
-    with contextlib.closing(connect(old)) as connection:
+    with contextlib.closing(Sqlite(old).connect()) as connection:
         counted = connection.execute(
             "SELECT p.id, p.message_count, t.file_count, t.size FROM projects p "
             "JOIN trees t ON t.id = p.tree ORDER BY p.id"
@@ -131,7 +131,7 @@ def test_what_was_counted_anew_each_time_has_its_counters(old: Path) -> None:
 
 
 def test_a_version_that_was_not_finished_is_gone_with_the_next_start(old: Path) -> None:
-    with contextlib.closing(connect(old)) as connection:
+    with contextlib.closing(Sqlite(old).connect()) as connection:
         version = Version("x", "p", "Never", "", "then", "ada", 0)
         restoring = snapshots.restore(
             connection, "v", version, user_id="ada", now="now", check=lambda _: None
@@ -141,7 +141,10 @@ def test_a_version_that_was_not_finished_is_gone_with_the_next_start(old: Path) 
         assert not leftovers.are_there(connection)
         assert connection.execute("SELECT count(*) FROM tree_files").fetchone() == (4,)
         restoring.close()
-    with contextlib.closing(connect(old)) as connection:
+    # What a command does beside a server leaves alone what that one is making.
+    with contextlib.closing(Sqlite(old).connect()) as connection:
+        assert not leftovers.are_there(connection)
+    with contextlib.closing(Sqlite(old).serve()) as connection:
         assert leftovers.are_there(connection)
         leftovers.delete_some(connection)
         assert not leftovers.are_there(connection)

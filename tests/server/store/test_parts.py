@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -24,11 +24,13 @@ from hypothesis import strategies as st
 from server.api.errors import EventError
 from server.api.records import User
 from server.store import contents, leftovers, parts
-from server.store.database import Database, connect
+from server.store.connection import Connection
+from server.store.database import Database
 from server.store.demonstration import PROJECT_ID
 from server.store.files import Edit
 from server.store.long_contents import LongContents
 from server.store.parts import PART, Coming, Kept, Reading
+from server.store.sqlite import Sqlite, SqliteSession
 from server.store.store import Store
 from tests.server.gate import closed_gate
 
@@ -37,7 +39,7 @@ LONG = "".join(chr(0x4E00 + at % 20_000) for at in range(500_000))
 """1.5 MB: six parts."""
 
 
-def kept(connection: sqlite3.Connection, text: str) -> Kept:
+def kept(connection: Connection, text: str) -> Kept:
     coming = Coming(text)
     coming.begin(connection)
     while (done := coming.keep_some(connection)) is None:
@@ -46,7 +48,7 @@ def kept(connection: sqlite3.Connection, text: str) -> Kept:
 
 
 @contextlib.contextmanager
-def undone(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+def undone(connection: Connection) -> Iterator[Connection]:
     """Undo what the block does."""
     connection.execute("BEGIN")
     try:
@@ -55,7 +57,7 @@ def undone(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         connection.execute("ROLLBACK")
 
 
-def tidied(connection: sqlite3.Connection) -> tuple[int, int, int]:
+def tidied(connection: Connection) -> tuple[int, int, int]:
     """How many contents, parts and leftovers there are when nothing is left to delete."""
     while leftovers.are_there(connection):
         leftovers.delete_some(connection)
@@ -67,8 +69,8 @@ def tidied(connection: sqlite3.Connection) -> tuple[int, int, int]:
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
-    with contextlib.closing(connect(tmp_path_factory.mktemp("empty"))) as connection:
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    with contextlib.closing(Sqlite(tmp_path_factory.mktemp("empty")).connect()) as connection:
         yield connection
 
 
@@ -80,7 +82,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connecti
     st.booleans(),
 )
 def test_a_text_is_the_same_wherever_it_is_read(
-    empty: sqlite3.Connection,
+    empty: Connection,
     texts: list[str],
     offset: int,
     length: int,
@@ -111,7 +113,7 @@ def test_a_text_is_the_same_wherever_it_is_read(
 
 
 def test_what_is_not_there_is_not_read(tmp_path: Path) -> None:
-    with contextlib.closing(connect(tmp_path)) as connection:
+    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
         with pytest.raises(LookupError):
             parts.read(connection, "gone", 0, 10)
         with pytest.raises(LookupError):
@@ -125,7 +127,7 @@ def test_what_is_not_there_is_not_read(tmp_path: Path) -> None:
 
 
 def test_only_the_parts_that_are_asked_for_are_read(tmp_path: Path) -> None:
-    with contextlib.closing(connect(tmp_path)) as connection:
+    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
         content_hash, size = parts.add(connection, LONG)
         connection.execute("DELETE FROM content_parts WHERE number NOT IN (3, 4)")
         connection.execute("UPDATE contents SET content = x''")
@@ -139,7 +141,7 @@ def test_to_read_a_part_costs_the_same_in_a_content_of_any_length(tmp_path: Path
     steps: list[int] = []
     taken = []
     with (
-        contextlib.closing(connect(tmp_path)) as connection,
+        contextlib.closing(Sqlite(tmp_path).connect()) as connection,
         patch.multiple(parts, PART=100, _AT_ONCE=25),
     ):
         for count in (6, 600):
@@ -153,7 +155,7 @@ def test_to_read_a_part_costs_the_same_in_a_content_of_any_length(tmp_path: Path
 
 
 def test_the_same_content_of_two_is_kept_once(tmp_path: Path) -> None:
-    with contextlib.closing(connect(tmp_path)) as connection:
+    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
         first, second = kept(connection, LONG), kept(connection, LONG)
         assert not leftovers.are_there(connection)
         assert connection.execute("SELECT count(*) FROM contents").fetchone() == (0,)
@@ -169,7 +171,7 @@ def test_the_same_content_of_two_is_kept_once(tmp_path: Path) -> None:
 
 
 def test_what_was_given_up_is_not_taken(tmp_path: Path) -> None:
-    with contextlib.closing(connect(tmp_path)) as connection:
+    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
         done = kept(connection, LONG)
         parts.give_up(connection, done.number)
         with pytest.raises(EventError, match="was given up before it was saved"):
@@ -180,19 +182,19 @@ def test_what_was_given_up_is_not_taken(tmp_path: Path) -> None:
 
 
 def test_what_a_kill_has_left_goes_after_the_next_start(tmp_path: Path) -> None:
-    with contextlib.closing(connect(tmp_path)) as connection:
+    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
         coming = Coming(LONG)
         coming.begin(connection)
         for _ in range(3):
             assert coming.keep_some(connection) is None
         assert tidied(connection) == (0, 2, 1)
-    with contextlib.closing(connect(tmp_path)) as connection:
+    with contextlib.closing(Sqlite(tmp_path).serve()) as connection:
         assert tidied(connection) == (0, 0, 0)
 
 
 def test_long_contents_are_deleted_some_parts_at_a_time(tmp_path: Path) -> None:
     with (
-        contextlib.closing(connect(tmp_path)) as connection,
+        contextlib.closing(Sqlite(tmp_path).connect()) as connection,
         patch.multiple(parts, PART=100, _AT_ONCE=25),
     ):
         content_hash, _ = parts.add(connection, "x" * 100 * (leftovers.STEP_PARTS + 2))
@@ -211,7 +213,7 @@ def test_long_contents_are_deleted_some_parts_at_a_time(tmp_path: Path) -> None:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(tmp_path)
+    database = Database(Sqlite(tmp_path))
     await database.start()
     await Store(database).seed("now")
     yield database
@@ -240,6 +242,11 @@ def written(work: list[str]) -> int:
     )
 
 
+def trace(connection: Connection, callback: Callable[[str], None] | None) -> None:
+    assert isinstance(connection, SqliteSession)
+    connection.set_trace_callback(callback)
+
+
 async def change(store: Store, text: str, path: str = "long.txt", action: str = "created") -> None:
     edit = Edit(action, text, None)  # type: ignore[arg-type]
     await store.change_file(PROJECT_ID, path, edit, user=ADA, now="now", check=lambda: None)
@@ -248,7 +255,7 @@ async def change(store: Store, text: str, path: str = "long.txt", action: str = 
 async def test_no_piece_of_work_has_more_than_some_parts(database: Database) -> None:
     store = Store(database).of("ada", PROJECT_ID)
     statements: list[str] = []
-    await database.run(lambda c: c.set_trace_callback(statements.append))
+    await database.run(partial(trace, callback=statements.append))
     await change(store, LONG)
     works = traced(statements)
     sizes = [written(work) for work in works]
@@ -270,7 +277,7 @@ async def test_no_piece_of_work_has_more_than_some_parts(database: Database) -> 
     reads = [sum("SELECT" in one for one in work) for work in traced(statements)]
     # With those that find nothing more.
     assert max(reads) <= parts.READ_AT_ONCE // PART + 2
-    await database.run(lambda c: c.set_trace_callback(None))
+    await database.run(partial(trace, callback=None))
 
 
 async def test_others_have_turns_between_the_parts(database: Database) -> None:

@@ -10,7 +10,6 @@ Invariants, whatever is changed between two steps:
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
@@ -23,22 +22,23 @@ from hypothesis import strategies as st
 from server.api.errors import EventError
 from server.api.records import Member, Project, Role, User, Version
 from server.store import contents, leftovers, membership, snapshots, trees
-from server.store.database import connect
+from server.store.connection import Connection
+from server.store.sqlite import Sqlite
 
 PATHS = st.sampled_from([f"{letter}{number}" for letter in "abc" for number in "12"])
 CHANGES = st.lists(st.tuples(PATHS, st.sampled_from(["1", "2", "3"]) | st.none()), max_size=4)
 
 
-def tree_contents(c: sqlite3.Connection, tree: int) -> dict[str, snapshots.Stored]:
+def tree_contents(c: Connection, tree: int) -> dict[str, snapshots.Stored]:
     rows = c.execute("SELECT path, hash, size FROM tree_files WHERE tree = ?", (tree,))
     return {path: snapshots.Stored(content_hash, size) for path, content_hash, size in rows}
 
 
-def version_contents(c: sqlite3.Connection, version_id: str) -> dict[str, snapshots.Stored]:
+def version_contents(c: Connection, version_id: str) -> dict[str, snapshots.Stored]:
     return tree_contents(c, snapshots.compared(c, "p", version_id, None)[0])
 
 
-def present_contents(c: sqlite3.Connection) -> dict[str, snapshots.Stored]:
+def present_contents(c: Connection) -> dict[str, snapshots.Stored]:
     return tree_contents(c, trees.of_project(c, "p"))
 
 
@@ -52,7 +52,7 @@ def test_changes_between_steps(
 ) -> None:
     with (
         tempfile.TemporaryDirectory() as directory,
-        contextlib.closing(connect(Path(directory))) as c,
+        contextlib.closing(Sqlite(Path(directory)).connect()) as c,
         patch.object(trees, "STEP", 2),
     ):
 
@@ -131,7 +131,7 @@ def test_the_pieces_of_a_comparison_find_what_differs(
 ) -> None:
     with (
         tempfile.TemporaryDirectory() as directory,
-        contextlib.closing(connect(Path(directory))) as c,
+        contextlib.closing(Sqlite(Path(directory)).connect()) as c,
     ):
         owner = Member(User("ada", "Ada"), Role.OWNER)
         membership.add_project(c, Project("p", "P", "", "web", [owner], "", ""))

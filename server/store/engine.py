@@ -1,0 +1,80 @@
+"""What the database's thread needs of a kind of database; SQLite's and PostgreSQL's are beside."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from server.store.connection import Connection
+
+
+class StoreError(Exception):
+    """The database cannot be used; the message says why, and what to do."""
+
+
+class Session(Connection, Protocol):
+    """A connection with its transactions, for one thread."""
+
+    @property
+    def Error(self) -> type[Exception]:
+        """Return the base of the errors that statements raise."""
+        ...
+
+    @property
+    def in_transaction(self) -> bool:
+        """Return whether a transaction has begun and was not undone."""
+        ...
+
+    @property
+    def total_changes(self) -> int:
+        """Return how many rows all statements together have changed."""
+        ...
+
+    def begin(self) -> None:
+        """Begin a transaction, alone: others that would write wait for its end."""
+        ...
+
+    def commit(self) -> None:
+        """End the transaction: what it has done is durable."""
+        ...
+
+    def rollback(self) -> None:
+        """Undo the transaction."""
+        ...
+
+    def close(self) -> None:
+        """Undo what has not ended, and let other servers use the database."""
+        ...
+
+
+class Engine(Protocol):
+    """A kind of database, and where one is."""
+
+    def connect(self) -> Session:
+        """Open the database with this version's tables; beside a server if one is using it.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        ...
+
+    def serve(self) -> Session:
+        """Open the database for a server, and keep other servers out until it is closed.
+
+        Raises:
+            StoreError: it cannot be opened, or another server is using it.
+        """
+        ...
+
+    def unusable(self, reason: str) -> str:
+        """Return the line for a database that cannot be used."""
+        ...
+
+    def damage(self, error: BaseException) -> str | None:
+        """Return the line for a database that an error shows to be damaged, else None."""
+        ...
+
+
+def name_of(error: BaseException | None) -> str:
+    """Return the database's own name for an error: SQLite's, or PostgreSQL's SQLSTATE."""
+    named = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None)
+    return str(named or "unknown")

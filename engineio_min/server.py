@@ -11,17 +11,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
 import orjson
-from websockets.extensions import Extension
-from websockets.extensions.permessage_deflate import (
-    PerMessageDeflate,
-    ServerPerMessageDeflateFactory,
-)
 
 from engineio_min.answer_headers import AnswerHeaders
 from engineio_min.cors import CorsOptions
@@ -30,15 +25,15 @@ from engineio_min.errors import Code, RequestRefused, UsageError
 from engineio_min.forwarding import TrustedProxies
 from engineio_min.handshakes import Handshakes
 from engineio_min.http.server import NO_PORT, HttpServer, check_closed
-from engineio_min.limits.account import Account, Owner
+from engineio_min.limits.account import Account
 from engineio_min.limits.admission import Headcount
 from engineio_min.limits.complaints import Complaints
-from engineio_min.limits.quotas import Quotas, peer_address
+from engineio_min.limits.owners import Owners
+from engineio_min.limits.quotas import Quotas
 from engineio_min.option_checks import check_names
 from engineio_min.options import ServerOptions, ServerOptionValues
 from engineio_min.origins import Origins
-from engineio_min.protocol.agreed_encoding import AgreedEncoder
-from engineio_min.protocol.frame_encoding import Encoder, FrameEncoder
+from engineio_min.protocol.encoders import Encoders
 from engineio_min.protocol.packets import PROTOCOL_VERSION
 from engineio_min.protocol.session import FORCED_CLOSE, TRANSPORT_ERROR
 from engineio_min.protocol.transports import TRANSPORTS
@@ -84,28 +79,28 @@ class Server:
         self.departing: dict[str, Departing] = {}
         # Sessions that began with polling, by the TCP connection's address; see `Admission`.
         self.pollers = Headcount()
-        self.encoder: Encoder = FrameEncoder()
-        # Of those who have agreed on something, by what: the bits of a window, and base64.
-        self._encoders: dict[tuple[int | None, bool], AgreedEncoder] = {}
+        encoders = Encoders(self.options.per_message_deflate)
+        self.encoder = encoders.plain
+        self.agreed_encoder = encoders.agreed
+        self.deflate = encoders.deflate
+        self._encoders = encoders.all
         self.compressor = Compressor()
         self.account = self._new_account()
+        self.owners_of = Owners(
+            self.options.address,
+            self.options.user,
+            lambda client: self.http.admission.exempts(client),
+        ).of
         self.quotas = Quotas(
             self.options.address,
             self.options.max_connections_per_address,
             self.options.user,
             self.options.max_connections_per_user,
         )
-        self.deflate: ServerPerMessageDeflateFactory | None = None
-        self._deflate_threshold = 1024
         self.text_limit = self.options.text_limit
         self._upgrades = self.options.upgrades
         adds_headers = any((self.options.cors, self.options.headers, self.options.initial_headers))
         self._handshakes = Handshakes(self, self._initial_headers if adds_headers else None)
-        if self.options.per_message_deflate is not False:
-            # So that a message is compressed once for all its receivers.
-            self.deflate = ServerPerMessageDeflateFactory(server_no_context_takeover=True)
-            if self.options.per_message_deflate is not True:
-                self._deflate_threshold = self.options.per_message_deflate
         self._dirty: list[Connection] = []
         self._http: HttpServer | None = None
         self._started = False
@@ -361,43 +356,7 @@ class Server:
         }
         return Account(options.max_held, per_owner, partial(self.complain, "held"))
 
-    def owners_of(self, connection: Connection) -> Iterable[Owner]:
-        """Return the address and the user that what is held for `connection` counts for."""
-        options = self.options
-        request = connection.request
-        user = connection.user
-        try:
-            if options.address is not None:
-                address = options.address(request)
-            else:
-                address = (
-                    None if self.http.admission.exempts(request.client) else peer_address(request)
-                )
-            if user is None and options.user is not None:
-                user = options.user(request)
-        except Exception:
-            logger.exception(
-                "address or user failed; what a client makes the server hold is its own"
-            )
-            return ()
-        owners = (("address", address), ("user", user))
-        return [(kind, name) for kind, name in owners if name is not None]
-
     # -- what the connections ask for
-
-    def agreed_encoder(self, extensions: Sequence[Extension], *, base64: bool) -> Encoder:
-        """Return what makes each frame of a turn of the loop once, for all who have agreed on
-        these; with `base64` binary messages leave as text.
-        """
-        bits = None
-        for extension in extensions:
-            assert isinstance(extension, PerMessageDeflate)
-            bits = extension.local_max_window_bits
-        encoder = self._encoders.get((bits, base64))
-        if encoder is None:
-            encoder = AgreedEncoder(bits, self._deflate_threshold, base64=base64)
-            self._encoders[bits, base64] = encoder
-        return encoder
 
     def queue_flush(self, connection: Connection) -> None:
         """Flush `connection` at the end of this turn of the event loop."""
@@ -417,8 +376,7 @@ class Server:
                 logger.exception("a connection could not be written to; closing its session")
                 connection.session.fail(TRANSPORT_ERROR, "the write failed")
                 connection.settle()
-        self.encoder.forget()
-        for encoder in self._encoders.values():
+        for encoder in self._encoders:
             encoder.forget()
 
     def forget(self, connection: Connection) -> None:

@@ -38,9 +38,14 @@ class Compressor:
         # Bytes in the thread and before it.
         self.waiting = 0
 
-    def has_room(self, size: int) -> bool:
-        """Return whether `size` bytes more would not wait for long."""
-        return self.waiting + size <= MOST_WAITING
+    def coding(self, accepted: str, size: int) -> Coding | None:
+        """Return how to compress an answer of `size` bytes for an `Accept-Encoding` header.
+
+        None if the answer leaves as it is: the client takes no coding, or the thread is too busy.
+        """
+        if size > AT_ONCE and self.waiting + size > MOST_WAITING:
+            return None
+        return accepted_coding(accepted)
 
     def start(
         self,

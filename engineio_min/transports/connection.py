@@ -21,14 +21,11 @@ from engineio_min.errors import RequestRefused
 from engineio_min.limits.account import Account, Group, Owner
 from engineio_min.limits.quotas import Seat
 from engineio_min.options import ServerOptions
-from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.frame_encoding import Encoder
 from engineio_min.protocol.packets import Message, Packet, message_packet
 from engineio_min.protocol.session import (
     APPLICATION,
     FORCED_CLOSE,
-    PARSE_ERROR,
-    SLOW_CONSUMER,
     TRANSPORT_ERROR,
     UNSENT,
     BacklogChanged,
@@ -41,6 +38,7 @@ from engineio_min.request import Headers, Request
 from engineio_min.timer import CLOCK_RESOLUTION, Timer
 from engineio_min.transports.carrier import GONE, Carrier, WebSocketCarrier
 from engineio_min.transports.compression import Compressor
+from engineio_min.transports.endings import log_end
 
 logger = logging.getLogger("engineio_min")
 
@@ -113,8 +111,8 @@ class Engine(Protocol):
     text_limit: int
     departing: dict[str, Departing]
 
-    def owners_of(self, connection: Connection) -> Iterable[Owner]:
-        """Return the address and the user that what is held for `connection` counts for."""
+    def owners_of(self, request: Request, user: str | None) -> Iterable[Owner]:
+        """Return the address and the user that what is held for a client counts for."""
 
     def agreed_encoder(self, extensions: Sequence[Extension], *, base64: bool) -> Encoder:
         """Return what makes each frame of a turn of the loop once, for all who have agreed on
@@ -221,9 +219,7 @@ class Connection:
         if self.session.drained:
             return
         waiter = self.server.loop.create_future()
-        if self.waiters is None:
-            self.waiters = []
-        self.waiters.append(waiter)
+        self.waiters = [*(self.waiters or ()), waiter]
         await waiter
 
     @property
@@ -265,7 +261,7 @@ class Connection:
 
     def owners(self) -> Iterable[Owner]:
         """Return whom they count for besides this connection."""
-        return self.server.owners_of(self)
+        return self.server.owners_of(self.request, self.user)
 
     def let_go(self) -> None:
         """End the session: too much is held for all clients, and most of it for this one."""
@@ -309,9 +305,8 @@ class Connection:
         """Receive the packets of one read, and give their messages to the application.
 
         The caller does this in `context`, so that a ContextVar that a function of the application
-        sets is there in the client's later ones and in no other client's, on every event loop.
-
-        The caller flushes afterwards: what the application sends meanwhile leaves in one write. A
+        sets is there in the client's later ones and in no other client's, on every event loop; and
+        it flushes afterwards, so that what the application sends meanwhile leaves in one write. A
         failure of the application costs this connection, nothing else.
 
         Raises:
@@ -379,7 +374,7 @@ class Connection:
     def _closed(self, event: Closed) -> None:
         self.server.forget(self)
         self._hold_unsent(0)
-        self._log_end(event)
+        log_end(self.server, self.session, self.request, event, self.server.loop.time())
         candidate, self.candidate = self.candidate, None
         if candidate is not None:
             candidate.close()
@@ -393,20 +388,6 @@ class Connection:
         self.on_message = self.on_close = ignore
         # It refers to this, so the two would stay until the garbage collector comes round.
         self.carrier = GONE
-
-    def _log_end(self, event: Closed) -> None:
-        logger.debug("session closed: %s (%s)", event.reason, event.description)
-        if event.reason not in (PARSE_ERROR, SLOW_CONSUMER):
-            return
-        behind = ""
-        if event.reason == SLOW_CONSUMER and self.session.behind_since != NEVER:
-            seconds = self.server.loop.time() - self.session.behind_since
-            behind = f"; nothing was taken for {seconds:.1f} seconds"
-        self.server.complain(
-            event.reason,
-            f"closed the session of {self.request.client or 'a client'} over {self.transport}, "
-            f"{event.reason}: {event.description}{behind}",
-        )
 
     def _release_waiters(self) -> None:
         waiters, self.waiters = self.waiters, None

@@ -19,7 +19,7 @@ from engineio_min.protocol.session import (
     Closed,
 )
 from engineio_min.request import Headers
-from engineio_min.transports.compression import AT_ONCE, Coding, accepted_coding, compress
+from engineio_min.transports.compression import AT_ONCE, Coding, compress
 from engineio_min.transports.connection import Connection, Exchange
 
 # How long, in seconds, a close packet's POST waits for the GET that was sent together with it.
@@ -113,33 +113,24 @@ class Polling:
             self._connection.settle()
 
     def _respond(self, exchange: Exchange, packets: list[Packet]) -> None:
+        server = self._connection.server
         body = encode_payload(packets)
-        coding = self._coding(exchange, packets, len(body))
+        coding: Coding | None = None
+        threshold = server.options.http_compression
+        if threshold is not None and len(body) >= threshold and any(map(may_compress, packets)):
+            accepted = exchange.request.headers.get("accept-encoding", "")
+            coding = server.compressor.coding(accepted, len(body))
         if coding is None:
             exchange.respond(200, self._headers(exchange, _TEXT), body)
         elif len(body) <= AT_ONCE:
             self._respond_compressed(exchange, coding, compress(body, coding))
         else:
             # Packets that come meanwhile wait for the next GET, as after any answer.
-            server = self._connection.server
             job = self._compressing = (exchange, body)
             exchange.on_abort = self._compression_aborted
             server.compressor.start(
                 server.loop, body, coding, partial(self._compressed, job, coding)
             )
-
-    def _coding(self, exchange: Exchange, packets: list[Packet], size: int) -> Coding | None:
-        """Return how to compress an answer of `size` bytes; None if it leaves as it is."""
-        server = self._connection.server
-        threshold = server.options.http_compression
-        if (
-            threshold is None
-            or size < threshold
-            or (size > AT_ONCE and not server.compressor.has_room(size))
-            or not any(may_compress(packet) for packet in packets)
-        ):
-            return None
-        return accepted_coding(exchange.request.headers.get("accept-encoding", ""))
 
     def _respond_compressed(self, exchange: Exchange, coding: Coding, body: bytes) -> None:
         encoding = (("Content-Encoding", coding), ("Vary", "Accept-Encoding"))

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-
 # Seconds of virtual time that no simulation takes: what pings for ever has no other end.
 END = 100_000.0
 

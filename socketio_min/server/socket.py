@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from engineio_min import Connection
 from engineio_min.ids import random_id
 from engineio_min.protocol.packets import Packet
+from engineio_min.protocol.session import FIRST_MARK, PACKET_OVERHEAD, weigh_packets
 from socketio_min.cluster.adapter import AckCallback, BroadcastOptions, Output
-from socketio_min.cluster.memory import send_to_all
-from socketio_min.errors import (
-    AcknowledgementTimeout,
-    Disconnected,
-    LimitReached,
-    UsageError,
-)
+from socketio_min.errors import Disconnected, LimitReached, UsageError
 from socketio_min.foreign_names import tells_names
 from socketio_min.protocol.handshake import Handshake
-from socketio_min.protocol.outgoing import event_packets
 from socketio_min.protocol.rooms import RoomNames, room_names
 from socketio_min.protocol.turns import Turns
 from socketio_min.protocol.weights import keep_auth
+from socketio_min.server.asking import ask
 from socketio_min.server.broadcast import BroadcastOperator, SocketOperator
 from socketio_min.server.elsewhere import SOCKET
-from socketio_min.server.unconnected import NOWHERE, BeforeConnect
 
 if TYPE_CHECKING:
     from socketio_min.server.namespace import Namespace
@@ -177,34 +170,7 @@ class Socket:
         """
         if self.state == DISCONNECTED:
             raise Disconnected(f"the socket disconnected before {event!r} was sent")
-        future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-        ack_id = self.namespace.next_ack_id()
-
-        def answer(values: list[Any] | None) -> None:
-            if future.done():
-                return
-            if values is None:
-                future.set_exception(
-                    Disconnected(f"the socket disconnected before it acknowledged {event!r}")
-                )
-            else:
-                future.set_result(values)
-
-        self.expect(ack_id, answer)
-        try:
-            packets = event_packets(self.namespace, (event, *args), ack_id)
-            send_to_all(self.namespace, (self,), packets, (event, *args))
-            async with asyncio.timeout(timeout):
-                values = await future
-        except TimeoutError:
-            raise AcknowledgementTimeout(
-                f"got no acknowledgement of {event!r} within {timeout:g} seconds"
-            ) from None
-        finally:
-            self.expect_no_more(ack_id)
-        if len(values) > 1:
-            return tuple(values)
-        return values[0] if values else None
+        return await ask(self.namespace, self, (event, *args), timeout)
 
     @property
     def volatile(self) -> SocketOperator:
@@ -367,6 +333,65 @@ class Socket:
             values = result if isinstance(result, tuple) else [result]
         for packet in self.namespace.encoder.ack(values, ack_id):
             self.out.send(packet)
+
+
+class BeforeConnect:
+    """Packets of a socket whose CONNECT is not answered yet: the answer must be first.
+
+    `overflow()` is called for the packet above `limit`; `hold` is told how many bytes more are
+    kept, or fewer if negative.
+    """
+
+    __slots__ = ("_hold", "_limit", "_mark", "_overflow", "_packets", "_size", "_weight")
+
+    writable = False
+
+    def __init__(
+        self, limit: int, overflow: Callable[[], None], hold: Callable[[int], None]
+    ) -> None:
+        self._packets: list[Packet] = []
+        self._limit = limit
+        self._overflow = overflow
+        self._hold = hold
+        # The bytes of the packets, above what they are weighed again, and what they weighed then.
+        self._size = 0
+        self._mark = FIRST_MARK
+        self._weight = 0
+
+    def send(self, packet: Packet) -> None:
+        if len(self._packets) >= self._limit:
+            self._overflow()
+            return
+        self._packets.append(packet)
+        self._size += len(packet) + PACKET_OVERHEAD
+        if self._size > self._mark:
+            self._mark = 2 * self._size
+            self._count(weigh_packets(self._packets))
+
+    def release(self) -> list[Packet]:
+        """Return the packets, which are not kept any longer."""
+        packets, self._packets = self._packets, []
+        if self._weight:
+            self._count(0)
+        return packets
+
+    def _count(self, weight: int) -> None:
+        before, self._weight = self._weight, weight
+        self._hold(weight - before)
+
+
+class Nowhere:
+    """Packets of a socket that is gone."""
+
+    __slots__ = ()
+
+    writable = False
+
+    def send(self, packet: Packet) -> None:
+        """Drop it."""
+
+
+NOWHERE = Nowhere()
 
 
 _PLAIN = BroadcastOptions()

@@ -219,7 +219,9 @@ class Connection:
         if self.session.drained:
             return
         waiter = self.server.loop.create_future()
-        self.waiters = [*(self.waiters or ()), waiter]
+        if self.waiters is None:
+            self.waiters = []
+        self.waiters.append(waiter)
         await waiter
 
     @property

@@ -20,6 +20,9 @@ import pytest_asyncio
 from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
 
 from tests.effort import EFFORT
+from tests.scratch import write_in_memory
+
+write_in_memory()
 
 # Timings never decide a test, hence no deadline and no complaint about a slow machine. CI does not
 # look for a smaller example, which takes up to five minutes: the blob reproduces the one it found.

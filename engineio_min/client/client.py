@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple, Unpack
 
@@ -18,9 +18,9 @@ from engineio_min.client.address import parse_url, request_target
 from engineio_min.client.http import HttpClient
 from engineio_min.client.options import ClientOptions, ClientOptionValues
 from engineio_min.client.polling import Polling
+from engineio_min.client.stream import Stream
 from engineio_min.client.tasks import Tasks
-from engineio_min.client.upgrade import Upgrade
-from engineio_min.client.websocket import ClientWebSocket, open_websocket
+from engineio_min.client.websocket import ClientWebSocket, PacketSink, open_websocket
 from engineio_min.end_of_turn import EndOfTurn
 from engineio_min.errors import ConnectionFailed, PacketError, UsageError
 from engineio_min.option_checks import check_names
@@ -30,7 +30,6 @@ from engineio_min.protocol.packets import (
     PROTOCOL_VERSION,
     Message,
     Packet,
-    encode_base64,
     message_packet,
 )
 from engineio_min.protocol.session import (
@@ -83,18 +82,14 @@ class Client:
         self._timer: Timer
         self._http: HttpClient
         self._polling: Polling
-        self._upgrade: Upgrade
+        self._stream: Stream
         # How each transport begins, and sends what is queued.
-        self._carried = {
-            POLLING: Carried(self._poll_on, self._post_queued),
-            WEBSOCKET: Carried(self._open_websocket, self._write_queued),
-        }
+        self._carried: dict[str, Carried]
         self._opening: asyncio.Future[None] | None = None
         self._failure: ConnectionFailed | None = None
         self._over = False
         # `close` was called: no other transport is tried.
         self._left = False
-        self._websocket: ClientWebSocket | None = None
         self._tasks = Tasks()
         self._poll_task: asyncio.Task[None] | None = None
         self._running = asyncio.Event()
@@ -148,7 +143,21 @@ class Client:
             flush=self._flush,
             failed=self._failed,
         )
-        self._upgrade = Upgrade(self.session, self._handshake, self._write, self._tasks.start)
+        self._stream = Stream(
+            self.session,
+            self._open_websocket,
+            self._tasks.start,
+            receive=self._receive,
+            tell=self._tell_tap,
+            flush=self._flush,
+            soon=self._end_of_turn.ask,
+            failed=self._failed,
+            force_base64=options.force_base64,
+        )
+        self._carried = {
+            POLLING: Carried(self._poll_on, self._post_queued),
+            WEBSOCKET: Carried(self._stream.begin, self._stream.send),
+        }
         self._timer.watch(self.session)
         self._carried[transport].begin()
         try:
@@ -214,15 +223,15 @@ class Client:
         """Take nothing more from the server until `resume`."""
         if self._running.is_set():
             self._running.clear()
-            if self._websocket is not None:
-                self._websocket.pause()
+            if self._opening is not None:
+                self._stream.pause()
 
     def resume(self) -> None:
         """Take packets from the server again."""
         if not self._running.is_set():
             self._running.set()
-            if self._websocket is not None:
-                self._websocket.resume()
+            if self._opening is not None:
+                self._stream.resume()
 
     @property
     def opened(self) -> bool:
@@ -261,24 +270,11 @@ class Client:
         if self._poll_task is None or self._poll_task.done():
             self._poll_task = self._tasks.start(self._polling.poll())
 
-    def _open_websocket(self) -> None:
-        self._tasks.start(self._begin_on_websocket())
-
-    async def _begin_on_websocket(self) -> None:
-        try:
-            websocket = await self._handshake()
-        except ConnectionFailed as error:
-            self._failed(error)
-            return
-        # The WebSocket tells what happens from here on; `Opened` may be in its first bytes.
-        self._websocket = websocket
-        websocket.start()
-
-    async def _handshake(self) -> ClientWebSocket:
+    async def _open_websocket(self, sink: PacketSink) -> ClientWebSocket:
         return await open_websocket(
             self._http,
             self._target(WEBSOCKET),
-            self,
+            sink,
             deflate_threshold=self.options.deflate_threshold,
         )
 
@@ -296,39 +292,6 @@ class Client:
         self._failure = error
         self.session.fail(TRANSPORT_ERROR, str(error))
         self._flush()
-
-    def receive_from(self, websocket: ClientWebSocket, packets: list[Packet]) -> None:
-        """Take the packets of a WebSocket; see `PacketSink`."""
-        if websocket is self._websocket:
-            self._receive(packets)
-        else:
-            while packets and websocket is self._upgrade.candidate:
-                packet = packets.pop(0)
-                if self.tap is not None:
-                    self.tap("in", packet)
-                self.session.receive_probe(packet)
-                self._flush()
-        if self.session.events or not self.session.idle:
-            self._flush()
-        else:
-            self.session.release()
-
-    def lost(self, websocket: ClientWebSocket, reason: str, description: str) -> None:
-        """Act on the end of a WebSocket; see `PacketSink`."""
-        if websocket is self._websocket:
-            self.session.fail(reason, description)
-        elif websocket is self._upgrade.candidate:
-            self.session.abandon_upgrade(description)
-        self._flush()
-
-    def writable_changed(self, websocket: ClientWebSocket) -> None:
-        """Act on a WebSocket that takes data again, or no more; see `PacketSink`."""
-        if websocket is self._websocket:
-            if websocket.writable:
-                self.session.unblock()
-            else:
-                self.session.block()
-            self._end_of_turn.ask()
 
     # -- in and out
 
@@ -363,28 +326,16 @@ class Client:
         if self._tasks.awaited and (self._over or self.session.drained):
             self._tasks.announce()
 
-    def _write_queued(self) -> None:
-        if self._websocket is not None:
-            packets = self.session.take()
-            if packets:
-                self._write(self._websocket, packets)
-
     def _post_queued(self) -> None:
         packets = self.session.take()
         if packets:
-            self._tell_tap(packets)
+            self._tell_tap("out", packets)
             self._tasks.start(self._polling.post(packets))
 
-    def _write(self, websocket: ClientWebSocket, packets: list[Packet]) -> None:
-        self._tell_tap(packets)
-        if self.options.force_base64:
-            packets = [encode_base64(p) if isinstance(p, bytes) else p for p in packets]
-        websocket.write(packets)
-
-    def _tell_tap(self, packets: list[Packet]) -> None:
+    def _tell_tap(self, direction: str, packets: Sequence[Packet]) -> None:
         if self.tap is not None:
             for packet in packets:
-                self.tap("out", packet)
+                self.tap(direction, packet)
 
     def _handle_events(self) -> None:
         session = self.session
@@ -393,16 +344,16 @@ class Client:
             if isinstance(event, Opened):
                 self._opened()
             elif isinstance(event, Upgraded):
-                self._websocket = self._upgrade.finish()
+                self._stream.take_over()
                 # A candidate has sent no more than its probe: it takes data.
-                if self._websocket is not None and not self._running.is_set():
-                    self._websocket.pause()
+                if not self._running.is_set():
+                    self._stream.pause()
                 # Polling is over, and so are its connections.
                 self._http.close()
                 self.on_upgrade()
                 self._end_of_turn.ask()
             elif isinstance(event, UpgradeAbandoned):
-                self._upgrade.drop(self.options.close_timeout)
+                self._stream.upgrade.drop(self.options.close_timeout)
                 if session.phase == OPENED:
                     self._poll_on()
             else:
@@ -415,17 +366,14 @@ class Client:
         self._timer.watch(self.session)
         if self.session.begin_upgrade(self._loop.time(), self.options.upgrades):
             self._timer.watch(self.session)
-            self._upgrade.begin()
+            self._stream.upgrade.begin()
 
     def _closed(self, event: Closed) -> None:
         self._over = True
         self._timer.cancel()
         self._running.set()
         self._tasks.cancel()
-        self._upgrade.drop(self.options.close_timeout)
-        websocket, self._websocket = self._websocket, None
-        if websocket is not None:
-            self._tasks.start(websocket.close(self.options.close_timeout))
+        self._stream.close(self.options.close_timeout)
         self._http.close()
         if self.session.handshake is not None:
             self.on_close(event.reason, event.description)

@@ -3,9 +3,9 @@
     connect() ─► CONNECT {pid, offset, auth} ─► missed events ─► what was emitted ─► "connect"
     EVENT     ─► catch-all listeners ─► handler ─► acknowledgement
 
-It outlives its connections: what is emitted while there is none waits in `outbox.py`, and the
-handlers stay. What carries the packets, and whether to come back, is the affair of
-`connection.py`.
+A namespace outlives its connections: what is emitted while there is none waits in `outbox.py`, and
+the handlers stay. What comes in is in `inbox.py`, what CONNECT carries in `credentials.py`. Which
+connection carries the packets, and whether to come back, is the affair of `connection.py`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Protocol, TypeVar, overload
 
+from socketio_min.client.credentials import Credentials, read_acceptance, read_refusal
 from socketio_min.client.elsewhere import ASYNCHRONOUS
 from socketio_min.client.handlers import RULES, HandlerCalls, HandlerRunner
-from socketio_min.client.options import Auth, ClientLimits
+from socketio_min.client.inbox import Inbox, InboxLink
+from socketio_min.client.options import Auth
 from socketio_min.client.outbox import Outbox, OutboxLink, VolatileOperator
+from socketio_min.client.wishes import Wish, Wishes
 from socketio_min.errors import (
     ConnectionFailed,
-    ConnectionRefused,
     Disconnected,
     ProtocolError,
     SocketIOError,
@@ -41,34 +43,11 @@ CLIENT_DISCONNECT = "io client disconnect"
 
 CALL_TIMEOUT = 10.0
 
-MAX_ID = 256
 
+class ClientLink(HandlerRunner, InboxLink, OutboxLink, Protocol):
+    """What a namespace may ask of the connection under it."""
 
-class _Wish:
-    """The wish to be connected, from the first call that asks for it until it is given up.
-
-    `callers` counts the calls of `connect` that are not over. `kept` tells that the wish lasts
-    without them: it was made by `open`, or one of them has returned.
-    """
-
-    __slots__ = ("callers", "kept")
-
-    def __init__(self) -> None:
-        self.kept = False
-        self.callers = 0
-
-
-class ClientLink(HandlerRunner, OutboxLink, Protocol):
-    """What a namespace may ask of the connection under it.
-
-    `engine` is the present session, or None: namespaces tell one from another and no more.
-    """
-
-    limits: ClientLimits
     parser: Parser
-
-    @property
-    def engine(self) -> object | None: ...
 
     def admit(self, namespace: ClientNamespace) -> None:
         """Connect a namespace, on the present connection or on a new one."""
@@ -113,12 +92,10 @@ class ClientNamespace:
         self.asked: object = None
         # The connection on which this namespace was left: a DISCONNECT may be under way from there.
         self._left: object = None
-        self._wish: _Wish | None = None
+        self._wishes = Wishes()
         self._ack_timeout = ack_timeout
-        self._waiters: list[asyncio.Future[None]] = []
-        self._early: list[tuple[list[Any], int | None]] = []
-        self._pid: str | None = None
-        self._offset: str | None = None
+        self._credentials = Credentials()
+        self._inbox = Inbox(connection, self._handlers, self.encoder, self._credentials)
         self._outbox = Outbox(
             connection, self.encoder, retries, ack_timeout, self._announce_outgoing
         )
@@ -211,7 +188,7 @@ class ClientNamespace:
     @property
     def active(self) -> bool:
         """Return whether the namespace is connected or tries to be."""
-        return self._wish is not None
+        return self._wishes.present is not None
 
     def open(self) -> None:
         """Connect in the background; the handlers of "connect" and "connect_error" tell more.
@@ -220,11 +197,12 @@ class ClientNamespace:
         """
         self._wished().kept = True
 
-    def _wished(self) -> _Wish:
-        if self._wish is None:
-            self._wish = _Wish()
+    def _wished(self) -> Wish:
+        wish = self._wishes.present
+        if wish is None:
+            wish = self._wishes.make()
             self._connection.admit(self)
-        return self._wish
+        return wish
 
     async def connect(self) -> None:
         """Connect, and wait until it is done.
@@ -241,34 +219,24 @@ class ClientNamespace:
         """
         wish = self._wished()
         if not self.connected:
-            await self._wait_connected(wish)
+            try:
+                await self._wishes.wait(wish)
+            except SocketIOError:
+                # Nothing of the connection is left when this fails.
+                await self._connection.ended()
+                raise
+            except asyncio.CancelledError:
+                if self._wishes.is_abandoned(wish):
+                    self.disconnect()
+                raise
         wish.kept = True
-
-    async def _wait_connected(self, wish: _Wish) -> None:
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        wish.callers += 1
-        try:
-            await waiter
-        except SocketIOError:
-            # Nothing of the connection is left when this fails.
-            await self._connection.ended()
-            raise
-        except asyncio.CancelledError:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
-            if wish is self._wish and wish.callers == 1 and not wish.kept:
-                self.disconnect()
-            raise
-        finally:
-            wish.callers -= 1
 
     def disconnect(self) -> Awaitable[None]:
         """Leave the namespace at once; awaiting the result waits for the goodbye to be sent.
 
         The connection ends with the last namespace. `connect` comes back.
         """
-        self._offset = self._pid = None
+        self._credentials.forget()
         if self.connected:
             self._left = self._connection.engine
             self._connection.send(self.encoder.disconnect())
@@ -285,24 +253,12 @@ class ClientNamespace:
 
     def deactivate(self, error: Exception) -> None:
         """Give up the wish to be connected, and end each `connect` that waits with `error`."""
-        self._wish = None
-        self._early.clear()
-        self._settle_waiters(error)
+        self._inbox.leave()
+        self._wishes.give_up(error)
 
     def wanted_without(self, error: Exception) -> bool:
         """End each `connect` that waits with `error`. Return whether the wish lasts even so."""
-        self._settle_waiters(error)
-        return self._wish is not None and self._wish.kept
-
-    def _settle_waiters(self, error: Exception | None) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if waiter.done():
-                continue
-            if error is None:
-                waiter.set_result(None)
-            else:
-                waiter.set_exception(error)
+        return self._wishes.lasts_without(error)
 
     # -- sending
 
@@ -371,14 +327,7 @@ class ClientNamespace:
         Raises:
             Exception: whatever the application's function raises.
         """
-        given = self.auth() if callable(self.auth) else self.auth
-        auth = await given if isinstance(given, Awaitable) else given
-        if self._pid is None:
-            return None if auth is None else dict(auth)
-        state = {"pid": self._pid}
-        if self._offset is not None:
-            state["offset"] = self._offset
-        return {**state, **(auth or {})}
+        return await self._credentials.present(self.auth)
 
     def receive(self, packet: Packet) -> None:
         """Take a packet for this namespace.
@@ -390,12 +339,7 @@ class ClientNamespace:
         if not self.active:
             self._receive_inactive(type_)
         elif type_ == EVENT:
-            if self.id is not None:
-                self._event(data, ack_id)
-            elif len(self._early) < self._connection.limits.max_held_packets:
-                self._early.append((data, ack_id))
-            else:
-                raise ProtocolError("got too many events before the answer to CONNECT")
+            self._inbox.receive(data, ack_id)
         elif type_ == ACK:
             self._outbox.acknowledged(ack_id, data)
         elif type_ == CONNECT:
@@ -430,26 +374,16 @@ class ClientNamespace:
     def _accepted(self, data: dict[str, Any] | None) -> None:
         if not self._is_asked:
             raise ProtocolError("got CONNECT for a namespace that was not asked for")
-        sid = data.get("sid") if data is not None else None
-        pid = data.get("pid") if data is not None else None
-        if not _is_id(sid) or not (pid is None or _is_id(pid)):
-            raise ProtocolError(
-                "got CONNECT without a valid sid: is this a server of Socket.IO v3 or newer?"
-            )
+        sid, pid = read_acceptance(data)
         self.asked = None
         self.id = sid
         self._outbox.join()
-        self.recovered = pid is not None and pid == self._pid
-        if not self.recovered:
-            self._offset = None
-        self._pid = pid
+        self.recovered = self._credentials.renew(pid)
         # The official order: what was missed, what was emitted meanwhile, then "connect".
-        early, self._early = self._early, []
-        for args, ack_id in early:
-            self._connection.turns.call(self._early_event, sid, args, ack_id)
+        self._inbox.join(sid)
         self._outbox.send_kept()
         self._connection.turns.call(self._tell_connected, sid)
-        self._settle_waiters(None)
+        self._wishes.settle(None)
 
     def _tell_connected(self, sid: str) -> None:
         # It may have had to wait, and the connection be over again.
@@ -460,9 +394,7 @@ class ClientNamespace:
         if not self._is_asked:
             raise ProtocolError("got CONNECT_ERROR for a namespace that was not asked for")
         self.asked = None
-        message = data.get("message") if isinstance(data, dict) else data
-        detail = data.get("data") if isinstance(data, dict) else None
-        self.give_up(ConnectionRefused(str(message), detail))
+        self.give_up(read_refusal(data))
 
     def give_up(self, error: Exception) -> None:
         """Try no longer to be connected, and tell why."""
@@ -479,12 +411,12 @@ class ClientNamespace:
         if self.connected:
             return self._detach(reason)
         error = ConnectionFailed(f"the connection was lost before it was accepted: {description}")
-        self._early.clear()
+        self._inbox.leave()
         return partial(self.failed, error)
 
     def _detach(self, reason: str) -> Callable[[], None]:
         """Be connected no longer. Return the function that tells the handlers, if they know it."""
-        self._early.clear()
+        self._inbox.leave()
         self._outbox.leave()
         if self.id is None:
             return _nothing
@@ -502,35 +434,6 @@ class ClientNamespace:
         if self._registered.outgoing:
             self._handlers.announce_outgoing(args)
 
-    def _early_event(self, sid: str, data: list[Any], ack_id: int | None) -> None:
-        # It may have had to wait, and the connection be over again.
-        if self.id == sid:
-            self._event(data, ack_id)
-
-    def _event(self, data: list[Any], ack_id: int | None) -> None:
-        args = data[1:]
-        reply = None
-        offset = False
-        if ack_id is not None:
-            reply = partial(self._acknowledge, self._connection.engine, ack_id)
-        elif self._pid is not None and args and isinstance(args[-1], str):
-            # Connection state recovery: events end with their offset.
-            self._offset = args[-1]
-            offset = True
-        self._handlers.handle(data[0], args, reply, offset=offset)
-
-    def _acknowledge(self, engine: object, ack_id: int, result: Any) -> None:
-        """Answer an event with a handler's result: None, a value, or a tuple of several."""
-        values: Any = [] if result is None else result if isinstance(result, tuple) else [result]
-        packets = self.encoder.ack(values, ack_id)
-        # On a later connection the same id would acknowledge another event.
-        if self.id is not None and self._connection.engine is engine:
-            self._connection.send(packets)
-
 
 def _nothing() -> None:
     """Tell nobody: the namespace was not connected."""
-
-
-def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= MAX_ID

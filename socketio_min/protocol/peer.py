@@ -81,11 +81,6 @@ class Peer(Generic[Joined]):
         self._max_values = max_values
         self._values_allowed = values_allowed
 
-    @property
-    def incomplete(self) -> bool:
-        """Return whether a packet waits for its attachments."""
-        return self.reconstructor is not None
-
     def receive(self, message: str | bytes) -> Packet | None:
         """Take a message; return the packet that is complete with it and may be acted on, if any.
 

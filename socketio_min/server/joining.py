@@ -178,11 +178,3 @@ class Joining:
         if not client.deciding:
             client.deciding = None
         return True
-
-
-def drop_undecided(socket: Socket, reason: str) -> None:
-    """Let go of a socket whose client has gone before its CONNECT was decided."""
-    if isinstance(socket, RecoverableSocket):
-        socket.keep(reason)
-    socket.detach()
-    socket.namespace.remove(socket)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import re
 import socket
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +15,6 @@ from hypothesis import strategies as st
 from engineio_min import RateLimit, Request, RequestRefused, Server, UsageError
 from engineio_min.limits.rate_limit import TokenBucket
 from socketio_min import Limits
-from socketio_min.server.connection import ServerConnection
 from socketio_min.server.rate_limits import AddressBuckets
 from tests.engineio_min.harness import Clock
 from tests.engineio_min.wire import HANDSHAKE, connect, encode_request
@@ -49,63 +47,6 @@ async def test_a_flood_of_handlers_pauses_reading() -> None:
         await wire.writer.drain()
         assert await wire.packet() == "431[]"
         assert running == 20_000
-
-
-async def test_the_first_refusal_tells_and_persistence_closes(clock: Clock) -> None:
-    """The bucket of one connection: 6 at once, 2 a second, and 5 refusals are forgiven."""
-    limits = Limits(rate=RateLimit(rate=2, burst=6, tolerance=5))
-    async with staged(limits=limits, ping_interval=1000) as stage:
-        stage.patience = clock
-        wire = await stage.joined()
-        await wire.send_packet(*[f'42{number}["echo"]' for number in range(8)])
-        assert [await wire.packet() for _ in range(5)] == [f"43{number}[]" for number in range(5)]
-        # Half a second, less the real time that has passed.
-        told = re.fullmatch(
-            r'42\["rate_limited",\{"retryAfter":(\d+)\}\]', str(await wire.packet())
-        )
-        assert told is not None
-        assert 0 <= int(told[1]) <= 500
-        await clock.advance(0.5)
-        await wire.send_packet('428["echo"]', '429["echo"]')
-        assert await wire.packet() == "438[]"
-        # Full again, so forgiven: told once more.
-        await clock.advance(3)
-        await wire.send_packet(*['42["echo"]'] * 7)
-        # Half a second, less the real time that has passed.
-        told = re.fullmatch(
-            r'42\["rate_limited",\{"retryAfter":(\d+)\}\]', str(await wire.packet())
-        )
-        assert told is not None
-        assert 0 <= int(told[1]) <= 500
-        await wire.send_packet(*['42["echo"]'] * 5)
-        assert await wire.close_code() == 1005
-        assert stage.records.reasons == ["rate limit"]
-
-
-async def test_a_flood_of_connects_is_refused(clock: Clock) -> None:
-    limits = Limits(rate=RateLimit(rate=1, burst=2))
-    async with staged(limits=limits, ping_interval=1000) as stage:
-        stage.patience = clock
-        wire = await stage.joined()
-        await wire.send_packet("40/nope,", "40/nope,")
-        assert await wire.packet() == '44/nope,{"message":"Invalid namespace"}'
-        assert await wire.packet() == '44/nope,{"message":"Too many requests"}'
-        await clock.advance(1)
-        await wire.send_packet("40/nope,")
-        assert await wire.packet() == '44/nope,{"message":"Invalid namespace"}'
-
-
-async def test_an_event_of_a_namespace_that_was_just_left_is_not_told_of(clock: Clock) -> None:
-    limits = Limits(rate=RateLimit(rate=1, burst=2))
-    async with staged(limits=limits, ping_interval=1000) as stage:
-        stage.patience = clock
-        wire = await stage.joined()
-        stage.io.on("bye", lambda socket: socket.disconnect())
-        await wire.send_packet('42["bye"]', '42["echo"]')
-        assert await wire.packet() == "41"
-        await clock.advance(1)
-        await wire.send_packet("40")
-        assert str(await wire.packet()).startswith("40{")
 
 
 async def test_an_address_has_one_bucket_for_all_its_connections(clock: Clock) -> None:
@@ -199,103 +140,6 @@ def test_a_limit_that_is_none(bad: dict[str, Any]) -> None:
 
 
 # --- bytes
-
-# 4,000 bytes at once; those above are paid back at 10 a second.
-SLOW = RateLimit(rate=10, burst=4_000)
-
-
-async def test_too_many_bytes_pause_reading(clock: Clock) -> None:
-    """S22: nothing is dropped; what follows waits in the kernel until the debt is paid."""
-    async with staged(limits=Limits(byte_rate=SLOW), ping_interval=10_000) as stage:
-        wire = await stage.joined()
-        large = "a" * 2_989
-        # Of 3,000 bytes each: "2", the number, '["echo","' and '"]'.
-        for number in (1, 2):
-            await wire.send_packet(f'42{number}["echo","{large}"]')
-            assert await wire.packet() == f'43{number}["{large}"]'
-        await wire.send_packet('423["echo","late"]')
-        for _ in range(20):
-            await stage.honest_client_works()
-        # In debt for a little more than 2,000 bytes, which are 200 seconds.
-        await clock.advance(199)
-        for _ in range(20):
-            await stage.honest_client_works()
-        assert ["echo", "late"] not in stage.events
-        await clock.advance(4)
-        assert await wire.packet() == '433["late"]'
-        assert stage.records.reasons == []
-
-
-async def test_bytes_are_counted_and_not_characters(clock: Clock) -> None:
-    async with staged(limits=Limits(byte_rate=SLOW), ping_interval=10_000) as stage:
-        wire = await stage.joined()
-        large = "\N{SNOWMAN}" * 1_330
-        await wire.send_packet(f'421["echo","{large}"]', '422["echo"]')
-        assert await wire.packet() == f'431["{large}"]'
-        assert await wire.packet() == "432[]"
-        await wire.send_packet('423["echo"]')
-        for _ in range(20):
-            await stage.honest_client_works()
-        assert stage.sockets[-1]._link.connection.paused
-        await clock.advance(60)
-        assert await wire.packet() == "433[]"
-
-
-async def test_a_post_of_too_many_bytes_is_answered_late(clock: Clock) -> None:
-    async with staged(limits=Limits(byte_rate=SLOW), ping_interval=10_000) as stage:
-        target = f"{POLLING}&sid={await stage.polling()}"
-        wire = await stage.wire()
-        body = b'40\x1e42["echo","' + b"a" * 4_100 + b'"]'
-        answer = asyncio.create_task(wire.request("POST", target, None, body))
-        await until(lambda: len(stage.events) == 2)
-        for _ in range(20):
-            await stage.honest_client_works()
-        assert not answer.done()
-        await clock.advance(16)
-        assert (await answer).text == "ok"
-        await wire.send(encode_request("POST", target, None, b"1"))
-        assert (await wire.response()).text == "ok"
-
-
-async def test_a_debt_ends_with_its_connection(clock: Clock) -> None:
-    """Its deadline too, which the stage counts."""
-    async with staged(limits=Limits(byte_rate=SLOW), ping_interval=10_000) as stage:
-        wire = await stage.joined()
-        await wire.send_packet(f'421["echo","{"a" * 5_000}"]')
-        assert str(await wire.packet()).startswith("431")
-        stage.sockets[-1].disconnect(close=True)
-        assert await wire.packet() == "41"
-        await wire.closing()
-        # Nothing is read, not the answer to the close frame either.
-        await clock.advance(6)
-
-
-async def test_a_paid_debt_does_not_hurry_the_handlers(clock: Clock) -> None:
-    """Reading goes on when both are over: the debt, and too many handlers in flight."""
-    limits = Limits(byte_rate=SLOW, rate=RateLimit(100, 100), max_handlers=1)
-    async with staged(limits=limits, ping_interval=10_000) as stage:
-        gate = asyncio.Event()
-
-        @stage.io.on("wait")
-        async def wait(_socket: object, _text: str) -> None:
-            await gate.wait()
-
-        wire = await stage.joined()
-        await wire.send_packet(f'421["wait","{"a" * 4_100}"]')
-        client = cast(ServerConnection, stage.sockets[-1]._link)
-        await until(lambda: client.connection.paused)
-        await clock.advance(60)
-        assert client.connection.paused
-        await wire.send_packet(f'422["echo","{"a" * 4_100}"]')
-        gate.set()
-        assert await wire.packet() == "431[]"
-        assert str(await wire.packet()).startswith("432")
-        # A handler that ends does not end the debt.
-        client.resume()
-        assert client.connection.paused
-        await wire.send_packet('423["echo"]')
-        await clock.advance(500)
-        assert await wire.packet() == "433[]"
 
 
 @given(

@@ -25,9 +25,12 @@ from socketio_min.cluster.redis import link as link_module
 from socketio_min.cluster.redis.address import Address
 from socketio_min.cluster.redis.connection import PATIENCE, PING_INTERVAL
 from socketio_min.cluster.redis.link import MAX_WAITING, Link, escape_glob
+from socketio_min.cluster.redis.moving_slots import MovingSlots
 from socketio_min.cluster.redis.node_link import NodeLink, Routed
 from socketio_min.cluster.redis.opening import RedisRefused
 from socketio_min.cluster.redis.resp import Part, encode_command
+from socketio_min.cluster.redis.sharded_channels import ShardedChannels
+from socketio_min.cluster.redis.slot_table import SlotTable
 from socketio_min.cluster.redis.slots import (
     Node,
     Redirection,
@@ -42,16 +45,6 @@ logger = logging.getLogger("socketio_min")
 
 # Seconds between two looks at where the slots are.
 LOOK = 0.1
-
-
-class _Move:
-    """Commands that wait until the old node of a slot has answered all that was sent there."""
-
-    __slots__ = ("later", "refused")
-
-    def __init__(self) -> None:
-        self.refused: list[bytes] = []
-        self.later: list[bytes] = []
 
 
 class ClusterLink:
@@ -83,15 +76,10 @@ class ClusterLink:
         self._users = 0
         self._task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._shards: list[Shard] = []
-        # The node of each slot that was needed, or has moved (MOVED) since the last look.
-        self._owners: dict[int, Node] = {}
+        self._table = SlotTable()
         self._links: dict[Node, NodeLink] = {}
-        self._moves: dict[int, _Move] = {}
-        self._held = 0
-        # Sharded channels, and the link that each is subscribed to on.
-        self._receivers: dict[bytes, tuple[Receive, ...]] = {}
-        self._places: dict[bytes, NodeLink] = {}
+        self._moving = MovingSlots(max_waiting, self.status.drop)
+        self._channels = ShardedChannels(self._link_of)
         self._stale = asyncio.Event()
         self._known = asyncio.Event()
         self._change = asyncio.Event()
@@ -125,8 +113,8 @@ class ClusterLink:
                 one.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             links, self._links = self._links, {}
-            self._places.clear()
-            self._moves.clear()
+            self._channels.forget_places()
+            self._moving.clear()
             await asyncio.gather(*(one.close(drain=False) for one in links.values()))
         await self._home.close(drain=drain)
 
@@ -136,7 +124,7 @@ class ClusterLink:
         try:
             async with asyncio.timeout(link_module.CONNECT_TIMEOUT):
                 await self._known.wait()
-                await asyncio.gather(*(self.call("PING", key=one) for one in self._receivers))
+                await asyncio.gather(*(self.call("PING", key=one) for one in self._channels.names))
         except TimeoutError:
             logger.warning(
                 "not all nodes of Redis at %s answer: only some messages arrive until then",
@@ -174,7 +162,7 @@ class ClusterLink:
             self._known.is_set()
             and self._home.status.connected
             and not any(link.away for link in self._links.values() if link.used)
-            and self._places.keys() == self._receivers.keys()
+            and self._channels.placed
         )
 
     def _link_changed(self, connected: bool = True) -> None:
@@ -191,9 +179,8 @@ class ClusterLink:
 
     def _place(self, shards: list[Shard]) -> None:
         """Bring everything of ours to the nodes that have its slots now."""
-        self._shards = shards
-        self._owners.clear()
-        nodes, masters = self._nodes(), {shard.master for shard in shards}
+        self._table.replace(shards)
+        nodes, masters = self._table.nodes, self._table.masters
         self._meet(nodes)
         homeless: list[Routed] = []
         for node, link in [*self._links.items()]:
@@ -207,22 +194,8 @@ class ClusterLink:
                 link.used = link.used and node in masters
         for sent in homeless:
             self._route(sent.slot, sent.command)
-        for channel in self._receivers:
-            self._subscribe_anew(channel)
-
-    def _nodes(self) -> list[Node]:
-        found = [node for shard in self._shards for node in (shard.master, *shard.replicas)]
-        return [*dict.fromkeys(found)]
-
-    def _owner(self, slot: int) -> Node | None:
-        """Return the node of a slot, None if that is not known."""
-        node = self._owners.get(slot)
-        if node is None and (shard := self._shard(slot)) is not None:
-            self._owners[slot] = node = shard.master
-        return node
-
-    def _shard(self, slot: int) -> Shard | None:
-        return next((one for one in self._shards if one.first <= slot <= one.last), None)
+        for channel in self._channels.names:
+            self._channels.place(channel)
 
     def _link(self, node: Node) -> NodeLink:
         link = self._links.get(node)
@@ -252,23 +225,14 @@ class ClusterLink:
         return self._route(slot_of(key), command)
 
     def _route(self, slot: int, command: bytes) -> bool:
-        move = self._moves.get(slot)
-        if move is not None:
-            return self._hold(move.later, command)
-        node = self._owner(slot)
+        if slot in self._moving:
+            return self._moving.hold_later(slot, command)
+        node = self._table.owner(slot)
         # The home node answers MOVED, which tells where the slot is.
         link = self._home if node is None else self._link(node)
         if isinstance(link, NodeLink):
             link.used = True
         return link.send(command, reply=Routed(self, link, slot, command))
-
-    def _hold(self, held: list[bytes], command: bytes) -> bool:
-        if self._held + len(command) > self._max_waiting:
-            self.status.drop()
-            return False
-        held.append(command)
-        self._held += len(command)
-        return True
 
     def redirected(self, sent: Routed, to: Redirection) -> None:
         """Send what a node has refused to the one that has the slot."""
@@ -278,13 +242,12 @@ class ClusterLink:
             link.send(sent.command, reply=Routed(self, link, sent.slot, sent.command))
             return
         if to.node is not None:
-            self._owners[sent.slot] = to.node
+            self._table.move(sent.slot, to.node)
         self._stale.set()
-        move = self._moves.get(sent.slot)
-        if move is None:
-            move = self._moves[sent.slot] = _Move()
+        if sent.slot not in self._moving:
+            self._moving.begin(sent.slot)
             self._start(self._finish(sent.slot, sent.link, wait=to.node is None))
-        self._hold(move.refused, sent.command)
+        self._moving.hold_refused(sent.slot, sent.command)
 
     async def _finish(self, slot: int, old: Link, *, wait: bool) -> None:
         """Send what was held when the old node has answered everything: so the order stays."""
@@ -292,10 +255,7 @@ class ClusterLink:
             await old.call_once("PING")
         if wait:
             await self._change.wait()
-        move = self._moves.pop(slot)
-        held = [*move.refused, *move.later]
-        self._held -= sum(map(len, held))
-        for command in held:
+        for command in self._moving.end(slot):
             self._route(slot, command)
 
     async def call(self, *command: Part, key: Part) -> Any:
@@ -309,7 +269,7 @@ class ClusterLink:
         slot = slot_of(key)
         while True:
             change = self._change
-            node = self._owner(slot)
+            node = self._table.owner(slot)
             if node is not None:
                 link = self._link(node)
                 link.used = True
@@ -323,7 +283,7 @@ class ClusterLink:
                         raise
                     self._stale.set()
                     if to.node is not None and to.moved:
-                        self._owners[slot] = to.node
+                        self._table.move(slot, to.node)
                         continue
                     if to.node is not None:
                         return await self._ask_there(to.node, command)
@@ -360,7 +320,7 @@ class ClusterLink:
     async def subscribers(self, channel: bytes) -> int:
         """Return how many servers subscribe to a channel, on whichever node."""
         await self._known.wait()
-        replies = await self._ask_nodes(self._nodes(), "PUBSUB", "NUMSUB", channel)
+        replies = await self._ask_nodes(self._table.nodes, "PUBSUB", "NUMSUB", channel)
         return sum(int(reply[1]) for reply in replies)
 
     async def channels(self, prefix: bytes) -> list[bytes]:
@@ -370,7 +330,7 @@ class ClusterLink:
     async def _names(self, what: str, prefix: bytes) -> list[bytes]:
         await self._known.wait()
         pattern = escape_glob(prefix) + b"*"
-        replies = await self._ask_nodes(self._nodes(), "PUBSUB", what, pattern)
+        replies = await self._ask_nodes(self._table.nodes, "PUBSUB", what, pattern)
         return [*dict.fromkeys(name for reply in replies for name in reply)]
 
     async def _ask_nodes(self, nodes: Sequence[Node], *command: Part) -> list[Any]:
@@ -399,54 +359,30 @@ class ClusterLink:
 
     def subscribe_shard(self, channel: bytes, receive: Receive) -> None:
         """Call `receive` with each message of a sharded channel."""
-        receivers = self._receivers.get(channel, ())
-        self._receivers[channel] = (*receivers, receive)
-        if not receivers and self._known.is_set():
-            self._subscribe_anew(channel)
+        if self._channels.add(channel, receive) and self._known.is_set():
+            self._channels.place(channel)
 
     def unsubscribe_shard(self, channel: bytes, receive: Receive) -> None:
         """Undo `subscribe_shard`."""
-        receivers = tuple(one for one in self._receivers.get(channel, ()) if one != receive)
-        if receivers:
-            self._receivers[channel] = receivers
-        elif self._receivers.pop(channel, None):
-            link = self._places.pop(channel, None)
-            if link is not None:
-                link.unsubscribe_shard(channel, self._take)
+        self._channels.remove(channel, receive)
 
-    def _subscribe_anew(self, channel: bytes) -> None:
-        """Subscribe to a channel at the node that has its slot."""
-        node = self._owner(slot_of(channel))
-        old = self._places.get(channel)
+    def _link_of(self, channel: bytes) -> NodeLink | None:
+        """Return the link to the node that has a channel's slot, None if that is not known."""
+        node = self._table.owner(slot_of(channel))
         link = None if node is None else self._link(node)
         if link is not None:
             link.used = True
-        if link is old:
-            return
-        if old is not None:
-            # Messages of the old node are dropped from here on: the new node might send them again.
-            del self._places[channel]
-            old.unsubscribe_shard(channel, self._take)
-        if link is not None:
-            self._places[channel] = link
-            link.subscribe_shard(channel, self._take)
+        return link
 
     def channel_lost(self, link: NodeLink, channel: bytes) -> None:
         """Find another place for a channel that a node has not, or no more."""
-        if self._places.get(channel) is link:
-            del self._places[channel]
-            link.unsubscribe_shard(channel, self._take)
+        if self._channels.lose(link, channel):
             self._stale.set()
-
-    def _take(self, channel: bytes, message: bytes) -> None:
-        for receive in self._receivers.get(channel, ()):
-            receive(channel, message)
 
     async def shard_subscribers(self, channel: bytes) -> int:
         """Return how many servers subscribe to a sharded channel."""
         await self._known.wait()
-        shard = self._shard(slot_of(channel))
-        nodes = () if shard is None else (shard.master, *shard.replicas)
+        nodes = self._table.holders(slot_of(channel))
         replies = await self._ask_nodes(nodes, "PUBSUB", "SHARDNUMSUB", channel)
         return sum(int(reply[1]) for reply in replies)
 

@@ -19,6 +19,13 @@ from tests.engineio_min.scripted import (
 )
 from tests.waiting import patient, until
 
+# The ways of a session: on one transport, or upgraded.
+TRANSPORTS: list[ClientOptionValues] = [
+    {"transports": ["polling"]},
+    {"transports": ["websocket"]},
+    {"transports": ["polling", "websocket"]},
+]
+
 
 class Ear:
     """A client, and what it was told."""

@@ -142,15 +142,6 @@ async def test_a_websocket_that_says_nothing_does_not_open() -> None:
         assert str(error) == "not open within 0.05 seconds"
 
 
-async def test_a_websocket_that_ends_before_it_opens() -> None:
-    async def script(peer: Peer) -> None:
-        await peer.accept_websocket()
-
-    async with scripted(script) as server:
-        error = await refusal(server.url, transports=["websocket"])
-        assert str(error) == "the connection was lost: closed by the server"
-
-
 @pytest.mark.parametrize(
     ("answer", "message"),
     [

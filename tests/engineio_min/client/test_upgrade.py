@@ -155,7 +155,7 @@ async def test_closing_during_an_upgrade() -> None:
     async with scripted(*upgrading(falls_silent)) as server:
         ear = Ear(server.url, close_timeout=60)
         await ear.client.connect()
-        await until(lambda: ear.client._upgrade.candidate)
+        await until(lambda: ear.client._stream.upgrade.candidate)
         # The connection of the POST must not come before the candidate's.
         await server.peer(1)
         ear.client.send("last")

@@ -77,20 +77,6 @@ async def test_coming_back_before_the_answer_asks_only_once() -> None:
         await chat.drained()
 
 
-async def test_connecting_can_be_cancelled() -> None:
-    async def silent(peer: Peer) -> None:
-        assert await peer.packet() == "40"
-
-    async with meeting(socketio(silent)) as (client, server):
-        task = asyncio.create_task(client.connect())
-        await until(lambda: client.asked)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert not client.active
-        await server.gone()
-
-
 async def test_leaving_while_it_waits_for_the_next_attempt() -> None:
     async def refuses(peer: Peer) -> None:
         await peer.request()
@@ -108,51 +94,6 @@ async def test_leaving_while_it_waits_for_the_next_attempt() -> None:
         client.disconnect()
         await client.close()
         assert len(server.peers) == 1
-
-
-async def test_two_who_wait_for_one_connection() -> None:
-    async with meeting(joined()) as (client, _):
-        await asyncio.gather(client.connect(), client.connect())
-        assert client.connected
-
-
-async def test_namespaces_that_wait_for_one_connection() -> None:
-    async def talk(peer: Peer) -> None:
-        assert await peer.packet() == "40"
-        assert await peer.packet() == "40/chat,"
-        peer.frame('40/chat,{"sid":"c1"}')
-        peer.frame('40{"sid":"s1"}')
-
-    async with meeting(socketio(talk)) as (client, _):
-        chat = client.of("/chat")
-        await asyncio.gather(client.connect(), chat.connect())
-        assert (client.id, chat.id) == ("s1", "c1")
-
-
-async def test_one_of_two_who_wait_is_cancelled() -> None:
-    async def late(peer: Peer) -> None:
-        await cancelled.wait()
-        await joined()(peer)
-
-    cancelled = asyncio.Event()
-    async with meeting(late) as (client, _):
-        waiting = asyncio.create_task(client.connect())
-        impatient = asyncio.create_task(client.connect())
-        await asyncio.sleep(0)
-        impatient.cancel()
-        await asyncio.sleep(0)
-        cancelled.set()
-        await patient(waiting)
-        assert impatient.cancelled()
-
-
-async def test_a_wait_that_is_cancelled_as_it_ends() -> None:
-    async with meeting(joined()) as (client, _):
-        waiting = asyncio.create_task(client.connect())
-        client.on("connect", waiting.cancel)
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-        assert not client.active
 
 
 async def test_the_context_manager_connects_and_closes() -> None:

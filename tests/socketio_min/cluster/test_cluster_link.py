@@ -147,7 +147,7 @@ async def test_a_node_that_cannot_yet_is_asked_again(error: str) -> None:
         a.answer = refusing(error)
         for number in range(3):
             link.send(encode_command("RPUSH", "k", number), "k")
-        await until(lambda: not link._moves and len(a.commands) >= 6)
+        await until(lambda: not link._moving._moves and len(a.commands) >= 6)
         # The first was refused; it came again, and what was sent after it did, too.
         pushed = [command[2] for command in a.commands if command[0] == b"RPUSH"]
         assert pushed == [b"0", b"1", b"2", b"0"]
@@ -170,12 +170,12 @@ async def test_what_waits_for_a_slot_is_bounded() -> None:
     async with nodes(max_waiting=2 * len(command)) as (link, a, _):
         a.answer = refusing("CLUSTERDOWN no")
         assert link.send(command, "k")
-        await until(lambda: link._moves)
+        await until(lambda: link._moving._moves)
         assert link.send(command, "k")
         assert not link.send(command, "k")
         assert link.status.dropped == 1
         await until(lambda: len(a.commands) == 3)
-        assert link._held == 0
+        assert link._moving._held == 0
 
 
 async def test_a_slot_may_have_no_node(caplog: pytest.LogCaptureFixture) -> None:
@@ -191,7 +191,7 @@ async def test_a_slot_may_have_no_node(caplog: pytest.LogCaptureFixture) -> None
         link._stale.set()
         await until(lambda: not link.status.connected)
         await until(lambda: a.commands[-1] == [b"SUNSUBSCRIBE", b"c"])
-        assert link._places == {}
+        assert link._channels._places == {}
         assert await link.shard_subscribers(b"c") == 0
         link.subscribe_shard(b"d", ignore)
         link.unsubscribe_shard(b"d", ignore)
@@ -218,11 +218,11 @@ async def test_a_channel_that_a_node_has_no_more_is_placed_anew() -> None:
         await until(lambda: heard)
         for one in link._links.values():
             await one.call("PING")
-        assert link._places[b"c"].address.hosts[0][1] == b.port
+        assert link._channels._places[b"c"].address.hosts[0][1] == b.port
         link.unsubscribe_shard(b"unknown", print)
-        places = dict(link._places)
+        places = dict(link._channels._places)
         link.channel_lost(next(iter(link._links.values())), b"unknown")
-        assert link._places == places
+        assert link._channels._places == places
 
 
 async def test_a_node_without_the_right_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -257,7 +257,7 @@ async def test_who_does_not_answer_is_not_waited_for(
     async with nodes(patience=0.05) as (link, a, b):
         tell([a, b], [[0, 16383, b]])
         link._stale.set()
-        await until(lambda: link._owner(0) and link._owner(0).port == b.port)  # type: ignore[union-attr]
+        await until(lambda: link._table.owner(0) and link._table.owner(0).port == b.port)  # type: ignore[union-attr]
         await b.close()
         await b.start()
         login = iter([b"%0\r\n", b"+PONG\r\n"])
@@ -305,7 +305,7 @@ async def test_nodes_that_cannot_be_reached_are_not_counted() -> None:
         tell([a, b], [[0, 8191, a], [8192, 16383, b]])
         await b.close()
         link._stale.set()
-        await until(lambda: len(link._shards) == 2)
+        await until(lambda: len(link._table._shards) == 2)
         assert await link.subscribers(b"c") == 3
 
 

@@ -197,7 +197,7 @@ async def test_a_slot_that_moves_loses_no_command_and_keeps_their_order(
             if sent % 20 == 0:
                 await asyncio.sleep(0.001)
         await moving
-        await until(lambda: not link._moves)
+        await until(lambda: not link._moving._moves)
         assert await link.call("LRANGE", key, 0, -1, key=key) == [
             b"%d" % number for number in range(sent)
         ]
@@ -226,7 +226,7 @@ async def placed(link: ClusterLink, channel: bytes, node: RedisServer) -> None:
     """Wait until a channel is subscribed to at a node."""
 
     def there() -> bool:
-        place = link._places.get(channel)
+        place = link._channels._places.get(channel)
         return place is not None and place.address.hosts[0][1] == node.port
 
     await until(there)

@@ -42,7 +42,7 @@ def make_peer(
 
 
 def waits(peer: Peer[str]) -> bool:
-    return peer.incomplete
+    return peer.reconstructor is not None
 
 
 # --- namespaces
@@ -400,7 +400,7 @@ class PeerAgainstModel(RuleBasedStateMachine):
     def joined_is_what_was_accepted(self) -> None:
         joined = {name for name, state in self.states.items() if state == "joined"}
         assert set(self.peer.joined) == joined
-        assert self.peer.incomplete == (self.header is not None)
+        assert (self.peer.reconstructor is not None) == (self.header is not None)
 
 
 TestPeerAgainstModel = PeerAgainstModel.TestCase

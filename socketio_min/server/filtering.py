@@ -1,0 +1,88 @@
+"""An event on its way to its handler: the listeners of `on_any` hear it, middlewares may stop it.
+
+Only the events of namespaces that have any of the two come here; all others go straight to their
+handlers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Coroutine, Generator
+from typing import Any, Protocol
+
+from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
+from socketio_min.protocol.turns import Turns
+from socketio_min.server.socket import Socket
+from socketio_min.tasks import take_all
+
+Steps = Generator[Awaitable[Any], Any, None]
+
+
+class FilteringClient(Protocol):
+    """What an event's way to its handler asks of the client's connection.
+
+    `data` is the event's name and arguments; `weight` counts its bytes, for as long as an
+    asynchronous function works on it.
+    """
+
+    @property
+    def turns(self) -> Turns:
+        """Return the order of the connection's calls."""
+
+    def start(self, coroutine: Coroutine[Any, Any, None], weight: int) -> None:
+        """Run a function as a task; its first statement tells `turns` that it has started."""
+
+    def handle(self, socket: Socket, data: list[Any], ack_id: int | None, weight: int) -> None:
+        """Call the handler of an event."""
+
+    def failed(
+        self, socket: Socket, event: str, args: list[Any], ack_id: int | None, error: BaseException
+    ) -> None:
+        """Tell of an event whose middleware or handler has failed, and answer it."""
+
+
+def filter_event(
+    client: FilteringClient, socket: Socket, data: list[Any], ack_id: int | None, weight: int
+) -> None:
+    """Tell the listeners of an event, and call its handler once all middlewares let it pass."""
+    namespace = socket.namespace
+    for listener in namespace.incoming:
+        try:
+            listener(socket, *data)
+        except FAILURES as error:
+            log_failure(error, "a listener of on_any failed for %r", data[0])
+    event = data[0]
+    args = data[1:]
+    if namespace.event_middlewares:
+        steps = namespace.filtering(socket, event, args)
+        try:
+            awaitable = next(steps, None)
+        except FAILURES as error:
+            client.failed(socket, event, args, ack_id, error)
+            return
+        if awaitable is not None:
+            later = _finish(client, socket, event, args, ack_id, weight, steps, awaitable)
+            client.start(later, weight)
+            return
+    client.handle(socket, [event, *args], ack_id, weight)
+
+
+async def _finish(
+    client: FilteringClient,
+    socket: Socket,
+    event: str,
+    args: list[Any],
+    ack_id: int | None,
+    weight: int,
+    steps: Steps,
+    awaitable: Awaitable[Any],
+) -> None:
+    """Wait for the middlewares of an event, then call its handler."""
+    client.turns.started()
+    try:
+        await take_all(awaitable, steps)
+    except FAILURES as error:
+        if is_own_cancellation(error):
+            raise
+        client.failed(socket, event, args, ack_id, error)
+    else:
+        client.handle(socket, [event, *args], ack_id, weight)

@@ -1,0 +1,54 @@
+"""A packet whose attachments are still coming (Socket.IO v5, "BINARY_EVENT").
+
+What is there of the packet counts as held for its client, and a client that does not send the rest
+in time loses its connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import engineio_min
+from engineio_min.protocol.deadlines import NEVER
+from engineio_min.timer import Timer
+from socketio_min.protocol.weights import WEIGHED
+
+
+class HalfPacket:
+    """The incomplete packet of one connection, if there is one at the moment.
+
+    The attachments have `timeout` seconds to come, all together. `size` counts the bytes of what is
+    there, 0 while that is little.
+    """
+
+    __slots__ = ("_connection", "_timeout", "_timer", "deadline", "size")
+
+    def __init__(self, connection: engineio_min.Connection, timer: Timer, timeout: float) -> None:
+        self.size = 0
+        # Runs while attachments are due.
+        self.deadline = NEVER
+        self._connection = connection
+        self._timer = timer
+        self._timeout = timeout
+
+    def grow(self, size: int, now: Callable[[], float]) -> None:
+        """Take notice that `size` bytes of the packet are there, and more is to come."""
+        self._keep(size if size >= WEIGHED else 0)
+        if self.deadline == NEVER:
+            self.deadline = now() + self._timeout
+            self._timer.watch(self)
+
+    def end(self) -> None:
+        """Take notice that the packet is complete, or dropped."""
+        self.deadline = NEVER
+        self._keep(0)
+
+    def _keep(self, size: int) -> None:
+        if size != self.size:
+            before, self.size = self.size, size
+            self._connection.hold(size - before)
+
+    def handle_timeout(self, _now: float) -> None:
+        """Close the connection: a packet's attachments did not come in time."""
+        self.deadline = NEVER
+        self._connection.close()

@@ -1,0 +1,28 @@
+"""How a socket leaves its namespace (Socket.IO v5, "Disconnection from a namespace").
+
+A client that loses its connection may come back to what it had; see `recoveries.py`.
+"""
+
+from __future__ import annotations
+
+from socketio_min.server.recoverable_socket import RecoverableSocket
+from socketio_min.server.socket import Socket
+
+
+def let_go(socket: Socket, reason: str) -> None:
+    """Take a connected socket out of its namespace, and tell the handlers before and after."""
+    namespace = socket.namespace
+    namespace.report_end(socket, "disconnecting", reason)
+    if isinstance(socket, RecoverableSocket):
+        socket.keep(reason)
+    socket.detach()
+    namespace.remove(socket)
+    namespace.report_end(socket, "disconnect", reason)
+
+
+def drop_undecided(socket: Socket, reason: str) -> None:
+    """Let go of a socket whose client has gone before its CONNECT was decided."""
+    if isinstance(socket, RecoverableSocket):
+        socket.keep(reason)
+    socket.detach()
+    socket.namespace.remove(socket)

@@ -27,6 +27,7 @@ SOURCES = {
         "--extra=speed",
         "--extra=server",
         "--extra=redis",
+        "--extra=postgres",
         "--extra=dev",
     ],
     LOCKS / "serve.txt": [

@@ -13,6 +13,7 @@ checkout gets what was tested, and nothing runs that nobody has asked for.
 Usage: set_up.py serve | check | test | fuzz | bench
 """
 
+import glob
 import hashlib
 import os
 import shutil
@@ -58,6 +59,7 @@ PROGRAMS: dict[str, dict[str, tuple[str, ...]]] = {
         "nginx": ("nginx-light",),
         "haproxy": ("haproxy",),
         "redis-server": ("redis-server",),
+        "initdb": ("postgresql",),
     },
     "bench": {"cc": ("gcc", "libc6-dev")},
 }
@@ -217,9 +219,10 @@ def install_browser() -> None:
 
 
 def install_programs(goal: str) -> None:
+    # Debian keeps servers where only root's PATH has them, and PostgreSQL's programs elsewhere.
+    folders = [os.environ.get("PATH", ""), "/usr/sbin", *glob.glob("/usr/lib/postgresql/*/bin")]
     for program, packages in PROGRAMS.get(goal, {}).items():
-        # Debian keeps servers where only root's PATH has them.
-        if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
+        if shutil.which(program, path=":".join(folders)) is None:
             install_system_packages(packages, f"{program} was not found; install it")
 
 

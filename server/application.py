@@ -48,7 +48,7 @@ from server.projects.workspace import Workspace
 from server.settings import Settings
 from server.store.database import Database
 from server.store.engine import StoreError
-from server.store.sqlite import Sqlite
+from server.store.engines import engine_for
 from server.store.store import Store
 from socketio_min import Limits, RateLimit, Server, Socket
 
@@ -86,12 +86,13 @@ class Application:
 
     Raises:
         LocalModelError: a local model is set, and its packages are not installed.
+        StoreError: PostgreSQL is set, and its driver is not installed.
     """
 
     def __init__(self, settings: Settings, tuning: Tuning | None = None) -> None:
         self.settings = settings
         self.tuning = Tuning() if tuning is None else tuning
-        self.database = Database(Sqlite(settings.data_dir))
+        self.database = Database(engine_for(settings.data_dir, settings.database_url))
         self.store = Store(self.database)
         self.directory = Directory()
         self.sockets = Sockets(settings.max_connections_per_user)

@@ -24,11 +24,16 @@ from server.api.validation import read
 from server.settings import SettingsError, load
 from server.store import accounts
 from server.store.backup import back_up
-from server.store.sqlite import Sqlite
+from server.store.engine import Engine
+from server.store.engines import engine_for
 
 COMMANDS: Final = ("backup", "user", "session")
 _USAGE: Final = (
     "usage: python -m server backup FILE | user add NAME | session new NAME [--data-dir VALUE]"
+)
+_DUMP: Final = (
+    'For PostgreSQL: pg_dump --format=custom --file={} "$DATABASE_URL"; '
+    "back with pg_restore, see docs/operations.md"
 )
 _SHORTEST_PASSWORD: Final = 8
 
@@ -42,17 +47,24 @@ def carry_out(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     """
     match list(arguments):
         case ["backup", target, *flags] if not target.startswith("-"):
-            size = back_up(load(flags, environment).data_dir, Path(target))
-            return f"{target}: {size} bytes"
+            settings = load(flags, environment)
+            if settings.database_url is not None:
+                raise SettingsError(f"backup copies SQLite. {_DUMP.format(target)}")
+            return f"{target}: {back_up(settings.data_dir, Path(target))} bytes"
         case ["user", "add", name, *flags] if not name.startswith("-"):
-            return _add_user(load(flags, environment).data_dir, _name(name))
+            return _add_user(_engine(flags, environment), _name(name))
         case ["session", "new", name, *flags] if not name.startswith("-"):
-            return _new_session(load(flags, environment).data_dir, _name(name))
+            return _new_session(_engine(flags, environment), _name(name))
     raise SettingsError(_USAGE)
 
 
-def _add_user(directory: Path, name: str) -> str:
-    with contextlib.closing(Sqlite(directory).connect()) as connection:
+def _engine(flags: Sequence[str], environment: Mapping[str, str]) -> Engine:
+    settings = load(flags, environment)
+    return engine_for(settings.data_dir, settings.database_url)
+
+
+def _add_user(engine: Engine, name: str) -> str:
+    with contextlib.closing(engine.connect()) as connection:
         if accounts.user(connection, name) is not None:
             raise SettingsError(f"user {name!r} exists already")
         password_hash = PasswordHasher().hash(_password(name))
@@ -60,15 +72,15 @@ def _add_user(directory: Path, name: str) -> str:
     return f"user {name!r} can log in now"
 
 
-def _new_session(directory: Path, name: str) -> str:
-    with contextlib.closing(Sqlite(directory).connect()) as connection:
+def _new_session(engine: Engine, name: str) -> str:
+    with contextlib.closing(engine.connect()) as connection:
         user = accounts.user(connection, name)
         if user is None:
             raise SettingsError(f"user {name!r} does not exist: add it with user add {name}")
         session_id, session = new_session(user, time.time())
-        connection.execute("BEGIN IMMEDIATE")
+        connection.begin()
         accounts.open_session(connection, session, MAX_SESSIONS)
-        connection.execute("COMMIT")
+        connection.end(lambda: False)
     return session_id
 
 

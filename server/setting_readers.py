@@ -121,6 +121,21 @@ class Address:
         return text
 
 
+class DatabaseUrl:
+    """Where a PostgreSQL is, and how to log in. What has a meaning in a URL is escaped in it."""
+
+    expected = "postgresql://user:password@localhost:5432/name, with %40 for an @ and so on"
+    _part = r"[\w.~%!$&'()*+,;=:-]*"
+    _pattern = re.compile(
+        rf"postgres(ql)?://({_part}@)?(\[[\w:.%]+\](:\d+)?|{_part})(/{_part})?(\?[!-~]*)?", re.ASCII
+    )
+
+    def __call__(self, text: str) -> str:
+        if not self._pattern.fullmatch(text):
+            raise ValueError
+        return text
+
+
 class Word:
     """A name or a key, without spaces."""
 
@@ -132,4 +147,4 @@ class Word:
         return text
 
 
-Reader = Whole | Milliseconds | Choice | Origins | Host | Directory | Address | Word
+Reader = Whole | Milliseconds | Choice | Origins | Host | Directory | Address | DatabaseUrl | Word

@@ -19,6 +19,7 @@ from server.hosts import is_loopback
 from server.setting_readers import (
     Address,
     Choice,
+    DatabaseUrl,
     Directory,
     Host,
     Milliseconds,
@@ -42,6 +43,7 @@ class Settings:
     it may do little more than log in.
     auth_timeout: until a client that is nobody must have logged in.
     data_dir: where everything is kept that outlives the process.
+    database_url: of the PostgreSQL that has the data instead; it may have a password.
     workspace: a directory that is mirrored as a project.
     ai_base_url, ai_model, ai_api_key: the model that answers; the built-in provider without them.
     ai_local: "on" for the small model in this process.
@@ -70,6 +72,7 @@ class Settings:
     auth_mode: str = "open"
     auth_timeout: float = 30.0
     data_dir: Path = Path("data")
+    database_url: str | None = field(default=None, repr=False)
     workspace: Path | None = None
     ai_base_url: str | None = None
     ai_model: str | None = None
@@ -82,7 +85,7 @@ class Settings:
 @dataclass(frozen=True, slots=True)
 class Setting:
     """A row: the field of `Settings`, its variable and flag, how to read it, what it is; and the
-    variable and flag that it had before.
+    variable and flag that it had before. What is secret is not shown in a message.
     """
 
     field: str
@@ -92,6 +95,7 @@ class Setting:
     default: str
     about: str
     former: tuple[str, str] | None = None
+    is_secret: bool = False
 
 
 TABLE: Final = (
@@ -246,6 +250,15 @@ TABLE: Final = (
         "for everything that outlives the server",
     ),
     Setting(
+        "database_url",
+        "DATABASE_URL",
+        "--database-url",
+        DatabaseUrl(),
+        "none",
+        "a PostgreSQL that has the data instead; others on this machine can see a flag",
+        is_secret=True,
+    ),
+    Setting(
         "workspace",
         "WORKSPACE",
         "--workspace",
@@ -269,6 +282,7 @@ TABLE: Final = (
         Word(),
         "none",
         "what the endpoint asks for; others on this machine can see a flag",
+        is_secret=True,
     ),
     Setting(
         "ai_local",
@@ -341,7 +355,8 @@ def _read(setting: Setting, source: str, text: str) -> Any:
         return setting.read(text.strip())
     except ValueError:
         expected = setting.read.expected
-        raise SettingsError(f"{source}: got {text!r}, expected {expected}") from None
+        got = "a value that is not shown" if setting.is_secret else repr(text)
+        raise SettingsError(f"{source}: got {got}, expected {expected}") from None
 
 
 class _Parser(argparse.ArgumentParser):

@@ -8,7 +8,7 @@ Invariants:
 - The files in a folder named protocol, and those that are listed, are pure: they read no clock,
   open no socket, write no log, draw no random number and start no task, and lean on pure files
   only.
-- Only server/store knows that its data is in SQLite.
+- Only server/store knows which database has its data.
 - The conformance cases reach none of the packages, not even through another conformance file: a
   mistake made in both would hide.
 
@@ -150,7 +150,7 @@ def store_violations(root: Path) -> list[str]:
         for path in python_files("server", root)
         if store not in path.parents
         for line, module in imported_modules(path, root)
-        if module.split(".")[0] == "sqlite3"
+        if module.split(".")[0] in {"sqlite3", "psycopg"}
     ]
 
 
@@ -301,6 +301,12 @@ def test_a_sound_tree_has_no_violation(rule: Rule, sound_tree: Path) -> None:
             "server/live/typing.py",
             "def late() -> None:\n    from sqlite3 import Connection\n",
             "server/live/typing.py:2 imports sqlite3.Connection",
+        ),
+        (
+            store_violations,
+            "server/live/typing.py",
+            "import psycopg\n",
+            "server/live/typing.py:1 imports psycopg",
         ),
         (
             case_violations,

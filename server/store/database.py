@@ -32,7 +32,7 @@ from typing import Any, Final, TypeVar
 from server.api.errors import Code, EventError
 from server.store import leftovers
 from server.store.connection import Connection
-from server.store.engine import Engine, Session
+from server.store.engine import Engine, OutcomeUnknown, Session
 from server.store.jobs import Job, JobQueue, TransactionUndone, perform, storage_error
 from server.store.trees import Steps
 
@@ -42,6 +42,8 @@ FILE_NAME: Final = "server.db"
 _MOST_AT_ONCE: Final = 256
 _GROUP_SECONDS: Final = 0.02
 """After which a transaction takes no more work."""
+_OUTAGE_SECONDS: Final = 0.05
+"""Between two looks at what waits while there is no connection."""
 
 logger = logging.getLogger("server.store")
 
@@ -64,6 +66,7 @@ class Database:
         # Whether the last transaction had a step: other work waits for one at most.
         self._stepped = False
         self._untidy = True
+        self._is_lost = False
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop
 
@@ -124,10 +127,7 @@ class Database:
                     and not self._jobs.release_all()
                 ):
                     return
-                done = self._carry_out(session, job)
-                if done:
-                    with contextlib.suppress(RuntimeError):  # The loop is gone, with all futures.
-                        self._loop.call_soon_threadsafe(_deliver, done)
+                self._tell(self._carry_out(session, job))
 
     def _carry_out(self, session: Session, job: Job | None) -> list[Job]:
         """Do a transaction's work, beginning with this job; returns the jobs that are done."""
@@ -136,7 +136,7 @@ class Database:
         try:
             session.begin()
         except session.Error as error:
-            logger.exception("no transaction can begin")
+            self._log(session, error)
             touched.extend(self._begun)
             if job is not None:
                 touched.append(job)
@@ -162,13 +162,16 @@ class Database:
             if self._untidy and begun is None and not self._begun:
                 leftovers.delete_some(session)
             self._untidy = leftovers.are_there(session)
-            session.commit()
-        except (session.Error, TransactionUndone) as error:
-            logger.exception("a transaction failed")
+            session.end(self._outage_goes_on)
+        except (session.Error, TransactionUndone, OutcomeUnknown) as error:
+            self._log(session, error)
             if session.in_transaction:
                 session.rollback()
             cause = error.__cause__ if isinstance(error, TransactionUndone) else error
             return self._failed(touched, cause)
+        if self._is_lost:
+            self._is_lost = False
+            logger.warning("the database answers again")
         self.commits += session.total_changes != before
         done = [one for one in touched if one.is_done]
         self._begun.extend(one for one in touched if not one.is_done)
@@ -185,6 +188,29 @@ class Database:
         self._untidy = False
         self._see_damage(error)
         return jobs
+
+    def _log(self, session: Session, error: Exception) -> None:
+        """Log why a transaction failed; that the connection is lost once, until there is one."""
+        if not session.is_lost:
+            logger.error("a transaction failed", exc_info=error)
+        elif not self._is_lost:
+            self._is_lost = True
+            reason = str(error.__cause__ or error).partition("\n")[0]
+            logger.error("%s", self.engine.unusable(reason))
+
+    def _outage_goes_on(self) -> bool:
+        """Let what waits fail while there is no connection; return False if the server stops."""
+        refused = []
+        while (job := self._jobs.take(wait=False)) is not None:
+            refused.append(job)
+        self._tell(self._failed(refused, None))
+        time.sleep(_OUTAGE_SECONDS)
+        return not self._jobs.closed
+
+    def _tell(self, done: list[Job]) -> None:
+        if done:
+            with contextlib.suppress(RuntimeError):  # The loop is gone, with all futures.
+                self._loop.call_soon_threadsafe(_deliver, done)
 
     def _perform(self, session: Session, job: Job) -> None:
         perform(session, job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from server.store.connection import Connection
@@ -9,6 +10,10 @@ from server.store.connection import Connection
 
 class StoreError(Exception):
     """The database cannot be used; the message says why, and what to do."""
+
+
+class OutcomeUnknown(Exception):
+    """The connection was lost during a commit: whether the transaction was done is not known."""
 
 
 class Session(Connection, Protocol):
@@ -29,12 +34,24 @@ class Session(Connection, Protocol):
         """Return how many rows all statements together have changed."""
         ...
 
+    @property
+    def is_lost(self) -> bool:
+        """Return whether there is no connection."""
+        ...
+
     def begin(self) -> None:
         """Begin a transaction, alone: others that would write wait for its end."""
         ...
 
-    def commit(self) -> None:
-        """End the transaction: what it has done is durable."""
+    def end(self, goes_on: Callable[[], bool]) -> None:
+        """End the transaction: what it has done is durable.
+
+        If the connection is lost meanwhile, whether it was done is found out with another one.
+        `goes_on` is called between two tries, and returns whether to go on.
+
+        Raises:
+            OutcomeUnknown: it was not found out.
+        """
         ...
 
     def rollback(self) -> None:
@@ -77,4 +94,4 @@ class Engine(Protocol):
 def name_of(error: BaseException | None) -> str:
     """Return the database's own name for an error: SQLite's, or PostgreSQL's SQLSTATE."""
     named = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None)
-    return str(named or "unknown")
+    return str(named or ("no connection" if error is None else type(error).__name__))

@@ -13,7 +13,7 @@ from typing import Any, Final
 from server.api.errors import Code, EventError
 from server.fair_queue import FairQueue
 from server.store.connection import Connection
-from server.store.engine import Session, name_of
+from server.store.engine import OutcomeUnknown, Session, name_of
 
 WAITING: Final = 20_000
 WAITING_OF_ONE: Final = 2_000
@@ -180,6 +180,11 @@ def perform(session: Session, job: Job) -> None:
 
 def storage_error(error: BaseException | None) -> EventError:
     """Return what a client is told when the database fails."""
+    if isinstance(error, OutcomeUnknown):
+        return EventError(
+            Code.STORAGE_ERROR,
+            "the database went away, and whether the change was saved is not known: look again",
+        )
     return EventError(
         Code.STORAGE_ERROR,
         f"the change could not be saved ({name_of(error)}): nothing of it was done",

@@ -1,7 +1,7 @@
-"""The tables, as the steps that lead to them.
+"""The tables of SQLite, as the steps that lead to them.
 
 `PRAGMA user_version` counts the steps that a database has taken. A step that was once released is
-never changed; the next one is added below it.
+never changed; the next one is added below it, and its counterpart to `postgres_tables`.
 """
 
 from __future__ import annotations

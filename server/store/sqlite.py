@@ -7,7 +7,7 @@ import errno
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -24,11 +24,16 @@ _DAMAGES: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 class SqliteSession(sqlite3.Connection):
     """A connection to SQLite, which may keep other servers out of its directory."""
 
+    is_lost = False
     lock: int | None = None
 
     def begin(self) -> None:
         """Begin a transaction, alone."""
         self.execute("BEGIN IMMEDIATE")
+
+    def end(self, _goes_on: Callable[[], bool]) -> None:
+        """End the transaction: what it has done is durable."""
+        self.execute("COMMIT")
 
     def close(self) -> None:
         """Undo what has not ended, and let other servers use the directory."""

@@ -1,6 +1,6 @@
 """What the application keeps, as methods to await: the face of the database.
 
-Nothing outside this package knows that the data is in SQLite. Each method is one piece of work: it
+Nothing outside this package knows which database has the data. Each method is one piece of work: it
 is done as a whole or not at all, and its result is there after the commit. Which work waits for
 which is told in `database`.
 """

@@ -13,8 +13,11 @@ from server.api.errors import EventError
 from server.api.rate_limit import Rate, RateLimiter
 from server.api.registry import EVERYDAY
 from tests.server.conftest import Connect
+from tests.server.databases import either_database
 from tests.server.running import running
 from tests.server.wire import connected
+
+DATABASE = either_database
 
 PROJECT = {"projectId": "project-123"}
 ADA = {"id": "user-456", "name": "user-456"}

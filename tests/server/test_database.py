@@ -26,7 +26,7 @@ from server.store import counters
 from server.store.backup import back_up
 from server.store.connection import Connection
 from server.store.database import Database
-from server.store.engine import StoreError
+from server.store.engine import Engine, StoreError
 from server.store.jobs import WAITING_OF_ONE
 from server.store.migrations import STEPS
 from server.store.sqlite import FILE_NAME, Sqlite
@@ -36,12 +36,15 @@ from tests.server.running import make
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
+async def database(engine: Engine) -> AsyncIterator[Database]:
     # Time stands still: how much fits into a transaction does not depend on this machine.
-    database = Database(Sqlite(tmp_path), clock=lambda: 0.0)
+    database = Database(engine, clock=lambda: 0.0)
     await database.start()
     yield database
     await database.close()
+
+
+only_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 def increment(name: str) -> Callable[[Connection], int]:
@@ -52,14 +55,14 @@ def names(connection: Connection) -> list[str]:
     return [name for (name,) in connection.execute("SELECT name FROM counters ORDER BY name")]
 
 
-def durable_names(directory: Path) -> list[str]:
+def durable_names(engine: Engine) -> list[str]:
     """What another process would find."""
-    with contextlib.closing(sqlite3.connect(directory / FILE_NAME)) as connection:
+    with contextlib.closing(engine.connect()) as connection:
         return names(connection)
 
 
 async def test_what_waits_together_is_committed_together(
-    database: Database, tmp_path: Path
+    database: Database, engine: Engine
 ) -> None:
     gate, passed = await closed_gate(database)
     before = database.commits
@@ -76,16 +79,20 @@ async def test_what_waits_together_is_committed_together(
     gate.opened.set()
     assert await asyncio.gather(*futures) == [1] * 50
     await passed
-    assert finished == durable_names(tmp_path) == [f"counter-{n:02}" for n in range(50)]
+    assert finished == durable_names(engine) == [f"counter-{n:02}" for n in range(50)]
     assert database.commits == before + 1
 
 
-async def test_a_result_is_on_disk(database: Database, tmp_path: Path) -> None:
+async def test_a_result_is_on_disk(database: Database, engine: Engine) -> None:
     for number in range(3):
         await database.run(increment(f"{number}"))
-        assert f"{number}" in durable_names(tmp_path)
-    assert await database.run(lambda c: c.execute("PRAGMA synchronous").fetchone()) == (2,)
-    assert await database.run(lambda c: c.execute("PRAGMA journal_mode").fetchone()) == ("wal",)
+        assert f"{number}" in durable_names(engine)
+
+
+async def test_commits_wait_for_the_disk(tmp_path: Path) -> None:
+    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 async def test_reading_is_no_commit(database: Database) -> None:
@@ -94,7 +101,7 @@ async def test_reading_is_no_commit(database: Database) -> None:
     assert database.commits == before
 
 
-async def test_work_that_fails_undoes_only_itself(database: Database, tmp_path: Path) -> None:
+async def test_work_that_fails_undoes_only_itself(database: Database, engine: Engine) -> None:
     gate, passed = await closed_gate(database)
 
     def fails(connection: Connection) -> None:
@@ -112,15 +119,17 @@ async def test_work_that_fails_undoes_only_itself(database: Database, tmp_path: 
         await second
     with pytest.raises(EventError) as caught:
         await third
+    refusal = "SQLITE_ERROR" if isinstance(engine, Sqlite) else "42P01"
     assert caught.value.data == {
         "code": "STORAGE_ERROR",
-        "message": "the change could not be saved (SQLITE_ERROR): nothing of it was done",
+        "message": f"the change could not be saved ({refusal}): nothing of it was done",
     }
-    assert durable_names(tmp_path) == ["first", "last"]
+    assert durable_names(engine) == ["first", "last"]
 
 
+@only_sqlite
 async def test_a_full_disk_fails_everything_in_the_transaction(
-    database: Database, tmp_path: Path
+    database: Database, engine: Engine
 ) -> None:
     (pages,) = await database.run(lambda c: c.execute("PRAGMA page_count").fetchone())
     await database.run(lambda c: c.execute(f"PRAGMA max_page_count = {pages}").fetchone())
@@ -138,13 +147,13 @@ async def test_a_full_disk_fails_everything_in_the_transaction(
     # Told to have failed is exactly what is not there.
     told = [name for name, error in zip(["small", "big", "after"], failures, strict=True) if error]
     assert "big" in told
-    assert set(durable_names(tmp_path)) == {"small", "after"} - set(told)
+    assert set(durable_names(engine)) == {"small", "after"} - set(told)
     await database.run(lambda c: c.execute("PRAGMA max_page_count = 1000000").fetchone())
     assert await database.run(increment("later")) == 1
 
 
 async def test_a_transaction_that_was_undone_fails_the_work_it_held(
-    database: Database, tmp_path: Path
+    database: Database, engine: Engine
 ) -> None:
     gate, passed = await closed_gate(database)
     first = database.run(increment("first"))
@@ -152,7 +161,7 @@ async def test_a_transaction_that_was_undone_fails_the_work_it_held(
     def undoes(connection: Connection) -> None:
         # What SQLite itself does when the disk breaks.
         connection.execute("ROLLBACK")
-        raise sqlite3.OperationalError("disk I/O error")
+        raise OSError("disk I/O error")
 
     second = database.run(undoes)
     third = database.run(increment("third"))
@@ -166,10 +175,13 @@ async def test_a_transaction_that_was_undone_fails_the_work_it_held(
         assert error.code == "STORAGE_ERROR"
     # What the thread had not come to is done in the next one.
     assert await third == 1
-    assert durable_names(tmp_path) == ["third"]
+    assert durable_names(engine) == ["third"]
 
 
-async def test_work_fails_if_no_transaction_can_begin(database: Database, tmp_path: Path) -> None:
+@only_sqlite
+async def test_work_fails_if_no_transaction_can_begin(
+    database: Database, engine: Engine, tmp_path: Path
+) -> None:
     await database.run(lambda c: c.execute("PRAGMA busy_timeout = 0").fetchone())
     with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -177,11 +189,11 @@ async def test_work_fails_if_no_transaction_can_begin(database: Database, tmp_pa
             await database.run(increment("never"))
         other.execute("ROLLBACK")
     assert await database.run(increment("later")) == 1
-    assert durable_names(tmp_path) == ["later"]
+    assert durable_names(engine) == ["later"]
 
 
 async def test_work_nobody_waits_for_is_done_all_the_same(
-    database: Database, tmp_path: Path
+    database: Database, engine: Engine
 ) -> None:
     gate, passed = await closed_gate(database)
     forgotten = database.run(increment("forgotten"))
@@ -189,7 +201,7 @@ async def test_work_nobody_waits_for_is_done_all_the_same(
     gate.opened.set()
     await passed
     await database.close()
-    assert durable_names(tmp_path) == ["forgotten"]
+    assert durable_names(engine) == ["forgotten"]
 
 
 async def test_more_than_fits_into_one_transaction(database: Database) -> None:
@@ -214,10 +226,10 @@ async def test_users_take_turns(database: Database, tmp_path: Path) -> None:
     assert order == ["much 0", "little 0", "much 1", "little 1", "much 2"]
 
 
-async def test_a_transaction_takes_only_so_long(tmp_path: Path) -> None:
+async def test_a_transaction_takes_only_so_long(engine: Engine) -> None:
     """Or the first would wait for the commit of all that came with it."""
     seconds = iter(range(1_000))
-    database = Database(Sqlite(tmp_path), clock=lambda: next(seconds) / 100)
+    database = Database(engine, clock=lambda: next(seconds) / 100)
     await database.start()
     gate, passed = await closed_gate(database)
     before = database.commits
@@ -369,7 +381,7 @@ async def test_a_transaction_that_fails_ends_the_steps_in_it(database: Database)
         counters.increment(connection, "first step")
         yield
         connection.execute("ROLLBACK")
-        raise sqlite3.OperationalError("disk I/O error")
+        raise OSError("disk I/O error")
 
     desk = database.of("ada", "p")
     with pytest.raises(EventError, match="could not be saved"):
@@ -402,7 +414,7 @@ async def test_who_does_not_wait_for_steps_lets_the_project_go_at_their_end(
 
 
 async def test_what_waits_for_a_project_is_done_before_the_end(
-    database: Database, tmp_path: Path
+    database: Database, engine: Engine
 ) -> None:
     entered, never = asyncio.Event(), asyncio.Event()
 
@@ -416,11 +428,12 @@ async def test_what_waits_for_a_project_is_done_before_the_end(
     waiting = database.of("eve", "p").run(increment("last"))
     await database.close()
     assert await waiting == 1
-    assert durable_names(tmp_path) == ["last", "steps"]
+    assert durable_names(engine) == ["last", "steps"]
     task.cancel()
     await asyncio.wait([task])
 
 
+@only_sqlite
 async def test_a_directory_belongs_to_one_server(database: Database, tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         await Database(Sqlite(tmp_path)).start()
@@ -465,6 +478,7 @@ def test_the_tables_of_a_newer_server_are_left_alone(tmp_path: Path) -> None:
         Sqlite(tmp_path).connect()
 
 
+@only_sqlite
 async def test_a_backup_is_one_whole_file(database: Database, tmp_path: Path) -> None:
     await database.run(increment("saved"))
     target = tmp_path / "copies" / "backup.db"
@@ -475,7 +489,7 @@ async def test_a_backup_is_one_whole_file(database: Database, tmp_path: Path) ->
     restored = tmp_path / "restored"
     restored.mkdir()
     target.rename(restored / FILE_NAME)
-    assert durable_names(restored) == ["saved"]
+    assert durable_names(Sqlite(restored)) == ["saved"]
 
 
 def test_a_backup_overwrites_nothing(tmp_path: Path) -> None:

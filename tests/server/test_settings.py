@@ -121,6 +121,17 @@ def test_the_documents_environment_is_read() -> None:
         ("AUTH_MODE", "--auth-mode", "open", "auth_mode", "open"),
         ("AUTH_MODE", "--auth-mode", "required", "auth_mode", "required"),
         ("DATA_DIR", "--data-dir", "a b/data", "data_dir", Path("a b/data")),
+        *(
+            ("DATABASE_URL", "--database-url", url, "database_url", url)
+            for url in (
+                "postgresql://localhost/shop",
+                "postgres://ada:p%40ss%2Fword@db.example:5433/shop?sslmode=require",
+                "postgresql://[::1]:5432/shop",
+                "postgresql://ada@[::1]/shop",
+                "postgresql:///shop?host=/run/postgresql&user=ada",
+                "postgresql://ada:secret@a.example:1,b.example:2/shop?target_session_attrs=primary",
+            )
+        ),
     ],
 )
 def test_a_value_is_read_from_its_variable_and_its_flag(
@@ -148,7 +159,8 @@ def test_an_empty_variable_is_not_set(variable: str) -> None:
 @pytest.mark.parametrize("setting", TABLE, ids=VARIABLES)
 @pytest.mark.parametrize("text", ["?", "-1", "1.5", "0x10", "٣", "99999999999999", "a b", "://"])
 def test_a_bad_value_is_refused_and_its_source_named(setting: Setting, text: str) -> None:
-    got = f"got {text!r}, expected {setting.read.expected}"
+    shown = "a value that is not shown" if setting.is_secret else repr(text)
+    got = f"got {shown}, expected {setting.read.expected}"
     for arguments, environment, source in (
         ([], {setting.variable: text}, setting.variable),
         ([f"{setting.flag}={text}"], {}, setting.flag),
@@ -162,6 +174,33 @@ def test_a_bad_value_is_refused_and_its_source_named(setting: Setting, text: str
             assert refusal(arguments, environment) == INCOMPLETE_AI
         else:
             assert refusal(arguments, environment) == f"{source}: {got}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sqlite:///secret.db",
+        "mysql://secret@localhost/shop",
+        "host=localhost password=secret",
+        "postgresql://ada:secret@more@localhost/shop",
+        "postgresql://ada:secret/more@localhost/shop",
+        "postgresql://ada:secret#more@localhost/shop",
+        "postgresql://ada:secret @localhost/shop",
+        "postgresql://[secret/shop",
+    ],
+)
+def test_a_secret_that_cannot_be_used_is_not_shown(text: str) -> None:
+    assert refusal([], {"DATABASE_URL": text}) == (
+        "DATABASE_URL: got a value that is not shown, expected "
+        "postgresql://user:password@localhost:5432/name, with %40 for an @ and so on"
+    )
+
+
+def test_settings_are_shown_without_secrets() -> None:
+    url = "postgresql://ada:secret@localhost/shop"
+    settings = load(["--database-url", url], {})
+    assert settings.database_url == url
+    assert "secret" not in repr(settings)
 
 
 @pytest.mark.parametrize(

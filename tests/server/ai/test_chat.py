@@ -12,6 +12,9 @@ from server.application import Application
 from server.store import messages
 from tests.server.ai.chatting import ADA, DOCUMENTED, PROJECT, TODO, answer_of, ask
 from tests.server.conftest import Connect
+from tests.server.databases import either_database
+
+DATABASE = either_database
 
 
 async def test_the_documents_message(connect: Connect) -> None:

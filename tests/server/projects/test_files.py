@@ -14,7 +14,10 @@ import pytest
 from server.application import Application
 from server.store import contents, leftovers, membership
 from tests.server.conftest import Connect
+from tests.server.databases import either_database
 from tests.server.wire import Client
+
+DATABASE = either_database
 
 PROJECT = {"projectId": "project-123"}
 APP = "src/components/App.jsx"

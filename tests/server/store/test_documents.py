@@ -10,7 +10,6 @@ Invariants:
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,11 +31,9 @@ PROJECT = Project("p", "P", "", "web", [Member(ADA, Role.OWNER)], "", "")
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[Connection]:
-    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
-        membership.add_project(connection, PROJECT)
-        write(connection, "one\ntwo\n")
-        yield connection
+def connection(connection: Connection) -> Connection:
+    begin(connection)
+    return connection
 
 
 @pytest.fixture(params=[0, 10**6], ids=["forgetful", "remembering"])
@@ -52,6 +49,11 @@ class Forgetful(Documents):
         super()._keep(key, document)
         if not self._most:
             self._unload(key)
+
+
+def begin(connection: Connection) -> None:
+    membership.add_project(connection, PROJECT)
+    write(connection, "one\ntwo\n")
 
 
 def write(connection: Connection, text: str) -> contents.Change:
@@ -111,7 +113,7 @@ def test_a_document_is_its_file_and_the_edits_since(
 def test_what_is_saved_is_kept_for_a_thousand_updates(connection: Connection) -> None:
     documents = Documents()
     epoch = opened(documents, connection).epoch
-    connection.execute("BEGIN")
+    connection.execute("SAVEPOINT before")
     length = 8
     for number in range(1, 1_006):
         change = parse([length, [0, "x"]])
@@ -125,16 +127,16 @@ def test_what_is_saved_is_kept_for_a_thousand_updates(connection: Connection) ->
     assert len(opened(documents, connection, Since(epoch, 5)).updates) == 1_000
     late = documents.edit(connection, KEY, Edit(epoch, 4, TAB, 1_006, parse([12])))
     assert (late.is_late, late.update, late.version) == (True, None, 1_005)
-    connection.execute("ROLLBACK")
+    connection.execute("ROLLBACK TO before")
 
 
 def test_an_undone_transaction_leaves_nothing(documents: Documents, connection: Connection) -> None:
     typist = Typist(documents, connection)
     typist.type("kept")
-    connection.execute("BEGIN")
+    connection.execute("SAVEPOINT before")
     typist.type("undone")
     documents.save(connection, KEY, "now")
-    connection.execute("ROLLBACK")
+    connection.execute("ROLLBACK TO before")
     typist.number = 1
     assert opened(documents, connection).text == "one\ntwo\nkept"
     assert opened(documents, connection).number == 1
@@ -142,11 +144,11 @@ def test_an_undone_transaction_leaves_nothing(documents: Documents, connection: 
     documents.save(connection, KEY, "now")
     assert text_of(connection) == "one\ntwo\nkept!"
     # So does one in which the document was made.
-    connection.execute("BEGIN")
+    connection.execute("SAVEPOINT before")
     other = ("p", "b.txt")
     contents.write(connection, *other, "b", user_id="ada", now="")
     epoch = documents.open(connection, other, None, None, "").epoch
-    connection.execute("ROLLBACK")
+    connection.execute("ROLLBACK TO before")
     with pytest.raises(EventError, match="the project has no such file"):
         documents.open(connection, other, None, None, "")
     with pytest.raises(EventError):
@@ -286,19 +288,21 @@ def test_a_deleted_projects_documents_go_in_steps(connection: Connection) -> Non
     assert opened(documents, connection).text == "another"
 
 
-def test_a_copy_of_the_database_begins_anew(connection: Connection, tmp_path: Path) -> None:
+def test_a_copy_of_the_database_begins_anew(tmp_path: Path) -> None:
     """Clients may have got edits that are not in it."""
-    documents = Documents()
-    Typist(documents, connection).type("typed")
-    here = opened(documents, connection)
-    target = tmp_path / "copy" / "server.db"
-    target.parent.mkdir()
-    back_up(tmp_path, target)
-    with contextlib.closing(Sqlite(target.parent).connect()) as copy:
-        there = opened(Documents(), copy, Since(here.epoch, 1))
-        assert there.epoch != here.epoch
-        assert (there.version, there.text) == (1, "one\ntwo\ntyped")
-    # One of an older server has no documents.
-    for table in ("edits", "authors", "documents"):
-        connection.execute(f"DROP TABLE {table}")
-    back_up(tmp_path, tmp_path / "older.db")
+    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
+        begin(connection)
+        documents = Documents()
+        Typist(documents, connection).type("typed")
+        here = opened(documents, connection)
+        target = tmp_path / "copy" / "server.db"
+        target.parent.mkdir()
+        back_up(tmp_path, target)
+        with contextlib.closing(Sqlite(target.parent).connect()) as copy:
+            there = opened(Documents(), copy, Since(here.epoch, 1))
+            assert there.epoch != here.epoch
+            assert (there.version, there.text) == (1, "one\ntwo\ntyped")
+        # One of an older server has no documents.
+        for table in ("edits", "authors", "documents"):
+            connection.execute(f"DROP TABLE {table}")
+        back_up(tmp_path, tmp_path / "older.db")

@@ -10,8 +10,6 @@ Invariants, whatever is changed between two steps:
 from __future__ import annotations
 
 import contextlib
-import tempfile
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -22,7 +20,7 @@ from server.api.errors import Code, EventError
 from server.api.records import Member, Project, Role, User
 from server.store import contents, folders, leftovers, membership, trees
 from server.store.connection import Connection
-from server.store.sqlite import Sqlite
+from tests.server.databases import undone
 
 PATHS = st.sampled_from(["a/1", "a/2", "a/b/1", "a0", "a-", "b", "z", "new", "new/1", "z/a"])
 CHANGES = st.lists(st.tuples(PATHS, st.sampled_from(["1", "2"]) | st.none()), max_size=4)
@@ -66,18 +64,17 @@ def consistent(c: Connection) -> None:
 @settings(max_examples=150, deadline=None)
 @given(CHANGES, st.lists(CHANGES, max_size=8), st.sampled_from(["new", "z/a", "Z"]), st.booleans())
 def test_changes_between_steps(
+    empty: Connection,
     before: list[tuple[str, str | None]],
     between: list[list[tuple[str, str | None]]],
     target: str,
     copies: bool,
 ) -> None:
     with (
-        tempfile.TemporaryDirectory() as directory,
-        contextlib.closing(Sqlite(Path(directory)).connect()) as c,
+        undone(empty) as c,
         patch.object(trees, "STEP", 2),
         patch.object(folders, "STEP", 2),
     ):
-        c.isolation_level = None
         owner = Member(User("ada", "Ada"), Role.OWNER)
         membership.add_project(c, Project("p", "P", "", "web", [owner], "", ""))
         do(c, [("a/3", "3"), *before])

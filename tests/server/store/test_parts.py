@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 from unittest.mock import patch
@@ -27,11 +27,13 @@ from server.store import contents, leftovers, parts
 from server.store.connection import Connection
 from server.store.database import Database
 from server.store.demonstration import PROJECT_ID
+from server.store.engine import Engine
 from server.store.files import Edit
 from server.store.long_contents import LongContents
 from server.store.parts import PART, Coming, Kept, Reading
 from server.store.sqlite import Sqlite, SqliteSession
 from server.store.store import Store
+from tests.server.databases import undone
 from tests.server.gate import closed_gate
 
 ADA = User("user-456", "Ada")
@@ -47,16 +49,6 @@ def kept(connection: Connection, text: str) -> Kept:
     return done
 
 
-@contextlib.contextmanager
-def undone(connection: Connection) -> Iterator[Connection]:
-    """Undo what the block does."""
-    connection.execute("BEGIN")
-    try:
-        yield connection
-    finally:
-        connection.execute("ROLLBACK")
-
-
 def tidied(connection: Connection) -> tuple[int, int, int]:
     """How many contents, parts and leftovers there are when nothing is left to delete."""
     while leftovers.are_there(connection):
@@ -66,12 +58,6 @@ def tidied(connection: Connection) -> tuple[int, int, int]:
         connection.execute(f"SELECT count(*) FROM {one}").fetchone()[0] for one in tables
     )
     return first, second, third
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
-    with contextlib.closing(Sqlite(tmp_path_factory.mktemp("empty")).connect()) as connection:
-        yield connection
 
 
 @settings(deadline=None, max_examples=60)
@@ -103,7 +89,7 @@ def test_a_text_is_the_same_wherever_it_is_read(
             assert found == encoded[offset : offset + length]
         (longest,) = connection.execute(
             "SELECT max(size) FROM (SELECT length(content) AS size FROM contents "
-            "UNION ALL SELECT length(part) FROM content_parts)"
+            "UNION ALL SELECT length(part) FROM content_parts) AS sizes"
         ).fetchone()
         assert longest is None or longest <= 8
         reading = Reading([*hashes, "gone", *hashes])
@@ -112,29 +98,27 @@ def test_a_text_is_the_same_wherever_it_is_read(
         assert reading.texts == hashes
 
 
-def test_what_is_not_there_is_not_read(tmp_path: Path) -> None:
-    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
-        with pytest.raises(LookupError):
-            parts.read(connection, "gone", 0, 10)
-        with pytest.raises(LookupError):
-            parts.whole(connection, "gone")
-        content_hash, _ = parts.add(connection, LONG)
-        reading = Reading([content_hash])
-        assert reading.read_some(connection)
-        leftovers.release(connection, content_hash)
-        assert not reading.read_some(connection)
-        assert reading.texts == {}
+def test_what_is_not_there_is_not_read(connection: Connection) -> None:
+    with pytest.raises(LookupError):
+        parts.read(connection, "gone", 0, 10)
+    with pytest.raises(LookupError):
+        parts.whole(connection, "gone")
+    content_hash, _ = parts.add(connection, LONG)
+    reading = Reading([content_hash])
+    assert reading.read_some(connection)
+    leftovers.release(connection, content_hash)
+    assert not reading.read_some(connection)
+    assert reading.texts == {}
 
 
-def test_only_the_parts_that_are_asked_for_are_read(tmp_path: Path) -> None:
-    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
-        content_hash, size = parts.add(connection, LONG)
-        connection.execute("DELETE FROM content_parts WHERE number NOT IN (3, 4)")
-        connection.execute("UPDATE contents SET content = x''")
-        start = 4 * PART - 30_000
-        part = parts.read(connection, content_hash, start, 60_000)
-        assert part == LONG.encode()[start : start + 60_000]
-        assert parts.read(connection, content_hash, size + 1, 10) == b""
+def test_only_the_parts_that_are_asked_for_are_read(connection: Connection) -> None:
+    content_hash, size = parts.add(connection, LONG)
+    connection.execute("DELETE FROM content_parts WHERE number NOT IN (3, 4)")
+    connection.execute("UPDATE contents SET content = ?", (b"",))
+    start = 4 * PART - 30_000
+    part = parts.read(connection, content_hash, start, 60_000)
+    assert part == LONG.encode()[start : start + 60_000]
+    assert parts.read(connection, content_hash, size + 1, 10) == b""
 
 
 def test_to_read_a_part_costs_the_same_in_a_content_of_any_length(tmp_path: Path) -> None:
@@ -154,49 +138,44 @@ def test_to_read_a_part_costs_the_same_in_a_content_of_any_length(tmp_path: Path
     assert taken[0] == taken[1] > 0
 
 
-def test_the_same_content_of_two_is_kept_once(tmp_path: Path) -> None:
-    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
-        first, second = kept(connection, LONG), kept(connection, LONG)
-        assert not leftovers.are_there(connection)
-        assert connection.execute("SELECT count(*) FROM contents").fetchone() == (0,)
-        parts.take(connection, second)
-        parts.take(connection, first)
-        assert tidied(connection) == (1, 5, 0)
-        assert parts.whole(connection, first.hash) == LONG
-        # Also where it was in the database before.
-        parts.add(connection, LONG)
-        assert tidied(connection) == (1, 5, 0)
-        leftovers.release(connection, first.hash)
-        assert tidied(connection) == (0, 0, 0)
+def test_the_same_content_of_two_is_kept_once(connection: Connection) -> None:
+    first, second = kept(connection, LONG), kept(connection, LONG)
+    assert not leftovers.are_there(connection)
+    assert connection.execute("SELECT count(*) FROM contents").fetchone() == (0,)
+    parts.take(connection, second)
+    parts.take(connection, first)
+    assert tidied(connection) == (1, 5, 0)
+    assert parts.whole(connection, first.hash) == LONG
+    # Also where it was in the database before.
+    parts.add(connection, LONG)
+    assert tidied(connection) == (1, 5, 0)
+    leftovers.release(connection, first.hash)
+    assert tidied(connection) == (0, 0, 0)
 
 
-def test_what_was_given_up_is_not_taken(tmp_path: Path) -> None:
-    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
-        done = kept(connection, LONG)
-        parts.give_up(connection, done.number)
-        with pytest.raises(EventError, match="was given up before it was saved"):
-            parts.take(connection, done)
-        assert tidied(connection) == (0, 0, 0)
-        with pytest.raises(EventError, match="was given up"):
-            parts.take(connection, done)
+def test_what_was_given_up_is_not_taken(connection: Connection) -> None:
+    done = kept(connection, LONG)
+    parts.give_up(connection, done.number)
+    with pytest.raises(EventError, match="was given up before it was saved"):
+        parts.take(connection, done)
+    assert tidied(connection) == (0, 0, 0)
+    with pytest.raises(EventError, match="was given up"):
+        parts.take(connection, done)
 
 
-def test_what_a_kill_has_left_goes_after_the_next_start(tmp_path: Path) -> None:
-    with contextlib.closing(Sqlite(tmp_path).connect()) as connection:
+def test_what_a_kill_has_left_goes_after_the_next_start(engine: Engine) -> None:
+    with contextlib.closing(engine.connect()) as connection:
         coming = Coming(LONG)
         coming.begin(connection)
         for _ in range(3):
             assert coming.keep_some(connection) is None
         assert tidied(connection) == (0, 2, 1)
-    with contextlib.closing(Sqlite(tmp_path).serve()) as connection:
+    with contextlib.closing(engine.serve()) as connection:
         assert tidied(connection) == (0, 0, 0)
 
 
-def test_long_contents_are_deleted_some_parts_at_a_time(tmp_path: Path) -> None:
-    with (
-        contextlib.closing(Sqlite(tmp_path).connect()) as connection,
-        patch.multiple(parts, PART=100, _AT_ONCE=25),
-    ):
+def test_long_contents_are_deleted_some_parts_at_a_time(connection: Connection) -> None:
+    with patch.multiple(parts, PART=100, _AT_ONCE=25):
         content_hash, _ = parts.add(connection, "x" * 100 * (leftovers.STEP_PARTS + 2))
         leftovers.release(connection, content_hash)
         left = []
@@ -212,8 +191,8 @@ def test_long_contents_are_deleted_some_parts_at_a_time(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(Sqlite(tmp_path))
+async def database(engine: Engine) -> AsyncIterator[Database]:
+    database = Database(engine)
     await database.start()
     await Store(database).seed("now")
     yield database
@@ -242,7 +221,7 @@ def written(work: list[str]) -> int:
     )
 
 
-def trace(connection: Connection, callback: Callable[[str], None] | None) -> None:
+def trace(connection: Connection, callback: Callable[[str], None]) -> None:
     assert isinstance(connection, SqliteSession)
     connection.set_trace_callback(callback)
 
@@ -252,7 +231,10 @@ async def change(store: Store, text: str, path: str = "long.txt", action: str = 
     await store.change_file(PROJECT_ID, path, edit, user=ADA, now="now", check=lambda: None)
 
 
-async def test_no_piece_of_work_has_more_than_some_parts(database: Database) -> None:
+async def test_no_piece_of_work_has_more_than_some_parts(tmp_path: Path) -> None:
+    database = Database(Sqlite(tmp_path))
+    await database.start()
+    await Store(database).seed("now")
     store = Store(database).of("ada", PROJECT_ID)
     statements: list[str] = []
     await database.run(partial(trace, callback=statements.append))
@@ -277,7 +259,7 @@ async def test_no_piece_of_work_has_more_than_some_parts(database: Database) -> 
     reads = [sum("SELECT" in one for one in work) for work in traced(statements)]
     # With those that find nothing more.
     assert max(reads) <= parts.READ_AT_ONCE // PART + 2
-    await database.run(partial(trace, callback=None))
+    await database.close()
 
 
 async def test_others_have_turns_between_the_parts(database: Database) -> None:

@@ -9,10 +9,7 @@ Invariants, whatever is changed between two steps:
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 from collections.abc import Collection
-from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -23,7 +20,7 @@ from server.api.errors import EventError
 from server.api.records import Member, Project, Role, User, Version
 from server.store import contents, leftovers, membership, snapshots, trees
 from server.store.connection import Connection
-from server.store.sqlite import Sqlite
+from tests.server.databases import undone
 
 PATHS = st.sampled_from([f"{letter}{number}" for letter in "abc" for number in "12"])
 CHANGES = st.lists(st.tuples(PATHS, st.sampled_from(["1", "2", "3"]) | st.none()), max_size=4)
@@ -45,14 +42,14 @@ def present_contents(c: Connection) -> dict[str, snapshots.Stored]:
 @settings(max_examples=60, deadline=None)
 @given(CHANGES, CHANGES, st.lists(CHANGES, max_size=14), st.booleans())
 def test_changes_between_steps(
+    empty: Connection,
     before: list[tuple[str, str | None]],
     after: list[tuple[str, str | None]],
     between: list[list[tuple[str, str | None]]],
     restores: bool,
 ) -> None:
     with (
-        tempfile.TemporaryDirectory() as directory,
-        contextlib.closing(Sqlite(Path(directory)).connect()) as c,
+        undone(empty) as c,
         patch.object(trees, "STEP", 2),
     ):
 
@@ -127,12 +124,12 @@ def test_changes_between_steps(
 @settings(max_examples=60, deadline=None)
 @given(CHANGES, CHANGES, st.integers(1, 7))
 def test_the_pieces_of_a_comparison_find_what_differs(
-    before: list[tuple[str, str | None]], after: list[tuple[str, str | None]], most: int
+    empty: Connection,
+    before: list[tuple[str, str | None]],
+    after: list[tuple[str, str | None]],
+    most: int,
 ) -> None:
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        contextlib.closing(Sqlite(Path(directory)).connect()) as c,
-    ):
+    with undone(empty) as c:
         owner = Member(User("ada", "Ada"), Role.OWNER)
         membership.add_project(c, Project("p", "P", "", "web", [owner], "", ""))
         sides = []

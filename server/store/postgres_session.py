@@ -1,0 +1,288 @@
+"""A connection to PostgreSQL in the shape of SQLite's, so that all work is shared.
+
+The statements and the values are SQLite's: `?` becomes `$1`, whole numbers are BIGINT, texts TEXT,
+bytes BYTEA. Transactions wait for each other by one lock of the database ("advisory lock"), as
+SQLite's do: work never meets a change of somebody else's that is half done.
+
+A server's session outlives its connection. Work fails while there is none; each transaction that
+would begin tries to make a new one, with pauses. The database knows the server by a name: what is
+left of its former connection, which may still hold the lock or be about to commit, is ended first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+import psycopg
+from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
+from psycopg.types.numeric import Int8BinaryDumper
+from psycopg.types.string import StrBinaryDumper
+
+from server.store.connection import Rows
+from server.store.engine import OutcomeUnknown
+
+PATIENCE: Final = 15.0
+"""Seconds after which a connection without an answer is given up."""
+_LOCK_SECONDS: Final = 10
+"""For which a transaction waits for those before."""
+_CONNECT_SECONDS: Final = 3
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 2.0
+_ALONE_SECONDS: Final = 2.0
+"""For which the end of a former connection, or of a former server, is waited for."""
+_TRANSACTIONS: Final = 0x736F636B6574
+_SERVER: Final = 0x736F636B6575
+"""The keys of the locks: of the transaction that is being done, and of the server."""
+# With these PostgreSQL takes its leave, before the connection is closed.
+_FAREWELLS: Final = {"57P01", "57P02", "57P03"}
+
+logger = logging.getLogger("server.store")
+
+
+class Unreachable(psycopg.OperationalError):
+    """There is no connection."""
+
+    sqlstate = "08006"
+
+
+class InUse(psycopg.OperationalError):
+    """Another server is using the database."""
+
+
+class _Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that waits only so long for an answer."""
+
+    def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Wait for an answer; see psycopg's.
+
+        Raises:
+            Unreachable: there was none in time. The connection is closed.
+        """
+        try:
+            return super().wait(gen, interval, PATIENCE if timeout is None else timeout)
+        except psycopg.OperationalError as error:
+            if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
+                raise
+            self.close()
+            raise Unreachable(f"no answer within {PATIENCE:.0f} seconds") from error
+
+
+class PostgresSession:
+    """A connection to the database of a URL; a server's has its lock, and is made anew if lost.
+
+    Raises:
+        psycopg.Error: there is none.
+    """
+
+    Error = psycopg.Error
+
+    def __init__(self, url: str, *, for_server: bool) -> None:
+        self.total_changes = 0
+        self._url = url
+        self._for_server = for_server
+        self._name = f"socketio-min {secrets.token_hex(8)}"
+        self._pause = _FIRST_PAUSE
+        self._next_try = 0.0
+        self._changes_before = 0
+        # The number of the last transaction that has changed something.
+        self._commits = 0
+        self._connection = self._opened()
+
+    # -- statements
+
+    def execute(self, statement: str, values: Sequence[Any] = (), /) -> Rows:
+        """Carry out a statement with a value for each placeholder."""
+        cursor = self._connection.cursor(binary=True)
+        with self._farewell():
+            cursor.execute(_adapted(statement), values or None)
+        self._count(cursor)
+        return cursor
+
+    def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> None:
+        """Carry out a statement with the values of each row."""
+        cursor = self._connection.cursor(binary=True)
+        with self._farewell():
+            cursor.executemany(_adapted(statement), rows)
+        self._count(cursor)
+
+    def script(self, statements: str) -> None:
+        """Carry out statements without values, in one go."""
+        with self._farewell():
+            self._connection.execute(statements.encode())
+
+    def _count(self, cursor: psycopg.Cursor[Any]) -> None:
+        if cursor.rowcount > 0 and not (cursor.statusmessage or "").startswith("SELECT"):
+            self.total_changes += cursor.rowcount
+
+    @contextlib.contextmanager
+    def _farewell(self) -> Iterator[None]:
+        """Close the connection where PostgreSQL says that it does."""
+        try:
+            yield
+        except psycopg.OperationalError as error:
+            if error.sqlstate in _FAREWELLS:
+                self._connection.close()
+            raise
+
+    # -- transactions
+
+    @property
+    def in_transaction(self) -> bool:
+        """Return whether a transaction has begun and was not undone."""
+        return self._connection.info.transaction_status in (
+            TransactionStatus.INTRANS,
+            TransactionStatus.INERROR,
+        )
+
+    @property
+    def is_lost(self) -> bool:
+        """Return whether there is no connection."""
+        return self._connection.closed
+
+    def begin(self) -> None:
+        """Begin a transaction as soon as no other one is being done."""
+        if self.is_lost:
+            self._reconnect()
+        try:
+            self._begin()
+        except psycopg.Error:
+            if not self.is_lost:
+                self.rollback()
+                raise
+            # It was lost while nothing was done.
+            self._reconnect()
+            self._begin()
+        self._changes_before = self.total_changes
+
+    def end(self, goes_on: Callable[[], bool]) -> None:
+        """End the transaction: what it has done is durable; see `Session`."""
+        has_changed = self.total_changes != self._changes_before
+        number = self._commits + 1
+        counting = f"UPDATE server_state SET commits = {number};" if has_changed else ""
+        try:
+            self.script(f"{counting} COMMIT")
+        except psycopg.Error:
+            # What was only read was there.
+            if not self.is_lost or (has_changed and not self._was_committed(number, goes_on)):
+                raise
+        if has_changed:
+            self._commits = number
+
+    def rollback(self) -> None:
+        """Undo the transaction."""
+        try:
+            self.script("ROLLBACK")
+        except psycopg.Error:
+            # The end of its connection undoes it as well.
+            self.close()
+
+    def close(self) -> None:
+        """Undo what has not ended, and let other servers use the database."""
+        self._connection.close()
+
+    def read_commits(self) -> None:
+        """Learn the number of the last transaction that has changed something."""
+        (self._commits,) = self.execute("SELECT commits FROM server_state").fetchone()
+
+    def _begin(self) -> None:
+        self.script(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
+            f"SELECT pg_advisory_xact_lock({_TRANSACTIONS})"
+        )
+
+    def _was_committed(self, number: int, goes_on: Callable[[], bool]) -> bool:
+        """Return whether a transaction whose commit was cut off was done.
+
+        Raises:
+            OutcomeUnknown: there is no connection, and `goes_on` is false.
+        """
+        while True:
+            with contextlib.suppress(psycopg.Error):
+                self._reconnect()
+                return self._commits == number
+            if not goes_on():
+                raise OutcomeUnknown
+
+    # -- the connection
+
+    def _reconnect(self) -> None:
+        """Make a new connection, if the last try was long enough ago.
+
+        Raises:
+            psycopg.Error: there is none.
+        """
+        if not self._for_server or time.monotonic() < self._next_try:
+            raise Unreachable("there is no connection")
+        try:
+            self._connection = self._opened()
+            self.read_commits()
+        except psycopg.Error:
+            self.close()
+            # Not all servers try at the same moments.
+            self._next_try = time.monotonic() + self._pause * random.uniform(0.5, 1.0)
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+            raise
+        self._pause = _FIRST_PAUSE
+
+    def _opened(self) -> _Connection:
+        connection = _Connection.connect(
+            self._url,
+            autocommit=True,
+            cursor_factory=psycopg.RawCursor,
+            application_name=self._name,
+            client_encoding="utf8",
+            connect_timeout=_CONNECT_SECONDS,
+        )
+        try:
+            # Whatever the value is: a statement is prepared once.
+            connection.adapters.register_dumper(int, Int8BinaryDumper)
+            connection.adapters.register_dumper(str, StrBinaryDumper)
+            connection.execute(f"SET lock_timeout = '{_LOCK_SECONDS}s'")
+            # What was acknowledged is durable, whatever the server's own setting is.
+            connection.execute(
+                "SELECT set_config('synchronous_commit', 'on', false) "
+                "WHERE current_setting('synchronous_commit') = 'off'"
+            )
+            if self._for_server:
+                self._be_alone(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _be_alone(self, connection: _Connection) -> None:
+        """End the server's former connection, and keep other servers out.
+
+        Raises:
+            InUse: another one is there.
+        """
+        deadline = time.monotonic() + _ALONE_SECONDS
+        while True:
+            former = connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name = $1 AND pid <> pg_backend_pid()",
+                (self._name,),
+            ).fetchall()
+            if not former:
+                locked = connection.execute("SELECT pg_try_advisory_lock($1)", (_SERVER,))
+                if locked.fetchone() == (True,):
+                    return
+            if time.monotonic() > deadline:
+                raise InUse("another server is using it; stop that one, or choose another database")
+            time.sleep(_FIRST_PAUSE)
+
+
+@lru_cache(maxsize=1_000)
+def _adapted(statement: str) -> bytes:
+    """Return a statement with PostgreSQL's placeholders."""
+    numbers = iter(range(1, 1_000))
+    return re.sub(r"\?(\d*)", lambda found: f"${found[1] or next(numbers)}", statement).encode()

@@ -1,0 +1,73 @@
+"""Empty databases of both kinds, cheaply.
+
+PostgreSQL's driver is imported by the first test that needs it, as in the server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from server.store.connection import Connection
+from tests.server.postgres_server import PostgresServer
+
+if TYPE_CHECKING:
+    from server.store.postgres import Postgres
+
+KINDS = ("sqlite", "postgres")
+
+
+class PostgresDatabase:
+    """A database of the run's server for one of its processes, which is emptied and used again."""
+
+    def __init__(self, folder: str, name: str) -> None:
+        import psycopg
+
+        from server.store.postgres import Postgres
+
+        server = PostgresServer(Path(folder))
+        name = f"{name}_{os.getpid()}"
+        self.url = server.add_database(name)
+        Postgres(self.url).connect().close()
+        self._connection = psycopg.connect(server.url(name), autocommit=True)
+        # Without the checks and the cascades of references.
+        self._connection.execute("SET session_replication_role = replica")
+        rows = self._connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' "
+            "AND tablename <> 'server_state'"
+        )
+        self._emptying = "; ".join(f"DELETE FROM {table}" for (table,) in rows).encode()
+
+    def emptied(self) -> Postgres:
+        """Return the database with nothing in it."""
+        from server.store.postgres import Postgres
+
+        self._connection.execute(self._emptying)
+        return Postgres(self.url)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture(name="database_url", params=KINDS)
+def either_database(request: pytest.FixtureRequest) -> str | None:
+    """Where the applications of a module have their data, of both kinds one after the other."""
+    if request.param == "sqlite":
+        return None
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return postgres.url
+
+
+@contextlib.contextmanager
+def undone(connection: Connection) -> Iterator[Connection]:
+    """Undo what the block does."""
+    connection.execute("BEGIN")
+    try:
+        yield connection
+    finally:
+        connection.execute("ROLLBACK")

@@ -2,7 +2,7 @@
 
 It knows requests only as `Exchange`s, so the same server runs on our own HTTP/1.1 (`http/`) and
 under any ASGI host (`asgi/`). Writes are collected: whatever a turn of the event loop sends to a
-connection leaves in one write at the end of the turn, and what a read causes for its own connection
+connection leaves in one write at its end (`flushes`), and what a read causes for its own connection
 at the end of the read.
 """
 
@@ -20,8 +20,8 @@ import orjson
 
 from engineio_min.answer_headers import AnswerHeaders
 from engineio_min.cors import CorsOptions
-from engineio_min.end_of_turn import EndOfTurn
 from engineio_min.errors import Code, RequestRefused, UsageError
+from engineio_min.flushes import Flushes
 from engineio_min.forwarding import TrustedProxies
 from engineio_min.handshakes import Handshakes
 from engineio_min.http.server import NO_PORT, HttpServer, check_closed
@@ -35,7 +35,7 @@ from engineio_min.options import ServerOptions, ServerOptionValues
 from engineio_min.origins import Origins
 from engineio_min.protocol.encoders import Encoders
 from engineio_min.protocol.packets import PROTOCOL_VERSION
-from engineio_min.protocol.session import FORCED_CLOSE, TRANSPORT_ERROR
+from engineio_min.protocol.session import FORCED_CLOSE
 from engineio_min.protocol.transports import TRANSPORTS
 from engineio_min.request import Headers, Request
 from engineio_min.timer import Timer
@@ -83,7 +83,6 @@ class Server:
         self.encoder = encoders.plain
         self.agreed_encoder = encoders.agreed
         self.deflate = encoders.deflate
-        self._encoders = encoders.all
         self.compressor = Compressor()
         self.account = self._new_account()
         self.owners_of = Owners(
@@ -101,14 +100,13 @@ class Server:
         self._upgrades = self.options.upgrades
         adds_headers = any((self.options.cors, self.options.headers, self.options.initial_headers))
         self._handshakes = Handshakes(self, self._initial_headers if adds_headers else None)
-        self._dirty: list[Connection] = []
+        self.flushes = Flushes(encoders.all)
         self._http: HttpServer | None = None
         self._started = False
         self._proxies: TrustedProxies | None = None
         if self.options.trusted_proxies:
             self._proxies = TrustedProxies(self.options.trusted_proxies)
         self._context = Context()
-        self._end_of_turn: EndOfTurn
         self._complaints = Complaints()
 
     # -- the application's side
@@ -203,7 +201,7 @@ class Server:
         self._started = self._handshakes.accepting = True
         self.loop = asyncio.get_running_loop()
         # In a context of its own: what sends the messages may be a handler of one client.
-        self._end_of_turn = EndOfTurn(self.loop, self._flush_all, ADVICE, self._context)
+        self.flushes.begin(self.loop, ADVICE, self._context)
         self.timer = Timer(self.loop)
         if outlived:
             self._outlive_loop()
@@ -212,7 +210,7 @@ class Server:
         """End the sessions of an event loop that was closed without `close`: nothing of them can
         come or leave any more.
         """
-        self._dirty.clear()
+        self.flushes.forget()
         self._handshakes.forget()
         self.departing.clear()
         for connection in list(self.sessions.values()):
@@ -357,27 +355,6 @@ class Server:
         return Account(options.max_held, per_owner, partial(self.complain, "held"))
 
     # -- what the connections ask for
-
-    def queue_flush(self, connection: Connection) -> None:
-        """Flush `connection` at the end of this turn of the event loop."""
-        dirty = self._dirty
-        dirty.append(connection)
-        if len(dirty) == 1:
-            self._end_of_turn.ask()
-
-    def _flush_all(self) -> None:
-        dirty, self._dirty = self._dirty, []
-        for connection in dirty:
-            try:
-                connection.carrier.flush()
-                if connection.session.events or connection.waiters:
-                    connection.settle()
-            except Exception:
-                logger.exception("a connection could not be written to; closing its session")
-                connection.session.fail(TRANSPORT_ERROR, "the write failed")
-                connection.settle()
-        for encoder in self._encoders:
-            encoder.forget()
 
     def forget(self, connection: Connection) -> None:
         """Count a session no more: it is over."""

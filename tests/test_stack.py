@@ -31,7 +31,7 @@ FLOORS: Mapping[str, Floors] = {
         ("http/",),
         ("asgi/",),
         ("origins.py",),
-        ("answer_headers.py",),
+        ("answer_headers.py", "flushes.py"),
         ("handshakes.py",),
         ("server.py",),
         ("client/",),

@@ -191,11 +191,12 @@ class AsgiWebSocket(StreamCarrier):
         """Count the bytes that the host has not taken."""
         return self._unsent
 
-    def flush(self) -> None:
-        """Wake the writer."""
+    def flush(self) -> int:
+        """Wake the writer, which writes at its own pace."""
         self._connection.session.release()
         if not self._connection.session.idle:
             self._wake.set()
+        return 0
 
     def take_over(self) -> None:
         """Carry the session from now on, what waited for its last carrier first."""

@@ -19,7 +19,7 @@ from engineio_min.protocol.packets import Packet, encode_base64, may_compress
 SHARE: Final = 65_536
 # Bytes of a message that is compressed, about 4 ms; a larger one leaves as it is.
 MOST: Final = 131_072
-# Bytes of frames that are kept.
+# Bytes of packets and their frames that are kept.
 _KEPT: Final = 1_048_576
 
 # RSV1, "Per-Message Compressed", of a frame's first byte.
@@ -46,7 +46,7 @@ class AgreedEncoder:
         self._window_bits = window_bits
         self._threshold = threshold
         self._base64 = base64
-        # Packets that were compressed in this turn, and their frames: a list of packets may be one
+        # Packets that were compressed last, and their frames: a list of packets may be one
         # connection's own and have a broadcast in it.
         self._compressed: dict[Packet, bytes] = {}
         self._room = _KEPT
@@ -74,10 +74,16 @@ class AgreedEncoder:
             ):
                 return encode_frame(data)
             frame = compress_frame(data, self._window_bits)
-            if len(frame) <= self._room:
-                self._room -= len(frame)
-                self._compressed[packet] = frame
+            self._keep(packet, frame)
         return frame
+
+    def _keep(self, packet: Packet, frame: bytes) -> None:
+        size = len(packet) + len(frame)
+        if size > self._room:
+            # A broadcast to many goes on for turns, beside others' messages.
+            self.forget()
+        self._room -= size
+        self._compressed[packet] = frame
 
 
 def compress_frame(packet: Packet, window_bits: int) -> bytes:

@@ -12,8 +12,11 @@ class Carrier(Protocol):
     def unsent(self) -> int:
         """Count the bytes that were handed over and have not left this process."""
 
-    def flush(self) -> None:
-        """Hand over what the session has to send, as far as it can leave now."""
+    def flush(self) -> int:
+        """Hand over what the session has to send, as far as it can leave now.
+
+        Return what that costs the event loop, in bytes that leave as they are.
+        """
 
     def close(self) -> None:
         """Carry nothing more: the session is over, or carried by another."""
@@ -45,8 +48,9 @@ class Gone:
 
     unsent = 0
 
-    def flush(self) -> None:
+    def flush(self) -> int:
         """Hand over nothing."""
+        return 0
 
     def close(self) -> None:
         """Close nothing."""

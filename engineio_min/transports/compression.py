@@ -18,6 +18,8 @@ Coding = Literal["gzip", "deflate"]
 
 # Bytes of an answer that are compressed at once: about 2 ms.
 AT_ONCE: Final = 65_536
+# How many bytes that leave as they are cost as much as one that is compressed at once.
+COMPRESSING: Final = 16
 # Bytes that may be in the thread or wait for it.
 MOST_WAITING: Final = 8_388_608
 

@@ -92,6 +92,13 @@ class Departing(Protocol):
         """Answer the POST of the close packet."""
 
 
+class Queue(Protocol):
+    """The connections that were sent something and not written to yet."""
+
+    def queue(self, connection: Connection) -> None:
+        """Flush a connection at the end of this turn of the event loop, or of one of the next."""
+
+
 class Engine(Protocol):
     """What a connection and its carriers may ask of their server, and nothing else.
 
@@ -111,6 +118,10 @@ class Engine(Protocol):
     text_limit: int
     departing: dict[str, Departing]
 
+    @property
+    def flushes(self) -> Queue:
+        """Return the connections that wait to be written to."""
+
     def owners_of(self, request: Request, user: str | None) -> Iterable[Owner]:
         """Return the address and the user that what is held for a client counts for."""
 
@@ -118,9 +129,6 @@ class Engine(Protocol):
         """Return what makes each frame of a turn of the loop once, for all who have agreed on
         these; with `base64` binary messages leave as text.
         """
-
-    def queue_flush(self, connection: Connection) -> None:
-        """Flush `connection` at the end of this turn of the event loop."""
 
     def forget(self, connection: Connection) -> None:
         """Count `connection` no more: its session is over."""
@@ -169,7 +177,7 @@ class Connection:
         self.server = server
         self.request = request
         # Two arguments and no bound method: one object less for each connection.
-        wake = partial(type(server).queue_flush, server, self)
+        wake = partial(type(server.flushes).queue, server.flushes, self)
         self.session = Session(sid, transport, server.timing, server.loop.time(), wake)
         self.carrier: Carrier
         self.candidate: WebSocketCarrier | None = None

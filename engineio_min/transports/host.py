@@ -59,8 +59,11 @@ class StreamCarrier(abc.ABC):
         """Count the bytes that were handed over and have not left this process."""
 
     @abc.abstractmethod
-    def flush(self) -> None:
-        """Hand over what the session has to send, as far as it can leave now."""
+    def flush(self) -> int:
+        """Hand over what the session has to send, as far as it can leave now.
+
+        Return what that costs the event loop, in bytes that leave as they are.
+        """
 
     @abc.abstractmethod
     def take_over(self) -> None:

@@ -19,7 +19,7 @@ from engineio_min.protocol.session import (
     Closed,
 )
 from engineio_min.request import Headers
-from engineio_min.transports.compression import AT_ONCE, Coding, compress
+from engineio_min.transports.compression import AT_ONCE, COMPRESSING, Coding, compress
 from engineio_min.transports.connection import Connection, Exchange
 
 # How long, in seconds, a close packet's POST waits for the GET that was sent together with it.
@@ -96,23 +96,25 @@ class Polling:
         self.flush()
         self.answer_close()
 
-    def flush(self) -> None:
-        """Answer the parked GET if there is something to send."""
+    def flush(self) -> int:
+        """Answer the parked GET if there is something to send; see `Carrier`."""
         exchange = self._parked
         if exchange is None:
             self._connection.session.release()
             if self.deadline == NEVER:
                 self._watch_backlog()
-            return
+            return 0
         packets = self._connection.session.poll()
-        if packets:
-            self._parked = None
-            self._answer = exchange
-            self._connection.session.block(self._connection.server.loop.time())
-            self._respond(exchange, packets)
-            self._connection.settle()
+        if not packets:
+            return 0
+        self._parked = None
+        self._answer = exchange
+        self._connection.session.block(self._connection.server.loop.time())
+        cost = self._respond(exchange, packets)
+        self._connection.settle()
+        return cost
 
-    def _respond(self, exchange: Exchange, packets: list[Packet]) -> None:
+    def _respond(self, exchange: Exchange, packets: list[Packet]) -> int:
         server = self._connection.server
         body = encode_payload(packets)
         coding: Coding | None = None
@@ -124,6 +126,7 @@ class Polling:
             exchange.respond(200, self._headers(exchange, _TEXT), body)
         elif len(body) <= AT_ONCE:
             self._respond_compressed(exchange, coding, compress(body, coding))
+            return COMPRESSING * len(body)
         else:
             # Packets that come meanwhile wait for the next GET, as after any answer.
             job = self._compressing = (exchange, body)
@@ -131,6 +134,7 @@ class Polling:
             server.compressor.start(
                 server.loop, body, coding, partial(self._compressed, job, coding)
             )
+        return len(body)
 
     def _respond_compressed(self, exchange: Exchange, coding: Coding, body: bytes) -> None:
         encoding = (("Content-Encoding", coding), ("Vary", "Accept-Encoding"))

@@ -212,14 +212,14 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         """Count the bytes that the transport has not written."""
         return self._transport.get_write_buffer_size()
 
-    def flush(self) -> None:
-        """Write what the session has to send."""
+    def flush(self) -> int:
+        """Write what the session has to send; see `Carrier`."""
         connection = self._connection
         session = connection.session
         packets = session.queued
         if not packets or not session.waiting:
             session.release()
-            return
+            return 0
         encoder = self._encoder
         if not self._stream.only_fast_frames:
             if self._head:
@@ -227,22 +227,23 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
                 head, self._head = self._head, b""
                 self._stream.only_fast_frames = True
                 if len(packets) > 1 and _size(packets) > encoder.share:
-                    self._write_share(head)
-                else:
-                    self._transport.write(head + encoder.frames(session.take()))
-                return
+                    return self._write_share(head)
+                data = head + encoder.frames(session.take())
+                self._transport.write(data)
+                return len(data)
             if self._stream.closed:
                 session.take()
-                return
+                return 0
         # A broadcast leaves equal lists, and to compare those is to compare identities.
         if packets != encoder.packets:
             if len(packets) > 1 and _size(packets) > encoder.share:
-                self._write_share()
-                return
+                return self._write_share()
             encoder.encode(session.take())
         else:
             session.take()
-        self._transport.write(encoder.data)
+        data = encoder.data
+        self._transport.write(data)
+        return len(data)
 
     def take_over(self) -> None:
         """Carry the session from now on, what waited for its last carrier first."""
@@ -263,17 +264,19 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         else:
             self._write_share()
 
-    def _write_share(self, head: bytes = b"") -> None:
+    def _write_share(self, head: bytes = b"") -> int:
         """Write the first packets of what the session has to send, after `head`, and have the event
-        loop go on if that is not all.
+        loop go on if that is not all. Return the bytes.
         """
         connection = self._connection
         encoder = self._encoder
-        self._transport.write(head + encoder.frames(connection.session.take_share(encoder.share)))
+        data = head + encoder.frames(connection.session.take_share(encoder.share))
+        self._transport.write(data)
         connection.settle()
         if not connection.session.waiting:
             self._catching_up = True
             connection.server.loop.call_soon(self._write_backlog)
+        return len(data)
 
     def close(self) -> None:
         """Start the closing handshake, or bound what is left of one that the peer has started."""

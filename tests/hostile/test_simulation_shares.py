@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from engineio_min import flushes
 from engineio_min.http.connection import HttpConnection
 from engineio_min.protocol import server_frames
 from engineio_min.protocol.frame_encoding import FrameEncoder
@@ -59,6 +60,15 @@ async def burst(world: World, link: Link) -> None:
             connection.send("x" * 1_000)
 
 
+async def crowd(world: World, link: Link) -> None:
+    """A message for 300 receivers."""
+    for _ in range(300):
+        world.connect(lambda _link: None).send(encode_request("GET", WEBSOCKET, HANDSHAKE))
+        await world.settle()
+    for connection in world.io.engine.sessions.values():
+        connection.send("x" * 30)
+
+
 def run(flood: Flood) -> dict[str, int]:
     """Let a client do its worst; return the largest counts of one turn."""
     largest: dict[str, int] = {}
@@ -88,6 +98,7 @@ def run(flood: Flood) -> dict[str, int]:
         (requests, "requests", 1),
         (posted, "packets", 64),
         (burst, "bytes", 240_000),
+        (crowd, "receivers", 128),
     ],
 )
 def test_a_flood_has_its_share(flood: Flood, what: str, least: int) -> None:
@@ -121,6 +132,10 @@ def bursts_in_one_turn(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(FrameEncoder, "share", 10**9)
 
 
+def crowds_in_one_turn(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(flushes, "WRITES", 10**9)
+
+
 @pytest.mark.parametrize(
     ("fault", "flood"),
     [
@@ -128,6 +143,7 @@ def bursts_in_one_turn(patch: pytest.MonkeyPatch) -> None:
         (posts_in_one_turn, posted),
         (requests_in_one_turn, requests),
         (bursts_in_one_turn, burst),
+        (crowds_in_one_turn, crowd),
     ],
 )
 def test_a_planted_fault_is_found(

@@ -89,10 +89,12 @@ def test_binary_as_text() -> None:
 def test_what_is_kept_has_a_bound(
     compressed: list[Packet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    size = len(compress_frame(LONG, 15))
+    size = len(LONG) + len(compress_frame(LONG, 15))
     monkeypatch.setattr(agreed_encoding, "_KEPT", 2 * size)
     encoder = AgreedEncoder(15, 1_024, base64=False)
     others = [LONG.replace("long", "LONG"), LONG.replace("long", "loNG")]
-    for _ in range(2):
-        encoder.frames([LONG, *others])
-    assert compressed == [LONG, *others, others[1]]
+    encoder.frames([LONG, others[0], LONG, others[0]])
+    assert compressed == [LONG, others[0]]
+    # The third takes the place of both, and is kept beside the first.
+    encoder.frames([others[1], LONG, others[1]])
+    assert compressed == [LONG, *others, LONG]

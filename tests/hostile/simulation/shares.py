@@ -1,7 +1,8 @@
 """The rule that no connection gets more than its share of a turn of the event loop.
 
 What the server does is counted for each connection and turn: the bytes that it writes, the packets
-that it takes of a session, the requests that it begins.
+that it takes of a session, the requests that it begins; and for all together, to how many it writes
+what was not sent by their own reads.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from engineio_min import flushes
+from engineio_min.end_of_turn import EndOfTurn
 from engineio_min.http.connection import HttpConnection
 from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.session import POLL_SHARE, SHARE
@@ -24,6 +27,8 @@ from tests.hostile.virtual_time import VirtualLoop
 # A frame has 6 bytes at least, and those that begin in 4 KiB are a share; a POST has 64 packets.
 MOST_FRAMES = 4_096 // 6 + 1
 MOST_POSTED = 64
+# Of those who were sent something in this turn, and of those who wait for theirs.
+MOST_RECEIVERS = 2 * flushes.WRITES
 # What one packet may have above a share, and the head of an answer.
 ONE_MORE = 110_000
 
@@ -55,12 +60,16 @@ class Shares:
 def counting(shares: Shares) -> Iterator[None]:
     """Count what the server does meanwhile."""
     write, receive_all, begin = Link.write, Connection.receive_all, HttpConnection._begin
+    call = EndOfTurn._call
+    at_the_end = False
 
     def counted_write(self: Link, data: Any) -> None:
         # A connection may be answered at the end of a read, and again at the end of the turn.
         is_stream = isinstance(self.get_protocol(), WebSocket)
         most = 2 * (SHARE + ONE_MORE) if is_stream else POLL_SHARE + ONE_MORE
         shares.count("bytes", self, len(data), most)
+        if at_the_end:
+            shares.count("receivers", shares, 1, MOST_RECEIVERS)
         write(self, data)
 
     def counted_receive(self: Connection, packets: Iterable[Packet]) -> None:
@@ -76,9 +85,16 @@ def counting(shares: Shares) -> Iterator[None]:
         shares.count("requests", self, 1, 1)
         begin(self, exchange)
 
+    def marked_call(self: EndOfTurn) -> None:
+        nonlocal at_the_end
+        at_the_end = True
+        call(self)
+        at_the_end = False
+
     with (
         patch.object(Link, "write", counted_write),
         patch.object(Connection, "receive_all", counted_receive),
         patch.object(HttpConnection, "_begin", counted_begin),
+        patch.object(EndOfTurn, "_call", marked_call),
     ):
         yield

@@ -205,7 +205,7 @@ class World:
             assert turns.behind == waiting + turns.paused
         assert open_sockets <= known
         assert len(io.connections) == len(io.engine.sessions)
-        assert not io.engine._dirty
+        assert not len(io.engine.flushes)
 
     def _check_deadlines(self) -> None:
         """Everything that can expire is watched, and not too late; nothing else is."""

@@ -179,6 +179,10 @@ export interface ServerEvents {
   "version:deleted": VersionDeleted;
   /** Something that a user, or everybody, should know. */
   "notification:new": NotificationNew;
+  /** The answer to `test:ping`. */
+  "test:pong": Pong;
+  /** The answer to `test:event`: its payload, untouched. */
+  "test:response": unknown;
   /** A user has written to the assistant. */
   "ai:message": AiMessage;
   /** How far the assistant, or the program that sent `ai:status`, is. Ends with `ai:response`, or with `error`. `context` is what the assistant is shown, told once. */
@@ -197,10 +201,6 @@ export interface ServerEvents {
   "code:completed": CodeCompleted;
   /** No more text comes, because the assistant failed. */
   "code:error": CodeFailed;
-  /** The answer to `test:ping`. */
-  "test:pong": Pong;
-  /** The answer to `test:event`: its payload, untouched. */
-  "test:response": unknown;
 }
 
 /** Something that the assistant proposes to do: create or update a file with `content`. An update was made from the file's `baseRevision`; `inverse` is the change, as in docs/coediting.md, that makes the text of then of the content. `decision` says what became of it, if somebody has told it with `ai:applied`. */

@@ -26,17 +26,17 @@ from server.ai.chat import MAX_MESSAGE, AiMessagePayload, AiMessageResult, ChatC
 from server.ai.context import Asked, gather
 from server.ai.proposals import MAX_PROPOSED, Proposals
 from server.ai.provider import Material, Provider, ProviderError, Question, Sources
-from server.api.announcements import (
+from server.api.ai_announcements import (
     AiMessage,
     AiProcessing,
     AiProposed,
     AiResponded,
-    Announcement,
     CodeChunk,
     CodeCompleted,
     CodeFailed,
     CodeStarted,
 )
+from server.api.announcements import Announcement
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.paths import normal

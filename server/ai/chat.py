@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from server.api.announcements import AiApplied, AiProcessing
+from server.api.ai_announcements import AiApplied, AiProcessing
 from server.api.errors import Code, EventError
 from server.api.records import ChatMessage, Decision, Outcome, Role
 from server.api.registry import Call

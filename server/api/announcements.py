@@ -1,23 +1,22 @@
-"""The events that the server sends. Each is a class: its name, its data, and who hears it.
+"""The events that the server sends about people, projects and files, and to one socket.
+
+Each is a class: its name, its data, and who hears it. Those of the assistant are in
+`ai_announcements`, all of them together in `announced`.
 
 A client's handler gets `(data, event)`: an instance of one of these, and its envelope.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar
 
 import msgspec
 
 from server.api.envelope import Priority
 from server.api.records import (
-    Action,
-    AiContext,
-    AiResponse,
     File,
     Lock,
     Notification,
-    Outcome,
     Position,
     PresenceStatus,
     Project,
@@ -352,115 +351,6 @@ class NotificationNew(Announcement, frozen=True):
     notification: Notification
 
 
-class AiMessage(Announcement, frozen=True):
-    """A user has written to the assistant."""
-
-    event = "ai:message"
-    heard_by = "the project's room; without a project the sender"
-
-    message: str
-    user: User
-    request_id: str
-    message_id: str
-
-
-class AiProcessing(Announcement, frozen=True):
-    """How far the assistant, or the program that sent `ai:status`, is. Ends with `ai:response`, or
-    with `error`. `context` is what the assistant is shown, told once.
-    """
-
-    event = "ai:processing"
-    heard_by = "the project's room; without a project the sender"
-
-    status: Literal["started", "progress", "completed", "error"]
-    request_id: str | None = None
-    progress: float | None = None
-    message: str | None = None
-    error: dict[str, Any] | None = None
-    user: User | None = None
-    context: AiContext | None = None
-
-
-class AiResponded(Announcement, frozen=True):
-    """The assistant's answer."""
-
-    event = "ai:response"
-    heard_by = "the project's room; without a project the sender"
-
-    response: AiResponse
-    request_id: str
-
-
-class AiProposed(Announcement, frozen=True):
-    """The assistant proposes to change a file, while its answer goes on: with the same `id` instead
-    of what it had proposed for that file. The whole is in `ai:response`.
-    """
-
-    event = "ai:proposed"
-    heard_by = "the project's room"
-
-    request_id: str
-    action: Action
-
-
-class AiApplied(Announcement, frozen=True):
-    """Somebody has accepted or rejected what the assistant proposed for a file."""
-
-    event = "ai:applied"
-    heard_by = "the project's room"
-
-    request_id: str
-    action_id: str
-    outcome: Outcome
-    user: User
-
-
-class CodeStarted(Announcement, frozen=True):
-    """Text begins to stream; with a `path` that of a file."""
-
-    event = "code:started"
-    heard_by = "the project's room; without a project the sender"
-    priority = "low"
-
-    request_id: str
-    path: str | None = None
-
-
-class CodeChunk(Announcement, frozen=True):
-    """The next piece of the text, the `number`th from 1; with a `path` it is of that file."""
-
-    event = "code:chunk"
-    heard_by = "the project's room; without a project the sender"
-    priority = "low"
-
-    request_id: str
-    content: str
-    number: int
-    path: str | None = None
-
-
-class CodeCompleted(Announcement, frozen=True):
-    """The whole text; `cancelled` if it was stopped before its end."""
-
-    event = "code:completed"
-    heard_by = "the project's room; without a project the sender"
-
-    request_id: str
-    content: str
-    cancelled: bool
-
-
-class CodeFailed(Announcement, frozen=True):
-    """No more text comes, because the assistant failed."""
-
-    event = "code:error"
-    heard_by = "the project's room; without a project the sender"
-    priority = "high"
-
-    request_id: str
-    error: dict[str, Any]
-
-
 class Pong(Announcement, frozen=True):
     """The answer to `test:ping`."""
 
@@ -484,7 +374,3 @@ class TestResponse(Announcement, frozen=True):
     def data(self) -> Any:
         """Return what came."""
         return self.echo
-
-
-ANNOUNCEMENTS: Final = {kind.event: kind for kind in Announcement.__subclasses__()}
-"""All of them, by name."""

@@ -12,7 +12,8 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from server.api.announcements import ANNOUNCEMENTS, Announcement
+from server.api.announced import ANNOUNCEMENTS
+from server.api.announcements import Announcement
 from server.api.envelope import Envelope
 from server.api.errors import Code
 from server.api.registry import EventSpec

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from msgspec import inspect
 
-from server.api.announcements import ANNOUNCEMENTS, Announcement
+from server.api.announced import ANNOUNCEMENTS
+from server.api.announcements import Announcement
 from server.api.envelope import Envelope
 from server.api.errors import Code
 from server.api.registry import EventSpec

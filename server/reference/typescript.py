@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec import inspect
 
-from server.api.announcements import ANNOUNCEMENTS
+from server.api.announced import ANNOUNCEMENTS
 from server.api.envelope import Envelope
 from server.api.errors import Code
 from server.events import EVENTS

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from server.api.announcements import ANNOUNCEMENTS
+from server.api.announced import ANNOUNCEMENTS
 from server.api.registry import Access
 from server.events import EVENTS
 from server.http import website

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from server.api.announcements import ANNOUNCEMENTS
+from server.api.announced import ANNOUNCEMENTS
 from server.api.envelope import Envelope, envelope
 from server.events import EVENTS
 from server.reference import handbook

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from server.api.announcements import ANNOUNCEMENTS
+from server.api.announced import ANNOUNCEMENTS
 from server.application import Application
 from server.events import EVENTS
 from server.http.listening import ListenError, bind, url

@@ -39,7 +39,8 @@ class CorsOptions:
 
     `origin` is "*", an origin such as "https://app.example.com", "null" or "file://" (capitals and
     a default port do not matter), a compiled pattern (matched in full), a predicate, or a sequence
-    of these. `max_age` is in seconds.
+    of these. `max_age` is in seconds. `setting` is how an application names what it makes `origin`
+    from: the log then advises that, not the option.
 
     Raises:
         UsageError: an origin is none of these, or one that no browser and no device sends.
@@ -51,6 +52,7 @@ class CorsOptions:
     allowed_headers: Sequence[str] | None = None
     exposed_headers: Sequence[str] = ()
     max_age: int | None = None
+    setting: str | None = None
 
     def __post_init__(self) -> None:
         _check_rules(self.rules)

@@ -53,7 +53,7 @@ class Origins:
                 logger.warning("refused the origin %r, which is none", origin)
             else:
                 logger.warning(
-                    "refused the origin %r; allow it with the option cors=[%r]", origin, origin
+                    "refused the origin %r; allow it with %s", origin, self._advice(origin)
                 )
         raise RequestRefused(
             Code.FORBIDDEN, f"got the origin {origin!r}", status=403, message="Origin not allowed"
@@ -88,12 +88,17 @@ class Origins:
                 "an Origin, its POSTs come from %r while Host is %r. If a proxy changes "
                 "Host, let it pass on the browser's (nginx: proxy_set_header Host $http_host;) or "
                 "send it as X-Forwarded-Host, with the option trusted_proxies=[%r]; if the page is "
-                "another host's, cors=[%r] allows it",
+                "another host's, %s allows it",
                 origin,
                 request.host,
                 request.peer or UNIX,
-                origin,
+                self._advice(origin),
             )
+
+    def _advice(self, origin: str) -> str:
+        """Return what allows an origin: the application's setting, or the option."""
+        setting = self._cors.setting if isinstance(self._cors, CorsOptions) else None
+        return f"the option cors=[{origin!r}]" if setting is None else setting
 
     def _allows(self, origin: str) -> bool:
         try:

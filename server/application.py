@@ -32,7 +32,7 @@ from server.dispatch import Dispatcher
 from server.documents.opened import OpenDocuments
 from server.documents.saving import LATEST_SECONDS, STILL_SECONDS, Saver
 from server.events import EVENTS
-from server.hosts import Route, guarded, host_check
+from server.hosts import ORIGINS, Route, guarded, host_check
 from server.http import listening, pages, website
 from server.http.clients import client_of
 from server.http.metrics import Metrics
@@ -371,4 +371,6 @@ def _limits(settings: Settings) -> Limits:
 
 def _cors(origins: tuple[str, ...]) -> CorsOptions:
     # Credentials for every site in the world would hand a user's cookies to any of them.
-    return CorsOptions(origin=origins, credentials=True) if "*" not in origins else CorsOptions("*")
+    if "*" in origins:
+        return CorsOptions("*")
+    return CorsOptions(origin=origins, credentials=True, setting=ORIGINS)

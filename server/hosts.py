@@ -10,11 +10,22 @@ what a reverse proxy in front passes on.
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from engineio_min import Forbidden, Request, Response
 
 Route = Callable[[Request], Response | Awaitable[Response]]
+
+ORIGINS: Final = "SOCKET_CORS_ORIGIN"
+"""The setting that names the allowed origins."""
+_MOST_WARNED: Final = 100
+"""Hosts that the log names."""
+_LONGEST: Final = 100
+"""Characters of a host in the log."""
+
+logger = logging.getLogger("server")
 
 
 def is_loopback(host: str) -> bool:
@@ -33,13 +44,18 @@ def host_check(listening_on: str, origins: Sequence[str]) -> Callable[[Request],
     if not is_loopback(listening_on) or "*" in origins:
         return None
     known = {_without_port(origin.partition("://")[2]) for origin in origins}
+    warned: set[str] = set()
 
     def allow(request: Request) -> None:
         host = _without_port(request.headers.get("host", "").lower())
         if not is_loopback(host) and host not in known:
+            name = host[:_LONGEST]
+            if name not in warned and len(warned) < _MOST_WARNED:
+                warned.add(name)
+                logger.warning("refused the host %r; allow it with an origin in %s", name, ORIGINS)
             raise Forbidden(
                 f"this server does not answer to the host {host!r}: use localhost, "
-                "or add its origin to SOCKET_CORS_ORIGIN"
+                f"or add its origin to {ORIGINS}"
             )
 
     return allow

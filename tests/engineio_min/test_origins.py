@@ -56,6 +56,15 @@ async def test_a_refused_origin_is_named_once_in_the_log(
     ]
 
 
+async def test_an_application_names_its_own_setting(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(cors=CorsOptions(ALLOWED, setting="PAGES")) as harness:
+        await harness.request("GET", POLLING, {"Origin": FOREIGN})
+        assert caplog.messages == [f"refused the origin '{FOREIGN}'; allow it with PAGES"]
+        poller = await harness.poller()
+        await harness.request("POST", poller.target, {"Origin": FOREIGN})
+        assert caplog.messages[-1].endswith("if the page is another host's, PAGES allows it")
+
+
 @pytest.mark.parametrize("origin", ["null", "file://", "http://localhost:81", "app://x"])
 async def test_what_the_log_advises_is_accepted(
     harness: Harness, caplog: pytest.LogCaptureFixture, origin: str

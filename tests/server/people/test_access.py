@@ -101,3 +101,19 @@ def test_a_loopback_server_answers_to_known_hosts_only(host: str | None, expecte
     assert answers(host, listening_on="localhost", origins=origins) is expected
     assert answers(host, listening_on="0.0.0.0", origins=origins)
     assert answers(host, listening_on="localhost", origins=["*"])
+
+
+def test_a_refused_host_is_named_once_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    check = host_check("127.0.0.1", ["http://localhost:3000"])
+    assert check is not None
+    for host in ["rebound.example.net", "rebound.example.net", "x" * 500]:
+        with pytest.raises(Forbidden, match="add its origin to SOCKET_CORS_ORIGIN"):
+            check(Request("GET", "/", {"host": host}, "127.0.0.1"))
+    assert caplog.messages[:2] == [
+        "refused the host 'rebound.example.net'; allow it with an origin in SOCKET_CORS_ORIGIN",
+        f"refused the host '{'x' * 100}'; allow it with an origin in SOCKET_CORS_ORIGIN",
+    ]
+    for number in range(200):
+        with pytest.raises(Forbidden):
+            check(Request("GET", "/", {"host": f"{number}.example"}, "127.0.0.1"))
+    assert len(caplog.messages) == 100

@@ -30,6 +30,7 @@ from server.api.identity import Identity, identity_of
 from server.api.records import Role, User
 from server.api.registry import Access, Call, EventSpec
 from server.api.services import Services
+from server.api.told import TOLD
 from server.api.types import Metadata, Record
 from server.events import EVENTS
 from server.projects import projects
@@ -103,6 +104,9 @@ class Dispatcher:
         if spec is None:
             raise EventError(Code.VALIDATION_ERROR, f"{event!r} is no event of this server")
         payload = spec.read(args)
+        user = identity_of(socket).user
+        if user is not None and (wait := self._services.rates.spend(user.id, TOLD, 0)):
+            await asyncio.sleep(wait)
         self._services.auth.expire(socket)
         declared = payload.user_id if spec.is_object and payload.declares_user else None
         guest = None

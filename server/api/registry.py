@@ -14,6 +14,7 @@ from server.api.errors import Code, EventError
 from server.api.identity import Identity, identity_of
 from server.api.rate_limit import Rate
 from server.api.records import User
+from server.api.told import FEW, TOLD, receivers
 from server.api.types import Payload, Record
 from server.api.validation import invalid, read
 from socketio_min import Socket
@@ -100,6 +101,7 @@ class Call(Generic[P]):
             (others.volatile if volatile else others).emit(
                 announcement.event, announcement.data, wrapped
             )
+            self._pay(rooms)
 
     def tell(
         self,
@@ -113,6 +115,13 @@ class Call(Generic[P]):
         if rooms and not self.silent:
             wrapped = self._wrap(announcement, source or self.source, project_id)
             self.services.io.to(rooms).emit(announcement.event, announcement.data, wrapped)
+            self._pay(rooms)
+
+    def _pay(self, rooms: str | Sequence[str]) -> None:
+        """Count those who were told of the deed for the user."""
+        count = receivers(self.services.io, rooms)
+        if count > FEW and self.identity.user is not None:
+            self.services.rates.spend(self.user.id, TOLD, count)
 
     def _wrap(
         self, announcement: Announcement, source: Source, project_id: str | None

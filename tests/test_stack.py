@@ -56,6 +56,7 @@ FLOORS: Mapping[str, Floors] = {
             "documents/difference.py",
             "documents/line_ends.py",
             "fair_queue.py",
+            "held_bytes.py",
             "hosts.py",
             "setting_readers.py",
             "worker.py",

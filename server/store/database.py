@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from server.api.errors import Code, EventError
+from server.held_bytes import HeldBytes
 from server.store import leftovers
 from server.store.connection import Connection
 from server.store.engine import Engine, OutcomeUnknown, Session
@@ -40,6 +41,12 @@ T = TypeVar("T")
 
 FILE_NAME: Final = "server.db"
 _MOST_AT_ONCE: Final = 256
+HELD: Final = 201_326_592
+HELD_OF_ONE: Final = 67_108_864
+HELD_FREE: Final = 1_048_576
+"""Bytes that waiting work may hold: of all users, of one, and of each whatever the others hold."""
+PIECE: Final = 4_096
+"""Bytes of work that names no more."""
 _GROUP_SECONDS: Final = 0.02
 """After which a transaction takes no more work."""
 _OUTAGE_SECONDS: Final = 0.05
@@ -61,6 +68,7 @@ class Database:
         self.engine = engine
         self._clock = clock
         self._jobs = JobQueue()
+        self.held = HeldBytes(most=HELD, most_of_one=HELD_OF_ONE, free=HELD_FREE)
         # On the thread: work in steps that is not at its end, and whether there are leftovers.
         self._begun: deque[Job] = deque()
         # Whether the last transaction had a step: other work waits for one at most.
@@ -91,13 +99,16 @@ class Database:
 
     def submit(self, job: Job) -> None:
         """Hand over a job; one that has no place fails at once."""
-        if not self._jobs.put(job):
-            job.future.set_exception(
-                EventError(
-                    Code.RATE_LIMIT_EXCEEDED,
-                    "too much is waiting for the database: try again later",
-                )
+        if self.held.add(job.owner, job.size):
+            if self._jobs.put(job):
+                return
+            self.held.remove(job.owner, job.size)
+        job.future.set_exception(
+            EventError(
+                Code.RATE_LIMIT_EXCEEDED,
+                "too much is waiting for the database: try again later",
             )
+        )
 
     def release(self, job: Job) -> None:
         """Let the work go on that waits for the end of this job in steps."""
@@ -210,12 +221,22 @@ class Database:
     def _tell(self, done: list[Job]) -> None:
         if done:
             with contextlib.suppress(RuntimeError):  # The loop is gone, with all futures.
-                self._loop.call_soon_threadsafe(_deliver, done)
+                self._loop.call_soon_threadsafe(self._deliver, done)
 
     def _perform(self, session: Session, job: Job) -> None:
         perform(session, job)
         if job.holds and job.is_done and job.error is None:
             self._jobs.hold(job)
+
+    def _deliver(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            self.held.remove(job.owner, job.size)
+            if job.future.cancelled():
+                continue
+            if job.error is None:
+                job.future.set_result(job.result)
+            else:
+                job.future.set_exception(job.error)
 
     def _see_damage(self, error: BaseException | None) -> None:
         damage = None if error is None else self.engine.damage(error)
@@ -232,15 +253,16 @@ class Desk:
     owner: str
     project_id: str | None
 
-    def run(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
-        """Hand over work; it begins after all that its owner has handed over before.
+    def run(self, work: Callable[[Connection], T], size: int = PIECE) -> asyncio.Future[T]:
+        """Hand over work; it begins after all that its owner has handed over before. `size` is how
+        many bytes it was given and may return, if these are many.
 
         The future fails with what `work` raises, or with an `EventError`: `STORAGE_ERROR` if the
         database does, `RATE_LIMIT_EXCEEDED` if too much waits. Whether somebody waits for it makes
         no difference to the work.
         """
         future: asyncio.Future[T] = self.database.new_future()
-        self.database.submit(Job(work, future, self.owner, self.project_id))
+        self.database.submit(Job(work, future, self.owner, self.project_id, size=size))
         return future
 
     @contextlib.asynccontextmanager
@@ -254,7 +276,7 @@ class Desk:
         """
         assert self.project_id is not None, "work in steps is for a project"
         future: asyncio.Future[T] = self.database.new_future()
-        job = Job(work, future, self.owner, self.project_id, in_steps=True)
+        job = Job(work, future, self.owner, self.project_id, in_steps=True, size=PIECE)
         self.database.submit(job)
         try:
             # Whether somebody waits for it makes no difference to the work.
@@ -273,13 +295,3 @@ class Desk:
     def _forget(self, job: Job) -> None:
         if job.holds:
             self.database.release(job)
-
-
-def _deliver(jobs: list[Job]) -> None:
-    for job in jobs:
-        if job.future.cancelled():
-            continue
-        if job.error is None:
-            job.future.set_result(job.result)
-        else:
-            job.future.set_exception(job.error)

@@ -26,6 +26,7 @@ logger = logging.getLogger("server.store")
 class Job:
     """Work and its result. `in_steps`: calling `work` gives a generator, and it has the result.
 
+    size: bytes of what the work was given and may return.
     holds: whether no other job in steps of its owner, or for its project, may begin, and, from the
     last step on, no job at all for the project. cause: the database's own error.
     """
@@ -35,6 +36,7 @@ class Job:
     owner: str = ""
     project_id: str | None = None
     in_steps: bool = False
+    size: int = 0
     steps: Any = None
     holds: bool = False
     is_done: bool = False

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Iterable
 
 from server.store.database import Desk
-from server.store.parts import Coming, Kept, Reading, is_long
+from server.store.parts import READ_AT_ONCE, Coming, Kept, Reading, is_long
 
 
 class LongContents:
@@ -26,9 +27,10 @@ class LongContents:
             yield text
             return
         coming = Coming(text)
-        await self._desk.run(coming.begin)
+        size = sys.getsizeof(text)
+        await self._desk.run(coming.begin, size)
         try:
-            while (kept := await self._desk.run(coming.keep_some)) is None:
+            while (kept := await self._desk.run(coming.keep_some, size)) is None:
                 pass
             yield kept
         except BaseException:
@@ -39,6 +41,6 @@ class LongContents:
     async def texts(self, hashes: Iterable[str]) -> dict[str, str]:
         """Return the contents of these hashes, those that are still there."""
         reading = Reading(hashes)
-        while await self._desk.run(reading.read_some):
+        while await self._desk.run(reading.read_some, 2 * READ_AT_ONCE):
             pass
         return reading.texts

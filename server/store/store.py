@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -195,7 +196,8 @@ class Store:
                 membership.project(c, project_id),
                 pages.files(c, project_id, "", most_files),
                 pages.chat(c, project_id, "", most_messages),
-            )
+            ),
+            messages.MAX_READ,
         )
 
     async def share(
@@ -267,7 +269,7 @@ class Store:
     ) -> FilePart:
         """Return a part of a file; see `files.read`."""
         return await self._desk.run(
-            lambda c: files.read(c, project_id, path, version_id, offset, limit)
+            lambda c: files.read(c, project_id, path, version_id, offset, limit), 4 * limit
         )
 
     async def change_file(
@@ -305,7 +307,7 @@ class Store:
         if text is None:
             return await self._desk.run(partial(work, content=None))
         async with self._contents.kept(text) as content:
-            return await self._desk.run(partial(work, content=content))
+            return await self._desk.run(partial(work, content=content), sys.getsizeof(text))
 
     async def files_at(self, project_id: str, among: Iterable[str]) -> dict[str, File]:
         """Return the files at these paths, by path."""
@@ -520,7 +522,8 @@ class Store:
             check()
             return self._documents.edit(connection, (project_id, path), edit)
 
-        return await self._desk.run(work)
+        size = sum(sys.getsizeof(text) for _, text in edit.change.sections)
+        return await self._desk.run(work, size)
 
     async def save_document(
         self, project_id: str, path: str, now: str
@@ -625,7 +628,7 @@ class Store:
             messages.add(connection, project_id, message)
             return before
 
-        return await self._desk.run(work)
+        return await self._desk.run(work, messages.MAX_READ)
 
     async def decide(
         self, project_id: str, request_id: str, action_id: str, decision: Decision
@@ -637,4 +640,6 @@ class Store:
 
     async def chat(self, project_id: str, after: str, limit: int) -> Page[ChatMessage]:
         """Return a page of a project's chat."""
-        return await self._desk.run(lambda c: pages.chat(c, project_id, after, limit))
+        return await self._desk.run(
+            lambda c: pages.chat(c, project_id, after, limit), messages.MAX_READ
+        )

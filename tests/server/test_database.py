@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from server.api.errors import EventError
+from server.held_bytes import HeldBytes
 from server.store import counters
 from server.store.backup import back_up
 from server.store.connection import Connection
@@ -255,6 +256,45 @@ async def test_too_much_that_waits_is_refused(
     other = database.of("eve").run(names)
     gate.opened.set()
     await asyncio.gather(passed, other, *futures)
+
+
+async def test_bytes_that_wait_are_bounded_and_small_users_are_free(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "held", HeldBytes(most=100_000, most_of_one=60_000, free=8_192))
+    gate, passed = await closed_gate(database)
+    before = database.held.total
+    futures = [database.of("big").run(names, 30_000) for _ in range(2)]
+    assert database.held.of("big") == 60_000
+    with pytest.raises(EventError, match="too much is waiting for the database") as caught:
+        await database.of("big").run(names, 1)
+    assert caught.value.code == "RATE_LIMIT_EXCEEDED"
+    futures += [database.of("huge").run(names, 35_000)]
+    with pytest.raises(EventError, match="too much is waiting"):
+        await database.of("late").run(names, 30_000)
+    futures += [database.of("small").run(names) for _ in range(2)]
+    assert database.held.total == before + 60_000 + 35_000 + 2 * 4_096
+    # Whoever stops waiting frees nothing: the work is still there.
+    futures.pop(0).cancel()
+    await asyncio.sleep(0)
+    assert database.held.of("big") == 60_000
+    gate.opened.set()
+    await asyncio.gather(passed, *futures)
+    assert database.held.total == 0
+
+
+async def test_what_finds_no_place_in_the_queue_is_not_counted(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, passed = await closed_gate(database)
+    futures = [database.of("ada").run(names) for _ in range(WAITING_OF_ONE)]
+    held = database.held.of("ada")
+    with pytest.raises(EventError, match="too much is waiting"):
+        await database.of("ada").run(names)
+    assert database.held.of("ada") == held == WAITING_OF_ONE * 4_096
+    gate.opened.set()
+    await asyncio.gather(passed, *futures)
+    assert database.held.of("ada") == 0
 
 
 def in_steps(name: str, steps: int) -> Callable[[Connection], Steps[int]]:

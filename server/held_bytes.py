@@ -1,0 +1,53 @@
+"""The bytes that queued work holds, by owner: what it was given, and what it may return.
+
+Counting pieces of work bounds no memory, because clients choose how long their texts are. Whoever
+holds little is never refused because another one holds much: `free` bytes of each owner are in
+nobody's way, as in `engineio_min`'s account of what is held for connections.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+
+class HeldBytes:
+    """Bytes by owner.
+
+    most: bytes of all. most_of_one: bytes of one owner. free: bytes that an owner may have however
+    much the others have.
+    """
+
+    __slots__ = ("_by_owner", "_free", "_most", "_most_of_one", "total")
+
+    def __init__(self, *, most: int, most_of_one: int, free: int) -> None:
+        self._most = most
+        self._most_of_one = most_of_one
+        self._free = free
+        self._by_owner: Counter[str] = Counter()
+        self.total = 0
+
+    def of(self, owner: str) -> int:
+        """Return how many bytes an owner holds."""
+        return self._by_owner[owner]
+
+    def add(self, owner: str, size: int) -> bool:
+        """Count bytes more. Return False, and do not count them, if that is too much.
+
+        An owner who holds nothing may hold one piece of any size, within that of all.
+        """
+        own = self._by_owner[owner]
+        after = own + size
+        if after > self._free and self.total + size > self._most:
+            return False
+        if own and after > self._most_of_one:
+            return False
+        self._by_owner[owner] = after
+        self.total += size
+        return True
+
+    def remove(self, owner: str, size: int) -> None:
+        """Count bytes of an owner no more."""
+        self._by_owner[owner] -= size
+        if not self._by_owner[owner]:
+            del self._by_owner[owner]
+        self.total -= size

@@ -6,11 +6,16 @@ from __future__ import annotations
 
 import itertools
 import json
+import select
+import time
 from typing import Any
 
 from benchmarks.fairness_wire import PROJECT, Client, Commit, Deed, Ground, again, at_once, frame
 
 LARGE = "large.txt"
+MEMBERS = 950
+# A second, of one client.
+EVENTS = 90
 
 
 def _batch(event: str, payloads: list[dict[str, Any]]) -> dict[str, Any]:
@@ -70,6 +75,35 @@ def every_room(ground: Ground) -> Commit:
     return again(deed)
 
 
+def large_room(ground: Ground) -> Commit:
+    """Somebody who types and moves the cursor in a room of 950, as often as a client may."""
+    members = []
+    for number in range(MEMBERS):
+        member = _as(ground.port, f"member-{number // 19}")
+        member.ask("project:join", {"projectId": PROJECT})
+        members.append(member)
+    loud = _as(ground.port, "loud")
+    loud.ask("project:join", {"projectId": PROJECT})
+    typing = [frame(f'42["user:typing",{{"isTyping":{value}}}]') for value in ("true", "false")]
+    cursor = {"filePath": LARGE, "position": {"line": 1, "column": 1}}
+    moved = frame("42" + json.dumps(["cursor:update", {"projectId": PROJECT, **cursor}]))
+
+    def commit(_port: int) -> None:
+        listening = select.epoll()
+        socks = {one.sock.fileno(): one.sock for one in (*members, loud)}
+        for number in socks:
+            listening.register(number, select.EPOLLIN)
+        due = time.perf_counter()
+        for number in itertools.count():
+            loud.sock.sendall(moved if number % 2 else typing[number // 2 % 2])
+            due += 1 / EVENTS
+            while (pause := due - time.perf_counter()) > 0:
+                for ready, _ in listening.poll(pause):
+                    socks[ready].recv(1 << 18)
+
+    return commit
+
+
 def many_values(port: int) -> None:
     """Events with nearly 10,000 values, which are weighed and then refused."""
     event = frame("42" + json.dumps(["test:event", [[]] * 4_900]))
@@ -90,6 +124,7 @@ DEEDS = (
     Deed("batches of a large file", batches_of_a_large_file),
     at_once("saves of five megabytes", again(large_saves)),
     Deed("an event for every room", every_room),
+    Deed("events in a room of 950", large_room),
     at_once("events with many values", again(many_values)),
     at_once("guessed passwords", again(guesses)),
 )

@@ -97,6 +97,8 @@ class Server:
             self.options.max_connections_per_user,
         )
         self.text_limit = self.options.text_limit
+        # Whether `on_message` takes a `LongText`.
+        self.long_texts = False
         self._upgrades = self.options.upgrades
         adds_headers = any((self.options.cors, self.options.headers, self.options.initial_headers))
         self._handshakes = Handshakes(self, self._initial_headers if adds_headers else None)

@@ -11,6 +11,13 @@ from engineio_min.protocol.frame_reader import FrameReader, frame_size
 from engineio_min.protocol.packets import Packet
 
 
+class WebsocketsReader(FrameReader):
+    """A reader that leaves large frames to websockets, too."""
+
+    def _begin_large(self, data: bytes, position: int, size: int) -> None:
+        return None
+
+
 class SpecifiedStream:
     """One end of a WebSocket after its handshake, without a fast path."""
 
@@ -22,7 +29,7 @@ class SpecifiedStream:
         *,
         max_text: int | None = None,
     ) -> None:
-        self._reader = FrameReader(side, max_size, max_text or max_size, extensions)
+        self._reader = WebsocketsReader(side, max_size, max_text or max_size, extensions)
         self._head = b""
 
     def receive(self, data: bytes) -> list[Packet]:

@@ -8,11 +8,12 @@ to its user is here: UTF-8, and a limit on the frames of a message.
 from __future__ import annotations
 
 import codecs
+import io
 
 from websockets.frames import CloseCode, Opcode
 
 from engineio_min.errors import ProtocolError
-from engineio_min.protocol.packets import Packet
+from engineio_min.protocol.packets import LONG, LongText, Packet
 
 # Empty fragments cost memory too, and never reach a limit on bytes.
 MAX_FRAMES = 1_024
@@ -31,28 +32,28 @@ class MessageRefused(ProtocolError):
 class MessageAssembler:
     """One message at a time, from its first frame to its last.
 
-    `max_text` is the most bytes of a text message.
+    `size` is the bytes of the message that is not complete.
+    `max_text` is the most bytes of a text message. With `long_texts` one of `LONG` bytes is not
+    decoded.
     """
 
-    __slots__ = ("_decoder", "_frames", "_is_text", "_max_text", "_message")
+    __slots__ = ("_decoder", "_frames", "_is_text", "_long_texts", "_max_text", "_message", "size")
 
-    def __init__(self, max_text: int) -> None:
+    def __init__(self, max_text: int, *, long_texts: bool = False) -> None:
         self._max_text = max_text
-        self._message: bytearray | None = None
+        self._long_texts = long_texts
+        # What it has is given away without being copied.
+        self._message: io.BytesIO | None = None
         self._is_text = False
         # Checks text as it comes, so that a bad byte is refused where it is and not at the end.
         self._decoder: codecs.IncrementalDecoder | None = None
         self._frames = 0
+        self.size = 0
 
     @property
     def begun(self) -> bool:
         """Return whether a message has begun and is not complete."""
         return self._message is not None
-
-    @property
-    def size(self) -> int:
-        """Count the bytes of the message that is not complete."""
-        return 0 if self._message is None else len(self._message)
 
     def add(self, opcode: Opcode, data: bytes, *, fin: bool) -> Packet | None:
         """Add a data frame; return the message if `fin` completes it.
@@ -62,35 +63,61 @@ class MessageAssembler:
         Raises:
             MessageRefused: the message is too large, has too many frames, or is no UTF-8.
         """
+        if fin and opcode is not Opcode.CONT:
+            if opcode is not Opcode.TEXT:
+                return data
+            self.check_text(len(data))
+            text = decode_text(data)
+            return LongText(data) if self._is_long(data) else text
+        self.begin(opcode, len(data))
+        self.extend(data, is_last=fin)
+        return self.end() if fin else None
+
+    def begin(self, opcode: Opcode, size: int) -> None:
+        """Begin a data frame of `size` bytes, which are given to `extend`.
+
+        Raises:
+            MessageRefused: the message is too large, or has too many frames.
+        """
         if opcode is not Opcode.CONT:
             self._is_text = opcode is Opcode.TEXT
-        if self._is_text:
-            before = 0 if self._message is None else len(self._message)
-            self.check_text(before + len(data))
-        if opcode is not Opcode.CONT:
-            if fin:
-                return decode_text(data) if self._is_text else data
-            self._message = bytearray()
+            self._message = io.BytesIO()
             self._decoder = codecs.getincrementaldecoder("utf-8")() if self._is_text else None
             self._frames = 0
-        assert self._message is not None
+        if self._is_text and self.size + size > self._max_text:
+            self.check_text(self.size + size)
         self._frames += 1
         if self._frames > MAX_FRAMES:
             raise MessageRefused(
                 CloseCode.POLICY_VIOLATION,
                 f"got a message of more than {MAX_FRAMES} frames, expected fewer and larger ones",
             )
-        self._message += data
+
+    def extend(self, data: bytes, *, is_last: bool) -> None:
+        """Add bytes to the message, of which these may be the last.
+
+        Raises:
+            MessageRefused: they are no UTF-8.
+        """
+        assert self._message is not None
+        self.size += self._message.write(data)
         if self._decoder is not None:
             try:
-                self._decoder.decode(data, fin)
+                self._decoder.decode(data, is_last)
             except UnicodeDecodeError:
                 raise MessageRefused(CloseCode.INVALID_DATA, NOT_UTF8) from None
-        if not fin:
-            return None
-        message = bytes(self._message)
+
+    def end(self) -> Packet:
+        """Return the message, which is complete."""
+        assert self._message is not None
+        message = self._message.getvalue()
         self.give_up()
-        return message.decode() if self._is_text else message
+        if not self._is_text:
+            return message
+        return LongText(message) if self._is_long(message) else message.decode()
+
+    def _is_long(self, message: bytes) -> bool:
+        return self._long_texts and len(message) >= LONG
 
     def check_text(self, size: int) -> None:
         """Refuse a text message of `size` bytes or more if these are too many.
@@ -107,6 +134,7 @@ class MessageAssembler:
     def give_up(self) -> None:
         """Forget the message that is not complete."""
         self._message = self._decoder = None
+        self.size = 0
 
 
 def decode_text(data: bytes) -> str:

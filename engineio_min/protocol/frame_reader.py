@@ -12,9 +12,10 @@ from typing import cast
 
 from websockets.extensions import Extension
 from websockets.frames import CloseCode, Frame, Opcode
-from websockets.protocol import OPEN, Protocol, Side
+from websockets.protocol import OPEN, SERVER, Protocol, Side
 
 from engineio_min.protocol.assembler import MessageAssembler, MessageRefused
+from engineio_min.protocol.large_frame import LARGE_HEAD, LargeFrame, large_frame
 from engineio_min.protocol.packets import Packet
 
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
@@ -50,17 +51,35 @@ def frame_size(data: bytes, position: int) -> int | None:
 class FrameReader:
     """What one end reads once a frame was not of the common kind.
 
-    `missing` is how many bytes of the frame that was begun have not come. `failure` says why the
+    `missing` is how many bytes of the frame that was begun have not come. `long_texts`: see
+    `MessageAssembler`. `failure` says why the
     connection failed. `pings` counts the pings answered in what `control` returns next.
     """
 
-    __slots__ = ("_assembler", "_max_size", "_partial", "_protocol", "failure", "missing", "pings")
+    __slots__ = (
+        "_assembler",
+        "_large",
+        "_max_size",
+        "_partial",
+        "_protocol",
+        "failure",
+        "missing",
+        "pings",
+    )
 
     def __init__(
-        self, side: Side, max_size: int, max_text: int, extensions: Sequence[Extension]
+        self,
+        side: Side,
+        max_size: int,
+        max_text: int,
+        extensions: Sequence[Extension],
+        *,
+        long_texts: bool = False,
     ) -> None:
         self._max_size = max_size
-        self._assembler = MessageAssembler(max_text)
+        self._assembler = MessageAssembler(max_text, long_texts=long_texts)
+        # The frame that was begun, if it is a large one.
+        self._large: LargeFrame | None = None
         self._protocol = Protocol(side, state=OPEN, max_size=max_size)
         self._protocol.extensions = list(extensions)
         # Bytes of the frame begun that websockets holds.
@@ -90,10 +109,34 @@ class FrameReader:
             self._assembler.give_up()
             self._protocol.current_size = None
         self.missing = size
-        return self.read(data, position, messages)
+        self._large = self._begin_large(data, position, size)
+        if self._large is not None:
+            position += LARGE_HEAD
+        return position if self.failure else self.read(data, position, messages)
+
+    def _begin_large(self, data: bytes, position: int, size: int) -> LargeFrame | None:
+        """Begin a large frame, if it is one that need not be looked at by websockets."""
+        protocol = self._protocol
+        before = protocol.current_size
+        large = large_frame(data, position, size, in_message=before is not None)
+        if large is None or protocol.extensions or protocol.side is not SERVER:
+            return None
+        whole = (before or 0) + large.size
+        if whole > self._max_size:
+            return None
+        protocol.current_size = None if large.fin else whole
+        try:
+            self._assembler.begin(large.opcode, large.size)
+        except MessageRefused as error:
+            self.fail(error.code, error.reason)
+        return large
 
     def read(self, data: bytes, position: int, messages: list[Packet]) -> int:
-        """Read what there is of the frame that was begun; return where it ends."""
+        """Read what there is of the frame that was begun, of a large one a share; return where that
+        ends.
+        """
+        if self._large is not None:
+            return self._read_large(self._large, data, position, messages)
         protocol = self._protocol
         piece = data[position : position + self.missing]
         self.missing -= len(piece)
@@ -107,6 +150,23 @@ class FrameReader:
         if protocol.parser_exc is not None and self.failure is None:
             self.failure = str(protocol.parser_exc)
         return position + len(piece)
+
+    def _read_large(
+        self, large: LargeFrame, data: bytes, position: int, messages: list[Packet]
+    ) -> int:
+        payload, end = large.read(data, position)
+        self.missing = large.missing
+        is_last = large.fin and not large.missing
+        try:
+            self._assembler.extend(payload, is_last=is_last)
+        except MessageRefused as error:
+            self.fail(error.code, error.reason)
+        else:
+            if is_last:
+                messages.append(self._assembler.end())
+        if not large.missing:
+            self._large = None
+        return end
 
     def add_fragment(self, first: int, data: bytes, messages: list[Packet]) -> bool:
         """Add a fragment whose first byte is `first` and whose payload is `data`, as `read` would;
@@ -135,6 +195,13 @@ class FrameReader:
 
     def await_close(self, data: bytes) -> None:
         """Read for nothing but the peer's close frame, after which nothing is read."""
+        if self._large is not None:
+            # What is left of a frame that websockets knows nothing of.
+            rest = min(self._large.missing, len(data))
+            self._large.missing -= rest
+            data = data[rest:]
+            if not self._large.missing:
+                self._large = None
         if not self.close_received:
             self._protocol.receive_data(data)
             self._protocol.events_received()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 import orjson
 
@@ -27,6 +28,9 @@ UPGRADE = "5"
 NOOP = "6"
 PROBE_PING = "2probe"
 PROBE_PONG = "3probe"
+
+# The bytes from which a text packet is long.
+LONG: Final = 262_144
 
 # What a binary message begins with where it is text.
 BASE64 = "b"
@@ -49,8 +53,16 @@ class UncompressedBytes(bytes):
     __slots__ = ()
 
 
+class LongText(bytes):
+    """A long text packet as UTF-8, of type "4" or "b", for a receiver that decodes it in steps."""
+
+    __slots__ = ()
+
+
 def message_packet(message: Message, *, compress: bool = True) -> Packet:
     """Make the packet that carries `message`."""
+    if isinstance(message, LongText):
+        return message
     if isinstance(message, str):
         return MESSAGE + message if compress else Uncompressed(MESSAGE + message)
     return bytes(message) if compress else UncompressedBytes(message)
@@ -97,16 +109,20 @@ def encode_base64(packet: bytes) -> str:
     return BASE64 + binascii.b2a_base64(packet, newline=False).decode("ascii")
 
 
-def decode_payload(body: bytes, max_packets: int) -> Iterator[Packet]:
+def decode_payload(body: bytes, max_packets: int, *, long_texts: bool = False) -> Iterator[Packet]:
     """Yield the packets of a polling body, in order.
 
     The packets before a bad one are yielded first: they count, as with the official server. A type
     outside 0 to 6, an empty packet (so an empty body, or a separator at the end) and bad base64 are
-    errors here; what a valid type means at this moment is the session's affair.
+    errors here; what a valid type means at this moment is the session's affair. With `long_texts`
+    packets of `LONG` bytes are not decoded.
 
     Raises:
         PacketError: the body is not UTF-8, holds more than `max_packets` packets, or a bad packet.
     """
+    if long_texts and len(body) >= LONG:
+        yield from _decode_long_payload(body, max_packets)
+        return
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -117,6 +133,31 @@ def decode_payload(body: bytes, max_packets: int) -> Iterator[Packet]:
         )
     for encoded in text.split(SEPARATOR):
         yield decode_packet(encoded)
+
+
+def _decode_long_payload(body: bytes, max_packets: int) -> Iterator[Packet]:
+    """Yield the packets of a body of which nothing but the short ones is decoded at once."""
+    separator = SEPARATOR.encode()
+    ends = []
+    end = -1
+    while (end := body.find(separator, end + 1)) != -1:
+        ends.append(end)
+        if len(ends) == max_packets:
+            raise PacketError(f"got a payload of more packets than {max_packets}")
+    start = 0
+    for end in (*ends, len(body)):
+        encoded = memoryview(body)[start:end]
+        start = end + 1
+        if len(encoded) < LONG:
+            try:
+                yield decode_packet(str(encoded, "utf-8"))
+            except UnicodeDecodeError:
+                raise PacketError("got a payload that is not UTF-8") from None
+        else:
+            packet = LongText(encoded)
+            if packet[:1] != BASE64.encode():
+                check_type(packet[:1].decode("latin-1"))
+            yield packet
 
 
 def decode_packet(encoded: str) -> Packet:

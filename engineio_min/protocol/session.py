@@ -33,6 +33,7 @@ from engineio_min.protocol.packets import (
     PROBE_PING,
     PROBE_PONG,
     UPGRADE,
+    LongText,
     Message,
     Packet,
     decode_base64,
@@ -75,6 +76,8 @@ POLL_SHARE = 4 * SHARE
 
 # Bytes of what waits for one peer above which its driver is told, each time they have doubled.
 FIRST_MARK = 65_536
+# Types of long text packets with a message in them.
+_LONG_MESSAGES = (MESSAGE.encode(), BASE64.encode())
 # References to a packet while it is weighed in a list that it waits in.
 _OWN_REFERENCES = 3
 
@@ -231,6 +234,10 @@ class Session:
                 packet = data
             else:
                 packet = message
+        elif type(packet) is LongText and packet[:1] not in _LONG_MESSAGES:
+            if self.phase == OPENED:
+                self._receive_control(packet[:1].decode("latin-1"), now)
+            return None
         if self._refreshable:
             self._refresh(now)
         return packet if self.phase == OPENED else None

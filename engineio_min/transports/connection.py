@@ -103,8 +103,9 @@ class Engine(Protocol):
     """What a connection and its carriers may ask of their server, and nothing else.
 
     `encoder` makes each frame of a turn of the loop once, for all who have agreed on nothing.
-    `text_limit` is the most bytes of a text message and of the body of a POST; `compressor`
-    compresses the large answers of polls.
+    `text_limit` is the most bytes of a text message and of the body of a POST; `long_texts` tells
+    whether the application decodes long ones itself, as `LongText`; `compressor` compresses the
+    large answers of polls.
     """
 
     options: ServerOptions
@@ -116,6 +117,7 @@ class Engine(Protocol):
     compressor: Compressor
     deflate: ServerPerMessageDeflateFactory | None
     text_limit: int
+    long_texts: bool
     departing: dict[str, Departing]
 
     @property

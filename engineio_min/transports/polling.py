@@ -231,7 +231,8 @@ class Polling:
             return
         max_packets = self._connection.server.options.max_packets
         self._size = len(body)
-        self._receive(exchange, decode_payload(body, max_packets))
+        packets = decode_payload(body, max_packets, long_texts=self._connection.server.long_texts)
+        self._receive(exchange, packets)
 
     def let_go(self) -> None:
         """Keep nothing of a POST, and tell the client that it was too much."""

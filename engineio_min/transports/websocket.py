@@ -79,7 +79,10 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self._candidate = admitted_as is not None
         options = connection.server.options
         self._stream = ServerMessageStream(
-            options.max_http_buffer_size, extensions, max_text=connection.server.text_limit
+            options.max_http_buffer_size,
+            extensions,
+            max_text=connection.server.text_limit,
+            long_texts=connection.server.long_texts,
         )
         server = connection.server
         self._encoder: Encoder = server.encoder
@@ -344,6 +347,15 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self.deadline = NEVER
         connection = self._connection
         progress = self._progress
+        if (
+            progress is None
+            and not self._candidate
+            and connection.paused
+            and not self._stream.closed
+        ):
+            # Nothing is read: what is missing of a message may have come.
+            self.deadline = now + MESSAGE_TIMEOUT
+            return
         if progress is None:
             self._end(TRANSPORT_ERROR, "a message or the closing handshake took too long")
         else:

@@ -15,6 +15,7 @@ from engineio_min.protocol.assembler import (
     MessageRefused,
     decode_text,
 )
+from engineio_min.protocol.packets import LONG, LongText
 
 
 @given(st.text(max_size=30) | st.binary(max_size=30), st.lists(st.integers(0, 30), max_size=4))
@@ -73,3 +74,15 @@ def test_a_whole_text() -> None:
     assert decode_text("4é".encode()) == "4é"
     with pytest.raises(MessageRefused, match="got text that is not UTF-8"):
         decode_text(b"4\xed\xa0\x80")
+
+
+def test_a_long_text_of_one_frame_is_checked_and_not_decoded() -> None:
+    """As it comes of websockets where an extension is agreed on."""
+    assembler = MessageAssembler(LONG, long_texts=True)
+    data = b"4" * LONG
+    message = assembler.add(Opcode.TEXT, data, fin=True)
+    assert (type(message), message) == (LongText, data)
+    assert type(assembler.add(Opcode.TEXT, data[1:], fin=True)) is str
+    assert type(assembler.add(Opcode.BINARY, data, fin=True)) is bytes
+    with pytest.raises(MessageRefused, match="not UTF-8"):
+        assembler.add(Opcode.TEXT, data[:-1] + b"\xff", fin=True)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from engineio_min.errors import EngineIOError, PacketError, ProtocolError
 from engineio_min.protocol.packets import (
+    LONG,
+    LongText,
     Packet,
     Uncompressed,
     UncompressedBytes,
@@ -168,6 +170,34 @@ def test_the_number_of_packets_is_limited() -> None:
     assert decode(b"\x1e".join([b"4"] * 10), max_packets=10) == ["4"] * 10
     with pytest.raises(PacketError, match="got 11 packets in a payload, expected at most 10"):
         decode(b"\x1e".join([b"4"] * 11), max_packets=10)
+
+
+def long_payload(*encoded: bytes, max_packets: int = 10) -> list[Packet]:
+    return list(decode_payload(b"\x1e".join(encoded), max_packets, long_texts=True))
+
+
+def test_long_packets_stay_as_they_are_for_those_who_decode_them() -> None:
+    long, binary = b"4" + b"a" * LONG, b"b" + b"A" * LONG
+    packets = long_payload(b"4first", long, b"bAQ==", binary)
+    assert packets == ["4first", long, b"\x01", binary]
+    assert list(map(type, packets)) == [str, LongText, bytes, LongText]
+    # Each is short.
+    assert long_payload(*[b"4" * 1_000] * 300, max_packets=300) == ["4" * 1_000] * 300
+    assert message_packet(LongText(long)) == long
+
+
+@pytest.mark.parametrize(
+    ("bad", "expected"),
+    [
+        ([b"4\xff"], "not UTF-8"),
+        ([b"7" * LONG], "type '7'"),
+        ([b""] * 9, "more packets than 10"),
+        ([b""], "type ''"),
+    ],
+)
+def test_what_is_wrong_in_a_long_payload(bad: list[bytes], expected: str) -> None:
+    with pytest.raises(PacketError, match=expected):
+        long_payload(b"4" * LONG, *bad, b"4")
 
 
 def test_a_packet_error_is_the_peers_error() -> None:

@@ -15,7 +15,9 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import SERVER
 
-from engineio_min.protocol.assembler import MAX_FRAMES
+from engineio_min.protocol.assembler import MAX_FRAMES, NOT_UTF8
+from engineio_min.protocol.large_frame import LARGE_SHARE
+from engineio_min.protocol.packets import LONG, LongText
 from engineio_min.protocol.server_frames import SHARE, ServerMessageStream
 from fuzz.specified import SpecifiedStream
 
@@ -31,6 +33,13 @@ both_streams = pytest.mark.parametrize(
 def masked(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
     """A client's frame."""
     return Frame(opcode, data, fin=fin).serialize(mask=True)
+
+
+def long_form(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
+    """A client's frame with the head of a large one, whatever its size."""
+    mask = b"\x01\x02\xfe\xff"
+    head = bytes((opcode | (0x80 if fin else 0), 0xFF)) + len(data).to_bytes(8, "big")
+    return head + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(data))
 
 
 def text(message: str) -> bytes:
@@ -96,14 +105,72 @@ def test_what_comes_behind_a_rest_is_after_it() -> None:
     assert stream.receive(text("4b")) == ["4a"] * 488 + ["4b"]
 
 
-def test_the_payload_of_a_large_frame_is_taken_whole() -> None:
+def test_of_a_large_frame_a_call_takes_its_share() -> None:
     stream = ServerMessageStream(1_000_000)
     frame = masked(Opcode.BINARY, b"x" * 200_000)
     assert stream.receive(frame[:100]) == []
-    following = text("4a")
-    assert stream.receive(frame[100:] + following) == [b"x" * 200_000]
-    assert stream.rest == following
-    assert stream.receive(b"") == ["4a"]
+    assert stream.receive(frame[100:] + text("4a")) == []
+    left = len(frame) - 100 + 8
+    while left > LARGE_SHARE:
+        left -= LARGE_SHARE
+        assert len(stream.rest) == left
+        assert stream.held == len(frame) - 14 + 8
+        messages = stream.receive(b"")
+    assert messages == [b"x" * 200_000, "4a"]
+
+
+def test_a_long_text_stays_as_it_is_for_those_who_decode_it() -> None:
+    data = b"4" + b"\xc3\xa9" * (LONG // 2)
+    for fragments in ([data], [data[:100_000], data[100_000:]], [data[:-1], data[-1:]]):
+        stream = ServerMessageStream(1_000_000, long_texts=True)
+        opcode = Opcode.TEXT
+        messages: list[str | bytes] = []
+        for number, fragment in enumerate(fragments, start=1):
+            messages += stream.receive(masked(opcode, fragment, fin=number == len(fragments)))
+            opcode = Opcode.CONT
+            while stream.rest:
+                messages += stream.receive(b"")
+        assert messages == [data]
+        assert type(messages[0]) is LongText
+    assert ServerMessageStream(1_000, long_texts=True).receive(text("4short")) == ["4short"]
+
+
+def test_a_large_text_is_refused_where_it_is_none() -> None:
+    stream = ServerMessageStream(1_000_000)
+    frame = masked(Opcode.TEXT, b"4" * 70_000 + b"\xff" + b"4" * 70_000)
+    assert stream.receive(frame[:60_000]) == []
+    assert not stream.closed
+    assert stream.receive(frame[60_000:80_000]) == []
+    assert stream.failure == NOT_UTF8
+    # What is left of it is nothing.
+    stream.receive(frame[80_000:] + text("4late"))
+    while stream.rest:
+        assert stream.receive(b"") == []
+
+
+@pytest.mark.parametrize("cut", range(14))
+def test_after_our_close_frame_the_rest_of_a_large_frame_is_passed_over(cut: int) -> None:
+    stream = ServerMessageStream(1_000_000)
+    frame = long_form(Opcode.TEXT, b"x" * 30)
+    stream.receive(frame[: 10 + cut])
+    stream.close()
+    stream.receive(frame[10 + cut : 20 + cut])
+    assert not stream.close_received
+    stream.receive(frame[20 + cut :] + masked(Opcode.CLOSE, b""))
+    assert (stream.close_received, stream.failure) == (True, None)
+
+
+def test_large_fragments_have_the_limits_of_a_message() -> None:
+    stream = ServerMessageStream(1_000, max_text=20)
+    stream.receive(long_form(Opcode.TEXT, b"x" * 15, fin=False))
+    # Refused by its head.
+    stream.receive(long_form(Opcode.CONT, b"x" * 6)[:14])
+    assert stream.failure == "got a text message of at least 21 bytes, expected at most 20"
+    stream = ServerMessageStream(20)
+    stream.receive(long_form(Opcode.BINARY, b"x" * 15, fin=False))
+    stream.receive(long_form(Opcode.CONT, b"x" * 6)[:14])
+    assert stream.failure is not None
+    assert b"".join(stream.control())[2:4] == (1009).to_bytes(2, "big")
 
 
 # -- the property
@@ -116,6 +183,13 @@ payloads = st.one_of(
 frames = st.one_of(
     st.builds(masked, st.sampled_from([Opcode.TEXT, Opcode.BINARY]), payloads, fin=st.booleans()),
     st.builds(masked, st.just(Opcode.CONT), payloads, fin=st.booleans()),
+    st.builds(long_form, st.just(Opcode.BINARY), payloads, fin=st.booleans()),
+    st.builds(
+        long_form,
+        st.sampled_from([Opcode.TEXT, Opcode.CONT]),
+        st.text(max_size=20).map(str.encode),
+        fin=st.booleans(),
+    ),
     st.builds(masked, st.sampled_from([Opcode.PING, Opcode.PONG]), st.binary(max_size=125)),
     st.just(masked(Opcode.CLOSE, Close(1000, "").serialize())),
     st.just(masked(Opcode.CLOSE, b"")),
@@ -380,7 +454,8 @@ def test_a_message_of_too_many_frames(payload: bytes) -> None:
 @pytest.mark.parametrize("size", [LIMIT, 70_000])
 def test_exactly_the_limit_passes_and_one_more_byte_does_not(size: int) -> None:
     stream = ServerMessageStream(size)
-    assert stream.receive(masked(Opcode.BINARY, b"x" * size)) == [b"x" * size]
+    messages = stream.receive(masked(Opcode.BINARY, b"x" * size))
+    assert messages + stream.receive(b"") == [b"x" * size]
     # The length alone is enough: nothing of the message is needed to refuse it.
     stream.receive(masked(Opcode.BINARY, b"x" * (size + 1))[:14])
     assert stream.failure is not None

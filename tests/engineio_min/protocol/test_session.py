@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engineio_min.protocol.deadlines import DeadlineQueue
-from engineio_min.protocol.packets import Packet
+from engineio_min.protocol.packets import LongText, Packet
 from engineio_min.protocol.session import (
     CLOSED,
     CLOSING,
@@ -375,3 +375,17 @@ def test_the_heartbeat_goes_on_across_an_upgrade() -> None:
     assert due(session) == 45.0
     session.receive("3", 30.0)
     assert due(session) == 55.0
+
+
+@BOTH
+def test_a_long_text_is_what_its_first_character_says(transport: str) -> None:
+    session, _ = opened(transport)
+    for kind in (b"4", b"b"):
+        text = LongText(kind + b"x" * 10)
+        assert session.receive(text, 1.0) is text
+    assert session.receive(LongText(b"6" + b"x" * 10), 1.0) is None
+    assert session.phase == OPENED
+    assert session.receive(LongText(b"\xff" + b"x" * 10), 1.0) is None
+    assert session.phase == CLOSED
+    for kind in (b"4", b"3"):
+        assert session.receive(LongText(kind + b"x" * 10), 1.0) is None

@@ -184,6 +184,24 @@ async def test_a_stall_does_not_end_the_time_for_a_message(clock: Clock) -> None
         assert harness.closed == ["transport error"]
 
 
+async def test_a_client_that_is_not_read_is_not_late(clock: Clock) -> None:
+    """What is missing of its message may have come."""
+    async with serving(ping_interval=1000) as harness:
+        wire = await harness.opened_websocket()
+        await wire.send_frame(TEXT, b"4a", fin=False)
+        carrier = harness.connection.carrier
+        assert isinstance(carrier, WebSocket)
+        await until(lambda: carrier.deadline < 1e12)
+        harness.connection.pause()
+        for _ in range(3):
+            await clock.advance(31)
+        assert harness.closed == []
+        harness.connection.resume()
+        await clock.advance(31)
+        await until(lambda: harness.closed)
+        assert harness.closed == ["transport error"]
+
+
 async def test_a_message_that_is_never_finished(harness: Harness, clock: Clock) -> None:
     async with serving(ping_interval=1000) as harness:
         wire = await harness.opened_websocket()

@@ -120,7 +120,7 @@ async def test_a_half_message_that_is_too_much_for_all() -> None:
     """Its own connection goes when nobody holds more."""
     async with serving(max_held=100_000) as harness:
         transport = opened(harness)
-        transport.receive(encode_frame(TEXT, b"4" + b"a" * 200_000)[:100_001])
+        transport.receive(encode_frame(TEXT, b"4" + b"a" * 200_000)[:100_020])
         assert transport.sent.endswith(
             encode_frame(CLOSE, b"\x03\xf5too much is held for all connections", mask=False)
         )

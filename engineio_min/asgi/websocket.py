@@ -15,7 +15,7 @@ from engineio_min.asgi.scope import (
     first_of,
     read_request,
 )
-from engineio_min.protocol.packets import Packet, encode_base64
+from engineio_min.protocol.packets import LONG, LongText, Packet, encode_base64
 from engineio_min.protocol.session import SHARE, SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.request import Headers
 from engineio_min.transports.host import StreamCarrier
@@ -29,6 +29,11 @@ SEND_TIMEOUT = 30.0
 
 # What a send of the host costs, in bytes that it could have sent meanwhile.
 SEND_COST = 4_096
+
+# Bytes of messages that are taken of a peer in a turn of the event loop, with the last message
+# whole, and what each costs besides its bytes: as much as our own WebSocket takes.
+READ_SHARE = 4_096
+READ_COST = 64
 
 NORMAL_CLOSURE = 1000
 MESSAGE_TOO_BIG = 1009
@@ -145,13 +150,19 @@ class AsgiWebSocket(StreamCarrier):
             self._readable.set()
 
     async def _read(self) -> None:
+        share = READ_SHARE
         while (event := await self._receive())["type"] != "websocket.disconnect":
             text = event.get("text")
             packet: Packet = bytes(event["bytes"]) if text is None else text
             if not self._readable.is_set():
                 # Read from the host, but not taken while the handlers do not keep up.
                 await self._wait_with(len(packet))
+            share -= len(packet) + READ_COST
             self._take(packet)
+            if share <= 0:
+                # A host that has more would never let the others come.
+                share = READ_SHARE
+                await asyncio.sleep(0)
         self._lost(TRANSPORT_CLOSE, f"the WebSocket was closed, code {event.get('code')}")
 
     async def _wait_with(self, size: int) -> None:
@@ -168,11 +179,11 @@ class AsgiWebSocket(StreamCarrier):
         self._close_code = TRY_AGAIN_LATER
 
     def _take(self, packet: Packet) -> None:
-        options = self._connection.server.options
+        server = self._connection.server
         text = isinstance(packet, str)
-        if _size(packet) > (
-            self._connection.server.text_limit if text else options.max_http_buffer_size
-        ):
+        if isinstance(packet, str) and server.long_texts and len(packet) >= LONG:
+            packet = LongText(packet.encode())
+        if _size(packet) > (server.text_limit if text else server.options.max_http_buffer_size):
             self._close_code = MESSAGE_TOO_BIG
             name = "max_text_size" if text else "max_http_buffer_size"
             self._end(TRANSPORT_ERROR, f"got a message above {name}")

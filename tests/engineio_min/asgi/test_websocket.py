@@ -20,7 +20,7 @@ import engineio_min
 from engineio_min.asgi import websocket as websocket_module
 from engineio_min.asgi.scope import AsgiEvent
 from engineio_min.asgi.websocket import AsgiWebSocket
-from engineio_min.protocol.packets import Message
+from engineio_min.protocol.packets import LONG, LongText, Message
 from tests.engineio_min.asgi.made_host import (
     Host,
     closed_at_the_end,
@@ -209,6 +209,41 @@ async def test_a_host_with_room_for_all_still_lets_the_others_come() -> None:
             assert len(host.packets) - before <= 64
         assert host.packets == [f"4{number}" for number in range(1_000)]
         host.disconnect()
+        await task
+
+
+@pytest.mark.parametrize(("size", "most"), [(1, 64), (1_000, 4), (10_000, 1)])
+async def test_a_host_that_has_much_lets_the_others_come(size: int, most: int) -> None:
+    """It never makes a read wait, so what a peer has sent at once is cut into turns here."""
+    engine = Engine()
+    engine.echo = False
+    with closed_at_the_end(engine):
+        host, task = await opened(engine)
+        host.text(*["4" + "a" * (size - 1)] * 200)
+        largest = 0
+        while len(engine.received) < 200:
+            before = len(engine.received)
+            await asyncio.sleep(0)
+            largest = max(largest, len(engine.received) - before)
+        assert largest == most
+        host.disconnect()
+        await task
+
+
+async def test_long_texts_come_as_they_are_for_those_who_decode_them() -> None:
+    engine = Engine()
+    engine.server.long_texts = True
+    engine.echo = False
+    with closed_at_the_end(engine):
+        host, task = await opened(engine)
+        host.text("4" + "é" * LONG, "4short")
+        await until(lambda: len(engine.received) == 2)
+        assert engine.received == [b"4" + "é".encode() * LONG, "short"]
+        assert type(engine.received[0]) is LongText
+        # Its bytes count, not its characters.
+        host.text("4" + "é" * 499_999 + "aa")
+        await until(lambda: engine.reasons)
+        assert engine.reasons == ["transport error"]
         await task
 
 

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from engineio_min.protocol.packets import Packet as EnginePacket
 from socketio_min.client.credentials import Credentials
+from socketio_min.client.early_events import EarlyEvents
 from socketio_min.client.handlers import HandlerCalls
 from socketio_min.client.options import ClientLimits
-from socketio_min.errors import ProtocolError
 from socketio_min.protocol.parser import PacketEncoder
 from socketio_min.protocol.turns import Turns
 
@@ -51,7 +51,7 @@ class Inbox:
         self._encoder = encoder
         self._credentials = credentials
         self._sid: str | None = None
-        self._early: list[tuple[list[Any], int | None]] = []
+        self._early = EarlyEvents(link.limits)
 
     def receive(self, data: list[Any], ack_id: int | None) -> None:
         """Handle an event, or keep it until the answer to CONNECT.
@@ -61,22 +61,19 @@ class Inbox:
         """
         if self._sid is not None:
             self._handle(data, ack_id)
-        elif len(self._early) < self._link.limits.max_held_packets:
-            self._early.append((data, ack_id))
         else:
-            raise ProtocolError("got too many events before the answer to CONNECT")
+            self._early.add(data, ack_id)
 
     def join(self, sid: str) -> None:
         """Handle what came early, in its turn: the socket `sid` is in the namespace."""
         self._sid = sid
-        early, self._early = self._early, []
-        for data, ack_id in early:
+        for data, ack_id in self._early.take():
             self._link.turns.call(self._handle_early, sid, data, ack_id)
 
     def leave(self) -> None:
         """Handle nothing more, and forget what came early."""
         self._sid = None
-        self._early.clear()
+        self._early.take()
 
     def _handle_early(self, sid: str, data: list[Any], ack_id: int | None) -> None:
         # It may have had to wait, and the connection be over again.

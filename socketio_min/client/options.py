@@ -54,7 +54,8 @@ class ClientLimits:
     be there.
     max_handlers: asynchronous handlers in flight, less the acknowledgements that the server owes;
     reading pauses at this number.
-    max_held_packets: events that come before the server has answered CONNECT.
+    max_held_packets, max_held_bytes: events that come before the server has answered CONNECT, and
+    about what they take; one of any size is kept.
 
     Raises:
         UsageError: a limit is no number above 0.
@@ -64,6 +65,7 @@ class ClientLimits:
     attachment_timeout: float = 30.0
     max_handlers: int = 128
     max_held_packets: int = 10_000
+    max_held_bytes: int = 67_108_864
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

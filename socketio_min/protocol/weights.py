@@ -39,10 +39,11 @@ def has_more_values(data: bytes, most: int) -> bool:
 
     Most texts are told by how many of these characters they have, in strings or not.
     """
-    return _count_before_values(data) >= most and count_values(data, most) > most
+    return count_before_values(data) >= most and count_values(data, most) > most
 
 
-def _count_before_values(data: bytes) -> int:
+def count_before_values(data: bytes) -> int:
+    """Count the characters that stand before values, in strings or not."""
     return len(data) - len(data.translate(None, _BEFORE_VALUES))
 
 
@@ -70,7 +71,7 @@ def count_values(data: bytes, most: int) -> int:
         if piece.count(b'"') > 2 * most:
             return most + 1
         parts = piece.split(b'"')
-        count += _count_before_values(b"".join(parts[inside::2]))
+        count += count_before_values(b"".join(parts[inside::2]))
         inside ^= (len(parts) - 1) & 1
     return count
 
@@ -88,6 +89,25 @@ def weigh_long(message: str | bytes) -> int:
     if len(message) < WEIGHED or isinstance(message, bytes):
         return len(message)
     return weigh(message)
+
+
+def weigh_values(data: list[Any]) -> int:
+    """Estimate the bytes that decoded data takes."""
+    weight = 0
+    ahead: list[Any] = [data]
+    while ahead:
+        value = ahead.pop()
+        weight += VALUE
+        if isinstance(value, str | bytes):
+            weight += len(value)
+        elif type(value) is list:
+            weight += LIST
+            ahead += value
+        elif type(value) is dict:
+            weight += DICT
+            ahead += value
+            ahead += value.values()
+    return weight
 
 
 def keep_auth(auth: dict[str, Any]) -> dict[str, Any] | None:

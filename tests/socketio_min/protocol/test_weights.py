@@ -15,6 +15,7 @@ from socketio_min.protocol.weights import (
     has_more_values,
     keep_auth,
     weigh,
+    weigh_values,
 )
 
 json_values = st.recursive(
@@ -80,6 +81,11 @@ def test_what_values_weigh() -> None:
     assert weigh('"' + "x" * 998 + '"') == 1_000
     assert weigh("[" + "[]," * 9 + "[]]") == 31 + 11 * 64 + 9 * 56
     assert weigh('{"a":0}') == 7 + 240
+
+
+def test_what_decoded_data_weighs() -> None:
+    assert weigh_values(["x" * 10, b"y" * 20, 1]) == 64 + 30 + 4 * 56
+    assert weigh_values([{"name": []}]) == 2 * 64 + 240 + 4 + 4 * 56
 
 
 def test_what_is_kept_of_credentials() -> None:

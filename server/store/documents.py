@@ -22,7 +22,7 @@ from server.api.errors import Code, EventError
 from server.api.paths import is_within
 from server.api.records import User
 from server.documents.authority import MAX_TEXT, Author, Authority, Gone, Update
-from server.documents.changes import Change, plain, read, units
+from server.documents.changes import Change, has_halves, plain, read, units
 from server.documents.line_ends import document_text, line_end_of
 from server.store import contents, counters, parts
 from server.store.connection import Connection
@@ -389,7 +389,7 @@ class Documents:
         authority = document.authority
         exact = plain(authority.text)
         # Where a file cannot have the text as it is, the journal still begins with it.
-        text = _HALVES.sub("\ufffd", exact)
+        text = _HALVES.sub("\ufffd", exact) if has_halves(exact) else exact
         content = text.replace("\n", document.line_end)
         before = contents.file(connection, *key)
         change = contents.write(

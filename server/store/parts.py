@@ -163,7 +163,8 @@ def cut(text: str) -> Iterator[bytes]:
 def add(connection: Connection, text: str) -> tuple[str, int]:
     """Add a content, which a file is going to have. Return its hash and its size in bytes."""
     found = list(cut(text)) or [b""]
-    content_hash = digest(text)
+    # Of what is encoded already.
+    content_hash = hashlib.sha256(b"".join(found)).hexdigest()
     number = counters.increment(connection, "parts") if len(found) > 1 else None
     if _is_new(connection, content_hash, found[0], number) and number is not None:
         for index, part in enumerate(found[1:], start=1):

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from server.documents import changes
 from server.documents.changes import (
     MAX_PARTS,
     MAX_SIZE,
@@ -206,6 +207,38 @@ def test_a_change_fits_texts_of_its_length_only() -> None:
     assert change.composed(other) == change
     assert other.composed(change) == change
     assert change.mapped(other) == change
+
+
+@given(st.lists(st.sampled_from(["a", "中", "😀", "\ud83d", "\ude00"]), max_size=12).map("".join))
+def test_units_and_characters_are_the_same_text(text: str) -> None:
+    """Wherever it is cut into slices: each unit is one of UTF-16, and both halves are put together
+    that follow each other.
+    """
+    encoded = text.encode("utf-16-le", "surrogatepass")
+    expected = "".join(
+        chr(int.from_bytes(encoded[at : at + 2], "little")) for at in range(0, len(encoded), 2)
+    )
+    for size in (2, 3, 100):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(changes, "_SLICE", size)
+            assert units(text) == expected
+            assert plain(expected) == encoded.decode("utf-16-le", "surrogatepass")
+
+
+def test_a_text_is_converted_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that other threads have turns."""
+    sizes: list[int] = []
+    for name in ("_units", "_plain"):
+        convert = getattr(changes, name)
+
+        def counted(piece: str, convert: Any = convert) -> Any:
+            sizes.append(len(piece))
+            return convert(piece)
+
+        monkeypatch.setattr(changes, name, counted)
+    plain(units("😀" * 100_000))
+    assert len(sizes) == 7 + 13
+    assert max(sizes) == 16_384
 
 
 def test_units_are_those_of_javascript() -> None:

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from server.api.types import is_text
 from server.application import Application
+from server.projects import files
 from server.store import contents, leftovers, membership
 from tests.server.conftest import Connect
 from tests.server.databases import either_database
@@ -169,6 +171,13 @@ async def test_a_long_content_is_left_out_of_the_news(connect: Connect) -> None:
             "$.file.content is a string of 3 characters, "
             "expected a text of at most 5,000,000 characters",
         ),
+        (
+            # Looked at in parts.
+            change(APP, "updated", content="é" * 300_000 + "\0"),
+            "VALIDATION_ERROR",
+            "$.file.content is a string of 300001 characters, "
+            "expected a text of at most 5,000,000 characters",
+        ),
     ],
 )
 async def test_a_refused_change_is_heard_by_nobody(
@@ -292,3 +301,20 @@ async def test_a_user_has_so_many_projects(
     answers = [await client.ask("project:create", {"name": "x", "userId": "ada"}) for _ in range(3)]
     assert [answer["ok"] for answer in answers] == [True, True, False]
     assert answers[2]["error"]["code"] == "RATE_LIMIT_EXCEEDED"
+
+
+async def test_a_long_content_is_checked_in_parts(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others have a turn after each."""
+    sizes: list[int] = []
+
+    def counted(content: str) -> bool:
+        sizes.append(len(content))
+        return is_text(content)
+
+    monkeypatch.setattr(files, "is_text", counted)
+    client, _ = await two(connect)
+    saved = await client.ask("file:change", change("wide.txt", "created", content="中" * 600_000))
+    assert saved["ok"]
+    assert sizes == [262_144, 262_144, 75_712]

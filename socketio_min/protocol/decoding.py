@@ -53,7 +53,7 @@ Head = tuple[int, str, int, int]
 
 _TYPES: Final = {str(type_): type_ for type_ in range(CONNECT, BINARY_ACK + 1)}
 _CONNECTS: Final = frozenset((CONNECT, CONNECT_ERROR))
-_EVENTS: Final = frozenset((EVENT, BINARY_EVENT))
+EVENTS: Final = frozenset((EVENT, BINARY_EVENT))
 _MAX_DIGITS: Final = 16
 
 
@@ -77,7 +77,7 @@ def decode_plain_event(text: str) -> tuple[list[Any], int | None] | None:
         body = body[bracket:]
     # Whatever is too long or too deep is longer than this; parsed here it would be parsed twice.
     is_long = len(body) > 2 * MAX_DEPTH
-    if is_long and (len(body) > MAX_PLAIN or _brackets(body) > MAX_DEPTH):
+    if is_long and (len(body) > MAX_PLAIN or body.count("[") + body.count("{") > MAX_DEPTH):
         return None
     try:
         data: list[Any] = orjson.loads(body)
@@ -112,14 +112,14 @@ def decode_head(text: str | bytes, max_attachments: int) -> Head:
         raise PacketError("got binary data that no packet announced")
     type_ = _TYPES.get(text[:1])
     if type_ is None:
-        _refuse(text, "expected a packet type from 0 to 6")
+        refuse(text, "expected a packet type from 0 to 6")
     start = 1
     attachments = 0
     if type_ >= BINARY_EVENT:
         dash = text.find("-", 1, 2 + _MAX_DIGITS)
         count = _number(text[1:dash]) if dash != -1 else None
         if count is None or not 1 <= count <= max_attachments:
-            _refuse(text, f"expected a number of attachments from 1 to {max_attachments} and '-'")
+            refuse(text, f"expected a number of attachments from 1 to {max_attachments} and '-'")
         attachments = count
         start = dash + 1
     namespace = "/"
@@ -128,7 +128,7 @@ def decode_head(text: str | bytes, max_attachments: int) -> Head:
         if end == -1:
             end = len(text)
         if end - start > MAX_NAMESPACE:
-            _refuse(text, f"expected a namespace of at most {MAX_NAMESPACE} characters")
+            refuse(text, f"expected a namespace of at most {MAX_NAMESPACE} characters")
         namespace = text[start:end]
         start = end + 1
     return type_, namespace, attachments, start
@@ -146,64 +146,87 @@ def decode_rest(text: str | bytes, head: Head, max_values: int) -> Packet:
             return CONNECT, namespace, None, None, 0
         opening = text[start : start + 1]
         if opening != "{" and not (opening == '"' and type_ == CONNECT_ERROR):
-            _refuse(text, "expected an object as payload")
+            refuse(text, "expected an object as payload")
         if type_ == CONNECT and len(text) > MAX_CONNECT:
-            _refuse(text, f"expected at most {MAX_CONNECT} characters")
+            refuse(text, f"expected at most {MAX_CONNECT} characters")
         return type_, namespace, _loads(text, start, max_values), None, 0
     if type_ == DISCONNECT:
         if start < len(text):
-            _refuse(text, "expected no payload after DISCONNECT")
+            refuse(text, "expected no payload after DISCONNECT")
         return DISCONNECT, namespace, None, None, 0
 
-    ack_id = None
     bracket = text.find("[", start)
-    digits = text[start:bracket] if bracket != -1 else text[start:]
-    if digits:
-        ack_id = _number(digits)
-        if ack_id is None or ack_id > MAX_ACK_ID:
-            _refuse(text, f"expected '[' or an acknowledgement id from 0 to {MAX_ACK_ID} before it")
+    ack_id = decode_ack_id(text, text[start:bracket] if bracket != -1 else text[start:])
     if bracket == -1:
         if type_ != ACK:
-            _refuse(text, "expected an array as payload")
+            refuse(text, "expected an array as payload")
         return ACK, namespace, [], ack_id, 0
-    read = _event if type_ in _EVENTS else _loads
-    data = read(text, bracket, max_values)
+    data = _loads(text, bracket, max_values)
+    if type_ in EVENTS:
+        check_event(text, data)
     return type_, namespace, data, ack_id, attachments
 
 
-def _event(text: str, start: int, max_values: int) -> list[Any]:
-    """Decode the array at `start`, which must begin with the name of an event."""
-    data: list[Any] = _loads(text, start, max_values)
+def decode_ack_id(text: str, digits: str) -> int | None:
+    """Decode an acknowledgement's id in the packet `text`; None if there are no digits.
+
+    Raises PacketError: it is no id.
+    """
+    if not digits:
+        return None
+    ack_id = _number(digits)
+    if ack_id is None or ack_id > MAX_ACK_ID:
+        refuse(text, f"expected '[' or an acknowledgement id from 0 to {MAX_ACK_ID} before it")
+    return ack_id
+
+
+def check_event(text: str, data: list[Any]) -> None:
+    """Check that the data of an event begins with its name; `text` is the packet.
+
+    Raises PacketError: it does not.
+    """
     name = data[0] if data else None
     if type(name) is not str or len(name) > MAX_EVENT_NAME or name in RESERVED_EVENTS:
-        _refuse(
+        refuse(
             text,
             "expected an event name first: a string of at most "
             f"{MAX_EVENT_NAME} characters that is not reserved",
         )
-    return data
 
 
 def _loads(text: str, start: int, max_values: int) -> Any:
-    body = text[start:]
-    # A level needs two brackets, so most packets are told apart from deep ones by their length.
-    brackets = _brackets(body) if len(body) > 2 * MAX_DEPTH else 0
     # Of text with characters beyond U+FFFF orjson would take three times as long.
-    encoded = body.encode("utf-8", "surrogatepass")
+    encoded = text[start:].encode("utf-8", "surrogatepass")
     if len(encoded) > max_values and has_more_values(encoded, max_values):
-        _refuse(text, f"expected at most {max_values} values (max_values)")
+        refuse_values(text, max_values)
+    return loads_counted(encoded, text)
+
+
+def refuse_values(text: str, max_values: int) -> NoReturn:
+    """Refuse the packet `text` for it has too many values."""
+    refuse(text, f"expected at most {max_values} values (max_values)")
+
+
+def loads_counted(encoded: bytes, text: str) -> Any:
+    """Decode JSON whose values are few enough; `text` is the packet that it is from.
+
+    Raises PacketError: it is no JSON, or too deep.
+    """
+    # A level needs two brackets, so most packets are told apart from deep ones by their length.
+    brackets = _brackets(encoded) if len(encoded) > 2 * MAX_DEPTH else 0
     try:
         data = orjson.loads(encoded)
     except ValueError:
-        data = _loads_slowly(text, body, encoded)
+        data = _loads_slowly(text, encoded)
     if brackets > MAX_DEPTH:
         _check_depth(data, text)
     return data
 
 
-def _loads_slowly(text: str, body: str, encoded: bytes) -> Any:
+def _loads_slowly(text: str, encoded: bytes) -> Any:
     """Decode what orjson refuses though JavaScript sends it."""
     try:
+        body = encoded.decode("utf-8", "surrogatepass")
         if (
             len(body) > MAX_SLOW
             or encoded.count(b"\\") > MAX_SLOW_ESCAPES
@@ -212,12 +235,12 @@ def _loads_slowly(text: str, body: str, encoded: bytes) -> Any:
             raise ValueError
         return json.loads(body, parse_int=_parse_integer, parse_constant=_parse_constant)
     except (ValueError, RecursionError):
-        _refuse(text, f"expected valid JSON of at most {MAX_DEPTH} levels")
+        refuse(text, f"expected valid JSON of at most {MAX_DEPTH} levels")
 
 
-def _brackets(text: str) -> int:
+def _brackets(encoded: bytes) -> int:
     """Count the opening brackets: arrays, objects, and characters in strings."""
-    return text.count("[") + text.count("{")
+    return encoded.count(b"[") + encoded.count(b"{")
 
 
 def _check_depth(data: Any, text: str) -> None:
@@ -232,7 +255,7 @@ def _check_depth(data: Any, text: str) -> None:
         ]
         if not level:
             return
-    _refuse(text, f"expected JSON of at most {MAX_DEPTH} levels")
+    refuse(text, f"expected JSON of at most {MAX_DEPTH} levels")
 
 
 def _parse_integer(digits: str) -> int | float:
@@ -260,6 +283,7 @@ def _number(digits: str) -> int | None:
     return int(digits)
 
 
-def _refuse(text: str, expectation: str) -> NoReturn:
+def refuse(text: str, expectation: str) -> NoReturn:
+    """Refuse the packet `text`, or one that begins so."""
     got = ascii(text[:40]) + ("..." if len(text) > 40 else "")
     raise PacketError(f"got the packet {got}: {expectation}; close the connection")

@@ -13,10 +13,16 @@ packets are dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Generic, TypeVar
 
+from engineio_min.protocol.packets import LongText
 from socketio_min.errors import ProtocolError
+from socketio_min.protocol.gradual_decoding import (
+    beginning,
+    decode_base64_gradually,
+    decode_rest_gradually,
+)
 from socketio_min.protocol.packets import (
     ACK,
     BINARY_ACK,
@@ -114,6 +120,38 @@ class Peer(Generic[Joined]):
             if not self._admit(packet[0], packet[1]):
                 return None
         return packet
+
+    def receive_gradually(
+        self, text: LongText, marker: str
+    ) -> Generator[None, None, tuple[Packet | None, int]]:
+        """Take a long text message in steps, between which nothing else may be received.
+
+        Return the packet that is complete with it and may be acted on, if any, and its weight. The
+        parser is that of JSON; `marker` is a string that the other end cannot know.
+
+        Raises:
+            ProtocolError: the message is not allowed now; the connection must be closed.
+        """
+        if text.startswith(b"b"):
+            data = yield from decode_base64_gradually(text)
+            return self.receive(data), len(data)
+        shown = beginning(text)
+        if self.reconstructor is not None:
+            return self.reconstructor.add(shown), 0
+        head = self._parser.head(shown, self._max_attachments)
+        type_, namespace, attachments, _ = head
+        packet: Packet = type_, namespace, [], None, attachments
+        weight = 0
+        if self._admit(type_, namespace):
+            joined = self.joined.get(namespace)
+            limit = self._max_values if joined is None else self._values_allowed(joined)
+            packet, weight = yield from decode_rest_gradually(text, head, limit, marker)
+        if attachments:
+            self.reconstructor = self._parser.collect(packet, self._max_attachment_bytes, weight)
+        # The server may have let the socket leave meanwhile.
+        elif self._admit(type_, namespace):
+            return packet, weight
+        return None, weight
 
     def _admit(self, type_: int, namespace: str) -> bool:
         """Return whether a packet may be acted on; the caller drops it if not.

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import engineio_min
 from engineio_min.protocol.deadlines import NEVER
+from engineio_min.protocol.packets import LongText
 from engineio_min.protocol.packets import Packet as EnginePacket
 from engineio_min.protocol.session import (
     HANDLERS,
@@ -37,6 +39,7 @@ from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.filtering import filter_event
 from socketio_min.server.half_packets import HalfPacket
 from socketio_min.server.joining import Joining
+from socketio_min.server.large_message import LargeMessage
 from socketio_min.server.large_messages import LargeMessages
 from socketio_min.server.leaving import drop_undecided, let_go
 from socketio_min.server.limits import Limits
@@ -84,7 +87,17 @@ class Host(Protocol):
 class ServerConnection:
     """One Engine.IO connection, with a socket in each namespace that it has joined."""
 
-    __slots__ = ("_gate", "_half", "_metered", "_turns", "connection", "deciding", "peer", "server")
+    __slots__ = (
+        "_gate",
+        "_half",
+        "_large",
+        "_metered",
+        "_turns",
+        "connection",
+        "deciding",
+        "peer",
+        "server",
+    )
 
     def __init__(
         self, server: Host, connection: engineio_min.Connection, gate: Gate | None = None
@@ -110,13 +123,14 @@ class ServerConnection:
         )
         # Made for the first packet with attachments.
         self._half: HalfPacket | None = None
+        self._large: LargeMessage | None = None
         self._metered: MeteredIntake | None = None
         take = self._receive_any if looks_closer else self.receive
         if limits.byte_rate is None:
             connection.on_message = take
         else:
             self._metered = MeteredIntake(
-                server.engine, connection, server.large_messages, limits.byte_rate, take
+                server.engine, connection, limits.byte_rate, take, self.receive_large
             )
             connection.on_message = self._metered.receive
         connection.on_close = self.closed
@@ -160,10 +174,47 @@ class ServerConnection:
                     return
         self._receive_any(message)
 
-    def _receive_any(self, message: str | bytes) -> None:
-        peer = self.peer
+    def receive_large(self, message: str | bytes) -> None:
+        """Take a message that may need many steps."""
+        line = None if self._metered is None else self.server.large_messages
+        self._large = LargeMessage(self, line)
+        self._large.start(message)
+
+    def meter(self, message: str | bytes) -> None:
+        """Count a message that has come after a large one."""
+        if self._metered is not None:
+            self._metered.count(message)
+
+    def receive_small(self, message: str | bytes) -> None:
+        """Take a message that has come after a large one."""
+        self._receive_any(message)
+
+    def receive_gradually(self, text: LongText) -> Generator[None, None, None]:
+        """Take a long text in steps."""
         try:
-            packet = peer.receive(message)
+            packet, weight = yield from self.peer.receive_gradually(text, secrets.token_hex(16))
+        except ProtocolError as error:
+            close_for(self.server.engine, self.connection, error)
+            return
+        half = self._half
+        if packet is None:
+            self._wait_for_attachments()
+            return
+        if half is not None and half.deadline != NEVER:
+            weight += half.size
+            half.end()
+        self._act(packet, weight)
+
+    def forget_large(self) -> None:
+        """Note that the large message is taken, and what came after it."""
+        self._large = None
+
+    def _receive_any(self, message: str | bytes) -> None:
+        if type(message) is LongText:
+            self.receive_large(message)
+            return
+        try:
+            packet = self.peer.receive(message)
         except ProtocolError as error:
             close_for(self.server.engine, self.connection, error)
             return
@@ -179,6 +230,10 @@ class ServerConnection:
             half.end()
         elif len(message) >= WEIGHED:
             weight = self.server.parser.weigh(message)
+        self._act(packet, weight)
+
+    def _act(self, packet: Packet, weight: int) -> None:
+        """Act on a packet of `weight` bytes in its turn."""
         if self._turns is None or not self._turns.behind:
             self._dispatch(packet, weight)
         else:
@@ -351,15 +406,26 @@ class ServerConnection:
         metered, self._metered = self._metered, None
         if metered is not None:
             metered.close()
+        self.server.connect_deadlines.discard(self)
+        self.server.connections.discard(self)
+        if not self.server.connections:
+            self.server.connect_deadlines.stop()
+        large, self._large = self._large, None
+        if large is None:
+            self._finish_turns(reason)
+        elif self.server.shutdown_reason is None and not self.server.engine.loop.is_closed():
+            large.end(partial(self._finish_turns, reason))
+        else:
+            large.drop()
+            self._finish_turns(reason)
+
+    def _finish_turns(self, reason: str) -> None:
+        """End the sockets when all that the connection brought has had its turn."""
         self.peer.reconstructor = None
         half, self._half = self._half, None
         if half is not None:
             half.end()
             self.server.engine.timer.forget(half)
-        self.server.connect_deadlines.discard(self)
-        self.server.connections.discard(self)
-        if not self.server.connections:
-            self.server.connect_deadlines.stop()
         if self._turns is None or self.server.shutdown_reason is not None:
             self._end(self.server.shutdown_reason or reason)
         else:

@@ -1,13 +1,13 @@
 """Large messages of all connections come one after the other, with time for others in between.
 
-To count, decode and check five megabytes takes the event loop 30 ms, and a client may send as much
-over each of its connections: all of them at once made others wait for a second. So after a large
-message the next one waits as long as `PACE` says, which is twice what it costs, and its connection
-is not read until then. Connections that wait take turns by owner: who has many delays those of
-others by one message each. Small messages never wait. Pure; time comes in.
+Decoding five megabytes takes the event loop 20 ms in steps, and a client may send as much over each
+of its connections: the steps of all of them would make each turn long. So a large message waits for
+the end of the one before, and as long as `PACE` says, which is twice what that costs in all; its
+connection is not read until then. Connections that wait take turns by owner: who has many delays
+those of others by one message each. Small messages never wait. Pure; time comes in.
 
-Rejected: to decode in a thread, which holds the interpreter's lock all the same; to read one large
-message at a time, which a client that never sends the end of its own would hold up for all.
+Rejected: to read one large message at a time, which a client that never sends the end of its own
+would hold up for all.
 """
 
 from __future__ import annotations
@@ -32,10 +32,12 @@ class Waiting(Protocol):
 class LargeMessages:
     """When the large messages of a server are taken; the driver watches `deadline`."""
 
-    __slots__ = ("_free_at", "_owners", "_waiting", "deadline")
+    __slots__ = ("_free_at", "_is_busy", "_owners", "_waiting", "deadline")
 
     def __init__(self) -> None:
         self._free_at = 0.0
+        # Whether a message was begun and has not ended.
+        self._is_busy = False
         # The sizes of those that wait, by owner and connection.
         self._waiting: dict[str, dict[Waiting, int]] = {}
         self._owners: dict[Waiting, str] = {}
@@ -43,17 +45,29 @@ class LargeMessages:
         self.deadline = NEVER
 
     def begin(self, size: int, now: float) -> bool:
-        """Return whether a message may be taken at once, and count it if so."""
-        if self._waiting or now < self._free_at:
+        """Return whether a message may be taken at once, and begin it if so: `end` follows."""
+        if self._is_busy or self._waiting or now < self._free_at:
             return False
-        self._free_at = now + size / PACE
+        self._begin(size, now)
         return True
+
+    def _begin(self, size: int, now: float) -> None:
+        self._is_busy = True
+        self._free_at = now + size / PACE
+        self.deadline = NEVER
+
+    def end(self, now: float) -> None:
+        """Let the next message be taken when its time has come; the one that was begun is."""
+        self._is_busy = False
+        if self._waiting:
+            self.deadline = max(now, self._free_at)
 
     def wait(self, owner: str, waiting: Waiting, size: int) -> None:
         """Take a message of a connection when its turn has come."""
         self._waiting.setdefault(owner, {})[waiting] = size
         self._owners[waiting] = owner
-        self.deadline = self._free_at
+        if not self._is_busy:
+            self.deadline = self._free_at
 
     def forget(self, waiting: Waiting) -> None:
         """Wait no more with the message of a connection, which waits."""
@@ -74,6 +88,5 @@ class LargeMessages:
         del self._owners[waiting]
         if own:
             self._waiting[owner] = own
-        self._free_at = now + size / PACE
-        self.deadline = self._free_at if self._waiting else NEVER
+        self._begin(size, now)
         waiting.take_waiting()

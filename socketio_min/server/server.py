@@ -30,6 +30,7 @@ from socketio_min.cluster.recovery_memory import MemoryRecovery, RecoveringMemor
 from socketio_min.cluster.status import ClusterStatus
 from socketio_min.cluster.worker_rooms import WorkerRooms
 from socketio_min.errors import UsageError
+from socketio_min.protocol.json_parser import JSON_PARSER
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import ServerConnection
 from socketio_min.server.dynamic import DynamicNamespace
@@ -70,6 +71,8 @@ class Server(Namespace):
         self.limits = own.limits
         options.setdefault("path", "/socket.io/")
         self.engine = engineio_min.Server(**cast(ServerOptionValues, options))
+        # Decoded in steps, as no other parser does.
+        self.engine.long_texts = self.parser is JSON_PARSER
         self.recoveries: Recoveries | None = None
         self._memory: MemoryRecovery | None = None
         self.make_adapter: Callable[[Namespace], Adapter] = own.adapter or MemoryAdapter

@@ -39,8 +39,17 @@ def paused(stage: Stage) -> int:
     return sum(client.connection.paused for client in stage.io.connections)
 
 
+def came(stage: Stage, expected: list[list[object]]) -> bool:
+    """Return whether all these events have come, and no other."""
+    return stage.events == expected
+
+
 def handled(stage: Stage, count: int) -> bool:
     return large(stage) == count
+
+
+def reached(order: list[str], count: int) -> bool:
+    return len(order) == count
 
 
 def waiting(stage: Stage, count: int) -> bool:
@@ -52,15 +61,14 @@ async def test_one_large_message_is_taken_at_a_time(clock: Clock) -> None:
         wires = [await stage.joined() for _ in range(4)]
         for wire in wires:
             await wire.send_packet(f'421["echo","{TEXT}"]')
-        await until(lambda: paused(stage) == 3)
-        assert large(stage) == 1
+        await until(lambda: paused(stage) == 3 and large(stage) == 1)
         await stage.honest_client_works()
         assert large(stage) == 1
         # What waits is counted.
         assert stage.io.engine.account.held > 3 * (LARGE - 65_536)
         for count in (2, 3, 4):
             await clock.advance(TURN)
-            assert large(stage) == count
+            await until(partial(handled, stage, count))
             await stage.honest_client_works()
         for wire in wires:
             assert await wire.packet() == f'431["{TEXT}"]'
@@ -75,9 +83,9 @@ async def test_what_follows_a_large_message_comes_after_it(clock: Clock) -> None
         await wire.send_packet(event, '42["echo",1]', event, '42["echo",2]', event, '42["echo",3]')
         expected = stage.events.copy()
         for number in (1, 2):
-            await until(lambda: paused(stage) == 1)
             expected += [["echo", TEXT], ["echo", number]]
-            assert stage.events == expected
+            await until(partial(came, stage, expected))
+            await until(lambda: paused(stage) == 1)
             await clock.advance(TURN)
         expected += [["echo", TEXT], ["echo", 3]]
         await until(lambda: len(stage.events) >= len(expected))
@@ -92,14 +100,13 @@ async def test_large_messages_of_one_post_wait_for_each_other(clock: Clock) -> N
         event = f'42["echo","{TEXT}"]'
         body = "\x1e".join(["40", event, event, '42["echo",1]', event, '42["echo",2]']).encode()
         await wire.send(encode_request("POST", target, None, body))
-        expected = [*stage.events, ["echo", TEXT]]
-        await until(lambda: paused(stage) == 1)
-        for number in (1, 2):
+        # Nothing between the first two, which have a turn each.
+        first = [*stage.events, ["echo", TEXT]]
+        for expected in (first, [*first, ["echo", TEXT], ["echo", 1]]):
+            await until(partial(came, stage, expected))
             assert paused(stage) == 1
-            assert stage.events == expected
             await clock.advance(TURN)
-            expected += [["echo", TEXT], ["echo", number]]
-        assert stage.events == expected
+        await until(partial(came, stage, [*expected, ["echo", TEXT], ["echo", 2]]))
         assert (await wire.response()).text == "ok"
         await wire.send(encode_request("POST", target, None, b"1"))
         assert (await wire.response()).text == "ok"
@@ -141,6 +148,7 @@ async def test_addresses_take_turns(clock: Clock) -> None:
             await wire.send_packet("40", f'42["large","{TEXT}"]')
             await until(lambda: order)
             await until(partial(waiting, stage, number))
-        for _ in range(3):
+        for count in (2, 3, 4):
             await clock.advance(TURN)
+            await until(partial(reached, order, count))
         assert order == ["greedy", "greedy", "modest", "greedy"]

@@ -12,9 +12,10 @@ import pytest
 
 from engineio_min import flushes
 from engineio_min.http.connection import HttpConnection
-from engineio_min.protocol import server_frames
+from engineio_min.protocol import large_frame, server_frames
 from engineio_min.protocol.frame_encoding import FrameEncoder
 from engineio_min.transports import polling
+from socketio_min.protocol import gradual_decoding
 from tests.engineio_min.wire import HANDSHAKE, encode_request
 from tests.frames import encode_frame
 from tests.hostile.simulation.network import Link
@@ -69,12 +70,19 @@ async def crowd(world: World, link: Link) -> None:
         connection.send("x" * 30)
 
 
+async def large(world: World, link: Link) -> None:
+    """An event of a megabyte, which is one string."""
+    link.send(encode_frame(1, b"40"))
+    await world.advance(6)
+    link.send(encode_frame(1, b'42["large","' + b"a" * 900_000 + b'"]'))
+
+
 def run(flood: Flood) -> dict[str, int]:
     """Let a client do its worst; return the largest counts of one turn."""
     largest: dict[str, int] = {}
 
     async def main(loop: VirtualLoop, records: Records) -> None:
-        world = World(loop, asynchronous=False)
+        world = World(loop, asynchronous=False, max_message=1_000_000)
         with counting(world.shares):
             link = world.connect(lambda _link: None)
             link.send(encode_request("GET", WEBSOCKET, HANDSHAKE))
@@ -99,6 +107,8 @@ def run(flood: Flood) -> dict[str, int]:
         (posted, "packets", 64),
         (burst, "bytes", 240_000),
         (crowd, "receivers", 128),
+        (large, "unmasked bytes", 65_536),
+        (large, "decoded bytes", 65_536),
     ],
 )
 def test_a_flood_has_its_share(flood: Flood, what: str, least: int) -> None:
@@ -128,6 +138,14 @@ def requests_in_one_turn(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(HttpConnection, "_begin_next", at_once)
 
 
+def large_frames_in_one_turn(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(large_frame, "LARGE_SHARE", 10**9)
+
+
+def large_texts_in_one_turn(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(gradual_decoding, "SLICE", 10**9)
+
+
 def bursts_in_one_turn(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(FrameEncoder, "share", 10**9)
 
@@ -144,6 +162,8 @@ def crowds_in_one_turn(patch: pytest.MonkeyPatch) -> None:
         (requests_in_one_turn, requests),
         (bursts_in_one_turn, burst),
         (crowds_in_one_turn, crowd),
+        (large_frames_in_one_turn, large),
+        (large_texts_in_one_turn, large),
     ],
 )
 def test_a_planted_fault_is_found(

@@ -1,8 +1,9 @@
 """The rule that no connection gets more than its share of a turn of the event loop.
 
 What the server does is counted for each connection and turn: the bytes that it writes, the packets
-that it takes of a session, the requests that it begins; and for all together, to how many it writes
-what was not sent by their own reads.
+that it takes of a session, the requests that it begins, and of large messages the bytes that it
+unmasks and those that it decodes; and for all together, to how many it writes what was not sent by
+their own reads.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from unittest.mock import patch
 from engineio_min import flushes
 from engineio_min.end_of_turn import EndOfTurn
 from engineio_min.http.connection import HttpConnection
+from engineio_min.protocol.large_frame import LargeFrame
 from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.session import POLL_SHARE, SHARE
 from engineio_min.transports.connection import Connection
 from engineio_min.transports.polling import Polling
 from engineio_min.transports.websocket import WebSocket
+from socketio_min.protocol.gradual_decoding import Scan
 from tests.hostile.simulation.network import Link
 from tests.hostile.virtual_time import VirtualLoop
 
@@ -62,6 +65,7 @@ def counting(shares: Shares) -> Iterator[None]:
     write, receive_all, begin = Link.write, Connection.receive_all, HttpConnection._begin
     call = EndOfTurn._call
     at_the_end = False
+    read, read_slice = LargeFrame.read, Scan._read_slice
 
     def counted_write(self: Link, data: Any) -> None:
         # A connection may be answered at the end of a read, and again at the end of the turn.
@@ -91,7 +95,18 @@ def counting(shares: Shares) -> Iterator[None]:
         call(self)
         at_the_end = False
 
+    def counted_read(self: LargeFrame, data: bytes, position: int) -> tuple[bytes, int]:
+        payload, end = read(self, data, position)
+        shares.count("unmasked bytes", self, len(payload), 65_536)
+        return payload, end
+
+    def counted_slice(self: Scan, piece: bytes) -> None:
+        shares.count("decoded bytes", self, len(piece), 65_536)
+        read_slice(self, piece)
+
     with (
+        patch.object(LargeFrame, "read", counted_read),
+        patch.object(Scan, "_read_slice", counted_slice),
         patch.object(Link, "write", counted_write),
         patch.object(Connection, "receive_all", counted_receive),
         patch.object(HttpConnection, "_begin", counted_begin),

@@ -51,6 +51,7 @@ class World:
         seed: int = 0,
         fault_probability: float = 0.0,
         max_handlers: int = 128,
+        max_message: int = 100_000,
         asynchronous: bool = True,
     ) -> None:
         self.loop = loop
@@ -61,7 +62,7 @@ class World:
             adapter=lambda namespace: FaultyAdapter(namespace, self.faults),
             limits=Limits(max_handlers=max_handlers),
             max_connections_per_address=100_000,
-            max_http_buffer_size=100_000,
+            max_http_buffer_size=max_message,
             allow_request=allow if asynchronous else None,
         )
         attach(self.io, self.ledger, chance, self.faults)

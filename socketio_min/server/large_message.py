@@ -1,0 +1,200 @@
+"""A connection's large message: it waits for its turn and is decoded in steps, one a turn of the
+event loop, and what has come after it waits behind it.
+
+Meanwhile the connection is not read. What a client has sent before the end of its connection is
+taken all the same, and in steps as well, so the end waits for it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator
+from typing import Final, Protocol
+
+import engineio_min
+from engineio_min.protocol.deadlines import NEVER
+from engineio_min.protocol.packets import LongText
+from engineio_min.protocol.session import FORCED_CLOSE, LARGE_MESSAGE
+from socketio_min.server.large_messages import LARGE, LargeMessages
+
+logger = logging.getLogger("socketio_min")
+
+Message = str | bytes
+
+
+class Receiver(Protocol):
+    """What receives the messages of a connection."""
+
+    connection: engineio_min.Connection
+
+    def meter(self, message: Message) -> None:
+        """Count the bytes of a message that has come."""
+
+    def receive_small(self, message: Message) -> None:
+        """Take a message at once."""
+
+    def receive_gradually(self, text: LongText) -> Generator[None, None, None]:
+        """Take a message in steps."""
+
+    def forget_large(self) -> None:
+        """Note that the large message is taken, and what came after it."""
+
+
+class LargeMessage:
+    """The large message of a connection that is taken next, and what has come after it.
+
+    `line` is where it waits for those of other connections, if it does. Call `start` once.
+    """
+
+    __slots__ = (
+        "_ended",
+        "_has_turn",
+        "_later",
+        "_line",
+        "_on_message",
+        "_receiver",
+        "_steps",
+        "_waits",
+    )
+
+    def __init__(self, receiver: Receiver, line: LargeMessages | None) -> None:
+        self._receiver = receiver
+        self._line = line
+        self._on_message = receiver.connection.on_message
+        self._later: list[Message] = []
+        # What is left of the first of them, once it is begun.
+        self._steps: Generator[None, None, None] | None = None
+        # Whether it waits in the line, or is the one of the line that is taken.
+        self._waits = self._has_turn = False
+        # What is to be called when all is taken, of a connection that has ended.
+        self._ended: Callable[[], None] | None = None
+
+    def start(self, message: Message) -> None:
+        """Take a large message, which is metered, and then all that comes until it is taken."""
+        connection = self._receiver.connection
+        connection.on_message = self._receive
+        connection.pause(LARGE_MESSAGE)
+        self._keep(message)
+        self._go_on()
+
+    def _receive(self, message: Message) -> None:
+        self._receiver.meter(message)
+        self._keep(message)
+
+    def _keep(self, message: Message) -> None:
+        self._later.append(message)
+        self._receiver.connection.hold(len(message))
+
+    def _unkeep(self) -> None:
+        self._receiver.connection.hold(-len(self._later.pop(0)))
+
+    # -- the line
+
+    def _take_turn(self, size: int) -> bool:
+        """Return whether a large message may be taken now; `take_waiting` is called if not."""
+        line, engine = self._line, self._receiver.connection.server
+        if line is None or self._has_turn or self._ended is not None:
+            # What a client had on its way when it left delays nobody.
+            return True
+        self._has_turn = line.begin(size, engine.loop.time())
+        if not self._has_turn:
+            self._waits = True
+            line.wait(self._owner, self, size)
+            engine.timer.watch(line)
+        return self._has_turn
+
+    @property
+    def _owner(self) -> str:
+        """Return for whom the large messages of the connection count: an address, a user, or it."""
+        connection = self._receiver.connection
+        return next((f"{kind} {name}" for kind, name in connection.owners()), connection.sid)
+
+    def take_waiting(self) -> None:
+        """Take the message, whose turn has come."""
+        self._waits = False
+        self._has_turn = True
+        self._receiver.connection.call(self._go_on)
+
+    def _end_turn(self) -> None:
+        line, engine = self._line, self._receiver.connection.server
+        if line is not None and self._has_turn:
+            self._has_turn = False
+            line.end(engine.loop.time())
+            if line.deadline != NEVER:
+                engine.timer.watch(line)
+
+    def _leave_line(self) -> bool:
+        """Wait no more. Return whether the message has waited."""
+        line, engine = self._line, self._receiver.connection.server
+        if line is None or not self._waits:
+            return False
+        self._waits = False
+        line.forget(self)
+        if line.deadline == NEVER:
+            engine.timer.forget(line)
+        return True
+
+    # -- taking
+
+    def _go_on(self) -> None:
+        """Take messages, up to a large one that waits or has more steps."""
+        while self._later:
+            message = self._later[0]
+            is_long = isinstance(message, LongText)
+            if (is_long or len(message) >= LARGE) and not self._take_turn(len(message)):
+                return
+            if not self._take_some(message):
+                connection = self._receiver.connection
+                connection.server.loop.call_soon(self._go_on, context=connection.context)
+                return
+            self._steps = None
+            if self._later:
+                self._unkeep()
+            self._end_turn()
+        if self._ended is not None:
+            self._ended()
+        else:
+            connection = self._receiver.connection
+            connection.on_message = self._on_message
+            self._receiver.forget_large()
+            connection.resume(LARGE_MESSAGE)
+
+    def _take_some(self, message: Message) -> bool:
+        """Take a message, or a step of it. Return whether it is taken."""
+        try:
+            if not isinstance(message, LongText):
+                self._receiver.receive_small(message)
+                return True
+            if self._steps is None:
+                self._steps = self._receiver.receive_gradually(message)
+            return next(self._steps, _TAKEN) is _TAKEN
+        except Exception:
+            logger.exception("the message handler failed; closing the session")
+            self._receiver.connection.session.fail(FORCED_CLOSE, "the message handler failed")
+            return True
+
+    # -- the end
+
+    def end(self, ended: Callable[[], None]) -> None:
+        """Call `ended` when all is taken: it was sent before the end of the connection."""
+        self._ended = ended
+        if self._leave_line():
+            self._go_on()
+
+    def drop(self) -> None:
+        """Take nothing more: this is the end of the server, or of its event loop."""
+        self._ended = _nothing
+        self._leave_line()
+        if self._line is not None and self._has_turn:
+            # Those that wait are dropped as well.
+            self._has_turn = False
+            self._line.end(self._receiver.connection.server.loop.time())
+        while self._later:
+            self._unkeep()
+
+
+_TAKEN: Final = object()
+
+
+def _nothing() -> None:
+    """Do nothing: nobody waits for the end."""

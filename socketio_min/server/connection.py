@@ -203,7 +203,10 @@ class ServerConnection:
         if half is not None and half.deadline != NEVER:
             weight += half.size
             half.end()
-        self._act(packet, weight)
+        if self._turns is None or not self._turns.behind:
+            self._dispatch(packet, weight)
+        else:
+            self._wait_turn(packet, weight)
 
     def forget_large(self) -> None:
         """Note that the large message is taken, and what came after it."""
@@ -230,16 +233,16 @@ class ServerConnection:
             half.end()
         elif len(message) >= WEIGHED:
             weight = self.server.parser.weigh(message)
-        self._act(packet, weight)
-
-    def _act(self, packet: Packet, weight: int) -> None:
-        """Act on a packet of `weight` bytes in its turn."""
         if self._turns is None or not self._turns.behind:
             self._dispatch(packet, weight)
         else:
-            weight += PACKET_WEIGHT
-            self._carry(weight)
-            self._turns.call(self._take_turn, packet, weight)
+            self._wait_turn(packet, weight)
+
+    def _wait_turn(self, packet: Packet, weight: int) -> None:
+        """Act on a packet when the handlers of all that came before have started."""
+        weight += PACKET_WEIGHT
+        self._carry(weight)
+        self.turns.call(self._take_turn, packet, weight)
 
     def _wait_for_attachments(self) -> None:
         """Bound what there is of an incomplete packet, if there is one, and its time."""

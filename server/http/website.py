@@ -23,6 +23,7 @@ from engineio_min import Request, Response
 FOLDER: Final = Path(__file__).resolve().parents[1] / "web"
 
 OWN: Final = (
+    "address.js",
     "assistant.js",
     "bin.js",
     "chat.js",
@@ -46,6 +47,7 @@ OWN: Final = (
     "markdown.js",
     "menu.js",
     "merging.js",
+    "missing_file.js",
     "notifications.js",
     "packets.js",
     "paths.js",

@@ -30,9 +30,11 @@ import {
   sayPlace,
 } from "./file.js";
 import { Avatar, Icon, IconButton, html } from "./html.js";
-import { reportLiveUpdate, setLiveEditor } from "./live_editor.js";
+import { endLiveEditor, goTo, lineOfCaret, reportLiveUpdate, setLiveEditor } from "./live_editor.js";
+import { MissingFile } from "./missing_file.js";
 import { mayEdit, placesIn } from "./project.js";
 import { Review } from "./review.js";
+import { copyLink } from "./route.js";
 import { isMe } from "./session.js";
 import { attempt } from "./state.js";
 
@@ -44,6 +46,7 @@ export function Editor({ app }) {
       <${Review} key=${`${review.requestId} ${review.path}`} app=${app} review=${review} />
     </section>`;
   }
+  if (app.missing) return html`<${MissingFile} missing=${app.missing} />`;
   if (!open) {
     return html`<section class="editor empty soft">
       <${Icon} name="code" />
@@ -75,6 +78,11 @@ export function Editor({ app }) {
               <${Icon} name="lock" /> Edit alone
             </button>`)
       }
+      <${IconButton}
+        icon="link"
+        label="Copy link to line"
+        onClick=${() => attempt(() => copyLink(open.path, lineOfCaret(open)))}
+      />
       <${IconButton} icon="close" label="Close the file" onClick=${() => attempt(closeFile)} />
     </header>
     ${isShut && html`<${Held} lock=${foreign} />`}
@@ -158,12 +166,12 @@ function Text({ open, isWritable, isHidden, places }) {
     });
     view.current = new EditorView({ state, parent: place.current });
     if (document) document.show = (changes) => follow(view.current, changes);
-    setLiveEditor(view.current, document);
+    setLiveEditor(view.current, open);
     // On a phone this would bring up the keyboard.
     if (isWritable && matchMedia("(pointer: fine)").matches) view.current.focus();
     return () => {
       if (document) document.show = () => {};
-      setLiveEditor(null);
+      endLiveEditor(view.current);
       view.current.destroy();
     };
   }, []);
@@ -174,6 +182,7 @@ function Text({ open, isWritable, isHidden, places }) {
     view.current.dispatch({ effects: naming.current.reconfigure(named(open.path)) });
   }, [open.path]);
   useEffect(() => showPlaces(view.current, places), [JSON.stringify(places)]);
+  useEffect(() => open.target && goTo(view.current, open.target), [open.target]);
 
   useEffect(() => {
     if (!isHidden) view.current.requestMeasure();
@@ -203,7 +212,7 @@ function extensions(document, writing, naming) {
     writing.of(readOnly(true)),
     // No file can have it.
     EditorView.clipboardInputFilter.of((pasted) => pasted.replaceAll("\0", "")),
-    lineNumbers(),
+    lineNumbers({ domEventHandlers: { mousedown: goToNumber } }),
     highlightActiveLine(),
     highlightActiveLineGutter(),
     history(),
@@ -225,6 +234,14 @@ function extensions(document, writing, naming) {
     ]),
     EditorView.updateListener.of((update) => reportUpdate(update, document)),
   ];
+}
+
+/** A line's number was pressed: the caret goes there. */
+function goToNumber(view, line, event) {
+  if (event.button !== 0) return false;
+  view.dispatch({ selection: { anchor: line.from } });
+  view.focus();
+  return true;
 }
 
 function reportUpdate(update, document) {

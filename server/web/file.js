@@ -1,10 +1,11 @@
 // The file in the editor. Whoever may edit it just types, and so do the others; what is too long for
 // that is only shown.
 //
-// `state.open` is {path, opening, document, text, revision, lock, isGone, problem, lost, draft}:
+// `state.open` is {path, opening, document, text, revision, target, lock, isGone, problem, lost, draft}:
 // `document` takes what is typed, or is null, and then `text` is shown. `opening` grows when the editor
-// must begin anew. `lock` is one's own, for editing alone. `isGone` says that the file was deleted.
-// `lost` is what could not be put into the file, and may be of a `draft`.
+// must begin anew. `target` is where the caret is to go, see `goTo`. `lock` is one's own, for editing
+// alone. `isGone` says that the file was deleted. `lost` is what could not be put into the file, and
+// may be of a `draft`.
 
 import { SharedFile } from "./document.js";
 import { abandoned } from "./drafts.js";
@@ -17,6 +18,8 @@ import { attempt, state, toast, update } from "./state.js";
 const CURSOR_MILLISECONDS = 80;
 // How long leaving waits for the last words to be taken; they are kept in the browser besides.
 const LEAVE_MILLISECONDS = 2_000;
+// Of a project that are known.
+const MOST_MOVES = 200;
 
 // Those that are open, and those whose last words are on their way.
 const documents = new Set();
@@ -29,30 +32,30 @@ function alter(changes) {
 // The file that is on its way to the editor, by its project and path.
 let coming = null;
 
-/** Show a file. */
-export async function openFile(path) {
+/** Show a file, and a place in it if there is a `target`: see `goTo`. */
+export async function openFile(path, target) {
   const projectId = state.project.id;
   const name = `${projectId}/${path}`;
   if (state.open?.path !== path) {
     if (coming?.name !== name) {
       const mine = { name };
       coming = mine;
-      mine.shown = show(projectId, path, () => coming === mine).finally(() => {
+      mine.shown = show(projectId, path, target, () => coming === mine).finally(() => {
         if (coming === mine) coming = null;
       });
     }
     await coming.shown;
-  }
+  } else if (target) alter({ target });
   update({ pane: "editor" });
 }
 
-async function show(projectId, path, isWanted) {
+async function show(projectId, path, target, isWanted) {
   const next = await opened(projectId, path);
   if (state.project?.id !== projectId || !isWanted()) return retire(next.document);
   await stopEditing();
-  update({ open: next, review: null });
+  update({ open: { ...next, target }, review: null, missing: null });
   revealFile(next.path);
-  sayPlace({ line: 0, column: 0 });
+  sayPlace({ line: (target?.line ?? 1) - 1, column: 0 });
   sayActivity(`viewing ${nameOf(path)}`);
   attempt(() => finishDrafts(projectId, path));
 }
@@ -87,7 +90,7 @@ function discard(document, forgotten = true) {
 /** Close the editor. */
 export async function closeFile() {
   await stopEditing();
-  update({ open: null, review: null, pane: "files" });
+  update({ open: null, review: null, missing: null, pane: "files" });
   sayActivity(undefined);
 }
 
@@ -342,12 +345,20 @@ onProject("file:deleted", ({ filePath }) => {
   update({ open: null });
 });
 
+/** The path that a file has now, where it was moved while the project was open. */
+export function presentPath(path) {
+  const { files, moves } = state.project;
+  if (files.has(path)) return path;
+  return moves.reduce((now, { source, target }) => moved(now, source, target), path);
+}
+
 onProject("file:moved", ({ filePath, newPath, file }) => {
   const { project, open } = state;
   const isGoneUnder = open && isWithin(open.path, newPath) && !isWithin(open.path, filePath);
   if (isGoneUnder && open.document) showGone(open.document);
   const files = [...project.files.values()].filter((one) => !isWithin(one.path, newPath));
   change({
+    moves: [...project.moves, { source: filePath, target: newPath }].slice(-MOST_MOVES),
     files: new Map(
       files.map((one) => {
         const path = moved(one.path, filePath, newPath);

@@ -4,6 +4,7 @@ import { deleteFile, duplicate, openFile } from "./file.js";
 import { isThere, showFolder } from "./folders.js";
 import { freeCopy } from "./paths.js";
 import { mayEdit } from "./project.js";
+import { copyLink } from "./route.js";
 import { attempt } from "./state.js";
 
 /** The items of the menu of a line; `edit` opens a field in the tree. */
@@ -19,6 +20,9 @@ export function itemsFor(line, edit) {
           run: () => showFolder(path, !isOpen),
         },
   ];
+  if (file) {
+    items.push({ icon: "link", name: "Copy link", run: () => attempt(() => copyLink(path)) });
+  }
   if (!mayEdit()) return items;
   if (!file) {
     items.push(

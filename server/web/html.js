@@ -17,6 +17,7 @@ const PATHS = {
   folder: "M3 6h6l2 2h10v11H3z",
   folderOpen: "M3 19V6h6l2 2h8v3M3 19l3-8h16l-3 8z",
   history: "M3 12a9 9 0 1 0 3-6.7M3 4v5h5M12 7v5l4 2",
+  link: "M10 14a4 4 0 0 0 6 0l3-3a4 4 0 0 0-6-6l-1 1M14 10a4 4 0 0 0-6 0l-3 3a4 4 0 0 0 6 6l1-1",
   lock: "M6 11h12v9H6zM8 11V8a4 4 0 0 1 8 0v3",
   more: "M5 12h.01M12 12h.01M19 12h.01",
   move: "M4 12h14M13 7l5 5-5 5",

@@ -1,16 +1,42 @@
-// The editor that is on the page, for what changes its text from beside: a review of a proposal.
+// The editor that is on the page, for what works on its text from beside: a review of a proposal, the
+// address, a search.
+
+import { EditorView } from "@codemirror/view";
 
 let current = null;
 const listeners = new Set();
 
-/** This `EditorView` shows a document now; with null there is none. */
-export function setLiveEditor(view, document) {
-  current = view && { view, document };
+/** This `EditorView` shows an opening of a file now, see file.js. */
+export function setLiveEditor(view, { document, opening }) {
+  current = { view, document, opening };
+}
+
+/** This one is gone; another one may have come before. */
+export function endLiveEditor(view) {
+  if (current?.view === view) current = null;
 }
 
 /** The `EditorView` in which a path of the open project is edited, or null. */
 export function liveEditorOf(path) {
   return current?.document?.path === path ? current.view : null;
+}
+
+/** The line of the caret in an opening of a file, from 1; undefined where there is no editor of it. */
+export function lineOfCaret({ opening }) {
+  if (current?.opening !== opening) return undefined;
+  const { doc, selection } = current.view.state;
+  return doc.lineAt(selection.main.head).number;
+}
+
+/** Put the caret at `{line, column?, length?}`, from 1, and bring it into sight. */
+export function goTo(view, { line, column = 1, length = 0 }) {
+  const { doc } = view.state;
+  const { from, to } = doc.line(Math.max(1, Math.min(line, doc.lines)));
+  const anchor = Math.min(from + column - 1, to);
+  view.dispatch({
+    selection: { anchor, head: Math.min(anchor + length, doc.length) },
+    effects: EditorView.scrollIntoView(anchor, { y: "center" }),
+  });
 }
 
 /** Call `listener(update)` with each `ViewUpdate` of the text. Returns what ends that. */

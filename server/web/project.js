@@ -50,6 +50,7 @@ export async function openProject(id) {
         info: answer.project,
         files: new Map(answer.files.map((file) => [file.path, file])),
         closed: closedFolders(id),
+        moves: [], // of files and folders, since it was opened: {source, target}
         locks: answer.locks,
         people: new Map(answer.presence.map((one) => [one.user.id, one])),
         places: new Map(), // where people are: by socket id
@@ -83,13 +84,13 @@ export function closeProject() {
   if (!state.project) return;
   waiting = null;
   socket.emit("project:leave", { projectId: state.project.id });
-  update({ project: null, open: null, review: null, pane: "files" });
+  update({ project: null, open: null, review: null, missing: null, pane: "files" });
 }
 
 /** The open project was deleted, or is not shared with one any more. */
 export function projectGone() {
   toast(`The project “${state.project.info.name}” is gone`);
-  update({ project: null, open: null, review: null });
+  update({ project: null, open: null, review: null, missing: null });
 }
 
 export function mayEdit() {

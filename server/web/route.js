@@ -1,38 +1,113 @@
-// The address: `#project/path/of/file`. What is open survives loading the page again, and can be
-// sent to somebody.
+// The address says what is open, and where the caret is: it survives loading the page again, can be
+// sent to somebody, and leads back and forward from file to file.
 
-import { openFile, reopenFile, settled, stopEditing } from "./file.js";
+import { format, parse } from "./address.js";
+import { copyText } from "./clipboard.js";
+import { closeFile, openFile, presentPath, reopenFile, settled, stopEditing } from "./file.js";
+import { lineOfCaret, onLiveUpdate } from "./live_editor.js";
+import { nameOf } from "./paths.js";
 import { closeProject, openProject, projectGone } from "./project.js";
 import { onArrival } from "./session.js";
-import { attempt, state } from "./state.js";
+import { attempt, state, toast, update } from "./state.js";
 
-function wanted() {
-  const [id, ...path] = location.hash.slice(1).split("/").map(decodeURIComponent);
-  return { id, path: path.join("/") };
+// A caret that rests for so long is written down. Browsers let a page do so a few times a second.
+const REST_MILLISECONDS = 300;
+
+// What the address is of.
+let written = {};
+// Of which caret, if it is not written yet.
+let resting = null;
+let timer = 0;
+// While what the address says is on its way, the page does not say anything else.
+let following = 0;
+
+function shown() {
+  const { project, open, missing } = state;
+  return {
+    id: project?.id,
+    path: open?.path ?? missing?.path,
+    opening: open?.opening,
+    target: open?.target,
+  };
 }
 
-/** Let the address say what is open. */
+function addressOf({ id, path }) {
+  const { open, missing } = state;
+  const line = open ? (lineOfCaret(open) ?? open.target?.line) : missing?.line;
+  return format({ id, path, line }) || location.pathname;
+}
+
+function isWritten({ id, opening, target }) {
+  return id === written.id && opening === written.opening && target === written.target;
+}
+
+/** Let the address say what is open. What is somewhere else than before can be left by going back. */
 export function writeAddress() {
-  const parts = [state.project?.id, ...(state.open?.path.split("/") ?? [])];
-  const hash = state.project ? `#${parts.map(encodeURIComponent).join("/")}` : "";
-  if (location.hash === hash) return;
-  // Going back leads from project to project, not through every file.
-  const isSameProject = wanted().id === (state.project?.id ?? "");
-  const address = hash || location.pathname;
-  if (isSameProject) history.replaceState(null, "", address);
-  else history.pushState(null, "", address);
+  if (following > 0) return;
+  const now = shown();
+  const isSame = isWritten(now);
+  if (isSame && now.path === written.path) return;
+  written = now;
+  if (isSame) return rest();
+  // Whoever comes back comes to where the caret was.
+  writeRest();
+  const address = addressOf(now);
+  if (address !== (location.hash || location.pathname)) history.pushState(null, "", address);
 }
+
+/** The caret is somewhere else, or the file has another name. */
+function rest() {
+  const now = shown();
+  if (following > 0 || !state.open || !isWritten(now)) return;
+  const isFirst = resting === null;
+  resting = addressOf(now);
+  if (isFirst) timer = setTimeout(writeRest, REST_MILLISECONDS);
+}
+
+function writeRest() {
+  clearTimeout(timer);
+  if (resting !== null && resting !== location.hash) history.replaceState(null, "", resting);
+  resting = null;
+}
+
+onLiveUpdate(({ selectionSet, docChanged }) => (selectionSet || docChanged) && rest());
 
 async function follow() {
-  const { id, path } = wanted();
   if (!state.user) return;
-  if (!id) return leaveProject();
-  if (state.project?.id !== id) {
-    await leaveProject();
-    await openProject(id);
+  const { id, path, line } = parse(location.hash);
+  // It is the address that one has come to which would be written over.
+  clearTimeout(timer);
+  resting = null;
+  following += 1;
+  try {
+    if (!id) return await leaveProject();
+    if (state.project?.id !== id) {
+      await leaveProject();
+      await openProject(id);
+    }
+    // One may have left it meanwhile.
+    if (state.project?.id === id) await followPath(path, line);
+  } finally {
+    following -= 1;
+    // An address that leads nowhere stays, for whoever signs in as somebody else.
+    if (following === 0) written = shown();
+    if (following === 0 && written.path !== path && state.project) {
+      history.replaceState(null, "", addressOf(written));
+    }
   }
-  // One may have left it meanwhile.
-  if (path && state.project?.id === id && state.open?.path !== path) await openFile(path);
+}
+
+async function followPath(path, line) {
+  if (!path) return state.open && closeFile();
+  const present = presentPath(path);
+  if (present !== path) toast(`${path} is ${present} now`);
+  try {
+    await openFile(present, line && { line });
+  } catch (error) {
+    if (error.code !== "NOT_FOUND") throw error;
+    await closeFile();
+    update({ missing: { path, line }, pane: "editor" });
+  }
 }
 
 /** Go back to the list of projects. */
@@ -40,6 +115,12 @@ export async function leaveProject() {
   await settled();
   await stopEditing();
   closeProject();
+}
+
+/** Copy the address of a file, or of one of its lines. */
+export async function copyLink(path, line) {
+  await copyText(new URL(format({ id: state.project.id, path, line }), location.href).href);
+  toast(`The link to ${line ? `line ${line} of ` : ""}${nameOf(path)} is copied`);
 }
 
 async function arrive() {

@@ -126,7 +126,8 @@ function connect() {
 }
 
 function signedOut(error) {
-  update({ user: null, project: null, open: null, review: null, signingIn: false, signInError: error });
+  const closed = { project: null, open: null, review: null, missing: null };
+  update({ user: null, ...closed, signingIn: false, signInError: error });
 }
 
 const arrivals = new Set();

@@ -15,6 +15,7 @@ export const state = {
   notifications: [],
   project: null, // see project.js
   open: null, // the file in the editor, see file.js
+  missing: null, // what the address names instead and is not there, {path, line}
   review: null, // the proposal beside it, {requestId, path}; see proposals.js
   pane: "files", // what a phone shows: files, editor, assistant, versions
   side: "assistant", // what the right column shows: assistant, versions

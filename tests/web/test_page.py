@@ -128,3 +128,12 @@ async def test_two_browsers_and_two_scripts_on_one_project(tmp_path: Path, brows
 
 async def test_packets_are_taken_apart() -> None:
     await run("packets.test.mjs")
+
+
+async def test_everybody_finds_the_way(
+    tmp_path: Path, browser: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(tmp_path, monkeypatch) as (application, guarded):
+        await run(
+            "finding.test.mjs", URL=application.url, SESSION_URL=guarded.url, CHROMIUM=browser
+        )

@@ -1,0 +1,125 @@
+// Finding one's way: addresses, tabs, quick open, and the search in all files.
+//
+// Usage: URL=http://localhost:3001 CHROMIUM=chromium node --test finding.test.mjs; SESSION_URL is a
+// server where a session is required, with the user ada and the password "open sesame".
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { button, comeIn, share, text, visit, withProject } from "./browser.mjs";
+
+const { URL: url, SESSION_URL: sessionUrl } = process.env;
+const APP = "src/components/App.jsx";
+
+const file = (page, path) => page.getByLabel(`File ${path}`, { exact: true });
+
+async function make(page, path) {
+  await button(page, "New file").click();
+  await page.getByLabel("Path of the new file").fill(path);
+  await page.keyboard.press("Enter");
+  await file(page, path).waitFor();
+}
+
+/** Wait until the address ends like this. */
+const at = (page, ending) =>
+  page.waitForURL((address) => address.href.endsWith(ending), { waitUntil: "commit" });
+
+/** Wait until the caret is in this line, from 1. */
+const caretIn = (page, line) =>
+  page.locator(`.cm-lineNumbers .cm-activeLineGutter >> text="${line}"`).waitFor();
+
+const numbered = (count) => Array.from({ length: count }, (_, index) => `line ${index + 1}`).join("\n");
+
+test("back and forward go from file to file, and to the line where one was", async () => {
+  const ada = await withProject("ada", "Back", "a b/one:1.txt");
+  await text(ada).click();
+  await ada.keyboard.insertText(numbered(90));
+  await at(ada, "/a%20b/one%3A1.txt:90");
+  await ada.locator(".cm-lineNumbers").getByText("80", { exact: true }).click();
+  await at(ada, "/a%20b/one%3A1.txt:80");
+  await make(ada, "two.txt");
+  await at(ada, "/two.txt");
+  await text(ada).click();
+  await ada.keyboard.insertText("first\nsecond");
+  await at(ada, "/two.txt:2");
+  await ada.goBack();
+  await file(ada, "a b/one:1.txt").waitFor();
+  await caretIn(ada, 80);
+  await ada.getByText("line 80", { exact: true }).waitFor();
+  await ada.goForward();
+  await file(ada, "two.txt").waitFor();
+  await caretIn(ada, 2);
+  await ada.reload();
+  await file(ada, "two.txt").waitFor();
+  await caretIn(ada, 2);
+  // What is closed is an address too: that of the project.
+  await button(ada, "Close the file").click();
+  await ada.getByText("Choose a file to read it.").waitFor();
+  await ada.goBack();
+  await file(ada, "two.txt").waitFor();
+});
+
+test("a link to a line is copied, and opened by somebody who has to sign in first", async () => {
+  const ada = await comeIn("user-456", `project-123/${APP}:3`);
+  await caretIn(ada, 3);
+  await ada.evaluate(() => {
+    navigator.clipboard.writeText = async (copied) => (window.copied = copied);
+  });
+  await button(ada, "Copy link to line").click();
+  await ada.getByText("The link to line 3 of App.jsx is copied").waitFor();
+  const link = await ada.evaluate(() => window.copied);
+  assert.equal(link, `${url}/#project-123/${APP}:3`);
+  await button(ada, "Actions for App.jsx").click();
+  await ada.getByRole("menuitem", { name: "Copy link" }).click();
+  await ada.getByText("The link to App.jsx is copied").waitFor();
+  assert.equal(await ada.evaluate(() => window.copied), `${url}/#project-123/${APP}`);
+
+  const bob = await visit(link.replace(url, sessionUrl));
+  for (const password of ["wrong password", "open sesame"]) {
+    await bob.getByLabel("User").fill("ada");
+    await bob.getByLabel("Password").fill(password);
+    await button(bob, "Come in").click();
+    if (password === "wrong password") await bob.getByRole("alert").waitFor();
+  }
+  await file(bob, APP).waitFor();
+  await caretIn(bob, 3);
+});
+
+test("an address of what is renamed, deleted or not shared says so", async () => {
+  const bob = await comeIn("bob");
+  const ada = await withProject("ada", "Gone", "src/one.txt");
+  await make(ada, "two.txt");
+  const project = new URL(ada.url()).hash.split("/")[0];
+  const go = (page, path) => page.evaluate((hash) => (location.hash = hash), `${project}/${path}`);
+  await button(ada, "Actions for src").click();
+  await ada.getByRole("menuitem", { name: "Rename…" }).click();
+  await ada.getByLabel("New name of src").fill("lib");
+  await ada.keyboard.press("Enter");
+  await button(ada, "lib").waitFor();
+  await go(ada, "src/one.txt");
+  await ada.getByText("src/one.txt is lib/one.txt now").waitFor();
+  await file(ada, "lib/one.txt").waitFor();
+  await at(ada, `${project}/lib/one.txt`);
+
+  // Whoever has not seen that is told where it may be.
+  await share(ada, "bob", "editor");
+  await go(bob, "src/one.txt:2");
+  await bob.getByText("There is no file src/one.txt in this project.").waitFor();
+  await at(bob, "/src/one.txt:2");
+  await button(bob, "lib/one.txt").click();
+  await file(bob, "lib/one.txt").waitFor();
+
+  await button(ada, "Actions for two.txt").click();
+  await ada.getByRole("menuitem", { name: "Delete" }).click();
+  await button(ada, "two.txt").waitFor({ state: "detached" });
+  await go(bob, "two.txt");
+  await bob.getByText("It was deleted by ada just now.").waitFor();
+  await button(bob, "Restore two.txt").click();
+  await file(bob, "two.txt").waitFor();
+  await go(bob, "../%2e%2e/%zz:9");
+  await bob.locator(".toast.problem").waitFor();
+
+  const eve = await comeIn("eve", `${project.slice(1)}/two.txt:7`);
+  await eve.locator(".toast.problem").getByText("no such project").waitFor();
+  // The link is still there, for whoever has signed in under another name.
+  await at(eve, "/two.txt:7");
+});

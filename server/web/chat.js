@@ -8,21 +8,26 @@ import { ask, socket } from "./session.js";
 import { state } from "./state.js";
 
 const TYPING_MILLISECONDS = 2_000;
+// That one message may name.
+const MOST_OPEN_FILES = 20;
 
 /** Write to the assistant. */
 export async function send(message) {
   await ask("ai:message", { projectId: state.project.id, message, context: contextOf() });
 }
 
-/** What one is looking at: the file, and what is selected in it. */
+/** What one is looking at: the file, what is selected in it, and what other tabs have. */
 export function contextOf() {
+  const { files, tabs } = state.project;
   const path = state.open?.path ?? state.review?.path;
-  if (!path) return undefined;
+  const others = tabs.map((tab) => tab.path).filter((one) => one !== path && files.has(one));
+  const openFiles = others.length > 0 ? others.slice(-MOST_OPEN_FILES) : undefined;
+  if (!path) return openFiles && { openFiles };
   const view = liveEditorOf(path);
   const range = view?.state.selection.main;
   const at = (offset) => positionOf(view.state.doc, offset);
   const selection = range && !range.empty && { start: at(range.from), end: at(range.to) };
-  return { currentFile: path, selection: selection || undefined };
+  return { currentFile: path, selection: selection || undefined, openFiles };
 }
 
 /** Show the messages before those that are shown. */

@@ -30,9 +30,17 @@ import {
   sayPlace,
 } from "./file.js";
 import { Avatar, Icon, IconButton, html } from "./html.js";
-import { endLiveEditor, goTo, lineOfCaret, reportLiveUpdate, setLiveEditor } from "./live_editor.js";
+import {
+  endLiveEditor,
+  goTo,
+  keptEditorOf,
+  lineOfCaret,
+  reportLiveUpdate,
+  setLiveEditor,
+} from "./live_editor.js";
 import { MissingFile } from "./missing_file.js";
 import { mayEdit, placesIn } from "./project.js";
+import { difference } from "./replica.js";
 import { Review } from "./review.js";
 import { copyLink } from "./route.js";
 import { isMe } from "./session.js";
@@ -83,7 +91,7 @@ export function Editor({ app }) {
         label="Copy link to line"
         onClick=${() => attempt(() => copyLink(open.path, lineOfCaret(open)))}
       />
-      <${IconButton} icon="close" label="Close the file" onClick=${() => attempt(closeFile)} />
+      <${IconButton} icon="close" label="Close the file" onClick=${() => attempt(() => closeFile())} />
     </header>
     ${isShut && html`<${Held} lock=${foreign} />`}
     ${!open.document && !open.isGone && html`<${TooLong} />`}
@@ -155,18 +163,20 @@ function Problem({ open }) {
 function Text({ open, isWritable, isHidden, places }) {
   const place = useRef(null);
   const view = useRef(null);
-  const writing = useRef(new Compartment());
-  const naming = useRef(new Compartment());
 
   useEffect(() => {
     const { document, path, text } = open;
-    const state = EditorState.create({
-      doc: document?.text ?? text,
-      extensions: extensions(document, writing.current, naming.current.of(named(path))),
+    const kept = document && keptEditorOf(document);
+    view.current = new EditorView({
+      state:
+        (kept && caughtUp(kept.state, document.text)) ??
+        EditorState.create({ doc: document?.text ?? text, extensions: extensions(document, path) }),
+      parent: place.current,
+      scrollTo: kept?.scroll,
     });
-    view.current = new EditorView({ state, parent: place.current });
     if (document) document.show = (changes) => follow(view.current, changes);
     setLiveEditor(view.current, open);
+    sayCaret(view.current);
     // On a phone this would bring up the keyboard.
     if (isWritable && matchMedia("(pointer: fine)").matches) view.current.focus();
     return () => {
@@ -176,13 +186,17 @@ function Text({ open, isWritable, isHidden, places }) {
     };
   }, []);
   useEffect(() => {
-    view.current.dispatch({ effects: writing.current.reconfigure(readOnly(!isWritable)) });
+    view.current.dispatch({ effects: writing.reconfigure(readOnly(!isWritable)) });
   }, [isWritable]);
   useEffect(() => {
-    view.current.dispatch({ effects: naming.current.reconfigure(named(open.path)) });
+    view.current.dispatch({ effects: naming.reconfigure(named(open.path)) });
   }, [open.path]);
   useEffect(() => showPlaces(view.current, places), [JSON.stringify(places)]);
-  useEffect(() => open.target && goTo(view.current, open.target), [open.target]);
+  useEffect(() => {
+    if (!open.target) return;
+    goTo(view.current, open.target);
+    sayCaret(view.current);
+  }, [open.target]);
 
   useEffect(() => {
     if (!isHidden) view.current.requestMeasure();
@@ -195,6 +209,14 @@ function Text({ open, isWritable, isHidden, places }) {
   ></div>`;
 }
 
+/** The state of an editor whose text others have changed meanwhile. */
+function caughtUp(state, text) {
+  return state.doc.eq(text) ? state : state.update(foreign(difference(state.doc, text))).state;
+}
+
+const writing = new Compartment();
+const naming = new Compartment();
+
 function readOnly(isReadOnly) {
   return EditorState.readOnly.of(isReadOnly);
 }
@@ -204,11 +226,11 @@ function named(path) {
   return [EditorView.contentAttributes.of({ "aria-label": `Text of ${path}` }), lookOf(path)];
 }
 
-function extensions(document, writing, naming) {
+function extensions(document, path) {
   // What is typed is saved anyway, and the browser would save the page.
   const saveNow = () => true;
   return [
-    naming,
+    naming.of(named(path)),
     writing.of(readOnly(true)),
     // No file can have it.
     EditorView.clipboardInputFilter.of((pasted) => pasted.replaceAll("\0", "")),
@@ -251,16 +273,25 @@ function reportUpdate(update, document) {
   }
   const isOwn = update.transactions.every((one) => !one.annotation(Transaction.remote));
   if ((update.selectionSet || update.docChanged) && isOwn && update.view.hasFocus) {
-    const { from, to, head } = update.state.selection.main;
-    const at = (offset) => positionOf(update.state.doc, offset);
-    sayPlace(at(head), from === to ? undefined : { start: at(from), end: at(to) });
+    sayCaret(update.view);
   }
 }
 
-/** Change the text as others did. It is not theirs to be undone here. */
+/** Tell the others where the caret is, and what is selected. */
+function sayCaret({ state: { doc, selection } }) {
+  const { from, to, head } = selection.main;
+  const at = (offset) => positionOf(doc, offset);
+  sayPlace(at(head), from === to ? undefined : { start: at(from), end: at(to) });
+}
+
 function follow(view, changes) {
-  view.dispatch({
+  view.dispatch(foreign(changes));
+}
+
+/** A change of the text by others. It is not theirs to be undone here. */
+function foreign(changes) {
+  return {
     changes,
     annotations: [Transaction.remote.of(true), Transaction.addToHistory.of(false)],
-  });
+  };
 }

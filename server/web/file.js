@@ -6,20 +6,27 @@
 // must begin anew. `target` is where the caret is to go, see `goTo`. `lock` is one's own, for editing
 // alone. `isGone` says that the file was deleted. `lost` is what could not be put into the file, and
 // may be of a `draft`.
+//
+// `state.beside` has the same of other tabs, the longest unseen first: their documents go on, so they
+// are there at once, with what can be undone, also without a connection.
 
 import { SharedFile } from "./document.js";
 import { abandoned } from "./drafts.js";
 import { KEEPER, foldersMoved, revealFile } from "./folders.js";
+import { keepLiveEditor, lineOfCaret } from "./live_editor.js";
 import { isWithin, join, moved, nameOf } from "./paths.js";
 import { change, mayEdit, onProject, sayActivity } from "./project.js";
 import { ask, insist, socket } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
+import { closeTab, dropTab, leaveTab, showTab, tabOf, tabsMoved } from "./tabs.js";
 
 const CURSOR_MILLISECONDS = 80;
 // How long leaving waits for the last words to be taken; they are kept in the browser besides.
 const LEAVE_MILLISECONDS = 2_000;
 // Of a project that are known.
 const MOST_MOVES = 200;
+// Documents of other tabs. A user has at most 20 open on the server, in all windows.
+const MOST_BESIDE = 5;
 
 // Those that are open, and those whose last words are on their way.
 const documents = new Set();
@@ -32,7 +39,7 @@ function alter(changes) {
 // The file that is on its way to the editor, by its project and path.
 let coming = null;
 
-/** Show a file, and a place in it if there is a `target`: see `goTo`. */
+/** Show a file, at a place in it if there is a `target`, see `goTo`; else where its caret was. */
 export async function openFile(path, target) {
   const projectId = state.project.id;
   const name = `${projectId}/${path}`;
@@ -50,14 +57,57 @@ export async function openFile(path, target) {
 }
 
 async function show(projectId, path, target, isWanted) {
-  const next = await opened(projectId, path);
-  if (state.project?.id !== projectId || !isWanted()) return retire(next.document);
-  await stopEditing();
-  update({ open: { ...next, target }, review: null, missing: null });
-  revealFile(next.path);
-  sayPlace({ line: (target?.line ?? 1) - 1, column: 0 });
+  const fresh = besideOf(path) ? undefined : await opened(projectId, path);
+  if (state.project?.id !== projectId || !isWanted()) return retire(fresh?.document);
+  const before = state.open?.path;
+  const beside = await left(path);
+  const next = fresh ?? beside.find((one) => one.path === path);
+  if (state.project?.id !== projectId || !next) return retire(fresh?.document);
+  const line = fresh && tabOf(path)?.line;
+  update({
+    open: { ...next, target: target ?? (line && { line }) },
+    beside: beside.filter((one) => one !== next),
+    review: null,
+    missing: null,
+  });
+  showTab(path, before);
+  revealFile(path);
   sayActivity(`viewing ${nameOf(path)}`);
-  attempt(() => finishDrafts(projectId, path));
+  if (fresh) attempt(() => finishDrafts(projectId, path));
+}
+
+function besideOf(path) {
+  return state.beside.find((one) => one.path === path);
+}
+
+/**
+ * Leave the open file, and give a lock back. Returns what is beside then: it too if it has a tab, and
+ * whatever is at the `wanted` path.
+ */
+async function left(wanted) {
+  const { open } = state;
+  if (!open) return state.beside;
+  leaveTab(open.path, lineOfCaret(open));
+  keepLiveEditor();
+  if (open.lock) await attempt(editTogether);
+  // Another one may be shown by now.
+  if (state.open?.opening !== open.opening) return state.beside;
+  if (!tabOf(state.open.path) || !(open.document || open.isGone)) {
+    retire(open.document);
+    return state.beside;
+  }
+  const beside = [...state.beside, state.open];
+  if (beside.length <= MOST_BESIDE) return beside;
+  const oldest = beside.find((one) => one.path !== wanted);
+  retire(oldest.document);
+  return beside.filter((one) => one !== oldest);
+}
+
+/** How many changes of a file are not taken by the server yet. */
+export function unsavedIn(path) {
+  let count = 0;
+  for (const document of documents) if (document.path === path) count += document.unsaved;
+  return count;
 }
 
 /** What `state.open` is to be for a file. */
@@ -69,6 +119,13 @@ async function opened(projectId, path) {
     return { ...fresh, document, text: "", revision: document.revision };
   } catch (error) {
     discard(document);
+    // Other windows may have as many open as one may have.
+    const isTooMany = error.code === "RATE_LIMIT_EXCEEDED" && state.beside.length > 0;
+    if (isTooMany) {
+      forgetBeside();
+      await settled();
+      return opened(projectId, path);
+    }
     // It is too long to be edited together.
     if (error.code !== "VALIDATION_ERROR") throw error;
     const { content, file } = await readFile(projectId, path);
@@ -87,19 +144,41 @@ function discard(document, forgotten = true) {
   document.end({ forgotten });
 }
 
-/** Close the editor. */
-export async function closeFile() {
-  await stopEditing();
-  update({ open: null, review: null, missing: null, pane: "files" });
+/** Close a file, the open one if no other is named, and show what is in the tab beside. */
+export async function closeFile(path = state.open?.path ?? state.missing?.path) {
+  const line = state.open?.path === path && lineOfCaret(state.open);
+  if (line) leaveTab(path, line);
+  const next = closeTab(path);
+  const kept = besideOf(path);
+  if (kept) {
+    update({ beside: state.beside.filter((one) => one !== kept) });
+    retire(kept.document);
+  }
+  if (state.open ? state.open.path !== path : !state.missing) return;
+  if (next === undefined) return closeEditor();
+  const isShown = await attempt(() => openFile(next).then(() => true));
+  if (!isShown) await closeEditor();
+}
+
+/** Show no file; those that have tabs go on. */
+export async function closeEditor() {
+  const beside = await left();
+  update({ open: null, beside, review: null, missing: null, pane: "files" });
   sayActivity(undefined);
 }
 
-/** Leave the open file to the others: what is typed is taken meanwhile, and a lock given back. */
+/** Leave all files to the others: what is typed is taken meanwhile, and a lock given back. */
 export async function stopEditing() {
   const { open } = state;
-  if (!open) return;
-  if (open.lock) await attempt(editTogether);
-  retire(open.document);
+  if (open) leaveTab(open.path, lineOfCaret(open));
+  if (open?.lock) await attempt(editTogether);
+  retire(open?.document);
+  forgetBeside();
+}
+
+function forgetBeside() {
+  for (const { document } of state.beside) retire(document);
+  update({ beside: [] });
 }
 
 /** Hear no more of a document once its last words are taken. */
@@ -159,13 +238,41 @@ export function saveState({ document, problem }) {
   return `Offline: ${changes}${isKept ? "" : ", only while this page is open"}`;
 }
 
-function heardOf(document, { problem, isOver = false, movedTo }) {
+function heardOf(document, news) {
+  const beside = state.beside.find((one) => one.document === document);
+  if (beside) return heardBeside(beside, news);
+  const { problem, isOver = false, movedTo } = news;
   if (state.open?.document !== document) return;
   // While one was away.
-  if (movedTo) alter({ path: movedTo });
+  if (movedTo) {
+    tabsMoved(state.open.path, movedTo);
+    alter({ path: movedTo });
+  }
   if (isOver) attempt(() => giveUp(document, problem));
   else if (problem === undefined || state.open.lost !== "") alter({});
   else alter({ problem: problem?.message ?? "" });
+}
+
+/** News of a file in another tab. */
+function heardBeside(one, { problem, isOver = false, movedTo }) {
+  if (movedTo) tabsMoved(one.path, movedTo);
+  const path = movedTo ?? one.path;
+  const others = (changed) => state.beside.map((other) => (other === one ? changed : other));
+  if (!isOver) return update({ beside: others({ ...one, path }) });
+  if (problem.code === "NOT_FOUND") return goneBeside(one);
+  // What is not taken is a draft, which is offered when the tab is shown.
+  discard(one.document, false);
+  update({ beside: state.beside.filter((other) => other !== one) });
+}
+
+/** The file of another tab was deleted. It stays with its text if something is lost otherwise. */
+function goneBeside(one) {
+  const isKept = one.document?.unsaved > 0;
+  const rest = state.beside.filter((other) => other !== one);
+  update({ beside: isKept ? [...rest, gone(one)] : rest });
+  if (isKept) return;
+  if (one.document) discard(one.document);
+  dropTab(one.path);
 }
 
 /** Nothing can be typed into a document any more: show what the server has, and keep the words. */
@@ -173,23 +280,29 @@ async function giveUp(document, error) {
   const { path, projectId } = document;
   const lost = document.unsaved > 0 ? document.text.toString() : "";
   documents.delete(document);
-  if (error.code === "NOT_FOUND") return showGone(document);
+  if (error.code === "NOT_FOUND") return state.open?.document === document && showGone();
   const next = await opened(projectId, path);
   if (state.open?.document !== document) return retire(next.document);
   const problem = lost ? `What you typed last could not be put in: ${error.message}` : "";
   update({ open: { ...next, problem, lost } });
 }
 
-/** The file was deleted under one's hands. */
-function showGone(document) {
+/** The open file was deleted under one's hands. */
+function showGone() {
+  update({ open: gone(state.open) });
+}
+
+/** What becomes of an open file when it is deleted. */
+function gone(open) {
+  const { document } = open;
   const text = document.text.toString();
   discard(document, false);
   const problem = `${document.path} was deleted.`;
-  alter({ document: null, opening: ++openings, isGone: true, text, problem, lost: text });
+  return { ...open, document: null, opening: ++openings, isGone: true, text, problem, lost: text };
 }
 
 export function forgetProblem() {
-  if (state.open.isGone) return update({ open: null });
+  if (state.open.isGone) return closeFile();
   state.open.draft?.end({ forgotten: true });
   alter({ problem: "", lost: "", draft: undefined });
 }
@@ -276,8 +389,8 @@ export async function duplicate(filePath, newPath) {
 
 /** Put a file or folder into the bin; for a while it can be undone at once. */
 export async function deleteFile(path) {
-  const { open, project } = state;
-  if (open && isWithin(open.path, path)) await closeFile();
+  const { project } = state;
+  for (const tab of project.tabs) if (isWithin(tab.path, path)) await closeFile(tab.path);
   await settled();
   const { deletionId } = await ask("file:delete", { projectId: project.id, filePath: path });
   toast(`${path} is in the bin`, "news", {
@@ -339,10 +452,12 @@ onProject("file:created", heardChange);
 onProject("file:updated", heardChange);
 onProject("file:deleted", ({ filePath }) => {
   dropFile(filePath);
-  if (state.open?.path !== filePath) return;
-  if (state.open.document) return showGone(state.open.document);
+  const beside = besideOf(filePath);
+  if (beside) return goneBeside(beside);
+  if (state.open?.path !== filePath) return dropTab(filePath);
+  if (state.open.document) return showGone();
   toast(`${filePath} was deleted`);
-  update({ open: null });
+  closeFile();
 });
 
 /** The path that a file has now, where it was moved while the project was open. */
@@ -355,7 +470,10 @@ export function presentPath(path) {
 onProject("file:moved", ({ filePath, newPath, file }) => {
   const { project, open } = state;
   const isGoneUnder = open && isWithin(open.path, newPath) && !isWithin(open.path, filePath);
-  if (isGoneUnder && open.document) showGone(open.document);
+  if (isGoneUnder && open.document) showGone();
+  for (const one of state.beside) {
+    if (isWithin(one.path, newPath) && !isWithin(one.path, filePath)) goneBeside(one);
+  }
   const files = [...project.files.values()].filter((one) => !isWithin(one.path, newPath));
   change({
     moves: [...project.moves, { source: filePath, target: newPath }].slice(-MOST_MOVES),
@@ -377,10 +495,12 @@ onProject("file:moved", ({ filePath, newPath, file }) => {
     ),
   });
   foldersMoved(filePath, newPath);
+  tabsMoved(filePath, newPath);
   for (const document of documents) {
     if (document.projectId === project.id) document.moveTo(moved(document.path, filePath, newPath));
   }
-  if (state.open) alter({ path: moved(state.open.path, filePath, newPath) });
+  const rename = (one) => ({ ...one, path: moved(one.path, filePath, newPath) });
+  update({ open: state.open && rename(state.open), beside: state.beside.map(rename) });
 });
 
 // -- locks

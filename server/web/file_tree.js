@@ -10,7 +10,7 @@ import { Avatar, Icon, IconButton, html } from "./html.js";
 import { Menu } from "./menu.js";
 import { folderOf, isWithin, join, nameOf } from "./paths.js";
 import { mayEdit } from "./project.js";
-import { attempt } from "./state.js";
+import { attempt, update } from "./state.js";
 
 // Lines that are drawn beyond those in sight.
 const BESIDE = 12;
@@ -29,22 +29,27 @@ export function FileTree({ app }) {
   return html`<section class="panel files" aria-label="Files">
     <header>
       <h2>Files</h2>
-      ${
-        mayEdit() &&
-        html`<span class="row">
-          <${IconButton}
-            icon="plus"
-            label="New file"
-            onClick=${() => edit({ kind: "file", path: "" })}
-          />
-          <${IconButton}
-            icon="newFolder"
-            label="New folder"
-            onClick=${() => edit({ kind: "folder", path: "" })}
-          />
-          <${IconButton} icon="trash" label="Bin" onClick=${() => setBin(true)} />
-        </span>`
-      }
+      <span class="row">
+        <${IconButton}
+          icon="search"
+          label="Open a file by its path (Ctrl+P)"
+          onClick=${() => update({ isQuickOpen: true })}
+        />
+        ${
+          mayEdit() &&
+          html`<${IconButton}
+              icon="plus"
+              label="New file"
+              onClick=${() => edit({ kind: "file", path: "" })}
+            />
+            <${IconButton}
+              icon="newFolder"
+              label="New folder"
+              onClick=${() => edit({ kind: "folder", path: "" })}
+            />
+            <${IconButton} icon="trash" label="Bin" onClick=${() => setBin(true)} />`
+        }
+      </span>
     </header>
     ${
       edited &&

@@ -4,11 +4,25 @@
 import { EditorView } from "@codemirror/view";
 
 let current = null;
+// Editors of files that are in other tabs, by their documents.
+const kept = new WeakMap();
 const listeners = new Set();
 
 /** This `EditorView` shows an opening of a file now, see file.js. */
 export function setLiveEditor(view, { document, opening }) {
   current = { view, document, opening };
+}
+
+/** Keep the state of the editor that is on the page, for when its file is shown again. */
+export function keepLiveEditor() {
+  if (!current?.document) return;
+  const { state } = current.view;
+  kept.set(current.document, { state, scroll: current.view.scrollSnapshot() });
+}
+
+/** The `{state, scroll}` in which the editor of a document was left, if it was. */
+export function keptEditorOf(document) {
+  return kept.get(document);
 }
 
 /** This one is gone; another one may have come before. */

@@ -11,11 +11,13 @@ import { FileTree } from "./file_tree.js";
 import { Avatar, Icon, IconButton, html } from "./html.js";
 import { Notifications, Toasts } from "./notifications.js";
 import { People } from "./people.js";
+import { QuickOpen } from "./quick_open.js";
 import { ProjectList, ProjectSettings } from "./project_list.js";
 import { leaveProject, writeAddress } from "./route.js";
 import { resume, signOut } from "./session.js";
 import { SignIn } from "./sign_in.js";
 import { attempt, state, update, useApp } from "./state.js";
+import { TabBar } from "./tab_bar.js";
 import { Versions } from "./versions.js";
 import { WireDrawer } from "./wire_drawer.js";
 
@@ -132,7 +134,7 @@ function Workspace({ app }) {
       ${tree}
       <${People} app=${app} />
     </aside>
-    <main><${Editor} app=${app} /></main>
+    <main><${TabBar} app=${app} /><${Editor} app=${app} /></main>
     <aside class="right">
       <div class="tabs" role="tablist">
         ${Object.entries(SIDES).map(
@@ -144,6 +146,7 @@ function Workspace({ app }) {
       </div>
       ${app.side === "assistant" ? html`<${Assistant} app=${app} />` : html`<${Versions} app=${app} />`}
     </aside>
+    ${app.isQuickOpen && html`<${QuickOpen} app=${app} />`}
     <nav class="panes" aria-label="Panes">
       ${Object.entries(PANES).map(
         ([pane, icon]) =>

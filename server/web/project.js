@@ -3,7 +3,8 @@
 
 import { closedFolders } from "./folders.js";
 import { ask, askAll, insist, isMe, onArrival, socket } from "./session.js";
-import { state, toast, update } from "./state.js";
+import { NOTHING_OPEN, state, toast, update } from "./state.js";
+import { rememberedTabs } from "./tabs.js";
 
 /** Change the open project. */
 export function change(changes) {
@@ -43,6 +44,7 @@ export async function openProject(id) {
     }
     const versions = await askAll("version:list", "versions", { projectId: id });
     if (waiting !== mine) return;
+    const { tabs, closedTabs, recent, active } = rememberedTabs(id);
     update({
       project: {
         id,
@@ -50,6 +52,10 @@ export async function openProject(id) {
         info: answer.project,
         files: new Map(answer.files.map((file) => [file.path, file])),
         closed: closedFolders(id),
+        tabs, // see tabs.js
+        closedTabs,
+        recent,
+        activeTab: active, // the path of the file that was open when it was left
         moves: [], // of files and folders, since it was opened: {source, target}
         locks: answer.locks,
         people: new Map(answer.presence.map((one) => [one.user.id, one])),
@@ -84,13 +90,13 @@ export function closeProject() {
   if (!state.project) return;
   waiting = null;
   socket.emit("project:leave", { projectId: state.project.id });
-  update({ project: null, open: null, review: null, missing: null, pane: "files" });
+  update({ ...NOTHING_OPEN, pane: "files" });
 }
 
 /** The open project was deleted, or is not shared with one any more. */
 export function projectGone() {
   toast(`The project “${state.project.info.name}” is gone`);
-  update({ project: null, open: null, review: null, missing: null });
+  update(NOTHING_OPEN);
 }
 
 export function mayEdit() {

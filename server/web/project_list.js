@@ -2,7 +2,8 @@
 
 import { useState } from "preact/hooks";
 import { Ago, Avatar, Dialog, Icon, html } from "./html.js";
-import { closeProject, openProject } from "./project.js";
+import { closeProject } from "./project.js";
+import { enterProject } from "./route.js";
 import { ask, isMe } from "./session.js";
 import { attempt, state } from "./state.js";
 
@@ -19,7 +20,7 @@ export function ProjectList({ app }) {
       ${app.projects.map(
         (project) =>
           html`<li key=${project.id}>
-            <button class="card" onClick=${() => attempt(() => openProject(project.id))}>
+            <button class="card" onClick=${() => attempt(() => enterProject(project.id))}>
               <span class="kind">${project.type}</span>
               <strong>${project.name}</strong>
               <span class="soft">${project.description || "No description yet"}</span>
@@ -43,7 +44,7 @@ function NewProject({ close }) {
     const answer = await attempt(() => ask("project:create", values));
     if (!answer) return;
     close();
-    await attempt(() => openProject(answer.project.id));
+    await attempt(() => enterProject(answer.project.id));
   };
   return html`<${Dialog} title="New project" close=${close}>
     <form onSubmit=${submit}>

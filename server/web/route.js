@@ -3,7 +3,14 @@
 
 import { format, parse } from "./address.js";
 import { copyText } from "./clipboard.js";
-import { closeFile, openFile, presentPath, reopenFile, settled, stopEditing } from "./file.js";
+import {
+  closeEditor,
+  openFile,
+  presentPath,
+  reopenFile,
+  settled,
+  stopEditing,
+} from "./file.js";
 import { lineOfCaret, onLiveUpdate } from "./live_editor.js";
 import { nameOf } from "./paths.js";
 import { closeProject, openProject, projectGone } from "./project.js";
@@ -72,42 +79,70 @@ function writeRest() {
 
 onLiveUpdate(({ selectionSet, docChanged }) => (selectionSet || docChanged) && rest());
 
-async function follow() {
-  if (!state.user) return;
-  const { id, path, line } = parse(location.hash);
+/** Do what is to become one step for whoever goes back; `work` changes what is open. */
+async function inOneStep(work) {
   // It is the address that one has come to which would be written over.
   clearTimeout(timer);
   resting = null;
   following += 1;
   try {
-    if (!id) return await leaveProject();
-    if (state.project?.id !== id) {
+    return await work();
+  } finally {
+    following -= 1;
+    if (following === 0) written = shown();
+  }
+}
+
+async function follow() {
+  if (!state.user) return;
+  const { id, path, line } = parse(location.hash);
+  await inOneStep(async () => {
+    if (!id) return leaveProject();
+    const isFresh = state.project?.id !== id;
+    if (isFresh) {
       await leaveProject();
       await openProject(id);
     }
     // One may have left it meanwhile.
-    if (state.project?.id === id) await followPath(path, line);
-  } finally {
-    following -= 1;
-    // An address that leads nowhere stays, for whoever signs in as somebody else.
-    if (following === 0) written = shown();
-    if (following === 0 && written.path !== path && state.project) {
-      history.replaceState(null, "", addressOf(written));
-    }
+    if (state.project?.id !== id) return;
+    if (path) await showPath(path, line);
+    else if (isFresh) await goOn();
+    else if (state.open || state.missing) await closeEditor();
+  });
+  // What leads nowhere stays, for whoever signs in as somebody else.
+  if (following === 0 && state.project && written.path !== path) {
+    history.replaceState(null, "", addressOf(written));
   }
 }
 
-async function followPath(path, line) {
-  if (!path) return state.open && closeFile();
+/** Show a file, or say that it is not there. */
+export async function showPath(path, line) {
   const present = presentPath(path);
   if (present !== path) toast(`${path} is ${present} now`);
   try {
     await openFile(present, line && { line });
   } catch (error) {
     if (error.code !== "NOT_FOUND") throw error;
-    await closeFile();
+    await closeEditor();
     update({ missing: { path, line }, pane: "editor" });
   }
+}
+
+/** Show the file again that was in front when the project was left. */
+async function goOn() {
+  const { activeTab, files } = state.project;
+  if (!files.has(activeTab)) return;
+  await openFile(activeTab);
+  update({ pane: "files" });
+}
+
+/** Enter a project as it was left. */
+export async function enterProject(id) {
+  await inOneStep(async () => {
+    await openProject(id);
+    if (state.project?.id === id) await goOn();
+  });
+  if (following === 0 && state.project) history.pushState(null, "", addressOf(written));
 }
 
 /** Go back to the list of projects. */

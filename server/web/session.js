@@ -4,7 +4,7 @@
 
 import { io } from "socket.io-client";
 import { Due } from "./due.js";
-import { state, toast, update } from "./state.js";
+import { NOTHING_OPEN, state, toast, update } from "./state.js";
 import { record } from "./wire.js";
 
 const ANSWER_MILLISECONDS = 20_000;
@@ -126,8 +126,7 @@ function connect() {
 }
 
 function signedOut(error) {
-  const closed = { project: null, open: null, review: null, missing: null };
-  update({ user: null, ...closed, signingIn: false, signInError: error });
+  update({ ...NOTHING_OPEN, user: null, signingIn: false, signInError: error });
 }
 
 const arrivals = new Set();

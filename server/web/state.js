@@ -4,6 +4,16 @@
 
 import { useEffect, useState } from "preact/hooks";
 
+/** What is open, when nothing is. */
+export const NOTHING_OPEN = {
+  project: null, // see project.js
+  open: null, // the file in the editor, see file.js
+  beside: [], // those of other tabs that go on, see file.js
+  missing: null, // what the address names and is not there, {path, line}
+  review: null, // the proposal beside the file, {requestId, path}; see proposals.js
+  isQuickOpen: false,
+};
+
 export const state = {
   authMode: document.documentElement.dataset.authMode,
   connection: "offline", // or "connecting", "online": the server knows who one is
@@ -13,10 +23,7 @@ export const state = {
   signInError: "",
   projects: [],
   notifications: [],
-  project: null, // see project.js
-  open: null, // the file in the editor, see file.js
-  missing: null, // what the address names instead and is not there, {path, line}
-  review: null, // the proposal beside it, {requestId, path}; see proposals.js
+  ...NOTHING_OPEN,
   pane: "files", // what a phone shows: files, editor, assistant, versions
   side: "assistant", // what the right column shows: assistant, versions
   wireOpen: false,

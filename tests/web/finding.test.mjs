@@ -5,7 +5,18 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { button, comeIn, share, text, visit, withProject } from "./browser.mjs";
+import {
+  button,
+  comeIn,
+  comeOnline,
+  goOffline,
+  lines,
+  saved,
+  share,
+  text,
+  visit,
+  withProject,
+} from "./browser.mjs";
 
 const { URL: url, SESSION_URL: sessionUrl } = process.env;
 const APP = "src/components/App.jsx";
@@ -52,6 +63,7 @@ test("back and forward go from file to file, and to the line where one was", asy
   await file(ada, "two.txt").waitFor();
   await caretIn(ada, 2);
   // What is closed is an address too: that of the project.
+  await button(ada, "Close one:1.txt").click();
   await button(ada, "Close the file").click();
   await ada.getByText("Choose a file to read it.").waitFor();
   await ada.goBack();
@@ -122,4 +134,157 @@ test("an address of what is renamed, deleted or not shared says so", async () =>
   await eve.locator(".toast.problem").getByText("no such project").waitFor();
   // The link is still there, for whoever has signed in under another name.
   await at(eve, "/two.txt:7");
+});
+
+/** The names in the tabs, that of the shown one in brackets. */
+const tabs = (page) =>
+  page
+    .locator(".file-tabs [role=tab]")
+    .evaluateAll((found) =>
+      found.map((tab) => {
+        const name = tab.querySelector(".name").textContent;
+        return tab.ariaSelected === "true" ? `[${name}]` : name;
+      }),
+    );
+
+/** Wait until the tabs are these. */
+async function tabsAre(page, expected) {
+  const got = () => tabs(page).then((names) => names.join(" "));
+  for (let tries = 0; (await got()) !== expected && tries < 100; tries++) {
+    await page.waitForTimeout(50);
+  }
+  assert.equal(await got(), expected);
+}
+
+test("tabs keep their order, what is typed and what can be undone, and are remembered", async () => {
+  const ada = await withProject("ada", "Tabs", "a.txt");
+  const { keyboard } = ada;
+  await text(ada).click();
+  await keyboard.insertText(numbered(50));
+  await saved(ada).waitFor();
+  await make(ada, "b.txt");
+  await make(ada, "c.txt");
+  await tabsAre(ada, "a.txt b.txt [c.txt]");
+  await ada.getByRole("tab", { name: "a.txt" }).click();
+  await caretIn(ada, 50);
+  // A new one comes beside the one that is shown.
+  await make(ada, "d.txt");
+  await tabsAre(ada, "a.txt [d.txt] b.txt c.txt");
+  await keyboard.press("Alt+Shift+PageDown");
+  await tabsAre(ada, "a.txt b.txt [d.txt] c.txt");
+  await keyboard.press("Alt+PageUp");
+  await tabsAre(ada, "a.txt [b.txt] d.txt c.txt");
+  await ada.getByRole("tab", { name: "c.txt" }).dragTo(ada.getByRole("tab", { name: "a.txt" }));
+  await tabsAre(ada, "c.txt a.txt [b.txt] d.txt");
+  await ada.getByRole("tab", { name: "d.txt" }).click({ button: "middle" });
+  await keyboard.press("Alt+w");
+  await tabsAre(ada, "c.txt [a.txt]");
+  await keyboard.press("Alt+Shift+T");
+  await tabsAre(ada, "c.txt a.txt [b.txt]");
+  await ada.getByRole("tab", { name: "c.txt" }).focus();
+  await keyboard.press("Delete");
+  await tabsAre(ada, "a.txt [b.txt]");
+
+  // Without a connection tabs go on as well.
+  await goOffline(ada);
+  await text(ada).click();
+  await keyboard.type("offline");
+  await ada.getByText("Offline: 7 changes wait").waitFor();
+  await ada.getByRole("tab", { name: "a.txt" }).click();
+  await ada.getByRole("tab", { name: "b.txt waits for a connection" }).waitFor();
+  await text(ada).click();
+  await keyboard.press("Control+z");
+  assert.deepEqual(await lines(ada), [""]);
+  await comeOnline(ada);
+  for (const path of ["a.txt", "b.txt"]) {
+    await ada.locator(`[data-path="${path}"] .mark`).waitFor({ state: "detached" });
+  }
+  await ada.getByRole("tab", { name: "b.txt" }).click();
+  await saved(ada).waitFor();
+  await tabsAre(ada, "a.txt [b.txt]");
+  await ada.reload();
+  await tabsAre(ada, "a.txt [b.txt]");
+  assert.deepEqual(await lines(ada), ["offline"]);
+  await button(ada, "All projects").click();
+  await button(ada, "Tabs").click();
+  await tabsAre(ada, "a.txt [b.txt]");
+  await at(ada, "/b.txt");
+});
+
+test("tabs follow what becomes of their files, and a phone lists them", async () => {
+  const ada = await withProject("ada", "Followed", "src/a.txt");
+  await make(ada, "src/b.txt");
+  const context = { viewport: { width: 390, height: 780 } };
+  const phone = await comeIn("ada", new URL(ada.url()).hash.slice(1), context);
+  await file(phone, "src/b.txt").waitFor();
+  await button(ada, "Actions for src").click();
+  await ada.getByRole("menuitem", { name: "Rename…" }).click();
+  await ada.getByLabel("New name of src").fill("lib");
+  await ada.keyboard.press("Enter");
+  await file(ada, "lib/b.txt").waitFor();
+  await ada.getByRole("tab", { name: "a.txt" }).click();
+  await file(ada, "lib/a.txt").waitFor();
+  await button(phone, "1 open").click();
+  await phone.getByRole("menuitem", { name: "lib/b.txt" }).waitFor();
+  await phone.keyboard.press("Escape");
+  // A deleted one that is not shown goes; one that is shown stays with its text.
+  for (const name of ["a.txt", "b.txt"]) {
+    await phone.evaluate(async (filePath) => {
+      const { ask } = await import("/web/session.js");
+      const { state } = await import("/web/state.js");
+      await ask("file:delete", { projectId: state.project.id, filePath });
+    }, `lib/${name}`);
+  }
+  await ada.getByText("lib/a.txt was deleted.").waitFor();
+  await tabsAre(ada, "[a.txt]");
+  await ada.getByTitle("lib/a.txt was deleted").waitFor();
+  await button(ada, "Dismiss").click();
+  await ada.getByText("Choose a file to read it.").waitFor();
+  await tabsAre(ada, "");
+});
+
+test("quick open: letters of a path, a line, and what was open last", async () => {
+  const ada = await withProject("ada", "Quick", "src/components/App.jsx");
+  const { keyboard } = ada;
+  await text(ada).click();
+  await keyboard.insertText(numbered(40));
+  await make(ada, "src/application.py");
+  await make(ada, "docs/apples.md");
+  const field = ada.getByLabel("File to open");
+  const chosen = ada.locator("[role=option][aria-selected=true]");
+  const quick = async (typed) => {
+    await keyboard.press("Control+p");
+    await field.waitFor();
+    await keyboard.type(typed);
+  };
+  await quick("");
+  // Not the one that is open.
+  assert.deepEqual(await ada.locator("[role=option] .name").allTextContents(), [
+    "application.py",
+    "App.jsx",
+  ]);
+  await keyboard.press("ArrowDown");
+  await keyboard.press("Enter");
+  await file(ada, "src/components/App.jsx").waitFor();
+  await quick("scajx:12");
+  await chosen.getByText("App.jsx").waitFor();
+  await keyboard.press("Enter");
+  await caretIn(ada, 12);
+  await at(ada, "App.jsx:12");
+  await quick(":30");
+  await ada.getByText("Go to line 30 of src/components/App.jsx").waitFor();
+  await keyboard.press("Enter");
+  await caretIn(ada, 30);
+  await ada.goBack();
+  await caretIn(ada, 12);
+  await quick("<b>nothing");
+  await ada.getByText("No path has these letters in this order.").waitFor();
+  await keyboard.press("Enter");
+  await file(ada, "src/components/App.jsx").waitFor();
+  await quick("doc apple");
+  await keyboard.press("Escape");
+  await field.waitFor({ state: "detached" });
+  await quick("doc apple");
+  await keyboard.press("Enter");
+  await file(ada, "docs/apples.md").waitFor();
 });

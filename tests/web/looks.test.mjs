@@ -111,6 +111,11 @@ for (const theme of ["light", "dark"]) {
     await page.locator(".menu").waitFor();
     await look("menu");
     await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+p");
+    await page.keyboard.type("oj");
+    await page.getByRole("option", { name: "one.js" }).waitFor();
+    await look("quick-open");
+    await page.keyboard.press("Escape");
     await page.evaluate(() => (location.hash = `${location.hash.split("/")[0]}/src/gone.js:3`));
     await page.getByText("There is no file").waitFor();
     await look("missing-file");

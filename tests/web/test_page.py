@@ -137,3 +137,7 @@ async def test_everybody_finds_the_way(
         await run(
             "finding.test.mjs", URL=application.url, SESSION_URL=guarded.url, CHROMIUM=browser
         )
+
+
+async def test_letters_of_a_path_and_addresses() -> None:
+    await run("fuzzy.test.mjs")

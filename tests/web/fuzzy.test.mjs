@@ -1,0 +1,36 @@
+// Which paths a few letters mean, and how addresses are written and read.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { format, parse } from "../../server/web/address.js";
+import { best, places, prepared } from "../../server/web/fuzzy.js";
+
+test("an address says what it was made of, and reads what people write", () => {
+  for (const place of [
+    { id: "p", path: "a b/ü:1#?%.txt", line: 12 },
+    { id: "p-1", path: "x:9", line: undefined },
+    { id: "p", path: "", line: undefined },
+  ]) {
+    assert.deepEqual(parse(format(place)), place);
+  }
+  assert.equal(format({ id: "p", path: "a:1/b", line: 1 }), "#p/a%3A1/b");
+  assert.equal(format({ id: "p", path: "", line: 7 }), "#p");
+  assert.equal(format({ id: undefined, path: "a" }), "");
+  assert.deepEqual(parse(""), { id: "", path: "", line: undefined });
+  assert.deepEqual(parse("#p/%zz:0"), { id: "p", path: "%zz", line: 1 });
+  assert.deepEqual(parse("#p/a:1234567890"), { id: "p", path: "a:1234567890", line: undefined });
+});
+
+test("the best paths come first", () => {
+  const paths = ["src/app/helper.js", "src/App.jsx", "docs/snap.md", "lib/a_p_p.txt", "zap/x.js"];
+  const order = (query, recent = []) => best(query, prepared(paths, recent));
+  assert.deepEqual(order("app"), ["src/App.jsx", "src/app/helper.js", "lib/a_p_p.txt"]);
+  assert.deepEqual(order("sah"), ["src/app/helper.js"]);
+  assert.deepEqual(order("ap", ["docs/snap.md"]).slice(0, 2), ["src/App.jsx", "docs/snap.md"]);
+  assert.deepEqual(order("", ["zap/x.js", "gone.txt", "src/App.jsx"]), ["zap/x.js", "src/App.jsx"]);
+  assert.deepEqual(order("SRC APP.J"), ["src/App.jsx", "src/app/helper.js"]);
+  assert.deepEqual(order("xyz"), []);
+  assert.deepEqual(places("aj", "src/App.jsx"), [4, 8]);
+  assert.deepEqual(places("src", "src/App.jsx"), [0, 1, 2]);
+  assert.deepEqual(places("sjx", "src/App.jsx"), [0, 8, 10]);
+});

@@ -17,7 +17,17 @@ from server.documents import editing
 from server.live import batches, cursors, diagnostics, presence
 from server.live import typing as typing_indicator
 from server.people import notifications, users
-from server.projects import deleting, files, locks, moving, projects, rooms, sharing, versions
+from server.projects import (
+    deleting,
+    files,
+    locks,
+    moving,
+    projects,
+    rooms,
+    searching,
+    sharing,
+    versions,
+)
 
 # The wait after failed logins is apart from this, in `attempts`.
 _LOGIN: Final = Rate("login", burst=20, per_second=1, of_connection=True)
@@ -30,6 +40,8 @@ _OPEN: Final = Rate("open", burst=60, per_second=2)
 # Each may be one of ten thousand files.
 _MOVE: Final = Rate("move", burst=60, per_second=2)
 _PROJECT: Final = Rate("project", burst=60, per_second=2)
+# Each goes through some megabytes, in a process of its own.
+_SEARCH: Final = Rate("search", burst=60, per_second=5)
 
 EVENTS: Final = {
     spec.name: spec
@@ -133,6 +145,14 @@ EVENTS: Final = {
             handler=sharing.leave,
             result=projects.ProjectLeaveResult,
             access=Access.VIEWER,
+        ),
+        EventSpec(
+            name="project:search",
+            payload=searching.SearchPayload,
+            handler=searching.search,
+            result=searching.SearchResult,
+            access=Access.VIEWER,
+            rate=_SEARCH,
         ),
         EventSpec(
             name="file:list",

@@ -43,6 +43,8 @@ export interface ClientEvents {
   "project:join": { payload: ProjectPayload; result: ProjectJoinResult };
   /** Leave a project; does nothing if the socket is not in it. With `forGood` the user is no member any more, on none of their sockets. */
   "project:leave": { payload: LeavePayload; result: ProjectLeaveResult };
+  /** Search in all files of the project, with what is being typed, page by page. A regular expression is one of Python's; one that takes too long is refused. */
+  "project:search": { payload: SearchPayload; result: SearchResult };
   /** List the files of a project, up to 1000 at once. */
   "file:list": { payload: ProjectPagePayload; result: FilesResult };
   /** Read a file, up to 131,072 bytes of it at once. */
@@ -1068,6 +1070,46 @@ export interface RoomResult {
 /** The rooms that were left. */
 export interface RoomsResult {
   rooms: Array<string>;
+}
+
+/** A place, whose lines and UTF-16 units count from 0, with its line, or the part of it from `excerptColumn` on. `match` is what was found, up to 2000 characters. */
+export interface SearchHit {
+  start: Place;
+  end: Place;
+  match: string;
+  excerpt: string;
+  excerptColumn?: number;
+  replacement?: string;
+}
+
+/** What to search for, in which files. `include` and `exclude` are globs of paths: `*.js` in any folder, `src/**/*.py`, or a folder. With `replacement` each hit says what would replace it: the text, for a regular expression with `$1`, `$&`, `\n` and `\t`. */
+export interface SearchPayload {
+  userId?: string;
+  metadata?: Metadata;
+  after?: string;
+  limit?: number;
+  projectId: string;
+  query: string;
+  isRegex?: boolean;
+  isCaseSensitive?: boolean;
+  isWholeWord?: boolean;
+  include?: Array<string>;
+  exclude?: Array<string>;
+  replacement?: string;
+}
+
+/** The hits by path, and how many files were gone through for them. `skipped` are those that are too long; `next` says where the search goes on. */
+export interface SearchResult {
+  files: Array<SearchedFile>;
+  searched: number;
+  skipped?: number;
+  next?: string;
+}
+
+/** A file with hits in it. */
+export interface SearchedFile {
+  filePath: string;
+  hits: Array<SearchHit>;
 }
 
 /** A range in a text. */

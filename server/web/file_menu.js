@@ -20,10 +20,8 @@ export function itemsFor(line, edit) {
           run: () => showFolder(path, !isOpen),
         },
   ];
-  if (file) {
-    items.push({ icon: "link", name: "Copy link", run: () => attempt(() => copyLink(path)) });
-  }
-  if (!mayEdit()) return items;
+  const link = { icon: "link", name: "Copy link", run: () => attempt(() => copyLink(path)) };
+  if (!mayEdit()) return file ? [...items, link] : items;
   if (!file) {
     items.push(
       { icon: "plus", name: "New file here…", run: () => edit({ kind: "file", path }) },
@@ -45,6 +43,7 @@ export function itemsFor(line, edit) {
       run: () => attempt(() => duplicate(path, freeCopy(path, isThere))),
     },
   );
+  if (file) items.push(link);
   items.push(null, {
     icon: "trash",
     name: "Delete",

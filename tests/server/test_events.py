@@ -46,6 +46,7 @@ VALID: dict[str, dict[str, Any]] = {
     "project:unshare": {**PROJECT, "userId": "user-789"},
     "project:join": PROJECT,
     "project:leave": PROJECT,
+    "project:search": {**PROJECT, "query": "a"},
     "file:list": PROJECT,
     "file:locks": PROJECT,
     "file:read": {**PROJECT, "filePath": "src/components/App.jsx"},

@@ -1,11 +1,13 @@
 """Which paths of a mirrored directory clients may see and change.
 
-Three kinds of names are out of reach:
+Four kinds of names are out of reach:
 
 - what a program runs by itself, without being told to, as soon as somebody opens, enters or asks
   about the folder: an editor's tasks, a shell's hooks, git's. By rule: a name that begins with a
   dot is a program's own unless it is on the list of those that hold data only; so is what belongs
   to a git repository without a work tree. By list: the names without a dot;
+- what is named like a secret: keys, passwords, `.env`. Whoever may open a project in a browser need
+  not be trusted with those of the machine;
 - what a program keeps for itself, such as installed packages and caches;
 - passing files of editors, and of the mirror.
 
@@ -63,6 +65,18 @@ _RUN: Final = frozenset(
 _RUN_ENDINGS: Final = (".code-workspace", ".git", ".lnk", ".scf", ".url", ".library-ms")
 # Of mise there is one for each environment: `mise.toml`, `mise.local.toml`, `mise.ci.toml`.
 _RUN_PATTERN: Final = re.compile(r"mise(\.[^.]+)*\.toml")
+# Keys and passwords by the names that programs give them; what is public ends with `.pub`.
+_SECRET: Final = re.compile(
+    r"""
+    \.env(\..*)? | (?!(example|sample|template)\.).+\.env
+    | id_(rsa|dsa|ecdsa|ed25519)(_sk)?(\.(?!pub$).*)?
+    | .+\.(pem|key|ppk|p12|pfx|jks|keystore|kdbx)
+    | credentials.* | client_secret.*\.json | service[-_]account.*\.json
+    | secrets?(\.(json|ya?ml|toml|ini|txt|properties))?
+    | [._](netrc|pgpass|htpasswd|git-credentials|my\.cnf)
+    """,
+    re.VERBOSE,
+)
 _KEPT: Final = frozenset({"__pycache__", "node_modules", "site-packages"})
 _PASSING_ENDINGS: Final = ("~", ".swp", ".swx", ".pyc")
 
@@ -108,6 +122,8 @@ def _refusal_of_name(name: str) -> str:
         return f"{name!r} is another file's short name on some systems"
     if read in _KEPT:
         return f"{name!r} is what a program keeps for itself"
+    if read not in _DATA and _SECRET.fullmatch(read):
+        return f"{name!r} is named like a secret"
     hidden = not read or read.startswith(".")
     if hidden and read not in _DATA:
         return f"programs run what a name such as {name!r} has, without being told to"

@@ -3,6 +3,9 @@
 A path is walked part by part with directory descriptors that follow no symbolic link, so nothing
 that anybody puts into the directory, at whatever moment, leads out of it. What is written appears
 whole or not at all: a new file takes the old one's place.
+
+A path is composed (NFC). Some systems, and archives made on them, write accents as letters of their
+own: such a name is found for its composed form, wherever there is none that is spelled just so.
 """
 
 from __future__ import annotations
@@ -13,8 +16,9 @@ import os
 import re
 import secrets
 import stat
+import unicodedata
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -62,7 +66,7 @@ class Tree:
                 with self._folder(left[0]) as (folder, _):
                     while left:
                         path = left.popleft()
-                        yield _content(folder, path.rpartition("/")[2], limit)
+                        yield _content(folder, _name_in(folder, path.rpartition("/")[2]), limit)
             except OSError as error:
                 for _ in left:
                     yield _unless_missing(error)
@@ -131,23 +135,45 @@ class Tree:
     def is_folder(self, path: str) -> bool:
         """Return whether there is a folder at that path, and no link; "" is the root."""
         try:
-            return stat.S_ISDIR(os.lstat(os.path.join(self.root, path)).st_mode)
+            return stat.S_ISDIR(os.lstat(self.place(path)).st_mode)
         except (OSError, ValueError):
             return False
 
-    def files(self, below: str = "") -> Iterator[str]:
-        """Return the paths of all entries below a folder that are no folders; follow no links."""
+    def place(self, path: str) -> Path:
+        """Return where a path is, as its names are spelled there."""
+        place = self.root
+        for part in path.split("/") if path else ():
+            name = part
+            if not part.isascii() and not os.path.lexists(place / part):
+                with contextlib.suppress(OSError):
+                    name = _spelled(part, os.listdir(place))
+            place = place / name
+        return place
+
+    def files(self, below: str = "", leave: Callable[[str], None] | None = None) -> Iterator[str]:
+        """Return the paths of all entries below a folder that are no folders; follow no links.
+        `leave` hears of each folder that is not looked into, and of what has the same composed name
+        as another entry, as it is spelled.
+        """
         # A link to the root of the disk, say, would have all of it read through.
         if below and any((self.root / part).is_symlink() for part in [*folders(below), below]):
             return
-        for folder, folder_names, names in os.walk(self.root / below, followlinks=False):
+        for folder, folder_names, names in os.walk(self.place(below), followlinks=False):
             relative = Path(folder).relative_to(self.root)
             if _REPOSITORY in (*names, *folder_names):
                 folder_names.clear()
+                if leave is not None:
+                    leave(composed((relative / _REPOSITORY).as_posix()))
                 continue
-            folder_names[:] = [name for name in folder_names if is_mirrored_folder(name)]
+            hidden = [name for name in folder_names if not is_mirrored_folder(name)]
+            second = _second([*names, *folder_names])
+            if leave is not None:
+                for name in (*hidden, *second):
+                    leave((relative / name).as_posix())
+            folder_names[:] = [one for one in folder_names if one not in {*hidden, *second}]
             for name in names:
-                yield (relative / name).as_posix()
+                if name not in second:
+                    yield composed((relative / name).as_posix())
 
     def clean(self) -> int:
         """Delete the files that a kill has left half written. Return how many were found."""
@@ -168,7 +194,7 @@ class Tree:
         try:
             _check_no_repository(descriptor)
             for folder in folders(path):
-                name = folder.rpartition("/")[2]
+                name = _name_in(descriptor, folder.rpartition("/")[2])
                 if make:
                     with contextlib.suppress(FileExistsError):
                         os.mkdir(name, dir_fd=descriptor)
@@ -176,9 +202,43 @@ class Tree:
                 os.close(descriptor)
                 descriptor = inner
                 _check_no_repository(descriptor)
-            yield descriptor, path.rpartition("/")[2]
+            yield descriptor, _name_in(descriptor, path.rpartition("/")[2])
         finally:
             os.close(descriptor)
+
+
+def composed(path: str) -> str:
+    """Return the one spelling of a path of the directory."""
+    return path if path.isascii() else unicodedata.normalize("NFC", path)
+
+
+def _name_in(folder: int, name: str) -> str:
+    """Return how a name is spelled in a folder, or how it is to be if it is not there."""
+    if name.isascii():
+        return name
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return _spelled(name, os.listdir(folder))
+    return name
+
+
+def _spelled(name: str, names: Sequence[str]) -> str:
+    """Return the first of these names that is this one when it is composed, else the name."""
+    return min((one for one in names if composed(one) == name), default=name)
+
+
+def _second(names: Sequence[str]) -> set[str]:
+    """Return those names that are not found for their composed form, because another one is."""
+    decomposed = [name for name in names if composed(name) != name]
+    if not decomposed:
+        return set()
+    there = set(names)
+    return {
+        name
+        for name in decomposed
+        if composed(name) in there or _spelled(composed(name), names) != name
+    }
 
 
 def _check_no_repository(folder: int) -> None:

@@ -5,8 +5,9 @@ it. The directory is the truth: at the start, and whenever the two differ, its f
 One side at a time of each file: a client's change is in the database and in the directory before
 the file is looked at again, or an older content that is still there would undo it.
 
-Only texts are mirrored, and nothing that a program would run by itself, see `mirror_rules`: a
-client that could write there could run commands.
+Only texts are mirrored, and nothing that a program would run by itself or that is named like a
+secret, see `mirror_rules`: a client that could write there could run commands. What is left out is
+said in one line of the log, see `left_out`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import stat
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from pathlib import Path
@@ -28,9 +31,17 @@ from server.api.records import Project, Role, User
 from server.api.services import Services
 from server.documents.saving import announcement_of, heard
 from server.people.access import project_room
+from server.projects.left_out import (
+    NO_FILE,
+    NO_TEXT,
+    TOO_LONG,
+    TWICE,
+    LeftOut,
+    left_out_part,
+)
 from server.projects.mirror_rules import refusal
 from server.projects.path_turns import PathTurns
-from server.projects.tree import Tree
+from server.projects.tree import Tree, composed
 from server.projects.unwritten import Restoration
 from server.store import contents
 from server.store.contents import Change
@@ -62,6 +73,7 @@ class Workspace:
         self._tree = None if directory is None else Tree(directory.absolute())
         self._turns = PathTurns()
         self._restorations: list[Restoration] = []
+        self._left_out = LeftOut()
         self._stop = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
 
@@ -104,7 +116,8 @@ class Workspace:
         # Two turns of the loop and it is watched; what changes while it is read is seen afterwards.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        await self._take_over(self._tree, await asyncio.to_thread(_all_files, self._tree))
+        everything = await asyncio.to_thread(_all_files, self._tree)
+        await self._take_over(self._tree, everything)
 
     async def stop(self) -> None:
         """Stop watching."""
@@ -317,12 +330,17 @@ class Workspace:
             async with self._turns.of(part):
                 done = await self._reconcile(tree, part)
             wanted = wanted[done:]
+        news = await asyncio.to_thread(_survey, tree, self._left_out, among)
+        if news:
+            logger.info("the workspace leaves out: %s", news)
 
     async def _reconcile(self, tree: Tree, paths: Sequence[str]) -> int:
         """Make the first of these files of the project what they are in the directory, as many as
         are read at once, and tell the clients. Return how many.
         """
-        texts = await asyncio.to_thread(_texts, tree, paths)
+        texts, reasons = await asyncio.to_thread(_texts, tree, paths)
+        for path, reason in reasons.items():
+            self._left_out.put(path, reason)
         number = 0
         try:
             async for replaced in self._services.store.of(_USER).take_over(
@@ -351,33 +369,68 @@ class Workspace:
         self._services.tell(project_room(PROJECT_ID), news, project_id=PROJECT_ID)
 
 
-def _texts(tree: Tree, paths: Sequence[str]) -> dict[str, str | None]:
+def _texts(tree: Tree, paths: Sequence[str]) -> tuple[dict[str, str | None], dict[str, str]]:
     """Return the contents of the first of these files, until they are many bytes. None is a file
-    that is not there, no text, or not for others to read.
+    that is not there, no text, or not for others to read; and why those that are there are left
+    out, "" if they are not.
     """
     mirrored = {path for path in paths if _is_mirrored(path)}
     contents = tree.read_all([path for path in paths if path in mirrored], MAX_FILE)
     texts: dict[str, str | None] = {}
+    reasons: dict[str, str] = {}
     left = _BYTES_AT_ONCE
     for path in paths:
-        text = texts[path] = _text(path, next(contents)) if path in mirrored else None
-        left -= 0 if text is None else len(text)
+        texts[path] = None
+        if path in mirrored:
+            texts[path], reasons[path] = _text(tree, path, next(contents))
+        left -= len(texts[path] or "")
         if left <= 0:
             break
-    return texts
+    return texts, reasons
 
 
-def _text(path: str, content: bytes | OSError | None) -> str | None:
-    """Return a file's content as a text, None if it is not there, or no text."""
+def _text(tree: Tree, path: str, content: bytes | OSError | None) -> tuple[str | None, str]:
+    """Return a file's content as a text, None if it is not there, or no text, and why not."""
     if isinstance(content, OSError):
         logger.warning("%s in the workspace cannot be read: %s", path, content.strerror)
-        return None
-    if content is None or b"\0" in content:
-        return None
+        return None, ""
+    if content is None:
+        return None, _why_not_read(tree.place(path))
+    if b"\0" in content:
+        return None, NO_TEXT
     try:
-        return content.decode()
+        return content.decode(), ""
     except UnicodeDecodeError:
-        return None
+        return None, NO_TEXT
+
+
+def _why_not_read(place: Path) -> str:
+    try:
+        status = place.lstat()
+    except OSError:
+        return ""
+    if stat.S_ISDIR(status.st_mode):
+        return ""
+    return TOO_LONG if stat.S_ISREG(status.st_mode) else NO_FILE
+
+
+def _survey(tree: Tree, known: LeftOut, paths: Collection[str]) -> str:
+    """Look which names are left out, of these paths or of everything. Return what is new."""
+
+    def leave(path: str) -> None:
+        part, reason = left_out_part(path)
+        known.put(part or path, reason or TWICE)
+
+    known.keep(lambda path: os.path.lexists(tree.place(path)), None if "" in paths else paths)
+    for path in paths:
+        if left_out_part(path)[0]:
+            if os.path.lexists(tree.place(path)):
+                leave(path)
+            continue
+        for one in tree.files(path, leave):
+            if left_out_part(one)[0]:
+                leave(one)
+    return known.news()
 
 
 def _expanded(tree: Tree, paths: set[str], known: Sequence[str]) -> list[str]:
@@ -415,7 +468,7 @@ def _all_files(tree: Tree) -> list[str]:
     count = total = 0
     for path in filter(_is_mirrored, tree.files()):
         with contextlib.suppress(OSError):
-            size = (tree.root / path).lstat().st_size
+            size = tree.place(path).lstat().st_size
             count, total = count + 1, total + (size if size <= MAX_FILE else 0)
         if count > contents.MAX_FILES or total > MAX_TOTAL:
             raise StoreError(
@@ -430,5 +483,5 @@ def _changed_paths(tree: Tree, changes: Iterable[tuple[watchfiles.Change, str]])
     for _, name in changes:
         with contextlib.suppress(ValueError):
             relative = Path(name).relative_to(tree.root).as_posix()
-            paths.append("" if relative == "." else relative)
+            paths.append("" if relative == "." else composed(relative))
     return paths

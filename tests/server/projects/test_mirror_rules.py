@@ -26,7 +26,30 @@ RUN = (
     *("HEAD", "_vimrc", "lefthook.yml", "shop.code-workspace", "bare.git", "mise.toml"),
     *("mise.ci.toml", "opencode.json", "desktop.ini"),
 )
+SECRET = (
+    *(
+        ".env",
+        ".env.local",
+        ".env.production.local",
+        "prod.env",
+        "id_rsa",
+        "id_ed25519",
+        "id_rsa.bak",
+    ),
+    *("server.pem", "tls.key", "x.p12", "store.jks", "credentials", "credentials.json", "_netrc"),
+    *("client_secret_1.json", "service-account-x.json", "secrets.yml", "secret.json", ".pgpass"),
+)
 LET_THROUGH = (
+    *(
+        "id_rsa.pub",
+        "example.env",
+        "sample.env",
+        "keys.py",
+        "secrets.py",
+        "environment",
+        "a.env.txt",
+    ),
+    *("credential.py", "monkey", "pem.txt", "the_credentials.py"),
     *("README.md", "src/main.py", "Makefile", "package.json", "a b/c.txt", "header", "headers/x.h"),
     *("config", "objects/x", "refs/x", "git/config", "vscode/tasks.json", "a.git.txt", "x~y"),
     *(".gitignore", "a/.gitattributes", ".editorconfig", ".env.example", ".nvmrc", "b.pyx"),
@@ -47,6 +70,12 @@ def test_what_a_program_would_run_is_refused(name: str) -> None:
     for path in (name, f"{name}/tasks.json", f"a/b/{name}", f"a/{name}/b/c"):
         assert refusal(path), path
     assert not is_mirrored_folder(name)
+
+
+@pytest.mark.parametrize("name", SECRET)
+def test_what_is_named_like_a_secret_is_refused(name: str) -> None:
+    for path in (name, f"a/{name.upper()}", f"{name}/b"):
+        assert refusal(path).endswith(" is named like a secret"), path
 
 
 @pytest.mark.parametrize("path", LET_THROUGH)
@@ -94,7 +123,7 @@ def disguised(draw: st.DrawFn, name: str) -> str:
 
 @given(st.data())
 def test_no_disguise_helps(data: st.DataObject) -> None:
-    name = data.draw(disguised(data.draw(st.sampled_from(RUN))))
+    name = data.draw(disguised(data.draw(st.sampled_from((*RUN, *SECRET)))))
     assert refusal(name)
     assert refusal(f"a/{name}/b")
     assert not is_mirrored_folder(name)

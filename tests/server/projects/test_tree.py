@@ -161,3 +161,38 @@ def test_what_a_kill_left_half_written_is_deleted(root: Path) -> None:
     assert not (root / "a" / left).exists()
     assert all((root / name).exists() for name in kept)
     assert Tree(root).clean() == 0
+
+
+DECOMPOSED = "cafe\u0301"
+COMPOSED = "caf\xe9"
+
+
+def test_decomposed_names_are_found_for_their_composed_ones(root: Path) -> None:
+    """Archives made on macOS bring such names, and programs there write them."""
+    (root / DECOMPOSED).mkdir()
+    (root / DECOMPOSED / f"{DECOMPOSED}.txt").write_text("old")
+    tree, path = Tree(root), f"{COMPOSED}/{COMPOSED}.txt"
+    assert path in tree.files()
+    assert list(tree.files(COMPOSED)) == [path]
+    assert tree.is_folder(COMPOSED)
+    assert not tree.is_folder(path)
+    assert tree.read(path, 100) == b"old"
+    tree.write(path, b"new")
+    assert [one.name for one in (root / DECOMPOSED).iterdir()] == [f"{DECOMPOSED}.txt"]
+    tree.move(path, f"{COMPOSED}/b.txt", overwrite=False)
+    tree.write(f"{COMPOSED}/{COMPOSED}2.txt", b"2")
+    assert sorted(os.listdir(root / DECOMPOSED)) == ["b.txt", f"{COMPOSED}2.txt"]
+    tree.delete(f"{COMPOSED}/b.txt")
+    assert list(tree.files(COMPOSED)) == [f"{COMPOSED}/{COMPOSED}2.txt"]
+
+
+def test_two_spellings_of_one_name(root: Path) -> None:
+    for name in (f"{DECOMPOSED}.txt", f"{COMPOSED}.txt", "a\u0323\u0307.txt", "a\u0307\u0323.txt"):
+        (root / name).write_text(name)
+    left: list[str] = []
+    tree = Tree(root)
+    found = sorted(tree.files(leave=left.append))
+    assert found == ["a/b.txt", f"{COMPOSED}.txt", "\u1ea1\u0307.txt"]
+    assert sorted(left) == ["a\u0323\u0307.txt", f"{DECOMPOSED}.txt"]
+    assert tree.read(f"{COMPOSED}.txt", 100) == f"{COMPOSED}.txt".encode()
+    assert tree.read("\u1ea1\u0307.txt", 100) == "a\u0307\u0323.txt".encode()

@@ -14,6 +14,8 @@ import type {
   Project,
   ProjectJoinResult,
   ProjectLeaveResult,
+  SearchPayload,
+  SearchedFile,
   ServerEvents,
   Session,
   User,
@@ -109,6 +111,11 @@ export class AICodingAssistantSocket {
     options?: { versionId?: string },
   ): Promise<Omit<FileReadResult, "next">>;
   joinProject(projectId: string): Promise<ProjectJoinResult>;
+  search(
+    projectId: string,
+    query: string,
+    options?: Omit<SearchPayload, "projectId" | "query" | "after">,
+  ): Promise<SearchedFile[]>;
   leaveProject(projectId: string, options?: { forGood?: boolean }): Promise<ProjectLeaveResult>;
   lockFile(
     projectId: string,

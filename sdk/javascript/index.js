@@ -413,6 +413,23 @@ export class AICodingAssistantSocket {
     throw new Refused({ code: "VERSION_CONFLICT", message });
   }
 
+  /**
+   * Search in all files of a project, with what is being typed: `[{filePath, hits}]`. The options are
+   * those of `project:search`, such as `{isRegex: true, include: ["*.js"]}`.
+   */
+  async search(projectId, query, options = {}) {
+    const found = new Map();
+    let after;
+    do {
+      const page = await this.call("project:search", { ...options, projectId, query, after });
+      for (const { filePath, hits } of page.files) {
+        found.set(filePath, [...(found.get(filePath) ?? []), ...hits]);
+      }
+      after = page.next;
+    } while (after !== undefined);
+    return Array.from(found, ([filePath, hits]) => ({ filePath, hits }));
+  }
+
   /** Leave a project; `forGood` also as a member. */
   async leaveProject(projectId, { forGood = false } = {}) {
     this.#forget(projectId);
@@ -442,12 +459,23 @@ export class AICodingAssistantSocket {
     const document = new SharedDocument(this, projectId, filePath, forget);
     this.#documents.add(document);
     try {
-      await document._open();
+      await this.#openJoined(document);
     } catch (error) {
       this.#documents.delete(document);
       throw error;
     }
     return document;
+  }
+
+  async #openJoined(document) {
+    try {
+      await document._open();
+    } catch (error) {
+      if (error.code !== "FORBIDDEN") throw error;
+      // It waited for a connection, and was sent before the project was joined again on that.
+      await this.joinProject(document.projectId);
+      await document._open();
+    }
   }
 
   /** Lock a file. `await using lock = await socket.lockFile(…)` releases it at the end. */

@@ -60,6 +60,8 @@ OWN: Final = (
     "quick_open.js",
     "review.js",
     "route.js",
+    "search.js",
+    "search_view.js",
     "session.js",
     "sign_in.js",
     "state.js",

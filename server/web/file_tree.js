@@ -10,6 +10,7 @@ import { Avatar, Icon, IconButton, html } from "./html.js";
 import { Menu } from "./menu.js";
 import { folderOf, isWithin, join, nameOf } from "./paths.js";
 import { mayEdit } from "./project.js";
+import { askForSearch } from "./search_view.js";
 import { attempt, update } from "./state.js";
 
 // Lines that are drawn beyond those in sight.
@@ -34,6 +35,11 @@ export function FileTree({ app }) {
           icon="search"
           label="Open a file by its path (Ctrl+P)"
           onClick=${() => update({ isQuickOpen: true })}
+        />
+        <${IconButton}
+          icon="searchFiles"
+          label="Search in all files (Ctrl+Shift+F)"
+          onClick=${askForSearch}
         />
         ${
           mayEdit() &&

@@ -29,6 +29,7 @@ const PATHS = {
   review: "M4 6h16M4 12h8M4 18h8M15 15l2 2 4-5",
   plus: "M12 5v14M5 12h14",
   search: "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14M16 16l5 5",
+  searchFiles: "M3 6h13M3 11h6M3 16h5M15 10a4 4 0 1 0 0 8 4 4 0 0 0 0-8M18 17l4 4",
   send: "M4 12l16-8-6 16-3-7z",
   stop: "M6 6h12v12H6z",
   trash: "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13",

@@ -14,6 +14,7 @@ import { People } from "./people.js";
 import { QuickOpen } from "./quick_open.js";
 import { ProjectList, ProjectSettings } from "./project_list.js";
 import { leaveProject, writeAddress } from "./route.js";
+import { SearchView } from "./search_view.js";
 import { resume, signOut } from "./session.js";
 import { SignIn } from "./sign_in.js";
 import { attempt, state, update, useApp } from "./state.js";
@@ -131,8 +132,7 @@ function Workspace({ app }) {
   );
   return html`<div class="workspace" data-pane=${app.pane}>
     <aside class="left">
-      ${tree}
-      <${People} app=${app} />
+      ${app.isSearching ? html`<${SearchView} app=${app} />` : html`${tree}<${People} app=${app} />`}
     </aside>
     <main><${TabBar} app=${app} /><${Editor} app=${app} /></main>
     <aside class="right">

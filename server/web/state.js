@@ -12,6 +12,10 @@ export const NOTHING_OPEN = {
   missing: null, // what the address names and is not there, {path, line}
   review: null, // the proposal beside the file, {requestId, path}; see proposals.js
   isQuickOpen: false,
+  isSearching: false, // instead of the tree
+  search: null, // see search.js
+  searchFields: null, // what is typed there
+  searchAsked: 0, // grows whenever the search is asked for
 };
 
 export const state = {

@@ -88,7 +88,7 @@ export function TabBar({ app }) {
 function Tab({ path, folder, isShown, isFocused, isGone }) {
   const unsaved = unsavedIn(path);
   const name = nameOf(path);
-  const mark = unsaved && (state.connection === "online" ? "not saved yet" : "waits for a connection");
+  const mark = unsaved > 0 && (state.connection === "online" ? "not saved yet" : "waits for a connection");
   // With the middle button, which would scroll otherwise.
   const press = (event) => event.button === 1 && event.preventDefault();
   const close = () => attempt(() => closeFile(path));

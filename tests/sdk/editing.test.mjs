@@ -120,6 +120,8 @@ test("what cannot be edited any more says why", async () => {
   await sockets[1].leaveProject(projectId);
   await assert.rejects(bob.wait(), Unreachable);
   await assert.rejects(sockets[0].openDocument(projectId, path), { code: "NOT_FOUND" });
+  // As on a connection that has just come back: the project is not joined there yet.
+  await sockets[0].call("project:leave", { projectId });
   const [eve] = await both("js/closed.txt");
   eve.append("two\n");
   await eve.close();

@@ -57,6 +57,14 @@ test("reads a file of any size, and lists of any length", async () => {
   );
   const rest = await ada.listAll("file:list", { projectId, limit: 1 }, filePath);
   assert.equal(rest.length, 1);
+  const found = await ada.search(projectId, "todolist", { limit: 1, isWholeWord: true });
+  assert.deepEqual(
+    found.map((one) => [one.filePath, one.hits.length]),
+    [
+      [filePath, 3],
+      ["src/components/TodoList.jsx", 1],
+    ],
+  );
   await ada.call("file:change", { projectId, file: { path: "large.txt", action: "deleted" } });
 });
 

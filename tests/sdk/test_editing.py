@@ -180,6 +180,8 @@ async def test_it_ends_with_its_project_its_socket_or_by_itself(opened: Open) ->
     await eve._socket.disconnect()
     with pytest.raises(Unreachable, match="the client was disconnected"):
         await eve.wait()
+    # As on a connection that has just come back: the project is not joined there yet.
+    await ada._socket.call("project:leave", {"projectId": PROJECT})
     again = await ada._socket.open_document(PROJECT, APP)
     async with again:
         assert again.text.endswith("!")

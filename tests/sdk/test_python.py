@@ -709,9 +709,12 @@ async def test_a_file_of_any_size_and_lists_of_any_length(
         assert found["content"] == text
         payload = {"projectId": PROJECT, "limit": 1}
         listed = await asyncio.to_thread(blocking.list_all, "file:list", payload)
+        hits = await asyncio.to_thread(blocking.search, PROJECT, "TodoList", limit=1)
         await asyncio.to_thread(blocking.disconnect)
     paths = ["large.txt", APP, "src/components/TodoList.jsx"]
     assert [one["path"] for one in listed] == paths
+    assert [one["filePath"] for one in hits] == paths[1:]
+    assert [len(one["hits"]) for one in hits] == [3, 1]
     monkeypatch.setattr(projects, "FILES", 2)
     joined = await ada.join_project(PROJECT)
     assert [one["path"] for one in joined["files"]] == paths

@@ -25,6 +25,11 @@ const members: User[] = projects.flatMap((project) => project.members.map((one) 
 const paths: string[] = (await socket.listAll("file:list", { projectId: "p" })).map((f) => f.path);
 // @ts-expect-error: this is no list
 await socket.listAll("file:read");
+const lines: number[] = (await socket.search("p", "a|b", { isRegex: true })).map(
+  ({ hits }) => hits[0].start.line,
+);
+// @ts-expect-error: a glob is a string
+await socket.search("p", "a", { include: [1] });
 const text: string = (await socket.readFile("p", "a.txt", { versionId: "v" })).content;
 // @ts-expect-error: which project?
 await socket.call("file:list", {});

@@ -206,7 +206,7 @@ test("tabs keep their order, what is typed and what can be undone, and are remem
   await tabsAre(ada, "a.txt [b.txt]");
   assert.deepEqual(await lines(ada), ["offline"]);
   await button(ada, "All projects").click();
-  await button(ada, "Tabs").click();
+  await ada.getByRole("button", { name: "Tabs" }).click();
   await tabsAre(ada, "a.txt [b.txt]");
   await at(ada, "/b.txt");
 });
@@ -287,4 +287,102 @@ test("quick open: letters of a path, a line, and what was open last", async () =
   await quick("doc apple");
   await keyboard.press("Enter");
   await file(ada, "docs/apples.md").waitFor();
+});
+
+test("search in all files, and replace what is chosen", async () => {
+  const bob = await comeIn("bob");
+  const ada = await withProject("ada", "Search", "src/one.js");
+  const { keyboard } = ada;
+  const type = async (page, words) => {
+    await text(page).click();
+    await page.keyboard.insertText(words);
+  };
+  await type(ada, "const Needle = 1;\nneedle(Needle);");
+  await make(ada, "src/two.js");
+  await type(ada, "a needle\n".repeat(3));
+  await make(ada, "three.md");
+  await type(ada, "needles");
+  await share(ada, "bob", "editor");
+  await bob.evaluate((hash) => (location.hash = hash), new URL(ada.url()).hash);
+  await text(bob).waitFor();
+  await type(bob, "unsaved needle, ");
+
+  await keyboard.press("Control+Shift+f");
+  await keyboard.type("needle");
+  await ada.getByText("8 hits in 3 files.").waitFor();
+  await button(ada, "Whole words").click();
+  await ada.getByText("7 hits in 3 files.").waitFor();
+  await button(ada, "Match case").click();
+  await ada.getByText("5 hits in 3 files.").waitFor();
+  // With the keyboard to a hit, and into its file.
+  await ada.getByLabel("Search in all files", { exact: true }).focus();
+  for (const key of ["ArrowDown", "ArrowDown", "Enter"]) await keyboard.press(key);
+  await file(ada, "src/one.js").waitFor();
+  await caretIn(ada, 2);
+
+  await button(ada, "Which files").click();
+  await ada.getByLabel("Only in, such as src, *.js").fill("src, *.txt");
+  await ada.getByText("4 hits in 2 files.").waitFor();
+  await button(ada, "Replace").click();
+  await ada.getByLabel("Replace by").fill("thread");
+  await ada.locator(".hits ins").first().waitFor();
+  await ada.getByLabel("Replace in line 2").last().uncheck();
+  await button(ada, "Replace 3 hits").click();
+  await ada.getByText("Replaced 3 hits in 2 files.").waitFor();
+  assert.deepEqual(await lines(ada), ["const Needle = 1;", "thread(Needle);"]);
+  await ada.getByRole("tab", { name: "Versions" }).click();
+  await ada.getByText("Before replacing “needle”").waitFor();
+  await ada.getByRole("tab", { name: "two.js" }).click();
+  await file(ada, "src/two.js").waitFor();
+  assert.deepEqual(await lines(ada), ["a thread", "a needle", "a thread", ""]);
+  // What was changed since stays as it is.
+  await text(ada).press("Control+Home");
+  await keyboard.type("x");
+  await keyboard.press("Control+End");
+  await button(ada, "Put it back").click();
+  await ada.getByText("Put back 2 hits in 2 files. 1 hit had changed meanwhile, and stayed.").waitFor();
+  await ada.getByRole("tab", { name: "one.js" }).click();
+  assert.deepEqual(await lines(ada), ["const Needle = 1;", "needle(Needle);"]);
+
+  await button(ada, "Regular expression").click();
+  await ada.getByLabel("Search in all files", { exact: true }).fill("(needle");
+  await ada.getByText(/^The text to search for is no regular expression: missing \)/).waitFor();
+  await ada.getByLabel("Search in all files", { exact: true }).fill("");
+  await ada.getByText("What you and others are typing is found, too.").waitFor();
+  await button(ada, "Back to the files").click();
+  await button(ada, "New file").waitFor();
+});
+
+test("a key in a file of a megabyte sends its change, and not the file", async () => {
+  const bob = await comeIn("bob");
+  const ada = await withProject("ada", "Long", "notes.txt");
+  await share(ada, "bob", "editor");
+  await ada.evaluate(async () => {
+    const { createWith } = await import("/web/file.js");
+    await createWith("long.txt", "0123456789abcde\n".repeat(62_500));
+  });
+  await file(ada, "long.txt").waitFor();
+  await bob.evaluate((hash) => (location.hash = hash), new URL(ada.url()).hash);
+  await text(bob).getByText("0123456789abcde").first().waitFor();
+  const count = (page) =>
+    page.evaluate(async () => {
+      const { socket } = await import("/web/session.js");
+      const { ws } = socket.io.engine.transport;
+      const send = ws.send.bind(ws);
+      window.bytes = 0;
+      ws.send = (data) => {
+        window.bytes += data.length ?? data.byteLength;
+        send(data);
+      };
+      ws.addEventListener("message", ({ data }) => (window.bytes += data.length ?? data.byteLength));
+    });
+  for (const page of [ada, bob]) await count(page);
+  await text(ada).click();
+  await ada.keyboard.press("Control+Home");
+  await ada.keyboard.type("é");
+  await saved(ada).waitFor();
+  await text(bob).getByText("é0123456789abcde").waitFor();
+  const bytes = await Promise.all([ada, bob].map((page) => page.evaluate(() => window.bytes)));
+  // The edit and what is heard of it, where the caret is, and the news of the save.
+  assert.ok(Math.max(...bytes) < 4_000, `got ${bytes} bytes`);
 });

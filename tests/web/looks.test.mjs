@@ -111,6 +111,23 @@ for (const theme of ["light", "dark"]) {
     await page.locator(".menu").waitFor();
     await look("menu");
     await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+Shift+f");
+    await button(page, "Replace").click();
+    await button(page, "Which files").click();
+    await page.getByLabel("Replace by").fill("two");
+    await page.getByLabel("Search in all files", { exact: true }).fill("one");
+    await page.locator(".hits ins").waitFor();
+    await page.evaluate(async () => {
+      const { state, update } = await import("/web/state.js");
+      const report = { text: "Replaced 3 hits in 2 files.", failures: ["a.js: ada keeps a.js"], undo: [1] };
+      update({ search: { ...state.search, report } });
+    });
+    await look("search-files");
+    await page.setViewportSize(PHONE);
+    await put(page, { pane: "files" });
+    await look("phone-search");
+    await page.setViewportSize(WIDE);
+    await button(page, "Back to the files").click();
     await page.keyboard.press("Control+p");
     await page.keyboard.type("oj");
     await page.getByRole("option", { name: "one.js" }).waitFor();

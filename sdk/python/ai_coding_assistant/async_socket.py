@@ -421,6 +421,26 @@ class AsyncAICodingAssistantSocket:
                 return parts.whole
         raise changing(file_path)
 
+    async def search(self, project_id: str, query: str, **options: Any) -> list[dict[str, Any]]:
+        """Search in all files of a project, with what is being typed; returns `{filePath, hits}` of
+        each that has some. The options are those of `project:search`, such as `isRegex=True` or
+        `include=["*.py"]`.
+
+        Raises:
+            Refused: the query is no regular expression, or takes too long (`VALIDATION_ERROR`).
+            Unreachable: there is no answer.
+        """
+        payload = {"projectId": project_id, "query": query, **options}
+        found: dict[str, list[Any]] = {}
+        after: str | None = None
+        while True:
+            page = await self.call("project:search", {**payload, "after": after})
+            for file in page["files"]:
+                found.setdefault(file["filePath"], []).extend(file["hits"])
+            after = page.get("next")
+            if after is None:
+                return [{"filePath": path, "hits": hits} for path, hits in found.items()]
+
     async def leave_project(self, project_id: str, *, for_good: bool = False) -> dict[str, Any]:
         """Leave a project, and lose the locks in it; `for_good` also as a member.
 
@@ -450,11 +470,21 @@ class AsyncAICodingAssistantSocket:
         document = Document(self, project_id, file_path, self.user["id"])
         self.documents.add(document)
         try:
-            await document.open()
+            await self._open_joined(document)
         except BaseException:
             self.documents.discard(document)
             raise
         return document
+
+    async def _open_joined(self, document: Document) -> None:
+        try:
+            await document.open()
+        except Refused as error:
+            if error.code != "FORBIDDEN":
+                raise
+            # It waited for a connection, and was sent before the project was joined again on that.
+            await self.join_project(document.project_id)
+            await document.open()
 
     def lock_file(
         self, project_id: str, file_path: str, lock_type: LockType = "exclusive"

@@ -265,6 +265,10 @@ class AICodingAssistantSocket:
         """A file of any size, read part by part."""
         return self._threads.wait_for(self._socket.read_file(project_id, file_path, version_id))
 
+    def search(self, project_id: str, query: str, **options: Any) -> list[dict[str, Any]]:
+        """Search in all files of a project; returns `{filePath, hits}` of each that has some."""
+        return self._threads.wait_for(self._socket.search(project_id, query, **options))
+
     def leave_project(self, project_id: str, *, for_good: bool = False) -> dict[str, Any]:
         """Leave a project; `for_good` also as a member."""
         return self._threads.wait_for(self._socket.leave_project(project_id, for_good=for_good))

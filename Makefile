@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve setup test quick check format autobahn cluster-faults fuzz bench lock clean
+.PHONY: help serve setup test quick check format autobahn cluster-faults fuzz session bench lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):  *## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ cluster-faults:  ## let members, Redis, the network and workers fail, over and o
 fuzz:  ## fuzz what reads a peer's bytes, a minute for each target
 	$(SET_UP) fuzz
 	@exec $(BIN)/python -m fuzz $(ARGS)
+
+session:  ## half an hour of ten people in one project, compressed: copies, log and memory
+	$(SET_UP) test
+	@exec $(BIN)/python -m tests.server.long_session $(ARGS)
 
 bench:  ## measure this server and its peers, and write docs/performance.md
 	$(SET_UP) bench

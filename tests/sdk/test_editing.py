@@ -22,6 +22,7 @@ from ai_coding_assistant import (
     Document,
     Refused,
     Unreachable,
+    async_socket,
 )
 from server.application import Application
 from tests.server import killing
@@ -255,3 +256,30 @@ async def test_five_type_through_five_kills(tmp_path: Path) -> None:
     await asyncio.to_thread(process.join)
     lines = text.split("\n")
     assert sorted(line for line in lines if line.startswith("word")) == sorted(words)
+
+
+async def test_a_server_that_is_stopping_is_no_reason_to_give_up(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(async_socket, "INTRODUCE_SECONDS", 0.01)
+    application.stopping = True
+    with pytest.raises(Refused, match="the server is stopping"):
+        await AsyncAICodingAssistantSocket(
+            application.url, user_id="ada", reconnection=False
+        ).connect()
+    socket = AsyncAICodingAssistantSocket(application.url, user_id="ada")
+    introduce, refusals = socket._introduce, []
+
+    async def counted() -> None:
+        try:
+            await introduce()
+        except Refused as error:
+            refusals.append(error)
+            raise
+
+    monkeypatch.setattr(socket, "_introduce", counted)
+    connecting = asyncio.create_task(socket.connect())
+    await until(lambda: len(refusals) > 1)
+    application.stopping = False
+    assert await connecting == {"id": "ada", "name": "ada"}
+    await socket.disconnect()

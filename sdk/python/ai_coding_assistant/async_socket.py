@@ -42,6 +42,8 @@ ANSWER_TIMEOUT: Final = 20.0
 RESPONSE_TIMEOUT: Final = 150.0
 """The server gives the assistant two minutes unless AI_TIMEOUT says otherwise."""
 
+INTRODUCE_SECONDS: Final = 1.0
+"""After which one introduces oneself again to a server that has failed."""
 _FOR_GOOD: Final = ("io server disconnect", "io client disconnect")
 """Reasons of a lost connection after which it does not come back by itself."""
 _OF_THE_CONNECTION: Final = (
@@ -169,7 +171,7 @@ class AsyncAICodingAssistantSocket:
 
     async def _arrive(self, arrival: asyncio.Future[None]) -> None:
         try:
-            await self._introduce()
+            await self._surely_introduce(arrival)
         except SDKError as error:
             if arrival is not self._arrival:
                 # The connection is lost; the next one introduces itself.
@@ -181,6 +183,20 @@ class AsyncAICodingAssistantSocket:
         else:
             _settle(arrival, None)
             await _finish(self._call_handlers("connect"))
+
+    async def _surely_introduce(self, arrival: asyncio.Future[None]) -> None:
+        """Introduce oneself, again and again to a server that fails: one that is stopping says so,
+        and ends the connection a moment later.
+        """
+        while True:
+            try:
+                return await self._introduce()
+            except Refused as error:
+                if error.code != "INTERNAL_ERROR" or not self._reconnects:
+                    raise
+                await asyncio.sleep(INTRODUCE_SECONDS)
+                if arrival is not self._arrival:
+                    raise
 
     async def _introduce(self) -> None:
         if self.session_id is not None:

@@ -187,6 +187,7 @@ def test_the_table_of_reasons_has_those_of_the_code() -> None:
     code = {"server shutting down"}
     for module in (
         "engineio_min/protocol/session.py",
+        "socketio_min/server/breaches.py",
         "socketio_min/server/connection.py",
         "socketio_min/server/socket.py",
     ):

@@ -83,8 +83,8 @@ class AnswerText:
         return blocks
 
     def _append(self, text: str) -> list[Block]:
-        # Joins the halves of a pair; half of one alone is no character.
-        encoded = text.encode("utf-16-le", "surrogatepass")
+        # Joins the halves of a pair; half of one alone is no character, and no text has U+0000.
+        encoded = text.replace("\0", "\ufffd").encode("utf-16-le", "surrogatepass")
         kept = encoded.decode("utf-16-le", "replace")[: MAX_ANSWER - self._length]
         if not kept:
             return []

@@ -206,7 +206,8 @@ class Database:
             logger.error("a transaction failed", exc_info=error)
         elif not self._is_lost:
             self._is_lost = True
-            reason = str(error.__cause__ or error).partition("\n")[0]
+            cause = error.__cause__ if isinstance(error, TransactionUndone) else error
+            reason = str(cause).partition("\n")[0]
             logger.error("%s", self.engine.unusable(reason))
 
     def _outage_goes_on(self) -> bool:

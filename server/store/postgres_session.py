@@ -129,7 +129,8 @@ class PostgresSession:
         try:
             yield
         except psycopg.OperationalError as error:
-            if error.sqlstate in _FAREWELLS:
+            # Without a state it is the driver that says so.
+            if error.sqlstate is None or error.sqlstate in _FAREWELLS:
                 self._connection.close()
             raise
 

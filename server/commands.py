@@ -1,6 +1,6 @@
-"""The commands beside serving: `backup FILE`, `user add NAME`, `session new NAME`.
+"""The commands beside serving: `backup FILE`, `user add NAME`, `session new NAME`, `migrate-data`.
 
-They work on the data directory, also while a server is using it.
+They work on the data also while a server is using it; only `migrate-data` has it to itself.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ from server.api.errors import EventError
 from server.api.records import User
 from server.api.types import Id
 from server.api.validation import read
-from server.settings import SettingsError, load
+from server.settings import Settings, SettingsError, load
 from server.store import accounts
 from server.store.backup import back_up
 from server.store.engine import Engine
 from server.store.engines import engine_for
+from server.store.sqlite import Sqlite
 
-COMMANDS: Final = ("backup", "user", "session")
+COMMANDS: Final = ("backup", "user", "session", "migrate-data")
 _USAGE: Final = (
-    "usage: python -m server backup FILE | user add NAME | session new NAME [--data-dir VALUE]"
+    "usage: python -m server backup FILE | user add NAME | session new NAME | "
+    "migrate-data --from sqlite --to URL [--data-dir VALUE]"
 )
 _DUMP: Final = (
     'For PostgreSQL: pg_dump --format=custom --file={} "$DATABASE_URL"; '
@@ -55,12 +57,25 @@ def carry_out(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
             return _add_user(_engine(flags, environment), _name(name))
         case ["session", "new", name, *flags] if not name.startswith("-"):
             return _new_session(_engine(flags, environment), _name(name))
+        case ["migrate-data", "--from", "sqlite", "--to", url, *flags]:
+            return _migrate(load([*flags, f"--database-url={url}"], environment))
     raise SettingsError(_USAGE)
 
 
 def _engine(flags: Sequence[str], environment: Mapping[str, str]) -> Engine:
     settings = load(flags, environment)
     return engine_for(settings.data_dir, settings.database_url)
+
+
+def _migrate(settings: Settings) -> str:
+    target = engine_for(settings.data_dir, settings.database_url)
+    # Imported with the driver, which is there now.
+    from server.store.postgres import Postgres
+    from server.store.transfer import transfer
+
+    assert isinstance(target, Postgres)
+    counts = transfer(Sqlite(settings.data_dir), target)
+    return "\n".join(f"{table}: {count} rows" for table, count in counts.items() if count)
 
 
 def _add_user(engine: Engine, name: str) -> str:

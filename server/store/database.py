@@ -39,7 +39,6 @@ from server.store.trees import Steps
 
 T = TypeVar("T")
 
-FILE_NAME: Final = "server.db"
 _MOST_AT_ONCE: Final = 256
 HELD: Final = 201_326_592
 HELD_OF_ONE: Final = 67_108_864

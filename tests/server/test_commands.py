@@ -16,7 +16,10 @@ from server.store.sqlite import Sqlite
 from tests.server.wire import connected
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-USAGE = "usage: python -m server backup FILE | user add NAME | session new NAME [--data-dir VALUE]"
+USAGE = (
+    "usage: python -m server backup FILE | user add NAME | session new NAME | "
+    "migrate-data --from sqlite --to URL [--data-dir VALUE]"
+)
 
 
 def command(directory: Path, *arguments: str, typed: str = "") -> tuple[int, str, str]:

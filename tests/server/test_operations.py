@@ -13,6 +13,7 @@ import pytest
 
 from server.store import counters
 from server.store.postgres import Postgres
+from server.store.sqlite import Sqlite
 from tests.server.postgres_server import program
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -89,6 +90,17 @@ def test_a_dump_goes_back_into_another_database(postgres: Postgres, tmp_path: Pa
         assert re.fullmatch("[0-9a-f]{16}", epoch)
     finally:
         session.close()
+
+
+def test_data_are_copied(postgres: Postgres, tmp_path: Path) -> None:
+    session = Sqlite(tmp_path / "data").connect()
+    counters.increment(session, "kept")
+    session.close()
+    code, said = run(block("python -m server migrate-data"), tmp_path, DATABASE_URL=postgres.url)
+    assert (code, said) == (0, "counters: 1 rows\n")
+    code, said = run(block("python -m server migrate-data"), tmp_path, DATABASE_URL=postgres.url)
+    assert code == 1
+    assert said.endswith(": it is not empty: choose another database\n")
 
 
 def test_backup_says_what_to_use(tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ from server.people import notifications
 from server.people.access import project_room, projects_of
 from server.people.directory import Directory
 from server.people.sockets import Sockets
+from server.projects import asking
+from server.projects.lock_requests import LockRequests
 from server.projects.lock_table import Held, Locks
 from server.projects.projects import depart
 from server.projects.workspace import Workspace
@@ -61,6 +63,7 @@ class Tuning:
 
     typing: how long a user who says nothing more is shown as typing.
     lock_grace: how long a lock and an answer wait for their user after the connection is lost.
+    asked: how long somebody who asks for a lock waits for an answer.
     still, latest: how long after the last edit of a document, and after the first, it is saved.
     drain: how long events that are being handled may take when the server stops.
     patience: how long the database may take to be found ready.
@@ -69,6 +72,7 @@ class Tuning:
 
     typing: float = 4.0
     lock_grace: float = 15.0
+    asked: float = 60.0
     still: float = STILL_SECONDS
     latest: float = LATEST_SECONDS
     drain: float = 5.0
@@ -97,7 +101,10 @@ class Application:
         self.directory = Directory()
         self.sockets = Sockets(settings.max_connections_per_user)
         self.presence = Presence()
-        self.locks = Locks()
+        self.lock_requests = LockRequests(
+            self.tuning.asked, lambda asked, outcome: asking.tell_ended(self, asked, outcome)
+        )
+        self.locks = Locks(self.lock_requests.lock_ended)
         self.documents = OpenDocuments()
         self.typing = TypingIndicators(self.tuning.typing, self._typing_ended)
         self.attempts = FailedAttempts(self.tuning.monotonic)
@@ -290,6 +297,8 @@ class Application:
     def _leave_projects(self, call: Call[None], *, keep_locks: bool = False) -> None:
         if call.identity.user is None:
             return
+        # One may ask for locks in a project without being in its room.
+        self.lock_requests.leave(call.socket.id)
         # Typing reaches projects that the socket has not joined, and so do locks.
         for project_id in self.typing.projects(call.socket):
             depart(call, project_id, keep_locks=True)

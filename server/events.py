@@ -16,10 +16,12 @@ from server.api.types import PagePayload, Payload, ProjectPagePayload, ProjectPa
 from server.documents import editing
 from server.live import batches, cursors, diagnostics, presence
 from server.live import typing as typing_indicator
-from server.people import notifications, users
+from server.people import notifications, talking, users
 from server.projects import (
+    asking,
     deleting,
     files,
+    inviting,
     locks,
     moving,
     projects,
@@ -35,6 +37,11 @@ _SESSION: Final = Rate("session", burst=20, per_second=1, of_connection=True)
 _LIVE: Final = Rate("live", burst=200, per_second=60)
 _SNAPSHOT: Final = Rate("version", burst=30, per_second=1)
 _ASSISTANT: Final = Rate("ai", burst=20, per_second=0.5)
+_CHAT: Final = Rate("chat", burst=20, per_second=1)
+_INVITATION: Final = Rate("invitation", burst=20, per_second=0.5)
+_SEARCH_PEOPLE: Final = Rate("people", burst=40, per_second=4)
+# Each notifies somebody.
+_ASK: Final = Rate("ask", burst=10, per_second=0.2)
 # Each may answer with a megabyte.
 _OPEN: Final = Rate("open", burst=60, per_second=2)
 # Each may be one of ten thousand files.
@@ -131,6 +138,34 @@ EVENTS: Final = {
             result=projects.ProjectResult,
             access=Access.VIEWER,
             rate=_PROJECT,
+        ),
+        EventSpec(
+            name="invitation:create",
+            payload=inviting.InvitationCreatePayload,
+            handler=inviting.create,
+            result=inviting.InvitationCreateResult,
+            access=Access.OWNER,
+            rate=_INVITATION,
+        ),
+        EventSpec(
+            name="invitation:list",
+            payload=ProjectPayload,
+            handler=inviting.list_invitations,
+            result=inviting.InvitationsResult,
+            access=Access.OWNER,
+        ),
+        EventSpec(
+            name="invitation:revoke",
+            payload=inviting.InvitationRevokePayload,
+            handler=inviting.revoke,
+            access=Access.OWNER,
+        ),
+        EventSpec(
+            name="invitation:accept",
+            payload=inviting.InvitationAcceptPayload,
+            handler=inviting.accept,
+            result=inviting.InvitationAcceptResult,
+            rate=_INVITATION,
         ),
         EventSpec(
             name="project:join",
@@ -258,6 +293,27 @@ EVENTS: Final = {
             access=Access.VIEWER,
         ),
         EventSpec(
+            name="lock:ask",
+            payload=asking.LockAskPayload,
+            handler=asking.ask,
+            result=asking.LockAskResult,
+            access=Access.EDITOR,
+            rate=_ASK,
+        ),
+        EventSpec(
+            name="lock:answer",
+            payload=asking.LockAnswerPayload,
+            handler=asking.answer,
+            result=asking.LockAnswerResult,
+            access=Access.EDITOR,
+        ),
+        EventSpec(
+            name="lock:withdraw",
+            payload=asking.LockWithdrawPayload,
+            handler=asking.withdraw,
+            access=Access.VIEWER,
+        ),
+        EventSpec(
             name="version:create",
             payload=versions.VersionCreatePayload,
             handler=versions.create,
@@ -331,6 +387,28 @@ EVENTS: Final = {
             rate=_LIVE,
         ),
         EventSpec(
+            name="chat:message",
+            payload=talking.ChatMessagePayload,
+            handler=talking.message,
+            result=talking.ChatMessageResult,
+            access=Access.VIEWER,
+            rate=_CHAT,
+        ),
+        EventSpec(
+            name="chat:history",
+            payload=ProjectPagePayload,
+            handler=talking.history,
+            result=talking.ChatHistoryResult,
+            access=Access.VIEWER,
+        ),
+        EventSpec(
+            name="chat:read",
+            payload=talking.ChatReadPayload,
+            handler=talking.read,
+            result=talking.ChatReadResult,
+            access=Access.VIEWER,
+        ),
+        EventSpec(
             name="user:join",
             payload=users.UserPayload,
             handler=users.join,
@@ -341,6 +419,14 @@ EVENTS: Final = {
             payload=users.UserPayload,
             handler=users.leave,
             result=users.UserLeaveResult,
+        ),
+        EventSpec(
+            name="user:search",
+            payload=users.UserSearchPayload,
+            handler=users.search,
+            result=users.UserSearchResult,
+            access=Access.OWNER,
+            rate=_SEARCH_PEOPLE,
         ),
         EventSpec(
             name="user:presence",

@@ -70,13 +70,14 @@ FLOORS: Mapping[str, Floors] = {
             "documents/opened.py",
             "live/typing_indicators.py",
             "live/whereabouts.py",
+            "projects/lock_requests.py",
             "projects/lock_table.py",
             "projects/unwritten.py",
         ),
         # What an event is given: it names the state, which knows no event.
         ("api/services.py", "api/registry.py"),
         # The events of a folder whose state is below.
-        ("people/notifications.py", "people/users.py"),
+        ("people/notifications.py", "people/talking.py", "people/users.py"),
         ("live/",),
         ("documents/",),
         ("projects/",),

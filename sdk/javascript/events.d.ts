@@ -39,6 +39,14 @@ export interface ClientEvents {
   "project:share": { payload: SharePayload; result: ProjectResult };
   /** Take a member out of the project; all but its owners may take out themselves only. */
   "project:unshare": { payload: UnsharePayload; result: ProjectResult };
+  /** Make an invitation: whoever has its token may become a member. A project has at most 20. */
+  "invitation:create": { payload: InvitationCreatePayload; result: InvitationCreateResult };
+  /** List the invitations of a project that hold. */
+  "invitation:list": { payload: ProjectPayload; result: InvitationsResult };
+  /** Let nobody in by an invitation any more; who has come by it stays. */
+  "invitation:revoke": { payload: InvitationRevokePayload; result: {} };
+  /** Become a member by an invitation, with its role; a member stays what they are. Whoever has made the invitation gets a notification. */
+  "invitation:accept": { payload: InvitationAcceptPayload; result: InvitationAcceptResult };
   /** Enter a project; the acknowledgement has all that there is to show of it. */
   "project:join": { payload: ProjectPayload; result: ProjectJoinResult };
   /** Leave a project; does nothing if the socket is not in it. With `forGood` the user is no member any more, on none of their sockets. */
@@ -53,7 +61,7 @@ export interface ClientEvents {
   "file:change": { payload: FileChangePayload; result: FileChangeResult };
   /** Give a file or a folder another path: rename it, or move it elsewhere. Refused as a whole while somebody else holds a lock on one of the files, and if something is there already: a file gives way with `overwrite`, a folder never does. */
   "file:move": { payload: FileMovePayload; result: FileMoveResult };
-  /** Delete a file, or a folder with all that is in it. It stays in the bin for 30 days. Refused as a whole while somebody else holds a lock on one of the files. */
+  /** Delete a file, or a folder with all that is in it. It stays in the bin for 30 days. Refused as a whole while somebody else holds a lock on one of the files. Members who have changed it last get a notification. */
   "file:delete": { payload: FileDeletePayload; result: FileDeleteResult };
   /** List what was deleted in the last 30 days, 200 at once unless the payload asks for more. */
   "bin:list": { payload: ProjectPagePayload; result: BinResult };
@@ -73,6 +81,12 @@ export interface ClientEvents {
   "file:unlock": { payload: UnlockPayload; result: UnlockResult };
   /** List the locks of the project, 200 at once unless the payload asks for up to 1000. */
   "file:locks": { payload: ProjectPagePayload; result: LocksResult };
+  /** Ask whoever holds a file exclusively to hand it over; the answer comes as `lock:answered`. The holder is notified. The request ends after a minute, or when either leaves. */
+  "lock:ask": { payload: LockAskPayload; result: LockAskResult };
+  /** Hand over the lock that one is asked for, or keep it. */
+  "lock:answer": { payload: LockAnswerPayload; result: LockAnswerResult };
+  /** Ask no more. */
+  "lock:withdraw": { payload: LockWithdrawPayload; result: {} };
   /** Take a snapshot of all files of the project. */
   "version:create": { payload: VersionCreatePayload; result: VersionResult };
   /** List the versions of the project, 200 at once unless the payload asks for up to 1000. */
@@ -93,10 +107,18 @@ export interface ClientEvents {
   "ai:applied": { payload: AiAppliedPayload; result: {} };
   /** Tell the others how far another program's work for the project is, as `ai:processing`. */
   "ai:status": { payload: AiStatusPayload; result: {} };
+  /** Say something to the people of a project; no assistant is asked. Members, and others who are in the project, get a notification if the message names them: `@` and their name or id. */
+  "chat:message": { payload: ChatMessagePayload; result: ChatMessageResult };
+  /** Read what people said backwards: 100 messages at once, fewer where they are long. */
+  "chat:history": { payload: ProjectPagePayload; result: ChatHistoryResult };
+  /** Say that one has read a message and all before it; one's other connections hear of it. */
+  "chat:read": { payload: ChatReadPayload; result: ChatReadResult };
   /** Enter one's own room; another user's is out of reach. */
   "user:join": { payload: UserPayload; result: UserJoinResult };
   /** Leave one's own room. */
   "user:leave": { payload: UserPayload; result: UserLeaveResult };
+  /** Find users to share a project with, by the beginning of their name: those who have accounts, and in open mode those who are connected. Whoever has an address of e-mail for a name is found by the whole of it only. */
+  "user:search": { payload: UserSearchPayload; result: UserSearchResult };
   /** Tell the others in one's projects what one is doing. */
   "user:presence": { payload: PresencePayload; result: PresenceResult };
   /** List the users who are in the project, 200 at once unless the payload asks for up to 1000. */
@@ -107,7 +129,7 @@ export interface ClientEvents {
   "cursor:update": { payload: CursorPayload; result: {} };
   /** List one's notifications, all that are kept unless the payload asks for fewer. */
   "notification:list": { payload: PagePayload; result: NotificationsResult };
-  /** Mark notifications as read. */
+  /** Mark notifications as read; one's other connections hear of it. */
   "notification:read": { payload: NotificationReadPayload; result: NotificationReadResult };
   /** Enter a room; answered with `room:joined`, again if the socket is in it already. */
   "room:join": { payload: RoomPayload; result: RoomResult };
@@ -173,6 +195,10 @@ export interface ServerEvents {
   "file:locked": FileLocked;
   /** A lock on a file is gone; other shared ones may be left. */
   "file:unlocked": FileUnlocked;
+  /** Somebody asks for a file that one holds: `lock:answer` hands it over or keeps it. */
+  "lock:asked": LockAsked;
+  /** What became of a request for a lock. "handed-over": it is the asker's, with this `lock`. "expired": there was no answer. "ended": the lock is gone, or either has left. */
+  "lock:answered": LockAnswered;
   /** There is a new version. */
   "version:created": VersionCreated;
   /** The files are those of this version again; the events of the changed files follow. */
@@ -181,6 +207,12 @@ export interface ServerEvents {
   "version:deleted": VersionDeleted;
   /** Something that a user, or everybody, should know. */
   "notification:new": NotificationNew;
+  /** One has read notifications on another connection: those of `ids`, or all without. */
+  "notification:read": NotificationRead;
+  /** Somebody has said something to the people of the project. One's own comes as well. */
+  "chat:message": ChatMessageSent;
+  /** One has read a message and all before it, on another connection. */
+  "chat:read": ChatRead;
   /** The answer to `test:ping`. */
   "test:pong": Pong;
   /** The answer to `test:event`: its payload, untouched. */
@@ -203,6 +235,16 @@ export interface ServerEvents {
   "code:completed": CodeCompleted;
   /** No more text comes, because the assistant failed. */
   "code:error": CodeFailed;
+}
+
+/** What a notification is about, in its project: what to open, and how that is called. A `project`, or somebody who has come by an `invitation`; a `message` of people, with the place that it is about; the `lock` on a file that somebody asks for; a deletion in the `bin`. `user` has caused it. */
+export interface About {
+  kind: "bin" | "invitation" | "lock" | "message" | "project";
+  place?: FilePlace;
+  messageId?: string;
+  requestId?: string;
+  deletionId?: string;
+  user?: User;
 }
 
 /** Something that the assistant proposes to do: create or update a file with `content`. An update was made from the file's `baseRevision`; `inverse` is the change, as in docs/coediting.md, that makes the text of then of the content. `decision` says what became of it, if somebody has told it with `ai:applied`. */
@@ -429,6 +471,13 @@ export interface ChatContext {
   framework?: string;
 }
 
+/** Messages among people, the oldest first; `next` where there are older ones. `unread` are those that one has not read, counted up to 100. */
+export interface ChatHistoryResult {
+  messages: Array<PeopleMessage>;
+  unread: number;
+  next?: string;
+}
+
 /** A message of a project's chat: by a user, or by the assistant, then with `response`. */
 export interface ChatMessage {
   id: string;
@@ -438,6 +487,45 @@ export interface ChatMessage {
   content: string;
   createdAt: string;
   response?: AiResponse;
+}
+
+/** What one says, in Markdown, and perhaps the place in a file that it is about. `key` is the sender's own name for the message: with the same one it is not there twice, so it can be sent again when no acknowledgement came. */
+export interface ChatMessagePayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  message: string;
+  place?: FilePlacePayload;
+  key?: string;
+}
+
+/** The message. */
+export interface ChatMessageResult {
+  message: PeopleMessage;
+}
+
+/** Somebody has said something to the people of the project. One's own comes as well. */
+export interface ChatMessageSent {
+  message: PeopleMessage;
+}
+
+/** One has read a message and all before it, on another connection. */
+export interface ChatRead {
+  messageId: string;
+  unread: number;
+}
+
+/** The last message that was read. */
+export interface ChatReadPayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  messageId: string;
+}
+
+/** How many are unread now. */
+export interface ChatReadResult {
+  unread: number;
 }
 
 /** The next piece of the text, the `number`th from 1; with a `path` it is of that file. */
@@ -720,6 +808,18 @@ export interface FileOpenResult {
   updates?: Array<Update>;
 }
 
+/** A file, and perhaps a line of it; lines count from 0. */
+export interface FilePlace {
+  filePath: string;
+  line?: number;
+}
+
+/** A file, and perhaps a line of it; lines count from 0. */
+export interface FilePlacePayload {
+  filePath: string;
+  line?: number;
+}
+
 /** Which file to read, as it is or as it was in a version; `offset` and `limit` in bytes. */
 export interface FileReadPayload {
   userId?: string;
@@ -765,6 +865,58 @@ export interface HistoryResult {
   next?: string;
 }
 
+/** A link that lets people into a project with a role, until it expires, is used up or revoked. Without `uses_left` it is never used up. */
+export interface Invitation {
+  id: string;
+  role: "viewer" | "editor" | "owner";
+  createdAt: string;
+  createdBy: string;
+  expiresAt: string;
+  usesLeft?: number;
+}
+
+/** The token of an invitation. */
+export interface InvitationAcceptPayload {
+  userId?: string;
+  metadata?: Metadata;
+  token: string;
+}
+
+/** The project, and what one may do there. */
+export interface InvitationAcceptResult {
+  project: Project;
+  role: "viewer" | "editor" | "owner";
+}
+
+/** What an invitation gives, for how many days, and how often; without `uses` as often as the project has room. */
+export interface InvitationCreatePayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  role?: "editor" | "viewer";
+  days?: number;
+  uses?: number;
+}
+
+/** The invitation, and the token that `invitation:accept` takes: it is told once. */
+export interface InvitationCreateResult {
+  invitation: Invitation;
+  token: string;
+}
+
+/** Which invitation. */
+export interface InvitationRevokePayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  invitationId: string;
+}
+
+/** The invitations that hold, the oldest first. */
+export interface InvitationsResult {
+  invitations: Array<Invitation>;
+}
+
 /** Which project to leave; `forGood` also as a member. */
 export interface LeavePayload {
   userId?: string;
@@ -783,6 +935,49 @@ export interface Lock {
   orphaned: boolean;
 }
 
+/** Which request, and whether the lock is handed over. */
+export interface LockAnswerPayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  requestId: string;
+  answer: "hand-over" | "keep";
+}
+
+/** What became of the request; `lock` is the asker's, if it was handed over. */
+export interface LockAnswerResult {
+  requestId: string;
+  outcome: "ended" | "expired" | "handed-over" | "kept" | "withdrawn";
+  lock?: Lock;
+}
+
+/** What became of a request for a lock. "handed-over": it is the asker's, with this `lock`. "expired": there was no answer. "ended": the lock is gone, or either has left. */
+export interface LockAnswered {
+  requestId: string;
+  outcome: "ended" | "expired" | "handed-over" | "kept" | "withdrawn";
+  filePath?: string;
+  user?: User;
+  lock?: Lock;
+}
+
+/** Which file to ask for. */
+export interface LockAskPayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  filePath: string;
+}
+
+/** The request. */
+export interface LockAskResult {
+  request: LockRequest;
+}
+
+/** Somebody asks for a file that one holds: `lock:answer` hands it over or keeps it. */
+export interface LockAsked {
+  request: LockRequest;
+}
+
 /** What to lock, and how: several may hold shared locks on a file, one an exclusive one. */
 export interface LockPayload {
   userId?: string;
@@ -792,9 +987,28 @@ export interface LockPayload {
   lockType?: "exclusive" | "shared";
 }
 
+/** Somebody asks the holder of an exclusive lock to hand it over, for so many `seconds`. */
+export interface LockRequest {
+  id: string;
+  projectId: string;
+  filePath: string;
+  user: User;
+  holder: User;
+  askedAt: string;
+  seconds: number;
+}
+
 /** The lock. */
 export interface LockResult {
   lock: Lock;
+}
+
+/** Which request of one's own. */
+export interface LockWithdrawPayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  requestId: string;
 }
 
 /** The locks, by token; `next` where there are more. */
@@ -827,7 +1041,7 @@ export interface Metadata {
   correlationId?: string;
 }
 
-/** Something that a user should know. `user_id` is absent if it is for everybody. */
+/** Something that a user should know. `user_id` is absent if it is for everybody; `project_id` and `about` say what it opens. */
 export interface Notification {
   id: string;
   type: string;
@@ -837,11 +1051,18 @@ export interface Notification {
   isRead: boolean;
   userId?: string;
   projectId?: string;
+  about?: About;
 }
 
 /** Something that a user, or everybody, should know. */
 export interface NotificationNew {
   notification: Notification;
+}
+
+/** One has read notifications on another connection: those of `ids`, or all without. */
+export interface NotificationRead {
+  unread: number;
+  ids?: Array<string>;
 }
 
 /** Which notifications were read; all, if none are named. */
@@ -851,9 +1072,10 @@ export interface NotificationReadPayload {
   ids?: Array<string>;
 }
 
-/** How many were unread until now. */
+/** How many were unread until now, and how many are. */
 export interface NotificationReadResult {
   marked: number;
+  unread: number;
 }
 
 /** The notifications, the newest first; `unread` of them all. `next` where there are more. */
@@ -875,6 +1097,17 @@ export interface PagePayload {
 export interface Payload {
   userId?: string;
   metadata?: Metadata;
+}
+
+/** What somebody says to the people of a project, in Markdown. `mentions` are those whom it names with an @, `place` is what it is about. */
+export interface PeopleMessage {
+  id: string;
+  projectId: string;
+  user: User;
+  content: string;
+  createdAt: string;
+  mentions?: Array<User>;
+  place?: FilePlace;
 }
 
 /** A place in a text; both count from 0. */
@@ -1236,6 +1469,19 @@ export interface UserPresence {
   status: "away" | "busy" | "offline" | "online";
   timestamp: string;
   activity?: string;
+}
+
+/** How the name or the id begins, whatever its case. */
+export interface UserSearchPayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  prefix: string;
+}
+
+/** Users who are no members of the project, at most 10, by name. */
+export interface UserSearchResult {
+  users: Array<User>;
 }
 
 /** A user is typing, or not any more; typing ends by itself after four seconds. */

@@ -3,14 +3,19 @@ import type {
   Action,
   AiResponse,
   ChatContext,
+  ChatMessagePayload,
   ClientEvents,
   Envelope,
   ErrorCode,
   File,
   FileChangeResult,
   FileReadResult,
+  InvitationAcceptResult,
+  InvitationCreatePayload,
+  InvitationCreateResult,
   Lock,
   Notification,
+  PeopleMessage,
   Project,
   ProjectJoinResult,
   ProjectLeaveResult,
@@ -123,6 +128,14 @@ export class AICodingAssistantSocket {
     options?: { lockType?: Lock["lockType"] },
   ): Promise<FileLock>;
   openDocument(projectId: string, filePath: string): Promise<SharedDocument>;
+  askForLock(projectId: string, filePath: string): Promise<boolean>;
+  invite(
+    invitation: Omit<InvitationCreatePayload, "userId" | "metadata">,
+  ): Promise<InvitationCreateResult>;
+  acceptInvitation(token: string): Promise<InvitationAcceptResult>;
+  sendMessage(
+    message: Pick<ChatMessagePayload, "message" | "projectId" | "place" | "key">,
+  ): Promise<PeopleMessage>;
   sendAIMessage(message: AIMessage): Promise<AiResponse>;
   acceptAction(projectId: string, response: AiResponse, action: Action): Promise<FileChangeResult>;
   rejectAction(projectId: string, response: AiResponse, action: Action): Promise<void>;

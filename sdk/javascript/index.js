@@ -488,6 +488,63 @@ export class AICodingAssistantSocket {
     return held;
   }
 
+  /**
+   * Ask whoever holds a file exclusively to hand it over; resolves to whether that was done: then
+   * `lockFile` has it at once. The server waits a minute for the holder.
+   */
+  async askForLock(projectId, filePath) {
+    const outcomes = new Map();
+    let lost;
+    let wake = () => {};
+    const heard = ({ requestId, outcome }) => {
+      outcomes.set(requestId, outcome);
+      wake();
+    };
+    const lose = (reason) => {
+      lost = new Unreachable(`the connection was lost before the answer: ${reason}`);
+      wake();
+    };
+    this.#socket.on("lock:answered", heard);
+    this.#socket.on("disconnect", lose);
+    try {
+      const { request } = await this.call("lock:ask", { projectId, filePath });
+      while (!outcomes.has(request.id)) {
+        if (lost) throw lost;
+        await new Promise((done) => (wake = done));
+      }
+      return outcomes.get(request.id) === "handed-over";
+    } finally {
+      this.#socket.off("lock:answered", heard);
+      this.#socket.off("disconnect", lose);
+    }
+  }
+
+  // -- people
+
+  /**
+   * Make an invitation to a project: `{invitation, token}`. Whoever has the token can become a member,
+   * for so many `days`, and with `uses` so often.
+   */
+  async invite({ projectId, role = "editor", days = 7, uses }) {
+    return this.call("invitation:create", { projectId, role, days, uses });
+  }
+
+  /** Become a member by an invitation: `{project, role}`. */
+  async acceptInvitation(token) {
+    return this.call("invitation:accept", { token });
+  }
+
+  /**
+   * Say something to the people of a project, in Markdown; resolves to the message as it is kept. No
+   * assistant is asked. `@` and a name notifies somebody. `place` is what it is about, `{filePath,
+   * line}` with lines from 0. Sent again with the same `key`, because no acknowledgement came, it is
+   * there once.
+   */
+  async sendMessage({ message, projectId, place, key }) {
+    const said = await this.call("chat:message", { projectId, message, place, key });
+    return said.message;
+  }
+
   // -- the assistant
 
   /**

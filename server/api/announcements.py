@@ -16,7 +16,10 @@ from server.api.envelope import Priority
 from server.api.records import (
     File,
     Lock,
+    LockOutcome,
+    LockRequest,
     Notification,
+    PeopleMessage,
     Position,
     PresenceStatus,
     Project,
@@ -312,6 +315,30 @@ class FileUnlocked(Announcement, frozen=True):
     token: int
 
 
+class LockAsked(Announcement, frozen=True):
+    """Somebody asks for a file that one holds: `lock:answer` hands it over or keeps it."""
+
+    event = "lock:asked"
+    heard_by = "all sockets of the lock's holder"
+
+    request: LockRequest
+
+
+class LockAnswered(Announcement, frozen=True):
+    """What became of a request for a lock. "handed-over": it is the asker's, with this `lock`.
+    "expired": there was no answer. "ended": the lock is gone, or either has left.
+    """
+
+    event = "lock:answered"
+    heard_by = "the socket that asked, and the holder's other sockets"
+
+    request_id: str
+    outcome: LockOutcome
+    file_path: str | None = None
+    user: User | None = None
+    lock: Lock | None = None
+
+
 class VersionCreated(Announcement, frozen=True):
     """There is a new version."""
 
@@ -349,6 +376,37 @@ class NotificationNew(Announcement, frozen=True):
     )
 
     notification: Notification
+
+
+class NotificationRead(Announcement, frozen=True):
+    """One has read notifications on another connection: those of `ids`, or all without."""
+
+    event = "notification:read"
+    heard_by = "the user's other sockets"
+    priority = "low"
+
+    unread: int
+    ids: list[str] | None = None
+
+
+class ChatMessageSent(Announcement, frozen=True):
+    """Somebody has said something to the people of the project. One's own comes as well."""
+
+    event = "chat:message"
+    heard_by = "the project's room"
+
+    message: PeopleMessage
+
+
+class ChatRead(Announcement, frozen=True):
+    """One has read a message and all before it, on another connection."""
+
+    event = "chat:read"
+    heard_by = "the user's other sockets"
+    priority = "low"
+
+    message_id: str
+    unread: int
 
 
 class Pong(Announcement, frozen=True):

@@ -8,13 +8,17 @@ from __future__ import annotations
 import enum
 from typing import Any, Literal
 
+import msgspec
+
 from server.api.types import Record
 
 ProjectType = Literal["web", "api", "library", "cli", "data", "other"]
 LockType = Literal["exclusive", "shared"]
+LockOutcome = Literal["handed-over", "kept", "expired", "withdrawn", "ended"]
 ContextReason = Literal["current", "named", "open", "found"]
 Outcome = Literal["accepted", "rejected", "partly"]
 PresenceStatus = Literal["online", "away", "busy", "offline"]
+Subject = Literal["project", "message", "invitation", "lock", "bin"]
 
 
 class Role(enum.StrEnum):
@@ -66,6 +70,19 @@ class Project(Record, frozen=True):
     everyone: Role | None = None
 
 
+class Invitation(Record, frozen=True):
+    """A link that lets people into a project with a role, until it expires, is used up or revoked.
+    Without `uses_left` it is never used up.
+    """
+
+    id: str
+    role: Role
+    created_at: str
+    created_by: str
+    expires_at: str
+    uses_left: int | None = None
+
+
 class File(Record, frozen=True):
     """A file without its content.
 
@@ -110,6 +127,18 @@ class Lock(Record, frozen=True):
     token: int
     acquired_at: str
     orphaned: bool
+
+
+class LockRequest(Record, frozen=True):
+    """Somebody asks the holder of an exclusive lock to hand it over, for so many `seconds`."""
+
+    id: str
+    project_id: str
+    file_path: str
+    user: User
+    holder: User
+    asked_at: str
+    seconds: float
 
 
 class Version(Record, frozen=True):
@@ -260,8 +289,47 @@ class ChatMessage(Record, frozen=True):
     response: AiResponse | None = None
 
 
+class FilePlace(Record, frozen=True):
+    """A file, and perhaps a line of it; lines count from 0."""
+
+    file_path: str
+    line: int | None = None
+
+
+class PeopleMessage(Record, frozen=True):
+    """What somebody says to the people of a project, in Markdown. `mentions` are those whom it
+    names with an @, `place` is what it is about.
+    """
+
+    id: str
+    project_id: str
+    user: User
+    content: str
+    created_at: str
+    mentions: list[User] = msgspec.field(default_factory=list)
+    place: FilePlace | None = None
+
+
+class About(Record, frozen=True):
+    """What a notification is about, in its project: what to open, and how that is called.
+
+    A `project`, or somebody who has come by an `invitation`; a `message` of people, with the place
+    that it is about; the `lock` on a file that somebody asks for; a deletion in the `bin`. `user`
+    has caused it.
+    """
+
+    kind: Subject
+    place: FilePlace | None = None
+    message_id: str | None = None
+    request_id: str | None = None
+    deletion_id: str | None = None
+    user: User | None = None
+
+
 class Notification(Record, frozen=True):
-    """Something that a user should know. `user_id` is absent if it is for everybody."""
+    """Something that a user should know. `user_id` is absent if it is for everybody; `project_id`
+    and `about` say what it opens.
+    """
 
     id: str
     type: str
@@ -271,6 +339,7 @@ class Notification(Record, frozen=True):
     is_read: bool
     user_id: str | None = None
     project_id: str | None = None
+    about: About | None = None
 
 
 class Position(Record, frozen=True):

@@ -19,6 +19,7 @@ from server.live.typing_indicators import TypingIndicators
 from server.live.whereabouts import Presence
 from server.people.directory import Directory
 from server.people.sockets import Sockets
+from server.projects.lock_requests import LockRequests
 from server.projects.lock_table import Locks
 from server.projects.unwritten import Restoration
 from server.settings import Settings
@@ -42,6 +43,7 @@ class Services(Protocol):
     sockets: Sockets
     presence: Presence
     locks: Locks
+    lock_requests: LockRequests
     documents: OpenDocuments
     typing: TypingIndicators
     rates: RateLimiter

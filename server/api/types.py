@@ -8,7 +8,7 @@ reaches a handler.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 from msgspec import Meta
@@ -17,7 +17,7 @@ from msgspec import Meta
 # surrogate pair, which UTF-8 cannot hold. `(?!\n)`: in Python `$` also matches before a line break
 # at the end.
 _PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ud800-\udfff]*$(?!\n)"
-_TEXT = r"^[^\u0000\ud800-\udfff]*$(?!\n)"
+TEXT: Final = r"^[^\u0000\ud800-\udfff]*$(?!\n)"
 
 
 def is_text(value: str) -> bool:
@@ -64,18 +64,18 @@ Path = Annotated[
 ]
 Note = Annotated[
     str,
-    Meta(max_length=4_096, pattern=_TEXT, description="a text of at most 4096 characters"),
+    Meta(max_length=4_096, pattern=TEXT, description="a text of at most 4096 characters"),
 ]
 Text = Annotated[
     str,
-    Meta(min_length=1, max_length=32_768, pattern=_TEXT, description="a text of 1 to 32768 bytes"),
+    Meta(min_length=1, max_length=32_768, pattern=TEXT, description="a text of 1 to 32768 bytes"),
 ]
 Secret = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=1_024,
-        pattern=_TEXT,
+        pattern=TEXT,
         description="a string of 1 to 1024 characters",
     ),
 ]
@@ -85,12 +85,12 @@ Content = Annotated[
     Meta(
         max_length=5_000_000,
         description="a text of at most 5,000,000 characters",
-        extra_json_schema={"pattern": _TEXT},
+        extra_json_schema={"pattern": TEXT},
     ),
 ]
 Cursor = Annotated[
     str,
-    Meta(min_length=1, max_length=2_048, pattern=_TEXT, description="the `next` of a page"),
+    Meta(min_length=1, max_length=2_048, pattern=TEXT, description="the `next` of a page"),
 ]
 PageSize = Annotated[int, Meta(ge=1, le=1_000, description="a whole number from 1 to 1000")]
 Natural = Annotated[int, Meta(ge=0, le=2**53 - 1, description="a whole number from 0")]

@@ -63,6 +63,10 @@ class Presence:
             del self._projects[project_id]
         return True
 
+    def has(self, project_id: str, user: User) -> bool:
+        """Return whether a user is in a project."""
+        return user in self._projects.get(project_id, {})
+
     def say(self, user: User, status: PresenceStatus, activity: str | None) -> records.Presence:
         """Keep what a user says that they are doing, and return it."""
         self._said[user.id] = _Said(status, activity)

@@ -6,10 +6,11 @@ whoever changes the database brings it in step after the commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from server.api.records import Project, Role, User
+from server.people.names import Names
 from server.store import membership
 
 
@@ -22,16 +23,18 @@ class _Access:
 class Directory:
     """The users who have accounts, and everybody's roles in the projects."""
 
-    __slots__ = ("_names", "_projects")
+    __slots__ = ("_by_name", "_names", "_projects")
 
     def __init__(self) -> None:
+        self._by_name = Names()
         self._names: dict[str, str] = {}
         self._projects: dict[str, _Access] = {}
 
     def load(self, users: Iterable[User], accesses: Iterable[membership.Access]) -> None:
         """Take over what the database has."""
-        for user in users:
-            self.add_user(user)
+        added = [user for user in users if user.id not in self._names]
+        self._names.update((user.id, user.name) for user in added)
+        self._by_name.load(added)
         for access in accesses:
             self._projects[access.project_id] = _Access(access.everyone, access.members)
 
@@ -43,7 +46,20 @@ class Directory:
 
     def add_user(self, user: User) -> None:
         """Add a user who has an account."""
+        if self._names.get(user.id) == user.name:
+            return
+        if user.id in self._names:
+            self._by_name.remove(self.user(user.id))
         self._names[user.id] = user.name
+        self._by_name.add(user)
+
+    def begin_with(self, prefix: str) -> Iterator[User]:
+        """Yield users with accounts whose name or id begins so, some twice; whoever has an address
+        of e-mail for an id only by the whole of it.
+        """
+        if "@" in prefix and prefix in self._names:
+            yield self.user(prefix)
+        yield from map(self.user, self._by_name.find(prefix))
 
     # -- projects
 

@@ -2,7 +2,8 @@
 
 A personal notification is stored with the change that causes it, and reaches those of the user's
 sockets that are in `user:<id>` or in `notifications`. One for everybody reaches the whole room
-`notifications` and is not stored.
+`notifications` and is not stored. `about` says what a notification is about, so that whoever shows
+it can open just that.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from server.api.announcements import NotificationNew
+from server.api.announcements import NotificationNew, NotificationRead
 from server.api.envelope import timestamp
-from server.api.records import Notification
+from server.api.records import About, Notification
 from server.api.registry import Call
 from server.api.services import Services
 from server.api.types import Id, PagePayload, Payload, Record
@@ -37,13 +38,19 @@ class NotificationsResult(Record, frozen=True):
 
 
 class NotificationReadResult(Record, frozen=True):
-    """How many were unread until now."""
+    """How many were unread until now, and how many are."""
 
     marked: int
+    unread: int
 
 
 def personal(
-    user_id: str | None, kind: str, title: str, message: str, project_id: str | None = None
+    user_id: str | None,
+    kind: str,
+    title: str,
+    message: str,
+    project_id: str | None = None,
+    about: About | None = None,
 ) -> Notification:
     """Return a new notification for a user, or for everybody if none is named."""
     return Notification(
@@ -55,6 +62,7 @@ def personal(
         is_read=False,
         user_id=user_id,
         project_id=project_id,
+        about=about,
     )
 
 
@@ -79,6 +87,10 @@ async def list_notifications(call: Call[PagePayload]) -> NotificationsResult:
 
 
 async def mark_read(call: Call[NotificationReadPayload]) -> NotificationReadResult:
-    """Mark notifications as read."""
+    """Mark notifications as read; one's other connections hear of it."""
     user_id, ids = call.user.id, call.payload.ids
-    return NotificationReadResult(await call.store.mark_read(user_id, ids))
+    marked, unread = await call.store.mark_read(user_id, ids)
+    if marked:
+        own = [socket.id for socket in call.services.sockets.of_user(user_id)]
+        call.tell_others(own, NotificationRead(unread=unread, ids=ids))
+    return NotificationReadResult(marked, unread)

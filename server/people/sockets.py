@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from server.api.errors import Code, EventError
@@ -61,6 +62,10 @@ class Sockets:
     def of_user(self, user_id: str) -> list[Socket]:
         """Return a user's sockets."""
         return list(self._by_user.get(user_id, _NONE).values())
+
+    def users(self) -> Iterator[str]:
+        """Yield the ids of those who are connected."""
+        yield from self._by_user
 
     def of_session(self, session_key: str) -> list[Socket]:
         """Return a session's sockets."""

@@ -1,11 +1,22 @@
-"""A user's own room, `user:<id>`, where all of their sockets can be reached."""
+"""Users: a user's own room, `user:<id>`, where all of their sockets can be reached, and finding
+somebody to share a project with.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
 from server.api.records import User
 from server.api.registry import Call
-from server.api.types import Id, Payload, Record
+from server.api.types import Id, Payload, ProjectPayload, Record
 from server.people.access import check_place, user_room
+
+FOUND: Final = 10
+"""Users that a search finds."""
+_LOOKED_AT: Final = 1_000
+"""Users that a search looks at."""
 
 
 class UserPayload(Payload, frozen=True, kw_only=True):
@@ -27,6 +38,18 @@ class UserLeaveResult(Record, frozen=True):
     room: str
 
 
+class UserSearchPayload(ProjectPayload, frozen=True, kw_only=True):
+    """How the name or the id begins, whatever its case."""
+
+    prefix: Id
+
+
+class UserSearchResult(Record, frozen=True):
+    """Users who are no members of the project, at most 10, by name."""
+
+    users: list[User]
+
+
 def join(call: Call[UserPayload]) -> UserJoinResult:
     """Enter one's own room; another user's is out of reach."""
     room = user_room(call.user.id)
@@ -40,3 +63,30 @@ def leave(call: Call[UserPayload]) -> UserLeaveResult:
     room = user_room(call.user.id)
     call.socket.leave(room)
     return UserLeaveResult(room)
+
+
+def search(call: Call[UserSearchPayload]) -> UserSearchResult:
+    """Find users to share a project with, by the beginning of their name: those who have accounts,
+    and in open mode those who are connected. Whoever has an address of e-mail for a name is found
+    by the whole of it only.
+    """
+    payload = call.payload
+    members = call.services.directory.members(payload.project_id)
+    found: dict[str, User] = {}
+    for user in islice(_candidates(call), _LOOKED_AT):
+        if user.id not in members:
+            found.setdefault(user.id, user)
+        if len(found) == FOUND:
+            break
+    return UserSearchResult(sorted(found.values(), key=lambda user: user.name.casefold()))
+
+
+def _candidates(call: Call[UserSearchPayload]) -> Iterator[User]:
+    services, prefix = call.services, call.payload.prefix
+    yield from services.directory.begin_with(prefix)
+    if services.settings.auth_mode == "open":
+        # Users are whoever clients say that they are.
+        sought = prefix.casefold()
+        for user_id in islice(services.sockets.users(), _LOOKED_AT):
+            if user_id.casefold().startswith(sought) and ("@" not in user_id or user_id == prefix):
+                yield User(user_id, user_id)

@@ -11,9 +11,10 @@ from typing import Final
 
 from server.api.envelope import timestamp
 from server.api.paths import normal
-from server.api.records import Deletion
+from server.api.records import About, Deletion, FilePlace
 from server.api.registry import Call
 from server.api.types import Id, Natural, Path, ProjectPagePayload, ProjectPayload, Record
+from server.people import notifications
 from server.projects.files import announce, in_shares
 from server.projects.mirroring import mirror
 from server.store.contents import Change
@@ -22,6 +23,8 @@ from server.store.files import deletion
 DELETIONS: Final = 200
 """Deletions that one answer lists, where the client does not say."""
 KEPT_DAYS: Final = 30
+_TOLD: Final = 20
+"""Users who are notified of one deletion."""
 
 
 class FileDeletePayload(ProjectPayload, frozen=True, kw_only=True):
@@ -63,7 +66,8 @@ class BinRestoreResult(Record, frozen=True):
 async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
     """Delete a file, or a folder with all that is in it. It stays in the bin for 30 days.
 
-    Refused as a whole while somebody else holds a lock on one of the files.
+    Refused as a whole while somebody else holds a lock on one of the files. Members who have
+    changed it last get a notification.
     """
     payload, services, store = call.payload, call.services, call.store
     project_id, path = payload.project_id, normal(payload.file_path)
@@ -90,6 +94,7 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
         await services.workspace.write(project_id, [(change, None) for change in changes])
     # Each deletion lets some of whatever project go that are over: more than there come.
     await store.expire_deletions(_since())
+    await _notify(call, new)
     return FileDeleteResult(path, new.id, len(changes))
 
 
@@ -127,6 +132,30 @@ async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
             await _tell(call, changes)
         await mirror(call, changes)
     return BinRestoreResult(path, len(changes))
+
+
+async def _notify(call: Call[FileDeletePayload], deleted: Deletion) -> None:
+    """Notify others whose changes are in what was deleted."""
+    project_id, directory = call.payload.project_id, call.services.directory
+    about = About("bin", place=FilePlace(deleted.path), deletion_id=deleted.id, user=call.user)
+    authors = await call.store.authors_of_deletion(project_id, deleted.id, _TOLD)
+    members = directory.members(project_id)
+    notices = [
+        notifications.personal(
+            user_id,
+            "bin",
+            f"{call.user.name} deleted {deleted.path}",
+            f"You changed it last. It is in the bin for {KEPT_DAYS} days",
+            project_id,
+            about,
+        )
+        for user_id in authors
+        if user_id in members and user_id != call.user.id
+    ]
+    if notices:
+        await call.store.notify(notices)
+        for notice in notices:
+            notifications.deliver(call.services, notice)
 
 
 def _since() -> str:

@@ -13,7 +13,7 @@ overwrites nothing ("fencing").
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, NamedTuple
@@ -65,9 +65,12 @@ class Grant(NamedTuple):
 
 
 class Locks:
-    """The locks of an application. `start` is how often the server has been started."""
+    """The locks of an application. `ended(held)` is called for each that is released, or whose
+    holder's connection is lost.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, ended: Callable[[Held], object] = lambda _: None) -> None:
+        self._ended = ended
         self._counts: Counter[str] = Counter()
         self._token = 0
         # By file and socket, by project and token, and where to find those of a socket. Tokens only
@@ -103,18 +106,11 @@ class Locks:
         if in_the_way:
             raise refusal(in_the_way[0])
         replaced = [one for one in held.values() if one.orphaned and one.user == user]
-        if own is None and not replaced and self._counts[user.id] >= MAX_LOCKS:
-            raise EventError(
-                Code.RATE_LIMIT_EXCEEDED,
-                f"you hold {MAX_LOCKS} locks, the most allowed: unlock a file first",
-            )
+        if own is None and not replaced:
+            self._check_count(user, "you hold")
         for orphan in replaced:
             self._remove(orphan)
-        self._token += 1
-        granted = Held(
-            project_id, path, lock_type, user, socket_id, self._token, acquired_at=timestamp()
-        )
-        self._put(granted)
+        granted = self._grant(project_id, path, lock_type, user, socket_id)
         return Grant(granted, True, replaced)
 
     def release(self, project_id: str, path: str, socket_id: str) -> Held | None:
@@ -130,6 +126,26 @@ class Locks:
         elif holders:
             raise refusal(next(iter(holders.values())))
         return own
+
+    def exclusive(self, project_id: str, path: str) -> Held | None:
+        """Return the exclusive lock on a file, None if there is none."""
+        holders = self._files.get((project_id, path), {}).values()
+        return next((held for held in holders if held.lock_type == "exclusive"), None)
+
+    def of_token(self, project_id: str, token: int) -> Held | None:
+        """Return the lock of this token, None if it is gone."""
+        return self._projects.get(project_id, {}).get(token)
+
+    def hand_over(self, held: Held, user: User, socket_id: str) -> Held:
+        """Give the file of an exclusive lock to another user, with a lock of a new token; nobody
+        else gets it in between.
+
+        Raises:
+            EventError: the user holds too many (`RATE_LIMIT_EXCEEDED`).
+        """
+        self._check_count(user, f"{user.name!r} holds")
+        self._remove(held)
+        return self._grant(held.project_id, held.path, held.lock_type, user, socket_id)
 
     def release_all(self, socket_id: str, project_id: str | None = None) -> list[Held]:
         """Release a socket's locks, in one project or in all; returns them."""
@@ -154,6 +170,7 @@ class Locks:
         orphans = [replace(held, orphaned=True) for held in self._of_socket(socket_id)]
         for held in orphans:
             self._put(held)
+            self._ended(held)
         return orphans
 
     def page(
@@ -179,10 +196,12 @@ class Locks:
             if (path := moved(held.path, source, target)) is not None
         ]
         for held, _ in following:
-            self._remove(held)
+            self._take_out(held)
         taken = {path for _, path in following if (project_id, path) in self._files}
         for held, path in following:
-            if path not in taken:
+            if path in taken:
+                self._ended(held)
+            else:
                 self._put(replace(held, path=path))
         if project_id in self._projects:
             # By token, as ever.
@@ -260,7 +279,28 @@ class Locks:
         self._projects.setdefault(held.project_id, {})[held.token] = held
         self._sockets.setdefault(held.socket_id, set()).add(key)
 
+    def _check_count(self, user: User, holds: str) -> None:
+        if self._counts[user.id] >= MAX_LOCKS:
+            raise EventError(
+                Code.RATE_LIMIT_EXCEEDED,
+                f"{holds} {MAX_LOCKS} locks, the most allowed: unlock a file first",
+            )
+
+    def _grant(
+        self, project_id: str, path: str, lock_type: LockType, user: User, socket_id: str
+    ) -> Held:
+        self._token += 1
+        granted = Held(
+            project_id, path, lock_type, user, socket_id, self._token, acquired_at=timestamp()
+        )
+        self._put(granted)
+        return granted
+
     def _remove(self, held: Held) -> None:
+        self._take_out(held)
+        self._ended(held)
+
+    def _take_out(self, held: Held) -> None:
         key = (held.project_id, held.path)
         del self._files[key][held.socket_id]
         if not self._files[key]:

@@ -258,6 +258,7 @@ def depart(call: Call[Any], project_id: str, *, keep_locks: bool = False) -> Non
         for lock in call.services.locks.release_all(call.socket.id, project_id):
             unlocked = FileUnlocked(file_path=lock.path, token=lock.token)
             call.tell_others(room, unlocked, project_id=project_id)
+    call.services.lock_requests.leave(call.socket.id, project_id)
     stop_typing(call, project_id)
     call.services.documents.leave(call.socket, project_id)
     if call.services.presence.leave(project_id, call.user, call.socket.id):

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from server.api.announcements import ProjectCreated, ProjectDeleted
 from server.api.errors import Code, EventError
-from server.api.records import Notification, Project, Role
+from server.api.records import About, Notification, Project, Role
 from server.api.registry import Call
 from server.api.types import Id, ProjectPayload
 from server.people import notifications
@@ -123,7 +123,8 @@ def _notice(
     """Return the note of a changed membership for its user; None for who changed it."""
     if user_id == call.user.id:
         return None
-    return notifications.personal(user_id, "project", "Project sharing", message, project_id)
+    about = About("project", user=call.user)
+    return notifications.personal(user_id, "project", "Project sharing", message, project_id, about)
 
 
 def _announce(

@@ -121,6 +121,16 @@ def deletion(connection: Connection, project_id: str, deletion_id: str) -> Delet
     return _from_row(row)
 
 
+def authors(connection: Connection, project_id: str, deletion_id: str, most: int) -> list[str]:
+    """Return the ids of some users who have changed files of a deletion last."""
+    rows = connection.execute(
+        "SELECT DISTINCT updated_by FROM tree_files "
+        "WHERE tree = (SELECT tree FROM bins WHERE id = ? AND project_id = ?) LIMIT ?",
+        (deletion_id, project_id, most),
+    )
+    return [user_id for (user_id,) in rows]
+
+
 def deletions(
     connection: Connection, project_id: str, since: str, before: int, most: int
 ) -> list[tuple[int, Deletion]]:

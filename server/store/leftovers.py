@@ -1,5 +1,5 @@
-"""What is deleted goes in steps: trees, chats, documents and parts of contents that belong to
-nothing any more.
+"""What is deleted goes in steps: trees, chats (with the assistant and among people), documents and
+parts of contents that belong to nothing any more.
 
 A version of a project may have 10,000 files, a project 1,000 versions, a chat 10,000 long messages.
 Deleting only puts them aside; the database's thread deletes them bit by bit, beside other work.
@@ -114,8 +114,14 @@ def _delete_parts(connection: Connection, number: int) -> bool:
 
 
 def _delete_messages(connection: Connection, project_id: str) -> bool:
+    """Delete some of a project's messages, those with the assistant first."""
+    return all(_delete_some_of(connection, table, project_id) for table in ("messages", "talk"))
+
+
+def _delete_some_of(connection: Connection, table: str, project_id: str) -> bool:
+    """Delete some messages of a table. Return whether there are no more."""
     rows = connection.execute(
-        "SELECT sequence, length(content) + coalesce(length(details), 0) FROM messages "
+        f"SELECT sequence, length(content) + coalesce(length(details), 0) FROM {table} "
         "WHERE project_id = ? ORDER BY sequence LIMIT ?",
         (project_id, STEP),
     ).fetchall()
@@ -124,5 +130,5 @@ def _delete_messages(connection: Connection, project_id: str) -> bool:
         if left < 0:
             return False
         left -= size
-        connection.execute("DELETE FROM messages WHERE sequence = ?", (sequence,))
+        connection.execute(f"DELETE FROM {table} WHERE sequence = ?", (sequence,))
     return len(rows) < STEP

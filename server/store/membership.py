@@ -119,6 +119,24 @@ def set_role(connection: Connection, project_id: str, user_id: str, role: Role) 
         "ON CONFLICT (project_id, user_id) DO UPDATE SET role = excluded.role",
         (project_id, user_id, role),
     )
+    if role is not Role.OWNER:
+        _end_invitations(connection, project_id, user_id)
+
+
+def everyone(connection: Connection, project_id: str) -> Role | None:
+    """Return the role of those who are no members of a project, None if they have none."""
+    (role,) = connection.execute(
+        "SELECT everyone FROM projects WHERE id = ?", (project_id,)
+    ).fetchone()
+    return None if role is None else Role(role)
+
+
+def is_member(connection: Connection, project_id: str, user_id: str) -> bool:
+    """Return whether a user is a member of a project."""
+    row = connection.execute(
+        "SELECT 1 FROM members WHERE project_id = ? AND user_id = ?", (project_id, user_id)
+    ).fetchone()
+    return row is not None
 
 
 def check_place(connection: Connection, project_id: str, user_id: str) -> None:
@@ -141,6 +159,14 @@ def remove_member(connection: Connection, project_id: str, user_id: str) -> None
     """Take a member out of a project."""
     connection.execute(
         "DELETE FROM members WHERE project_id = ? AND user_id = ?", (project_id, user_id)
+    )
+    _end_invitations(connection, project_id, user_id)
+
+
+def _end_invitations(connection: Connection, project_id: str, user_id: str) -> None:
+    """Let nobody in any more by the invitations of one who is no owner."""
+    connection.execute(
+        "DELETE FROM invitations WHERE project_id = ? AND created_by = ?", (project_id, user_id)
     )
 
 

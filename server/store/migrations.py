@@ -306,6 +306,51 @@ STEPS: Final = (
     CREATE INDEX bins_of_project ON bins (project_id, sequence);
     CREATE INDEX bins_by_time ON bins (deleted_at);
     """,
+    # What people say to each other: see talk. What a notification is about.
+    """
+    -- client_key: what the sender knows the message by, so that it is not there twice. details:
+    -- whom it names and the place that it is about, as JSON.
+    CREATE TABLE talk (
+        sequence INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        project_id TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        client_key TEXT,
+        content TEXT NOT NULL,
+        details TEXT NOT NULL,
+        created_at TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX talk_of_project ON talk (project_id, sequence);
+    CREATE UNIQUE INDEX talk_of_sender ON talk (project_id, user_id, client_key)
+        WHERE client_key IS NOT NULL;
+    ALTER TABLE projects ADD COLUMN talk_count INTEGER NOT NULL DEFAULT 0;
+
+    -- sequence: of the last message that the user has read.
+    CREATE TABLE talk_reads (
+        project_id TEXT NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+        user_id TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        PRIMARY KEY (project_id, user_id)
+    ) STRICT, WITHOUT ROWID;
+
+    -- about: what a notification is about, as JSON.
+    ALTER TABLE notifications ADD COLUMN about TEXT;
+    """,
+    # Links that let people into projects: see invitations.
+    """
+    -- secret_hash: the SHA-256 of what only the link has. uses_left: NULL for any number.
+    CREATE TABLE invitations (
+        id TEXT PRIMARY KEY,
+        project_id TEXT NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+        secret_hash TEXT NOT NULL,
+        role TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        created_by TEXT NOT NULL,
+        expires_at TEXT NOT NULL,
+        uses_left INTEGER
+    ) STRICT;
+    CREATE INDEX invitations_of_project ON invitations (project_id);
+    """,
 )
 
 

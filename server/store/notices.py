@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from server.api.records import Notification
+import msgspec
+
+from server.api.records import About, Notification
 from server.store.connection import ALL, Connection
 
 MAX_NOTIFICATIONS: Final = 200
 """Notifications that are kept for a user."""
+MAX_OF_OTHERS: Final = {"mention": 50, "lock": 50, "bin": 50}
+"""Of these types, which others cause as often as they like, not more: the rest has its room."""
 
 
 def add(connection: Connection, notification: Notification) -> None:
     """Add a notification for its user; the oldest ones make room."""
+    about = notification.about
     connection.execute(
-        "INSERT INTO notifications (id, user_id, type, title, message, project_id, created_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO notifications "
+        "(id, user_id, type, title, message, project_id, created_at, about) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             notification.id,
             notification.user_id,
@@ -25,8 +31,16 @@ def add(connection: Connection, notification: Notification) -> None:
             notification.message,
             notification.project_id,
             notification.created_at,
+            None if about is None else msgspec.json.encode(about).decode(),
         ),
     )
+    most = MAX_OF_OTHERS.get(notification.type)
+    if most is not None:
+        connection.execute(
+            "DELETE FROM notifications WHERE sequence IN (SELECT sequence FROM notifications "
+            "WHERE user_id = ? AND type = ? ORDER BY sequence DESC LIMIT ? OFFSET ?)",
+            (notification.user_id, notification.type, ALL, most),
+        )
     connection.execute(
         "DELETE FROM notifications WHERE sequence IN (SELECT sequence FROM notifications "
         "WHERE user_id = ? ORDER BY sequence DESC LIMIT ? OFFSET ?)",
@@ -37,12 +51,14 @@ def add(connection: Connection, notification: Notification) -> None:
 def notifications(connection: Connection, user_id: str) -> list[Notification]:
     """Return a user's notifications, the newest first."""
     rows = connection.execute(
-        "SELECT id, type, title, message, created_at, is_read, user_id, project_id "
-        "FROM notifications WHERE user_id = ? ORDER BY sequence DESC",
+        "SELECT id, type, title, message, created_at, is_read, user_id, project_id, "
+        "about FROM notifications WHERE user_id = ? ORDER BY sequence DESC",
         (user_id,),
     )
-    return [
-        Notification(
+    found: list[Notification] = []
+    for row in rows:
+        notification_id, kind, title, message, created_at, is_read, owner, project_id, about = row
+        one = Notification(
             id=notification_id,
             type=kind,
             title=title,
@@ -51,9 +67,10 @@ def notifications(connection: Connection, user_id: str) -> list[Notification]:
             is_read=bool(is_read),
             user_id=owner,
             project_id=project_id,
+            about=None if about is None else msgspec.json.decode(about, type=About),
         )
-        for notification_id, kind, title, message, created_at, is_read, owner, project_id in rows
-    ]
+        found.append(one)
+    return found
 
 
 def unread(connection: Connection, user_id: str) -> int:

@@ -9,9 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from server.api.records import ChatMessage, Deletion, File, Notification, Project, Version
+from server.api.records import (
+    ChatMessage,
+    Deletion,
+    File,
+    Notification,
+    PeopleMessage,
+    Project,
+    Version,
+)
 from server.api.validation import position
-from server.store import bins, contents, membership, messages, notices, snapshots
+from server.store import bins, contents, membership, messages, notices, snapshots, talk
 from server.store.connection import Connection
 
 T = TypeVar("T")
@@ -114,6 +122,22 @@ def chat(connection: Connection, project_id: str, after: str, limit: int) -> Pag
         "SELECT 1 FROM messages WHERE project_id = ? AND sequence < ? LIMIT 1", (project_id, oldest)
     ).fetchone()
     return Page(found, None if more is None else str(oldest))
+
+
+def people(connection: Connection, project_id: str, after: str, limit: int) -> Page[PeopleMessage]:
+    """Return a page of what people said in a project, the last page first, as `chat` does.
+
+    Raises:
+        EventError: `after` is no `next` of this list (`VALIDATION_ERROR`).
+    """
+    found = talk.latest(connection, project_id, limit, _before(after))
+    if not found:
+        return Page([], None)
+    oldest = found[0][0]
+    more = connection.execute(
+        "SELECT 1 FROM talk WHERE project_id = ? AND sequence < ? LIMIT 1", (project_id, oldest)
+    ).fetchone()
+    return Page([said for _, said in found], None if more is None else str(oldest))
 
 
 def _page(items: Sequence[T], limit: int, key: Callable[[T], str]) -> Page[T]:

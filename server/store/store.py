@@ -21,7 +21,9 @@ from server.api.records import (
     Decision,
     Deletion,
     File,
+    Invitation,
     Notification,
+    PeopleMessage,
     Project,
     Role,
     User,
@@ -36,12 +38,14 @@ from server.store import (
     demonstration,
     files,
     folders,
+    invitations,
     membership,
     messages,
     notices,
     pages,
     parts,
     snapshots,
+    talk,
 )
 from server.store.accounts import StoredSession
 from server.store.connection import Connection
@@ -50,11 +54,13 @@ from server.store.database import Database
 from server.store.documents import Documents, Edited, Opened, Replaced, Since
 from server.store.documents import Edit as DocumentEdit
 from server.store.files import Edit, FilePart
+from server.store.invitations import Accepted
 from server.store.long_contents import LongContents
 from server.store.membership import Access
 from server.store.pages import Page
 from server.store.parts import Kept
 from server.store.snapshots import Differing, Restored
+from server.store.talk import Said
 from server.store.trees import Steps
 
 _COMPARED: Final = 500
@@ -147,9 +153,22 @@ class Store:
             lambda c: (pages.notifications(c, user_id, after, limit), notices.unread(c, user_id))
         )
 
-    async def mark_read(self, user_id: str, ids: Sequence[str] | None) -> int:
-        """Mark a user's notifications as read, all without `ids`; return how many were not."""
-        return await self._desk.run(lambda c: notices.mark_read(c, user_id, ids))
+    async def mark_read(self, user_id: str, ids: Sequence[str] | None) -> tuple[int, int]:
+        """Mark a user's notifications as read, all without `ids`; return how many were not, and how
+        many are not.
+        """
+        return await self._desk.run(
+            lambda c: (notices.mark_read(c, user_id, ids), notices.unread(c, user_id))
+        )
+
+    async def notify(self, notifications: Iterable[Notification]) -> None:
+        """Add notifications for their users."""
+
+        def work(connection: Connection) -> None:
+            for one in notifications:
+                notices.add(connection, one)
+
+        await self._desk.run(work)
 
     # -- projects and their members
 
@@ -245,6 +264,46 @@ class Store:
             if notice is not None:
                 notices.add(connection, notice)
             return membership.project(connection, project_id)
+
+        return await self._desk.run(work)
+
+    # -- invitations
+
+    async def add_invitation(self, project_id: str, new: Invitation, secret: str) -> None:
+        """Add an invitation; see `invitations.add`."""
+        await self._desk.run(lambda c: invitations.add(c, project_id, new, secret, new.created_at))
+
+    async def invitations(self, project_id: str, now: str) -> list[Invitation]:
+        """Return a project's invitations that hold."""
+        return await self._desk.run(lambda c: invitations.invitations(c, project_id, now))
+
+    async def revoke_invitation(self, project_id: str, invitation_id: str) -> None:
+        """Let nobody in by an invitation any more; see `invitations.revoke`."""
+        await self._desk.run(lambda c: invitations.revoke(c, project_id, invitation_id))
+
+    async def accept_invitation(
+        self,
+        invitation_id: str,
+        secret: str,
+        user_id: str,
+        now: str,
+        notice: Callable[[Accepted], Notification],
+    ) -> tuple[Accepted, Project | None, Notification] | None:
+        """Make a user a member, with the notice of it, and return the project; see
+        `invitations.accept`.
+        """
+
+        def work(
+            connection: Connection,
+        ) -> tuple[Accepted, Project | None, Notification] | None:
+            accepted = invitations.accept(connection, invitation_id, secret, user_id, now)
+            if accepted is None:
+                return None
+            its_notice = notice(accepted)
+            if accepted.is_new:
+                notices.add(connection, its_notice)
+            project = membership.project(connection, accepted.project_id)
+            return accepted, project, its_notice
 
         return await self._desk.run(work)
 
@@ -497,6 +556,10 @@ class Store:
         """Return what is in the bin under an id; see `bins.deletion`."""
         return await self._desk.run(lambda c: bins.deletion(c, project_id, deletion_id))
 
+    async def authors_of_deletion(self, project_id: str, deletion_id: str, most: int) -> list[str]:
+        """Return who has changed what is in the bin under an id last; see `bins.authors`."""
+        return await self._desk.run(lambda c: bins.authors(c, project_id, deletion_id, most))
+
     async def deletions(
         self, project_id: str, since: str, after: str, limit: int
     ) -> Page[Deletion]:
@@ -643,3 +706,39 @@ class Store:
         return await self._desk.run(
             lambda c: pages.chat(c, project_id, after, limit), messages.MAX_READ
         )
+
+    # -- what people say to each other
+
+    async def say(
+        self, message: PeopleMessage, key: str | None, notices_of_it: Sequence[Notification]
+    ) -> Said:
+        """Add what somebody says, with notices of it, unless it is there; see `talk.add`.
+
+        Raises:
+            EventError: the project is gone (`NOT_FOUND`).
+        """
+
+        def work(connection: Connection) -> Said:
+            said = talk.add(connection, message, key)
+            if said.is_new:
+                for notice in notices_of_it:
+                    notices.add(connection, notice)
+            return said
+
+        return await self._desk.run(work, sys.getsizeof(message.content))
+
+    async def talk(
+        self, project_id: str, user_id: str, after: str, limit: int
+    ) -> tuple[Page[PeopleMessage], int]:
+        """Return a page of what people said in a project, and how much a user has not read."""
+        return await self._desk.run(
+            lambda c: (
+                pages.people(c, project_id, after, limit),
+                talk.unread(c, project_id, user_id),
+            ),
+            talk.MAX_READ,
+        )
+
+    async def read_talk(self, project_id: str, user_id: str, message_id: str) -> int:
+        """Keep that a user has read a message and those before it; see `talk.read`."""
+        return await self._desk.run(lambda c: talk.read(c, project_id, user_id, message_id))

@@ -281,6 +281,37 @@ test("a lock that somebody else has by now is released in silence", async () => 
   await ada.call("file:unlock", { projectId, filePath });
 });
 
+test("people: messages, invitations, a lock that is asked for", async () => {
+  const ada = await connected({ userId: "ada" });
+  const bob = await connected({ userId: "bob" });
+  const { project } = await ada.call("project:create", { name: "Ours" });
+  const { token } = await ada.invite({ projectId: project.id, uses: 1 });
+  assert.equal((await bob.acceptInvitation(token)).role, "editor");
+  await assert.rejects(bob.acceptInvitation("none"), { code: "NOT_FOUND" });
+  const message = { projectId: project.id, message: "@bob look", key: "k" };
+  const said = await ada.sendMessage(message);
+  assert.deepEqual(said.mentions, [{ id: "bob", name: "bob" }]);
+  assert.deepEqual(await ada.sendMessage(message), said);
+  await ada.lockFile(project.id, "a");
+  for (const [answer, isHandedOver] of [
+    ["keep", false],
+    ["hand-over", true],
+  ]) {
+    ada.once("lock:asked", ({ request }) => {
+      ada.call("lock:answer", { projectId: project.id, requestId: request.id, answer });
+    });
+    assert.equal(await bob.askForLock(project.id, "a"), isHandedOver);
+  }
+  const lock = await bob.lockFile(project.id, "a");
+  await lock.unlock();
+  await ada.lockFile(project.id, "a");
+  const asked = next(ada, "lock:asked");
+  const waiting = assert.rejects(bob.askForLock(project.id, "a"), Unreachable);
+  await asked;
+  bob.disconnect();
+  await waiting;
+});
+
 test("a lock writes, and ends with its block", async () => {
   const ada = await connected({ userId: "user-456" });
   const other = await connected({ userId: "user-789" });

@@ -1,4 +1,4 @@
-"""The examples of docs/sdk.md, as they are but for the port."""
+"""The examples of docs/sdk.md and docs/people.md, as they are but for the port."""
 
 from __future__ import annotations
 
@@ -11,16 +11,23 @@ import pytest
 from tests.sdk.test_javascript import SDK, run
 from tests.server.running import running
 
-DOCUMENT = (Path(__file__).parent.parent.parent / "docs" / "sdk.md").read_text(encoding="utf-8")
-PRINTED = {
-    "python": (
+DOCUMENTS = Path(__file__).parent.parent.parent / "docs"
+PRINTED: dict[tuple[str, str], tuple[str, ...]] = {
+    ("sdk.md", "python"): (
         "['src/components/App.jsx', 'src/components/TodoList.jsx']",
         "builtin none",
         "NOT_FOUND",
         "written by a program",
         "typed beside everybody else",
     ),
-    "javascript": ("builtin", "true NOT_FOUND", "// typed beside everybody else"),
+    ("sdk.md", "javascript"): ("builtin", "true NOT_FOUND", "// typed beside everybody else"),
+    ("people.md", "python"): (
+        "[{'id': 'user-789', 'name': 'user-789'}]",
+        "@user-789 is **this** right?",
+        "NOT_FOUND",
+        "viewer",
+    ),
+    ("people.md", "javascript"): ("It is.",),
 }
 COMMANDS = {
     "python": (sys.executable, "-X", "dev", "-c"),
@@ -28,17 +35,18 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("language", PRINTED)
-async def test_the_examples_run(language: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "language"), PRINTED)
+async def test_the_examples_run(page: str, language: str, tmp_path: Path) -> None:
     printed = ""
+    document = (DOCUMENTS / page).read_text(encoding="utf-8")
     async with running(tmp_path) as application:
-        for code in re.findall(rf"^```{language}\n(.*?)^```$", DOCUMENT, re.M | re.S):
+        for code in re.findall(rf"^```{language}\n(.*?)^```$", document, re.M | re.S):
             code = code.replace("http://localhost:3001", application.url)
             for _ in range(2):
                 # Nobody starts with a fresh server the second time.
                 printed += await run(*COMMANDS[language], code)
     lines = printed.splitlines()
-    for line in PRINTED[language]:
+    for line in PRINTED[page, language]:
         assert line in lines, printed
 
 

@@ -20,6 +20,7 @@ from ai_coding_assistant.batches import Batch
 from ai_coding_assistant.documents import Document
 from ai_coding_assistant.due import Due
 from ai_coding_assistant.errors import Refused, SDKError, Unreachable, result_of
+from ai_coding_assistant.lock_requests import LockRequest
 from ai_coding_assistant.locks import FileLock, LockType
 from ai_coding_assistant.pace import Pace
 from ai_coding_assistant.reading import LISTS, PAGES, READINGS, Parts, changing
@@ -88,6 +89,7 @@ class AsyncAICodingAssistantSocket:
         self._projects: set[str] = set()
         self._handlers: dict[str, list[Callable[..., object]]] = {}
         self._answers: set[Answer] = set()
+        self._lock_requests: set[LockRequest] = set()
         self._pace = Pace()
         self._due = Due(self._ping, self._pace.slow_down)
         self._pings: set[asyncio.Task[None]] = set()
@@ -245,6 +247,8 @@ class AsyncAICodingAssistantSocket:
         comes_back = self._reconnects and reason not in _FOR_GOOD
         for answer in self._answers:
             answer.lose(reason, comes_back=comes_back)
+        for request in self._lock_requests:
+            request.lose(reason)
         for document in list(self.documents):
             if comes_back:
                 document.lose()
@@ -319,8 +323,9 @@ class AsyncAICodingAssistantSocket:
         data = args[0] if args else None
         if not isinstance(data, dict):
             return
-        for answer in self._answers:
-            answer.hear(event, data)
+        listeners: list[Answer | LockRequest] = [*self._answers, *self._lock_requests]
+        for listener in listeners:
+            listener.hear(event, data)
         if event == "file:moved":
             followers: list[Document | FileLock] = [*self.documents, *self.locks]
             for one in followers:
@@ -507,6 +512,69 @@ class AsyncAICodingAssistantSocket:
     ) -> FileLock:
         """A lock on a file, for `async with socket.lock_file(…) as lock`."""
         return FileLock(self, project_id, file_path, lock_type)
+
+    async def ask_for_lock(self, project_id: str, file_path: str) -> bool:
+        """Ask whoever holds a file exclusively to hand it over, and return whether that was done:
+        then `lock_file` has it at once. The server waits a minute for the holder.
+
+        Raises:
+            Refused: nobody holds it (`NOT_FOUND`), or the holder is away (`FILE_LOCKED`).
+            Unreachable: the connection was lost, or there is no acknowledgement.
+        """
+        listener = LockRequest()
+        self._lock_requests.add(listener)
+        try:
+            payload = {"projectId": project_id, "filePath": file_path}
+            request: dict[str, Any] = (await self.call("lock:ask", payload))["request"]
+            return await listener.answer(request["id"]) == "handed-over"
+        finally:
+            self._lock_requests.discard(listener)
+
+    # -- people
+
+    async def invite(
+        self, project_id: str, role: str = "editor", *, days: int = 7, uses: int | None = None
+    ) -> dict[str, Any]:
+        """Make an invitation to a project: `{"invitation": …, "token": …}`. Whoever has the token
+        can become a member, for so many days, and with `uses` so often.
+
+        Raises:
+            Refused: one is no owner of the project, or it has too many.
+            Unreachable: the connection was lost, or there is no answer.
+        """
+        payload = {"projectId": project_id, "role": role, "days": days, "uses": uses}
+        return await self.call("invitation:create", payload)
+
+    async def accept_invitation(self, token: str) -> dict[str, Any]:
+        """Become a member by an invitation: `{"project": …, "role": …}`.
+
+        Raises:
+            Refused: it is unknown or over (`NOT_FOUND`).
+            Unreachable: the connection was lost, or there is no answer.
+        """
+        return await self.call("invitation:accept", {"token": token})
+
+    async def send_message(
+        self,
+        message: str,
+        project_id: str,
+        *,
+        place: dict[str, Any] | None = None,
+        key: str | None = None,
+    ) -> dict[str, Any]:
+        """Say something to the people of a project, in Markdown, and return the message as it is
+        kept; no assistant is asked. `@` and a name notifies somebody.
+
+        `place` is what it is about: `{"filePath": …, "line": …}`, lines from 0. A message that is
+        sent again with the same `key`, because no acknowledgement came, is there once.
+
+        Raises:
+            Refused: the message cannot be taken.
+            Unreachable: the connection was lost, or there is no answer.
+        """
+        payload = {"projectId": project_id, "message": message, "place": place, "key": key}
+        said: dict[str, Any] = (await self.call("chat:message", payload))["message"]
+        return said
 
     # -- the assistant
 

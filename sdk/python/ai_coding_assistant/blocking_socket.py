@@ -285,6 +285,33 @@ class AICodingAssistantSocket:
         lock = self._socket.lock_file(project_id, file_path, lock_type)
         return BlockingFileLock(self._threads, lock)
 
+    def ask_for_lock(self, project_id: str, file_path: str) -> bool:
+        """Ask whoever holds a file exclusively to hand it over; return whether that was done."""
+        return self._threads.wait_for(self._socket.ask_for_lock(project_id, file_path))
+
+    def invite(
+        self, project_id: str, role: str = "editor", *, days: int = 7, uses: int | None = None
+    ) -> dict[str, Any]:
+        """Make an invitation to a project: `{"invitation": …, "token": …}`."""
+        return self._threads.wait_for(self._socket.invite(project_id, role, days=days, uses=uses))
+
+    def accept_invitation(self, token: str) -> dict[str, Any]:
+        """Become a member by an invitation: `{"project": …, "role": …}`."""
+        return self._threads.wait_for(self._socket.accept_invitation(token))
+
+    def send_message(
+        self,
+        message: str,
+        project_id: str,
+        *,
+        place: dict[str, Any] | None = None,
+        key: str | None = None,
+    ) -> dict[str, Any]:
+        """Say something to the people of a project; no assistant is asked."""
+        return self._threads.wait_for(
+            self._socket.send_message(message, project_id, place=place, key=key)
+        )
+
     def send_ai_message(
         self,
         message: str,

@@ -67,12 +67,23 @@ async def test_they_are_kept_and_marked(connect: Connect) -> None:
     newest, middle, _ = [one["id"] for one in answer["notifications"]]
     assert answer["notifications"][0]["message"] == MESSAGE
     assert answer["notifications"][0]["isRead"] is False
+    about = {"kind": "project", "user": {"id": "user-456", "name": "user-456"}}
+    assert answer["notifications"][0]["about"] == about
     mark = {"ids": [newest, newest, "notification-none"]}
-    assert await member.ask("notification:read", mark) == {"ok": True, "marked": 1}
+    window = await connect()
+    await window.ask("user:join", {"userId": "user-789"})
+    await window.news()
+    assert await member.ask("notification:read", mark) == {"ok": True, "marked": 1, "unread": 2}
+    told = {"unread": 2, "ids": mark["ids"]}
+    assert await window.news() == [("notification:read", told)]
+    # What was read before is no news.
+    assert (await member.ask("notification:read", mark))["marked"] == 0
+    assert await window.news() == []
     # Nobody marks somebody else's.
     assert (await client.ask("notification:read", {"ids": [middle]}))["marked"] == 0
     assert (await member.ask("notification:list"))["unread"] == 2
     assert (await member.ask("notification:read"))["marked"] == 2
+    assert await window.news() == [("notification:read", {"unread": 0})]
     assert (await client.ask("notification:list"))["notifications"] == []
 
 

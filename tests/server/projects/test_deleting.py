@@ -86,6 +86,30 @@ async def test_a_file_or_a_folder_is_deleted_and_comes_back(
     assert (await delete(client, "nowhere"))["error"]["code"] == "NOT_FOUND"
 
 
+async def test_those_who_changed_it_are_told(connect: Connect) -> None:
+    ada, bob = await two(connect)
+    eve = await connect()
+    await eve.ask("user:join", {"userId": "eve"})
+    for client in (ada, bob):
+        await client.ask("room:join", {"room": "notifications"})
+    await written(ada, "src/a.txt", "by ada")
+    await written(bob, "src/b.txt", "by bob")
+    # No member, and so nobody who is told.
+    await written(eve, "src/c.txt", "by eve")
+    deletion_id = (await delete(ada, "src"))["deletionId"]
+    heard = [data["notification"] for name, data in await bob.news() if name == "notification:new"]
+    assert [(one["type"], one["title"], one["message"]) for one in heard] == [
+        ("bin", "user-456 deleted src", "You changed it last. It is in the bin for 30 days"),
+    ]
+    user = {"id": "user-456", "name": "user-456"}
+    assert heard[0]["about"] == {
+        "kind": "bin", "place": {"filePath": "src"}, "deletionId": deletion_id, "user": user,
+    }  # fmt: skip
+    assert (await bob.ask("notification:list"))["notifications"] == heard
+    for client in (ada, eve):
+        assert (await client.ask("notification:list"))["notifications"] == []
+
+
 async def test_what_has_the_name_meanwhile_stays(connect: Connect) -> None:
     client, _ = await two(connect)
     deletion_id = (await delete(client, "src"))["deletionId"]

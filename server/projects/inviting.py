@@ -1,0 +1,138 @@
+"""Links that let people into a project: `invitation:create`, `invitation:list`,
+`invitation:revoke`, `invitation:accept`.
+
+A token is `id.secret`. The secret is 256 random bits that only the answer to `invitation:create`
+has; the database knows its hash. What is wrong with a token is told to nobody: an unknown one, one
+that is over, used up or revoked are refused with one message. An invitation ends also when whoever
+has made it is no owner any more.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
+
+from server.api.announcements import ProjectCreated
+from server.api.envelope import timestamp
+from server.api.errors import Code, EventError
+from server.api.records import About, Invitation, Notification, Project, Role, User
+from server.api.registry import Call
+from server.api.types import Id, Payload, ProjectPayload, Record, Secret
+from server.people import notifications
+from server.projects.projects import announce_update, found
+from server.store.invitations import Accepted
+
+_DAYS: Final = 7
+
+Days = Annotated[int, Meta(ge=1, le=30, description="a whole number from 1 to 30")]
+Uses = Annotated[int, Meta(ge=1, le=100, description="a whole number from 1 to 100")]
+
+
+class InvitationCreatePayload(ProjectPayload, frozen=True, kw_only=True):
+    """What an invitation gives, for how many days, and how often; without `uses` as often as the
+    project has room.
+    """
+
+    role: Literal["editor", "viewer"] = "editor"
+    days: Days = _DAYS
+    uses: Uses | None = None
+
+
+class InvitationCreateResult(Record, frozen=True):
+    """The invitation, and the token that `invitation:accept` takes: it is told once."""
+
+    invitation: Invitation
+    token: str
+
+
+class InvitationsResult(Record, frozen=True):
+    """The invitations that hold, the oldest first."""
+
+    invitations: list[Invitation]
+
+
+class InvitationRevokePayload(ProjectPayload, frozen=True, kw_only=True):
+    """Which invitation."""
+
+    invitation_id: Id
+
+
+class InvitationAcceptPayload(Payload, frozen=True, kw_only=True):
+    """The token of an invitation."""
+
+    token: Secret
+
+
+class InvitationAcceptResult(Record, frozen=True):
+    """The project, and what one may do there."""
+
+    project: Project
+    role: Role
+
+
+async def create(call: Call[InvitationCreatePayload]) -> InvitationCreateResult:
+    """Make an invitation: whoever has its token may become a member. A project has at most 20."""
+    payload, now = call.payload, datetime.now(UTC)
+    secret = secrets.token_urlsafe(32)
+    new = Invitation(
+        id=f"invitation-{secrets.token_hex(8)}",
+        role=Role(payload.role),
+        created_at=timestamp(now),
+        created_by=call.user.id,
+        expires_at=timestamp(now + timedelta(days=payload.days)),
+        uses_left=payload.uses,
+    )
+    await call.store.add_invitation(payload.project_id, new, secret)
+    return InvitationCreateResult(new, f"{new.id}.{secret}")
+
+
+async def list_invitations(call: Call[ProjectPayload]) -> InvitationsResult:
+    """List the invitations of a project that hold."""
+    return InvitationsResult(await call.store.invitations(call.payload.project_id, timestamp()))
+
+
+async def revoke(call: Call[InvitationRevokePayload]) -> None:
+    """Let nobody in by an invitation any more; who has come by it stays."""
+    payload = call.payload
+    await call.store.revoke_invitation(payload.project_id, payload.invitation_id)
+
+
+async def accept(call: Call[InvitationAcceptPayload]) -> InvitationAcceptResult:
+    """Become a member by an invitation, with its role; a member stays what they are.
+
+    Whoever has made the invitation gets a notification.
+    """
+    user, services = call.user, call.services
+    invitation_id, _, secret = call.payload.token.partition(".")
+    call.check_connected()
+    done = await call.store.accept_invitation(
+        invitation_id, secret, user.id, timestamp(), partial(_notice, user)
+    )
+    if done is None:
+        raise EventError(Code.NOT_FOUND, "the invitation is unknown or over: ask for another one")
+    accepted, found_project, notice = done
+    project = found(found_project, accepted.project_id)
+    if accepted.is_new:
+        announce_update(call, project)
+        own = [socket.id for socket in services.sockets.of_user(user.id)]
+        call.tell(own, ProjectCreated(project=project), project_id=project.id)
+        notifications.deliver(services, notice)
+    role = next(one.role for one in project.members if one.user.id == user.id)
+    return InvitationAcceptResult(project, role)
+
+
+def _notice(user: User, accepted: Accepted) -> Notification:
+    """Return the note of a new member for whoever has made the invitation."""
+    invitation = accepted.invitation
+    return notifications.personal(
+        invitation.created_by,
+        "invitation",
+        f"{user.name} has joined the project",
+        f"By your invitation, as its {invitation.role.value}",
+        accepted.project_id,
+        About("invitation", user=user),
+    )

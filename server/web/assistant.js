@@ -1,15 +1,19 @@
 // The chat with the assistant.
 
-import { useEffect, useRef } from "preact/hooks";
-import { cancel, loadOlder, send } from "./chat.js";
-import { Composer, kilobytes } from "./composer.js";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { cancel, contextOf, loadOlder, send } from "./chat.js";
+import { Composer } from "./composer.js";
 import { Avatar, Icon, html } from "./html.js";
+import { onLiveUpdate } from "./live_editor.js";
 import { Markdown } from "./markdown.js";
 import { mayEdit } from "./project.js";
 import { ProposalList } from "./proposal_list.js";
 import { openReview, proposalFor, proposalsOf } from "./proposals.js";
 import { isMe } from "./session.js";
-import { attempt } from "./state.js";
+import { attempt, update } from "./state.js";
+import { addressee, peopleLike, say } from "./talk.js";
+
+const OFFERED = 6;
 
 /** What one may ask: what fits the files that there are, and who answers. */
 function ideas({ files, assistant }) {
@@ -36,8 +40,15 @@ function scaffoldFor(paths) {
   return "Create an HTML page";
 }
 
+/** Ask the assistant; or people, if the text begins with the name of one. */
+async function sendOn(text, key) {
+  if (!addressee(text)) return send(text);
+  await say(text, key);
+  update({ side: "people", pane: "people" });
+}
+
 export function Assistant({ app }) {
-  const { project } = app;
+  const { project, user } = app;
   const end = useRef(null);
   const answers = Object.entries(project.answers);
   const last = project.messages.at(-1)?.id;
@@ -69,11 +80,61 @@ export function Assistant({ app }) {
       <div ref=${end}></div>
     </div>
     <p class="typing soft" aria-live="polite">${whoIsTyping(project.typing)}</p>
-    <${Composer} app=${app} />
+    <${Composer}
+      app=${app}
+      names=${[user.id, project.id, "assistant"]}
+      label="Message to the assistant"
+      placeholder="Ask the assistant… @ adds a file"
+      maxlength="32768"
+      disabled=${mayEdit() ? undefined : "Viewers may only read"}
+      offer=${(word, isFirst) => offered(project.files, word, isFirst)}
+      send=${sendOn}
+    >
+      ${mayEdit() && html`<${Along} app=${app} />`}
+    <//>
   </section>`;
 }
 
-function whoIsTyping(typing) {
+/** Files; before them people, where the message would be for them. */
+function offered(files, word, isFirst) {
+  const people = isFirst ? peopleLike(word, OFFERED / 2) : [];
+  const paths = filesLike(files, word).slice(0, OFFERED - people.length);
+  return [
+    ...people.map(({ name }) => ({ shown: `${name}: says it to people`, inserted: `@${name}` })),
+    ...paths.map((path) => ({ shown: path, inserted: `@${path}` })),
+  ];
+}
+
+/** Some paths that have this in them; those whose name begins with it first. */
+function filesLike(files, word) {
+  const sought = word.toLowerCase();
+  const found = [...files.keys()].filter((path) => path.toLowerCase().includes(sought));
+  const begins = (path) => path.split("/").at(-1).toLowerCase().startsWith(sought);
+  return found.sort((a, b) => begins(b) - begins(a) || a.localeCompare(b)).slice(0, OFFERED);
+}
+
+/** What the assistant is shown with the next message. */
+function Along({ app }) {
+  const { budget } = app.project.assistant;
+  const [, draw] = useState(0);
+  useEffect(() => onLiveUpdate((update) => update.selectionSet && draw((count) => count + 1)), []);
+  const { currentFile, selection } = contextOf() ?? {};
+  if (!currentFile) return null;
+  const lines = selection ? selection.end.line - selection.start.line + 1 : 0;
+  const chosen = lines === 1 ? "1 line selected" : `${lines} lines selected`;
+  return html`<p class="along soft">
+    With <code>${currentFile.split("/").at(-1)}</code>${lines > 0 && `, ${chosen}`}
+    ${budget > 0 && ` · up to ${kilobytes(budget)} of the project`}
+  </p>`;
+}
+
+/** A number of bytes in words. */
+function kilobytes(bytes) {
+  return bytes < 1_000 ? `${bytes} bytes` : `${(bytes / 1_000).toFixed(bytes < 10_000 ? 1 : 0)} kB`;
+}
+
+/** Who writes a message at the moment, in words. */
+export function whoIsTyping(typing) {
   const names = [...typing.values()].map((user) => user.name);
   if (names.length === 0) return "";
   return `${names.join(", ")} ${names.length === 1 ? "is" : "are"} typing…`;

@@ -1,27 +1,39 @@
-// Where one writes to the assistant: what goes along with the message is shown, and an @ offers files.
+// Where one writes a message. What is typed is kept until it is sent, and an @ offers what it may mean.
 
-import { useEffect, useRef, useState } from "preact/hooks";
-import { contextOf, sayTyping, send } from "./chat.js";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { sayTyping } from "./chat.js";
 import { Icon, html } from "./html.js";
-import { onLiveUpdate } from "./live_editor.js";
-import { mayEdit } from "./project.js";
-import { attempt } from "./state.js";
+import { attempt, toast } from "./state.js";
+import { wordsOf } from "./words.js";
 
-const OFFERED = 6;
-
-export function Composer({ app }) {
+/**
+ * `names` are those of what is kept, `send(text, key)` sends it, `offer(word, isFirst)` returns what is
+ * offered after an @, as {shown, inserted}; `isFirst` where the text begins with it. `disabled` says
+ * why nothing can be written.
+ */
+export function Composer(props) {
+  const { app, names, label, placeholder, maxlength, disabled, offer, send, children } = props;
   const field = useRef(null);
+  const words = wordsOf(...names);
   const [word, setWord] = useState(null);
-  const offered = word === null ? [] : filesLike(app.project.files, word);
+  const offered = word === null ? [] : offer(word.text, word.isFirst);
+  useLayoutEffect(() => {
+    field.current.value = words.text;
+  }, [words]);
   const submit = async (event) => {
     event.preventDefault();
     const text = field.current.value;
     if (!text.trim()) return;
+    // Before one is known again, it would be sent as somebody else's.
+    if (app.connection !== "online") return toast("Offline: what you typed stays here", "problem");
     field.current.value = "";
     setWord(null);
     sayTyping(false);
-    const sent = await attempt(() => send(text).then(() => true));
-    if (!sent && !field.current.value) field.current.value = text;
+    const key = words.send(text);
+    const isThere = await attempt(() => send(text, key).then(() => true));
+    words.sent(key, isThere);
+    // It may have been drawn anew for another project.
+    if (!isThere && field.current) field.current.value = words.text;
   };
   const keyDown = (event) => {
     if (event.key === "Escape") setWord(null);
@@ -32,22 +44,24 @@ export function Composer({ app }) {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) submit(event);
   };
   const input = () => {
+    words.type(field.current.value);
     sayTyping(field.current.value !== "");
     setWord(wordBefore(field.current));
   };
-  function choose(path) {
+  function choose({ inserted }) {
     const { selectionStart: at } = field.current;
-    field.current.setRangeText(`${path} `, at - word.length, at, "end");
+    field.current.setRangeText(`${inserted} `, at - word.text.length - 1, at, "end");
     setWord(null);
+    words.type(field.current.value);
     field.current.focus();
   }
   return html`<form class="composer" onSubmit=${submit}>
-    ${mayEdit() && html`<${Along} app=${app} />`}
+    ${children}
     ${
       offered.length > 0 &&
-      html`<div class="offered" role="group" aria-label="Files to add">
+      html`<div class="offered" role="group" aria-label="What the @ may mean">
         ${offered.map(
-          (path) => html`<button type="button" onClick=${() => choose(path)}>${path}</button>`,
+          (one) => html`<button type="button" onClick=${() => choose(one)}>${one.shown}</button>`,
         )}
       </div>`
     }
@@ -55,49 +69,23 @@ export function Composer({ app }) {
       <textarea
         ref=${field}
         rows="2"
-        maxlength="32768"
-        disabled=${!mayEdit()}
-        placeholder=${mayEdit() ? "Ask the assistant… @ adds a file" : "Viewers may only read"}
-        aria-label="Message to the assistant"
+        maxlength=${maxlength}
+        disabled=${disabled !== undefined}
+        placeholder=${disabled ?? placeholder}
+        aria-label=${label}
         onInput=${input}
         onKeyDown=${keyDown}
       ></textarea>
-      <button class="primary" aria-label="Send" disabled=${!mayEdit()}>
+      <button class="primary" aria-label="Send" disabled=${disabled !== undefined}>
         <${Icon} name="send" />
       </button>
     </div>
   </form>`;
 }
 
-/** What is typed after the last @ before the cursor, or null. */
+/** What is typed after the last @ before the cursor, and whether the text begins there; or null. */
 function wordBefore({ value, selectionStart }) {
-  return /(?:^|\s)@(\S{0,200})$/.exec(value.slice(0, selectionStart))?.[1] ?? null;
-}
-
-/** Some paths that have this in them; those whose name begins with it first. */
-function filesLike(files, word) {
-  const sought = word.toLowerCase();
-  const found = [...files.keys()].filter((path) => path.toLowerCase().includes(sought));
-  const begins = (path) => path.split("/").at(-1).toLowerCase().startsWith(sought);
-  return found.sort((a, b) => begins(b) - begins(a) || a.localeCompare(b)).slice(0, OFFERED);
-}
-
-/** What the assistant is shown with the next message. */
-function Along({ app }) {
-  const { budget } = app.project.assistant;
-  const [, draw] = useState(0);
-  useEffect(() => onLiveUpdate((update) => update.selectionSet && draw((count) => count + 1)), []);
-  const { currentFile, selection } = contextOf() ?? {};
-  if (!currentFile) return null;
-  const lines = selection ? selection.end.line - selection.start.line + 1 : 0;
-  const chosen = lines === 1 ? "1 line selected" : `${lines} lines selected`;
-  return html`<p class="along soft">
-    With <code>${currentFile.split("/").at(-1)}</code>${lines > 0 && `, ${chosen}`}
-    ${budget > 0 && ` · up to ${kilobytes(budget)} of the project`}
-  </p>`;
-}
-
-/** A number of bytes in words. */
-export function kilobytes(bytes) {
-  return bytes < 1_000 ? `${bytes} bytes` : `${(bytes / 1_000).toFixed(bytes < 10_000 ? 1 : 0)} kB`;
+  const before = value.slice(0, selectionStart);
+  const found = /(?:^|\s)@(\S{0,200})$/.exec(before);
+  return found && { text: found[1], isFirst: /^\s*@\S*$/.test(before) };
 }

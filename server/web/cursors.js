@@ -49,7 +49,8 @@ function decorate(document, places) {
   return Decoration.set(ranges, true);
 }
 
-function offsetOf(document, { line, column }) {
+/** The protocol's position as an offset in a document, within what there is of it. */
+export function offsetOf(document, { line, column }) {
   // What others have may be a moment ahead of what is here.
   const found = document.line(Math.min(line + 1, document.lines));
   return Math.min(found.from + column, found.to);

@@ -15,6 +15,7 @@ import {
   lineNumbers,
 } from "@codemirror/view";
 import { useEffect, useRef } from "preact/hooks";
+import { answer, askFor, asksFor, ownAsk, withdraw } from "./asking.js";
 import { copyText } from "./clipboard.js";
 import { othersCursors, positionOf, showPlaces } from "./cursors.js";
 import { lookOf } from "./editor_look.js";
@@ -93,7 +94,11 @@ export function Editor({ app }) {
       />
       <${IconButton} icon="close" label="Close the file" onClick=${() => attempt(() => closeFile())} />
     </header>
-    ${isShut && html`<${Held} lock=${foreign} />`}
+    ${isShut && html`<${Held} lock=${foreign} mayAsk=${open.document !== null && mayEdit()} />`}
+    ${
+      open.lock &&
+      asksFor(open.path).map((one) => html`<${Asked} key=${one.id} request=${one} />`)
+    }
     ${!open.document && !open.isGone && html`<${TooLong} />`}
     ${open.problem && html`<${Problem} open=${open} />`}
     <${Text}
@@ -120,7 +125,7 @@ function Path({ path }) {
     ><strong>${parts.at(-1)}</strong>`;
 }
 
-function Held({ lock }) {
+function Held({ lock, mayAsk }) {
   const name = lock.user.name;
   const who = isMe(lock.user) ? "You keep" : `${name} keeps`;
   const where = isMe(lock.user) ? ", in another window" : "";
@@ -134,6 +139,24 @@ function Held({ lock }) {
       }
       You see every change, and can type when it is free.
     </span>
+    ${mayAsk && !isMe(lock.user) && !lock.orphaned && html`<${Ask} lock=${lock} />`}
+  </p>`;
+}
+
+function Ask({ lock: { filePath, user } }) {
+  const own = ownAsk(filePath);
+  if (!own) return html`<button onClick=${() => attempt(() => askFor(filePath))}>Ask for it</button>`;
+  return html`<span class="asking">Asking ${user.name}…</span>
+    <button onClick=${() => withdraw(own)}>Never mind</button>`;
+}
+
+function Asked({ request }) {
+  const reply = (isHandedOver) => attempt(() => answer(request, isHandedOver));
+  return html`<p class="banner row" role="alert">
+    <${Avatar} user=${request.user} />
+    <span>${request.user.name} asks for this file.</span>
+    <button class="primary" onClick=${() => reply(true)}>Hand over</button>
+    <button onClick=${() => reply(false)}>Keep</button>
   </p>`;
 }
 

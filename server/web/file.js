@@ -16,7 +16,7 @@ import { KEEPER, foldersMoved, revealFile } from "./folders.js";
 import { keepLiveEditor, lineOfCaret } from "./live_editor.js";
 import { isWithin, join, moved, nameOf } from "./paths.js";
 import { change, mayEdit, onProject, sayActivity } from "./project.js";
-import { ask, insist, socket } from "./session.js";
+import { ask, insist, isMe, socket } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
 import { closeTab, dropTab, leaveTab, showTab, tabOf, tabsMoved } from "./tabs.js";
 
@@ -39,9 +39,14 @@ function alter(changes) {
 // The file that is on its way to the editor, by its project and path.
 let coming = null;
 
-/** Show a file, at a place in it if there is a `target`, see `goTo`; else where its caret was. */
-export async function openFile(path, target) {
+/**
+ * Show a file, at a place in it if there is a `target`, see `goTo`; else where its caret was. A quiet
+ * one is not what the user has chosen.
+ */
+export async function openFile(path, target, { isQuiet = false } = {}) {
   const projectId = state.project.id;
+  // Whoever chooses a file follows nobody any more.
+  if (!isQuiet) update({ following: null });
   const name = `${projectId}/${path}`;
   if (state.open?.path !== path) {
     if (coming?.name !== name) {
@@ -54,6 +59,11 @@ export async function openFile(path, target) {
     await coming.shown;
   } else if (target) alter({ target });
   update({ pane: "editor" });
+}
+
+/** Show a file, at a line if there is one, from 0. */
+export async function openPlace({ filePath, line }) {
+  await openFile(presentPath(filePath), line === undefined ? undefined : { line: line + 1 });
 }
 
 async function show(projectId, path, target, isWanted) {
@@ -89,6 +99,7 @@ async function left(wanted) {
   if (!open) return state.beside;
   leaveTab(open.path, lineOfCaret(open));
   keepLiveEditor();
+  for (const handler of leavers) handler(open.path);
   if (open.lock) await attempt(editTogether);
   // Another one may be shown by now.
   if (state.open?.opening !== open.opening) return state.beside;
@@ -163,7 +174,7 @@ export async function closeFile(path = state.open?.path ?? state.missing?.path) 
 /** Show no file; those that have tabs go on. */
 export async function closeEditor() {
   const beside = await left();
-  update({ open: null, beside, review: null, missing: null, pane: "files" });
+  update({ open: null, beside, review: null, missing: null, following: null, pane: "files" });
   sayActivity(undefined);
 }
 
@@ -171,6 +182,7 @@ export async function closeEditor() {
 export async function stopEditing() {
   const { open } = state;
   if (open) leaveTab(open.path, lineOfCaret(open));
+  if (open) for (const handler of leavers) handler(open.path);
   if (open?.lock) await attempt(editTogether);
   retire(open?.document);
   forgetBeside();
@@ -305,6 +317,19 @@ export function forgetProblem() {
   if (state.open.isGone) return closeFile();
   state.open.draft?.end({ forgotten: true });
   alter({ problem: "", lost: "", draft: undefined });
+}
+
+const leavers = new Set();
+
+/** Call `handler(path)` when one leaves an open file. */
+export function onLeavingFile(handler) {
+  leavers.add(handler);
+}
+
+/** A lock has gone from one user to another. */
+export function handedOver(lock) {
+  putLock(lock);
+  if (state.open?.path === lock.filePath) alter({ lock: isMe(lock.user) ? lock : null });
 }
 
 /** Keep all others from editing the open file. */
@@ -518,6 +543,8 @@ function putLock(lock) {
 function dropLock(filePath, token) {
   if (!state.project) return;
   for (const one of documents) if (one.path === filePath) one.unlocked();
+  // Handed over in another window.
+  if (state.open?.lock?.token === token) alter({ lock: null });
   change({
     locks: state.project.locks.filter((one) => one.filePath !== filePath || one.token !== token),
   });
@@ -537,12 +564,20 @@ let placeTimer = 0;
 
 /** Tell the others where one is in the open file; not more often than they can look. */
 export function sayPlace(position, selection) {
+  // Two who follow each other would else chase each other from file to file.
+  if (state.following) return;
   place = { position, selection };
+  sayPlaceLater();
+}
+
+function sayPlaceLater() {
   placeTimer ||= setTimeout(sendPlace, CURSOR_MILLISECONDS);
 }
 
 function sendPlace() {
   placeTimer = 0;
+  // What is volatile would be left out now, and the last place would never be told.
+  if (socket.io.engine?.transport?.writable === false) return sayPlaceLater();
   if (!state.open || !state.project || !place || state.connection !== "online") return;
   const { path: filePath, document } = state.open;
   const version = document?.version;

@@ -23,7 +23,6 @@ export function FileTree({ app }) {
   // `edited`: {kind, path}: "rename" is a field in the line, the others are one above the tree.
   const [edited, edit] = useState(null);
   const [menu, setMenu] = useState(null);
-  const [bin, setBin] = useState(false);
   const { files, closed } = project;
   const lines = useMemo(() => linesOf(files, closed), [files, closed]);
   const showMenu = (line, at) => setMenu({ line, at });
@@ -53,7 +52,7 @@ export function FileTree({ app }) {
               label="New folder"
               onClick=${() => edit({ kind: "folder", path: "" })}
             />
-            <${IconButton} icon="trash" label="Bin" onClick=${() => setBin(true)} />`
+            <${IconButton} icon="trash" label="Bin" onClick=${() => update({ dialog: "bin" })} />`
         }
       </span>
     </header>
@@ -69,7 +68,7 @@ export function FileTree({ app }) {
       edit=${edit}
       showMenu=${showMenu}
     />
-    ${bin && html`<${Bin} close=${() => setBin(false)} />`}
+    ${app.dialog === "bin" && html`<${Bin} close=${() => update({ dialog: "" })} />`}
     ${
       menu &&
       html`<${Menu}

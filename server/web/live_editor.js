@@ -2,8 +2,14 @@
 // address, a search.
 
 import { EditorView } from "@codemirror/view";
+import { offsetOf } from "./cursors.js";
+
+// Pixels between a place that is shown and the edge.
+const MARGIN = 80;
 
 let current = null;
+// The place to show as soon as the editor has its file, as {path, position}.
+let wanted = null;
 // Editors of files that are in other tabs, by their documents.
 const kept = new WeakMap();
 const listeners = new Set();
@@ -11,6 +17,24 @@ const listeners = new Set();
 /** This `EditorView` shows an opening of a file now, see file.js. */
 export function setLiveEditor(view, { document, opening }) {
   current = { view, document, opening };
+  if (wanted && wanted.path === document?.path) showPosition(wanted.path, wanted.position);
+}
+
+/** Show a place in a file that is edited, at once or when it is there; one's own caret stays. */
+export function showPosition(path, position) {
+  const view = liveEditorOf(path);
+  wanted = view ? null : { path, position };
+  if (!view) return;
+  const at = offsetOf(view.state.doc, position);
+  view.dispatch({ effects: EditorView.scrollIntoView(at, { y: "nearest", yMargin: MARGIN }) });
+}
+
+/** The file and the line that one is at, as {filePath, line} from 0; undefined where nothing is edited. */
+export function placeInEditor() {
+  const path = current?.document?.path;
+  if (!path) return undefined;
+  const { doc, selection } = current.view.state;
+  return { filePath: path, line: doc.lineAt(selection.main.head).number - 1 };
 }
 
 /** Keep the state of the editor that is on the page, for when its file is shown again. */

@@ -2,15 +2,17 @@
 // project, file, chat, route; then the views.
 
 import { render } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import { Assistant } from "./assistant.js";
 import { sweep } from "./drafts.js";
 import { Editor } from "./editor.js";
 import { settled, stopEditing } from "./file.js";
 import { FileTree } from "./file_tree.js";
+import { FollowBanner } from "./following.js";
 import { Avatar, Icon, IconButton, html } from "./html.js";
 import { Notifications, Toasts } from "./notifications.js";
 import { People } from "./people.js";
+import { PeopleChat } from "./people_chat.js";
 import { QuickOpen } from "./quick_open.js";
 import { ProjectList, ProjectSettings } from "./project_list.js";
 import { leaveProject, writeAddress } from "./route.js";
@@ -64,7 +66,6 @@ async function leave() {
 }
 
 function TopBar({ app }) {
-  const [settings, setSettings] = useState(false);
   const { project, connection, transport } = app;
   const others = project ? [...project.people.values()].slice(0, 6) : [];
   return html`<header class="top">
@@ -73,7 +74,7 @@ function TopBar({ app }) {
     </button>
     ${
       project &&
-      html`<button class="link title" title="Settings and members" onClick=${() => setSettings(true)}>
+      html`<button class="link title" title="Settings and members" onClick=${() => update({ dialog: "settings" })}>
         ${project.info.name}
       </button>`
     }
@@ -89,9 +90,9 @@ function TopBar({ app }) {
     <${ThemeButton} />
     <${IconButton} icon="out" label=${`Sign out ${app.user.name}`} onClick=${leave} />
     ${
-      settings &&
+      app.dialog === "settings" &&
       project &&
-      html`<${ProjectSettings} project=${project} close=${() => setSettings(false)} />`
+      html`<${ProjectSettings} project=${project} close=${() => update({ dialog: "" })} />`
     }
   </header>`;
 }
@@ -119,39 +120,76 @@ function ThemeButton() {
   return html`<${IconButton} icon="moon" label="Light or dark" onClick=${toggle} />`;
 }
 
-const PANES = { files: "folder", editor: "code", assistant: "chat", versions: "history" };
-const SIDES = { assistant: "Assistant", versions: "Versions" };
+const PANES = {
+  files: "folder",
+  editor: "code",
+  assistant: "chat",
+  people: "people",
+  versions: "history",
+};
+const SIDES = { assistant: "Assistant", people: "People", versions: "Versions" };
+const VIEWS = { assistant: Assistant, people: PeopleChat, versions: Versions };
+const MOST_COUNTED = 99;
+
+/** The name of a tab or pane, with how much is unread in it. */
+function named(name, count) {
+  return count > 0 ? `${name}, ${count > MOST_COUNTED ? `${MOST_COUNTED}+` : count} unread` : name;
+}
+
+/** How much was said that one has not seen. */
+function Unread({ count }) {
+  if (count === 0) return null;
+  return html`<span class="unread-count" aria-hidden="true">
+    ${count > MOST_COUNTED ? `${MOST_COUNTED}+` : count}
+  </span>`;
+}
 
 function Workspace({ app }) {
   const show = (pane) => update(pane in SIDES ? { pane, side: pane } : { pane });
   const { files, closed, locks, places, role } = app.project;
+  const unread = { people: app.project.talk.unread };
   // A key in the editor draws no tree.
   const tree = useMemo(
     () => html`<${FileTree} app=${app} />`,
-    [files, closed, locks, places, role, app.open?.path],
+    [files, closed, locks, places, role, app.open?.path, app.dialog === "bin"],
   );
   return html`<div class="workspace" data-pane=${app.pane}>
     <aside class="left">
       ${app.isSearching ? html`<${SearchView} app=${app} />` : html`${tree}<${People} app=${app} />`}
     </aside>
-    <main><${TabBar} app=${app} /><${Editor} app=${app} /></main>
+    <main>
+      <${TabBar} app=${app} />
+      <${FollowBanner} app=${app} />
+      <${Editor} app=${app} />
+    </main>
     <aside class="right">
       <div class="tabs" role="tablist">
         ${Object.entries(SIDES).map(
           ([side, name]) =>
-            html`<button role="tab" aria-selected=${app.side === side} onClick=${() => show(side)}>
+            html`<button
+              role="tab"
+              aria-selected=${app.side === side}
+              aria-label=${named(name, unread[side])}
+              onClick=${() => show(side)}
+            >
               ${name}
+              <${Unread} count=${unread[side] ?? 0} />
             </button>`,
         )}
       </div>
-      ${app.side === "assistant" ? html`<${Assistant} app=${app} />` : html`<${Versions} app=${app} />`}
+      <${VIEWS[app.side]} app=${app} />
     </aside>
     ${app.isQuickOpen && html`<${QuickOpen} app=${app} />`}
     <nav class="panes" aria-label="Panes">
       ${Object.entries(PANES).map(
         ([pane, icon]) =>
-          html`<button aria-pressed=${app.pane === pane} onClick=${() => show(pane)}>
+          html`<button
+            aria-pressed=${app.pane === pane}
+            aria-label=${named(pane, unread[pane])}
+            onClick=${() => show(pane)}
+          >
             <${Icon} name=${icon} />${pane}
+            <${Unread} count=${unread[pane] ?? 0} />
           </button>`,
       )}
     </nav>

@@ -1,5 +1,6 @@
-// Who is here, and where.
+// Who is here, and where; a click on a name follows its user.
 
+import { follow, stopFollowing } from "./following.js";
 import { Avatar, html } from "./html.js";
 import { isMe } from "./session.js";
 
@@ -14,13 +15,26 @@ export function People({ app }) {
           html`<li class="row" key=${user.id}>
             <${Avatar} user=${user} status=${status} />
             <span class="who">
-              <span>${user.name}${isMe(user) && html` <span class="soft">(you)</span>`}</span>
+              <${Name} user=${user} isFollowed=${app.following?.user.id === user.id} />
               <span class="soft">${whereabouts(project, user, status, activity)}</span>
             </span>
           </li>`,
       )}
     </ul>
   </section>`;
+}
+
+/** A name, which follows its user. */
+function Name({ user, isFollowed }) {
+  if (isMe(user)) return html`<span>${user.name} <span class="soft">(you)</span></span>`;
+  return html`<button
+    class="link name"
+    title=${isFollowed ? `Follow ${user.name} no more` : `Follow ${user.name}`}
+    aria-pressed=${isFollowed}
+    onClick=${() => (isFollowed ? stopFollowing() : follow(user))}
+  >
+    ${user.name}
+  </button>`;
 }
 
 function whereabouts(project, user, status, activity) {

@@ -42,6 +42,7 @@ export async function openProject(id) {
       const more = await askAll("user:list", "presence", { projectId: id }, from);
       answer.presence.push(...more);
     }
+    const talk = await insist(() => ask("chat:history", { projectId: id }));
     const versions = await askAll("version:list", "versions", { projectId: id });
     if (waiting !== mine) return;
     const { tabs, closedTabs, recent, active } = rememberedTabs(id);
@@ -66,6 +67,7 @@ export async function openProject(id) {
         olderMessages: answer.nextMessage, // where the chat goes on backwards
         answers: comingAnswers(answer.answers), // those that are being made: by request id
         assistant: answer.assistant, // who answers: {provider, model, budget}
+        talk: { messages: talk.messages, older: talk.next, unread: talk.unread }, // see talk.js
         agent: null, // what another program says about its work
       },
     });
@@ -133,18 +135,6 @@ function putProject(project) {
   update({ projects });
 }
 
-// -- notifications
-
-socket.on("notification:new", ({ notification }) => {
-  update({ notifications: [notification, ...state.notifications] });
-  toast(`${notification.title}: ${notification.message}`);
-});
-
-export async function markRead() {
-  await ask("notification:read");
-  update({ notifications: state.notifications.map((one) => ({ ...one, isRead: true })) });
-}
-
 // -- people
 
 onProject("user:joined", ({ user }) => {
@@ -170,7 +160,10 @@ socket.on("user:presence", ({ user, status, activity }) => {
   else if (state.project) say();
 });
 onProject("cursor:updated", (place) => {
-  change({ places: new Map(state.project.places).set(place.socketId, place) });
+  const places = new Map(state.project.places);
+  // The last one is the one that was heard last.
+  places.delete(place.socketId);
+  change({ places: places.set(place.socketId, place) });
 });
 onProject("user:typing", ({ user, isTyping }) => {
   const typing = new Map(state.project.typing);

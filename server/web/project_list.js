@@ -2,9 +2,11 @@
 
 import { useState } from "preact/hooks";
 import { Ago, Avatar, Dialog, Icon, html } from "./html.js";
+import { Invitations } from "./inviting.js";
 import { closeProject } from "./project.js";
 import { enterProject } from "./route.js";
 import { ask, isMe } from "./session.js";
+import { Share } from "./sharing.js";
 import { attempt, state } from "./state.js";
 
 const TYPES = ["web", "api", "cli", "library", "data", "other"];
@@ -76,12 +78,6 @@ export function ProjectSettings({ project, close }) {
     }
     close();
   };
-  const share = (event) => {
-    event.preventDefault();
-    const values = Object.fromEntries(new FormData(event.target));
-    attempt(() => ask("project:share", { projectId, ...values }));
-    event.target.reset();
-  };
   const unshare = (userId) => attempt(() => ask("project:unshare", { projectId, userId }));
   const leave = () =>
     attempt(async () => {
@@ -119,15 +115,8 @@ export function ProjectSettings({ project, close }) {
     </ul>
     ${
       isOwner &&
-      html`<form class="row" onSubmit=${share}>
-          <input name="userId" required maxlength="128" placeholder="user id" aria-label="User id" />
-          <select name="role" aria-label="Role">
-            <option>editor</option>
-            <option>viewer</option>
-            <option>owner</option>
-          </select>
-          <button>Share</button>
-        </form>
+      html`<${Share} projectId=${projectId} />
+        <${Invitations} projectId=${projectId} members=${info.members} />
         <button class="danger" onClick=${remove}><${Icon} name="trash" /> Delete the project</button>`
     }
   <//>`;

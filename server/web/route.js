@@ -17,6 +17,8 @@ import { closeProject, openProject, projectGone } from "./project.js";
 import { onArrival } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
 
+/** What the address of an invitation begins with; see inviting.js. */
+export const INVITATION = "#invitation=";
 // A caret that rests for so long is written down. Browsers let a page do so a few times a second.
 const REST_MILLISECONDS = 300;
 
@@ -94,7 +96,7 @@ async function inOneStep(work) {
 }
 
 async function follow() {
-  if (!state.user) return;
+  if (!state.user || location.hash.startsWith(INVITATION)) return;
   const { id, path, line } = parse(location.hash);
   await inOneStep(async () => {
     if (!id) return leaveProject();
@@ -143,6 +145,13 @@ export async function enterProject(id) {
     if (state.project?.id === id) await goOn();
   });
   if (following === 0 && state.project) history.pushState(null, "", addressOf(written));
+}
+
+/** Go to a project, if one is not in it. */
+export async function goToProject(id) {
+  if (state.project?.id === id) return;
+  await leaveProject();
+  await enterProject(id);
 }
 
 /** Go back to the list of projects. */

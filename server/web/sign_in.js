@@ -19,6 +19,7 @@ export function SignIn({ app }) {
     <form class="card" onSubmit=${submit}>
       <h1><${Icon} name="wire" /> AI Coding Assistant</h1>
       <p class="soft">Write code together, and with an assistant. Live.</p>
+      ${app.isInvited && html`<p role="status">You are invited to a project: come in to join it.</p>`}
       ${withName ? html`<${NameFields} busy=${app.signingIn} />` : html`<${PasswordFields} />`}
       ${app.signInError && html`<p class="problem" role="alert">${app.signInError}</p>`}
       <button class="primary" disabled=${app.signingIn}>

@@ -11,6 +11,7 @@ export const NOTHING_OPEN = {
   beside: [], // those of other tabs that go on, see file.js
   missing: null, // what the address names and is not there, {path, line}
   review: null, // the proposal beside the file, {requestId, path}; see proposals.js
+  following: null, // whom one follows, see following.js
   isQuickOpen: false,
   isSearching: false, // instead of the tree
   search: null, // see search.js
@@ -25,11 +26,14 @@ export const state = {
   user: null,
   signingIn: false,
   signInError: "",
+  isInvited: false, // an invitation waits until one is signed in, see inviting.js
   projects: [],
   notifications: [],
+  asks: new Map(), // requests for locks, see asking.js
   ...NOTHING_OPEN,
-  pane: "files", // what a phone shows: files, editor, assistant, versions
-  side: "assistant", // what the right column shows: assistant, versions
+  pane: "files", // what a phone shows: files, editor, assistant, people, versions
+  side: "assistant", // what the right column shows: assistant, people, versions
+  dialog: "", // "settings", "bin", or none
   wireOpen: false,
   packets: [], // see wire.js
   toasts: [],

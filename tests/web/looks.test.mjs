@@ -59,6 +59,38 @@ async function toasts(page) {
   await button(page, "Again").waitFor();
 }
 
+/** What others have said, to oneself among them, and what one has said. */
+async function talk(page) {
+  await page.evaluate(async () => {
+    const { change } = await import("/web/project.js");
+    const { state } = await import("/web/state.js");
+    const createdAt = "2026-01-02T03:04:05.678Z";
+    const bob = { id: "bob", name: "bob" };
+    const place = { filePath: "src/one.js", line: 2 };
+    const messages = [
+      { id: "1", user: bob, content: "Look at **this** `code`, @ada", mentions: [state.user], place },
+      { id: "2", user: bob, content: "- one\n- two\n\nhttps://example.com/x" },
+      { id: "3", user: state.user, content: "I do", place },
+    ];
+    const told = messages.map((one) => ({ ...one, createdAt, projectId: state.project.id }));
+    change({ talk: { messages: told, older: "1", unread: 0 } });
+  });
+}
+
+/** Somebody asks for the open file, which one edits alone; and another file is kept by somebody. */
+async function asking(page) {
+  await button(page, "Edit alone").click();
+  await button(page, "Edit together").waitFor();
+  await page.evaluate(async () => {
+    const { state, update } = await import("/web/state.js");
+    const bob = { id: "bob", name: "bob" };
+    const { path: filePath, lock } = state.open;
+    const request = { id: "r", projectId: state.project.id, filePath, user: bob, holder: lock.user };
+    update({ asks: new Map([["r", request]]) });
+  });
+  await button(page, "Hand over").waitFor();
+}
+
 const closeDialog = (page) => page.getByRole("button", { name: "Close", exact: true }).click();
 
 for (const theme of ["light", "dark"]) {
@@ -139,7 +171,20 @@ for (const theme of ["light", "dark"]) {
     await page.goBack();
     await text(page).waitFor();
 
+    await page.getByRole("tab", { name: "People" }).click();
+    await look("talk-empty");
+    await talk(page);
+    await page.getByText("I do").waitFor();
+    await page.getByLabel("Message to the people").fill("Text that waits @");
+    await look("talk");
+    await page.getByLabel("Message to the people").fill("");
     await page.getByRole("tab", { name: "Versions" }).click();
+    await put(page, { side: "versions" });
+    await page.evaluate(async () => {
+      const { change } = await import("/web/project.js");
+      const { state } = await import("/web/state.js");
+      change({ talk: { ...state.project.talk, unread: 100 } });
+    });
     await page.getByLabel("Name of the version").fill("First");
     await look("no-versions");
     await button(page, "Take").click();
@@ -171,11 +216,20 @@ for (const theme of ["light", "dark"]) {
     await button(page, "Share").click();
     await page.getByRole("dialog").getByRole("listitem").nth(1).waitFor();
     await look("settings");
+    await page.getByLabel("User id").fill("nobody");
+    await button(page, "Share").click();
+    await page.getByRole("dialog").getByRole("alert").waitFor();
+    await button(page, "Make a link").click();
+    await page.getByLabel("The link").waitFor();
+    await look("invitation");
     await closeDialog(page);
     await page.evaluate(async () => {
       const { state, update } = await import("/web/state.js");
-      const one = { id: "1", title: "A project is shared", message: "Looks", isRead: false };
-      const notices = [one, { ...one, id: "2", isRead: true }];
+      const about = { kind: "message", place: { filePath: "src/one.js", line: 2 } };
+      const one = { id: "1", title: "bob mentioned you", message: "Look!", isRead: false, about };
+      one.projectId = state.project.id;
+      const shared = { ...one, title: "Project sharing", about: { kind: "project" } };
+      const notices = [one, { ...shared, id: "2", isRead: true }];
       const createdAt = "2026-01-02T03:04:05.678Z";
       update({ notifications: notices.map((notice) => ({ ...notice, createdAt })) });
       // One of each status beside oneself, in all colours that people have.
@@ -188,6 +242,12 @@ for (const theme of ["light", "dark"]) {
       update({});
     });
     await look("people");
+    await put(page, { following: { user: { id: "onlinea", name: "a0 online" }, path: "one.js" } });
+    await look("following");
+    await put(page, { following: null });
+    await asking(page);
+    await look("asking");
+    await page.evaluate(async () => (await import("/web/state.js")).update({ asks: new Map() }));
     await page.getByRole("button", { name: "Notifications, 1 unread" }).click();
     await look("notifications");
     await closeDialog(page);
@@ -200,8 +260,12 @@ for (const theme of ["light", "dark"]) {
     await put(page, { toasts: [] });
 
     await page.setViewportSize(PHONE);
-    for (const pane of ["files", "editor", "assistant", "versions"]) {
-      await put(page, pane === "assistant" || pane === "versions" ? { pane, side: pane } : { pane });
+    await put(page, { dialog: "settings" });
+    await look("phone-invitation");
+    await closeDialog(page);
+    await talk(page);
+    for (const pane of ["files", "editor", "assistant", "people", "versions"]) {
+      await put(page, pane === "files" || pane === "editor" ? { pane } : { pane, side: pane });
       await look(`phone-${pane}`);
     }
     await page.setViewportSize(WIDE);

@@ -67,10 +67,12 @@ test("a notification, a role that may only read, and a project that ends", async
   const eve = await comeIn("eve");
   await share(ada, "eve", "viewer");
   await eve.getByRole("button", { name: "Notifications, 1 unread" }).click();
-  await eve.getByText("ada shared a project with you: you are its viewer").first().waitFor();
-  await eve.keyboard.press("Escape");
+  const notice = eve.getByRole("dialog").getByRole("button", { name: "Project sharing" });
+  await notice.getByText("ada shared a project with you: you are its viewer").waitFor();
+  await notice.getByText("Shared · just now").waitFor();
+  // It opens what it is about, and is read.
+  await notice.click();
   await eve.getByRole("button", { name: "Notifications, 0 unread" }).waitFor();
-  await eve.getByRole("button", { name: "Shared" }).click();
   await eve.getByRole("button", { name: "notes.txt", exact: true }).click();
   await text(eve).waitFor();
   assert.equal(await button(eve, "Edit alone").count(), 0);
@@ -198,11 +200,12 @@ test("a phone shows one pane at a time, and nothing sticks out", async () => {
     files: "Files",
     editor: "File src",
     assistant: "Assistant",
+    people: "Talk",
     versions: "Versions",
   };
   await page.getByRole("button", { name: "App.jsx", exact: true }).tap();
   await text(page).waitFor();
-  for (const pane of ["editor", "files", "assistant", "versions"]) {
+  for (const pane of ["editor", "files", "assistant", "people", "versions"]) {
     await page.getByLabel("Panes").getByRole("button", { name: pane }).tap();
     for (const [other, name] of Object.entries(panes)) {
       const region = page.getByRole("region", { name }).first();

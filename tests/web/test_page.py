@@ -55,6 +55,13 @@ async def test_all_beside_the_editor(
         await run("page.test.mjs", URL=application.url, SESSION_URL=guarded.url, CHROMIUM=browser)
 
 
+async def test_people_with_people(
+    tmp_path: Path, browser: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(tmp_path, monkeypatch) as (application, guarded):
+        await run("people.test.mjs", URL=application.url, SESSION_URL=guarded.url, CHROMIUM=browser)
+
+
 async def test_the_assistant_edits(tmp_path: Path, browser: str) -> None:
     async with running(tmp_path, tuning={"still": 0.1, "latest": 1.0}) as application:
         application.chat._provider = Echo()

@@ -23,7 +23,7 @@ from engineio_min.http.limits import HttpLimits
 from engineio_min.http.server import HttpServer
 from engineio_min.limits.rate_limit import RateLimit
 from engineio_min.options import CookieOptions, ServerOptions
-from engineio_min.request import Request, Response
+from engineio_min.request import Request, Response, StreamedResponse
 from engineio_min.server import Server
 from engineio_min.transports.connection import Connection
 
@@ -49,6 +49,7 @@ __all__ = [
     "Response",
     "Server",
     "ServerOptions",
+    "StreamedResponse",
     "UsageError",
     "__version__",
 ]

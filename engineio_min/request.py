@@ -5,7 +5,7 @@ Our own HTTP/1.1 in `http/` and `asgi/` (any ASGI 3 server) make these.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from urllib.parse import unquote_plus
 
 from engineio_min.errors import Code, RequestRefused, UsageError
@@ -118,6 +118,22 @@ class Response:
         self.status = status
         self.body = body
         self.headers = headers
+
+
+class StreamedResponse(Response):
+    """An answer of a plain HTTP route whose body comes piece by piece, as fast as the peer reads.
+
+    `pieces` is closed when the peer is gone. If it fails, the connection is cut: the peer knows
+    that what it has is not all.
+    """
+
+    __slots__ = ("pieces",)
+
+    def __init__(
+        self, pieces: AsyncGenerator[bytes, None], status: int = 200, headers: Headers = ()
+    ) -> None:
+        super().__init__(status, b"", headers)
+        self.pieces = pieces
 
 
 def add_header(headers: dict[str, str], name: str, value: str) -> None:

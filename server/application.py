@@ -33,8 +33,10 @@ from server.documents.opened import OpenDocuments
 from server.documents.saving import LATEST_SECONDS, STILL_SECONDS, Saver
 from server.events import EVENTS
 from server.hosts import ORIGINS, Route, guarded, host_check
+from server.housekeeping import Housekeeping
 from server.http import listening, pages, website
 from server.http.clients import client_of
+from server.http.downloads import Downloads
 from server.http.metrics import Metrics
 from server.live.typing_indicators import TypingIndicators
 from server.live.whereabouts import Presence
@@ -43,9 +45,12 @@ from server.people.access import project_room, projects_of
 from server.people.directory import Directory
 from server.people.sockets import Sockets
 from server.projects import asking
+from server.projects.downloading import ADDRESS
 from server.projects.lock_requests import LockRequests
 from server.projects.lock_table import Held, Locks
 from server.projects.projects import depart
+from server.projects.tickets import Tickets
+from server.projects.upload_table import Uploads
 from server.projects.workspace import Workspace
 from server.settings import Settings
 from server.store.database import Database
@@ -107,11 +112,14 @@ class Application:
         self.locks = Locks(self.lock_requests.lock_ended)
         self.documents = OpenDocuments()
         self.typing = TypingIndicators(self.tuning.typing, self._typing_ended)
+        self.uploads = Uploads(self.tuning.monotonic)
+        self.tickets = Tickets(self.tuning.monotonic)
         self.attempts = FailedAttempts(self.tuning.monotonic)
         self.auth = Auth(self, self.tuning.hasher, self.tuning.clock)
         self.workspace = Workspace(self, settings.workspace)
         self.saver = Saver(self, self.tuning.still, self.tuning.latest)
         self.background = Background()
+        self.housekeeping = Housekeeping(self)
         self.chat = Chat(self, _provider(settings, self.background), settings.ai_timeout)
         self.dispatcher = Dispatcher(self)
         self._host_check = host_check(settings.host, settings.cors_origins)
@@ -156,6 +164,7 @@ class Application:
             await self._load()
             await self.workspace.start()
             await self.saver.start()
+            self.housekeeping.start()
         except BaseException as error:
             for listener in (first, *others):
                 listener.close()
@@ -177,6 +186,7 @@ class Application:
         yield "/", website.page(self.settings.auth_mode)
         for address, asset in website.assets():
             yield address, asset.answer
+        yield ADDRESS, Downloads(self).answer
         yield "/docs", pages.docs
         yield "/healthz", pages.health(lambda: self.connections, lambda: self.uptime)
         yield "/readyz", pages.readiness(self.obstacle)
@@ -200,6 +210,7 @@ class Application:
             async with asyncio.timeout(self.tuning.drain):
                 await self.dispatcher.drained()
                 await self.chat.close()
+        await self.housekeeping.stop()
         await self.background.close()
         self.auth.passwords.close()
         await self.saver.close()

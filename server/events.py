@@ -20,7 +20,9 @@ from server.people import notifications, talking, users
 from server.projects import (
     asking,
     deleting,
+    downloading,
     files,
+    history,
     inviting,
     locks,
     moving,
@@ -28,6 +30,7 @@ from server.projects import (
     rooms,
     searching,
     sharing,
+    transfers,
     versions,
 )
 
@@ -44,6 +47,10 @@ _SEARCH_PEOPLE: Final = Rate("people", burst=40, per_second=4)
 _ASK: Final = Rate("ask", burst=10, per_second=0.2)
 # Each may answer with a megabyte.
 _OPEN: Final = Rate("open", burst=60, per_second=2)
+# A folder of thousands of files is sent as fast as others still have their turns.
+_UPLOAD: Final = Rate("upload", burst=100, per_second=50)
+# Each may be an archive of a whole project.
+_DOWNLOAD: Final = Rate("download", burst=20, per_second=0.5)
 # Each may be one of ten thousand files.
 _MOVE: Final = Rate("move", burst=60, per_second=2)
 _PROJECT: Final = Rate("project", burst=60, per_second=2)
@@ -211,6 +218,29 @@ EVENTS: Final = {
             access=Access.EDITOR,
         ),
         EventSpec(
+            name="file:upload",
+            payload=transfers.FileUploadPayload,
+            handler=transfers.upload,
+            result=transfers.FileUploadResult,
+            access=Access.EDITOR,
+            rate=_UPLOAD,
+        ),
+        EventSpec(
+            name="file:download",
+            payload=transfers.FileDownloadPayload,
+            handler=transfers.download,
+            result=transfers.FileDownloadResult,
+            access=Access.VIEWER,
+        ),
+        EventSpec(
+            name="download:create",
+            payload=downloading.DownloadCreatePayload,
+            handler=downloading.create,
+            result=downloading.DownloadResult,
+            access=Access.VIEWER,
+            rate=_DOWNLOAD,
+        ),
+        EventSpec(
             name="file:move",
             payload=moving.FileMovePayload,
             handler=moving.move,
@@ -223,6 +253,21 @@ EVENTS: Final = {
             payload=deleting.FileDeletePayload,
             handler=deleting.delete,
             result=deleting.FileDeleteResult,
+            access=Access.EDITOR,
+            rate=_MOVE,
+        ),
+        EventSpec(
+            name="history:list",
+            payload=history.FileHistoryPayload,
+            handler=history.list_saves,
+            result=history.FileHistoryResult,
+            access=Access.VIEWER,
+        ),
+        EventSpec(
+            name="history:restore",
+            payload=history.HistoryRestorePayload,
+            handler=history.restore,
+            result=history.HistoryRestoreResult,
             access=Access.EDITOR,
             rate=_MOVE,
         ),

@@ -73,6 +73,8 @@ FLOORS: Mapping[str, Floors] = {
             "projects/lock_requests.py",
             "projects/lock_table.py",
             "projects/unwritten.py",
+            "projects/upload_table.py",
+            "projects/tickets.py",
         ),
         # What an event is given: it names the state, which knows no event.
         ("api/services.py", "api/registry.py"),
@@ -83,7 +85,7 @@ FLOORS: Mapping[str, Floors] = {
         ("projects/",),
         ("accounts/", "ai/"),
         ("events.py",),
-        ("dispatch.py", "reference/"),
+        ("dispatch.py", "housekeeping.py", "reference/"),
         ("http/",),
         ("application.py",),
         ("commands.py",),

@@ -53,6 +53,7 @@ class HttpConnection(asyncio.Protocol):
         "_reader",
         "_reading",
         "_rest",
+        "_room",
         "_scheduled",
         "_served",
         "_server",
@@ -71,6 +72,8 @@ class HttpConnection(asyncio.Protocol):
         self.current: HttpExchange | None = None
         # The peer does not read; what was waiting at the last look.
         self._stalled = False
+        # Set when it reads again: what waits for that is an answer in pieces.
+        self._room: asyncio.Event | None = None
         self._progress: Progress | None = None
         self._closing = False
         self._rest = b""
@@ -112,6 +115,8 @@ class HttpConnection(asyncio.Protocol):
                 exchange.abort()
         self._queue.clear()
         self.current = None
+        self._stalled = False
+        self._make_room()
 
     def eof_received(self) -> None:
         # A client that half-closes has gone: no browser or Socket.IO client waits for an answer
@@ -236,6 +241,7 @@ class HttpConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._stalled = False
+        self._make_room()
         # From now on the peer's time is that of its next request, not of its reading.
         self._progress = None
         if self._closing:
@@ -314,6 +320,27 @@ class HttpConnection(asyncio.Protocol):
         if status in _WITHOUT_LENGTH:
             return head + b"\r\n"
         return head + b"Content-Length: %d\r\n\r\n" % length
+
+    def stream_head(self, status: int, headers: Headers, *, keep_alive: bool) -> bytes:
+        """Make the head of an answer whose body comes in chunks (RFC 9112, section 7.1).
+
+        Raises:
+            UsageError: a header has a control character.
+        """
+        head = self._server.response_start(status, tuple(headers))
+        if not keep_alive:
+            head += b"Connection: close\r\n"
+        return head + b"Transfer-Encoding: chunked\r\n\r\n"
+
+    async def has_room(self) -> None:
+        """Return as soon as the peer reads what was written, or is gone."""
+        if self._stalled:
+            self._room = asyncio.Event()
+            await self._room.wait()
+
+    def _make_room(self) -> None:
+        if self._room is not None:
+            self._room.set()
 
     def write_response(self, data: bytes, *, keep_alive: bool) -> None:
         """Write the answer of the current exchange and go on to the next."""

@@ -7,6 +7,7 @@ holds is here: the body of a POST, as far as it has come.
 from __future__ import annotations
 
 import binascii
+import contextlib
 import hashlib
 import logging
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFact
 from websockets.headers import build_extension, parse_extension
 
 from engineio_min.errors import Code, RequestRefused
-from engineio_min.request import Headers, Request, Response, check_headers
+from engineio_min.request import Headers, Request, Response, StreamedResponse, check_headers
 from engineio_min.transports.body import Body
 from engineio_min.transports.unsent import unsent_and_confirmed
 from engineio_min.transports.websocket import WebSocket
@@ -43,6 +44,12 @@ class ExchangeOwner(Protocol):
         self, status: int, headers: Headers, length: int, *, keep_alive: bool
     ) -> bytes:
         """Return the head of an answer whose body has `length` bytes."""
+
+    def stream_head(self, status: int, headers: Headers, *, keep_alive: bool) -> bytes:
+        """Return the head of an answer whose body comes in chunks."""
+
+    async def has_room(self) -> None:
+        """Return as soon as the peer reads what was written, or is gone."""
 
     def write_response(self, data: bytes, *, keep_alive: bool) -> None:
         """Write the answer of the current exchange and go on to the next."""
@@ -114,6 +121,40 @@ class HttpExchange:
         if self.request.method != "HEAD":
             head += body
         self._connection.write_response(head, keep_alive=keep_alive)
+
+    async def stream(self, response: StreamedResponse) -> None:
+        """Answer piece by piece, as fast as the peer reads. What fails cuts the connection, because
+        nothing else tells the peer that it has not all (RFC 9112, section 8).
+        """
+        connection = self._connection
+        async with contextlib.aclosing(response.pieces) as pieces:
+            if self.is_over():
+                return
+            keep_alive = self.keep_alive and self._complete
+            head = connection.stream_head(response.status, response.headers, keep_alive=keep_alive)
+            if self.request.method == "HEAD":
+                self._responded = True
+                connection.write_response(head, keep_alive=keep_alive)
+                return
+            connection.transport.write(head)
+            try:
+                async for piece in pieces:
+                    # An empty chunk would be the last one.
+                    if piece:
+                        connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                        await connection.has_room()
+                    if self.is_over():
+                        return
+            except BaseException:
+                self._responded = True
+                connection.transport.abort()
+                raise
+            self._responded = True
+            connection.write_response(b"0\r\n\r\n", keep_alive=keep_alive)
+
+    def is_over(self) -> bool:
+        """Return whether the whole answer is written, or the peer gone."""
+        return self._responded
 
     def read_body(
         self, limit: int, done: Callable[[bytes | None], None], hold: Callable[[int], None]

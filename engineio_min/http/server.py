@@ -19,7 +19,7 @@ from engineio_min.http.exchange import HttpExchange, header_lines
 from engineio_min.http.host import Handover
 from engineio_min.http.limits import HttpLimits
 from engineio_min.limits.admission import PRIVATE_NETWORKS, Admission
-from engineio_min.request import Request, Response
+from engineio_min.request import Request, Response, StreamedResponse
 from engineio_min.timer import Timer
 from engineio_min.transports.host import Mounted
 
@@ -285,16 +285,24 @@ class HttpServer:
         except Exception:
             logger.exception("the handler of %r failed", exchange.request.path)
             response = Response(500)
-        if isinstance(response, Response):
+        if isinstance(response, StreamedResponse):
+            work = self._stream(exchange, response)
+        elif isinstance(response, Response):
             exchange.respond_with(response)
             return
-        task = self.loop.create_task(self._await_response(exchange, response))
+        else:
+            work = self._await_response(exchange, response)
+        task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _await_response(self, exchange: HttpExchange, response: Awaitable[Response]) -> None:
         try:
-            exchange.respond_with(await response)
+            answer = await response
+            if isinstance(answer, StreamedResponse):
+                await self._stream(exchange, answer)
+            else:
+                exchange.respond_with(answer)
         except asyncio.CancelledError:
             # The server closes, or what the handler waited for was cancelled: a request that nobody
             # answers would hold its connection.
@@ -303,6 +311,12 @@ class HttpServer:
         except Exception:
             logger.exception("the handler of %r failed", exchange.request.path)
             exchange.respond_with(Response(500))
+
+    async def _stream(self, exchange: HttpExchange, response: StreamedResponse) -> None:
+        try:
+            await exchange.stream(response)
+        except Exception:
+            logger.exception("the answer to %r was cut", exchange.request.path)
 
     def response_start(self, status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
         """Return the first lines of an answer, with its `Date`.

@@ -59,10 +59,20 @@ export interface ClientEvents {
   "file:read": { payload: FileReadPayload; result: FileReadResult };
   /** Change a file, and tell the others. Refused while somebody else holds a lock on it. Of a file that others have open it is one change among theirs: what is not saved yet is merged. */
   "file:change": { payload: FileChangePayload; result: FileChangeResult };
+  /** Create a file of any kind, or replace one, in parts of up to 262,144 bytes; at most 5 MB. Refused while somebody else holds a lock on it. A part that has come before is not taken again: `next` says where to go on, also after an outage of less than a minute. */
+  "file:upload": { payload: FileUploadPayload; result: FileUploadResult };
+  /** Read a file of any kind, up to 262,144 bytes of it at once. */
+  "file:download": { payload: FileDownloadPayload; result: FileDownloadResult };
+  /** Make an address at which a file, a folder or a project can be downloaded once, within a minute, by whoever has the address. */
+  "download:create": { payload: DownloadCreatePayload; result: DownloadResult };
   /** Give a file or a folder another path: rename it, or move it elsewhere. Refused as a whole while somebody else holds a lock on one of the files, and if something is there already: a file gives way with `overwrite`, a folder never does. */
   "file:move": { payload: FileMovePayload; result: FileMoveResult };
   /** Delete a file, or a folder with all that is in it. It stays in the bin for 30 days. Refused as a whole while somebody else holds a lock on one of the files. Members who have changed it last get a notification. */
   "file:delete": { payload: FileDeletePayload; result: FileDeleteResult };
+  /** List what a file was at its saves, also under the paths that it had before, 100 at once unless the payload asks for up to 1000. It may be gone by now. */
+  "history:list": { payload: FileHistoryPayload; result: FileHistoryResult };
+  /** Make a file what it was at a save. Of a file that others have open it is one change among theirs, and what it was before is in its history. Refused while somebody else has locked it. */
+  "history:restore": { payload: HistoryRestorePayload; result: HistoryRestoreResult };
   /** List what was deleted in the last 30 days, 200 at once unless the payload asks for more. */
   "bin:list": { payload: ProjectPagePayload; result: BinResult };
   /** Take a file or folder out of the bin again; refused if something is where it was. */
@@ -288,11 +298,12 @@ export interface AiCancelResult {
   requestId: string;
 }
 
-/** What the assistant was shown of the project: `bytes` in all, of at most `budget`. */
+/** What the assistant was shown of the project: `bytes` in all, of at most `budget`. `leftOut` are the files that the question is about and that are no texts: it sees their names. */
 export interface AiContext {
   files: Array<ContextFile>;
   bytes: number;
   budget: number;
+  leftOut?: Array<string>;
 }
 
 /** A user has written to the assistant. */
@@ -602,6 +613,21 @@ export interface Deletion {
   size: number;
 }
 
+/** A file, or a folder as a zip archive; without `filePath` the whole project. */
+export interface DownloadCreatePayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  filePath?: string;
+}
+
+/** Where it is to be fetched, once, until `expiresAt`, and what it is called. */
+export interface DownloadResult {
+  url: string;
+  name: string;
+  expiresAt: string;
+}
+
 /** What came. */
 export interface EchoResult {
   data: unknown;
@@ -631,7 +657,7 @@ export interface Failed {
   details?: Record<string, unknown>;
 }
 
-/** A file without its content. `name` is the last part of the path, `size` in bytes, `hash` the SHA-256 of the content. `revision` grows with every change of any file in the project. */
+/** A file without its content. `name` is the last part of the path, `size` in bytes, `hash` the SHA-256 of the content. `revision` grows with every change of any file in the project. `mediaType`, such as `image/png`, is that of a file that is no text: `file:download` has its bytes. */
 export interface File {
   path: string;
   name: string;
@@ -640,6 +666,7 @@ export interface File {
   revision: number;
   updatedAt: string;
   updatedBy: string;
+  mediaType?: string;
 }
 
 /** What happened to a file. Without `content` this is news only: the file is what it was, or empty if it is new. With `baseRevision` the change is refused if the file has another revision (0: if it exists). */
@@ -731,6 +758,29 @@ export interface FileDifference {
   diff: string;
 }
 
+/** Which file to read, as it is, as it was in a version, or at a save of its history; `offset` and `limit` in bytes. */
+export interface FileDownloadPayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  filePath: string;
+  versionId?: string;
+  saveId?: string;
+  offset?: number;
+  limit?: number;
+}
+
+/** A file's bytes, or a part of them; then `next` is the offset of the part that follows. `size` in bytes and `hash` are those of the whole; another hash than with the part before says that the file has changed meanwhile. `file` is absent for a version, `mediaType` for a text. */
+export interface FileDownloadResult {
+  filePath: string;
+  data: Uint8Array | ArrayBuffer;
+  size: number;
+  hash: string;
+  next?: number;
+  file?: File;
+  mediaType?: string;
+}
+
 /** A change of the document at `version`, the `number`th of `author`, counted from 1. */
 export interface FileEditPayload {
   userId?: string;
@@ -753,6 +803,22 @@ export interface FileEdited {
   number: number;
   user: User;
   change: Array<unknown>;
+}
+
+/** Which file, and which part of its history. */
+export interface FileHistoryPayload {
+  userId?: string;
+  metadata?: Metadata;
+  after?: string;
+  limit?: number;
+  projectId: string;
+  filePath: string;
+}
+
+/** The saves, the last one first; `next` where there are more. */
+export interface FileHistoryResult {
+  saves: Array<Save>;
+  next?: string;
 }
 
 /** A file is locked; or, if the lock is `orphaned`, its holder's connection is lost, and the lock ends with `file:unlocked` unless the holder comes back in time. */
@@ -820,13 +886,14 @@ export interface FilePlacePayload {
   line?: number;
 }
 
-/** Which file to read, as it is or as it was in a version; `offset` and `limit` in bytes. */
+/** Which file to read, as it is, as it was in a version, or at a save of its history; `offset` and `limit` in bytes. */
 export interface FileReadPayload {
   userId?: string;
   metadata?: Metadata;
   projectId: string;
   filePath: string;
   versionId?: string;
+  saveId?: string;
   offset?: number;
   limit?: number;
 }
@@ -853,10 +920,48 @@ export interface FileUpdated {
   content?: string;
 }
 
+/** A file, or a part of it: `data` from `offset` on, of `size` bytes in all (by default these). All parts after the first one have the `uploadId` that its answer had. A file that is there is replaced with `overwrite`, or if it has the `baseRevision`; with `lockToken` only if the lock of that token still holds. */
+export interface FileUploadPayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  filePath: string;
+  data: Uint8Array | ArrayBuffer;
+  size?: number;
+  offset?: number;
+  uploadId?: string;
+  overwrite?: boolean;
+  baseRevision?: number;
+  lockToken?: number;
+}
+
+/** The `file` as it is now; or, while there is more to come, the offset of the `next` part and the upload that it belongs to. */
+export interface FileUploadResult {
+  filePath: string;
+  file?: File;
+  next?: number;
+  uploadId?: string;
+}
+
 /** The files, by path; `next` where there are more. */
 export interface FilesResult {
   files: Array<File>;
   next?: string;
+}
+
+/** Which file, and the save that it is to be like. */
+export interface HistoryRestorePayload {
+  userId?: string;
+  metadata?: Metadata;
+  projectId: string;
+  filePath: string;
+  saveId: string;
+}
+
+/** The file as it is now. */
+export interface HistoryRestoreResult {
+  filePath: string;
+  file: File;
 }
 
 /** Messages of the chat, the oldest first; `next` where there are older ones. */
@@ -1305,6 +1410,19 @@ export interface RoomsResult {
   rooms: Array<string>;
 }
 
+/** What a file was after a save, or after `count` of them that people who typed together have caused within five minutes: `users` are all of those, `savedBy` and `savedAt` tell of the last one. `filePath` is the path that it had. */
+export interface Save {
+  id: string;
+  filePath: string;
+  size: number;
+  hash: string;
+  savedAt: string;
+  savedBy: string;
+  users: Array<string>;
+  count: number;
+  mediaType?: string;
+}
+
 /** A place, whose lines and UTF-16 units count from 0, with its line, or the part of it from `excerptColumn` on. `match` is what was found, up to 2000 characters. */
 export interface SearchHit {
   start: Place;
@@ -1491,7 +1609,7 @@ export interface UserTyping {
   isTyping: boolean;
 }
 
-/** A snapshot of all files of a project. */
+/** A snapshot of all files of a project. An `automatic` one was made by the server, an hour after the first change since the last one: `createdBy` is "". */
 export interface Version {
   id: string;
   projectId: string;
@@ -1500,6 +1618,7 @@ export interface Version {
   createdAt: string;
   createdBy: string;
   fileCount: number;
+  automatic?: boolean;
 }
 
 /** Which version to compare, with another one or with the present files. */

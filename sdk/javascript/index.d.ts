@@ -5,10 +5,16 @@ import type {
   ChatContext,
   ChatMessagePayload,
   ClientEvents,
+  BinRestoreResult,
+  Deletion,
   Envelope,
   ErrorCode,
   File,
   FileChangeResult,
+  FileCopyResult,
+  FileDeleteResult,
+  FileDownloadResult,
+  FileMoveResult,
   FileReadResult,
   InvitationAcceptResult,
   InvitationCreatePayload,
@@ -21,6 +27,7 @@ import type {
   ProjectLeaveResult,
   SearchPayload,
   SearchedFile,
+  Save,
   ServerEvents,
   Session,
   User,
@@ -67,8 +74,10 @@ export interface ConnectionEvents {
 
 /** What the lists hold that are read page by page. */
 export interface Lists {
+  "bin:list": Deletion;
   "file:list": File;
   "file:locks": Lock;
+  "history:list": Save;
   "notification:list": Notification;
   "project:list": Project;
   "user:list": Presence;
@@ -115,6 +124,31 @@ export class AICodingAssistantSocket {
     filePath: string,
     options?: { versionId?: string },
   ): Promise<Omit<FileReadResult, "next">>;
+  downloadFile(
+    projectId: string,
+    filePath: string,
+    options?: { versionId?: string },
+  ): Promise<Omit<FileDownloadResult, "next" | "data"> & { data: Uint8Array }>;
+  uploadFile(
+    projectId: string,
+    filePath: string,
+    data: Uint8Array | ArrayBuffer | string,
+    options?: { overwrite?: boolean; baseRevision?: number },
+  ): Promise<File>;
+  createDownload(projectId: string, filePath?: string): Promise<string>;
+  moveFile(
+    projectId: string,
+    filePath: string,
+    newPath: string,
+    options?: { overwrite?: boolean },
+  ): Promise<FileMoveResult>;
+  copyFile(projectId: string, filePath: string, newPath: string): Promise<FileCopyResult>;
+  deleteFile(projectId: string, filePath: string): Promise<FileDeleteResult>;
+  restoreFile(
+    projectId: string,
+    deletionId: string,
+    options?: { newPath?: string },
+  ): Promise<BinRestoreResult>;
   joinProject(projectId: string): Promise<ProjectJoinResult>;
   search(
     projectId: string,

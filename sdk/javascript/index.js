@@ -26,12 +26,16 @@ const MOST_IN_A_BATCH = 100;
 const TYPING_MILLISECONDS = 2_000;
 const STILL_MILLISECONDS = 3_000;
 
+// Bytes of a file in one event.
+const PART = 262_144;
 // How often a file is read that changes while it is read.
 const READINGS = 5;
 // Where the items are in the answer to each of these events.
 const LISTS = {
+  "bin:list": "deletions",
   "file:list": "files",
   "file:locks": "locks",
+  "history:list": "saves",
   "notification:list": "notifications",
   "project:list": "projects",
   "user:list": "presence",
@@ -381,8 +385,8 @@ export class AICodingAssistantSocket {
   }
 
   /**
-   * All items of `file:list`, `file:locks`, `user:list`, `version:list`, `project:list` or
-   * `notification:list`, page by page; or those after the `next` of a page.
+   * All items of `bin:list`, `file:list`, `file:locks`, `history:list`, `user:list`, `version:list`,
+   * `project:list` or `notification:list`, page by page; or those after the `next` of a page.
    */
   async listAll(event, payload = {}, after = undefined) {
     const found = [];
@@ -409,8 +413,79 @@ export class AICodingAssistantSocket {
         return { ...part, content: parts.map(({ content }) => content).join("") };
       }
     }
-    const message = `file '${filePath}' changes faster than it can be read: lock it first`;
-    throw new Refused({ code: "VERSION_CONFLICT", message });
+    throw changing(filePath);
+  }
+
+  /**
+   * A file of any kind as bytes: `{filePath, data, size, hash, mediaType?, file?}`; without a
+   * `mediaType` it is a text.
+   */
+  async downloadFile(projectId, filePath, { versionId } = {}) {
+    for (let reading = 0; reading < READINGS; reading++) {
+      const parts = [];
+      let part;
+      do {
+        const offset = part?.next ?? 0;
+        part = await this.call("file:download", { projectId, filePath, versionId, offset });
+        parts.push(part);
+      } while (part.next !== undefined && part.hash === parts[0].hash);
+      if (part.hash !== parts[0].hash) continue;
+      const data = new Uint8Array(part.size);
+      let at = 0;
+      for (const one of parts) {
+        const bytes = new Uint8Array(one.data);
+        data.set(bytes, at);
+        at += bytes.length;
+      }
+      return { ...part, data };
+    }
+    throw changing(filePath);
+  }
+
+  /**
+   * Create a file of any kind, of at most 5 MB, or replace it with `overwrite` or if it has the
+   * `baseRevision`; resolves to the file. Bytes that are UTF-8 become a text. Done as a whole or not
+   * at all: after an `Unreachable` it may be called again.
+   */
+  async uploadFile(projectId, filePath, given, { overwrite = false, baseRevision } = {}) {
+    const data = typeof given === "string" ? new TextEncoder().encode(given) : new Uint8Array(given);
+    const payload = { projectId, filePath, overwrite, baseRevision, size: data.length };
+    let answer = { next: 0 };
+    do {
+      const { next: offset, uploadId } = answer;
+      const part = data.slice(offset, offset + PART);
+      answer = await this.call("file:upload", { ...payload, offset, uploadId, data: part });
+    } while (answer.next !== undefined);
+    return answer.file;
+  }
+
+  /**
+   * The address at which a file, a folder or without `filePath` the whole project (the last two as a
+   * zip archive) can be fetched once, within a minute.
+   */
+  async createDownload(projectId, filePath = undefined) {
+    const { url } = await this.call("download:create", { projectId, filePath });
+    return new URL(url, this.#baseURL).href;
+  }
+
+  /** Give a file or folder another path; a file gives way to a file with `overwrite`. */
+  async moveFile(projectId, filePath, newPath, { overwrite = false } = {}) {
+    return this.call("file:move", { projectId, filePath, newPath, overwrite });
+  }
+
+  /** Copy a file or folder. */
+  async copyFile(projectId, filePath, newPath) {
+    return this.call("file:copy", { projectId, filePath, newPath });
+  }
+
+  /** Put a file or folder into the bin, which `listAll("bin:list", …)` shows. */
+  async deleteFile(projectId, filePath) {
+    return this.call("file:delete", { projectId, filePath });
+  }
+
+  /** Take a file or folder out of the bin, to its own path or to `newPath`. */
+  async restoreFile(projectId, deletionId, { newPath } = {}) {
+    return this.call("bin:restore", { projectId, deletionId, newPath });
   }
 
   /**
@@ -656,6 +731,11 @@ export class AICodingAssistantSocket {
 }
 
 /** Whether a path is that of a file or folder, or inside of it. */
+function changing(filePath) {
+  const message = `file '${filePath}' changes faster than it can be read: lock it first`;
+  return new Refused({ code: "VERSION_CONFLICT", message });
+}
+
 function isWithin(path, place) {
   return path === place || path.startsWith(`${place}/`);
 }

@@ -498,7 +498,7 @@ def _told_context(material: Material) -> AiContext:
         ContextFile(one.file.path, len(one.text.encode()), one.file.size, one.reason)
         for one in material.excerpts
     ]
-    return AiContext(files, material.used, material.budget)
+    return AiContext(files, material.used, material.budget, material.left_out or None)
 
 
 def _failure(message: str) -> EventError:

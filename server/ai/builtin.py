@@ -165,6 +165,8 @@ async def _outline(work: _Work) -> str:
     async for texts in texts_of(work.sources, [file]):
         [(path, text)] = texts
         return await work.worker.call(searches.outline, path, text)
+    if file.media_type is not None:
+        return f"`{file.path}` is no text, but {file.media_type}: I cannot look into it.\n"
     return f"`{file.path}` has {file.size} bytes; I look at files of at most {MAX_BYTES}.\n"
 
 

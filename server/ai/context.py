@@ -85,6 +85,10 @@ async def _add(gathering: _Gathering, reason: ContextReason, files: Iterable[Fil
     """Show as much of these files as there is room for, in their order."""
     material = gathering.material
     new = [one for one in dict.fromkeys(files) if one.path not in gathering.seen]
+    for one in new:
+        if one.media_type is not None:
+            gathering.seen.add(one.path)
+            material.left_out.append(one.path)
     async for texts in reading.texts_of(gathering.sources, new):
         by_path = {file.path: file for file in new}
         for path, text in texts:

@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from server.ai.provider import Excerpt, Question
+from server.api.records import File
 
 MAX_FILES_NAMED: Final = 200
 _HISTORY_SHARE: Final = 2
@@ -41,7 +42,7 @@ def messages(question: Question) -> list[dict[str, str]]:
     context = [INSTRUCTIONS]
     sources, material = question.sources, question.material
     if sources is not None:
-        names = [file.path for file in sources.files[:MAX_FILES_NAMED]]
+        names = [_named(file) for file in sources.files[:MAX_FILES_NAMED]]
         more = len(sources.files) - len(names)
         listed = "\n".join(names) + (f"\n… and {more} more" if more > 0 else "")
         context.append(f"The project is called {sources.name}. Its files:\n{listed}")
@@ -59,6 +60,12 @@ def messages(question: Question) -> list[dict[str, str]]:
         *_history(question),
         {"role": "user", "content": question.message},
     ]
+
+
+def _named(file: File) -> str:
+    if file.media_type is None:
+        return file.path
+    return f"{file.path} ({file.media_type}, {file.size} bytes, which you cannot see or change)"
 
 
 def _shown(excerpt: Excerpt) -> str:

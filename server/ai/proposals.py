@@ -19,6 +19,7 @@ from server.api.errors import Code, EventError
 from server.api.records import Action, Decision, File, Unfit
 from server.api.registry import Call
 from server.background import WorkFailed
+from server.store.files import Moment
 
 MAX_PROPOSED: Final = 262_144
 """Characters of all that an answer proposes, with what it takes away."""
@@ -112,7 +113,7 @@ class Proposals:
         if key in call.services.saver.unsaved(self._project_id):
             await call.services.saver.save(key)
         try:
-            part = await call.store.read_file(self._project_id, path, None, 0, _ENOUGH)
+            part = await call.store.read_file(self._project_id, path, Moment(), 0, _ENOUGH)
         except EventError as error:
             if error.code is Code.NOT_FOUND:
                 return None, None

@@ -44,7 +44,8 @@ class Excerpt:
 class Material:
     """What a model is shown of a project; `budget` and `used` are in bytes.
 
-    texts: the files that are shown as a whole.
+    texts: the files that are shown as a whole. left_out: those that it is about and that are no
+    texts.
     """
 
     budget: int = 0
@@ -52,6 +53,7 @@ class Material:
     excerpts: list[Excerpt] = field(default_factory=list)
     selection: str = ""
     texts: dict[str, tuple[File, str]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
 
     @property
     def left(self) -> int:

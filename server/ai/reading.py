@@ -20,11 +20,13 @@ _BYTES_AT_ONCE: Final = 400_000
 
 
 async def texts_of(sources: Sources, files: Sequence[File] | None = None) -> AsyncIterator[Texts]:
-    """Yield the texts of the files that are not too large, of the first ones at most, in parts."""
+    """Yield the texts of the files that have one and are not too large, of the first ones at most,
+    in parts.
+    """
     left = MAX_TOTAL
     part: list[File] = []
     for file in (sources.files if files is None else files)[:MAX_FILES]:
-        if file.size > MAX_BYTES:
+        if file.size > MAX_BYTES or file.media_type is not None:
             continue
         if file.size > left:
             break

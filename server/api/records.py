@@ -87,7 +87,8 @@ class File(Record, frozen=True):
     """A file without its content.
 
     `name` is the last part of the path, `size` in bytes, `hash` the SHA-256 of the content.
-    `revision` grows with every change of any file in the project.
+    `revision` grows with every change of any file in the project. `mediaType`, such as `image/png`,
+    is that of a file that is no text: `file:download` has its bytes.
     """
 
     path: str
@@ -97,6 +98,7 @@ class File(Record, frozen=True):
     revision: int
     updated_at: str
     updated_by: str
+    media_type: str | None = None
 
 
 class Update(Record, frozen=True):
@@ -142,7 +144,9 @@ class LockRequest(Record, frozen=True):
 
 
 class Version(Record, frozen=True):
-    """A snapshot of all files of a project."""
+    """A snapshot of all files of a project. An `automatic` one was made by the server, an hour
+    after the first change since the last one: `createdBy` is "".
+    """
 
     id: str
     project_id: str
@@ -151,6 +155,7 @@ class Version(Record, frozen=True):
     created_at: str
     created_by: str
     file_count: int
+    automatic: bool = False
 
 
 class Deletion(Record, frozen=True):
@@ -163,6 +168,23 @@ class Deletion(Record, frozen=True):
     deleted_by: str
     file_count: int
     size: int
+
+
+class Save(Record, frozen=True):
+    """What a file was after a save, or after `count` of them that people who typed together have
+    caused within five minutes: `users` are all of those, `savedBy` and `savedAt` tell of the last
+    one. `filePath` is the path that it had.
+    """
+
+    id: str
+    file_path: str
+    size: int
+    hash: str
+    saved_at: str
+    saved_by: str
+    users: list[str]
+    count: int
+    media_type: str | None = None
 
 
 class FileDifference(Record, frozen=True):
@@ -232,11 +254,15 @@ class ContextFile(Record, frozen=True):
 
 
 class AiContext(Record, frozen=True):
-    """What the assistant was shown of the project: `bytes` in all, of at most `budget`."""
+    """What the assistant was shown of the project: `bytes` in all, of at most `budget`.
+
+    `leftOut` are the files that the question is about and that are no texts: it sees their names.
+    """
 
     files: list[ContextFile]
     bytes: int
     budget: int
+    left_out: list[str] | None = None
 
 
 class Assistant(Record, frozen=True):

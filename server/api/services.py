@@ -21,7 +21,9 @@ from server.people.directory import Directory
 from server.people.sockets import Sockets
 from server.projects.lock_requests import LockRequests
 from server.projects.lock_table import Locks
+from server.projects.tickets import Tickets
 from server.projects.unwritten import Restoration
+from server.projects.upload_table import Uploads
 from server.settings import Settings
 from server.store.accounts import StoredSession
 from server.store.contents import Change
@@ -46,6 +48,8 @@ class Services(Protocol):
     lock_requests: LockRequests
     documents: OpenDocuments
     typing: TypingIndicators
+    uploads: Uploads
+    tickets: Tickets
     rates: RateLimiter
     attempts: FailedAttempts
     background: Background
@@ -123,7 +127,7 @@ class Mirror(Protocol):
     def restoring(self, project_id: str) -> AbstractAsyncContextManager[Restoration]: ...
     def check(self, project_id: str, path: str) -> None: ...
     async def write(
-        self, project_id: str, changes: Sequence[tuple[Change, str | None]]
+        self, project_id: str, changes: Sequence[tuple[Change, str | bytes | None]]
     ) -> None: ...
     async def move(self, project_id: str, source: str, target: str, *, overwrite: bool) -> None: ...
 

@@ -30,7 +30,8 @@ def read(kind: Any, value: Any, at: str = "$") -> Any:
         EventError: it is not one (`VALIDATION_ERROR`); `details.path` leads to the first fault.
     """
     try:
-        return msgspec.convert(value, kind)
+        # Bytes travel as attachments: a string is none, though it might be base64.
+        return msgspec.convert(value, kind, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
         fault, path = _split(str(error))
         if fault.startswith(_MISSING):
@@ -99,6 +100,8 @@ def words(kind: inspect.Type) -> str:
             return " or ".join(f'"{one.value}"' for one in kind.cls)
         case inspect.StrType():
             return "a string"
+        case inspect.BytesType():
+            return "binary data"
         case _:
             return "any value"
 

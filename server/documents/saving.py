@@ -184,10 +184,11 @@ def edited(path: str, epoch: str, update: Update) -> FileEdited:
 
 def heard(services: Services, project_id: str, replaced: Replaced) -> list[tuple[str, FileEdited]]:
     """Return whom to tell what of a file that was replaced from outside. A document whose file is
-    gone is closed; that is told by `file:deleted`.
+    gone, or no text any more, is closed; that is told by `file:deleted` or `file:updated`.
     """
     key = (project_id, replaced.change.path)
-    if replaced.change.file is None:
+    file = replaced.change.file
+    if file is None or file.media_type is not None:
         services.documents.close(key)
     room = services.documents.room(key)
     return [(room, edited(key[1], replaced.epoch, update)) for update in replaced.updates if room]

@@ -12,6 +12,7 @@ from typing import Final
 from server.api.records import FileDifference
 from server.background import Worker, WorkFailed
 from server.projects.differences import MAX_PAIRS, unified_diff
+from server.store.parts import Stored
 from server.store.snapshots import Differing
 
 MAX_LISTED: Final = 1_000
@@ -49,6 +50,10 @@ async def compare(
         size = sum(one.size for one in sides)
         if len(differences) >= MAX_COMPARED_FILES:
             diff = f"(not compared: more than {MAX_COMPARED_FILES} files differ)\n"
+        elif any(one.media_type is not None for one in sides):
+            diff = (
+                f"(not compared: no text, {_described(old)} before and {_described(new)} after)\n"
+            )
         elif max(one.size for one in sides) > MAX_COMPARED_SIZE:
             diff = f"(not compared: more than {MAX_COMPARED_SIZE} bytes)\n"
         elif size > bytes_left or shown_left <= 0:
@@ -77,3 +82,9 @@ async def compare(
             )
         )
     return differences, count
+
+
+def _described(stored: Stored | None) -> str:
+    if stored is None:
+        return "nothing"
+    return f"{stored.media_type or 'a text'} of {stored.size} bytes"

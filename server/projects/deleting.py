@@ -92,8 +92,6 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
             changes = [await store.throw_file(project_id, new, check=check_locks)]
             await _tell(call, changes)
         await services.workspace.write(project_id, [(change, None) for change in changes])
-    # Each deletion lets some of whatever project go that are over: more than there come.
-    await store.expire_deletions(_since())
     await _notify(call, new)
     return FileDeleteResult(path, new.id, len(changes))
 

@@ -31,7 +31,7 @@ from server.documents.saving import announcement_of, heard
 from server.people.access import project_room
 from server.store.contents import Change
 from server.store.documents import Replaced
-from server.store.files import Edit
+from server.store.files import Edit, Moment
 
 FILES: Final = 1_000
 """Files that one answer lists, where the client asks for no fewer."""
@@ -52,10 +52,13 @@ WRITTEN: Final = Rate("written", burst=16_000_000, per_second=4_000_000)
 
 
 class FileReadPayload(ProjectPayload, frozen=True, kw_only=True):
-    """Which file to read, as it is or as it was in a version; `offset` and `limit` in bytes."""
+    """Which file to read, as it is, as it was in a version, or at a save of its history; `offset`
+    and `limit` in bytes.
+    """
 
     file_path: Path
     version_id: Id | None = None
+    save_id: Id | None = None
     offset: Natural | None = None
     limit: PartSize | None = None
 
@@ -126,7 +129,8 @@ async def read(call: Call[FileReadPayload]) -> FileReadResult:
     """Read a file, up to 131,072 bytes of it at once."""
     payload = call.payload
     path = normal(payload.file_path)
-    if payload.version_id is None and not payload.offset:
+    moment = Moment(payload.version_id, payload.save_id)
+    if moment == Moment() and not payload.offset:
         # What others are editing is read as it is now; the parts after the first one fit to it.
         key = (payload.project_id, path)
         if key in call.services.saver.unsaved(payload.project_id):
@@ -134,7 +138,7 @@ async def read(call: Call[FileReadPayload]) -> FileReadResult:
     part = await call.store.read_file(
         payload.project_id,
         path,
-        payload.version_id,
+        moment,
         payload.offset or 0,
         payload.limit or MAX_PART,
     )

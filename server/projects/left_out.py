@@ -15,7 +15,6 @@ MAX_KNOWN: Final = 10_000
 _LONGEST: Final = 100
 
 TOO_LONG: Final = "longer than 5 MB"
-NO_TEXT: Final = "no text in UTF-8"
 NO_FILE: Final = "a link, or no regular file"
 TWICE: Final = "another file has the same name with its accents composed (NFC), which is mirrored"
 

@@ -13,7 +13,7 @@ MAX_AT_ONCE: Final = 4_000_000
 
 
 async def texts_of(call: Call[Any], changes: Iterable[Change], paths: set[str]) -> dict[str, str]:
-    """Return the contents of the changed files at these paths."""
+    """Return the contents of the changed files at these paths, of those that are texts."""
     hashes = {path: file.hash for path, file, _ in changes if file is not None and path in paths}
     if not hashes:
         return {}
@@ -34,8 +34,10 @@ async def mirror(call: Call[Any], changes: Sequence[Change]) -> None:
     size = 0
     for change in (*changes, None):
         if part and (change is None or size > MAX_AT_ONCE):
-            texts = await texts_of(call, part, {one.path for one in part})
-            written = [(one, texts.get(one.path)) for one in part]
+            hashes = {one.path: one.file.hash for one in part if one.file is not None}
+            # For no project: whatever is for this one waits.
+            found = await call.services.store.of(call.user.id).raw(hashes.values())
+            written = [(one, found.get(hashes.get(one.path, ""))) for one in part]
             await call.services.workspace.write(call.payload.project_id, written)
             part, size = [], 0
         if change is not None:

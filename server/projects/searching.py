@@ -145,7 +145,7 @@ async def _search(call: Call[SearchPayload], worker: Worker, after: str, skip: i
         matching.chosen, paths, list(payload.include), list(payload.exclude)
     )
     chosen = [files[index] for index in indices]
-    short = [file for file in chosen if file.size <= MAX_SEARCHED]
+    short = [one for one in chosen if one.size <= MAX_SEARCHED and one.media_type is None]
     found: list[SearchedFile] = []
     left, room, searched = payload.limit or HITS, MAX_SHOWN, 0
     total = 0

@@ -5,9 +5,9 @@ it. The directory is the truth: at the start, and whenever the two differ, its f
 One side at a time of each file: a client's change is in the database and in the directory before
 the file is looked at again, or an older content that is still there would undo it.
 
-Only texts are mirrored, and nothing that a program would run by itself or that is named like a
-secret, see `mirror_rules`: a client that could write there could run commands. What is left out is
-said in one line of the log, see `left_out`.
+Nothing is mirrored that a program would run by itself or that is named like a secret, see
+`mirror_rules`: a client that could write there could run commands. Nor is what is larger than any
+file of a project may be. What is left out is said in one line of the log, see `left_out`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from server.documents.saving import announcement_of, heard
 from server.people.access import project_room
 from server.projects.left_out import (
     NO_FILE,
-    NO_TEXT,
     TOO_LONG,
     TWICE,
     LeftOut,
@@ -52,8 +51,6 @@ logger = logging.getLogger("server.workspace")
 
 PROJECT_ID: Final = "workspace"
 _USER: Final = "workspace"
-MAX_FILE: Final = 5_000_000
-"""Bytes of a file that is mirrored."""
 MAX_TOTAL: Final = 200_000_000
 """Bytes of all files that are mirrored."""
 _AT_ONCE: Final = 100
@@ -183,16 +180,16 @@ class Workspace:
         """Write restored files as they are by now: within a turn on their paths."""
         store = self._services.store.of(_USER)
         present = await store.files_at(PROJECT_ID, paths)
-        texts = await store.texts([file.hash for file in present.values()])
-        changes: list[tuple[Change, str | None]] = []
+        found = await store.raw([file.hash for file in present.values()])
+        changes: list[tuple[Change, str | bytes | None]] = []
         for path in paths:
             file, restored = present.get(path), restoration.take(path)
             if file is None:
                 changes.append((Change(path, None, created=False), None))
-            elif file.hash in texts:
+            elif file.hash in found:
                 # If another version was gone back to meanwhile, that one writes it.
                 is_new = restored.created and file == restored.file
-                changes.append((Change(path, file, is_new), texts[file.hash]))
+                changes.append((Change(path, file, is_new), found[file.hash]))
         await self.write(PROJECT_ID, changes)
 
     def _forget(self, restoration: Restoration) -> None:
@@ -214,7 +211,9 @@ class Workspace:
                 Code.INVALID_FILE_PATH, f"path {path!r}: this is not mirrored, because {reason}"
             )
 
-    async def write(self, project_id: str, changes: Sequence[tuple[Change, str | None]]) -> None:
+    async def write(
+        self, project_id: str, changes: Sequence[tuple[Change, str | bytes | None]]
+    ) -> None:
         """Write what clients have changed: within `changing`, after the commit.
 
         Raises:
@@ -233,7 +232,7 @@ class Workspace:
                 if change.file is None:
                     await asyncio.to_thread(tree.delete, change.path)
                 elif text is not None or change.created:
-                    content = (text or "").encode()
+                    content = text.encode() if isinstance(text, str) else text or b""
                     await asyncio.to_thread(tree.write, change.path, content, new=change.created)
             except OSError as error:
                 left = [one.path for one, _ in changes]
@@ -338,21 +337,21 @@ class Workspace:
         """Make the first of these files of the project what they are in the directory, as many as
         are read at once, and tell the clients. Return how many.
         """
-        texts, reasons = await asyncio.to_thread(_texts, tree, paths)
+        found, reasons = await asyncio.to_thread(_contents, tree, paths)
         for path, reason in reasons.items():
             self._left_out.put(path, reason)
         number = 0
         try:
             async for replaced in self._services.store.of(_USER).take_over(
                 PROJECT_ID,
-                texts,
+                found,
                 user=User(_USER, _USER),
                 now=timestamp(),
                 unless=self._is_older,
             ):
                 self._tell(replaced)
                 path, text = replaced.change.path, replaced.text
-                if text is not None and text != texts[path]:
+                if text is not None and text != found[path]:
                     # What people were typing is merged with what the other program has written.
                     await asyncio.to_thread(tree.write, path, text.encode(), new=False)
                 number += 1
@@ -360,7 +359,7 @@ class Workspace:
                     await asyncio.sleep(0)
         except EventError as error:
             logger.error("the workspace is not mirrored: %s", error.message)
-        return len(texts)
+        return len(found)
 
     def _tell(self, replaced: Replaced) -> None:
         for room, announcement in heard(self._services, PROJECT_ID, replaced):
@@ -369,39 +368,43 @@ class Workspace:
         self._services.tell(project_room(PROJECT_ID), news, project_id=PROJECT_ID)
 
 
-def _texts(tree: Tree, paths: Sequence[str]) -> tuple[dict[str, str | None], dict[str, str]]:
-    """Return the contents of the first of these files, until they are many bytes. None is a file
-    that is not there, no text, or not for others to read; and why those that are there are left
-    out, "" if they are not.
+def _contents(
+    tree: Tree, paths: Sequence[str]
+) -> tuple[dict[str, str | bytes | None], dict[str, str]]:
+    """Return the contents of the first of these files, until they are many bytes: of a text as one.
+    None is a file that is not there, or not for others to read; and why those that are there are
+    left out, "" if they are not.
     """
     mirrored = {path for path in paths if _is_mirrored(path)}
-    contents = tree.read_all([path for path in paths if path in mirrored], MAX_FILE)
-    texts: dict[str, str | None] = {}
+    read = tree.read_all([path for path in paths if path in mirrored], contents.MAX_FILE)
+    found: dict[str, str | bytes | None] = {}
     reasons: dict[str, str] = {}
     left = _BYTES_AT_ONCE
     for path in paths:
-        texts[path] = None
+        found[path] = None
         if path in mirrored:
-            texts[path], reasons[path] = _text(tree, path, next(contents))
-        left -= len(texts[path] or "")
+            found[path], reasons[path] = _content(tree, path, next(read))
+        left -= len(found[path] or "")
         if left <= 0:
             break
-    return texts, reasons
+    return found, reasons
 
 
-def _text(tree: Tree, path: str, content: bytes | OSError | None) -> tuple[str | None, str]:
-    """Return a file's content as a text, None if it is not there, or no text, and why not."""
+def _content(
+    tree: Tree, path: str, content: bytes | OSError | None
+) -> tuple[str | bytes | None, str]:
+    """Return a file's content, as a text if it is one; None if it is not there, and why not."""
     if isinstance(content, OSError):
         logger.warning("%s in the workspace cannot be read: %s", path, content.strerror)
         return None, ""
     if content is None:
         return None, _why_not_read(tree.place(path))
     if b"\0" in content:
-        return None, NO_TEXT
+        return content, ""
     try:
         return content.decode(), ""
     except UnicodeDecodeError:
-        return None, NO_TEXT
+        return content, ""
 
 
 def _why_not_read(place: Path) -> str:
@@ -469,7 +472,7 @@ def _all_files(tree: Tree) -> list[str]:
     for path in filter(_is_mirrored, tree.files()):
         with contextlib.suppress(OSError):
             size = tree.place(path).lstat().st_size
-            count, total = count + 1, total + (size if size <= MAX_FILE else 0)
+            count, total = count + 1, total + (size if size <= contents.MAX_FILE else 0)
         if count > contents.MAX_FILES or total > MAX_TOTAL:
             raise StoreError(
                 f"WORKSPACE: {str(tree.root)!r} has more than {contents.MAX_FILES} files or "

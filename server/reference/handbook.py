@@ -22,6 +22,8 @@ _TITLES: Final = {
     "invitation": "Invitations",
     "file": "Files and locks",
     "lock": "Asking for a lock",
+    "download": "Downloads",
+    "history": "The history of a file",
     "bin": "The bin",
     "version": "Versions",
     "ai": "Assistant",

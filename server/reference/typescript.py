@@ -83,6 +83,9 @@ def _type(kind: inspect.Type) -> str:
             return "number"
         case inspect.StrType():
             return "string"
+        case inspect.BytesType():
+            # Node.js gives a Buffer, which is one, and browsers give an ArrayBuffer.
+            return "Uint8Array | ArrayBuffer"
         case _:
             return "unknown"
 

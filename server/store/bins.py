@@ -21,7 +21,7 @@ from server.store.trees import COLUMNS, Steps
 MAX_DELETIONS: Final = 1_000
 """Deletions in one bin."""
 _EXPIRED_AT_ONCE: Final = 20
-"""Deletions that are over and make room with a new one."""
+"""Deletions that are over and go in one piece of work."""
 
 _SELECT: Final = (
     "SELECT b.id, b.path, b.is_folder, b.deleted_at, b.deleted_by, t.file_count, t.size "
@@ -144,13 +144,16 @@ def deletions(
     return [(sequence, _from_row(tuple(row))) for sequence, *row in rows]
 
 
-def expire(connection: Connection, since: str) -> None:
-    """Forget some deletions, of whatever project, from before the time `since`."""
+def expire(connection: Connection, since: str) -> bool:
+    """Forget some deletions, of whatever project, from before the time `since`. Return whether
+    there may be more.
+    """
     rows = connection.execute(
         "SELECT id FROM bins WHERE deleted_at < ? ORDER BY deleted_at LIMIT ?",
         (since, _EXPIRED_AT_ONCE),
-    )
+    ).fetchall()
     _remove(connection, [deletion_id for (deletion_id,) in rows])
+    return len(rows) == _EXPIRED_AT_ONCE
 
 
 def _add(connection: Connection, project_id: str, new: Deletion, tree: int) -> None:

@@ -12,19 +12,21 @@ from typing import Final, NamedTuple
 from server.api.errors import Code, EventError
 from server.api.paths import folders
 from server.api.records import File
-from server.store import parts, trees
+from server.store import parts, saves, trees
 from server.store.connection import Connection
 from server.store.leftovers import release
-from server.store.parts import Kept
+from server.store.parts import Kept, Stored
 
 MAX_FILES: Final = 10_000
 """Files in one project."""
 MAX_SIZE: Final = 500_000_000
 """Bytes of all files of one project."""
+MAX_FILE: Final = 5_000_000
+"""Bytes of one file that is no text, or is mirrored; a text has as many characters at most."""
 
 _MOST_LOOKED_UP: Final = 100
 """Paths that are looked up one by one: ten thousand rows are read in 15 ms."""
-_COLUMNS: Final = "path, size, hash, revision, updated_at, updated_by"
+_COLUMNS: Final = "path, size, hash, revision, updated_at, updated_by, media_type"
 
 
 class Change(NamedTuple):
@@ -85,53 +87,59 @@ def write(
     connection: Connection,
     project_id: str,
     path: str,
-    content: str | Kept,
+    content: str | bytes | Kept,
     *,
     user_id: str,
     now: str,
+    edited: bool = False,
 ) -> Change:
-    """Create a file, or give it another content.
+    """Create a file, or give it another content. Bytes are what they are recognised as. `edited`:
+    by people who type together.
 
     Raises:
         EventError: the project has too many files, or too large ones (`RATE_LIMIT_EXCEEDED`).
     """
-    stored = (
-        parts.add(connection, content)
-        if isinstance(content, str)
-        else parts.take(connection, content)
+    found = (
+        parts.take(connection, content)
+        if isinstance(content, Kept)
+        else parts.add(connection, content)
     )
-    return put(connection, project_id, path, *stored, user_id=user_id, now=now)
+    return put(connection, project_id, path, found, user_id=user_id, now=now, edited=edited)
 
 
 def put(
     connection: Connection,
     project_id: str,
     path: str,
-    content_hash: str,
-    size: int,
+    content: Stored,
     *,
     user_id: str,
     now: str,
+    edited: bool = False,
 ) -> Change:
-    """Create a file with a stored content, or give it that content.
+    """Create a file with a stored content, or give it that content; its history has both.
 
     Raises:
         EventError: the project has too many files, or too large ones (`RATE_LIMIT_EXCEEDED`).
     """
     before = file(connection, project_id, path)
     tree, number = _next_revision(connection, project_id)
+    content_hash, size, media_type = content
     grown_by = size - (0 if before is None else before.size)
     _grow(connection, tree, before is None, grown_by)
     connection.execute(
-        "INSERT INTO tree_files VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tree, path) DO UPDATE "
+        "INSERT INTO tree_files VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tree, path) DO UPDATE "
         "SET hash = excluded.hash, size = excluded.size, revision = excluded.revision, "
-        "updated_at = excluded.updated_at, updated_by = excluded.updated_by",
-        (tree, path, content_hash, size, number, now, user_id),
+        "updated_at = excluded.updated_at, updated_by = excluded.updated_by, "
+        "media_type = excluded.media_type",
+        (tree, path, content_hash, size, number, now, user_id, media_type),
     )
     trees.touch(connection, project_id, path)
+    file_now = from_row((path, size, content_hash, number, now, user_id, media_type))
+    if before is None or before.hash != content_hash:
+        saves.keep(connection, project_id, before, file_now, edited=edited)
     if before is not None and before.hash != content_hash:
         release(connection, before.hash)
-    file_now = from_row((path, size, content_hash, number, now, user_id))
     return Change(path, file_now, created=before is None)
 
 
@@ -163,20 +171,24 @@ def move(connection: Connection, project_id: str, path: str, target: str) -> Fil
     ).fetchone()
     trees.touch(connection, project_id, path)
     trees.touch(connection, project_id, target)
+    saves.move(connection, project_id, path, target)
     return from_row(row)
 
 
 def delete(connection: Connection, project_id: str, path: str) -> Change:
     """Delete a file that is there."""
     tree, _ = _next_revision(connection, project_id)
-    content_hash, size = connection.execute(
-        "DELETE FROM tree_files WHERE tree = ? AND path = ? RETURNING hash, size", (tree, path)
+    row = connection.execute(
+        f"DELETE FROM tree_files WHERE tree = ? AND path = ? RETURNING {_COLUMNS}", (tree, path)
     ).fetchone()
+    gone = from_row(row)
     connection.execute(
-        "UPDATE trees SET file_count = file_count - 1, size = size - ? WHERE id = ?", (size, tree)
+        "UPDATE trees SET file_count = file_count - 1, size = size - ? WHERE id = ?",
+        (gone.size, tree),
     )
     trees.touch(connection, project_id, path)
-    release(connection, content_hash)
+    saves.remember(connection, project_id, gone)
+    release(connection, gone.hash)
     return Change(path, None, created=False)
 
 
@@ -225,9 +237,16 @@ def check_room(count: int, total: int) -> None:
         )
 
 
-def from_row(row: tuple[str, int, str, int, str, str]) -> File:
-    """Return the file of a row: path, size, hash, revision, when and by whom it was changed."""
-    path, size, content_hash, revision, updated_at, updated_by = row
+def stored(file: File) -> Stored:
+    """Return where a file's content is."""
+    return Stored(file.hash, file.size, file.media_type)
+
+
+def from_row(row: tuple[str, int, str, int, str, str, str | None]) -> File:
+    """Return the file of a row: path, size, hash, revision, when and by whom it was changed, and
+    the media type if it is no text.
+    """
+    path, size, content_hash, revision, updated_at, updated_by, media_type = row
     return File(
         path=path,
         name=path.rpartition("/")[2],
@@ -236,4 +255,5 @@ def from_row(row: tuple[str, int, str, int, str, str]) -> File:
         revision=revision,
         updated_at=updated_at,
         updated_by=updated_by,
+        media_type=media_type,
     )

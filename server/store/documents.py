@@ -24,7 +24,7 @@ from server.api.records import User
 from server.documents.authority import MAX_TEXT, Author, Authority, Gone, Update
 from server.documents.changes import Change, has_halves, plain, read, units
 from server.documents.line_ends import document_text, line_end_of
-from server.store import contents, counters, parts
+from server.store import contents, counters, files, parts
 from server.store.connection import Connection
 
 MAX_LOADED: Final = 64_000_000
@@ -215,6 +215,10 @@ class Documents:
         change = work()
         if change.file is None:
             self.delete(connection, key)
+        elif change.file.media_type is not None:
+            # Nobody edits it together any more.
+            self.delete(connection, key)
+            return Replaced(change, None, "", [])
         if document is None or change.file is None or change.file.hash == document.hash:
             return Replaced(change, text, "", [])
         content = parts.whole(connection, change.file.hash) if text is None else text
@@ -331,6 +335,8 @@ class Documents:
         file = contents.file(connection, *key)
         if file is None:
             raise EventError(Code.NOT_FOUND, f"file {key[1]!r}: the project has no such file")
+        if file.media_type is not None:
+            raise files.no_text(key[1], file.media_type)
         content = parts.whole(connection, file.hash) if file.size <= _MAX_BYTES else None
         text = "" if content is None else document_text(content)
         if content is None or len(text) > MAX_TEXT:
@@ -398,6 +404,7 @@ class Documents:
             content,
             user_id=authority.last_user or ("" if before is None else before.updated_by),
             now=now,
+            edited=True,
         )
         assert change.file is not None
         self._mark_saved(

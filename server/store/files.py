@@ -9,16 +9,23 @@ from typing import Literal, NamedTuple
 from server.api.errors import Code, EventError
 from server.api.records import Deletion, File
 from server.api.validation import invalid
-from server.store import bins, contents, folders, parts, snapshots
+from server.store import bins, contents, folders, parts, saves, snapshots
 from server.store.connection import Connection
 from server.store.contents import Change
-from server.store.parts import Kept
+from server.store.parts import Kept, Stored
+
+
+class Moment(NamedTuple):
+    """When a file is looked at: in a version, at a save of its history, or with neither now."""
+
+    version_id: str | None = None
+    save_id: str | None = None
 
 
 class FilePart(NamedTuple):
     """A part of a content; `size` in bytes and `hash` are the whole's, `next` is where it goes on.
 
-    `file` is None for a file of a version.
+    `file` is None for a file of a version or a save.
     """
 
     content: str
@@ -28,11 +35,22 @@ class FilePart(NamedTuple):
     file: File | None
 
 
+class RawPart(NamedTuple):
+    """The same as bytes, with the media type if it is no text."""
+
+    data: bytes
+    size: int
+    hash: str
+    next: int | None
+    file: File | None
+    media_type: str | None
+
+
 class Edit(NamedTuple):
     """What a client wants done to a file; see `FileChange`."""
 
     action: Literal["created", "updated", "deleted"]
-    content: str | Kept | None
+    content: str | bytes | Kept | None
     base_revision: int | None
 
 
@@ -40,32 +58,71 @@ def read(
     connection: Connection,
     project_id: str,
     path: str,
-    version_id: str | None,
+    moment: Moment,
     offset: int,
     limit: int,
 ) -> FilePart:
-    """Return a part of a file, as it is or as it was in a version.
+    """Return a part of a text, as it is or as it was.
 
     Raises:
-        EventError: there is no such file or version (`NOT_FOUND`), or the offset is inside a
-        character (`VALIDATION_ERROR`).
+        EventError: there is no such file, version or save (`NOT_FOUND`), it is no text, or the
+        offset is inside a character (`VALIDATION_ERROR`).
     """
-    file: File | None = None
+    file, stored = _found(connection, project_id, path, moment)
+    if stored.media_type is not None:
+        raise no_text(path, stored.media_type)
+    part = parts.read(connection, stored.hash, offset, limit)
+    text, length = _decoded(part, last=offset + len(part) >= stored.size)
+    end = offset + length
+    return FilePart(text, stored.size, stored.hash, end if end < stored.size else None, file)
+
+
+def read_raw(
+    connection: Connection,
+    project_id: str,
+    path: str,
+    moment: Moment,
+    offset: int,
+    limit: int,
+) -> RawPart:
+    """Return a part of a file's bytes, as it is or as it was.
+
+    Raises:
+        EventError: there is no such file, version or save (`NOT_FOUND`).
+    """
+    file, stored = _found(connection, project_id, path, moment)
+    part = parts.read(connection, stored.hash, offset, limit)
+    end = offset + len(part)
+    following = end if end < stored.size and part else None
+    return RawPart(part, stored.size, stored.hash, following, file, stored.media_type)
+
+
+def no_text(path: str, media_type: str) -> EventError:
+    """Return the error for a file that is no text where one is asked for."""
+    return EventError(
+        Code.VALIDATION_ERROR,
+        f"file {path!r} is no text, but {media_type}: read it with file:download",
+        {"mediaType": media_type},
+    )
+
+
+def _found(
+    connection: Connection, project_id: str, path: str, moment: Moment
+) -> tuple[File | None, Stored]:
+    """Return a file and where its content is; of a version or a save only the latter."""
+    version_id, save_id = moment
+    if save_id is not None:
+        return None, saves.content_of(connection, project_id, save_id)
     if version_id is None:
         file = contents.file(connection, project_id, path)
         if file is None:
             raise _missing(path)
-        content_hash, size = file.hash, file.size
-    else:
-        snapshots.version(connection, project_id, version_id)
-        stored = snapshots.content_of(connection, version_id, path)
-        if stored is None:
-            raise _missing(path)
-        content_hash, size = stored
-    part = parts.read(connection, content_hash, offset, limit)
-    text, length = _decoded(part, last=offset + len(part) >= size)
-    end = offset + length
-    return FilePart(text, size, content_hash, end if end < size else None, file)
+        return file, contents.stored(file)
+    snapshots.version(connection, project_id, version_id)
+    stored = snapshots.content_of(connection, version_id, path)
+    if stored is None:
+        raise _missing(path)
+    return None, stored
 
 
 def change(
@@ -78,14 +135,7 @@ def change(
         there (`NOT_FOUND`), or there is no place for it.
     """
     before = contents.file(connection, project_id, path)
-    revision = 0 if before is None else before.revision
-    if edit.base_revision not in (None, revision):
-        raise EventError(
-            Code.VERSION_CONFLICT,
-            f"file {path!r} has the revision {revision}, the change is based on "
-            f"{edit.base_revision}: read the file and merge",
-            {"revision": revision},
-        )
+    revision = _check_base(path, before, edit.base_revision)
     if edit.action == "created" and before is not None:
         raise EventError(
             Code.VERSION_CONFLICT,
@@ -100,11 +150,62 @@ def change(
         contents.check_place(connection, project_id, path)
     if edit.content is None and before is not None:
         return contents.put(
-            connection, project_id, path, before.hash, before.size, user_id=user_id, now=now
+            connection, project_id, path, contents.stored(before), user_id=user_id, now=now
         )
     return contents.write(
         connection, project_id, path, edit.content or "", user_id=user_id, now=now
     )
+
+
+def put(
+    connection: Connection,
+    project_id: str,
+    path: str,
+    content: bytes | Kept,
+    *,
+    overwrite: bool,
+    base_revision: int | None,
+    user_id: str,
+    now: str,
+) -> Change:
+    """Create a file, or replace the one that is there if it may be. One that has this content stays
+    as it is: who sends it again, because the answer was lost, is right.
+
+    Raises:
+        EventError: the file is another one than the client thinks, or may not be replaced
+        (`VERSION_CONFLICT`), or there is no place for it.
+    """
+    before = contents.file(connection, project_id, path)
+    content_hash = content.stored.hash if isinstance(content, Kept) else parts.digest(content)
+    if before is not None and before.hash == content_hash:
+        return Change(path, before, created=False)
+    revision = _check_base(path, before, base_revision)
+    if before is None:
+        contents.check_place(connection, project_id, path)
+    elif not overwrite and base_revision is None:
+        raise EventError(
+            Code.VERSION_CONFLICT,
+            f"file {path!r} exists already: send it with overwrite, or to another path",
+            {"revision": revision},
+        )
+    return contents.write(connection, project_id, path, content, user_id=user_id, now=now)
+
+
+def _check_base(path: str, before: File | None, base_revision: int | None) -> int:
+    """Return the revision of a file, 0 of none, if it is the one that a change is based on.
+
+    Raises:
+        EventError: it is not that one (`VERSION_CONFLICT`).
+    """
+    revision = 0 if before is None else before.revision
+    if base_revision not in (None, revision):
+        raise EventError(
+            Code.VERSION_CONFLICT,
+            f"file {path!r} has the revision {revision}, the change is based on "
+            f"{base_revision}: read the file and merge",
+            {"revision": revision},
+        )
+    return revision
 
 
 def deletion(path: str, user_id: str, now: str, *, is_folder: bool = False) -> Deletion:
@@ -160,8 +261,22 @@ def copy(
         raise folders.missing(source)
     folders.check_free(connection, project_id, target)
     return contents.put(
-        connection, project_id, target, before.hash, before.size, user_id=user_id, now=now
+        connection, project_id, target, contents.stored(before), user_id=user_id, now=now
     )
+
+
+def restore(
+    connection: Connection, project_id: str, path: str, save_id: str, user_id: str, now: str
+) -> Change:
+    """Make a file what it was at a save of its history, also one that is gone.
+
+    Raises:
+        EventError: there is no such save (`NOT_FOUND`), or no place for it.
+    """
+    stored = saves.content_of(connection, project_id, save_id)
+    if contents.file(connection, project_id, path) is None:
+        contents.check_place(connection, project_id, path)
+    return contents.put(connection, project_id, path, stored, user_id=user_id, now=now)
 
 
 def differs(connection: Connection, project_id: str, path: str, content_hash: str | None) -> bool:
@@ -176,7 +291,7 @@ def take_over(
     connection: Connection,
     project_id: str,
     path: str,
-    content: str | Kept | None,
+    content: str | bytes | Kept | None,
     user_id: str,
     now: str,
 ) -> Change:

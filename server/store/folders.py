@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from server.api.errors import Code, EventError
 from server.api.paths import MAX_BYTES, folders
-from server.store import contents, leftovers, trees
+from server.store import contents, leftovers, saves, trees
 from server.store.connection import Connection
 from server.store.contents import Change
 from server.store.trees import COLUMNS, STEP, Steps
@@ -74,6 +74,7 @@ def move(
     moved = yield from flow(connection, project_id, flows, target)
     trees.finish(connection, project_id, tree, like=present)
     put_in_place(connection, project_id, tree, present)
+    saves.move(connection, project_id, source, target)
     done()
     return len(moved)
 
@@ -219,19 +220,19 @@ def _step(connection: Connection, flow: Flow, last: str) -> dict[str, Change]:
         (flow.source, flow.first, last),
     ).fetchall()
     arrived = {}
-    for path, content_hash, size, *author in rows:
+    for path, content_hash, size, revision, changed_at, changed_by, media_type in rows:
         renamed = flow.renamed(path)
         if len(renamed.encode()) > MAX_BYTES:
             raise EventError(
                 Code.INVALID_FILE_PATH,
                 f"path {path!r} would be longer than {MAX_BYTES} bytes: choose a shorter name",
             )
-        touched = flow.author or author
+        touched = flow.author or (revision, changed_at, changed_by)
         connection.execute(
-            "INSERT INTO tree_files VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (flow.target, renamed, content_hash, size, *touched),
+            "INSERT INTO tree_files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (flow.target, renamed, content_hash, size, *touched, media_type),
         )
-        file = contents.from_row((renamed, size, content_hash, *touched))
+        file = contents.from_row((renamed, size, content_hash, *touched, media_type))
         arrived[renamed] = Change(renamed, file, created=True)
     return arrived
 

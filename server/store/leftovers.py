@@ -1,5 +1,5 @@
-"""What is deleted goes in steps: trees, chats (with the assistant and among people), documents and
-parts of contents that belong to nothing any more.
+"""What is deleted goes in steps: trees, chats (with the assistant and among people), documents,
+histories and parts of contents that belong to nothing any more.
 
 A version of a project may have 10,000 files, a project 1,000 versions, a chat 10,000 long messages.
 Deleting only puts them aside; the database's thread deletes them bit by bit, beside other work.
@@ -41,13 +41,15 @@ def delete_some(connection: Connection) -> None:
     first = _first(connection)
     if first is None:
         return
-    sequence, tree, documents, parts, chat = first
+    sequence, tree, documents, parts, history, chat = first
     if tree is not None:
         done = _delete_files(connection, tree)
     elif parts is not None:
         done = _delete_parts(connection, parts)
     elif documents is not None:
         done = _delete_documents(connection, documents)
+    elif history is not None:
+        done = _delete_history(connection, history)
     else:
         done = _delete_messages(connection, chat)
     if done:
@@ -55,22 +57,25 @@ def delete_some(connection: Connection) -> None:
 
 
 def release(connection: Connection, content_hash: str) -> None:
-    """Forget a content that no file has any more; its parts but the first go later."""
+    """Forget a content that no file has any more, nor ever had by its history; its parts but the
+    first go later.
+    """
     deleted = connection.execute(
         "DELETE FROM contents WHERE hash = ?1 "
-        "AND NOT EXISTS (SELECT 1 FROM tree_files WHERE hash = ?1) RETURNING parts",
+        "AND NOT EXISTS (SELECT 1 FROM tree_files WHERE hash = ?1) "
+        "AND NOT EXISTS (SELECT 1 FROM saves WHERE hash = ?1) RETURNING parts",
         (content_hash,),
     ).fetchone()
     if deleted is not None and deleted[0] is not None:
         connection.execute("INSERT INTO leftovers (parts) VALUES (?)", deleted)
 
 
-_Leftover = tuple[int, int | None, int | None, int | None, str]
+_Leftover = tuple[int, int | None, int | None, int | None, str | None, str]
 
 
 def _first(connection: Connection) -> _Leftover | None:
     row: _Leftover | None = connection.execute(
-        "SELECT sequence, tree, documents, parts, chat FROM leftovers WHERE maker IS NULL "
+        "SELECT sequence, tree, documents, parts, history, chat FROM leftovers WHERE maker IS NULL "
         "ORDER BY sequence LIMIT 1"
     ).fetchone()
     return row
@@ -99,6 +104,25 @@ def _delete_files(connection: Connection, tree: int) -> bool:
     if len(rows) == STEP:
         return False
     connection.execute("DELETE FROM trees WHERE id = ?", (tree,))
+    return True
+
+
+def _delete_history(connection: Connection, project_id: str) -> bool:
+    rows = connection.execute(
+        "SELECT sequence, hash, size FROM saves WHERE project_id = ? ORDER BY sequence LIMIT ?",
+        (project_id, STEP),
+    ).fetchall()
+    left = STEP_BYTES
+    for sequence, content_hash, size in rows:
+        if left < 0:
+            return False
+        left -= size
+        connection.execute("DELETE FROM saves WHERE sequence = ?", (sequence,))
+        release(connection, content_hash)
+    if len(rows) == STEP:
+        return False
+    connection.execute("DELETE FROM moves WHERE project_id = ?", (project_id,))
+    connection.execute("DELETE FROM histories WHERE project_id = ?", (project_id,))
     return True
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Iterable
+from functools import partial
 
 from server.store.database import Desk
-from server.store.parts import READ_AT_ONCE, Coming, Kept, Reading, is_long
+from server.store.parts import PART, READ_AT_ONCE, Coming, Kept, Reading, is_long
 
 
 class LongContents:
@@ -19,28 +20,88 @@ class LongContents:
         self._desk = desk
 
     @contextlib.asynccontextmanager
-    async def kept(self, text: str) -> AsyncIterator[str | Kept]:
-        """Keep a text part by part, if it is long, for a piece of work that gives it to a file
+    async def kept(self, content: str | bytes) -> AsyncIterator[str | bytes | Kept]:
+        """Keep a content part by part, if it is long, for a piece of work that gives it to a file
         while the block lasts. A short one comes with that piece of work.
         """
-        if not is_long(text):
-            yield text
+        if not is_long(content):
+            yield content
             return
-        coming = Coming(text)
-        size = sys.getsizeof(text)
+        coming = Coming(content)
+        size = sys.getsizeof(content)
         await self._desk.run(coming.begin, size)
         try:
             while (kept := await self._desk.run(coming.keep_some, size)) is None:
                 pass
             yield kept
         except BaseException:
-            # Nobody waits for it. If it fails, the next start of the server does it.
-            self._desk.run(coming.give_up).add_done_callback(lambda done: done.exception())
+            _give_up(self._desk, coming)
             raise
 
+    def incoming(self) -> Incoming:
+        """Return a content of which nothing has come yet."""
+        return Incoming(self._desk)
+
     async def texts(self, hashes: Iterable[str]) -> dict[str, str]:
-        """Return the contents of these hashes, those that are still there."""
+        """Return the contents of these hashes, those that are still there and are texts."""
         reading = Reading(hashes)
         while await self._desk.run(reading.read_some, 2 * READ_AT_ONCE):
             pass
         return reading.texts
+
+    async def raw(self, hashes: Iterable[str]) -> dict[str, bytes]:
+        """Return the contents of these hashes as bytes, those that are still there."""
+        reading = Reading(hashes, raw=True)
+        while await self._desk.run(reading.read_some, 2 * READ_AT_ONCE):
+            pass
+        return reading.raw or {}
+
+
+class Incoming:
+    """A content that a client sends piece by piece: what makes a part is kept as one.
+
+    size: bytes that have come.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self.size = 0
+        self._desk = desk
+        self._coming: Coming | None = None
+        self._left = bytearray()
+
+    async def add(self, data: bytes) -> None:
+        """Take the next piece. One at a time: the order is that of the calls."""
+        self._left += data
+        self.size += len(data)
+        while len(self._left) >= PART:
+            part = bytes(self._left[:PART])
+            del self._left[:PART]
+            await self._keep(part)
+
+    async def whole(self) -> bytes | Kept:
+        """Return all that has come, for a piece of work that gives it to a file."""
+        if self._coming is None:
+            return bytes(self._left)
+        if self._left:
+            part = bytes(self._left)
+            self._left.clear()
+            await self._keep(part)
+        return self._coming.kept()
+
+    def give_up(self) -> None:
+        """Let what is kept be deleted, unless a file has it."""
+        self._left.clear()
+        if self._coming is not None:
+            _give_up(self._desk, self._coming)
+
+    async def _keep(self, part: bytes) -> None:
+        if self._coming is None:
+            # Bytes, of which it is not known what they are.
+            self._coming = Coming(b"")
+            await self._desk.run(self._coming.begin)
+        await self._desk.run(partial(self._coming.keep, part=part), len(part))
+
+
+def _give_up(desk: Desk, coming: Coming) -> None:
+    # Nobody waits for it. If it fails, the next start of the server does it.
+    desk.run(coming.give_up).add_done_callback(lambda done: done.exception())

@@ -96,7 +96,7 @@ def update_project(
 
 
 def delete_project(connection: Connection, project_id: str) -> None:
-    """Delete a project; its files, versions, documents and chat go later, bit by bit."""
+    """Delete a project; its files, versions, documents, history and chat go later."""
     connection.execute(
         "INSERT INTO leftovers (tree) SELECT tree FROM projects WHERE id = ?1 "
         "UNION ALL SELECT tree FROM versions WHERE project_id = ?1 "
@@ -104,6 +104,7 @@ def delete_project(connection: Connection, project_id: str) -> None:
         (project_id,),
     )
     connection.execute("INSERT INTO leftovers (chat) VALUES (?)", (project_id,))
+    connection.execute("INSERT INTO leftovers (history) VALUES (?)", (project_id,))
     connection.execute(
         "INSERT INTO leftovers (documents) SELECT documents FROM projects "
         "WHERE id = ? AND documents IS NOT NULL",

@@ -351,6 +351,64 @@ STEPS: Final = (
     ) STRICT;
     CREATE INDEX invitations_of_project ON invitations (project_id);
     """,
+    # Files that are no texts.
+    """
+    -- media_type: of a file that is no text.
+    ALTER TABLE tree_files ADD COLUMN media_type TEXT;
+    """,
+    # The history of files: see saves.
+    """
+    -- begun_at: of the first of `saves` saves that are one row, saved_at and saved_by of the last.
+    -- users: of all of them, as JSON. is_edited: by people who type together. level: 0, 1 for the
+    -- last one of its hour, 2 for the last one of its day.
+    CREATE TABLE saves (
+        sequence INTEGER PRIMARY KEY,
+        project_id TEXT NOT NULL,
+        path TEXT NOT NULL,
+        hash TEXT NOT NULL REFERENCES contents (hash),
+        size INTEGER NOT NULL,
+        media_type TEXT,
+        begun_at TEXT NOT NULL,
+        saved_at TEXT NOT NULL,
+        saved_by TEXT NOT NULL,
+        users TEXT NOT NULL,
+        saves INTEGER NOT NULL,
+        is_edited INTEGER NOT NULL,
+        level INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX saves_of_file ON saves (project_id, path, sequence);
+    CREATE INDEX saves_of_project ON saves (project_id, sequence);
+    CREATE INDEX saves_with_content ON saves (hash);
+    CREATE INDEX saves_by_age ON saves (level, saved_at);
+
+    -- number: counted together with those of saves. A file or folder got the path `target`.
+    CREATE TABLE moves (
+        number INTEGER PRIMARY KEY,
+        project_id TEXT NOT NULL,
+        source TEXT NOT NULL,
+        target TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX moves_of_project ON moves (project_id, number);
+
+    CREATE TABLE histories (
+        project_id TEXT PRIMARY KEY,
+        row_count INTEGER NOT NULL,
+        size INTEGER NOT NULL
+    ) STRICT;
+
+    -- history: the project whose history is to be deleted.
+    ALTER TABLE leftovers ADD COLUMN history TEXT;
+    """,
+    # A version of each hour of work: see versioning.
+    """
+    ALTER TABLE versions ADD COLUMN automatic INTEGER NOT NULL DEFAULT 0;
+    -- versioned: the revision of the last version. unversioned_since: when it was first noticed
+    -- that there are later changes.
+    ALTER TABLE projects ADD COLUMN versioned INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE projects ADD COLUMN unversioned_since TEXT;
+    UPDATE projects SET versioned = revision;
+    CREATE INDEX projects_unversioned ON projects (unversioned_since) WHERE revision > versioned;
+    """,
 )
 
 

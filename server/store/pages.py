@@ -16,10 +16,12 @@ from server.api.records import (
     Notification,
     PeopleMessage,
     Project,
+    Save,
     Version,
 )
 from server.api.validation import position
 from server.store import bins, contents, membership, messages, notices, snapshots, talk
+from server.store import saves as histories
 from server.store.connection import Connection
 
 T = TypeVar("T")
@@ -67,6 +69,17 @@ def deletions(
         EventError: `after` is no `next` of this list (`VALIDATION_ERROR`).
     """
     found = bins.deletions(connection, project_id, since, _before(after), limit + 1)
+    page = _page(found, limit, lambda row: str(row[0]))
+    return Page([row[1] for row in page.items], page.next)
+
+
+def saves(connection: Connection, project_id: str, path: str, after: str, limit: int) -> Page[Save]:
+    """Return a page of the history of a file, the last save first.
+
+    Raises:
+        EventError: `after` is no `next` of this list (`VALIDATION_ERROR`).
+    """
+    found = histories.saves(connection, project_id, path, _before(after), limit + 1)
     page = _page(found, limit, lambda row: str(row[0]))
     return Page([row[1] for row in page.items], page.next)
 

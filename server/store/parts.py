@@ -25,6 +25,7 @@ from typing import Final, NamedTuple
 from server.api.errors import Code, EventError
 from server.store import counters
 from server.store.connection import Connection
+from server.store.media_types import Recogniser, recognise
 
 PART: Final = 262_144
 """Bytes of each part of a content but the last."""
@@ -41,23 +42,32 @@ _FOLLOWING: Final = (
 )
 
 
+class Stored(NamedTuple):
+    """A content that is stored: its hash, its size in bytes, and what it is if it is no text."""
+
+    hash: str
+    size: int
+    media_type: str | None = None
+
+
 class Kept(NamedTuple):
-    """A long content of `size` bytes that is kept, and that no file has yet.
+    """A long content that is kept, and that no file has yet.
 
     number: that of its parts after the `first`.
     """
 
     number: int
-    hash: str
-    size: int
+    stored: Stored
     first: bytes
 
 
 class Coming:
-    """A long text that is kept part by part."""
+    """A long content that is kept part by part: `content`, or what is given to `keep`."""
 
-    def __init__(self, text: str) -> None:
-        self._parts = cut(text)
+    def __init__(self, content: str | bytes) -> None:
+        self._parts = cut(content)
+        # What is a text already stays one.
+        self._recogniser = Recogniser() if isinstance(content, bytes) else None
         self._digest = hashlib.sha256()
         self._number = 0
         self._count = 0
@@ -73,15 +83,27 @@ class Coming:
         """Keep the next part. Return what is kept if there was none left."""
         part = next(self._parts, None)
         if part is None:
-            return Kept(self._number, self._digest.hexdigest(), self._size, self._first)
+            return self.kept()
+        self.keep(connection, part)
+        return None
+
+    def keep(self, connection: Connection, part: bytes) -> None:
+        """Keep this next part, of `PART` bytes if it is not the last one."""
         self._digest.update(part)
         self._size += len(part)
+        if self._recogniser is not None:
+            self._recogniser.add(part)
         if self._count == 0:
             self._first = part
         else:
             _add_part(connection, self._number, self._count, part)
         self._count += 1
-        return None
+
+    def kept(self) -> Kept:
+        """Return what is kept, which is all."""
+        media_type = None if self._recogniser is None else self._recogniser.media_type()
+        stored = Stored(self._digest.hexdigest(), self._size, media_type)
+        return Kept(self._number, stored, self._first)
 
     def give_up(self, connection: Connection) -> None:
         """Let its parts be deleted, unless a file has them."""
@@ -89,19 +111,22 @@ class Coming:
 
 
 class Reading:
-    """Contents that are read part by part. Those that are gone are left out.
+    """Contents that are read part by part. Those that are gone are left out, and so are those that
+    are no texts unless `raw`.
 
-    texts: those that are read.
+    texts: those that are read as texts. raw: as bytes, None if they are not.
     """
 
-    def __init__(self, hashes: Iterable[str]) -> None:
+    def __init__(self, hashes: Iterable[str], *, raw: bool = False) -> None:
         self.texts: dict[str, str] = {}
+        self.raw: dict[str, bytes] | None = {} if raw else None
         self._left = deque(dict.fromkeys(hashes))
         self._begin()
 
     def _begin(self) -> None:
         """Begin with the first content that is left."""
         self._pieces: list[str] = []
+        self._bytes: list[bytes] = []
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._part = 0
 
@@ -122,37 +147,59 @@ class Reading:
         part, goes_on = (None, False) if row is None else row
         size = 0
         if part is not None:
-            self._pieces.append(self._decoder.decode(part))
+            goes_on = self._take(part) and goes_on
             self._part += 1
             size = len(part)
         if part is None or not goes_on:
             if row is not None:
-                self.texts[content_hash] = "".join(self._pieces)
+                self._finish(content_hash)
             self._left.popleft()
             self._begin()
         return size
 
+    def _take(self, part: bytes) -> bool:
+        """Take a part. Return False if it is none of a text, and a text is asked for."""
+        if self.raw is not None:
+            self._bytes.append(part)
+            return True
+        try:
+            self._pieces.append(self._decoder.decode(part))
+        except UnicodeDecodeError:
+            return False
+        return True
 
-def is_long(text: str) -> bool:
-    """Return whether a text is one to be kept part by part: it has at least a part's bytes, or
+    def _finish(self, content_hash: str) -> None:
+        if self.raw is not None:
+            self.raw[content_hash] = b"".join(self._bytes)
+            return
+        try:
+            self._decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return
+        self.texts[content_hash] = "".join(self._pieces)
+
+
+def is_long(content: str | bytes) -> bool:
+    """Return whether a content is one to be kept part by part: it has at least a part's bytes, or
     nearly, and a shorter one has at most two parts.
     """
-    return sys.getsizeof(text) > PART
+    return sys.getsizeof(content) > PART
 
 
-def digest(text: str) -> str:
-    """Return the hash of a text as a content. Other threads have turns meanwhile."""
+def digest(content: str | bytes) -> str:
+    """Return the hash of a content. Other threads have turns meanwhile."""
     found = hashlib.sha256()
-    for part in cut(text):
+    for part in cut(content):
         found.update(part)
     return found.hexdigest()
 
 
-def cut(text: str) -> Iterator[bytes]:
-    """Return the parts of a text, encoded; an empty text has none."""
+def cut(content: str | bytes) -> Iterator[bytes]:
+    """Return the parts of a content, a text encoded; an empty one has none."""
     left = bytearray()
-    for start in range(0, len(text), _AT_ONCE):
-        left += text[start : start + _AT_ONCE].encode()
+    for start in range(0, len(content), _AT_ONCE):
+        piece = content[start : start + _AT_ONCE]
+        left += piece.encode() if isinstance(piece, str) else piece
         if len(left) >= PART:
             yield bytes(left[:PART])
             del left[:PART]
@@ -160,20 +207,21 @@ def cut(text: str) -> Iterator[bytes]:
         yield bytes(left)
 
 
-def add(connection: Connection, text: str) -> tuple[str, int]:
-    """Add a content, which a file is going to have. Return its hash and its size in bytes."""
-    found = list(cut(text)) or [b""]
+def add(connection: Connection, content: str | bytes) -> Stored:
+    """Add a content, which a file is going to have."""
+    found = list(cut(content)) or [b""]
     # Of what is encoded already.
     content_hash = hashlib.sha256(b"".join(found)).hexdigest()
     number = counters.increment(connection, "parts") if len(found) > 1 else None
     if _is_new(connection, content_hash, found[0], number) and number is not None:
         for index, part in enumerate(found[1:], start=1):
             _add_part(connection, number, index, part)
-    return content_hash, sum(map(len, found))
+    media_type = recognise(content) if isinstance(content, bytes) else None
+    return Stored(content_hash, sum(map(len, found)), media_type)
 
 
-def take(connection: Connection, kept: Kept) -> tuple[str, int]:
-    """Add a content that is kept, which a file is going to have. Return its hash and its size.
+def take(connection: Connection, kept: Kept) -> Stored:
+    """Add a content that is kept, which a file is going to have.
 
     Raises:
         EventError: it was given up (`STORAGE_ERROR`).
@@ -183,11 +231,11 @@ def take(connection: Connection, kept: Kept) -> tuple[str, int]:
     ).fetchone()
     if is_there is None:
         raise EventError(Code.STORAGE_ERROR, "the content was given up before it was saved")
-    if _is_new(connection, kept.hash, kept.first, kept.number):
+    if _is_new(connection, kept.stored.hash, kept.first, kept.number):
         connection.execute("DELETE FROM leftovers WHERE parts = ?", (kept.number,))
     else:
         give_up(connection, kept.number)
-    return kept.hash, kept.size
+    return kept.stored
 
 
 def give_up(connection: Connection, number: int) -> None:
@@ -226,7 +274,7 @@ def read(connection: Connection, content_hash: str, offset: int, length: int) ->
 
 
 def whole(connection: Connection, content_hash: str) -> str:
-    """Return the content with that hash, in one piece of work.
+    """Return the text with that hash, in one piece of work.
 
     Raises:
         LookupError: there is none.

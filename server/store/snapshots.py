@@ -13,6 +13,7 @@ from server.api.records import Version
 from server.store import contents, leftovers, trees
 from server.store.connection import Connection
 from server.store.contents import Change
+from server.store.parts import Stored
 from server.store.trees import Steps
 
 MAX_VERSIONS: Final = 1_000
@@ -24,16 +25,10 @@ _Author = tuple[int, str, str]
 """The revision, the time, and the user of a change."""
 
 _SELECT: Final = (
-    "SELECT v.id, v.project_id, v.name, v.message, v.created_at, v.created_by, t.file_count "
+    "SELECT v.id, v.project_id, v.name, v.message, v.created_at, v.created_by, t.file_count, "
+    "v.automatic "
     "FROM versions v JOIN trees t ON t.id = v.tree "
 )
-
-
-class Stored(NamedTuple):
-    """Where a file's content is."""
-
-    hash: str
-    size: int
 
 
 class Differing(NamedTuple):
@@ -60,7 +55,7 @@ def versions(connection: Connection, project_id: str) -> list[Version]:
     rows = connection.execute(
         _SELECT + "WHERE v.project_id = ? ORDER BY v.sequence DESC", (project_id,)
     )
-    return [Version(*row) for row in rows]
+    return [_from_row(row) for row in rows]
 
 
 def version(connection: Connection, project_id: str, version_id: str) -> Version:
@@ -74,11 +69,12 @@ def version(connection: Connection, project_id: str, version_id: str) -> Version
     ).fetchone()
     if row is None:
         raise EventError(Code.NOT_FOUND, f"version {version_id!r}: the project has no such version")
-    return Version(*row)
+    return _from_row(row)
 
 
 def create(connection: Connection, new: Version) -> Steps[Version]:
-    """Take a snapshot; `file_count` of what is given is not looked at.
+    """Take a snapshot; `file_count` of what is given is not looked at. Automatic ones do not count
+    among those that a project may have.
 
     Raises:
         EventError: the project has too many versions (`RATE_LIMIT_EXCEEDED`), or is not there.
@@ -88,6 +84,10 @@ def create(connection: Connection, new: Version) -> Steps[Version]:
     tree = trees.begin(connection, new.project_id)
     yield from trees.copy(connection, new.project_id, present, tree)
     trees.finish(connection, new.project_id, tree, like=present)
+    connection.execute(
+        "UPDATE projects SET versioned = revision, unversioned_since = NULL WHERE id = ?",
+        (new.project_id,),
+    )
     return _add(connection, new, tree)
 
 
@@ -130,7 +130,7 @@ def differing(
 def content_of(connection: Connection, version_id: str, path: str) -> Stored | None:
     """Return where a content of a version is, None if the version has no file at that path."""
     row = connection.execute(
-        "SELECT hash, size FROM tree_files WHERE tree = ? AND path = ?",
+        "SELECT hash, size, media_type FROM tree_files WHERE tree = ? AND path = ?",
         (_tree_of(connection, version_id), path),
     ).fetchone()
     return None if row is None else Stored(*row)
@@ -223,14 +223,14 @@ def _differing(
     """Find the files of a tree that another one has not, or otherwise."""
     revision, now, user_id = author
     rows = connection.execute(
-        "SELECT w.path, w.size, w.hash, p.hash IS NULL FROM tree_files w "
+        "SELECT w.path, w.size, w.hash, w.media_type, p.hash IS NULL FROM tree_files w "
         "LEFT JOIN tree_files p ON p.tree = ? AND p.path = w.path "
         f"WHERE w.tree = ? AND {_within('w', paths)} "
         "AND (p.hash IS NULL OR p.hash <> w.hash) ORDER BY w.path",
         (present, wanted, *paths),
     )
-    for path, size, content_hash, is_new in rows:
-        file = contents.from_row((path, size, content_hash, revision, now, user_id))
+    for path, size, content_hash, media_type, is_new in rows:
+        file = contents.from_row((path, size, content_hash, revision, now, user_id, media_type))
         yield path, Change(path, file, created=bool(is_new))
 
 
@@ -247,7 +247,7 @@ def _merge(
     """
     connection.execute(
         "INSERT INTO tree_files SELECT ?, w.path, w.hash, w.size, coalesce(p.revision, ?), "
-        "coalesce(p.updated_at, ?), coalesce(p.updated_by, ?) FROM tree_files w "
+        "coalesce(p.updated_at, ?), coalesce(p.updated_by, ?), w.media_type FROM tree_files w "
         "LEFT JOIN tree_files p ON p.tree = ? AND p.path = w.path AND p.hash = w.hash "
         f"WHERE w.tree = ? AND {_within('w', paths)}",
         (target, *author, present, wanted, *paths),
@@ -262,7 +262,7 @@ def _within(table: str, paths: _Range) -> str:
 
 def _check_room(connection: Connection, project_id: str) -> None:
     (count,) = connection.execute(
-        "SELECT count(*) FROM versions WHERE project_id = ?", (project_id,)
+        "SELECT count(*) FROM versions WHERE project_id = ? AND automatic = 0", (project_id,)
     ).fetchone()
     if count >= MAX_VERSIONS:
         raise EventError(
@@ -273,11 +273,18 @@ def _check_room(connection: Connection, project_id: str) -> None:
 
 def _add(connection: Connection, new: Version, tree: int) -> Version:
     connection.execute(
-        "INSERT INTO versions (id, project_id, name, message, created_at, created_by, tree) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (new.id, new.project_id, new.name, new.message, new.created_at, new.created_by, tree),
+        "INSERT INTO versions (id, project_id, name, message, created_at, created_by, tree, "
+        "automatic) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(new.id, new.project_id, new.name, new.message, new.created_at, new.created_by),
+            *(tree, int(new.automatic)),
+        ),
     )
     return version(connection, new.project_id, new.id)
+
+
+def _from_row(row: tuple[str, str, str, str, str, str, int, int]) -> Version:
+    return Version(*row[:7], automatic=bool(row[7]))
 
 
 def _tree_of(connection: Connection, version_id: str) -> int:
@@ -297,7 +304,8 @@ def _contents(connection: Connection, tree: int, start: str, most: int) -> dict[
     if there is None:
         raise EventError(Code.NOT_FOUND, "a version was deleted while it was compared")
     rows = connection.execute(
-        "SELECT path, hash, size FROM tree_files WHERE tree = ? AND path > ? ORDER BY path LIMIT ?",
+        "SELECT path, hash, size, media_type FROM tree_files "
+        "WHERE tree = ? AND path > ? ORDER BY path LIMIT ?",
         (tree, start, most),
     )
-    return {path: Stored(content_hash, size) for path, content_hash, size in rows}
+    return {path: Stored(*content) for path, *content in rows}

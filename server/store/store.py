@@ -26,6 +26,7 @@ from server.api.records import (
     PeopleMessage,
     Project,
     Role,
+    Save,
     User,
     Version,
 )
@@ -44,8 +45,10 @@ from server.store import (
     notices,
     pages,
     parts,
+    saves,
     snapshots,
     talk,
+    versioning,
 )
 from server.store.accounts import StoredSession
 from server.store.connection import Connection
@@ -53,9 +56,9 @@ from server.store.contents import Change
 from server.store.database import Database
 from server.store.documents import Documents, Edited, Opened, Replaced, Since
 from server.store.documents import Edit as DocumentEdit
-from server.store.files import Edit, FilePart
+from server.store.files import Edit, FilePart, Moment, RawPart
 from server.store.invitations import Accepted
-from server.store.long_contents import LongContents
+from server.store.long_contents import Incoming, LongContents
 from server.store.membership import Access
 from server.store.pages import Page
 from server.store.parts import Kept
@@ -320,15 +323,42 @@ class Store:
         return await self._desk.run(lambda c: contents.paths(c, project_id, among))
 
     async def texts(self, hashes: Iterable[str]) -> dict[str, str]:
-        """Return contents by their hashes, those that are still there."""
+        """Return contents by their hashes, those that are still there and are texts."""
         return await self._contents.texts(hashes)
 
+    async def raw(self, hashes: Iterable[str]) -> dict[str, bytes]:
+        """Return contents by their hashes as bytes, those that are still there."""
+        return await self._contents.raw(hashes)
+
+    async def read_content(self, content_hash: str, offset: int, length: int) -> bytes | None:
+        """Return a part of a content by its hash; None if it is gone."""
+
+        def work(connection: Connection) -> bytes | None:
+            try:
+                return parts.read(connection, content_hash, offset, length)
+            except LookupError:
+                return None
+
+        return await self._desk.run(work, length)
+
+    def incoming(self) -> Incoming:
+        """Return a content that a client is going to send."""
+        return self._contents.incoming()
+
     async def read_file(
-        self, project_id: str, path: str, version_id: str | None, offset: int, limit: int
+        self, project_id: str, path: str, moment: Moment, offset: int, limit: int
     ) -> FilePart:
         """Return a part of a file; see `files.read`."""
         return await self._desk.run(
-            lambda c: files.read(c, project_id, path, version_id, offset, limit), 4 * limit
+            lambda c: files.read(c, project_id, path, moment, offset, limit), 4 * limit
+        )
+
+    async def read_raw(
+        self, project_id: str, path: str, moment: Moment, offset: int, limit: int
+    ) -> RawPart:
+        """Return a part of a file's bytes; see `files.read_raw`."""
+        return await self._desk.run(
+            lambda c: files.read_raw(c, project_id, path, moment, offset, limit), limit
         )
 
     async def change_file(
@@ -346,9 +376,10 @@ class Store:
         Edits of its document that are not saved are merged; see `Documents.replacing`.
         """
 
-        text = edit.content if isinstance(edit.content, str) else None
+        given = edit.content
+        text = given if isinstance(given, str) else None
 
-        def work(connection: Connection, content: str | Kept | None) -> Replaced:
+        def work(connection: Connection, content: str | bytes | Kept | None) -> Replaced:
             check()
             change = partial(
                 files.change,
@@ -363,10 +394,76 @@ class Store:
                 connection, (project_id, path), user, now, change, text
             )
 
-        if text is None:
-            return await self._desk.run(partial(work, content=None))
-        async with self._contents.kept(text) as content:
-            return await self._desk.run(partial(work, content=content), sys.getsizeof(text))
+        if given is None or isinstance(given, Kept):
+            return await self._desk.run(partial(work, content=given))
+        async with self._contents.kept(given) as content:
+            return await self._desk.run(partial(work, content=content), sys.getsizeof(given))
+
+    async def put_file(
+        self,
+        project_id: str,
+        path: str,
+        content: bytes | Kept,
+        *,
+        overwrite: bool,
+        base_revision: int | None,
+        user: User,
+        now: str,
+        check: Callable[[], None],
+    ) -> Replaced:
+        """Create or replace a file; see `files.put` and `Documents.replacing`. `check` may refuse
+        it.
+        """
+
+        def work(connection: Connection) -> Replaced:
+            check()
+            change = partial(
+                files.put,
+                connection,
+                project_id,
+                path,
+                content,
+                overwrite=overwrite,
+                base_revision=base_revision,
+                user_id=user.id,
+                now=now,
+            )
+            return self._documents.replacing(
+                connection, (project_id, path), user, now, change, None
+            )
+
+        return await self._desk.run(work, sys.getsizeof(content))
+
+    async def restore_save(
+        self,
+        project_id: str,
+        path: str,
+        save_id: str,
+        *,
+        user: User,
+        now: str,
+        check: Callable[[], None],
+    ) -> Replaced:
+        """Make a file what it was; see `files.restore` and `Documents.replacing`. `check` may
+        refuse it.
+        """
+
+        def work(connection: Connection) -> Replaced:
+            check()
+            change = partial(files.restore, connection, project_id, path, save_id, user.id, now)
+            return self._documents.replacing(
+                connection, (project_id, path), user, now, change, None
+            )
+
+        return await self._desk.run(work)
+
+    async def saves(self, project_id: str, path: str, after: str, limit: int) -> Page[Save]:
+        """Return a page of a file's history, the last save first."""
+        return await self._desk.run(lambda c: pages.saves(c, project_id, path, after, limit))
+
+    async def thin_history(self, day_ago: str, month_ago: str) -> bool:
+        """Drop some saves of whatever files; see `saves.thin`."""
+        return await self._desk.run(lambda c: saves.thin(c, day_ago, month_ago))
 
     async def files_at(self, project_id: str, among: Iterable[str]) -> dict[str, File]:
         """Return the files at these paths, by path."""
@@ -380,7 +477,7 @@ class Store:
     async def take_over(
         self,
         project_id: str,
-        texts: Mapping[str, str | None],
+        found: Mapping[str, str | bytes | None],
         *,
         user: User,
         now: str,
@@ -399,29 +496,38 @@ class Store:
             return not unless(path) and files.differs(connection, project_id, path, digest)
 
         def replaced(
-            connection: Connection, path: str, text: str | None, content: str | Kept | None
+            connection: Connection,
+            path: str,
+            text: str | bytes | None,
+            content: str | bytes | Kept | None,
         ) -> Replaced:
             change = partial(files.take_over, connection, project_id, path, content, user.id, now)
+            known = text if isinstance(text, str) else None
             return self._documents.replacing(
-                connection, (project_id, path), user, now, change, text
+                connection, (project_id, path), user, now, change, known
             )
 
         def short_ones(connection: Connection) -> list[Replaced]:
             return [
                 replaced(connection, path, text, text)
-                for path, text in texts.items()
+                for path, text in found.items()
                 if text is None or not parts.is_long(text)
                 if differs(connection, path, None if text is None else parts.digest(text))
             ]
 
-        def long_one(connection: Connection, path: str, text: str, content: str | Kept) -> Replaced:
+        def long_one(
+            connection: Connection,
+            path: str,
+            text: str | bytes,
+            content: str | bytes | Kept,
+        ) -> Replaced:
             if unless(path):
                 raise _Overtaken
             return replaced(connection, path, text, content)
 
         for one in await self._desk.run(short_ones):
             yield one
-        for path, text in texts.items():
+        for path, text in found.items():
             if text is None or not parts.is_long(text):
                 continue
             digest = await asyncio.to_thread(parts.digest, text)
@@ -548,9 +654,9 @@ class Store:
             )
         )
 
-    async def expire_deletions(self, since: str) -> None:
+    async def expire_deletions(self, since: str) -> bool:
         """Forget some deletions from before a time; see `bins.expire`."""
-        await self._desk.run(lambda c: bins.expire(c, since))
+        return await self._desk.run(lambda c: bins.expire(c, since))
 
     async def deletion(self, project_id: str, deletion_id: str) -> Deletion:
         """Return what is in the bin under an id; see `bins.deletion`."""
@@ -631,6 +737,14 @@ class Store:
                 c, version_id, backup, user_id=user_id, now=now(), check=check
             )
         )
+
+    async def unversioned_projects(self, now: str, since: str) -> list[str]:
+        """Return some projects that are due for an automatic version; see `versioning.due`."""
+        return await self._desk.run(lambda c: versioning.due(c, now, since))
+
+    async def make_room_for_version(self, project_id: str, most: int) -> list[str]:
+        """Delete old automatic versions, and return their ids; see `versioning.make_room`."""
+        return await self._desk.run(lambda c: versioning.make_room(c, project_id, most))
 
     async def versions(self, project_id: str, after: str, limit: int) -> Page[Version]:
         """Return a page of a project's versions."""

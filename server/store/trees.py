@@ -20,7 +20,7 @@ T = TypeVar("T")
 Steps = Generator[None, None, T]
 """Work in steps: other work is done at each `yield`. What it returns is its result."""
 
-COLUMNS: Final = "path, hash, size, revision, updated_at, updated_by"
+COLUMNS: Final = "path, hash, size, revision, updated_at, updated_by, media_type"
 
 STEP: Final = 100
 """Files that one step copies or compares."""

@@ -178,7 +178,7 @@ const REASONS = {
 };
 
 /** What the assistant was shown of the project. */
-function Shown({ context: { files, bytes, budget } }) {
+function Shown({ context: { files, bytes, budget, leftOut = [] } }) {
   const what = files.length === 1 ? "1 file" : `${files.length} files`;
   return html`<details class="shown soft">
     <summary>Read ${what}: ${kilobytes(bytes)} of at most ${kilobytes(budget)}</summary>
@@ -189,6 +189,7 @@ function Shown({ context: { files, bytes, budget } }) {
             <code>${path}</code>, ${REASONS[reason]}${part < size && `: the first ${kilobytes(part)}`}
           </li>`,
       )}
+      ${leftOut.map((path) => html`<li><code>${path}</code>, left out: it is no text</li>`)}
     </ul>
   </details>`;
 }

@@ -16,6 +16,7 @@ import {
 } from "@codemirror/view";
 import { useEffect, useRef } from "preact/hooks";
 import { answer, askFor, asksFor, ownAsk, withdraw } from "./asking.js";
+import { BinaryFile } from "./binary_file.js";
 import { copyText } from "./clipboard.js";
 import { othersCursors, positionOf, showPlaces } from "./cursors.js";
 import { lookOf } from "./editor_look.js";
@@ -45,7 +46,7 @@ import { difference } from "./replica.js";
 import { Review } from "./review.js";
 import { copyLink } from "./route.js";
 import { isMe } from "./session.js";
-import { attempt } from "./state.js";
+import { attempt, update } from "./state.js";
 
 export function Editor({ app }) {
   const { open, review } = app;
@@ -61,6 +62,16 @@ export function Editor({ app }) {
       <${Icon} name="code" />
       <p>Choose a file to read it. Everybody sees where you are.</p>
     </section>`;
+  }
+  if (open.isBinary) {
+    const bytes = app.project.files.get(open.path);
+    // For a moment, while it becomes a text.
+    if (!bytes?.mediaType) return html`<section class="editor"></section>`;
+    const header = html`<span class="path"><${Path} path=${open.path} /></span>
+      <${HistoryButton} path=${open.path} />`;
+    return html`<${BinaryFile} key=${open.opening} file=${bytes} header=${header}>
+      ${open.problem && html`<${Problem} open=${open} />`}
+    <//>`;
   }
   const foreign = foreignLock(open.path);
   const isShut = foreign?.lockType === "exclusive";
@@ -87,6 +98,7 @@ export function Editor({ app }) {
               <${Icon} name="lock" /> Edit alone
             </button>`)
       }
+      <${HistoryButton} path=${open.path} />
       <${IconButton}
         icon="link"
         label="Copy link to line"
@@ -117,6 +129,14 @@ export function Editor({ app }) {
       />`
     }
   </section>`;
+}
+
+function HistoryButton({ path }) {
+  return html`<${IconButton}
+    icon="history"
+    label="History of this file"
+    onClick=${() => update({ history: path })}
+  />`;
 }
 
 function Path({ path }) {
@@ -277,7 +297,7 @@ function extensions(document, path) {
       ...historyKeymap,
       indentWithTab,
     ]),
-    EditorView.updateListener.of((update) => reportUpdate(update, document)),
+    EditorView.updateListener.of((change) => reportUpdate(change, document)),
   ];
 }
 
@@ -289,14 +309,14 @@ function goToNumber(view, line, event) {
   return true;
 }
 
-function reportUpdate(update, document) {
-  reportLiveUpdate(update);
-  for (const one of update.transactions) {
+function reportUpdate(change, document) {
+  reportLiveUpdate(change);
+  for (const one of change.transactions) {
     if (one.docChanged && !one.annotation(Transaction.remote)) edited(document, one.changes);
   }
-  const isOwn = update.transactions.every((one) => !one.annotation(Transaction.remote));
-  if ((update.selectionSet || update.docChanged) && isOwn && update.view.hasFocus) {
-    sayCaret(update.view);
+  const isOwn = change.transactions.every((one) => !one.annotation(Transaction.remote));
+  if ((change.selectionSet || change.docChanged) && isOwn && change.view.hasFocus) {
+    sayCaret(change.view);
   }
 }
 

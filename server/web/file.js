@@ -1,9 +1,9 @@
 // The file in the editor. Whoever may edit it just types, and so do the others; what is too long for
 // that is only shown.
 //
-// `state.open` is {path, opening, document, text, revision, target, lock, isGone, problem, lost, draft}:
-// `document` takes what is typed, or is null, and then `text` is shown. `opening` grows when the editor
-// must begin anew. `target` is where the caret is to go, see `goTo`. `lock` is one's own, for editing
+// `state.open` is {path, opening, document, text, revision, target, lock, isGone, problem, lost, draft,
+// isBinary}: `document` takes what is typed, or is null, and then `text` is shown, unless it `isBinary`.
+// `opening` grows when the editor must begin anew. `target` is where the caret is to go, see `goTo`. `lock` is one's own, for editing
 // alone. `isGone` says that the file was deleted. `lost` is what could not be put into the file, and
 // may be of a `draft`.
 //
@@ -123,7 +123,12 @@ export function unsavedIn(path) {
 
 /** What `state.open` is to be for a file. */
 async function opened(projectId, path) {
-  const fresh = { path, opening: ++openings, lock: null, isGone: false, problem: "", lost: "" };
+  const fresh = {
+    ...{ path, opening: ++openings, lock: null, isGone: false, problem: "", lost: "" },
+    isBinary: false,
+  };
+  const binary = { ...fresh, document: null, text: "", revision: 0, isBinary: true };
+  if (state.project.files.get(path)?.mediaType) return binary;
   const document = sharedFile(projectId, path);
   try {
     await insist(() => document.open());
@@ -137,8 +142,10 @@ async function opened(projectId, path) {
       await settled();
       return opened(projectId, path);
     }
-    // It is too long to be edited together.
     if (error.code !== "VALIDATION_ERROR") throw error;
+    // It has become one at this moment.
+    if (error.details?.mediaType) return binary;
+    // It is too long to be edited together.
     const { content, file } = await readFile(projectId, path);
     return { ...fresh, document: null, text: content, revision: file.revision };
   }
@@ -211,10 +218,10 @@ export async function settled() {
 }
 
 /** A file of any size, read part by part; again from the beginning if it changes meanwhile. */
-async function readFile(projectId, filePath) {
+async function readFile(projectId, filePath, saveId = undefined) {
   let parts = [];
   for (;;) {
-    const payload = { projectId, filePath, offset: parts.at(-1)?.next };
+    const payload = { projectId, filePath, saveId, offset: parts.at(-1)?.next };
     const part = await insist(() => ask("file:read", payload));
     if (parts.length > 0 && part.hash !== parts[0].hash) {
       parts = [];
@@ -225,6 +232,11 @@ async function readFile(projectId, filePath) {
       return { ...part, content: parts.map(({ content }) => content).join("") };
     }
   }
+}
+
+/** The text of a file as it is, or as it was at a save of its history. */
+export async function readText(projectId, filePath, saveId) {
+  return (await readFile(projectId, filePath, saveId)).content;
 }
 
 // -- editing
@@ -450,8 +462,24 @@ export async function editBeside(path, work) {
   if (document.unsaved > 0) throw new Error(`${path} could not be changed`);
 }
 
-function putFile(file) {
-  change({ files: new Map(state.project.files).set(file.path, file) });
+// Of thousands of files that come one after the other the tree is drawn a few times a second.
+const DRAW_MILLISECONDS = 150;
+let drawing = 0;
+let drawnAt = -Infinity;
+
+/** There is a file, or another one. */
+export function putFile(file) {
+  state.project.files.set(file.path, file);
+  if (drawing) return;
+  const wait = drawnAt + DRAW_MILLISECONDS - performance.now();
+  if (wait <= 0) drawFiles();
+  else drawing = setTimeout(drawFiles, wait);
+}
+
+function drawFiles() {
+  drawing = 0;
+  drawnAt = performance.now();
+  if (state.project) change({ files: new Map(state.project.files) });
 }
 
 function dropFile(path) {
@@ -463,14 +491,33 @@ function dropFile(path) {
 async function heardChange({ file }) {
   putFile(file);
   const { open } = state;
+  const beside = besideOf(file.path);
+  if (beside && Boolean(file.mediaType) !== beside.isBinary) {
+    // It is opened anew when its tab is chosen.
+    if (beside.document) discard(beside.document, false);
+    update({ beside: state.beside.filter((one) => one !== beside) });
+  }
   if (open?.path !== file.path || file.revision <= open.revision) return;
+  if (Boolean(file.mediaType) !== open.isBinary && !open.isGone) return openAnew(file);
   alter({ revision: file.revision });
+  if (open.isBinary) return;
   // What is edited together has been heard of. The other text is read again.
   if (open.document || open.isGone) return;
   const answer = await attempt(() => readFile(state.project.id, file.path));
   if (answer && state.open?.path === file.path && !state.open.document) {
     alter({ text: answer.content, opening: ++openings });
   }
+}
+
+/** The open file has become a text, or is none any more. */
+async function openAnew({ path }) {
+  const { document } = state.open;
+  const lost = document && document.unsaved > 0 ? document.text.toString() : "";
+  if (document) discard(document, false);
+  const next = await attempt(() => opened(state.project.id, path));
+  if (!next || state.open?.path !== path) return next && retire(next.document);
+  const problem = lost ? `${path} was replaced by a file that is no text.` : "";
+  update({ open: { ...next, problem, lost } });
 }
 
 onProject("file:created", heardChange);
@@ -603,6 +650,9 @@ export async function reopenFile() {
   if (!open) return;
   if (open.lock) await lockAgain(open);
   if (open.document || open.isGone) return;
+  const file = project.files.get(open.path);
+  if (open.isBinary && file?.mediaType) return;
+  if (open.isBinary) return file ? openAnew(file) : update({ open: null });
   const answer = await attempt(() => readFile(project.id, open.path));
   if (state.open?.path !== open.path || state.open.document) return;
   if (!answer) return update({ open: null });

@@ -5,10 +5,13 @@ import { isThere, showFolder } from "./folders.js";
 import { freeCopy } from "./paths.js";
 import { mayEdit } from "./project.js";
 import { copyLink } from "./route.js";
-import { attempt } from "./state.js";
+import { attempt, state, update } from "./state.js";
+import { download } from "./transfer.js";
 
-/** The items of the menu of a line; `edit` opens a field in the tree. */
-export function itemsFor(line, edit) {
+/** The items of the menu of a line; `edit` opens a field in the tree, `upload(folder, isFolder)` a
+ * window to choose what to upload.
+ */
+export function itemsFor(line, edit, upload) {
   const { path, file, isOpen } = line;
   const items = [
     file
@@ -21,11 +24,20 @@ export function itemsFor(line, edit) {
         },
   ];
   const link = { icon: "link", name: "Copy link", run: () => attempt(() => copyLink(path)) };
-  if (!mayEdit()) return file ? [...items, link] : items;
+  const fetch = {
+    icon: "download",
+    name: file ? "Download" : "Download as zip",
+    run: () => attempt(() => download(state.project.id, path)),
+  };
+  const past = { icon: "history", name: "History", run: () => update({ history: path }) };
+  const further = file ? [fetch, past] : [fetch];
+  if (!mayEdit()) return [...items, ...further, ...(file ? [link] : [])];
   if (!file) {
     items.push(
       { icon: "plus", name: "New file here…", run: () => edit({ kind: "file", path }) },
       { icon: "newFolder", name: "New folder here…", run: () => edit({ kind: "folder", path }) },
+      { icon: "upload", name: "Upload files here…", run: () => upload(path) },
+      { icon: "upload", name: "Upload a folder here…", run: () => upload(path, true) },
     );
   }
   items.push(
@@ -42,6 +54,7 @@ export function itemsFor(line, edit) {
       name: "Duplicate",
       run: () => attempt(() => duplicate(path, freeCopy(path, isThere))),
     },
+    ...further,
   );
   if (file) items.push(link);
   items.push(null, {

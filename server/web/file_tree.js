@@ -3,6 +3,7 @@
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Bin } from "./bin.js";
+import { chosen, dropped } from "./dropped.js";
 import { createFile, createFolder, moveTo, openFile } from "./file.js";
 import { itemsFor } from "./file_menu.js";
 import { linesOf, showFolder } from "./folders.js";
@@ -12,6 +13,8 @@ import { folderOf, isWithin, join, nameOf } from "./paths.js";
 import { mayEdit } from "./project.js";
 import { askForSearch } from "./search_view.js";
 import { attempt, update } from "./state.js";
+import { download } from "./transfer.js";
+import { uploadInto } from "./uploads.js";
 
 // Lines that are drawn beyond those in sight.
 const BESIDE = 12;
@@ -23,9 +26,23 @@ export function FileTree({ app }) {
   // `edited`: {kind, path}: "rename" is a field in the line, the others are one above the tree.
   const [edited, edit] = useState(null);
   const [menu, setMenu] = useState(null);
+  const upload = useUpload();
   const { files, closed } = project;
   const lines = useMemo(() => linesOf(files, closed), [files, closed]);
-  const showMenu = (line, at) => setMenu({ line, at });
+  const showMenu = (line, at) =>
+    setMenu({
+      label: `Actions for ${line.name}`,
+      items: itemsFor(line, edit, upload.choose),
+      at,
+    });
+  const showUploads = ({ currentTarget }) => {
+    const { left: x, bottom: y } = currentTarget.getBoundingClientRect();
+    const items = [
+      { icon: "file", name: "Files…", run: () => upload.choose("") },
+      { icon: "folder", name: "A folder…", run: () => upload.choose("", true) },
+    ];
+    setMenu({ label: "Upload", items, at: { x, y } });
+  };
   return html`<section class="panel files" aria-label="Files">
     <header>
       <h2>Files</h2>
@@ -52,8 +69,19 @@ export function FileTree({ app }) {
               label="New folder"
               onClick=${() => edit({ kind: "folder", path: "" })}
             />
+            <${IconButton}
+              icon="upload"
+              label="Upload"
+              aria-haspopup="menu"
+              onClick=${showUploads}
+            />
             <${IconButton} icon="trash" label="Bin" onClick=${() => update({ dialog: "bin" })} />`
         }
+        <${IconButton}
+          icon="download"
+          label="Download all files"
+          onClick=${() => attempt(() => download(project.id))}
+        />
       </span>
     </header>
     ${
@@ -68,17 +96,48 @@ export function FileTree({ app }) {
       edit=${edit}
       showMenu=${showMenu}
     />
+    ${upload.inputs}
     ${app.dialog === "bin" && html`<${Bin} close=${() => update({ dialog: "" })} />`}
     ${
       menu &&
       html`<${Menu}
-        label=${`Actions for ${menu.line.name}`}
-        items=${itemsFor(menu.line, edit)}
+        label=${menu.label}
+        items=${menu.items}
         at=${menu.at}
         close=${() => setMenu(null)}
       />`
     }
   </section>`;
+}
+
+/** The browser's own ways to choose files, and a folder: `choose(folder, isFolder)` opens one. */
+function useUpload() {
+  const inputs = useRef({});
+  const into = useRef("");
+  const choose = (folder, isFolder = false) => {
+    into.current = folder;
+    inputs.current[isFolder].click();
+  };
+  const take = ({ target }) => {
+    const found = chosen(target);
+    // The same file may be chosen again.
+    target.value = "";
+    attempt(() => uploadInto(into.current, found));
+  };
+  const input = (isFolder, label) =>
+    html`<input
+      type="file"
+      hidden
+      multiple
+      webkitdirectory=${isFolder}
+      aria-label=${label}
+      ref=${(element) => (inputs.current[isFolder] = element)}
+      onChange=${take}
+    />`;
+  return {
+    choose,
+    inputs: html`${input(false, "Files to upload")}${input(true, "Folder to upload")}`,
+  };
 }
 
 function Lines({ lines, app, renamed, edit, showMenu }) {
@@ -173,7 +232,7 @@ function Lines({ lines, app, renamed, edit, showMenu }) {
         else focus(Math.max(0, indexOf(folderOf(path))));
       },
       F2: () => mayEdit() && edit({ kind: "rename", path }),
-      Delete: () => itemsFor(line, edit).find((item) => item?.keys === "Del")?.run(),
+      Delete: () => itemsFor(line, edit, () => {}).find((item) => item?.keys === "Del")?.run(),
       ContextMenu: () => menuAt(line, event.target),
       F10: () => event.shiftKey && menuAt(line, event.target),
     };
@@ -196,17 +255,23 @@ function Lines({ lines, app, renamed, edit, showMenu }) {
     return project.files.has(path) ? folderOf(path) : path;
   };
   const over = (event) => {
-    if (!mayEdit() || !event.dataTransfer.types.includes(DRAGGED)) return;
+    const { types } = event.dataTransfer;
+    if (!mayEdit() || !(types.includes(DRAGGED) || types.includes("Files"))) return;
     event.preventDefault();
-    event.dataTransfer.dropEffect = "move";
+    event.dataTransfer.dropEffect = types.includes(DRAGGED) ? "move" : "copy";
     setTarget(folderUnder(event));
   };
   const drop = (event) => {
     const path = event.dataTransfer.getData(DRAGGED);
+    const isMine = event.dataTransfer.types.includes("Files") && mayEdit();
     setTarget(null);
-    if (!path) return;
+    if (!path && !isMine) return;
     event.preventDefault();
     const folder = folderUnder(event);
+    if (!path) {
+      const found = dropped(event.dataTransfer);
+      return attempt(async () => uploadInto(folder, await found));
+    }
     if (folder === folderOf(path) || isWithin(folder, path)) return;
     attempt(() => moveTo(path, join(folder, nameOf(path))));
   };
@@ -243,7 +308,10 @@ function Lines({ lines, app, renamed, edit, showMenu }) {
           />`,
       )}
     </ul>
-    ${project.files.size === 0 && html`<p class="soft pad">No files yet.</p>`}
+    ${
+      project.files.size === 0 &&
+      html`<p class="soft pad">No files yet.${mayEdit() && " Drop some here."}</p>`
+    }
   </div>`;
 }
 

@@ -14,6 +14,7 @@ const PATHS = {
   copy: "M9 9h11v11H9zM5 15H4V4h11v1",
   file: "M6 3h8l4 4v14H6zM14 3v4h4",
   down: "M5 9l7 7 7-7",
+  download: "M12 4v11M7 10l5 5 5-5M4 20h16",
   folder: "M3 6h6l2 2h10v11H3z",
   folderOpen: "M3 19V6h6l2 2h8v3M3 19l3-8h16l-3 8z",
   history: "M3 12a9 9 0 1 0 3-6.7M3 4v5h5M12 7v5l4 2",
@@ -34,6 +35,7 @@ const PATHS = {
   stop: "M6 6h12v12H6z",
   trash: "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13",
   up: "M5 15l7-7 7 7",
+  upload: "M12 15V4M7 9l5-5 5 5M4 20h16",
   wire: "M2 12h4l3-7 5 14 3-7h5",
 };
 

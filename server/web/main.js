@@ -9,6 +9,7 @@ import { Editor } from "./editor.js";
 import { settled, stopEditing } from "./file.js";
 import { FileTree } from "./file_tree.js";
 import { FollowBanner } from "./following.js";
+import { History } from "./history.js";
 import { Avatar, Icon, IconButton, html } from "./html.js";
 import { Notifications, Toasts } from "./notifications.js";
 import { People } from "./people.js";
@@ -21,6 +22,7 @@ import { resume, signOut } from "./session.js";
 import { SignIn } from "./sign_in.js";
 import { attempt, state, update, useApp } from "./state.js";
 import { TabBar } from "./tab_bar.js";
+import { UploadPanel } from "./upload_panel.js";
 import { Versions } from "./versions.js";
 import { WireDrawer } from "./wire_drawer.js";
 
@@ -55,6 +57,15 @@ function Frame({ app }) {
   return html`<div class="frame">
     <${TopBar} app=${app} />
     ${app.project ? html`<${Workspace} app=${app} />` : html`<${ProjectList} app=${app} />`}
+    ${
+      app.history &&
+      app.project &&
+      html`<${History} path=${app.history} close=${() => update({ history: null })} />`
+    }
+    ${
+      app.uploads &&
+      html`<${UploadPanel} uploads=${app.uploads} isOnline=${app.connection === "online"} />`
+    }
   </div>`;
 }
 

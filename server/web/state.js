@@ -31,6 +31,8 @@ export const state = {
   notifications: [],
   asks: new Map(), // requests for locks, see asking.js
   ...NOTHING_OPEN,
+  history: null, // the path of the file whose history is shown
+  uploads: null, // see uploads.js
   pane: "files", // what a phone shows: files, editor, assistant, people, versions
   side: "assistant", // what the right column shows: assistant, people, versions
   dialog: "", // "settings", "bin", or none

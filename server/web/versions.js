@@ -59,7 +59,7 @@ export function Versions({ app }) {
           html`<li class="version" key=${version.id}>
             <strong>${version.name}</strong>
             <span class="soft">
-              ${version.createdBy} · <${Ago} time=${version.createdAt} /> ·${" "}
+              ${version.automatic ? "automatic" : version.createdBy} · <${Ago} time=${version.createdAt} /> ·${" "}
               ${version.fileCount} ${version.fileCount === 1 ? "file" : "files"}
             </span>
             <div class="row">

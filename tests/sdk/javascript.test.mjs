@@ -80,6 +80,28 @@ test("reads a file again that changes meanwhile, and gives up in the end", async
   assert.equal(answers.length, 0);
 });
 
+test("takes and gives files as bytes", async () => {
+  const ada = await connected({ userId: "user-456" });
+  const data = Uint8Array.from({ length: 600_000 }, (_, at) => at % 251);
+  const file = await ada.uploadFile(projectId, "a/data.bin", data);
+  assert.deepEqual([file.size, file.mediaType], [600_000, "application/octet-stream"]);
+  const found = await ada.downloadFile(projectId, "a/data.bin");
+  assert.deepEqual(Buffer.compare(found.data, data), 0);
+  assert.equal(found.next, undefined);
+  await assert.rejects(ada.uploadFile(projectId, "a/data.bin", "x"), { code: "VERSION_CONFLICT" });
+  const text = await ada.uploadFile(projectId, "a/data.bin", "twö", { overwrite: true });
+  assert.equal(text.mediaType, undefined);
+  assert.equal((await ada.moveFile(projectId, "a", "b")).count, 1);
+  assert.equal((await ada.copyFile(projectId, "b/data.bin", "b/c.txt")).file.size, 4);
+  const archive = await fetch(await ada.createDownload(projectId, "b"));
+  assert.match(archive.headers.get("content-disposition"), /^attachment; filename="b.zip"/);
+  assert.equal(Buffer.from(await archive.arrayBuffer()).readUInt32BE(), 0x504b0304);
+  const { deletionId } = await ada.deleteFile(projectId, "b");
+  assert.equal((await ada.listAll("bin:list", { projectId }))[0].id, deletionId);
+  assert.equal((await ada.restoreFile(projectId, deletionId, { newPath: "c" })).count, 2);
+  await ada.deleteFile(projectId, "c");
+});
+
 test("connects as somebody, joins, leaves", async () => {
   const ada = await connected({ userId: "user-456" });
   assert.deepEqual(ada.user, { id: "user-456", name: "user-456" });

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 import threading
+import urllib.request
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,6 +24,7 @@ from ai_coding_assistant import (
     answers,
 )
 from ai_coding_assistant.answers import Answer
+from ai_coding_assistant.transfers import download
 from ai_coding_assistant.typing_notice import TypingNotice
 from server.application import Application
 from server.projects import projects
@@ -719,6 +721,54 @@ async def test_a_file_of_any_size_and_lists_of_any_length(
     joined = await ada.join_project(PROJECT)
     assert [one["path"] for one in joined["files"]] == paths
     assert "nextFile" not in joined
+
+
+async def test_files_as_bytes(servers: Servers, connect: Connect) -> None:
+    ada = await connect()
+    data = bytes(range(256)) * 2_100
+    file = await ada.upload_file(PROJECT, "a/data.bin", data)
+    assert (file["size"], file["mediaType"]) == (len(data), "application/octet-stream")
+    with pytest.raises(Refused) as refused:
+        await ada.upload_file(PROJECT, "a/data.bin", b"\0")
+    assert refused.value.code == "VERSION_CONFLICT"
+    found = await ada.download_file(PROJECT, "a/data.bin")
+    assert (found["data"], found["file"], "next" in found) == (data, file, False)
+    blocking = AICodingAssistantSocket(servers[0].url, user_id="user-789")
+
+    def work() -> None:
+        with blocking:
+            made = blocking.upload_file(PROJECT, "a/b.txt", "twö", overwrite=True)
+            assert "mediaType" not in made
+            assert blocking.download_file(PROJECT, "a/b.txt")["data"] == "twö".encode()
+            assert blocking.move_file(PROJECT, "a", "b")["count"] == 2
+            assert blocking.copy_file(PROJECT, "b/b.txt", "b/c.txt")["file"]["size"] == 4
+            with urllib.request.urlopen(blocking.create_download(PROJECT, "b/c.txt")) as response:
+                assert response.read() == "twö".encode()
+            deletion = blocking.delete_file(PROJECT, "b")
+            listed = blocking.list_all("bin:list", {"projectId": PROJECT})
+            assert listed[0]["id"] == deletion["deletionId"]
+            back = blocking.restore_file(PROJECT, deletion["deletionId"], "c")
+            assert (back["filePath"], back["count"]) == ("c", 3)
+
+    await asyncio.to_thread(work)
+    assert (await ada.download_file(PROJECT, "c/data.bin"))["data"] == data
+
+
+async def test_bytes_that_change_while_they_are_read_are_read_again() -> None:
+    def part(data: bytes, hash_: str, **fields: int) -> dict[str, Any]:
+        return {"data": data, "hash": hash_, **fields}
+
+    answers = [part(b"on", "1", next=2), part(b"xx", "2")]
+    answers += [part(b"tw", "2", next=2), part(b"o!", "2")]
+
+    async def call(_event: str, _payload: dict[str, Any]) -> dict[str, Any]:
+        return answers.pop(0)
+
+    assert (await download(call, {"filePath": APP}))["data"] == b"two!"
+    answers += [part(b"on", "1", next=2), part(b"xx", "2", next=3)] * 5
+    with pytest.raises(Refused, match="changes faster than it can be read"):
+        await download(call, {"filePath": APP})
+    assert answers == []
 
 
 async def test_a_file_that_changes_while_it_is_read_is_read_again(connect: Connect) -> None:

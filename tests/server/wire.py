@@ -36,13 +36,28 @@ class Client:
 
     async def emit(self, event: str, *args: Any) -> None:
         """Send an event without an acknowledgement."""
-        await self.send("42" + json.dumps([event, *args]))
+        await self._send_event("", event, *args)
 
     async def ask(self, event: str, *args: Any) -> Any:
         """Send an event and return the one argument of its acknowledgement."""
         self._asked += 1
-        await self.send(f"42{self._asked}" + json.dumps([event, *args]))
+        await self._send_event(f"{self._asked}", event, *args)
         return await self.acknowledged(self._asked)
+
+    async def _send_event(self, number: str, event: str, *args: Any) -> None:
+        """Send an event; each value of bytes is an attachment."""
+        attachments: list[bytes] = []
+
+        def attached(data: bytes) -> dict[str, Any]:
+            attachments.append(data)
+            return {"_placeholder": True, "num": len(attachments) - 1}
+
+        text = json.dumps([event, *args], default=attached)
+        await self.send(
+            f"45{len(attachments)}-{number}{text}" if attachments else f"42{number}{text}"
+        )
+        for data in attachments:
+            await self.send(data)
 
     async def acknowledged(self, number: int) -> Any:
         """The one argument of the acknowledgement with this number."""
@@ -51,6 +66,24 @@ class Client:
             self._event(packet)
         [answer] = json.loads(packet[len(prefix) - 1 :])
         return answer
+
+    async def ask_with(self, event: str, payload: dict[str, Any], data: bytes) -> Any:
+        """Send an event whose payload has `data` as an attachment; returns as `ask` does."""
+        return await self.ask(event, {**payload, "data": data})
+
+    async def ask_for_data(self, event: str, payload: dict[str, Any]) -> tuple[Any, bytes]:
+        """Send an event; returns the acknowledgement, and the attachment that is its `data`."""
+        self._asked += 1
+        await self.send(f"42{self._asked}" + json.dumps([event, payload]))
+        prefix = f"461-{self._asked}["
+        while not (packet := await self._text()).startswith(prefix):
+            self._event(packet)
+        [answer] = json.loads(packet[len(prefix) - 1 :])
+        assert answer.pop("data") == {"_placeholder": True, "num": 0}
+        async with asyncio.timeout(PATIENCE):
+            data = await self._websocket.recv()
+        assert isinstance(data, bytes)
+        return answer, data
 
     async def hear(self, event: str) -> tuple[Any, Any]:
         """The data and the envelope of the next event of that name; the library's own have none."""

@@ -1,11 +1,13 @@
 // The tree of files, and what people do with files in it.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import test from "node:test";
 import {
   button,
   comeIn,
   comeOnline,
+  expectErrors,
   goOffline,
   lines,
   saved,
@@ -170,4 +172,232 @@ test("what is deleted is undone at once, or later from the bin", async () => {
   await button(ada, "Close").click();
   await button(ada, "notes copy.txt").click();
   await text(ada).getByText("kept").waitFor();
+});
+
+// Four pixels by two, made by hand: their rows, in a zlib stream.
+const PNG = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAQAAAACCAYAAAB/qH1jAAAAF0lEQVR4nGM4ISf3H4Tl5E40gDADugAA8wQOHbn7xAsAAAAASUVORK5CYII=",
+  "base64",
+);
+
+/** Let a page send a file as a program would, over whatever is there. */
+function send(page, filePath, bytes) {
+  return page.evaluate(
+    async ([path, numbers]) => {
+      const [{ ask }, { state }] = await Promise.all([
+        import("/web/session.js"),
+        import("/web/state.js"),
+      ]);
+      const data = Uint8Array.from(numbers);
+      await ask("file:upload", { projectId: state.project.id, filePath: path, data, overwrite: true });
+    },
+    [filePath, [...bytes]],
+  );
+}
+
+test("an image is shown, and what is no text can be had", async () => {
+  const [ada, bob] = await two("Images", "notes.txt");
+  await send(bob, "logo.png", PNG);
+  await button(ada, "logo.png").click();
+  await ada.getByText("PNG image, 4 × 2 pixels").waitFor();
+  assert.equal(await button(ada, "Edit alone").count(), 0);
+  // It is drawn anew when it is another one.
+  await send(bob, "logo.png", PNG.subarray(0, 40));
+  expectErrors(/ERR_|decode/);
+  await ada.getByText("This is not a whole PNG image.").waitFor();
+  await send(bob, "data.bin", [0, 255, 1]);
+  await button(ada, "data.bin").click();
+  await ada.getByText("Binary file, 3 bytes").waitFor();
+  const [download] = await Promise.all([
+    ada.waitForEvent("download"),
+    button(ada, "Download").click(),
+  ]);
+  assert.equal(download.suggestedFilename(), "data.bin");
+  assert.deepEqual([...(await readFile(await download.path()))], [0, 255, 1]);
+  // Whoever types into a text that becomes an image has what the server had not; and back again.
+  await button(bob, "notes.txt").click();
+  await text(bob).click();
+  await bob.keyboard.type("typed");
+  await saved(bob).waitFor();
+  await send(ada, "notes.txt", PNG);
+  await bob.getByText("PNG image, 4 × 2 pixels").waitFor();
+  await send(ada, "notes.txt", Buffer.from("words"));
+  await text(bob).waitFor();
+  assert.deepEqual(await lines(bob), ["words"]);
+  // After an outage it is what it is by then.
+  await goOffline(bob);
+  await send(ada, "notes.txt", PNG);
+  await comeOnline(bob);
+  await bob.getByText("PNG image, 4 × 2 pixels").waitFor();
+});
+
+const made = (name, content) => ({ name, mimeType: "", buffer: Buffer.from(content) });
+
+/** Choose files, {name, mimeType, buffer} each, in the window that the menu opens. */
+async function upload(page, files) {
+  await button(page, "Upload").click();
+  const [window] = await Promise.all([
+    page.waitForEvent("filechooser"),
+    page.getByRole("menuitem", { name: "Files…" }).click(),
+  ]);
+  await window.setFiles(files);
+}
+
+/** Drop files on a line of the tree, or on the tree itself. */
+function drop(page, selector, files) {
+  return page.locator(selector).evaluate((element, all) => {
+    const dataTransfer = new DataTransfer();
+    for (const [name, content] of all) dataTransfer.items.add(new File([content], name));
+    for (const kind of ["dragover", "drop"]) {
+      element.dispatchEvent(
+        new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }),
+      );
+    }
+  }, files);
+}
+
+test("files are uploaded, and what is there is asked about", async () => {
+  const [ada, bob] = await two("Uploads", "docs/notes.txt");
+  await upload(ada, [made("one.txt", "one"), made("logo.png", PNG)]);
+  await ada.getByText("2 files are uploaded").waitFor();
+  await button(bob, "logo.png").click();
+  await bob.getByText("PNG image, 4 × 2 pixels").waitFor();
+  // On a folder, and on a file of it: both are put there.
+  await drop(ada, '[data-path="docs"]', [["two.txt", "two"]]);
+  await ada.getByLabel("File docs/two.txt").waitFor();
+  assert.deepEqual(await lines(ada), ["two"]);
+  await drop(ada, '[data-path="docs/two.txt"]', [
+    ["notes.txt", "other notes"],
+    ["two.txt", "zwei"],
+    ["three.txt", "three"],
+  ]);
+  const dialog = ada.getByRole("dialog");
+  await dialog.getByText("docs/notes.txt is there already").waitFor();
+  await dialog.getByRole("button", { name: "Keep both" }).click();
+  await dialog.getByText("docs/two.txt is there already").waitFor();
+  await dialog.getByRole("button", { name: "Replace" }).click();
+  await ada.getByText("3 files are uploaded").waitFor();
+  // It is edited together: what is replaced is a change like any other.
+  await ada.getByText("zwei").waitFor();
+  await button(ada, "three.txt").waitFor();
+  const names = ["notes copy.txt", "notes.txt", "three.txt", "two.txt"];
+  assert.deepEqual(await tree(ada), ["docs", ...names, "logo.png", "one.txt"]);
+  await drop(
+    ada,
+    ".lines",
+    ["one.txt", "logo.png"].map((name) => [name, "skipped"]),
+  );
+  await dialog.getByLabel("Do the same for 1 more").check();
+  await dialog.getByRole("button", { name: "Skip" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await ada.getByLabel("Uploads").waitFor({ state: "detached" });
+  await button(ada, "one.txt").click();
+  await ada.getByText("one", { exact: true }).waitFor();
+});
+
+test("an upload waits while one is offline, and can be cancelled", async () => {
+  const [ada, bob] = await two("Outage", "notes.txt");
+  const large = Buffer.alloc(2_000_000, 0xff);
+  // It breaks after the first part.
+  await ada.evaluate(async () => {
+    const { socket } = await import("/web/session.js");
+    const { state } = await import("/web/state.js");
+    const emit = socket.emit;
+    let parts = 0;
+    socket.emit = function (...args) {
+      emit.apply(this, args);
+      if (args[0] !== "file:upload" || ++parts !== 2) return this;
+      socket.io.reconnection(false);
+      socket.io.engine.close();
+      return this;
+    };
+    globalThis.ofUploads = () => state.uploads.items.map(({ path, status }) => `${path} ${status}`);
+  });
+  await upload(ada, [
+    made("large.bin", large),
+    ...["b", "c"].map((name) => made(`${name}.txt`, name)),
+    made("huge.bin", Buffer.alloc(5_000_001)),
+  ]);
+  const panel = ada.getByLabel("Uploads");
+  await panel.getByText("Offline: it goes on by itself.").waitFor();
+  await panel.getByText("It is larger than 5 MB").waitFor();
+  await panel.getByRole("button", { name: "Cancel c.txt" }).click();
+  await comeOnline(ada);
+  await panel.getByText("2 of 4 files").waitFor();
+  const ended = ["large.bin done", "b.txt done", "c.txt cancelled", "huge.bin failed"];
+  assert.deepEqual(await ada.evaluate(() => globalThis.ofUploads()), ended);
+  await button(bob, "large.bin").click();
+  await bob.getByText("Binary file, 2.0 MB").waitFor();
+  assert.deepEqual(await tree(bob), ["b.txt", "large.bin", "notes.txt"]);
+  await panel.getByRole("button", { name: "Close the list of uploads" }).click();
+});
+
+test("thousands of files come at a pace, while others type", async () => {
+  const [ada, bob] = await two("Many", "notes.txt");
+  const count = 150;
+  await drop(
+    ada,
+    ".lines",
+    Array.from({ length: count }, (_, number) => [`file${number}.txt`, `${number}`]),
+  );
+  await text(bob).click();
+  await bob.keyboard.type("typed meanwhile");
+  await saved(bob).waitFor();
+  await text(ada).getByText("typed meanwhile").waitFor();
+  await ada.getByText(`${count} files are uploaded`).waitFor();
+  await bob.waitForFunction(
+    async (expected) => (await import("/web/state.js")).state.project.files.size === expected,
+    count + 1,
+  );
+});
+
+test("a folder and the project are downloaded as archives", async () => {
+  const [ada, bob] = await two("Archive", "src/a.txt");
+  await send(bob, "b ü.txt", Buffer.from("beside"));
+  const fetched = async (click) => {
+    const [download] = await Promise.all([ada.waitForEvent("download"), click()]);
+    const bytes = await readFile(await download.path());
+    return [download.suggestedFilename(), bytes];
+  };
+  const [name, bytes] = await fetched(() => button(ada, "Download all files").click());
+  assert.equal(name, "Archive.zip");
+  assert.ok(bytes.includes("Archive/src/a.txt") && bytes.includes("Archive/b ü.txt"));
+  const [folder, packed] = await fetched(() => choose(ada, "src", "Download as zip"));
+  assert.equal(folder, "src.zip");
+  assert.ok(packed.includes("src/a.txt") && !packed.includes("b ü.txt"));
+  const [file, content] = await fetched(() => choose(ada, "b ü.txt", "Download"));
+  assert.deepEqual([file, content.toString()], ["b ü.txt", "beside"]);
+});
+
+test("the history of a file is compared, and restored by typing", async () => {
+  const [ada, bob] = await two("History", "notes.txt");
+  await send(ada, "notes.txt", Buffer.from("one\ntwo\nthree\n"));
+  await send(bob, "notes.txt", Buffer.from("one\nTWO\nthree\n"));
+  await ada.getByText("TWO").waitFor();
+  await button(ada, "History of this file").click();
+  const dialog = ada.getByRole("dialog");
+  // The last save is what it is now: the one before is compared with that.
+  const before = dialog.getByLabel("Before");
+  await before.getByText("two").waitFor();
+  await dialog.getByLabel("After").getByText("TWO").waitFor();
+  assert.equal(await dialog.getByLabel("Saves").getByRole("button").count(), 3);
+  await dialog.getByLabel("compared with").selectOption({ index: 1 });
+  await dialog.getByRole("button", { name: "Restore" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await bob.getByText("two", { exact: true }).waitFor();
+  assert.deepEqual(await lines(ada), ["one", "two", "three", ""]);
+  // It is an edit like any other: undone as one.
+  await text(ada).click();
+  await ada.keyboard.press("Control+z");
+  await bob.getByText("TWO").waitFor();
+  // An image has a history as well.
+  await send(bob, "logo.png", PNG);
+  await send(bob, "logo.png", PNG.subarray(0, 60));
+  expectErrors(/ERR_|decode/);
+  await choose(ada, "logo.png", "History");
+  await dialog.getByText("It is no text: ").waitFor();
+  await dialog.getByRole("button", { name: "Restore" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await button(bob, "logo.png").click();
+  await bob.getByText("PNG image, 4 × 2 pixels").waitFor();
 });

@@ -9,6 +9,11 @@ import { button, goOffline, text, visit } from "./browser.mjs";
 import { unreadable } from "./contrast.mjs";
 
 const { URL: url } = process.env;
+// Four pixels by two.
+const PNG = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAQAAAACCAYAAAB/qH1jAAAAF0lEQVR4nGM4ISf3H4Tl5E40gDADugAA8wQOHbn7xAsAAAAASUVORK5CYII=",
+  "base64",
+);
 const WIDE = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 780 };
 const ANSWER = `A heading of **bold** and \`code\`, see https://example.com/x
@@ -89,6 +94,25 @@ async function asking(page) {
     update({ asks: new Map([["r", request]]) });
   });
   await button(page, "Hand over").waitFor();
+}
+
+/** What is being uploaded, in each state that a file can be in. */
+function uploads(page, more) {
+  return page.evaluate(async (given) => {
+    const { update } = await import("/web/state.js");
+    const file = new File(["x".repeat(40_000)], "one");
+    const item = { file, sent: 0, problem: "", status: "waiting" };
+    const states = [
+      { path: "pictures/a rather long name of a picture that was taken.png", status: "sending", sent: 9e3 },
+      { path: "film.mp4", status: "failed", problem: "It is larger than 5 MB" },
+      { path: "notes.txt" },
+      { path: "other.txt", status: "cancelled" },
+      { path: "last.txt", status: "done", sent: 40_000 },
+    ];
+    const items = states.map((one, id) => ({ ...item, id, ...one }));
+    const leftOut = ["pictures/.git"];
+    update({ uploads: { projectId: "p", items, leftOut, question: null, isOver: false, ...given } });
+  }, more);
 }
 
 const closeDialog = (page) => page.getByRole("button", { name: "Close", exact: true }).click();
@@ -210,6 +234,50 @@ for (const theme of ["light", "dark"]) {
     await page.getByRole("dialog").getByText("+const one = 2;").waitFor();
     await look("compare");
     await closeDialog(page);
+
+    await button(page, "History of this file").click();
+    await page.getByRole("dialog").getByLabel("After").waitFor();
+    await look("history");
+    await page.setViewportSize(PHONE);
+    await look("phone-history");
+    await page.setViewportSize(WIDE);
+    await closeDialog(page);
+    await uploads(page, {});
+    await look("uploads");
+    await page.setViewportSize(PHONE);
+    await look("phone-uploads");
+    await page.setViewportSize(WIDE);
+    await uploads(page, { isOver: true });
+    await look("uploads-over");
+    await page.evaluate(async () => {
+      const { state, update } = await import("/web/state.js");
+      const { items } = state.uploads;
+      const question = { item: items[2], more: 3, answer: () => update({ uploads: null }) };
+      update({ uploads: { ...state.uploads, isOver: false, question } });
+    });
+    await page.getByRole("dialog").getByText("notes.txt is there already").waitFor();
+    await look("upload-taken");
+    await page.getByRole("dialog").getByRole("button", { name: "Skip" }).click();
+    for (const [name, bytes, shown] of [
+      ["logo.png", [...PNG], "PNG image, 4 × 2 pixels"],
+      ["data.bin", [0, 255], "Binary file, 2 bytes"],
+    ]) {
+      await page.evaluate(
+        async ([filePath, numbers]) => {
+          const { ask } = await import("/web/session.js");
+          const { state } = await import("/web/state.js");
+          const data = Uint8Array.from(numbers);
+          await ask("file:upload", { projectId: state.project.id, filePath, data });
+          const { openFile } = await import("/web/file.js");
+          await openFile(filePath);
+        },
+        [name, bytes],
+      );
+      await page.getByText(shown).waitFor();
+      await look(`binary-${name.split(".")[1]}`);
+    }
+    await page.evaluate(async () => (await import("/web/file.js")).openFile("one.js"));
+    await text(page).waitFor();
 
     await page.getByTitle("Settings and members").click();
     await page.getByLabel("User id").fill("user-456");

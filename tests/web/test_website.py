@@ -84,7 +84,7 @@ async def test_the_page_lets_nothing_run_but_its_own(application: Application) -
     [nonce] = set(re.findall(r'nonce="([^"]+)"', page))
     assert headers["content-security-policy"] == (
         f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; "
-        "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'"
     )
     assert nonce not in (await get(application, "/"))[2].decode()

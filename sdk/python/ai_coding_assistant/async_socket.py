@@ -14,6 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, Self, TypeVar, Unpack, overload
+from urllib.parse import urljoin
 
 from ai_coding_assistant.answers import Answer, OnChunk
 from ai_coding_assistant.batches import Batch
@@ -24,6 +25,7 @@ from ai_coding_assistant.lock_requests import LockRequest
 from ai_coding_assistant.locks import FileLock, LockType
 from ai_coding_assistant.pace import Pace
 from ai_coding_assistant.reading import LISTS, PAGES, READINGS, Parts, changing
+from ai_coding_assistant.transfers import download, upload
 from ai_coding_assistant.typing_notice import TypingNotice
 from socketio_min import (
     AcknowledgementTimeout,
@@ -408,8 +410,9 @@ class AsyncAICodingAssistantSocket:
     async def list_all(
         self, event: str, payload: dict[str, Any] | None = None, after: str | None = None
     ) -> list[dict[str, Any]]:
-        """All items of "file:list", "file:locks", "user:list", "version:list", "project:list" or
-        "notification:list", page by page; or those after the `next` of a page.
+        """All items of "bin:list", "file:list", "file:locks", "history:list", "user:list",
+        "version:list", "project:list" or "notification:list", page by page; or those after the
+        `next` of a page.
 
         Raises:
             Refused, Unreachable: as `call`.
@@ -461,6 +464,99 @@ class AsyncAICodingAssistantSocket:
             after = page.get("next")
             if after is None:
                 return [{"filePath": path, "hits": hits} for path, hits in found.items()]
+
+    async def download_file(
+        self, project_id: str, file_path: str, version_id: str | None = None
+    ) -> dict[str, Any]:
+        """A file of any kind as bytes: `{filePath, data, size, hash, mediaType?, file?}`; without a
+        `mediaType` it is a text.
+
+        Raises:
+            Refused: there is no such file (`NOT_FOUND`), or it changes faster than it can be read
+                (`VERSION_CONFLICT`).
+            Unreachable: there is no answer.
+        """
+        payload = {"projectId": project_id, "filePath": file_path, "versionId": version_id}
+        return await download(self.call, payload)
+
+    async def upload_file(
+        self,
+        project_id: str,
+        file_path: str,
+        data: bytes | str,
+        *,
+        overwrite: bool = False,
+        base_revision: int | None = None,
+    ) -> dict[str, Any]:
+        """Create a file of any kind, of at most 5 MB, or replace it if `overwrite` or if it has the
+        `base_revision`; returns the file. Bytes that are UTF-8 become a text.
+
+        Done as a whole or not at all: after `Unreachable` it may be called again.
+
+        Raises:
+            Refused: it is there already (`VERSION_CONFLICT`), somebody holds it, or may not.
+            Unreachable: the connection was lost, or there is no answer.
+        """
+        payload = {
+            "projectId": project_id,
+            "filePath": file_path,
+            "overwrite": overwrite,
+            "baseRevision": base_revision,
+        }
+        return await upload(self.call, payload, data.encode() if isinstance(data, str) else data)
+
+    async def create_download(self, project_id: str, file_path: str | None = None) -> str:
+        """The address at which a file, a folder or without `file_path` the whole project (the last
+        two as a zip archive) can be fetched once, within a minute, by any HTTP client.
+
+        Raises:
+            Refused: there is nothing at that path (`NOT_FOUND`).
+            Unreachable: there is no answer.
+        """
+        payload = {"projectId": project_id, "filePath": file_path}
+        address: str = (await self.call("download:create", payload))["url"]
+        return urljoin(self.base_url, address)
+
+    async def move_file(
+        self, project_id: str, file_path: str, new_path: str, *, overwrite: bool = False
+    ) -> dict[str, Any]:
+        """Give a file or folder another path; returns `{filePath, newPath, count, file?}`.
+
+        Raises:
+            Refused: something is there already (`VERSION_CONFLICT`; a file gives way to a file with
+                `overwrite`), somebody holds one of the files, or may not.
+            Unreachable: there is no answer.
+        """
+        paths = {"filePath": file_path, "newPath": new_path, "overwrite": overwrite}
+        return await self.call("file:move", {"projectId": project_id, **paths})
+
+    async def copy_file(self, project_id: str, file_path: str, new_path: str) -> dict[str, Any]:
+        """Copy a file or folder; returns and raises what `move_file` does."""
+        paths = {"filePath": file_path, "newPath": new_path}
+        return await self.call("file:copy", {"projectId": project_id, **paths})
+
+    async def delete_file(self, project_id: str, file_path: str) -> dict[str, Any]:
+        """Put a file or folder into the bin; returns `{filePath, deletionId, count}`.
+
+        Raises:
+            Refused: there is no such file (`NOT_FOUND`), somebody holds it, or may not.
+            Unreachable: there is no answer.
+        """
+        return await self.call("file:delete", {"projectId": project_id, "filePath": file_path})
+
+    async def restore_file(
+        self, project_id: str, deletion_id: str, new_path: str | None = None
+    ) -> dict[str, Any]:
+        """Take a file or folder out of the bin, to its own path or to `new_path`; returns
+        `{filePath, count}`. `list_all("bin:list", …)` has what is in it.
+
+        Raises:
+            Refused: it is not in the bin any more (`NOT_FOUND`), or something is at its path
+                (`VERSION_CONFLICT`).
+            Unreachable: there is no answer.
+        """
+        payload = {"projectId": project_id, "deletionId": deletion_id, "newPath": new_path}
+        return await self.call("bin:restore", payload)
 
     async def leave_project(self, project_id: str, *, for_good: bool = False) -> dict[str, Any]:
         """Leave a project, and lose the locks in it; `for_good` also as a member.

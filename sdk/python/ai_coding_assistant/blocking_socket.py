@@ -269,6 +269,56 @@ class AICodingAssistantSocket:
         """Search in all files of a project; returns `{filePath, hits}` of each that has some."""
         return self._threads.wait_for(self._socket.search(project_id, query, **options))
 
+    def download_file(
+        self, project_id: str, file_path: str, version_id: str | None = None
+    ) -> dict[str, Any]:
+        """A file of any kind as bytes."""
+        found = self._socket.download_file(project_id, file_path, version_id)
+        return self._threads.wait_for(found)
+
+    def upload_file(
+        self,
+        project_id: str,
+        file_path: str,
+        data: bytes | str,
+        *,
+        overwrite: bool = False,
+        base_revision: int | None = None,
+    ) -> dict[str, Any]:
+        """Create or replace a file of any kind."""
+        return self._threads.wait_for(
+            self._socket.upload_file(
+                project_id, file_path, data, overwrite=overwrite, base_revision=base_revision
+            )
+        )
+
+    def create_download(self, project_id: str, file_path: str | None = None) -> str:
+        """The address at which a file, a folder or a project can be fetched once."""
+        return self._threads.wait_for(self._socket.create_download(project_id, file_path))
+
+    def move_file(
+        self, project_id: str, file_path: str, new_path: str, *, overwrite: bool = False
+    ) -> dict[str, Any]:
+        """Give a file or folder another path."""
+        return self._threads.wait_for(
+            self._socket.move_file(project_id, file_path, new_path, overwrite=overwrite)
+        )
+
+    def copy_file(self, project_id: str, file_path: str, new_path: str) -> dict[str, Any]:
+        """Copy a file or folder."""
+        return self._threads.wait_for(self._socket.copy_file(project_id, file_path, new_path))
+
+    def delete_file(self, project_id: str, file_path: str) -> dict[str, Any]:
+        """Put a file or folder into the bin."""
+        return self._threads.wait_for(self._socket.delete_file(project_id, file_path))
+
+    def restore_file(
+        self, project_id: str, deletion_id: str, new_path: str | None = None
+    ) -> dict[str, Any]:
+        """Take a file or folder out of the bin."""
+        restored = self._socket.restore_file(project_id, deletion_id, new_path)
+        return self._threads.wait_for(restored)
+
     def leave_project(self, project_id: str, *, for_good: bool = False) -> dict[str, Any]:
         """Leave a project; `for_good` also as a member."""
         return self._threads.wait_for(self._socket.leave_project(project_id, for_good=for_good))

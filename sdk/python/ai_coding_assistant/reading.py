@@ -7,8 +7,10 @@ from typing import Any, Final
 from ai_coding_assistant.errors import Refused
 
 LISTS: Final = {
+    "bin:list": "deletions",
     "file:list": "files",
     "file:locks": "locks",
+    "history:list": "saves",
     "notification:list": "notifications",
     "project:list": "projects",
     "user:list": "presence",

@@ -7,6 +7,7 @@ Invariants:
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -178,11 +179,15 @@ async def test_the_oldest_give_way(
     assert await in_bin(client) == []
     await written(client, "e", "e")
     await delete(client, "e")
+    await application.housekeeping.tidy(datetime.now(UTC))
 
     def left(connection: Any) -> tuple[int, int]:
         while leftovers.are_there(connection):
             leftovers.delete_some(connection)
-        nobodys = "SELECT count(*) FROM contents WHERE hash NOT IN (SELECT hash FROM tree_files)"
+        nobodys = (
+            "SELECT count(*) FROM contents WHERE hash NOT IN "
+            "(SELECT hash FROM tree_files UNION SELECT hash FROM saves)"
+        )
         count = "SELECT count(*) FROM bins"
         return connection.execute(count).fetchone()[0], connection.execute(nobodys).fetchone()[0]
 

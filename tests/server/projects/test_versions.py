@@ -20,7 +20,8 @@ from server.background import Background
 from server.projects import comparing, files, versions
 from server.projects.comparing import compare
 from server.projects.differences import MAX_COMPARED_LINES, MAX_DIFF, MAX_PAIRS, unified_diff
-from server.store.snapshots import Differing, Stored
+from server.store.parts import Stored
+from server.store.snapshots import Differing
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import Client, connected

@@ -28,6 +28,8 @@ from tests.waiting import PATIENCE
 
 PROJECT = {"projectId": PROJECT_ID}
 
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff"
+
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
@@ -61,8 +63,11 @@ def change(path: str, action: str, **fields: Any) -> dict[str, Any]:
 
 
 async def files(client: Client) -> dict[str, str]:
+    """The texts of the project."""
     found = {}
     for file in (await client.ask("file:list", PROJECT))["files"]:
+        if "mediaType" in file:
+            continue
         answer = await client.ask("file:read", {**PROJECT, "filePath": file["path"]})
         found[file["path"]] = answer["content"]
     return found
@@ -109,12 +114,44 @@ async def test_what_another_program_changes_is_heard(client: Client, directory: 
     os.replace(directory / "README.md.tmp~", directory / "README.md")
     await heard(client, ("file:updated", "README.md"))
     (directory / "src" / "main.py").write_bytes(b"\x00no text any more")
-    await heard(client, ("file:deleted", "src/main.py"))
+    [data] = await heard(client, ("file:updated", "src/main.py"))
+    assert data["file"]["mediaType"] == "application/octet-stream"
     (directory / ".git" / "config").write_text("[more]\n")
-    (directory / "logo.png").write_bytes(b"\x89PNG\x00\xfe")
+    (directory / "logo.png").write_bytes(PNG)
+    [data] = await heard(client, ("file:updated", "logo.png"))
+    assert (data["file"]["mediaType"], data.get("content")) == ("image/png", None)
+    asked = {**PROJECT, "filePath": "logo.png"}
+    assert (await client.ask_for_data("file:download", asked))[1] == PNG
+    with open(directory / "src" / "large.bin", "wb") as file:
+        file.truncate(5_000_001)
     (directory / "last").write_text("")
     await heard(client, ("file:created", "last"))
     assert await files(client) == {"README.md": "# Coffee\n", "last": ""}
+
+
+async def test_bytes_are_in_the_directory(client: Client, directory: Path) -> None:
+    for data, more in ((PNG, {}), (PNG + b"\xfe", {"overwrite": True})):
+        payload = {**PROJECT, "filePath": "pictures/a.png", **more}
+        assert (await client.ask_with("file:upload", payload, data))["ok"]
+        assert (directory / "pictures" / "a.png").read_bytes() == data
+    version = (await client.ask("version:create", PROJECT))["version"]
+    moving = {**PROJECT, "filePath": "pictures/a.png", "newPath": "b.png"}
+    assert (await client.ask("file:copy", moving))["ok"]
+    assert (directory / "b.png").read_bytes() == PNG + b"\xfe"
+    for path in ("b.png", "pictures/a.png"):
+        deleted = await client.ask("file:delete", {**PROJECT, "filePath": path})
+        assert not (directory / path).exists()
+    undone = {**PROJECT, "deletionId": deleted["deletionId"], "newPath": "c.png"}
+    assert (await client.ask("bin:restore", undone))["ok"]
+    assert (directory / "c.png").read_bytes() == PNG + b"\xfe"
+    back = {**PROJECT, "versionId": version["id"]}
+    assert (await client.ask("version:restore", back))["ok"]
+    assert (directory / "pictures" / "a.png").read_bytes() == PNG + b"\xfe"
+    assert not (directory / "c.png").exists()
+    # What is no text any more, or is one now, is what the directory has.
+    text = {**PROJECT, "filePath": "pictures/a.png", "overwrite": True}
+    assert (await client.ask_with("file:upload", text, b"text"))["ok"]
+    assert (directory / "pictures" / "a.png").read_bytes() == b"text"
 
 
 async def test_what_a_client_changes_is_in_the_directory(client: Client, directory: Path) -> None:
@@ -211,7 +248,7 @@ async def test_one_line_says_what_is_left_out_and_why(
     async with running(tmp_path / "data", workspace=directory) as application:
         assert lines() == [
             "the workspace leaves out: link (a link, or no regular file); "
-            "long.csv (longer than 5 MB); latin.txt, logo.png (no text in UTF-8); "
+            "long.csv (longer than 5 MB); "
             ".git (programs run what a name such as this has, without being told to); "
             ".env, 0.pem, 1.pem, 2.pem, 3.pem and 3 more (this is named like a secret); "
             "node_modules (this is what a program keeps for itself)"
@@ -288,7 +325,7 @@ async def test_a_change_that_cannot_be_written_is_undone(client: Client, directo
     }
     assert not (directory.parent / "a").exists()
     # What is not mirrored is in the way, which the project cannot know.
-    for path in ("logo.png", "link"):
+    for path in ("link",):
         error = (await client.ask("file:change", change(path, "created", content="x")))["error"]
         assert error["message"].endswith(": File exists")
     assert (directory / ".git").is_dir()
@@ -438,12 +475,12 @@ async def test_the_files_that_are_meant(
     application: Application, monkeypatch: pytest.MonkeyPatch, looked_up: int
 ) -> None:
     monkeypatch.setattr(contents, "_MOST_LOOKED_UP", looked_up)
-    every = ["README.md", "src/main.py"]
+    every = ["README.md", "latin.txt", "logo.png", "src/main.py"]
     paths = application.store.paths
     assert await paths(PROJECT_ID, [""]) == every
     for among, found in (
         (["src", "src/main.py", "gone"], ["src/main.py"]),
-        (["README.md", "src", "sr"], every),
+        (["README.md", "src", "sr"], ["README.md", "src/main.py"]),
         (["caf\udce9"], []),
     ):
         assert await paths(PROJECT_ID, among) == (found if looked_up else every)
@@ -475,8 +512,8 @@ def test_what_is_read_at_once_has_a_limit(tmp_path: Path, monkeypatch: pytest.Mo
     for name in "abc":
         (tmp_path / name).write_text("x" * 9)
     tree = Tree(tmp_path)
-    assert list(workspace._texts(tree, ["a", "gone", "b", "c"])[0]) == ["a", "gone", "b"]
-    assert list(workspace._texts(tree, ["c"])[0]) == ["c"]
+    assert list(workspace._contents(tree, ["a", "gone", "b", "c"])[0]) == ["a", "gone", "b"]
+    assert list(workspace._contents(tree, ["c"])[0]) == ["c"]
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from server.api.errors import EventError
@@ -27,6 +28,7 @@ from server.api.records import (
     ChatMessage,
     Decision,
     Deletion,
+    File,
     Invitation,
     Member,
     Notification,
@@ -52,9 +54,11 @@ from server.store import (
     notices,
     pages,
     parts,
+    saves,
     snapshots,
     talk,
     trees,
+    versioning,
 )
 from server.store.accounts import StoredSession
 from server.store.sqlite import Sqlite
@@ -96,9 +100,17 @@ def _filled(directory: Path) -> sqlite3.Connection:
         f"UPDATE trees SET file_count = {FILES}, size = {FILES} WHERE id = 1",
         # Half of the project's files have other contents than in its versions.
         f"{_NUMBERS.format(FILES)} INSERT INTO tree_files SELECT 1, printf('src/%05d', i), "
-        "printf('%064x', i + i % 2 * 100000), 1, 1, '', 'ada' FROM n",
+        "printf('%064x', i + i % 2 * 100000), 1, 1, '', 'ada', NULL FROM n",
         f"{_NUMBERS.format(FILES * VERSIONS)} INSERT INTO tree_files SELECT 10000 + i / {FILES}, "
-        f"printf('src/%05d', i % {FILES}), printf('%064x', i % {FILES}), 1, 1, '', 'ada' FROM n",
+        f"printf('src/%05d', i % {FILES}), printf('%064x', i % {FILES}), 1, 1, '', 'ada', NULL "
+        "FROM n",
+        f"{_NUMBERS.format(saves.MOST)} INSERT INTO saves SELECT i + 1, 'p0', "
+        f"printf('src/%05d', i % {FILES}), printf('%064x', i), 1, NULL, '2026', '2026', 'ada', "
+        "'[]', 1, 0, 0 FROM n",
+        f"INSERT INTO histories VALUES ('p0', {saves.MOST}, {saves.MOST})",
+        "INSERT INTO counters VALUES ('saves', 200000)",
+        f"{_NUMBERS.format(saves.MAX_MOVES)} INSERT INTO moves SELECT 100000 + i, 'p0', "
+        "'a' || i, 'b' || i FROM n",
         f"{_NUMBERS.format(messages.MAX_MESSAGES)} INSERT INTO messages (id, project_id, "
         "request_id, role, user_id, content, created_at) SELECT 'm' || i, 'p0', '', 'user', 'ada', "
         "'', '' FROM n",
@@ -217,12 +229,24 @@ SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "parts.give_up": lambda c: parts.give_up(c, _kept(c).number),
     "parts.read": lambda c: parts.read(c, f"{100:064x}", parts.PART - 1, 2),
     "parts.whole": lambda c: parts.whole(c, f"{100:064x}"),
+    "saves.keep": lambda c: saves.keep(c, "p0", None, _file(c), edited=True),
+    "saves.remember": lambda c: saves.remember(c, "p0", _file(c)),
+    "saves.move": lambda c: saves.move(c, "p0", "src/00007", "new"),
+    "saves.content_of": lambda c: saves.content_of(c, "p0", "save-8"),
+    "versioning.due": lambda c: versioning.due(c, "2026", "2025"),
+    "versioning.make_room": lambda c: versioning.make_room(c, "p0", 1),
     "snapshots.version": lambda c: snapshots.version(c, "p0", "v3"),
     "snapshots.versions": lambda c: snapshots.versions(c, "p0"),
     "snapshots.compared": lambda c: snapshots.compared(c, "p0", "v3", None),
     "snapshots.content_of": lambda c: snapshots.content_of(c, "v3", "src/00007"),
     "snapshots.delete": lambda c: snapshots.delete(c, "v3"),
 }
+
+
+def _file(connection: sqlite3.Connection) -> File:
+    file = contents.file(connection, *FILE)
+    assert file is not None
+    return msgspec.structs.replace(file, hash=f"{9:064x}", updated_at="2026-01-01T00:00:00.000Z")
 
 
 def _kept(connection: sqlite3.Connection) -> parts.Kept:
@@ -265,6 +289,9 @@ LARGE: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "pages.chat": lambda c: pages.chat(c, "p0", "", 100),
     "pages.files": lambda c: pages.files(c, "p0", "src/05000", 1_000),
     "pages.notifications": lambda c: pages.notifications(c, "u1", "", 100),
+    "pages.saves": lambda c: pages.saves(c, "p0", "src/00007", "", 1_000),
+    "saves.saves": lambda c: saves.saves(c, "p0", "src/00007", saves.FUTURE, 1_000),
+    "saves.thin": lambda c: saves.thin(c, "2027", "2027"),
     "pages.versions": lambda c: pages.versions(c, "p0", "", 200),
     "notices.notifications": lambda c: notices.notifications(c, "u1"),
     "notices.mark_read": lambda c: notices.mark_read(c, "u1", None),
@@ -468,12 +495,12 @@ def test_what_is_deleted_goes_in_short_steps(large: sqlite3.Connection) -> None:
             assert meter.taken() <= MOST_STEPS
             steps += 1
         assert steps >= (FILES * (VERSIONS + 1) + messages.MAX_MESSAGES) / leftovers.STEP
-        tables = ("tree_files", "messages", "versions", "leftovers")
+        tables = ("tree_files", "messages", "versions", "saves", "leftovers")
         left = [large.execute(f"SELECT count(*) FROM {one}").fetchone()[0] for one in tables]
-        assert left == [0, 0, 0, 0]
+        assert left == [0, 0, 0, 0, 0]
         # Those that no file ever had are nobody's leftover.
         (count,) = large.execute("SELECT count(*) FROM contents").fetchone()
-        assert count == CONTENTS - FILES - FILES // 2
+        assert count == CONTENTS - saves.MOST - FILES // 2
         meter.statements.clear()
 
 
@@ -501,8 +528,10 @@ def test_every_function_of_the_store_has_its_test() -> None:
         notices,
         pages,
         parts,
+        saves,
         snapshots,
         talk,
+        versioning,
     )
     functions = {
         f"{module.__name__.rpartition('.')[2]}.{name}"
@@ -516,7 +545,7 @@ def test_every_function_of_the_store_has_its_test() -> None:
     )
     tested -= {"contents.paths of one"}
     others = {"contents.from_row", "contents.put", "leftovers.delete_some"}
-    others |= {"parts.cut", "parts.digest", "parts.is_long"}
+    others |= {"contents.stored", "parts.cut", "parts.digest", "parts.is_long"}
     # The parts of those.
     others |= {f"folders.{one}" for one in ("around", "flow", "inside", "put_in_place")}
     others |= {"folders.missing", "folders.taken", "invitations.digest"}

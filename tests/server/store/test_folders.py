@@ -55,7 +55,10 @@ def consistent(c: Connection) -> None:
         "WHERE tree = t.id)"
     ).fetchall()
     assert wrong == []
-    nobodys = "SELECT count(*) FROM contents WHERE hash NOT IN (SELECT hash FROM tree_files)"
+    nobodys = (
+        "SELECT count(*) FROM contents WHERE hash NOT IN "
+        "(SELECT hash FROM tree_files UNION SELECT hash FROM saves)"
+    )
     assert c.execute(nobodys).fetchone() == (0,)
     for table in ("touched", "leftovers"):
         assert c.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)

@@ -15,7 +15,7 @@ from server.documents.authority import Author
 from server.documents.changes import joined
 from server.store.database import HELD_OF_ONE, Database
 from server.store.documents import Edit as DocumentEdit
-from server.store.files import Edit
+from server.store.files import Edit, Moment
 from server.store.sqlite import Sqlite
 from server.store.store import Store
 from tests.server.gate import closed_gate
@@ -41,7 +41,7 @@ async def change_much(store: Store) -> None:
 
 
 async def read(store: Store) -> None:
-    await store.read_file("p", "a.txt", None, 0, 1_000)
+    await store.read_file("p", "a.txt", Moment(), 0, 1_000)
 
 
 async def say(store: Store) -> None:

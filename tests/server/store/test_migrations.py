@@ -10,7 +10,8 @@ import pytest
 
 from server.api.records import Action, File, Role, Version
 from server.store import contents, leftovers, membership, messages, migrations, parts, snapshots
-from server.store.snapshots import Differing, Stored
+from server.store.parts import Stored
+from server.store.snapshots import Differing
 from server.store.sqlite import FILE_NAME, Sqlite
 
 # What the first version of the tables had after some use.
@@ -46,7 +47,7 @@ def old(tmp_path: Path) -> Path:
 def test_the_first_tables_become_the_present_ones(old: Path) -> None:
     for _ in range(2):
         with contextlib.closing(Sqlite(old).connect()) as connection:
-            assert connection.execute("PRAGMA user_version").fetchone() == (9,)
+            assert connection.execute("PRAGMA user_version").fetchone() == (12,)
             assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
             assert contents.files(connection, "p") == [
                 File("a.txt", "a.txt", 3, "h1", 6, "now", "ada"),
@@ -102,7 +103,7 @@ def test_long_contents_are_cut_into_parts(tmp_path: Path, more: int) -> None:
         assert len(lengths) + 1 == count
         # The next long content gets a number of its own.
         contents_before = connection.execute("SELECT max(parts) FROM contents").fetchone()
-        content_hash, _ = parts.add(connection, "y" * (parts.PART + 1))
+        content_hash, _, _ = parts.add(connection, "y" * (parts.PART + 1))
         added = connection.execute("SELECT parts FROM contents WHERE hash = ?", (content_hash,))
         assert added.fetchone() > contents_before
 

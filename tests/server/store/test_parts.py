@@ -79,9 +79,9 @@ def test_a_text_is_the_same_wherever_it_is_read(
         for text in texts:
             encoded = text.encode()
             if by_parts and text:
-                content_hash, size = parts.take(connection, kept(connection, text))
+                content_hash, size, _ = parts.take(connection, kept(connection, text))
             else:
-                content_hash, size = parts.add(connection, text)
+                content_hash, size, _ = parts.add(connection, text)
             assert (content_hash, size) == (parts.digest(text), len(encoded))
             hashes[content_hash] = text
             assert parts.whole(connection, content_hash) == text
@@ -103,7 +103,7 @@ def test_what_is_not_there_is_not_read(connection: Connection) -> None:
         parts.read(connection, "gone", 0, 10)
     with pytest.raises(LookupError):
         parts.whole(connection, "gone")
-    content_hash, _ = parts.add(connection, LONG)
+    content_hash, _, _ = parts.add(connection, LONG)
     reading = Reading([content_hash])
     assert reading.read_some(connection)
     leftovers.release(connection, content_hash)
@@ -112,7 +112,7 @@ def test_what_is_not_there_is_not_read(connection: Connection) -> None:
 
 
 def test_only_the_parts_that_are_asked_for_are_read(connection: Connection) -> None:
-    content_hash, size = parts.add(connection, LONG)
+    content_hash, size, _ = parts.add(connection, LONG)
     connection.execute("DELETE FROM content_parts WHERE number NOT IN (3, 4)")
     connection.execute("UPDATE contents SET content = ?", (b"",))
     start = 4 * PART - 30_000
@@ -129,7 +129,7 @@ def test_to_read_a_part_costs_the_same_in_a_content_of_any_length(tmp_path: Path
         patch.multiple(parts, PART=100, _AT_ONCE=25),
     ):
         for count in (6, 600):
-            content_hash, _ = parts.add(connection, "x" * 100 * count)
+            content_hash, _, _ = parts.add(connection, "x" * 100 * count)
             steps.clear()
             connection.set_progress_handler(lambda: steps.append(1), 1)
             assert parts.read(connection, content_hash, 350, 100) == b"x" * 100
@@ -145,11 +145,11 @@ def test_the_same_content_of_two_is_kept_once(connection: Connection) -> None:
     parts.take(connection, second)
     parts.take(connection, first)
     assert tidied(connection) == (1, 5, 0)
-    assert parts.whole(connection, first.hash) == LONG
+    assert parts.whole(connection, first.stored.hash) == LONG
     # Also where it was in the database before.
     parts.add(connection, LONG)
     assert tidied(connection) == (1, 5, 0)
-    leftovers.release(connection, first.hash)
+    leftovers.release(connection, first.stored.hash)
     assert tidied(connection) == (0, 0, 0)
 
 
@@ -176,7 +176,7 @@ def test_what_a_kill_has_left_goes_after_the_next_start(engine: Engine) -> None:
 
 def test_long_contents_are_deleted_some_parts_at_a_time(connection: Connection) -> None:
     with patch.multiple(parts, PART=100, _AT_ONCE=25):
-        content_hash, _ = parts.add(connection, "x" * 100 * (leftovers.STEP_PARTS + 2))
+        content_hash, _, _ = parts.add(connection, "x" * 100 * (leftovers.STEP_PARTS + 2))
         leftovers.release(connection, content_hash)
         left = []
         while leftovers.are_there(connection):

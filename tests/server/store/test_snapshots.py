@@ -20,22 +20,23 @@ from server.api.errors import EventError
 from server.api.records import Member, Project, Role, User, Version
 from server.store import contents, leftovers, membership, snapshots, trees
 from server.store.connection import Connection
+from server.store.parts import Stored
 from tests.server.databases import undone
 
 PATHS = st.sampled_from([f"{letter}{number}" for letter in "abc" for number in "12"])
 CHANGES = st.lists(st.tuples(PATHS, st.sampled_from(["1", "2", "3"]) | st.none()), max_size=4)
 
 
-def tree_contents(c: Connection, tree: int) -> dict[str, snapshots.Stored]:
+def tree_contents(c: Connection, tree: int) -> dict[str, Stored]:
     rows = c.execute("SELECT path, hash, size FROM tree_files WHERE tree = ?", (tree,))
-    return {path: snapshots.Stored(content_hash, size) for path, content_hash, size in rows}
+    return {path: Stored(content_hash, size) for path, content_hash, size in rows}
 
 
-def version_contents(c: Connection, version_id: str) -> dict[str, snapshots.Stored]:
+def version_contents(c: Connection, version_id: str) -> dict[str, Stored]:
     return tree_contents(c, snapshots.compared(c, "p", version_id, None)[0])
 
 
-def present_contents(c: Connection) -> dict[str, snapshots.Stored]:
+def present_contents(c: Connection) -> dict[str, Stored]:
     return tree_contents(c, trees.of_project(c, "p"))
 
 
@@ -80,7 +81,7 @@ def test_changes_between_steps(
         assert first == present_contents(c)
         do(after)
         if restores:
-            last: dict[str, snapshots.Stored] = {}
+            last: dict[str, Stored] = {}
 
             def check(_changes: Collection[contents.Change]) -> None:
                 last.update(present_contents(c))
@@ -102,7 +103,7 @@ def test_changes_between_steps(
                         del last[path]
                     else:
                         assert contents.file(c, "p", path) == file
-                        last[path] = snapshots.Stored(file.hash, file.size)
+                        last[path] = Stored(file.hash, file.size)
                 assert last == first
         else:
             finished(snapshots.create(c, made("second")), turns=True)
@@ -115,7 +116,10 @@ def test_changes_between_steps(
             "WHERE tree = t.id)"
         ).fetchall()
         assert wrong == []
-        nobodys = "SELECT count(*) FROM contents WHERE hash NOT IN (SELECT hash FROM tree_files)"
+        nobodys = (
+            "SELECT count(*) FROM contents WHERE hash NOT IN "
+            "(SELECT hash FROM tree_files UNION SELECT hash FROM saves)"
+        )
         assert c.execute(nobodys).fetchone() == (0,)
         for table in ("touched", "leftovers"):
             assert c.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)

@@ -1,0 +1,48 @@
+"""Files as bytes, whatever they are, in the parts that an event takes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from ai_coding_assistant.reading import READINGS, changing
+
+PART: Final = 262_144
+"""Bytes of a file in one event."""
+
+Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
+
+
+async def upload(call: Call, payload: dict[str, Any], data: bytes) -> dict[str, Any]:
+    """Send a file; returns its record. What the server has is left out of what is sent."""
+    sent = {**payload, "size": len(data)}
+    offset = 0
+    while True:
+        part = data[offset : offset + PART]
+        answer = await call("file:upload", {**sent, "offset": offset, "data": part})
+        if "next" not in answer:
+            file: dict[str, Any] = answer["file"]
+            return file
+        offset, sent["uploadId"] = answer["next"], answer["uploadId"]
+
+
+async def download(call: Call, payload: dict[str, Any]) -> dict[str, Any]:
+    """Read a file, again from its beginning if it changes meanwhile.
+
+    Raises:
+        Refused: it changes faster than it can be read (`VERSION_CONFLICT`).
+    """
+    for _ in range(READINGS):
+        found: list[bytes] = []
+        first: str | None = None
+        offset: int | None = 0
+        while offset is not None:
+            part = await call("file:download", {**payload, "offset": offset})
+            first = first or part["hash"]
+            if part["hash"] != first:
+                break
+            found.append(part["data"])
+            offset = part.get("next")
+        else:
+            return {**part, "data": b"".join(found)}
+    raise changing(payload["filePath"])

@@ -1,0 +1,96 @@
+"""What is due from time to time, whoever is there: a minute after the start, and every minute.
+
+Each piece of it is a small piece of work for nobody in particular, which takes its turn at the
+database among the users. What fails is tried again a minute later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from server.api.announcements import VersionCreated, VersionDeleted
+from server.api.envelope import timestamp
+from server.api.errors import EventError
+from server.api.records import Version
+from server.api.services import Services
+from server.people.access import project_room
+from server.projects.deleting import KEPT_DAYS
+
+EVERY_SECONDS: Final = 60.0
+VERSION_AFTER: Final = timedelta(hours=1)
+"""From the first change since the last version until there is one by itself."""
+MOST_AUTOMATIC: Final = 100
+"""Versions of a project that were made by themselves; the oldest goes with a new one."""
+_DAY: Final = timedelta(days=1)
+_MONTH: Final = timedelta(days=30)
+
+logger = logging.getLogger("server")
+
+
+class Housekeeping:
+    """Tidies up for an application; `seconds` is how often."""
+
+    def __init__(self, services: Services, seconds: float = EVERY_SECONDS) -> None:
+        self._services = services
+        self._seconds = seconds
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """End, in the middle if need be: each piece is done as a whole or not at all."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._seconds)
+            try:
+                await self.tidy(datetime.now(UTC))
+            except EventError as error:
+                logger.error("tidying up failed, and is tried again: %s", error.message)
+            except Exception:
+                logger.exception("tidying up failed, and is tried again")
+
+    async def tidy(self, now: datetime) -> None:
+        """Do what is due at this time."""
+        store = self._services.store
+        self._services.uploads.sweep()
+        while await store.expire_deletions(timestamp(now - timedelta(days=KEPT_DAYS))):
+            pass
+        while await store.thin_history(timestamp(now - _DAY), timestamp(now - _MONTH)):
+            pass
+        await self._make_versions(now)
+
+    async def _make_versions(self, now: datetime) -> None:
+        """Make a version of each project that was changed an hour ago and has none since."""
+        store = self._services.store
+        due = timestamp(now - VERSION_AFTER)
+        for project_id in await store.unversioned_projects(timestamp(now), due):
+            await self._services.saver.save_project(project_id)
+            new = Version(
+                id=f"version-{secrets.token_hex(8)}",
+                project_id=project_id,
+                name=f"Automatic version of {timestamp(now)[:16].replace('T', ' ')}",
+                message="",
+                created_at=timestamp(now),
+                created_by="",
+                file_count=0,
+                automatic=True,
+            )
+            work = store.of("", project_id)
+            gone = await work.make_room_for_version(project_id, MOST_AUTOMATIC)
+            for version_id in gone:
+                self._tell(project_id, VersionDeleted(version_id=version_id))
+            async with work.create_version(new) as version:
+                self._tell(project_id, VersionCreated(version=version))
+
+    def _tell(self, project_id: str, announcement: VersionCreated | VersionDeleted) -> None:
+        self._services.tell(project_room(project_id), announcement, project_id=project_id)

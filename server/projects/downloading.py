@@ -1,0 +1,59 @@
+"""Downloads over plain HTTP, for browsers: `download:create` gives the address of one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from server.api.envelope import timestamp
+from server.api.errors import Code, EventError
+from server.api.paths import normal
+from server.api.registry import Call
+from server.api.types import Path, ProjectPayload, Record
+from server.projects.tickets import SECONDS, Ticket
+
+ADDRESS: Final = "/download"
+
+
+class DownloadCreatePayload(ProjectPayload, frozen=True, kw_only=True):
+    """A file, or a folder as a zip archive; without `filePath` the whole project."""
+
+    file_path: Path | None = None
+
+
+class DownloadResult(Record, frozen=True):
+    """Where it is to be fetched, once, until `expiresAt`, and what it is called."""
+
+    url: str
+    name: str
+    expires_at: str
+
+
+async def create(call: Call[DownloadCreatePayload]) -> DownloadResult:
+    """Make an address at which a file, a folder or a project can be downloaded once, within a
+    minute, by whoever has the address.
+    """
+    payload, store = call.payload, call.store
+    project_id = payload.project_id
+    if payload.file_path is None:
+        project, _, _ = await store.overview(project_id, 1, 1)
+        name = _archive("" if project is None else project.name)
+        ticket = Ticket(call.user.id, project_id, "", name, False)
+    else:
+        path = normal(payload.file_path)
+        name = path.rpartition("/")[2]
+        if path in await store.files_at(project_id, [path]):
+            ticket = Ticket(call.user.id, project_id, path, name, True)
+        elif await store.is_folder(project_id, path):
+            ticket = Ticket(call.user.id, project_id, path, _archive(name), False)
+        else:
+            raise EventError(Code.NOT_FOUND, f"path {path!r}: the project has nothing there")
+    secret = call.services.tickets.issue(ticket)
+    end = datetime.now(UTC) + timedelta(seconds=SECONDS)
+    return DownloadResult(f"{ADDRESS}?ticket={secret}", ticket.name, timestamp(end))
+
+
+def _archive(name: str) -> str:
+    """Return the name of the archive of a folder or project, whose names may have anything."""
+    plain = "".join(one if one.isalnum() or one in " ._-" else "_" for one in name)
+    return f"{plain.strip(' .') or 'project'}.zip"

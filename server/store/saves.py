@@ -1,0 +1,282 @@
+"""The history of files: what each was whenever it was saved, and by whom.
+
+Each content that a file gets has a row, which keeps it. What several people type together is saved
+every few seconds: such saves that follow each other are one row for five minutes, with what the
+file was at the end of it. What is done to thousands of files at once adds no rows: what such a file
+was before its next save is added with that.
+
+A row has the path that the file had. Where a file or folder gets another path, one row of `moves`
+says so, however many files it has; who asks for a history goes back through those.
+
+Of the last day all rows stay, then the last one of each hour, after 30 days the last one of each
+day. A project has at most `MOST` rows, of `MAX_SIZE` bytes: the oldest go first.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from server.api.errors import Code, EventError
+from server.api.paths import is_within, moved
+from server.api.records import File, Save
+from server.store import counters
+from server.store.connection import Connection
+from server.store.leftovers import release
+from server.store.parts import Stored
+
+MOST: Final = 50_000
+"""Rows of one project."""
+MAX_SIZE: Final = 500_000_000
+"""Bytes of all contents of a project's rows."""
+MAX_MOVES: Final = 300
+"""Moves of one project that are remembered; what was before the oldest is found no more."""
+GROUP: Final = timedelta(minutes=5)
+MAX_USERS: Final = 20
+"""Of a group that are named."""
+_THINNED_AT_ONCE: Final = 100
+_DROPPED_AT_ONCE: Final = 4
+"""Rows that go with a new one, where there are too many."""
+FUTURE: Final = 2**53
+
+_SELECT: Final = (
+    "SELECT sequence, path, hash, size, media_type, saved_at, saved_by, users, saves FROM saves "
+)
+_HOUR: Final = 13
+_DAY: Final = 10
+"""Characters of a time that say in which hour, and on which day, it is."""
+
+
+class _Last(NamedTuple):
+    """The last row of a file."""
+
+    sequence: int
+    hash: str
+    size: int
+    begun_at: str
+    is_edited: bool
+    users: str
+
+
+def keep(
+    connection: Connection, project_id: str, before: File | None, file: File, *, edited: bool
+) -> None:
+    """Add what a file has become to its history. `edited`: by people who type together."""
+    last = _last(connection, project_id, file.path)
+    goes_on = last is not None and before is not None and last.hash == before.hash
+    if before is not None and not goes_on:
+        remember(connection, project_id, before)
+    if last is not None and goes_on and edited and _is_in_group(last, file.updated_at):
+        users = json.loads(last.users)
+        if file.updated_by not in users and len(users) < MAX_USERS:
+            users.append(file.updated_by)
+        connection.execute(
+            "UPDATE saves SET hash = ?, size = ?, saved_at = ?, saved_by = ?, users = ?, "
+            "saves = saves + 1 WHERE sequence = ?",
+            (
+                *(file.hash, file.size, file.updated_at, file.updated_by, json.dumps(users)),
+                last.sequence,
+            ),
+        )
+        _count(connection, project_id, 0, file.size - last.size)
+        if last.hash != file.hash:
+            release(connection, last.hash)
+    else:
+        _insert(connection, project_id, file, is_edited=edited)
+    _drop_oldest(connection, project_id)
+
+
+def remember(connection: Connection, project_id: str, file: File) -> None:
+    """Add what a file is to its history, if it is not there by an earlier save. If that was under
+    another path, it is there twice, and listed once.
+    """
+    last = _last(connection, project_id, file.path)
+    if last is None or last.hash != file.hash:
+        _insert(connection, project_id, file, is_edited=False)
+        _drop_oldest(connection, project_id)
+
+
+def move(connection: Connection, project_id: str, source: str, target: str) -> None:
+    """Let the history of a file, or of those in a folder, be found under another path."""
+    # Rows and moves are counted together: what was saved before has a smaller number.
+    number = counters.increment(connection, "saves")
+    connection.execute(
+        "INSERT INTO moves (project_id, number, source, target) VALUES (?, ?, ?, ?)",
+        (project_id, number, source, target),
+    )
+    connection.execute(
+        "DELETE FROM moves WHERE number = (SELECT number FROM moves WHERE project_id = ? "
+        "ORDER BY number DESC LIMIT 1 OFFSET ?)",
+        (project_id, MAX_MOVES),
+    )
+
+
+def saves(
+    connection: Connection, project_id: str, path: str, before: int, most: int
+) -> list[tuple[int, Save]]:
+    """Return the last rows of a file whose numbers are less than `before`, also from before it was
+    moved; what is the same save is one.
+    """
+    moves = connection.execute(
+        "SELECT number, source, target FROM moves WHERE project_id = ? ORDER BY number DESC",
+        (project_id,),
+    ).fetchall()
+    found: list[tuple[int, Save]] = []
+    row = connection.execute(
+        _SELECT + "WHERE sequence = ? AND project_id = ?", (before, project_id)
+    ).fetchone()
+    later = None if row is None else _from_row(row)
+    # Rows up to this number may be those of the path.
+    last = before - 1
+    place = path
+    while len(found) < most:
+        first, origin = 0, None
+        while moves:
+            number, source, target = moves.pop(0)
+            if is_within(place, [target]):
+                first, origin = number, moved(place, target, source)
+                break
+            if is_within(place, [source]):
+                # What was here before has moved away.
+                first = number
+                break
+        rows = connection.execute(
+            _SELECT + "WHERE project_id = ? AND path = ? AND sequence > ? AND sequence <= ? "
+            "ORDER BY sequence DESC LIMIT ?",
+            # The first of them may be what came after it.
+            (project_id, place, first, last, most - len(found) + 1),
+        )
+        for number, save in [(row[0], _from_row(row)) for row in rows]:
+            if later is None or (later.hash, later.saved_at) != (save.hash, save.saved_at):
+                found.append((number, save))
+            later = save
+        if origin is None:
+            break
+        place, last = origin, min(last, first)
+    return found[:most]
+
+
+def content_of(connection: Connection, project_id: str, save_id: str) -> Stored:
+    """Return where the content of a row is.
+
+    Raises:
+        EventError: it is not there any more (`NOT_FOUND`).
+    """
+    number = save_id.removeprefix("save-")
+    row = None
+    if number.isascii() and number.isdigit() and len(number) <= len(str(FUTURE)):
+        row = connection.execute(
+            "SELECT hash, size, media_type FROM saves WHERE sequence = ? AND project_id = ?",
+            (int(number), project_id),
+        ).fetchone()
+    if row is None:
+        raise EventError(Code.NOT_FOUND, f"save {save_id!r}: it is not in the history any more")
+    return Stored(*row)
+
+
+def thin(connection: Connection, day_ago: str, month_ago: str) -> bool:
+    """Drop some rows that have a later one in their hour, or after a month on their day. Return
+    whether there may be more.
+    """
+    hourly = _thin(connection, 0, day_ago, _HOUR)
+    daily = _thin(connection, 1, month_ago, _DAY)
+    return hourly or daily
+
+
+def _thin(connection: Connection, level: int, end: str, length: int) -> bool:
+    rows = connection.execute(
+        "SELECT sequence, project_id, path, saved_at FROM saves WHERE level = ? AND saved_at < ? "
+        "ORDER BY saved_at LIMIT ?",
+        (level, end, _THINNED_AT_ONCE),
+    ).fetchall()
+    for sequence, project_id, path, saved_at in rows:
+        following = connection.execute(
+            "SELECT saved_at FROM saves WHERE project_id = ? AND path = ? AND sequence > ? "
+            "ORDER BY sequence LIMIT 1",
+            (project_id, path, sequence),
+        ).fetchone()
+        if following is not None and following[0][:length] == saved_at[:length]:
+            _drop(connection, project_id, sequence)
+        else:
+            connection.execute(
+                "UPDATE saves SET level = ? WHERE sequence = ?", (level + 1, sequence)
+            )
+    return len(rows) == _THINNED_AT_ONCE
+
+
+def _last(connection: Connection, project_id: str, path: str) -> _Last | None:
+    row = connection.execute(
+        "SELECT sequence, hash, size, begun_at, is_edited, users FROM saves "
+        "WHERE project_id = ? AND path = ? ORDER BY sequence DESC LIMIT 1",
+        (project_id, path),
+    ).fetchone()
+    return None if row is None else _Last(*row)
+
+
+def _is_in_group(last: _Last, now: str) -> bool:
+    if not last.is_edited:
+        return False
+    try:
+        return datetime.fromisoformat(now) - datetime.fromisoformat(last.begun_at) < GROUP
+    except (ValueError, TypeError):
+        return False
+
+
+def _insert(connection: Connection, project_id: str, file: File, *, is_edited: bool) -> None:
+    connection.execute(
+        "INSERT INTO saves (sequence, project_id, path, hash, size, media_type, begun_at, "
+        "saved_at, saved_by, users, saves, is_edited, level) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, 0)",
+        (
+            counters.increment(connection, "saves"),
+            *(project_id, file.path, file.hash, file.size, file.media_type),
+            *(file.updated_at, file.updated_at, file.updated_by, json.dumps([file.updated_by])),
+            int(is_edited),
+        ),
+    )
+    _count(connection, project_id, 1, file.size)
+
+
+def _count(connection: Connection, project_id: str, rows: int, size: int) -> None:
+    connection.execute(
+        "INSERT INTO histories VALUES (?1, ?2, ?3) ON CONFLICT (project_id) DO UPDATE "
+        "SET row_count = histories.row_count + ?2, size = histories.size + ?3",
+        (project_id, rows, size),
+    )
+
+
+def _drop_oldest(connection: Connection, project_id: str) -> None:
+    for _ in range(_DROPPED_AT_ONCE):
+        count, size = connection.execute(
+            "SELECT row_count, size FROM histories WHERE project_id = ?", (project_id,)
+        ).fetchone()
+        if count <= MOST and size <= MAX_SIZE:
+            return
+        (oldest,) = connection.execute(
+            "SELECT min(sequence) FROM saves WHERE project_id = ?", (project_id,)
+        ).fetchone()
+        _drop(connection, project_id, oldest)
+
+
+def _drop(connection: Connection, project_id: str, sequence: int) -> None:
+    content_hash, size = connection.execute(
+        "DELETE FROM saves WHERE sequence = ? RETURNING hash, size", (sequence,)
+    ).fetchone()
+    _count(connection, project_id, -1, -size)
+    release(connection, content_hash)
+
+
+def _from_row(row: tuple[int, str, str, int, str | None, str, str, str, int]) -> Save:
+    sequence, path, content_hash, size, media_type, saved_at, saved_by, users, count = row
+    return Save(
+        id=f"save-{sequence}",
+        file_path=path,
+        size=size,
+        hash=content_hash,
+        saved_at=saved_at,
+        saved_by=saved_by,
+        users=json.loads(users),
+        count=count,
+        media_type=media_type,
+    )

@@ -38,7 +38,7 @@ from server.store.sqlite import Sqlite
 ADA = User("user-456", "Ada")
 P = demonstration.PROJECT_ID
 LONG = "long \u00e9\U0001f600 " * 50_000
-TABLES = [
+FILLED = [
     "authors",
     "bins",
     "content_parts",
@@ -61,7 +61,7 @@ TABLES = [
 
 
 def fill(connection: Connection) -> None:
-    """Put something into every table."""
+    """Put something into each of `FILLED`."""
     demonstration.seed(connection, "now")
     contents.write(connection, P, "long.txt", LONG, user_id="ada", now="now")
     contents.write(connection, P, "gone.txt", "gone", user_id="ada", now="now")
@@ -114,10 +114,8 @@ def test_everything_is_copied(source: Sqlite, postgres: Postgres) -> None:
         contextlib.closing(source.connect()) as before,
         contextlib.closing(postgres.connect()) as after,
     ):
-        assert sorted(counts) == TABLES
-        for table in TABLES:
+        for table in counts:
             expected = rows(before, table)
-            assert expected, table
             if table == "messages":
                 expected = [
                     tuple(
@@ -127,6 +125,7 @@ def test_everything_is_copied(source: Sqlite, postgres: Postgres) -> None:
                 ]
             assert rows(after, table) == expected
             assert counts[table] == len(expected)
+    assert {table for table in FILLED if counts[table]} == set(FILLED)
     # What comes gets numbers that nothing has.
     with contextlib.closing(postgres.serve()) as session:
         file = contents.file(session, P, "long.txt")
@@ -166,7 +165,7 @@ def test_what_goes_wrong_leaves_nothing(source: Sqlite, postgres: Postgres) -> N
     with pytest.raises(StoreError, match="violates foreign key constraint"):
         transfer.transfer(source, postgres)
     with contextlib.closing(postgres.connect()) as target:
-        assert all(rows(target, table) == [] for table in TABLES)
+        assert all(rows(target, table) == [] for table in FILLED)
 
 
 def test_neither_may_be_in_use(source: Sqlite, postgres: Postgres, tmp_path: Path) -> None:

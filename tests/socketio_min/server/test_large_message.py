@@ -138,6 +138,28 @@ async def test_a_poll_may_have_long_texts_and_long_base64(limits: Limits) -> Non
         await until(lambda: len(stage.io.connections) == 1)
 
 
+async def test_a_long_event_waits_for_the_handlers_before_it() -> None:
+    async with staged(limits=Limits(max_handlers=1)) as stage:
+        gate = asyncio.Event()
+
+        @stage.io.on("slow")
+        async def slow(_socket: Socket) -> None:
+            await gate.wait()
+
+        target = f"{POLLING}&sid={await stage.polling()}"
+        wire = await stage.wire()
+        assert (await wire.request("POST", target, None, b"40")).text == "ok"
+        body = f'42["slow"]\x1e{LARGE}'.encode()
+        await wire.send(encode_request("POST", target, None, body))
+        await until(lambda: ["slow"] in stage.events)
+        await until(lambda: all(one._large is None for one in stage.io.connections))
+        assert echoes(stage) == [["slow"]]
+        gate.set()
+        assert (await wire.response()).text == "ok"
+        await until(lambda: echoes(stage) == [["slow"], ["echo", TEXT]])
+        assert (await wire.request("POST", target, None, b"1")).text == "ok"
+
+
 @both
 async def test_it_is_taken_though_the_connection_ends(limits: Limits) -> None:
     """In steps, and the sockets' end comes after it."""

@@ -31,7 +31,7 @@ def failure_of(event: str) -> str:
 
 def untold(answer: Any) -> None:
     """Nothing of the server's insides is in an answer."""
-    text = json.dumps(answer)
+    text = json.dumps(answer, default=repr)
     for word in ("Traceback", '.py"', "msgspec", "sqlite", "Error(", "INTERNAL_ERROR"):
         assert word not in text, text
 

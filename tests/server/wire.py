@@ -60,11 +60,15 @@ class Client:
             await self.send(data)
 
     async def acknowledged(self, number: int) -> Any:
-        """The one argument of the acknowledgement with this number."""
-        prefix = f"43{number}["
-        while not (packet := await self._text()).startswith(prefix):
+        """The one argument of the acknowledgement with this number; its `data` may be bytes."""
+        text, binary = f"43{number}[", f"461-{number}["
+        while not (packet := await self._text()).startswith((text, binary)):
             self._event(packet)
-        [answer] = json.loads(packet[len(prefix) - 1 :])
+        [answer] = json.loads(packet[packet.index("[") :])
+        if packet.startswith(binary):
+            assert answer["data"] == {"_placeholder": True, "num": 0}
+            async with asyncio.timeout(PATIENCE):
+                answer["data"] = await self._websocket.recv()
         return answer
 
     async def ask_with(self, event: str, payload: dict[str, Any], data: bytes) -> Any:
@@ -73,15 +77,8 @@ class Client:
 
     async def ask_for_data(self, event: str, payload: dict[str, Any]) -> tuple[Any, bytes]:
         """Send an event; returns the acknowledgement, and the attachment that is its `data`."""
-        self._asked += 1
-        await self.send(f"42{self._asked}" + json.dumps([event, payload]))
-        prefix = f"461-{self._asked}["
-        while not (packet := await self._text()).startswith(prefix):
-            self._event(packet)
-        [answer] = json.loads(packet[len(prefix) - 1 :])
-        assert answer.pop("data") == {"_placeholder": True, "num": 0}
-        async with asyncio.timeout(PATIENCE):
-            data = await self._websocket.recv()
+        answer = await self.ask(event, payload)
+        data = answer.pop("data")
         assert isinstance(data, bytes)
         return answer, data
 

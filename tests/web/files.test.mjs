@@ -263,10 +263,10 @@ test("files are uploaded, and what is there is asked about", async () => {
   await button(bob, "logo.png").click();
   await bob.getByText("PNG image, 4 × 2 pixels").waitFor();
   // On a folder, and on a file of it: both are put there.
-  await drop(ada, '[data-path="docs"]', [["two.txt", "two"]]);
+  await drop(ada, '.tree [data-path="docs"]', [["two.txt", "two"]]);
   await ada.getByLabel("File docs/two.txt").waitFor();
   assert.deepEqual(await lines(ada), ["two"]);
-  await drop(ada, '[data-path="docs/two.txt"]', [
+  await drop(ada, '.tree [data-path="docs/two.txt"]', [
     ["notes.txt", "other notes"],
     ["two.txt", "zwei"],
     ["three.txt", "three"],

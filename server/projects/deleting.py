@@ -7,6 +7,7 @@ What other programs delete in a mirrored directory is not in the bin.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from server.api.envelope import timestamp
@@ -16,6 +17,7 @@ from server.api.registry import Call
 from server.api.types import Id, Natural, Path, ProjectPagePayload, ProjectPayload, Record
 from server.people import notifications
 from server.projects.files import announce, in_shares
+from server.projects.lock_checks import check_taking
 from server.projects.mirroring import mirror
 from server.store.contents import Change
 from server.store.files import deletion
@@ -74,14 +76,11 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
     services.workspace.check(project_id, path)
     is_folder = await store.is_folder(project_id, path)
     new = deletion(path, call.user.id, timestamp(), is_folder=is_folder)
-
-    def check_locks() -> None:
-        services.locks.check_within(project_id, [path], call.socket.id)
-        if payload.lock_token is not None:
-            services.locks.check(project_id, [path], call.socket.id, payload.lock_token)
-
+    check_locks = partial(
+        check_taking, services.locks, project_id, [path], call.socket.id, payload.lock_token
+    )
     check_locks()
-    # It goes into the bin with all that was typed into it.
+    # The file goes into the bin with all that was typed into it.
     await services.saver.save_project(project_id, within=path)
     async with services.workspace.changing(project_id, None if is_folder else [path]):
         if is_folder:

@@ -7,6 +7,7 @@ on.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from server.api.announcements import FileMoved, FileUnlocked
@@ -18,6 +19,7 @@ from server.api.registry import Call
 from server.api.types import Natural, Path, ProjectPayload, Record
 from server.people.access import project_room
 from server.projects.files import announce, in_shares
+from server.projects.lock_checks import check_taking
 from server.projects.mirroring import mirror
 from server.store.files import deletion
 
@@ -49,13 +51,8 @@ class FileMoveResult(Record, frozen=True):
     file: File | None = None
 
 
-class FileCopyResult(Record, frozen=True):
+class FileCopyResult(FileMoveResult, frozen=True):
     """The path, and how many files there are new; `file` if it is one."""
-
-    file_path: str
-    new_path: str
-    count: int
-    file: File | None = None
 
 
 async def move(call: Call[FileMovePayload]) -> FileMoveResult:
@@ -69,14 +66,16 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
     source, target = _paths(call)
     services, store = call.services, call.store
     is_folder = await store.is_folder(project_id, source)
-
-    def check_locks() -> None:
-        services.locks.check_within(project_id, [source, target], call.socket.id)
-        if payload.lock_token is not None:
-            services.locks.check(project_id, [source], call.socket.id, payload.lock_token)
-
+    check_locks = partial(
+        check_taking,
+        services.locks,
+        project_id,
+        [source, target],
+        call.socket.id,
+        payload.lock_token,
+    )
     if payload.overwrite:
-        # What has to give way is kept with all that was typed into it.
+        # The file that gives way is kept in the bin with all that was typed into it.
         await services.saver.save((project_id, target))
     paths = None if is_folder else [source, target]
     async with services.workspace.changing(project_id, paths):
@@ -106,10 +105,7 @@ async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
     services, store = call.services, call.store
     await services.saver.save_project(project_id, within=source)
     is_folder = await store.is_folder(project_id, source)
-
-    def check_locks() -> None:
-        services.locks.check_within(project_id, [target], call.socket.id)
-
+    check_locks = partial(services.locks.check_within, project_id, [target], call.socket.id)
     check_locks()
     async with services.workspace.changing(project_id, None if is_folder else [target]):
         if not is_folder:

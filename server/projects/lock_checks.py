@@ -1,0 +1,21 @@
+"""Checks the locks before a file or a folder is taken away from its path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from server.projects.lock_table import Locks
+
+
+def check_taking(
+    locks: Locks, project_id: str, paths: Sequence[str], socket_id: str, token: int | None
+) -> None:
+    """Let a socket change files, and all in folders, of these paths, of which it takes the first.
+
+    Raises:
+        EventError: somebody else holds a lock on one, or the lock of `token` on the first path does
+            not hold any more (`FILE_LOCKED`).
+    """
+    locks.check_within(project_id, paths, socket_id)
+    if token is not None:
+        locks.check(project_id, paths[:1], socket_id, token)

@@ -12,7 +12,7 @@ import pytest
 
 from engineio_min import Server
 from engineio_min.workers.mailbox import Mailbox
-from engineio_min.workers.place import Place, is_worker, take_place
+from engineio_min.workers.place import Place
 from engineio_min.workers.worker import Worker
 from tests.waiting import until
 
@@ -120,23 +120,3 @@ async def test_an_order_to_end_before_it_serves(tmp_path: Path, order: bytes) ->
     assert await one.line() == b""
     assert one.server.http._listeners == []
     await one.close()
-
-
-def test_a_place_travels_in_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert not is_worker()
-    assert take_place() is None
-    one, two = socket.socketpair()
-    place = Place("AA", tmp_path, [one], two)
-    assert place.descriptors == [two.fileno(), one.fileno()]
-    for name, value in place.environment().items():
-        monkeypatch.setenv(name, value)
-    assert is_worker()
-    taken = take_place()
-    assert taken is not None
-    assert (taken.name, taken.folder) == ("AA", tmp_path)
-    assert [taken.control.detach(), *(one.detach() for one in taken.listeners)] == place.descriptors
-    assert not is_worker()
-    one.close()
-    two.close()

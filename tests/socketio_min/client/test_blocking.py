@@ -249,19 +249,6 @@ def test_a_client_of_another_process_does_nothing(
     assert threads() == []
 
 
-def test_what_is_no_listener_is_refused() -> None:
-    async def later(*_: Any) -> None: ...
-
-    nothing: Any = 3
-    with contextlib.closing(BlockingClient("http://127.0.0.1:1")) as client:
-        with pytest.raises(UsageError, match="a listener of on_any must be a plain function"):
-            client.on_any(later)
-        with pytest.raises(UsageError, match="the handler of 'x' must be a plain function, which"):
-            client.on("x", later)
-        with pytest.raises(UsageError, match="got 3 as a listener of on_any, expected a function"):
-            client.on_any(nothing)
-
-
 def test_handlers_run_in_the_order_of_their_events(server: ServerProcess) -> None:
     with BlockingClient(server.url) as client:
         numbers: list[int] = []
@@ -325,24 +312,6 @@ def test_blocking_the_loop_is_refused(server: ServerProcess) -> None:
         assert "called in the event loop's thread" in str(caught[0])
 
 
-def test_connecting_has_a_timeout() -> None:
-    server = ServerProcess("this")
-    server.start()
-    server.kill()
-    client = BlockingClient(server.url)
-    began = time.monotonic()
-    with pytest.raises(TimeoutError):
-        client.connect(timeout=0.05)
-    assert time.monotonic() - began < PATIENCE
-    client.close()
-    with (
-        pytest.raises(ConnectionFailed, match="could not connect"),
-        BlockingClient(server.url, reconnection=False),
-    ):
-        pass
-    assert threads() == []
-
-
 def test_a_handler_may_close_the_client(server: ServerProcess) -> None:
     client = BlockingClient(server.url)
     closed = threading.Event()
@@ -395,45 +364,6 @@ def test_a_goodbye_that_fails_is_logged(
     assert "the connection could not be closed properly" in caplog.text
     own.resume()
     own.stop()
-
-
-def test_what_is_left_to_do_is_cancelled() -> None:
-    """A closing handshake for example, with a server that does not answer it."""
-    client = BlockingClient("http://127.0.0.1:1")
-    loop = client._runner.loop
-    begun = threading.Event()
-
-    async def endless() -> None:
-        begun.set()
-        await asyncio.Event().wait()
-
-    left = asyncio.run_coroutine_threadsafe(endless(), loop)
-    assert begun.wait(PATIENCE)
-    client.close()
-    assert left.cancelled()
-    assert loop.is_closed()
-
-
-def test_a_handler_that_has_not_begun_can_be_cancelled() -> None:
-    client = BlockingClient("http://127.0.0.1:1")
-    runner = client._runner
-    release = threading.Event()
-    ran: list[int] = []
-
-    async def cancelled() -> None:
-        first = asyncio.ensure_future(runner.run_handler(release.wait, PATIENCE))
-        second = asyncio.ensure_future(runner.run_handler(ran.append, 1))
-        # Both wait for the thread.
-        await asyncio.sleep(0)
-        second.cancel()
-        await asyncio.wait([second])
-        release.set()
-        await first
-        await runner.run_handler(ran.append, 2)
-
-    asyncio.run_coroutine_threadsafe(cancelled(), runner.loop).result(PATIENCE)
-    client.close()
-    assert ran == [2]
 
 
 # -X dev tells of tasks that are left behind, and of steps that take 0.1 s, as all do on a busy
@@ -503,3 +433,21 @@ def test_a_program_ends_without_a_server() -> None:
     # As often as there was time for it.
     assert re.fullmatch(r"(could not connect to .*; trying again .*\n)*", program.stderr)
     assert program.returncode == 0
+
+
+def test_connecting_has_a_timeout() -> None:
+    server = ServerProcess("this")
+    server.start()
+    server.kill()
+    client = BlockingClient(server.url)
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        client.connect(timeout=0.05)
+    assert time.monotonic() - began < PATIENCE
+    client.close()
+    with (
+        pytest.raises(ConnectionFailed, match="could not connect"),
+        BlockingClient(server.url, reconnection=False),
+    ):
+        pass
+    assert threads() == []

@@ -2,19 +2,13 @@
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socketio_min import Client, Server
-from socketio_min.errors import (
-    UsageError,
-)
 from socketio_min.protocol.encoding import (
     encode_ack,
 )
 from socketio_min.protocol.json_parser import JsonEncoder
-from socketio_min.protocol.parser import check_parser
 from tests.socketio_min.protocol.values import names, namespaces, values
 
 
@@ -66,13 +60,3 @@ def test_the_json_of_a_plain_event_is_told() -> None:
     encoder = JsonEncoder("/a")
     assert encoder.json_of(encoder.event(["x", {"y": [1]}])) == '["x",{"y":[1]}]'
     assert encoder.json_of(encoder.event(["x", b"y"])) is None
-
-
-@pytest.mark.parametrize("parser", [None, "msgpack", object(), JsonEncoder])
-def test_what_is_no_parser_is_refused(parser: object) -> None:
-    with pytest.raises(UsageError, match=r"^parser: got .*, expected one such as MsgpackParser"):
-        check_parser(parser)
-    with pytest.raises(UsageError, match=r"^parser: got"):
-        Server(parser=parser)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match=r"^parser: got"):
-        Client("http://127.0.0.1:1", parser=parser)  # type: ignore[arg-type]

@@ -187,31 +187,6 @@ async def test_a_private_id_is_of_its_namespace() -> None:
         assert await connect(third, {"pid": first["pid"]}) == first
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_client_takes_its_socket_over(transport: Transport) -> None:
-    """It is back before the server noticed its loss: the old connection ends, nothing is missed."""
-    io = server()
-    io.of("/other")
-    reasons: list[str] = []
-    io.on("disconnect", lambda socket, reason: reasons.append(reason))
-    async with serving(io) as clients:
-        old = await clients.open(transport)
-        first = await connect(old)
-        other = await connect(old, namespace="/other")
-        io.sockets[first["sid"]].join("a")
-        io.emit("unread", 1)
-        new = await clients.open(transport)
-        await new.send("40" + json.dumps({"pid": first["pid"]}))
-        assert str(await new.receive()).startswith('42["unread",1,"')
-        assert await new.receive() == "40" + json.dumps(first, separators=(",", ":"))
-        assert reasons == ["transport close"]
-        assert io.sockets[first["sid"]].rooms == {first["sid"], "a"}
-        await until(lambda: len(io.connections) == 1)
-        await old.rest()
-        assert await connect(new, {"pid": other["pid"]}, "/other") == other
-        await new.nothing_more()
-
-
 async def test_a_client_takes_its_socket_over_while_that_is_decided() -> None:
     """It came back, and went again unnoticed before its `connect` handler had ended."""
     io = server()
@@ -256,26 +231,6 @@ async def test_middlewares_are_skipped_unless_told_otherwise(skip: bool) -> None
         again = await clients.open()
         assert await connect(again, {"pid": first["pid"]}) == first
         assert calls == ([False] if skip else [False, True])
-
-
-async def test_who_comes_back_may_be_refused() -> None:
-    ended: list[Session] = []
-    io = server(Recovery(expired=ended.append))
-
-    @io.on("connect")
-    def connected(socket: Socket) -> None:
-        if socket.recovered:
-            raise ConnectionRefused("not any more")
-
-    async with serving(io) as clients:
-        client = await clients.open()
-        first = await connect(client)
-        await lose(clients, client)
-        again = await clients.open()
-        await again.send("40" + json.dumps({"pid": first["pid"]}))
-        assert await again.receive() == '44{"message":"not any more"}'
-        assert [session.id for session in ended] == [first["sid"]]
-        assert io.sockets == {}
 
 
 async def test_who_is_refused_at_first_has_nothing_to_end() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from typing import Any
 
@@ -14,7 +13,6 @@ from socketio_min import (
     Recovery,
     Server,
     Session,
-    Socket,
     UsageError,
 )
 from socketio_min.cluster.recovery_memory import MemoryRecovery
@@ -80,15 +78,6 @@ async def test_events_that_ask_for_acknowledgement_have_no_offset() -> None:
         assert await call == "b"
 
 
-async def test_flags_of_one_socket() -> None:
-    io = server()
-    async with serving(io) as clients:
-        client = await clients.open()
-        first = await connect(client)
-        io.sockets[first["sid"]].compress(False).emit("plain", 1)
-        assert str(await client.receive()).startswith('42["plain",1,"')
-
-
 async def test_what_nobody_gets_is_not_kept() -> None:
     io = server()
     async with serving(io):
@@ -97,28 +86,6 @@ async def test_what_nobody_gets_is_not_kept() -> None:
             io.emit("connect")
         assert io._memory is not None
         assert len(io._memory.log) == 0
-
-
-async def test_a_middleware_may_send_and_join() -> None:
-    """What a socket is sent before it is in its namespace comes after the answer, and is kept."""
-    io = server()
-
-    @io.use
-    def middleware(socket: Socket) -> None:
-        socket.join("early")
-        socket.leave("never")
-        io.to("early").emit("not yet")
-        socket.emit("hello")
-
-    async with serving(io) as clients:
-        client = await clients.open()
-        first = await connect(client)
-        assert str(await client.receive()).startswith('42["hello","')
-        await lose(clients, client)
-        again = await clients.open()
-        await again.send("40" + json.dumps({"pid": first["pid"]}))
-        assert str(await again.receive()).startswith('42["hello","')
-        assert await again.receive() == "40" + json.dumps(first, separators=(",", ":"))
 
 
 async def test_nobody_reads_along_with_who_is_away() -> None:

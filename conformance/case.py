@@ -97,12 +97,12 @@ class Case:
 
     @property
     def side(self) -> str:
-        """Which of the two servers it needs."""
+        """Return which of the two servers the case needs."""
         return ENGINE if self.id.startswith("EIO") else SOCKET
 
     @property
     def area(self) -> str:
-        """The area's name."""
+        """Return the area's name."""
         return AREAS[self.id.rpartition("-")[0]]
 
 
@@ -161,7 +161,7 @@ def case(
 
 
 def all_cases() -> list[Case]:
-    """Every case, in the order of the areas."""
+    """Return every case, in the order of the areas."""
     import conformance.cases  # noqa: F401 - importing it registers the cases
 
     order = list(AREAS)

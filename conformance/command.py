@@ -51,7 +51,7 @@ examples:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m conformance",
         description=DESCRIPTION,
@@ -178,7 +178,7 @@ def origin(text: str) -> str:
 
 
 def choose(cases: list[Case], patterns: list[str], levels: list[str]) -> list[Case]:
-    """The cases that `--only`, in capitals or not, and `--level` name."""
+    """Return the cases that `--only`, in capitals or not, and `--level` name."""
     patterns = [pattern.upper() for pattern in patterns]
     wanted = {LEVELS[name] for name in levels} or set(Level)
     return [
@@ -196,7 +196,7 @@ def choose(cases: list[Case], patterns: list[str], levels: list[str]) -> list[Ca
 
 
 def read_url(url: str, *, insecure: bool) -> tuple[Endpoint, str]:
-    """The server of a URL, and the path in front of its own.
+    """Return the server of a URL, and the path in front of its own.
 
     Raises:
         ValueError: it is no URL of an HTTP server.

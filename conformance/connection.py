@@ -40,7 +40,7 @@ class Endpoint:
 
     @property
     def authority(self) -> str:
-        """The value of the Host header."""
+        """Return the value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
@@ -54,13 +54,13 @@ class Reply:
     body: bytes
 
     def header(self, name: str) -> str | None:
-        """A header's value; several lines of it are joined with a comma."""
+        """Return a header's value; several lines of it are joined with a comma."""
         values = [value for key, value in self.headers if key == name.lower()]
         return ", ".join(values) if values else None
 
     @property
     def text(self) -> str:
-        """The body; bytes that are not UTF-8 are shown escaped."""
+        """Return the body; bytes that are not UTF-8 are shown escaped."""
         return self.body.decode(errors="backslashreplace")
 
     def __str__(self) -> str:
@@ -132,7 +132,7 @@ class Connection:
         self.write(self.head(method, target, (*headers, *length)) + (body or b""))
 
     def head(self, method: str, target: str, headers: Headers) -> bytes:
-        """The bytes of a request's head, with Host before the other headers."""
+        """Return the bytes of a request's head, with Host before the other headers."""
         lines = [f"{method} {target} HTTP/1.1", f"Host: {self.endpoint.authority}"]
         lines += [f"{name}: {value}" for name, value in headers]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
@@ -256,7 +256,7 @@ class Connection:
 
 
 def parse_head(head: bytes) -> tuple[int, tuple[tuple[str, str], ...]]:
-    """Status and headers (names in lower case) of an answer.
+    """Return the status and the headers of an answer, their names in lower case.
 
     Raises:
         Broken: it is no head of an HTTP/1.1 answer.
@@ -287,7 +287,7 @@ def _decompressed(body: bytes, headers: tuple[tuple[str, str], ...]) -> bytes:
 
 
 def what_came(error: Exception) -> str:
-    """What a connection that ended had brought, or why it ended."""
+    """Return what a connection that ended had brought, or why it ended."""
     if isinstance(error, asyncio.IncompleteReadError):
         return f"after {printable(error.partial)}" if error.partial else ""
     return str(error)

@@ -56,7 +56,7 @@ class Context:
 
     @property
     def timings(self) -> Timings:
-        """What the server's handshake tells."""
+        """Return what the server's handshake tells."""
         return self.offer.timings
 
     def require(self, feature: Feature) -> None:
@@ -80,7 +80,7 @@ class Context:
 
     @property
     def give_up(self) -> float:
-        """Seconds without a ping after which a client gives up, and a slow network's delay."""
+        """Return after how many seconds without a ping a client gives up, on a slow network."""
         return self.timings.ping_interval + self.timings.ping_timeout + self.wait
 
     def close(self) -> None:
@@ -91,13 +91,13 @@ class Context:
     # -- opening
 
     async def connection(self) -> Connection:
-        """A new connection to the server."""
+        """Return a new connection to the server."""
         connection = await Connection.open(self.settings.endpoint, self.transcript, self.wait)
         self._connections.append(connection)
         return connection
 
     def target(self, query: str) -> str:
-        """A request target on this case's path."""
+        """Return a request target on this case's path."""
         return f"{self.path}?{query}"
 
     async def request(
@@ -108,7 +108,7 @@ class Context:
         body: bytes | None = None,
         expected: str = "an answer",
     ) -> Reply:
-        """The answer to a request on a connection of its own."""
+        """Return the answer to a request on a connection of its own."""
         if query == POLLING:
             self.require(Feature.POLLING)
         connection = await self.connection()
@@ -164,7 +164,7 @@ class Context:
         return WebSocketSession(self, expect_websocket(opened))
 
     async def probe(self) -> tuple[PollingSession, WebSocketSession]:
-        """A polling session and its WebSocket after `2probe` and `3probe`."""
+        """Return a polling session and its WebSocket after `2probe` and `3probe`."""
         polling = await self.polling()
         candidate = await self.candidate(polling.sid)
         candidate.send("2probe")
@@ -172,32 +172,34 @@ class Context:
         return polling, candidate
 
     async def upgrade(self) -> tuple[PollingSession, WebSocketSession]:
-        """A session carried from polling to WebSocket."""
+        """Return a session carried from polling to WebSocket."""
         polling, websocket = await self.probe()
         websocket.send("5")
         return polling, websocket
 
     async def join(self, namespace: str = "/", auth: str = "") -> WebSocketSession:
-        """A WebSocket that has joined a namespace and read its `auth` event."""
+        """Return a WebSocket that has joined a namespace and read its `auth` event."""
         self.require(Feature.HANDLERS)
         session = await self.websocket()
         await session.join(namespace, auth)
         return session
 
     async def join_polling(self) -> PollingSession:
-        """A polling session that has joined the main namespace and read its `auth` event."""
+        """Return a polling session that has joined the main namespace and read its `auth` event."""
         self.require(Feature.HANDLERS)
         session = await self.polling()
         await session.join()
         return session
 
     async def lasting_polling(self) -> PollingSession:
-        """A session that polls and that no connectTimeout ends: on Socket.IO's path it joins."""
+        """Return a session that polls and that no connectTimeout ends, as it joins on Socket.IO's
+        path.
+        """
         on_engine = self.path == self.settings.paths.engine
         return await self.polling() if on_engine else await self.join_polling()
 
     async def lasting_websocket(self) -> WebSocketSession:
-        """A session on a WebSocket that no connectTimeout ends."""
+        """Return a session on a WebSocket that no connectTimeout ends."""
         on_engine = self.path == self.settings.paths.engine
         return await self.websocket() if on_engine else await self.join()
 

@@ -74,7 +74,7 @@ async def discover(settings: Settings, side: str, without: Collection[Feature] =
 
 
 def _too_slow(passed: float, path: str, timings: Timings) -> str:
-    """What to say if a handshake takes so long that pongs may come too late."""
+    """Return what to say if a handshake takes so long that pongs may come too late."""
     if passed < timings.ping_timeout / 2:
         return ""
     return (
@@ -112,7 +112,7 @@ async def _transports(context: Context, without: Collection[Feature]) -> Offer:
 
 
 async def _by_polling(context: Context) -> dict[str, Any] | Reply:
-    """The handshake, or the answer that refuses one."""
+    """Return the handshake, or the answer that refuses one."""
     try:
         reply = await context.request("GET", "EIO=4&transport=polling")
         if reply.status != 200:
@@ -130,13 +130,13 @@ async def _by_polling(context: Context) -> dict[str, Any] | Reply:
 
 
 def short(reply: Reply) -> str:
-    """An answer that may be a whole page, on a line."""
+    """Return an answer on one line; it may be a whole page."""
     text = str(reply)
     return text if len(text) <= LONGEST_ANSWER else f"{text[:LONGEST_ANSWER]}…"
 
 
 def explain(endpoint: Endpoint, reason: str) -> str:
-    """Why there is no connection, and what may help."""
+    """Return why there is no connection, and what may help."""
     hint = next((hint for mark, hint in HINTS.items() if mark in reason), "")
     return f"no connection to {endpoint.authority}: {reason}{hint}"
 
@@ -220,7 +220,7 @@ async def _check_handlers(context: Context) -> None:
 
 
 async def _expect(context: Context, session: Session, sent: str, due: str, what: str) -> str | None:
-    """The packet that begins as `due`; if there is none, the handler for it is missing."""
+    """Return the packet that begins as `due`; if there is none, the handler for it is missing."""
     got = "nothing"
     for _ in range(MOST_OTHER_PACKETS):
         try:

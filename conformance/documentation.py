@@ -112,12 +112,12 @@ authors' to publish.
 
 
 def published(area: str) -> list[Case]:
-    """The cases of an area whose results are published."""
+    """Return the cases of an area whose results are published."""
     return [c for c in all_cases() if c.area == area and c.level is not Level.ROBUSTNESS]
 
 
 def render() -> str:
-    """The page."""
+    """Return the page."""
     lines = [HEAD.format(count=len(all_cases()))]
     lines.append("| area | " + " | ".join(SERVERS) + " |\n")
     lines.append("|---|" + "---|" * len(SERVERS) + "\n")
@@ -137,12 +137,12 @@ def render() -> str:
 
 
 def departing(profile: str) -> set[str]:
-    """The ids of the cases that a profile excuses."""
+    """Return the ids of the cases that a profile excuses."""
     return {case for departure in PROFILES[profile] for case in departure.cases}
 
 
 def describe(departure: Departure) -> str:
-    """One departure: its cases, what the server does, and the bytes."""
+    """Return one departure: its cases, what the server does, and the bytes."""
     return f"\n{departure.why} {', '.join(departure.cases)}\n\n```text\n{departure.wire}\n```\n"
 
 

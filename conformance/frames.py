@@ -14,7 +14,7 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 def accept_key(key: str) -> str:
-    """The Sec-WebSocket-Accept for a key (RFC 6455, section 4.2.2)."""
+    """Return the Sec-WebSocket-Accept for a key (RFC 6455, section 4.2.2)."""
     digest = hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()
     return base64.b64encode(digest).decode()
 
@@ -28,7 +28,9 @@ def frame(
     masked: bool = True,
     length: int | None = None,
 ) -> bytes:
-    """Bytes of one client frame (RFC 6455, section 5.2); `length` lies about the payload's size."""
+    """Return the bytes of one client frame (RFC 6455, section 5.2); `length` lies about the
+    payload's size.
+    """
     size = len(payload) if length is None else length
     head = bytes([(fin << 7) | (rsv << 4) | opcode])
     mask_bit = masked << 7
@@ -52,7 +54,7 @@ def apply_mask(data: bytes, mask: bytes) -> bytes:
 
 
 def packet_frame(packet: str | bytes, *, masked: bool = True) -> bytes:
-    """The frame of one packet: text for `str`, binary for `bytes`."""
+    """Return the frame of one packet: text for `str`, binary for `bytes`."""
     if isinstance(packet, str):
         return frame(TEXT, packet.encode("utf-8", "surrogatepass"), masked=masked)
     return frame(BINARY, packet, masked=masked)

@@ -20,7 +20,7 @@ Packet = str | bytes
 
 
 def encode_payload(packets: Iterable[Packet]) -> bytes:
-    """A polling body (Engine.IO v4, "HTTP long-polling")."""
+    """Return a polling body (Engine.IO v4, "HTTP long-polling")."""
     return SEPARATOR.join(
         packet if isinstance(packet, str) else "b" + base64.b64encode(packet).decode()
         for packet in packets
@@ -28,7 +28,7 @@ def encode_payload(packets: Iterable[Packet]) -> bytes:
 
 
 def decode_payload(body: str) -> list[Packet]:
-    """The packets of a polling body.
+    """Return the packets of a polling body.
 
     Raises:
         CaseFailed: a packet is empty, of unknown type, or its base64 is bad.
@@ -48,7 +48,7 @@ def decode_payload(body: str) -> list[Packet]:
 
 
 def read_handshake(packet: Packet) -> dict[str, Any]:
-    """The payload of an open packet.
+    """Return the payload of an open packet.
 
     Raises:
         CaseFailed: it is none.
@@ -62,7 +62,7 @@ def read_handshake(packet: Packet) -> dict[str, Any]:
 
 
 def read_json(text: str, whole: Packet) -> Any:
-    """A JSON value.
+    """Return a JSON value.
 
     Raises:
         CaseFailed: it is none.
@@ -74,7 +74,7 @@ def read_json(text: str, whole: Packet) -> Any:
 
 
 def same_packet(seen: str, expected: str) -> bool:
-    """Whether two Socket.IO packets are the same but for the spelling of their JSON."""
+    """Return whether two Socket.IO packets are the same but for the spelling of their JSON."""
     head, payload = split_packet(expected)
     seen_head, seen_payload = split_packet(seen)
     if head != seen_head:
@@ -88,12 +88,12 @@ def same_packet(seen: str, expected: str) -> bool:
 
 
 def without_offset(packet: str) -> str:
-    """An event without its last argument, if that is a text as the offsets of recovery are."""
+    """Return an event without its last argument if that is a text, as an offset of recovery is."""
     return re.sub(r',"[^"\\]+"\]$', "]", packet)
 
 
 def same_value(seen: Any, expected: Any) -> bool:
-    """Whether two JSON values are the same; 1 and 1.0 are, 1 and true are not."""
+    """Return whether two JSON values are the same; 1 and 1.0 are, 1 and true are not."""
     if isinstance(seen, list) and isinstance(expected, list):
         return len(seen) == len(expected) and all(map(same_value, seen, expected))
     if isinstance(seen, dict) and isinstance(expected, dict):
@@ -106,7 +106,7 @@ def same_value(seen: Any, expected: Any) -> bool:
 
 
 def split_packet(packet: str) -> tuple[str, str]:
-    """What stands before the JSON payload of a packet, and the payload."""
+    """Return the part of a packet before its JSON payload, and the payload."""
     for index, character in enumerate(packet):
         if character in '[{"':
             return packet[:index], packet[index:]
@@ -114,12 +114,12 @@ def split_packet(packet: str) -> tuple[str, str]:
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Whether a JSON value is an object."""
+    """Return whether a JSON value is an object."""
     return isinstance(value, dict)
 
 
 def show(packet: Packet) -> str:
-    """A packet in a message."""
+    """Return a packet as messages show it."""
     if isinstance(packet, bytes):
         return f"<{packet[:32].hex(' ')}{' …' if len(packet) > 32 else ''}> ({len(packet)} bytes)"
     return printable(packet) or "an empty text"

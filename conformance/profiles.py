@@ -28,12 +28,12 @@ class Departure:
     wire: str
 
     def explains(self, case: str, seen: str) -> bool:
-        """Whether a failure is this departure."""
+        """Return whether a failure is this departure."""
         return case in self.cases and re.search(self.seen, seen) is not None
 
 
 def ids(prefix: str, numbers: Iterable[int]) -> tuple[str, ...]:
-    """Case ids of one area."""
+    """Return the ids of cases of one area."""
     return tuple(f"{prefix}-{number:03}" for number in numbers)
 
 

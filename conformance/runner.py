@@ -40,7 +40,7 @@ NO_HANDLERS = "SIO-ENGINE"
 
 
 def duration(needs: Needs, timings: Timings, settings: Settings) -> float:
-    """How many seconds a case has to wait for the server's timers."""
+    """Return how many seconds a case has to wait for the server's timers."""
     return (
         needs.intervals * timings.ping_interval
         + needs.timeouts * timings.ping_timeout
@@ -138,7 +138,7 @@ class Runner:
             raise Unreachable("; ".join(dict.fromkeys(reasons)))
 
     def _lacking(self) -> bool:
-        """Whether something is missing that nobody has declared to be.
+        """Return whether something is missing that nobody has declared to be missing.
 
         Upgrades are missing only if declared, or with a transport that is.
         """
@@ -165,7 +165,7 @@ class Runner:
         self._report(self._judged(result))
 
     def _failed(self, case: Case) -> bool:
-        """Whether it failed and no departure excuses it."""
+        """Return whether a case has failed and no departure excuses it."""
         return self._judged(self._results[case.id]).verdict is Verdict.FAIL
 
     async def _run(self, case: Case) -> None:
@@ -215,7 +215,9 @@ class Runner:
         return Result(case, verdict, seen, note, seconds, transcript)
 
     def _end(self) -> str:
-        """Why the rest is not run: the cases under way when the end was seen first."""
+        """Return why the rest is not run: the cases that were under way when the server was first
+        seen to have ended.
+        """
         if not self._dead:
             ended = sorted(self._under_way)
             self._dead = "the server no longer answers since " + (
@@ -226,7 +228,7 @@ class Runner:
         return self._dead
 
     async def _answers(self, side: str) -> bool:
-        """Whether the server still answers a handshake as it did at first, whatever it says."""
+        """Return whether the server still answers a handshake as it did at first."""
         offer = self._offers[side]
         context = Context(self._settings, offer, side)
         context.wait = LONGEST_PAUSE

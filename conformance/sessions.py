@@ -40,7 +40,7 @@ class Session:
 
     @property
     def sid(self) -> str:
-        """The session's id."""
+        """Return the session's id."""
         return str(self.handshake["sid"])
 
     async def deliver(self, *packets: Packet) -> None:
@@ -48,7 +48,7 @@ class Session:
         raise NotImplementedError
 
     async def next_packet(self, expected: str = "a packet besides pings") -> Packet:
-        """The next packet besides pings; `expected` names what is due."""
+        """Return the next packet besides pings; `expected` names what is due."""
         raise NotImplementedError
 
     async def leave(self) -> None:
@@ -72,7 +72,7 @@ class Session:
         await self.expect(*attachments)
 
     def same(self, seen: str, expected: str) -> bool:
-        """Whether two Socket.IO packets are the same but for spelling and the offset."""
+        """Return whether two Socket.IO packets are the same but for spelling and the offset."""
         return same_packet(seen, expected) or (
             self.recovers and same_packet(without_offset(seen), expected)
         )
@@ -109,7 +109,7 @@ class PollingSession(Session):
 
     @property
     def query(self) -> str:
-        """The query of this session's requests."""
+        """Return the query of this session's requests."""
         return f"EIO=4&transport=polling&sid={self.sid}"
 
     async def post(self, body: bytes, headers: Headers = ()) -> Reply:
@@ -160,7 +160,7 @@ class PollingSession(Session):
             raise CaseFailed("a session that is still open", "it to be closed: GET gets 400")
 
     async def is_closed(self) -> bool:
-        """Whether a GET gets 400, at most after what was left to fetch."""
+        """Return whether a GET gets 400, at most after what was left to fetch."""
         for _ in range(5):
             try:
                 reply = await self.get()

@@ -35,7 +35,7 @@ class Transcript:
         self._connections: dict[str, int] = {}
 
     def name(self, kind: str) -> str:
-        """A name for a new connection: http1, http2, ws1."""
+        """Return a name for a new connection: http1, http2, ws1."""
         self._connections[kind] = self._connections.get(kind, 0) + 1
         return f"{kind}{self._connections[kind]}"
 
@@ -48,7 +48,7 @@ class Transcript:
         self.lines.append(Line(at, connection, direction, printable(data)))
 
     def received(self) -> list[str]:
-        """What the server sent, one text an event."""
+        """Return what the server sent, one text an event."""
         return [line.text for line in self.lines if line.direction == RECEIVED]
 
     def __str__(self) -> str:
@@ -59,7 +59,9 @@ class Transcript:
 
 
 def printable(data: bytes | str) -> str:
-    """Data on one line: what is not printable is escaped, and bytes that are no text are hex."""
+    """Return data on one line: what is not printable is escaped, and bytes that are no text are
+    hex.
+    """
     size = len(data)
     if isinstance(data, str):
         text = data

@@ -51,7 +51,7 @@ class Run:
     warnings: list[str] = field(default_factory=list)
 
     def count(self, verdict: Verdict, area: str | None = None, level: Level | None = None) -> int:
-        """How many results have a verdict, in an area and at a level if these are given."""
+        """Return how many results have a verdict, in an area and at a level if these are given."""
         return sum(
             result.verdict is verdict
             and (area is None or result.case.area == area)
@@ -60,21 +60,21 @@ class Run:
         )
 
     def ran(self, area: str | None = None, level: Level | None = None) -> int:
-        """How many were run, in an area and at a level if these are given."""
+        """Return how many cases were run, in an area and at a level if these are given."""
         verdicts = (Verdict.PASS, Verdict.FAIL, Verdict.DEPARTURE)
         return sum(self.count(verdict, area, level) for verdict in verdicts)
 
     def of_area(self, area: str) -> list[Result]:
-        """The results of an area."""
+        """Return the results of an area."""
         return [result for result in self.results if result.case.area == area]
 
     @property
     def areas(self) -> list[str]:
-        """The areas that have results, in order."""
+        """Return the areas that have results, in order."""
         present = {result.case.area for result in self.results}
         return [area for area in AREAS.values() if area in present]
 
     @property
     def passed(self) -> bool:
-        """Whether nothing failed and nothing had to be left out."""
+        """Return whether nothing failed and nothing had to be left out."""
         return self.count(Verdict.FAIL) == 0 and not self.incomplete

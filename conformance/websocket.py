@@ -92,11 +92,11 @@ class WebSocket:
         self.connection.writer.write(data)
 
     async def receive_or_pong(self, expected: str = "a packet") -> str | bytes | None:
-        """The next message, or None when a pong frame came first."""
+        """Return the next message, or None when a pong frame came first."""
         return await self._guarded(self._receive(expected, pongs=True), None, expected)
 
     async def receive(self, wait: float | None = None, expected: str = "a packet") -> str | bytes:
-        """The next message.
+        """Return the next message.
 
         Raises:
             NoAnswer: none came in time.
@@ -150,7 +150,7 @@ class WebSocket:
             raise Broken(f"the text message {printable(message)}", "UTF-8") from None
 
     def _due(self) -> str:
-        """The frames that may come, besides control frames."""
+        """Return the frames that may come, besides control frames."""
         return "a text or binary frame" if self._kind is None else "a continuation frame"
 
     async def _fill(self, size: int) -> None:
@@ -187,7 +187,7 @@ class WebSocket:
         return fin, opcode, payload
 
     async def _rest(self) -> bytes:
-        """What else has arrived, to show it."""
+        """Return what else has arrived, to show it."""
         try:
             async with asyncio.timeout(0.1):
                 return await self.connection.reader.read(LARGEST_HEAD)

@@ -14,8 +14,9 @@ logger = logging.getLogger("engineio_min")
 class EndOfTurn:
     """Calls `function` once at the end of a turn of `loop`, however often it is asked to.
 
-    To ask from another thread than the loop's works, but is not safe for who asks: the log tells
-    so once, with `advice` on what to do instead. `function` runs in `context` if there is one.
+    Asking from another thread than the loop's works, but the caller's own state is not safe there:
+    the log says so once, with `advice` on what to do instead. `function` runs in `context` if there
+    is one.
     """
 
     __slots__ = ("_advice", "_asked", "_context", "_function", "_loop", "_thread", "_warned")

@@ -1,9 +1,9 @@
 """The errors of Engine.IO: the peer broke the protocol, or the caller misused the API.
 
 A peer's error costs the peer its own connection and never reaches the caller as an exception; a
-caller's error is raised where it was made. A client whose server cannot be reached or refuses is
-told with `ConnectionFailed`, which is neither. `RequestRefused` is the peer's kind that has an HTTP
-answer: its codes 0 to 5 are those of the official server and stable.
+caller's error is raised where it was made. A client whose server cannot be reached, or refuses it,
+gets `ConnectionFailed`, which is neither of the two. `RequestRefused` is a peer's error that is
+answered by HTTP; its codes 0 to 5 are those of the official server and do not change.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Who a request comes from when proxies are between: what they say, and when it is believed.
+"""Which client a request comes from when proxies stand between: what they say, and when to trust
+it.
 
 Anybody can write these headers. So they count only from peers that the application has named, and
 only as far as such peers have written them: each proxy adds to the right, so the addresses are read

@@ -45,8 +45,8 @@ class Handshakes:
     """The sessions that are about to open.
 
     `accepting` tells whether there may be new ones; `on_connection(connection)` is called for each
-    that opens. `initial_headers(request)` gives those that the answer to a WebSocket's handshake
-    has besides its own; None where there are none.
+    that opens. `initial_headers(request)` returns headers to add to the answer to a WebSocket's
+    handshake; it is None if there are none to add.
     """
 
     __slots__ = ("_initial_headers", "_server", "_tasks", "_upgrades", "accepting", "on_connection")
@@ -125,8 +125,8 @@ class Handshakes:
     ) -> None:
         """Open a session when the hooks have come to their ends.
 
-        `verdict` is that of `allow_request`, and `generate_id` is still to be called; without one
-        it was, and `sid` is what it gives.
+        `verdict` is what `allow_request` has returned; `generate_id` is called after it. If
+        `verdict` is None, `generate_id` was called already and has returned `sid`.
         """
         gone = False
         hook = "generate_id" if verdict is None else "allow_request"
@@ -182,8 +182,8 @@ class Handshakes:
             raise RequestRefused(Code.BAD_REQUEST, "generate_id gave an id that is in use")
         connection = Connection(server, request, sid, query["transport"])
         session = connection.session
-        # The open packet goes through the buffer like any other. Its limit is for polling; those of
-        # a WebSocket are not told.
+        # The open packet goes through the buffer like any other. The limit that it tells is for
+        # polling; a client is not told those of a WebSocket.
         session.open(() if request.websocket else self._upgrades, server.text_limit)
         if server.quotas.limited:
             connection.seats = self._call_hook("address or user", server.quotas.take, request)
@@ -205,7 +205,7 @@ class Handshakes:
         server.sessions[sid] = connection
         server.timer.watch(session)
         try:
-            # In the client's own context, in which nobody is yet; see `Connection.call`.
+            # In the client's own context, in which no function runs yet; see `Connection.call`.
             connection.context.run(self.on_connection, connection)
         except Exception:
             logger.exception("the connection handler failed; closing the session")

@@ -1,4 +1,4 @@
-"""What all options have in common: a name that there is, and a value of the right kind.
+"""Checks of options: each has a name that exists, and a value of the right kind.
 
 A type checker finds the same mistakes. Without one, a wrong value would be noticed with the first
 request, far from the line that it stands in, or not at all.
@@ -26,7 +26,7 @@ Options = TypeVar("Options", bound=Fields)
 
 
 def check_names(given: Iterable[str], known: Collection[str]) -> None:
-    """Refuse the name of an option that there is not; the official ones are in snake_case here.
+    """Refuse an option that does not exist; the official names are in snake_case here.
 
     Raises:
         UsageError: one of `given` is not `known`.
@@ -40,7 +40,7 @@ def check_names(given: Iterable[str], known: Collection[str]) -> None:
 
 
 def take_options(kind: type[Options], given: Any) -> Options:
-    """Make the options of a dataclass of those that are `given` for it, and remove them there.
+    """Return the dataclass made of the `given` options that it has, and remove these from `given`.
 
     Raises:
         UsageError: one has a value that it cannot have.
@@ -50,7 +50,7 @@ def take_options(kind: type[Options], given: Any) -> Options:
 
 
 def check_path(path: object) -> None:
-    """Refuse what is no path of a URL.
+    """Refuse a value that is no path of a URL.
 
     Raises:
         UsageError: it does not start with a slash, or has what a request line cannot have.
@@ -62,7 +62,7 @@ def check_path(path: object) -> None:
 
 
 def check_flag(name: str, value: object) -> None:
-    """Refuse what is neither True nor False.
+    """Refuse a value that is neither True nor False.
 
     Raises:
         UsageError: it is neither.
@@ -72,7 +72,7 @@ def check_flag(name: str, value: object) -> None:
 
 
 def check_function(name: str, value: object) -> None:
-    """Refuse what cannot be called, but for None.
+    """Refuse a value that is neither a function nor None.
 
     Raises:
         UsageError: it cannot be called.
@@ -82,10 +82,10 @@ def check_function(name: str, value: object) -> None:
 
 
 def check_transports(transports: object) -> None:
-    """Refuse what is no list of transports.
+    """Refuse a value that is no list of transports.
 
     Raises:
-        UsageError: it is none, or empty, or names another one.
+        UsageError: it is no list, is empty, or names something else.
     """
     if (
         isinstance(transports, str)
@@ -99,7 +99,7 @@ def check_transports(transports: object) -> None:
 
 
 def check_node(node: object) -> None:
-    """Refuse what no session id can begin with to name a machine; "" names none.
+    """Refuse a machine's name that no session id can begin with; "" stands for no name.
 
     Raises:
         UsageError: it is neither empty nor 2 characters of a session id.
@@ -111,7 +111,7 @@ def check_node(node: object) -> None:
 
 
 def check_type(name: str, value: object, kind: type, expected: str) -> None:
-    """Refuse what is no `kind`.
+    """Refuse a value that is no instance of `kind`.
 
     Raises:
         UsageError: it is none.
@@ -123,7 +123,7 @@ def check_type(name: str, value: object, kind: type, expected: str) -> None:
 
 
 def check_compression(name: str, value: object) -> None:
-    """Refuse what is neither True nor False nor a number of bytes.
+    """Refuse a value that is neither True nor False nor a number of bytes.
 
     Raises:
         UsageError: it is none of these.
@@ -133,7 +133,8 @@ def check_compression(name: str, value: object) -> None:
 
 
 def check_threshold(name: str, value: object) -> None:
-    """Refuse what is no number of bytes, but for None; True and False would be 1 and 0.
+    """Refuse a value that is neither a number of bytes nor None; True and False would count as 1
+    and 0.
 
     Raises:
         UsageError: it is neither.

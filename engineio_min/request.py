@@ -12,7 +12,8 @@ from engineio_min.errors import Code, RequestRefused, UsageError
 
 Headers = Sequence[tuple[str, str]]
 
-# Parameters that decide who a request belongs to: which of two would count is nobody's guess.
+# Parameters that decide which session a request belongs to: of two values nobody could say which
+# one counts.
 _SINGLE = ("sid", "transport", "EIO")
 
 
@@ -85,8 +86,8 @@ class Request:
 
     @property
     def query(self) -> Mapping[str, str]:
-        """Parse the query's parameters; of a repeated one the last counts. They are not kept: the
-        handshake's request lives as long as its session, and is seldom asked for them.
+        """Parse the query's parameters; of a repeated one the last counts. The result is not kept:
+        the handshake's request lives as long as its session, and is seldom asked for it.
 
         Raises:
             RequestRefused: `sid`, `transport` or `EIO` is repeated.
@@ -139,7 +140,7 @@ class StreamedResponse(Response):
 def add_header(headers: dict[str, str], name: str, value: str) -> None:
     """Add a header, whose `name` is in lower case; join repeated ones (RFC 9110, section 5.3).
 
-    Those of cookies have a separator of their own: HTTP/2 clients split them (RFC 9113, 8.2.3).
+    Repeated cookies have a separator of their own: HTTP/2 clients split them (RFC 9113, 8.2.3).
     """
     before = headers.get(name)
     if before is not None:

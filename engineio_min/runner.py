@@ -18,7 +18,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(main)
     finally:
-        # Where `stopped` ends last it has put back asyncio's handler, which is over by then.
+        # If `stopped` ends last, it puts back asyncio's handler, which is of no use by then.
         for number, handler in before.items():
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
@@ -34,8 +34,8 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 async def stopped(stop: asyncio.Event | None = None) -> None:
-    """Wait for SIGINT or SIGTERM, or until `stop` is set. A second signal interrupts whatever keeps
-    the loop from noticing.
+    """Wait for SIGINT or SIGTERM, or until `stop` is set. A second signal interrupts whatever
+    blocks the loop.
 
     Signals are the main thread's: in another one only `stop` ends the wait.
 

@@ -118,7 +118,7 @@ class Server:
     ) -> Callable[[Connection], object]:
         """Call `handler(connection)` for each new session; it sets `on_message` and `on_close`.
 
-        One that fails is logged, and its session closed.
+        A handler that fails is logged, and its session is closed.
         """
         self._handshakes.on_connection = handler
         return handler
@@ -151,7 +151,7 @@ class Server:
             UsageError: the server is not listening, or on a Unix socket, which has no port.
         """
         if self._http is None:
-            # To make one here would race with `listen` of the server's thread.
+            # Making an HTTP server here would race with `listen` in the server's thread.
             raise UsageError(NO_PORT)
         return self._http.port
 
@@ -177,8 +177,8 @@ class Server:
     def stop_accepting(self) -> None:
         """Take no new clients: close the listening sockets, and refuse handshakes with HTTP 503.
 
-        The sessions that there are go on, on the connections that they have: this comes before
-        `stop`, for those who want to finish something first. An ASGI host closes its own sockets.
+        Open sessions go on, over the connections that they have: call this some time before `stop`
+        to let clients finish something. An ASGI host closes its own sockets.
         """
         self._handshakes.accepting = False
         if self._http is not None:
@@ -202,7 +202,7 @@ class Server:
             check_closed(self.loop)
         self._started = self._handshakes.accepting = True
         self.loop = asyncio.get_running_loop()
-        # In a context of its own: what sends the messages may be a handler of one client.
+        # In a context of its own, not in that of the client whose handler is the first to send.
         self.flushes.begin(self.loop, ADVICE, self._context)
         self.timer = Timer(self.loop)
         if outlived:
@@ -217,7 +217,7 @@ class Server:
         self.departing.clear()
         for connection in list(self.sessions.values()):
             connection.outlive_loop()
-        # Their handlers will never end.
+        # Handlers that were at work will never end.
         self.account = self._new_account()
 
     def close(self) -> None:
@@ -279,8 +279,8 @@ class Server:
             self._origins.check_site(request)
         if request.method != "GET":
             raise RequestRefused(Code.BAD_HANDSHAKE_METHOD, f"got a handshake by {request.method}")
-        # What the hooks set is the new session's and no other's, though on uvloop a server's
-        # connections are all read in one context.
+        # What the hooks set in their context is for this session alone: uvloop reads all
+        # connections of a server in one context.
         copy_context().run(self._handshakes.begin, exchange, query)
 
     def _continue(self, exchange: Exchange, request: Request, query: Mapping[str, str]) -> None:
@@ -348,7 +348,7 @@ class Server:
 
     def _new_account(self) -> Account:
         options = self.options
-        # A message of any size that is allowed may come.
+        # Every owner may send a message of the largest size that is allowed.
         least = 2 * options.max_http_buffer_size
         per_owner = {
             "address": max(least, options.max_held_per_address),
@@ -359,7 +359,7 @@ class Server:
     # -- what the connections ask for
 
     def forget(self, connection: Connection) -> None:
-        """Count a session no more: it is over."""
+        """Stop counting a session: it is over."""
         self.timer.forget(connection.session)
         if not connection.request.websocket:
             self.pollers.remove(connection.request.peer)

@@ -18,9 +18,9 @@ logger = logging.getLogger("engineio_min")
 
 # uvloop's clock counts milliseconds.
 CLOCK_RESOLUTION = 0.001
-# Seconds of lateness in which what a peer sent in time may have come and not been read.
+# If the timer is later than this, in seconds, what peers have sent in time may lie unread.
 LATE = 0.02
-# Seconds of lateness that only a loop which stood still has, and that is worth a warning.
+# If it is later than this, in seconds, the loop stood still, which is worth a warning.
 STALL = 0.2
 # Turns of the loop to read what is there: a request on a new connection needs five.
 GRACE_TURNS = 8
@@ -51,7 +51,7 @@ class Timer:
     def watch(self, expiring: Expiring) -> None:
         """Watch `expiring`; call this when it is new, and when its deadline has moved earlier."""
         if self._queue.watch(expiring):
-            # As `_schedule`, which would be one more call for nearly each.
+            # `_schedule`, written out: a call less for nearly every connection.
             if expiring.deadline < self._handle_time:
                 self._schedule(expiring.deadline)
         elif self._handle is None:
@@ -88,8 +88,8 @@ class Timer:
         self._handle = None
         self._handle_time = NEVER
         now = self._loop.time()
-        # The loop may wake up to its clock's resolution early. What is due later than that is not
-        # due: whoever this was for may have been forgotten.
+        # The loop may wake up to its clock's resolution early. If nothing is due even so, what the
+        # timer was set for has been forgotten.
         due = self._queue.next_deadline()
         if now < due <= now + CLOCK_RESOLUTION:
             now = due

@@ -1,4 +1,4 @@
-"""The application: what its parts share, and its life from `start` to `stop`."""
+"""The application: the objects that its parts share, and its life from `start` to `stop`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ logger = logging.getLogger("server")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """What only tests change. Times in seconds.
+    """Values that only tests change. Times are in seconds.
 
     typing: how long a user who says nothing more is shown as typing.
     lock_grace: how long a lock and an answer wait for their user after the connection is lost.
@@ -251,7 +251,7 @@ class Application:
 
     @property
     def uptime(self) -> float:
-        """Seconds since the start."""
+        """Return the seconds since the start."""
         return time.monotonic() - self._started
 
     # -- what the server does by itself
@@ -287,7 +287,7 @@ class Application:
         self.auth.welcome(socket)
 
     def _disconnecting(self, socket: Socket, _reason: str) -> None:
-        # At the end of the server everybody leaves: telling each about all others helps nobody.
+        # When the server stops everybody leaves, and nobody is told about the others.
         call = self.own_call(socket, silent=self.io.shutdown_reason is not None)
         self.metrics.disconnected()
         self._leave_projects(call, keep_locks=True)
@@ -351,7 +351,9 @@ class Application:
         call.tell_others(project_room(project_id), ended, project_id=project_id)
 
     def own_call(self, socket: Socket, *, silent: bool = False) -> Call[None]:
-        """Return the server's own deed to a socket as a call. Nobody hears of a silent one."""
+        """Return what the server does to a socket by itself as a call. Others hear nothing of a
+        silent call.
+        """
         return Call(self, socket, identity_of(socket), None, source="server", silent=silent)
 
     def _gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
@@ -377,20 +379,22 @@ def _provider(settings: Settings, background: Background) -> Provider:
 
 
 def _limits(settings: Settings) -> Limits:
-    """Against floods. An event of a `batch:update` counts only for its user, in `rate_limit`."""
+    """Return the limits against floods. An event inside a `batch:update` counts only for its user,
+    in `rate_limit`.
+    """
     rate = address_rate = byte_rate = None
     if settings.byte_rate:
         byte_rate = RateLimit(settings.byte_rate, 4 * settings.byte_rate)
     if settings.event_rate:
         rate = RateLimit(settings.event_rate, settings.event_burst)
     if settings.address_event_rate:
-        # As generous with bursts as the one of a connection is by default.
+        # The burst is in the same proportion to the rate as the default of a connection's limit.
         address_rate = RateLimit(settings.address_event_rate, 2 * settings.address_event_rate)
     return Limits(rate=rate, address_rate=address_rate, byte_rate=byte_rate)
 
 
 def _cors(origins: tuple[str, ...]) -> CorsOptions:
-    # Credentials for every site in the world would hand a user's cookies to any of them.
+    # With credentials for every site in the world any of them would get a user's cookies.
     if "*" in origins:
         return CorsOptions("*")
     return CorsOptions(origin=origins, credentials=True, setting=ORIGINS)

@@ -2,10 +2,11 @@
 
 Nothing of a client's text runs in this process where nobody can stop it. A job has a `Worker` for
 as long as it takes, and at most `SECONDS`: it reads what it needs when it runs, piece by piece, and
-calls the functions of the worker's process with that. What waits for its turn holds nothing but its
-names. A process that dies, takes too long or has grown is replaced.
+calls the functions of the worker's process with that. A job that waits for its turn holds only
+names, and no text. A process that dies, takes too long or has grown is replaced.
 
-Turns are fair by user (`fair_queue`), and a user has one at once: another one is never kept busy.
+Turns are fair by user (`fair_queue`), and a user has one job at once, so that no user keeps all
+processes busy.
 
 Rejected: threads (`ast.parse` of 40 KB held the interpreter, and everybody, for 5 seconds), asyncio
 subprocesses (how a child's end is learnt differs between loops, and each costs a thread as well),
@@ -52,7 +53,7 @@ class WorkFailed(Exception):
 
 
 class Worker:
-    """What a job calls functions with, while it has its turn."""
+    """The process in which a job calls functions while it has its turn."""
 
     def __init__(self, process: Process, threads: ThreadPoolExecutor) -> None:
         self._process = process
@@ -66,7 +67,7 @@ class Worker:
         """
         name = f"{function.__module__}:{function.__qualname__}"
         loop = asyncio.get_running_loop()
-        # From here on: a caller that stops waiting leaves a process that nobody can use.
+        # From here on a caller that stops waiting leaves a process that nobody can use.
         self._process.busy = True
         result: Result = await loop.run_in_executor(
             self._threads, self._process.call, name, arguments
@@ -124,7 +125,7 @@ class Background:
             self._end(user_id, process)
 
     async def close(self) -> None:
-        """End all processes; what waits fails."""
+        """End all processes; jobs that wait fail."""
         self._closed = True
         for turn in self._waiting.clear():
             if not turn.done():
@@ -178,7 +179,7 @@ class Process:
         """Call a function, and wait for its result.
 
         Raises:
-            WorkFailed: the process died of it, or says what it lacks.
+            WorkFailed: the process died of the call, or lacks time or memory.
         """
         call = b"[%b,%b]" % (_encoded(name), _encoded(arguments))
         try:
@@ -194,7 +195,7 @@ class Process:
             self.busy = False
         self.peak = answer["peak"]
         if "failed" in answer:
-            # Whatever it is left with is not worth keeping.
+            # The state of the process is not worth keeping.
             self.end()
             raise WorkFailed(answer["failed"])
         return answer["result"]

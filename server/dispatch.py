@@ -1,4 +1,4 @@
-"""One event's way: look it up, check it, say who acts, let its handler act, answer.
+"""The way of an event: look it up, check it, find out who acts, call its handler, answer.
 
     payload ─► identity ─► rate ─► access ─► handler ─► {ok: true, …}
        └───────────┴─────────┴────────┴─────────┴─────► {ok: false, error}
@@ -64,7 +64,7 @@ class Dispatcher:
     async def receive(
         self, socket: Socket, event: str, args: list[Any], acknowledged: bool
     ) -> dict[str, Any]:
-        """Take an event; returns its acknowledgement."""
+        """Take an event. Return its acknowledgement."""
         begun = time.perf_counter()
         turn: asyncio.Lock = socket.data.setdefault(_TURN, asyncio.Lock())
         self._in_flight += 1
@@ -83,13 +83,13 @@ class Dispatcher:
         return answer
 
     async def answer(self, socket: Socket, event: str, args: Sequence[Any]) -> dict[str, Any]:
-        """Perform an event in the turn of its socket; returns what an acknowledgement says."""
+        """Handle an event in the turn of its socket. Return what an acknowledgement says."""
         try:
             return {"ok": True, **await self._perform(socket, event, args)}
         except EventError as error:
             return {"ok": False, "error": error.data}
         except Exception:
-            # The client learns no more than that.
+            # The client is told no more than that.
             logger.exception("the handler of %r failed", event)
             return {"ok": False, "error": _INTERNAL.data}
 
@@ -162,7 +162,7 @@ class Dispatcher:
             return
         role = self._services.directory.role(project_id, call.user.id)
         if role is None:
-            # Also for a project that exists but is not the user's to see.
+            # This is also the answer for a project that exists and that the user may not see.
             raise EventError(Code.NOT_FOUND, f"project {project_id!r}: no such project")
         if not role.includes(needed):
             raise EventError(
@@ -187,7 +187,7 @@ class Dispatcher:
 
 
 def _payer(socket: Socket, identity: Identity, spec: EventSpec) -> str:
-    """Return whose tokens an event takes."""
+    """Return the user or address whose tokens an event takes."""
     if spec.rate.of_connection:
         return socket.id
     return socket.handshake.address if identity.user is None else identity.user.id

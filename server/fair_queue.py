@@ -1,4 +1,5 @@
-"""A bounded queue that takes turns by owner: much work of one never delays a little of another.
+"""A bounded queue that takes turns by owner, so that much work of one owner never delays a little
+work of another.
 
 Owners are served one after the other, one item each; the items of an owner keep their order. An
 item waits for at most one item of each other owner, however many those have.

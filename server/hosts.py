@@ -29,7 +29,7 @@ logger = logging.getLogger("server")
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host surely means this machine only; names are not looked up."""
+    """Return whether a host means this machine and no other; names are not looked up."""
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True

@@ -25,7 +25,7 @@ class Whole:
         return f"{self.unit}, a whole number from {self.lowest} to {self.highest}"
 
     def __call__(self, text: str) -> int:
-        # The document writes 1e8.
+        # The specification of the events writes 1e8.
         match = re.fullmatch(r"([0-9]{1,12})(?:e([0-9]))?", text)
         if match is None:
             raise ValueError

@@ -2,7 +2,8 @@
 
 It is started as a file, without site-packages, and imports what its functions need and nothing
 else: 12 MB. A call that needs more memory or time than one may have ends this process and no other:
-one call of C, `ast.parse` for example, can be stopped in no other way, and takes what it wants.
+a call into C, `ast.parse` for example, can be stopped in no other way, and takes as much as it
+wants.
 
 A message is its length in 4 bytes, the most significant first, and JSON: `[function, arguments]` to
 here, and back `{"result": …}` or `{"failed": …}`, with `peak`: the most memory so far in bytes, 0
@@ -78,7 +79,9 @@ def _limit_cpu() -> None:
 
 
 def _die_with_parent() -> None:
-    """Ask Linux for it. Elsewhere the process sees the end of its input after the present call."""
+    """Ask Linux to end this process with its parent. On other systems the process sees the end of
+    its input after the present call.
+    """
     if sys.platform == "linux":
         import ctypes
 
@@ -88,7 +91,7 @@ def _die_with_parent() -> None:
 
 
 def _peak() -> int:
-    # Not `getrusage`: what it says begins with the memory of the parent.
+    # `getrusage` would not do: its number begins with the memory of the parent.
     with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii") as status:
         for line in status:
             if line.startswith("VmHWM:"):
@@ -97,6 +100,6 @@ def _peak() -> int:
 
 
 if __name__ == "__main__":
-    # What a message names is found beside this file, and not from where the server was started.
+    # The modules that a message names are beside this file, and not where the server was started.
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     main()

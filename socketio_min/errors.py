@@ -1,10 +1,10 @@
 """The errors of Socket.IO, in one tree with those of Engine.IO.
 
 Either the peer broke the protocol (`ProtocolError`: close the connection, nothing to repair here)
-or the caller misused the API (`UsageError`: a bug in the program). Those that are neither are
-signals: `ConnectionRefused` is raised by the application to refuse a client, `ConnectionFailed`,
-`Disconnected` and `AcknowledgementTimeout` tell it that somebody cannot be reached or does not
-answer, `HandlerCancelled` that a handler waited in vain.
+or the caller misused the API (`UsageError`: a bug in the program). The others are signals: the
+application raises `ConnectionRefused` to refuse a client; `ConnectionFailed`, `Disconnected` and
+`AcknowledgementTimeout` tell the application that the other end cannot be reached or does not
+answer, and `HandlerCancelled` that what a handler waited for was cancelled.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ __all__ = [
     "UsageError",
 ]
 
-# What both packages raise has one base, under the name of each.
+# The errors of both packages have one base class, which has a name in each package.
 SocketIOError = EngineIOError
 
 
@@ -41,7 +41,9 @@ class EncodeError(UsageError, TypeError):
 
 
 class LimitReached(UsageError):
-    """One client has as much of something as `Limits` allow: it may be who asked for more."""
+    """A client has as much of something as `Limits` allow; the client itself may have asked for
+    more.
+    """
 
 
 class ConnectionRefused(SocketIOError):

@@ -1,9 +1,9 @@
-"""What it means that a handler fails, for a server and for a client alike.
+"""When a handler has failed, on a server and on a client alike.
 
 A handler is anything the application registers. It fails with any `Exception`, and with the
-`CancelledError` of something else that it waited for: only its own task's cancellation is an order,
-which passes through. A peer that goes away or does not answer is no fault of the program, whatever
-it ends there.
+`CancelledError` of something else that it waited for: only the cancellation of its own task is an
+order, and passes through. A peer that goes away or does not answer is no fault of the program, so
+no traceback is logged.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from socketio_min.errors import AcknowledgementTimeout, Disconnected, HandlerCan
 
 logger = logging.getLogger("socketio_min")
 
-# What a handler may raise that costs nobody but its own event.
+# The exceptions of a handler that cost its own event and nothing else.
 FAILURES = (Exception, asyncio.CancelledError)
 
 
@@ -28,7 +28,7 @@ def is_own_cancellation(error: BaseException) -> bool:
 
 
 def as_exception(error: BaseException) -> Exception:
-    """Return what the application is told of a failure: an `Exception`, which can be answered."""
+    """Return the `Exception` that the application is told of a failure."""
     if isinstance(error, Exception):
         return error
     told = HandlerCancelled("what the handler waited for was cancelled")

@@ -1,6 +1,6 @@
-"""Names that other implementations have: whoever looks one up is told what to write here.
+"""Names that other implementations have: looking one up tells the programmer what to write here.
 
-Type checkers do not see these names, so that they still find what is misspelt. The names are in
+Type checkers do not see these names, so they still report them as misspelt. The names are in
 `server/elsewhere.py` and `client/elsewhere.py`.
 """
 
@@ -46,7 +46,7 @@ class ForeignName:
 def tells_names(elsewhere: Mapping[str, str]) -> Callable[[type[Class]], type[Class]]:
     """Let a class tell what to write for the names in `elsewhere`; a decorator.
 
-    So do the names of JavaScript, in camel case, for these and for what the class has.
+    The camel-case spelling of JavaScript tells the same, for these names and for the class's own.
     """
 
     def decorate(owner: type[Class]) -> type[Class]:
@@ -54,7 +54,8 @@ def tells_names(elsewhere: Mapping[str, str]) -> Callable[[type[Class]], type[Cl
         for name, expected in ({**elsewhere, **own}).items():
             for spelt in (name, camel_case(name)):
                 if not hasattr(owner, spelt):
-                    # Type checkers do not see it: they still find what is misspelt.
+                    # Type checkers do not see the attribute: they still report the name as
+                    # misspelt.
                     setattr(owner, spelt, ForeignName(spelt, expected))
         return owner
 

@@ -1,4 +1,4 @@
-"""What can be registered, checked when it is and not when the first client comes.
+"""Checks of handlers, made when they are registered and not when the first client comes.
 
 A mistake found later costs a client its connection or its answer, and the log names a call inside
 this package instead of the line to mend; a handler of an event that never comes is not noticed at
@@ -18,8 +18,8 @@ ALL = {"*": "expected the name of one event; on_any hears all, on_other those wi
 
 
 def check_event(event: object, elsewhere: Mapping[str, str]) -> None:
-    """Refuse what is no name of an event; `elsewhere` has names that mean something else in other
-    implementations, with what is expected here.
+    """Refuse a value that is no name of an event. `elsewhere` has the names that mean something
+    else in other implementations, with what to write here.
 
     Raises:
         UsageError: it is no str, or one of these.
@@ -34,7 +34,8 @@ def check_event(event: object, elsewhere: Mapping[str, str]) -> None:
 
 
 def check_call(what: str, function: object, *arguments: str, more: bool = False) -> None:
-    """Refuse what cannot be called with `arguments`, or, if there may be more, with these first.
+    """Refuse a value that cannot be called with `arguments`, or with these first if more may
+    follow.
 
     Raises:
         UsageError: it is no function, or one with other parameters.
@@ -46,7 +47,7 @@ def check_call(what: str, function: object, *arguments: str, more: bool = False)
         # which the decorator may give more than it gets.
         parameters = signature(function, follow_wrapped=False)
     except ValueError:
-        # Some functions written in C do not tell.
+        # Some functions written in C do not tell their parameters.
         return
     try:
         (parameters.bind_partial if more else parameters.bind)(*arguments)
@@ -61,10 +62,10 @@ def check_call(what: str, function: object, *arguments: str, more: bool = False)
 def check_handler(
     event: str, function: object, lifecycle: Mapping[str, tuple[str, ...]], *first: str
 ) -> None:
-    """Refuse what cannot handle `event`.
+    """Refuse a function that cannot handle `event`.
 
-    `lifecycle` has the arguments of the events that are known, `first` are those that every other
-    one begins with.
+    `lifecycle` has the arguments of the events that this end raises itself; the arguments of every
+    other event begin with `first`.
 
     Raises:
         UsageError: as `check_call`.
@@ -75,15 +76,16 @@ def check_handler(
 
 
 def most_arguments(function: Callable[..., Any]) -> int | None:
-    """Return how many arguments a handler takes at most; None if any number, or unknown.
+    """Return how many arguments a handler takes at most; None for any number, or if that is not
+    known.
 
-    Of a decorator that takes any number what counts is the function inside.
+    If the handler is a decorator that takes any number, the function inside counts.
     """
     for follow_wrapped in (False, True):
         try:
             parameters = signature(function, follow_wrapped=follow_wrapped).parameters.values()
         except ValueError:
-            # Some functions written in C do not tell.
+            # Some functions written in C do not tell their parameters.
             return None
         if all(parameter.kind is not Parameter.VAR_POSITIONAL for parameter in parameters):
             positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)

@@ -1,7 +1,7 @@
 """What an application registers with a namespace, of a server or of a client alike.
 
-Each method checks what it is given (see `handlers.py`) and keeps it. The two ends differ in what
-`Rules` says. What they do with it is in `server/namespace.py` and `client/handlers.py`.
+Each method checks what it is given (see `handlers.py`) and keeps it. `Rules` says in what the two
+ends differ. They call what is registered in `server/namespace.py` and `client/handlers.py`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class Rules:
 class Handlers:
     """The handlers and listeners of one namespace; equal if the same functions are registered.
 
-    `heirs` are those of other namespaces, by name, that get what is registered here from now on.
+    `heirs` are the handlers of other namespaces, by name: what is registered here is registered
+    there too.
     """
 
     rules: Rules
@@ -54,7 +55,8 @@ class Handlers:
     heirs: dict[str, Self] = field(default_factory=dict, compare=False)
 
     def on(self, event: str, handler: Function | None) -> Function | Callable[[Function], Function]:
-        """Register the handler of an event; without one, return a decorator that does.
+        """Register the handler of an event. Without a handler, return a decorator that registers
+        one.
 
         Raises:
             UsageError: the event has a handler already, or is reserved, or the handler cannot be
@@ -120,7 +122,7 @@ class Handlers:
         return handler
 
     def on_error(self, handler: Function) -> Function:
-        """Register what is told of handlers that fail; it replaces the one before.
+        """Register the function that is told of handlers that fail; it replaces the one before.
 
         Raises:
             UsageError: it is asynchronous, or cannot be called so.

@@ -1,4 +1,4 @@
-"""Serves a server that a module has: `python -m socketio_min serve module:io --workers 4`.
+"""Runs the server that a module defines: `python -m socketio_min serve module:io --workers 4`.
 
 With several workers the program itself is their supervisor. It does not import the module: what a
 module does when it is imported happens in the workers alone, and anew in those that replace them.

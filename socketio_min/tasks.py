@@ -1,4 +1,4 @@
-"""Asynchronous handlers, of a server and of a client alike: what is one, and what runs it."""
+"""Asynchronous handlers of a server or a client: how to tell one, and how to run it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def handler_task(
     loop: asyncio.AbstractEventLoop,
     context: Context | None = None,
 ) -> asyncio.Task[None]:
-    """Run a handler's coroutine as a task, in a copy of the present context or in `context` itself;
-    whoever asks for it keeps it alive.
+    """Run a handler's coroutine as a task, in a copy of the present context or in `context` itself.
+    The caller keeps a reference to the task, or it may disappear.
     """
     if context is not None:
         # No first step at once: a caller may be in this context, which nobody can enter twice.
@@ -36,13 +36,13 @@ def handler_task(
 
 
 def soon(function: Callable[..., object], *args: Any) -> None:
-    """Have the running loop make a call, after all it was given before."""
+    """Have the running loop make a call, after all calls that it was given before."""
     asyncio.get_running_loop().call_soon(function, *args)
 
 
 async def take_all(awaitable: Awaitable[Any], steps: Generator[Awaitable[Any], Any, None]) -> None:
-    """Await the first step of a generator that has suspended, and all that follow; each result is
-    sent to it.
+    """Await what a suspended generator has yielded first, and all that it yields after that. Send
+    it each result.
     """
     with contextlib.suppress(StopIteration):
         while True:

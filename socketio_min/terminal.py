@@ -1,9 +1,9 @@
 """A Socket.IO client for the terminal: `python -m socketio_min http://localhost:3000`.
 
-Each line that is typed is an event's name and its arguments, JSON each; what is no JSON is text.
-A line that begins with "?" waits for the acknowledgement and prints it. What comes in is printed as
-it comes, and `--wire` shows every packet of both layers beside it. Everything that a server sends
-is printed in ASCII, so that it cannot move the cursor or change colours.
+Each line that is typed is an event's name and its arguments, JSON each; whatever is not JSON is
+text. A line that begins with "?" waits for the acknowledgement and prints it. What comes in is
+printed as it comes, and `--wire` shows every packet of both layers beside it. Everything that a
+server sends is printed in ASCII, so that it cannot move the cursor or change colours.
 """
 
 from __future__ import annotations
@@ -131,14 +131,14 @@ async def _send_lines(client: ClientNamespace, lines: TextIO, timeout: float, sa
     loop = asyncio.get_running_loop()
 
     def read() -> None:
-        # Reading cannot be cancelled, wherever the lines come from; a daemon does not keep the
-        # program.
+        # Reading cannot be cancelled, wherever the lines come from; a daemon thread does not keep
+        # the program alive.
         try:
             for line in lines:
                 loop.call_soon_threadsafe(queue.put_nowait, line)
             loop.call_soon_threadsafe(queue.put_nowait, None)
         except RuntimeError:
-            # The loop is closed: nobody listens any more.
+            # The loop is closed: nobody reads the lines any more.
             pass
 
     threading.Thread(target=read, name="socketio-lines", daemon=True).start()

@@ -31,7 +31,7 @@ pre { background: #f5f5f5; padding: .6rem; overflow-x: auto; font-size: 13px }
 
 
 def render(run: Run) -> str:
-    """The run as a page."""
+    """Return the run as a page."""
     title = f"Conformance of {run.url}"
     timings = "".join(
         f"<p>{escape(side)}: a ping every {timings.ping_interval:g} s, {timings.ping_timeout:g} s "
@@ -51,7 +51,7 @@ def render(run: Run) -> str:
 
 
 def _failed(run: Run) -> str:
-    """Where the failures are: without this they are far down between hundreds of passes."""
+    """Return links to the failures, which are far down between hundreds of passes."""
     lines = "".join(
         f'<li><a href="#{result.case.id}">{result.case.id}</a> {escape(result.seen)}</li>\n'
         for result in run.results

@@ -10,7 +10,7 @@ VERSION = 1
 
 
 def render(run: Run) -> str:
-    """The run as a JSON document; `version` changes when a field changes its meaning."""
+    """Return the run as a JSON document; `version` changes when a field changes its meaning."""
     document = {
         "version": VERSION,
         "url": run.url,

@@ -12,7 +12,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def render(run: Run) -> str:
-    """The run as XML: a suite an area; departures and cases that were not run are skipped."""
+    """Return the run as XML, a suite for an area; departures and cases not run are skipped."""
     suites = [_suite(run, area) for area in run.areas]
     skipped = run.count(Verdict.NOT_RUN) + run.count(Verdict.DEPARTURE)
     return (

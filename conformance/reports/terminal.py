@@ -62,7 +62,7 @@ class Terminal:
 
 
 def describe(result: Result, *, details: bool) -> str:
-    """One result in full."""
+    """Return one result in full."""
     case = result.case
     lines = [f"{result.verdict.value.upper()}  {case.id}  {case.area}, {case.level.value}"]
     lines += [
@@ -90,7 +90,7 @@ def _paragraph(label: str, text: str) -> str:
 
 
 def table(run: Run) -> str:
-    """Passed of run cases, by area and level."""
+    """Return how many of the cases that ran have passed, by area and level."""
     lines = [f"{'passed of run':<26}" + "".join(f"{level.value:>18}" for level in Level)]
     for area in [*run.areas, None]:
         cells = []
@@ -103,7 +103,7 @@ def table(run: Run) -> str:
 
 
 def summary(run: Run) -> str:
-    """The last line."""
+    """Return the last line."""
     counts = {verdict: run.count(verdict) for verdict in Verdict}
     parts = [f"{counts[Verdict.PASS]} passed", f"{counts[Verdict.FAIL]} failed"]
     if counts[Verdict.DEPARTURE]:

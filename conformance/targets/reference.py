@@ -29,7 +29,7 @@ class TargetOptions:
 
 
 def make_engine(options: TargetOptions) -> engineio_min.Server:
-    """The Engine.IO echo server under `/engine.io/`."""
+    """Return the Engine.IO echo server under `/engine.io/`."""
     engine = engineio_min.Server(
         path="/engine.io/",
         ping_interval=options.ping_interval,
@@ -47,7 +47,7 @@ def make_engine(options: TargetOptions) -> engineio_min.Server:
 
 
 def make_socketio(options: TargetOptions) -> socketio_min.Server:
-    """The Socket.IO server under `/socket.io/`."""
+    """Return the Socket.IO server under `/socket.io/`."""
     io = socketio_min.Server(
         ping_interval=options.ping_interval,
         ping_timeout=options.ping_timeout,

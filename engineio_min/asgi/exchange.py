@@ -42,7 +42,7 @@ class AsgiExchange:
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer; see `transports.connection.Exchange`.
 
-        What becomes of the connection is the host's affair.
+        Whether the connection stays open is the host's affair.
         """
         self._body.stop()
         self._response = (status, headers, body)
@@ -79,7 +79,7 @@ class AsgiExchange:
         """Wait for the answer, or for the peer to go away, and answer."""
         if self._response is None:
             await first_of(self._answered, asyncio.create_task(self._listen()), finally_=self._end)
-        # Whoever aborts misses it, but a framework between fails without an answer.
+        # A peer that has gone misses this answer, but a framework between would fail without one.
         status, headers, body = self._response or (400, (), b"")
         encoded = encode_headers(headers)
         if status not in (204, 304):
@@ -93,7 +93,7 @@ class AsgiExchange:
         """Read the body; end when the peer goes away."""
         while (event := await self._receive())["type"] != "http.disconnect":
             if not self._body.reading:
-                # The body of a GET: nobody wants it.
+                # The body of a GET, which nobody reads.
                 continue
             self._body.receive(bytes(event.get("body", b"")))
             if event.get("more_body", False):
@@ -102,7 +102,7 @@ class AsgiExchange:
                 self._body.complete()
 
     def _end(self) -> None:
-        """Hold nothing of the body any longer: the request is answered, or over."""
+        """Stop counting the body: the request is answered, or over."""
         self._body.stop()
         if self._response is None and self.on_abort is not None:
             self.on_abort()

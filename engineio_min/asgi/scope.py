@@ -1,4 +1,6 @@
-"""What an ASGI host says of a request, in the terms of the engine, and the other way round."""
+"""Translates what an ASGI host says of a request for the engine, and the engine's headers for the
+host.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,8 @@ def encode_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
 
 
 async def first_of(*futures: asyncio.Future[None], finally_: Callable[[], None]) -> None:
-    """Wait until one of `futures` is done or the host cancels, call `finally_`, end the others.
+    """Wait until one of `futures` is done or the host cancels, call `finally_`, and cancel the
+    others.
 
     Raises:
         Exception: what one of them raised: the host logs it.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # so this is longer than the time that websocket.py gives to a peer without progress.
 SEND_TIMEOUT = 30.0
 
-# What a send of the host costs, in bytes that it could have sent meanwhile.
+# The cost of one `send` of the host, as the bytes that it could have sent in that time.
 SEND_COST = 4_096
 
 # Bytes of messages that are taken of a peer in a turn of the event loop, with the last message
@@ -73,7 +73,8 @@ class AsgiWebSocket(StreamCarrier):
         self._candidate = False
         self._gone = False
         self._close_code = NORMAL_CLOSURE
-        # What leaves before the session's packets, and what leaves after them: the end.
+        # Events that leave before the session's packets, and the event that ends the WebSocket
+        # after them.
         self._events: list[AsgiEvent] = []
         self._last: AsgiEvent | None = None
         self._wake = asyncio.Event()
@@ -155,7 +156,8 @@ class AsgiWebSocket(StreamCarrier):
             text = event.get("text")
             packet: Packet = bytes(event["bytes"]) if text is None else text
             if not self._readable.is_set():
-                # Read from the host, but not taken while the handlers do not keep up.
+                # The host's events are read, but no message is taken while the handlers do not keep
+                # up.
                 await self._wait_with(len(packet))
             share -= len(packet) + READ_COST
             self._take(packet)
@@ -166,7 +168,7 @@ class AsgiWebSocket(StreamCarrier):
         self._lost(TRANSPORT_CLOSE, f"the WebSocket was closed, code {event.get('code')}")
 
     async def _wait_with(self, size: int) -> None:
-        """Wait until the client is read again, with a message of it in hand."""
+        """Wait with a message until the client is read again."""
         hold = self._connection.hold
         hold(size)
         try:
@@ -249,12 +251,13 @@ class AsgiWebSocket(StreamCarrier):
         session = connection.session
         share = SHARE
         while packets := session.take():
-            # Nobody sees this unless sending takes time: what is queued meanwhile is counted.
+            # This matters only if sending takes time: what is queued meanwhile is counted.
             session.block(connection.server.loop.time())
             self._unsent = sum(map(len, packets))
             for packet in packets:
                 if share <= 0:
-                    # A host that has room for all would never let the others come.
+                    # A host that takes everything at once would never let other connections have
+                    # their turn.
                     share = SHARE
                     await asyncio.sleep(0)
                 size = len(packet)
@@ -273,7 +276,7 @@ class AsgiWebSocket(StreamCarrier):
                     await self._send(event)
             except TimeoutError:
                 if not limit.expired():
-                    # The host's own, which has lost its peer.
+                    # The error is the host's own: it has lost its peer.
                     raise
                 self._lost(
                     SLOW_CONSUMER,

@@ -31,7 +31,8 @@ class Address:
 
 
 def parse_url(url: str) -> Address:
-    """Read an http, https, ws or wss URL; what carries the session is not decided by it.
+    """Read an http, https, ws or wss URL. The scheme does not decide which transport carries the
+    session.
 
     Raises:
         UsageError: the URL is none of these, has no host, a bad port, or a password in it.
@@ -41,7 +42,7 @@ def parse_url(url: str) -> Address:
         port = parts.port
         host = (parts.hostname or "").encode("idna").decode("ascii")
     except (ValueError, AttributeError) as error:
-        # urlsplit fails with the latter on what is no text.
+        # urlsplit raises the latter for a value that is no text.
         raise UsageError(f"got the URL {url!r}, which cannot be read: {error}") from None
     if parts.scheme not in _PORTS or not host:
         raise UsageError(
@@ -62,6 +63,6 @@ def request_target(path: str, query: str, parameters: Mapping[str, str]) -> str:
     """
     encoded = urlencode(parameters, quote_via=quote, errors="replace")
     if query:
-        # Only what would end a request line is quoted.
+        # Only characters that would end a request line are quoted.
         encoded = quote(query, safe="%/:?#[]@!$&'()*+,;=~") + "&" + encoded
     return f"{quote(path, safe='/%')}?{encoded}"

@@ -1,9 +1,9 @@
 """A client's session: it opens, polls, upgrades, and closes.
 
-A `Client` is one session, as a `Connection` is on the server; whoever wants to come back makes
-another one. The rules are in `client_session.py`; here requests are sent and answered, a WebSocket
-is opened beside them, and the application is told. Everything happens on one event loop, in no
-thread; a session on WebSocket has no task of its own.
+A `Client` is one session, as a `Connection` is on the server; an application that wants to come
+back makes another one. The rules are in `client_session.py`; here requests are sent and answered, a
+WebSocket is opened beside them, and the application is told. Everything happens on one event loop,
+in no thread; a session on WebSocket has no task of its own.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ Tap = Callable[[str, Packet], object]
 
 
 class Carried(NamedTuple):
-    """What one transport does for a session: `begin` it, and `send` what is queued."""
+    """What a transport does for a session: `begin` carrying it, and `send` what is queued."""
 
     begin: Callable[[], None]
     send: Callable[[], None]
@@ -288,7 +288,7 @@ class Client:
         return request_target(self.options.path, self.address.query, parameters)
 
     def _failed(self, error: ConnectionFailed) -> None:
-        # `connect` raises this very error, with what it knows besides its text.
+        # `connect` raises this very error, which knows more than its text.
         self._failure = error
         self.session.fail(TRANSPORT_ERROR, str(error))
         self._flush()

@@ -32,7 +32,7 @@ from engineio_min.request import add_header
 IDLE_LIMIT = 4.0
 MAX_HEADER_BLOCK = 16_384
 MAX_HEADERS = 100
-# The start of a refusal's body that is worth telling.
+# How much of a refusal's body an error tells, in characters.
 _EXCERPT = 200
 
 
@@ -45,11 +45,11 @@ class HttpResponse:
     body: bytes
 
     def refusal(self) -> ConnectionFailed:
-        """Return the error that tells of this answer, which was not expected."""
+        """Return the error that tells of this unexpected answer."""
         text = self.body[:_EXCERPT].decode("utf-8", "replace")
-        # It goes to terminals and logs.
+        # The text goes to terminals and logs.
         excerpt = f": {text!a}" if text else ""
-        # Who gets this has most often a wrong path, or a wrong port.
+        # The usual cause is a wrong path or a wrong port.
         hint = "; is it the right server, and the right path?" if self.status == 404 else ""
         return ConnectionFailed(
             f"got HTTP status {self.status}, expected success{excerpt}{hint}", status=self.status
@@ -243,7 +243,7 @@ class HttpClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._answer is None or self._answer.done():
-            # Nothing was asked for.
+            # No request was sent.
             self.abort()
             return
         if self._in_head:
@@ -253,7 +253,7 @@ class HttpClientConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            # It is for the WebSocket to read on.
+            # The WebSocket reads on from there.
             self._rest = data[upgrade.args[0] :]
             self.transport.pause_reading()
             return
@@ -274,7 +274,7 @@ class HttpClientConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._answer is None or self._answer.done():
-            # Nothing that was not asked for leaves a cookie.
+            # An answer that was not asked for leaves no cookie.
             return
         self._header_count += 1
         if self._header_count > MAX_HEADERS or len(name) + len(value) > MAX_HEADER_BLOCK:
@@ -335,7 +335,7 @@ def _keep_alive_time(header: str) -> float:
 
 
 def check_request_headers(headers: Mapping[str, str]) -> None:
-    """Refuse what would break out of its header line.
+    """Refuse a header that would break out of its line.
 
     Raises:
         UsageError: a name or value is no string of Latin-1 characters without line breaks.

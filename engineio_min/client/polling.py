@@ -63,7 +63,9 @@ class Polling:
             self._flush()
 
     async def _request(self, method: str, body: bytes | None = None) -> bytes | None:
-        """Send a request; return None when it failed, and the session with it."""
+        """Send a request and return the body of its answer. Return None if it failed; the session
+        has then failed, too.
+        """
         try:
             response = await self._http.request(method, self._target(), body)
             if response.status != 200:

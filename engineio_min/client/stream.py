@@ -1,7 +1,7 @@
 """The WebSocket that carries a client's session, from its handshake or from an upgrade on.
 
 Two WebSockets may be open at once: the one that carries the session, and the candidate of an
-upgrade. Here what comes from each is told apart; what it means is the session's rule.
+upgrade. Here is told which of them a packet came from; what the packet means is the session's rule.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ class Stream:
     """The WebSockets of one session.
 
     `open_websocket(sink)` opens a WebSocket and `start` runs a task of the session's.
-    `receive(packets)` takes what the carrying WebSocket brings, `tell(direction, packets)` hears of
-    what comes before and of all that leaves. `flush()` follows whatever has happened, `soon()` asks
-    for it at the end of the turn; `failed(error)` is called if there is no WebSocket at the start.
-    With `force_base64` binary messages leave as text.
+    `receive(packets)` takes the packets of the WebSocket that carries the session; `tell(direction,
+    packets)` hears of those of a candidate, and of all that leave. `flush()` is called after
+    anything has happened, `soon()` asks for it at the end of the turn; `failed(error)` is called if
+    a session cannot begin on a WebSocket. With `force_base64` binary messages leave as text.
     """
 
     def __init__(

@@ -49,7 +49,7 @@ class Tasks:
         return bool(self._waiters)
 
     def announce(self) -> None:
-        """Wake who waits for a change."""
+        """Wake everybody who waits for a change."""
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():

@@ -110,7 +110,7 @@ class ClientWebSocket(asyncio.Protocol):
             self._sink.receive_from(self, packets)
 
     def _receive_and_attend(self, packets: list[Packet]) -> None:
-        """Receive what may not be messages alone."""
+        """Receive bytes that may hold more than messages: pings, a close frame, a bad frame."""
         stream = self._stream
         if not stream.closed:
             # A pong does not wait for what the messages cause; the answers to them may still leave
@@ -138,7 +138,7 @@ class ClientWebSocket(asyncio.Protocol):
             self._transport.abort()
 
     def pause(self) -> None:
-        """Read nothing more until `resume`."""
+        """Read nothing until `resume`."""
         self._transport.pause_reading()
 
     def resume(self) -> None:
@@ -166,8 +166,8 @@ class ClientWebSocket(asyncio.Protocol):
         )
 
     async def close(self, timeout: float) -> None:
-        """Do the closing handshake (RFC 6455, section 7.1.2); a server that takes longer than
-        `timeout` seconds is left.
+        """Do the closing handshake (RFC 6455, section 7.1.2). If the server takes longer than
+        `timeout` seconds, end the connection without it.
         """
         if not self._transport.is_closing():
             self._stream.close()

@@ -1,17 +1,18 @@
 """One account of the bytes that a server holds for its connections.
 
-Held is what has come half, what waits for its turn, what handlers work on, and what a peer has not
-taken. Each connection has limits of its own for these; thousands within their rights would fill the
-memory all the same. So the bytes are counted here for each connection, for its address and its
-user, and for all together. Above a bound the one that holds most goes, whoever asks for more: else
-a few could hold all there is, and everybody else would lose connections for a message in two reads.
+A connection holds what has come of incomplete messages, what waits for its turn, what handlers work
+on, and what its peer has not taken. Each connection has limits of its own for these; thousands
+within their rights would fill the memory all the same. So the bytes are counted here for each
+connection, for its address and its user, and for all together. Above a limit the connection that
+holds most is closed, whichever asks for more. Otherwise a few could hold all that there is, and all
+others would lose connections for a message that comes in two reads.
 
-64 KiB of each connection are free. Who holds no more is in no sum and never in question, so a crowd
-of small ones costs nobody a connection, and a connection that never holds more costs two additions.
+64 KiB of each connection are free. A connection that holds no more is in no sum and is never closed
+for it, so a crowd of small ones costs nobody a connection, and each costs two additions.
 
 What handlers work on cannot be taken from them. A connection that has gone is out of the sum of
-all, so that it costs no other its place, and stays in those of its address and user until its
-handlers end: to come back gains nothing.
+all, so that it costs no other its place. It stays in the sums of its address and user until its
+handlers end: a client gains nothing by coming back.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Account:
 
     def add(self, holder: Holder, size: int) -> None:
         """Count `size` bytes more for `holder`, or fewer if negative. Above a limit the largest
-        holders let go, of which this may be one.
+        holders let go; `holder` may be one of them.
         """
         self.held += size
         held = holder.held = holder.held + size

@@ -1,4 +1,4 @@
-"""Addresses of peers: which is meant by a text, and what counts as one peer."""
+"""Addresses of peers: which address a text means, and which addresses count as one peer."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _MAPPED = b"\0" * 10 + b"\xff\xff"
 
 
 def parse_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """Return the address that a text is, as IPv4 if that can be, however it is written.
+    """Return the address that a text means, as IPv4 if it is one in IPv6 notation.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is no address.
     """
     address = ipaddress.ip_address(text)
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:

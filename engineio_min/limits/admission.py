@@ -1,11 +1,11 @@
 """How many TCP connections a server takes: in all, and of one address without a session.
 
-Counted at accept, before a byte is read: what this is against sends few bytes or none. For its
-address a connection counts until it carries a session as a WebSocket. The connections of a session
-that polls are not told apart from others, because that would cost something in every request;
-instead each such session makes room for as many as a browser opens to one host. So whoever polls is
-not held against those behind the same address, and whoever wants more connections has to open
-sessions, which are counted themselves.
+Connections are counted when they are accepted, before a byte is read: the attackers that this stops
+send few bytes or none. For its address a connection counts until it carries a session as a
+WebSocket. The connections of a session that polls are not told apart from others, because that
+would cost something in every request; instead each such session makes room for as many as a browser
+opens to one host. So clients that poll take no place from others behind the same address, and a
+client that wants more connections has to open sessions, which are counted themselves.
 
 Behind a proxy every connection comes from the proxy, and a limit for its address would be one for
 everybody. So the networks of proxies are exempt: unless they are named, this host and all private
@@ -81,10 +81,9 @@ class Admission(Headcount):
 
     A connection is removed when it is gone or carries a session as a WebSocket.
 
-    capacity: all connections at once.
-    per_address: connections of one address besides those of its sessions, or None for no limit.
-    proxies: addresses and networks for which the second does not count.
-    sessions_of: how many sessions that poll, or began so, an address has.
+    capacity: all connections at once. per_address: connections of one address besides those of its
+    sessions, or None for no limit. proxies: addresses and networks for which `per_address` does not
+    count. sessions_of: how many sessions that poll, or began so, an address has.
 
     Raises:
         UsageError: one of `proxies` is no address and no network.
@@ -109,9 +108,9 @@ class Admission(Headcount):
     def enter(self, client: str, connections: int) -> float:
         """Count a connection of `client`, the last of `connections` that there are in all.
 
-        Returns 0 if it may stay, or else by how many there are too many.
+        Return 0 if the connection may stay, or else how many there are too many.
         """
-        # As `add`, which would be one more call for each connection.
+        # `add`, written out: a call less for each connection.
         counts = self._counts
         place = network_of(client) if ":" in client else client
         of_address = counts[place] = counts.get(place, 0) + 1
@@ -124,7 +123,7 @@ class Admission(Headcount):
         return max(0, excess)
 
     def log_turned_away(self, client: str, now: float) -> None:
-        """Log that a connection of `client` was turned away, but not of each in a flood."""
+        """Log that a connection of `client` was turned away, once in `COMPLAINT_INTERVAL`."""
         if now >= self._silent_until:
             self._silent_until = now + COMPLAINT_INTERVAL
             logger.warning(

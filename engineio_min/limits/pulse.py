@@ -2,8 +2,8 @@
 
 What peers send while a loop stands still, because the machine had no time for the process or a
 handler blocked it, waits in the kernel and is read at once afterwards. A limit of so much a second
-would take that for a flood. So the loop's pulse is taken: a beat that comes late tells how long it
-stood still, and before that beat has come the time since it was due does.
+would take that for a flood. So a timer beats in the loop: a beat that comes late tells how long the
+loop stood still, and until it has come, the time since it was due tells.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from engineio_min.protocol.deadlines import NEVER
 
 # Seconds between two beats.
 INTERVAL: Final = 0.25
-# Seconds of lateness that a busy loop has now and then.
+# A busy loop is late by so many seconds now and then.
 LATE: Final = 0.25
 
 

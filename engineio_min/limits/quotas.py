@@ -1,6 +1,6 @@
 """How many sessions one address and one user may have at once.
 
-Counted when a session opens, whatever transport opens it, and given back when it is over. Which
+A session is counted when it opens, on whichever transport, and no more when it is over. Which
 address or user a request belongs to is the application's knowledge: behind a proxy the peer's
 address is the proxy's.
 """

@@ -1,7 +1,8 @@
 """Token buckets: how often something may happen, for long and in a burst. Pure; time comes in.
 
-What came while the event loop stood still is taken at once afterwards, and counts by when it came:
-for each second that the loop has lost, a bucket may hold what it gains in a second above its burst.
+What came while the event loop stood still is read at once afterwards, and must not count as a
+flood: for each second that the loop has lost, a bucket may hold one second's tokens above its
+burst.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import Final
 
 from engineio_min.option_checks import check_positive
 
-# Seconds of a loop that stood still that count, more than what the kernel keeps of a client's
-# events; and seconds in which what has piled up is read.
+# How many seconds of a loop that stood still count, at most: the kernel keeps less of a client's
+# events. And in how many seconds what has piled up is read.
 MOST_LOST: Final = 30.0
 READ_BY: Final = 5.0
 
@@ -58,7 +59,7 @@ class TokenBucket:
         self._surplus_until = now
         self._tokens = float(limit.burst)
         self._time = now
-        # Since the bucket was full: a client that keeps within its limit is forgiven.
+        # Refusals since the bucket was last full: a client that keeps within its limit is forgiven.
         self.refusals = 0
 
     def take(self, now: float, lost: float = 0.0) -> bool:
@@ -82,14 +83,17 @@ class TokenBucket:
         if now > self._surplus_until:
             self._surplus = 0.0
         if lost > self._lost:
-            # Not all at once: while the loop catches up, it is behind by a little more each turn.
+            # The surplus grows step by step: while the loop catches up, it falls behind a little
+            # more each turn.
             more = (lost - self._lost) * self._limit.rate
             self._surplus = min(self._surplus + more, MOST_LOST * self._limit.rate)
             self._surplus_until = now + READ_BY
         return self._surplus
 
     def spend(self, amount: float, now: float) -> float:
-        """Take `amount` tokens, if need be on credit; seconds until the credit is paid back."""
+        """Take `amount` tokens, if need be on credit. Return the seconds until the credit is paid
+        back.
+        """
         limit = self._limit
         tokens = min(limit.burst, self._tokens + (now - self._time) * limit.rate) - amount
         self._tokens = tokens

@@ -52,7 +52,8 @@ class AgreedEncoder:
         self._room = _KEPT
 
     def encode(self, packets: list[Packet]) -> None:
-        # `packets` stays empty: lists are equal though of one a packet must not be compressed.
+        # `packets` stays empty: two lists may be equal though a packet of one of them must not be
+        # compressed.
         self.data = self.frames(packets)
 
     def frames(self, packets: list[Packet]) -> bytes:

@@ -39,16 +39,18 @@ _MEANINGS = {
     1013: "try again later",
 }
 
-# Random bytes are taken in stock: asking the kernel for four at a time costs more than the frame.
+# Random bytes are fetched in advance: asking the kernel for four at a time costs more than the
+# frame.
 _STOCK = 4_096
 
 
 class ClientMessageStream:
     """The client's end of a WebSocket after its handshake.
 
-    `random` returns so many bytes that no one can foresee, as `os.urandom` does. `needs_attention`
-    is as of `ServerMessageStream`. A client trusts its server not to flood it: a call takes all
-    that was read, and there is no fast path for pings, fragments and the one closing handshake.
+    `random(count)` returns bytes that no one can foresee, as `os.urandom` does. `needs_attention`
+    means what it means in `ServerMessageStream`. A client trusts its server not to flood it: a call
+    takes all that was read, and there is no fast path for pings, fragments and the one closing
+    handshake.
     """
 
     __slots__ = (
@@ -162,8 +164,8 @@ class ClientMessageStream:
 
     @property
     def close_reason(self) -> str:
-        """Return what the server's close frame says, as words to put behind: a code, a text, or
-        nothing.
+        """Return the code and text of the server's close frame, to append to a message; "" without
+        any.
 
         The text is ASCII: it goes to terminals and logs.
         """

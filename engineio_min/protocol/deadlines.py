@@ -25,8 +25,8 @@ class Expiring(Protocol):
     def handle_timeout(self, now: float) -> None: ...
 
 
-# [deadline, sequence, expiring], in the order of the first two; what is forgotten keeps its place
-# without what expires, unless it is the last.
+# [deadline, sequence, expiring], ordered by the first two. `forget` empties the third and leaves
+# the entry in its place, unless it is the last one.
 Entry = list[Any]
 
 
@@ -68,7 +68,7 @@ class DeadlineQueue:
         if entry is not None:
             entry[2] = None
             if self._heap[-1] is entry:
-                # Nearly always when something was watched for a moment.
+                # The usual case of something that was watched for a moment only.
                 self._heap.pop()
             elif len(self._heap) > 64 and len(self._heap) > 2 * len(self._entries):
                 self._heap = [entry for entry in self._heap if entry[2] is not None]

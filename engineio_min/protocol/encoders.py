@@ -26,8 +26,8 @@ THRESHOLD: Final = 1024
 class Encoders:
     """The encoders of a server with the option `per_message_deflate`.
 
-    `plain` is for who has agreed on nothing. `deflate` negotiates compression with a client, None
-    without the option. `all` are those that have a turn's frames to forget.
+    `plain` is for the connections that have agreed on nothing. `deflate` negotiates compression
+    with a client, None without the option. `all` are those that have a turn's frames to forget.
     """
 
     __slots__ = ("_agreed", "_threshold", "all", "deflate", "plain")

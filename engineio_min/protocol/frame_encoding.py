@@ -60,7 +60,7 @@ class FrameEncoder:
 
 
 def encode_frames(packets: list[Packet]) -> bytes:
-    """Return the frames of several packets, joined once and not each with its head."""
+    """Return the frames of several packets; all heads and payloads are joined at once."""
     pieces: list[bytes] = []
     try:
         for packet in packets:

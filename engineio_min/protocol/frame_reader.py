@@ -1,8 +1,9 @@
 """Frames of every kind, as websockets' Sans-I/O protocol reads them (RFC 6455, section 5).
 
-websockets is the authority on frames and slow for its completeness. So the streams of the two ends
-read the common frames by themselves, and make a reader when the first other frame comes. The stream
-gives the reader one frame at a time, whole or in pieces: after each, the fast path may go on.
+websockets is the authority on frames, and slow because it is complete. So the streams of the two
+ends read the common frames by themselves, and make a reader when the first other frame comes. The
+stream gives the reader one frame at a time, whole or in pieces: after each, the fast path may go
+on.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def frame_size(data: bytes, position: int) -> int | None:
 
 
 class FrameReader:
-    """What one end reads once a frame was not of the common kind.
+    """Reads the frames of one end that are not of the common kind.
 
     `missing` is how many bytes of the frame that was begun have not come. `long_texts`: see
     `MessageAssembler`. `failure` says why the

@@ -29,7 +29,7 @@ def read_open_packet(packet: str) -> OpenPacket:
     """Read the open packet (Engine.IO v4, "Handshake").
 
     Raises:
-        PacketError: it holds no object, or a field is missing or of the wrong kind.
+        PacketError: the packet holds no object, or a field is missing or of the wrong kind.
     """
     try:
         fields = orjson.loads(packet[1:])

@@ -32,7 +32,7 @@ PROBE_PONG = "3probe"
 # The bytes from which a text packet is long.
 LONG: Final = 262_144
 
-# What a binary message begins with where it is text.
+# The first character of a binary message that leaves as text.
 BASE64 = "b"
 
 SEPARATOR = "\x1e"
@@ -103,8 +103,8 @@ def encode_payload(packets: Iterable[Packet]) -> bytes:
 
 
 def encode_base64(packet: bytes) -> str:
-    """Return a binary message as text: in a payload, and on a WebSocket of a client that takes no
-    binary frames (`b64=1`).
+    """Return a binary message as text, for a payload, and for the WebSocket of a client that takes
+    no binary frames (`b64=1`).
     """
     return BASE64 + binascii.b2a_base64(packet, newline=False).decode("ascii")
 
@@ -182,7 +182,7 @@ def decode_base64(encoded: str) -> bytes:
         data = binascii.a2b_base64(encoded[1:], strict_mode=True)
     except ValueError as error:
         raise PacketError(f"got a binary packet with invalid base64: {error}") from None
-    # One value, one form: strict_mode lets surplus padding and stray bits through.
+    # A value has one form: strict_mode alone accepts surplus padding and stray bits.
     if binascii.b2a_base64(data, newline=False) != encoded[1:].encode():
         raise PacketError("got a binary packet with invalid base64: surplus padding or bits")
     return data

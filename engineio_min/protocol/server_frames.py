@@ -9,10 +9,10 @@ here as well: an attacker has one for 6 bytes, and each would cost as much as 20
 property test compares the two ways on the same bytes, split everywhere.
 
 One read may bring 256 KiB, which is 43,000 of the smallest frames. So a call takes the frames that
-begin in its first 4 KiB, and the rest waits for the next call: a connection's share of a turn of
-the event loop is counted in what costs, frames of any kind. Of a large frame it takes 64 KiB, which
-are unmasked and checked as they come. Rejected: to count frames, which is work for every frame of
-everybody.
+begin in its first 4 KiB, and the rest waits for the next call: this bounds a connection's share of
+a turn of the event loop by what costs most, the number of frames. Of a large frame it takes 64 KiB,
+which are unmasked and checked as they come. Rejected: to count frames, which is work for every
+frame of everybody.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from engineio_min.protocol.assembler import NOT_UTF8
 from engineio_min.protocol.frame_reader import FRAGMENTS, FrameReader, frame_size
 from engineio_min.protocol.packets import Packet
 
-# Bytes of what one call of `receive` is given in which the frames must begin that it takes.
+# One call of `receive` takes the frames that begin in so many of the first bytes that it is given.
 SHARE = 4_096
 
 _FINAL_TEXT = 0x81

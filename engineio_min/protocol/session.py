@@ -190,7 +190,7 @@ class Session:
         self._buffered = 0
         # The bytes of `_buffered` above which there is something to do.
         self._mark = min(FIRST_MARK, timing.max_buffered)
-        # What the server holds because of them, roughly; 0 while that is little.
+        # The bytes that the server holds because of the buffer, roughly; 0 while they are few.
         self.held = 0
         self._awaiting_pong = False
         # True while the next packet has an effect besides itself: it refreshes the ping's deadline.
@@ -319,7 +319,7 @@ class Session:
         self._mark = min(max(FIRST_MARK, 2 * buffered), self._timing.max_buffered)
         if self.held and (self.held > buffered or buffered <= FIRST_MARK):
             self.held = buffered if buffered > FIRST_MARK else 0
-            # Whoever has taken packets looks at the events.
+            # The driver looks at the events after it has taken packets.
             self.events.append(BacklogChanged())
 
     def fail_slow(self, description: str) -> None:
@@ -518,7 +518,8 @@ class Session:
             return
         if not self._is_stream:
             self.queued.append(CLOSE)
-        # Nothing is asked any more: whoever takes nothing is as silent as if it had not answered.
+        # No ping is sent any more: a peer that takes nothing counts as silent, as if it had not
+        # answered one.
         silent = self._heartbeat + (0 if self._awaiting_pong else self._timing.ping_timeout)
         self.phase = CLOSING
         self._awaiting_pong = self._refreshable = False

@@ -12,7 +12,7 @@ class Body:
 
     `done` is called with the body when it is complete, or with None once it is above the limit;
     `hold` is told meanwhile how many bytes more are kept, or fewer if negative. A body may come
-    before anybody reads it, as that of a request which waits behind another.
+    before anybody reads it: its request may wait behind another.
     """
 
     __slots__ = ("_data", "_done", "_held", "_hold", "_limit")
@@ -25,7 +25,7 @@ class Body:
         # Set while somebody waits for the body, and called once.
         self._done = done
         self._hold = hold or _ignore
-        # The bytes that it was told of.
+        # The bytes that `hold` was told of.
         self._held = 0
 
     def __len__(self) -> int:
@@ -80,4 +80,4 @@ class Body:
 
 
 def _ignore(_value: object) -> None:
-    """Stand in for who waits for the body, or counts it, when nobody does."""
+    """Stand in for the functions `done` and `hold` when there are none."""

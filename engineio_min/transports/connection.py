@@ -1,8 +1,8 @@
 """One client: its session, and what carries it at the moment.
 
 The application above sees this object; the carriers below give it packets and are told to flush.
-What they may ask of the server, and what the server asks of a request, stands before it, because
-each names the others.
+What both may ask of the server (`Engine`), and what the server asks of a request (`Exchange`), is
+in this file too, because each names the others.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ class Connection:
         # What this session is counted for; see `Quotas`.
         self.seats: tuple[Seat, ...] = ()
         self.waiters: list[asyncio.Future[None]] | None = None
-        # What the application's functions for this client run in.
+        # The context that the application's functions for this client run in.
         self.context = copy_context()
 
     # -- the application's side
@@ -259,8 +259,8 @@ class Connection:
     def count_for(self, user: str | None) -> None:
         """Count what is held for this client for a user, too (`max_held_per_user`); None is nobody.
 
-        For an application that learns who somebody is after the handshake, from which the option
-        `user` tells.
+        This is for an application that learns after the handshake who the client is; the option
+        `user` names the user of a handshake.
         """
         self.user = user
         self.server.account.move(self)
@@ -272,7 +272,7 @@ class Connection:
         self.server.account.add(self, size)
 
     def owners(self) -> Iterable[Owner]:
-        """Return whom they count for besides this connection."""
+        """Return whom the held bytes count for besides this connection."""
         return self.server.owners_of(self.request, self.user)
 
     def let_go(self) -> None:
@@ -289,7 +289,9 @@ class Connection:
         self.hold(size - before)
 
     def _count_unsent(self) -> None:
-        """Count what waits for the client. While it is much, read no packet that has an answer."""
+        """Count what waits for the client. While that is much, read no packet that causes an
+        answer.
+        """
         size = self.session.held
         limit = self.server.options.max_held_per_connection
         self._hold_unsent(size)
@@ -301,15 +303,15 @@ class Connection:
     # -- the carriers' side
 
     def call(self, function: Callable[..., object], *args: Any) -> None:
-        """Call a function of the application's in the client's context, or in a copy if a caller is
-        in it already: one of the client's own handlers may end its connection.
+        """Call a function of the application's in the client's context, or in a copy of it if a
+        caller is in that context already: one of the client's own handlers may end its connection.
         """
         try:
             self.context.run(function, *args)
         except RuntimeError as error:
             traceback = error.__traceback__
             if traceback is None or traceback.tb_next is not None:
-                # The function's own.
+                # The error is the function's own.
                 raise
             self.context.copy().run(function, *args)
 
@@ -398,7 +400,8 @@ class Connection:
         except Exception:
             logger.exception("the close handler failed")
         self.on_message = self.on_close = ignore
-        # It refers to this, so the two would stay until the garbage collector comes round.
+        # The carrier refers to this connection: the two would stay until the garbage collector
+        # runs.
         self.carrier = GONE
 
     def _release_waiters(self) -> None:

@@ -60,11 +60,12 @@ class Polling:
         self._posting: Exchange | None = None
         # The POST whose answer waits until the handlers keep up.
         self._deferred: Exchange | None = None
-        # What of the POST had no place in its turn, and whether the event loop is to go on with it.
+        # The packets of the POST that had no place in their turn, and whether the event loop is to
+        # go on with them.
         self._rest: Iterator[Packet] | None = None
         self._sharing = False
-        # The bytes of the POST, and what the server's account knows of them: all, while there is
-        # such a rest.
+        # The bytes of the POST, and how many of them the server's account counts: all, while there
+        # is such a rest.
         self._size = 0
         self._held = 0
         # The POST of a close packet, while the client's last GET may be on its way.
@@ -73,9 +74,9 @@ class Polling:
         # while more waits than a connection would take.
         self._answer: Exchange | None = None
         self._progress: Progress | None = None
-        # The GET whose answer a thread compresses, and that answer as it is.
+        # The GET whose answer a thread compresses, and that answer uncompressed.
         self._compressing: tuple[Exchange, bytes] | None = None
-        # Of the POST of a close packet, or of what waits.
+        # The end of the time for the POST of a close packet, or for the client to fetch what waits.
         self.deadline = NEVER
 
     # -- GET
@@ -254,7 +255,7 @@ class Polling:
         session = connection.session
         try:
             connection.context.run(connection.receive_all, islice(packets, SHARE))
-            # Of a session that is over nothing more is wanted.
+            # Packets of a session that is over are not decoded.
             following = next(packets, None) if session.phase == OPENED else None
         except PacketError as error:
             self._end_post()
@@ -278,7 +279,7 @@ class Polling:
     def _waits(self) -> bool:
         """Return whether a POST is to wait until the handlers keep up.
 
-        Not that of an upgraded session: nobody would ask for it again.
+        The POST of an upgraded session does not wait: nothing would go on with it later.
         """
         return self._connection.paused and self._connection.carrier is self
 
@@ -377,7 +378,8 @@ class Polling:
             # A client that leaves polling without waiting for its poll.
             self._respond(parked, [NOOP])
         if self._connection.session.phase == CLOSED:
-            # Of an upgraded session, a POST that is being read still counts.
+            # The POST of an upgraded session is read to its end; that of a session which is over is
+            # not.
             posting = self._posting
             self._end_post()
             if posting is not None:

@@ -1,4 +1,4 @@
-"""How much a connection has not got rid of yet, as far as the system tells."""
+"""How much of what a connection has written its peer does not have, as far as the system tells."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import socket
 import struct
 from typing import Any
 
-# Of Linux's struct tcp_info (linux/tcp.h): segments that are not confirmed, the bytes confirmed
-# since the connection opened, and those in the kernel that were never sent.
+# Fields of Linux's struct tcp_info (linux/tcp.h): segments that are not confirmed, the bytes
+# confirmed since the connection opened, and the bytes in the kernel that were never sent.
 _TCP_INFO = struct.Struct("=24xI92xQ16xI")
 
 
 def unsent_and_confirmed(transport: asyncio.Transport) -> tuple[int, int]:
     """Return what waits for the peer and how many bytes it has confirmed; see `Progress`.
 
-    The first is in bytes, of the kernel's part only roughly; the second is 0 where there is no
-    TCP_INFO, or no TCP.
+    Both are in bytes. The kernel's part of the first is a rough number; the second is 0 where there
+    is no TCP_INFO, or no TCP.
     """
     unsent = transport.get_write_buffer_size()
     sock: Any = transport.get_extra_info("socket")

@@ -31,7 +31,7 @@ MAX_PENDING_PONGS = 16
 
 
 class Doorkeeper(Protocol):
-    """What of its HTTP server a WebSocket tells that it is gone, or carries a session."""
+    """What a WebSocket asks of its HTTP server: to forget it once it is gone, or has a session."""
 
     connections: set[asyncio.Transport]
     admission: Admission
@@ -97,7 +97,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         self._progress: Progress | None = None
         # Whether the event loop is to write the next share of what waited.
         self._catching_up = False
-        # What of the stream the server's account knows of.
+        # The bytes kept by the stream that the server's account counts.
         self._held = 0
         self.deadline = NEVER
 
@@ -139,7 +139,8 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         now = self._connection.server.loop.time()
         stream.needs_attention = stream.assembling or stream.closed or bool(stream.rest)
         if stream.rest and not self._sharing and not self._transport.is_closing():
-            # The others first, and then more of this; what its peer is about to send waits as well.
+            # Other connections come first, then more of this read; what the peer is about to send
+            # waits too.
             self._transport.pause_reading()
             self._go_on_soon()
         if self._progress is None and not stream.closed:
@@ -226,7 +227,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         encoder = self._encoder
         if not self._stream.only_fast_frames:
             if self._head:
-                # One write for both: what a connection costs is the kernel's work above all.
+                # One write for both: most of what a connection costs is the kernel's work.
                 head, self._head = self._head, b""
                 self._stream.only_fast_frames = True
                 if len(packets) > 1 and _size(packets) > encoder.share:
@@ -237,7 +238,8 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
             if self._stream.closed:
                 session.take()
                 return 0
-        # A broadcast leaves equal lists, and to compare those is to compare identities.
+        # A broadcast leaves equal lists; comparing them is cheap, for their items are the same
+        # objects.
         if packets != encoder.packets:
             if len(packets) > 1 and _size(packets) > encoder.share:
                 return self._write_share()

@@ -1,7 +1,7 @@
-"""Several processes on one port: who supervises them, and how a client always meets its own.
+"""Several processes on one port: how they are supervised, and how a client always meets its own.
 
-They are Engine.IO's affair: a session's id names its process, and a connection that comes to
-another one is passed on. What is served is any coroutine. That rooms are shared is Socket.IO's.
+A session's id names its process, and a connection that comes to another process is passed on. A
+worker serves any coroutine; sharing rooms between workers is the affair of Socket.IO.
 """
 
 from engineio_min.workers.supervisor import Supervisor

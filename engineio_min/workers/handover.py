@@ -32,7 +32,7 @@ _SID = re.compile(rb"[A-Z]+ [^ ?]*\?(?:[^ ]*&)?sid=([A-Za-z0-9_-]{20})[& ]")
 
 
 class WorkerHandover:
-    """What a worker does with connections that are another's; see `http.host.Handover`.
+    """Gives connections that belong to another worker to it; see `http.host.Handover`.
 
     node: what each id begins with, before the name of the worker.
     """
@@ -42,7 +42,7 @@ class WorkerHandover:
         self._http = http
         self._node = node.encode()
         self._own = mailbox.name.encode()
-        # Those that take what this worker takes no more, as long as it runs.
+        # The workers that take new sessions instead of this one, which is about to end.
         self._successors: Sequence[str] = ()
         self._turn = count()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -51,7 +51,7 @@ class WorkerHandover:
         """Give away a connection if the request that begins `data` names another's session."""
         found = _SID.match(data)
         if found is None:
-            # A new session, or no session's affair at all.
+            # The request opens a session, or has nothing to do with one.
             return self.give_idle(transport, data)
         sid = found[1]
         start = len(self._node)

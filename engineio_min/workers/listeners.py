@@ -1,9 +1,10 @@
 """The listening sockets of the workers, which their supervisor makes and keeps.
 
 Each slot has its own with SO_REUSEPORT, and the kernel spreads the connections over them. They stay
-when a worker goes: what has come to a dead worker's socket waits for the next worker. Listeners
-that the workers make lose what has come to them, and one socket for all of them serves whoever is
-awake first. Where SO_REUSEPORT does not spread, everywhere but on Linux, there is only that.
+when a worker goes: what has come to a dead worker's socket waits for the next worker. If the
+workers made the listeners, what has come to a dead worker's would be lost; if all had one socket,
+whoever is awake first would serve most. Where SO_REUSEPORT does not spread connections, which is
+everywhere but on Linux, all have one socket.
 """
 
 from __future__ import annotations

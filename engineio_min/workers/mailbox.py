@@ -29,7 +29,7 @@ _BACKLOG = 128
 
 
 class Mailbox:
-    """The mailbox of the worker `name` in `folder`, and the ways to those of the others.
+    """The mailbox of the worker `name` in `folder`, and the streams to those of the others.
 
     `received(message)` is called for each message that comes.
 
@@ -68,7 +68,7 @@ class Mailbox:
         return taken
 
     def forget(self, names: Iterable[str]) -> None:
-        """Let go of the ways to workers that are gone."""
+        """Close the streams to workers that are gone."""
         for name in self._outboxes.keys() & set(names):
             self._lose(name)
 
@@ -148,7 +148,7 @@ def _unix_socket() -> socket.socket:
 
 
 def check_private(folder: Path) -> None:
-    """Refuse a folder for mailboxes that others than this user may enter, or make a link of.
+    """Refuse a folder for mailboxes that another user may enter, or replace by a link.
 
     Raises:
         UsageError: it is no folder, another user's, or its mode allows others something.

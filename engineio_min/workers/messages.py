@@ -29,7 +29,7 @@ _HEAD = 5
 # What is read at once, in bytes, and the descriptors that may come with it.
 _READ = 262_144
 _DESCRIPTORS = 16
-# Not on every system; where it is missing the descriptors are closed in a new program anyway.
+# Not every system has this flag; without it the descriptors are closed in a new program anyway.
 _CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 
@@ -52,7 +52,7 @@ class Outbox:
         self._socket = socket_
         self._limit = limit
         self._size = 0
-        # How many more descriptors may wait: they count for no limit of connections any more.
+        # How many more descriptors may wait: the limits of connections do not count these.
         self._room = connections
         self._waiting: deque[tuple[bytes, int | None]] = deque()
 
@@ -62,9 +62,9 @@ class Outbox:
         return bool(self._waiting)
 
     def put(self, content: bytes, descriptor: int | None = None) -> bool:
-        """Send a message, or let it wait. Return False, and do nothing, if it may not wait.
+        """Send a message, or keep it until the socket takes it. Return False, and do nothing, if
+        too much waits already or the message is longer than `MAX_CONTENT`.
 
-        It may not if it is longer than `MAX_CONTENT` either.
 
         The descriptor is duplicated if it has to wait, for which this process needs a free one.
 
@@ -158,8 +158,8 @@ class Inbox:
             return
         self._descriptors.extend(descriptors)
         if flags & socket.MSG_CTRUNC:
-            # This process may have no more descriptors. Those that follow would be taken for one
-            # another: what a client sends must never be answered to another one.
+            # This process may have run out of descriptors. From here on they would be taken for one
+            # another, and a client might get the answers to another one.
             raise OSError(errno.EMFILE, "descriptors were lost")
         if not data:
             raise EOFError

@@ -1,7 +1,7 @@
 """What a worker is told at its start: a variable of its environment, and descriptors.
 
-A worker is the same program started anew, so that it has the present code, and a fork's troubles
-with threads and locks do not exist.
+A worker is the same program started anew. So it runs the present code, and has none of a fork's
+troubles with threads and locks.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ class WorkerProcess:
         return self._process.returncode
 
     async def serves(self) -> bool:
-        """Wait until the worker serves, or has ended; whether it serves."""
+        """Wait until the worker serves or has ended. Return whether it serves."""
         ready = asyncio.ensure_future(self.ready.wait())
         await asyncio.wait((ready, self._ended), return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()
@@ -123,7 +123,7 @@ class WorkerProcess:
         self._writer.close()
 
     async def _forward(self) -> None:
-        """Pass on what it writes to its standard error."""
+        """Pass on what the worker writes to its standard error."""
         errors = self._process.stderr
         assert errors is not None
         rest = ""
@@ -145,7 +145,7 @@ class WorkerProcess:
             self._writer.write(line.encode() + b"\n")
 
     def ask_for_health(self) -> None:
-        """Let the worker's loop answer; one that does not serve yet has no time to."""
+        """Ask the worker's loop for an answer, unless the worker does not serve yet."""
         if self.ready.is_set() and self._asked is None:
             self._asked = self._loop.time()
             self.tell("health")

@@ -6,7 +6,7 @@ from __future__ import annotations
 class Restarts:
     """The early deaths of a slot's workers: `limit` in a row are too many.
 
-    soon: seconds of life that a death is early within.
+    soon: a death within so many seconds of the start is early.
     """
 
     __slots__ = ("_early", "_limit", "_soon")
@@ -17,6 +17,6 @@ class Restarts:
         self._early = 0
 
     def died(self, lived: float) -> bool:
-        """Count the death of a worker that lived for so many seconds; whether to give up."""
+        """Count the death of a worker that lived for so many seconds. Return whether to give up."""
         self._early = self._early + 1 if lived < self._soon else 0
         return self._early >= self._limit

@@ -1,8 +1,8 @@
 """Supervises workers: starts them, replaces those that die, and ends them.
 
-It holds the listening sockets and accepts nothing, so there is nothing in it that a client could
-break. A worker is a slot's: it serves the slot's socket. Each has its own name, which no other has
-had, for the ids of its sessions begin with it.
+The supervisor holds the listening sockets and accepts nothing, so a client cannot break it. A
+worker belongs to a slot and serves the slot's socket. Each worker has a name that no other has had,
+because the ids of its sessions begin with it.
 
     SIGTERM, SIGINT   all workers end: handlers in flight have `drain` seconds
     SIGHUP            new workers begin with the present code, then the old ones end; they give the
@@ -131,7 +131,7 @@ class Supervisor:
         return worker
 
     def _name(self) -> str:
-        """Return a name of two characters that comes again after thousands of workers only."""
+        """Return a name of two characters, which comes again only after thousands of others."""
         first, second = divmod(next(self._numbers), len(_CHARACTERS))
         return _CHARACTERS[first % len(_CHARACTERS)] + _CHARACTERS[second]
 
@@ -171,11 +171,11 @@ class Supervisor:
             self._workers[worker.slot] = fresh
             self._announce()
         elif fresh is not None:
-            # All were replaced meanwhile.
+            # All workers were replaced meanwhile.
             await self._finish([fresh])
 
     async def _start_at_last(self, slot: int) -> WorkerProcess | None:
-        """Start a worker, when the system allows it; None if all end before."""
+        """Start a worker as soon as the system allows it. Return None if all workers end before."""
         while not self._stopping.is_set():
             try:
                 return await self._start(slot)
@@ -211,10 +211,10 @@ class Supervisor:
         async with self._renewing:
             fresh = await self._start_all()
             served = [await worker.serves() for worker in fresh]
-            # One that served may have died while the next one began.
+            # A worker that served may have died while its successor began.
             whole = len(fresh) == len(self._slots) and self._processes.issuperset(fresh)
             if self._stopping.is_set() or not (whole and all(served)):
-                # The old ones go on: better the code of yesterday than none.
+                # The old workers go on: old code is better than no server.
                 logger.error("the new workers do not start; the old ones go on")
                 await self._finish(fresh)
                 return
@@ -264,13 +264,14 @@ class Supervisor:
 
 
 def check_workers(workers: object, options: ServerOptions | None = None) -> None:
-    """Refuse what is no number of workers, or more than one where that cannot be.
+    """Refuse a value that is no number of workers, or more than one worker where that is not
+    possible.
 
     options: those of the server that they run.
 
     Raises:
-        UsageError: it is none, or this system cannot pass connections between processes, or the
-        server makes its session ids itself.
+        UsageError: it is no such number, or this system cannot pass connections between processes,
+        or the server makes its session ids itself.
     """
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise UsageError(f"workers: got {workers!r}, expected a number of at least 1")

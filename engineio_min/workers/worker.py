@@ -1,4 +1,4 @@
-"""What a worker does besides serving: it talks with its supervisor and passes connections on."""
+"""What a worker does besides serving: it talks to its supervisor and passes connections on."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Worker:
         self._told: asyncio.Task[Sequence[str]]
 
     async def join(self) -> None:
-        """Tell the supervisor of this worker, and learn who the others are; they learn of it."""
+        """Tell the supervisor that this worker can be reached, and learn the others' names."""
         reader, self._writer = await asyncio.open_unix_connection(sock=self._place.control)
         self._told = asyncio.create_task(self._listen(reader))
         self._writer.write(b"here\n")
@@ -63,7 +63,8 @@ class Worker:
         # First: a signal that comes as soon as the supervisor knows must find its handler.
         signalled = asyncio.create_task(stopped(stop))
         if self._told.done():
-            # It is replaced before it has begun: the sessions that it opened would end at once.
+            # This worker is replaced before it has begun: sessions that it opened would end at
+            # once.
             for listener in self._place.listeners:
                 listener.close()
         else:
@@ -71,7 +72,7 @@ class Worker:
                 await listen(sock=listener)
             self._writer.write(b"ready\n")
         await asyncio.wait((signalled, self._told), return_when=asyncio.FIRST_COMPLETED)
-        # A signal to this worker alone leaves the others; without an order they take over.
+        # A signal to this worker alone leaves the others running: they take over, without an order.
         successors = self._told.result() if self._told.done() else [*self.peers]
         for task in (signalled, self._told):
             task.cancel()
@@ -102,7 +103,7 @@ class Worker:
     async def _listen(self, reader: asyncio.StreamReader) -> Sequence[str]:
         """Do what the supervisor says, until it says to end, or has ended itself.
 
-        Return the names of the workers that take over: an order to retire has some.
+        Return the names of the workers that take over; only an order to retire names any.
         """
         while line := await reader.readline():
             order, *names = line.decode().split()

@@ -40,7 +40,7 @@ class _Failures:
 
     @property
     def wait(self) -> float:
-        """Seconds from the last failure until the next attempt."""
+        """Return the seconds from the last failure until the next attempt."""
         beyond = self.count - FREE_FAILURES
         return 0.0 if beyond < 0 else min(LONGEST_WAIT, float(2 ** min(beyond, 20)))
 

@@ -83,7 +83,7 @@ class _Request:
     chunks: int = 0
     # Characters of proposals that were told while the answer is made.
     proposed: int = 0
-    # What the answer was is there to be stored, and whether it is by now.
+    # The answer as it is to be stored, and whether it was stored.
     is_over: bool = False
     kept: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
@@ -98,7 +98,8 @@ class _Request:
         """Stop the provider, unless the answer is there already."""
         if self.ending is None:
             self.ending = ending
-            # One that has not begun sees it; cancelled, it would never begin, nor ever end.
+            # A task that has not begun sees this when it begins. If it was cancelled, it would
+            # never begin nor end.
             if self.begun and self.task is not None:
                 self.task.cancel()
 
@@ -297,7 +298,7 @@ class Chat:
                 await self._keep(request, message)
             except Exception as failure:
                 error = _told(failure)
-        # Whoever decides meanwhile comes after this.
+        # A decision that comes meanwhile is handled after this.
         request.kept.set()
         if error is not None:
             if content:
@@ -341,7 +342,7 @@ class Chat:
         project_id, store = request.project_id, request.call.store
         if project_id is None:
             return None
-        # What is typed and not saved yet is what the question is about.
+        # The question is about what was typed, though it is not saved yet.
         await self._services.saver.save_project(project_id)
         project, versions = await store.project_and_versions(project_id)
         if project is None:

@@ -188,7 +188,7 @@ class BlockReader:
 
     def _open(self, opening: re.Match[str]) -> None:
         indent, signs, info = opening[1], opening[2] or opening[3], opening[4]
-        # Of the blocks that are too many the first one says so.
+        # If there are too many blocks, the first of those that are too many says so.
         may_name = self._of_project and self._blocks <= MAX_BLOCKS
         named = named_path(info) if may_name else None
         fence = _Fence(signs[0], len(signs), len(indent), named)

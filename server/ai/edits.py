@@ -1,7 +1,7 @@
 """What a file becomes by the edits of an answer. Done by a worker: see `background`.
 
 Lines are found where they are once in the file, as they are or but for the spaces at their ends.
-Anything else would be a guess: it is not done, and said.
+Anything else would be a guess: such an edit is refused, and the answer says so.
 """
 
 from __future__ import annotations

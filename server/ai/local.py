@@ -72,7 +72,7 @@ class LocalProvider:
         """Unload the model."""
         if self._endpoint is not None:
             await self._endpoint.close()
-            # What it destroys waits for its threads.
+            # Destroying the model waits for its threads.
             engine, self._engine = [self._engine], None
             await asyncio.to_thread(engine.clear)
             self._endpoint = None

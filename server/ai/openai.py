@@ -47,7 +47,7 @@ class OpenAIProvider:
     ) -> None:
         self.model = model
         self.budget = budget
-        # Nothing compressed: 30 KB of it can be 30 million lines.
+        # No compressed answers: 30 KB can hold 30 million lines.
         headers = {"Accept-Encoding": "identity"}
         if api_key is not None:
             headers["Authorization"] = f"Bearer {api_key}"
@@ -72,7 +72,7 @@ class OpenAIProvider:
         try:
             async with self._client.stream("POST", self._url, json=body) as response:
                 if response.status_code != 200:
-                    # What it says may name the key's owner: it is for the log.
+                    # The message may name the key's owner: it is for the log alone.
                     logger.warning(
                         "the model's endpoint answered %d: %r",
                         response.status_code,

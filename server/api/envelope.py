@@ -50,7 +50,7 @@ def envelope(
     priority: Priority = "medium",
     correlation_id: str | None = None,
 ) -> dict[str, Any]:
-    """Return what goes with an event that is sent.
+    """Return the envelope of an event that is sent.
 
     `{event, timestamp, userId?, projectId?, metadata: {source, priority, correlationId?}}`.
 

@@ -44,7 +44,7 @@ def guest() -> Identity:
 
 
 def identity_of(socket: Socket) -> Identity:
-    """Return who the socket acts as now, nobody before that is known."""
+    """Return who the socket acts as now; nobody as long as that is not known."""
     identity: Identity = socket.data.get(_KEY, _NOBODY)
     return identity
 

@@ -31,7 +31,8 @@ def normal(path: str) -> str:
     Raises:
         EventError: it is no relative path, or too long (`INVALID_FILE_PATH`).
     """
-    # Before anything else looks at it: composing takes the square of the marks on a letter.
+    # Before anything else looks at the path: composing takes quadratic time in the marks on a
+    # letter.
     if len(path) > MAX_BYTES:
         raise _invalid(path, f"expected at most {MAX_BYTES} bytes")
     composed = unicodedata.normalize("NFC", path)
@@ -74,7 +75,7 @@ def is_within(path: str, places: Iterable[str]) -> bool:
 
 
 def moved(path: str, source: str, target: str) -> str | None:
-    """Return what becomes of a path when `source`, a file or a folder, gets the path `target`; None
+    """Return the new path of a file when `source`, a file or a folder, gets the path `target`; None
     if it stays.
     """
     return target + path[len(source) :] if is_within(path, [source]) else None

@@ -1,10 +1,11 @@
 """How often a user may send an event: token buckets.
 
 A bucket holds `burst` tokens and gains `per_second` of them; an event takes one. Buckets belong to
-users and not to connections, so that reconnecting fills none. They are kept in one bounded table:
-when it is full, those that would be full again are forgotten, which changes nothing for anybody.
+users and not to connections, so that reconnecting fills none. The buckets are in one bounded table.
+When the table is full, buckets that would have all tokens again are forgotten, which changes
+nothing for their users.
 
-Events that piled up while the server stood still count by when they came, as in `TokenBucket`.
+Events that piled up while the server stood still are no flood; see `TokenBucket`.
 """
 
 from __future__ import annotations
@@ -82,13 +83,13 @@ class RateLimiter:
             bucket = TokenBucket(RateLimit(rate.per_second, rate.burst), now, lost)
         if len(self._buckets) >= self._most:
             self._forget(now)
-        # The last one is the one that was used last.
+        # The last bucket of the table is the one that was used last.
         self._buckets[user_id, rate] = bucket
         return bucket
 
     def _forget(self, now: float) -> None:
         for key in [key for key, bucket in self._buckets.items() if bucket.full(now)]:
             del self._buckets[key]
-        # All are busy: the user who has been idle for longest starts anew.
+        # All buckets are in use: that of the user who has been idle for longest starts anew.
         while len(self._buckets) >= self._most:
             del self._buckets[next(iter(self._buckets))]

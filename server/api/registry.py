@@ -1,4 +1,4 @@
-"""What an event of the API is, and what its handler is given."""
+"""A row of the table of events, and the call that a handler is given."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Call(Generic[P]):
     ) -> None:
         """Send an event about what this client did to the others in `rooms`, once to each.
 
-        A `volatile` one is left out for those who cannot take it at once.
+        A `volatile` event is left out for clients that cannot take it at once.
         """
         if rooms and not self.silent:
             wrapped = self._wrap(announcement, self.source, project_id)

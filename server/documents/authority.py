@@ -150,7 +150,8 @@ class Authority:
                 f"is for a text of {change.length} units, version {version} has {length}"
             )
         steps = len(missed)
-        # It may get more sections on the way; most that are too many are so at the beginning.
+        # The change may get more sections on the way, but nearly every change with too many has
+        # them at the beginning.
         ahead = sum(len(change.sections) + len(update.change.sections) for update in missed)
         for update in missed:
             if max(ahead, steps) > MAX_STEPS:

@@ -25,7 +25,7 @@ _LONGEST_WORD: Final = 64
 
 def difference(before: str, after: str) -> Change:
     """Return the change that makes one text of units the other."""
-    # Whole lines: a line that was taken out is that line, and not parts of two.
+    # Whole lines, so that a removed line is shown as that line, and not as parts of two.
     start = before.rfind("\n", 0, _common(before, after)) + 1
     end = _common_end(before[start:], after[start:])
     line_end = before.find("\n", len(before) - end)

@@ -111,7 +111,7 @@ async def open_file(call: Call[FileOpenPayload]) -> FileOpenResult:
     )
     path = opened.path
     key = (payload.project_id, path)
-    # It may have been left, or closed to the user, meanwhile.
+    # The user may have left the document meanwhile, or may not read it any more.
     call.check_connected()
     _check_joined(call, payload.project_id)
     documents.check_place(key, call.user.id)

@@ -55,7 +55,7 @@ class Saver:
     async def close(self) -> None:
         """Save everything."""
         await self._save_these(list(self._due))
-        # What cannot be saved is in the journal.
+        # Changes that cannot be saved are in the journal.
         for _, timer in self._due.values():
             timer.cancel()
         self._due.clear()

@@ -1,1 +1,1 @@
-"""What is not a socket: the page, its files, health, metrics, and the addresses to listen on."""
+"""All that is plain HTTP: the page, its files, health, metrics, and the addresses to listen on."""

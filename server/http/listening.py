@@ -20,7 +20,7 @@ class ListenError(Exception):
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """Listening sockets for `host`, all on one port; 0 picks a free one.
+    """Return listening sockets for `host`, all on one port; 0 picks a free one.
 
     Raises:
         ListenError: the host is unknown, or an address cannot be bound.

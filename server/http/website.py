@@ -156,7 +156,9 @@ class Asset:
 
     @cached_property
     def tag(self) -> str:
-        """Changes with the content; weak, because it is the same for both encodings."""
+        """Return the entity tag: it changes with the content, and is weak, being the same for both
+        encodings.
+        """
         return f'W/"{hashlib.sha256(self.content).hexdigest()[:24]}"'
 
     def _read(self) -> None:

@@ -59,8 +59,8 @@ def presence(call: Call[PresencePayload]) -> PresenceResult:
     announcement = UserPresence(
         user=call.user, status=now.status, timestamp=timestamp(), activity=now.activity
     )
-    # Of the user, not of this socket: what they do is the same for all who see them. Those who see
-    # them in several projects hear it once.
+    # The presence is the user's and not this socket's. Others who share several projects with the
+    # user hear of it once.
     sockets = call.services.sockets.of_user(call.user.id)
     rooms = {room for one in sockets for room in one.rooms if project_of(room) is not None}
     call.tell_others(sorted(rooms), announcement)

@@ -80,7 +80,7 @@ class Locks:
         self._sockets: dict[str, set[tuple[str, str]]] = {}
 
     def begin(self, start: int) -> None:
-        """Tokens are from now on greater than those of earlier starts."""
+        """Make tokens greater, from now on, than those of earlier starts."""
         self._token = start * _GRANTS_OF_A_START
 
     def acquire(

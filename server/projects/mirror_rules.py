@@ -44,8 +44,8 @@ _DATA: Final = frozenset(
         *(".rustfmt.toml", ".yamllint", ".yamllint.yml", ".yamllint.yaml"),
     }
 )
-# Of git repositories without a work tree: git reads the settings of the folder around it, and they
-# may name programs. Without `HEAD` there is no such repository.
+# Parts of git repositories without a work tree: git reads the settings of such a folder, which may
+# name programs. A folder without `HEAD` is no such repository.
 _REPOSITORY: Final = "head"
 _RUN: Final = frozenset(
     {
@@ -63,7 +63,7 @@ _RUN: Final = frozenset(
     }
 )
 _RUN_ENDINGS: Final = (".code-workspace", ".git", ".lnk", ".scf", ".url", ".library-ms")
-# Of mise there is one for each environment: `mise.toml`, `mise.local.toml`, `mise.ci.toml`.
+# mise has a file for each environment: `mise.toml`, `mise.local.toml`, `mise.ci.toml`.
 _RUN_PATTERN: Final = re.compile(r"mise(\.[^.]+)*\.toml")
 # Keys and passwords by the names that programs give them; what is public ends with `.pub`.
 _SECRET: Final = re.compile(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 @dataclass(eq=False, slots=True)
 class _Turn:
-    """One who works on paths, or waits for them; None is all."""
+    """A caller that works on paths or waits for them; None stands for all paths."""
 
     paths: frozenset[str] | None
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -25,7 +25,7 @@ class _Turn:
 
 
 class PathTurns:
-    """Those who work on paths, or wait for them, in the order of asking."""
+    """The callers that work on paths or wait for them, in the order in which they asked."""
 
     __slots__ = ("_turns",)
 

@@ -63,7 +63,7 @@ def leave(call: Call[RoomPayload]) -> RoomResult:
 def leave_all(call: Call[Payload]) -> RoomsResult:
     """Leave all rooms but the private ones: a `room:left` each."""
     private = {call.socket.id, user_room(call.user.id)}
-    # Those of documents are left with their projects.
+    # Rooms of documents are left together with their projects.
     rooms = sorted(room for room in call.socket.rooms - private if not is_document_room(room))
     for room in rooms:
         _leave(call, room)

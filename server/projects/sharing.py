@@ -162,5 +162,5 @@ def _take_out(
     for socket in call.services.sockets.of_user(user_id):
         depart(call.services.own_call(socket), project_id)
         call.tell(socket.id, ProjectDeleted(project_id=project_id), project_id=project_id)
-    # Those of connections that are lost.
+    # The locks of connections that are lost.
     call.services.withdraw_locks(project_id, user_id)

@@ -27,7 +27,7 @@ from server.api.paths import folders
 from server.projects.mirror_rules import TEMPORARY, is_mirrored_folder
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# What git looks for to take a folder for a repository, whose settings may name programs to run.
+# The files by which git recognises a repository, whose settings may name programs to run.
 _REPOSITORY: Final = "HEAD"
 _LEFT_OVER: Final = re.compile(re.escape(TEMPORARY) + "[0-9a-f]{16}")
 
@@ -259,7 +259,8 @@ def _content(folder: int, name: str, limit: int) -> bytes | OSError | None:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
                 return None
-            # Not opened before: `open` refuses a folder, and leaves it to the caller to close.
+            # The descriptor is not opened before: `open` refuses a folder, and leaves the
+            # descriptor to the caller to close.
             with open(descriptor, "rb", closefd=False) as file:
                 content = file.read(limit + 1)
         finally:

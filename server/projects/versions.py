@@ -149,8 +149,8 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
             locks.check_all(project_id, call.socket.id)
             restoration.expect(changes)
 
-        # What others change before its last step is in the backup. Then they wait for the end of
-        # the block, while everybody is told, and what they change afterwards stays.
+        # Changes of others before the last step are in the backup. After it they wait for the end
+        # of the block, while everybody is told; their later changes stay.
         async with call.store.restore_version(
             payload.version_id, backup, user_id=user_id, now=timestamp, check=check
         ) as done:

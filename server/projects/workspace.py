@@ -139,7 +139,7 @@ class Workspace:
             yield
             return
         async with self._turns.of(paths):
-            # What is moved, for example, has to be there.
+            # A file that is moved, for example, has to be there.
             for restoration in self._restorations:
                 while left := restoration.first_paths(paths):
                     await self._write_these(restoration, left)
@@ -173,7 +173,7 @@ class Workspace:
     async def _write_restored(self, restoration: Restoration) -> None:
         while paths := restoration.first_paths():
             async with self._turns.of(paths):
-                # Whoever had the turn before may have written some.
+                # The caller before this one may have written some of them.
                 await self._write_these(restoration, [one for one in paths if restoration.has(one)])
 
     async def _write_these(self, restoration: Restoration, paths: Sequence[str]) -> None:
@@ -292,7 +292,7 @@ class Workspace:
             step=_GATHERING_MILLISECONDS // 2,
             stop_event=self._stop,
         ):
-            # Of ten thousand changes it takes a tenth of a second.
+            # For ten thousand changes this takes a tenth of a second.
             paths = await asyncio.to_thread(_changed_paths, tree, changes)
             await self._surely_take_over(tree, paths)
 
@@ -352,7 +352,7 @@ class Workspace:
                 self._tell(replaced)
                 path, text = replaced.change.path, replaced.text
                 if text is not None and text != found[path]:
-                    # What people were typing is merged with what the other program has written.
+                    # What users were typing is merged with what the other program has written.
                     await asyncio.to_thread(tree.write, path, text.encode(), new=False)
                 number += 1
                 if number % _TOLD_AT_ONCE == 0:

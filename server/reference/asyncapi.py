@@ -110,7 +110,7 @@ def _acknowledgement(spec: EventSpec) -> dict[str, Any]:
 
 
 def _data_schema(kind: type[Announcement]) -> Any:
-    # One that says itself what its data is sends any value.
+    # An event with a `data` of its own sends any value.
     return _ANYTHING if "data" in vars(kind) else _schema(kind)
 
 
@@ -127,7 +127,8 @@ def _components() -> dict[str, Any]:
     _, found = msgspec.json.schema_components([*kinds, Envelope], ref_template=_SCHEMAS)
     for schema in found.values():
         if "description" in schema:
-            # As it stands in the source, with line ends and, before Python 3.13, its indentation.
+            # The docstring is as in the source, with line ends and, before Python 3.13, with its
+            # indentation.
             schema["description"] = " ".join(schema["description"].split())
     error = {
         "type": "object",

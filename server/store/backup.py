@@ -41,7 +41,7 @@ def back_up(directory: Path, target: Path) -> int:
             if copy.execute("SELECT 1 FROM sqlite_schema WHERE name = 'documents'").fetchone():
                 copy.execute("UPDATE documents SET epoch = lower(hex(randomblob(8)))")
                 copy.commit()
-            # One file that stands for itself, without a log beside it.
+            # A single file that needs no log beside it.
             copy.execute("PRAGMA journal_mode = DELETE")
         with partial.open("rb") as file:
             os.fsync(file.fileno())

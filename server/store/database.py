@@ -154,7 +154,7 @@ class Database:
             return self._failed(touched, error)
         try:
             end = self._clock() + _GROUP_SECONDS
-            # What comes while this is done is the next transaction's.
+            # Work that comes meanwhile is part of the next transaction.
             most = min(_MOST_AT_ONCE, len(self._jobs) + 1)
             begun = None
             if self._begun and (job is None or not self._stepped):

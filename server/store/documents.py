@@ -275,7 +275,7 @@ class Documents:
     def move(self, connection: Connection, project_id: str, source: str, target: str) -> None:
         """Let the document of a file, or those of the files in a folder, have another path."""
         space = _space(connection, project_id)
-        # Of files that were there once, or give way.
+        # Documents of files that were there once, or that give way.
         connection.execute(
             f"DELETE FROM documents WHERE space = ? AND {_AT}", (space, *_at(target))
         )
@@ -372,7 +372,7 @@ class Documents:
                 update.number,
                 author.user_id,
                 author.user_name,
-                # As ASCII, which has a way to write half of a surrogate pair.
+                # As ASCII, in which half of a surrogate pair can be written as an escape.
                 json.dumps(update.change.json, separators=(",", ":")),
             ),
         )

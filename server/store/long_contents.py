@@ -103,5 +103,5 @@ class Incoming:
 
 
 def _give_up(desk: Desk, coming: Coming) -> None:
-    # Nobody waits for it. If it fails, the next start of the server does it.
+    # Nobody waits for this. If it fails, the next start of the server does it.
     desk.run(coming.give_up).add_done_callback(lambda done: done.exception())

@@ -248,7 +248,7 @@ STEPS: Final = (
         PRIMARY KEY (document, user_id, author)
     ) STRICT, WITHOUT ROWID;
     """,
-    # What became of the assistant's proposals.
+    # The decisions on the assistant's proposals.
     """
     -- decisions: of the actions of an answer, by their ids, as JSON. Those of before have no ids,
     -- and their answers do not say to which request.
@@ -287,7 +287,7 @@ STEPS: Final = (
     ALTER TABLE leftovers ADD COLUMN parts INTEGER;
     CREATE UNIQUE INDEX leftovers_of_parts ON leftovers (parts) WHERE parts IS NOT NULL;
     """,
-    # Whoever comes back finds a document where it was moved to.
+    # A client that comes back finds a document where it was moved to.
     """
     CREATE INDEX documents_of_epoch ON documents (space, epoch);
     """,

@@ -118,7 +118,7 @@ def differing(
         EventError: one of the trees was deleted meanwhile (`NOT_FOUND`).
     """
     sides = [_contents(connection, tree, start, most) for tree in compared]
-    # Of a tree that is not at its end it is not known what comes after.
+    # As long as a tree is not read to its end, what comes after is not known.
     ends = [max(side) for side in sides if len(side) == most]
     end = min(ends, default=None)
     before, after = sides
@@ -187,7 +187,8 @@ def restore(
         changes.update(_deleted(connection, present, source, (path, path)))
         changes.update(_differing(connection, source, present, (path, path), later))
 
-    # What was changed meanwhile was changed before this: it is in the backup, and looked at again.
+    # Files that were changed meanwhile were changed before this: they are in the backup, and are
+    # looked at again.
     yield from trees.catch_up(connection, project_id, again)
     check(changes.values())
     trees.finish(connection, project_id, tree, like=source)

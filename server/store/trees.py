@@ -52,7 +52,7 @@ def new(connection: Connection) -> int:
 
 def begin(connection: Connection, project_id: str) -> int:
     """Add an empty tree that is a leftover until it is `finish`ed."""
-    # One tree is made for a project at a time: an earlier one has failed.
+    # One tree at a time is made for a project, so an earlier one that is not complete has failed.
     give_up(connection, project_id)
     return begin_beside(connection, project_id)
 

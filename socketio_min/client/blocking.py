@@ -45,7 +45,7 @@ CLOSE_TIMEOUT = 5.0
 
 
 class _Runner:
-    """The two threads, and how to have something done in them."""
+    """The two threads of a client, and the way to run something in each."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -61,7 +61,7 @@ class _Runner:
             thread.start()
 
     def _run_loop(self) -> None:
-        # It cancels whatever is left to do when it ends.
+        # `asyncio.run` cancels the tasks that are left when it ends.
         with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
             runner.run(self._stopped.wait())
 
@@ -87,7 +87,7 @@ class _Runner:
         try:
             return future.result(timeout)
         except BaseException:
-            # A KeyboardInterrupt, or no time left: nobody waits any more.
+            # A KeyboardInterrupt came, or the time is over: nobody waits for the result any more.
             future.cancel()
             raise
 
@@ -111,7 +111,8 @@ class _Runner:
 
     async def run_handler(self, handler: Handler, *args: Any) -> Any:
         """Run a handler in its thread, after all that were started before it."""
-        # What the handler raises is carried as a value: a future gives some errors a meaning.
+        # What the handler raises is passed on as a value: futures treat some exceptions in their
+        # own way.
         future: concurrent.futures.Future[tuple[Any, Exception | None]]
         future = concurrent.futures.Future()
 
@@ -144,7 +145,7 @@ class _Runner:
         loop_thread, handler_thread = self._threads
         if handler_thread is not threading.current_thread():
             handler_thread.join(CLOSE_TIMEOUT)
-        # What is left is not waited for; a handler that hangs must not keep the interpreter.
+        # Nobody waits for the rest: a handler that hangs must not keep the interpreter alive.
         asyncio.run_coroutine_threadsafe(self._stop(client), self.loop)
         loop_thread.join(CLOSE_TIMEOUT)
 
@@ -155,7 +156,7 @@ class _Runner:
 
 @tells_names(BLOCKING)
 class BlockingNamespace:
-    """A `ClientNamespace` whose methods wait instead of being awaited."""
+    """A `ClientNamespace` whose methods block until they are done."""
 
     def __init__(self, runner: _Runner, namespace: ClientNamespace) -> None:
         self._runner = runner
@@ -230,8 +231,8 @@ class BlockingNamespace:
         """Connect; as `ClientNamespace.connect`, for at most `timeout` seconds.
 
         Raises:
-            ConnectionRefused, ConnectionFailed, Disconnected: as there.
-            TimeoutError: it took longer.
+            ConnectionRefused, ConnectionFailed, Disconnected: as there. TimeoutError: connecting
+            took longer.
         """
         self._runner.wait_for(_within(timeout, self._namespace.connect()))
 
@@ -336,7 +337,7 @@ def _require_plain(function: Handler, what: str, which: str) -> None:
 
 
 def contained(function: Function) -> Function:
-    """Make an ordinary failure of whatever `function` raises.
+    """Return `function` so that whatever it raises is an ordinary failure.
 
     `sys.exit()`, a KeyboardInterrupt, a failed assertion of pytest are meant for the main thread,
     which none of a blocking client's threads is: they would end the thread, and with it the client.
@@ -360,7 +361,7 @@ def contained(function: Function) -> Function:
 def _in_thread(runner: _Runner, function: Handler) -> Handler:
     """Make a handler of the asynchronous client that runs `function` in the handlers' thread."""
 
-    # It takes as many arguments as the function does, as far as anybody can see.
+    # The wrapper shows the same parameters as the function.
     @functools.wraps(function)
     async def handler(*args: Any) -> Any:
         return await runner.run_handler(function, *args)

@@ -53,7 +53,7 @@ class Client(ClientNamespace):
         connection = ClientConnection(
             url, engine_options, reconnection, own.limits, max_message, own.parser
         )
-        # What the official client calls its connections.
+        # The official client calls this its manager.
         self._manager = connection
         super().__init__(connection, name, own.auth, self._retries, self._ack_timeout)
         self.namespaces[name] = self
@@ -68,8 +68,8 @@ class Client(ClientNamespace):
     def of(self, name: str, *, auth: Auth = None) -> ClientNamespace:
         """Return the namespace of that name on this connection, made if need be.
 
-        The namespace must be connected by itself. A missing leading "/" is added; `auth` counts
-        when the namespace is made.
+        The namespace has to be connected by a call of its own. A missing leading "/" is added;
+        `auth` counts when the namespace is made.
 
         Raises:
             UsageError: `auth` is neither a dict nor a function.
@@ -128,7 +128,7 @@ class Client(ClientNamespace):
         """Leave every namespace, and stop the asynchronous handlers in flight."""
         for namespace in tuple(self.namespaces.values()):
             namespace.disconnect()
-        # Not those of a connection that is asked for while this one ends.
+        # Handlers of a connection that is asked for while this one ends go on.
         handlers = self._manager.in_flight()
         await self._manager.ended()
         for handler in handlers:

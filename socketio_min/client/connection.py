@@ -1,15 +1,15 @@
 """The connection under a client's namespaces, and coming back.
 
 Each connection is an Engine.IO session of its own. One task opens it, waits for its end, and tries
-again as long as a namespace wants it; a namespace that comes back in the same breath in which the
-last one left finds no connection and gets a new one, while the old one says goodbye.
+again as long as a namespace wants it; a namespace that comes back right after the last one has left
+gets a new connection, while the old one closes.
 
     admit ──► attempt ──open──► connected ──lost──► delay ──► attempt
                  └──failed──► delay, or given up          leave (the last one) ──► ending
 
-Handlers may call anything at any moment. So whatever happens changes the state first, of the
-connection and of all namespaces, and is told to handlers and listeners then; after each telling
-the connection asks again whether it is still the present one.
+Handlers may call anything at any moment. So an event first changes the state of the connection and
+of all namespaces; handlers and listeners are told afterwards. After telling each of them the
+connection checks whether it is still the present one.
 
 The handlers of all its namespaces share one `Turns`, which outlives each connection as they do.
 """
@@ -55,7 +55,7 @@ CONNECTION_EVENTS = (
 
 
 class ClientConnection:
-    """What the official client calls a manager: one connection after the other, for all namespaces.
+    """One connection after the other, for all namespaces; the official client calls it a manager.
 
     `engine` is the present session, or None.
     """
@@ -100,7 +100,9 @@ class ClientConnection:
             self._task = asyncio.get_running_loop().create_task(self._keep_connected())
 
     def leave(self, namespace: ClientNamespace) -> None:
-        """Ask no longer for a namespace that is not active; without any, the connection ends."""
+        """Stop asking for a namespace that is not active any more. With the last one the connection
+        ends.
+        """
         self._stop_presenting(namespace)
         if self._active():
             return
@@ -110,13 +112,13 @@ class ClientConnection:
             self._use(None)
             engine.close()
         else:
-            # It makes an attempt, or waits for the next one.
+            # The task makes an attempt, or waits for the next one.
             task.cancel()
 
     def _retire(self) -> asyncio.Task[None]:
         """Let the present task end; a namespace that is admitted from now on gets another one."""
         task, self._task = self._task, None
-        # As long as a namespace is active there is one.
+        # As long as a namespace is active there is a task.
         assert task is not None
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
@@ -127,7 +129,7 @@ class ClientConnection:
         return asyncio.ensure_future(self._wait_ended())
 
     async def _wait_ended(self) -> None:
-        # Those that are left from now on are for somebody else to wait for.
+        # Connections that are left from now on are not this caller's.
         ending = set(self._ending)
         if ending:
             await asyncio.wait(ending)
@@ -172,7 +174,7 @@ class ClientConnection:
             if self._task is task:
                 await self._connect_once(backoff)
             if self._task is not task:
-                # Nobody wants it any more, or it was given up.
+                # Nobody wants the connection any more, or it was given up.
                 return
             await asyncio.sleep(backoff.next_delay())
 
@@ -229,10 +231,10 @@ class ClientConnection:
         elif not attempts and not any(
             namespace.handles("connect_error") for namespace in namespaces
         ):
-            # Otherwise a caller of `connect` waits without knowing what for.
+            # Without this a caller of `connect` would wait and not know what for.
             logger.warning("%s; trying again (see reconnection_attempts)", error)
         for namespace in namespaces:
-            # One that was left by a handler meanwhile has nothing to do with it.
+            # A namespace that a handler has left meanwhile is not told.
             if last or namespace.active:
                 namespace.failed(error)
         if attempts:
@@ -241,7 +243,9 @@ class ClientConnection:
             self._announce("reconnect_failed")
 
     def _give_up(self, error: Exception) -> None:
-        """Try no longer: before the handlers are told, so that they may ask for it again."""
+        """Give up connecting. Handlers are told after this, so that they may ask for a connection
+        again.
+        """
         self._retire()
         for namespace in self._active():
             namespace.deactivate(error)
@@ -298,8 +302,7 @@ class ClientConnection:
                 log_failure(error, "the auth of namespace %s failed", namespace.name)
                 failure = error
             if self._presenting.get(namespace) is not task:
-                # The namespace was left by its own auth, or by one that does not mind being
-                # cancelled.
+                # The auth function has left the namespace, or goes on though it was cancelled.
                 return
             if failure is None:
                 del self._presenting[namespace]
@@ -312,7 +315,7 @@ class ClientConnection:
     def _auth_failed(
         self, namespace: ClientNamespace, failure: BaseException, backoff: Backoff
     ) -> None:
-        """Tell of a failed auth as of any attempt that failed: the next one may succeed."""
+        """Report a failed auth like any failed attempt: the next one may succeed."""
         error = ConnectionFailed(f"the application's auth failed: {failure!r}")
         error.__cause__ = failure
         if self._is_last(backoff) or not namespace.wanted_without(error):

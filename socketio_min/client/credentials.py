@@ -1,4 +1,4 @@
-"""What a client presents in CONNECT, and what the answer gives it to present the next time.
+"""What a client presents in CONNECT, and what it learns from the answer for the next CONNECT.
 
 See Socket.IO v5, "Connection to a namespace"; `pid` and `offset` are those of connection state
 recovery, by which a server restores what a client has missed.

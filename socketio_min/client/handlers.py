@@ -19,7 +19,7 @@ Reply = Callable[[Any], None] | None
 
 RULES: Final = Rules(
     first=(),
-    # What the client raises itself, and nobody can send.
+    # Events that the client raises itself, and nobody can send.
     lifecycle={"connect": (), "connect_error": ("error",), "disconnect": ("reason",)},
     elsewhere=ALL,
     plain={},
@@ -45,7 +45,7 @@ class HandlerCalls:
     def __init__(self, connection: HandlerRunner, registered: Handlers) -> None:
         self._registered = registered
         self._connection = connection
-        # By event, how many arguments its handler takes at most; asked for when it matters.
+        # By event, how many arguments its handler takes at most; filled in when it matters.
         self._most_arguments: dict[str, int | None] = {}
 
     def off(self, event: str) -> None:

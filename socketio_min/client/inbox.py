@@ -76,7 +76,7 @@ class Inbox:
         self._early.take()
 
     def _handle_early(self, sid: str, data: list[Any], ack_id: int | None) -> None:
-        # It may have had to wait, and the connection be over again.
+        # The call may have waited until after the end of its connection.
         if self._sid == sid:
             self._handle(data, ack_id)
 

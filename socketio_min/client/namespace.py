@@ -37,7 +37,7 @@ Function = TypeVar("Function", bound=Handler)
 OtherHandler = Callable[[str, list[Any], bool], Any]
 ErrorHandler = Callable[[str, list[Any], Exception], Any]
 
-# Why a namespace was left: the names of the official client. Engine.IO has the others.
+# Why a namespace was left, in the words of the official client; Engine.IO has the other reasons.
 SERVER_DISCONNECT = "io server disconnect"
 CLIENT_DISCONNECT = "io client disconnect"
 
@@ -87,8 +87,8 @@ class ClientNamespace:
         self.auth = auth
         self.id: str | None = None
         self.recovered = False
-        # The connection on which CONNECT was sent and is not answered. An earlier one than the
-        # present connection will not answer any more.
+        # The connection on which CONNECT was sent and is not answered. A connection before the
+        # present one will not answer any more.
         self.asked: object = None
         # The connection on which this namespace was left: a DISCONNECT may be under way from there.
         self._left: object = None
@@ -193,7 +193,7 @@ class ClientNamespace:
     def open(self) -> None:
         """Connect in the background; the handlers of "connect" and "connect_error" tell more.
 
-        Needs a running event loop, as everything that follows.
+        This and all that follows needs a running event loop.
         """
         self._wished().kept = True
 
@@ -222,7 +222,7 @@ class ClientNamespace:
             try:
                 await self._wishes.wait(wish)
             except SocketIOError:
-                # Nothing of the connection is left when this fails.
+                # When this call fails, the connection is closed already.
                 await self._connection.ended()
                 raise
             except asyncio.CancelledError:
@@ -232,9 +232,9 @@ class ClientNamespace:
         wish.kept = True
 
     def disconnect(self) -> Awaitable[None]:
-        """Leave the namespace at once; awaiting the result waits for the goodbye to be sent.
+        """Leave the namespace at once. Await the result to wait until DISCONNECT has been sent.
 
-        The connection ends with the last namespace. `connect` comes back.
+        The connection ends with the last namespace. `connect` joins again.
         """
         self._credentials.forget()
         if self.connected:
@@ -350,7 +350,8 @@ class ClientNamespace:
             self._refused(data)
 
     def _receive_inactive(self, type_: int) -> None:
-        # What crossed our leaving is dropped; an answer to CONNECT is the end of the question.
+        # Packets that have crossed our DISCONNECT are dropped; an answer to CONNECT means that none
+        # is due any more.
         if self._is_asked and type_ in (CONNECT, CONNECT_ERROR):
             self.asked = None
             if type_ == CONNECT:
@@ -369,7 +370,8 @@ class ClientNamespace:
         elif self._is_asked and self._left is not self.asked:
             self.asked = None
             self.give_up(error)
-        # Otherwise it has crossed our leaving, and the answer to CONNECT is still to come.
+        # Otherwise the packet has crossed our DISCONNECT, and the answer to CONNECT is still to
+        # come.
 
     def _accepted(self, data: dict[str, Any] | None) -> None:
         if not self._is_asked:
@@ -386,7 +388,7 @@ class ClientNamespace:
         self._wishes.settle(None)
 
     def _tell_connected(self, sid: str) -> None:
-        # It may have had to wait, and the connection be over again.
+        # The call may have waited until after the end of its connection.
         if self.id == sid:
             self._handlers.tell("connect")
 
@@ -397,7 +399,7 @@ class ClientNamespace:
         self.give_up(read_refusal(data))
 
     def give_up(self, error: Exception) -> None:
-        """Try no longer to be connected, and tell why."""
+        """Give up connecting, and tell the handler of `connect_error` why."""
         self.deactivate(error)
         self._connection.leave(self)
         self.failed(error)
@@ -415,7 +417,9 @@ class ClientNamespace:
         return partial(self.failed, error)
 
     def _detach(self, reason: str) -> Callable[[], None]:
-        """Be connected no longer. Return the function that tells the handlers, if they know it."""
+        """End the connected state. Return the function that tells the handlers, which does nothing
+        if they were never told of it.
+        """
         self._inbox.leave()
         self._outbox.leave()
         if self.id is None:

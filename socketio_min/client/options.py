@@ -74,7 +74,7 @@ class ClientLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketIOClientOptions:
-    """What a client of Socket.IO can be told besides `ClientOptions` and `ReconnectionOptions`.
+    """The options of a Socket.IO client besides `ClientOptions` and `ReconnectionOptions`.
 
     Raises:
         UsageError: an option has a value that it cannot have, or there are retries and no time
@@ -124,10 +124,10 @@ class SocketIOClientOptionValues(ClientOptionValues, total=False):
 
 
 def check_auth(auth: object) -> None:
-    """Refuse what CONNECT cannot carry.
+    """Refuse a value that CONNECT cannot carry.
 
     Raises:
-        UsageError: it is neither a mapping nor a function nor None.
+        UsageError: the value is neither a mapping nor a function nor None.
     """
     if auth is not None and not isinstance(auth, Mapping) and not callable(auth):
         # Not its value, which is a secret.

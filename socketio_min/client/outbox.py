@@ -123,7 +123,7 @@ class Outbox:
         ack_timeout = self._ack_timeout if timeout is None else timeout
         assert queue is not None
         assert ack_timeout is not None
-        # What cannot be encoded is refused here, where it was emitted.
+        # An event that cannot be encoded is refused here, in the call that emits it.
         self._encoder.event(args)
         queue.add(args, ack_timeout, answer)
 
@@ -140,7 +140,9 @@ class Outbox:
         return ack_id
 
     def _ask_in_turn(self, args: Args, timeout: float, answer: Answer) -> None:
-        """Send an event of the queue. Its emitter has gone on, so `answer` is told of an error."""
+        """Send an event of the queue. The call that emitted it has returned, so `answer` is told of
+        an error.
+        """
         try:
             self._ask(args, timeout, answer)
         except UsageError as error:
@@ -189,13 +191,13 @@ class Outbox:
         self._acks.lose(reason, {emission.ack_id for emission in self._unsent})
 
     def acknowledged(self, ack_id: int | None, data: list[Any]) -> None:
-        """Give an acknowledgement to whoever waits for it; an unknown one is dropped."""
+        """Give an acknowledgement to the caller that waits for it; an unknown one is dropped."""
         answer = self._acks.take(ack_id)
         if answer is not None:
             answer(data)
 
     def _send_kept(self, emission: _Emission) -> None:
-        """Send an event that waited. Only now is it known how much the server takes."""
+        """Send an event that waited. The largest size that the server takes is known only now."""
         try:
             self._send(emission.packets, emission.args, emission.ack_id)
         except UsageError as error:
@@ -207,7 +209,7 @@ class Outbox:
 
 
 class VolatileOperator:
-    """How to send what may be dropped: `client.volatile.emit("position", 1, 2)`."""
+    """Sends events that may be dropped: `client.volatile.emit("position", 1, 2)`."""
 
     __slots__ = ("_outbox",)
 

@@ -56,7 +56,9 @@ class PendingAcks:
         return self._remove(ack_id)
 
     def lose(self, reason: str, unsent: Collection[int | None]) -> None:
-        """Tell that the connection is gone, but not those whose event was not sent yet."""
+        """Tell the callbacks that the connection is gone, except those whose event was not sent
+        yet.
+        """
         for ack_id in [ack_id for ack_id in self._pending if ack_id not in unsent]:
             self._remove(ack_id)(
                 Disconnected(f"the connection was lost before an acknowledgement: {reason}")

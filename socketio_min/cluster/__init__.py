@@ -1,1 +1,1 @@
-"""Many servers as one: the adapter, the seam between one server and the others."""
+"""Many servers as one: an adapter connects each server with the others."""

@@ -1,4 +1,4 @@
-"""The seam between a namespace and a cluster: rooms, and how a broadcast reaches them.
+"""The interface between a namespace and a cluster: rooms, and how a broadcast reaches them.
 
 `Adapter` is what a namespace asks of its cluster; its methods follow the official adapter's.
 `LocalNamespace` and `Recipient` are what an adapter may ask of the namespace and of its sockets:
@@ -22,11 +22,12 @@ AckCallback = Callable[[list[Any] | None], None]
 
 
 class BroadcastOptions(NamedTuple):
-    """Who gets a broadcast, and how.
+    """The receivers of a broadcast, and how it is sent.
 
-    `rooms`: the sockets of at least one of them, all if empty (an operator with an empty collection
-    of rooms asks no adapter); `except_`: minus the sockets of these; `timeout` in seconds. A tuple:
-    making one costs a fifth of what a frozen dataclass does, and every broadcast makes some.
+    `rooms`: the sockets in at least one of these rooms, or all if there are none (an operator with
+    an empty collection of rooms asks no adapter); `except_`: without the sockets in these rooms;
+    `timeout` in seconds. A tuple: making one costs a fifth of what a frozen dataclass does, and
+    every broadcast makes some.
     """
 
     rooms: tuple[str, ...] = ()
@@ -39,7 +40,7 @@ class BroadcastOptions(NamedTuple):
     def to(self, rooms: Iterable[str]) -> BroadcastOptions:
         """Return the same options for more rooms."""
         _, except_, volatile, compress, local, timeout = self
-        # Not by `_replace`, which costs four times as much: most broadcasts come by here.
+        # Most broadcasts come by here, and `_replace` would cost four times as much.
         return BroadcastOptions(
             _distinct((*self.rooms, *rooms)), except_, volatile, compress, local, timeout
         )
@@ -197,8 +198,8 @@ class Adapter(Protocol):
         """Send an event that asks for acknowledgement.
 
         `client_count` is called once a server with the number of its sockets that will answer and
-        its name, "" if that is not known, `acknowledged` once a socket. Returns what to call when
-        no more answers are wanted.
+        its name, "" if that is not known, `acknowledged` once a socket. Return the function to call
+        when no more answers are wanted.
         """
 
     async def fetch_sockets(self, options: BroadcastOptions) -> Sequence[FetchedSocket]:
@@ -232,11 +233,11 @@ class Adapter(Protocol):
 
 @runtime_checkable
 class RecoveringAdapter(Adapter, Protocol):
-    """What a namespace asks of its cluster besides, if clients that come back are recovered.
+    """What a namespace asks of its cluster besides, if it recovers clients that come back.
 
     Its events have their offset as a last argument, unless they are volatile or ask for
-    acknowledgement. What follows the return of `restore_session` happens at once: until then the
-    socket has everything in `missed`, from then on `add_all` lets it receive.
+    acknowledgement. There is no wait after `restore_session` returns: what was sent before is in
+    `missed`, and what is sent later reaches the socket because of `add_all`.
     """
 
     def emit(

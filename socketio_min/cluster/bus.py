@@ -1,4 +1,4 @@
-"""What carries messages between servers: channels that anybody may publish to and subscribe to."""
+"""Carries messages between servers, by channels that each may publish to and subscribe to."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Receive = Callable[[bytes, bytes], None]
 class Bus(Protocol):
     """Channels between servers.
 
-    What one server publishes arrives everywhere in that order, at most once, also where it came
-    from.
+    The messages of one server arrive at every subscriber, the server itself among them, in the
+    order in which they were published and at most once.
     """
 
     @property

@@ -1,4 +1,5 @@
-"""What every adapter of a cluster does: its own part at once, the others' by a message.
+"""What every adapter of a cluster does: it acts on its own sockets at once, and sends a message to
+the other servers.
 
     broadcast ─► here: MemoryAdapter ─► there: `handle` ─► MemoryAdapter
     request   ─► `_pending` ◄─ `settle` ◄─ a response of each other server
@@ -6,7 +7,8 @@
 A subclass writes messages in its own form and carries them: it has `publish`, `respond` and
 `server_count`, and calls `handle` and `settle` with what arrives. Joins, leaves and disconnections
 take effect here at once, also while the others cannot be reached; one's own messages are ignored
-when they come back. What a server sent can end neither the process nor the connection it came by.
+when they come back. A message of another server can end neither the process nor the connection by
+which it came.
 """
 
 from __future__ import annotations
@@ -69,7 +71,8 @@ class _Answers:
 
     def __init__(self) -> None:
         self.responses: list[Response] = []
-        # Who responded, as far as known, and all other servers, if there was time to ask.
+        # The names of the servers that responded, as far as known, and of all other servers, if
+        # there was time to ask.
         self.names: set[str] = set()
         self.servers: frozenset[str] = frozenset()
         self.expected: int | None = None
@@ -276,7 +279,7 @@ class ClusterAdapter(MemoryAdapter, ABC):
     # -- what the other servers ask for
 
     def handle(self, uid: str, message: Request) -> None:
-        """Do what another server asks for; nothing that it sent raises."""
+        """Do what another server asks for. Whatever it has sent, nothing is raised."""
         if uid == self.uid:
             return
         try:
@@ -287,7 +290,7 @@ class ClusterAdapter(MemoryAdapter, ABC):
             logger.exception("a message of another server could not be handled")
 
     def take(self, uid: str, message: Request | Response) -> None:
-        """Take what came where requests and responses share a channel."""
+        """Take a message of a channel that requests and responses share."""
         if isinstance(message, Request):
             self.handle(uid, message)
         else:
@@ -300,7 +303,7 @@ class ClusterAdapter(MemoryAdapter, ABC):
             take(response, uid)
 
     def reject(self, error: Exception) -> None:
-        """Count a message that was malformed; the first one is told."""
+        """Count a message that was malformed; only the first one is logged."""
         if not self.status.rejected:
             logger.warning(
                 "a message of another server was refused (%s); further ones are only counted", error
@@ -361,7 +364,7 @@ class ClusterAdapter(MemoryAdapter, ABC):
             try:
                 socket.expect(ack_id, acknowledged)
             except UsageError:
-                # It owes too many already: the others are asked, and the count is true.
+                # The socket owes too many already: only the others are asked and counted.
                 continue
             asked.append(socket)
         self.respond(uid, ClientCount(request_id, len(asked)))

@@ -9,7 +9,8 @@ from typing import Any
 from socketio_min.cluster.adapter import Adapter, BroadcastOptions
 from socketio_min.errors import AcknowledgementTimeout
 
-# In the last part of a question's time, and in so many of its seconds, the servers are named.
+# The servers are asked for their names in this last part of a question's time, but in no more than
+# so many seconds.
 NAMING_PART, NAMING_MOST = 0.25, 0.5
 
 
@@ -28,7 +29,7 @@ class RollCall:
         self._task = asyncio.ensure_future(self._names())
 
     async def end(self) -> frozenset[str]:
-        """Return the names, none if they were not asked for or did not come in time."""
+        """Return the names. There are none if they were not asked for or did not come in time."""
         self._timer.cancel()
         if self._task is None:
             return frozenset()

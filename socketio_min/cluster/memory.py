@@ -36,10 +36,10 @@ class MemoryAdapter:
         return self._rooms
 
     async def start(self) -> None:
-        """Join nobody: there is no other server."""
+        """Do nothing: there is no other server to join."""
 
     async def close(self) -> None:
-        """Leave nobody: there is no other server."""
+        """Do nothing: there is no other server to leave."""
 
     async def server_count(self) -> int:
         return 1
@@ -143,7 +143,9 @@ def send_to_all(
     packets: list[Packet],
     args: Sequence[Any],
 ) -> None:
-    """Queue packets for many sockets: nothing a receiver but a reference to the same objects."""
+    """Queue packets for many sockets. Each receiver costs a reference to the same objects and
+    nothing else.
+    """
     if len(packets) == 1:
         packet = packets[0]
         for socket in sockets:

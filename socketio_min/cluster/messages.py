@@ -1,4 +1,6 @@
-"""What the servers of a cluster tell each other, whatever carries it and however it is written."""
+"""The messages between the servers of a cluster, whatever carries them and however they are
+written.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,7 @@ from socketio_min.cluster.adapter import BroadcastOptions
 class Broadcast(NamedTuple):
     """Send an event, its name and arguments, to sockets; with `request_id`, report their answers.
 
-    `body` is the JSON of `args` where the sender has it already: whoever writes JSON needs not
-    make it again.
+    `body` is the JSON of `args` if the sender has it already; an adapter that writes JSON uses it.
     """
 
     args: Sequence[Any]

@@ -1,4 +1,4 @@
-"""Read what other servers sent, strictly: a wrong type costs the message and nothing else.
+"""Read the messages of other servers strictly: a wrong type costs the message and nothing else.
 
 JavaScript writes what Python would not: names of rooms may be numbers, absent fields are missing or
 null, times are milliseconds.
@@ -13,9 +13,9 @@ from socketio_min.errors import PacketError
 from socketio_min.protocol.handshake import Handshake
 from socketio_min.protocol.packets import MAX_EVENT_NAME, RESERVED_EVENTS
 
-# More rooms than a broadcast can mean, and fewer than would hold a server up.
+# No broadcast has more rooms, and so many do not delay a server.
 MAX_ROOMS = 100_000
-# What a request may wait for, in seconds, whatever its sender wrote.
+# How long a request may wait, in seconds, whatever its sender wrote.
 MAX_TIMEOUT = 600.0
 
 
@@ -67,7 +67,7 @@ def read_rooms(value: Any) -> tuple[str, ...]:
     Raises:
         PacketError: it is no list of them.
     """
-    # Nearly every broadcast has an empty list, or two.
+    # Nearly every broadcast has one empty list or two.
     if value is None or value == []:
         return ()
     names = read_list(value, "rooms")
@@ -85,7 +85,8 @@ def _room_name(value: Any) -> str:
 
 
 def read_options(value: Any) -> BroadcastOptions:
-    """Return who is meant: `{"rooms", "except", "flags"}`, any of them absent.
+    """Return the receivers that `{"rooms", "except", "flags"}` selects; each of the three may be
+    absent.
 
     Raises:
         PacketError: it is something else.
@@ -202,7 +203,7 @@ def write_handshake(handshake: Handshake) -> dict[str, Any]:
 
 
 def write_options(options: BroadcastOptions) -> dict[str, Any]:
-    """Return who is meant as the official server writes it."""
+    """Return a selection of receivers as the official server writes it."""
     flags: dict[str, Any] = {}
     if options.volatile:
         flags["volatile"] = True

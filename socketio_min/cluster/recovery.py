@@ -1,4 +1,4 @@
-"""Connection state recovery: what it is given, and what of a socket waits for its client.
+"""Connection state recovery: its options, and what is kept of a socket while its client is away.
 
 A client that has lost its connection presents its private id when it connects again. Then it has
 the same id, rooms and data as before, and is sent first what it missed. The private id is told to
@@ -16,11 +16,11 @@ from engineio_min.protocol.packets import Packet
 
 
 class Session(NamedTuple):
-    """What is left of a socket whose client is away.
+    """What is kept of a socket whose client is away.
 
     `pid` is the private id; `presented` the offset that the client brought when the session began:
-    it has nothing newer as long as it brings the same. `begun` is where in the stream the session
-    began, known of one that was restored from there.
+    a client that brings the same offset again has received nothing since. `begun` is the place in
+    the stream where the session began; it is known of a session that was restored from the stream.
     """
 
     namespace: str

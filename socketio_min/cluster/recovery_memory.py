@@ -25,14 +25,14 @@ _NAME_LENGTH = 8
 
 
 class Engine(Protocol):
-    """What tells the time."""
+    """Tells the time."""
 
     timer: Timer
     loop: asyncio.AbstractEventLoop
 
 
 class _Away(NamedTuple):
-    """A session that waits, and where it was when."""
+    """A session that waits, and the rooms that it was in at each time."""
 
     session: Session
     history: RoomHistory
@@ -87,7 +87,8 @@ class MemoryRecovery:
     ) -> tuple[Restored, RoomHistory] | None:
         """Return the session of a client that is back; a second time it is not there any more.
 
-        None if it is not there, and if what it missed is not known, which ends it.
+        Return None if there is no such session. Return None, too, and end the session, if not all
+        that it missed is known.
         """
         away = self._sessions.get(pid, self.now)
         if away is None or away.session.namespace != namespace:
@@ -197,7 +198,7 @@ class RecoveringMemoryAdapter(MemoryAdapter):
             packets = event_packets(namespace, (*args, log.next_offset), compress=options.compress)
             log.append(namespace.name, options.rooms, options.except_, packets, recovery.now)
         else:
-            # Nobody gets it now, and nobody who is away would have.
+            # Nobody gets the event now, and no client that is away would have got it.
             check_event_name(args[0])
         if sockets:
             send_to_all(namespace, sockets, packets, args)
@@ -231,7 +232,7 @@ class RecoveringMemoryAdapter(MemoryAdapter):
     # -- who comes back
 
     def session_began(self, socket: Recoverable) -> None:
-        """Keep nothing yet: what is in this memory ends with the server that has the client."""
+        """Keep nothing yet: this memory is lost together with the server that has the client."""
 
     def persist_session(self, session: Session) -> None:
         self._recovery.put(session, self._histories.pop(session.id))

@@ -16,7 +16,9 @@ MAX_STAYS = 1_000
 
 
 class RoomHistory:
-    """Where one socket was when. Numbers are those of the last event sent before a change."""
+    """The rooms of one socket in the course of time. A change has the number of the last event
+    before it.
+    """
 
     __slots__ = ("_joined", "_left", "_stays", "begun", "floor", "present")
 
@@ -30,7 +32,7 @@ class RoomHistory:
         self._stays = 0
         # The socket has been in its namespace after this number, None as long as it has not.
         self.present: int | None = None
-        # What the socket got before this number is not known any more.
+        # Which events before this number the socket got is not known any more.
         self.floor = 0
 
     def enter(self, number: int) -> None:

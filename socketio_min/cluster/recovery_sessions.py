@@ -1,7 +1,8 @@
 """Sessions whose clients are away, until they come back or their time is over.
 
-All have the same time, so they expire in the order in which they came, and a dictionary is queue
-enough: an `OrderedDict`, because a plain one looks for its first item among all that were removed.
+All have the same time, so they expire in the order in which they came, and a dictionary is all the
+queue that is needed. It is an `OrderedDict`, because a plain dictionary searches for its first item
+among all that were removed.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ class SessionStore(Generic[Kept]):
         return len(self._sessions)
 
     def put(self, pid: str, session: Kept, now: float) -> Kept | None:
-        """Keep a session. Return the one that waited longest if that had to make room."""
+        """Keep a session. If another one has to make room for it, return that one, which waited
+        longest.
+        """
         self._sessions.pop(pid, None)
         self._sessions[pid] = _Waiting(now + self._duration, session)
         if len(self._sessions) <= self._limit:

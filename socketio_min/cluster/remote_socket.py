@@ -12,7 +12,7 @@ from socketio_min.protocol.handshake import Handshake
 
 
 class RemoteSocket:
-    """A socket of another server: what it was when it was fetched, and what can be done with it.
+    """A socket of another server, as it was when it was fetched.
 
     `id`, `handshake`, `rooms` and `data` are copies and do not change; what is done goes to the
     server that has the socket, which does nothing if it is gone.
@@ -33,7 +33,7 @@ class RemoteSocket:
         self.rooms = frozenset(rooms)
         self.data = data
         self._adapter = adapter
-        # Its own room has nobody else.
+        # Only the socket itself is in the room of its id.
         self._options = BroadcastOptions(rooms=(socket_id,))
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""How it is with the other servers: the one place that an application asks."""
+"""The state of the connection to the other servers, for the application."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ClusterStatus:
     __slots__ = ("_hooks", "_whole", "connected", "dropped", "lag", "rejected")
 
     def __init__(self, *, connected: bool, whole: ClusterStatus | None = None) -> None:
-        """Make a status; `whole` is another one that counts, too, what this one counts."""
+        """Make a status. Whatever it counts, the status `whole` counts too."""
         self._whole = whole
         self.connected = connected
         self.dropped = 0
@@ -52,9 +52,10 @@ class ClusterStatus:
             self._whole.measure(seconds)
 
     def metrics(self) -> dict[str, tuple[str, Callable[[], float]]]:
-        """Return what there is to collect: what it is and how to ask for it, by Prometheus' name.
+        """Return the metrics by their names in Prometheus: a description, and a function that
+        returns the value.
 
-        The names of what only grows end in `_total`; the others are gauges.
+        The names of counters end in `_total`; the others are gauges.
         """
         return {
             "socket_io_cluster_connected": (
@@ -76,7 +77,7 @@ class ClusterStatus:
         }
 
     def change(self, connected: bool) -> None:
-        """Tell the hooks, if this is a change."""
+        """Set `connected`, and tell the hooks if it has changed."""
         if connected is self.connected:
             return
         self.connected = connected

@@ -1,4 +1,4 @@
-"""Values on their way to other servers: what JSON makes of them, and bytes.
+"""Values on their way to other servers: what JSON can hold, and bytes.
 
 A receiver on another server must see what a receiver here sees, whatever the message between the
 two is written in.
@@ -17,7 +17,7 @@ from socketio_min.protocol.encoding import encode_ack
 
 
 def portable(args: Sequence[Any]) -> list[Any]:
-    """Return values as every receiver sees them: JSON's, and bytes.
+    """Return values as every receiver sees them: those of JSON, and bytes.
 
     Raises:
         EncodeError: a value has no JSON form.
@@ -66,7 +66,7 @@ def _walk(value: Any) -> Any:
     try:
         return orjson.loads(orjson.dumps(value))
     except TypeError:
-        # An integer beyond 64 bits, and what is an error: the encoder of events decides.
+        # The value is an integer beyond 64 bits, or an error: the encoder of events decides.
         text, _ = encode_ack("/", [value], 0)
         return json.loads(text[2:], parse_int=float)[0]
 

@@ -39,8 +39,8 @@ class WorkerRooms:
     def __init__(self, post: Post) -> None:
         self.post = post
         self._adapters: dict[str, WorkerAdapter] = {}
-        # The namespaces of the others, as far as they have told; and who was told of those here.
-        # One that is new may tell before the supervisor does.
+        # The namespaces of the other workers, as far as they have told, and the workers that were
+        # told of those here. A new worker may tell before the supervisor has named it.
         self._theirs: dict[str, frozenset[str]] = {}
         self._told: frozenset[str] = frozenset()
 
@@ -61,9 +61,9 @@ class WorkerRooms:
         self._tell_namespaces(self.others)
 
     def peers_changed(self) -> None:
-        """Tell those who are new which namespaces there are here, and forget those who are gone."""
+        """Tell new workers which namespaces this one has, and forget those that are gone."""
         others = frozenset(self.others)
-        # Who is gone; who is not known yet has only just begun to tell.
+        # Workers that are gone. One that the supervisor has not named yet has only just begun.
         for name in self._told - others:
             self._theirs.pop(name, None)
         fresh, self._told = others - self._told, others
@@ -104,8 +104,8 @@ class WorkerRooms:
         return sum(not self.post.send(name, content) for name in names)
 
     def received(self, content: bytes) -> None:
-        """Take a message of another worker; nothing that it says raises."""
-        # What cannot be read counts for a namespace that every server has.
+        """Take a message of another worker. Whatever it says, nothing is raised."""
+        # A message that cannot be read counts for a namespace that every server has.
         adapter = self._adapters.get("/")
         try:
             head, start = decode_head(content)
@@ -140,7 +140,7 @@ class WorkerAdapter(ClusterAdapter):
         return self._shared.count(self._namespace.name)
 
     def concerns(self, rooms: Sequence[str] | None) -> bool:
-        """Return whether a message for these rooms is for somebody here."""
+        """Return whether a message for these rooms concerns a socket here."""
         if rooms is None:
             return True
         members = self._rooms.members

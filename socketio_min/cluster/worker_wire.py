@@ -1,4 +1,4 @@
-"""What workers write to each other: lines of JSON, then the binary values.
+"""The messages between workers: lines of JSON, then the binary values.
 
     [sender, namespace, rooms]       who sent the message, and whom it concerns; rooms are null
                                      if it is for everybody in the namespace
@@ -11,8 +11,8 @@
 The second line is read only where the first one concerns somebody. A message with binary values
 has `{"": index}` in the place of each, and `{"": {...}}` for a map that looks like that.
 
-Rejected: pickle, because whoever can write to a worker's socket could run any code in it, and
-`marshal`, which crashes on what is malformed. MessagePack needs a package that may be missing.
+Rejected: pickle, because a process that can write to a worker's socket could run any code in it,
+and `marshal`, which crashes on malformed data. MessagePack needs a package that may be missing.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def encode(sender: str, namespace: str, message: Request | Response) -> bytes:
         rooms = message.options.rooms
     head = _dump([sender, namespace, rooms])
     if isinstance(message, Broadcast) and message.body is not None and "\\ud" not in message.body:
-        # Its JSON is there already, and without escaped surrogates, which orjson does not read.
+        # The JSON is there already, and has no escaped surrogates, which orjson does not read.
         fields = _dump([write_options(message.options), message.request_id])
         line = b'["Broadcast",[],%s,%s' % (message.body.encode(), fields[1:])
         return b"%s\n%s\n" % (head, line)

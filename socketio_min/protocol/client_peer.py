@@ -1,8 +1,8 @@
 """The client's half of what a connection may carry: packets and their attachments.
 
-The mirror of `peer.py`, for a server that is trusted no more than a client is. It is not asked here
-which namespaces exist: a server may send to one that was just left, and whatever looks for the
-namespace drops the packet (as the official client does).
+The mirror of `peer.py`, for a server that is trusted no more than a client is. The names of
+namespaces are not checked here: a server may send to one that was just left, and the packet is
+dropped when its namespace is looked for (as the official client does).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Final
 from socketio_min.protocol.packets import Packet
 from socketio_min.protocol.parser import Collector, Parser
 
-# Values in one packet, names of members among them. Nobody but the client itself waits meanwhile,
-# so these are more than a server takes.
+# Values in one packet, names of members among them. Only the client itself waits while they are
+# decoded, so it takes more than a server.
 MAX_VALUES: Final = 1_000_000
 
 

@@ -2,8 +2,8 @@
 
     <type>[<attachments>-][<namespace>,][<acknowledgement id>][JSON]
 
-Strategy. orjson does the work. A little that JavaScript sends is refused by orjson: lone
-surrogates, numbers beyond a double. Only then does the json module take over, more slowly.
+Strategy. orjson does the work. orjson refuses a few things that JavaScript sends: lone surrogates,
+numbers beyond a double. Only then does the json module take over, more slowly.
 
 Decoding is stricter than the official parser wherever leniency could hurt a server. Digits are
 ASCII digits, at most 16 of them. An event needs a name, and the name is a string. Depth, lengths
@@ -75,7 +75,7 @@ def decode_plain_event(text: str) -> tuple[list[Any], int | None] | None:
             return None
         ack_id = int(digits)
         body = body[bracket:]
-    # Whatever is too long or too deep is longer than this; parsed here it would be parsed twice.
+    # A text that is too long or too deep is longer than this, and would be parsed twice.
     is_long = len(body) > 2 * MAX_DEPTH
     if is_long and (len(body) > MAX_PLAIN or body.count("[") + body.count("{") > MAX_DEPTH):
         return None
@@ -104,7 +104,7 @@ def decode(
 
 
 def decode_head(text: str | bytes, max_attachments: int) -> Head:
-    """Decode what tells whose a packet is, before its JSON is looked at.
+    """Decode the head of a packet, which tells its namespace, before its JSON is looked at.
 
     Raises PacketError: the text begins like no packet, or is an attachment.
     """
@@ -195,7 +195,7 @@ def check_event(text: str, data: list[Any]) -> None:
 
 
 def _loads(text: str, start: int, max_values: int) -> Any:
-    # Of text with characters beyond U+FFFF orjson would take three times as long.
+    # With characters beyond U+FFFF in a text orjson would take three times as long.
     encoded = text[start:].encode("utf-8", "surrogatepass")
     if len(encoded) > max_values and has_more_values(encoded, max_values):
         refuse_values(text, max_values)
@@ -212,7 +212,7 @@ def loads_counted(encoded: bytes, text: str) -> Any:
 
     Raises PacketError: it is no JSON, or too deep.
     """
-    # A level needs two brackets, so most packets are told apart from deep ones by their length.
+    # A level needs two brackets, so the length of most packets shows that they are not deep.
     brackets = _brackets(encoded) if len(encoded) > 2 * MAX_DEPTH else 0
     try:
         data = orjson.loads(encoded)
@@ -244,7 +244,9 @@ def _brackets(encoded: bytes) -> int:
 
 
 def _check_depth(data: Any, text: str) -> None:
-    """Refuse what is too deep, level by level: the peer must not choose how deep our stack is."""
+    """Refuse a value that is too deep, level by level: the peer must not choose how deep our stack
+    is.
+    """
     level = [data]
     for _ in range(MAX_DEPTH):
         level = [

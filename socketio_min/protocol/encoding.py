@@ -6,8 +6,8 @@ What `encode_...` returns is the text and the list of attachments to send after 
 Engine.IO's own prefix (`4`) is not part of the text.
 
 Strategy. orjson does the work. It visits a value in document order, so its hook for unknown types
-numbers the binary values as the protocol wants them, without a search beforehand. A little that
-JavaScript accepts is refused by orjson: lone surrogates, integers beyond 64 bits, keys that are not
+numbers the binary values as the protocol wants them, without a search beforehand. orjson refuses a
+few things that JavaScript accepts: lone surrogates, integers beyond 64 bits, keys that are not
 strings. Only then does the json module take over, more slowly.
 
 Imperfect by the protocol's design: a dictionary `{"_placeholder": true, "num": 0}` of the

@@ -1,4 +1,4 @@
-"""The parser of everybody who has chosen none: JSON, and binary attachments beside it."""
+"""The default parser: JSON, and binary attachments beside it."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from socketio_min.protocol.weights import weigh_long
 
 
 class JsonEncoder:
-    """Writes the packets of one namespace, the frequent ones by a shorter way."""
+    """Writes the packets of one namespace; plain events take a shorter way."""
 
     __slots__ = ("_ack_head", "_connect_head", "_event_head", "_namespace")
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
         named = "" if namespace == "/" else namespace + ","
-        # What stands before the JSON, and before an acknowledgement's id.
+        # The text before the JSON, and before an acknowledgement's id.
         self._connect_head = f"{MESSAGE}{CONNECT}{named}"
         self._event_head = f"{MESSAGE}{EVENT}{named}"
         self._ack_head = f"{MESSAGE}{ACK}{named}"
 
     def plain_event(self, args: list[Any]) -> str | None:
-        """Encode an event whose values are JSON's, which is nearly every one."""
+        """Encode an event whose values all have a form in JSON, as nearly every event."""
         name = args[0]
         if type(name) is str and name not in RESERVED_EVENTS:
             try:

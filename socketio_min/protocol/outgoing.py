@@ -10,11 +10,11 @@ from socketio_min.protocol.parser import PacketEncoder
 
 
 class Scope(Protocol):
-    """A namespace, as far as its packets are written."""
+    """A namespace, as far as writing its packets needs it."""
 
     @property
     def encoder(self) -> PacketEncoder:
-        """Return what writes its packets."""
+        """Return the encoder of its packets."""
 
 
 def event_packets(

@@ -1,4 +1,4 @@
-"""What a packet of Socket.IO protocol 5 is, whatever it is written in, and what bounds it.
+"""Packets of Socket.IO protocol 5, in whatever notation, and their limits.
 
 A packet is a plain tuple `(type, namespace, data, ack_id, attachments)`: no class per type, no
 enum, because this is the hot path and reading an event should cost little more than the values in
@@ -27,11 +27,12 @@ MAX_DEPTH: Final = 64
 MAX_VALUES: Final = 10_000
 MAX_EVENT_NAME: Final = 128
 MAX_NAMESPACE: Final = 256
-# Of a CONNECT, whose payload is kept as long as the socket; values take up to 25 times their text.
+# Values in a CONNECT, whose payload is kept as long as the socket; they take up to 25 times the
+# memory of their text.
 MAX_CONNECT: Final = 65_536
 MAX_ACK_ID: Final = 2**53 - 1  # JavaScript's largest safe integer: 16 digits
 
-# Both sides emit these locally, so a peer that sends one could forge a change of state.
+# Each end raises these events itself, so a peer that could send one would forge a change of state.
 RESERVED_EVENTS: Final = frozenset(
     ("connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener")
 )

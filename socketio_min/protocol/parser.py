@@ -1,4 +1,5 @@
-"""The seam to a codec: what packets are written in, and how they are read, within limits.
+"""The interface of a codec: in which notation packets are written, and how they are read within
+limits.
 
 Both ends of a connection must have the same parser; nothing on the wire tells which one it is.
 A parser is pure: it takes and gives plain values and knows no connection.
@@ -34,7 +35,7 @@ class PacketEncoder(Protocol):
     def plain_event(self, args: list[Any]) -> EnginePacket | None:
         """Encode an event by the shortest way, as one packet.
 
-        None for what needs a closer look, or is an error: `event` knows.
+        Return None if the event needs a closer look or may be an error: `event` then takes it.
         """
 
     def event(self, args: Values, ack_id: int | None = None) -> list[EnginePacket]:
@@ -96,7 +97,7 @@ class Parser(Protocol):
         """Return what writes the packets of a namespace."""
 
     def head(self, message: Message, max_attachments: int) -> Head:
-        """Decode what tells whose a packet is.
+        """Decode the head of a packet, which tells its namespace.
 
         Raises:
             PacketError: the message is the beginning of no packet.
@@ -130,10 +131,10 @@ class Parser(Protocol):
 
 
 def check_parser(parser: object) -> None:
-    """Refuse what is no parser.
+    """Refuse a value that is no parser.
 
     Raises:
-        UsageError: it has not all that a `Parser` has.
+        UsageError: it lacks a method of `Parser`.
     """
     if not isinstance(parser, Parser):
         raise UsageError(

@@ -1,9 +1,9 @@
-"""One connection's half of Socket.IO: which namespaces it has joined and the packet it is sending.
+"""The state of one connection in Socket.IO: the namespaces that it has joined, and the packet that
+it is sending.
 
-The rules that need only this are here and nowhere else: what may come when (Socket.IO v5,
-"Connection to a namespace"), and how a packet and its attachments become one. A peer takes and
-gives plain values, whoever carries them; user code, acknowledgements and rooms are the namespace's
-affair.
+All rules that need only this state are here: what may come when (Socket.IO v5, "Connection to a
+namespace"), and how a packet and its attachments become one. A peer takes and gives plain values,
+whoever carries them; user code, acknowledgements and rooms are the namespace's affair.
 
 A namespace is absent, pending (CONNECT received, not answered), joined, or left. The official
 server closes the whole connection for any packet to a namespace that is not joined, which also hits
@@ -37,7 +37,7 @@ from socketio_min.protocol.parser import Collector, Parser
 
 Joined = TypeVar("Joined")
 
-# What may come for a namespace that is joined.
+# The types of packets that may come for a namespace that is joined.
 _OF_THE_JOINED = frozenset((DISCONNECT, EVENT, ACK, BINARY_EVENT, BINARY_ACK))
 
 
@@ -96,14 +96,15 @@ class Peer(Generic[Joined]):
         if self.reconstructor is None:
             parser = self._parser
             head = parser.head(message, self._max_attachments)
-            # Before its values are looked at: nothing is decoded or collected for a stranger.
+            # Before the values are looked at: nothing is decoded or collected for a namespace that
+            # is not joined.
             type_, namespace, attachments, _ = head
             if self._admit(type_, namespace):
                 joined = self.joined.get(namespace)
                 limit = self._max_values if joined is None else self._values_allowed(joined)
                 packet = parser.rest(message, head, limit)
             elif attachments:
-                # They follow all the same, and are dropped with it.
+                # The attachments follow all the same, and are dropped with the packet.
                 packet = type_, namespace, [], None, attachments
             else:
                 return None
@@ -198,7 +199,8 @@ class Peer(Generic[Joined]):
     def leave(self, namespace: str, *, by_peer: bool) -> None:
         """Leave a namespace; packets that still come for it are dropped.
 
-        A peer that has itself left its last namespace has no excuse for sending more.
+        A peer that has left its last namespace by itself may send no more: its later packets are
+        errors.
         """
         del self.joined[namespace]
         if self.joined or not by_peer:

@@ -1,8 +1,9 @@
 """Events that are sent again until the server acknowledges them: at least once, in order.
 
 One event is under way at a time, so that a later one never overtakes an earlier one; the price is a
-round trip for each. An event may arrive more than once, when its acknowledgement was lost: a server
-that minds gives each event an id. What is waiting survives a disconnection and goes on after it.
+round trip for each. An event may arrive more than once, when its acknowledgement was lost: an
+application that must not handle it twice gives each event an id. What is waiting survives a
+disconnection and goes on after it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from socketio_min.errors import UsageError
 
-# What becomes of an event: its acknowledgement's arguments, or why there is none.
+# The outcome of an event: its acknowledgement's arguments, or the reason why there are none.
 Answer = Callable[[list[Any] | Exception], None]
 # Sends an event with its arguments, and answers after at most so many seconds.
 Ask = Callable[[tuple[Any, ...], float, Answer], object]
@@ -71,7 +72,7 @@ class RetryQueue:
 
     def _answered(self, event: _QueuedEvent, result: list[Any] | Exception) -> None:
         event.sent = False
-        # An event that cannot be sent will not be better later.
+        # An event that cannot be sent now could not be sent later either.
         final = not isinstance(result, Exception) or isinstance(result, UsageError)
         if final or event.tries > self._retries:
             self._queue.popleft()

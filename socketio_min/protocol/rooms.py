@@ -1,13 +1,13 @@
 """Rooms: who is in which room, readable from both sides.
 
-Two dictionaries, kept as mirror images: room -> members and member -> rooms. The inner
-collections are dictionaries without values, because a dictionary remembers the order of insertion
-and a set does not: a broadcast reaches the members in the order in which they joined, in every
-run. A collection of one is kept as its item alone: each socket is in a room of its own, and most
-are in no other, which would be two dictionaries for each connection otherwise (a twentieth of its
-memory). Rooms exist as long as they have a member. Members exist from their first `add`, even to no
-room at all, until `remove_all`: a socket that has left its last room still receives what is
-sent to the whole namespace.
+Two dictionaries, kept as mirror images: room -> members and member -> rooms. The inner collections
+are dictionaries without values, because a dictionary remembers the order of insertion and a set
+does not: a broadcast reaches the members in the order in which they joined, in every run. A
+collection of one item is kept as that item: each socket is in a room of its own, and most are in no
+other. Dictionaries for these would be a twentieth of a connection's memory. Rooms exist as long as
+they have a member. Members exist from their first `add`, even to no room at all, until
+`remove_all`: a socket that has left its last room still receives what is sent to the whole
+namespace.
 
 Every change is reported as a list of `(room, edge)`. The edge is true when the room came into
 being (`add`) or ceased to exist (`remove`, `remove_all`), so that an adapter can announce

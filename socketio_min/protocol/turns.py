@@ -1,4 +1,5 @@
-"""Calls in turn: what a connection brings is called in order, no faster than handlers keep up.
+"""Calls in turn: the handlers of what a connection brings are called in order, and no faster than
+they keep up.
 
 A plain handler is over when it returns. An asynchronous one becomes a task, whose first step is the
 event loop's to make; what came after it must not be called before that step, and waits:
@@ -11,11 +12,11 @@ The loop keeps the order of what it is given. So a callback that is given to it 
 finds the handler started, and calls all that waits up to the next asynchronous handler: the cost is
 in proportion to the number of calls, however many come in one read.
 
-At most `limit` handlers run at once, less one for each acknowledgement that is due: those come from
-the peer, who must be read for them. What waits is a handler to come. So the peer is read while both
-together are fewer than `limit`; what it can make wait is as many, and one read more. A few of them
-may be large: above `max_weight` bytes of what waits or is worked on the peer is not read either,
-unless an acknowledgement is due.
+At most `limit` handlers run at once. A handler that waits for an acknowledgement does not count,
+because the peer must be read for that. Each call that waits will be a handler. So the peer is read
+while calls and handlers together are fewer than `limit`; at most so many calls wait, and those of
+one more read. A few of them may be large: above `max_weight` bytes of what waits or is worked on
+the peer is not read either, unless an acknowledgement is due.
 
 Rejected: a callback of the loop for each call that waits, which goes round once for every handler
 before it, so that the cost is a square; a task for each connection that takes calls from a queue,
@@ -78,14 +79,14 @@ class Turns:
         reading: Reading | None = None,
         max_weight: float = math.inf,
     ) -> None:
-        # Everything that a call waits for: handlers without their first step, calls that wait, and
-        # one for the limit.
+        # How much a call has to wait for: handlers without their first step, calls that wait, and
+        # one more if the limit is reached.
         self.behind = 0
         self.in_flight = 0
         self.acks_due = 0
         # Calls of `finish` that wait.
         self.ending = 0
-        # Bytes of what waits or is worked on, as far as it was told.
+        # The bytes of what waits or is worked on, as told by `load`.
         self.weight = 0
         self._max_weight = max_weight
         self._limit = limit
@@ -94,17 +95,17 @@ class Turns:
         # Whether the peer is not to be read.
         self.paused = False
         self._unstarted = 0
-        # All handlers there ever were.
+        # How many handlers have been begun in all.
         self._begun = 0
         # Whether the loop has been given `_take`.
         self._taking = False
-        # Made when it is needed, which on most connections is never.
+        # The queue is made when it is needed, which is never on most connections.
         self._queue: deque[_Call] | None = None
-        # While `_take` makes calls: what these have put off.
+        # While `_take` makes calls: the calls that these have put off.
         self._nested: list[_Call] | None = None
 
     def read_from(self, reading: Reading | None) -> None:
-        """Note what brings the calls from now on; None while nothing does."""
+        """Note what brings the calls from now on; None if nothing does."""
         self._reading = reading
         if self.paused and reading is not None:
             reading.pause()
@@ -114,7 +115,7 @@ class Turns:
     def call(self, function: Callable[..., None], *args: Any) -> None:
         """Make a call when the handlers of all earlier ones have started, and there is room.
 
-        What a call that waited puts off by this is a part of it: it comes before what waits still.
+        Calls made from inside a delayed call run right after it, before older delayed calls.
         """
         if not self.behind:
             function(*args)
@@ -129,7 +130,7 @@ class Turns:
     def finish(self, function: Callable[..., None], *args: Any) -> None:
         """Make the call that tells of the connection's end, which no handler can delay.
 
-        It still comes after what waits, which the limit does not hold up any longer.
+        The calls that wait come before it; the limit does not delay them any longer.
         """
         self.ending += 1
         self.call(self._finish, function, args)
@@ -150,7 +151,7 @@ class Turns:
             # next call comes after its first step.
             while queue and self._begun == started and (self.ending or not self.full):
                 function, args = queue.popleft()
-                # What waits is not before the call's own part.
+                # Calls made from inside this call come before those that wait.
                 self.behind = 0
                 function(*args)
         finally:
@@ -177,7 +178,7 @@ class Turns:
         """Note that a handler's task is done."""
         self.in_flight -= 1
         if not self.in_flight:
-            # Those that were cancelled before their first step have not counted it.
+            # A task that was cancelled before its first step has not called `started`.
             self._unstarted = 0
         self._adjust()
 
@@ -192,7 +193,7 @@ class Turns:
         self._adjust()
 
     def settle_acks(self, count: int = 1) -> None:
-        """So many acknowledgements have come, or are waited for no longer."""
+        """Count off acknowledgements that have come, or that nobody waits for any longer."""
         self.acks_due -= count
         self._adjust()
 
@@ -204,7 +205,7 @@ class Turns:
         return self.in_flight - self.acks_due >= self._limit
 
     def _adjust(self) -> None:
-        """Read, and go on with what waits, as far as the handlers keep up."""
+        """Read from the peer, and make calls that wait, as far as the handlers keep up."""
         if self._nested is not None:
             # `_take` will.
             return

@@ -1,12 +1,12 @@
-"""What JSON costs once it is parsed, told from its text before that.
+"""Estimates what JSON costs once it is parsed, from its text.
 
 `[]` has three characters with its comma and takes 64 bytes, `{"a":0}` eight and 240: the values in
-a text say what it costs in time and memory, not its length. They are counted where the syntax has
-them, outside strings, piece by piece, so that a text with too many is given up at once and a file
-of five million characters, which is one value, passes.
+a text say what it costs in time and memory, not its length. Values are counted by the characters
+between them, outside strings, piece by piece. So a text with too many values is refused early, and
+a file of five million characters, which is one value, passes.
 
-Rejected: to parse and count then, which is what must not happen; a scan with a regular expression,
-ten times as slow as splitting at the quotes.
+Rejected: to count after parsing, which is the cost to avoid; a scan with a regular expression, ten
+times as slow as splitting at the quotes.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ VALUE: Final = 56
 # the longest tokens.
 KEPT_AUTH: Final = 8_192
 
-# Characters of a text from which it is weighed; what is shorter weighs little, whatever it is.
+# A text of so many characters is weighed; a shorter one weighs little, whatever it holds.
 WEIGHED: Final = 1_024
 
 _PIECE: Final = 65_536
 
-# What stands before each value but the first, where it is not in a string.
+# The characters before each value but the first, outside strings.
 _BEFORE_VALUES: Final = b",[{:"
 
 
 def has_more_values(data: bytes, most: int) -> bool:
     """Return whether JSON has more than `most` values, the names of members among them.
 
-    Most texts are told by how many of these characters they have, in strings or not.
+    Most texts have so few of these characters, in strings or not, that they need no closer look.
     """
     return count_before_values(data) >= most and count_values(data, most) > most
 
@@ -61,13 +61,14 @@ def count_values(data: bytes, most: int) -> int:
     while position < len(data) and count <= most:
         piece = data[position : position + _PIECE]
         if (len(piece) - len(piece.rstrip(b"\\"))) & 1:
-            # Not between a backslash and what it escapes.
+            # A piece must not end between a backslash and the character that it escapes.
             piece = data[position : position + _PIECE + 1]
         position += len(piece)
         if b'\\"' in piece:
-            # To put others in their place takes half as long as to remove them.
+            # Replacing the escapes takes half as long as removing them.
             piece = piece.replace(b"\\\\", b"__").replace(b'\\"', b"__")
-        # Of a piece with so many strings it is known already, and each would become an object.
+        # A piece with so many strings has too many values; splitting it would make an object of
+        # each.
         if piece.count(b'"') > 2 * most:
             return most + 1
         parts = piece.split(b'"')
@@ -77,7 +78,9 @@ def count_values(data: bytes, most: int) -> int:
 
 
 def weigh(text: str) -> int:
-    """Estimate the bytes that a text takes once it is parsed, rather too many than too few."""
+    """Estimate the bytes that a text takes once it is parsed; the estimate is rather too high than
+    too low.
+    """
     return len(text) + LIST * text.count("[") + DICT * text.count("{") + VALUE * text.count(",")
 
 
@@ -111,7 +114,9 @@ def weigh_values(data: list[Any]) -> int:
 
 
 def keep_auth(auth: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what is kept of a CONNECT's payload once it is decided on: all of it, or nothing."""
+    """Return the payload of a CONNECT to keep once the CONNECT is decided on: all of it, or
+    nothing.
+    """
     try:
         text = orjson.dumps(auth).decode()
     except TypeError:

@@ -16,7 +16,7 @@ logger = logging.getLogger("socketio_min")
 
 RATE_LIMIT = "rate limit"
 
-# The event that tells a client of the first one refused: {"retryAfter": milliseconds}.
+# The event that tells a client of its first refused event: {"retryAfter": milliseconds}.
 RATE_LIMITED = "rate_limited"
 
 

@@ -1,4 +1,6 @@
-"""Who to send to, step by step: `io.to("a").except_("b").volatile.emit("event")`."""
+"""Selects the receivers of an event, step by step:
+`io.to("a").except_("b").volatile.emit("event")`.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,9 @@ if TYPE_CHECKING:
 class BroadcastOperator:
     """A selection of a namespace's sockets. Immutable: each step returns a new one.
 
-    Without `to` the selection is everybody. An empty collection of rooms is nobody: a program that
-    computes rooms must not reach everybody when it finds none. No adapter is asked then, because
-    to an adapter no rooms are everybody.
+    Without `to` all sockets are selected. With an empty collection of rooms none is: a program that
+    computes rooms must not reach everybody when it finds none. No adapter is asked then, because to
+    an adapter no rooms mean all sockets.
     """
 
     __slots__ = ("_namespace", "_nobody", "_options")
@@ -139,8 +141,8 @@ class BroadcastOperator:
 class SocketOperator:
     """How to send to one socket: `socket.volatile.emit("event")`. Immutable.
 
-    Not a broadcast to the socket's own room, which it may have left or, while a middleware runs,
-    not yet joined.
+    This is no broadcast to the socket's own room: the socket may have left that room or, while a
+    middleware runs, not joined it yet.
     """
 
     __slots__ = ("_options", "_socket")

@@ -1,8 +1,8 @@
 """Connections that have not joined a namespace yet, and the one deadline for all of them.
 
 Each must join one within the same time, so they expire in the order in which they came: a
-dictionary is queue enough, and a client that joins at once, as nearly every one does, costs neither
-a place in the server's heap of deadlines nor the memory of one.
+dictionary is all the queue that is needed. A client that joins at once, as nearly every one does,
+takes no place in the server's heap of deadlines.
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ class ConnectDeadlines:
 
     def discard(self, connection: Closable) -> None:
         """Forget a client that has joined a namespace, or gone."""
-        # The deadline stays, maybe too early: to look once for nobody costs less than to have the
-        # timer watch for each client that comes alone, and forget it when it joins.
+        # The deadline stays as it is and may be too early: one look in vain costs less than having
+        # the timer watch and forget for every single client.
         self._deadlines.pop(connection, None)
 
     def stop(self) -> None:
-        """Watch for nobody: every client has gone."""
+        """Stop watching: every client has gone."""
         if self.deadline != NEVER:
             self.deadline = NEVER
             self._engine.timer.forget(self)
 
     async def newcomers_join(self, deadline: float) -> None:
-        """Wait until no client is about to join, or to hear that it has, or it is `deadline`.
+        """Wait until each client has joined and heard of it, at most until the time `deadline`.
 
-        New clients go to other servers meanwhile, so the wait has an end. A client that has heard
-        of its join comes back elsewhere without an error.
+        New clients go to other servers meanwhile, so the wait ends. A client that has heard that it
+        joined will reconnect elsewhere without an error.
         """
         loop = asyncio.get_running_loop()
         while self._is_awaited() and loop.time() < deadline:  # noqa: ASYNC110 - there is no event

@@ -2,8 +2,8 @@
 
 A `ServerConnection` stands for each Engine.IO connection. It feeds the pure `Peer` and calls what
 is registered for the packets that come out of it. What CONNECT causes is in `joining.py`, how a
-socket leaves in `leaving.py`. `Turns` keeps the order of calls, and pauses a connection that brings
-more than asynchronous handlers can take.
+socket leaves in `leaving.py`. `Turns` keeps the order of calls, and pauses a connection that is
+ahead of its handlers.
 """
 
 from __future__ import annotations
@@ -138,9 +138,12 @@ class ServerConnection:
 
     @property
     def turns(self) -> Turns:
-        """Return the order of its calls, made when the first asynchronous handler is called."""
+        """Return the order of the connection's calls; it is made for the first asynchronous
+        handler.
+        """
         if self._turns is None:
-            # In the connection's context; no method of this object, which the turns would keep.
+            # In the connection's context. A method of this object would make the two refer to each
+            # other.
             soon = partial(self.server.engine.loop.call_soon, context=self.connection.context)
             engine = self.server.engine
             self._turns = Turns(
@@ -162,8 +165,8 @@ class ServerConnection:
             and peer.reconstructor is None
             and (turns is None or not turns.behind)
         ):
-            # Nearly every message is a plain event that nothing stands before: straight to its
-            # handler. What follows below gives the same result.
+            # Nearly every message is a plain event that has to wait for nothing: it goes straight
+            # to its handler. `_receive_any` would have the same result.
             socket = peer.joined.get("/")
             if socket is not None and (event := decode_plain_event(message)) is not None:
                 namespace = socket.namespace
@@ -228,7 +231,7 @@ class ServerConnection:
         weight = 0
         if half is not None and half.deadline != NEVER:
             if half.size or len(message) >= WEIGHED:
-                # And what has come of the packet before.
+                # The bytes of the packet that have come before count too.
                 weight = half.size + self.server.parser.weigh(message)
             half.end()
         elif len(message) >= WEIGHED:
@@ -245,7 +248,7 @@ class ServerConnection:
         self.turns.call(self._take_turn, packet, weight)
 
     def _wait_for_attachments(self) -> None:
-        """Bound what there is of an incomplete packet, if there is one, and its time."""
+        """Count the bytes of an incomplete packet, and bound the time for the rest."""
         collector, half, server = self.peer.reconstructor, self._half, self.server
         if collector is not None:
             if half is None:
@@ -258,7 +261,7 @@ class ServerConnection:
 
     def _take_turn(self, packet: Packet, weight: int) -> None:
         """Act on a packet that had to wait."""
-        # Whoever works on it counts it again.
+        # Its handler counts it again.
         self._carry(-weight)
         self._dispatch(packet, weight - PACKET_WEIGHT)
 
@@ -311,7 +314,7 @@ class ServerConnection:
         """Call the handler of an event; `data` is its name and arguments."""
         namespace = socket.namespace
         event = data[0]
-        # The handler's arguments in place: a copy would cost more than all else here.
+        # The handler's arguments, in the same list: a copy would cost more than all else here.
         data[0] = socket
         try:
             handler = namespace.handlers.get(event)

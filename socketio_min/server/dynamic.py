@@ -1,8 +1,8 @@
 """Namespaces by pattern or predicate: one for each name that matches, made when it is needed.
 
 A child is made when the first client connects to it, and goes with its last client: clients cannot
-pile namespaces up. Nor can a program that only sends to many names: of the children that it asked
-for and that no client came to, it keeps the last ones.
+pile up namespaces. A program that sends to many names cannot either: of the children that it asked
+for and that no client has joined, only the last are kept.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class DynamicNamespace(Registration):
         return f"<DynamicNamespace {self.name} with {len(self.children)} namespaces>"
 
     if not TYPE_CHECKING:
-        # Type checkers find what is missing by themselves.
+        # Type checkers report a missing attribute by themselves.
         def __getattr__(self, name: str) -> NoReturn:
-            """Tell where the sockets are.
+            """Tell that the sockets are in the children.
 
             Raises:
                 MissingName: the children have an attribute of this name.

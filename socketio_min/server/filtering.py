@@ -18,7 +18,7 @@ Steps = Generator[Awaitable[Any], Any, None]
 
 
 class FilteringClient(Protocol):
-    """What an event's way to its handler asks of the client's connection.
+    """What filtering an event asks of the client's connection.
 
     `data` is the event's name and arguments; `weight` counts its bytes, for as long as an
     asynchronous function works on it.

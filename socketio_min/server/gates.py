@@ -48,10 +48,10 @@ class Gates:
             if name is not None:
                 buckets.append(self._addresses.of(name, now, lost))
         if not buckets:
-            # The application's name for nobody.
+            # The application's `address` function has named nobody.
             return None
         if self._pulse.deadline == NEVER or not self._connections:
-            # Nobody wanted to know, or the server has begun to run in another loop.
+            # The pulse was not needed, or the server has begun to run in another loop.
             self._pulse.start(now)
             self._engine.timer.watch(self._pulse)
         return Gate(self._pulse.lost, *buckets)

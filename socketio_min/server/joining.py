@@ -96,7 +96,8 @@ class Joining:
         if awaitable is None:
             self._welcome(client, socket)
         else:
-            # In the connection's context and no copy: what is set here is there in later handlers.
+            # In the connection's context and not in a copy: later handlers see the ContextVars that
+            # are set here.
             decision = self._decide(client, socket, steps, awaitable)
             client.start(decision, weight, client.connection.context)
 

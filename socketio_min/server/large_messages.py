@@ -3,8 +3,9 @@
 Decoding five megabytes takes the event loop 20 ms in steps, and a client may send as much over each
 of its connections: the steps of all of them would make each turn long. So a large message waits for
 the end of the one before, and as long as `PACE` says, which is twice what that costs in all; its
-connection is not read until then. Connections that wait take turns by owner: who has many delays
-those of others by one message each. Small messages never wait. Pure; time comes in.
+connection is not read until then. Connections that wait take turns by owner: an owner of many large
+messages delays those of another owner by one message each. Small messages never wait. Pure; time
+comes in.
 
 Rejected: to read one large message at a time, which a client that never sends the end of its own
 would hold up for all.
@@ -70,7 +71,7 @@ class LargeMessages:
             self.deadline = self._free_at
 
     def forget(self, waiting: Waiting) -> None:
-        """Wait no more with the message of a connection, which waits."""
+        """Forget the message of a connection that waits."""
         owner = self._owners.pop(waiting)
         own = self._waiting[owner]
         del own[waiting]

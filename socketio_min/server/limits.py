@@ -1,4 +1,4 @@
-"""The limits of what one client may make a server keep. Times in seconds, sizes in bytes."""
+"""Limits of what one client may make a server keep. Times are in seconds, sizes in bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The membership of a server in its cluster: when the adapters of its namespaces join and leave."""
+"""When the adapters of a server's namespaces join its cluster, and leave it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from socketio_min.tasks import handler_task
 
 
 class Member(Protocol):
-    """A namespace, as far as its adapter goes."""
+    """A namespace, of which only the adapter matters here."""
 
     @property
     def adapter(self) -> Adapter:

@@ -70,7 +70,7 @@ class Namespace(Registration):
         self.encoder = server.parser.encoder(name)
         self.sockets: dict[str, Socket] = {}
         self.registered = registered = registered or ServerHandlers(RULES)
-        # What each packet needs, one step nearer.
+        # References that save each packet a look-up.
         self.handlers = registered.by_event
         self.server_handlers = registered.by_server_event
         self.middlewares = registered.middlewares
@@ -84,7 +84,7 @@ class Namespace(Registration):
         self._server_events = 0
         # Events that came with other arguments than their handlers take.
         self._misfits: set[str] = set()
-        # And events that have met a limit of one client.
+        # Events that have met a limit of one client.
         self._limited: set[str] = set()
 
     def __init_subclass__(cls) -> None:
@@ -267,7 +267,7 @@ class Namespace(Registration):
                 if result is not None and is_awaitable(result):
                     result = yield result
                     if socket.state == DISCONNECTED:
-                        # The client has gone meanwhile: nobody will be told of its coming.
+                        # The client has gone meanwhile: no handler is told that it came.
                         return
                 if result is False:
                     _refuse_false("a middleware")
@@ -284,7 +284,7 @@ class Namespace(Registration):
             self.deciding -= 1
 
     def _waves_through(self, socket: Socket) -> bool:
-        """Return whether a socket skips the middlewares: its client passed them before."""
+        """Return whether a socket skips the middlewares: its client has passed them before."""
         recovery = self.recovery
         return recovery is not None and recovery.skip_middlewares and socket.recovered
 
@@ -323,13 +323,13 @@ class Namespace(Registration):
     def remove(self, socket: Socket) -> None:
         """Forget a socket that is gone, or was refused."""
         if self.sockets.get(socket.id, socket) is socket:
-            # Otherwise its client is back already, with the same id.
+            # If another socket has the id, the client is back already.
             self.sockets.pop(socket.id, None)
             try:
                 # A middleware may have put it into rooms before it was among the sockets.
                 self.adapter.delete_all(socket.id)
             except FAILURES as error:
-                # The socket is gone all the same, whatever the cluster was not told.
+                # The socket is gone even if the cluster could not be told.
                 message = "the adapter of namespace %s failed to forget a socket"
                 log_failure(error, message, self.name)
         self.server.namespace_left(self)
@@ -337,7 +337,7 @@ class Namespace(Registration):
     def failed(self, socket: Socket, event: str, args: list[Any], error: BaseException) -> Any:
         """Log the error of a handler. Return what is to acknowledge the event, or None."""
         if isinstance(error, LimitReached):
-            # Of a client's making, who can do it ten thousand times in a read, by as many names.
+            # A client can cause this ten thousand times in a read, by as many names.
             if event not in self._limited and len(self._limited) < MOST_TOLD:
                 self._limited.add(event)
                 logger.warning(
@@ -371,8 +371,8 @@ class Namespace(Registration):
 
 
 def _refuse_false(what: str) -> NoReturn:
-    # With python-socketio False refuses the client: a program that means this must not let
-    # everybody in.
+    # In python-socketio False refuses the client: a program written for it must not let everybody
+    # in here.
     raise UsageError(
         f"{what} returned False: raise ConnectionRefused to refuse a client, return None to let it "
         "in"
@@ -380,7 +380,7 @@ def _refuse_false(what: str) -> NoReturn:
 
 
 def _is_misfit(error: BaseException) -> bool:
-    """Return whether a call failed for its arguments: nothing of the function has run."""
+    """Return whether a call failed because of its arguments, before the function ran."""
     traceback = error.__traceback__
     return isinstance(error, TypeError) and traceback is not None and traceback.tb_next is None
 

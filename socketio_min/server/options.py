@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketIOOptions:
-    """What a server of Socket.IO can be told besides `engineio_min.ServerOptions`.
+    """The options of a Socket.IO server besides those of `engineio_min.ServerOptions`.
 
     Raises:
         UsageError: an option has a value that it cannot have.

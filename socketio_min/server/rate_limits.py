@@ -2,7 +2,7 @@
 
 The first refusal tells the client, so that an honest one can slow down; what is refused is dropped.
 A client that goes on regardless loses its connection. An address keeps its bucket after its last
-client has left, until that would be full again: reconnecting gains nothing.
+client has left, until the bucket would be full again: a client gains nothing by reconnecting.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class AddressBuckets:
     def _tidy(self, now: float) -> None:
         """Forget the buckets that are full: each is as good as a new one.
 
-        Not if one of its clients is there: beside a new one the address would have two.
+        A bucket that a connected client uses stays: with a new one the address would have two.
         """
         full = {
             address: weakref.ref(bucket)
@@ -56,7 +56,7 @@ class AddressBuckets:
 
 
 class Gate:
-    """What stands between a client's packets and their handlers."""
+    """The rate limits between a client's packets and their handlers."""
 
     __slots__ = ("_buckets", "_lost")
 
@@ -67,7 +67,7 @@ class Gate:
 
     def admit(self, now: float) -> bool:
         """Return whether one more event or CONNECT may pass."""
-        # Every bucket counts it: what one refuses is no reason to be generous with the other.
+        # Every bucket counts the packet, also if another bucket refuses it.
         lost = self._lost(now)
         verdicts = [bucket.take(now, lost) for bucket in self._buckets]
         return all(verdicts)
@@ -79,7 +79,7 @@ class Gate:
 
     @property
     def exhausted(self) -> bool:
-        """Return whether the client has gone on for too long."""
+        """Return whether the client went on sending for too long."""
         return any(bucket.exhausted for bucket in self._buckets)
 
     @property

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class RecoverableSocket(Socket):
-    """A socket that may come back when its connection is lost: what it is sent waits for it.
+    """A socket that may come back when its connection is lost: packets for it wait.
 
     `pid` is its private id, which only its client knows.
     """
@@ -96,7 +96,7 @@ class RecoverableSocket(Socket):
 
 
 class RecoverableSocketOperator(SocketOperator):
-    """As `SocketOperator`, by way of the adapter, which remembers what it sends."""
+    """A `SocketOperator` that sends by way of the adapter, which remembers the events."""
 
     __slots__ = ()
 
@@ -114,7 +114,7 @@ def pid_in(auth: dict[str, Any] | None) -> str | None:
 def offset_in(auth: dict[str, Any] | None) -> str | None:
     """Return the offset of the last event that a client has had, if it presents one."""
     offset = None if auth is None else auth.get("offset")
-    # What is no text is no offset that was ever given.
+    # Offsets are text: the server has never given anything else.
     return offset if offset is None or isinstance(offset, str) else ""
 
 

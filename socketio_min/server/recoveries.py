@@ -1,4 +1,5 @@
-"""Clients that come back: their state is restored before the middlewares, and kept when they go.
+"""Clients that come back: their state is restored before the middlewares run, and kept when they
+go.
 
     CONNECT {pid, offset} ─► the old connection ends, if there is one still ─► the session is taken
     ─► middlewares, unless they are skipped ─► `connect` handler ─► missed events ─► CONNECT reply
@@ -39,7 +40,7 @@ RECOVERABLE = frozenset(
 
 
 class Place(Protocol):
-    """A namespace, as far as sockets come back to it."""
+    """What recovery asks of a namespace."""
 
     name: str
     deciding: int
@@ -73,7 +74,7 @@ class Returning(Protocol):
 
 
 class Recoveries:
-    """What a server does for clients that come back.
+    """Restores and keeps the state of a server's clients.
 
     max_missed: bytes that one client may be sent again, as many as may wait for a client at any
     time. A client that missed more begins anew.
@@ -89,7 +90,7 @@ class Recoveries:
         self.options = options
         self._max_missed = max_missed
         self._start = start
-        # The sockets whose clients are here, or not yet missed, by their private ids.
+        # The sockets whose clients are connected, as far as the server knows, by their private ids.
         self._present: dict[str, Returning] = {}
 
     def admission(
@@ -100,7 +101,7 @@ class Recoveries:
         Yields as `Namespace.admission`.
         """
         namespace = socket.namespace
-        # A dynamic namespace must not end with another socket that leaves meanwhile.
+        # The dynamic namespace must stay if its last other socket leaves meanwhile.
         namespace.deciding += 1
         try:
             if pid is not None:
@@ -123,7 +124,7 @@ class Recoveries:
             holder.supersede()
 
     def _restore(self, socket: Returning, restored: Restored) -> bool:
-        """Restore the state; False if the client has gone again meanwhile."""
+        """Restore the state. Return False if the client has gone again meanwhile."""
         session = restored.session
         if socket.gone:
             socket.adapter.persist_session(session)

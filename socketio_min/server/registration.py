@@ -24,7 +24,7 @@ ErrorHandler = Callable[["Socket", str, list[Any], Exception], Any]
 
 RULES: Final = Rules(
     first=("socket",),
-    # Nobody else can send these.
+    # Only the server itself raises these events.
     lifecycle={
         "connect": ("socket",),
         "disconnecting": ("socket", "reason"),
@@ -37,7 +37,7 @@ RULES: Final = Rules(
     taken="call both from one function",
 )
 
-# What the official server raises itself: its servers cannot send these to each other.
+# The official servers raise these events themselves, and cannot send them to each other.
 RESERVED_SERVER_EVENTS = frozenset(("connect", "connection", "new_namespace"))
 
 

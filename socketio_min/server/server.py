@@ -90,10 +90,10 @@ class Server(Namespace):
         self.shutdown_reason: str | None = None
         self._dynamic: list[DynamicNamespace] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        # For what is called when a task ends; without one the loop makes a copy for each.
+        # The context of the callbacks of tasks; without one the loop copies a context for each.
         self._context = Context()
         self.membership = Membership(self._all_namespaces)
-        # What `run` waits for.
+        # Set when the server has closed: `run` waits for it.
         self._ended: asyncio.Event | None = None
         super().__init__(self, "/")
 
@@ -194,7 +194,8 @@ class Server(Namespace):
             UsageError: another server is on the same path of `http`.
         """
         was_running = self.membership.loop is not None
-        # First: clients must hear what the other servers send from the beginning.
+        # Before a client can come: clients must hear all that other servers send from the
+        # beginning.
         await self.membership.join()
         try:
             await self.engine.listen(host, port, ssl=ssl, sock=sock, http=http)
@@ -252,7 +253,7 @@ class Server(Namespace):
         ready: Callable[[int], object] | None,
     ) -> None:
         self._ended = asyncio.Event()
-        # First: a signal that comes as soon as the port is bound must find its handler.
+        # Before the port is bound: a signal that comes right after that must find its handler.
         stopping = asyncio.create_task(stopped(self._ended))
         await self.listen(host, port)
         if ready is not None:
@@ -272,7 +273,7 @@ class Server(Namespace):
             deadline = asyncio.get_running_loop().time() + drain
             if replaced:
                 await self.connect_deadlines.newcomers_join(deadline)
-            # Handlers in flight have had the same time: the supervisor waits no longer.
+            # The supervisor waits for the handlers in flight as long as this, and no longer.
             await self.close(max(deadline - asyncio.get_running_loop().time(), 0.0))
         finally:
             worker.close()
@@ -284,7 +285,7 @@ class Server(Namespace):
         worker.peers_changed = shared.peers_changed
         self.make_adapter = shared.adapter
         for namespace in self._all_namespaces():
-            # Nobody is in it yet.
+            # The namespace has no socket yet.
             namespace.adapter = shared.adapter(namespace)
 
     @property
@@ -305,7 +306,7 @@ class Server(Namespace):
     def stop_accepting(self) -> None:
         """Take no new clients: close the listening sockets, and refuse handshakes with HTTP 503.
 
-        Clients that are there stay, and may send what they like until `close`.
+        Connected clients stay, and are served until `close`.
         """
         self.engine.stop_accepting()
 
@@ -327,7 +328,7 @@ class Server(Namespace):
         await self.engine.stop()
         if self._memory is not None:
             self._memory.close()
-            # What is cancelled before it has begun hears of nothing.
+            # A task that is cancelled before its first step does not notice.
             await asyncio.sleep(0)
         await self._handlers_end(own, deadline)
         tasks = self._tasks - own
@@ -374,7 +375,7 @@ class Server(Namespace):
 
     def _connected(self, connection: engineio_min.Connection) -> None:
         if self.membership.loop is None:
-            # A host that did not tell of its start.
+            # The ASGI host has sent no lifespan event.
             self.membership.join_soon(self.engine.loop)
         gate = None if self._gates is None else self._gates.gate(connection)
         self.connections.add(ServerConnection(self, connection, gate))

@@ -56,8 +56,8 @@ class Link(Protocol):
 class Socket:
     """One client in one namespace: what handlers are given.
 
-    `id` is public and not the session's id; `namespace` is what it is in; `data` is the
-    application's own, and gone with the socket.
+    `id` is public and not the session's id; `namespace` is the one that it is in; `data` belongs to
+    the application and is gone with the socket.
     """
 
     __slots__ = (
@@ -78,7 +78,8 @@ class Socket:
         self.namespace = namespace
         self.data: dict[str, Any] = {}
         self.state = PENDING
-        # Told to disconnect before its CONNECT was answered, and with the whole connection.
+        # Whether the socket is to be disconnected once CONNECT is answered, and whether with its
+        # whole connection.
         self.dismissed = self.closing = False
         limit = namespace.server.limits.max_held_packets
         self.out: Output = BeforeConnect(limit, link.overflow, link.connection.hold)
@@ -247,8 +248,8 @@ class Socket:
     def disconnect(self, *, close: bool = False) -> None:
         """Disconnect the client from this namespace; with `close`, its whole connection.
 
-        In a middleware or a connect handler it is done once CONNECT is answered: a client that
-        loses its connection before that comes back.
+        In a middleware or a connect handler this waits until CONNECT is answered: a client that is
+        disconnected before its answer would come back.
         """
         if self.state == PENDING:
             self.dismissed = True
@@ -353,7 +354,8 @@ class BeforeConnect:
         self._limit = limit
         self._overflow = overflow
         self._hold = hold
-        # The bytes of the packets, above what they are weighed again, and what they weighed then.
+        # The bytes of the packets, the number above which the packets are weighed, and their last
+        # weight.
         self._size = 0
         self._mark = FIRST_MARK
         self._weight = 0
@@ -388,7 +390,7 @@ class Nowhere:
     writable = False
 
     def send(self, packet: Packet) -> None:
-        """Drop it."""
+        """Drop the packet."""
 
 
 NOWHERE = Nowhere()

@@ -1,4 +1,4 @@
-"""What the adapters ask of Redis, be it one server or a cluster of them."""
+"""What the adapters ask of Redis, of one server or of a Redis Cluster."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ class RedisBus(PatternBus, Protocol):
 
 
 def make_bus(address: Address) -> RedisBus:
-    """Return the link to what an address names."""
+    """Return the link to the Redis that an address names."""
     return ClusterLink(address) if address.cluster else Link(address)

@@ -1,8 +1,8 @@
 """The adapter of `@socket.io/redis-adapter`: nodes of both projects are equal members.
 
 Each namespace has a channel for broadcasts, one for each room that is the only one of a broadcast,
-one for requests and two for responses. All are Redis' publish and subscribe: what is sent while a
-server is away never reaches it.
+one for requests and two for responses. All are Redis' publish and subscribe: a message that is sent
+while a server is away never reaches that server.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class RedisAdapter(ClusterAdapter):
         self._responses = name_bytes(f"{key}-response#{name}#")
         self._own_responses = self._response_channel(self.uid)
         self._specific = specific_responses
-        # How this server's own broadcasts begin: an array of three, and its name.
+        # The first bytes of this server's own broadcasts: an array of three, and the server's name.
         self._own_head = b"\x93" + pack(self.uid)
 
     @classmethod
@@ -79,7 +79,8 @@ class RedisAdapter(ClusterAdapter):
         specific_responses: bool = False,
         tls: ssl.SSLContext | None = None,
     ) -> Callable[[LocalNamespace], RedisAdapter]:
-        """Return what makes the adapters of one server's namespaces, for `Server(adapter=…)`.
+        """Return the function that makes the adapters of one server's namespaces, for
+        `Server(adapter=…)`.
 
         url: of Redis: `redis://[user:password@]host[:port][/database]`, `rediss://…` with TLS,
         `unix:///path`, `redis+sentinel://host,host/name`, `redis+cluster://host,host`.

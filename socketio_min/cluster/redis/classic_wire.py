@@ -74,7 +74,7 @@ def _packet(namespace: str, message: Broadcast) -> dict[str, Any]:
 
 
 def decode_broadcast(data: bytes, namespace: str) -> tuple[str, Broadcast] | None:
-    """Decode a broadcast into its sender and what it says, None for another namespace's.
+    """Decode a broadcast into its sender and its message; None if it is for another namespace.
 
     Raises:
         PacketError: it is malformed.
@@ -94,7 +94,7 @@ def decode_broadcast(data: bytes, namespace: str) -> tuple[str, Broadcast] | Non
 
 
 def encode_request(uid: str, namespace: str, message: Request) -> bytes:
-    """Encode what other servers are to do; an emitter has no name, "", where it needs none.
+    """Encode a request to other servers; an emitter has the name "" where it needs none.
 
     Raises:
         EncodeError: a value cannot be encoded.
@@ -137,7 +137,7 @@ _TYPES: dict[type, int] = {
 
 
 def decode_request(data: bytes) -> tuple[str, Request] | None:
-    """Decode a request into its sender ("" for an emitter) and what it asks, None if unknown.
+    """Decode a request into its sender ("" for an emitter) and its message, None if it is unknown.
 
     Raises:
         PacketError: it is malformed.

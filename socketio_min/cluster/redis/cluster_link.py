@@ -3,11 +3,12 @@
     publish, subscribe          ─► home: any node, the cluster carries it to the others
     SPUBLISH, SSUBSCRIBE, keys  ─► the node of the slot
 
-Where the slots are is asked of the home node: at the start, when a node says that a slot has gone,
-when a link is lost, and again until everything of ours has its place. What a node refuses because
-the slot is elsewhere goes there, before what was sent later. What waits for a node that is gone
-goes to the one that has taken its slots. So a master that dies costs what was under way to it, and
-messages of its channels until a replica has taken over; all others go on.
+The home node is asked where the slots are: at the start, when a node says that a slot has gone,
+when a link is lost, and again until every channel and command of ours has its node. A command that
+a node refuses because the slot is elsewhere goes to the other node, before commands that were sent
+later. Commands that wait for a node that is gone go to the node that has taken its slots. So when a
+master dies, the commands under way to it are lost, and messages of its channels until a replica has
+taken over; all others go on.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ class ClusterLink:
     # -- where the slots are
 
     async def _watch(self) -> None:
-        """Look where the slots are, whenever something says that they have moved."""
+        """Ask where the slots are, whenever something says that they have moved."""
         told = False
         while True:
             await self._stale.wait()
@@ -250,7 +251,7 @@ class ClusterLink:
         self._moving.hold_refused(sent.slot, sent.command)
 
     async def _finish(self, slot: int, old: Link, *, wait: bool) -> None:
-        """Send what was held when the old node has answered everything: so the order stays."""
+        """Send the held commands once the old node has answered everything: so the order stays."""
         with contextlib.suppress(ConnectionResetError, RedisRefused):
             await old.call_once("PING")
         if wait:
@@ -261,7 +262,7 @@ class ClusterLink:
     async def call(self, *command: Part, key: Part) -> Any:
         """Send a command that may be sent twice to the node of its key, and return its reply.
 
-        It waits until that node is there and does not end by itself: bound it by a timeout.
+        The call waits until that node is there and does not end by itself: bound it by a timeout.
 
         Raises:
             RedisRefused: Redis answered with an error that is no redirection.

@@ -38,7 +38,7 @@ from socketio_min.errors import PacketError
 _EVENT = 2
 
 _Answer = ClientCount | Acknowledgement | Fetched | ServerAnswer
-# What is asked and answered here; the others' types are of the classic adapter only.
+# The types of the messages here; the other types belong to the classic adapter alone.
 Message = Broadcast | Join | Leave | Disconnect | Fetch | ServerEvent | _Answer
 
 BROADCAST = 3
@@ -134,7 +134,7 @@ def read_message(value: Any) -> tuple[str, str, Message | None]:
     namespace = read_text(fields.get("nsp"), "a namespace")
     kind = fields.get("type")
     if type(kind) is not int or not BROADCAST <= kind <= _BROADCAST_ACK:
-        # Heartbeats, which these adapters do not have, and what a later version has.
+        # Heartbeats, which these adapters do not have, and messages of later versions.
         return uid, namespace, None
     return uid, namespace, _READERS[kind](read_map(fields.get("data"), "the data of a message"))
 

@@ -18,7 +18,7 @@ import hiredis
 
 from socketio_min.cluster.redis.resp import encode_command
 
-# Seconds between signs of life asked for, and until one must be there.
+# Seconds between two pings, and until the answer to one must be there.
 PING_INTERVAL = 5.0
 PATIENCE = 5.0
 # Bytes that wait to be written before the connection counts as slow.
@@ -32,7 +32,9 @@ Reply = Callable[[Any], None]
 
 
 class Subscribing:
-    """Stands among the replies for a command about a channel, whose success comes as a push."""
+    """Stands among the replies for a SUBSCRIBE or UNSUBSCRIBE: only its failure is a reply, its
+    success comes as a push.
+    """
 
     __slots__ = ("channel", "refused")
 
@@ -42,7 +44,7 @@ class Subscribing:
 
 
 class Connection(asyncio.Protocol):
-    """A connection; `pushed` gets each push, `ended` is called once with why it ended.
+    """A connection. `pushed` gets each push; `ended` is called once, with the reason of the end.
 
     `writable(bool)` tells whether it takes more without much of it waiting. `refused` gets the
     error that Redis answered to a command whose reply nobody wanted, `measured` the seconds that it

@@ -1,4 +1,4 @@
-"""What a process without a server sends to the clients of a cluster, in the bytes of Node.js.
+"""Sends to the clients of a cluster from a process without a server, on the wire of Node.js.
 
 The messages are those of `@socket.io/redis-emitter` 5, for servers with the classic adapter.
 """
@@ -27,7 +27,7 @@ _EVENT = 2
 class Emission:
     """A selection of a namespace's sockets on all servers. Immutable: each step returns a new one.
 
-    With no `to` it is everybody; an empty collection of rooms is nobody.
+    Without `to` all sockets are selected; with an empty collection of rooms none is.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class Emission:
     # -- the selection
 
     def of(self, namespace: str) -> Emission:
-        """Return everybody in another namespace; a missing leading "/" is added."""
+        """Return a selection of all in another namespace; a missing leading "/" is added."""
         name = namespace if namespace.startswith("/") else "/" + namespace
         return Emission(self._publish, self._key, name)
 
     def to(self, rooms: RoomNames) -> Emission:
-        """Return also the sockets in `rooms`; each socket is reached once."""
+        """Return the selection with the sockets in `rooms` added; each socket is reached once."""
         names = room_names(rooms)
         nobody = not names and not self._options.rooms
         return self._with(self._options.to(names), nobody=nobody)
@@ -65,16 +65,16 @@ class Emission:
     in_ = to
 
     def except_(self, rooms: RoomNames) -> Emission:
-        """Return the same without the sockets in `rooms`."""
+        """Return the selection without the sockets in `rooms`."""
         return self._with(self._options.without(room_names(rooms)))
 
     @property
     def volatile(self) -> Emission:
-        """Return the same; what is sent is dropped for a socket that cannot take it at once."""
+        """Return the selection; events are dropped for a socket that cannot take them at once."""
         return self._with(self._options._replace(volatile=True))
 
     def compress(self, compress: bool) -> Emission:
-        """Return the same; say whether what is sent may be compressed."""
+        """Return the selection, with the flag whether events may be compressed."""
         return self._with(self._options._replace(compress=compress))
 
     # -- what to do

@@ -64,8 +64,8 @@ class BlockingEmitter(Emission):
             emitter.to("news").emit("headline", "…")
 
     Each message waits for Redis' answer, for at most 5 seconds, and raises `ConnectionFailed`
-    without one; then it may have been sent or not. The next one connects anew. Threads may share
-    it.
+    without one; then the message may have been sent or not. The next message connects anew. Threads
+    may share an emitter.
     """
 
     def __init__(

@@ -2,11 +2,11 @@
 
     away ─► connect ─► HELLO ─► subscriptions, then what waited ─► connected ─► away
 
-Publishing never blocks. While Redis is away or slow, messages wait in a buffer of a bounded size;
-what has no place there is dropped and counted, and one log line an outage tells of it. What was
-sent and not answered when a connection ended may have arrived or not; it is not sent again, so that
-nothing arrives twice. A connection is opened to where the master is now: Sentinels are asked each
-time.
+Publishing never blocks. While Redis is away or slow, messages wait in a buffer of a bounded size; a
+message that has no place there is dropped and counted, and one line of the log for each outage
+tells how many. A message that had no answer when a connection ended may have arrived or not; it is
+not sent again, so that nothing arrives twice. A connection is opened to where the master is now:
+Sentinels are asked each time.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Link:
         patience: float = PATIENCE,
         whole: ClusterStatus | None = None,
     ) -> None:
-        """Make the link; `whole` is the status of what it is one of the links of."""
+        """Make the link. If it is one of several links, `whole` is the status of all together."""
         self.address = address
         # The host of the connection, or of the last one.
         self.host = ""
@@ -66,9 +66,9 @@ class Link:
         self._connection: Connection | None = None
         self._paused = False
         self._up = asyncio.Event()
-        # Set while it is connected, and when an attempt to connect has failed.
+        # One is set while the link is connected, the other when an attempt to connect has failed.
         self._tried = asyncio.Event()
-        # Whether the connection is lost or cannot be had; a link that is new is not.
+        # Whether the connection is lost or could not be made; False before the first attempt.
         self.away = False
         self._ended: asyncio.Future[str] | None = None
         self._waiting: deque[tuple[bytes, Reply | None]] = deque()
@@ -163,7 +163,7 @@ class Link:
             raise
 
     async def _serve(self) -> bool:
-        """Be connected until the connection ends. Return True: the loss has been told."""
+        """Use the connection until it ends. Return True: the loss has been logged."""
         connection, ended = self._connection, self._ended
         assert connection is not None
         assert ended is not None
@@ -218,8 +218,8 @@ class Link:
     async def call(self, *command: Part, key: Part | None = None) -> Any:
         """Send a command that may be sent twice, and return its reply.
 
-        It waits until Redis is there and does not end by itself: bound it by a timeout. One Redis
-        has every `key`.
+        The call waits until Redis is there and does not end by itself: bound it by a timeout. `key`
+        does not matter here: one Redis has all keys.
 
         Raises:
             RedisRefused: Redis answered with an error.
@@ -251,7 +251,8 @@ class Link:
     def send(self, command: bytes, key: Part | None = None, reply: Reply | None = None) -> bool:
         """Send a command once, as soon as Redis takes it; return False if there is no place.
 
-        `reply` gets what Redis answers, or why there is no answer. One Redis has every `key`.
+        `reply` gets what Redis answers, or the error why there is no answer. `key` does not matter
+        here: one Redis has all keys.
         """
         connection = self._connection
         if connection is not None and not self._paused and self._up.is_set():
@@ -361,7 +362,7 @@ class Link:
 
     @property
     def _connected_one(self) -> Connection | None:
-        """Return the connection, None before it has logged in: it subscribes to everything then."""
+        """Return the connection; None before it has logged in and subscribed to everything."""
         return self._connection if self._up.is_set() else None
 
     def _subscription_refused(self, command: str, channel: bytes, error: Exception) -> None:

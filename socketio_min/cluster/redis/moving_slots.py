@@ -1,7 +1,7 @@
 """Commands that are held while their slot goes from one node of a Redis Cluster to another.
 
-A slot moves as soon as a node has refused a command for it. What the old node has refused goes to
-the new one first, then what was sent meanwhile: so the order stays.
+A slot moves as soon as a node has refused a command for it. The commands that the old node has
+refused go to the new node first, then those that were sent meanwhile: so the order stays.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """MessagePack and JSON as the official adapters write them.
 
-What comes in is bounded and decoded strictly. The dates of JavaScript, which have a type of their
+Input is bounded in size and decoded strictly. The dates of JavaScript, which have a type of their
 own in MessagePack, become the text that JSON makes of them.
 """
 
@@ -72,7 +72,8 @@ def unpack_any(data: bytes) -> Any:
 
 
 def _number(digits: str) -> int | float:
-    # `int` of thousands of digits takes long; JavaScript makes a double of more than these.
+    # `int` takes long for thousands of digits; JavaScript makes a double of a number with more
+    # digits than this.
     return int(digits) if len(digits) <= 16 else float(digits)
 
 

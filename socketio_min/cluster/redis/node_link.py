@@ -17,7 +17,7 @@ logger = logging.getLogger("socketio_min")
 
 
 class Router(Protocol):
-    """What knows where the slots are."""
+    """Knows where the slots are."""
 
     def redirected(self, sent: Routed, to: Redirection) -> None:
         """Send what a node has refused to the one that has the slot."""
@@ -30,7 +30,7 @@ class Router(Protocol):
 
 
 class Routed:
-    """A command on its way to the node of its slot; it takes what that node answers."""
+    """A command on its way to the node of its slot; it is called with that node's answer."""
 
     __slots__ = ("command", "link", "router", "slot")
 
@@ -44,7 +44,7 @@ class Routed:
         if not isinstance(reply, Exception):
             return
         if not isinstance(reply, hiredis.ReplyError):
-            # It may have arrived or not.
+            # The command may have arrived or not.
             self.link.lose()
             return
         to = read_redirection(reply, self.link.host)

@@ -1,7 +1,7 @@
 """Open a connection to the Redis that an address stands for now.
 
 An address may name several hosts: nodes of a cluster, or Sentinels, which are asked each time where
-the master is. One that swallows everything leaves time for the others.
+the master is. A host that never answers leaves time for the others.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ async def log_in(connection: Connection, address: Address) -> None:
 
 
 def ask(connection: Connection, *command: Part) -> Awaitable[Any]:
-    """Send a command; what is returned gives its reply, or raises.
+    """Send a command. Awaiting the result gives the reply, or raises.
 
     Raises:
         RedisRefused: Redis answered with an error.

@@ -73,7 +73,8 @@ class ShardedRedisAdapter(ClusterAdapter):
         request_timeout: float = REQUEST_TIMEOUT,
         tls: ssl.SSLContext | None = None,
     ) -> Callable[[LocalNamespace], ShardedRedisAdapter]:
-        """Return what makes the adapters of one server's namespaces, for `Server(adapter=…)`.
+        """Return the function that makes the adapters of one server's namespaces, for
+        `Server(adapter=…)`.
 
         url: of Redis, as for `RedisAdapter.from_url`.
         prefix: what the names of the channels begin with; it and `mode` are the same for all.

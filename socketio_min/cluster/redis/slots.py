@@ -35,7 +35,7 @@ class Shard(NamedTuple):
 class Redirection(NamedTuple):
     """The refusal of a node that has not the slot; `node` has it, None if that is not known.
 
-    `moved` is whether later commands for the slot go to `node`, too.
+    `moved` tells whether later commands for the slot go to `node`, too.
     """
 
     node: Node | None

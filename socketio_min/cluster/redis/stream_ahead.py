@@ -1,8 +1,9 @@
-"""Write the sessions of clients that are here to Redis: a server that is killed writes nothing.
+"""Writes the sessions of connected clients to Redis in advance, because a server that is killed
+writes nothing.
 
 A session is written when its client has been told its private id, once a turn of the event loop in
 which its rooms have changed, and again before it expires. So it lives on for a while after its
-server has died, and the client comes back on another one. What is in `data` is as of the last
+server has died, and the client comes back on another one. `data` has the content of the last
 writing.
 """
 
@@ -15,7 +16,8 @@ from itertools import islice
 from socketio_min.cluster.adapter import Recoverable
 from socketio_min.cluster.recovery import Session
 
-# Looks at what is due between two writings of a session; each look writes its share only.
+# How often due sessions are looked for between two writings of one session; each time a share is
+# written.
 LOOKS = 200
 
 

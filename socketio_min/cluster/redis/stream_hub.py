@@ -1,4 +1,4 @@
-"""What the adapters of a server share: the link, and a reader for each stream that they use.
+"""The link to Redis and the readers of streams, which all adapters of a server share.
 
 One stream is the usual. With more, each namespace has one of them, by a hash of its name.
 """

@@ -1,8 +1,8 @@
 """The one reader of a stream.
 
 It begins at the end of the stream and goes on where it was when Redis has been away, so that
-nothing in the stream is missed. Every entry has its place in one line: it is handed to the adapters
-of its namespace, then `position` has passed it.
+nothing in the stream is missed. Entries are handed on one by one: first to the adapters of the
+namespace, then `position` moves on.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from socketio_min.cluster.redis.stream_wire import Entry, position, read_entries
 
 logger = logging.getLogger("socketio_min")
 
-# Entries of one reading, and seconds that Redis waits for one: fewer than a link is patient.
+# Entries of one reading, and the seconds that Redis waits for one; a link waits longer for an
+# answer.
 READ_COUNT = 100
 BLOCK_MILLISECONDS = 2_000
 # Seconds until a stream that cannot be read is tried again.
@@ -38,7 +39,7 @@ class StreamReader:
     """The reader of `stream`; `last` is the id of the entry that was read last."""
 
     def __init__(self, link: RedisBus, stream: str) -> None:
-        """Make a reader; nobody else uses the link, which is busy with long readings."""
+        """Make a reader. Nobody else may use its link, which is busy with long readings."""
         self.stream = stream
         self.last = START
         self._link = link

@@ -9,9 +9,9 @@ more, which Node.js ignores:
     given      the numbers of that server's entries which its clients had without an offset
     gone       when the client went, in milliseconds since 1970
 
-So a client that has had no event yet comes back too, and none gets what was sent before it came, or
-what it has had. A session without `gone` was written ahead: its server was killed, or does not know
-yet that the client has left.
+So a client that has had no event yet can come back too, and no client gets an event that was sent
+before it came, or that it has had. A session without `gone` was written ahead: its server was
+killed, or does not know yet that the client has left.
 """
 
 from __future__ import annotations
@@ -47,9 +47,10 @@ logger = logging.getLogger("socketio_min")
 # Seconds that a restore may take, and entries of one reading.
 RESTORE_TIMEOUT = 5.0
 PAGE = 1_000
-# Seconds that a key outlives its session, for the server that tells of its end.
+# A key outlives its session by so many seconds, for the server that tells of the session's end.
 GRACE = 5.0
-# What is written ahead is written again after half of `max_disconnection`, and lives for it longer.
+# A session written ahead is written again after half of `max_disconnection`, and its key lives that
+# much longer.
 AHEAD = 1.5
 MAX_PID = 64
 # Entries that a session tells its client has had without an offset.
@@ -96,7 +97,7 @@ class StreamSessions:
         self._max_length = max_length
         self._prefix = prefix
         self._uid = uid
-        # Where in the stream the sockets here began.
+        # The places in the stream at which the sockets here began.
         self._begun: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         recovery = namespace.recovery
@@ -105,11 +106,11 @@ class StreamSessions:
             self._ahead = SessionsAhead(self._write_ahead, recovery.max_disconnection / 2)
         # The last numbers of entries that clients here were given without an offset.
         self._given: deque[int] = deque(maxlen=MAX_GIVEN)
-        # What was written of those whose clients are here, by their private ids.
+        # What was written of sessions whose clients are connected here, by their private ids.
         self._written: dict[str, bytes] = {}
 
     def enter(self, socket_id: str) -> None:
-        """Note that a socket gets what comes from now on, or that it has joined rooms."""
+        """Note that a socket gets events from now on, or that it has joined rooms."""
         if self._namespace.recovery is not None:
             self._begun.setdefault(socket_id, self._reader.last)
         self.note(socket_id)
@@ -144,7 +145,7 @@ class StreamSessions:
             self._ahead.all_due()
 
     def _write_ahead(self, session: Session) -> None:
-        # What would wait for Redis is written as soon as it is back.
+        # Writings that wait for Redis are done as soon as it is back.
         if self._link.status.connected:
             self._written[session.pid] = value = self._encode(session)
             self._set(session.pid, value, AHEAD)
@@ -185,7 +186,7 @@ class StreamSessions:
     # -- away
 
     def persist(self, session: Session) -> None:
-        """Keep a session whose client has gone; nothing is told if Redis does not."""
+        """Keep a session whose client has gone. If Redis does not take it, nobody is told."""
         recovery = self._namespace.recovery
         assert recovery is not None
         if self._ahead is not None:
@@ -223,7 +224,7 @@ class StreamSessions:
             logger.exception("the handler of expired sessions failed")
 
     async def close(self) -> None:
-        """End the waiting for sessions that may expire: they stay for the other servers."""
+        """Stop waiting for sessions to expire: they stay for the other servers."""
         if self._ahead is not None:
             self._ahead.close()
         self._written.clear()
@@ -255,7 +256,7 @@ class StreamSessions:
             return None
         fields = read_map(unpack(base64.b64decode(value, validate=True)), "a session")
         if fields.get("nsp", self._namespace.name) != self._namespace.name:
-            # It is the session of another namespace, and stays there.
+            # The session belongs to another namespace, and stays there.
             self._set(pid, value)
             return None
         presented, begun = fields.get("presented"), fields.get("begun")
@@ -291,8 +292,8 @@ class StreamSessions:
     ) -> tuple[list[Packet], tuple[int, int]]:
         """Return what a session missed after an entry, and the place that was read up to.
 
-        It goes on until it has passed the reader: what that brings from then on is what the socket
-        has not had. There is no wait between the last look and the return.
+        This reads until it has passed the stream's reader: the socket gets whatever the reader
+        brings from then on. There is no wait between the last reading and the return.
         """
         missed: list[Packet] = []
         stream = self._reader.stream
@@ -317,7 +318,7 @@ class StreamSessions:
         if own and isinstance(given, list) and entry.number in given:
             return []
         if own and entry.late is not None:
-            # Its server gave it to the client when Redis was away, if the client was there.
+            # The event's own server gave it to its clients while Redis was away.
             gone = fields.get("gone")
             if not isinstance(gone, int):
                 raise PacketError("got an event of which nobody knows whether the client has it")

@@ -1,8 +1,8 @@
 """The entries and messages of `@socket.io/redis-streams-adapter`.
 
-What must reach servers that were away for a moment is an entry of a stream: the fields `uid`,
-`nsp`, `type` and `data`, the last as JSON, or as base64 of MessagePack if it holds bytes. What asks
-for an answer is published as MessagePack and kept nowhere.
+A message that must reach servers that were away for a moment is an entry of a stream: the fields
+`uid`, `nsp`, `type` and `data`, the last as JSON, or as base64 of MessagePack if it holds bytes. A
+request is published as MessagePack and kept nowhere.
 """
 
 from __future__ import annotations
@@ -36,12 +36,16 @@ class Entry(NamedTuple):
 
     @property
     def number(self) -> int | None:
-        """Return which of its server's events it is, None if that server does not count."""
+        """Return the event's number among those of its server, None if that server does not count
+        them.
+        """
         return _number(self.fields.get(b"n"))
 
     @property
     def late(self) -> int | None:
-        """Return when it was sent, in milliseconds since 1970, if Redis was away then."""
+        """Return the time when the event was sent, in milliseconds since 1970, if Redis was away
+        then.
+        """
         return _number(self.fields.get(b"late"))
 
 
@@ -84,7 +88,7 @@ def encode_entry(
 
 
 def encode_message(uid: str, namespace: str, message: Message) -> bytes:
-    """Encode what is published.
+    """Encode a message that is published.
 
     Raises:
         EncodeError: a value cannot be encoded.

@@ -1,11 +1,11 @@
-"""The adapter of a Redis stream, on the wire of Node.js: what is sent waits for who was away.
+"""The adapter of a Redis stream, on the wire of Node.js: messages wait for servers that were away.
 
 A server that was away for a moment reads on where it was. With connection state recovery a client
 that was away gets what it missed, on any server. Then everything goes to Redis and comes back by
-the reader before local clients get it, so that a client's offset is one place in one line: nothing
-before it is missing, nothing after it was received. Rejected: to deliver when Redis has answered,
-as the official adapter does; the answer overtakes the reader, and of 96 recoveries under load some
-lost events or got them twice.
+the reader before local clients get it, so that a client's offset is a place in one order of all
+events: the client has everything up to that place, and nothing after it. Rejected: to deliver when
+Redis has answered, as the official adapter does; the answer overtakes the reader, and of 96
+recoveries under load some lost events or got them twice.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ from socketio_min.protocol.outgoing import event_packets
 
 
 class _Sent(NamedTuple):
-    """An event of this server that has not come back; `socket` if it is for that one alone."""
+    """An event of this server that has not come back; `socket` is its only receiver, if there is
+    one.
+    """
 
     args: Sequence[Any]
     options: BroadcastOptions
@@ -127,7 +129,8 @@ class RedisStreamsAdapter(ClusterAdapter):
         request_timeout: float = REQUEST_TIMEOUT,
         tls: ssl.SSLContext | None = None,
     ) -> Callable[[LocalNamespace], RedisStreamsAdapter]:
-        """Return what makes the adapters of one server's namespaces, for `Server(adapter=…)`.
+        """Return the function that makes the adapters of one server's namespaces, for
+        `Server(adapter=…)`.
 
         url: of Redis, as for `RedisAdapter.from_url`.
         stream, prefix, session_prefix: the names of the stream, and what those of channels and of
@@ -252,7 +255,7 @@ class RedisStreamsAdapter(ClusterAdapter):
     def _send_round(self, sent: _Sent) -> None:
         """Send an event to Redis, to be delivered here too when it comes back."""
         message = Broadcast(sent.args, sent.options)
-        # Names and values are checked whoever gets them.
+        # Names and values are checked even if nobody gets the event.
         event_packets(self._namespace, sent.args)
         if self.status.connected:
             self._number += 1
@@ -267,7 +270,8 @@ class RedisStreamsAdapter(ClusterAdapter):
         if connected:
             self._sessions.connected()
         else:
-            # Whether they come back is not known: local clients get them now, without an offset.
+            # Nobody knows whether these events will come back: local clients get them now, without
+            # an offset.
             sent, self._sent = self._sent, {}
             self._sessions.give(sent)
             for one in sent.values():
@@ -346,7 +350,8 @@ class RedisStreamsAdapter(ClusterAdapter):
         if last > self._reader.position:
             self._skipping[session_id] = last
         if holder is not None:
-            # A server that has not noticed the loss ends the old connection; this one is left out.
+            # A server that has not noticed the loss ends the old connection; this server is left
+            # out.
             self.publish(Disconnect(BroadcastOptions((session_id,)), close=True))
         return restored
 

@@ -1,4 +1,4 @@
-"""What a link has subscribed to, and who gets the messages: it outlives each connection.
+"""The subscriptions of a link, which outlive each connection, and the receivers of their messages.
 
 With RESP3 the messages of channels are pushes between the replies (RESP3 specification, "Push
 type"): `message` and `smessage` name the channel, `pmessage` the pattern before it.

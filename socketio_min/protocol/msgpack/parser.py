@@ -1,12 +1,12 @@
-"""The parser of those who have chosen MessagePack on both sides.
+"""The parser for MessagePack, which both ends of a connection have to choose.
 
     {"type": 2, "nsp": "/", "data": ["name", ...], "id": 7}
 
 Each packet is one binary message and has no attachments: binary values are among the others. `id`
 and `data` are absent where there are none; other members, such as the official client's `options`,
 are ignored. The official parser (socket.io-msgpack-parser 3) checks less: the limits are those of
-`decoding.py`. It tells an absent payload from null, and python-socketio sends null: both are read
-alike.
+`decoding.py`. The official parser tells an absent payload from null, and python-socketio sends
+null: here both mean the same.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class MsgpackEncoder:
         return bytes((0x80 + members,)) + _TYPE + bytes((type_,)) + self._name
 
     def plain_event(self, args: list[Any]) -> bytes | None:
-        """Encode an event whose values are MessagePack's, which is nearly every one."""
+        """Encode an event whose values all have a form in MessagePack, as nearly every event."""
         name = args[0]
         if type(name) is str and name not in RESERVED_EVENTS:
             values = encode_plain(args)

@@ -2,13 +2,14 @@
 
 msgspec does the work. notepack.io has three types of its own under one number: `undefined`, a date,
 and what an ArrayBuffer holds. The first two have a fixed size, and an ArrayBuffer of that size
-differs in its first byte only, which msgspec does not tell: then the bytes are gone through before.
+differs in its first byte only, which msgspec does not tell: such a message is walked through
+before.
 
     d4 00 ..         undefined          becomes None, as in JSON
     d7 00 8 bytes    a date             becomes a datetime in UTC
     c7 .. 00 bytes   an ArrayBuffer     becomes bytes (c8, c9: with more bytes for its length)
 
-Keys are those of an object in JavaScript: a number is read as its digits.
+Keys are text, as in a JavaScript object: a number becomes its digits.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def read_values(data: Buffer) -> Any:
 
 
 class _AmbiguousError(Exception):
-    """A value of notepack.io's own is a date or `undefined`, or an ArrayBuffer of that size."""
+    """An extension may be a date or `undefined`, or an ArrayBuffer of the same size."""
 
 
 def _extension(code: int, data: memoryview) -> bytes:
@@ -67,7 +68,9 @@ def _extension(code: int, data: memoryview) -> bytes:
 
 
 def _telling_apart(data: Buffer) -> Callable[[int, memoryview], object]:
-    """Return what reads the extensions of `data`, in the order in which they stand there."""
+    """Return a function that reads the extensions of `data`, in the order in which they stand
+    there.
+    """
     fixed = iter([*_fixed_sizes(data)])
 
     def read(code: int, content: memoryview) -> object:
@@ -125,7 +128,7 @@ def _name_keys(container: dict[Any, Any]) -> None:
 
 # -- going through the bytes
 
-# How many times a value of an extension type counts: Python reads it.
+# A value of an extension type counts so many times, because Python code reads it.
 EXTENSION: Final = 4
 _EXTENSIONS: Final = frozenset((*range(0xC7, 0xCA), *range(0xD4, 0xD9)))
 
@@ -133,7 +136,7 @@ _EXTENSIONS: Final = frozenset((*range(0xC7, 0xCA), *range(0xD4, 0xD9)))
 def count_values(data: Buffer, most: int) -> int:
     """Count the values, names of members among them; a count above `most` may be too low.
 
-    One of an extension type counts `EXTENSION` times.
+    A value of an extension type counts `EXTENSION` times.
     """
     count = 0
     encoded = bytes(data)
@@ -162,7 +165,8 @@ def _fixed_sizes(data: Buffer) -> Iterator[bool]:
             yield False
 
 
-# By the first byte of a value: its bytes, as far as that tells, and how many values are in it.
+# By the first byte of a value: how many bytes it has, as far as that byte tells, and how many
+# values are in it.
 _SIZES: Final = tuple(
     {
         **{0xA0 + i: 1 + i for i in range(0x20)},  # texts

@@ -1,8 +1,8 @@
 """Writing values as MessagePack that notepack.io reads, which the official parser uses.
 
-msgspec does the work for what all languages have: JSON's values and bytes. Any other takes the long
-way, and is then what the JSON parser makes of it, with one difference: a datetime with a time zone
-becomes a `Date` at the receiver.
+msgspec encodes the values that all languages have: those of JSON, and bytes. Any other value
+becomes what the JSON parser makes of it, with one difference: a datetime with a time zone becomes a
+`Date` at the receiver.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def encode_plain(value: Any) -> bytes | None:
         encoded = _encoder.encode(value)
     except (TypeError, ValueError, BufferError, OverflowError, RecursionError):
         return None
-    # After that: what contains itself has been refused.
+    # Only now: msgspec has refused values that contain themselves.
     return encoded if _is_plain(value) else None
 
 

@@ -13,6 +13,7 @@ import gc
 import logging
 import os
 from collections.abc import AsyncIterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, Phase, is_hypothesis_test, settings
 
 from tests.effort import EFFORT
+from tests.order import dealt
 from tests.scratch import write_in_memory
 
 write_in_memory()
@@ -44,29 +46,6 @@ settings.register_profile("quick", settings.get_profile("socketio_min"), max_exa
 settings.load_profile("socketio_min")
 
 FOLDER = Path(__file__).parent
-
-# Each has a test of ten seconds or more. One that began last would run beside idle processes.
-SLOW = {
-    FOLDER / name
-    for name in (
-        "web/test_page.py",
-        "conformance/test_servers.py",
-        "conformance/test_member_workers.py",
-        "benchmarks/test_instructions.py",
-        "engineio_min/test_idle_clients.py",
-        "hostile/test_simulation_interruption.py",
-        "hostile/test_simulation_machine.py",
-        "hostile/test_simulation_walks.py",
-        "socketio_min/test_client_servers.py",
-        "socketio_min/test_client_servers_lost.py",
-        "socketio_min/cluster/test_faults.py",
-        "socketio_min/test_worker_faults.py",
-        "socketio_min/test_workers.py",
-        "server/test_events.py",
-        "server/test_killing.py",
-        "benchmarks/test_report.py",
-    )
-}
 
 # What `--quick` runs: the rules and the bytes of the two packages, and the layers.
 QUICK = (FOLDER / "engineio_min", FOLDER / "socketio_min", FOLDER / "test_layers.py")
@@ -159,12 +138,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return not quick or collection_path in PROGRAMS or None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow files begin; all else keeps its order. What is `COUNTED` is covered."""
-    items.sort(key=lambda item: item.path not in SLOW)
+@cache
+def is_counted(path: Path) -> bool:
+    return any(path.is_relative_to(place) for place in COUNTED)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let each process begin with slow files; what is `COUNTED` is covered."""
+    processes = getattr(config, "workerinput", {}).get("workercount", 1)
+    items[:] = dealt(items, [item.path for item in items], processes)
     for item in items:
-        counted = any(item.path.is_relative_to(place) for place in COUNTED)
-        if not counted or is_hypothesis_test(getattr(item, "obj", None)):
+        if not is_counted(item.path) or is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.no_cover)
 
 

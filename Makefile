@@ -31,12 +31,16 @@ serve:  ## start the server, after installing what it needs
 setup:  ## install all that `make test` needs: Python and Node packages, Chromium
 	$(SET_UP) test
 
-# Both suites always run; either one's failure fails the target.
-test:  ## run the Python tests with coverage, then the official JavaScript clients
+# Both suites always run; either one's failure fails the target. The clients wait for much, so they run beside
+# the other suite, and what they print comes behind it.
+test:  ## run the Python tests with coverage, and the official JavaScript clients
 	$(SET_UP) test
-	@failed=0; \
+	@failed=0; printed=$$(mktemp); \
+	PYTHON="$(CURDIR)/$(BIN)/python" npm --prefix conformance/js test -- --test-concurrency=2 >"$$printed" 2>&1 & \
+	clients=$$!; trap 'kill $$clients 2>/dev/null; rm -f "$$printed"' EXIT; trap 'exit 130' INT TERM; \
 	$(BIN)/python -m pytest --cov --numprocesses auto --dist worksteal || failed=1; \
-	PYTHON="$(CURDIR)/$(BIN)/python" npm --prefix conformance/js test || failed=1; \
+	wait $$clients || failed=1; \
+	cat "$$printed"; \
 	exit $$failed
 
 quick:  ## run the tests of rules and bytes alone, under a minute: no Node, Redis or browser

@@ -12,7 +12,7 @@ export const FIXTURE = process.env.FIXTURE ?? "python";
 assert.ok(["node", "python"].includes(FIXTURE), `FIXTURE=${FIXTURE}: expected "node" or "python"`);
 
 // A limit for what happens at once; being slower or faster below it decides no test.
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 // Signs of an error that the server neither expected nor handled.
 const ACCIDENT =

@@ -21,13 +21,12 @@ const FILES = {
 };
 
 function findChromium() {
-  const names = ["chromium", "chromium-browser", "google-chrome"];
-  const onPath = (process.env.PATH ?? "")
-    .split(delimiter)
-    .flatMap((folder) => names.map((name) => join(folder, name)));
+  // The first has no windows, and needs half of the time of the others.
+  const names = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
+  const folders = ["/usr/bin", ...(process.env.PATH ?? "").split(delimiter)];
   const candidates = process.env.CHROMIUM
     ? [process.env.CHROMIUM]
-    : ["/usr/bin/chromium", ...onPath];
+    : names.flatMap((name) => folders.map((folder) => join(folder, name)));
   const isExecutable = (path) => {
     try {
       accessSync(path, constants.X_OK);

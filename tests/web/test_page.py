@@ -34,7 +34,7 @@ def browser() -> str:
 
 async def run(script: str, **environment: str) -> None:
     """Run a file of Node tests."""
-    command = ("node", "--test", "--test-reporter=spec", str(FOLDER / script))
+    command = ("node", "--test-reporter=spec", str(FOLDER / script))
     await output(*command, seconds=SECONDS, environment=environment)
 
 

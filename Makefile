@@ -18,11 +18,11 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve setup test quick check format autobahn cluster-faults fuzz session bench lock clean
+.PHONY: help serve setup test proof quick check format autobahn cluster-faults fuzz session bench lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):  *## /  make \1\t/p' $(MAKEFILE_LIST)
-	@echo 'Variables: PYTHON=python3.12 chooses the interpreter, ARGS="--port 3001" passes flags to serve, quick, autobahn, fuzz or bench.'
+	@echo 'Variables: PYTHON=python3.12 chooses the interpreter, ARGS="--port 3001" passes flags to serve, quick, proof, autobahn, fuzz or bench.'
 
 serve:  ## start the server, after installing what it needs
 	$(SET_UP) serve
@@ -42,6 +42,11 @@ test:  ## run the Python tests with coverage, and the official JavaScript client
 	wait $$clients || failed=1; \
 	cat "$$printed"; \
 	exit $$failed
+
+proof:  ## let what searches at random search ten times as long; EFFORT=50 for 50 times
+	$(SET_UP) test
+	@EFFORT=$(or $(EFFORT),10) $(BIN)/python -m pytest -o faulthandler_timeout=0 --numprocesses auto --dist worksteal \
+		-m "hypothesis or search" $(ARGS)
 
 quick:  ## run the tests of rules and bytes alone, under a minute: no Node, Redis or browser
 	$(SET_UP) check

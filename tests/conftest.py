@@ -30,7 +30,7 @@ write_in_memory()
 # look for a smaller example, which takes up to five minutes: the blob reproduces the one it found.
 settings.register_profile(
     "socketio_min",
-    max_examples=100 * EFFORT,
+    max_examples=50 * EFFORT,
     deadline=None,
     derandomize="CI" in os.environ,
     phases=[

@@ -1,4 +1,7 @@
-"""How long random tests search: `EFFORT=50` is 50 times as long as in `make test`."""
+"""How long random tests search: `EFFORT=50` is 50 times as long as in `make test`.
+
+`make proof` runs them with 10.
+"""
 
 from __future__ import annotations
 

@@ -27,9 +27,9 @@ from tests.hostile.stage import Records
 from tests.hostile.virtual_time import VirtualLoop
 
 # It covers nothing that others do not, and counting would make it twice as slow.
-pytestmark = pytest.mark.no_cover
+pytestmark = [pytest.mark.no_cover, pytest.mark.search]
 
-STEPS = 40
+STEPS = 30
 SEEDS = range(EFFORT)
 
 

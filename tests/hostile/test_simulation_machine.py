@@ -174,5 +174,5 @@ class SimulatedServer(RuleBasedStateMachine):
 
 TestSimulatedServer = SimulatedServer.TestCase
 TestSimulatedServer.settings = settings(
-    max_examples=30 * EFFORT, stateful_step_count=40, derandomize=EFFORT == 1
+    max_examples=15 * EFFORT, stateful_step_count=40, derandomize=EFFORT == 1
 )

@@ -23,6 +23,7 @@ from ai_coding_assistant.replica import Replica, split
 from server.documents import changes as server_changes
 from server.documents import difference as server_difference
 from server.documents.authority import Author, Authority, Gone, Update
+from tests.effort import EFFORT
 from tests.server.documents.test_changes import STEPS, TEXTS, change_of
 
 COUNT = 3
@@ -252,7 +253,9 @@ class Editing(RuleBasedStateMachine):
         assert self.typed - self.deleted <= {*lines}
 
 
-Editing.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Editing.TestCase.settings = settings(
+    max_examples=30 * EFFORT, stateful_step_count=40, deadline=None
+)
 TestEditing = Editing.TestCase
 
 
@@ -299,7 +302,7 @@ def test_what_was_taken_before_the_history_went_is_not_taken_again(number: int, 
     assert replica.is_settled is (number == 1)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30 * EFFORT)
 @given(TEXTS, STEPS)
 def test_what_is_small_is_sent_in_one(text: str, steps: list[tuple[int, str | None]]) -> None:
     change = changes.read(change_of(len(text), steps).json)

@@ -26,6 +26,7 @@ from server.api.registry import EventSpec
 from server.api.types import Payload
 from server.application import Application
 from server.events import EVENTS
+from tests.effort import EFFORT
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import connected
@@ -413,7 +414,7 @@ SENT = ALMOST_VALID | st.tuples(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=30 * EFFORT)
 @given(st.lists(SENT, min_size=1, max_size=12))
 def test_every_event_is_answered(sent: list[tuple[str, list[Any]]]) -> None:
     async def scenario(directory: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from server.fair_queue import FairQueue
+from tests.effort import EFFORT
 
 OWNERS = st.sampled_from("abc")
 
@@ -120,4 +121,4 @@ class Turns(RuleBasedStateMachine):
 
 
 TestTurns = Turns.TestCase
-TestTurns.settings = settings(max_examples=40, stateful_step_count=30)
+TestTurns.settings = settings(max_examples=20 * EFFORT, stateful_step_count=30)

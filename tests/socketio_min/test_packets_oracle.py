@@ -45,7 +45,7 @@ from tests.socketio_min.official_parser import (
 plain_values = nested(plain_leaves)
 
 
-@settings(max_examples=200 * EFFORT)
+@settings(max_examples=100 * EFFORT)
 @given(namespaces, names, arguments, ack_ids)
 def test_the_official_parser_reads_our_events(
     oracle: Oracle, namespace: str, name: str, args: list[Any], ack_id: int | None
@@ -98,7 +98,7 @@ def test_the_official_parser_reads_our_other_packets(
         }
 
 
-@settings(max_examples=200 * EFFORT)
+@settings(max_examples=100 * EFFORT)
 @given(namespaces, st.sampled_from([EVENT, ACK]), names, arguments, ack_ids)
 def test_we_read_the_official_parsers_events_and_acknowledgements(
     oracle: Oracle, namespace: str, type_: int, name: str, args: list[Any], ack_id: int | None

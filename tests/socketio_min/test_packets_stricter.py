@@ -250,7 +250,7 @@ pieces = st.sampled_from(
 )
 
 
-@settings(max_examples=300 * EFFORT)
+@settings(max_examples=150 * EFFORT)
 @given(st.lists(pieces, max_size=10).map("".join))
 def test_verdicts_agree_on_pieces_of_packets(oracle: Oracle, text: str) -> None:
     check_verdicts(oracle, text)
@@ -267,7 +267,7 @@ def damaged(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=300 * EFFORT)
+@settings(max_examples=150 * EFFORT)
 @given(damaged())
 def test_verdicts_agree_on_damaged_packets(oracle: Oracle, text: str) -> None:
     check_verdicts(oracle, text)

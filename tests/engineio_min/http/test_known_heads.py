@@ -238,7 +238,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
-@settings(max_examples=150 * EFFORT)
+@settings(max_examples=75 * EFFORT)
 @given(
     kinds=st.lists(READS, min_size=1, max_size=3),
     order=st.lists(st.integers(0, 5), min_size=2, max_size=8),
@@ -322,7 +322,7 @@ WHOLE = (
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=75 * EFFORT, deadline=None)
 @given(
     requests=st.lists(st.sampled_from(WHOLE), min_size=1, max_size=8),
     cuts=st.lists(st.integers(0, 1000), max_size=6),

@@ -12,6 +12,7 @@ from engineio_min.protocol.client_session import (
 )
 from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.session import Session, Timing
+from tests.effort import EFFORT
 
 # -- both ends, joined in memory
 
@@ -159,4 +160,4 @@ class JoinedEnds(RuleBasedStateMachine):
 TestJoinedEnds = JoinedEnds.TestCase
 
 
-TestJoinedEnds.settings = settings(max_examples=50)
+TestJoinedEnds.settings = settings(max_examples=25 * EFFORT)

@@ -34,6 +34,7 @@ from engineio_min.protocol.session import (
     Timing,
     Upgraded,
 )
+from tests.effort import EFFORT
 
 # It covers nothing that others do not, and counting would make it twice as slow.
 pytestmark = pytest.mark.no_cover
@@ -336,7 +337,7 @@ class SessionMachine(RuleBasedStateMachine):
         assert self.delivered == self.sent
 
 
-MACHINE_SETTINGS = settings(max_examples=60, stateful_step_count=40)
+MACHINE_SETTINGS = settings(max_examples=30 * EFFORT, stateful_step_count=40)
 
 
 TestSessionMachine = SessionMachine.TestCase

@@ -21,6 +21,7 @@ from server.api.errors import EventError
 from server.api.records import LockType, User
 from server.application import Application, Tuning
 from server.projects.lock_table import Locks
+from tests.effort import EFFORT
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import Client, connected
@@ -381,4 +382,4 @@ class LockMachine(RuleBasedStateMachine):
 
 
 TestLocks = LockMachine.TestCase
-TestLocks.settings = settings(max_examples=60, stateful_step_count=30)
+TestLocks.settings = settings(max_examples=30 * EFFORT, stateful_step_count=30)

@@ -20,6 +20,7 @@ from server.api.errors import Code, EventError
 from server.api.records import Member, Project, Role, User
 from server.store import contents, folders, leftovers, membership, trees
 from server.store.connection import Connection
+from tests.effort import EFFORT
 from tests.server.databases import undone
 
 PATHS = st.sampled_from(["a/1", "a/2", "a/b/1", "a0", "a-", "b", "z", "new", "new/1", "z/a"])
@@ -64,7 +65,7 @@ def consistent(c: Connection) -> None:
         assert c.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60 * EFFORT, deadline=None)
 @given(CHANGES, st.lists(CHANGES, max_size=8), st.sampled_from(["new", "z/a", "Z"]), st.booleans())
 def test_changes_between_steps(
     empty: Connection,

@@ -33,6 +33,7 @@ from server.store.long_contents import LongContents
 from server.store.parts import PART, Coming, Kept, Reading
 from server.store.sqlite import Sqlite, SqliteSession
 from server.store.store import Store
+from tests.effort import EFFORT
 from tests.server.databases import undone
 from tests.server.gate import closed_gate
 
@@ -60,7 +61,7 @@ def tidied(connection: Connection) -> tuple[int, int, int]:
     return first, second, third
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30 * EFFORT)
 @given(
     st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), max_size=4),
     st.integers(0, 100),

@@ -21,6 +21,7 @@ from server.api.records import Member, Project, Role, User, Version
 from server.store import contents, leftovers, membership, snapshots, trees
 from server.store.connection import Connection
 from server.store.parts import Stored
+from tests.effort import EFFORT
 from tests.server.databases import undone
 
 PATHS = st.sampled_from([f"{letter}{number}" for letter in "abc" for number in "12"])
@@ -40,7 +41,7 @@ def present_contents(c: Connection) -> dict[str, Stored]:
     return tree_contents(c, trees.of_project(c, "p"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30 * EFFORT, deadline=None)
 @given(CHANGES, CHANGES, st.lists(CHANGES, max_size=14), st.booleans())
 def test_changes_between_steps(
     empty: Connection,
@@ -125,7 +126,7 @@ def test_changes_between_steps(
             assert c.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30 * EFFORT, deadline=None)
 @given(CHANGES, CHANGES, st.integers(1, 7))
 def test_the_pieces_of_a_comparison_find_what_differs(
     empty: Connection,

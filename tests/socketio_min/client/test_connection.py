@@ -138,7 +138,7 @@ class Connecting(RuleBasedStateMachine):
 
 
 TestConnecting = Connecting.TestCase
-TestConnecting.settings = settings(max_examples=30 * EFFORT, stateful_step_count=40)
+TestConnecting.settings = settings(max_examples=20 * EFFORT, stateful_step_count=40)
 
 
 # -- what once ended neither connected nor told

@@ -45,13 +45,13 @@ def steps(actions: tuple[str, ...]) -> st.SearchStrategy[list[Step]]:
     return st.lists(one, max_size=40)
 
 
-@settings(max_examples=40 * EFFORT)
+@settings(max_examples=20 * EFFORT)
 @given(steps(PEACEFUL), st.integers(0, 2**32))
 def test_in_peace_nothing_is_lost(plan: list[Step], seed: int) -> None:
     simulate(plan, seed)
 
 
-@settings(max_examples=40 * EFFORT)
+@settings(max_examples=20 * EFFORT)
 @given(steps(ACTIONS), st.integers(0, 2**32))
 def test_faults_cost_messages_only(plan: list[Step], seed: int) -> None:
     simulate(plan, seed)

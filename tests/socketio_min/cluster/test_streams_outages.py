@@ -39,12 +39,12 @@ async def test_nothing_is_lost_or_repeated_under_load(redis: RedisServer) -> Non
             while running:
                 number += 1
                 net.io.emit("n", sign * number)
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0.002)
 
         tasks = [asyncio.ensure_future(send(a, 1)), asyncio.ensure_future(send(b, -1))]
         numbers: list[int] = []
         _, away = await arrive(a)
-        for turn in range(12):
+        for turn in range(6):
             for _ in range(5):
                 _, number = await away.event()
                 numbers.append(number)

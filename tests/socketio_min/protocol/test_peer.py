@@ -17,6 +17,7 @@ from socketio_min.errors import PacketError, ProtocolError
 from socketio_min.protocol.json_parser import JSON_PARSER
 from socketio_min.protocol.packets import ACK, CONNECT, DISCONNECT, EVENT
 from socketio_min.protocol.peer import Peer
+from tests.effort import EFFORT
 
 # Values in a packet for a namespace; of a CONNECT, twice as many.
 MOST_VALUES = 500
@@ -404,4 +405,4 @@ class PeerAgainstModel(RuleBasedStateMachine):
 
 
 TestPeerAgainstModel = PeerAgainstModel.TestCase
-TestPeerAgainstModel.settings = settings(max_examples=60, stateful_step_count=40)
+TestPeerAgainstModel.settings = settings(max_examples=30 * EFFORT, stateful_step_count=40)

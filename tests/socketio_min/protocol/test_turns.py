@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from socketio_min.protocol.turns import Turns
+from tests.effort import EFFORT
 
 UNSTARTED, STARTED, CANCELLED, ENDED = "unstarted", "started", "cancelled", "ended"
 
@@ -276,7 +277,7 @@ class TurnsAgainstSpecification(RuleBasedStateMachine):
 
 TestTurnsAgainstSpecification = TurnsAgainstSpecification.TestCase
 TestTurnsAgainstSpecification.settings = settings(
-    max_examples=60, stateful_step_count=40, derandomize=True
+    max_examples=30 * EFFORT, stateful_step_count=40, derandomize=True
 )
 
 

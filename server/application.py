@@ -195,7 +195,7 @@ class Application:
     async def _load(self) -> None:
         now, seconds = timestamp(), self.tuning.clock()
         await self.store.seed(now)
-        await self.store.forget_expired_sessions(seconds)
+        await self.store.accounts.forget_expired_sessions(seconds)
         self.locks.begin(await self.store.count_start())
         self.directory.load(*await self.store.directory())
 

@@ -63,9 +63,9 @@ class Housekeeping:
         """Do what is due at this time."""
         store = self._services.store
         self._services.uploads.sweep()
-        while await store.expire_deletions(timestamp(now - timedelta(days=KEPT_DAYS))):
+        while await store.bin.expire(timestamp(now - timedelta(days=KEPT_DAYS))):
             pass
-        while await store.thin_history(timestamp(now - _DAY), timestamp(now - _MONTH)):
+        while await store.files.thin_history(timestamp(now - _DAY), timestamp(now - _MONTH)):
             pass
         await self._make_versions(now)
 
@@ -73,7 +73,7 @@ class Housekeeping:
         """Make a version of each project that was changed an hour ago and has none since."""
         store = self._services.store
         due = timestamp(now - VERSION_AFTER)
-        for project_id in await store.unversioned_projects(timestamp(now), due):
+        for project_id in await store.versions.projects_due(timestamp(now), due):
             await self._services.saver.save_project(project_id)
             new = Version(
                 id=f"version-{secrets.token_hex(8)}",
@@ -86,10 +86,10 @@ class Housekeeping:
                 automatic=True,
             )
             work = store.of("", project_id)
-            gone = await work.make_room_for_version(project_id, MOST_AUTOMATIC)
+            gone = await work.versions.make_room(project_id, MOST_AUTOMATIC)
             for version_id in gone:
                 self._tell(project_id, VersionDeleted(version_id=version_id))
-            async with work.create_version(new) as version:
+            async with work.versions.create(new) as version:
                 self._tell(project_id, VersionCreated(version=version))
 
     def _tell(self, project_id: str, announcement: VersionCreated | VersionDeleted) -> None:

@@ -190,7 +190,7 @@ class Auth:
             EventError: it does not exist, or not any more (`UNAUTHORIZED`).
         """
         key, now = session_key(session_id), self.clock()
-        stored = await self._services.store.session(key, now)
+        stored = await self._services.store.accounts.session(key, now)
         if stored is None:
             raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
         self._services.directory.add_user(stored.user)
@@ -198,7 +198,7 @@ class Auth:
 
     async def verify(self, address: str, username: str, password: str) -> User | None:
         """Return the user, None if that is not the user's password."""
-        user, password_hash = await self._services.store.account(username)
+        user, password_hash = await self._services.store.accounts.find(username)
         matches = await self.passwords.verify(network_of(address), password_hash, password)
         return user if matches else None
 
@@ -235,7 +235,7 @@ async def login(call: Call[LoginPayload]) -> AuthResult:
     # Before it is opened, not only when it is used.
     services.sockets.check_place(call.socket, user.id)
     session_id, stored = new_session(user, services.auth.clock())
-    ended = await services.store.open_session(stored, MAX_SESSIONS)
+    ended = await services.store.accounts.open_session(stored, MAX_SESSIONS)
     services.directory.add_user(user)
     for key in ended:
         _end(services, key)
@@ -255,7 +255,7 @@ async def check(call: Call[Payload]) -> SessionResult:
     now = call.services.auth.clock()
     stored = None
     if key is not None:
-        stored = await call.services.store.session(key, now)
+        stored = await call.services.store.accounts.session(key, now)
     if stored is None:
         raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
     result = SessionResult(_session(stored))
@@ -273,7 +273,7 @@ async def refresh(call: Call[Payload]) -> SessionResult:
     if key is None or user is None:
         raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
     session_id, stored = new_session(user, services.auth.clock())
-    if not await services.store.rotate_session(key, stored):
+    if not await services.store.accounts.rotate_session(key, stored):
         raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
     sockets = services.sockets.of_session(key)
     for socket in sockets:
@@ -291,7 +291,7 @@ async def logout(call: Call[Payload]) -> LogoutResult:
     """End the session: its sockets leave their rooms and lose their locks."""
     services, key = call.services, call.identity.session_key
     if key is not None:
-        await services.store.end_session(key)
+        await services.store.accounts.end_session(key)
     hearing = [socket.id for socket in services.sockets.of_user(call.user.id)]
     call.tell(hearing, AuthLoggedOut(user_id=call.user.id))
     if key is None:

@@ -187,7 +187,7 @@ class Chat:
         if project_id is None:
             return []
 
-        return await request.call.store.add_message(project_id, message, _HISTORY)
+        return await request.call.store.chat.add(project_id, message, _HISTORY)
 
     async def _answer(self, request: _Request, history: Sequence[ChatMessage]) -> None:
         usage: Usage | None = None
@@ -344,22 +344,22 @@ class Chat:
             return None
         # The question is about what was typed, though it is not saved yet.
         await self._services.saver.save_project(project_id)
-        project, versions = await store.project_and_versions(project_id)
+        project, versions = await store.versions.with_project(project_id)
         if project is None:
             return None
         files: list[File] = []
 
         after: str | None = ""
         while after is not None:
-            page = await store.files(project_id, after, _FILES_AT_ONCE)
+            page = await store.files.page(project_id, after, _FILES_AT_ONCE)
             files += page.items
             after = page.next
         return Sources(
             project.name,
             files,
             versions,
-            store.texts,
-            lambda version_id: store.differing(project_id, version_id),
+            store.contents.texts,
+            lambda version_id: store.versions.differing(project_id, version_id),
         )
 
     def _tell(self, request: _Request, announcement: Announcement) -> None:
@@ -420,7 +420,7 @@ class Chat:
             if not request.is_over:
                 return request.proposals.decide(action_id, decision)
             await request.kept.wait()
-        return await call.store.decide(project_id, request_id, action_id, decision)
+        return await call.store.chat.decide(project_id, request_id, action_id, decision)
 
     # -- ends before the end
 

@@ -108,7 +108,9 @@ async def history(call: Call[ProjectPagePayload]) -> HistoryResult:
     """Read the project's chat backwards: 100 messages at once, fewer where they are long."""
     payload = call.payload
     limit = min(payload.limit or messages.HISTORY, messages.HISTORY)
-    return HistoryResult(*await call.store.chat(payload.project_id, payload.after or "", limit))
+    return HistoryResult(
+        *await call.store.chat.page(payload.project_id, payload.after or "", limit)
+    )
 
 
 def cancel(call: Call[AiCancelPayload]) -> AiCancelResult:

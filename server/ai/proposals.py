@@ -113,14 +113,14 @@ class Proposals:
         if key in call.services.saver.unsaved(self._project_id):
             await call.services.saver.save(key)
         try:
-            part = await call.store.read_file(self._project_id, path, Moment(), 0, _ENOUGH)
+            part = await call.store.files.read(self._project_id, path, Moment(), 0, _ENOUGH)
         except EventError as error:
             if error.code is Code.NOT_FOUND:
                 return None, None
             raise
         if part.size > edits.MAX_LENGTH:
             raise EventError(Code.VALIDATION_ERROR, _TOO_LONG)
-        texts = await call.store.texts([part.hash])
+        texts = await call.store.contents.texts([part.hash])
         if part.hash not in texts:
             raise EventError(Code.VERSION_CONFLICT, "the file was changed meanwhile: ask again")
         return part.file, texts[part.hash]

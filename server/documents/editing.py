@@ -103,7 +103,7 @@ async def open_file(call: Call[FileOpenPayload]) -> FileOpenResult:
     _check_joined(call, payload.project_id)
     documents.check_place(key, call.user.id)
     since, author = payload.since, payload.author
-    opened = await call.store.open_document(
+    opened = await call.store.documents.open(
         *key,
         None if since is None else Since(since.epoch, since.version),
         None if author is None else _author(author, call.user),
@@ -160,7 +160,7 @@ async def edit(call: Call[FileEditPayload]) -> None:
     wanted = Edit(payload.epoch, payload.version, author, payload.number, change)
     try:
         # Again on its turn: whoever has got a lock by then has read the file as it is now.
-        done = await call.store.edit_document(*key, wanted, check=check_locks)
+        done = await call.store.documents.edit(*key, wanted, check=check_locks)
     except ChangeError as error:
         raise _unfit(error) from None
     services.rates.spend(call.user.id, EDITS, done.steps / STEPS_OF_AN_EDIT)

@@ -49,7 +49,7 @@ class Saver:
 
     async def start(self) -> None:
         """Save soon what a server that was killed has not saved."""
-        for key in await self._services.store.unsaved_documents():
+        for key in await self._services.store.documents.unsaved():
             self.edited(key)
 
     async def close(self) -> None:
@@ -139,7 +139,7 @@ class Saver:
         project_id, path = key
         workspace = self._services.workspace
         async with workspace.changing(project_id, [path]):
-            saved = await self._services.store.of("", project_id).save_document(
+            saved = await self._services.store.of("", project_id).documents.save(
                 project_id, path, timestamp()
             )
             if saved is not None:

@@ -77,7 +77,7 @@ class Downloads:
                 async for piece in self._archive(store, ticket):
                     yield piece
                 return
-            found = await store.files_at(ticket.project_id, [ticket.path])
+            found = await store.files.at(ticket.project_id, [ticket.path])
             for file in found.values():
                 async for data in self._contents(store, ticket, file):
                     yield data
@@ -111,7 +111,7 @@ class Downloads:
         inside = f"{ticket.path}/" if ticket.path else ""
         after: str | None = inside
         while after is not None:
-            files, after = await store.files(ticket.project_id, after, _FILES_AT_ONCE)
+            files, after = await store.files.page(ticket.project_id, after, _FILES_AT_ONCE)
             for file in files:
                 if not file.path.startswith(inside):
                     return
@@ -122,18 +122,18 @@ class Downloads:
     async def _contents(self, store: Store, ticket: Ticket, listed: File) -> AsyncIterator[bytes]:
         """Read a file part by part, at least one; none if it was deleted since it was listed."""
         file = listed
-        data = await store.read_content(file.hash, 0, PART)
+        data = await store.contents.read(file.hash, 0, PART)
         while data is None:
             # It was changed since: it is what it is by now.
-            found = await store.files_at(ticket.project_id, [file.path])
+            found = await store.files.at(ticket.project_id, [file.path])
             if file.path not in found:
                 return
             file = found[file.path]
-            data = await store.read_content(file.hash, 0, PART)
+            data = await store.contents.read(file.hash, 0, PART)
         offset = len(data)
         yield data
         while offset < file.size:
-            data = await store.read_content(file.hash, offset, PART)
+            data = await store.contents.read(file.hash, offset, PART)
             if not data:
                 raise Cut(f"{file.path} was changed while it was sent")
             offset += len(data)

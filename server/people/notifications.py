@@ -82,14 +82,14 @@ async def list_notifications(call: Call[PagePayload]) -> NotificationsResult:
     """List one's notifications, all that are kept unless the payload asks for fewer."""
     payload, user_id = call.payload, call.user.id
     limit = payload.limit or notices.MAX_NOTIFICATIONS
-    page, unread = await call.store.notifications(user_id, payload.after or "", limit)
+    page, unread = await call.store.notices.page(user_id, payload.after or "", limit)
     return NotificationsResult(page.items, unread, page.next)
 
 
 async def mark_read(call: Call[NotificationReadPayload]) -> NotificationReadResult:
     """Mark notifications as read; one's other connections hear of it."""
     user_id, ids = call.user.id, call.payload.ids
-    marked, unread = await call.store.mark_read(user_id, ids)
+    marked, unread = await call.store.notices.mark_read(user_id, ids)
     if marked:
         own = [socket.id for socket in call.services.sockets.of_user(user_id)]
         call.tell_others(own, NotificationRead(unread=unread, ids=ids))

@@ -87,7 +87,7 @@ async def ask(call: Call[LockAskPayload]) -> LockAskResult:
             payload.project_id,
             about,
         )
-        await call.store.notify([notice])
+        await call.store.notices.add([notice])
         notifications.deliver(services, notice)
     return LockAskResult(request)
 

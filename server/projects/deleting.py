@@ -74,7 +74,7 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
     payload, services, store = call.payload, call.services, call.store
     project_id, path = payload.project_id, normal(payload.file_path)
     services.workspace.check(project_id, path)
-    is_folder = await store.is_folder(project_id, path)
+    is_folder = await store.files.is_folder(project_id, path)
     new = deletion(path, call.user.id, timestamp(), is_folder=is_folder)
     check_locks = partial(
         check_taking, services.locks, project_id, [path], call.socket.id, payload.lock_token
@@ -84,11 +84,11 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
     await services.saver.save_project(project_id, within=path)
     async with services.workspace.changing(project_id, None if is_folder else [path]):
         if is_folder:
-            async with store.throw_folder(project_id, new, check=check_locks) as paths:
+            async with store.bin.throw_folder(project_id, new, check=check_locks) as paths:
                 changes = [Change(one, None, created=False) for one in paths]
                 await _tell(call, changes)
         else:
-            changes = [await store.throw_file(project_id, new, check=check_locks)]
+            changes = [await store.bin.throw_file(project_id, new, check=check_locks)]
             await _tell(call, changes)
         await services.workspace.write(project_id, [(change, None) for change in changes])
     await _notify(call, new)
@@ -100,7 +100,7 @@ async def list_deletions(call: Call[ProjectPagePayload]) -> BinResult:
     payload = call.payload
     limit = payload.limit or DELETIONS
     return BinResult(
-        *await call.store.deletions(payload.project_id, _since(), payload.after or "", limit)
+        *await call.store.bin.page(payload.project_id, _since(), payload.after or "", limit)
     )
 
 
@@ -108,7 +108,7 @@ async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
     """Take a file or folder out of the bin again; refused if something is where it was."""
     payload, services, store = call.payload, call.services, call.store
     project_id = payload.project_id
-    deleted = await store.deletion(project_id, payload.deletion_id)
+    deleted = await store.bin.find(project_id, payload.deletion_id)
     target = None if payload.new_path is None else normal(payload.new_path)
     path = target or deleted.path
     services.workspace.check(project_id, path)
@@ -118,7 +118,7 @@ async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
 
     check_locks()
     async with services.workspace.changing(project_id):
-        async with store.restore_deletion(
+        async with store.bin.restore(
             project_id,
             payload.deletion_id,
             target,
@@ -135,7 +135,7 @@ async def _notify(call: Call[FileDeletePayload], deleted: Deletion) -> None:
     """Notify others whose changes are in what was deleted."""
     project_id, directory = call.payload.project_id, call.services.directory
     about = About("bin", place=FilePlace(deleted.path), deletion_id=deleted.id, user=call.user)
-    authors = await call.store.authors_of_deletion(project_id, deleted.id, _TOLD)
+    authors = await call.store.bin.authors(project_id, deleted.id, _TOLD)
     members = directory.members(project_id)
     notices = [
         notifications.personal(
@@ -150,7 +150,7 @@ async def _notify(call: Call[FileDeletePayload], deleted: Deletion) -> None:
         if user_id in members and user_id != call.user.id
     ]
     if notices:
-        await call.store.notify(notices)
+        await call.store.notices.add(notices)
         for notice in notices:
             notifications.deliver(call.services, notice)
 

@@ -36,15 +36,15 @@ async def create(call: Call[DownloadCreatePayload]) -> DownloadResult:
     payload, store = call.payload, call.store
     project_id = payload.project_id
     if payload.file_path is None:
-        project, _, _ = await store.overview(project_id, 1, 1)
+        project, _, _ = await store.projects.overview(project_id, 1, 1)
         name = _archive("" if project is None else project.name)
         ticket = Ticket(call.user.id, project_id, "", name, False)
     else:
         path = normal(payload.file_path)
         name = path.rpartition("/")[2]
-        if path in await store.files_at(project_id, [path]):
+        if path in await store.files.at(project_id, [path]):
             ticket = Ticket(call.user.id, project_id, path, name, True)
-        elif await store.is_folder(project_id, path):
+        elif await store.files.is_folder(project_id, path):
             ticket = Ticket(call.user.id, project_id, path, _archive(name), False)
         else:
             raise EventError(Code.NOT_FOUND, f"path {path!r}: the project has nothing there")

@@ -122,7 +122,7 @@ async def list_files(call: Call[ProjectPagePayload]) -> FilesResult:
     """List the files of a project, up to 1000 at once."""
     payload = call.payload
     limit = payload.limit or FILES
-    return FilesResult(*await call.store.files(payload.project_id, payload.after or "", limit))
+    return FilesResult(*await call.store.files.page(payload.project_id, payload.after or "", limit))
 
 
 async def read(call: Call[FileReadPayload]) -> FileReadResult:
@@ -135,7 +135,7 @@ async def read(call: Call[FileReadPayload]) -> FileReadResult:
         key = (payload.project_id, path)
         if key in call.services.saver.unsaved(payload.project_id):
             await call.services.saver.save(key)
-    part = await call.store.read_file(
+    part = await call.store.files.read(
         payload.project_id,
         path,
         moment,
@@ -175,7 +175,7 @@ async def change(call: Call[FileChangePayload]) -> FileChangeResult:
     async with workspace.changing(project_id, [path]):
         check_locks()
         # Again on its turn: whoever has got the lock by then has read the file as it is now.
-        replaced = await call.store.change_file(
+        replaced = await call.store.files.change(
             project_id, path, edit, user=call.user, now=now, check=check_locks
         )
         tell_replaced(call, project_id, replaced)

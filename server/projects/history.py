@@ -53,7 +53,7 @@ async def list_saves(call: Call[FileHistoryPayload]) -> FileHistoryResult:
     path = normal(payload.file_path)
     limit = payload.limit or SAVES
     return FileHistoryResult(
-        *await call.store.saves(payload.project_id, path, payload.after or "", limit)
+        *await call.store.files.saves(payload.project_id, path, payload.after or "", limit)
     )
 
 
@@ -73,7 +73,7 @@ async def restore(call: Call[HistoryRestorePayload]) -> HistoryRestoreResult:
     await services.saver.save((project_id, path))
     async with services.workspace.changing(project_id, [path]):
         check_locks()
-        replaced = await call.store.restore_save(
+        replaced = await call.store.files.restore_save(
             project_id,
             path,
             payload.save_id,

@@ -86,19 +86,21 @@ async def create(call: Call[InvitationCreatePayload]) -> InvitationCreateResult:
         expires_at=timestamp(now + timedelta(days=payload.days)),
         uses_left=payload.uses,
     )
-    await call.store.add_invitation(payload.project_id, new, secret)
+    await call.store.invitations.add(payload.project_id, new, secret)
     return InvitationCreateResult(new, f"{new.id}.{secret}")
 
 
 async def list_invitations(call: Call[ProjectPayload]) -> InvitationsResult:
     """List the invitations of a project that hold."""
-    return InvitationsResult(await call.store.invitations(call.payload.project_id, timestamp()))
+    return InvitationsResult(
+        await call.store.invitations.valid(call.payload.project_id, timestamp())
+    )
 
 
 async def revoke(call: Call[InvitationRevokePayload]) -> None:
     """Let nobody in by an invitation any more; who has come by it stays."""
     payload = call.payload
-    await call.store.revoke_invitation(payload.project_id, payload.invitation_id)
+    await call.store.invitations.revoke(payload.project_id, payload.invitation_id)
 
 
 async def accept(call: Call[InvitationAcceptPayload]) -> InvitationAcceptResult:
@@ -109,7 +111,7 @@ async def accept(call: Call[InvitationAcceptPayload]) -> InvitationAcceptResult:
     user, services = call.user, call.services
     invitation_id, _, secret = call.payload.token.partition(".")
     call.check_connected()
-    done = await call.store.accept_invitation(
+    done = await call.store.invitations.accept(
         invitation_id, secret, user.id, timestamp(), partial(_notice, user)
     )
     if done is None:

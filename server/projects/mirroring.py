@@ -18,7 +18,7 @@ async def texts_of(call: Call[Any], changes: Iterable[Change], paths: set[str]) 
     if not hashes:
         return {}
     # For no project: whatever is for this one waits.
-    texts = await call.services.store.of(call.user.id).texts(hashes.values())
+    texts = await call.services.store.of(call.user.id).contents.texts(hashes.values())
     return {path: texts[one] for path, one in hashes.items() if one in texts}
 
 
@@ -36,7 +36,7 @@ async def mirror(call: Call[Any], changes: Sequence[Change]) -> None:
         if part and (change is None or size > MAX_AT_ONCE):
             hashes = {one.path: one.file.hash for one in part if one.file is not None}
             # For no project: whatever is for this one waits.
-            found = await call.services.store.of(call.user.id).raw(hashes.values())
+            found = await call.services.store.of(call.user.id).contents.raw(hashes.values())
             written = [(one, found.get(hashes.get(one.path, ""))) for one in part]
             await call.services.workspace.write(call.payload.project_id, written)
             part, size = [], 0

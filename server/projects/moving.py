@@ -65,7 +65,7 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
     project_id = payload.project_id
     source, target = _paths(call)
     services, store = call.services, call.store
-    is_folder = await store.is_folder(project_id, source)
+    is_folder = await store.files.is_folder(project_id, source)
     check_locks = partial(
         check_taking,
         services.locks,
@@ -81,12 +81,14 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
     async with services.workspace.changing(project_id, paths):
         check_locks()
         if is_folder:
-            async with store.move_folder(project_id, source, target, check=check_locks) as count:
+            async with store.tree.move_folder(
+                project_id, source, target, check=check_locks
+            ) as count:
                 moved = FileMoved(file_path=source, new_path=target, count=count)
                 _follow(call, moved)
         else:
             replaced = deletion(target, call.user.id, timestamp()) if payload.overwrite else None
-            file = await store.move_file(
+            file = await store.tree.move_file(
                 project_id, source, target, replaced=replaced, check=check_locks
             )
             moved = FileMoved(file_path=source, new_path=target, count=1, file=file)
@@ -104,18 +106,18 @@ async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
     source, target = _paths(call)
     services, store = call.services, call.store
     await services.saver.save_project(project_id, within=source)
-    is_folder = await store.is_folder(project_id, source)
+    is_folder = await store.files.is_folder(project_id, source)
     check_locks = partial(services.locks.check_within, project_id, [target], call.socket.id)
     check_locks()
     async with services.workspace.changing(project_id, None if is_folder else [target]):
         if not is_folder:
-            change = await store.copy_file(
+            change = await store.tree.copy_file(
                 project_id, source, target, user_id=user_id, now=timestamp()
             )
             announce(call, project_id, change, None, to_all=True)
             await mirror(call, [change])
             return FileCopyResult(source, target, 1, change.file)
-        async with store.copy_folder(
+        async with store.tree.copy_folder(
             project_id, source, target, user_id=user_id, now=timestamp(), check=check_locks
         ) as changes:
             async for change in in_shares(changes):

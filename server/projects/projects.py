@@ -138,7 +138,7 @@ async def create(call: Call[ProjectCreatePayload]) -> ProjectResult:
         created_at=now,
         updated_at=now,
     )
-    await call.store.add_project(new)
+    await call.store.projects.add(new)
     call.services.directory.put_project(new)
     call.tell(audience(call, new.id), ProjectCreated(project=new), project_id=new.id)
     return ProjectResult(new)
@@ -148,7 +148,7 @@ async def list_projects(call: Call[PagePayload]) -> ProjectsResult:
     """List the projects that one may see, by name, up to 100 at once."""
     payload, user_id = call.payload, call.user.id
     limit = min(payload.limit or PROJECTS, PROJECTS)
-    return ProjectsResult(*await call.store.projects(user_id, payload.after or "", limit))
+    return ProjectsResult(*await call.store.projects.page(user_id, payload.after or "", limit))
 
 
 async def update(call: Call[ProjectUpdatePayload]) -> ProjectResult:
@@ -158,7 +158,7 @@ async def update(call: Call[ProjectUpdatePayload]) -> ProjectResult:
         call.payload.update.type,
         _checked(call.payload.update),
     )
-    changed = await call.store.update_project(project_id, field, value, timestamp())
+    changed = await call.store.projects.update(project_id, field, value, timestamp())
     project = found(changed, project_id)
     announce_update(call, project)
     return ProjectResult(project)
@@ -167,7 +167,7 @@ async def update(call: Call[ProjectUpdatePayload]) -> ProjectResult:
 async def delete(call: Call[ProjectPayload]) -> ProjectDeleteResult:
     """Delete a project with its files, versions and chat, for good."""
     project_id = call.payload.project_id
-    await call.store.delete_project(project_id)
+    await call.store.projects.delete(project_id)
     hearing = audience(call, project_id)
     call.services.directory.remove_project(project_id)
     call.tell(hearing, ProjectDeleted(project_id=project_id), project_id=project_id)
@@ -185,7 +185,7 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
     project_id = call.payload.project_id
     # Entered first: whatever changes after the reading is heard.
     enter(call, project_id)
-    project, files, chat = await call.store.overview(project_id, FILES, messages.HISTORY)
+    project, files, chat = await call.store.projects.overview(project_id, FILES, messages.HISTORY)
     project = found(project, project_id)
     services = call.services
     role = services.directory.role(project_id, call.user.id)

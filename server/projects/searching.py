@@ -139,7 +139,7 @@ async def _search(call: Call[SearchPayload], worker: Worker, after: str, skip: i
             payload.replacement,
         )
     )
-    files, following = await store.files(payload.project_id, after, FILES_AT_ONCE)
+    files, following = await store.files.page(payload.project_id, after, FILES_AT_ONCE)
     paths = [file.path for file in files]
     indices = await worker.call(
         matching.chosen, paths, list(payload.include), list(payload.exclude)
@@ -150,7 +150,7 @@ async def _search(call: Call[SearchPayload], worker: Worker, after: str, skip: i
     left, room, searched = payload.limit or HITS, MAX_SHOWN, 0
     total = 0
     for part in _parts(short):
-        texts = await store.texts([file.hash for file in part])
+        texts = await store.contents.texts([file.hash for file in part])
         given = [(file.path, texts[file.hash]) for file in part if file.hash in texts]
         answer = await worker.call(matching.find, given, wanted, skip, left, room)
         if "fault" in answer:

@@ -64,7 +64,9 @@ async def share(call: Call[SharePayload]) -> ProjectResult:
         user_id,
         f"{call.user.name} shared a project with you: you are its {role.value}",
     )
-    shared = await call.store.share(project_id, user_id, role, is_known=exists, notice=notice)
+    shared = await call.store.projects.share(
+        project_id, user_id, role, is_known=exists, notice=notice
+    )
     project = _announce(call, shared, notice)
     if not role.includes(Role.EDITOR):
         call.services.withdraw_locks(project_id, user_id)
@@ -107,7 +109,7 @@ async def _remove(
     _keep_an_owner(call, project_id, user_id)
     message = f"{call.user.name} does not share the project with you any more"
     notice = _notice(call, project_id, user_id, message)
-    unshared = await call.store.unshare(project_id, user_id, notice=notice)
+    unshared = await call.store.projects.unshare(project_id, user_id, notice=notice)
     project = _announce(call, unshared, notice)
     if directory.role(project_id, user_id) is None:
         _take_out(call, project_id, user_id)

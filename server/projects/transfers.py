@@ -100,7 +100,7 @@ async def download(call: Call[FileDownloadPayload]) -> FileDownloadResult:
         key = (payload.project_id, path)
         if key in call.services.saver.unsaved(payload.project_id):
             await call.services.saver.save(key)
-    part = await call.store.read_raw(
+    part = await call.store.files.read_raw(
         payload.project_id,
         path,
         moment,
@@ -130,7 +130,7 @@ async def upload(call: Call[FileUploadPayload]) -> FileUploadResult:
             raise invalid("$.uploadId", "is missing, expected that of the first part's answer")
         if len(payload.data) == size:
             return FileUploadResult(path, await _put(call, path, payload.data))
-        begun = Upload(call.user.id, payload.project_id, path, size, call.store.incoming())
+        begun = Upload(call.user.id, payload.project_id, path, size, call.store.contents.incoming())
         _check_part(begun, payload.data)
         services.uploads.add(begun)
         upload_id = begun.id
@@ -186,7 +186,7 @@ async def _put(call: Call[FileUploadPayload], path: str, content: bytes | Kept) 
     await services.saver.save((project_id, path))
     async with services.workspace.changing(project_id, [path]):
         check_locks()
-        replaced = await call.store.put_file(
+        replaced = await call.store.files.put(
             project_id,
             path,
             content,

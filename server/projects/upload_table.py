@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from server.api.errors import Code, EventError
-from server.store.long_contents import Incoming
+from server.store.faces.contents import Incoming
 
 MOST_OF_ONE: Final = 4
 """Uploads of one user that are not at their end."""

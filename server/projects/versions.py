@@ -95,7 +95,7 @@ async def create(call: Call[VersionCreatePayload]) -> VersionResult:
     payload = call.payload
     new = _new(call, payload.name or f"Version of {timestamp()}", payload.message)
     await call.services.saver.save_project(payload.project_id)
-    async with call.store.create_version(new) as version:
+    async with call.store.versions.create(new) as version:
         _tell(call, VersionCreated(version=version))
     return VersionResult(version)
 
@@ -105,7 +105,7 @@ async def list_versions(call: Call[ProjectPagePayload]) -> VersionsResult:
     payload = call.payload
     limit = payload.limit or VERSIONS
     return VersionsResult(
-        *await call.store.versions(payload.project_id, payload.after or "", limit)
+        *await call.store.versions.page(payload.project_id, payload.after or "", limit)
     )
 
 
@@ -117,10 +117,10 @@ async def compare(call: Call[VersionComparePayload]) -> VersionCompareResult:
 
     async def job(worker: Worker) -> tuple[list[FileDifference], int]:
         # Read now and not before: what waits for its turn holds nothing.
-        differing = store.differing(
+        differing = store.versions.differing(
             payload.project_id, payload.version_id, payload.other_version_id
         )
-        return await comparing.compare(worker, store.texts, differing)
+        return await comparing.compare(worker, store.contents.texts, differing)
 
     try:
         differences, count = await call.services.background.run(call.user.id, job)
@@ -151,7 +151,7 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
 
         # Changes of others before the last step are in the backup. After it they wait for the end
         # of the block, while everybody is told; their later changes stay.
-        async with call.store.restore_version(
+        async with call.store.versions.restore(
             payload.version_id, backup, user_id=user_id, now=timestamp, check=check
         ) as done:
             if done.backup is not None:
@@ -172,7 +172,7 @@ async def delete(call: Call[VersionPayload]) -> VersionDeleteResult:
     """Delete a version."""
     payload = call.payload
 
-    await call.store.delete_version(payload.project_id, payload.version_id)
+    await call.store.versions.delete(payload.project_id, payload.version_id)
     _tell(call, VersionDeleted(version_id=payload.version_id))
     return VersionDeleteResult(payload.version_id)
 
@@ -196,7 +196,7 @@ async def _merge(call: Call[VersionPayload]) -> list[Change]:
     store = services.store.of(call.user.id)
     merged = []
     for key in {*services.documents.of_project(project_id), *services.saver.unsaved(project_id)}:
-        replaced = await store.synchronise_document(*key, user=call.user, now=timestamp())
+        replaced = await store.documents.synchronise(*key, user=call.user, now=timestamp())
         tell_replaced(call, project_id, replaced)
         if replaced.text is not None:
             announce(call, project_id, replaced.change, replaced.text, to_all=True)

@@ -106,7 +106,7 @@ class Workspace:
             everyone=Role.EDITOR,
         )
 
-        known = await self._services.store.found_or_added(project)
+        known = await self._services.store.projects.found_or_added(project)
         assert known is not None
         self._services.directory.put_project(known)
         self._watching = asyncio.create_task(self._watch(self._tree))
@@ -179,8 +179,8 @@ class Workspace:
     async def _write_these(self, restoration: Restoration, paths: Sequence[str]) -> None:
         """Write restored files as they are by now: within a turn on their paths."""
         store = self._services.store.of(_USER)
-        present = await store.files_at(PROJECT_ID, paths)
-        found = await store.raw([file.hash for file in present.values()])
+        present = await store.files.at(PROJECT_ID, paths)
+        found = await store.contents.raw([file.hash for file in present.values()])
         changes: list[tuple[Change, str | bytes | None]] = []
         for path in paths:
             file, restored = present.get(path), restoration.take(path)
@@ -258,7 +258,7 @@ class Workspace:
         try:
             await asyncio.to_thread(tree.move, source, target, overwrite=overwrite)
         except OSError as error:
-            known = await self._services.store.of(_USER).paths(PROJECT_ID, [source, target])
+            known = await self._services.store.of(_USER).files.paths(PROJECT_ID, [source, target])
             left = await asyncio.to_thread(_expanded, tree, {source, target}, known)
             while left:
                 left = left[await self._reconcile(tree, left[:_AT_ONCE]) :]
@@ -321,7 +321,7 @@ class Workspace:
             logger.error("the workspace %s is gone; its project stays as it was", tree.root)
             return
         among = set(paths)
-        known = await self._services.store.of(_USER).paths(PROJECT_ID, among)
+        known = await self._services.store.of(_USER).files.paths(PROJECT_ID, among)
         wanted = await asyncio.to_thread(_expanded, tree, among, known)
         while wanted:
             # A save of one of these files meanwhile waits for this part, not for all parts.
@@ -342,7 +342,7 @@ class Workspace:
             self._left_out.put(path, reason)
         number = 0
         try:
-            async for replaced in self._services.store.of(_USER).take_over(
+            async for replaced in self._services.store.of(_USER).files.take_over(
                 PROJECT_ID,
                 found,
                 user=User(_USER, _USER),

@@ -17,7 +17,7 @@ import server.housekeeping as housekeeping_module
 from server.api.errors import Code, EventError
 from server.application import Application
 from server.housekeeping import Housekeeping
-from server.store.store import Store
+from server.store.faces.bin import Bin
 from tests.server.conftest import Connect
 from tests.server.wire import Client
 from tests.waiting import until
@@ -111,7 +111,7 @@ async def test_it_goes_on_after_a_failure(
 ) -> None:
     done = 0
 
-    async def expire(_self: Store, _since: str) -> bool:
+    async def expire(_self: Bin, _since: str) -> bool:
         nonlocal done
         done += 1
         if done == 1:
@@ -120,7 +120,7 @@ async def test_it_goes_on_after_a_failure(
             raise ValueError("a mistake")
         return False
 
-    monkeypatch.setattr(Store, "expire_deletions", expire)
+    monkeypatch.setattr(Bin, "expire", expire)
     keeping = Housekeeping(application, 0.001)
     with caplog.at_level(logging.ERROR, "server"):
         keeping.start()

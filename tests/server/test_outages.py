@@ -113,7 +113,7 @@ async def test_a_killed_backend_takes_nothing_that_was_acknowledged(
             await asyncio.gather(kill(), *map(work, range(CLIENTS)))
         for _ in range(500):
             with contextlib.suppress(EventError):
-                listed = await application.store.files("project-123", "own/", 10_000)
+                listed = await application.store.files.page("project-123", "own/", 10_000)
                 break
             await asyncio.sleep(0.01)
         there = {file.path for file in listed.items if file.path.startswith("own/")}

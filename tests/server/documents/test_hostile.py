@@ -100,7 +100,7 @@ async def test_a_flood_of_edits_takes_its_own_turns(tmp_path: Path) -> None:
             change = parse([length, [0, "x"]])
             wanted = Edit(editor.epoch, 0, Author("a", user.id, user.name), number, change)
             store = application.store.of(user.id, "project-123")
-            await store.edit_document("project-123", APP, wanted, check=lambda: None)
+            await store.documents.edit("project-123", APP, wanted, check=lambda: None)
             done.append(user.id)
 
         mallory, ada = User("mallory", "Mallory"), User("ada", "Ada")

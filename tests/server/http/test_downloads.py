@@ -18,6 +18,7 @@ import pytest
 from server.application import Application
 from server.http.downloads import disposition, entry_name
 from server.projects.tickets import Ticket
+from server.store.faces.contents import Contents
 from tests.server.conftest import Connect
 from tests.server.wire import Client
 from tests.waiting import PATIENCE
@@ -154,8 +155,7 @@ async def test_what_changes_meanwhile(
     await client.ask("project:join", {**PROJECT, "userId": "user-456"})
     for path in ("1", "2", "3"):
         await client.ask_with("file:upload", {**PROJECT, "filePath": path}, path.encode())
-    store = type(application.store)
-    original, gone = store.read_content, ["1", "2"]
+    original, gone = Contents.read, ["1", "2"]
 
     async def read(self: Any, content_hash: str, offset: int, length: int) -> bytes | None:
         found = await original(self, content_hash, offset, length)
@@ -169,7 +169,7 @@ async def test_what_changes_meanwhile(
             await client.ask_with("file:upload", payload, b"other")
         return None
 
-    monkeypatch.setattr(store, "read_content", read)
+    monkeypatch.setattr(Contents, "read", read)
     found = unpacked((await fetch(application, (await offered(client))["url"])).body)
     assert gone == []
     assert (found["Todo list/1"], found["Todo list/3"]) == (b"other", b"3")
@@ -184,13 +184,12 @@ async def test_what_cannot_be_ended_is_cut(
     await client.ask("project:join", {**PROJECT, "userId": "user-456"})
     change = {"path": "large", "action": "created", "content": "x" * 300_000}
     await client.ask("file:change", {**PROJECT, "file": change})
-    store = type(application.store)
-    original = store.read_content
+    original = Contents.read
 
     async def read(self: Any, content_hash: str, offset: int, length: int) -> bytes | None:
         return await original(self, content_hash, offset, length) if offset == 0 else None
 
-    monkeypatch.setattr(store, "read_content", read)
+    monkeypatch.setattr(Contents, "read", read)
     offer = await offered(client, filePath=path)
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         await fetch(application, offer["url"])

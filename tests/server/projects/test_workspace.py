@@ -476,7 +476,7 @@ async def test_the_files_that_are_meant(
 ) -> None:
     monkeypatch.setattr(contents, "_MOST_LOOKED_UP", looked_up)
     every = ["README.md", "latin.txt", "logo.png", "src/main.py"]
-    paths = application.store.paths
+    paths = application.store.files.paths
     assert await paths(PROJECT_ID, [""]) == every
     for among, found in (
         (["src", "src/main.py", "gone"], ["src/main.py"]),

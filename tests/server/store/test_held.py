@@ -28,12 +28,12 @@ LONG = "é" * 1_000_000
 
 async def create(store: Store) -> None:
     edit = Edit("created", "before", None)
-    await store.change_file("p", "a.txt", edit, user=ADA, now="", check=lambda: None)
+    await store.files.change("p", "a.txt", edit, user=ADA, now="", check=lambda: None)
 
 
 async def change(store: Store, text: str = "x" * 100_000) -> None:
     edit = Edit("updated", text, None)
-    await store.change_file("p", "a.txt", edit, user=ADA, now="", check=lambda: None)
+    await store.files.change("p", "a.txt", edit, user=ADA, now="", check=lambda: None)
 
 
 async def change_much(store: Store) -> None:
@@ -41,11 +41,11 @@ async def change_much(store: Store) -> None:
 
 
 async def read(store: Store) -> None:
-    await store.read_file("p", "a.txt", Moment(), 0, 1_000)
+    await store.files.read("p", "a.txt", Moment(), 0, 1_000)
 
 
 async def say(store: Store) -> None:
-    await store.add_message("p", ChatMessage("m", "r", "user", ADA, "hello", "now"), 10)
+    await store.chat.add("p", ChatMessage("m", "r", "user", ADA, "hello", "now"), 10)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ async def test_work_is_counted_while_it_waits(
     database = Database(Sqlite(tmp_path))
     await database.start()
     store = Store(database).of("ada", "p")
-    await store.add_project(PROJECT)
+    await store.projects.add(PROJECT)
     await create(store)
     gate, passed = await closed_gate(database)
     doing = asyncio.ensure_future(work(store))
@@ -79,13 +79,13 @@ async def test_an_edit_is_counted_by_what_it_inserts(tmp_path: Path) -> None:
     database = Database(Sqlite(tmp_path))
     await database.start()
     store = Store(database).of("ada", "p")
-    await store.add_project(PROJECT)
+    await store.projects.add(PROJECT)
     await create(store)
-    opened = await store.open_document("p", "a.txt", None, AUTHOR, "")
+    opened = await store.documents.open("p", "a.txt", None, AUTHOR, "")
     change = joined([(len("before"), None), (0, "x" * 10_000)])
     edit = DocumentEdit(opened.epoch, opened.version, AUTHOR, 1, change)
     gate, passed = await closed_gate(database)
-    doing = asyncio.ensure_future(store.edit_document("p", "a.txt", edit, check=lambda: None))
+    doing = asyncio.ensure_future(store.documents.edit("p", "a.txt", edit, check=lambda: None))
     await asyncio.sleep(0)
     assert database.held.of("ada") == sys.getsizeof("x" * 10_000) + sys.getsizeof(None)
     gate.opened.set()
@@ -97,7 +97,7 @@ async def test_an_edit_is_counted_by_what_it_inserts(tmp_path: Path) -> None:
 async def test_who_holds_too_much_is_refused_and_another_is_not(tmp_path: Path) -> None:
     database = Database(Sqlite(tmp_path))
     await database.start()
-    await Store(database).of("ada", "p").add_project(PROJECT)
+    await Store(database).of("ada", "p").projects.add(PROJECT)
     gate, passed = await closed_gate(database)
     fits = HELD_OF_ONE // sys.getsizeof(LONG)
     saves = [
@@ -107,7 +107,7 @@ async def test_who_holds_too_much_is_refused_and_another_is_not(tmp_path: Path) 
     with pytest.raises(EventError, match="too much is waiting") as caught:
         await change_much(Store(database).of("ada", "p"))
     assert caught.value.code == "RATE_LIMIT_EXCEEDED"
-    other = asyncio.ensure_future(Store(database).of("bob", "p").files("p", "", 10))
+    other = asyncio.ensure_future(Store(database).of("bob", "p").files.page("p", "", 10))
     gate.opened.set()
     assert (await other).items == []
     for save in saves:

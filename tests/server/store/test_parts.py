@@ -28,8 +28,8 @@ from server.store.connection import Connection
 from server.store.database import Database
 from server.store.demonstration import PROJECT_ID
 from server.store.engine import Engine
+from server.store.faces.contents import Contents
 from server.store.files import Edit
-from server.store.long_contents import LongContents
 from server.store.parts import PART, Coming, Kept, Reading
 from server.store.sqlite import Sqlite, SqliteSession
 from server.store.store import Store
@@ -229,7 +229,7 @@ def trace(connection: Connection, callback: Callable[[str], None]) -> None:
 
 async def change(store: Store, text: str, path: str = "long.txt", action: str = "created") -> None:
     edit = Edit(action, text, None)  # type: ignore[arg-type]
-    await store.change_file(PROJECT_ID, path, edit, user=ADA, now="now", check=lambda: None)
+    await store.files.change(PROJECT_ID, path, edit, user=ADA, now="now", check=lambda: None)
 
 
 async def test_no_piece_of_work_has_more_than_some_parts(tmp_path: Path) -> None:
@@ -249,14 +249,14 @@ async def test_no_piece_of_work_has_more_than_some_parts(tmp_path: Path) -> None
         PART,
     ]
     statements.clear()
-    async for _ in store.take_over(
+    async for _ in store.files.take_over(
         PROJECT_ID, {"other.txt": LONG[1:]}, user=ADA, now="now", unless=nothing
     ):
         pass
     assert max(map(written, traced(statements))) <= PART
     statements.clear()
-    file = (await store.files(PROJECT_ID, "", 10)).items[0]
-    assert await store.texts([file.hash, "gone"]) == {file.hash: LONG}
+    file = (await store.files.page(PROJECT_ID, "", 10)).items[0]
+    assert await store.contents.texts([file.hash, "gone"]) == {file.hash: LONG}
     reads = [sum("SELECT" in one for one in work) for work in traced(statements)]
     # With those that find nothing more.
     assert max(reads) <= parts.READ_AT_ONCE // PART + 2
@@ -296,7 +296,7 @@ async def test_a_change_that_is_refused_leaves_nothing(database: Database) -> No
     await change(store, LONG, action="updated")
     numbers = "SELECT value FROM counters WHERE name = 'parts'"
     last = await database.run(lambda c: c.execute(numbers).fetchone())
-    async for _ in store.take_over(
+    async for _ in store.files.take_over(
         PROJECT_ID, {"long.txt": LONG}, user=ADA, now="now", unless=nothing
     ):
         raise AssertionError
@@ -308,7 +308,7 @@ async def test_who_does_not_wait_for_a_content_gives_it_up(database: Database) -
     entered = asyncio.Event()
 
     async def keeping() -> None:
-        async with LongContents(database.of("ada")).kept(LONG):
+        async with Contents(database.of("ada")).kept(LONG):
             entered.set()
             await asyncio.Event().wait()
 
@@ -336,6 +336,8 @@ async def test_what_is_older_than_the_project_is_not_taken_over(
         return text != LONG or len(asked) > 1
 
     taken_over = {"file.txt": text}
-    async for _ in store.take_over(PROJECT_ID, taken_over, user=ADA, now="now", unless=is_older):
+    async for _ in store.files.take_over(
+        PROJECT_ID, taken_over, user=ADA, now="now", unless=is_older
+    ):
         raise AssertionError
     assert await database.of("ada").run(tidied) == before

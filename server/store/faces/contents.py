@@ -1,4 +1,7 @@
-"""Long contents for one user, who lets others have turns between their parts; see `parts`."""
+"""Contents by their hashes, and those that are still coming, as methods to await.
+
+Others have turns between the parts of a long one; see `parts`.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ import sys
 from collections.abc import AsyncIterator, Iterable
 from functools import partial
 
+from server.store import parts
+from server.store.connection import Connection
 from server.store.database import Desk
 from server.store.parts import PART, READ_AT_ONCE, Coming, Kept, Reading, is_long
 
 
-class LongContents:
+class Contents:
     """Keeps and reads contents at a desk that is for no project."""
 
     __slots__ = ("_desk",)
@@ -55,6 +60,17 @@ class LongContents:
         while await self._desk.run(reading.read_some, 2 * READ_AT_ONCE):
             pass
         return reading.raw or {}
+
+    async def read(self, content_hash: str, offset: int, length: int) -> bytes | None:
+        """Return a part of a content by its hash; None if it is gone."""
+
+        def work(connection: Connection) -> bytes | None:
+            try:
+                return parts.read(connection, content_hash, offset, length)
+            except LookupError:
+                return None
+
+        return await self._desk.run(work, length)
 
 
 class Incoming:

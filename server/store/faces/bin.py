@@ -1,0 +1,90 @@
+"""The bin of each project, as methods to await."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from server.api.records import Deletion
+from server.store import bins, contents, folders, pages
+from server.store.connection import Connection
+from server.store.contents import Change
+from server.store.database import Desk
+from server.store.documents import Documents
+from server.store.pages import Page
+from server.store.trees import Steps
+
+
+class Bin:
+    """Keeps what was deleted, for as long as it may come back."""
+
+    __slots__ = ("_desk", "_documents")
+
+    def __init__(self, desk: Desk, documents: Documents) -> None:
+        self._desk = desk
+        self._documents = documents
+
+    async def throw_file(
+        self, project_id: str, new: Deletion, *, check: Callable[[], None]
+    ) -> Change:
+        """Put a file into the bin, and forget its document. `check` may refuse it.
+
+        Raises:
+            EventError: there is no such file (`NOT_FOUND`).
+        """
+
+        def work(connection: Connection) -> Change:
+            check()
+            if contents.file(connection, project_id, new.path) is None:
+                raise folders.missing(new.path)
+            self._documents.forget(connection, project_id, new.path)
+            return bins.throw_file(connection, project_id, new)
+
+        return await self._desk.run(work)
+
+    def throw_folder(
+        self, project_id: str, new: Deletion, *, check: Callable[[], None]
+    ) -> AbstractAsyncContextManager[list[str]]:
+        """Put a folder into the bin, in steps; see `bins.throw_folder` and `Desk.in_steps`."""
+
+        def work(connection: Connection) -> Steps[list[str]]:
+            def done() -> None:
+                check()
+                self._documents.forget(connection, project_id, new.path)
+
+            return bins.throw_folder(connection, project_id, new, done)
+
+        return self._desk.in_steps(work)
+
+    def restore(
+        self,
+        project_id: str,
+        deletion_id: str,
+        target: str | None,
+        *,
+        user_id: str,
+        now: str,
+        check: Callable[[], None],
+    ) -> AbstractAsyncContextManager[list[Change]]:
+        """Take a deletion out of the bin, in steps; see `bins.restore` and `Desk.in_steps`."""
+        return self._desk.in_steps(
+            lambda c: bins.restore(
+                c, project_id, deletion_id, target, user_id=user_id, now=now, done=check
+            )
+        )
+
+    async def expire(self, since: str) -> bool:
+        """Forget some deletions from before a time; see `bins.expire`."""
+        return await self._desk.run(lambda c: bins.expire(c, since))
+
+    async def find(self, project_id: str, deletion_id: str) -> Deletion:
+        """Return what is in the bin under an id; see `bins.deletion`."""
+        return await self._desk.run(lambda c: bins.deletion(c, project_id, deletion_id))
+
+    async def authors(self, project_id: str, deletion_id: str, most: int) -> list[str]:
+        """Return who has changed what is in the bin under an id last; see `bins.authors`."""
+        return await self._desk.run(lambda c: bins.authors(c, project_id, deletion_id, most))
+
+    async def page(self, project_id: str, since: str, after: str, limit: int) -> Page[Deletion]:
+        """Return a page of what is in a project's bin since a time."""
+        return await self._desk.run(lambda c: pages.deletions(c, project_id, since, after, limit))

@@ -1,0 +1,48 @@
+"""The conversation of a project with the assistant, as methods to await."""
+
+from __future__ import annotations
+
+from server.api.records import ChatMessage, Decision
+from server.store import messages, pages
+from server.store.connection import Connection
+from server.store.database import Desk
+from server.store.pages import Page
+
+
+class Chat:
+    """Keeps the questions and answers of each project."""
+
+    __slots__ = ("_desk",)
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def add(
+        self, project_id: str, message: ChatMessage, most_before: int
+    ) -> list[ChatMessage]:
+        """Add a message to a project's chat; return the last ones before it.
+
+        Raises:
+            EventError: the project is gone (`NOT_FOUND`).
+        """
+
+        def work(connection: Connection) -> list[ChatMessage]:
+            before = messages.latest(connection, project_id, most_before)
+            messages.add(connection, project_id, message)
+            return before
+
+        return await self._desk.run(work, messages.MAX_READ)
+
+    async def decide(
+        self, project_id: str, request_id: str, action_id: str, decision: Decision
+    ) -> bool:
+        """Keep what became of an action of an answer; see `messages.decide`."""
+        return await self._desk.run(
+            lambda c: messages.decide(c, project_id, request_id, action_id, decision)
+        )
+
+    async def page(self, project_id: str, after: str, limit: int) -> Page[ChatMessage]:
+        """Return a page of a project's chat."""
+        return await self._desk.run(
+            lambda c: pages.chat(c, project_id, after, limit), messages.MAX_READ
+        )

@@ -1,0 +1,58 @@
+"""Files that several people edit at once, as methods to await."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from server.api.records import User
+from server.documents.authority import Author
+from server.store.connection import Connection
+from server.store.contents import Change
+from server.store.database import Desk
+from server.store.documents import Documents, Edited, Opened, Replaced, Since
+from server.store.documents import Edit as DocumentEdit
+
+
+class SharedDocuments:
+    """Takes the changes of documents, and saves them in their files."""
+
+    __slots__ = ("_desk", "_documents")
+
+    def __init__(self, desk: Desk, documents: Documents) -> None:
+        self._desk = desk
+        self._documents = documents
+
+    async def open(
+        self, project_id: str, path: str, since: Since | None, author: Author | None, now: str
+    ) -> Opened:
+        """Return a document, or what is new of it; see `Documents.open`."""
+        return await self._desk.run(
+            lambda c: self._documents.open(c, (project_id, path), since, author, now)
+        )
+
+    async def edit(
+        self, project_id: str, path: str, edit: DocumentEdit, *, check: Callable[[], None]
+    ) -> Edited:
+        """Take a change; see `Documents.edit`. `check` is called before, and may refuse it."""
+
+        def work(connection: Connection) -> Edited:
+            check()
+            return self._documents.edit(connection, (project_id, path), edit)
+
+        size = sum(sys.getsizeof(text) for _, text in edit.change.sections)
+        return await self._desk.run(work, size)
+
+    async def save(self, project_id: str, path: str, now: str) -> tuple[Change, str] | None:
+        """Save a document in its file; see `Documents.save`."""
+        return await self._desk.run(lambda c: self._documents.save(c, (project_id, path), now))
+
+    async def synchronise(self, project_id: str, path: str, *, user: User, now: str) -> Replaced:
+        """Merge what a file has become into its document; see `Documents.synchronise`."""
+        return await self._desk.run(
+            lambda c: self._documents.synchronise(c, (project_id, path), user, now)
+        )
+
+    async def unsaved(self) -> list[tuple[str, str]]:
+        """Return the project and the path of each document of which something is not saved."""
+        return await self._desk.run(self._documents.unsaved)

@@ -1,0 +1,242 @@
+"""The files of projects, each by its path, and what each was before, as methods to await."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from functools import partial
+
+from server.api.records import File, Save, User
+from server.store import contents, files, folders, pages, parts, saves
+from server.store.connection import Connection
+from server.store.database import Desk
+from server.store.documents import Documents, Replaced
+from server.store.faces.contents import Contents
+from server.store.files import Edit, FilePart, Moment, RawPart
+from server.store.pages import Page
+from server.store.parts import Kept
+
+
+class _Overtaken(Exception):
+    """A file is not to be taken over any more."""
+
+
+class Files:
+    """Reads files, and gives them other contents."""
+
+    __slots__ = ("_contents", "_desk", "_documents")
+
+    def __init__(self, desk: Desk, contents: Contents, documents: Documents) -> None:
+        self._desk = desk
+        self._contents = contents
+        self._documents = documents
+
+    async def page(self, project_id: str, after: str, limit: int) -> Page[File]:
+        """Return a page of a project's files."""
+        return await self._desk.run(lambda c: pages.files(c, project_id, after, limit))
+
+    async def paths(self, project_id: str, among: Collection[str]) -> list[str]:
+        """Return the paths of a project's files that are among these or in these folders; see
+        `contents.paths`.
+        """
+        return await self._desk.run(lambda c: contents.paths(c, project_id, among))
+
+    async def at(self, project_id: str, among: Iterable[str]) -> dict[str, File]:
+        """Return the files at these paths, by path."""
+
+        def work(connection: Connection) -> dict[str, File]:
+            found = (contents.file(connection, project_id, path) for path in among)
+            return {file.path: file for file in found if file is not None}
+
+        return await self._desk.run(work)
+
+    async def is_folder(self, project_id: str, path: str) -> bool:
+        """Return whether a project has files in a folder."""
+        return await self._desk.run(lambda c: folders.is_folder(c, project_id, path))
+
+    async def read(
+        self, project_id: str, path: str, moment: Moment, offset: int, limit: int
+    ) -> FilePart:
+        """Return a part of a file; see `files.read`."""
+        return await self._desk.run(
+            lambda c: files.read(c, project_id, path, moment, offset, limit), 4 * limit
+        )
+
+    async def read_raw(
+        self, project_id: str, path: str, moment: Moment, offset: int, limit: int
+    ) -> RawPart:
+        """Return a part of a file's bytes; see `files.read_raw`."""
+        return await self._desk.run(
+            lambda c: files.read_raw(c, project_id, path, moment, offset, limit), limit
+        )
+
+    async def change(
+        self,
+        project_id: str,
+        path: str,
+        edit: Edit,
+        *,
+        user: User,
+        now: str,
+        check: Callable[[], None],
+    ) -> Replaced:
+        """Change a file; see `files.change`. `check` is called before, and may refuse it.
+
+        Edits of its document that are not saved are merged; see `Documents.replacing`.
+        """
+
+        given = edit.content
+        text = given if isinstance(given, str) else None
+
+        def work(connection: Connection, content: str | bytes | Kept | None) -> Replaced:
+            check()
+            change = partial(
+                files.change,
+                connection,
+                project_id,
+                path,
+                edit._replace(content=content),
+                user.id,
+                now,
+            )
+            return self._documents.replacing(
+                connection, (project_id, path), user, now, change, text
+            )
+
+        if given is None or isinstance(given, Kept):
+            return await self._desk.run(partial(work, content=given))
+        async with self._contents.kept(given) as content:
+            return await self._desk.run(partial(work, content=content), sys.getsizeof(given))
+
+    async def put(
+        self,
+        project_id: str,
+        path: str,
+        content: bytes | Kept,
+        *,
+        overwrite: bool,
+        base_revision: int | None,
+        user: User,
+        now: str,
+        check: Callable[[], None],
+    ) -> Replaced:
+        """Create or replace a file; see `files.put` and `Documents.replacing`. `check` may refuse
+        it.
+        """
+
+        def work(connection: Connection) -> Replaced:
+            check()
+            change = partial(
+                files.put,
+                connection,
+                project_id,
+                path,
+                content,
+                overwrite=overwrite,
+                base_revision=base_revision,
+                user_id=user.id,
+                now=now,
+            )
+            return self._documents.replacing(
+                connection, (project_id, path), user, now, change, None
+            )
+
+        return await self._desk.run(work, sys.getsizeof(content))
+
+    async def take_over(
+        self,
+        project_id: str,
+        found: Mapping[str, str | bytes | None],
+        *,
+        user: User,
+        now: str,
+        unless: Callable[[str], bool],
+    ) -> AsyncIterator[Replaced]:
+        """Give files these contents, and delete those without; find what that has changed. Nothing
+        is done with those for which `unless` is true on their turn.
+
+        Edits of their documents that are not saved are merged; see `Documents.replacing`.
+
+        Raises:
+            EventError: one cannot be taken over; those that were found before are.
+        """
+
+        def differs(connection: Connection, path: str, digest: str | None) -> bool:
+            return not unless(path) and files.differs(connection, project_id, path, digest)
+
+        def replaced(
+            connection: Connection,
+            path: str,
+            text: str | bytes | None,
+            content: str | bytes | Kept | None,
+        ) -> Replaced:
+            change = partial(files.take_over, connection, project_id, path, content, user.id, now)
+            known = text if isinstance(text, str) else None
+            return self._documents.replacing(
+                connection, (project_id, path), user, now, change, known
+            )
+
+        def short_ones(connection: Connection) -> list[Replaced]:
+            return [
+                replaced(connection, path, text, text)
+                for path, text in found.items()
+                if text is None or not parts.is_long(text)
+                if differs(connection, path, None if text is None else parts.digest(text))
+            ]
+
+        def long_one(
+            connection: Connection,
+            path: str,
+            text: str | bytes,
+            content: str | bytes | Kept,
+        ) -> Replaced:
+            if unless(path):
+                raise _Overtaken
+            return replaced(connection, path, text, content)
+
+        for one in await self._desk.run(short_ones):
+            yield one
+        for path, text in found.items():
+            if text is None or not parts.is_long(text):
+                continue
+            digest = await asyncio.to_thread(parts.digest, text)
+            if not await self._desk.run(partial(differs, path=path, digest=digest)):
+                continue
+            with contextlib.suppress(_Overtaken):
+                async with self._contents.kept(text) as content:
+                    work = partial(long_one, path=path, text=text, content=content)
+                    one = await self._desk.run(work)
+                yield one
+
+    async def restore_save(
+        self,
+        project_id: str,
+        path: str,
+        save_id: str,
+        *,
+        user: User,
+        now: str,
+        check: Callable[[], None],
+    ) -> Replaced:
+        """Make a file what it was; see `files.restore` and `Documents.replacing`. `check` may
+        refuse it.
+        """
+
+        def work(connection: Connection) -> Replaced:
+            check()
+            change = partial(files.restore, connection, project_id, path, save_id, user.id, now)
+            return self._documents.replacing(
+                connection, (project_id, path), user, now, change, None
+            )
+
+        return await self._desk.run(work)
+
+    async def saves(self, project_id: str, path: str, after: str, limit: int) -> Page[Save]:
+        """Return a page of a file's history, the last save first."""
+        return await self._desk.run(lambda c: pages.saves(c, project_id, path, after, limit))
+
+    async def thin_history(self, day_ago: str, month_ago: str) -> bool:
+        """Drop some saves of whatever files; see `saves.thin`."""
+        return await self._desk.run(lambda c: saves.thin(c, day_ago, month_ago))

@@ -84,7 +84,7 @@ FLOORS: Mapping[str, Floors] = {
         ("documents/",),
         ("projects/",),
         ("accounts/", "ai/"),
-        ("events.py",),
+        ("events/",),
         ("dispatch.py", "housekeeping.py", "reference/"),
         ("http/",),
         ("application.py",),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from server.api import records
-from server.api.announcements import UserPresence
 from server.api.envelope import timestamp
+from server.api.people_announcements import UserPresence
+from server.api.rate_limit import Rate
 from server.api.records import PresenceStatus
 from server.api.registry import Call
 from server.api.types import Line, Payload, ProjectPagePayload, Record
@@ -14,6 +15,8 @@ from server.api.validation import position
 from server.live.whereabouts import Presence
 from server.people.access import project_of
 
+LIVE: Final = Rate("live", burst=200, per_second=60)
+"""Of events that tell what somebody is doing."""
 PRESENT: Final = 200
 """Users that one answer lists, where the client does not say."""
 

@@ -1,6 +1,6 @@
 """PostgreSQL's tables: those of a new database, and the steps that have come since.
 
-They are SQLite's, which `migrations` explains, with the same columns in the same order. A step of
+They are SQLite's, which `sqlite_steps` explains, with the same columns in the same order. A step of
 SQLite's after number `WHOLE` comes with one of PostgreSQL's, in `STEPS`.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 WHOLE: Final = 7
-"""The number of the step of `migrations` that these tables are like."""
+"""The number of the step of `sqlite_steps` that these tables are like."""
 
 TABLES: Final = """
 -- One row. version: the number of the last step. commits: the number of the last transaction that
@@ -293,4 +293,4 @@ STEPS: Final[tuple[str, ...]] = (
     CREATE INDEX projects_unversioned ON projects (unversioned_since) WHERE revision > versioned;
     """,
 )
-"""The counterparts of the steps of `migrations` after number `WHOLE`, in their order."""
+"""The counterparts of the steps of `sqlite_steps` after number `WHOLE`, in their order."""

@@ -29,8 +29,8 @@ from server.store.connection import Connection
 from server.store.database import Database
 from server.store.engine import Engine, StoreError
 from server.store.jobs import WAITING_OF_ONE
-from server.store.migrations import STEPS
 from server.store.sqlite import FILE_NAME, Sqlite
+from server.store.sqlite_steps import STEPS
 from server.store.trees import Steps
 from tests.server.gate import closed_gate
 from tests.server.running import make

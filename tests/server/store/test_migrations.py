@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from server.api.records import Action, File, Role, Version
-from server.store import contents, leftovers, membership, messages, migrations, parts, snapshots
+from server.store import contents, leftovers, membership, messages, parts, snapshots, sqlite_steps
 from server.store.parts import Stored
 from server.store.snapshots import Differing
 from server.store.sqlite import FILE_NAME, Sqlite
@@ -40,7 +40,7 @@ INSERT INTO messages VALUES (6, 'q', 'p', 't', 'assistant', 'assistant', 'None',
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
-        connection.executescript(migrations.STEPS[0] + FIRST + "PRAGMA user_version = 1;")
+        connection.executescript(sqlite_steps.STEPS[0] + FIRST + "PRAGMA user_version = 1;")
     return tmp_path
 
 
@@ -84,7 +84,7 @@ def test_long_contents_are_cut_into_parts(tmp_path: Path, more: int) -> None:
         "h3": "",
     }
     with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
-        connection.executescript("".join(migrations.STEPS[:4]) + "PRAGMA user_version = 4;")
+        connection.executescript("".join(sqlite_steps.STEPS[:4]) + "PRAGMA user_version = 4;")
         rows = [(name, text.encode()) for name, text in before.items()]
         connection.executemany("INSERT INTO contents VALUES (?, ?)", rows)
         connection.commit()

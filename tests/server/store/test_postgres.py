@@ -21,9 +21,9 @@ from server.store import counters, postgres_session, postgres_tables
 from server.store.connection import Connection
 from server.store.engine import Engine, StoreError
 from server.store.engines import engine_for
-from server.store.migrations import STEPS
 from server.store.postgres import Postgres
 from server.store.sqlite import Sqlite
+from server.store.sqlite_steps import STEPS
 from tests.server.databases import undone
 from tests.server.postgres_server import PostgresServer
 
@@ -104,7 +104,7 @@ def test_both_have_the_same_tables(postgres: Engine, tmp_path: Path) -> None:
 def test_each_step_comes_for_both() -> None:
     steps = postgres_tables.WHOLE + len(postgres_tables.STEPS)
     assert steps == len(STEPS), (
-        "a step of server/store/migrations.py has no counterpart in server/store/postgres_tables.py"
+        "a step of store/sqlite_steps.py has no counterpart in store/postgres_tables.py"
     )
 
 

@@ -3,5 +3,5 @@
 Reading order: `settings`, `application`, then one event's way through `dispatch`, `registry` and
 `events` (the table of all events) to a handler, `files` for example, and on to `store`, where its
 change is made durable. What a handler may ask for is in `services`, what the server sends in
-`announcements`, and what it says about things in `records`.
+`announcements` and those of its name, and what it says about things in `records`.
 """

@@ -20,10 +20,12 @@ from server.ai.builtin import BuiltinProvider
 from server.ai.local import LocalProvider
 from server.ai.openai import OpenAIProvider
 from server.ai.provider import Provider
-from server.api.announcements import Announcement, FileLocked, FileUnlocked, UserTyping
+from server.api.announcements import Announcement
 from server.api.envelope import envelope, timestamp
 from server.api.errors import EventError
+from server.api.file_announcements import FileLocked, FileUnlocked
 from server.api.identity import identity_of
+from server.api.people_announcements import UserTyping
 from server.api.rate_limit import RateLimiter
 from server.api.records import User
 from server.api.registry import Call

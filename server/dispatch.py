@@ -23,13 +23,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from server.api.announcements import Announcement, AuthFailed, Failed, RoomFailed
+from server.api.announcements import Announcement
 from server.api.envelope import envelope
 from server.api.errors import Code, EventError
 from server.api.identity import Identity, identity_of
 from server.api.records import Role, User
 from server.api.registry import Access, Call, EventSpec
 from server.api.services import Services
+from server.api.socket_announcements import AuthFailed, Failed, RoomFailed
 from server.api.told import TOLD
 from server.api.types import Metadata, Record
 from server.events import EVENTS

@@ -12,9 +12,9 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from server.api.announcements import VersionCreated, VersionDeleted
 from server.api.envelope import timestamp
 from server.api.errors import EventError
+from server.api.file_announcements import VersionCreated, VersionDeleted
 from server.api.records import Version
 from server.api.services import Services
 from server.people.access import project_room

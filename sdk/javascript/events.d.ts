@@ -175,6 +175,10 @@ export interface ServerEvents {
   "room:joined": RoomJoined;
   /** The socket is not in the room any more. */
   "room:left": RoomLeft;
+  /** The answer to `test:ping`. */
+  "test:pong": Pong;
+  /** The answer to `test:event`: its payload, untouched. */
+  "test:response": unknown;
   /** A user's first socket is in the project. */
   "user:joined": UserJoined;
   /** A user's last socket is out of the project. */
@@ -191,6 +195,14 @@ export interface ServerEvents {
   "project:updated": ProjectUpdated;
   /** A project is gone, or not shared any more with the user who hears it. */
   "project:deleted": ProjectDeleted;
+  /** Something that a user, or everybody, should know. */
+  "notification:new": NotificationNew;
+  /** One has read notifications on another connection: those of `ids`, or all without. */
+  "notification:read": NotificationRead;
+  /** Somebody has said something to the people of the project. One's own comes as well. */
+  "chat:message": ChatMessageSent;
+  /** One has read a message and all before it, on another connection. */
+  "chat:read": ChatRead;
   /** There is a new file. `content` is left out above 64 KiB or where many files change at once: `file:read` has it. */
   "file:created": FileCreated;
   /** A file has changed. `content` is left out above 64 KiB or where many files change at once: `file:read` has it. */
@@ -215,18 +227,6 @@ export interface ServerEvents {
   "version:restored": VersionRestored;
   /** A version is gone. */
   "version:deleted": VersionDeleted;
-  /** Something that a user, or everybody, should know. */
-  "notification:new": NotificationNew;
-  /** One has read notifications on another connection: those of `ids`, or all without. */
-  "notification:read": NotificationRead;
-  /** Somebody has said something to the people of the project. One's own comes as well. */
-  "chat:message": ChatMessageSent;
-  /** One has read a message and all before it, on another connection. */
-  "chat:read": ChatRead;
-  /** The answer to `test:ping`. */
-  "test:pong": Pong;
-  /** The answer to `test:event`: its payload, untouched. */
-  "test:response": unknown;
   /** A user has written to the assistant. */
   "ai:message": AiMessage;
   /** How far the assistant, or the program that sent `ai:status`, is. Ends with `ai:response`, or with `error`. `context` is what the assistant is shown, told once. */

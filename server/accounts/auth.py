@@ -19,19 +19,19 @@ from engineio_min.limits.addresses import network_of
 from server.accounts.attempts import subject_of
 from server.accounts.deadlines import Deadlines
 from server.accounts.passwords import Passwords
-from server.api.announcements import (
-    AuthFailed,
-    AuthLoggedIn,
-    AuthLoggedOut,
-    AuthSessionUpdated,
-    AuthSucceeded,
-)
 from server.api.envelope import envelope, timestamp
 from server.api.errors import Code, EventError
 from server.api.identity import Identity, guest, identity_of
 from server.api.records import Session, User
 from server.api.registry import Call
 from server.api.services import Services
+from server.api.socket_announcements import (
+    AuthFailed,
+    AuthLoggedIn,
+    AuthLoggedOut,
+    AuthSessionUpdated,
+    AuthSucceeded,
+)
 from server.api.types import Id, Payload, Record, Secret
 from server.api.validation import read
 from server.projects import projects

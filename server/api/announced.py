@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from server.api import ai_announcements, announcements
+from server.api import (
+    ai_announcements,
+    file_announcements,
+    people_announcements,
+    socket_announcements,
+)
 from server.api.announcements import Announcement
 
-_MODULES: Final = {announcements.__name__, ai_announcements.__name__}
-ANNOUNCEMENTS: Final = {
-    kind.event: kind for kind in Announcement.__subclasses__() if kind.__module__ in _MODULES
+_MODULES: Final = (
+    socket_announcements,
+    people_announcements,
+    file_announcements,
+    ai_announcements,
+)
+ANNOUNCEMENTS: Final[dict[str, type[Announcement]]] = {
+    kind.event: kind
+    for module in _MODULES
+    for kind in vars(module).values()
+    if isinstance(kind, type) and issubclass(kind, Announcement) and kind is not Announcement
 }

@@ -12,9 +12,9 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
-from server.api.announcements import FileCreated, FileDeleted, FileEdited, FileUpdated
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
+from server.api.file_announcements import FileCreated, FileDeleted, FileEdited, FileUpdated
 from server.api.paths import is_within, moved
 from server.api.records import User
 from server.api.services import Services

@@ -4,9 +4,9 @@ dropped: the next position is on its way.
 
 from __future__ import annotations
 
-from server.api.announcements import CursorUpdated
 from server.api.errors import Code, EventError
 from server.api.paths import normal
+from server.api.people_announcements import CursorUpdated
 from server.api.records import Position, Selection
 from server.api.registry import Call
 from server.api.types import Natural, Path, Place, ProjectPayload, Range

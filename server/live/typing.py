@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from server.api.announcements import UserTyping
+from server.api.people_announcements import UserTyping
 from server.api.registry import Call
 from server.api.types import Id, Payload
 from server.people.access import project_room, projects_of

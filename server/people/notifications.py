@@ -13,8 +13,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from server.api.announcements import NotificationNew, NotificationRead
 from server.api.envelope import timestamp
+from server.api.people_announcements import NotificationNew, NotificationRead
 from server.api.records import About, Notification
 from server.api.registry import Call
 from server.api.services import Services

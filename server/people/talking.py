@@ -12,9 +12,9 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from server.api.announcements import ChatMessageSent, ChatRead
 from server.api.envelope import timestamp
 from server.api.paths import normal
+from server.api.people_announcements import ChatMessageSent, ChatRead
 from server.api.records import About, FilePlace, Notification, PeopleMessage, User
 from server.api.registry import Call
 from server.api.types import TEXT, Id, Natural, Path, ProjectPagePayload, ProjectPayload, Record

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-from server.api.announcements import FileLocked, FileUnlocked, LockAnswered, LockAsked
 from server.api.errors import Code, EventError
+from server.api.file_announcements import FileLocked, FileUnlocked, LockAnswered, LockAsked
 from server.api.paths import normal
 from server.api.records import About, FilePlace, Lock, LockOutcome, LockRequest, Role
 from server.api.registry import Call

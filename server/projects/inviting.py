@@ -16,9 +16,9 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from server.api.announcements import ProjectCreated
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
+from server.api.people_announcements import ProjectCreated
 from server.api.records import About, Invitation, Notification, Project, Role, User
 from server.api.registry import Call
 from server.api.types import Id, Payload, ProjectPayload, Record, Secret

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from server.api.announcements import FileLocked, FileUnlocked
 from server.api.errors import EventError
+from server.api.file_announcements import FileLocked, FileUnlocked
 from server.api.paths import normal
 from server.api.records import Lock, LockType
 from server.api.registry import Call

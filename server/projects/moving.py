@@ -10,9 +10,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from server.api.announcements import FileMoved, FileUnlocked
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
+from server.api.file_announcements import FileMoved, FileUnlocked
 from server.api.paths import is_within, normal
 from server.api.records import File
 from server.api.registry import Call

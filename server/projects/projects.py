@@ -12,17 +12,17 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from server.api.announcements import (
-    FileUnlocked,
+from server.api.envelope import timestamp
+from server.api.errors import Code, EventError
+from server.api.file_announcements import FileUnlocked
+from server.api.identity import Identity
+from server.api.people_announcements import (
     ProjectCreated,
     ProjectDeleted,
     ProjectUpdated,
     UserJoined,
     UserLeft,
 )
-from server.api.envelope import timestamp
-from server.api.errors import Code, EventError
-from server.api.identity import Identity
 from server.api.records import (
     Answer,
     Assistant,

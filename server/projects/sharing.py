@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from server.api.announcements import ProjectCreated, ProjectDeleted
 from server.api.errors import Code, EventError
+from server.api.people_announcements import ProjectCreated, ProjectDeleted
 from server.api.records import About, Notification, Project, Role
 from server.api.registry import Call
 from server.api.types import Id, ProjectPayload

@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from server.api.announcements import VersionCreated, VersionDeleted, VersionRestored
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
+from server.api.file_announcements import VersionCreated, VersionDeleted, VersionRestored
 from server.api.records import FileDifference, Version
 from server.api.registry import Call
 from server.api.types import Id, Line, Note, ProjectPagePayload, ProjectPayload, Record

@@ -1,0 +1,146 @@
+"""The events that the server sends about files, their locks and their versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from server.api.announcements import Announcement
+from server.api.records import File, Lock, LockOutcome, LockRequest, User, Version
+
+
+class FileCreated(Announcement, frozen=True):
+    """There is a new file. `content` is left out above 64 KiB or where many
+    files change at once: `file:read` has it.
+    """
+
+    event = "file:created"
+    heard_by = "the others in the project's room"
+
+    file: File
+    content: str | None = None
+
+
+class FileUpdated(Announcement, frozen=True):
+    """A file has changed. `content` is left out above 64 KiB or where many
+    files change at once: `file:read` has it.
+    """
+
+    event = "file:updated"
+    heard_by = "the others in the project's room"
+
+    file: File
+    content: str | None = None
+
+
+class FileDeleted(Announcement, frozen=True):
+    """A file is gone."""
+
+    event = "file:deleted"
+    heard_by = "the others in the project's room"
+
+    file_path: str
+
+
+class FileMoved(Announcement, frozen=True):
+    """A file, or a folder with all `count` files in it, has another path. Locks, open documents and
+    all else that is known of the files goes with them; their content and revision are what they
+    were. A file that was at the new path is gone. `file` is absent for a folder.
+    """
+
+    event = "file:moved"
+    heard_by = "the project's room"
+
+    file_path: str
+    new_path: str
+    count: int
+    file: File | None = None
+
+
+class FileEdited(Announcement, frozen=True):
+    """A change of a file that is open: it leads from `version` to the next, in the order in which
+    these come. One's own is the one that has one's user, `author` and `number`. A change from
+    outside has the author "" and the number 0.
+    """
+
+    event = "file:edited"
+    heard_by = "all sockets that have the file open, the sender among them"
+
+    file_path: str
+    epoch: str
+    version: int
+    author: str
+    number: int
+    user: User
+    change: list[Any]
+
+
+class FileLocked(Announcement, frozen=True):
+    """A file is locked; or, if the lock is `orphaned`, its holder's connection is lost, and the
+    lock ends with `file:unlocked` unless the holder comes back in time.
+    """
+
+    event = "file:locked"
+    heard_by = "the others in the project's room"
+
+    lock: Lock
+
+
+class FileUnlocked(Announcement, frozen=True):
+    """A lock on a file is gone; other shared ones may be left."""
+
+    event = "file:unlocked"
+    heard_by = "the others in the project's room"
+
+    file_path: str
+    token: int
+
+
+class LockAsked(Announcement, frozen=True):
+    """Somebody asks for a file that one holds: `lock:answer` hands it over or keeps it."""
+
+    event = "lock:asked"
+    heard_by = "all sockets of the lock's holder"
+
+    request: LockRequest
+
+
+class LockAnswered(Announcement, frozen=True):
+    """What became of a request for a lock. "handed-over": it is the asker's, with this `lock`.
+    "expired": there was no answer. "ended": the lock is gone, or either has left.
+    """
+
+    event = "lock:answered"
+    heard_by = "the socket that asked, and the holder's other sockets"
+
+    request_id: str
+    outcome: LockOutcome
+    file_path: str | None = None
+    user: User | None = None
+    lock: Lock | None = None
+
+
+class VersionCreated(Announcement, frozen=True):
+    """There is a new version."""
+
+    event = "version:created"
+    heard_by = "the project's room"
+
+    version: Version
+
+
+class VersionRestored(Announcement, frozen=True):
+    """The files are those of this version again; the events of the changed files follow."""
+
+    event = "version:restored"
+    heard_by = "the project's room"
+
+    version: Version
+
+
+class VersionDeleted(Announcement, frozen=True):
+    """A version is gone."""
+
+    event = "version:deleted"
+    heard_by = "the project's room"
+
+    version_id: str

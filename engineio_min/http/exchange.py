@@ -1,7 +1,7 @@
 """One request on an HTTP/1.1 connection, and its one answer, be it that of a WebSocket's handshake.
 
-`RequestReader` parses, and `HttpConnection` keeps requests in order and in time. What a single one
-holds is here: the body of a POST, as far as it has come.
+`RequestReader` parses, and `HttpConnection` keeps requests in order and in time. Here is what
+belongs to a single request: the body of a POST, as far as it has come, and the answer.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFact
 from websockets.headers import build_extension, parse_extension
 
 from engineio_min.errors import Code, RequestRefused
-from engineio_min.request import Headers, Request, Response, StreamedResponse, check_headers
+from engineio_min.http.answers import AnswerHeads, header_lines
+from engineio_min.request import Headers, Request, Response, StreamedResponse
 from engineio_min.transports.body import Body
 from engineio_min.transports.unsent import unsent_and_confirmed
-from engineio_min.transports.websocket import WebSocket
+from engineio_min.transports.websocket import Doorkeeper, WebSocket
 
 if TYPE_CHECKING:
     import asyncio
@@ -35,18 +36,20 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
+class ExchangeHost(Doorkeeper, Protocol):
+    """What an exchange asks of the HTTP server."""
+
+    answers: AnswerHeads
+
+
 class ExchangeOwner(Protocol):
     """What an exchange asks of the connection on which its request came."""
 
     transport: asyncio.Transport
 
-    def response_head(
-        self, status: int, headers: Headers, length: int, *, keep_alive: bool
-    ) -> bytes:
-        """Return the head of an answer whose body has `length` bytes."""
-
-    def stream_head(self, status: int, headers: Headers, *, keep_alive: bool) -> bytes:
-        """Return the head of an answer whose body comes in chunks."""
+    @property
+    def server(self) -> ExchangeHost:
+        """Return the server that has accepted the connection."""
 
     async def has_room(self) -> None:
         """Return as soon as the peer reads what was written, or is gone."""
@@ -54,16 +57,8 @@ class ExchangeOwner(Protocol):
     def write_response(self, data: bytes, *, keep_alive: bool) -> None:
         """Write the answer of the current exchange and go on to the next."""
 
-    def become_websocket(
-        self,
-        head: bytes,
-        connection: Connection,
-        extensions: list[Extension],
-        *,
-        candidate: bool,
-        base64: bool,
-    ) -> WebSocket:
-        """Hand the TCP connection over to a WebSocket."""
+    def hand_over(self) -> bytes:
+        """Let a WebSocket have the TCP connection. Return what was read behind its handshake."""
 
 
 class HttpExchange:
@@ -109,12 +104,13 @@ class HttpExchange:
         """
         # A server that is full or stops needs the connection, and its peer another server.
         keep_alive = self.keep_alive and self._complete and status != 503
+        answers = self._connection.server.answers
         try:
-            head = self._connection.response_head(status, headers, len(body), keep_alive=keep_alive)
+            head = answers.make(status, headers, len(body), keep_alive=keep_alive)
         except Exception:
             logger.exception("the response of %r cannot be sent", self.request.path)
             body = b""
-            head = self._connection.response_head(500, (), 0, keep_alive=keep_alive)
+            head = answers.make(500, (), 0, keep_alive=keep_alive)
         self._responded = True
         if self.body is not None:
             self.body.stop()
@@ -131,7 +127,9 @@ class HttpExchange:
             if self.is_over():
                 return
             keep_alive = self.keep_alive and self._complete
-            head = connection.stream_head(response.status, response.headers, keep_alive=keep_alive)
+            head = connection.server.answers.make(
+                response.status, response.headers, None, keep_alive=keep_alive
+            )
             if self.request.method == "HEAD":
                 self._responded = True
                 connection.write_response(head, keep_alive=keep_alive)
@@ -140,7 +138,7 @@ class HttpExchange:
             try:
                 async for piece in pieces:
                     # An empty chunk would be the last one.
-                    if piece:
+                    if piece and not self._responded:
                         connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
                         await connection.has_room()
                     if self.is_over():
@@ -149,8 +147,9 @@ class HttpExchange:
                 self._responded = True
                 connection.transport.abort()
                 raise
-            self._responded = True
-            connection.write_response(b"0\r\n\r\n", keep_alive=keep_alive)
+            if not self._responded:
+                self._responded = True
+                connection.write_response(b"0\r\n\r\n", keep_alive=keep_alive)
 
     def is_over(self) -> bool:
         """Return whether the whole answer is written, or the peer gone."""
@@ -172,7 +171,7 @@ class HttpExchange:
                 self.body = Body(limit, done, hold)
             else:
                 body.read(limit, done, hold)
-                # It waited behind another request; more may never come.
+                # The request waited behind another; the rest of its body may never come.
                 body.wait()
 
     def untaken(self) -> tuple[int, int]:
@@ -186,9 +185,24 @@ class HttpExchange:
         response, extensions = accept_handshake(self.request, connection.server.deflate)
         self._responded = True
         head = response + (header_lines(headers) if headers else b"") + b"\r\n"
-        return self._connection.become_websocket(
-            head, connection, extensions, candidate=candidate, base64=base64
+        owner = self._connection
+        first = owner.hand_over()
+        server, client = owner.server, self.request.peer
+        if not candidate:
+            # The WebSocket carries its session at once, and not after an upgrade.
+            server.admission.remove(client)
+        websocket = WebSocket(
+            owner.transport,
+            connection,
+            extensions,
+            head,
+            first,
+            server,
+            client if candidate else None,
+            base64=base64,
         )
+        owner.transport.set_protocol(websocket)
+        return websocket
 
     # -- what the connection tells
 
@@ -266,13 +280,3 @@ def _negotiate_deflate(
                 continue
             return build_extension([(name, agreed)]), extension
     return None
-
-
-def header_lines(headers: Headers) -> bytes:
-    """Return the lines of an answer's headers.
-
-    Raises:
-        UsageError: a name or value has a control character that ends a line.
-    """
-    check_headers(headers)
-    return "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("latin-1", "replace")

@@ -44,10 +44,10 @@ _NAMES = {
     )
     for name in (lower, lower.title(), lower.title().replace("socket", "Socket"))
 }
-# What a request that needs a closer look has among its headers.
+# The headers by which a request needs a closer look.
 _SCRUTINIZED = frozenset(("transfer-encoding", "content-encoding", "expect"))
 _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:[]")
-# A Content-Length of more digits is no length that anybody sends.
+# Nobody sends a body whose length has more digits.
 LENGTH_DIGITS = 16
 
 _ABSOLUTE = re.compile(r"https?://(?P<host>[^/?#]+)(?P<rest>.*)", re.IGNORECASE)
@@ -116,5 +116,5 @@ def split_absolute(target: str) -> tuple[str, str] | None:
 
 @functools.lru_cache(maxsize=64)
 def _is_host(host: str) -> bool:
-    # Every request of a client has the same.
+    # Every request of a client names the same host.
     return _HOST_CHARACTERS.issuperset(host.lower())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from engineio_min.http.answers import AnswerHeads
 from engineio_min.http.exchange import HttpExchange
 from engineio_min.http.limits import HttpLimits
 from engineio_min.limits.admission import Admission
@@ -13,7 +14,7 @@ from engineio_min.transports.host import Mounted
 
 
 class Handover(Protocol):
-    """What gives connections to the processes that their requests are for."""
+    """Gives connections to the processes that their requests are for."""
 
     def give(self, transport: asyncio.Transport, data: bytes) -> bool:
         """Give a connection to another process, if its next request, `data`, is for that process.
@@ -37,6 +38,7 @@ class HttpHost(Protocol):
     limits: HttpLimits
     connections: set[asyncio.Transport]
     admission: Admission
+    answers: AnswerHeads
     timer: Timer
     loop: asyncio.AbstractEventLoop
 
@@ -46,6 +48,3 @@ class HttpHost(Protocol):
     @property
     def handover(self) -> Handover | None:
         """Return what gives connections to other processes, if there are any."""
-
-    def response_start(self, status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
-        """Return the first lines of an answer, with its `Date`."""

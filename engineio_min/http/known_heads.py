@@ -1,10 +1,10 @@
-"""What can be told of a request without parsing it: where it ends, and that its head is known.
+"""What can be said of a request without parsing it: where it ends, and whether its head is known.
 
 A client that polls sends the same head over and over. Only two places of it change: the timestamp
 `t` in the target, which is there against caches, and the number in Content-Length. So a connection
 keeps its last heads, and one that differs from them in nothing but these two places is not parsed
-again. Parsing stays the specification: equal bytes mean the same, and the two places admit only
-what the parser would take there without another thought.
+again. Parsing stays the specification: equal bytes mean the same, and the two places take only what
+the parser would accept there as it is.
 
 Rejected: heads shared by all connections (no two browsers send the same), and a regular expression
 for each head (compiling one costs more than parsing a hundred heads).
@@ -33,7 +33,7 @@ _FRAMING = re.compile(rb"\n(?:content-length|transfer-encoding|upgrade)[ \t]*:",
 def request_end(data: bytes) -> int:
     """Return where the request at the beginning of `data` ends, as far as its head tells.
 
-    It is the end of `data` if that has no more, or if only the parser will know.
+    That is the end of `data` if the request goes on, or if only the parser can tell.
     """
     size = len(data)
     end = data.find(b"\r\n\r\n") + 4
@@ -49,7 +49,7 @@ def request_end(data: bytes) -> int:
 
 
 class KnownHead:
-    """A head that was parsed and not refused, to know it again."""
+    """A head that was parsed and not refused, to recognise the same head later."""
 
     __slots__ = (
         "_after",
@@ -67,7 +67,8 @@ class KnownHead:
     def __init__(self, head: bytes, request: Request) -> None:
         self._head = head
         self._request = request
-        # Taken apart when a second request of its kind comes: many are the only one.
+        # The head is taken apart when a second request of its kind comes: many heads come only
+        # once.
         self._between = b""
 
     def again(self, data: bytes) -> tuple[Request, int] | None:
@@ -112,10 +113,10 @@ class KnownHead:
         # Empty if there is no number, for then the end of the head is in `_between`.
         self._after = head[end:]
         self._length = int(self._request.headers.get("content-length", 0))
-        # By the "?", as the parser has it: there may be more than one space before a target.
+        # The target begins where the parser says: there may be more than one space before it.
         query = head.find(b"?") + 1
         self._query_string = slice(query, query + len(self._request.query_string))
-        # One that is refused is refused each time.
+        # A head that is refused is refused each time.
         self._query: Mapping[str, str] | None = None
         with contextlib.suppress(RequestRefused):
             self._query = self._request.query

@@ -1,4 +1,4 @@
-"""What a peer of the own HTTP server may send, and how long it may take."""
+"""What a peer of our own HTTP server may send, and how long it may take."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from engineio_min.option_checks import check_positive
 # Bytes on the wire for each byte of a body. Chunk extensions and trailers are no part of a body's
 # limit, and would be free (RFC 9112, section 7.1.1).
 MAX_FRAMING = 16
+# A connection too many is told so in an answer, which takes a moment to leave. This many at a time
+# are told; the others are closed without a word.
+TOLD_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class HttpLimits:
     linger: float = 1.0
     # More than one process can serve; a bound where descriptors have none.
     connections: int = 65_536
-    # In a storm of clients behind one address that reconnect, each is without a session for a
+    # When many clients behind one address reconnect at once, each is without a session for a
     # moment.
     connections_per_address: int | None = 512
 

@@ -20,6 +20,8 @@ from engineio_min.http.limits import MAX_FRAMING, HttpLimits
 from engineio_min.request import Request
 from engineio_min.transports.body import Body
 
+# Bytes that are parsed at once, unless they are one body: so few requests come at once.
+PIECE = 8_192
 # The first bytes of the heads that a connection keeps: those of a poll's two methods.
 _KEPT = (b"G", b"P")
 # What the parser is in.
@@ -34,6 +36,10 @@ class RequestOwner(ExchangeOwner, Protocol):
 
     current: HttpExchange | None
 
+    @property
+    def full(self) -> bool:
+        """Return whether as many requests wait as may."""
+
     def enqueue(self, exchange: HttpExchange) -> None:
         """Answer a request in its turn; its body may still be coming."""
 
@@ -46,8 +52,8 @@ class RequestReader:
 
     `client` and `secure` are those of its requests. `head_size` counts the bytes of the present
     head, `known` has the last heads by their first byte. `receiving` is the exchange whose body
-    comes, or a WebSocket handshake that `read` has found; `asks_to_upgrade` tells of the latter
-    that no more requests follow.
+    comes, or a WebSocket handshake that `read` has found; `asks_to_upgrade` tells that a handshake
+    was found, after which no more requests follow.
     """
 
     __slots__ = (
@@ -98,12 +104,6 @@ class RequestReader:
         """Return whether the next byte begins a request."""
         return self._part is _BETWEEN
 
-    @property
-    def body_left(self) -> int:
-        """Count the bytes that are still to come of a body whose length is known."""
-        exchange = self.receiving
-        return 0 if exchange is None else max(0, exchange.length - self._body_size)
-
     def repeat(self, data: bytes) -> bool:
         """Read a request that needs no parsing, as the parser's callbacks would, if `data` is one.
 
@@ -119,6 +119,25 @@ class RequestReader:
             self.on_body(data[size:])
         self.on_message_complete()
         return True
+
+    def read_pieces(self, data: bytes) -> tuple[bytes | None, bytes]:
+        """Parse a piece of `data`, and more pieces as long as there is room for requests.
+
+        Return what follows a WebSocket handshake in it, or None without one, and what is left.
+        """
+        position = 0
+        while position < len(data) and self._parser is not None:
+            if position and self._owner.full:
+                return None, data[position:]
+            exchange = self.receiving
+            # The bytes that are still to come of a body whose length is known.
+            left = 0 if exchange is None else exchange.length - self._body_size
+            end = position + max(PIECE, left)
+            frames = self.read(data[position:end])
+            position = end
+            if frames is not None:
+                return frames + data[position:], b""
+        return None, b""
 
     def read(self, data: bytes) -> bytes | None:
         """Parse `data`. Return what follows a WebSocket handshake in it, or None without one."""
@@ -171,7 +190,7 @@ class RequestReader:
         if self._part is _IN_BODY:
             self._owner.refuse(400, "got a trailer, which is not supported")
         elif len(lines) >= self._limits.header_count:
-            # Repeated ones count as well: joining thousands of them would cost the square.
+            # Repeated headers count as well: joining thousands of them would take quadratic time.
             self._owner.refuse(431, "got too many headers")
         else:
             lines.append((name, value))
@@ -192,7 +211,8 @@ class RequestReader:
         if not target.startswith("/"):
             absolute = split_absolute(target)
             if absolute is not None:
-                # Whatever Host says, this is the host that was asked for.
+                # The target names the host that was asked for, whatever Host says (RFC 9112,
+                # section 3.2.2).
                 headers["host"], target = absolute
         self.asks_to_upgrade = parser.should_upgrade()
         request = Request(
@@ -226,12 +246,12 @@ class RequestReader:
         self._body_size += len(data)
         body = exchange.body
         if exchange is not self._owner.current:
-            # It waits behind another request: nobody knows yet whether the body will be read.
+            # The request waits behind another: nobody knows yet whether its body will be read.
             if body is None:
                 body = exchange.body = Body()
             body.receive(data)
         elif body is not None and body.reading:
-            # One that is not read, as that of a GET, is dropped.
+            # A body that nobody reads, such as that of a GET, is dropped.
             body.receive(data)
 
     def on_message_complete(self) -> None:
@@ -244,11 +264,11 @@ class RequestReader:
         exchange.body_completed()
 
     def _learn(self, read: bytes, exchange: HttpExchange) -> None:
-        """Keep the head of a request, to know it again, if it was all of this read."""
+        """Keep the head of a request, to recognise it later, if it was all of this read."""
         size = len(read) - self._body_size
         first = read[:1]
         if (
-            # Not one of each method that there is: two are what an idle connection may keep.
+            # Only two heads: an idle connection must not keep one of each method that exists.
             first in _KEPT
             and read.find(b"\r\n\r\n") == size - 4
             and 2 * size < self._limits.header_block

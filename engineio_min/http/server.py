@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import http
 import logging
 import math
 import socket
 import sys
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from engineio_min.errors import UsageError
-from engineio_min.http.connection import TOLD_AT_ONCE, HttpConnection
-from engineio_min.http.exchange import HttpExchange, header_lines
+from engineio_min.http.answers import AnswerHeads
+from engineio_min.http.connection import HttpConnection
+from engineio_min.http.exchange import HttpExchange
 from engineio_min.http.host import Handover
-from engineio_min.http.limits import HttpLimits
+from engineio_min.http.limits import TOLD_AT_ONCE, HttpLimits
 from engineio_min.limits.admission import PRIVATE_NETWORKS, Admission
 from engineio_min.request import Request, Response, StreamedResponse
 from engineio_min.timer import Timer
@@ -30,24 +29,14 @@ logger = logging.getLogger("engineio_min.http")
 
 Route = Callable[[Request], Response | Awaitable[Response]]
 
-# asyncio takes its backlog for the number of connections to accept in one turn, too, and when the
-# descriptors run out it complains once for each: thousands a second, with the server busy writing.
+# asyncio accepts as many connections in one turn as its backlog says, and when the descriptors run
+# out it logs an error for each: thousands a second, which keep the server busy.
 ACCEPTS_PER_TURN = 64
 
 NO_PORT = "the server has no port before `await listen(...)`"
 
 # Turns of the loop until a task that is cancelled at the next one has answered.
 TURNS_TO_ANSWER = 2
-
-# How many starts of answers are kept.
-KEPT_STARTS = 64
-
-_STATUS_LINES = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
-    for status in http.HTTPStatus
-}
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class _Adopted(HttpConnection):
@@ -61,7 +50,7 @@ class _Adopted(HttpConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        # Before anything else is read: later it would come in the middle.
+        # Before anything else is read: later these bytes would come in the middle.
         first, self._first = self._first, b""
         if first:
             self.data_received(first)
@@ -93,12 +82,10 @@ class HttpServer:
         self._routes: dict[str, Route] = {}
         self._fallback: Route = not_found
         self._listeners: list[asyncio.Server] = []
-        # Where the first listener is bound; a closed one no longer knows.
+        # The address of the first listener: a closed listener no longer knows its own.
         self._bound: Any = None
         self._tasks: set[asyncio.Task[None]] = set()
-        # What `response_start` made in this second.
-        self._starts: dict[tuple[int, tuple[tuple[str, str], ...]], bytes] = {}
-        self._second = 0
+        self.answers = AnswerHeads()
 
     def _new_admission(self) -> Admission:
         return Admission(
@@ -125,7 +112,7 @@ class HttpServer:
     def route(self, path: str, handler: Route) -> None:
         """Answer GET and HEAD requests for exactly `path` with what `handler` returns.
 
-        One that fails is logged and answered with a 500.
+        A handler that fails is logged and answered with a 500.
         """
         self._routes[path] = handler
 
@@ -189,8 +176,9 @@ class HttpServer:
             )
         for bound in listener.sockets:
             if bound.family != getattr(socket, "AF_UNIX", None):
-                # Connections inherit it, and asyncio sets it only on those of sockets that it made:
-                # else a second small packet waits until the peer has confirmed the first.
+                # Connections inherit TCP_NODELAY, which asyncio sets only on those of sockets that
+                # it made itself. Without it a second small packet waits until the peer has
+                # confirmed the first.
                 bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with socket.fromfd(bound.fileno(), bound.family, bound.type) as twin:
                 twin.listen(backlog)
@@ -213,8 +201,7 @@ class HttpServer:
         return int(self._bound[1])
 
     def stop_accepting(self) -> None:
-        """Close the listening sockets, of all servers that are mounted; the connections that there
-        are go on.
+        """Close the listening sockets, which serve all mounted servers; open connections go on.
 
         Handshakes over them are refused by `Server.stop_accepting`, which calls this.
         """
@@ -241,7 +228,7 @@ class HttpServer:
                 protocol.give_idle(self.handover)
 
     async def adopt(self, connection: socket.socket, data: bytes) -> None:
-        """Serve a connection that another process gave away, from the bytes that it has read on."""
+        """Serve a connection that another process gave away; that process has read `data`."""
         connection.setblocking(False)
         await self.loop.connect_accepted_socket(partial(_Adopted, self, data), connection)
 
@@ -318,33 +305,6 @@ class HttpServer:
         except Exception:
             logger.exception("the answer to %r was cut", exchange.request.path)
 
-    def response_start(self, status: int, headers: tuple[tuple[str, str], ...]) -> bytes:
-        """Return the first lines of an answer, with its `Date`.
-
-        Nearly every answer has the same few headers as one before: they are kept for a second.
-
-        Raises:
-            UsageError: a header has a control character.
-        """
-        starts = self._starts
-        second = int(time.time())
-        if second != self._second or len(starts) >= KEPT_STARTS:
-            starts.clear()
-            self._second = second
-        start = starts.get((status, headers))
-        if start is None:
-            start = _STATUS_LINES[status] + header_lines(headers) + self.date_line()
-            starts[status, headers] = start
-        return start
-
-    def date_line(self) -> bytes:
-        """Return the line of the `Date` header (RFC 9110, section 6.6.1)."""
-        year, month, day, hour, minute, second, weekday, *_ = time.gmtime(self._second)
-        return (
-            f"Date: {_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year} "
-            f"{hour:02}:{minute:02}:{second:02} GMT\r\n"
-        ).encode()
-
 
 def check_closed(loop: asyncio.AbstractEventLoop) -> None:
     """Refuse to move a server from an event loop that may still serve its clients.
@@ -390,8 +350,8 @@ def raise_descriptor_limit() -> float:
 def usable_descriptors(descriptors: float) -> float:
     """Count the descriptors that a server may give to connections.
 
-    Without a free one it can open no file, and those who connect hear nothing at all. What is kept
-    back is for its files, and for telling those who are too many.
+    Without a free descriptor the server can open no file, and clients that connect hear nothing at
+    all. Some are kept back for files, and for the answer to connections that are too many.
     """
     if descriptors == math.inf:
         return descriptors

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, cast
 
+from engineio_min.http.answers import AnswerHeads
 from engineio_min.http.connection import HttpConnection
 from engineio_min.http.exchange import HttpExchange
 from engineio_min.http.server import HttpServer
@@ -45,11 +46,19 @@ class Turns:
             self._soon.pop(0)()
 
 
+class UndatedHeads(AnswerHeads):
+    """Heads of answers that are the same at any time."""
+
+    def date_line(self) -> bytes:
+        return b""
+
+
 class RecordingServer(HttpServer):
     """An HTTP server that keeps the requests it was asked."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, max_body: int) -> None:
         super().__init__()
+        self.answers = UndatedHeads()
         self.turns = Turns()
         self.loop = cast(asyncio.AbstractEventLoop, self.turns)
         self.timer = Timer(loop)
@@ -68,9 +77,6 @@ class RecordingServer(HttpServer):
             exchange.respond(200, (), b"ok")
 
         exchange.read_body(self._max_body, done, lambda _size: None)
-
-    def date_line(self) -> bytes:
-        return b""
 
 
 def outcome(loop: asyncio.AbstractEventLoop, pieces: Iterable[bytes], max_body: int) -> Outcome:

@@ -15,6 +15,7 @@ class MemoryTransport(asyncio.Transport):
         # The server has ended its side; the connection is gone.
         self.ended = False
         self.lost = False
+        self._eof = False
         self.reading = True
         self._protocol: asyncio.BaseProtocol = protocol
         # What has come while the server does not read, as in the kernel's buffer.
@@ -53,6 +54,8 @@ class MemoryTransport(asyncio.Transport):
         return self._protocol
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self._eof:
+            raise RuntimeError("cannot write after the end")  # as asyncio's transports
         if not self.ended:
             self.sent += data
 
@@ -63,7 +66,7 @@ class MemoryTransport(asyncio.Transport):
         return True
 
     def write_eof(self) -> None:
-        self.ended = True
+        self.ended = self._eof = True
 
     def is_reading(self) -> bool:
         return self.reading

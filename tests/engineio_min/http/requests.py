@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 from engineio_min import HttpServer, Request, Response
 from tests.engineio_min.harness import (
     POLLING,
     Harness,
 )
-from tests.engineio_min.wire import connect
+from tests.engineio_min.wire import Wire, connect
 from tests.waiting import until
 
 
@@ -44,3 +45,23 @@ async def stalled(http: HttpServer) -> asyncio.Transport:
 
 def large(_request: Request) -> Response:
     return Response(200, b"x" * 8_000_000)
+
+
+async def short_of_room(harness: Harness) -> tuple[Wire, asyncio.Transport]:
+    """A connection whose kernel buffers hold little, and the server's end of it."""
+    wire = await harness.wire(receive_buffer=4_096)
+    await until(lambda: harness.server.http.connections)
+    (transport,) = harness.server.http.connections
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+    return wire, transport
+
+
+async def turned_away(wire: Wire) -> None:
+    """The connection is told so without having asked, and ends."""
+    response = await wire.response()
+    assert response.status == 503
+    assert response.headers["connection"] == "close"
+    assert response.text == "there are too many connections, try again later"
+    assert await wire.ended() == b""
+    await wire.close()

@@ -289,15 +289,6 @@ async def test_the_body_of_a_parked_get_is_dropped(harness: Harness) -> None:
     assert (await poller.getter.response()).text == "4a"
 
 
-async def test_an_early_answer_closes_without_a_reset(harness: Harness) -> None:
-    """The peer still sends its body: it must nevertheless get to read the answer."""
-    wire = await harness.wire()
-    data = b"x" * 2_000_000
-    wire.writer.write(encode_request("POST", f"{POLLING}&sid=x", None, data))
-    assert_refused(await wire.response(), 1)
-    assert await wire.ended() == b""
-
-
 @pytest.mark.parametrize("place", range(0, 90, 7))
 async def test_a_reset_anywhere_in_a_request(
     harness: Harness, place: int, caplog: pytest.LogCaptureFixture
@@ -392,3 +383,15 @@ async def test_connect_and_h2c(harness: Harness) -> None:
     response = await harness.request("GET", POLLING, headers)
     assert response.status == 200
     assert response.headers["connection"] == "close"
+
+
+async def test_a_connection_that_was_let_go_reads_nothing_more(harness: Harness) -> None:
+    """TLS may still have bytes for it that were read before."""
+    connection = HttpConnection(harness.server.http)
+    transport = MemoryTransport(connection)
+    connection._let_go()
+    connection.data_received(encode_request("GET", POLLING))
+    assert bytes(transport.sent) == b""
+    assert not harness.server.sessions
+    transport.lose()
+    assert not harness.server.http.connections

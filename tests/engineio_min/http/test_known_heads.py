@@ -387,7 +387,7 @@ def test_a_connection_keeps_two_heads(loop: asyncio.AbstractEventLoop) -> None:
     assert connection._reader is not None
     assert [*connection._reader.known] == [b"G", b"P"]
     transport.lose()
-    connection._server.timer.cancel()
+    connection.server.timer.cancel()
 
 
 BEGUN = b"GET /x HTTP/1.1\r\nX: "

@@ -37,6 +37,7 @@ class Pieces:
                 await self.free.wait()
                 self.given += 1
                 yield piece
+            await self.free.wait()
             if self.error is not None:
                 raise self.error
         finally:
@@ -137,6 +138,43 @@ async def test_a_peer_that_is_gone_ends_the_pieces(http: HttpServer, waits: bool
         pieces.free.set()
         await turns()
         assert (pieces.given, pieces.ended) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("left", "waits"),
+    [
+        ((b"one", b"two"), True),
+        ((b"one", b"two"), False),
+        ((b"one",), True),
+        ((b"one",), False),
+        ((), False),
+    ],
+)
+async def test_a_refusal_ends_the_pieces(
+    http: HttpServer, caplog: pytest.LogCaptureFixture, left: tuple[bytes, ...], waits: bool
+) -> None:
+    """A peer that does not read sends nonsense: nobody waits for it any more."""
+    pieces = Pieces(*left)
+    http.route("/stream", pieces.later)
+    async with serving(http=http):
+        connection = HttpConnection(http)
+        transport = MemoryTransport(connection)
+        pieces.free.clear()
+        transport.receive(STREAM)
+        await turns()
+        if waits:
+            connection.pause_writing()
+            transport.resume_reading()
+            pieces.free.set()
+            await turns()
+        transport.receive(b"nonsense\r\n\r\n")
+        pieces.free.set()
+        await turns()
+        assert transport.ended
+        assert (pieces.given, pieces.ended) == (min(1, len(left)), True)
+        assert b"400" not in transport.sent
+        assert caplog.records == []
+        transport.lose()
 
 
 async def test_a_peer_that_is_gone_before_the_first_piece(http: HttpServer) -> None:

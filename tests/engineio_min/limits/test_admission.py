@@ -6,12 +6,10 @@ an address needs `proxies=()` here.
 
 from __future__ import annotations
 
-import asyncio
 import math
 import socket
 import ssl
 import struct
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -22,8 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from engineio_min import HttpLimits, HttpServer, Response, UsageError
-from engineio_min.http.connection import TOLD_AT_ONCE
-from engineio_min.http.server import usable_descriptors
+from engineio_min.http.limits import TOLD_AT_ONCE
 from engineio_min.limits.admission import (
     CONNECTIONS_PER_SESSION,
     PRIVATE_NETWORKS,
@@ -31,8 +28,9 @@ from engineio_min.limits.admission import (
     Headcount,
 )
 from tests.engineio_min.harness import POLLING, WEBSOCKET, Clock, Harness, serving
+from tests.engineio_min.http.requests import turned_away
 from tests.engineio_min.wire import HANDSHAKE, Wire, connect, encode_request
-from tests.waiting import patient, until
+from tests.waiting import until
 
 INTERNET = "192.0.2.1"
 
@@ -193,17 +191,6 @@ TestCrowd = Crowd.TestCase
 TestCrowd.settings = settings(max_examples=50, stateful_step_count=30)
 
 
-@pytest.mark.parametrize(
-    ("descriptors", "usable"), [(1, 1), (64, 32), (256, 128), (1_024, 864), (20_000, 19_247)]
-)
-def test_some_descriptors_are_kept_for_files(descriptors: int, usable: int) -> None:
-    assert usable_descriptors(descriptors) == usable
-
-
-def test_descriptors_without_a_limit() -> None:
-    assert usable_descriptors(float("inf")) > HttpLimits().connections
-
-
 # --- over the wire
 
 
@@ -233,16 +220,6 @@ async def crowd(harness: Harness, number: int) -> list[Wire]:
     wires = [await harness.wire() for _ in range(number)]
     await until(lambda: len(harness.server.http.connections) == before + number)
     return wires
-
-
-async def turned_away(wire: Wire) -> None:
-    """The connection is told so without having asked, and ends."""
-    response = await wire.response()
-    assert response.status == 503
-    assert response.headers["connection"] == "close"
-    assert response.text == "there are too many connections, try again later"
-    assert await wire.ended() == b""
-    await wire.close()
 
 
 async def stays(wire: Wire) -> None:
@@ -443,51 +420,6 @@ async def test_a_flood_from_one_address_does_not_keep_the_others_waiting() -> No
 
 
 # --- the descriptors of the process
-
-DESCRIPTORS = 128
-
-SERVER = f"""
-import asyncio, logging, resource
-from engineio_min import Server
-
-resource.setrlimit(resource.RLIMIT_NOFILE, ({DESCRIPTORS}, {DESCRIPTORS}))
-logging.basicConfig(format="%(message).200s")
-
-async def main():
-    server = Server()
-    await server.listen(port=0)
-    print(server.port, flush=True)
-    await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-
-
-async def test_a_server_keeps_some_of_its_descriptors(tmp_path: Path) -> None:
-    """With default options: who is too many is told, and the process never runs out."""
-    complaints = tmp_path / "stderr"
-    with complaints.open("wb") as stderr:
-        server = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            SERVER,
-            cwd=Path(__file__).resolve().parents[3],
-            stdout=asyncio.subprocess.PIPE,
-            stderr=stderr,
-        )
-    assert server.stdout is not None
-    try:
-        port = int(await patient(server.stdout.readline()))
-        async with AsyncExitStack() as stack:
-            for _ in range(DESCRIPTORS // 2):
-                await stack.enter_async_context(connect(port))
-            for _ in range(40):
-                await turned_away(await stack.enter_async_context(connect(port)))
-    finally:
-        server.terminate()
-        await server.wait()
-    assert b"at most 64 are taken" in complaints.read_bytes()
-    assert b"out of system resource" not in complaints.read_bytes()
 
 
 # --- TLS

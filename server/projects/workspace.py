@@ -15,9 +15,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import stat
-from bisect import bisect_left
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -26,23 +23,18 @@ import watchfiles
 
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
-from server.api.paths import normal
 from server.api.records import Project, Role, User
 from server.api.services import Services
 from server.documents.saving import announcement_of, heard
 from server.people.access import project_room
 from server.projects.left_out import (
-    NO_FILE,
-    TOO_LONG,
-    TWICE,
     LeftOut,
-    left_out_part,
 )
 from server.projects.mirror_rules import refusal
+from server.projects.mirrored_files import all_files, changed_paths, expanded, read_some, survey
 from server.projects.path_turns import PathTurns
-from server.projects.tree import Tree, composed
+from server.projects.tree import Tree
 from server.projects.unwritten import Restoration
-from server.store import contents
 from server.store.contents import Change
 from server.store.documents import Replaced
 from server.store.engine import StoreError
@@ -51,11 +43,8 @@ logger = logging.getLogger("server.workspace")
 
 PROJECT_ID: Final = "workspace"
 _USER: Final = "workspace"
-MAX_TOTAL: Final = 200_000_000
-"""Bytes of all files that are mirrored."""
 _AT_ONCE: Final = 100
-_BYTES_AT_ONCE: Final = 1_000_000
-"""Of files, and characters of them, that are read and taken over in one piece of work."""
+"""Files that are taken over in one piece of work."""
 _TOLD_AT_ONCE: Final = 25
 """Changes that everybody hears of before others have a turn."""
 _GATHERING_MILLISECONDS: Final = 100
@@ -113,7 +102,7 @@ class Workspace:
         # Two turns of the loop and it is watched; what changes while it is read is seen afterwards.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        everything = await asyncio.to_thread(_all_files, self._tree)
+        everything = await asyncio.to_thread(all_files, self._tree)
         await self._take_over(self._tree, everything)
 
     async def stop(self) -> None:
@@ -259,7 +248,7 @@ class Workspace:
             await asyncio.to_thread(tree.move, source, target, overwrite=overwrite)
         except OSError as error:
             known = await self._services.store.of(_USER).files.paths(PROJECT_ID, [source, target])
-            left = await asyncio.to_thread(_expanded, tree, {source, target}, known)
+            left = await asyncio.to_thread(expanded, tree, {source, target}, known)
             while left:
                 left = left[await self._reconcile(tree, left[:_AT_ONCE]) :]
             raise EventError(
@@ -293,7 +282,7 @@ class Workspace:
             stop_event=self._stop,
         ):
             # For ten thousand changes this takes a tenth of a second.
-            paths = await asyncio.to_thread(_changed_paths, tree, changes)
+            paths = await asyncio.to_thread(changed_paths, tree, changes)
             await self._surely_take_over(tree, paths)
 
     async def _surely_take_over(self, tree: Tree, paths: Iterable[str]) -> None:
@@ -322,14 +311,14 @@ class Workspace:
             return
         among = set(paths)
         known = await self._services.store.of(_USER).files.paths(PROJECT_ID, among)
-        wanted = await asyncio.to_thread(_expanded, tree, among, known)
+        wanted = await asyncio.to_thread(expanded, tree, among, known)
         while wanted:
             # A save of one of these files meanwhile waits for this part, not for all parts.
             part = wanted[:_AT_ONCE]
             async with self._turns.of(part):
                 done = await self._reconcile(tree, part)
             wanted = wanted[done:]
-        news = await asyncio.to_thread(_survey, tree, self._left_out, among)
+        news = await asyncio.to_thread(survey, tree, self._left_out, among)
         if news:
             logger.info("the workspace leaves out: %s", news)
 
@@ -337,7 +326,7 @@ class Workspace:
         """Make the first of these files of the project what they are in the directory, as many as
         are read at once, and tell the clients. Return how many.
         """
-        found, reasons = await asyncio.to_thread(_contents, tree, paths)
+        found, reasons = await asyncio.to_thread(read_some, tree, paths)
         for path, reason in reasons.items():
             self._left_out.put(path, reason)
         number = 0
@@ -366,125 +355,3 @@ class Workspace:
             self._services.tell(room, announcement, project_id=PROJECT_ID)
         news = announcement_of(replaced.change, replaced.text)
         self._services.tell(project_room(PROJECT_ID), news, project_id=PROJECT_ID)
-
-
-def _contents(
-    tree: Tree, paths: Sequence[str]
-) -> tuple[dict[str, str | bytes | None], dict[str, str]]:
-    """Return the contents of the first of these files, until they are many bytes: of a text as one.
-    None is a file that is not there, or not for others to read; and why those that are there are
-    left out, "" if they are not.
-    """
-    mirrored = {path for path in paths if _is_mirrored(path)}
-    read = tree.read_all([path for path in paths if path in mirrored], contents.MAX_FILE)
-    found: dict[str, str | bytes | None] = {}
-    reasons: dict[str, str] = {}
-    left = _BYTES_AT_ONCE
-    for path in paths:
-        found[path] = None
-        if path in mirrored:
-            found[path], reasons[path] = _content(tree, path, next(read))
-        left -= len(found[path] or "")
-        if left <= 0:
-            break
-    return found, reasons
-
-
-def _content(
-    tree: Tree, path: str, content: bytes | OSError | None
-) -> tuple[str | bytes | None, str]:
-    """Return a file's content, as a text if it is one; None if it is not there, and why not."""
-    if isinstance(content, OSError):
-        logger.warning("%s in the workspace cannot be read: %s", path, content.strerror)
-        return None, ""
-    if content is None:
-        return None, _why_not_read(tree.place(path))
-    if b"\0" in content:
-        return content, ""
-    try:
-        return content.decode(), ""
-    except UnicodeDecodeError:
-        return content, ""
-
-
-def _why_not_read(place: Path) -> str:
-    try:
-        status = place.lstat()
-    except OSError:
-        return ""
-    if stat.S_ISDIR(status.st_mode):
-        return ""
-    return TOO_LONG if stat.S_ISREG(status.st_mode) else NO_FILE
-
-
-def _survey(tree: Tree, known: LeftOut, paths: Collection[str]) -> str:
-    """Look which names are left out, of these paths or of everything. Return what is new."""
-
-    def leave(path: str) -> None:
-        part, reason = left_out_part(path)
-        known.put(part or path, reason or TWICE)
-
-    known.keep(lambda path: os.path.lexists(tree.place(path)), None if "" in paths else paths)
-    for path in paths:
-        if left_out_part(path)[0]:
-            if os.path.lexists(tree.place(path)):
-                leave(path)
-            continue
-        for one in tree.files(path, leave):
-            if left_out_part(one)[0]:
-                leave(one)
-    return known.news()
-
-
-def _expanded(tree: Tree, paths: set[str], known: Sequence[str]) -> list[str]:
-    """Return the files that these paths stand for, in the directory or in the project. `known` are
-    those of the project, sorted: all that may be meant, or more.
-
-    Each path is looked up: 10,000 changes against 10,000 files were a hundred million comparisons.
-    """
-    here = set(known)
-    found: set[str] = set()
-    for path in paths:
-        # A folder's files follow each other: "0" comes after "/".
-        first, end = bisect_left(known, f"{path}/"), bisect_left(known, f"{path}0")
-        found.update(known[first:end] if path else known)
-        found.add(path)
-        if tree.is_folder(path):
-            found.update(tree.files(path))
-    # A known one that is out of reach is taken out of the project.
-    return sorted(path for path in found if path in here or _is_mirrored(path))
-
-
-def _is_mirrored(path: str) -> bool:
-    try:
-        return normal(path) == path and not refusal(path)
-    except EventError:
-        return False
-
-
-def _all_files(tree: Tree) -> list[str]:
-    """Return the path that stands for everything, if that is not too much.
-
-    Raises:
-        StoreError: it is.
-    """
-    count = total = 0
-    for path in filter(_is_mirrored, tree.files()):
-        with contextlib.suppress(OSError):
-            size = tree.place(path).lstat().st_size
-            count, total = count + 1, total + (size if size <= contents.MAX_FILE else 0)
-        if count > contents.MAX_FILES or total > MAX_TOTAL:
-            raise StoreError(
-                f"WORKSPACE: {str(tree.root)!r} has more than {contents.MAX_FILES} files or "
-                f"{MAX_TOTAL // 1_000_000} MB; choose a smaller directory"
-            )
-    return [""]
-
-
-def _changed_paths(tree: Tree, changes: Iterable[tuple[watchfiles.Change, str]]) -> list[str]:
-    paths = []
-    for _, name in changes:
-        with contextlib.suppress(ValueError):
-            relative = Path(name).relative_to(tree.root).as_posix()
-            paths.append("" if relative == "." else composed(relative))
-    return paths

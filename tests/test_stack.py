@@ -52,9 +52,13 @@ FLOORS: Mapping[str, Floors] = {
     "server": (
         (
             "documents/authority.py",
+            "documents/change_json.py",
             "documents/changes.py",
             "documents/difference.py",
             "documents/line_ends.py",
+            "documents/mapping.py",
+            "documents/sections.py",
+            "documents/utf16.py",
             "fair_queue.py",
             "held_bytes.py",
             "hosts.py",

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from server.documents.changes import units
 from server.documents.difference import difference
 from server.documents.line_ends import document_text, line_end_of
+from server.documents.utf16 import units
 
 MAX_LENGTH: Final = 1_000_000
 """Characters of a file that is edited, and of what it becomes."""

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final
 
-from server.documents.changes import Change, Section, joined
+from server.documents.changes import Change, joined
+from server.documents.sections import Section
 
 MAX_LINES: Final = 5_000
 """Lines of both texts, without those that both begin and end with; 10 ms."""

@@ -21,7 +21,8 @@ from server.api.registry import Call
 from server.api.types import Id, Natural, Path, ProjectPayload, Record
 from server.api.validation import invalid
 from server.documents.authority import Author, Update
-from server.documents.changes import MAX_PARTS, ChangeError, parse
+from server.documents.change_json import MAX_PARTS, parse
+from server.documents.changes import ChangeError
 from server.documents.saving import edited
 from server.people.access import check_place, document_room, project_room
 from server.store.documents import Edit, Since, conflict

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from server.documents.changes import units
+from server.documents.utf16 import units
 
 _OTHERS: Final = re.compile("\r\n?")
 

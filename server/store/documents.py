@@ -22,8 +22,10 @@ from server.api.errors import Code, EventError
 from server.api.paths import is_within
 from server.api.records import User
 from server.documents.authority import MAX_TEXT, Author, Authority, Gone, Update
-from server.documents.changes import Change, has_halves, plain, read, units
+from server.documents.change_json import read
+from server.documents.changes import Change
 from server.documents.line_ends import document_text, line_end_of
+from server.documents.utf16 import has_halves, plain, units
 from server.store import contents, counters, files, parts
 from server.store.connection import Connection
 

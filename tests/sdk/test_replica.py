@@ -17,14 +17,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from ai_coding_assistant import changes, difference
+import ai_coding_assistant
+import server.documents
+from ai_coding_assistant import change_json, utf16
 from ai_coding_assistant.changes import Change, joined, replacement
 from ai_coding_assistant.replica import Replica, split
-from server.documents import changes as server_changes
-from server.documents import difference as server_difference
 from server.documents.authority import Author, Authority, Gone, Update
+from server.documents.change_json import parse
 from tests.effort import EFFORT
 from tests.server.documents.test_changes import STEPS, TEXTS, change_of
+
+COPIED = (
+    "change_json.py",
+    "changes.py",
+    "difference.py",
+    "mapping.py",
+    "sections.py",
+    "utf16.py",
+)
 
 COUNT = 3
 CLIENTS = st.integers(0, COUNT - 1)
@@ -33,14 +43,11 @@ PLACES = st.floats(0, 1)
 
 def test_the_sdk_has_the_servers_changes() -> None:
     """They are the same files: neither may depend on the other."""
-    for ours, theirs in ((changes, server_changes), (difference, server_difference)):
-        assert ours.__file__ is not None
-        assert theirs.__file__ is not None
-        source = Path(theirs.__file__).read_text("utf-8")
-        copy = Path(ours.__file__).read_text("utf-8")
-        assert copy == source.replace("server.documents", "ai_coding_assistant"), (
-            f"copy {theirs.__file__} to {ours.__file__}"
-        )
+    for name in COPIED:
+        source = Path(server.documents.__path__[0]) / name
+        copy = Path(ai_coding_assistant.__path__[0]) / name
+        expected = source.read_text("utf-8").replace("server.documents", "ai_coding_assistant")
+        assert copy.read_text("utf-8") == expected, f"copy {source} to {copy}"
 
 
 class Client:
@@ -94,7 +101,7 @@ class Editing(RuleBasedStateMachine):
         if message["number"] <= self.authority.number(author):
             return
         try:
-            change = server_changes.parse(message["change"])
+            change = parse(message["change"])
             update, _ = self.authority.made(message["version"], author, message["number"], change)
         except Gone:
             self.reopen(client)
@@ -112,7 +119,7 @@ class Editing(RuleBasedStateMachine):
         }
         kept = None if since is None else self.authority.since(since["version"])
         if kept is None:
-            answer["content"] = changes.plain(self.authority.text)
+            answer["content"] = utf16.plain(self.authority.text)
         else:
             answer["updates"] = [told(update) for update in kept]
         client.replica.opened(answer)
@@ -305,7 +312,7 @@ def test_what_was_taken_before_the_history_went_is_not_taken_again(number: int, 
 @settings(max_examples=30 * EFFORT)
 @given(TEXTS, STEPS)
 def test_what_is_small_is_sent_in_one(text: str, steps: list[tuple[int, str | None]]) -> None:
-    change = changes.read(change_of(len(text), steps).json)
+    change = change_json.read(change_of(len(text), steps).json)
     assert split(change) == (change, None)
 
 
@@ -326,7 +333,7 @@ def test_what_is_large_is_sent_in_several(change: Change) -> None:
     while rest is not None:
         first, rest = split(rest)
         # As the server reads it.
-        done = server_changes.parse(first.json).applied(done)
+        done = parse(first.json).applied(done)
         count += 1
     assert done == change.applied(text)
     assert count > 5

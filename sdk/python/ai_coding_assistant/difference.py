@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final
 
-from ai_coding_assistant.changes import Change, Section, joined
+from ai_coding_assistant.changes import Change, joined
+from ai_coding_assistant.sections import Section
 
 MAX_LINES: Final = 5_000
 """Lines of both texts, without those that both begin and end with; 10 ms."""
@@ -25,7 +26,7 @@ _LONGEST_WORD: Final = 64
 
 def difference(before: str, after: str) -> Change:
     """Return the change that makes one text of units the other."""
-    # Whole lines: a line that was taken out is that line, and not parts of two.
+    # Whole lines, so that a removed line is shown as that line, and not as parts of two.
     start = before.rfind("\n", 0, _common(before, after)) + 1
     end = _common_end(before[start:], after[start:])
     line_end = before.find("\n", len(before) - end)

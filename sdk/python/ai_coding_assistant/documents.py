@@ -9,10 +9,11 @@ import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from ai_coding_assistant.changes import plain, replacement, units
+from ai_coding_assistant.changes import replacement
 from ai_coding_assistant.difference import difference
 from ai_coding_assistant.errors import Refused, SDKError, Unreachable
 from ai_coding_assistant.replica import Replica
+from ai_coding_assistant.utf16 import plain, units
 
 if TYPE_CHECKING:
     from ai_coding_assistant.async_socket import AsyncAICodingAssistantSocket

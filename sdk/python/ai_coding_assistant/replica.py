@@ -11,8 +11,11 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ai_coding_assistant.changes import LINE, Change, Section, joined, read, units
+from ai_coding_assistant.change_json import LINE, read
+from ai_coding_assistant.changes import Change, joined
 from ai_coding_assistant.difference import difference
+from ai_coding_assistant.sections import Section
+from ai_coding_assistant.utf16 import units
 
 _PIECE: Final = 16_384
 """What one change inserts at most, in units and `LINE` for each line: below the server's limit."""

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.ai import edits
-from server.documents.changes import plain, read, units
+from server.documents.change_json import read
+from server.documents.utf16 import plain, units
 
 
 def resolved(text: str | None, *pairs: tuple[str, str]) -> dict[str, Any]:

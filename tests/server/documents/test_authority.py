@@ -24,7 +24,8 @@ from server.documents.authority import (
     Gone,
     Update,
 )
-from server.documents.changes import Change, ChangeError, joined, parse, replacement
+from server.documents.change_json import parse
+from server.documents.changes import Change, ChangeError, joined, replacement
 from tests.server.documents.test_changes import STEPS, TEXTS, change_of
 
 ADA = Author("tab-1", "ada", "Ada")

@@ -20,18 +20,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.documents import changes
-from server.documents.changes import (
-    MAX_PARTS,
-    MAX_SIZE,
-    Change,
-    ChangeError,
-    joined,
-    parse,
-    plain,
-    replacement,
-    units,
-)
+from server.documents import utf16
+from server.documents.change_json import MAX_PARTS, MAX_SIZE, parse
+from server.documents.changes import Change, ChangeError, joined, replacement
+from server.documents.utf16 import plain, units
 from socketio_min.protocol.packets import MAX_VALUES
 from socketio_min.protocol.weights import has_more_values
 from tests.effort import EFFORT
@@ -221,7 +213,7 @@ def test_units_and_characters_are_the_same_text(text: str) -> None:
     )
     for size in (2, 3, 100):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(changes, "_SLICE", size)
+            patch.setattr(utf16, "_SLICE", size)
             assert units(text) == expected
             assert plain(expected) == encoded.decode("utf-16-le", "surrogatepass")
 
@@ -230,13 +222,13 @@ def test_a_text_is_converted_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that other threads have turns."""
     sizes: list[int] = []
     for name in ("_units", "_plain"):
-        convert = getattr(changes, name)
+        convert = getattr(utf16, name)
 
         def counted(piece: str, convert: Any = convert) -> Any:
             sizes.append(len(piece))
             return convert(piece)
 
-        monkeypatch.setattr(changes, name, counted)
+        monkeypatch.setattr(utf16, name, counted)
     plain(units("😀" * 100_000))
     assert len(sizes) == 7 + 13
     assert max(sizes) == 16_384

@@ -8,8 +8,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.documents.changes import parse, units
+from server.documents.change_json import parse
 from server.documents.difference import MAX_LINES, MAX_PARTS, difference
+from server.documents.utf16 import units
 
 LINES = st.lists(st.sampled_from(["one", "two", "three", "é", "\ud83d\ude00", "\ud83d\ude01", ""]))
 TEXTS = LINES.map("\n".join)

@@ -14,7 +14,7 @@ from typing import Any
 
 from server.api.records import User
 from server.documents.authority import Author
-from server.documents.changes import parse
+from server.documents.change_json import parse
 from server.store.documents import Edit
 from tests.server.documents.editors import APP, PROJECT, Editor, content, joined, written
 from tests.server.gate import closed_gate

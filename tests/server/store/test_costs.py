@@ -39,7 +39,7 @@ from server.api.records import (
     Version,
 )
 from server.documents.authority import Author
-from server.documents.changes import parse
+from server.documents.change_json import parse
 from server.store import (
     accounts,
     bins,

@@ -17,7 +17,8 @@ import pytest
 from server.api.errors import EventError
 from server.api.records import Member, Project, Role, User, Version
 from server.documents.authority import MAX_TEXT, Author
-from server.documents.changes import ChangeError, joined, parse
+from server.documents.change_json import parse
+from server.documents.changes import ChangeError, joined
 from server.store import contents, files, leftovers, membership, parts, snapshots
 from server.store.backup import back_up
 from server.store.connection import Connection

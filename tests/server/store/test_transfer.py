@@ -15,7 +15,7 @@ import pytest
 
 from server.api.records import ChatMessage, Notification, User, Version
 from server.documents.authority import Author
-from server.documents.changes import parse
+from server.documents.change_json import parse
 from server.store import (
     accounts,
     bins,

@@ -61,8 +61,10 @@ class Flushes:
     def queue(self, connection: Connection) -> None:
         """Flush a connection at the end of this turn, or of one of the next."""
         dirty = self._dirty
-        dirty.append(connection)
-        if len(dirty) == 1:
+        if dirty:
+            dirty.append(connection)
+        else:
+            dirty.append(connection)
             self._end_of_turn.ask()
 
     def forget(self) -> None:
@@ -74,9 +76,11 @@ class Flushes:
         dirty, self._dirty = self._dirty, []
         backlog = self._backlog
         now = iter(dirty)
-        for connections in (now, _taken_from(backlog)) if backlog else (now,):
+        # A small crowd is not counted on the way.
+        share = now if len(dirty) <= WRITES else islice(now, WRITES)
+        for connections in (share, _taken_from(backlog)) if backlog else (share,):
             room = SHARE
-            for connection in islice(connections, WRITES):
+            for connection in connections:
                 try:
                     room -= connection.carrier.flush()
                     if connection.session.events or connection.waiters:
@@ -97,5 +101,5 @@ class Flushes:
 
 
 def _taken_from(backlog: OrderedDict[Connection, None]) -> Iterator[Connection]:
-    while backlog:
+    for _ in range(min(WRITES, len(backlog))):
         yield backlog.popitem(last=False)[0]

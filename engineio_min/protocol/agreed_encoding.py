@@ -36,13 +36,23 @@ class AgreedEncoder:
     bytes and more are compressed. With `base64` binary messages are text.
     """
 
-    __slots__ = ("_base64", "_compressed", "_room", "_threshold", "_window_bits", "data", "packets")
+    __slots__ = (
+        "_base64",
+        "_compressed",
+        "_room",
+        "_threshold",
+        "_window_bits",
+        "data",
+        "packets",
+        "size",
+    )
 
     share = SHARE
 
     def __init__(self, window_bits: int | None, threshold: int, *, base64: bool) -> None:
         self.packets: list[Packet] = []
         self.data = b""
+        self.size = 0
         self._window_bits = window_bits
         self._threshold = threshold
         self._base64 = base64
@@ -55,6 +65,7 @@ class AgreedEncoder:
         # `packets` stays empty: two lists may be equal though a packet of one of them must not be
         # compressed.
         self.data = self.frames(packets)
+        self.size = len(self.data)
 
     def frames(self, packets: list[Packet]) -> bytes:
         return b"".join(map(self._frame, packets))

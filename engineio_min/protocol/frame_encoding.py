@@ -17,12 +17,13 @@ _BINARY_HEADS = tuple(bytes((_FINAL_BINARY, size)) for size in range(126))
 class Encoder(Protocol):
     """Makes the frames of packets, and keeps the last for the next connection of a broadcast.
 
-    `data` has the frames of `packets`; `share` is how many bytes of packets leave in a turn of the
-    event loop.
+    `data` has the frames of `packets`, of `size` bytes; `share` is how many bytes of packets leave
+    in a turn of the event loop.
     """
 
     packets: list[Packet]
     data: bytes
+    size: int
     share: int
 
     def encode(self, packets: list[Packet]) -> None:
@@ -38,17 +39,19 @@ class Encoder(Protocol):
 class FrameEncoder:
     """Makes uncompressed frames; see `Encoder`."""
 
-    __slots__ = ("data", "packets")
+    __slots__ = ("data", "packets", "size")
 
     share = SHARE
 
     def __init__(self) -> None:
         self.packets: list[Packet] = []
         self.data = b""
+        self.size = 0
 
     def encode(self, packets: list[Packet]) -> None:
         self.packets = packets
         self.data = encode_frame(packets[0]) if len(packets) == 1 else encode_frames(packets)
+        self.size = len(self.data)
 
     def frames(self, packets: list[Packet]) -> bytes:
         return encode_frames(packets)

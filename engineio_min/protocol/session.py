@@ -297,9 +297,12 @@ class Session:
             if self._buffered > self._mark and not self._pass_mark():
                 return
             self._buffered += len(packet) + PACKET_OVERHEAD
-        buffer.append(packet)
-        if len(buffer) == 1 and not self._attended:
-            self._wake()
+        if buffer:
+            buffer.append(packet)
+        else:
+            buffer.append(packet)
+            if not self._attended:
+                self._wake()
 
     def _pass_mark(self) -> bool:
         """Tell the driver how much waits. Return False if that is too much and ends the session."""

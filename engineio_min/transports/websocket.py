@@ -246,9 +246,8 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
             encoder.encode(session.take())
         else:
             session.take()
-        data = encoder.data
-        self._transport.write(data)
-        return len(data)
+        self._transport.write(encoder.data)
+        return encoder.size
 
     def take_over(self) -> None:
         """Carry the session from now on, what waited for its last carrier first."""

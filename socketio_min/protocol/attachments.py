@@ -22,18 +22,19 @@ class Reconstructor:
     holds at most twice as many references as attachments: its re-encoded size stays bounded.
     Attachments that nothing refers to are dropped.
 
-    `size` is the weight of the packet's text, whose values are held as well.
+    `size` is the weight of the packet's text, whose values are held as well; `received_size` counts
+    the bytes of the packet that are there, of its text and its attachments.
 
     Raises PacketError when a placeholder is out of range or there are too many.
     """
 
-    __slots__ = ("_attachments", "_bytes_left", "_packet", "_size", "_slots")
+    __slots__ = ("_attachments", "_bytes_left", "_packet", "_slots", "received_size")
 
     def __init__(
         self, packet: Packet, max_attachment_bytes: int = MAX_ATTACHMENT_BYTES, size: int = 0
     ) -> None:
         self._packet = packet
-        self._size = size
+        self.received_size = size
         self._bytes_left = max_attachment_bytes
         self._attachments: list[bytes] = []
         self._slots: list[tuple[Any, Any, int]] = []
@@ -56,6 +57,7 @@ class Reconstructor:
                 f"got attachments of {-self._bytes_left} bytes more than the limit: "
                 "expected less binary data in one packet; close the connection"
             )
+        self.received_size += len(attachment)
         self._attachments.append(attachment)
         type_, namespace, data, ack_id, count = self._packet
         if len(self._attachments) < count:
@@ -63,11 +65,6 @@ class Reconstructor:
         for container, key, num in self._slots:
             container[key] = self._attachments[num]
         return type_ - 3, namespace, data, ack_id, 0
-
-    @property
-    def received_size(self) -> int:
-        """Return how many bytes of the packet are there, of its text and its attachments."""
-        return self._size + sum(map(len, self._attachments))
 
     def _find_placeholders(self, data: list[Any], count: int) -> None:
         containers: list[Any] = [data]

@@ -17,38 +17,35 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from dataclasses import replace
+from typing import Any, Final
 
+from server.ai.answer_request import AnswerRequest
 from server.ai.answer_text import MAX_ANSWER, AnswerText
-from server.ai.blocks import Begin, Block, Piece
+from server.ai.blocks import Block
 from server.ai.chat import MAX_MESSAGE, AiMessagePayload, AiMessageResult, ChatContext
-from server.ai.context import Asked, gather
+from server.ai.context import Asked
 from server.ai.proposals import MAX_PROPOSED, Proposals
-from server.ai.provider import Material, Provider, ProviderError, Question, Sources
+from server.ai.provider import Provider, ProviderError
+from server.ai.questions import question_of, told_context
 from server.api.ai_announcements import (
     AiMessage,
     AiProcessing,
     AiProposed,
     AiResponded,
-    CodeChunk,
     CodeCompleted,
     CodeFailed,
     CodeStarted,
 )
-from server.api.announcements import Announcement
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.paths import normal
 from server.api.records import (
-    AiContext,
     AiResponse,
     Answer,
     Assistant,
     ChatMessage,
-    ContextFile,
     Decision,
-    File,
     Unfit,
     Usage,
     User,
@@ -64,44 +61,7 @@ logger = logging.getLogger("server.ai")
 MAX_AT_ONCE: Final = 2
 """Answers that a user may wait for."""
 _HISTORY: Final = 10
-_FILES_AT_ONCE: Final = 500
-"""Files of a project that are listed by one piece of the database's work."""
 _ASSISTANT: Final = User("assistant", "Assistant")
-
-
-@dataclass(slots=True)
-class _Request:
-    """An answer that is being made. `ending` says why, if it is not let come to its end."""
-
-    id: str
-    call: Call[AiMessagePayload]
-    text: AnswerText
-    # None without a project.
-    proposals: Proposals | None
-    asked: Asked
-    context: AiContext | None = None
-    chunks: int = 0
-    # Characters of proposals that were told while the answer is made.
-    proposed: int = 0
-    # The answer as it is to be stored, and whether it was stored.
-    is_over: bool = False
-    kept: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
-    begun: bool = False
-    ending: Literal["cancelled", "dropped"] | None = None
-
-    @property
-    def project_id(self) -> str | None:
-        return self.call.payload.project_id
-
-    def end(self, ending: Literal["cancelled", "dropped"]) -> None:
-        """Stop the provider, unless the answer is there already."""
-        if self.ending is None:
-            self.ending = ending
-            # A task that has not begun sees this when it begins. If it was cancelled, it would
-            # never begin nor end.
-            if self.begun and self.task is not None:
-                self.task.cancel()
 
 
 class Chat:
@@ -111,7 +71,7 @@ class Chat:
         self._services = services
         self._provider = provider
         self._timeout = timeout
-        self._requests: dict[str, _Request] = {}
+        self._requests: dict[str, AnswerRequest] = {}
 
     def __len__(self) -> int:
         return len(self._requests)
@@ -146,13 +106,13 @@ class Chat:
             )
         request_id = f"request-{secrets.token_hex(8)}"
         text = AnswerText(
-            lambda piece: self._tell_text(request, piece),
+            lambda piece: request.tell_text(piece),
             asyncio.get_running_loop().call_later,
             of_project=payload.project_id is not None,
         )
         project_id = payload.project_id
         proposals = None if project_id is None else Proposals(call, project_id)
-        request = _Request(request_id, call, text, proposals, asked)
+        request = AnswerRequest(request_id, call, text, proposals, asked)
         # The place is taken before anything is waited for.
         self._requests[request.id] = request
         try:
@@ -169,8 +129,7 @@ class Chat:
         except BaseException:
             del self._requests[request.id]
             raise
-        self._tell(
-            request,
+        request.tell(
             AiMessage(
                 message=payload.message,
                 user=call.user,
@@ -181,7 +140,7 @@ class Chat:
         request.task = asyncio.create_task(self._answer(request, history))
         return AiMessageResult(request.id, message.id)
 
-    async def _keep(self, request: _Request, message: ChatMessage) -> list[ChatMessage]:
+    async def _keep(self, request: AnswerRequest, message: ChatMessage) -> list[ChatMessage]:
         """Store a message; returns those before it."""
         project_id = request.project_id
         if project_id is None:
@@ -189,12 +148,12 @@ class Chat:
 
         return await request.call.store.chat.add(project_id, message, _HISTORY)
 
-    async def _answer(self, request: _Request, history: Sequence[ChatMessage]) -> None:
+    async def _answer(self, request: AnswerRequest, history: Sequence[ChatMessage]) -> None:
         usage: Usage | None = None
         error: EventError | None = None
         request.begun = True
         try:
-            self._tell(request, AiProcessing(status="started", request_id=request.id))
+            request.tell(AiProcessing(status="started", request_id=request.id))
             if request.ending is None:
                 async with asyncio.timeout(self._timeout):
                     usage = await self._stream(request, history)
@@ -213,16 +172,16 @@ class Chat:
             request.kept.set()
             del self._requests[request.id]
 
-    async def _stream(self, request: _Request, history: Sequence[ChatMessage]) -> Usage | None:
-        question = await self._question(request, history)
+    async def _stream(self, request: AnswerRequest, history: Sequence[ChatMessage]) -> Usage | None:
+        question = await question_of(self._services, request, history, self._provider.budget)
         if question.material.budget and question.sources is not None:
-            request.context = _told_context(question.material)
+            request.context = told_context(question.material)
         if request.proposals is not None:
             request.proposals.shown = question.material.texts
         asking = AiProcessing(
             status="progress", request_id=request.id, progress=25, context=request.context
         )
-        self._tell(request, asking)
+        request.tell(asking)
         usage: Usage | None = None
         # Closed when it is left, not some time later by the garbage collector.
         async with contextlib.aclosing(self._provider.stream(question)) as stream:
@@ -233,9 +192,9 @@ class Chat:
                 if not piece:
                     continue
                 if not request.text:
-                    self._tell(request, CodeStarted(request_id=request.id))
+                    request.tell(CodeStarted(request_id=request.id))
                     writing = AiProcessing(status="progress", request_id=request.id, progress=50)
-                    self._tell(request, writing)
+                    request.tell(writing)
                 for block in request.text.add(piece):
                     await self._propose(request, block)
                 if request.text.is_full:
@@ -244,7 +203,7 @@ class Chat:
             await self._propose(request, block)
         return usage
 
-    async def _propose(self, request: _Request, block: Block) -> None:
+    async def _propose(self, request: AnswerRequest, block: Block) -> None:
         """Make an action of a block, and tell it."""
         action = None if request.proposals is None else await request.proposals.take(block)
         if action is None:
@@ -252,10 +211,10 @@ class Chat:
         request.proposed += len(action.content)
         # A file may be in many blocks; all of it comes with the response.
         if request.proposed <= MAX_PROPOSED:
-            self._tell(request, AiProposed(request_id=request.id, action=action))
+            request.tell(AiProposed(request_id=request.id, action=action))
 
     async def _conclude(
-        self, request: _Request, usage: Usage | None, error: EventError | None
+        self, request: AnswerRequest, usage: Usage | None, error: EventError | None
     ) -> None:
         """Say how it ended, in one event whatever happens. From here on nothing stops it."""
         if request.ending == "dropped":
@@ -302,85 +261,16 @@ class Chat:
         request.kept.set()
         if error is not None:
             if content:
-                self._tell(request, CodeFailed(request_id=request.id, error=error.data))
+                request.tell(CodeFailed(request_id=request.id, error=error.data))
             failed = AiProcessing(status="error", request_id=request.id, error=error.data)
-            self._tell(request, failed)
+            request.tell(failed)
             return
         if content:
-            self._tell(
-                request,
+            request.tell(
                 CodeCompleted(request_id=request.id, content=response.content, cancelled=cancelled),
             )
-        self._tell(request, AiProcessing(status="completed", request_id=request.id, progress=100))
-        self._tell(request, AiResponded(response=response, request_id=request.id))
-
-    async def _question(self, request: _Request, history: Sequence[ChatMessage]) -> Question:
-        payload = request.call.payload
-        context = payload.context or ChatContext()
-        sources = await self._sources(request)
-        material = Material(budget=self._provider.budget)
-        if sources is not None and self._provider.budget:
-            material = await gather(
-                self._services.background,
-                request.call.user.id,
-                sources,
-                request.asked,
-                self._provider.budget,
-            )
-        return Question(
-            message=payload.message,
-            user_id=request.call.user.id,
-            sources=sources,
-            history=history,
-            material=material,
-            current_file=request.asked.current_file,
-            language=context.language,
-            framework=context.framework,
-        )
-
-    async def _sources(self, request: _Request) -> Sources | None:
-        project_id, store = request.project_id, request.call.store
-        if project_id is None:
-            return None
-        # The question is about what was typed, though it is not saved yet.
-        await self._services.saver.save_project(project_id)
-        project, versions = await store.versions.with_project(project_id)
-        if project is None:
-            return None
-        files: list[File] = []
-
-        after: str | None = ""
-        while after is not None:
-            page = await store.files.page(project_id, after, _FILES_AT_ONCE)
-            files += page.items
-            after = page.next
-        return Sources(
-            project.name,
-            files,
-            versions,
-            store.contents.texts,
-            lambda version_id: store.versions.differing(project_id, version_id),
-        )
-
-    def _tell(self, request: _Request, announcement: Announcement) -> None:
-        rooms = [request.call.socket.id]
-        if request.project_id is not None:
-            rooms.append(project_room(request.project_id))
-        # The message is what the client did, the rest what the server makes of it.
-        source: Literal["client", "server"] = (
-            "client" if isinstance(announcement, AiMessage) else "server"
-        )
-        request.call.tell(rooms, announcement, project_id=request.project_id, source=source)
-
-    def _tell_text(self, request: _Request, piece: Piece | Begin) -> None:
-        if isinstance(piece, Begin):
-            self._tell(request, CodeStarted(request_id=request.id, path=piece.path))
-            return
-        request.chunks += 1
-        chunk = CodeChunk(
-            request_id=request.id, content=piece.content, number=request.chunks, path=piece.path
-        )
-        self._tell(request, chunk)
+        request.tell(AiProcessing(status="completed", request_id=request.id, progress=100))
+        request.tell(AiResponded(response=response, request_id=request.id))
 
     # -- those that are being made
 
@@ -468,7 +358,7 @@ class Chat:
             if request.call.user.id == user_id and request.project_id == project_id:
                 request.end("cancelled")
 
-    def _of_socket(self, socket_id: str) -> list[_Request]:
+    def _of_socket(self, socket_id: str) -> list[AnswerRequest]:
         return [one for one in self._requests.values() if one.call.socket.id == socket_id]
 
     def project_deleted(self, project_id: str) -> None:
@@ -492,14 +382,6 @@ def _told(failure: Exception) -> EventError:
         return failure
     logger.error("the assistant failed", exc_info=failure)
     return _failure("the assistant failed; the server's log says why")
-
-
-def _told_context(material: Material) -> AiContext:
-    files = [
-        ContextFile(one.file.path, len(one.text.encode()), one.file.size, one.reason)
-        for one in material.excerpts
-    ]
-    return AiContext(files, material.used, material.budget, material.left_out or None)
 
 
 def _failure(message: str) -> EventError:

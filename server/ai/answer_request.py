@@ -1,0 +1,76 @@
+"""An answer that is being made: what there is of it, and who hears it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Literal
+
+from server.ai.answer_text import AnswerText
+from server.ai.blocks import Begin, Piece
+from server.ai.chat import AiMessagePayload
+from server.ai.context import Asked
+from server.ai.proposals import Proposals
+from server.api.ai_announcements import AiMessage, CodeChunk, CodeStarted
+from server.api.announcements import Announcement
+from server.api.records import AiContext
+from server.api.registry import Call
+from server.people.access import project_room
+
+
+@dataclass(slots=True)
+class AnswerRequest:
+    """An answer that is being made. `ending` says why, if it is not let come to its end."""
+
+    id: str
+    call: Call[AiMessagePayload]
+    text: AnswerText
+    # None without a project.
+    proposals: Proposals | None
+    asked: Asked
+    context: AiContext | None = None
+    chunks: int = 0
+    # Characters of proposals that were told while the answer is made.
+    proposed: int = 0
+    # The answer as it is to be stored, and whether it was stored.
+    is_over: bool = False
+    kept: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    begun: bool = False
+    ending: Literal["cancelled", "dropped"] | None = None
+
+    @property
+    def project_id(self) -> str | None:
+        """Return the project that the answer is for."""
+        return self.call.payload.project_id
+
+    def end(self, ending: Literal["cancelled", "dropped"]) -> None:
+        """Stop the provider, unless the answer is there already."""
+        if self.ending is None:
+            self.ending = ending
+            # A task that has not begun sees this when it begins. If it was cancelled, it would
+            # never begin nor end.
+            if self.begun and self.task is not None:
+                self.task.cancel()
+
+    def tell(self, announcement: Announcement) -> None:
+        """Tell the socket that asked, and the project's room."""
+        rooms = [self.call.socket.id]
+        if self.project_id is not None:
+            rooms.append(project_room(self.project_id))
+        # The message is what the client did, the rest what the server makes of it.
+        source: Literal["client", "server"] = (
+            "client" if isinstance(announcement, AiMessage) else "server"
+        )
+        self.call.tell(rooms, announcement, project_id=self.project_id, source=source)
+
+    def tell_text(self, piece: Piece | Begin) -> None:
+        """Tell the next piece of the text, or that a file's begins."""
+        if isinstance(piece, Begin):
+            self.tell(CodeStarted(request_id=self.id, path=piece.path))
+            return
+        self.chunks += 1
+        chunk = CodeChunk(
+            request_id=self.id, content=piece.content, number=self.chunks, path=piece.path
+        )
+        self.tell(chunk)

@@ -81,7 +81,7 @@ export function History({ path, close }) {
         html`<div class="compared">
           <p class="row">
             <span>${when(chosen)}</span>
-            <label class="row">
+            <label class="check">
               compared with
               <select value=${right} onChange=${({ target }) => setRight(target.value)}>
                 <option value=${NOW}>now</option>

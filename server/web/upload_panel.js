@@ -104,7 +104,7 @@ function Taken({ question: { item, more, answer } }) {
     </p>
     ${
       more > 0 &&
-      html`<label class="row">
+      html`<label class="check">
         <input
           type="checkbox"
           checked=${isForAll}

@@ -267,8 +267,9 @@ for (const theme of ["light", "dark"]) {
           const { ask } = await import("/web/session.js");
           const { state } = await import("/web/state.js");
           const data = Uint8Array.from(numbers);
-          await ask("file:upload", { projectId: state.project.id, filePath, data });
-          const { openFile } = await import("/web/file.js");
+          const { file } = await ask("file:upload", { projectId: state.project.id, filePath, data });
+          const { openFile, putFile } = await import("/web/file.js");
+          putFile(file);
           await openFile(filePath);
         },
         [name, bytes],

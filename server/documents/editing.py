@@ -25,7 +25,7 @@ from server.documents.change_json import MAX_PARTS, parse
 from server.documents.changes import ChangeError
 from server.documents.saving import edited
 from server.people.access import check_place, document_room, project_room
-from server.store.documents import Edit, Since, conflict
+from server.store.document_records import Edit, Since, conflict
 
 EDITS: Final = Rate("edit", burst=200, per_second=60)
 STEPS_OF_AN_EDIT: Final = 1_000

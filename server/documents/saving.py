@@ -22,7 +22,7 @@ from server.documents.authority import Update
 from server.documents.opened import Key
 from server.people.access import project_room
 from server.store.contents import Change
-from server.store.documents import Replaced
+from server.store.document_records import Replaced
 
 logger = logging.getLogger("server")
 

@@ -30,7 +30,7 @@ from server.api.validation import UNFIT_FIELD, describe, expected, invalid
 from server.documents.saving import announcement_of, heard
 from server.people.access import project_room
 from server.store.contents import Change
-from server.store.documents import Replaced
+from server.store.document_records import Replaced
 from server.store.files import Edit, Moment
 
 FILES: Final = 1_000

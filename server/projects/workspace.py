@@ -36,7 +36,7 @@ from server.projects.path_turns import PathTurns
 from server.projects.tree import Tree
 from server.projects.unwritten import Restoration
 from server.store.contents import Change
-from server.store.documents import Replaced
+from server.store.document_records import Replaced
 from server.store.engine import StoreError
 
 logger = logging.getLogger("server.workspace")

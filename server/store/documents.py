@@ -11,119 +11,33 @@ saved. What has slipped through is merged as soon as the document is used.
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from server.api.errors import Code, EventError
-from server.api.paths import is_within
 from server.api.records import User
 from server.documents.authority import MAX_TEXT, Author, Authority, Gone, Update
-from server.documents.change_json import read
-from server.documents.changes import Change
 from server.documents.line_ends import document_text, line_end_of
-from server.documents.utf16 import has_halves, plain, units
-from server.store import contents, counters, files, parts
+from server.documents.utf16 import has_halves, plain
+from server.store import contents, files, journals, parts
 from server.store.connection import Connection
+from server.store.document_records import Edit, Edited, Key, Opened, Replaced, Since, conflict
+from server.store.loaded_documents import MAX_LOADED, Document, LoadedDocuments
 
-MAX_LOADED: Final = 64_000_000
-"""UTF-16 units of all documents in memory, beyond the last one that was used."""
 MOST_UNSAVED: Final = 4.0
 """Of what makes a save overdue: more is not taken before it is done."""
 _MAX_BYTES: Final = 4 * MAX_TEXT
 _AT: Final = "(path = ? OR (path >= ? AND path < ?))"
 _HALVES: Final = re.compile("[\ud800-\udfff]")
 
-Key = tuple[str, str]
-"""A project's id and a path."""
-
-
-@dataclass(slots=True)
-class _Document:
-    """A document in memory.
-
-    hash: of the content that the file had when it was saved. file_hash: of the one that it has,
-    None if it is gone. size: as it was counted.
-    """
-
-    id: int
-    authority: Authority
-    hash: str
-    line_end: str
-    file_hash: str | None
-    size: int = 0
-
-
-class Since(NamedTuple):
-    """What a client has of a document."""
-
-    epoch: str
-    version: int
-
-
-class Opened(NamedTuple):
-    """A document as a client gets it: all of its text, or the updates since what the client has.
-
-    path: of the file by now. number: of the last change of the client's editor. merged: updates
-    that nobody has heard of.
-    """
-
-    path: str
-    epoch: str
-    version: int
-    revision: int
-    text: str | None
-    updates: list[Update]
-    number: int
-    merged: list[Update]
-
-
-class Edited(NamedTuple):
-    """What an edit has become: no update if it was done before, or is too late.
-
-    version: the present one. steps: sections that were gone through. unsaved: see `Authority`.
-    """
-
-    update: Update | None
-    version: int
-    steps: int
-    unsaved: float
-    is_late: bool = False
-
-
-class Replaced(NamedTuple):
-    """A file that was given another content, and the updates that this is for its document.
-
-    text: the content as it is now, None if it has not changed or the file is gone. It is not what
-    was given where something was not saved.
-    """
-
-    change: contents.Change
-    text: str | None
-    epoch: str
-    updates: list[Update]
-
-
-class Edit(NamedTuple):
-    """What a client sends: a change of a document at a version, the `number`th of its author."""
-
-    epoch: str
-    version: int
-    author: Author
-    number: int
-    change: Change
-
 
 class Documents:
     """The documents of a database, for its thread alone; in memory are `most` units of them."""
 
     def __init__(self, most: int = MAX_LOADED) -> None:
-        self._most = most
-        self._loaded: dict[Key, _Document] = {}
-        self._size = 0
+        self._loaded = LoadedDocuments(most)
 
     def open(
         self,
@@ -140,7 +54,7 @@ class Documents:
             EventError: there is no such file (`NOT_FOUND`), or it is too long (`VALIDATION_ERROR`).
         """
         if since is not None:
-            key = _moved(connection, key, since.epoch)
+            key = journals.moved(connection, key, since.epoch)
         document, merged = self._present(connection, key, now)
         if document is None:
             document = self._made(connection, key)
@@ -187,7 +101,7 @@ class Documents:
             update, steps = authority.made(edit.version, edit.author, edit.number, edit.change)
         except Gone as gone:
             return Edited(None, authority.version, gone.steps, authority.unsaved, is_late=True)
-        self._take(connection, document, update)
+        journals.take(connection, document, update)
         return Edited(update, authority.version, steps, authority.unsaved)
 
     def save(
@@ -230,13 +144,13 @@ class Documents:
             document.line_end = line_end_of(content)
         updates = authority.replaced(wanted, Author("", user.id, user.name))
         for update in updates:
-            self._take(connection, document, update)
+            journals.take(connection, document, update)
         if authority.text == wanted:
-            self._mark_saved(connection, document, change.file.hash, None)
+            journals.mark_saved(connection, document, change.file.hash, None)
         else:
             saved = self._save(connection, key, document, now)
             change, text = saved[0]._replace(created=change.created), saved[1]
-        self._keep(key, document)
+        self._loaded.keep(key, document)
         return Replaced(change, text, authority.epoch, updates)
 
     def synchronise(self, connection: Connection, key: Key, user: User, now: str) -> Replaced:
@@ -257,7 +171,7 @@ class Documents:
 
     def delete(self, connection: Connection, key: Key) -> None:
         """Forget a document, whose file is gone."""
-        self._unload(key)
+        self._loaded.unload(key)
         connection.execute(
             "DELETE FROM documents WHERE space = (SELECT documents FROM projects WHERE id = ?) "
             "AND path = ?",
@@ -268,15 +182,13 @@ class Documents:
         """Forget the document of a file, or those of the files in a folder, which are gone."""
         connection.execute(
             f"DELETE FROM documents WHERE space = ? AND {_AT}",
-            (_space(connection, project_id), *_at(path)),
+            (journals.space_of(connection, project_id), *_at(path)),
         )
-        for key in list(self._loaded):
-            if key[0] == project_id and is_within(key[1], [path]):
-                self._unload(key)
+        self._loaded.unload_within(project_id, [path])
 
     def move(self, connection: Connection, project_id: str, source: str, target: str) -> None:
         """Let the document of a file, or those of the files in a folder, have another path."""
-        space = _space(connection, project_id)
+        space = journals.space_of(connection, project_id)
         # Documents of files that were there once, or that give way.
         connection.execute(
             f"DELETE FROM documents WHERE space = ? AND {_AT}", (space, *_at(target))
@@ -286,13 +198,11 @@ class Documents:
             f"WHERE space = ? AND {_AT}",
             (target, len(source) + 1, space, *_at(source)),
         )
-        for key in list(self._loaded):
-            if key[0] == project_id and is_within(key[1], (source, target)):
-                self._unload(key)
+        self._loaded.unload_within(project_id, (source, target))
 
     # -- in memory and in the tables
 
-    def _known(self, connection: Connection, key: Key) -> _Document | None:
+    def _known(self, connection: Connection, key: Key) -> Document | None:
         """Return a document as it is without what its file has become; None if there is none."""
         row = connection.execute(
             "SELECT d.id, d.epoch, d.version, d.saved_version, d.hash, d.line_end, f.hash "
@@ -301,7 +211,7 @@ class Documents:
             key,
         ).fetchone()
         if row is None:
-            self._unload(key)
+            self._loaded.unload(key)
             return None
         document_id, epoch, version, saved_version, content_hash, line_end, file_hash = row
         document = self._loaded.get(key)
@@ -311,15 +221,17 @@ class Documents:
             if here != (document_id, version, saved_version, content_hash):
                 document = None
         if document is None:
-            authority = _restored(connection, document_id, epoch, saved_version, content_hash)
-            document = _Document(document_id, authority, content_hash, line_end, file_hash)
+            authority = journals.restored(
+                connection, document_id, epoch, saved_version, content_hash
+            )
+            document = Document(document_id, authority, content_hash, line_end, file_hash)
         document.file_hash = file_hash
-        self._keep(key, document)
+        self._loaded.keep(key, document)
         return document
 
     def _present(
         self, connection: Connection, key: Key, now: str
-    ) -> tuple[_Document | None, list[Update]]:
+    ) -> tuple[Document | None, list[Update]]:
         """Return a document with what its file has become, and the updates that this is."""
         document = self._known(connection, key)
         if document is None or document.file_hash == document.hash:
@@ -332,7 +244,7 @@ class Documents:
         updates = self.synchronise(connection, key, user, now).updates
         return self._known(connection, key), updates
 
-    def _made(self, connection: Connection, key: Key) -> _Document:
+    def _made(self, connection: Connection, key: Key) -> Document:
         """Return the document of a file that has none yet."""
         file = contents.file(connection, *key)
         if file is None:
@@ -351,48 +263,14 @@ class Documents:
         row = connection.execute(
             "INSERT INTO documents (space, path, epoch, version, saved_version, hash, length, "
             "line_end) VALUES (?, ?, ?, 0, 0, ?, ?, ?) RETURNING id",
-            (_space(connection, key[0]), key[1], epoch, file.hash, len(text), line_end),
+            (journals.space_of(connection, key[0]), key[1], epoch, file.hash, len(text), line_end),
         ).fetchone()
-        document = _Document(row[0], Authority(epoch, 0, text), file.hash, line_end, file.hash)
-        self._keep(key, document)
+        document = Document(row[0], Authority(epoch, 0, text), file.hash, line_end, file.hash)
+        self._loaded.keep(key, document)
         return document
 
-    def _take(self, connection: Connection, document: _Document, update: Update) -> None:
-        """Make a change the next one of a document, in memory and in the tables."""
-        author = update.author
-        forgotten = document.authority.take(update)
-        connection.execute(
-            "UPDATE documents SET version = ? WHERE id = ?",
-            (document.authority.version, document.id),
-        )
-        connection.execute(
-            "INSERT INTO edits VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                document.id,
-                update.version,
-                author.id,
-                update.number,
-                author.user_id,
-                author.user_name,
-                # As ASCII, in which half of a surrogate pair can be written as an escape.
-                json.dumps(update.change.json, separators=(",", ":")),
-            ),
-        )
-        if update.number:
-            connection.execute(
-                "INSERT INTO authors VALUES (?, ?, ?, ?, ?) ON CONFLICT "
-                "(document, user_id, author) DO UPDATE "
-                "SET number = excluded.number, version = excluded.version",
-                (document.id, author.user_id, author.id, update.number, update.version),
-            )
-        if forgotten is not None:
-            connection.execute(
-                "DELETE FROM authors WHERE document = ? AND user_id = ? AND author = ?",
-                (document.id, *forgotten),
-            )
-
     def _save(
-        self, connection: Connection, key: Key, document: _Document, now: str
+        self, connection: Connection, key: Key, document: Document, now: str
     ) -> tuple[contents.Change, str]:
         authority = document.authority
         exact = plain(authority.text)
@@ -409,7 +287,7 @@ class Documents:
             edited=True,
         )
         assert change.file is not None
-        self._mark_saved(
+        journals.mark_saved(
             connection,
             document,
             change.file.hash,
@@ -417,119 +295,7 @@ class Documents:
         )
         return change, content
 
-    def _mark_saved(
-        self,
-        connection: Connection,
-        document: _Document,
-        content_hash: str,
-        exact: bytes | None,
-    ) -> None:
-        """Count the present text as that of the file, whose content has this hash."""
-        document.authority.save()
-        document.hash = document.file_hash = content_hash
-        connection.execute(
-            "UPDATE documents SET saved_version = version, hash = ?, length = ?, line_end = ?, "
-            "exact = ? WHERE id = ?",
-            (
-                content_hash,
-                len(document.authority.text),
-                document.line_end,
-                exact,
-                document.id,
-            ),
-        )
-        connection.execute(
-            "DELETE FROM edits WHERE document = ? AND version < ?",
-            (document.id, document.authority.first_kept),
-        )
-
-    def _keep(self, key: Key, document: _Document) -> None:
-        """Keep a document in memory, and let those go that were not used for longest."""
-        self._unload(key)
-        self._loaded[key] = document
-        # Twice where something is not saved.
-        document.size = len(document.authority.text) + len(document.authority.saved)
-        self._size += document.size
-        while self._size > self._most and len(self._loaded) > 1:
-            self._unload(next(iter(self._loaded)))
-
-    def _unload(self, key: Key) -> None:
-        document = self._loaded.pop(key, None)
-        if document is not None:
-            self._size -= document.size
-
-
-def _moved(connection: Connection, key: Key, epoch: str) -> Key:
-    """Return where the document of this epoch is by now; the same place if there is none."""
-    row = connection.execute(
-        "SELECT path FROM documents WHERE space = (SELECT documents FROM projects WHERE id = ?) "
-        "AND epoch = ?",
-        (key[0], epoch),
-    ).fetchone()
-    return key if row is None else (key[0], row[0])
-
 
 def _at(path: str) -> tuple[str, str, str]:
     """Return the values of `_AT` for a file, and the files in a folder, of that path."""
     return path, f"{path}/", f"{path}0"
-
-
-def _space(connection: Connection, project_id: str) -> int:
-    """Return the number of a project's documents; a project that has none yet gets one."""
-    (space,) = connection.execute(
-        "SELECT documents FROM projects WHERE id = ?", (project_id,)
-    ).fetchone()
-    if space is None:
-        space = counters.increment(connection, "documents")
-        connection.execute("UPDATE projects SET documents = ? WHERE id = ?", (space, project_id))
-    number: int = space
-    return number
-
-
-def _restored(
-    connection: Connection,
-    document_id: int,
-    epoch: str,
-    saved_version: int,
-    content_hash: str,
-) -> Authority:
-    """Return the authority of the checkpoint and the journal."""
-    length, exact = connection.execute(
-        "SELECT length, exact FROM documents WHERE id = ?", (document_id,)
-    ).fetchone()
-    try:
-        saved = (
-            document_text(parts.whole(connection, content_hash))
-            if exact is None
-            else units(bytes(exact).decode("utf-8", "surrogatepass"))
-        )
-    except LookupError:
-        # The file has another content by now, and all of this one goes when the two are merged.
-        saved = "\0" * length
-    authority = Authority(epoch, saved_version, saved)
-    rows = connection.execute(
-        "SELECT version, author, user_id, user_name, number, change FROM edits "
-        "WHERE document = ? ORDER BY version",
-        (document_id,),
-    )
-    numbers = connection.execute(
-        "SELECT author, user_id, number FROM authors WHERE document = ? ORDER BY version",
-        (document_id,),
-    )
-    authority.restore(
-        (
-            Update(version, Author(author, *user), number, read(json.loads(change)))
-            for version, author, *user, number, change in rows
-        ),
-        ((Author(author, user_id, ""), number) for author, user_id, number in numbers),
-    )
-    return authority
-
-
-def conflict(path: str, version: int | None = None) -> EventError:
-    """Return the error for a change that cannot be taken; `version` is the present one."""
-    return EventError(
-        Code.VERSION_CONFLICT,
-        f"file {path!r}: the version that the change was made of is gone: open the file again",
-        None if version is None else {"version": version},
-    )

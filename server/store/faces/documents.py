@@ -10,8 +10,9 @@ from server.documents.authority import Author
 from server.store.connection import Connection
 from server.store.contents import Change
 from server.store.database import Desk
-from server.store.documents import Documents, Edited, Opened, Replaced, Since
-from server.store.documents import Edit as DocumentEdit
+from server.store.document_records import Edit as DocumentEdit
+from server.store.document_records import Edited, Opened, Replaced, Since
+from server.store.documents import Documents
 
 
 class SharedDocuments:

@@ -12,7 +12,8 @@ from server.api.records import File, Save, User
 from server.store import contents, files, folders, pages, parts, saves
 from server.store.connection import Connection
 from server.store.database import Desk
-from server.store.documents import Documents, Replaced
+from server.store.document_records import Replaced
+from server.store.documents import Documents
 from server.store.faces.contents import Contents
 from server.store.files import Edit, FilePart, Moment, RawPart
 from server.store.pages import Page

@@ -15,7 +15,7 @@ from typing import Any
 from server.api.records import User
 from server.documents.authority import Author
 from server.documents.change_json import parse
-from server.store.documents import Edit
+from server.store.document_records import Edit
 from tests.server.documents.editors import APP, PROJECT, Editor, content, joined, written
 from tests.server.gate import closed_gate
 from tests.server.running import running

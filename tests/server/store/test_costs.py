@@ -45,6 +45,7 @@ from server.store import (
     bins,
     contents,
     counters,
+    document_records,
     documents,
     folders,
     invitations,
@@ -257,7 +258,7 @@ def _kept(connection: sqlite3.Connection) -> parts.Kept:
     return kept
 
 
-EDIT = documents.Edit("e", 0, Author("tab", "ada", "Ada"), 1, parse([1, [0, "!"]]))
+EDIT = document_records.Edit("e", 0, Author("tab", "ada", "Ada"), 1, parse([1, [0, "!"]]))
 
 
 def _opened(connection: sqlite3.Connection) -> documents.Documents:

@@ -22,7 +22,9 @@ from server.documents.changes import ChangeError, joined
 from server.store import contents, files, leftovers, membership, parts, snapshots
 from server.store.backup import back_up
 from server.store.connection import Connection
-from server.store.documents import Documents, Edit, Opened, Since
+from server.store.document_records import Edit, Key, Opened, Since
+from server.store.documents import Documents
+from server.store.loaded_documents import Document, LoadedDocuments
 from server.store.sqlite import Sqlite
 
 ADA, BOB = User("ada", "Ada"), User("bob", "Bob")
@@ -37,19 +39,20 @@ def connection(connection: Connection) -> Connection:
     return connection
 
 
-@pytest.fixture(params=[0, 10**6], ids=["forgetful", "remembering"])
+@pytest.fixture(params=[False, True], ids=["forgetful", "remembering"])
 def documents(request: pytest.FixtureRequest) -> Documents:
-    most: int = request.param
-    return Forgetful(most)
+    documents = Documents()
+    if not request.param:
+        documents._loaded = Forgetful(0)
+    return documents
 
 
-class Forgetful(Documents):
+class Forgetful(LoadedDocuments):
     """With no room in memory it keeps not even the last document."""
 
-    def _keep(self, key, document):  # type: ignore[no-untyped-def]
-        super()._keep(key, document)
-        if not self._most:
-            self._unload(key)
+    def keep(self, key: Key, document: Document) -> None:
+        super().keep(key, document)
+        self.unload(key)
 
 
 def begin(connection: Connection) -> None:
@@ -261,11 +264,11 @@ def test_those_that_were_not_used_for_longest_leave_memory(connection: Connectio
         contents.write(connection, "p", f"{number}", "x" * 10, user_id="ada", now="")
         documents.open(connection, ("p", f"{number}"), None, None, "")
     # Each counts twice: as it is, and as it was saved.
-    assert list(documents._loaded) == [("p", "2"), ("p", "3")]
-    assert documents._size == 40
+    assert list(documents._loaded._documents) == [("p", "2"), ("p", "3")]
+    assert documents._loaded._size == 40
     contents.write(connection, "p", "large", "x" * 100, user_id="ada", now="")
     documents.open(connection, ("p", "large"), None, None, "")
-    assert list(documents._loaded) == [("p", "large")]
+    assert list(documents._loaded._documents) == [("p", "large")]
 
 
 def test_a_deleted_projects_documents_go_in_steps(connection: Connection) -> None:

@@ -14,7 +14,7 @@ from server.api.records import ChatMessage, Member, Project, Role, User
 from server.documents.authority import Author
 from server.documents.changes import joined
 from server.store.database import HELD_OF_ONE, Database
-from server.store.documents import Edit as DocumentEdit
+from server.store.document_records import Edit as DocumentEdit
 from server.store.files import Edit, Moment
 from server.store.sqlite import Sqlite
 from server.store.store import Store

@@ -21,6 +21,7 @@ from server.store import (
     bins,
     contents,
     demonstration,
+    document_records,
     documents,
     files,
     leftovers,
@@ -84,7 +85,7 @@ def fill(connection: Connection) -> None:
     path = "src/components/App.jsx"
     opened = open_ones.open(connection, (P, path), None, author, "now")
     change = parse([len(opened.text or ""), [0, "!"]])
-    edit = documents.Edit(opened.epoch, 0, author, 1, change)
+    edit = document_records.Edit(opened.epoch, 0, author, 1, change)
     open_ones.edit(connection, (P, path), edit)
     connection.execute("INSERT INTO leftovers (chat, maker) VALUES ('c', 'kept')")
     connection.execute("INSERT INTO touched VALUES ('kept', 'path')")

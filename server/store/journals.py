@@ -1,0 +1,137 @@
+"""The rows of documents: what was saved last, and the journal of the edits since then."""
+
+from __future__ import annotations
+
+import json
+
+from server.documents.authority import Author, Authority, Update
+from server.documents.change_json import read
+from server.documents.line_ends import document_text
+from server.documents.utf16 import units
+from server.store import counters, parts
+from server.store.connection import Connection
+from server.store.document_records import Key
+from server.store.loaded_documents import Document
+
+
+def take(connection: Connection, document: Document, update: Update) -> None:
+    """Make a change the next one of a document, in memory and in the tables."""
+    author = update.author
+    forgotten = document.authority.take(update)
+    connection.execute(
+        "UPDATE documents SET version = ? WHERE id = ?",
+        (document.authority.version, document.id),
+    )
+    connection.execute(
+        "INSERT INTO edits VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            document.id,
+            update.version,
+            author.id,
+            update.number,
+            author.user_id,
+            author.user_name,
+            # As ASCII, in which half of a surrogate pair can be written as an escape.
+            json.dumps(update.change.json, separators=(",", ":")),
+        ),
+    )
+    if update.number:
+        connection.execute(
+            "INSERT INTO authors VALUES (?, ?, ?, ?, ?) ON CONFLICT "
+            "(document, user_id, author) DO UPDATE "
+            "SET number = excluded.number, version = excluded.version",
+            (document.id, author.user_id, author.id, update.number, update.version),
+        )
+    if forgotten is not None:
+        connection.execute(
+            "DELETE FROM authors WHERE document = ? AND user_id = ? AND author = ?",
+            (document.id, *forgotten),
+        )
+
+
+def mark_saved(
+    connection: Connection,
+    document: Document,
+    content_hash: str,
+    exact: bytes | None,
+) -> None:
+    """Count the present text as that of the file, whose content has this hash."""
+    document.authority.save()
+    document.hash = document.file_hash = content_hash
+    connection.execute(
+        "UPDATE documents SET saved_version = version, hash = ?, length = ?, line_end = ?, "
+        "exact = ? WHERE id = ?",
+        (
+            content_hash,
+            len(document.authority.text),
+            document.line_end,
+            exact,
+            document.id,
+        ),
+    )
+    connection.execute(
+        "DELETE FROM edits WHERE document = ? AND version < ?",
+        (document.id, document.authority.first_kept),
+    )
+
+
+def moved(connection: Connection, key: Key, epoch: str) -> Key:
+    """Return where the document of this epoch is by now; the same place if there is none."""
+    row = connection.execute(
+        "SELECT path FROM documents WHERE space = (SELECT documents FROM projects WHERE id = ?) "
+        "AND epoch = ?",
+        (key[0], epoch),
+    ).fetchone()
+    return key if row is None else (key[0], row[0])
+
+
+def space_of(connection: Connection, project_id: str) -> int:
+    """Return the number of a project's documents; a project that has none yet gets one."""
+    (space,) = connection.execute(
+        "SELECT documents FROM projects WHERE id = ?", (project_id,)
+    ).fetchone()
+    if space is None:
+        space = counters.increment(connection, "documents")
+        connection.execute("UPDATE projects SET documents = ? WHERE id = ?", (space, project_id))
+    number: int = space
+    return number
+
+
+def restored(
+    connection: Connection,
+    document_id: int,
+    epoch: str,
+    saved_version: int,
+    content_hash: str,
+) -> Authority:
+    """Return the authority of the checkpoint and the journal."""
+    length, exact = connection.execute(
+        "SELECT length, exact FROM documents WHERE id = ?", (document_id,)
+    ).fetchone()
+    try:
+        saved = (
+            document_text(parts.whole(connection, content_hash))
+            if exact is None
+            else units(bytes(exact).decode("utf-8", "surrogatepass"))
+        )
+    except LookupError:
+        # The file has another content by now, and all of this one goes when the two are merged.
+        saved = "\0" * length
+    authority = Authority(epoch, saved_version, saved)
+    rows = connection.execute(
+        "SELECT version, author, user_id, user_name, number, change FROM edits "
+        "WHERE document = ? ORDER BY version",
+        (document_id,),
+    )
+    numbers = connection.execute(
+        "SELECT author, user_id, number FROM authors WHERE document = ? ORDER BY version",
+        (document_id,),
+    )
+    authority.restore(
+        (
+            Update(version, Author(author, *user), number, read(json.loads(change)))
+            for version, author, *user, number, change in rows
+        ),
+        ((Author(author, user_id, ""), number) for author, user_id, number in numbers),
+    )
+    return authority

@@ -178,6 +178,26 @@ async def test_what_waits_for_a_slot_is_bounded() -> None:
         assert link._moving._held == 0
 
 
+async def test_a_link_that_is_closed_while_a_slot_moves_has_its_whole_place_again() -> None:
+    command = encode_command("SET", "k", "v")
+    async with nodes(max_waiting=2 * len(command)) as (link, a, _):
+        a.answer = refusing("CLUSTERDOWN no", 100)
+        assert link.send(command, "k")
+        await until(lambda: link._moving._held == len(command))
+        assert link.send(command, "k")
+        assert not link.send(command, "k")
+        await link.close(drain=False)
+        assert (link._moving._held, link._moving._moves) == (0, {})
+        a.answer = lambda command: OK
+        link.open()
+        await link.settle()
+        a.commands.clear()
+        assert link.send(command, "k")
+        assert link.send(command, "k")
+        await until(lambda: len(a.commands) == 2)
+        assert link.status.dropped == 1
+
+
 async def test_a_slot_may_have_no_node(caplog: pytest.LogCaptureFixture) -> None:
     def ignore(_channel: bytes, _message: bytes) -> None:
         pass

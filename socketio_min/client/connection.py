@@ -28,6 +28,7 @@ from engineio_min.client.client import Tap
 from engineio_min.client.options import ClientOptionValues
 from engineio_min.protocol.packets import Packet as EnginePacket
 from engineio_min.protocol.session import PARSE_ERROR
+from socketio_min.client.half_packets import HalfPacketTimer
 from socketio_min.client.options import ClientLimits, ReconnectionOptions
 from socketio_min.errors import ConnectionFailed, ProtocolError
 from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
@@ -81,7 +82,7 @@ class ClientConnection:
         self._reconnection = reconnection
         self._max_message = max_message
         self._peer = ClientPeer(parser, max_message, limits.max_attachments)
-        self._attachment_timer: asyncio.TimerHandle | None = None
+        self._half_packet = HalfPacketTimer(limits.attachment_timeout)
         self._task: asyncio.Task[None] | None = None
         # The tasks of connections that nobody wants any more.
         self._ending: set[asyncio.Task[None]] = set()
@@ -257,9 +258,7 @@ class ClientConnection:
         self.engine = engine
         self.turns.read_from(engine)
         self._peer = ClientPeer(self.parser, self._max_message, self.limits.max_attachments)
-        if self._attachment_timer is not None:
-            self._attachment_timer.cancel()
-            self._attachment_timer = None
+        self._half_packet.stop()
         for namespace in tuple(self._presenting):
             self._stop_presenting(namespace)
 
@@ -357,8 +356,10 @@ class ClientConnection:
         except ProtocolError as error:
             self._break(engine, error)
             return
-        if packet is None or isinstance(message, bytes):
-            self._watch_attachments(engine)
+        if self._peer.incomplete:
+            self._half_packet.start(partial(self._break, engine))
+        elif isinstance(message, bytes):
+            self._half_packet.stop()
         if packet is not None:
             self.turns.call(self._dispatch, engine, packet)
 
@@ -373,16 +374,6 @@ class ClientConnection:
 
     def _break(self, engine: engineio_min.Client, error: ProtocolError) -> None:
         engine.session.fail(PARSE_ERROR, str(error))
-
-    def _watch_attachments(self, engine: engineio_min.Client) -> None:
-        if self._attachment_timer is None:
-            seconds = self.limits.attachment_timeout
-            late = ProtocolError(f"a packet's attachments did not come within {seconds:g} seconds")
-            loop = asyncio.get_running_loop()
-            self._attachment_timer = loop.call_later(seconds, self._break, engine, late)
-        elif not self._peer.incomplete:
-            self._attachment_timer.cancel()
-            self._attachment_timer = None
 
     # -- asynchronous handlers
 

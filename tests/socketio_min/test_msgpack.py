@@ -61,6 +61,13 @@ async def test_namespaces_are_joined_refused_and_left(server: ServerProcess) -> 
         assert await patient(client.call("acknowledge", 2)) == 2
 
 
+async def test_a_whole_packet_starts_no_time_for_attachments(server: ServerProcess) -> None:
+    """It is binary data, and nothing is due after it."""
+    async with Client(server.url, parser=MsgpackParser(), reconnection=False) as client:
+        assert await patient(client.call("acknowledge", 1)) == 1
+        assert client._manager._half_packet._timer is None
+
+
 async def test_a_client_with_json_is_not_let_in(server: ServerProcess) -> None:
     with pytest.raises(ConnectionFailed):
         await patient(Client(server.url, reconnection=False).connect())

@@ -21,9 +21,8 @@ from engineio_min.protocol.session import (
 from engineio_min.request import Headers
 from engineio_min.transports.compression import AT_ONCE, COMPRESSING, Coding, compress
 from engineio_min.transports.connection import Connection, Exchange
+from engineio_min.transports.departure import OK, Departure
 
-# How long, in seconds, a close packet's POST waits for the GET that was sent together with it.
-LAST_POLL_TIMEOUT = 0.1
 # Packets of a POST that are received in one turn of the event loop; then the others come.
 SHARE = 64
 
@@ -32,7 +31,6 @@ SHARE = 64
 SMALL_BACKLOG = 65_536
 
 _TEXT: Headers = (("Content-Type", "text/plain; charset=UTF-8"), ("cache-control", "no-store"))
-_HTML: Headers = (("Content-Type", "text/html"), ("cache-control", "no-store"))
 
 
 class Polling:
@@ -40,7 +38,6 @@ class Polling:
 
     __slots__ = (
         "_answer",
-        "_closing",
         "_compressing",
         "_connection",
         "_deferred",
@@ -68,15 +65,13 @@ class Polling:
         # is such a rest.
         self._size = 0
         self._held = 0
-        # The POST of a close packet, while the client's last GET may be on its way.
-        self._closing: Exchange | None = None
         # The last GET that was answered, until the next one comes, and what is left of its answer
         # while more waits than a connection would take.
         self._answer: Exchange | None = None
         self._progress: Progress | None = None
         # The GET whose answer a thread compresses, and that answer uncompressed.
         self._compressing: tuple[Exchange, bytes] | None = None
-        # The end of the time for the POST of a close packet, or for the client to fetch what waits.
+        # The end of the time for the client to fetch what waits.
         self.deadline = NEVER
 
     # -- GET
@@ -95,7 +90,6 @@ class Polling:
         if session.idle:
             session.unblock()
         self.flush()
-        self.answer_close()
 
     def flush(self) -> int:
         """Answer the parked GET if there is something to send; see `Carrier`."""
@@ -178,7 +172,8 @@ class Polling:
             self.deadline = session.behind_since + server.options.stall_timeout / LOOKS
             server.timer.watch(self)
 
-    def _check_backlog(self, now: float) -> None:
+    def handle_timeout(self, now: float) -> None:
+        """End a session that nobody takes from, or look again later."""
         connection = self._connection
         session = connection.session
         progress = self._progress
@@ -300,48 +295,13 @@ class Polling:
         connection = self._connection
         asked = self._parked is not None or self._compressing is not None
         if connection.carrier is self and not asked and _closed_by_peer(connection):
-            self._await_last_poll(exchange)
+            Departure(connection, exchange, self.get)
         elif self._waits:
             # The answer waits until the handlers keep up: the client sends no more until it has it.
             self._deferred = exchange
             exchange.on_abort = self._post_aborted
         else:
-            exchange.respond(200, self._headers(exchange, _HTML), b"ok")
-
-    def _await_last_poll(self, exchange: Exchange) -> None:
-        """Hold the answer to a close packet until the GET that was sent with it has its own.
-
-        The two come on different connections, so either may be read first; a GET after the POST's
-        answer finds the session unknown.
-        """
-        connection = self._connection
-        server = connection.server
-        self._closing = exchange
-        exchange.on_abort = self._forget_close
-        server.departing[connection.sid] = self
-        self.deadline = server.loop.time() + LAST_POLL_TIMEOUT
-        server.timer.watch(self)
-
-    def answer_close(self) -> None:
-        """Answer the POST of a close packet, if one waits."""
-        exchange = self._closing
-        if exchange is not None:
-            self._forget_close()
-            exchange.respond(200, self._headers(exchange, _HTML), b"ok")
-
-    def _forget_close(self) -> None:
-        server = self._connection.server
-        self._closing = None
-        self.deadline = NEVER
-        server.timer.forget(self)
-        del server.departing[self._connection.sid]
-
-    def handle_timeout(self, now: float) -> None:
-        """Answer a close packet that no GET came with, or end a session that nobody takes from."""
-        if self._closing is None:
-            self._check_backlog(now)
-        else:
-            self.answer_close()
+            exchange.respond(200, self._headers(exchange, OK), b"ok")
 
     def _post_aborted(self) -> None:
         self._deferred = None
@@ -356,16 +316,15 @@ class Polling:
             self._go_on_soon()
         exchange, self._deferred = self._deferred, None
         if exchange is not None:
-            exchange.respond(200, self._headers(exchange, _HTML), b"ok")
+            exchange.respond(200, self._headers(exchange, OK), b"ok")
 
     def pause(self) -> None:
         """Hold the next POST back."""
 
     def close(self) -> None:
         """Answer every request that waits: the session is over, or carried by another."""
-        if self._closing is None:
-            self.deadline = NEVER
-            self._connection.server.timer.forget(self)
+        self.deadline = NEVER
+        self._connection.server.timer.forget(self)
         self._answer = None
         compressing, self._compressing = self._compressing, None
         if compressing is not None:

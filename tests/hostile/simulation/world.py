@@ -18,6 +18,7 @@ from typing import Any
 
 from engineio_min.http.connection import HttpConnection
 from engineio_min.timer import Timer
+from engineio_min.transports.departure import Departure
 from engineio_min.transports.polling import Polling
 from socketio_min import Limits, MemoryAdapter, Namespace, Server, Socket
 from socketio_min.server.dynamic import DynamicNamespace
@@ -230,10 +231,12 @@ class World:
             connection.carrier
             for connection in engine.sessions.values()
             if isinstance(connection.carrier, Polling)
-        } | {one for one in engine.departing.values() if isinstance(one, Polling)}
-        waiting: set[object] = set()
+        }
+        waiting: set[object] = {
+            one._exchange for one in engine.departing.values() if isinstance(one, Departure)
+        }
         for polling in pollings:
-            waiting |= {polling._parked, polling._posting, polling._deferred, polling._closing}
+            waiting |= {polling._parked, polling._posting, polling._deferred}
         lonely = 0
         for transport in self.http.connections:
             protocol = transport.get_protocol()

@@ -1,13 +1,16 @@
-"""A database whose clock stands still."""
+"""A database whose clock stands still, and a large one."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from server.store.database import Database
 from server.store.engine import Engine
+from tests.server.store.large_database import filled
 
 
 @pytest.fixture
@@ -17,3 +20,9 @@ async def database(engine: Engine) -> AsyncIterator[Database]:
     await database.start()
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(filled(tmp_path_factory.mktemp("large"))) as connection:
+        yield connection

@@ -11,11 +11,8 @@ Invariants:
 
 from __future__ import annotations
 
-import contextlib
-import re
 import sqlite3
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -27,7 +24,6 @@ from server.api.records import (
     AiResponse,
     ChatMessage,
     Decision,
-    Deletion,
     File,
     Invitation,
     Member,
@@ -36,7 +32,6 @@ from server.api.records import (
     Project,
     Role,
     User,
-    Version,
 )
 from server.documents.authority import Author
 from server.documents.change_json import parse
@@ -58,92 +53,19 @@ from server.store import (
     saves,
     snapshots,
     talk,
-    trees,
     versioning,
 )
 from server.store.accounts import StoredSession
-from server.store.sqlite import Sqlite
-
-FILES, VERSIONS, CONTENTS, PROJECTS = 10_000, 4, 200_000, 2_000
-MOST_STEPS = 50_000
-"""Of SQLite's machine: about 4 million a second on a slow one, less with much to write."""
-ALL_STEPS = 200_000
-"""For what lists all files: it writes nothing."""
-FEW_STEPS = 2_000
-"""For what concerns one row, and those that belong to it."""
-_COUNTED_EVERY = 50
-# A subquery is as long as its own limit lets it be; these indexes hold what is listed, or one of
-# which is taken.
-_SHORT = "projects_of_everyone|leftovers_to_delete|documents_unsaved"
-ADA = User("ada", "Ada")
-FILE = ("p0", "src/00007")
-
-_NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {} - 1) "
-
-
-def _filled(directory: Path) -> sqlite3.Connection:
-    connection = Sqlite(directory).connect()
-    connection.execute("PRAGMA foreign_keys = OFF")
-    connection.execute("BEGIN")
-    for statement in (
-        f"{_NUMBERS.format(CONTENTS)} INSERT INTO contents SELECT printf('%064x', i), x'61', "
-        "iif(i % 100, NULL, i) FROM n",
-        f"{_NUMBERS.format(PROJECTS)} INSERT INTO projects (id, name, description, type, everyone, "
-        "revision, created_at, updated_at, tree, message_count) SELECT 'p' || i, 'P', '', 'web', "
-        "NULL, 0, '', '', i + 1, 0 FROM n",
-        f"{_NUMBERS.format(PROJECTS)} INSERT INTO trees SELECT i + 1, 0, 0 FROM n",
-        f"{_NUMBERS.format(PROJECTS)} INSERT INTO members SELECT 'p' || i, 'other', 'editor' "
-        "FROM n WHERE i",
-        "INSERT INTO members VALUES ('p0', 'ada', 'owner')",
-        f"{_NUMBERS.format(VERSIONS)} INSERT INTO versions (id, project_id, name, message, "
-        "created_at, created_by, tree) SELECT 'v' || i, 'p0', 'V', '', '', 'ada', 10000 + i FROM n",
-        f"{_NUMBERS.format(VERSIONS)} INSERT INTO trees SELECT 10000 + i, {FILES}, {FILES} FROM n",
-        f"UPDATE trees SET file_count = {FILES}, size = {FILES} WHERE id = 1",
-        # Half of the project's files have other contents than in its versions.
-        f"{_NUMBERS.format(FILES)} INSERT INTO tree_files SELECT 1, printf('src/%05d', i), "
-        "printf('%064x', i + i % 2 * 100000), 1, 1, '', 'ada', NULL FROM n",
-        f"{_NUMBERS.format(FILES * VERSIONS)} INSERT INTO tree_files SELECT 10000 + i / {FILES}, "
-        f"printf('src/%05d', i % {FILES}), printf('%064x', i % {FILES}), 1, 1, '', 'ada', NULL "
-        "FROM n",
-        f"{_NUMBERS.format(saves.MOST)} INSERT INTO saves SELECT i + 1, 'p0', "
-        f"printf('src/%05d', i % {FILES}), printf('%064x', i), 1, NULL, '2026', '2026', 'ada', "
-        "'[]', 1, 0, 0 FROM n",
-        f"INSERT INTO histories VALUES ('p0', {saves.MOST}, {saves.MOST})",
-        "INSERT INTO counters VALUES ('saves', 200000)",
-        f"{_NUMBERS.format(saves.MAX_MOVES)} INSERT INTO moves SELECT 100000 + i, 'p0', "
-        "'a' || i, 'b' || i FROM n",
-        f"{_NUMBERS.format(messages.MAX_MESSAGES)} INSERT INTO messages (id, project_id, "
-        "request_id, role, user_id, content, created_at) SELECT 'm' || i, 'p0', '', 'user', 'ada', "
-        "'', '' FROM n",
-        f"{_NUMBERS.format(talk.MAX_MESSAGES)} INSERT INTO talk (id, project_id, user_id, content, "
-        "details, created_at) SELECT 't' || i, 'p0', 'ada', 'text', '{}', '' FROM n",
-        f"{_NUMBERS.format(talk.MAX_READERS)} INSERT INTO talk_reads SELECT 'p0', 'u' || i, i "
-        "FROM n",
-        f"UPDATE projects SET talk_count = {talk.MAX_MESSAGES} WHERE id = 'p0'",
-        f"UPDATE projects SET message_count = {messages.MAX_MESSAGES} WHERE id = 'p0'",
-        f"{_NUMBERS.format(CONTENTS)} INSERT INTO users SELECT 'u' || i, 'U', NULL, '' FROM n",
-        f"{_NUMBERS.format(20_000)} INSERT INTO sessions SELECT 's' || i, 'u' || i, 0, i FROM n",
-        f"{_NUMBERS.format(20_000)} INSERT INTO notifications (id, user_id, type, title, message, "
-        "created_at) SELECT 'n' || i, 'u' || i / 200, '', '', '', '' FROM n",
-    ):
-        connection.execute(statement)
-    connection.execute("COMMIT")
-    connection.execute("PRAGMA foreign_keys = ON")
-    return connection
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
-    with contextlib.closing(_filled(tmp_path_factory.mktemp("large"))) as connection:
-        yield connection
-
-
-def new_version(number: int = 0) -> Version:
-    return Version(f"new-{number}", "p0", "New", "", "", "ada", 0)
-
+from tests.server.store.large_database import ADA, FILE, FILES
+from tests.server.store.meter import ALL_STEPS, FEW_STEPS, metered
+from tests.server.store.test_step_costs import BINS, FOLDERS, STEPS, deletion, write
 
 PROJECT = Project("new", "New", "", "web", [Member(ADA, Role.OWNER)], "", "")
+
+
 MESSAGE = ChatMessage("new", "r", "user", ADA, "text", "")
+
+
 ANSWER = ChatMessage(
     "answer",
     "r",
@@ -155,9 +77,17 @@ ANSWER = ChatMessage(
         "answer", "r", "text", "p", "m", False, [Action("action-1", "create-file", "a", "")]
     ),
 )
+
+
 PEOPLE_MESSAGE = PeopleMessage("new", "p0", ADA, "text", "")
+
+
 INVITATION = Invitation("new", Role.EDITOR, "2026", "ada", "2027", 3)
+
+
 NOTICE = Notification("new", "project", "", "", "", False, "u1")
+
+
 SESSION = StoredSession("new", User("u1", "U"), 1.0, 2.0)
 
 
@@ -278,6 +208,7 @@ DOCUMENTS: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "move": lambda c: _opened(c).move(c, *FILE, "new"),
 }
 
+
 # All that a project, a version, or a user has: as much as the limits let it be.
 LARGE: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "membership.delete_project": lambda c: membership.delete_project(c, "p0"),
@@ -299,28 +230,6 @@ LARGE: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "snapshots.differing": lambda c: snapshots.differing(c, (1, 10_003), "src/05000", 500),
 }
 
-# Step by step.
-STEPS: dict[str, Callable[[sqlite3.Connection], Any]] = {
-    "snapshots.create": lambda c: snapshots.create(c, new_version()),
-    "snapshots.restore": lambda c: snapshots.restore(
-        c, "v3", new_version(), user_id="ada", now="", check=lambda _: None
-    ),
-}
-
-# Step by step as well; beside the folder there is nothing.
-FOLDERS: dict[str, Callable[[sqlite3.Connection], Any]] = {
-    "folders.move": lambda c: folders.move(c, "p0", "src", "new", lambda: None),
-    "folders.copy": lambda c: folders.copy(
-        c, "p0", "src", "new", user_id="ada", now="", done=lambda: None
-    ),
-}
-
-BINS: dict[str, Callable[[sqlite3.Connection], Any]] = {
-    "bins.throw_folder": lambda c: bins.throw_folder(c, "p0", deletion("src"), lambda: None),
-    "bins.restore": lambda c: bins.restore(
-        c, "p0", "new", "new", user_id="ada", now="", done=lambda: None
-    ),
-}
 
 AT_THE_START = {
     # Everybody and every project, once; and sessions that are over.
@@ -328,56 +237,6 @@ AT_THE_START = {
     "accounts.forget_expired_sessions",
     "membership.accesses",
 }
-
-
-def deletion(path: str) -> Deletion:
-    return Deletion("new", path, True, "2026", "ada", 0, 0)
-
-
-def write(connection: sqlite3.Connection, path: str, text: str) -> contents.Change:
-    return contents.write(connection, "p0", path, text, user_id="ada", now="")
-
-
-class Meter:
-    """Counts the steps of SQLite's machine, and keeps the statements."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.statements: list[str] = []
-        self._ticks = 0
-        self._connection = connection
-        connection.set_progress_handler(self._tick, _COUNTED_EVERY)
-        connection.set_trace_callback(self.statements.append)
-
-    def _tick(self) -> None:
-        self._ticks += 1
-
-    def taken(self) -> int:
-        """The steps since this was asked last."""
-        ticks, self._ticks = self._ticks, 0
-        return ticks * _COUNTED_EVERY
-
-    def close(self) -> None:
-        self._connection.set_progress_handler(None, 0)
-        self._connection.set_trace_callback(None)
-
-
-@contextlib.contextmanager
-def metered(connection: sqlite3.Connection) -> Iterator[Meter]:
-    """What is done is undone; whatever goes through a table that grows is a failure."""
-    connection.execute("BEGIN")
-    meter = Meter(connection)
-    try:
-        yield meter
-    finally:
-        meter.close()
-        connection.execute("ROLLBACK")
-    # The plan does not depend on the values: one of each shape is enough.
-    shapes = {re.sub(r"'[^']*'|\b\d+\b", "?", one): one for one in meter.statements}
-    for statement in shapes.values():
-        if re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", statement):
-            for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall():
-                scanned = re.match(rf"SCAN (?!\(|CONSTANT|.*(?:{_SHORT}))", row[3])
-                assert scanned is None, (row[3], statement)
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -403,118 +262,6 @@ def test_what_concerns_all_files_of_a_project_is_bounded(
     with metered(large) as meter:
         LARGE[name](large)
         assert meter.taken() <= ALL_STEPS
-
-
-@pytest.mark.parametrize("name", STEPS)
-def test_no_step_of_a_version_takes_long(large: sqlite3.Connection, name: str) -> None:
-    with metered(large) as meter:
-        steps = 0
-        for _ in STEPS[name](large):
-            assert meter.taken() <= MOST_STEPS
-            steps += 1
-        assert meter.taken() <= MOST_STEPS
-        assert FILES / trees.STEP - 1 <= steps <= 4 * FILES / trees.STEP
-
-
-@pytest.mark.parametrize("name", STEPS)
-def test_no_step_looks_at_much_that_was_changed_meanwhile(
-    large: sqlite3.Connection, name: str
-) -> None:
-    with metered(large) as meter:
-        work = STEPS[name](large)
-        next(work)
-        large.execute("INSERT INTO touched SELECT 'p0', path FROM tree_files WHERE tree = 1")
-        meter.taken()
-        steps = 0
-        for _ in work:
-            assert meter.taken() <= MOST_STEPS
-            steps += 1
-        assert meter.taken() <= MOST_STEPS
-        assert steps >= 2 * FILES / trees.STEP - 2
-        assert not trees.is_touched(large, "p0")
-
-
-@pytest.mark.parametrize("name", FOLDERS)
-def test_no_step_with_a_folder_takes_long(
-    large: sqlite3.Connection, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Twice as many files as there may be.
-    monkeypatch.setattr(contents, "MAX_FILES", 2 * FILES)
-    with metered(large) as meter:
-        for _ in FOLDERS[name](large):
-            assert meter.taken() <= MOST_STEPS
-        assert meter.taken() <= 3 * MOST_STEPS
-        (there,) = large.execute(
-            "SELECT count(*) FROM tree_files t JOIN projects p ON p.tree = t.tree "
-            "WHERE p.id = 'p0' AND path LIKE 'new/%'"
-        ).fetchone()
-        assert there == FILES
-        meter.statements.clear()
-
-
-def test_no_step_with_the_bin_takes_long(large: sqlite3.Connection) -> None:
-    with metered(large) as meter:
-        for name in ("bins.throw_folder", "bins.restore"):
-            for _ in BINS[name](large):
-                assert meter.taken() <= MOST_STEPS
-            assert meter.taken() <= 3 * MOST_STEPS
-            if name == "bins.throw_folder":
-                # One who changed all of them, so that there is no early end.
-                assert bins.authors(large, "p0", "new", 20) == ["ada"]
-                assert meter.taken() <= ALL_STEPS
-        assert large.execute("SELECT count(*) FROM bins").fetchone() == (0,)
-        found = contents.files(large, "p0")
-        assert (len(found), found[7].path) == (FILES, "new/00007")
-        meter.statements.clear()
-
-
-def test_who_changes_faster_than_steps_are_taken_comes_to_an_end(
-    large: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(trees, "STEP", 10)
-    monkeypatch.setattr(trees, "MOST_CATCHING_UP", 3)
-    again: list[str] = []
-    touch = (
-        "INSERT INTO touched SELECT 'p0', path FROM tree_files WHERE tree = 1 "
-        "ORDER BY path LIMIT 25 ON CONFLICT DO NOTHING"
-    )
-    with metered(large):
-        large.execute(touch)
-        for _ in trees.catch_up(large, "p0", again.append):
-            large.execute(touch)
-        assert again == [
-            f"src/{number:05}" for number in (*range(10), *range(10), *range(10), *range(25))
-        ]
-        assert not trees.is_touched(large, "p0")
-
-
-def test_what_is_deleted_goes_in_short_steps(large: sqlite3.Connection) -> None:
-    with metered(large) as meter:
-        membership.delete_project(large, "p0")
-        steps = 0
-        while leftovers.are_there(large):
-            meter.taken()
-            leftovers.delete_some(large)
-            assert meter.taken() <= MOST_STEPS
-            steps += 1
-        assert steps >= (FILES * (VERSIONS + 1) + messages.MAX_MESSAGES) / leftovers.STEP
-        tables = ("tree_files", "messages", "versions", "saves", "leftovers")
-        left = [large.execute(f"SELECT count(*) FROM {one}").fetchone()[0] for one in tables]
-        assert left == [0, 0, 0, 0, 0]
-        # Those that no file ever had are nobody's leftover.
-        (count,) = large.execute("SELECT count(*) FROM contents").fetchone()
-        assert count == CONTENTS - saves.MOST - FILES // 2
-        meter.statements.clear()
-
-
-def test_large_contents_go_few_at_a_time(large: sqlite3.Connection) -> None:
-    with metered(large):
-        size = leftovers.STEP_BYTES // 2 + 1
-        large.execute("UPDATE tree_files SET size = ? WHERE tree = 10003", (size,))
-        snapshots.delete(large, "v3")
-        leftovers.delete_some(large)
-        count = "SELECT count(*) FROM tree_files WHERE tree = 10003"
-        assert large.execute(count).fetchone() == (FILES - 2,)
 
 
 def test_every_function_of_the_store_has_its_test() -> None:

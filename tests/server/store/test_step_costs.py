@@ -1,0 +1,177 @@
+"""What each step costs of work in steps, in a large database, counted and not timed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from server.api.records import (
+    Deletion,
+    Version,
+)
+from server.store import (
+    bins,
+    contents,
+    folders,
+    leftovers,
+    membership,
+    messages,
+    saves,
+    snapshots,
+    trees,
+)
+from tests.server.store.large_database import CONTENTS, FILES, VERSIONS
+from tests.server.store.meter import ALL_STEPS, MOST_STEPS, metered
+
+
+def new_version(number: int = 0) -> Version:
+    return Version(f"new-{number}", "p0", "New", "", "", "ada", 0)
+
+
+# Step by step.
+STEPS: dict[str, Callable[[sqlite3.Connection], Any]] = {
+    "snapshots.create": lambda c: snapshots.create(c, new_version()),
+    "snapshots.restore": lambda c: snapshots.restore(
+        c, "v3", new_version(), user_id="ada", now="", check=lambda _: None
+    ),
+}
+
+
+# Step by step as well; beside the folder there is nothing.
+FOLDERS: dict[str, Callable[[sqlite3.Connection], Any]] = {
+    "folders.move": lambda c: folders.move(c, "p0", "src", "new", lambda: None),
+    "folders.copy": lambda c: folders.copy(
+        c, "p0", "src", "new", user_id="ada", now="", done=lambda: None
+    ),
+}
+
+
+BINS: dict[str, Callable[[sqlite3.Connection], Any]] = {
+    "bins.throw_folder": lambda c: bins.throw_folder(c, "p0", deletion("src"), lambda: None),
+    "bins.restore": lambda c: bins.restore(
+        c, "p0", "new", "new", user_id="ada", now="", done=lambda: None
+    ),
+}
+
+
+def deletion(path: str) -> Deletion:
+    return Deletion("new", path, True, "2026", "ada", 0, 0)
+
+
+def write(connection: sqlite3.Connection, path: str, text: str) -> contents.Change:
+    return contents.write(connection, "p0", path, text, user_id="ada", now="")
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_no_step_of_a_version_takes_long(large: sqlite3.Connection, name: str) -> None:
+    with metered(large) as meter:
+        steps = 0
+        for _ in STEPS[name](large):
+            assert meter.taken() <= MOST_STEPS
+            steps += 1
+        assert meter.taken() <= MOST_STEPS
+        assert FILES / trees.STEP - 1 <= steps <= 4 * FILES / trees.STEP
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_no_step_looks_at_much_that_was_changed_meanwhile(
+    large: sqlite3.Connection, name: str
+) -> None:
+    with metered(large) as meter:
+        work = STEPS[name](large)
+        next(work)
+        large.execute("INSERT INTO touched SELECT 'p0', path FROM tree_files WHERE tree = 1")
+        meter.taken()
+        steps = 0
+        for _ in work:
+            assert meter.taken() <= MOST_STEPS
+            steps += 1
+        assert meter.taken() <= MOST_STEPS
+        assert steps >= 2 * FILES / trees.STEP - 2
+        assert not trees.is_touched(large, "p0")
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_no_step_with_a_folder_takes_long(
+    large: sqlite3.Connection, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Twice as many files as there may be.
+    monkeypatch.setattr(contents, "MAX_FILES", 2 * FILES)
+    with metered(large) as meter:
+        for _ in FOLDERS[name](large):
+            assert meter.taken() <= MOST_STEPS
+        assert meter.taken() <= 3 * MOST_STEPS
+        (there,) = large.execute(
+            "SELECT count(*) FROM tree_files t JOIN projects p ON p.tree = t.tree "
+            "WHERE p.id = 'p0' AND path LIKE 'new/%'"
+        ).fetchone()
+        assert there == FILES
+        meter.statements.clear()
+
+
+def test_no_step_with_the_bin_takes_long(large: sqlite3.Connection) -> None:
+    with metered(large) as meter:
+        for name in ("bins.throw_folder", "bins.restore"):
+            for _ in BINS[name](large):
+                assert meter.taken() <= MOST_STEPS
+            assert meter.taken() <= 3 * MOST_STEPS
+            if name == "bins.throw_folder":
+                # One who changed all of them, so that there is no early end.
+                assert bins.authors(large, "p0", "new", 20) == ["ada"]
+                assert meter.taken() <= ALL_STEPS
+        assert large.execute("SELECT count(*) FROM bins").fetchone() == (0,)
+        found = contents.files(large, "p0")
+        assert (len(found), found[7].path) == (FILES, "new/00007")
+        meter.statements.clear()
+
+
+def test_who_changes_faster_than_steps_are_taken_comes_to_an_end(
+    large: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trees, "STEP", 10)
+    monkeypatch.setattr(trees, "MOST_CATCHING_UP", 3)
+    again: list[str] = []
+    touch = (
+        "INSERT INTO touched SELECT 'p0', path FROM tree_files WHERE tree = 1 "
+        "ORDER BY path LIMIT 25 ON CONFLICT DO NOTHING"
+    )
+    with metered(large):
+        large.execute(touch)
+        for _ in trees.catch_up(large, "p0", again.append):
+            large.execute(touch)
+        assert again == [
+            f"src/{number:05}" for number in (*range(10), *range(10), *range(10), *range(25))
+        ]
+        assert not trees.is_touched(large, "p0")
+
+
+def test_what_is_deleted_goes_in_short_steps(large: sqlite3.Connection) -> None:
+    with metered(large) as meter:
+        membership.delete_project(large, "p0")
+        steps = 0
+        while leftovers.are_there(large):
+            meter.taken()
+            leftovers.delete_some(large)
+            assert meter.taken() <= MOST_STEPS
+            steps += 1
+        assert steps >= (FILES * (VERSIONS + 1) + messages.MAX_MESSAGES) / leftovers.STEP
+        tables = ("tree_files", "messages", "versions", "saves", "leftovers")
+        left = [large.execute(f"SELECT count(*) FROM {one}").fetchone()[0] for one in tables]
+        assert left == [0, 0, 0, 0, 0]
+        # Those that no file ever had are nobody's leftover.
+        (count,) = large.execute("SELECT count(*) FROM contents").fetchone()
+        assert count == CONTENTS - saves.MOST - FILES // 2
+        meter.statements.clear()
+
+
+def test_large_contents_go_few_at_a_time(large: sqlite3.Connection) -> None:
+    with metered(large):
+        size = leftovers.STEP_BYTES // 2 + 1
+        large.execute("UPDATE tree_files SET size = ? WHERE tree = 10003", (size,))
+        snapshots.delete(large, "v3")
+        leftovers.delete_some(large)
+        count = "SELECT count(*) FROM tree_files WHERE tree = 10003"
+        assert large.execute(count).fetchone() == (FILES - 2,)

@@ -18,13 +18,7 @@ import watchfiles
 
 from server.api.errors import EventError
 from server.api.paths import normal
-from server.projects.left_out import (
-    NO_FILE,
-    TOO_LONG,
-    TWICE,
-    LeftOut,
-    left_out_part,
-)
+from server.projects.left_out import NO_FILE, TOO_LONG, TWICE, LeftOut, left_out_part
 from server.projects.mirror_rules import refusal
 from server.projects.tree import Tree, composed
 from server.store import contents

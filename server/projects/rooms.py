@@ -10,13 +10,7 @@ from server.api.errors import Code, EventError
 from server.api.registry import Call
 from server.api.socket_announcements import RoomJoined, RoomLeft
 from server.api.types import Payload, Record, RoomName
-from server.people.access import (
-    check_place,
-    is_document_room,
-    may_join,
-    project_of,
-    user_room,
-)
+from server.people.access import check_place, is_document_room, may_join, project_of, user_room
 from server.projects import projects
 
 

@@ -27,9 +27,7 @@ from server.api.records import Project, Role, User
 from server.api.services import Services
 from server.documents.saving import announcement_of, heard
 from server.people.access import project_room
-from server.projects.left_out import (
-    LeftOut,
-)
+from server.projects.left_out import LeftOut
 from server.projects.mirror_rules import refusal
 from server.projects.mirrored_files import all_files, changed_paths, expanded, read_some, survey
 from server.projects.path_turns import PathTurns

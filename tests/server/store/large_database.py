@@ -5,14 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from server.api.records import (
-    User,
-)
-from server.store import (
-    messages,
-    saves,
-    talk,
-)
+from server.api.records import User
+from server.store import messages, saves, talk
 from server.store.sqlite import Sqlite
 
 FILES, VERSIONS, CONTENTS, PROJECTS = 10_000, 4, 200_000, 2_000

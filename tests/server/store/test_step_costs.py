@@ -8,10 +8,7 @@ from typing import Any
 
 import pytest
 
-from server.api.records import (
-    Deletion,
-    Version,
-)
+from server.api.records import Deletion, Version
 from server.store import (
     bins,
     contents,

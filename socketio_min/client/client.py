@@ -55,6 +55,8 @@ class Client(ClientNamespace):
         )
         # The official client calls this its manager.
         self._manager = connection
+        # All namespaces that were made on this connection, by name.
+        self.namespaces: dict[str, ClientNamespace] = {}
         super().__init__(connection, name, own.auth, self._retries, self._ack_timeout)
         self.namespaces[name] = self
 
@@ -82,11 +84,6 @@ class Client(ClientNamespace):
                 self._manager, name, auth, self._retries, self._ack_timeout
             )
         return self.namespaces[name]
-
-    @property
-    def namespaces(self) -> dict[str, ClientNamespace]:
-        """Return all namespaces that were made on this connection, by name."""
-        return self._manager.namespaces
 
     @overload
     def on_connection(self, event: str) -> Callable[[Function], Function]: ...

@@ -21,7 +21,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import engineio_min
 from engineio_min.client.client import Tap
@@ -29,6 +29,7 @@ from engineio_min.client.options import ClientOptionValues
 from engineio_min.protocol.packets import Packet as EnginePacket
 from engineio_min.protocol.session import PARSE_ERROR
 from socketio_min.client.half_packets import HalfPacketTimer
+from socketio_min.client.membership import Membership
 from socketio_min.client.options import ClientLimits, ReconnectionOptions
 from socketio_min.errors import ConnectionFailed, ProtocolError
 from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
@@ -38,9 +39,6 @@ from socketio_min.protocol.packets import Packet
 from socketio_min.protocol.parser import Parser
 from socketio_min.protocol.turns import Turns
 from socketio_min.tasks import handler_task, soon
-
-if TYPE_CHECKING:
-    from socketio_min.client.namespace import ClientNamespace
 
 logger = logging.getLogger("socketio_min")
 
@@ -70,7 +68,7 @@ class ClientConnection:
         max_message: int,
         parser: Parser,
     ) -> None:
-        self.namespaces: dict[str, ClientNamespace] = {}
+        self.memberships: dict[str, Membership] = {}
         self.listeners: dict[str, list[Callable[..., object]]] = {}
         self.limits = limits
         self.parser = parser
@@ -87,24 +85,24 @@ class ClientConnection:
         # The tasks of connections that nobody wants any more.
         self._ending: set[asyncio.Task[None]] = set()
         # By namespace, the task that asks its auth and sends CONNECT on the present connection.
-        self._presenting: dict[ClientNamespace, asyncio.Task[None]] = {}
+        self._presenting: dict[Membership, asyncio.Task[None]] = {}
         # Every handler in flight, and every presentation that is not over.
         self._tasks: set[asyncio.Task[None]] = set()
 
     # -- what namespaces ask for
 
-    def admit(self, namespace: ClientNamespace) -> None:
+    def admit(self, membership: Membership) -> None:
         """Connect a namespace, on the present connection or on a new one."""
         if self.engine is not None:
-            self._enter(self.engine, namespace)
+            self._enter(self.engine, membership)
         elif self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._keep_connected())
 
-    def leave(self, namespace: ClientNamespace) -> None:
+    def leave(self, membership: Membership) -> None:
         """Stop asking for a namespace that is not active any more. With the last one the connection
         ends.
         """
-        self._stop_presenting(namespace)
+        self._stop_presenting(membership)
         if self._active():
             return
         task = self._retire()
@@ -220,24 +218,24 @@ class ClientConnection:
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    def _active(self) -> list[ClientNamespace]:
-        return [namespace for namespace in self.namespaces.values() if namespace.active]
+    def _active(self) -> list[Membership]:
+        return [membership for membership in self.memberships.values() if membership.active]
 
     def _attempt_failed(self, error: ConnectionFailed, backoff: Backoff) -> None:
         attempts = backoff.attempts
         last = self._is_last(backoff)
-        namespaces = self._active()
+        memberships = self._active()
         if last:
             self._give_up(error)
         elif not attempts and not any(
-            namespace.handles("connect_error") for namespace in namespaces
+            membership.handles("connect_error") for membership in memberships
         ):
             # Without this a caller of `connect` would wait and not know what for.
             logger.warning("%s; trying again (see reconnection_attempts)", error)
-        for namespace in namespaces:
+        for membership in memberships:
             # A namespace that a handler has left meanwhile is not told.
-            if last or namespace.active:
-                namespace.failed(error)
+            if last or membership.active:
+                membership.failed(error)
         if attempts:
             self._announce("reconnect_error", error)
         if last and self._reconnection.reconnection:
@@ -248,8 +246,8 @@ class ClientConnection:
         again.
         """
         self._retire()
-        for namespace in self._active():
-            namespace.deactivate(error)
+        for membership in self._active():
+            membership.deactivate(error)
 
     def _use(self, engine: engineio_min.Client | None) -> None:
         """Make another connection the present one; nothing of the one before is kept."""
@@ -259,68 +257,68 @@ class ClientConnection:
         self.turns.read_from(engine)
         self._peer = ClientPeer(self.parser, self._max_message, self.limits.max_attachments)
         self._half_packet.stop()
-        for namespace in tuple(self._presenting):
-            self._stop_presenting(namespace)
+        for membership in tuple(self._presenting):
+            self._stop_presenting(membership)
 
     def _opened(self, engine: engineio_min.Client, backoff: Backoff) -> None:
         self._use(engine)
         attempts = backoff.attempts
         backoff.reset()
-        for namespace in self._active():
-            self._enter(engine, namespace)
+        for membership in self._active():
+            self._enter(engine, membership)
         self._announce("open")
         if attempts:
             self._announce("reconnect", attempts)
 
-    def _enter(self, engine: engineio_min.Client, namespace: ClientNamespace) -> None:
+    def _enter(self, engine: engineio_min.Client, membership: Membership) -> None:
         """Ask the server to accept a namespace, unless it is being asked already."""
         # A CONNECT that is not answered yet must not be followed by another.
-        if namespace.asked is engine or namespace in self._presenting:
+        if membership.asked is engine or membership in self._presenting:
             return
-        task = asyncio.get_running_loop().create_task(self._present(engine, namespace))
-        self._presenting[namespace] = task
+        task = asyncio.get_running_loop().create_task(self._present(engine, membership))
+        self._presenting[membership] = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _stop_presenting(self, namespace: ClientNamespace) -> None:
-        task = self._presenting.pop(namespace, None)
+    def _stop_presenting(self, membership: Membership) -> None:
+        task = self._presenting.pop(membership, None)
         if task is not None:
             task.cancel()
 
-    async def _present(self, engine: engineio_min.Client, namespace: ClientNamespace) -> None:
+    async def _present(self, engine: engineio_min.Client, membership: Membership) -> None:
         """Send CONNECT with what the application's auth gives; ask it again when it fails."""
         backoff = self._backoff()
         task = asyncio.current_task()
         while True:
             failure: BaseException | None = None
             try:
-                packets = namespace.encoder.connect(await namespace.credentials())
+                packets = membership.encoder.connect(await membership.credentials())
             except FAILURES as error:
                 if is_own_cancellation(error):
                     raise
-                log_failure(error, "the auth of namespace %s failed", namespace.name)
+                log_failure(error, "the auth of namespace %s failed", membership.name)
                 failure = error
-            if self._presenting.get(namespace) is not task:
+            if self._presenting.get(membership) is not task:
                 # The auth function has left the namespace, or goes on though it was cancelled.
                 return
             if failure is None:
-                del self._presenting[namespace]
-                namespace.asked = engine
+                del self._presenting[membership]
+                membership.asked = engine
                 self.send(packets)
                 return
-            self._auth_failed(namespace, failure, backoff)
+            self._auth_failed(membership, failure, backoff)
             await asyncio.sleep(backoff.next_delay())
 
     def _auth_failed(
-        self, namespace: ClientNamespace, failure: BaseException, backoff: Backoff
+        self, membership: Membership, failure: BaseException, backoff: Backoff
     ) -> None:
         """Report a failed auth like any failed attempt: the next one may succeed."""
         error = ConnectionFailed(f"the application's auth failed: {failure!r}")
         error.__cause__ = failure
-        if self._is_last(backoff) or not namespace.wanted_without(error):
-            namespace.give_up(error)
+        if self._is_last(backoff) or not membership.wanted_without(error):
+            membership.give_up(error)
         else:
-            namespace.failed(error)
+            membership.failed(error)
 
     def _closed(
         self,
@@ -333,7 +331,7 @@ class ClientConnection:
         told: list[Callable[[], None]] = []
         if engine is self.engine:
             self._use(None)
-            told = [namespace.lost(reason, description) for namespace in self._active()]
+            told = [membership.lost(reason, description) for membership in self._active()]
             if not self._reconnection.reconnection:
                 self._give_up(ConnectionFailed("the connection was lost, and reconnection is off"))
         self._announce("close", reason, description)
@@ -364,11 +362,11 @@ class ClientConnection:
             self.turns.call(self._dispatch, engine, packet)
 
     def _dispatch(self, engine: engineio_min.Client, packet: Packet) -> None:
-        namespace = self.namespaces.get(packet[1])
-        if namespace is None or engine is not self.engine:
+        membership = self.memberships.get(packet[1])
+        if membership is None or engine is not self.engine:
             return
         try:
-            namespace.receive(packet)
+            membership.receive(packet)
         except ProtocolError as error:
             self._break(engine, error)
 

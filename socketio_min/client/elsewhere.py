@@ -15,6 +15,7 @@ COMMON: Mapping[str, str] = {
     "register_namespace": 'handlers = client.of(name), and @handlers.on("name") for each event',
     "once": '@client.on("name"), whose handler calls client.off("name")',
     "io": "@client.on_connection(event)",
+    "receive": '@client.on("name")',
     "send": 'client.emit("message", data)',
     "handlers": '@client.on("name"), with client.off("name") to take one off',
     "connection_url": "the URL that the client was made with: Client(url) fixes it",
@@ -45,5 +46,4 @@ BLOCKING: Mapping[str, str] = {
     "shutdown": "client.close()",
     "create_event": "threading.Event()",
     "open": "client.connect()",
-    "receive": '@client.on("name")',
 }

@@ -246,8 +246,9 @@ class Meeting:
             last = max((index for index, entry in enumerate(log) if entry == "ask"), default=-1)
             after = set(log[last + 1 :]) - {"connect"}
             assert after, f"not connected, and nobody was told: {log[-8:]}"
-        assert not namespace._wishes._waiters
-        assert not namespace.asked or not namespace._is_asked
+        membership = namespace._membership
+        assert not membership.wishes._waiters
+        assert not membership.asked or not membership._is_asked
 
     def _check_connection(self) -> None:
         connection = self.client._manager

@@ -437,7 +437,7 @@ def test_what_waited_behind_a_handler_that_leaves_is_not_told() -> None:
         # The answer is the test's.
         meeting.answer_delay = 30.0
         meeting.do("open", "/")
-        while not meeting.client.asked:
+        while not meeting.client._membership.asked:
             await meeting.advance(0.001)
         engine = meeting.client._manager.engine
         assert engine is not None

@@ -174,10 +174,11 @@ async def test_leaving_while_auth_is_asked() -> None:
             await answer.wait()
 
         client.auth = auth
+        assert client.auth is auth
         client.open()
         await patient(asked.wait())
         client.disconnect()
         answer.set()
-        await until(lambda: not client.asked)
+        await until(lambda: not client._membership.asked)
         other.emit("end")
         await other.drained()

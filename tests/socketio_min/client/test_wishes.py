@@ -19,7 +19,7 @@ async def test_connecting_can_be_cancelled() -> None:
 
     async with meeting(socketio(silent)) as (client, server):
         task = asyncio.create_task(client.connect())
-        await until(lambda: client.asked)
+        await until(lambda: client._membership.asked)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

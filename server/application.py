@@ -12,14 +12,10 @@ from typing import Final
 
 from argon2 import PasswordHasher
 
-from engineio_min import CorsOptions, HttpServer
+from engineio_min import HttpServer
 from server.accounts.attempts import FailedAttempts
 from server.accounts.auth import Auth
 from server.ai.answers import Chat
-from server.ai.builtin import BuiltinProvider
-from server.ai.local import LocalProvider
-from server.ai.openai import OpenAIProvider
-from server.ai.provider import Provider
 from server.api.announcements import Announcement
 from server.api.envelope import envelope, timestamp
 from server.api.errors import EventError
@@ -30,11 +26,12 @@ from server.api.rate_limit import RateLimiter
 from server.api.records import User
 from server.api.registry import Call
 from server.background import Background
+from server.configured import cors_of, limits_of, provider_of
 from server.dispatch import Dispatcher
 from server.documents.opened import OpenDocuments
 from server.documents.saving import LATEST_SECONDS, STILL_SECONDS, Saver
 from server.events import EVENTS
-from server.hosts import ORIGINS, Route, guarded, host_check
+from server.hosts import Route, guarded, host_check
 from server.housekeeping import Housekeeping
 from server.http import listening, pages, website
 from server.http.clients import client_of
@@ -59,7 +56,7 @@ from server.store.database import Database
 from server.store.engine import StoreError
 from server.store.engines import engine_for
 from server.store.store import Store
-from socketio_min import Limits, RateLimit, Server, Socket
+from socketio_min import Server, Socket
 
 logger = logging.getLogger("server")
 
@@ -122,11 +119,11 @@ class Application:
         self.saver = Saver(self, self.tuning.still, self.tuning.latest)
         self.background = Background()
         self.housekeeping = Housekeeping(self)
-        self.chat = Chat(self, _provider(settings, self.background), settings.ai_timeout)
+        self.chat = Chat(self, provider_of(settings, self.background), settings.ai_timeout)
         self.dispatcher = Dispatcher(self)
         self._host_check = host_check(settings.host, settings.cors_origins)
         self.io = Server(
-            cors=_cors(settings.cors_origins),
+            cors=cors_of(settings.cors_origins),
             allow_request=self._host_check,
             max_connections=settings.max_connections,
             ping_timeout=settings.ping_timeout,
@@ -137,7 +134,7 @@ class Application:
             max_held=settings.max_held,
             max_connections_per_address=settings.max_connections_per_address or None,
             address=client_of,
-            limits=_limits(settings),
+            limits=limits_of(settings),
         )
         self.rates = RateLimiter(self.tuning.monotonic, lambda: self.io.stood_still)
         self.metrics = Metrics({*EVENTS}, self._gauges())
@@ -368,35 +365,3 @@ class Application:
             "process_uptime_seconds": ("Seconds since the start", lambda: self.uptime),
             **self.io.cluster.metrics(),
         }
-
-
-def _provider(settings: Settings, background: Background) -> Provider:
-    if settings.ai_local == "on":
-        return LocalProvider(settings.ai_timeout)
-    if settings.ai_base_url is None or settings.ai_model is None:
-        return BuiltinProvider(background)
-    return OpenAIProvider(
-        settings.ai_base_url, settings.ai_model, settings.ai_api_key, settings.ai_timeout
-    )
-
-
-def _limits(settings: Settings) -> Limits:
-    """Return the limits against floods. An event inside a `batch:update` counts only for its user,
-    in `rate_limit`.
-    """
-    rate = address_rate = byte_rate = None
-    if settings.byte_rate:
-        byte_rate = RateLimit(settings.byte_rate, 4 * settings.byte_rate)
-    if settings.event_rate:
-        rate = RateLimit(settings.event_rate, settings.event_burst)
-    if settings.address_event_rate:
-        # The burst is in the same proportion to the rate as the default of a connection's limit.
-        address_rate = RateLimit(settings.address_event_rate, 2 * settings.address_event_rate)
-    return Limits(rate=rate, address_rate=address_rate, byte_rate=byte_rate)
-
-
-def _cors(origins: tuple[str, ...]) -> CorsOptions:
-    # With credentials for every site in the world any of them would get a user's cookies.
-    if "*" in origins:
-        return CorsOptions("*")
-    return CorsOptions(origin=origins, credentials=True, setting=ORIGINS)

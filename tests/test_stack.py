@@ -90,7 +90,7 @@ FLOORS: Mapping[str, Floors] = {
         ("accounts/", "ai/"),
         ("events/",),
         ("dispatch.py", "housekeeping.py", "reference/"),
-        ("http/",),
+        ("http/", "configured.py"),
         ("application.py",),
         ("commands.py",),
         ("__init__.py", "__main__.py"),

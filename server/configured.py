@@ -1,0 +1,51 @@
+"""The parts of the application of which the settings decide what they are."""
+
+from __future__ import annotations
+
+from engineio_min import CorsOptions
+from server.ai.builtin import BuiltinProvider
+from server.ai.local import LocalProvider
+from server.ai.openai import OpenAIProvider
+from server.ai.provider import Provider
+from server.background import Background
+from server.hosts import ORIGINS
+from server.settings import Settings
+from socketio_min import Limits, RateLimit
+
+
+def provider_of(settings: Settings, background: Background) -> Provider:
+    """Return who answers as the assistant.
+
+    Raises:
+        LocalModelError: a local model is set, and its packages are not installed.
+    """
+    if settings.ai_local == "on":
+        return LocalProvider(settings.ai_timeout)
+    if settings.ai_base_url is None or settings.ai_model is None:
+        return BuiltinProvider(background)
+    return OpenAIProvider(
+        settings.ai_base_url, settings.ai_model, settings.ai_api_key, settings.ai_timeout
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the limits against floods. An event inside a `batch:update` counts only for its user,
+    in `rate_limit`.
+    """
+    rate = address_rate = byte_rate = None
+    if settings.byte_rate:
+        byte_rate = RateLimit(settings.byte_rate, 4 * settings.byte_rate)
+    if settings.event_rate:
+        rate = RateLimit(settings.event_rate, settings.event_burst)
+    if settings.address_event_rate:
+        # The burst is in the same proportion to the rate as the default of a connection's limit.
+        address_rate = RateLimit(settings.address_event_rate, 2 * settings.address_event_rate)
+    return Limits(rate=rate, address_rate=address_rate, byte_rate=byte_rate)
+
+
+def cors_of(origins: tuple[str, ...]) -> CorsOptions:
+    """Return which sites may use the server, from these origins."""
+    # With credentials for every site in the world any of them would get a user's cookies.
+    if "*" in origins:
+        return CorsOptions("*")
+    return CorsOptions(origin=origins, credentials=True, setting=ORIGINS)

@@ -287,7 +287,8 @@ class Server:
         sid = query["sid"]
         connection = self.sessions.get(sid)
         if connection is not None:
-            connection.check_time()
+            if self.timer.check(connection.session):
+                connection.flush()
             connection = self.sessions.get(sid)
         if connection is None:
             departing = self.departing.get(sid)

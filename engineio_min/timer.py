@@ -57,6 +57,16 @@ class Timer:
         elif self._handle is None:
             self._schedule(self._queue.next_deadline())
 
+    def check(self, expiring: Expiring) -> bool:
+        """Handle the timeout of `expiring` if its time is over, though its turn has not come yet.
+        Return whether it is.
+        """
+        now = self._loop.time()
+        if expiring.deadline > now + CLOCK_RESOLUTION or self.late(now):
+            return False
+        expiring.handle_timeout(max(now, expiring.deadline))
+        return True
+
     def cancel(self) -> None:
         """Stop the timer; `watch` starts it again."""
         if self._handle is not None:

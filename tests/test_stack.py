@@ -25,7 +25,14 @@ FLOORS: Mapping[str, Floors] = {
     "engineio_min": (
         ("errors.py", "ids.py"),
         ("protocol/",),
-        ("request.py", "timer.py", "option_checks.py", "cors.py", "end_of_turn.py"),
+        (
+            "request.py",
+            "timer.py",
+            "option_checks.py",
+            "cors.py",
+            "end_of_turn.py",
+            "waiters.py",
+        ),
         ("options.py", "forwarding.py", "limits/"),
         ("transports/",),
         ("http/",),

@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from engineio_min.waiters import Waiters
+
 
 class Tasks:
     """What runs for one client, and who waits for it."""
 
     def __init__(self) -> None:
         self.running: set[asyncio.Task[None]] = set()
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters = Waiters()
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a coroutine until it ends, or `cancel` is called; its error goes to the loop."""
@@ -39,9 +41,7 @@ class Tasks:
 
     async def change(self) -> None:
         """Wait until `announce` is called."""
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        await waiter
+        await self._waiters.wait()
 
     @property
     def awaited(self) -> bool:
@@ -50,7 +50,4 @@ class Tasks:
 
     def announce(self) -> None:
         """Wake everybody who waits for a change."""
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._waiters.release()

@@ -35,10 +35,11 @@ from engineio_min.protocol.session import (
     Upgraded,
 )
 from engineio_min.request import Headers, Request
-from engineio_min.timer import CLOCK_RESOLUTION, Timer
+from engineio_min.timer import Timer
 from engineio_min.transports.carrier import GONE, Carrier, WebSocketCarrier
 from engineio_min.transports.compression import Compressor
 from engineio_min.transports.endings import log_end
+from engineio_min.waiters import Waiters
 
 logger = logging.getLogger("engineio_min")
 
@@ -197,7 +198,7 @@ class Connection:
         self.user: str | None = None
         # What this session is counted for; see `Quotas`.
         self.seats: tuple[Seat, ...] = ()
-        self.waiters: list[asyncio.Future[None]] | None = None
+        self.waiters: Waiters | None = None
         # The context that the application's functions for this client run in.
         self.context = copy_context()
 
@@ -226,13 +227,10 @@ class Connection:
 
     async def drained(self) -> None:
         """Wait until everything queued has been handed to the transport, or the session is over."""
-        if self.session.drained:
-            return
-        waiter = self.server.loop.create_future()
-        if self.waiters is None:
-            self.waiters = []
-        self.waiters.append(waiter)
-        await waiter
+        if not self.session.drained:
+            if self.waiters is None:
+                self.waiters = Waiters()
+            await self.waiters.wait()
 
     @property
     def unsent(self) -> int:
@@ -346,8 +344,9 @@ class Connection:
 
     def settle(self) -> None:
         """Act on the session's events, and tell those who wait for an empty queue."""
-        if self.waiters and self.session.drained:
-            self._release_waiters()
+        if self.waiters is not None and self.session.drained:
+            self.waiters.release()
+            self.waiters = None
         events = self.session.events
         while events:
             event = events.pop(0)
@@ -361,13 +360,6 @@ class Connection:
                 candidate, self.candidate = self.candidate, None
                 candidate.close()
 
-    def check_time(self) -> None:
-        """End a session whose time is over, even if its timer has not come round yet."""
-        now = self.server.loop.time()
-        if self.session.deadline <= now + CLOCK_RESOLUTION and not self.server.timer.late(now):
-            self.session.handle_timeout(max(now, self.session.deadline))
-            self.flush()
-
     def outlive_loop(self) -> None:
         """End the session of an event loop that is closed."""
         self.carrier = GONE
@@ -378,8 +370,7 @@ class Connection:
     def _take_over(self) -> None:
         polling, candidate = self.carrier, self.candidate
         assert candidate is not None
-        self.candidate = None
-        self.carrier = candidate
+        self.carrier, self.candidate = candidate, None
         polling.close()
         if self.paused:
             candidate.pause()
@@ -394,21 +385,15 @@ class Connection:
             candidate.close()
         self.carrier.flush()
         self.carrier.close()
-        self._release_waiters()
+        if self.waiters is not None:
+            self.waiters.release()
         try:
             self.call(self.on_close, event.reason)
         except Exception:
             logger.exception("the close handler failed")
         self.on_message = self.on_close = ignore
-        # The carrier refers to this connection: the two would stay until the garbage collector
-        # runs.
+        # The carrier refers to this connection: together they would be a circle.
         self.carrier = GONE
-
-    def _release_waiters(self) -> None:
-        waiters, self.waiters = self.waiters, None
-        for waiter in waiters or ():
-            if not waiter.done():
-                waiter.set_result(None)
 
 
 def ignore(_value: object) -> None:

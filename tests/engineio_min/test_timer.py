@@ -93,6 +93,18 @@ async def test_those_who_leave_take_no_other_with_them(clock: Clock) -> None:
     assert [len(owner.calls) for owner in staying] == [1] * 70
 
 
+async def test_whose_time_is_over_need_not_wait_for_the_timer(clock: Clock) -> None:
+    timer = Timer(asyncio.get_running_loop())
+    watched = Watched(clock.time() + 10)
+    timer.watch(watched)
+    assert not timer.check(watched)
+    watched.deadline = clock.time()
+    assert timer.check(watched)
+    assert len(watched.calls) == 1
+    assert not timer.check(watched)
+    timer.cancel()
+
+
 async def test_the_timer_forgets(clock: Clock) -> None:
     timer = Timer(asyncio.get_running_loop())
     owner = Watched(clock.time() + 1)

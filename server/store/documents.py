@@ -178,13 +178,12 @@ class Documents:
             key,
         )
 
-    def forget(self, connection: Connection, project_id: str, path: str) -> None:
-        """Forget the document of a file, or those of the files in a folder, which are gone."""
-        connection.execute(
-            f"DELETE FROM documents WHERE space = ? AND {_AT}",
-            (journals.space_of(connection, project_id), *_at(path)),
-        )
-        self._loaded.unload_within(project_id, [path])
+    def forget_some(self, connection: Connection, project_id: str, folder: str) -> bool:
+        """Forget some documents of files that were in a folder and are gone. Return whether there
+        may be more; those are forgotten as soon as they are used.
+        """
+        self._loaded.unload_within(project_id, [folder])
+        return journals.put_aside(connection, project_id, folder)
 
     def move(self, connection: Connection, project_id: str, source: str, target: str) -> None:
         """Let the document of a file, or those of the files in a folder, have another path."""
@@ -214,6 +213,10 @@ class Documents:
             self._loaded.unload(key)
             return None
         document_id, epoch, version, saved_version, content_hash, line_end, file_hash = row
+        if file_hash is None:
+            # Of a file that was there once: another one at its path has nothing of it.
+            self.delete(connection, key)
+            return None
         document = self._loaded.get(key)
         if document is not None:
             authority = document.authority
@@ -237,9 +240,7 @@ class Documents:
         if document is None or document.file_hash == document.hash:
             return document, []
         file = contents.file(connection, *key)
-        if file is None:
-            self.delete(connection, key)
-            return None, []
+        assert file is not None
         user = User(file.updated_by, file.updated_by)
         updates = self.synchronise(connection, key, user, now).updates
         return self._known(connection, key), updates

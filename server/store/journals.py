@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
 from server.documents.authority import Author, Authority, Update
 from server.documents.change_json import read
@@ -12,6 +13,9 @@ from server.store import counters, parts
 from server.store.connection import Connection
 from server.store.document_records import Key
 from server.store.loaded_documents import Document
+
+PUT_ASIDE: Final = 200
+"""Documents that one piece of work makes leftovers of."""
 
 
 def take(connection: Connection, document: Document, update: Update) -> None:
@@ -95,6 +99,26 @@ def space_of(connection: Connection, project_id: str) -> int:
         connection.execute("UPDATE projects SET documents = ? WHERE id = ?", (space, project_id))
     number: int = space
     return number
+
+
+def put_aside(connection: Connection, project_id: str, folder: str) -> bool:
+    """Make leftovers of some documents in a folder whose files are gone. Return whether there may
+    be more.
+    """
+    rows = connection.execute(
+        "SELECT d.id FROM projects p JOIN documents d ON d.space = p.documents "
+        "AND d.path >= ? AND d.path < ? WHERE p.id = ? AND NOT EXISTS "
+        "(SELECT 1 FROM tree_files f WHERE f.tree = p.tree AND f.path = d.path) "
+        "ORDER BY d.path LIMIT ?",
+        (f"{folder}/", f"{folder}0", project_id, PUT_ASIDE),
+    ).fetchall()
+    if rows:
+        space = counters.increment(connection, "documents")
+        connection.executemany(
+            "UPDATE documents SET space = ? WHERE id = ?", [(space, *row) for row in rows]
+        )
+        connection.execute("INSERT INTO leftovers (documents) VALUES (?)", (space,))
+    return len(rows) == PUT_ASIDE
 
 
 def restored(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from functools import partial
 
 from server.api.records import Deletion
 from server.store import bins, contents, folders, pages
@@ -12,7 +14,6 @@ from server.store.contents import Change
 from server.store.database import Desk
 from server.store.documents import Documents
 from server.store.pages import Page
-from server.store.trees import Steps
 
 
 class Bin:
@@ -37,24 +38,27 @@ class Bin:
             check()
             if contents.file(connection, project_id, new.path) is None:
                 raise folders.missing(new.path)
-            self._documents.forget(connection, project_id, new.path)
+            self._documents.delete(connection, (project_id, new.path))
             return bins.throw_file(connection, project_id, new)
 
         return await self._desk.run(work)
 
-    def throw_folder(
+    @asynccontextmanager
+    async def throw_folder(
         self, project_id: str, new: Deletion, *, check: Callable[[], None]
-    ) -> AbstractAsyncContextManager[list[str]]:
-        """Put a folder into the bin, in steps; see `bins.throw_folder` and `Desk.in_steps`."""
-
-        def work(connection: Connection) -> Steps[list[str]]:
-            def done() -> None:
-                check()
-                self._documents.forget(connection, project_id, new.path)
-
-            return bins.throw_folder(connection, project_id, new, done)
-
-        return self._desk.in_steps(work)
+    ) -> AsyncIterator[list[str]]:
+        """Put a folder into the bin, and forget its documents, in steps; see `bins.throw_folder`
+        and `Desk.in_steps`. `check` may refuse it in the last step.
+        """
+        # The project's work waits after the last step, but this goes on.
+        beside = replace(self._desk, project_id=None)
+        forget = partial(self._documents.forget_some, project_id=project_id, folder=new.path)
+        async with self._desk.in_steps(
+            lambda c: bins.throw_folder(c, project_id, new, check)
+        ) as paths:
+            while await beside.run(forget):
+                pass
+            yield paths
 
     def restore(
         self,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from server.application import Application
-from server.store import bins, contents, leftovers
+from server.store import bins, contents, journals, leftovers
 from tests.server.conftest import Connect
 from tests.server.documents.editors import content, joined, written
 from tests.server.running import running
@@ -213,3 +213,29 @@ async def test_the_directory_loses_and_gets_the_files(tmp_path: Path) -> None:
         back = {**project, "deletionId": answer["deletionId"], "newPath": "lib"}
         assert (await client.ask("bin:restore", back))["ok"]
         assert (directory / "lib" / "a.txt").read_text() == "a"
+
+
+async def test_a_deleted_folder_leaves_no_document(
+    connect: Connect, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are put aside some at a time; whoever creates such a file has a document of it alone."""
+    monkeypatch.setattr(journals, "PUT_ASIDE", 1)
+    client = await connect()
+    await client.ask("project:join", {**PROJECT, "userId": "user-456"})
+    epochs = {}
+    for path in ("docs/a", "docs/b", "docs/c", "docs-b"):
+        new = {"path": path, "action": "created", "content": path}
+        assert (await client.ask("file:change", {**PROJECT, "file": new}))["ok"]
+        epochs[path] = (await client.ask("file:open", {**PROJECT, "filePath": path}))["epoch"]
+    assert (await delete(client, "docs"))["ok"]
+    left = await application.database.run(
+        lambda c: c.execute(
+            "SELECT path FROM documents d JOIN projects p ON p.documents = d.space"
+        ).fetchall()
+    )
+    assert [path for (path,) in left] == ["docs-b"]
+    new = {"path": "docs/b", "action": "created", "content": "other"}
+    assert (await client.ask("file:change", {**PROJECT, "file": new}))["ok"]
+    there = await client.ask("file:open", {**PROJECT, "filePath": "docs/b"})
+    assert there["content"] == "other"
+    assert there["epoch"] not in epochs.values()

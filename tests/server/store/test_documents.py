@@ -216,6 +216,23 @@ def test_a_file_that_is_gone_has_no_document(documents: Documents, connection: C
     assert connection.execute("SELECT count(*) FROM edits").fetchone() == (0,)
 
 
+def test_another_file_at_the_path_has_nothing_of_it(
+    documents: Documents, connection: Connection
+) -> None:
+    """The documents of a deleted folder go after its files, and a kill may come in between."""
+    epoch = opened(documents, connection).epoch
+    Typist(documents, connection).type("typed")
+    contents.delete(connection, *KEY)
+    replaced = documents.replacing(
+        connection, KEY, ADA, "now", lambda: write(connection, "new\n"), "new\n"
+    )
+    assert (replaced.text, replaced.updates) == ("new\n", [])
+    assert text_of(connection) == "new\n"
+    there = opened(documents, connection)
+    assert there.text == "new\n"
+    assert there.epoch != epoch
+
+
 def test_half_of_a_pair_outlives_memory(documents: Documents, connection: Connection) -> None:
     typist = Typist(documents, connection)
     typist.type("\ud83d")

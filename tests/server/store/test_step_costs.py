@@ -12,7 +12,9 @@ from server.api.records import Deletion, Version
 from server.store import (
     bins,
     contents,
+    documents,
     folders,
+    journals,
     leftovers,
     membership,
     messages,
@@ -172,3 +174,41 @@ def test_large_contents_go_few_at_a_time(large: sqlite3.Connection) -> None:
         leftovers.delete_some(large)
         count = "SELECT count(*) FROM tree_files WHERE tree = 10003"
         assert large.execute(count).fetchone() == (FILES - 2,)
+
+
+def test_the_documents_of_a_deleted_folder_go_some_at_a_time(large: sqlite3.Connection) -> None:
+    with metered(large) as meter:
+        large.execute("UPDATE projects SET documents = 5 WHERE id = 'p0'")
+        large.execute("INSERT INTO counters VALUES ('documents', 5)")
+        # Those of another folder stay, and so does one whose file is there.
+        large.execute(
+            "INSERT INTO documents (space, path, epoch, version, saved_version, hash, length, "
+            "line_end) SELECT 5, path, path, 1, 0, hash, 1, '' FROM tree_files WHERE tree = 1 "
+            "UNION ALL SELECT 5, 'src0/' || path, '', 0, 0, '', 0, '' FROM tree_files "
+            "WHERE tree = 1 AND path < 'src/00010'"
+        )
+        large.execute("INSERT INTO edits SELECT id, 0, 'a', 1, 'ada', '', '[]' FROM documents")
+        large.execute("DELETE FROM tree_files WHERE tree = 1 AND path != 'src/00007'")
+        meter.statements.clear()
+        meter.taken()
+        count = "SELECT count(*) FROM documents WHERE space = 5"
+        kept = documents.Documents()
+        left = FILES + 10
+        while kept.forget_some(large, "p0", "src"):
+            assert meter.taken() <= MOST_STEPS
+            left -= journals.PUT_ASIDE
+            assert large.execute(count).fetchone() == (left,)
+        assert large.execute(count).fetchone() == (1 + 10,)
+        steps = 0
+        while leftovers.are_there(large):
+            meter.taken()
+            leftovers.delete_some(large)
+            assert meter.taken() <= MOST_STEPS
+            steps += 1
+        assert steps >= (FILES - 1) / leftovers.STEP_DOCUMENTS
+        tables = ("documents", "edits")
+        assert [large.execute(f"SELECT count(*) FROM {one}").fetchone() for one in tables] == [
+            (11,),
+            (11,),
+        ]
+        meter.statements = [one for one in meter.statements if "count(*)" not in one]

@@ -9,79 +9,40 @@ ahead of its handlers.
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from collections.abc import Awaitable, Coroutine, Generator, Iterable
 from contextvars import Context
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import engineio_min
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.packets import LongText
 from engineio_min.protocol.packets import Packet as EnginePacket
-from engineio_min.protocol.session import (
-    HANDLERS,
-    SLOW_CONSUMER,
-    TRANSPORT_CLOSE,
-)
-from socketio_min.errors import EncodeError, ProtocolError
+from engineio_min.protocol.session import HANDLERS, SLOW_CONSUMER
+from socketio_min.errors import ProtocolError
 from socketio_min.failures import FAILURES, is_own_cancellation
 from socketio_min.protocol.decoding import MAX_PLAIN, decode_plain_event
 from socketio_min.protocol.json_parser import JSON_PARSER
 from socketio_min.protocol.packets import ACK, CONNECT, EVENT, Packet
-from socketio_min.protocol.parser import Parser
 from socketio_min.protocol.peer import Peer
 from socketio_min.protocol.turns import Turns
 from socketio_min.protocol.weights import WEIGHED, weigh
 from socketio_min.server.breaches import close_for, drop_packet
-from socketio_min.server.connect_deadlines import ConnectDeadlines
+from socketio_min.server.failing import event_failed
 from socketio_min.server.filtering import filter_event
 from socketio_min.server.half_packets import HalfPacket
-from socketio_min.server.joining import Joining
+from socketio_min.server.host import Host
 from socketio_min.server.large_message import LargeMessage
-from socketio_min.server.large_messages import LargeMessages
-from socketio_min.server.leaving import drop_undecided, let_go
-from socketio_min.server.limits import Limits
+from socketio_min.server.leaving import end_sockets, let_go
 from socketio_min.server.metered_intake import MeteredIntake
+from socketio_min.server.rate_limits import Gate
 from socketio_min.server.socket import SERVER_DISCONNECT, Socket
-
-if TYPE_CHECKING:
-    from socketio_min.server.rate_limits import Gate
-
-logger = logging.getLogger("socketio_min")
 
 # What a packet that waits costs besides its characters and values, in bytes.
 PACKET_WEIGHT = 512
 
 CLIENT_DISCONNECT = "client namespace disconnect"
-
-
-class Host(Protocol):
-    """What a connection may ask of its server."""
-
-    engine: engineio_min.Server
-    limits: Limits
-    parser: Parser
-    shutdown_reason: str | None
-    connect_deadlines: ConnectDeadlines
-    connections: set[ServerConnection]
-    joining: Joining
-    large_messages: LargeMessages
-
-    def values_allowed(self, socket: Socket) -> int:
-        """Return how many values a packet of `socket` may have."""
-
-    def start_task(
-        self,
-        coroutine: Coroutine[Any, Any, None],
-        ended: Callable[[asyncio.Task[None]], object] | None = None,
-        context: Context | None = None,
-    ) -> None:
-        """Run a handler; `ended` calls `task_ended`."""
-
-    def task_ended(self, task: asyncio.Task[None]) -> None:
-        """Let go of the task of a handler."""
 
 
 class ServerConnection:
@@ -100,7 +61,10 @@ class ServerConnection:
     )
 
     def __init__(
-        self, server: Host, connection: engineio_min.Connection, gate: Gate | None = None
+        self,
+        server: Host[ServerConnection],
+        connection: engineio_min.Connection,
+        gate: Gate | None = None,
     ) -> None:
         self.server = server
         self.connection = connection
@@ -125,7 +89,7 @@ class ServerConnection:
         self._half: HalfPacket | None = None
         self._large: LargeMessage | None = None
         self._metered: MeteredIntake | None = None
-        take = self._receive_any if looks_closer else self.receive
+        take = self.receive_small if looks_closer else self.receive
         if limits.byte_rate is None:
             connection.on_message = take
         else:
@@ -144,14 +108,10 @@ class ServerConnection:
         if self._turns is None:
             # In the connection's context. A method of this object would make the two refer to each
             # other.
-            soon = partial(self.server.engine.loop.call_soon, context=self.connection.context)
             engine = self.server.engine
-            self._turns = Turns(
-                self.server.limits.max_handlers,
-                soon,
-                self,
-                engine.options.max_held_per_connection,
-            )
+            soon = partial(engine.loop.call_soon, context=self.connection.context)
+            most = engine.options.max_held_per_connection
+            self._turns = Turns(self.server.limits.max_handlers, soon, self, most)
         return self._turns
 
     # -- in
@@ -166,7 +126,7 @@ class ServerConnection:
             and (turns is None or not turns.behind)
         ):
             # Nearly every message is a plain event that has to wait for nothing: it goes straight
-            # to its handler. `_receive_any` would have the same result.
+            # to its handler. `receive_small` would have the same result.
             socket = peer.joined.get("/")
             if socket is not None and (event := decode_plain_event(message)) is not None:
                 namespace = socket.namespace
@@ -175,7 +135,7 @@ class ServerConnection:
                     weight = 0 if len(message) < WEIGHED else weigh(message)
                     self.handle(socket, data, ack_id, weight)
                     return
-        self._receive_any(message)
+        self.receive_small(message)
 
     def receive_large(self, message: str | bytes) -> None:
         """Take a message that may need many steps."""
@@ -187,10 +147,6 @@ class ServerConnection:
         """Count a message that has come after a large one."""
         if self._metered is not None:
             self._metered.count(message)
-
-    def receive_small(self, message: str | bytes) -> None:
-        """Take a message that has come after a large one."""
-        self._receive_any(message)
 
     def receive_gradually(self, text: LongText) -> Generator[None, None, None]:
         """Take a long text in steps."""
@@ -215,7 +171,8 @@ class ServerConnection:
         """Note that the large message is taken, and what came after it."""
         self._large = None
 
-    def _receive_any(self, message: str | bytes) -> None:
+    def receive_small(self, message: str | bytes) -> None:
+        """Take a message, of any kind."""
         if type(message) is LongText:
             self.receive_large(message)
             return
@@ -330,7 +287,7 @@ class ServerConnection:
             elif ack_id is not None:
                 socket.acknowledge(ack_id, result)
         except FAILURES as error:
-            self.failed(socket, event, data[1:], ack_id, error)
+            event_failed(socket, event, data[1:], ack_id, error)
 
     async def _finish(
         self,
@@ -348,19 +305,7 @@ class ServerConnection:
         except FAILURES as error:
             if is_own_cancellation(error):
                 raise
-            self.failed(socket, event, args, ack_id, error)
-
-    def failed(
-        self, socket: Socket, event: str, args: list[Any], ack_id: int | None, error: BaseException
-    ) -> None:
-        """Tell of an event whose middleware or handler has failed, and answer it."""
-        answer = socket.namespace.failed(socket, event, args, error)
-        if answer is None or ack_id is None:
-            return
-        try:
-            socket.acknowledge(ack_id, answer)
-        except EncodeError:
-            logger.exception("the error handler's answer to %r cannot be sent", event)
+            event_failed(socket, event, args, ack_id, error)
 
     # -- asynchronous handlers
 
@@ -430,36 +375,16 @@ class ServerConnection:
         self.peer.reconstructor = None
         half, self._half = self._half, None
         if half is not None:
-            half.end()
-            self.server.engine.timer.forget(half)
+            half.close()
         if self._turns is None or self.server.shutdown_reason is not None:
-            self._end(self.server.shutdown_reason or reason)
+            end_sockets(self, self.server.shutdown_reason or reason)
         else:
             self._turns.read_from(None)
-            self._turns.finish(self._end, reason)
-
-    def _end(self, reason: str) -> None:
-        joined = list(self.peer.joined.values())
-        self.peer.joined.clear()
-        deciding, self.deciding = self.deciding, None
-        for socket in deciding or ():
-            drop_undecided(socket, reason)
-        for socket in joined:
-            let_go(socket, reason)
+            self._turns.finish(end_sockets, self, reason)
 
     def supersede(self, socket: Socket) -> None:
-        """End this connection, for the client of one of its sockets is back on another.
-
-        What the client sent before and still waits for its turn is dropped, as all that a
-        connection loses.
-        """
-        if self.server.joining.decided(self, socket):
-            drop_undecided(socket, TRANSPORT_CLOSE)
-        else:
-            self.peer.leave(socket.namespace.name, by_peer=False)
-            self.connection.call(let_go, socket, TRANSPORT_CLOSE)
-        self.connection.session.fail(TRANSPORT_CLOSE, "the client is back on another connection")
-        self.connection.settle()
+        """End this connection; see `Joining.supersede`."""
+        self.server.joining.supersede(self, socket)
 
     def overflow(self) -> None:
         """End the connection: a socket was sent too much before its CONNECT was answered."""

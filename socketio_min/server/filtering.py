@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
 from socketio_min.protocol.turns import Turns
+from socketio_min.server.failing import event_failed
 from socketio_min.server.socket import Socket
 from socketio_min.tasks import take_all
 
@@ -34,11 +35,6 @@ class FilteringClient(Protocol):
     def handle(self, socket: Socket, data: list[Any], ack_id: int | None, weight: int) -> None:
         """Call the handler of an event."""
 
-    def failed(
-        self, socket: Socket, event: str, args: list[Any], ack_id: int | None, error: BaseException
-    ) -> None:
-        """Tell of an event whose middleware or handler has failed, and answer it."""
-
 
 def filter_event(
     client: FilteringClient, socket: Socket, data: list[Any], ack_id: int | None, weight: int
@@ -57,7 +53,7 @@ def filter_event(
         try:
             awaitable = next(steps, None)
         except FAILURES as error:
-            client.failed(socket, event, args, ack_id, error)
+            event_failed(socket, event, args, ack_id, error)
             return
         if awaitable is not None:
             later = _finish(client, socket, event, args, ack_id, weight, steps, awaitable)
@@ -83,6 +79,6 @@ async def _finish(
     except FAILURES as error:
         if is_own_cancellation(error):
             raise
-        client.failed(socket, event, args, ack_id, error)
+        event_failed(socket, event, args, ack_id, error)
     else:
         client.handle(socket, [event, *args], ack_id, weight)

@@ -43,6 +43,11 @@ class HalfPacket:
         self.deadline = NEVER
         self._keep(0)
 
+    def close(self) -> None:
+        """Take notice that the connection is over."""
+        self.end()
+        self._timer.forget(self)
+
     def _keep(self, size: int) -> None:
         if size != self.size:
             before, self.size = self.size, size

@@ -12,11 +12,13 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engineio_min.protocol.packets import Packet as EnginePacket
+from engineio_min.protocol.session import TRANSPORT_CLOSE
 from socketio_min.errors import ConnectionRefused, EncodeError
 from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
 from socketio_min.protocol.parser import Parser
 from socketio_min.protocol.peer import Peer
 from socketio_min.server.connect_deadlines import Closable, ConnectDeadlines
+from socketio_min.server.leaving import drop_undecided, let_go
 from socketio_min.server.recoverable_socket import RecoverableSocket, offset_in, pid_in
 from socketio_min.server.socket import SERVER_DISCONNECT, Link, Socket
 from socketio_min.tasks import take_all
@@ -179,3 +181,17 @@ class Joining:
         if not client.deciding:
             client.deciding = None
         return True
+
+    def supersede(self, client: JoiningClient, socket: Socket) -> None:
+        """End a connection, for the client of one of its sockets is back on another.
+
+        What the client sent before and still waits for its turn is dropped, as all that a
+        connection loses.
+        """
+        if self.decided(client, socket):
+            drop_undecided(socket, TRANSPORT_CLOSE)
+        else:
+            client.peer.leave(socket.namespace.name, by_peer=False)
+            client.connection.call(let_go, socket, TRANSPORT_CLOSE)
+        client.connection.session.fail(TRANSPORT_CLOSE, "the client is back on another connection")
+        client.connection.settle()

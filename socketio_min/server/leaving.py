@@ -5,6 +5,9 @@ A client that loses its connection may come back to what it had; see `recoveries
 
 from __future__ import annotations
 
+from typing import Protocol
+
+from socketio_min.protocol.peer import Peer
 from socketio_min.server.recoverable_socket import RecoverableSocket
 from socketio_min.server.socket import Socket
 
@@ -18,6 +21,27 @@ def let_go(socket: Socket, reason: str) -> None:
     socket.detach()
     namespace.remove(socket)
     namespace.report_end(socket, "disconnect", reason)
+
+
+class Leaving(Protocol):
+    """A client's connection that is over, with the sockets that it had.
+
+    `deciding` are those whose CONNECT is being decided, None for none.
+    """
+
+    peer: Peer[Socket]
+    deciding: set[Socket] | None
+
+
+def end_sockets(client: Leaving, reason: str) -> None:
+    """Let go of all sockets of a connection."""
+    joined = list(client.peer.joined.values())
+    client.peer.joined.clear()
+    deciding, client.deciding = client.deciding, None
+    for socket in deciding or ():
+        drop_undecided(socket, reason)
+    for socket in joined:
+        let_go(socket, reason)
 
 
 def drop_undecided(socket: Socket, reason: str) -> None:

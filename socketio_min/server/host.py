@@ -1,0 +1,49 @@
+"""What a connection may ask of its server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from typing import Any, Protocol, TypeVar
+
+import engineio_min
+from socketio_min.protocol.parser import Parser
+from socketio_min.server.connect_deadlines import ConnectDeadlines
+from socketio_min.server.joining import Joining
+from socketio_min.server.large_messages import LargeMessages
+from socketio_min.server.limits import Limits
+from socketio_min.server.socket import Socket
+
+Connection = TypeVar("Connection")
+
+
+class Host(Protocol[Connection]):
+    """What a connection may ask of its server, and nothing else.
+
+    `connections` are those that are open; `shutdown_reason` is what the handlers of "disconnect"
+    are told once the server closes, None before.
+    """
+
+    engine: engineio_min.Server
+    limits: Limits
+    parser: Parser
+    shutdown_reason: str | None
+    connect_deadlines: ConnectDeadlines
+    connections: set[Connection]
+    joining: Joining
+    large_messages: LargeMessages
+
+    def values_allowed(self, socket: Socket) -> int:
+        """Return how many values a packet of `socket` may have."""
+
+    def start_task(
+        self,
+        coroutine: Coroutine[Any, Any, None],
+        ended: Callable[[asyncio.Task[None]], object] | None = None,
+        context: Context | None = None,
+    ) -> None:
+        """Run a handler; `ended` calls `task_ended`."""
+
+    def task_ended(self, task: asyncio.Task[None]) -> None:
+        """Let go of the task of a handler."""

@@ -376,8 +376,9 @@ def _parser() -> argparse.ArgumentParser:
             setting.flag,
             dest=setting.field,
             metavar="VALUE",
+            # The parser would take a percent sign for a place of its own.
             help=f"{setting.read.expected}: {setting.about} "
-            f"(default {setting.default}; {setting.variable})",
+            f"(default {setting.default}; {setting.variable})".replace("%", "%%"),
         )
         if setting.former is not None:
             parser.add_argument(setting.former[1], dest=_former(setting), help=argparse.SUPPRESS)

@@ -1433,7 +1433,7 @@ export interface SearchHit {
   replacement?: string;
 }
 
-/** What to search for, in which files. `include` and `exclude` are globs of paths: `*.js` in any folder, `src/**/*.py`, or a folder. With `replacement` each hit says what would replace it: the text, for a regular expression with `$1`, `$&`, `\n` and `\t`. */
+/** What to search for, in which files. `include` and `exclude` are globs of paths: `*.js` in any folder, `src/**\/*.py`, or a folder. With `replacement` each hit says what would replace it: the text, for a regular expression with `$1`, `$&`, `\n` and `\t`. */
 export interface SearchPayload {
   userId?: string;
   metadata?: Metadata;

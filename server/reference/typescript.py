@@ -56,7 +56,9 @@ def _interface(name: str, kind: type) -> str:
 
 
 def _comment(text: str | None, indent: str) -> Iterator[str]:
-    yield f"{indent}/** {' '.join((text or '').split())} */"
+    # A glob such as `src/**/*.py` would end the comment.
+    told = " ".join((text or "").split()).replace("*/", "*\\/")
+    yield f"{indent}/** {told} */"
 
 
 def _type(kind: inspect.Type) -> str:

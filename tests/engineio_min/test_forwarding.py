@@ -194,5 +194,5 @@ async def test_a_pages_loop_is_told_once_and_leaves_no_sessions(
         "Origin, its POSTs come from 'http://site.example:8080' while Host is 'localhost'. "
         "If a proxy changes Host, let it pass on the browser's (nginx: proxy_set_header Host "
         "$http_host;) or send it as X-Forwarded-Host, with the option trusted_proxies=['127.0.0.1']"
-        "; if the page is another host's, cors=['http://site.example:8080'] allows it"
+        "; if the page is another host's, the option cors=['http://site.example:8080'] allows it"
     ]

@@ -144,7 +144,7 @@ async def test_a_used_data_directory_is_one_line_and_exit_code_1(tmp_path: Path)
             ["user", "remove", "user-456"],
             {},
             "usage: python -m server backup FILE | user add NAME | session new NAME "
-            "[--data-dir VALUE]",
+            "| migrate-data --from sqlite --to URL [--data-dir VALUE]",
         ),
     ],
 )

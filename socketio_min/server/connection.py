@@ -155,6 +155,8 @@ class ServerConnection:
         except ProtocolError as error:
             close_for(self.server.engine, self.connection, error)
             return
+        if self._large is not None:
+            self._large.release()
         half = self._half
         if packet is None:
             self._wait_for_attachments()

@@ -34,7 +34,7 @@ class Receiver(Protocol):
         """Take a message at once."""
 
     def receive_gradually(self, text: LongText) -> Generator[None, None, None]:
-        """Take a message in steps."""
+        """Take a message in steps; call `release` before what was made of it counts."""
 
     def forget_large(self) -> None:
         """Note that the large message is taken, and what came after it."""
@@ -49,6 +49,7 @@ class LargeMessage:
     __slots__ = (
         "_ended",
         "_has_turn",
+        "_is_counted",
         "_later",
         "_line",
         "_on_message",
@@ -62,6 +63,8 @@ class LargeMessage:
         self._line = line
         self._on_message = receiver.connection.on_message
         self._later: list[Message] = []
+        # Whether the first of them counts as held.
+        self._is_counted = True
         # What is left of the first of them, once it is begun.
         self._steps: Generator[None, None, None] | None = None
         # Whether it waits in the line, or is the one of the line that is taken.
@@ -85,8 +88,16 @@ class LargeMessage:
         self._later.append(message)
         self._receiver.connection.hold(len(message))
 
+    def release(self) -> None:
+        """Hold the message that is taken no more: what was made of it counts from now on."""
+        if self._is_counted:
+            self._is_counted = False
+            self._receiver.connection.hold(-len(self._later[0]))
+
     def _unkeep(self) -> None:
-        self._receiver.connection.hold(-len(self._later.pop(0)))
+        self.release()
+        self._later.pop(0)
+        self._is_counted = True
 
     # -- the line
 
@@ -163,6 +174,7 @@ class LargeMessage:
         """Take a message, or a step of it. Return whether it is taken."""
         try:
             if not isinstance(message, LongText):
+                self.release()
                 self._receiver.receive_small(message)
                 return True
             if self._steps is None:

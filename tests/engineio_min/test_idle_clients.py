@@ -120,9 +120,10 @@ def test_ten_thousand_idle_clients_are_held_and_released_without_a_leak() -> Non
             for client in clients:
                 client.close()
             started = time.monotonic()
-            while (state := control(port, "/state"))["connections"] > 1:
-                assert time.monotonic() - started < 30, f"not released: {state}"
-            assert state["sessions"] == state["objects"] == 0
+            # A turn of the event loop writes to some of them.
+            while (state := control(port, "/state"))["connections"] > 1 or state["objects"]:
+                assert time.monotonic() - started < 60, f"not released: {state}"
+            assert state["sessions"] == 0
             assert state["timers"] == 1
         # Everything that the first round had is free for the second.
         assert resident[1] < resident[0] + CLIENTS * 500

@@ -75,15 +75,17 @@ async def test_pausing_and_resuming(harness: Harness) -> None:
         harness.received.clear()
 
 
-async def test_a_client_may_be_paused_before_it_connects(harness: Harness) -> None:
-    for options in TRANSPORTS[:2]:
-        ear = Ear(url_of(harness), **options)
-        ear.client.pause()
-        ear.client.resume()
-        await patient(ear.client.connect())
-        ear.client.send("a")
-        await until(lambda ear=ear: ear.messages)
-        await ear.finish()
+@pytest.mark.parametrize("options", TRANSPORTS[:2])
+async def test_a_client_may_be_paused_before_it_connects(
+    harness: Harness, options: ClientOptionValues
+) -> None:
+    ear = Ear(url_of(harness), **options)
+    ear.client.pause()
+    ear.client.resume()
+    await patient(ear.client.connect())
+    ear.client.send("a")
+    await until(lambda: ear.messages)
+    await ear.finish()
 
 
 async def test_a_paused_client_stays_so_through_an_upgrade(harness: Harness) -> None:

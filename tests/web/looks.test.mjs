@@ -185,7 +185,7 @@ for (const theme of ["light", "dark"]) {
     await page.setViewportSize(WIDE);
     await button(page, "Back to the files").click();
     await page.keyboard.press("Control+p");
-    await page.keyboard.type("oj");
+    await page.getByRole("combobox", { name: "File to open" }).fill("oj");
     await page.getByRole("option", { name: "one.js" }).waitFor();
     await look("quick-open");
     await page.keyboard.press("Escape");

@@ -1,5 +1,6 @@
 // What the address and the options of a client mean: namespaces, queries, paths, shared connections.
 import assert from "node:assert/strict";
+import { createServer } from "node:net";
 import test, { describe } from "node:test";
 import { io, Manager } from "socket.io-client";
 import { ask, connect, connected, once, open, useServer } from "./helpers.mjs";
@@ -136,9 +137,13 @@ describe("an address where nothing listens", () => {
     assert.deepEqual(attempts, []);
   });
 
-  test("is a timeout where the client has no time", async (t) => {
+  test("is a timeout where nobody answers", async (t) => {
+    const silent = createServer();
+    await new Promise((listening) => silent.listen(0, "127.0.0.1", listening));
+    t.after(() => silent.close());
+    const url = `http://127.0.0.1:${silent.address().port}`;
     for (const transports of [["polling"], ["websocket"]]) {
-      const socket = open(t, server, { transports, timeout: 0 });
+      const socket = open(t, { url }, { transports, timeout: 1 });
       const [error] = await once(socket, "connect_error");
       assert.equal(error.message, "timeout");
     }

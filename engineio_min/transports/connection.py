@@ -344,9 +344,6 @@ class Connection:
 
     def settle(self) -> None:
         """Act on the session's events, and tell those who wait for an empty queue."""
-        if self.waiters is not None and self.session.drained:
-            self.waiters.release()
-            self.waiters = None
         events = self.session.events
         while events:
             event = events.pop(0)
@@ -359,6 +356,9 @@ class Connection:
             elif self.candidate is not None:
                 candidate, self.candidate = self.candidate, None
                 candidate.close()
+        if self.waiters is not None and self.session.drained:
+            self.waiters.release()
+            self.waiters = None
 
     def outlive_loop(self) -> None:
         """End the session of an event loop that is closed."""
@@ -385,8 +385,6 @@ class Connection:
             candidate.close()
         self.carrier.flush()
         self.carrier.close()
-        if self.waiters is not None:
-            self.waiters.release()
         try:
             self.call(self.on_close, event.reason)
         except Exception:

@@ -52,6 +52,8 @@ class Departure:
 
     def _forget(self) -> None:
         server = self._connection.server
+        # It refers to this object: a circle, which would stay until the collector comes round.
+        self._exchange.on_abort = None
         self.deadline = NEVER
         server.timer.forget(self)
         del server.departing[self._connection.sid]

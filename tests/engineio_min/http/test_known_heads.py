@@ -165,6 +165,7 @@ class Recorder(RecordingServer):
         if "later" in request.query_string:
             # Like a poll that waits: what comes meanwhile is queued.
             self.later.append(exchange)
+            exchange.on_abort = lambda: self.later.remove(exchange)
         elif "refuse" in request.query_string:
             exchange.respond(400, (), b"refused")
         else:
@@ -191,9 +192,8 @@ def run(loop: asyncio.AbstractEventLoop, reads: Sequence[bytes]) -> object:
     for read in reads:
         transport.receive(read)
         if read == READ_ON:
-            for exchange in server.later:
-                exchange.respond(200, (), b"at last")
-            server.later.clear()
+            while server.later:
+                server.later.pop(0).respond(200, (), b"at last")
     ended = transport.ended
     transport.lose()
     server.timer.cancel()

@@ -7,17 +7,6 @@ export function byName(one, other) {
   return collator.compare(one, other) || (one < other ? -1 : Number(one > other));
 }
 
-/** Compare paths part by part. */
-export function byPath(one, other) {
-  const parts = one.split("/");
-  const others = other.split("/");
-  const length = Math.min(parts.length, others.length);
-  for (let index = 0; index < length; index++) {
-    if (parts[index] !== others[index]) return byName(parts[index], others[index]);
-  }
-  return parts.length - others.length;
-}
-
 export function nameOf(path) {
   return path.slice(path.lastIndexOf("/") + 1);
 }

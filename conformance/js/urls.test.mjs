@@ -138,9 +138,14 @@ describe("an address where nothing listens", () => {
   });
 
   test("is a timeout where nobody answers", async (t) => {
-    const silent = createServer();
+    const arrived = [];
+    const silent = createServer((connection) => arrived.push(connection));
     await new Promise((listening) => silent.listen(0, "127.0.0.1", listening));
-    t.after(() => silent.close());
+    t.after(() => {
+      silent.close();
+      // Nobody reads these, so their end would never be noticed and the process would wait for them for ever.
+      for (const connection of arrived) connection.destroy();
+    });
     const url = `http://127.0.0.1:${silent.address().port}`;
     for (const transports of [["polling"], ["websocket"]]) {
       const socket = open(t, { url }, { transports, timeout: 1 });

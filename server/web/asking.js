@@ -1,7 +1,8 @@
 // Asking for a file that somebody edits alone. `state.asks` are the requests that are open, by id: mine
 // and those for what I hold.
 
-import { handedOver, onLeavingFile } from "./file.js";
+import { onLeavingFile } from "./file.js";
+import { handedOver } from "./file_locks.js";
 import { ask, insist, isMe, socket } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
 

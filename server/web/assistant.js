@@ -6,6 +6,7 @@ import { Composer } from "./composer.js";
 import { Avatar, Icon, html } from "./html.js";
 import { onLiveUpdate } from "./live_editor.js";
 import { Markdown } from "./markdown.js";
+import { byName } from "./paths.js";
 import { mayEdit } from "./project.js";
 import { ProposalList } from "./proposal_list.js";
 import { openReview, proposalFor, proposalsOf } from "./proposals.js";
@@ -110,7 +111,7 @@ function filesLike(files, word) {
   const sought = word.toLowerCase();
   const found = [...files.keys()].filter((path) => path.toLowerCase().includes(sought));
   const begins = (path) => path.split("/").at(-1).toLowerCase().startsWith(sought);
-  return found.sort((a, b) => begins(b) - begins(a) || a.localeCompare(b)).slice(0, OFFERED);
+  return found.sort((a, b) => begins(b) - begins(a) || byName(a, b)).slice(0, OFFERED);
 }
 
 /** What the assistant is shown with the next message. */

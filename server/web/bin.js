@@ -1,7 +1,7 @@
 // The bin: what was deleted in the last 30 days, and the way back.
 
 import { useEffect, useState } from "preact/hooks";
-import { restoreDeleted } from "./file.js";
+import { restoreDeleted } from "./file_actions.js";
 import { isThere } from "./folders.js";
 import { Ago, Dialog, Icon, html } from "./html.js";
 import { freeCopy } from "./paths.js";

@@ -20,17 +20,9 @@ import { BinaryFile } from "./binary_file.js";
 import { copyText } from "./clipboard.js";
 import { othersCursors, positionOf, showPlaces } from "./cursors.js";
 import { lookOf } from "./editor_look.js";
-import {
-  closeFile,
-  editAlone,
-  editTogether,
-  edited,
-  forgetProblem,
-  foreignLock,
-  putBack,
-  saveState,
-  sayPlace,
-} from "./file.js";
+import { closeFile, edited, forgetProblem } from "./file.js";
+import { putBack } from "./file_actions.js";
+import { editAlone, editTogether, foreignLock } from "./file_locks.js";
 import { Avatar, Icon, IconButton, html } from "./html.js";
 import {
   endLiveEditor,
@@ -41,11 +33,13 @@ import {
   setLiveEditor,
 } from "./live_editor.js";
 import { MissingFile } from "./missing_file.js";
+import { sayPlace } from "./own_place.js";
 import { mayEdit, placesIn } from "./project.js";
 import { difference } from "./replica.js";
 import { Review } from "./review.js";
 import { copyLink } from "./route.js";
 import { isMe } from "./session.js";
+import { saveState } from "./shared_files.js";
 import { attempt, update } from "./state.js";
 
 export function Editor({ app }) {

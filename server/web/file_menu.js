@@ -1,6 +1,7 @@
 // What can be done to a file or a folder of the tree.
 
-import { deleteFile, duplicate, openFile } from "./file.js";
+import { openFile } from "./file.js";
+import { deleteFile, duplicate } from "./file_actions.js";
 import { isThere, showFolder } from "./folders.js";
 import { freeCopy } from "./paths.js";
 import { mayEdit } from "./project.js";

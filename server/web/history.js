@@ -5,14 +5,16 @@ import { EditorState } from "@codemirror/state";
 import { EditorView, lineNumbers } from "@codemirror/view";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { lookOf } from "./editor_look.js";
-import { openFile, readText, settled } from "./file.js";
+import { openFile } from "./file.js";
 import { Ago, Dialog, Icon, html } from "./html.js";
 import { liveEditorOf } from "./live_editor.js";
 import { DIFF, difference, textOf } from "./merging.js";
 import { nameOf } from "./paths.js";
 import { mayEdit } from "./project.js";
 import { putIn } from "./proposals.js";
+import { readText } from "./read_file.js";
 import { ask, insist } from "./session.js";
+import { settled } from "./shared_files.js";
 import { attempt, state, toast } from "./state.js";
 import { sizeOf } from "./transfer.js";
 

@@ -1,7 +1,8 @@
 // What the address names is not there: when and by whom it was deleted, and where it may be instead.
 
 import { useEffect, useState } from "preact/hooks";
-import { openFile, restoreDeleted } from "./file.js";
+import { openFile } from "./file.js";
+import { restoreDeleted } from "./file_actions.js";
 import { isThere } from "./folders.js";
 import { Ago, Icon, html } from "./html.js";
 import { isWithin, nameOf } from "./paths.js";

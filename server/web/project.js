@@ -2,6 +2,7 @@
 // events of its room. `project:join` restores all of it, also after a reconnection.
 
 import { closedFolders } from "./folders.js";
+import { byName } from "./paths.js";
 import { ask, askAll, insist, isMe, onArrival, socket } from "./session.js";
 import { NOTHING_OPEN, state, toast, update } from "./state.js";
 import { rememberedTabs } from "./tabs.js";
@@ -131,7 +132,7 @@ socket.on("project:deleted", ({ projectId }) => {
 
 function putProject(project) {
   const others = state.projects.filter((one) => one.id !== project.id);
-  const projects = [...others, project].sort((a, b) => a.name.localeCompare(b.name));
+  const projects = [...others, project].sort((a, b) => byName(a.name, b.name));
   update({ projects });
 }
 

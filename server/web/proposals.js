@@ -5,7 +5,8 @@
 
 import { isolateHistory } from "@codemirror/commands";
 import { ChangeSet, Text } from "@codemirror/state";
-import { createWith, editBeside, openFile } from "./file.js";
+import { openFile } from "./file.js";
+import { createWith, editBeside } from "./file_actions.js";
 import { liveEditorOf } from "./live_editor.js";
 import { difference, merged, textOf } from "./merging.js";
 import { change, onProject } from "./project.js";

@@ -3,18 +3,14 @@
 
 import { format, parse } from "./address.js";
 import { copyText } from "./clipboard.js";
-import {
-  closeEditor,
-  openFile,
-  presentPath,
-  reopenFile,
-  settled,
-  stopEditing,
-} from "./file.js";
+import { closeEditor, openFile, stopEditing } from "./file.js";
+import { presentPath } from "./file_list.js";
+import { reopenFile } from "./file_news.js";
 import { lineOfCaret, onLiveUpdate } from "./live_editor.js";
 import { nameOf } from "./paths.js";
 import { closeProject, openProject, projectGone } from "./project.js";
 import { onArrival } from "./session.js";
+import { settled } from "./shared_files.js";
 import { attempt, state, toast, update } from "./state.js";
 
 /** What the address of an invitation begins with; see inviting.js. */

@@ -4,7 +4,7 @@
 // `state.search` is what NOTHING_FOUND has; its `files` are {filePath, hits} in the order of paths.
 
 import { ChangeSet } from "@codemirror/state";
-import { editBeside } from "./file.js";
+import { editBeside } from "./file_actions.js";
 import { liveEditorOf } from "./live_editor.js";
 import { textOf } from "./merging.js";
 import { mayEdit } from "./project.js";

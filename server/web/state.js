@@ -49,6 +49,11 @@ export function update(changes) {
   for (const listener of listeners) listener();
 }
 
+/** Change the file in the editor, if there is one. */
+export function alterOpen(changes) {
+  if (state.open) update({ open: { ...state.open, ...changes } });
+}
+
 /** The state, for the root component: it is drawn again after each `update`. */
 export function useApp() {
   const [, draw] = useState(0);

@@ -1,11 +1,12 @@
 // The tabs above the editor, and their keys. A phone has a list instead.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { closeFile, unsavedIn } from "./file.js";
+import { closeFile } from "./file.js";
 import { Icon, IconButton, html } from "./html.js";
 import { Menu } from "./menu.js";
 import { folderOf, nameOf } from "./paths.js";
 import { showPath } from "./route.js";
+import { unsavedIn } from "./shared_files.js";
 import { attempt, state } from "./state.js";
 import { placeTab, tabOf, takeClosedTab } from "./tabs.js";
 

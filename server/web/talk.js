@@ -1,6 +1,7 @@
 // What people say to each other in the open project; no assistant hears of it. `state.project.talk` is
 // {messages, older, unread, shown}: `older` is where it goes on backwards, `shown` the message to go to.
 
+import { byName } from "./paths.js";
 import { change, onProject } from "./project.js";
 import { ask, insist, isMe } from "./session.js";
 import { state, toast, update } from "./state.js";
@@ -86,5 +87,5 @@ export function peopleLike(word, most) {
   const begins = ({ name, id }) =>
     name.toLowerCase().startsWith(sought) || id.toLowerCase().startsWith(sought);
   const found = nameable().filter(begins);
-  return found.sort((a, b) => a.name.localeCompare(b.name)).slice(0, most);
+  return found.sort((a, b) => byName(a.name, b.name)).slice(0, most);
 }

@@ -1,7 +1,7 @@
 // Files as bytes: from the server, and to the disk of whoever looks at the page.
 
-import { settled } from "./file.js";
 import { ask, insist } from "./session.js";
+import { settled } from "./shared_files.js";
 
 // What browsers draw and nothing else: in none of them does anything run.
 const IMAGES = new Set(["image/avif", "image/gif", "image/jpeg", "image/png", "image/webp"]);

@@ -7,7 +7,8 @@
 // `answer(choice, isForAll)` says what to do, "replace", "both" or "skip".
 
 import { MOST } from "./dropped.js";
-import { openFile, putFile } from "./file.js";
+import { openFile } from "./file.js";
+import { putFile } from "./file_list.js";
 import { isThere } from "./folders.js";
 import { freeCopy, join } from "./paths.js";
 import { Refusal, ask, insist, onArrival } from "./session.js";

@@ -1,10 +1,10 @@
 // Versions of the project: take one, compare it with the files as they are, go back to it.
 
 import { useState } from "preact/hooks";
-import { settled } from "./file.js";
 import { Ago, Dialog, Icon, IconButton, html } from "./html.js";
 import { mayEdit } from "./project.js";
 import { ask } from "./session.js";
+import { settled } from "./shared_files.js";
 import { attempt } from "./state.js";
 
 export function Versions({ app }) {

@@ -358,7 +358,7 @@ test("a key in a file of a megabyte sends its change, and not the file", async (
   const ada = await withProject("ada", "Long", "notes.txt");
   await share(ada, "bob", "editor");
   await ada.evaluate(async () => {
-    const { createWith } = await import("/web/file.js");
+    const { createWith } = await import("/web/file_actions.js");
     await createWith("long.txt", "0123456789abcde\n".repeat(62_500));
   });
   await file(ada, "long.txt").waitFor();

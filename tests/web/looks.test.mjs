@@ -268,7 +268,8 @@ for (const theme of ["light", "dark"]) {
           const { state } = await import("/web/state.js");
           const data = Uint8Array.from(numbers);
           const { file } = await ask("file:upload", { projectId: state.project.id, filePath, data });
-          const { openFile, putFile } = await import("/web/file.js");
+          const { openFile } = await import("/web/file.js");
+          const { putFile } = await import("/web/file_list.js");
           putFile(file);
           await openFile(filePath);
         },

@@ -1,0 +1,39 @@
+// The list of the open project's files, as the tree draws it.
+
+import { moved } from "./paths.js";
+import { change } from "./project.js";
+import { state } from "./state.js";
+
+// Of thousands of files that come one after the other the tree is drawn a few times a second.
+const DRAW_MILLISECONDS = 150;
+let drawing = 0;
+let drawnAt = -Infinity;
+
+/** There is a file, or another one. */
+export function putFile(file) {
+  state.project.files.set(file.path, file);
+  if (drawing) return;
+  const wait = drawnAt + DRAW_MILLISECONDS - performance.now();
+  if (wait <= 0) drawFiles();
+  else drawing = setTimeout(drawFiles, wait);
+}
+
+function drawFiles() {
+  drawing = 0;
+  drawnAt = performance.now();
+  if (state.project) change({ files: new Map(state.project.files) });
+}
+
+/** There is no such file any more. */
+export function dropFile(path) {
+  const files = new Map(state.project.files);
+  files.delete(path);
+  change({ files });
+}
+
+/** The path that a file has now, where it was moved while the project was open. */
+export function presentPath(path) {
+  const { files, moves } = state.project;
+  if (files.has(path)) return path;
+  return moves.reduce((now, { source, target }) => moved(now, source, target), path);
+}

@@ -1,0 +1,74 @@
+// Who edits a file alone: the locks of the open project, and one's own.
+
+import { change, onProject } from "./project.js";
+import { ask, insist, isMe, socket } from "./session.js";
+import { documentsUnlocked } from "./shared_files.js";
+import { alterOpen, attempt, state } from "./state.js";
+
+/** Keep all others from editing the open file. */
+export async function editAlone() {
+  const { path } = state.open;
+  const payload = { projectId: state.project.id, filePath: path, lockType: "exclusive" };
+  const { lock } = await ask("file:lock", payload);
+  putLock(lock);
+  if (state.open?.path === path) alterOpen({ lock });
+}
+
+/** Let the others edit again. */
+export async function editTogether() {
+  const { path, lock, document } = state.open;
+  const isOnline = state.connection === "online";
+  // The others are let in when one's own words are taken.
+  if (isOnline) await document?.settle();
+  alterOpen({ lock: null });
+  dropLock(path, lock.token);
+  // A lock whose connection is lost ends by itself.
+  if (!isOnline) return;
+  const payload = { projectId: state.project.id, filePath: path };
+  await insist(() => ask("file:unlock", payload)).catch(() => {});
+}
+
+/** Take a lock again that was lost with the connection, if it is to be had. */
+export async function lockAgain({ path, lock: before }) {
+  const connection = socket.id;
+  const payload = { projectId: state.project.id, filePath: path, lockType: "exclusive" };
+  const answer = await attempt(() => insist(() => ask("file:lock", payload)));
+  // Lost once more: the next connection takes it up.
+  if (socket.id !== connection) return;
+  if (answer) putLock(answer.lock);
+  // One may have given it back meanwhile.
+  if (state.open?.lock?.token === before.token) alterOpen({ lock: answer?.lock ?? null });
+}
+
+/** A lock has gone from one user to another. */
+export function handedOver(lock) {
+  putLock(lock);
+  if (state.open?.path === lock.filePath) alterOpen({ lock: isMe(lock.user) ? lock : null });
+}
+
+onProject("file:locked", ({ lock }) => putLock(lock));
+onProject("file:unlocked", ({ filePath, token }) => dropLock(filePath, token));
+
+function putLock(lock) {
+  const others = state.project.locks.filter((one) => one.token !== lock.token);
+  // An exclusive lock is the only one, also where it was taken over from a lost connection.
+  const kept = others.filter((one) => one.filePath !== lock.filePath || lock.lockType === "shared");
+  change({ locks: [...kept, lock] });
+}
+
+function dropLock(filePath, token) {
+  if (!state.project) return;
+  documentsUnlocked(filePath);
+  // Handed over in another window.
+  if (state.open?.lock?.token === token) alterOpen({ lock: null });
+  change({
+    locks: state.project.locks.filter((one) => one.filePath !== filePath || one.token !== token),
+  });
+}
+
+/** The lock on a file that somebody else has, or one's own other window. */
+export function foreignLock(path) {
+  return state.project.locks.find(
+    (lock) => lock.filePath === path && lock.token !== state.open?.lock?.token,
+  );
+}

@@ -1,0 +1,182 @@
+// What becomes of the files in the editor and in other tabs by what others do, and by what the server
+// takes of one's own words.
+
+import { besideOf, closeFile, newOpening, opened } from "./file.js";
+import { dropFile, putFile } from "./file_list.js";
+import { lockAgain } from "./file_locks.js";
+import { foldersMoved } from "./folders.js";
+import { isWithin, moved, nameOf } from "./paths.js";
+import { change, onProject } from "./project.js";
+import { readFile } from "./read_file.js";
+import {
+  discard,
+  documentsComeBack,
+  documentsMoved,
+  letGo,
+  onDocumentNews,
+  retire,
+} from "./shared_files.js";
+import { alterOpen, attempt, state, toast, update } from "./state.js";
+import { dropTab, tabsMoved } from "./tabs.js";
+
+// Of a project that are known.
+const MOST_MOVES = 200;
+
+onDocumentNews(heardOf);
+
+function heardOf(document, news) {
+  const beside = state.beside.find((one) => one.document === document);
+  if (beside) return heardBeside(beside, news);
+  const { problem, isOver = false, movedTo } = news;
+  if (state.open?.document !== document) return;
+  // While one was away.
+  if (movedTo) {
+    tabsMoved(state.open.path, movedTo);
+    alterOpen({ path: movedTo });
+  }
+  if (isOver) attempt(() => giveUp(document, problem));
+  else if (problem === undefined || state.open.lost !== "") alterOpen({});
+  else alterOpen({ problem: problem?.message ?? "" });
+}
+
+/** News of a file in another tab. */
+function heardBeside(one, { problem, isOver = false, movedTo }) {
+  if (movedTo) tabsMoved(one.path, movedTo);
+  const path = movedTo ?? one.path;
+  const others = (changed) => state.beside.map((other) => (other === one ? changed : other));
+  if (!isOver) return update({ beside: others({ ...one, path }) });
+  if (problem.code === "NOT_FOUND") return goneBeside(one);
+  // What is not taken is a draft, which is offered when the tab is shown.
+  discard(one.document, false);
+  update({ beside: state.beside.filter((other) => other !== one) });
+}
+
+/** The file of another tab was deleted. It stays with its text if something is lost otherwise. */
+function goneBeside(one) {
+  const isKept = one.document?.unsaved > 0;
+  const rest = state.beside.filter((other) => other !== one);
+  update({ beside: isKept ? [...rest, gone(one)] : rest });
+  if (isKept) return;
+  if (one.document) discard(one.document);
+  dropTab(one.path);
+}
+
+/** Nothing can be typed into a document any more: show what the server has, and keep the words. */
+async function giveUp(document, error) {
+  const { path, projectId } = document;
+  const lost = document.unsaved > 0 ? document.text.toString() : "";
+  letGo(document);
+  if (error.code === "NOT_FOUND") return state.open?.document === document && showGone();
+  const next = await opened(projectId, path);
+  if (state.open?.document !== document) return retire(next.document);
+  const problem = lost ? `What you typed last could not be put in: ${error.message}` : "";
+  update({ open: { ...next, problem, lost } });
+}
+
+/** The open file was deleted under one's hands. */
+function showGone() {
+  update({ open: gone(state.open) });
+}
+
+/** What becomes of an open file when it is deleted. */
+function gone(open) {
+  const { document } = open;
+  const text = document.text.toString();
+  discard(document, false);
+  const problem = `${document.path} was deleted.`;
+  return { ...open, document: null, opening: newOpening(), isGone: true, text, problem, lost: text };
+}
+
+async function heardChange({ file }) {
+  putFile(file);
+  const { open } = state;
+  const beside = besideOf(file.path);
+  if (beside && Boolean(file.mediaType) !== beside.isBinary) {
+    // It is opened anew when its tab is chosen.
+    if (beside.document) discard(beside.document, false);
+    update({ beside: state.beside.filter((one) => one !== beside) });
+  }
+  if (open?.path !== file.path || file.revision <= open.revision) return;
+  if (Boolean(file.mediaType) !== open.isBinary && !open.isGone) return openAnew(file);
+  alterOpen({ revision: file.revision });
+  if (open.isBinary) return;
+  // What is edited together has been heard of. The other text is read again.
+  if (open.document || open.isGone) return;
+  const answer = await attempt(() => readFile(state.project.id, file.path));
+  if (answer && state.open?.path === file.path && !state.open.document) {
+    alterOpen({ text: answer.content, opening: newOpening() });
+  }
+}
+
+/** The open file has become a text, or is none any more. */
+async function openAnew({ path }) {
+  const { document } = state.open;
+  const lost = document && document.unsaved > 0 ? document.text.toString() : "";
+  if (document) discard(document, false);
+  const next = await attempt(() => opened(state.project.id, path));
+  if (!next || state.open?.path !== path) return next && retire(next.document);
+  const problem = lost ? `${path} was replaced by a file that is no text.` : "";
+  update({ open: { ...next, problem, lost } });
+}
+
+onProject("file:created", heardChange);
+onProject("file:updated", heardChange);
+onProject("file:deleted", ({ filePath }) => {
+  dropFile(filePath);
+  const beside = besideOf(filePath);
+  if (beside) return goneBeside(beside);
+  if (state.open?.path !== filePath) return dropTab(filePath);
+  if (state.open.document) return showGone();
+  toast(`${filePath} was deleted`);
+  closeFile();
+});
+
+onProject("file:moved", ({ filePath, newPath, file }) => {
+  const { project, open } = state;
+  const isGoneUnder = open && isWithin(open.path, newPath) && !isWithin(open.path, filePath);
+  if (isGoneUnder && open.document) showGone();
+  for (const one of state.beside) {
+    if (isWithin(one.path, newPath) && !isWithin(one.path, filePath)) goneBeside(one);
+  }
+  const files = [...project.files.values()].filter((one) => !isWithin(one.path, newPath));
+  change({
+    moves: [...project.moves, { source: filePath, target: newPath }].slice(-MOST_MOVES),
+    files: new Map(
+      files.map((one) => {
+        const path = moved(one.path, filePath, newPath);
+        return [path, path === one.path ? one : (file ?? { ...one, path, name: nameOf(path) })];
+      }),
+    ),
+    locks: project.locks.map((lock) => ({
+      ...lock,
+      filePath: moved(lock.filePath, filePath, newPath),
+    })),
+    places: new Map(
+      [...project.places].map(([id, place]) => [
+        id,
+        { ...place, filePath: moved(place.filePath, filePath, newPath) },
+      ]),
+    ),
+  });
+  foldersMoved(filePath, newPath);
+  tabsMoved(filePath, newPath);
+  documentsMoved(project.id, filePath, newPath);
+  const rename = (one) => ({ ...one, path: moved(one.path, filePath, newPath) });
+  update({ open: state.open && rename(state.open), beside: state.beside.map(rename) });
+});
+
+/** Take up again what was open, and a lock if it is to be had. One may go on typing meanwhile. */
+export async function reopenFile() {
+  const { open, project } = state;
+  documentsComeBack(project.id);
+  if (!open) return;
+  if (open.lock) await lockAgain(open);
+  if (open.document || open.isGone) return;
+  const file = project.files.get(open.path);
+  if (open.isBinary && file?.mediaType) return;
+  if (open.isBinary) return file ? openAnew(file) : update({ open: null });
+  const answer = await attempt(() => readFile(project.id, open.path));
+  if (state.open?.path !== open.path || state.open.document) return;
+  if (!answer) return update({ open: null });
+  alterOpen({ text: answer.content, revision: answer.file.revision, opening: newOpening() });
+}

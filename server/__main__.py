@@ -12,8 +12,10 @@ import logging
 import os
 import sys
 
+from engineio_min.errors import WorkersFailed
 from engineio_min.runner import run, stopped
-from server import commands, logs
+from engineio_min.workers.place import take_place
+from server import commands, logs, workers
 from server.ai.local import LocalModelError
 from server.application import Application
 from server.http.listening import ListenError
@@ -52,9 +54,18 @@ def main() -> int:
     for line in settings.outdated:
         logger.warning("%s", line)
     sys.setswitchinterval(_SWITCH_INTERVAL)
+    place = take_place()
     try:
-        run(_serve(settings))
-    except (ListenError, LocalModelError, StoreError) as error:
+        if place is not None:
+            run(workers.work(settings, place))
+        elif settings.workers > 1:
+            workers.supervise(settings, lambda url: _announce(settings, url))
+        else:
+            run(_serve(settings))
+    except SettingsError as error:
+        print(f"server: {error}", file=sys.stderr)
+        return 2
+    except (ListenError, LocalModelError, StoreError, WorkersFailed) as error:
         print(f"server: {error}", file=sys.stderr)
         return 1
     return 0
@@ -66,11 +77,15 @@ async def _serve(settings: Settings) -> None:
     await asyncio.sleep(0)
     application = Application(settings)
     await application.start()
-    print(f"Socket.IO server listening on {application.url}")
-    print(f"Authentication: {_MODES[settings.auth_mode]}")
-    print("Press Ctrl+C to stop", flush=True)
+    _announce(settings, application.url)
     await stopping
     await application.stop()
+
+
+def _announce(settings: Settings, url: str) -> None:
+    print(f"Socket.IO server listening on {url}")
+    print(f"Authentication: {_MODES[settings.auth_mode]}")
+    print("Press Ctrl+C to stop", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,6 @@ from typing import Final
 
 from argon2 import PasswordHasher
 
-from engineio_min import HttpServer
 from server.accounts.attempts import FailedAttempts
 from server.accounts.auth import Auth
 from server.ai.answers import Chat
@@ -26,7 +26,7 @@ from server.api.rate_limit import RateLimiter
 from server.api.records import User
 from server.api.registry import Call
 from server.background import Background
-from server.configured import cors_of, limits_of, provider_of
+from server.configured import adapter_of, cors_of, limits_of, provider_of
 from server.dispatch import Dispatcher
 from server.documents.opened import OpenDocuments
 from server.documents.saving import LATEST_SECONDS, STILL_SECONDS, Saver
@@ -95,6 +95,7 @@ class Application:
     Raises:
         LocalModelError: a local model is set, and its packages are not installed.
         StoreError: PostgreSQL is set, and its driver is not installed.
+        SettingsError: Redis is set, and cannot be used.
     """
 
     def __init__(self, settings: Settings, tuning: Tuning | None = None) -> None:
@@ -135,6 +136,8 @@ class Application:
             max_connections_per_address=settings.max_connections_per_address or None,
             address=client_of,
             limits=limits_of(settings),
+            adapter=adapter_of(settings),
+            node=settings.node_name,
         )
         self.rates = RateLimiter(self.tuning.monotonic, lambda: self.io.stood_still)
         self.metrics = Metrics({*EVENTS}, self._gauges())
@@ -157,7 +160,23 @@ class Application:
             ListenError: an address of the settings cannot be listened on.
             StoreError: the data directory cannot be used.
         """
-        first, *others = listening.bind(self.settings.host, self.settings.port)
+        listeners = listening.bind(self.settings.host, self.settings.port)
+        try:
+            await self.open()
+        except BaseException:
+            for listener in listeners:
+                listener.close()
+            raise
+        for listener in listeners:
+            await self.listen(sock=listener)
+        logger.info("started", extra={"fields": {"url": self.url}})
+
+    async def open(self) -> None:
+        """Open the database, and do all that is to be done before the first client comes.
+
+        Raises:
+            StoreError: the data directory cannot be used.
+        """
         try:
             await self.database.start()
             await self._load()
@@ -165,21 +184,18 @@ class Application:
             await self.saver.start()
             self.housekeeping.start()
         except BaseException as error:
-            for listener in (first, *others):
-                listener.close()
             await self.workspace.stop()
             await self.database.close()
             if isinstance(error, EventError):
                 raise StoreError(self.database.engine.unusable(error.message)) from error
             raise
         self._started = time.monotonic()
-        http = HttpServer()
         for address, answer in self._routes():
-            http.route(address, guarded(self._host_check, answer))
-        await self.io.listen(sock=first, http=http)
-        for listener in others:
-            await http.listen(sock=listener)
-        logger.info("started", extra={"fields": {"url": self.url}})
+            self.io.engine.http.route(address, guarded(self._host_check, answer))
+
+    async def listen(self, *, sock: socket.socket) -> None:
+        """Take the clients that come to a listening socket."""
+        await self.io.listen(sock=sock)
 
     def _routes(self) -> Iterator[tuple[str, Route]]:
         yield "/", website.page(self.settings.auth_mode)

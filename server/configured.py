@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engineio_min import CorsOptions
 from server.ai.builtin import BuiltinProvider
 from server.ai.local import LocalProvider
@@ -9,8 +11,9 @@ from server.ai.openai import OpenAIProvider
 from server.ai.provider import Provider
 from server.background import Background
 from server.hosts import ORIGINS
-from server.settings import Settings
-from socketio_min import Limits, RateLimit
+from server.settings import Settings, SettingsError
+from socketio_min import Limits, RateLimit, UsageError
+from socketio_min.cluster.adapter import Adapter, LocalNamespace
 
 
 def provider_of(settings: Settings, background: Background) -> Provider:
@@ -26,6 +29,27 @@ def provider_of(settings: Settings, background: Background) -> Provider:
     return OpenAIProvider(
         settings.ai_base_url, settings.ai_model, settings.ai_api_key, settings.ai_timeout
     )
+
+
+def adapter_of(settings: Settings) -> Callable[[LocalNamespace], Adapter] | None:
+    """Return what makes the adapters by which this server is one of several; None for one alone,
+    and for workers that share their rooms by themselves.
+
+    Raises:
+        SettingsError: the URL is none of Redis, or the packages for it are not installed.
+    """
+    if settings.redis_url is None:
+        return None
+    try:
+        from socketio_min.cluster.redis import RedisAdapter
+    except ImportError as error:
+        raise SettingsError(
+            "REDIS_URL: its packages are not installed: pip install 'hiredis>=3.2,<4'"
+        ) from error
+    try:
+        return RedisAdapter.from_url(settings.redis_url)
+    except UsageError as error:
+        raise SettingsError(f"REDIS_URL: {error}") from error
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -136,6 +136,33 @@ class DatabaseUrl:
         return text
 
 
+class RedisUrl:
+    """Where a Redis is, and how to log in; which of them it is, the adapter reads."""
+
+    expected = "redis://user:password@localhost:6379/0, rediss:// for TLS, or unix:///path"
+    _pattern = re.compile(
+        r"rediss?(\+sentinel|\+cluster)?://([!-.0-?A-~]*@)?[\w.,:\[\]%-]+(/[\w./%-]*)?"
+        r"|unix://(([!-.0-?A-~]*)@)?/[!-~]+",
+        re.ASCII,
+    )
+
+    def __call__(self, text: str) -> str:
+        if not self._pattern.fullmatch(text):
+            raise ValueError
+        return text
+
+
+class NodeName:
+    """What tells the nodes of a cluster from each other."""
+
+    expected = "two letters or digits, such as AA"
+
+    def __call__(self, text: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9]{2}", text):
+            raise ValueError
+        return text
+
+
 class Word:
     """A name or a key, without spaces."""
 
@@ -147,4 +174,16 @@ class Word:
         return text
 
 
-Reader = Whole | Milliseconds | Choice | Origins | Host | Directory | Address | DatabaseUrl | Word
+Reader = (
+    Whole
+    | Milliseconds
+    | Choice
+    | Origins
+    | Host
+    | Directory
+    | Address
+    | DatabaseUrl
+    | RedisUrl
+    | NodeName
+    | Word
+)

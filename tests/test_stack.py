@@ -73,7 +73,7 @@ FLOORS: Mapping[str, Floors] = {
             "worker.py",
         ),
         ("api/",),
-        ("settings.py", "logs.py", "background.py", "store/"),
+        ("settings.py", "setting_table.py", "logs.py", "background.py", "store/"),
         # The state that handlers ask, in memory.
         (
             "people/",
@@ -99,7 +99,7 @@ FLOORS: Mapping[str, Floors] = {
         ("dispatch.py", "housekeeping.py", "reference/"),
         ("http/", "configured.py"),
         ("application.py",),
-        ("commands.py",),
+        ("commands.py", "workers.py"),
         ("__init__.py", "__main__.py"),
     ),
 }

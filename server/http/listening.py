@@ -32,7 +32,12 @@ def bind(host: str, port: int) -> list[socket.socket]:
             reason = error
             if error.errno != errno.EADDRINUSE:
                 break
-    raise ListenError(f"cannot listen on {url(host, port)}: {_advice(reason)}") from reason
+    raise refusal(host, port, reason) from reason
+
+
+def refusal(host: str, port: int, error: OSError) -> ListenError:
+    """Return the error for an address that cannot be listened on, with what to do."""
+    return ListenError(f"cannot listen on {url(host, port)}: {_advice(error)}")
 
 
 def url(host: str, port: int) -> str:

@@ -264,19 +264,32 @@ class Server(Namespace):
     async def _work(self, place: Place, drain: float) -> None:
         """Serve as one of several workers."""
         self._ended = asyncio.Event()
-        worker = Worker(place, self.engine)
-        if self.make_adapter is MemoryAdapter:
-            self._share_rooms(worker)
+        worker = self.as_worker(place)
         try:
             await worker.join()
             replaced = await worker.serve(self.listen, self._ended)
             deadline = asyncio.get_running_loop().time() + drain
             if replaced:
-                await self.connect_deadlines.newcomers_join(deadline)
+                await self.newcomers_join(deadline)
             # The supervisor waits for the handlers in flight as long as this, and no longer.
             await self.close(max(deadline - asyncio.get_running_loop().time(), 0.0))
         finally:
             worker.close()
+
+    def as_worker(self, place: Place) -> Worker:
+        """Make this server the worker at `place`, which shares its rooms with the other workers
+        unless it has an adapter that does. `run` does it by itself.
+        """
+        worker = Worker(place, self.engine)
+        if self.make_adapter is MemoryAdapter:
+            self._share_rooms(worker)
+        return worker
+
+    async def newcomers_join(self, deadline: float) -> None:
+        """Wait until all clients that have begun to connect have a namespace, or the time of the
+        loop is `deadline`.
+        """
+        await self.connect_deadlines.newcomers_join(deadline)
 
     def _share_rooms(self, worker: Worker) -> None:
         """Have adapters that share the rooms with the other workers."""

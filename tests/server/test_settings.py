@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.settings import TABLE, Setting, Settings, SettingsError, load
+from server.setting_table import TABLE, Setting
+from server.settings import Settings, SettingsError, load
 
 INCOMPLETE_AI = "AI_BASE_URL and AI_MODEL: set both for a model, or neither"
 VARIABLES = [setting.variable for setting in TABLE]
@@ -268,6 +269,54 @@ def test_a_model_is_asked_where_it_is() -> None:
     assert "sk-1" not in repr(settings)
     for variable in ("AI_BASE_URL", "AI_MODEL", "AI_API_KEY"):
         assert refusal([], {variable: environment[variable]}) == INCOMPLETE_AI
+
+
+SHARED = {"DATABASE_URL": "postgresql://localhost/shop"}
+REDIS = {"REDIS_URL": "redis://localhost"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost",
+        "rediss://ada:p%40ss%2Fword@redis.example:6380/1",
+        "redis://:secret@[::1]:6379",
+        "unix:///run/redis.sock?db=0",
+        "redis+sentinel://a.example,b.example:26380/main/0",
+        "rediss+cluster://a.example:1,b.example:2",
+    ],
+)
+def test_a_cluster_is_read(url: str) -> None:
+    settings = load(["--redis-url", url], {**SHARED, "WORKERS": "4", "NODE_NAME": "A1"})
+    assert (settings.redis_url, settings.workers, settings.node_name) == (url, 4, "A1")
+    assert url not in repr(settings)
+    assert load([], {**SHARED, "REDIS_URL": url}).redis_url == url
+
+
+def test_several_processes_share_what_they_must() -> None:
+    assert refusal(["--workers", "4"], REDIS) == (
+        "WORKERS: got 4, but SQLite has one writer: set DATABASE_URL to a PostgreSQL that all "
+        "share, or choose 1"
+    )
+    assert refusal([], REDIS) == (
+        "REDIS_URL: servers that are one share a PostgreSQL as well: set DATABASE_URL too"
+    )
+    assert refusal(["--node-name", "AA"], SHARED) == (
+        "NODE_NAME: got 'AA', but nodes reach each other by Redis: set REDIS_URL too"
+    )
+    # Workers of one machine need no Redis.
+    assert load(["--workers", "4"], SHARED).workers == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["localhost:6379", "http://secret@localhost", "redis://ada:secret@", "redis://a/secret key"],
+)
+def test_a_redis_that_cannot_be_used_is_not_shown(text: str) -> None:
+    assert refusal([], {**SHARED, "REDIS_URL": text}) == (
+        "REDIS_URL: got a value that is not shown, expected "
+        "redis://user:password@localhost:6379/0, rediss:// for TLS, or unix:///path"
+    )
 
 
 def test_one_message_has_room() -> None:

@@ -1,0 +1,69 @@
+"""Several processes that serve as one server on one machine: `WORKERS`.
+
+The process that was started supervises: it has the listening sockets and no client, replaces a
+worker that dies, and replaces all by new ones at SIGHUP. See engineio_min.workers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from engineio_min.workers.place import Place
+from engineio_min.workers.supervisor import Supervisor
+from server.application import Application
+from server.configured import adapter_of
+from server.http import listening
+from server.settings import Settings
+from server.store.engines import engine_for
+
+DRAIN_SECONDS: Final = 10.0
+"""For a worker that ends: its newcomers, its events in flight, and the documents to be saved."""
+
+
+def supervise(settings: Settings, ready: Callable[[str], object]) -> None:
+    """Run the workers until SIGINT or SIGTERM; `ready` is called with the URL when all serve.
+
+    Raises:
+        ListenError: the address cannot be listened on.
+        SettingsError: Redis cannot be used.
+        StoreError: the database cannot be used.
+        WorkersFailed: the workers die as soon as they have begun.
+    """
+    # What would end each worker as soon as it has begun is said once, in one line.
+    adapter_of(settings)
+    engine_for(settings.data_dir, settings.database_url).connect().close()
+    supervisor = Supervisor(
+        [sys.executable, *sys.orig_argv[1:]],
+        settings.workers,
+        host=settings.host,
+        port=settings.port,
+        drain=DRAIN_SECONDS,
+        ready=lambda port: ready(listening.url(settings.host, port)),
+    )
+    try:
+        asyncio.run(supervisor.run())
+    except OSError as error:
+        raise listening.refusal(settings.host, settings.port, error) from error
+
+
+async def work(settings: Settings, place: Place) -> None:
+    """Serve as the worker at a place, until the supervisor says to end.
+
+    Raises:
+        StoreError: the database cannot be used.
+    """
+    application = Application(settings)
+    worker = application.io.as_worker(place)
+    try:
+        await worker.join()
+        await application.open()
+        replaced = await worker.serve(application.listen, asyncio.Event())
+        if replaced:
+            deadline = asyncio.get_running_loop().time() + application.tuning.drain
+            await application.io.newcomers_join(deadline)
+        await application.stop()
+    finally:
+        worker.close()

@@ -1,15 +1,18 @@
-"""The cases, by area. Importing this package registers them all, in reading order."""
+"""The cases, by area. Importing this package registers them all."""
 
 from conformance.cases import (
     acknowledgements,
     binary,
+    candidates,
     closing,
+    connect_refused,
     connecting,
     cors,
     endurance,
     events,
     frames,
     handshake,
+    handshake_refused,
     heartbeat,
     http,
     limits,
@@ -18,20 +21,25 @@ from conformance.cases import (
     overlaps,
     payloads,
     polling,
+    polling_http,
     upgrade,
+    upgraded,
     websocket,
 )
 
 __all__ = [
     "acknowledgements",
     "binary",
+    "candidates",
     "closing",
+    "connect_refused",
     "connecting",
     "cors",
     "endurance",
     "events",
     "frames",
     "handshake",
+    "handshake_refused",
     "heartbeat",
     "http",
     "limits",
@@ -40,6 +48,8 @@ __all__ = [
     "overlaps",
     "payloads",
     "polling",
+    "polling_http",
     "upgrade",
+    "upgraded",
     "websocket",
 ]

@@ -1,19 +1,16 @@
-"""From polling to WebSocket: the steps, their races, and how an upgrade fails
-(Engine.IO v4, "Upgrade").
-"""
+"""From polling to WebSocket: the steps, and no message lost by them (Engine.IO v4, "Upgrade")."""
 
 from __future__ import annotations
 
 import asyncio
 
-from conformance.case import INTEROP, MUST, ROBUSTNESS, SHOULD, Needs, case
+from conformance.case import INTEROP, MUST, ROBUSTNESS, case
 from conformance.context import Context
-from conformance.errors import CaseFailed, Ended
+from conformance.errors import Ended
 from conformance.expectations import expect, expect_status, fail_unless
 from conformance.frames import packet_frame
 from conformance.offer import Feature
 from conformance.packets import Packet, decode_payload
-from conformance.sessions import PollingSession, WebSocketSession
 
 UPGRADE = 'Engine.IO v4, "Upgrade"'
 SUITE = "Engine.IO v4, test suite"
@@ -40,53 +37,6 @@ async def upgrade(ctx: Context) -> None:
     else:
         ctx.require(Feature.HANDLERS)
         await candidate.join()
-
-
-@case(
-    "EIO-UPG-002",
-    f'{SUITE}: "ignores HTTP requests with same sid after upgrade"',
-    MUST,
-    twin="SIO-ENGINE-009",
-    suite=True,
-)
-async def http_after_the_upgrade(ctx: Context) -> None:
-    """After the upgrade, a GET with the session's sid; then a message on the WebSocket
-
-    400 for the GET; the session goes on.
-    """
-    polling, websocket = await ctx.upgrade()
-    await settle_upgrade(ctx, polling, websocket)
-    expect_status(await polling.get(), 400, "the GET")
-    await ctx.works(websocket)
-
-
-@case(
-    "EIO-UPG-003",
-    f'{SUITE}: "ignores WebSocket connection with same sid after upgrade"',
-    MUST,
-    twin="SIO-ENGINE-010",
-    suite=True,
-)
-async def second_websocket_after_the_upgrade(ctx: Context) -> None:
-    """After the upgrade, a second WebSocket with the same sid
-
-    It is refused or closed; the session goes on with the first.
-    """
-    polling, websocket = await ctx.upgrade()
-    await settle_upgrade(ctx, polling, websocket)
-    await ctx.no_websocket(f"EIO=4&transport=websocket&sid={polling.sid}")
-    await ctx.works(websocket)
-
-
-async def settle_upgrade(
-    ctx: Context, polling: PollingSession, websocket: WebSocketSession
-) -> None:
-    """Wait until the server has read `5`: a message on the WebSocket is answered."""
-    if ctx.path == ctx.settings.paths.engine:
-        await ctx.works(websocket)
-    else:
-        ctx.require(Feature.HANDLERS)
-        await websocket.join()
 
 
 @case("EIO-UPG-004", UPGRADE, MUST)
@@ -225,126 +175,6 @@ async def binary_through_an_upgrade(ctx: Context) -> None:
     await candidate.expect(b"\x01\x02\x03\x04")
 
 
-@case("EIO-UPG-011", "official server: a candidate that breaks the order is closed", INTEROP)
-async def wrong_probe(ctx: Context) -> None:
-    """A WebSocket with the session's sid, and `2wrong`
-
-    No `3probe`; the WebSocket is closed, and the session goes on by polling.
-    """
-    polling = await ctx.polling()
-    candidate = await ctx.candidate(polling.sid)
-    candidate.send("2wrong")
-    await candidate.expect_closed()
-    await ctx.works(polling)
-
-
-@case("EIO-UPG-012", "official server: a candidate that breaks the order is closed", INTEROP)
-async def message_before_the_probe(ctx: Context) -> None:
-    """A WebSocket with the session's sid, and `4hello` without a probe
-
-    No echo on the WebSocket, which is closed; the session goes on by polling.
-    """
-    polling = await ctx.polling()
-    candidate = await ctx.candidate(polling.sid)
-    candidate.send("4hello")
-    await candidate.expect_closed()
-    await ctx.works(polling)
-
-
-@case("EIO-UPG-013", "official server: a candidate that breaks the order is closed", INTEROP)
-async def message_between_probe_and_upgrade(ctx: Context) -> None:
-    """`2probe`, `3probe`, and `4hello` before `5`
-
-    No echo on the WebSocket, which is closed; the session goes on by polling.
-    """
-    polling, candidate = await ctx.probe()
-    candidate.send("4hello")
-    await candidate.expect_closed()
-    await ctx.works(polling)
-
-
-@case("EIO-UPG-014", UPGRADE, SHOULD)
-async def upgrade_without_a_probe(ctx: Context) -> None:
-    """A WebSocket with the session's sid, and `5` without a probe
-
-    The WebSocket is closed, and the session goes on by polling: the probe is a MUST for the client.
-    """
-    polling = await ctx.polling()
-    candidate = await ctx.candidate(polling.sid)
-    candidate.send("5")
-    await candidate.expect_closed()
-    await ctx.works(polling)
-
-
-@case("EIO-UPG-015", "official server: a lost candidate leaves the session as it was", INTEROP)
-async def websocket_lost_before_the_probe(ctx: Context) -> None:
-    """A WebSocket with the session's sid that is closed at once
-
-    The session goes on by polling.
-    """
-    polling = await ctx.polling()
-    candidate = await ctx.candidate(polling.sid)
-    candidate.socket.connection.abort()
-    await ctx.works(polling)
-
-
-@case("EIO-UPG-016", "official server: a lost candidate leaves the session as it was", INTEROP)
-async def websocket_lost_after_the_probe(ctx: Context) -> None:
-    """`2probe`, `3probe`, and the WebSocket breaks
-
-    The session goes on by polling.
-    """
-    polling, candidate = await ctx.probe()
-    candidate.socket.connection.abort()
-    await asyncio.sleep(0.05)
-    await ctx.works(polling)
-
-
-@case("EIO-UPG-017", UPGRADE, INTEROP)
-async def second_attempt(ctx: Context) -> None:
-    """`2probe`, `3probe`, the WebSocket is closed; then a second upgrade, to its end
-
-    The second upgrade succeeds.
-    """
-    polling, first = await ctx.probe()
-    first.socket.close()
-    try:
-        await first.expect_closed()
-        first.socket.connection.close()
-    except CaseFailed:
-        first.socket.connection.abort()
-    await asyncio.sleep(0.05)
-    second = await ctx.candidate(polling.sid)
-    second.send("2probe")
-    await second.expect("3probe")
-    second.send("5", "4hello")
-    await second.expect("4hello")
-
-
-@case("EIO-UPG-018", 'Engine.IO v4, "WebSocket"', MUST)
-async def two_candidates(ctx: Context) -> None:
-    """While one WebSocket has probed, a second one with the same sid
-
-    The second is refused or closed; the first completes the upgrade.
-    """
-    polling, first = await ctx.probe()
-    await ctx.no_websocket(f"EIO=4&transport=websocket&sid={polling.sid}")
-    first.send("5", "4hello")
-    await first.expect("4hello")
-
-
-@case("EIO-UPG-019", UPGRADE, MUST)
-async def post_after_the_upgrade(ctx: Context) -> None:
-    """After the upgrade, a POST with the session's sid
-
-    400, and its message is not delivered.
-    """
-    polling, websocket = await ctx.upgrade()
-    await settle_upgrade(ctx, polling, websocket)
-    expect_status(await polling.post(b"4stray"), 400, "the POST")
-    await ctx.works(websocket)
-
-
 @case("EIO-UPG-020", UPGRADE, MUST)
 async def waiting_poll_at_the_upgrade(ctx: Context) -> None:
     """`2probe`, `3probe`, `5`, and a GET that was sent before the server read `5`
@@ -359,72 +189,6 @@ async def waiting_poll_at_the_upgrade(ctx: Context) -> None:
     candidate.send("5")
     reply = await waiting.reply(expected="the waiting GET to be answered")
     fail_unless(reply.status in (200, 400), str(reply), "200 or 400")
-
-
-@case("EIO-UPG-021", 'Engine.IO v4, "Heartbeat"', MUST, needs=Needs(intervals=1))
-async def heartbeat_after_the_upgrade(ctx: Context) -> None:
-    """The upgrade, and then silence
-
-    `2` on the WebSocket within a ping interval and timeout; a `6` may come before.
-    """
-    _, websocket = await ctx.upgrade()
-    packet = await websocket.socket.receive(ctx.give_up, "a ping after the upgrade")
-    if packet == "6":
-        packet = await websocket.socket.receive(ctx.give_up, "a ping after the upgrade")
-    expect(packet, "2", "the packet after the upgrade")
-
-
-@case("EIO-UPG-022", UPGRADE, MUST)
-async def end_of_an_upgraded_session(ctx: Context) -> None:
-    """The upgrade; then the client closes the WebSocket
-
-    The session is over: it does not fall back to polling, a GET gets 400.
-    """
-    polling, websocket = await ctx.upgrade()
-    await settle_upgrade(ctx, polling, websocket)
-    websocket.socket.close()
-    await websocket.expect_closed()
-    await polling.expect_closed()
-
-
-@case("EIO-UPG-023", 'Engine.IO v4, "Query parameters"', INTEROP)
-async def upgrade_with_another_version(ctx: Context) -> None:
-    """A WebSocket with the session's sid and EIO=3
-
-    It is refused or closed; the session goes on.
-    """
-    polling = await ctx.polling()
-    await ctx.no_websocket(f"EIO=3&transport=websocket&sid={polling.sid}", "2probe")
-    await ctx.works(polling)
-
-
-@case("EIO-UPG-024", "official server: upgradeTimeout", ROBUSTNESS, needs=Needs(upgrades=1.2))
-async def candidate_that_never_upgrades(ctx: Context) -> None:
-    """`2probe`, `3probe`, and then silence on the WebSocket while the session polls on
-
-    The WebSocket is closed within the server's upgradeTimeout (--upgrade-timeout tells the tool how
-    long); the session goes on by polling.
-    """
-    polling, candidate = await ctx.probe()
-    released = "4release the waiting poll"
-
-    async def keep_alive() -> None:
-        while True:
-            packets = decode_payload((await (await polling.park()).reply(ctx.give_up)).text)
-            if "2" in packets:
-                await polling.deliver("3")
-            if released in packets:
-                return
-            await asyncio.sleep(0.05)
-
-    polls = asyncio.create_task(keep_alive())
-    try:
-        await candidate.expect_closed(ctx.settings.upgrade_timeout + ctx.wait)
-        await polling.deliver(released)
-        await polls
-    finally:
-        polls.cancel()
-    await ctx.works(polling)
 
 
 @case("EIO-UPG-025", UPGRADE, ROBUSTNESS)

@@ -26,6 +26,7 @@ from server.api.rate_limit import RateLimiter
 from server.api.records import User
 from server.api.registry import Call
 from server.background import Background
+from server.cluster.node import Node
 from server.configured import adapter_of, cors_of, limits_of, provider_of
 from server.dispatch import Dispatcher
 from server.documents.opened import OpenDocuments
@@ -55,6 +56,7 @@ from server.settings import Settings
 from server.store.database import Database
 from server.store.engine import StoreError
 from server.store.engines import engine_for
+from server.store.link import Lease
 from server.store.store import Store
 from socketio_min import Server, Socket
 
@@ -71,6 +73,7 @@ class Tuning:
     still, latest: how long after the last edit of a document, and after the first, it is saved.
     drain: how long events that are being handled may take when the server stops.
     patience: how long the database may take to be found ready.
+    lease, renewal: how long this server is a node after it has last said so, and how often it does.
     clock: seconds since 1970. monotonic: seconds since whenever, for rates. hasher: of passwords.
     """
 
@@ -81,6 +84,8 @@ class Tuning:
     latest: float = LATEST_SECONDS
     drain: float = 5.0
     patience: float = 2.0
+    lease: float = 10.0
+    renewal: float = 2.0
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
     hasher: PasswordHasher = field(default_factory=PasswordHasher)
@@ -101,8 +106,12 @@ class Application:
     def __init__(self, settings: Settings, tuning: Tuning | None = None) -> None:
         self.settings = settings
         self.tuning = Tuning() if tuning is None else tuning
-        self.database = Database(engine_for(settings.data_dir, settings.database_url))
+        self.database = Database(
+            engine_for(settings.data_dir, settings.database_url, shares=settings.shares_database)
+        )
         self.store = Store(self.database)
+        lease = Lease(self.tuning.lease, self.tuning.renewal, self.tuning.lock_grace)
+        self.node = Node(self.database.engine, self.store, lease)
         self.directory = Directory()
         self.sockets = Sockets(settings.max_connections_per_user)
         self.presence = Presence()
@@ -179,12 +188,14 @@ class Application:
         """
         try:
             await self.database.start()
+            await self.node.start()
             await self._load()
             await self.workspace.start()
             await self.saver.start()
             self.housekeeping.start()
         except BaseException as error:
             await self.workspace.stop()
+            await self.node.stop()
             await self.database.close()
             if isinstance(error, EventError):
                 raise StoreError(self.database.engine.unusable(error.message)) from error
@@ -233,6 +244,7 @@ class Application:
         await self.io.close()
         for timer in self._grace.values():
             timer.cancel()
+        await self.node.stop()
         await self.database.close()
         logger.info("stopped", extra={"fields": {"uptime": round(self.uptime, 3)}})
 

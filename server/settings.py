@@ -76,6 +76,11 @@ class Settings:
     ai_timeout: float = 120.0
     outdated: tuple[str, ...] = ()
 
+    @property
+    def shares_database(self) -> bool:
+        """Return whether other servers, of which this one hears, use the PostgreSQL as well."""
+        return self.redis_url is not None or self.workers > 1
+
 
 def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """Read the settings.

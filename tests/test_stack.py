@@ -78,6 +78,7 @@ FLOORS: Mapping[str, Floors] = {
         (
             "people/",
             "accounts/attempts.py",
+            "cluster/membership.py",
             "documents/opened.py",
             "live/typing_indicators.py",
             "live/whereabouts.py",
@@ -94,7 +95,7 @@ FLOORS: Mapping[str, Floors] = {
         ("live/",),
         ("documents/",),
         ("projects/",),
-        ("accounts/", "ai/"),
+        ("accounts/", "ai/", "cluster/"),
         ("events/",),
         ("dispatch.py", "housekeeping.py", "reference/"),
         ("http/", "configured.py"),

@@ -184,10 +184,17 @@ class Database:
             logger.warning("the database answers again")
         self.commits += session.total_changes != before
         done = [one for one in touched if one.is_done]
+        self._let_go(session, done)
         self._begun.extend(one for one in touched if not one.is_done)
         for one in done:
             self._see_damage(one.cause)
         return done
+
+    def _let_go(self, session: Session, done: list[Job]) -> None:
+        """Let other servers begin work in steps where it is done, and durable."""
+        for one in done:
+            if one.is_alone and one.project_id is not None and not session.is_lost:
+                session.let_go(one.project_id)
 
     def _failed(self, jobs: list[Job], error: BaseException | None) -> list[Job]:
         """Let jobs fail because the database has; return them."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from server.store.connection import Connection
+from server.store.link import Lease, Link, LinkEvents
 
 
 class StoreError(Exception):
@@ -58,13 +59,25 @@ class Session(Connection, Protocol):
         """Undo the transaction."""
         ...
 
+    def hold(self, project_id: str) -> bool:
+        """Keep work in steps of other servers for a project out until it is let go, or the
+        connection is lost. Return False if another server does.
+        """
+        ...
+
+    def let_go(self, project_id: str) -> None:
+        """Let other servers begin work in steps for a project that was held."""
+        ...
+
     def close(self) -> None:
         """Undo what has not ended, and let other servers use the database."""
         ...
 
 
 class Engine(Protocol):
-    """A kind of database, and where one is."""
+    """A kind of database, and where one is; `node` names this server among those that use it."""
+
+    node: str
 
     def connect(self) -> Session:
         """Open the database with this version's tables; beside a server if one is using it.
@@ -80,6 +93,10 @@ class Engine(Protocol):
         Raises:
             StoreError: it cannot be opened, or another server is using it.
         """
+        ...
+
+    def link(self, lease: Lease, hears: LinkEvents) -> Link | None:
+        """Return this server's place among the nodes, None where there is one server at a time."""
         ...
 
     def unusable(self, reason: str) -> str:

@@ -8,8 +8,9 @@ from server.store.engine import Engine, StoreError
 from server.store.sqlite import Sqlite
 
 
-def engine_for(directory: Path, url: str | None) -> Engine:
-    """Return SQLite in a directory, or PostgreSQL at a URL if there is one.
+def engine_for(directory: Path, url: str | None, *, shares: bool = False) -> Engine:
+    """Return SQLite in a directory, or PostgreSQL at a URL if there is one, which a server may
+    share with others.
 
     Raises:
         StoreError: PostgreSQL's driver is not installed.
@@ -23,4 +24,4 @@ def engine_for(directory: Path, url: str | None) -> Engine:
             "DATABASE_URL: the driver of PostgreSQL is not installed: "
             "pip install 'psycopg[binary]>=3.3,<4'"
         ) from error
-    return Postgres(url)
+    return Postgres(url, shares=shares)

@@ -28,7 +28,8 @@ class Job:
 
     size: bytes of what the work was given and may return.
     holds: whether no other job in steps of its owner, or for its project, may begin, and, from the
-    last step on, no job at all for the project. cause: the database's own error.
+    last step on, no job at all for the project. is_alone: whether other servers begin none either.
+    cause: the database's own error.
     """
 
     work: Callable[[Connection], Any]
@@ -39,6 +40,7 @@ class Job:
     size: int = 0
     steps: Any = None
     holds: bool = False
+    is_alone: bool = False
     is_done: bool = False
     result: Any = None
     error: Exception | None = None
@@ -163,7 +165,7 @@ def perform(session: Session, job: Job) -> None:
             job.finish(job.work(session))
         else:
             if job.steps is None:
-                job.steps = job.work(session)
+                _begin_steps(session, job)
             next(job.steps)
     except StopIteration as end:
         job.finish(end.value)
@@ -178,6 +180,23 @@ def perform(session: Session, job: Job) -> None:
             job.cause = error
             job.fail(storage_error(error))
     session.execute("RELEASE job")
+
+
+def _begin_steps(session: Session, job: Job) -> None:
+    """Begin work in steps.
+
+    Raises:
+        EventError: another server does such work for the project (`RATE_LIMIT_EXCEEDED`).
+    """
+    assert job.project_id is not None
+    if not session.hold(job.project_id):
+        raise EventError(
+            Code.RATE_LIMIT_EXCEEDED,
+            "all files of the project, or many, are being changed or copied at this moment: "
+            "try again",
+        )
+    job.is_alone = True
+    job.steps = job.work(session)
 
 
 def storage_error(error: BaseException | None) -> EventError:

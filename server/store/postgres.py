@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections.abc import Iterator
 from typing import Final
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from server.store import leftovers
+from server.store import nodes
 from server.store.engine import StoreError, name_of
+from server.store.link import Lease, LinkEvents
 from server.store.migrations import MigrationError
+from server.store.postgres_link import PostgresLink
 from server.store.postgres_session import PostgresSession
 from server.store.postgres_tables import STEPS, TABLES, WHOLE
 
@@ -27,14 +30,17 @@ _NEW_EPOCHS: Final = (
 
 
 class Postgres:
-    """The database of a URL, `postgresql://user:password@host:port/name`.
+    """The database of a URL, `postgresql://user:password@host:port/name`; `shares`: for several
+    servers at a time, each of which is a node of this object's id.
 
     Raises:
         StoreError: the URL cannot be read.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, shares: bool = False) -> None:
         self.url = url
+        self.node = secrets.token_hex(8)
+        self._shares = shares
         try:
             named = conninfo_to_dict(url)
         except psycopg.Error:
@@ -48,15 +54,17 @@ class Postgres:
 
     def connect(self) -> PostgresSession:
         """Open the database with this version's tables; see `Engine`."""
-        return self._opened(for_server=False)
+        return self._opened()
 
     def serve(self) -> PostgresSession:
         """Open the database for a server, and keep other servers out; see `Engine`."""
-        session = self._opened(for_server=True)
+        session = self._opened(self.node)
         try:
             with self._explained():
-                session.read_commits()
-                leftovers.begin(session)
+                session.register()
+                if not self._shares:
+                    nodes.end_all(session)
+                nodes.begin(session)
                 if _is_copy(session):
                     # A server that goes back to it lacks the edits that clients have got since.
                     session.execute(_NEW_EPOCHS)
@@ -64,6 +72,10 @@ class Postgres:
             session.close()
             raise
         return session
+
+    def link(self, lease: Lease, hears: LinkEvents) -> PostgresLink:
+        """Return this server's place among the nodes, which is not taken yet."""
+        return PostgresLink(self.url, self.node, lease, hears)
 
     def unusable(self, reason: str) -> str:
         """Return the line for a database that cannot be used, without the password."""
@@ -76,9 +88,9 @@ class Postgres:
         reason = str(error).partition("\n")[0]
         return f"DATABASE_URL: {self._place!r} is damaged ({reason}): restore a backup"
 
-    def _opened(self, *, for_server: bool) -> PostgresSession:
+    def _opened(self, node: str | None = None) -> PostgresSession:
         with self._explained():
-            session = PostgresSession(self.url, for_server=for_server)
+            session = PostgresSession(self.url, node, shares=self._shares)
             try:
                 migrate(session)
             except BaseException:

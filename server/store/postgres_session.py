@@ -6,7 +6,9 @@ SQLite's do: work never meets a change of somebody else's that is half done.
 
 A server's session outlives its connection. Work fails while there is none; each transaction that
 would begin tries to make a new one, with pauses. The database knows the server by a name: what is
-left of its former connection, which may still hold the lock or be about to commit, is ended first.
+left of its former connection, which may still hold a lock or be about to commit, is ended first.
+Its row in `nodes` has the number of its last transaction that has changed something: so it finds
+out what became of a commit that was cut off, whatever other servers have done meanwhile.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from psycopg.types.string import StrBinaryDumper
 
 from server.store.connection import Rows
 from server.store.engine import OutcomeUnknown
+from server.store.nodes import NAME
 
 PATIENCE: Final = 15.0
 """Seconds after which a connection without an answer is given up."""
@@ -39,9 +42,11 @@ _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
 _ALONE_SECONDS: Final = 2.0
 """For which the end of a former connection, or of a former server, is waited for."""
-_TRANSACTIONS: Final = 0x736F636B6574
-_SERVER: Final = 0x736F636B6575
-"""The keys of the locks: of the transaction that is being done, and of the server."""
+TRANSACTIONS: Final = 0x736F636B6574
+_SERVERS: Final = 0x736F636B6575
+"""The keys of the locks: of the transaction that is being done, and of the servers."""
+_PROJECTS: Final = 0x736F636B
+"""The first part of the key of a project's lock."""
 # With these PostgreSQL takes its leave, before the connection is closed.
 _FAREWELLS: Final = {"57P01", "57P02", "57P03"}
 
@@ -58,8 +63,10 @@ class InUse(psycopg.OperationalError):
     """Another server is using the database."""
 
 
-class _Connection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that waits only so long for an answer."""
+class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that waits only so long for an answer: `patience` or `PATIENCE` seconds."""
+
+    patience: float | None = None
 
     def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for an answer; see psycopg's.
@@ -67,17 +74,19 @@ class _Connection(psycopg.Connection[tuple[Any, ...]]):
         Raises:
             Unreachable: there was none in time. The connection is closed.
         """
+        patience = PATIENCE if self.patience is None else self.patience
         try:
-            return super().wait(gen, interval, PATIENCE if timeout is None else timeout)
+            return super().wait(gen, interval, patience if timeout is None else timeout)
         except psycopg.OperationalError as error:
             if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
                 raise
             self.close()
-            raise Unreachable(f"no answer within {PATIENCE:.0f} seconds") from error
+            raise Unreachable(f"no answer within {patience:.0f} seconds") from error
 
 
 class PostgresSession:
-    """A connection to the database of a URL; a server's has its lock, and is made anew if lost.
+    """A connection to the database of a URL. That of a server, which is a `node`, is made anew if
+    it is lost, and keeps other servers out unless it `shares` the database with them.
 
     Raises:
         psycopg.Error: there is none.
@@ -85,16 +94,21 @@ class PostgresSession:
 
     Error = psycopg.Error
 
-    def __init__(self, url: str, *, for_server: bool) -> None:
+    def __init__(
+        self, url: str, node: str | None = None, *, shares: bool = False, name: str | None = None
+    ) -> None:
         self.total_changes = 0
         self._url = url
-        self._for_server = for_server
-        self._name = f"socketio-min {secrets.token_hex(8)}"
+        self._node = node
+        self._shares = shares
+        self._name = name or NAME + (node or secrets.token_hex(8))
         self._pause = _FIRST_PAUSE
         self._next_try = 0.0
         self._changes_before = 0
-        # The number of the last transaction that has changed something.
+        # The number of the node's last transaction that has changed something, and whether the
+        # database still knew it when the connection was made.
         self._commits = 0
+        self._was_known = False
         self._connection = self._opened()
 
     # -- statements
@@ -145,6 +159,11 @@ class PostgresSession:
         )
 
     @property
+    def connection(self) -> PatientConnection:
+        """Return the driver's connection."""
+        return self._connection
+
+    @property
     def is_lost(self) -> bool:
         """Return whether there is no connection."""
         return self._connection.closed
@@ -168,7 +187,9 @@ class PostgresSession:
         """End the transaction: what it has done is durable; see `Session`."""
         has_changed = self.total_changes != self._changes_before
         number = self._commits + 1
-        counting = f"UPDATE server_state SET commits = {number};" if has_changed else ""
+        counting = ""
+        if has_changed and self._node is not None:
+            counting = f"UPDATE nodes SET commits = {number} WHERE id = '{self._node}';"
         try:
             self.script(f"{counting} COMMIT")
         except psycopg.Error:
@@ -190,25 +211,49 @@ class PostgresSession:
         """Undo what has not ended, and let other servers use the database."""
         self._connection.close()
 
-    def read_commits(self) -> None:
-        """Learn the number of the last transaction that has changed something."""
-        (self._commits,) = self.execute("SELECT commits FROM server_state").fetchone()
+    def register(self) -> None:
+        """Let the database know the node, and learn the number of its last transaction that has
+        changed something.
+        """
+        known = self.execute("SELECT commits FROM nodes WHERE id = ?", (self._node,)).fetchone()
+        self._was_known = known is not None
+        (self._commits,) = known or (0,)
+        if known is None:
+            self.execute("INSERT INTO nodes (id) VALUES (?)", (self._node,))
+
+    def hold(self, project_id: str) -> bool:
+        """Keep work in steps of other servers for a project out until it is let go, or the
+        connection is lost; see `Session`.
+        """
+        return self._project_lock("pg_try_advisory_lock", project_id)
+
+    def let_go(self, project_id: str) -> None:
+        """Let other servers begin work in steps for a project that was held."""
+        self._project_lock("pg_advisory_unlock", project_id)
+
+    def _project_lock(self, function: str, project_id: str) -> bool:
+        statement = f"SELECT {function}({_PROJECTS}, hashtext(?))"
+        (is_done,) = self.execute(statement, (project_id,)).fetchone()
+        return bool(is_done)
 
     def _begin(self) -> None:
         self.script(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
-            f"SELECT pg_advisory_xact_lock({_TRANSACTIONS})"
+            f"SELECT pg_advisory_xact_lock({TRANSACTIONS})"
         )
 
     def _was_committed(self, number: int, goes_on: Callable[[], bool]) -> bool:
         """Return whether a transaction whose commit was cut off was done.
 
         Raises:
-            OutcomeUnknown: there is no connection, and `goes_on` is false.
+            OutcomeUnknown: there is no connection, and `goes_on` is false; or the database has
+                forgotten the node.
         """
         while True:
             with contextlib.suppress(psycopg.Error):
                 self._reconnect()
+                if not self._was_known:
+                    raise OutcomeUnknown
                 return self._commits == number
             if not goes_on():
                 raise OutcomeUnknown
@@ -221,11 +266,11 @@ class PostgresSession:
         Raises:
             psycopg.Error: there is none.
         """
-        if not self._for_server or time.monotonic() < self._next_try:
+        if self._node is None or time.monotonic() < self._next_try:
             raise Unreachable("there is no connection")
         try:
             self._connection = self._opened()
-            self.read_commits()
+            self.register()
         except psycopg.Error:
             self.close()
             # Not all servers try at the same moments.
@@ -234,8 +279,8 @@ class PostgresSession:
             raise
         self._pause = _FIRST_PAUSE
 
-    def _opened(self) -> _Connection:
-        connection = _Connection.connect(
+    def _opened(self) -> PatientConnection:
+        connection = PatientConnection.connect(
             self._url,
             autocommit=True,
             cursor_factory=psycopg.RawCursor,
@@ -253,19 +298,22 @@ class PostgresSession:
                 "SELECT set_config('synchronous_commit', 'on', false) "
                 "WHERE current_setting('synchronous_commit') = 'off'"
             )
-            if self._for_server:
-                self._be_alone(connection)
+            if self._node is not None:
+                self._take_place(connection)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _be_alone(self, connection: _Connection) -> None:
-        """End the server's former connection, and keep other servers out.
+    def _take_place(self, connection: PatientConnection) -> None:
+        """End the server's former connection, and keep out other servers, or those that do not
+        share the database.
 
         Raises:
-            InUse: another one is there.
+            InUse: one is there.
         """
+        suffix = "_shared" if self._shares else ""
+        taking = f"SELECT pg_try_advisory_lock{suffix}({_SERVERS})".encode()
         deadline = time.monotonic() + _ALONE_SECONDS
         while True:
             former = connection.execute(
@@ -273,10 +321,8 @@ class PostgresSession:
                 "WHERE application_name = $1 AND pid <> pg_backend_pid()",
                 (self._name,),
             ).fetchall()
-            if not former:
-                locked = connection.execute("SELECT pg_try_advisory_lock($1)", (_SERVER,))
-                if locked.fetchone() == (True,):
-                    return
+            if not former and connection.execute(taking).fetchone() == (True,):
+                return
             if time.monotonic() > deadline:
                 raise InUse("another server is using it; stop that one, or choose another database")
             time.sleep(_FIRST_PAUSE)

@@ -1,7 +1,8 @@
 """PostgreSQL's tables: those of a new database, and the steps that have come since.
 
-They are SQLite's, which `sqlite_steps` explains, with the same columns in the same order. A step of
-SQLite's after number `WHOLE` comes with one of PostgreSQL's, in `STEPS`.
+They are SQLite's, which `sqlite_steps` explains, with the same columns in the same order; beside
+them is what only several servers need, in `OWN`. A step of SQLite's after number `WHOLE` comes with
+one of PostgreSQL's, in `STEPS`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from typing import Final
 
 WHOLE: Final = 7
 """The number of the step of `sqlite_steps` that these tables are like."""
+
+OWN: Final = ("server_state", "nodes")
+"""The tables that SQLite has not, since it has one server at a time."""
 
 TABLES: Final = """
 -- One row. version: the number of the last step. commits: the number of the last transaction that
@@ -291,6 +295,23 @@ STEPS: Final[tuple[str, ...]] = (
     ALTER TABLE projects ADD COLUMN unversioned_since TEXT COLLATE "C";
     UPDATE projects SET versioned = revision;
     CREATE INDEX projects_unversioned ON projects (unversioned_since) WHERE revision > versioned;
+    """,
+    # Several servers at a time: the nodes.
+    """
+    -- Each server, by a name that it makes at its start. label: which of them it is, for people.
+    -- commits: the number of its last transaction that has changed something. It is a node until
+    -- alive_until, which it renews, by the clock of the database; ended_at: it is none any more.
+    CREATE TABLE nodes (
+        id TEXT COLLATE "C" PRIMARY KEY,
+        label TEXT COLLATE "C" NOT NULL DEFAULT '',
+        commits BIGINT NOT NULL DEFAULT 0,
+        alive_until TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT clock_timestamp(),
+        ended_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp()
+    );
+    ALTER TABLE server_state DROP COLUMN commits;
+    -- Which node makes it, by the name of its connection.
+    ALTER TABLE leftovers ADD COLUMN node TEXT COLLATE "C"
+        DEFAULT substr(current_setting('application_name'), 14);
     """,
 )
 """The counterparts of the steps of `sqlite_steps` after number `WHOLE`, in their order."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from server.store import leftovers
 from server.store.engine import StoreError, name_of
+from server.store.link import Lease, LinkEvents
 from server.store.migrations import MigrationError, migrate
 
 FILE_NAME: Final = "server.db"
@@ -35,6 +36,13 @@ class SqliteSession(sqlite3.Connection):
         """End the transaction: what it has done is durable."""
         self.execute("COMMIT")
 
+    def hold(self, _project_id: str) -> bool:
+        """Return True: there is no other server; see `Session`."""
+        return True
+
+    def let_go(self, _project_id: str) -> None:
+        """Do nothing: there is no other server; see `Session`."""
+
     def close(self) -> None:
         """Undo what has not ended, and let other servers use the directory."""
         super().close()
@@ -45,6 +53,8 @@ class SqliteSession(sqlite3.Connection):
 
 class Sqlite:
     """The database in a directory."""
+
+    node = ""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -95,6 +105,9 @@ class Sqlite:
             session.close()
             raise
         return session
+
+    def link(self, _lease: Lease, _hears: LinkEvents) -> None:
+        """Return None: there is one server at a time; see `Engine`."""
 
     def unusable(self, reason: str) -> str:
         """Return the line for a directory that cannot be used."""

@@ -302,4 +302,9 @@ STEPS: Final = (
     UPDATE projects SET versioned = revision;
     CREATE INDEX projects_unversioned ON projects (unversioned_since) WHERE revision > versioned;
     """,
+    # Several servers at a time, which only PostgreSQL allows; most of it is there alone.
+    """
+    -- node: the server that makes it. Here there is one.
+    ALTER TABLE leftovers ADD COLUMN node TEXT;
+    """,
 )

@@ -18,6 +18,7 @@ from server.store.faces.contents import Contents
 from server.store.faces.documents import SharedDocuments
 from server.store.faces.files import Files
 from server.store.faces.invitations import Invitations
+from server.store.faces.nodes import Nodes
 from server.store.faces.notices import Notices
 from server.store.faces.projects import Projects
 from server.store.faces.talk import Talk
@@ -113,6 +114,11 @@ class Store:
     def talk(self) -> Talk:
         """Return what people say to each other."""
         return Talk(self._desk)
+
+    @property
+    def nodes(self) -> Nodes:
+        """Return the nodes, which are the servers that share the database."""
+        return Nodes(self._desk)
 
     # -- the server's life
 

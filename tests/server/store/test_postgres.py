@@ -35,8 +35,6 @@ TYPES = {
     "double precision": "REAL",
     "bytea": "BLOB",
 }
-# PostgreSQL's own: SQLite has `user_version`.
-STATE = "server_state"
 Columns = dict[str, list[tuple[str, str, bool]]]
 
 
@@ -64,7 +62,7 @@ def postgres_tables_of(connection: Connection) -> tuple[Columns, dict[str, Any],
         "SELECT table_name::text, column_name::text, data_type::text, is_nullable = 'YES' "
         "FROM information_schema.columns WHERE table_schema = 'public' ORDER BY ordinal_position"
     ):
-        if table != STATE:
+        if table not in postgres_tables.OWN:
             columns.setdefault(table, []).append((column, TYPES[kind], not nullable))
     keys: dict[str, Any] = {}
     indexes = set()
@@ -76,6 +74,8 @@ def postgres_tables_of(connection: Connection) -> tuple[Columns, dict[str, Any],
         "JOIN pg_class i ON i.oid = x.indexrelid "
         "JOIN pg_namespace n ON n.oid = t.relnamespace WHERE n.nspname = 'public'"
     ):
+        if table in postgres_tables.OWN:
+            continue
         if primary:
             keys[table] = list(attributes)
         elif not name.endswith("_key"):
@@ -157,7 +157,7 @@ def test_a_database_belongs_to_one_server(
     monkeypatch.setattr(postgres_session, "_ALONE_SECONDS", 0.1)
     with contextlib.closing(postgres.serve()):
         with pytest.raises(StoreError) as caught:
-            postgres.serve()
+            Postgres(postgres.url).serve()
         assert str(caught.value).endswith(
             ": another server is using it; stop that one, or choose another database"
         )

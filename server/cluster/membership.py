@@ -1,0 +1,137 @@
+"""This server among the nodes, which are the servers that share a database.
+
+A node has a lease, which it renews; locks, for example, belong to nodes. If the lease is over, the
+server has lost all of that, and learns it before the database lets others have it: it counts from
+before it asked for the lease. As soon as the database answers it is a node again, with nothing.
+
+Where there is one server at a time, it is a node at no cost for as long as it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from server.store.engine import Engine, StoreError
+from server.store.link import Lease
+
+_JOIN_SECONDS: Final = 15.0
+
+
+class Member(Protocol):
+    """Who is told on the event loop what becomes of the membership."""
+
+    def lease_lost(self) -> None:
+        """The server is no node any more: what it had as one is lost."""
+        ...
+
+    def lease_begun(self) -> None:
+        """The server is a node again, with nothing."""
+        ...
+
+    def others_died(self) -> None:
+        """The lease and the grace of another node are over."""
+        ...
+
+
+class Membership:
+    """The membership of the server that uses an engine; `member` is told what becomes of it."""
+
+    def __init__(self, engine: Engine, member: Member, lease: Lease) -> None:
+        self.id = engine.node
+        self._engine = engine
+        self._member = member
+        self._lease = lease
+        self._link = engine.link(lease, self)
+        self._loop: asyncio.AbstractEventLoop
+        self._joined = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        # Whether the member goes by it that the server is a node.
+        self._counts = False
+        # Until when the lease lasts, by `time.monotonic`: asked and changed by both threads.
+        self._changing = threading.Lock()
+        self._until: float | None = None
+
+    # -- on the event loop
+
+    async def start(self, label: str) -> None:
+        """Return as soon as the server is a node. `label` says to people which one.
+
+        Raises:
+            StoreError: it cannot become one.
+        """
+        if self._link is None:
+            return
+        self._loop = asyncio.get_running_loop()
+        self._link.start(label)
+        try:
+            async with asyncio.timeout(_JOIN_SECONDS):
+                await self._joined.wait()
+        except TimeoutError:
+            raise StoreError(self._engine.unusable("it takes no more servers")) from None
+
+    async def stop(self) -> None:
+        """Be no node any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._link is not None:
+            await asyncio.to_thread(self._link.stop)
+        self._until = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Return whether the server is a node."""
+        until = self._until
+        return self._link is None or (until is not None and time.monotonic() < until)
+
+    def _begin(self) -> None:
+        if self._counts:
+            # The database has ended it before its time.
+            self._member.lease_lost()
+        self._counts = True
+        if self._joined.is_set():
+            self._member.lease_begun()
+        self._joined.set()
+        if self._timer is None:
+            self._watch()
+
+    def _watch(self) -> None:
+        """Notice the end of the lease."""
+        with self._changing:
+            left = 0.0 if self._until is None else self._until - time.monotonic()
+            if left <= 0:
+                self._until = None
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._watch)
+            return
+        self._timer = None
+        self._counts = False
+        self._member.lease_lost()
+
+    # -- on the link's thread
+
+    def renewed(self, asked: float) -> bool:
+        """Take note of a renewal; see `LinkEvents`."""
+        with self._changing:
+            if self._until is None or time.monotonic() >= self._until:
+                return False
+            self._until = asked + self._lease.lasts
+            return True
+
+    def joined(self, asked: float) -> None:
+        """Take note that the server is a node anew; see `LinkEvents`."""
+        with self._changing:
+            self._until = asked + self._lease.lasts
+        self._tell(self._begin)
+
+    def others_died(self) -> None:
+        """Tell that another node is to be buried; see `LinkEvents`."""
+        self._tell(self._member.others_died)
+
+    def _tell(self, callback: Callable[..., object], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # The loop is gone.
+            self._loop.call_soon_threadsafe(callback, *arguments)

@@ -1,0 +1,65 @@
+"""What this server does as one of several nodes: it ends what belonged to nodes that are gone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+
+from server.api.errors import EventError
+from server.cluster.membership import Membership
+from server.store.engine import Engine
+from server.store.link import Lease
+from server.store.store import Store
+
+logger = logging.getLogger("server.cluster")
+
+
+class Node:
+    """This server among those that share a database. `lease.grace` is what locks have."""
+
+    def __init__(self, engine: Engine, store: Store, lease: Lease) -> None:
+        self._store = store
+        self._lease = lease
+        self.membership = Membership(engine, self, lease)
+        self._burial: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Return as soon as the server is a node.
+
+        Raises:
+            StoreError: it cannot become one.
+        """
+        await self.membership.start(f"{socket.gethostname()} {os.getpid()}")
+
+    async def stop(self) -> None:
+        """Be no node any more; the database is open still."""
+        if self._burial is not None:
+            await asyncio.wait([self._burial])
+        await self.membership.stop()
+
+    # -- see `Member`
+
+    def lease_lost(self) -> None:
+        """Say that what the server had as a node is lost."""
+        logger.error("this server lost its lease: the database did not answer for too long")
+
+    def lease_begun(self) -> None:
+        """Say that the server is a node again."""
+        logger.warning("this server has a lease again")
+
+    def others_died(self) -> None:
+        """End what belonged to nodes that are gone."""
+        if self._burial is None or self._burial.done():
+            self._burial = asyncio.get_running_loop().create_task(self._bury())
+
+    async def _bury(self) -> None:
+        try:
+            ended = await self._store.nodes.bury(self._lease.grace)
+        except EventError as error:
+            # With the next renewal it is tried again.
+            logger.error("what belonged to another node is not ended yet: %s", error.message)
+            return
+        for node in ended:
+            logger.warning("node %s is gone: what belonged to it is ended", node)

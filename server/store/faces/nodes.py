@@ -1,0 +1,19 @@
+"""The nodes, which are the servers that share the database, as methods to await."""
+
+from __future__ import annotations
+
+from server.store import nodes
+from server.store.database import Desk
+
+
+class Nodes:
+    """Ends nodes that are gone. Only PostgreSQL has nodes."""
+
+    __slots__ = ("_desk",)
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def bury(self, grace: float) -> list[str]:
+        """End the nodes whose leases are over for more than `grace` seconds. Return their ids."""
+        return await self._desk.run(lambda c: nodes.bury(c, grace))

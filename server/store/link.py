@@ -1,0 +1,49 @@
+"""A server's place among the nodes, which are the servers that share a database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """For how long a node is one, in seconds.
+
+    lasts: after it was last renewed. every: from one renewal to the next. grace: after the end of a
+    node's lease, until others end what was the node's.
+    """
+
+    lasts: float = 10.0
+    every: float = 2.0
+    grace: float = 15.0
+
+
+class LinkEvents(Protocol):
+    """What a link tells, on a thread of its own. Times are those of `time.monotonic`."""
+
+    def renewed(self, asked: float) -> bool:
+        """The lease was renewed at the earliest at `asked`. Return False if it was over before by
+        this server's clock: then all is lost, whatever the database says.
+        """
+        ...
+
+    def joined(self, asked: float) -> None:
+        """The server is a node from now on, at the earliest from `asked`; it has nothing."""
+        ...
+
+    def others_died(self) -> None:
+        """The lease and the grace of another node are over."""
+        ...
+
+
+class Link(Protocol):
+    """A server's place among the nodes."""
+
+    def start(self, label: str) -> None:
+        """Become a node as soon as the database answers, and stay one; `label` is for people."""
+        ...
+
+    def stop(self) -> None:
+        """Be no node any more. Return when the database knows, if it answers."""
+        ...

@@ -1,0 +1,75 @@
+"""The nodes, which are the servers that share a PostgreSQL, as its tables have them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from server.store.connection import Connection
+
+NAME: Final = "socketio-min "
+LINK_NAME: Final = "socketio-min-node "
+"""What the names of a node's connections begin with: for its work, and for its lease. Its id
+follows, which `leftovers.node` is taken from."""
+_IS_OVER: Final = "ended_at IS NULL AND alive_until + make_interval(secs => ?) < clock_timestamp()"
+# What a server that was killed has not finished belongs to nothing.
+_GIVE_UP: Final = (
+    "UPDATE leftovers SET maker = NULL WHERE maker IS NOT NULL AND NOT EXISTS "
+    "(SELECT FROM nodes WHERE nodes.id = leftovers.node AND ended_at IS NULL)"
+)
+_END_CONNECTIONS: Final = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name IN (?, ?)"
+)
+
+
+def begin(connection: Connection) -> None:
+    """Forget what has long ended, and make what ended servers have not finished leftovers."""
+    connection.execute("DELETE FROM nodes WHERE ended_at < clock_timestamp() - interval '1 day'")
+    connection.execute(_GIVE_UP)
+
+
+def end_all(connection: Connection) -> None:
+    """End all nodes: there is no server."""
+    connection.execute("UPDATE nodes SET ended_at = clock_timestamp() WHERE ended_at IS NULL")
+
+
+def join(connection: Connection, node: str, label: str, lasts: float) -> None:
+    """Make a server a node for some seconds, with nothing that it had before."""
+    connection.execute(
+        "INSERT INTO nodes (id, label, alive_until, ended_at) "
+        "VALUES (?1, ?2, clock_timestamp() + make_interval(secs => ?3), NULL) "
+        "ON CONFLICT (id) DO UPDATE SET label = excluded.label, "
+        "alive_until = excluded.alive_until, ended_at = NULL",
+        (node, label, lasts),
+    )
+
+
+def end(connection: Connection, node: str) -> None:
+    """Let a server be no node any more."""
+    connection.execute("UPDATE nodes SET ended_at = clock_timestamp() WHERE id = ?", (node,))
+    connection.execute(_GIVE_UP)
+
+
+def bury(connection: Connection, grace: float) -> list[str]:
+    """End the nodes whose leases are over for more than `grace` seconds. Return their ids."""
+    ended = connection.execute(
+        f"UPDATE nodes SET ended_at = clock_timestamp() WHERE {_IS_OVER} RETURNING id", (grace,)
+    ).fetchall()
+    for (node,) in ended:
+        # If it is there still, it is in the middle of something.
+        connection.execute(_END_CONNECTIONS, (NAME + node, LINK_NAME + node))
+    if ended:
+        connection.execute(_GIVE_UP)
+    return [node for (node,) in ended]
+
+
+def renewed(connection: Connection, node: str, lasts: float, grace: float) -> bool | None:
+    """Renew a node's lease. Return whether another node is to be buried; None if it is no node any
+    more.
+    """
+    renewed = connection.execute(
+        "UPDATE nodes SET alive_until = clock_timestamp() + make_interval(secs => ?2) "
+        "WHERE id = ?1 AND ended_at IS NULL AND alive_until > clock_timestamp() "
+        f"RETURNING EXISTS (SELECT FROM nodes WHERE {_IS_OVER.replace('?', '?3')})",
+        (node, lasts, grace),
+    ).fetchone()
+    return None if renewed is None else bool(renewed[0])

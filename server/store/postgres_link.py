@@ -1,0 +1,102 @@
+"""A server's place among the nodes of a PostgreSQL: a connection and a thread of its own.
+
+Its lease is renewed by the clock of the database, also while the other connection has much to do: a
+renewal waits for no transaction. The server counts its lease from before it asks for it, so it
+knows that the lease is over before the database does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+import time
+from typing import Final
+
+import psycopg
+
+from server.store import nodes
+from server.store.engine import OutcomeUnknown
+from server.store.link import Lease, LinkEvents
+from server.store.postgres_session import PostgresSession
+
+_FAILURES: Final = (psycopg.Error, OutcomeUnknown)
+_FIRST_PAUSE: Final = 0.05
+_FAREWELL_SECONDS: Final = 1.0
+"""For which a server that ends waits for the database."""
+
+
+class PostgresLink:
+    """See `Link`. `hears` is told on the link's thread."""
+
+    def __init__(self, url: str, node: str, lease: Lease, hears: LinkEvents) -> None:
+        self._url = url
+        self._node = node
+        self._lease = lease
+        self._hears = hears
+        self._label = ""
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        # Whatever comes here ends a wait.
+        self._wake, self._waker = socket.socketpair()
+
+    def start(self, label: str) -> None:
+        """Become a node, and stay one; see `Link`."""
+        self._label = label
+        self._thread = threading.Thread(target=self._run, name="node")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Be no node any more; see `Link`."""
+        if self._thread is not None:
+            self._stopping.set()
+            self._waker.send(b".")
+            self._thread.join()
+        self._wake.close()
+        self._waker.close()
+
+    # -- on the thread
+
+    def _run(self) -> None:
+        pause = _FIRST_PAUSE
+        while not self._stopping.is_set():
+            with contextlib.suppress(*_FAILURES), contextlib.closing(self._opened()) as session:
+                while not self._stopping.is_set():
+                    self._renew(session)
+                    pause = _FIRST_PAUSE
+                    self._sleep(self._lease.every)
+                self._leave(session)
+            self._sleep(pause)
+            pause = min(2 * pause, self._lease.every)
+
+    def _opened(self) -> PostgresSession:
+        session = PostgresSession(self._url, name=nodes.LINK_NAME + self._node)
+        session.connection.patience = self._lease.lasts / 2
+        return session
+
+    def _renew(self, session: PostgresSession) -> None:
+        asked = time.monotonic()
+        lasts, grace = self._lease.lasts, self._lease.grace
+        others_died = nodes.renewed(session, self._node, lasts, grace)
+        if others_died is None or not self._hears.renewed(asked):
+            self._join(session)
+        elif others_died:
+            self._hears.others_died()
+
+    def _join(self, session: PostgresSession) -> None:
+        session.begin()
+        asked = time.monotonic()
+        nodes.join(session, self._node, self._label, self._lease.lasts)
+        session.end(lambda: False)
+        self._hears.joined(asked)
+
+    def _leave(self, session: PostgresSession) -> None:
+        session.connection.patience = _FAREWELL_SECONDS
+        session.begin()
+        nodes.end(session, self._node)
+        session.end(lambda: False)
+
+    def _sleep(self, seconds: float) -> None:
+        if not self._stopping.is_set():
+            select.select([self._wake], [], [], seconds)

@@ -1,5 +1,5 @@
 // The document's snippets on connections and their errors, word for word, run by the official client
-// and, where that is silent, by the SDK. The others are in tests/server/snippets.mjs.
+// and, where that is silent, by the SDK. The others are in tests/server/documented.mjs.
 //
 // Each function is a snippet with the names that it leaves to its reader as parameters. What happens
 // with those is printed, as one line of JSON. A line `put out ID` asks the test to have the server

@@ -1,40 +1,18 @@
 // Editing together with the JavaScript SDK; test_javascript.py starts the server and gives its address.
 
 import assert from "node:assert/strict";
-import test, { afterEach } from "node:test";
+import test from "node:test";
 import { ChangeSet, Text } from "../../sdk/javascript/node_modules/@codemirror/state/dist/index.js";
 import { AICodingAssistantSocket, Refused, Unreachable } from "../../sdk/javascript/index.js";
 import { Replica, difference, split } from "../../sdk/javascript/replica.js";
-
-const { URL: baseURL } = process.env;
-const projectId = "project-123";
-
-let sockets = [];
-afterEach(() => {
-  for (const socket of sockets) socket.disconnect();
-  sockets = [];
-});
-
-async function connected(userId) {
-  const socket = new AICodingAssistantSocket({ baseURL, userId, reconnectionDelay: 10 });
-  sockets.push(socket);
-  await socket.connect();
-  return socket;
-}
+import { connected, opened, projectId, until } from "./clients.mjs";
 
 /** Two who have a new file open. */
 async function both(path, content = "one\n") {
-  const [ada, bob] = [await connected("user-456"), await connected("user-789")];
+  const [ada, bob] = [await connected({ userId: "user-456" }), await connected({ userId: "user-789" })];
   await ada.joinProject(projectId);
   await ada.call("file:change", { projectId, file: { path, action: "created", content } });
   return [await ada.openDocument(projectId, path), await bob.openDocument(projectId, path)];
-}
-
-async function until(condition) {
-  for (const end = Date.now() + 20_000; !condition(); ) {
-    assert.ok(Date.now() < end, "it never came");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 async function same(...documents) {
@@ -45,7 +23,7 @@ async function same(...documents) {
 
 test("a document and a lock follow their file", async () => {
   const [ada, bob] = await both("js/moved.txt");
-  const socket = sockets.at(-1);
+  const socket = opened.at(-1);
   const lock = await socket.lockFile(projectId, "js/other.txt", { lockType: "shared" });
   bob.append("before\n");
   await socket.call("file:move", { projectId, filePath: "js", newPath: "lib/js" });
@@ -78,7 +56,7 @@ test("two type at once", async () => {
 
 test("what is typed while the connection is lost merges", async () => {
   const [ada, bob] = await both("js/lost.txt");
-  const [socket] = sockets;
+  const [socket] = opened;
   const back = new Promise((resolve) => socket.once("reconnect", resolve));
   ada.append("sent as the cable is cut\n");
   socket.socket.io.engine.close();
@@ -100,7 +78,7 @@ test("what is large goes in several changes", async () => {
 
 test("a lock makes edits wait", async () => {
   const [ada, bob] = await both("js/locked.txt");
-  const lock = await sockets[1].lockFile(projectId, "js/locked.txt");
+  const lock = await opened[1].lockFile(projectId, "js/locked.txt");
   ada.append("waited\n");
   await lock.write("bob's\n");
   await until(() => ada.text === "bob's\nwaited\n");
@@ -112,21 +90,21 @@ test("a lock makes edits wait", async () => {
 test("what cannot be edited any more says why", async () => {
   const [ada, bob] = await both("js/gone.txt");
   const path = "js/gone.txt";
-  await sockets[1].call("file:change", { projectId, file: { path, action: "deleted" } });
+  await opened[1].call("file:change", { projectId, file: { path, action: "deleted" } });
   ada.append("at hand\n");
   await assert.rejects(ada.wait(), Refused);
   assert.equal(ada.text, "one\nat hand\n");
   assert.throws(() => ada.append("more"), Refused);
-  await sockets[1].leaveProject(projectId);
+  await opened[1].leaveProject(projectId);
   await assert.rejects(bob.wait(), Unreachable);
-  await assert.rejects(sockets[0].openDocument(projectId, path), { code: "NOT_FOUND" });
+  await assert.rejects(opened[0].openDocument(projectId, path), { code: "NOT_FOUND" });
   // As on a connection that has just come back: the project is not joined there yet.
-  await sockets[0].call("project:leave", { projectId });
+  await opened[0].call("project:leave", { projectId });
   const [eve] = await both("js/closed.txt");
   eve.append("two\n");
   await eve.close();
   assert.throws(() => eve.append("three\n"), Unreachable);
-  const read = await sockets[0].readFile(projectId, "js/closed.txt");
+  const read = await opened[0].readFile(projectId, "js/closed.txt");
   assert.equal(read.content, "one\ntwo\n");
 });
 

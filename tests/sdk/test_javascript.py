@@ -1,4 +1,4 @@
-"""The JavaScript SDK: its stories (javascript.test.mjs), its types, and the document's snippet."""
+"""The JavaScript SDK: its stories (*.test.mjs), its types, and the document's snippet."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ async def run(*command: str, **environment: str) -> str:
     return await output(*command, seconds=SECONDS, environment=environment, cwd=SDK)
 
 
-async def test_the_sdk_against_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("story", ["connecting", "files", "locks", "answers", "pace"])
+async def test_the_sdk_against_a_server(
+    story: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with (
         serving(tmp_path, monkeypatch) as (application, guarded),
         running(tmp_path / "strict", event_rate=10, event_burst=10) as strict,
     ):
         await run(
-            *("node", "--test", "--test-reporter=spec", str(HERE / "javascript.test.mjs")),
+            *("node", "--test", "--test-reporter=spec", str(HERE / f"{story}.test.mjs")),
             URL=application.url,
             SESSION_URL=guarded.url,
             STRICT_URL=strict.url,

@@ -38,6 +38,7 @@ from server.http import listening, pages, website
 from server.http.clients import client_of
 from server.http.downloads import Downloads
 from server.http.metrics import Metrics
+from server.live.neighbours import Neighbours
 from server.live.typing_indicators import TypingIndicators
 from server.live.whereabouts import Presence
 from server.people import notifications
@@ -113,7 +114,7 @@ class Application:
         lease = Lease(self.tuning.lease, self.tuning.renewal, self.tuning.lock_grace)
         self.node = Node(self.database.engine, self.store, lease)
         self.directory = Directory()
-        self.sockets = Sockets(settings.max_connections_per_user)
+        self.sockets = Sockets(settings.max_connections_per_user, self._user_changed)
         self.presence = Presence()
         self.lock_requests = LockRequests(
             self.tuning.asked, lambda asked, outcome: asking.tell_ended(self, asked, outcome)
@@ -147,6 +148,9 @@ class Application:
             limits=limits_of(settings),
             adapter=adapter_of(settings),
             node=settings.node_name,
+        )
+        self.neighbours = Neighbours(
+            self.io, self.sockets, self.presence, self.typing, self.chat.being_made
         )
         self.rates = RateLimiter(self.tuning.monotonic, lambda: self.io.stood_still)
         self.metrics = Metrics({*EVENTS}, self._gauges())
@@ -193,6 +197,8 @@ class Application:
             await self.workspace.start()
             await self.saver.start()
             self.housekeeping.start()
+            await self.io.membership.join()
+            await self.neighbours.start()
         except BaseException as error:
             await self.workspace.stop()
             await self.node.stop()
@@ -236,6 +242,7 @@ class Application:
             async with asyncio.timeout(self.tuning.drain):
                 await self.dispatcher.drained()
                 await self.chat.close()
+        await self.neighbours.stop()
         await self.housekeeping.stop()
         await self.background.close()
         self.auth.passwords.close()
@@ -309,6 +316,9 @@ class Application:
         for room in socket.rooms - {socket.id}:
             socket.leave(room)
 
+    def _user_changed(self, user: User) -> None:
+        self.neighbours.changed(user)
+
     def _connected(self, socket: Socket) -> None:
         self.metrics.connected()
         self.auth.welcome(socket)
@@ -321,7 +331,7 @@ class Application:
         self.sockets.forget(socket)
         self.auth.forget(socket)
         user = call.identity.user
-        if user is not None and not self.sockets.of_user(user.id):
+        if user is not None and not self.neighbours.is_connected(user.id):
             self.presence.forget(user.id)
         orphans, answers = self.locks.orphan(socket.id), self.chat.orphan(socket.id)
         if call.silent:
@@ -338,7 +348,7 @@ class Application:
         # One may ask for locks in a project without being in its room.
         self.lock_requests.leave(call.socket.id)
         # Typing reaches projects that the socket has not joined, and so do locks.
-        for project_id in self.typing.projects(call.socket):
+        for project_id in self.typing.projects(call.socket.id):
             depart(call, project_id, keep_locks=True)
         for project_id in projects_of(call.socket.rooms):
             depart(call, project_id, keep_locks=True)
@@ -372,10 +382,14 @@ class Application:
                 project_id=held.project_id,
             )
 
-    def _typing_ended(self, socket: Socket, user: User, project_id: str) -> None:
+    def _typing_ended(self, socket_id: str, user: User, project_id: str) -> None:
         ended = UserTyping(user=user, project_id=project_id, is_typing=False)
-        call = self.own_call(socket)
-        call.tell_others(project_room(project_id), ended, project_id=project_id)
+        wrapped = envelope(
+            ended.event, user_id=user.id, project_id=project_id, priority=ended.priority
+        )
+        # Each node of a cluster has its own timer.
+        others = self.io.local.to(project_room(project_id)).except_(socket_id)
+        others.emit(ended.event, ended.data, wrapped)
 
     def own_call(self, socket: Socket, *, silent: bool = False) -> Call[None]:
         """Return what the server does to a socket by itself as a call. Others hear nothing of a

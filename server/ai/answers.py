@@ -53,7 +53,7 @@ from server.api.records import (
 from server.api.registry import Call
 from server.api.services import Services
 from server.api.validation import invalid
-from server.live.cursors import selection_of
+from server.live.node_messages import selection_of
 from server.people.access import project_room
 
 logger = logging.getLogger("server.ai")
@@ -114,7 +114,7 @@ class Chat:
         proposals = None if project_id is None else Proposals(call, project_id)
         request = AnswerRequest(request_id, call, text, proposals, asked)
         # The place is taken before anything is waited for.
-        self._requests[request.id] = request
+        self._begin(request)
         try:
             message = ChatMessage(
                 id=f"message-{secrets.token_hex(8)}",
@@ -127,7 +127,7 @@ class Chat:
             history = await self._keep(request, message)
             call.check_connected()
         except BaseException:
-            del self._requests[request.id]
+            self._end(request)
             raise
         request.tell(
             AiMessage(
@@ -170,7 +170,7 @@ class Chat:
             await self._conclude(request, usage, error)
         finally:
             request.kept.set()
-            del self._requests[request.id]
+            self._end(request)
 
     async def _stream(self, request: AnswerRequest, history: Sequence[ChatMessage]) -> Usage | None:
         question = await question_of(self._services, request, history, self._provider.budget)
@@ -272,7 +272,23 @@ class Chat:
         request.tell(AiProcessing(status="completed", request_id=request.id, progress=100))
         request.tell(AiResponded(response=response, request_id=request.id))
 
+    def _begin(self, request: AnswerRequest) -> None:
+        self._requests[request.id] = request
+        self._services.neighbours.changed(request.call.user)
+
+    def _end(self, request: AnswerRequest) -> None:
+        del self._requests[request.id]
+        self._services.neighbours.changed(request.call.user)
+
     # -- those that are being made
+
+    def being_made(self) -> dict[User, dict[str, str]]:
+        """Return the project of each answer, by its user; those of no project nobody else sees."""
+        found: dict[User, dict[str, str]] = {}
+        for request in self._requests.values():
+            if request.project_id is not None:
+                found.setdefault(request.call.user, {})[request.id] = request.project_id
+        return found
 
     def answering(self, project_id: str) -> list[Answer]:
         """Return the answers of a project that are being made."""

@@ -90,17 +90,18 @@ class Call(Generic[P]):
         *,
         project_id: str | None = None,
         volatile: bool = False,
+        here: bool = False,
     ) -> None:
         """Send an event about what this client did to the others in `rooms`, once to each.
 
-        A `volatile` event is left out for clients that cannot take it at once.
+        A `volatile` event is left out for clients that cannot take it at once. What is told `here`
+        the other nodes of a cluster tell their clients by themselves.
         """
         if rooms and not self.silent:
             wrapped = self._wrap(announcement, self.source, project_id)
             others = self.socket.to(rooms)
-            (others.volatile if volatile else others).emit(
-                announcement.event, announcement.data, wrapped
-            )
+            others = others.volatile if volatile else others
+            (others.local if here else others).emit(announcement.event, announcement.data, wrapped)
             self._pay(rooms)
 
     def tell(

@@ -15,6 +15,7 @@ from server.api.records import Assistant as AssistantRecord
 from server.api.types import Record
 from server.background import Background
 from server.documents.opened import Key, OpenDocuments
+from server.live.neighbours import Neighbours
 from server.live.typing_indicators import TypingIndicators
 from server.live.whereabouts import Presence
 from server.people.directory import Directory
@@ -44,6 +45,7 @@ class Services(Protocol):
     directory: Directory
     sockets: Sockets
     presence: Presence
+    neighbours: Neighbours
     locks: Locks
     lock_requests: LockRequests
     documents: OpenDocuments

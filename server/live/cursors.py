@@ -7,9 +7,9 @@ from __future__ import annotations
 from server.api.errors import Code, EventError
 from server.api.paths import normal
 from server.api.people_announcements import CursorUpdated
-from server.api.records import Position, Selection
 from server.api.registry import Call
 from server.api.types import Natural, Path, Place, ProjectPayload, Range
+from server.live.node_messages import CursorNow, Person, position_of, selection_of
 from server.people.access import project_room
 
 
@@ -34,17 +34,18 @@ def update(call: Call[CursorPayload]) -> None:
         socket_id=call.socket.id,
         project_id=payload.project_id,
         file_path=normal(payload.file_path),
-        position=_position(payload.position),
+        position=position_of(payload.position),
         selection=None if selection is None else selection_of(selection),
         version=payload.version,
     )
-    call.tell_others(room, announcement, project_id=payload.project_id, volatile=True)
-
-
-def selection_of(chosen: Range) -> Selection:
-    """Return a range that a client has sent as what is told of it."""
-    return Selection(start=_position(chosen.start), end=_position(chosen.end))
-
-
-def _position(place: Place) -> Position:
-    return Position(line=place.line, column=place.column)
+    call.tell_others(room, announcement, project_id=payload.project_id, volatile=True, here=True)
+    moved = CursorNow(
+        person=Person(call.user.id, call.user.name),
+        socket_id=call.socket.id,
+        project_id=payload.project_id,
+        file_path=announcement.file_path,
+        place=payload.position,
+        selection=selection,
+        version=payload.version,
+    )
+    call.services.neighbours.cursor(moved)

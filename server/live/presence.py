@@ -13,7 +13,7 @@ from server.api.registry import Call
 from server.api.types import Line, Payload, ProjectPagePayload, Record
 from server.api.validation import position
 from server.live.whereabouts import Presence
-from server.people.access import project_of
+from server.people.access import project_of, project_room
 
 LIVE: Final = Rate("live", burst=200, per_second=60)
 """Of events that tell what somebody is doing."""
@@ -64,7 +64,10 @@ def presence(call: Call[PresencePayload]) -> PresenceResult:
     )
     # The presence is the user's and not this socket's. Others who share several projects with the
     # user hear of it once.
-    sockets = call.services.sockets.of_user(call.user.id)
+    services = call.services
+    sockets = services.sockets.of_user(call.user.id)
     rooms = {room for one in sockets for room in one.rooms if project_of(room) is not None}
+    rooms.update(map(project_room, services.neighbours.others.projects(call.user.id)))
     call.tell_others(sorted(rooms), announcement)
+    services.neighbours.changed(call.user)
     return PresenceResult(now)

@@ -33,9 +33,10 @@ async def typing(call: Call[TypingPayload]) -> None:
         if not call.payload.is_typing:
             stop_typing(call, project_id)
             continue
-        call.services.typing.start(call.socket, call.user, project_id)
+        call.services.typing.start(call.socket.id, call.user, project_id)
+        call.services.neighbours.typing(call.user, project_id, is_typing=True)
         typing_now = UserTyping(user=call.user, project_id=project_id, is_typing=True)
-        call.tell_others(project_room(project_id), typing_now, project_id=project_id)
+        call.tell_others(project_room(project_id), typing_now, project_id=project_id, here=True)
         if named is None:
             # There may be a hundred, with everybody in them.
             await asyncio.sleep(0)
@@ -43,7 +44,13 @@ async def typing(call: Call[TypingPayload]) -> None:
 
 def stop_typing(call: Call[Any], project_id: str) -> None:
     """End the socket's typing in a project, and tell the others if that ends the user's."""
-    user = call.services.typing.stop(call.socket, project_id)
+    typing = call.services.typing
+    if project_id not in typing.projects(call.socket.id):
+        return
+    user = typing.stop(call.socket.id, project_id)
+    sockets = call.services.sockets.of_user(call.user.id)
+    if not any(project_id in typing.projects(socket.id) for socket in sockets):
+        call.services.neighbours.typing(call.user, project_id, is_typing=False)
     if user is not None:
         ended = UserTyping(user=user, project_id=project_id, is_typing=False)
-        call.tell_others(project_room(project_id), ended, project_id=project_id)
+        call.tell_others(project_room(project_id), ended, project_id=project_id, here=True)

@@ -1,8 +1,8 @@
-"""The sockets that are typing, in memory.
+"""Who is typing on which sockets, in memory.
 
 A client that goes away or forgets to say that it stopped must not be shown as typing for ever, so
 each indicator holds for a few seconds. A user with several sockets is typing as long as one of them
-is.
+is. What users type on another node of a cluster counts like one more socket of each.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ from collections import Counter
 from collections.abc import Callable
 
 from server.api.records import User
-from socketio_min import Socket
 
-Expired = Callable[[Socket, User, str], object]
+Expired = Callable[[str, User, str], object]
 
 
 class TypingIndicators:
     """The sockets that are typing, by project.
 
-    `duration` is in seconds; `expired(socket, user, project_id)` is called when that has passed
+    `duration` is in seconds; `expired(socket_id, user, project_id)` is called when that has passed
     and the user is not typing any more.
     """
 
@@ -32,38 +31,38 @@ class TypingIndicators:
         self._timers: dict[str, dict[str, tuple[asyncio.TimerHandle, User]]] = {}
         self._counts: Counter[tuple[str, User]] = Counter()
 
-    def start(self, socket: Socket, user: User, project_id: str) -> None:
+    def start(self, socket_id: str, user: User, project_id: str) -> None:
         """Count the socket as typing, from now on for `duration`."""
-        timers = self._timers.setdefault(socket.id, {})
+        timers = self._timers.setdefault(socket_id, {})
         if project_id in timers:
             timers[project_id][0].cancel()
         else:
             self._counts[project_id, user] += 1
         timer = asyncio.get_running_loop().call_later(
-            self._duration, self._expire, socket, project_id
+            self._duration, self._expire, socket_id, project_id
         )
         timers[project_id] = (timer, user)
 
-    def stop(self, socket: Socket, project_id: str) -> User | None:
+    def stop(self, socket_id: str, project_id: str) -> User | None:
         """Count the socket as not typing. Return the user if none of the user's sockets is left."""
-        timers = self._timers.get(socket.id, {})
+        timers = self._timers.get(socket_id, {})
         if project_id not in timers:
             return None
         timer, user = timers.pop(project_id)
         timer.cancel()
         if not timers:
-            del self._timers[socket.id]
+            del self._timers[socket_id]
         self._counts[project_id, user] -= 1
         if self._counts[project_id, user]:
             return None
         del self._counts[project_id, user]
         return user
 
-    def projects(self, socket: Socket) -> list[str]:
+    def projects(self, socket_id: str) -> list[str]:
         """Return the ids of the projects in which the socket is typing."""
-        return list(self._timers.get(socket.id, ()))
+        return list(self._timers.get(socket_id, ()))
 
-    def _expire(self, socket: Socket, project_id: str) -> None:
-        user = self.stop(socket, project_id)
+    def _expire(self, socket_id: str, project_id: str) -> None:
+        user = self.stop(socket_id, project_id)
         if user is not None:
-            self._expired(socket, user, project_id)
+            self._expired(socket_id, user, project_id)

@@ -1,6 +1,7 @@
 """The users of each project and what they say that they are doing, in memory.
 
-A user is in a project as long as one of their sockets is. What they say about themselves holds in
+A user is in a project as long as one of their sockets is; being there on another node of a cluster
+counts like a socket. What they say about themselves holds in
 all their projects, and is forgotten with their last socket.
 """
 
@@ -71,6 +72,10 @@ class Presence:
         """Keep what a user says that they are doing, and return it."""
         self._said[user.id] = _Said(status, activity)
         return self._of(user)
+
+    def said(self, user: User) -> records.Presence | None:
+        """Return what a user has said that they are doing, None if nothing."""
+        return self._of(user) if user.id in self._said else None
 
     def forget(self, user_id: str) -> None:
         """Forget what a user has said, whose last socket is gone."""

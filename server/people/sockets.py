@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from server.api.errors import Code, EventError
 from server.api.identity import Identity, identity_of, set_identity
+from server.api.records import User
 from socketio_min import Socket
 
 _GONE: Final = "gone"
@@ -14,12 +15,16 @@ _NONE: Final[dict[str, Socket]] = {}
 
 
 class Sockets:
-    """The connected sockets, by user and by session; `most` is how many act as one user."""
+    """The connected sockets, by user and by session; `most` is how many act as one user.
 
-    __slots__ = ("_by_session", "_by_user", "_most")
+    `changed(user)` is called when a user has another socket, or one fewer.
+    """
 
-    def __init__(self, most: int) -> None:
+    __slots__ = ("_by_session", "_by_user", "_changed", "_most")
+
+    def __init__(self, most: int, changed: Callable[[User], object]) -> None:
         self._most = most
+        self._changed = changed
         self._by_user: dict[str, dict[str, Socket]] = {}
         self._by_session: dict[str, dict[str, Socket]] = {}
 
@@ -47,6 +52,7 @@ class Sockets:
         socket.connection.count_for(None if identity.user is None else identity.user.id)
         if identity.user is not None:
             self._by_user.setdefault(identity.user.id, {})[socket.id] = socket
+            self._changed(identity.user)
         if identity.session_key is not None:
             self._by_session.setdefault(identity.session_key, {})[socket.id] = socket
 
@@ -73,7 +79,10 @@ class Sockets:
 
     def _take_out(self, socket: Socket) -> None:
         identity = identity_of(socket)
-        user_id = None if identity.user is None else identity.user.id
+        user_id = None
+        if identity.user is not None:
+            user_id = identity.user.id
+            self._changed(identity.user)
         for table, key in ((self._by_user, user_id), (self._by_session, identity.session_key)):
             if key is None or key not in table:
                 continue

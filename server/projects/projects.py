@@ -248,7 +248,8 @@ def enter(call: Call[Any], project_id: str) -> None:
     check_place(call.socket.rooms, room)
     call.socket.join(room)
     if call.services.presence.enter(project_id, call.user, call.socket.id):
-        call.tell_others(room, UserJoined(user=call.user), project_id=project_id)
+        call.tell_others(room, UserJoined(user=call.user), project_id=project_id, here=True)
+    call.services.neighbours.changed(call.user)
 
 
 def depart(call: Call[Any], project_id: str, *, keep_locks: bool = False) -> None:
@@ -262,14 +263,15 @@ def depart(call: Call[Any], project_id: str, *, keep_locks: bool = False) -> Non
     stop_typing(call, project_id)
     call.services.documents.leave(call.socket, project_id)
     if call.services.presence.leave(project_id, call.user, call.socket.id):
-        call.tell_others(room, UserLeft(user=call.user), project_id=project_id)
+        call.tell_others(room, UserLeft(user=call.user), project_id=project_id, here=True)
+    call.services.neighbours.changed(call.user)
     call.socket.leave(room)
 
 
 def change_user(call: Call[Any], guest: Identity) -> None:
     """Put the user whom a guest's socket acts as now in the guest's place in its projects."""
     as_guest = call.acting(guest)
-    for project_id in call.services.typing.projects(call.socket):
+    for project_id in call.services.typing.projects(call.socket.id):
         stop_typing(as_guest, project_id)
     # Also those in projects that the socket is not in.
     call.services.release_locks(call.socket.id)

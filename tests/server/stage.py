@@ -103,7 +103,7 @@ class Stage:
             "roles": {one: application.directory.members(one) for one in projects},
             "rooms": {one.id: one.rooms for one in await application.io.fetch_sockets()},
             "files": listed["files"],
-            "typing": [application.typing.projects(one) for one in application.io.sockets.values()],
+            "typing": [application.typing.projects(one) for one in application.io.sockets],
         }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from server.api.records import User
-from server.application import Application, Tuning
+from server.application import Tuning
 from server.live.typing_indicators import TypingIndicators
 from tests.server.conftest import Connect
 from tests.server.running import running
@@ -118,12 +118,8 @@ async def test_it_ends_by_itself(tmp_path: Path) -> None:
             assert await other.news() == []
 
 
-async def test_time_ends_it_once_for_a_users_sockets_and_for_each_project(
-    application: Application, connect: Connect
-) -> None:
-    await connect()
-    await connect()
-    first, second = application.io.sockets.values()
+async def test_time_ends_it_once_for_a_users_sockets_and_for_each_project() -> None:
+    first, second = "socket-1", "socket-2"
     user = User("user-456", "user-456")
     ended: asyncio.Queue[str] = asyncio.Queue()
     indicators = TypingIndicators(0.01, lambda _socket, _user, project: ended.put_nowait(project))
@@ -139,11 +135,7 @@ async def test_time_ends_it_once_for_a_users_sockets_and_for_each_project(
 
 
 @pytest.mark.parametrize("stops", [False, True])
-async def test_typing_on_puts_the_end_off(
-    application: Application, connect: Connect, stops: bool
-) -> None:
-    await connect()
-    [socket] = application.io.sockets.values()
+async def test_typing_on_puts_the_end_off(stops: bool) -> None:
     loop = asyncio.get_running_loop()
     duration = 0.05
     times: list[float] = []
@@ -157,9 +149,9 @@ async def test_typing_on_puts_the_end_off(
 
     def type_on() -> None:
         if stops:
-            indicators.stop(socket, "project-123")
+            indicators.stop("socket-1", "project-123")
         times.append(loop.time())
-        indicators.start(socket, User("user-456", "user-456"), "project-123")
+        indicators.start("socket-1", User("user-456", "user-456"), "project-123")
 
     type_on()
     loop.call_later(duration / 2, type_on)

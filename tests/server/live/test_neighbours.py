@@ -1,0 +1,219 @@
+"""Two nodes that share a Redis: presence, typing and cursors of the people on both.
+
+Their data are apart, which nothing here asks for. What comes "at last" is waited for; that nothing
+came is known by an event that was sent later the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.api.types import Place
+from server.application import Application
+from server.live.node_messages import LIVE, CursorNow, Person
+from tests.server.running import running
+from tests.server.wire import Client, connected
+from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
+from tests.waiting import until
+
+PROJECT = {"projectId": "project-123"}
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+@dataclass
+class Nodes:
+    here: Application
+    there: Application
+    stack: AsyncExitStack
+
+    async def client(self, node: Application, user: str, *, joins: bool = True) -> Client:
+        client = await self.stack.enter_async_context(connected(node.port))
+        event = "project:join" if joins else "user:join"
+        await client.ask(event, {**PROJECT, "userId": user})
+        return client
+
+    async def settled(self) -> None:
+        """Wait until each node has heard what the other has told until now."""
+        for node in (self.here, self.there):
+            # The answers come after all that was told before.
+            await asyncio.sleep(0)
+            await node.neighbours.ask()
+
+
+@pytest.fixture
+async def nodes(redis: RedisServer, tmp_path: Path) -> AsyncIterator[Nodes]:
+    settings: dict[str, Any] = {"redis_url": redis.url, "event_rate": 0}
+    async with (
+        running(tmp_path / "here", **settings) as here,
+        running(tmp_path / "there", **settings) as there,
+        AsyncExitStack() as stack,
+    ):
+        yield Nodes(here, there, stack)
+
+
+def names(answer: dict[str, Any]) -> list[str]:
+    return sorted(one["user"]["id"] for one in answer["presence"])
+
+
+async def test_a_project_has_the_people_of_all_nodes(nodes: Nodes) -> None:
+    ada = await nodes.client(nodes.here, "ada")
+    await ada.ask("user:presence", {"status": "busy", "activity": "reads"})
+    await nodes.settled()
+    bob = await nodes.client(nodes.there, "bob", joins=False)
+    joined = await bob.ask("project:join", PROJECT)
+    assert names(joined) == ["ada", "bob"]
+    [seen] = [one for one in joined["presence"] if one["user"]["id"] == "ada"]
+    assert (seen["status"], seen["activity"]) == ("busy", "reads")
+    data, envelope = await ada.hear("user:joined")
+    assert data == {"user": {"id": "bob", "name": "bob"}}
+    assert (envelope["userId"], envelope["projectId"]) == ("bob", "project-123")
+    assert envelope["metadata"] == {"source": "client", "priority": "medium"}
+    # Once more, on the other node: nobody has joined, and nobody leaves with the one of them.
+    again = await nodes.client(nodes.there, "ada")
+    await nodes.settled()
+    await again.ask("project:leave", PROJECT)
+    await nodes.settled()
+    assert await ada.news() == await bob.news() == []
+    assert names(await bob.ask("user:list", PROJECT)) == ["ada", "bob"]
+    await ada.close()
+    assert (await bob.hear("user:left"))[0] == {"user": {"id": "ada", "name": "ada"}}
+    assert names(await bob.ask("user:list", PROJECT)) == ["bob"]
+
+
+async def test_presence_reaches_the_projects_of_ones_other_node(nodes: Nodes) -> None:
+    ada = await nodes.client(nodes.here, "ada", joins=False)
+    await nodes.client(nodes.there, "ada")
+    bob = await nodes.client(nodes.there, "bob")
+    await nodes.settled()
+    await ada.ask("user:presence", {"status": "away"})
+    data, _ = await bob.hear("user:presence")
+    assert (data["user"]["id"], data["status"]) == ("ada", "away")
+    [seen] = [
+        one
+        for one in (await bob.ask("user:list", PROJECT))["presence"]
+        if one["user"]["id"] == "ada"
+    ]
+    assert seen["status"] == "away"
+
+
+async def test_typing_is_seen_and_ends_on_all_nodes(nodes: Nodes) -> None:
+    ada, bob = await nodes.client(nodes.here, "ada"), await nodes.client(nodes.there, "bob")
+    other = await nodes.client(nodes.here, "ada")
+    for one in (ada, other):
+        await one.ask("user:typing", {"isTyping": True, **PROJECT})
+        typing, _ = await bob.hear("user:typing")
+        assert typing == {"user": {"id": "ada", "name": "ada"}, **PROJECT, "isTyping": True}
+    await ada.ask("user:typing", {"isTyping": False, **PROJECT})
+    await nodes.settled()
+    assert [name for name, _ in await bob.news()] == []
+    await other.ask("user:typing", {"isTyping": False, **PROJECT})
+    typing, _ = await bob.hear("user:typing")
+    assert not typing["isTyping"]
+    # Whoever does not say so is typing no more after a time, also if the node has died.
+    await ada.ask("user:typing", {"isTyping": True, **PROJECT})
+    await bob.hear("user:typing")
+    [(holder, timers)] = nodes.there.typing._timers.items()
+    timers["project-123"][0].cancel()
+    nodes.there.typing._expire(holder, "project-123")
+    assert not (await bob.hear("user:typing"))[0]["isTyping"]
+
+
+async def test_of_the_cursors_of_a_turn_the_newest_is_told(nodes: Nodes) -> None:
+    ada, bob = await nodes.client(nodes.here, "ada"), await nodes.client(nodes.there, "bob")
+    await nodes.settled()
+    await bob.news()
+    place = {"filePath": "a.py", "position": {"line": 1, "column": 2}, "version": 3}
+    selection = {"start": {"line": 1, "column": 0}, "end": {"line": 1, "column": 2}}
+    await ada.ask("cursor:update", {**PROJECT, **place, "selection": selection})
+    data, envelope = await bob.hear("cursor:updated")
+    assert data == {
+        "user": {"id": "ada", "name": "ada"},
+        "socketId": ada.id,
+        **PROJECT,
+        **place,
+        "selection": selection,
+    }
+    assert envelope["metadata"] == {"source": "client", "priority": "low"}
+
+    def move(name: str, path: str, line: int) -> None:
+        person = Person(name, name)
+        nodes.here.neighbours.cursor(CursorNow(person, ada.id, "project-123", path, Place(line, 0)))
+
+    for line in range(100):
+        move("ada", "a.py", line)
+        move("ada", "b.py", line)
+        move("eve", "a.py", line)
+    await nodes.settled()
+    heard = [
+        (data["user"]["id"], data["filePath"], data["position"]["line"])
+        for name, data in await bob.news()
+        if name == "cursor:updated"
+    ]
+    assert heard == [("ada", "a.py", 99), ("ada", "b.py", 99), ("eve", "a.py", 99)]
+    # What does not fit into one message goes with the next.
+    for number in range(450):
+        move(f"user-{number}", "a.py", 0)
+    await asyncio.sleep(0)
+    assert len(nodes.here.neighbours._cursors) == 250
+    await nodes.settled()
+    assert len(await bob.news()) == 450
+
+
+async def test_a_node_speaks_for_its_own_sockets_and_in_its_form(nodes: Nodes) -> None:
+    ada, bob = await nodes.client(nodes.here, "ada"), await nodes.client(nodes.there, "bob")
+    await nodes.settled()
+    await ada.news()
+    await bob.news()
+    person = Person("ada", "ada")
+    nodes.here.neighbours.cursor(CursorNow(person, bob.id, "project-123", "a.py", Place(0, 0)))
+    io = nodes.here.io
+    for arguments in ([], [{"node": 1}], [1, 2], [{"node": nodes.there.io.adapter.uid}]):  # type: ignore[attr-defined]
+        io.server_side_emit(LIVE, *arguments)
+    await nodes.settled()
+    assert await bob.news() == await ada.news() == []
+    assert nodes.there.io.cluster.rejected == 3
+
+
+async def test_the_people_of_a_node_that_ends_have_left(nodes: Nodes, tmp_path: Path) -> None:
+    bob = await nodes.client(nodes.there, "bob")
+    settings: dict[str, Any] = {"redis_url": nodes.here.settings.redis_url}
+    async with running(tmp_path / "third", **settings) as third:
+        await nodes.client(third, "ada")
+        await bob.hear("user:joined")
+    # It has said so; its clients had time to come back.
+    assert (await bob.hear("user:left"))[0]["user"]["id"] == "ada"
+
+
+async def test_a_node_that_is_dead_is_dropped(nodes: Nodes) -> None:
+    bob = await nodes.client(nodes.there, "bob")
+    await nodes.client(nodes.here, "ada")
+    await bob.hear("user:joined")
+    now = asyncio.get_running_loop().time()
+    neighbours = nodes.there.neighbours
+    # Redis knows that it is there: it may be slow.
+    await neighbours.sweep(now + 14)
+    assert neighbours.others.has("ada")
+    await nodes.here.io.adapter.close()
+    await neighbours.sweep(now + 5)
+    assert neighbours.others.has("ada")
+    await neighbours.sweep(now + 14)
+    assert not neighbours.others.has("ada")
+    assert (await bob.hear("user:left"))[0]["user"]["id"] == "ada"
+    await nodes.here.io.adapter.start()
+    await until(lambda: neighbours.others.has("ada"))
+    assert (await bob.hear("user:joined"))[0]["user"]["id"] == "ada"
+    # Or it is silent for too long, whatever Redis says.
+    await neighbours.sweep(now + 3_600)
+    assert (await bob.hear("user:left"))[0]["user"]["id"] == "ada"

@@ -12,13 +12,12 @@ different clients, neither is believed.
 from __future__ import annotations
 
 import functools
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from engineio_min.errors import UsageError
-from engineio_min.limits.addresses import parse_ip
+from engineio_min.limits.addresses import parse_ip, parse_network
 from engineio_min.request import Request
 
 # What stands for the peers on a Unix socket, which have no address.
@@ -57,7 +56,11 @@ class TrustedProxies:
                 f"trusted_proxies: got {networks!r}, expected several in a list: [{networks!r}]"
             )
         self._unix = UNIX in networks
-        self._networks = [_network(text) for text in networks if text != UNIX]
+        self._networks = [
+            parse_network("trusted_proxies", text, f", or {UNIX!r}")
+            for text in networks
+            if text != UNIX
+        ]
         # The same few peers send every request.
         self.trusts = functools.lru_cache(maxsize=256)(self._trusts)
 
@@ -100,16 +103,6 @@ class TrustedProxies:
             if not client or not self.trusts(client):
                 break
         return told
-
-
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    try:
-        return ipaddress.ip_network(text)
-    except ValueError as error:
-        raise UsageError(
-            f"trusted_proxies: got {text!r}, expected an address or a network such as 10.0.0.0/8, "
-            f"or {UNIX!r}: {error}"
-        ) from None
 
 
 def _usual_hops(headers: Mapping[str, str]) -> list[Hop]:

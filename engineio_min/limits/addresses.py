@@ -5,6 +5,10 @@ from __future__ import annotations
 import ipaddress
 import socket
 
+from engineio_min.errors import UsageError
+
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 # A connection of an IPv4 client on a socket for both versions.
 _MAPPED = b"\0" * 10 + b"\xff\xff"
 
@@ -19,6 +23,23 @@ def parse_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
+
+
+def parse_network(option: str, text: str, besides: str = "") -> IPNetwork:
+    """Return the network that a text in an option means; an address is a network of its own.
+
+    `besides` says what else the option may name.
+
+    Raises:
+        UsageError: the text is neither.
+    """
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{option}: got {text!r}, expected an address or a network such as 10.0.0.0/8"
+            f"{besides}: {error}"
+        ) from None
 
 
 def network_of(client: str) -> str:

@@ -14,13 +14,11 @@ networks, where proxies usually are and attackers from the internet are not.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import math
 from collections.abc import Callable, Sequence
 
-from engineio_min.errors import UsageError
-from engineio_min.limits.addresses import network_of, parse_ip
+from engineio_min.limits.addresses import network_of, parse_ip, parse_network
 
 logger = logging.getLogger("engineio_min.http")
 
@@ -101,7 +99,7 @@ class Admission(Headcount):
         super().__init__()
         self.capacity = capacity
         self._per_address = math.inf if per_address is None else per_address
-        self._proxies = [_network(proxy) for proxy in proxies]
+        self._proxies = [parse_network("proxies", proxy) for proxy in proxies]
         self._sessions_of = sessions_of
         self._silent_until = -math.inf
 
@@ -145,12 +143,3 @@ class Admission(Headcount):
             # An ASGI host may call its clients what it likes.
             return True
         return any(address in network for network in self._proxies)
-
-
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    try:
-        return ipaddress.ip_network(text)
-    except ValueError as error:
-        raise UsageError(
-            f"proxies: got {text!r}, expected an address or a network such as 10.0.0.0/8: {error}"
-        ) from None

@@ -109,9 +109,8 @@ class Proposals:
 
     async def _present(self, path: str) -> tuple[File | None, str | None]:
         """Return a file with its text, as those who edit it have it by now."""
-        call, key = self._call, (self._project_id, path)
-        if key in call.services.saver.unsaved(self._project_id):
-            await call.services.saver.save(key)
+        call = self._call
+        await call.services.saver.save_unsaved((self._project_id, path))
         try:
             part = await call.store.files.read(self._project_id, path, Moment(), 0, _ENOUGH)
         except EventError as error:

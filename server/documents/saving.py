@@ -84,6 +84,11 @@ class Saver:
             self.edited(key)
             raise
 
+    async def save_unsaved(self, key: Key) -> None:
+        """Save a document if edits of it are not saved, as `save` does."""
+        if key in self.unsaved(key[0]):
+            await self.save(key)
+
     async def save_project(self, project_id: str, within: str | None = None) -> None:
         """Save all documents of a project, or that of the file, or of the folder, `within`.
 

@@ -132,9 +132,7 @@ async def read(call: Call[FileReadPayload]) -> FileReadResult:
     moment = Moment(payload.version_id, payload.save_id)
     if moment == Moment() and not payload.offset:
         # What others are editing is read as it is now; the parts after the first one fit to it.
-        key = (payload.project_id, path)
-        if key in call.services.saver.unsaved(payload.project_id):
-            await call.services.saver.save(key)
+        await call.services.saver.save_unsaved((payload.project_id, path))
     part = await call.store.files.read(
         payload.project_id,
         path,

@@ -97,9 +97,7 @@ async def download(call: Call[FileDownloadPayload]) -> FileDownloadResult:
     moment = Moment(payload.version_id, payload.save_id)
     if moment == Moment() and not payload.offset:
         # As for `file:read`: what others are editing is read as it is now.
-        key = (payload.project_id, path)
-        if key in call.services.saver.unsaved(payload.project_id):
-            await call.services.saver.save(key)
+        await call.services.saver.save_unsaved((payload.project_id, path))
     part = await call.store.files.read_raw(
         payload.project_id,
         path,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from msgspec import inspect
 
@@ -12,9 +12,10 @@ from server.api.announcements import Announcement
 from server.api.envelope import Envelope
 from server.api.errors import Code
 from server.api.registry import EventSpec
-from server.api.types import Metadata, Payload, Record
+from server.api.types import Metadata, Payload
 from server.api.validation import words
 from server.events import EVENTS
+from server.reference.structs import fields_of, structs_in
 
 _TITLES: Final = {
     "auth": "Sessions",
@@ -73,7 +74,7 @@ def render() -> str:
     _collect(Envelope, shown)
     for name in sorted(shown):
         kind = shown[name]
-        lines += [f"### {name}\n", _about(kind) + "\n", *_table(_fields(kind))]
+        lines += [f"### {name}\n", _about(kind) + "\n", *_table(fields_of(kind))]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -89,13 +90,12 @@ def _sent(spec: EventSpec, shown: dict[str, type]) -> Iterator[str]:
         yield "Takes any value.\n"
     else:
         fields = _payload_fields(spec.payload)
-        for field in fields:
-            _collect_from(field.type, shown)
+        _collect_fields(fields, shown)
         yield from _table(fields)
     if spec.result is not None:
-        _collect_fields(spec.result, shown)
+        _collect_fields(fields_of(spec.result), shown)
         yield "Acknowledged with:\n"
-        yield from _table(_fields(spec.result))
+        yield from _table(fields_of(spec.result))
 
 
 def _heard(kind: type[Announcement], shown: dict[str, type]) -> Iterator[str]:
@@ -103,8 +103,8 @@ def _heard(kind: type[Announcement], shown: dict[str, type]) -> Iterator[str]:
     yield _about(kind) + "\n"
     yield f"Heard by {kind.heard_by}.\n"
     if "data" not in vars(kind):
-        _collect_fields(kind, shown)
-        yield from _table(_fields(kind))
+        _collect_fields(fields_of(kind), shown)
+        yield from _table(fields_of(kind))
 
 
 def _table(fields: Iterable[inspect.Field]) -> Iterator[str]:
@@ -136,18 +136,12 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _fields(kind: type) -> tuple[inspect.Field, ...]:
-    found = inspect.type_info(kind)
-    assert isinstance(found, inspect.StructType)
-    return found.fields
-
-
 def _payload_fields(kind: type[Payload]) -> list[inspect.Field]:
     own = kind.declares_user is False or any(
-        field.encode_name == "userId" and field.required for field in _fields(kind)
+        field.encode_name == "userId" and field.required for field in fields_of(kind)
     )
     common = {"metadata"} if own else {"metadata", "userId"}
-    return [field for field in _fields(kind) if field.encode_name not in common]
+    return [field for field in fields_of(kind) if field.encode_name not in common]
 
 
 def _about(kind: type) -> str:
@@ -164,24 +158,10 @@ def _area(event: str) -> str:
 def _collect(kind: type, shown: dict[str, type]) -> None:
     if kind is not Metadata and kind.__name__ not in shown:
         shown[kind.__name__] = kind
-        _collect_fields(kind, shown)
+        _collect_fields(fields_of(kind), shown)
 
 
-def _collect_fields(kind: type[Record] | type, shown: dict[str, type]) -> None:
-    for field in _fields(kind):
-        _collect_from(field.type, shown)
-
-
-def _collect_from(kind: inspect.Type, shown: dict[str, type]) -> None:
-    inner: tuple[Any, ...] = ()
-    match kind:
-        case inspect.StructType():
-            _collect(kind.cls, shown)
-        case inspect.UnionType():
-            inner = kind.types
-        case inspect.ListType():
-            inner = (kind.item_type,)
-        case inspect.Metadata():
-            inner = (kind.type,)
-    for one in inner:
-        _collect_from(one, shown)
+def _collect_fields(fields: Iterable[inspect.Field], shown: dict[str, type]) -> None:
+    for field in fields:
+        for inner in structs_in(field.type):
+            _collect(inner, shown)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from msgspec import inspect
@@ -11,6 +11,7 @@ from server.api.announced import ANNOUNCEMENTS
 from server.api.envelope import Envelope
 from server.api.errors import Code
 from server.events import EVENTS
+from server.reference.structs import fields_of, structs_in
 
 _INTRODUCTION: Final = """\
 // Made from the server's tables by `python -m server.reference`: every event, what a client sends
@@ -49,7 +50,7 @@ def _entry(name: str, payload: str, result: str) -> str:
 
 def _interface(name: str, kind: type) -> str:
     lines = [*_comment(kind.__doc__, ""), f"export interface {name} {{"]
-    for field in _fields(kind):
+    for field in fields_of(kind):
         optional = "" if field.required else "?"
         lines.append(f"  {field.encode_name}{optional}: {_type(field.type)};")
     return "\n".join([*lines, "}"]) + "\n"
@@ -92,33 +93,12 @@ def _type(kind: inspect.Type) -> str:
             return "unknown"
 
 
-def _fields(kind: type) -> tuple[inspect.Field, ...]:
-    found = inspect.type_info(kind)
-    assert isinstance(found, inspect.StructType)
-    return found.fields
-
-
 def _named(kind: Any, shown: dict[str, type]) -> str:
     """Return the name of a type, and declare it with all that it is made of."""
     name: str = kind.__name__
     if name not in shown:
         shown[name] = kind
-        for field in _fields(kind):
-            for inner in _structs(field.type):
+        for field in fields_of(kind):
+            for inner in structs_in(field.type):
                 _named(inner, shown)
     return name
-
-
-def _structs(kind: inspect.Type) -> Iterator[type]:
-    inner: Iterable[inspect.Type] = ()
-    match kind:
-        case inspect.StructType():
-            yield kind.cls
-        case inspect.UnionType():
-            inner = kind.types
-        case inspect.ListType():
-            inner = (kind.item_type,)
-        case inspect.Metadata():
-            inner = (kind.type,)
-    for one in inner:
-        yield from _structs(one)

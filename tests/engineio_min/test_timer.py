@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
-from engineio_min.protocol.deadlines import NEVER
 from engineio_min.timer import Timer
 from tests.engineio_min.harness import Clock
-
-
-class Watched:
-    """An owner that records when it was called, and may do something then."""
-
-    def __init__(self, deadline: float = NEVER) -> None:
-        self.deadline = deadline
-        self.calls: list[float] = []
-        self.reaction: Callable[[], object] = lambda: None
-
-    def handle_timeout(self, now: float) -> None:
-        self.calls.append(now)
-        self.deadline = NEVER
-        self.reaction()
+from tests.engineio_min.watched import Watched
 
 
 async def test_the_timer_calls_its_owners_at_their_time(clock: Clock) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.listening import listening
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -65,18 +66,6 @@ async def start(stack: AsyncExitStack, *command: str, **options: Any) -> asyncio
 
     stack.push_async_callback(end)
     return process
-
-
-async def listening(port: int) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except ConnectionRefusedError:
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                return
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from socketio_min import Recovery, Server, UsageError
+from tests.listening import listening
 from tests.waiting import PATIENCE
 
 HERE = Path(__file__).parent
@@ -78,18 +79,6 @@ async def workers(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Pro
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-
-
-async def listening(port: int) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except ConnectionRefusedError:
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                return
 
 
 def pids_of(answer: dict[str, dict[str, int]]) -> set[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -12,20 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from engineio_min.protocol.deadlines import NEVER, DeadlineQueue
 from tests.effort import EFFORT
-
-
-class Watched:
-    """An owner that records when it was called, and may do something then."""
-
-    def __init__(self, deadline: float = NEVER) -> None:
-        self.deadline = deadline
-        self.calls: list[float] = []
-        self.reaction: Callable[[], object] = lambda: None
-
-    def handle_timeout(self, now: float) -> None:
-        self.calls.append(now)
-        self.deadline = NEVER
-        self.reaction()
+from tests.engineio_min.watched import Watched
 
 
 def expire(queue: DeadlineQueue, now: float) -> list[Watched]:

@@ -15,6 +15,7 @@ from server.api.types import is_text
 from server.application import Application
 from server.projects import files
 from server.store import contents, leftovers, membership
+from tests.server.company import two
 from tests.server.conftest import Connect
 from tests.server.databases import either_database
 from tests.server.wire import Client
@@ -27,15 +28,6 @@ APP = "src/components/App.jsx"
 
 def change(path: str, action: str, **fields: Any) -> dict[str, Any]:
     return {**PROJECT, "file": {"path": path, "action": action, **fields}}
-
-
-async def two(connect: Connect) -> tuple[Client, Client]:
-    """One who changes, and one who is in the project and hears of it."""
-    client, other = await connect(), await connect()
-    await other.ask("project:join", {**PROJECT, "userId": "user-789"})
-    await client.ask("project:join", {**PROJECT, "userId": "user-456"})
-    await other.news()
-    return client, other
 
 
 async def read(client: Client, path: str) -> Any:

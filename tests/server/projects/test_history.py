@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from server.application import Application
+from tests.server.company import two
 from tests.server.conftest import Connect
 from tests.server.wire import Client
 
@@ -26,14 +27,6 @@ async def saves_of(client: Client, **page: Any) -> Any:
     answer = await client.ask("history:list", {**FILE, **page})
     assert answer["ok"], answer
     return answer
-
-
-async def two(connect: Connect) -> tuple[Client, Client]:
-    client, other = await connect(), await connect()
-    await other.ask("project:join", {**PROJECT, "userId": "user-789"})
-    await client.ask("project:join", {**PROJECT, "userId": "user-456"})
-    await other.news()
-    return client, other
 
 
 async def test_saves_are_listed_read_and_restored(connect: Connect) -> None:

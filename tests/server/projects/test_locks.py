@@ -22,9 +22,10 @@ from server.api.records import LockType, User
 from server.application import Application, Tuning
 from server.projects.lock_table import Locks
 from tests.effort import EFFORT
+from tests.server.company import two
 from tests.server.conftest import Connect
 from tests.server.running import running
-from tests.server.wire import Client, connected
+from tests.server.wire import connected
 from tests.waiting import PATIENCE
 
 PROJECT = {"projectId": "project-123"}
@@ -32,14 +33,6 @@ APP = "src/components/App.jsx"
 LOCK = {**PROJECT, "filePath": APP, "lockType": "exclusive"}
 CHANGE = {**PROJECT, "file": {"path": APP, "action": "updated", "content": "new"}}
 ADA = {"id": "user-456", "name": "user-456"}
-
-
-async def two(connect: Connect) -> tuple[Client, Client]:
-    first, second = await connect(), await connect()
-    await first.ask("project:join", {**PROJECT, "userId": "user-456"})
-    await second.ask("project:join", {**PROJECT, "userId": "user-789"})
-    await first.news()
-    return first, second
 
 
 async def test_locking_and_unlocking(connect: Connect) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from server.application import Application
+from tests.server.company import two
 from tests.server.conftest import Connect
 from tests.server.documents.editors import content, joined, written
 from tests.server.running import running
@@ -21,14 +22,6 @@ from tests.server.wire import Client, connected
 PROJECT = {"projectId": "project-123"}
 APP = "src/components/App.jsx"
 LIST = "src/components/TodoList.jsx"
-
-
-async def two(connect: Connect) -> tuple[Client, Client]:
-    first, second = await connect(), await connect()
-    await first.ask("project:join", {**PROJECT, "userId": "user-456"})
-    await second.ask("project:join", {**PROJECT, "userId": "user-789"})
-    await first.news()
-    return first, second
 
 
 async def move(client: Client, source: str, target: str, **more: Any) -> Any:

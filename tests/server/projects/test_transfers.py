@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from server.application import Application
+from tests.server.company import two
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import Client, connected
@@ -23,14 +24,6 @@ PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff"
 PART = 262_144
 LARGE = bytes(range(256)) * 2_100
 """Three parts, the last one short."""
-
-
-async def two(connect: Connect) -> tuple[Client, Client]:
-    client, other = await connect(), await connect()
-    await other.ask("project:join", {**PROJECT, "userId": "user-789"})
-    await client.ask("project:join", {**PROJECT, "userId": "user-456"})
-    await other.news()
-    return client, other
 
 
 async def upload(client: Client, path: str, data: bytes, **more: Any) -> Any:

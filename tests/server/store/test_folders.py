@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 
 from server.api.errors import Code, EventError
 from server.api.records import Member, Project, Role, User
-from server.store import contents, folders, leftovers, membership, trees
+from server.store import contents, folders, membership, trees
 from server.store.connection import Connection
 from tests.effort import EFFORT
 from tests.server.databases import undone
+from tests.server.store.consistency import check_consistency
 
 PATHS = st.sampled_from(["a/1", "a/2", "a/b/1", "a0", "a-", "b", "z", "new", "new/1", "z/a"])
 CHANGES = st.lists(st.tuples(PATHS, st.sampled_from(["1", "2"]) | st.none()), max_size=4)
@@ -45,24 +46,6 @@ def do(c: Connection, changes: list[tuple[str, str | None]]) -> None:
         with contextlib.suppress(EventError):
             contents.check_place(c, "p", path)
             contents.write(c, "p", path, text, user_id="ada", now="")
-
-
-def consistent(c: Connection) -> None:
-    while leftovers.are_there(c):
-        leftovers.delete_some(c)
-    wrong = c.execute(
-        "SELECT id FROM trees t WHERE file_count <> (SELECT count(*) FROM tree_files "
-        "WHERE tree = t.id) OR size <> (SELECT coalesce(sum(size), 0) FROM tree_files "
-        "WHERE tree = t.id)"
-    ).fetchall()
-    assert wrong == []
-    nobodys = (
-        "SELECT count(*) FROM contents WHERE hash NOT IN "
-        "(SELECT hash FROM tree_files UNION SELECT hash FROM saves)"
-    )
-    assert c.execute(nobodys).fetchone() == (0,)
-    for table in ("touched", "leftovers"):
-        assert c.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
 
 
 @settings(max_examples=60 * EFFORT, deadline=None)
@@ -114,7 +97,7 @@ def test_changes_between_steps(
             assert refused in (Code.VERSION_CONFLICT, Code.INVALID_FILE_PATH, Code.NOT_FOUND)
             assert present(c) == last
             trees.give_up(c, "p")
-            consistent(c)
+            check_consistency(c)
             return
         inside = {path: file for path, file in last.items() if path.startswith("a/")}
         outside = {path: file for path, file in last.items() if path not in inside}
@@ -130,4 +113,4 @@ def test_changes_between_steps(
         else:
             assert now == {**outside, **there}
             assert done == len(there)
-        consistent(c)
+        check_consistency(c)

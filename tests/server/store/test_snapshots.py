@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 
 from server.api.errors import EventError
 from server.api.records import Member, Project, Role, User, Version
-from server.store import contents, leftovers, membership, snapshots, trees
+from server.store import contents, membership, snapshots, trees
 from server.store.connection import Connection
 from server.store.parts import Stored
 from tests.effort import EFFORT
 from tests.server.databases import undone
+from tests.server.store.consistency import check_consistency
 
 PATHS = st.sampled_from([f"{letter}{number}" for letter in "abc" for number in "12"])
 CHANGES = st.lists(st.tuples(PATHS, st.sampled_from(["1", "2", "3"]) | st.none()), max_size=4)
@@ -109,21 +110,7 @@ def test_changes_between_steps(
         else:
             finished(snapshots.create(c, made("second")), turns=True)
             assert version_contents(c, "second") == present_contents(c)
-        while leftovers.are_there(c):
-            leftovers.delete_some(c)
-        wrong = c.execute(
-            "SELECT id FROM trees t WHERE file_count <> (SELECT count(*) FROM tree_files "
-            "WHERE tree = t.id) OR size <> (SELECT coalesce(sum(size), 0) FROM tree_files "
-            "WHERE tree = t.id)"
-        ).fetchall()
-        assert wrong == []
-        nobodys = (
-            "SELECT count(*) FROM contents WHERE hash NOT IN "
-            "(SELECT hash FROM tree_files UNION SELECT hash FROM saves)"
-        )
-        assert c.execute(nobodys).fetchone() == (0,)
-        for table in ("touched", "leftovers"):
-            assert c.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+        check_consistency(c)
 
 
 @settings(max_examples=30 * EFFORT, deadline=None)

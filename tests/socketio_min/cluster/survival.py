@@ -16,9 +16,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from tests.listening import listening
 from tests.socketio_min.cluster.clusters import MEMBER
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
-from tests.socketio_min.test_proxies import ROOT, listening, proxy_command, start
+from tests.socketio_min.test_proxies import ROOT, proxy_command, start
 from tests.waiting import PATIENCE
 
 OURS = """

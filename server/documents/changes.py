@@ -62,23 +62,6 @@ class Change:
             at += length
         return "".join(pieces)
 
-    def inverted(self, text: str) -> Change:
-        """Return the change that undoes this one of `text`.
-
-        Raises:
-            ChangeError: this one is for a text of another length.
-        """
-        _fit(self.length, len(text))
-        sections: list[Section] = []
-        at = 0
-        for length, inserted in self.sections:
-            if inserted is None:
-                sections.append((length, None))
-            else:
-                sections.append((len(inserted), text[at : at + length]))
-            at += length
-        return Change(tuple(sections))
-
     def composed(self, other: Change) -> Change:
         """Return the change that does what this one and then `other` do.
 

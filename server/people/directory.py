@@ -63,10 +63,6 @@ class Directory:
 
     # -- projects
 
-    def has_project(self, project_id: str) -> bool:
-        """Return whether there is such a project."""
-        return project_id in self._projects
-
     def role(self, project_id: str, user_id: str) -> Role | None:
         """Return what the user may do in the project, None if not even know of it."""
         access = self._projects.get(project_id)

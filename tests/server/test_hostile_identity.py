@@ -57,7 +57,7 @@ async def test_a02_events_before_a_session(tmp_path: Path) -> None:
             [socket] = application.io.sockets.values()
             assert socket.rooms == {nobody.id}
         assert application.locks.page("project-123")[0] == []
-        assert application.directory.has_project("project-123")
+        assert application.directory.role("project-123", "user-456") is not None
 
 
 @pytest.mark.parametrize(

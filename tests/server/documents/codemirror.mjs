@@ -1,6 +1,6 @@
 // CodeMirror's change sets behind a pipe: one JSON request a line in, one JSON answer a line out.
 //
-//   {text, a, b, c} -> {map, before, compose, applied, inverted, mappedText}
+//   {text, a, b, c} -> {map, before, compose, applied, mappedText}
 //
 // `a` and `b` are for `text`, `c` is for the text after `a`. With a number as its argument it writes
 // so many random cases with their answers instead: `node codemirror.mjs 300 > changes.json`.
@@ -16,7 +16,6 @@ function answer({ text, a, b, c }) {
     before: one.map(other, true).toJSON(),
     compose: one.compose(next).toJSON(),
     applied: one.apply(doc).toString(),
-    inverted: one.invert(doc).toJSON(),
     mappedText: one.map(other).apply(other.apply(doc)).toString(),
   };
 }

@@ -65,7 +65,6 @@ def answer(case: dict[str, Any]) -> dict[str, Any]:
         "before": a.mapped(b, before=True).json,
         "compose": a.composed(c).json,
         "applied": plain(a.applied(text)),
-        "inverted": a.inverted(text).json,
         "mappedText": plain(a.mapped(b).applied(b.applied(text))),
     }
 
@@ -122,7 +121,6 @@ def test_both_orders_lead_to_one_text(case: dict[str, Any]) -> None:
     a, b, c = (parse(case[name]) for name in "abc")
     assert a.mapped(b).applied(b.applied(text)) == b.mapped(a, before=True).applied(a.applied(text))
     assert a.composed(c).applied(text) == c.applied(a.applied(text))
-    assert a.inverted(text).applied(a.applied(text)) == text
     for change in (a, a.mapped(b), a.composed(c)):
         assert parse(change.json) == change
 
@@ -191,8 +189,6 @@ def test_a_change_fits_texts_of_its_length_only() -> None:
     other = parse([4])
     with pytest.raises(ChangeError, match="is for a text of 4 units, the text has 3"):
         change.applied("abc")
-    with pytest.raises(ChangeError):
-        change.inverted("abcde")
     with pytest.raises(ChangeError):
         change.mapped(parse([5]))
     with pytest.raises(ChangeError):

@@ -32,7 +32,10 @@ TIMEOUT = 120.0
 
 
 def run(client: str, load: str, port: int, count: int) -> dict[str, Any]:
-    """What one run took; `memory` is a list: before, and for the idle load with all connections."""
+    """Return what one run took.
+
+    `memory` is a list: at the start, and for the idle load with all connections.
+    """
     finished = subprocess.run(
         [*CLIENTS[client], load, f"http://127.0.0.1:{port}", str(count)],
         cwd=ROOT,
@@ -52,7 +55,7 @@ def run(client: str, load: str, port: int, count: int) -> dict[str, Any]:
 
 
 def measure(port: int, rounds: int) -> list[str]:
-    """The rows of the table."""
+    """Measure; return the rows of the table."""
     rows = []
     for load, count in LOADS.items():
         rates: dict[str, list[float]] = {client: [] for client in CLIENTS}

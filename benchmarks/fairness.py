@@ -84,7 +84,7 @@ class Suffered:
 
     @property
     def is_fair(self) -> bool:
-        """Whether the rule held."""
+        """Return whether the rule held."""
         return (
             self.beside.ping_p99 <= MOST_PING
             and self.beside.save_p50 <= MOST_SAVE
@@ -129,11 +129,11 @@ class Server:
         return 0
 
     def growth(self) -> int:
-        """How much more memory than at its start the process had at the peak, in bytes."""
+        """Return how many bytes more than at its start the process had at its peak."""
         return self._status("VmHWM") - self._before
 
     def stop(self) -> None:
-        """End it."""
+        """End the server."""
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._process.terminate()
@@ -265,7 +265,7 @@ def _work(streams: list[Stream], ends: float, *, sending: bool) -> None:
 
 
 def row(name: str, suffered: Suffered) -> str:
-    """A line of the table."""
+    """Return a line of the table."""
     said = [text for text, _ in suffered.said]
     if suffered.lost:
         said.append(f"{suffered.lost} cut off")
@@ -301,7 +301,7 @@ def chosen(words: Sequence[str]) -> list[Deed]:
 
 
 def nothing(_port: int) -> None:
-    """What the numbers are beside nobody."""
+    """Do nothing, to have the numbers beside nobody."""
 
 
 HEAD = (

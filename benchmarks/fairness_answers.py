@@ -29,7 +29,7 @@ def _as(port: int, user: str) -> Client:
 
 
 def batches_of_a_large_file(ground: Ground) -> Commit:
-    """One request of ten kilobytes for 500 MB, again and again."""
+    """Ask for 500 MB in one request of ten kilobytes, again and again."""
     file = {"path": LARGE, "action": "created", "content": "x" * 5_000_000}
     _as(ground.port, "greedy").ask("file:change", {"projectId": PROJECT, "file": file})
     read = _batch("file:read", [{"projectId": PROJECT, "filePath": LARGE}] * 100)
@@ -43,7 +43,7 @@ def batches_of_a_large_file(ground: Ground) -> Commit:
 
 
 def large_saves(port: int) -> None:
-    """Files of five megabytes, saved over eight connections of one account."""
+    """Save files of five megabytes over eight connections of one account."""
     save = {"path": LARGE, "action": "updated", "content": "x" * 5_000_000}
     clients = [_as(port, "greedy") for _ in range(8)]
     clients[0].ask("file:change", {"projectId": PROJECT, "file": {**save, "action": "created"}})
@@ -59,7 +59,7 @@ def large_saves(port: int) -> None:
 
 
 def every_room(ground: Ground) -> Commit:
-    """A socket in fifty projects that says what it does to all of them, 60 times a second."""
+    """Say what a socket in fifty projects does to all of them, 60 times a second."""
     client = _as(ground.port, "everywhere")
     made = [client.ask("project:create", {"name": f"Project {number}"}) for number in range(50)]
     projects = [PROJECT, *(one["project"]["id"] for one in made)]
@@ -76,7 +76,7 @@ def every_room(ground: Ground) -> Commit:
 
 
 def large_room(ground: Ground) -> Commit:
-    """Somebody who types and moves the cursor in a room of 950, as often as a client may."""
+    """Type and move the cursor in a room of 950, as often as a client may."""
     members = []
     for number in range(MEMBERS):
         member = _as(ground.port, f"member-{number // 19}")
@@ -105,13 +105,13 @@ def large_room(ground: Ground) -> Commit:
 
 
 def many_values(port: int) -> None:
-    """Events with nearly 10,000 values, which are weighed and then refused."""
+    """Send events with nearly 10,000 values, which are weighed and then refused."""
     event = frame("42" + json.dumps(["test:event", [[]] * 4_900]))
     Client(port).flood(event)
 
 
 def guesses(port: int) -> None:
-    """Fifty connections that guess passwords."""
+    """Guess passwords over fifty connections."""
     clients = [Client(port) for _ in range(50)]
     for number in itertools.count():
         for client in clients:

@@ -26,7 +26,7 @@ class Stream:
 
     @property
     def due(self) -> float:
-        """When the next event is to be sent."""
+        """Return when the next event is to be sent."""
         return self._begun + self._next / self._rate
 
     def send(self) -> None:
@@ -84,5 +84,5 @@ class Stream:
 
     @property
     def answered(self) -> bool:
-        """Whether nothing is waited for."""
+        """Return whether nothing is waited for."""
         return self.over or not self._due

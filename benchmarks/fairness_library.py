@@ -28,7 +28,7 @@ def repeat(make: Callable[[], bytes]) -> Callable[[int], None]:
 
 
 def half_received(port: int) -> None:
-    """Connections that hold 255 MB of messages that they never end."""
+    """Hold 255 MB of messages that never end."""
     clients = [Client(port) for _ in range(HOLDERS)]
     head = b"\x81\xff" + (100 * MEGABYTE).to_bytes(8, "big") + bytes(4)
     for client in clients:
@@ -39,7 +39,7 @@ def half_received(port: int) -> None:
 
 
 def half_posted(port: int) -> None:
-    """Bodies of POSTs that never end, 255 MB of them."""
+    """Hold 255 MB of POST bodies that never end."""
     opened = []
     for _ in range(HOLDERS):
         sock = socket.create_connection(("127.0.0.1", port))
@@ -57,7 +57,7 @@ def half_posted(port: int) -> None:
 
 
 def waiting_arrays(port: int) -> None:
-    """Events that wait for a slow one of the same socket, each of a megabyte of `[]`."""
+    """Let events of a megabyte of `[]` wait for a slow one of the same socket."""
     client = Client(port)
     slow = frame("42" + json.dumps(["project:join", {"projectId": PROJECT}])) * 200
     bomb = frame('42["test:event",[' + "[]," * (MEGABYTE // 3) + "[]]]")
@@ -65,7 +65,7 @@ def waiting_arrays(port: int) -> None:
 
 
 def connect_payloads(port: int) -> None:
-    """CONNECT with 60 KB of auth, connection after connection, all of them kept."""
+    """Send CONNECT with 60 KB of auth, connection after connection, and keep all of them."""
     auth = '40{"auth":[' + "[]," * 20_000 + "[]]}"
     clients = []
     while True:
@@ -76,7 +76,7 @@ def connect_payloads(port: int) -> None:
 
 
 def pipelined(port: int) -> None:
-    """Sixteen requests at a time on one connection, which reads their answers."""
+    """Send sixteen requests at a time on one connection, and read their answers."""
     sock = socket.create_connection(("127.0.0.1", port))
     request = f"GET /healthz{HEAD}\r\n".encode() * 16
 
@@ -96,7 +96,7 @@ def reconnecting(port: int) -> None:
 
 
 def slow_readers(port: int) -> None:
-    """Twenty who ask for echoes of 60 KB and read nothing, five who read a little."""
+    """Ask for echoes of 60 KB: twenty clients read nothing, five a little."""
     question = frame("42" + json.dumps(["test:event", {"text": "x" * 60_000}]))
     clients = [Client(port, receive_buffer=4_096) for _ in range(25)]
     for client in clients:
@@ -117,7 +117,7 @@ def slow_readers(port: int) -> None:
 
 
 def compressed_polls(port: int) -> None:
-    """Long-polling that asks for echoes of 64 KB, many at a time, with gzip."""
+    """Ask by long-polling for echoes of 64 KB, many at a time, with gzip."""
     text = "".join(chr(33 + number * number % 90) for number in range(60_000)).replace('"', "'")
     event = "42" + json.dumps(["test:event", {"text": text}])
     body = "\x1e".join([event] * 60).encode()

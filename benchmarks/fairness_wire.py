@@ -55,7 +55,7 @@ def at_once(name: str, commit: Commit) -> Deed:
 
 
 def frame(packet: str | bytes, first: int | None = None) -> bytes:
-    """A client's frame of any length; `first` is its first byte, by default a whole message's."""
+    """Return a client's frame; `first` is its first byte, by default that of a whole message."""
     data = packet.encode() if isinstance(packet, str) else packet
     if first is None:
         first = 0x81 if isinstance(packet, str) else 0x82
@@ -103,7 +103,7 @@ class Client:
 
     @property
     def rest(self) -> bytes:
-        """What is received and not read."""
+        """Return what is received and not read."""
         return self._data
 
     def send(self, packet: str | bytes) -> None:

@@ -25,7 +25,7 @@ def write(client: Client, path: str, content: str) -> None:
 
 
 def acting(port: int) -> Client:
-    """A client of the one account that all of a deed's clients have."""
+    """Return a client of the one account that all of a deed's clients have."""
     client = Client(port)
     client.ask("project:join", {"projectId": PROJECT, "userId": "worst"})
     return client

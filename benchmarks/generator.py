@@ -47,17 +47,17 @@ class Result:
 
     @property
     def throughput(self) -> float:
-        """Units a second."""
+        """Return units a second."""
         return self.units / self.seconds if self.seconds else 0.0
 
     @property
     def cost(self) -> float:
-        """Server CPU a unit, in microseconds."""
+        """Return the server's CPU time a unit, in microseconds."""
         return 1e6 * self.server_seconds / self.units if self.units else float("inf")
 
     @property
     def memory(self) -> float:
-        """Resident memory of the server that each client has added, in bytes."""
+        """Return the resident memory that each client has added to the server, in bytes."""
         return (self.server_rss_after - self.server_rss_before) / self.clients
 
 
@@ -66,7 +66,7 @@ class GeneratorError(Exception):
 
 
 def compile_generator() -> Path:
-    """The generator's program; compiled once for each content of its source.
+    """Return the generator's program, compiled once for each content of its source.
 
     Raises:
         GeneratorError: there is no C compiler, or it refuses the source.
@@ -114,12 +114,12 @@ class Run:
         )
 
     def wait_until_open(self) -> None:
-        """With `--wait`: return when every client is connected, or the run has failed."""
+        """Return when every client is connected, or the run has failed; for `--wait`."""
         assert self._process.stdout is not None
         self._opened_line = self._process.stdout.readline()
 
     def proceed(self) -> None:
-        """With `--wait`: begin to measure. `result` does it as well."""
+        """Begin to measure; for `--wait`. `result` does it as well."""
         assert self._process.stdin is not None
         # A run that has failed reads nothing any more.
         with contextlib.suppress(BrokenPipeError):

@@ -60,7 +60,7 @@ class CallgrindError(Exception):
 
 
 def masked(payload: bytes, opcode: int = 1) -> bytes:
-    """A client's frame."""
+    """Return a client's frame."""
     size = len(payload)
     length = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
     body = bytes(byte ^ MASK[place % 4] for place, byte in enumerate(payload))
@@ -127,14 +127,14 @@ class MemoryClient:
         protocol.data_received(data)
 
     def leave(self) -> None:
-        """The TCP connection ends."""
+        """End the TCP connection."""
         protocol = self.transport.get_protocol()
         assert isinstance(protocol, asyncio.Protocol)
         protocol.connection_lost(None)
 
 
 def request(method: str, query: str, more: str = "", body: str = "") -> bytes:
-    """A request with the headers that a browser sends to a host of its own page's origin."""
+    """Return a request with the headers that a browser sends to the host of its own page."""
     return (
         f"{method} /socket.io/?EIO=4&{query} HTTP/1.1\r\nHost: 127.0.0.1:3000\r\n{more}"
         "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0\r\n"
@@ -154,7 +154,7 @@ HANDSHAKE = request(
 
 
 def connected(io: Server) -> MemoryClient:
-    """A client over WebSocket that has joined the main namespace."""
+    """Return a client over WebSocket that has joined the main namespace."""
     client = MemoryClient(io)
     client.send(HANDSHAKE)
     client.send(masked(b"40"))
@@ -163,14 +163,14 @@ def connected(io: Server) -> MemoryClient:
 
 
 def expect(client: MemoryClient, piece: bytes) -> None:
-    """Whatever is counted has to be the real thing."""
+    """Check that what is counted is the real thing."""
     written = bytes(client.transport.last)
     if piece not in written:
         raise CallgrindError(f"the server wrote {written!r}, expected {piece!r} in it")
 
 
 def codec_cases() -> Iterator[tuple[str, Case]]:
-    """The pure functions."""
+    """Yield the cases of the pure functions."""
     frame = masked(b"4" + EVENT.encode())
     stream = ServerMessageStream(1_000_000)
     payload = encode_payload(["4" + EVENT, b"0123456789" * 10])
@@ -185,7 +185,7 @@ def codec_cases() -> Iterator[tuple[str, Case]]:
 
 
 async def path_cases(io: Server) -> list[tuple[str, Case, bool]]:
-    """The way from a client's bytes to those of the answer; True where the loop has to turn."""
+    """Return the ways from a client's bytes to the answer's; True where the loop has to turn."""
     client = connected(io)
     event = masked(b"4" + EVENT.encode())
     acknowledged = masked(b'427["message-with-ack","' + TEXT.encode() + b'"]')
@@ -248,7 +248,7 @@ async def path_cases(io: Server) -> list[tuple[str, Case, bool]]:
 
 
 def mark() -> None:
-    """Where callgrind ends one dump and begins the next."""
+    """Let callgrind end one dump and begin the next."""
     os.getppid()
 
 
@@ -285,7 +285,7 @@ async def run_cases() -> list[str]:
 
 
 def count() -> dict[str, int]:
-    """The instructions of one run of every case.
+    """Return the instructions of one run of every case.
 
     Raises:
         CallgrindError: valgrind is missing, the cases failed, or the marks were not seen.
@@ -351,7 +351,7 @@ def count() -> dict[str, int]:
 
 
 def build() -> str:
-    """What counts depend on besides the code: the key of the recorded bounds."""
+    """Return what counts depend on besides the code: the key of the recorded bounds."""
     arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
     kind = "optimized" if "--enable-optimizations" in arguments else "plain"
     version = ".".join(platform.python_version_tuple()[:2])
@@ -359,7 +359,7 @@ def build() -> str:
 
 
 def recorded() -> dict[str, int] | None:
-    """The counts that are recorded for this Python, None when there are none."""
+    """Return the counts that are recorded for this Python, None when there are none."""
     known: dict[str, dict[str, int]] = json.loads(BOUNDS.read_text()) if BOUNDS.exists() else {}
     return known.get(build())
 
@@ -372,7 +372,7 @@ def record(counts: dict[str, int]) -> None:
 
 
 def exceeded(counts: dict[str, int], bounds: dict[str, int]) -> list[str]:
-    """What costs more than its bound allows, or has none."""
+    """Return what costs more than its bound allows, or has none."""
     found = [
         f"{name}: {counted:,} instructions, expected at most {bounds[name] * (1 + MARGIN):,.0f}"
         for name, counted in counts.items()

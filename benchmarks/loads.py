@@ -24,7 +24,7 @@ class Load:
     rounds: int | None = None
 
     def peers(self) -> list[Peer]:
-        """Who takes part."""
+        """Return the servers that take part."""
         if self.only:
             return [peer for peer in PEERS if peer.name in self.only]
         return [

@@ -29,7 +29,7 @@ _USER_TIME, _SYSTEM_TIME = 11, 12
 
 
 def bun() -> Path:
-    """Bun's program: the package of this platform has it, and needs no script to be run."""
+    """Return Bun's program: the package of this platform has it, and needs no script to be run."""
     machine = {"x86_64": "x64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
     return JAVASCRIPT / "node_modules" / "@oven" / f"bun-{sys.platform}-{machine}" / "bin" / "bun"
 
@@ -138,7 +138,7 @@ class Running:
         return self._process.poll() is None
 
     def pids(self) -> list[int]:
-        """The server's process and all that come from it."""
+        """Return the server's process and all that come from it."""
         children: dict[int, list[int]] = {}
         for pid, fields in _processes():
             children.setdefault(int(fields[1]), []).append(pid)
@@ -180,7 +180,7 @@ class Running:
 
 
 def _processes() -> Iterator[tuple[int, list[str]]]:
-    """Every process's id and the fields of its `stat` after the name."""
+    """Yield each process's id, and the fields of its `stat` after the name."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             text = path.read_text()

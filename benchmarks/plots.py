@@ -81,7 +81,7 @@ def _legend(series: Sequence[Series], y: float) -> list[str]:
 
 
 def _ticks(lowest: float, highest: float) -> list[float]:
-    """1, 2 and 5 times the powers of ten between the two."""
+    """Return 1, 2 and 5 times the powers of ten between the two."""
     found = []
     for power in range(math.floor(math.log10(lowest)), math.ceil(math.log10(highest)) + 1):
         found += [step * 10.0**power for step in (1, 2, 5)]
@@ -95,7 +95,7 @@ def _number(value: float) -> str:
 
 
 def _apart(heights: Sequence[float], least: float = 13.0) -> list[float]:
-    """Where to write labels so that none covers another, each near its height."""
+    """Return where to write labels so that none covers another, each near its height."""
     order = sorted(range(len(heights)), key=heights.__getitem__)
     found = list(heights)
     for above, below in itertools.pairwise(order):
@@ -104,7 +104,7 @@ def _apart(heights: Sequence[float], least: float = 13.0) -> list[float]:
 
 
 def bars(title: str, note: str, rows: Sequence[str], series: Sequence[Series]) -> str:
-    """A group of bars for each row, from zero."""
+    """Draw a group of bars for each row, from zero."""
     highest = 1.15 * max(one.values[row] for one in series for row in rows if row in one.values)
     step = next(tick for tick in _ticks(highest / 8, highest) if highest / tick <= 8)
     ticks = [step * number for number in range(int(highest / step) + 1)]
@@ -116,7 +116,7 @@ def bars(title: str, note: str, rows: Sequence[str], series: Sequence[Series]) -
 
 
 def ratio_bars(title: str, note: str, rows: Sequence[str], series: Sequence[Series]) -> str:
-    """A group of bars for each row, from 1 to either side of a logarithmic axis."""
+    """Draw a group of bars for each row, from 1 to either side of a logarithmic axis."""
     values = [1.0, *(one.values[row] for one in series for row in rows if row in one.values)]
     lowest, highest = min(values) / 1.8, max(values) * 1.8
     scale = (WIDTH - LABELS - 30) / math.log(highest / lowest)
@@ -164,7 +164,7 @@ def _rows(
 
 
 def lines(title: str, note: str, places: Sequence[str], series: Sequence[Series]) -> str:
-    """A line for each series over equally spaced places; the y axis is logarithmic."""
+    """Draw a line for each series over equally spaced places; the y axis is logarithmic."""
     values = [value for one in series for value in one.values.values()]
     lowest, highest = min(values) / 1.6, max(values) * 1.6
     top, bottom, left, right = TOP + 16, TOP + 260, 60, WIDTH - 180

@@ -50,7 +50,7 @@ class Figures:
 
 
 def figures(runs: Sequence[Result]) -> Figures:
-    """Medians; the spread is the range divided by the median."""
+    """Return medians; the spread is the range divided by the median."""
     costs = tuple(run.cost for run in runs)
 
     def middle(value: Callable[[Result], float]) -> float:
@@ -91,28 +91,28 @@ class Results:
         }
 
     def get(self, load: str, peer: str) -> Figures | None:
-        """The figures of a server, None when it was not measured."""
+        """Return the figures of a server, None when it was not measured."""
         return self._figures.get(load, {}).get(peer)
 
     def measured(self, load: str) -> list[tuple[str, Figures]]:
-        """Every server measured under a load, in the order of the peers."""
+        """Return every server measured under a load, in the order of the peers."""
         found = self._figures.get(load, {})
         return [(peer.name, found[peer.name]) for peer in PEERS if peer.name in found]
 
     def best_python_socketio(
         self, load: str, value: Callable[[Figures], float] = lambda f: f.cost
     ) -> Figures | None:
-        """Its host that does best here: the least `value`."""
+        """Return python-socketio's host that does best here: the least `value`."""
         found = [f for name in PYTHON_SOCKETIO if (f := self.get(load, name)) is not None]
         return min(found, key=value, default=None)
 
     def cheaper(self, load: str, peer: str, than: str = NODE, its_load: str = "") -> float | None:
-        """How many times less CPU a unit a server needs than another."""
+        """Return how many times less CPU a unit a server needs than another."""
         own, other = self.get(load, peer), self.get(its_load or load, than)
         return None if own is None or other is None else ratio(other.cost, own.cost)
 
     def cheaper_by_round(self, load: str, peer: str, its_load: str = "") -> list[float]:
-        """The same against Node for each round, in which both had the machine as it was then."""
+        """Return `cheaper` against Node for each round: the machine was the same for both then."""
         own, node = self.get(load, peer), self.get(its_load or load, NODE)
         if own is None or node is None:
             return []
@@ -121,7 +121,7 @@ class Results:
 
 
 def ratio(one: float, other: float) -> float | None:
-    """None where a figure is missing or was too small to be measured."""
+    """Return a ratio, None where a figure is missing or was too small to be measured."""
     return one / other if 0 < one < float("inf") and 0 < other < float("inf") else None
 
 
@@ -144,7 +144,7 @@ def write(raw: dict[str, Any], folder: Path) -> Path:
 
 
 def draw(results: Results) -> dict[str, str | None]:
-    """The plots by name; None where nothing was measured to show."""
+    """Return the plots by name; None where nothing was measured to show."""
     return {
         "targets": draw_targets(results),
         "growth": draw_growth(results),
@@ -239,7 +239,7 @@ def draw_memory(results: Results) -> str | None:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first column is text and whose others are numbers."""
+    """Return a table whose first column is text and whose others are numbers."""
     marks = ["---", *["--:"] * (len(head) - 1)]
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, marks, *rows))
 
@@ -313,7 +313,7 @@ def target_section(results: Results) -> str:
 
 
 def span(values: Sequence[float]) -> str:
-    """The lowest and the highest of several ratios."""
+    """Return the lowest and the highest of several ratios."""
     return f"{times(min(values))} to {times(max(values))}" if len(values) > 1 else ""
 
 

@@ -24,7 +24,7 @@ class Churn:
         self.kinds: dict[Peer, int] = {}
 
     def fill(self) -> None:
-        """As many as there may be at once."""
+        """Fill up to as many clients as there may be at once."""
         while self.begun < self.total and self.begun - self.ended < self.AT_ONCE:
             first = JOIN + frame('420["echo",1]')
             if self.begun % 10 == 0:
@@ -45,7 +45,7 @@ class Churn:
             self.end(peer)
 
     def poll(self, peer: Peer) -> None:
-        """A session over polling, which ends with its close packet."""
+        """Join over polling in one POST, which ends the session with a close packet."""
         _, found, rest = peer.data.partition(b'{"sid":"')
         if peer.joined:
             if peer.data.endswith(b"ok"):
@@ -61,7 +61,7 @@ class Churn:
             peer.send((head + body).encode())
 
     def leave(self, peer: Peer, number: int) -> None:
-        """With a packet, with a close frame, with nothing, or with a reset."""
+        """Leave with a packet, with a close frame, with nothing, or with a reset."""
         self.served += 1
         if number % 4 == 0:
             peer.send(frame("41"))
@@ -71,13 +71,13 @@ class Churn:
         self.end(peer)
 
     def end(self, peer: Peer) -> None:
-        """One less."""
+        """Count one client less."""
         del self.kinds[peer]
         self.ended += 1
 
 
 def churn(loop: str, scale: float) -> list[str]:
-    """An hour of people who come and go, as fast as it goes."""
+    """Let an hour of people come and go, as fast as it goes."""
     total = max(200, int(CHURN * scale))
     samples: list[tuple[int, int]] = []
     with serving(loop) as server:

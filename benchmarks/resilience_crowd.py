@@ -27,7 +27,7 @@ _LINGER = struct.pack("ii", 1, 0)
 
 
 def frame(packet: str) -> bytes:
-    """A client's text frame."""
+    """Return a client's text frame."""
     data = packet.encode()
     assert len(data) < 126
     return bytes([0x81, 0x80 | len(data)]) + b"\0\0\0\0" + data
@@ -100,7 +100,7 @@ class Crowd:
     def connect(
         self, first: bytes, arrived: Callable[[Peer], object], *, receive_buffer: int = 0
     ) -> Peer:
-        """A new connection that sends `first`."""
+        """Open a connection that sends `first`."""
         sock = socket.socket()
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -117,7 +117,7 @@ class Crowd:
         return peer
 
     def forget(self, peer: Peer) -> None:
-        """It is nobody's any more."""
+        """Forget a connection that has ended."""
         if self.peers.pop(peer.sock.fileno(), None) is not None:
             self._poll.unregister(peer.sock.fileno())
 
@@ -154,7 +154,7 @@ class Crowd:
         self._poll.modify(peer.sock.fileno(), 0)
 
     def close(self) -> None:
-        """All leave at once."""
+        """Let all leave at once."""
         for peer in list(self.peers.values()):
             peer.close(reset=True)
         self._poll.close()

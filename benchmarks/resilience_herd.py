@@ -21,7 +21,7 @@ class Herd:
         self.lost = 0
 
     def add(self) -> Peer:
-        """One more."""
+        """Add one client."""
         return self.crowd.connect(JOIN, self.arrived)
 
     def arrived(self, peer: Peer) -> None:
@@ -37,7 +37,7 @@ class Herd:
 
 
 def herd(loop: str, scale: float) -> list[str]:
-    """All clients lose their connections at once and come back within one second."""
+    """Let all clients lose their connections at once and come back within one second."""
     size = max(1, int(HERD * scale))
     with serving(loop) as server:
         crowd = Crowd(server.port)
@@ -76,7 +76,7 @@ def herd(loop: str, scale: float) -> list[str]:
 
 
 def stall(loop: str, scale: float) -> list[str]:
-    """A handler blocks the loop for longer than a client may take to answer a ping."""
+    """Block the loop in a handler for longer than a client may take to answer a ping."""
     size = max(1, int(WITNESSES * scale))
     with serving(loop, 2.0, 2.0) as server:
         crowd = Crowd(server.port)

@@ -71,14 +71,14 @@ class Attack:
         self.peers = [self.begin() for _ in range(size)]
 
     def begin(self) -> Peer:
-        """One of them."""
+        """Begin one of the clients."""
         return self.crowd.connect(b"", take)
 
     def go_on(self, peer: Peer) -> None:
-        """Once a second."""
+        """Do something more, once a second."""
 
     def turn_away(self, peer: Peer) -> None:
-        """Once it is answered it reads nothing more."""
+        """Read nothing more of a client that was answered."""
         if not peer.closed:
             self.crowd.ignore(peer)
 
@@ -100,7 +100,7 @@ class Pollers(Attack):
         return self.crowd.connect(f"GET {PATH}polling{HEAD}\r\n".encode(), self.opened)
 
     def opened(self, peer: Peer) -> None:
-        """The session is open; what is left to do is one POST."""
+        """Take note that the session is open; what is left to do is one POST."""
         _, found, rest = peer.data.partition(b'{"sid":"')
         if found and not peer.joined:
             peer.joined = True
@@ -167,7 +167,7 @@ def attack(kind: type[Attack], port: int, size: int) -> int:
 
 
 def beside(loop: str, scale: float) -> list[str]:
-    """The latency of honest clients, alone and then beside each crowd."""
+    """Measure the latency of honest clients, alone and then beside each crowd."""
     seconds = max(1.0, 10 * scale)
     size = max(1, int(CROWD * scale))
     told = []

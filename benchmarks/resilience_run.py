@@ -31,14 +31,14 @@ class Server:
         self.port = self._running.port
 
     def health(self) -> dict[str, Any]:
-        """What it tells since it was last asked."""
+        """Return what the server has told since it was last asked."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=30) as answer:
             told: dict[str, Any] = json.load(answer)
         return told
 
     @property
     def resident(self) -> int:
-        """Its memory, in bytes."""
+        """Return the server's resident memory, in bytes."""
         pages = Path(f"/proc/{self._running.pids()[0]}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
@@ -49,7 +49,7 @@ class Server:
 
 @contextmanager
 def serving(loop: str, *times: float) -> Iterator[Server]:
-    """A server for one load."""
+    """Run a server for one load."""
     server = Server(loop, *times)
     try:
         yield server
@@ -58,7 +58,7 @@ def serving(loop: str, *times: float) -> Iterator[Server]:
 
 
 def wait(crowd: Crowd, condition: Callable[[], object], seconds: float = PATIENCE) -> bool:
-    """Work until a condition holds; False if it does not in time."""
+    """Work until a condition holds. Return False if it does not in time."""
     ends = time.perf_counter() + seconds
     while not condition():
         if time.perf_counter() > ends:
@@ -68,10 +68,10 @@ def wait(crowd: Crowd, condition: Callable[[], object], seconds: float = PATIENC
 
 
 def milliseconds(seconds: float) -> str:
-    """A time as it is printed."""
+    """Return a time as it is printed."""
     return f"{1000 * seconds:.1f} ms"
 
 
 def quantile(values: list[float], part: float) -> float:
-    """The value that this part of all do not exceed."""
+    """Return the value that this part of all values do not exceed."""
     return sorted(values)[min(len(values) - 1, int(len(values) * part))]

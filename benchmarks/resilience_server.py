@@ -38,7 +38,7 @@ class Health:
             self._lags.append(loop.time() - due)
 
     def route(self, _request: Request) -> Response:
-        """The answer, and a new beginning."""
+        """Return what was counted, and begin anew."""
         lags, self._lags = sorted(self._lags), []
         io = self._io
         told: dict[str, Any] = {

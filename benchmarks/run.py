@@ -195,7 +195,7 @@ class Measurement:
 
 
 def line(load: Load, peer: Peer, result: Result) -> str:
-    """One result, for whoever watches."""
+    """Return one result as a line, for whoever watches."""
     if load in IDLE:
         share = result.server_seconds / result.seconds if result.seconds else 0.0
         figures = f"{result.memory / 1000:8.2f} KB a client, {100 * share:6.2f} % of a core"
@@ -216,7 +216,7 @@ def say(text: str) -> None:
 
 
 def output_of(*command: str) -> str:
-    """A command's output, or what went wrong."""
+    """Return a command's output, or what went wrong."""
     try:
         run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except OSError as error:
@@ -225,7 +225,7 @@ def output_of(*command: str) -> str:
 
 
 def machine() -> dict[str, str]:
-    """What the figures depend on."""
+    """Return what the figures depend on."""
     model = [
         text.partition(":")[2].strip()
         for text in Path("/proc/cpuinfo").read_text().splitlines()
@@ -242,7 +242,7 @@ def machine() -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """The versions of everything that serves."""
+    """Return the versions of everything that serves."""
     lock = json.loads((ROOT / "benchmarks" / "js" / "package-lock.json").read_text())["packages"]
     found = {
         "Python": platform.python_version(),
@@ -265,7 +265,7 @@ def versions() -> dict[str, str]:
 
 
 def chosen(text: str | None, names: Sequence[str], what: str) -> list[str]:
-    """The names in a list with commas, or all."""
+    """Return the names in a list with commas, or all."""
     if text is None:
         return list(names)
     found = text.split(",")

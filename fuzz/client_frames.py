@@ -49,7 +49,7 @@ make_specified = partial(SpecifiedStream, CLIENT)
 
 
 def unmask(answers: bytes) -> list[tuple[int, bytes]]:
-    """The frames that the client answers, as a server reads them."""
+    """Return the frames that the client answers, as a server reads them."""
     server = Protocol(SERVER, state=OPEN, max_size=None)
     server.receive_data(answers)
     frames = server.events_received()

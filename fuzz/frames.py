@@ -97,5 +97,5 @@ def hold(
 
 
 def whole_read(data: bytes) -> list[bytes]:
-    """One read, or none."""
+    """Return the data as one read, or as none."""
     return [data] if data else []

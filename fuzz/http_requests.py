@@ -57,7 +57,7 @@ REFUSAL = re.compile(rb"HTTP/1\.1 (?!413)[45]\d\d .*", re.DOTALL)
 
 
 def read_by_server(loop: asyncio.AbstractEventLoop, pieces: Iterable[bytes]) -> Outcome:
-    """What the server makes of these reads."""
+    """Return what the server makes of these reads."""
     found = outcome(loop, pieces, MAX_BODY)
     return found._replace(answered=REFUSAL.sub(b"refused", found.answered))
 

@@ -69,7 +69,7 @@ class Rest(asyncio.Protocol):
 
 
 async def outcome(pieces: Iterable[bytes]) -> Outcome:
-    """What the client makes of these reads and the end of the connection."""
+    """Return what the client makes of these reads and the end of the connection."""
     address = Address(False, "a", 80, "/", "")
     client = HttpClient(address, ssl=None, headers={}, max_body=MAX_BODY)
     connection = HttpClientConnection(client)
@@ -98,7 +98,7 @@ async def outcome(pieces: Iterable[bytes]) -> Outcome:
 
 
 def request_is_upgraded(transport: MemoryTransport) -> bool:
-    """Whether the client stopped reading for the WebSocket to read on."""
+    """Return whether the client stopped reading for the WebSocket to read on."""
     return not transport.is_reading() and not transport.is_closing()
 
 
@@ -131,6 +131,6 @@ async def check_in_loop(data: bytes) -> None:
 
 
 def without_framing(response: HttpResponse) -> dict[str, str]:
-    """The headers that do not say where the body ends."""
+    """Return the headers that do not say where the body ends."""
     framing = ("content-length", "transfer-encoding")
     return {name: value for name, value in response.headers.items() if name not in framing}

@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 
 @functools.cache
 def event_loop() -> asyncio.AbstractEventLoop:
-    """The loop, made when it is first needed."""
+    """Return the loop, made when it is first needed."""
     loop = asyncio.new_event_loop()
     atexit.register(loop.close)
     return loop

@@ -40,7 +40,7 @@ CANONICAL_BASE64 = re.compile(
 
 
 def read(body: bytes) -> tuple[list[Packet], bool]:
-    """The packets before an error, and whether there is one."""
+    """Return the packets before an error, and whether there is one."""
     pieces = body.split(b"\x1e")
     try:
         body.decode()

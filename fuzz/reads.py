@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 
 def readings(data: bytes) -> Iterator[list[bytes]]:
-    """Splits of `data`, other than none: in two at a place that depends on it, and in bytes.
+    """Yield `data` split in two at a place that depends on it, and split in single bytes.
 
     Which place is no matter as long as it is the same in every run: a crash must come again.
     """

@@ -93,7 +93,7 @@ def check(data: bytes) -> None:
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text is certainly an event for the fast path."""
+    """Return whether a text is certainly an event for the fast path."""
     found = PLAIN.fullmatch(text)
     if found is None:
         return False
@@ -105,7 +105,7 @@ def is_plain(text: str) -> bool:
 
 
 def rebuild(packet: Packet, attachments: list[bytes]) -> Packet | None:
-    """The packet with its attachments; None if they do not come or are refused."""
+    """Return the packet with its attachments; None if they do not come or are refused."""
     if not packet[4]:
         return packet
     try:
@@ -121,7 +121,7 @@ def rebuild(packet: Packet, attachments: list[bytes]) -> Packet | None:
 
 
 def encode(packet: Packet) -> tuple[str, list[bytes]] | None:
-    """The packet as this side would send it; None for what it never sends."""
+    """Return the packet as this side would send it; None for what it never sends."""
     type_, namespace, data, ack_id, _ = packet
     if type_ == CONNECT:
         return encode_connect(namespace, data), []
@@ -154,7 +154,7 @@ def reread(text: str, attachments: list[bytes]) -> Packet:
 
 
 def portable(value: Any) -> Any:
-    """The value with null for infinities, which JSON does not have, and the keys in one order."""
+    """Return the value with null for infinities, which JSON lacks, and its keys in order."""
     if isinstance(value, tuple | list):
         return [portable(item) for item in value]
     if isinstance(value, dict):

@@ -42,7 +42,7 @@ HEADER = "# Made by `make lock`; see scripts/lock.py.\n"
 
 
 def lock(uv: Path, target: Path, sources: list[str], upgrade: bool) -> None:
-    """Writes one lock file."""
+    """Write one lock file."""
     command = [str(uv), "pip", "compile", "--quiet", "--universal", "--python-version=3.11"]
     command += [f"--constraints={LOCKS / 'bounds.in'}", "--generate-hashes", "--no-header"]
     command += ["--no-annotate", f"--output-file={target}"]

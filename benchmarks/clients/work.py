@@ -55,7 +55,7 @@ async def echo(connect: Connect, url: str, count: int) -> int:
 
 
 async def acknowledged(connect: Connect, url: str, count: int) -> int:
-    """Events that are acknowledged, 64 in flight."""
+    """Send events that are acknowledged, 64 in flight."""
     client = await connect(url)
 
     async def worker() -> None:
@@ -68,12 +68,12 @@ async def acknowledged(connect: Connect, url: str, count: int) -> int:
 
 
 async def receive(connect: Connect, url: str, count: int) -> int:
-    """Ten clients in a room hear fifty events at a time."""
+    """Send fifty events at a time to ten clients in a room."""
     return await listen(connect, url, count, members=10, burst=50)
 
 
 async def trickle(connect: Connect, url: str, count: int) -> int:
-    """A hundred clients in a room hear one event at a time: each costs a read of its own."""
+    """Send one event at a time to a hundred clients in a room: each costs a read of its own."""
     return await listen(connect, url, count, members=100, burst=1)
 
 
@@ -102,7 +102,7 @@ async def listen(connect: Connect, url: str, count: int, members: int, burst: in
 
 
 async def idle(connect: Connect, url: str, count: int) -> int:
-    """Clients that are connected and say nothing."""
+    """Keep clients connected that say nothing."""
     clients = [await connect(url) for _ in range(count)]
     await asyncio.sleep(0.2)
     print(json.dumps({"memory": resident()}), flush=True)
@@ -121,7 +121,7 @@ LOADS = {
 
 
 def resident() -> int:
-    """The memory of this process, in bytes."""
+    """Return the memory of this process, in bytes."""
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * resource.getpagesize()
 

@@ -41,7 +41,7 @@ sio.on("fan", fan)
 
 
 def make_app() -> Any:
-    """What granian's worker serves."""
+    """Return what granian's worker serves."""
     return socketio.ASGIApp(sio)
 
 

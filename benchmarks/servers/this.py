@@ -12,7 +12,7 @@ from socketio_min.server.options import SocketIOOptionValues
 
 
 def make_server(**options: Unpack[SocketIOOptionValues]) -> Server:
-    """The server whose handlers the generator expects; every peer has the same ones."""
+    """Return the server whose handlers the generator expects; every peer has the same ones."""
     return register(Server(**options))
 
 

@@ -115,12 +115,12 @@ class AsyncAICodingAssistantSocket:
 
     @property
     def id(self) -> str | None:
-        """The socket's id while connected."""
+        """Return the socket's id while connected."""
         return self._client.id
 
     @property
     def connected(self) -> bool:
-        """Whether there is a connection."""
+        """Return whether there is a connection."""
         return self._client.connected
 
     # -- connecting
@@ -410,7 +410,7 @@ class AsyncAICodingAssistantSocket:
     async def list_all(
         self, event: str, payload: dict[str, Any] | None = None, after: str | None = None
     ) -> list[dict[str, Any]]:
-        """All items of "bin:list", "file:list", "file:locks", "history:list", "user:list",
+        """Return all items of "bin:list", "file:list", "file:locks", "history:list", "user:list",
         "version:list", "project:list" or "notification:list", page by page; or those after the
         `next` of a page.
 
@@ -429,7 +429,7 @@ class AsyncAICodingAssistantSocket:
     async def read_file(
         self, project_id: str, file_path: str, version_id: str | None = None
     ) -> dict[str, Any]:
-        """A file of any size, read part by part; returns `{filePath, content, size, hash, file?}`.
+        """Read a file of any size, part by part. Return `{filePath, content, size, hash, file?}`.
 
         Raises:
             Refused: there is no such file (`NOT_FOUND`), or it changes faster than it can be read
@@ -468,8 +468,9 @@ class AsyncAICodingAssistantSocket:
     async def download_file(
         self, project_id: str, file_path: str, version_id: str | None = None
     ) -> dict[str, Any]:
-        """A file of any kind as bytes: `{filePath, data, size, hash, mediaType?, file?}`; without a
-        `mediaType` it is a text.
+        """Return a file of any kind as bytes: `{filePath, data, size, hash, mediaType?, file?}`.
+
+        Without a `mediaType` it is a text.
 
         Raises:
             Refused: there is no such file (`NOT_FOUND`), or it changes faster than it can be read
@@ -506,8 +507,9 @@ class AsyncAICodingAssistantSocket:
         return await upload(self.call, payload, data.encode() if isinstance(data, str) else data)
 
     async def create_download(self, project_id: str, file_path: str | None = None) -> str:
-        """The address at which a file, a folder or without `file_path` the whole project (the last
-        two as a zip archive) can be fetched once, within a minute, by any HTTP client.
+        """Return an address at which any HTTP client can fetch a file once, within a minute.
+
+        Of a folder, and of the whole project without `file_path`, it is a zip archive.
 
         Raises:
             Refused: there is nothing at that path (`NOT_FOUND`).
@@ -606,7 +608,7 @@ class AsyncAICodingAssistantSocket:
     def lock_file(
         self, project_id: str, file_path: str, lock_type: LockType = "exclusive"
     ) -> FileLock:
-        """A lock on a file, for `async with socket.lock_file(…) as lock`."""
+        """Lock a file, for `async with socket.lock_file(…) as lock`."""
         return FileLock(self, project_id, file_path, lock_type)
 
     async def ask_for_lock(self, project_id: str, file_path: str) -> bool:
@@ -763,7 +765,7 @@ class AsyncAICodingAssistantSocket:
         self._typing.key(project_id)
 
     def stop_typing(self, project_id: str) -> None:
-        """Nobody is typing any more, for example because the message was sent."""
+        """Say that the user types no more, for example because the message was sent."""
         self._typing.stop(project_id)
 
     def queue(self, event: str, data: dict[str, Any] | None = None) -> asyncio.Future[Any]:
@@ -779,13 +781,13 @@ class AsyncAICodingAssistantSocket:
 
 
 def moved(path: str, source: str, target: str) -> str:
-    """What becomes of a path when a file or folder gets another one."""
+    """Return what becomes of a path when a file or folder is moved."""
     inside = path == source or path.startswith(f"{source}/")
     return target + path[len(source) :] if inside else path
 
 
 def trimmed(function: Callable[..., object]) -> Callable[..., object]:
-    """A handler that may be given more arguments than it takes."""
+    """Return the handler, to be called with more arguments than it takes."""
     most = most_arguments(function)
     return function if most is None else lambda *args: function(*args[:most])
 

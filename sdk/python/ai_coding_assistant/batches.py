@@ -42,7 +42,7 @@ class Batch:
         await asyncio.gather(*self._tasks)
 
     def close(self) -> None:
-        """What waits is not sent."""
+        """Send nothing of what waits."""
         self._stop_timer()
         for _, result in self._waiting:
             result.cancel()

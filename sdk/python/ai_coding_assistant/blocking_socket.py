@@ -45,12 +45,12 @@ class BlockingFileLock:
 
     @property
     def held(self) -> bool:
-        """False once it is released, or lost to somebody else during a disconnection."""
+        """Return whether the lock holds: it is neither released nor lost with a connection."""
         return self._lock.held
 
     @property
     def token(self) -> int:
-        """Grows with every lock of the server; 0 before the first."""
+        """Return the number of the lock; each lock of the server has a higher one. 0 before it."""
         return self._lock.token
 
     def acquire(self) -> None:
@@ -86,17 +86,17 @@ class BlockingDocument:
 
     @property
     def project_id(self) -> str:
-        """The project's id."""
+        """Return the project's id."""
         return self._document.project_id
 
     @property
     def file_path(self) -> str:
-        """The file's path."""
+        """Return the file's path."""
         return self._document.file_path
 
     @property
     def text(self) -> str:
-        """The text as it is here, with what is not acknowledged yet. Lines end with a newline."""
+        """Return the text with what is not acknowledged yet. Lines end with a newline."""
         return self._document.text
 
     def on_change(self, listener: Callable[[str], object]) -> Callable[[str], object]:
@@ -174,22 +174,22 @@ class AICodingAssistantSocket:
 
     @property
     def id(self) -> str | None:
-        """The socket's id while connected."""
+        """Return the socket's id while connected."""
         return self._socket.id
 
     @property
     def connected(self) -> bool:
-        """Whether there is a connection."""
+        """Return whether there is a connection."""
         return self._socket.connected
 
     @property
     def user(self) -> dict[str, Any] | None:
-        """Who one is, once connected; None for a guest who has not joined a project."""
+        """Return who one is, once connected; None for a guest who has not joined a project."""
         return self._socket.user
 
     @property
     def session_id(self) -> str | None:
-        """The session, which `login` and `auth:refresh` change."""
+        """Return the session's id, which `login` and `auth:refresh` change."""
         return self._socket.session_id
 
     def connect(self) -> dict[str, Any] | None:
@@ -254,15 +254,15 @@ class AICodingAssistantSocket:
         return self._threads.wait_for(self._socket.join_project(project_id))
 
     def list_all(self, event: str, payload: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-        """All items of "file:list", "file:locks", "user:list", "version:list", "project:list" or
-        "notification:list".
+        """Return all items of "file:list", "file:locks", "user:list", "version:list",
+        "project:list" or "notification:list".
         """
         return self._threads.wait_for(self._socket.list_all(event, payload))
 
     def read_file(
         self, project_id: str, file_path: str, version_id: str | None = None
     ) -> dict[str, Any]:
-        """A file of any size, read part by part."""
+        """Read a file of any size, part by part."""
         return self._threads.wait_for(self._socket.read_file(project_id, file_path, version_id))
 
     def search(self, project_id: str, query: str, **options: Any) -> list[dict[str, Any]]:
@@ -272,7 +272,7 @@ class AICodingAssistantSocket:
     def download_file(
         self, project_id: str, file_path: str, version_id: str | None = None
     ) -> dict[str, Any]:
-        """A file of any kind as bytes."""
+        """Return a file of any kind as bytes."""
         found = self._socket.download_file(project_id, file_path, version_id)
         return self._threads.wait_for(found)
 
@@ -293,7 +293,7 @@ class AICodingAssistantSocket:
         )
 
     def create_download(self, project_id: str, file_path: str | None = None) -> str:
-        """The address at which a file, a folder or a project can be fetched once."""
+        """Return the address at which a file, a folder or a project can be fetched once."""
         return self._threads.wait_for(self._socket.create_download(project_id, file_path))
 
     def move_file(
@@ -331,7 +331,7 @@ class AICodingAssistantSocket:
     def lock_file(
         self, project_id: str, file_path: str, lock_type: LockType = "exclusive"
     ) -> BlockingFileLock:
-        """A lock on a file, for `with socket.lock_file(…) as lock`."""
+        """Lock a file, for `with socket.lock_file(…) as lock`."""
         lock = self._socket.lock_file(project_id, file_path, lock_type)
         return BlockingFileLock(self._threads, lock)
 
@@ -399,7 +399,7 @@ class AICodingAssistantSocket:
         self._threads.wait_for(_called(self._socket.typing, project_id))
 
     def stop_typing(self, project_id: str) -> None:
-        """Nobody is typing any more."""
+        """Say that the user types no more."""
         self._threads.wait_for(_called(self._socket.stop_typing, project_id))
 
     def queue(

@@ -66,12 +66,12 @@ class Document:
 
     @property
     def text(self) -> str:
-        """The text as it is here, with what is not acknowledged yet. Lines end with a newline."""
+        """Return the text with what is not acknowledged yet. Lines end with a newline."""
         return plain(self._replica.text)
 
     @property
     def is_settled(self) -> bool:
-        """Whether the server has acknowledged all that was typed here."""
+        """Return whether the server has acknowledged all that was typed here."""
         return self._replica.is_settled
 
     def on_change(self, listener: Listener) -> Listener:
@@ -189,11 +189,11 @@ class Document:
                 self._take(data)
 
     def lose(self) -> None:
-        """The connection is gone: nothing is heard until the document is open again."""
+        """Take note that the connection is gone; nothing is heard until it is open again."""
         self._is_lost = self._is_away = True
 
     def come_back(self) -> None:
-        """There is a connection again, and the project is joined."""
+        """Go on: there is a connection again, and the project is joined."""
         self._is_away = False
         self._open_again()
 

@@ -35,7 +35,7 @@ class Due:
 
     @asynccontextmanager
     async def acknowledgement(self) -> AsyncIterator[None]:
-        """The block sends an event and waits for its acknowledgement.
+        """Enclose the sending of an event and the wait for its acknowledgement.
 
         Raises:
             Refused: the server has dropped it (`RATE_LIMIT_EXCEEDED`).
@@ -55,7 +55,7 @@ class Due:
             self._calls.pop(call, None)
 
     def limited(self, retry_after: float) -> None:
-        """The server has dropped an event, and takes the next one in so many seconds."""
+        """Take note that the server dropped an event, and takes the next in so many seconds."""
         self._retry_after = retry_after
         self._slow()
         self._watch()

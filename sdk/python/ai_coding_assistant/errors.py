@@ -23,7 +23,7 @@ class Unreachable(SDKError):
 
 
 def result_of(answer: dict[str, Any]) -> dict[str, Any]:
-    """What an acknowledgement says beside `ok`.
+    """Return what an acknowledgement says beside `ok`.
 
     Raises:
         Refused: it says that the event was refused.

@@ -23,7 +23,7 @@ class LockRequest:
             self._news.set()
 
     def lose(self, reason: str) -> None:
-        """The connection is lost, and the request has ended with it."""
+        """End the request: the connection is lost."""
         self._lost = reason
         self._news.set()
 

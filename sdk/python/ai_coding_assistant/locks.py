@@ -93,6 +93,6 @@ class FileLock:
                     raise
 
     def lose(self) -> None:
-        """It is not held any more."""
+        """Take note that the lock does not hold any more."""
         self.held = False
         self._socket.locks.discard(self)

@@ -35,25 +35,25 @@ class Pace:
         self._timer: asyncio.TimerHandle | None = None
 
     def take(self) -> bool:
-        """Whether an event may be sent at once; it is counted then."""
+        """Count an event. Return whether it may be sent at once."""
         return not self._waiting and self._count()
 
     def turn(self) -> asyncio.Future[None]:
-        """Done when an event may be sent that had to wait; `Unreachable` when it never may."""
+        """Return a future that is done when an event may be sent; `Unreachable` if it never may."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         self._wait()
         return turn
 
     def slow_down(self, retry_after: float) -> None:
-        """The server has dropped something, and takes the next event in so many seconds."""
+        """Send less often: the server dropped an event, and takes the next in so many seconds."""
         self._rate = max(_SLOWEST, min(self._rate / 2, 1 / retry_after))
         self._most = 1.0
         self._count_up()
         self._left = min(self._left, 1 - retry_after * self._rate)
 
     def close(self) -> None:
-        """What waits is not sent."""
+        """Send nothing of what waits."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -53,6 +53,6 @@ class Parts:
 
 
 def changing(file_path: str) -> Refused:
-    """The error for a file that is never the same for long enough."""
+    """Return the error for a file that is never the same for long enough."""
     message = f"file {file_path!r} changes faster than it can be read: lock it first"
     return Refused({"code": "VERSION_CONFLICT", "message": message})

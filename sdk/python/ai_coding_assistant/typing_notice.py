@@ -27,7 +27,7 @@ class TypingNotice:
         self._projects: dict[str, _Typing] = {}
 
     def key(self, project_id: str) -> None:
-        """A key was pressed."""
+        """Take note that a key was pressed."""
         loop = asyncio.get_running_loop()
         known = self._projects.get(project_id)
         if known is not None:
@@ -42,7 +42,7 @@ class TypingNotice:
         self._projects[project_id] = _Typing(told_at, timer)
 
     def stop(self, project_id: str) -> None:
-        """Nobody is typing any more, for example because the message was sent."""
+        """Say that the user types no more, for example because the message was sent."""
         known = self._projects.pop(project_id, None)
         if known is not None:
             known.timer.cancel()

@@ -46,7 +46,7 @@ class Honest:
                 self._resting.append((now + REST * self.joined / HONEST, peer))
 
     def work(self, seconds: float) -> list[float]:
-        """Go on for some time; returns the latencies in it."""
+        """Go on for some time. Return the latencies in it."""
         self.latencies = []
         ends = time.perf_counter() + seconds
         while (now := time.perf_counter()) < ends:

@@ -37,7 +37,7 @@ busy made everybody's saves wait for seconds."""
 
 
 def main() -> int:
-    """Run until a signal, or carry out a command; returns the exit code."""
+    """Run until a signal, or carry out a command. Return the exit code."""
     arguments = sys.argv[1:]
     try:
         if arguments and arguments[0] in commands.COMMANDS:

@@ -32,7 +32,7 @@ from server.fair_queue import FairQueue
 
 WORKERS: Final = 2
 SECONDS: Final = 10.0
-"""For one job, from its turn to its end."""
+"""How long one job may take, from its turn to its end."""
 WAITING: Final = 200
 WAITING_OF_ONE: Final = 8
 """Jobs of one user that may wait."""

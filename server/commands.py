@@ -41,7 +41,7 @@ _SHORTEST_PASSWORD: Final = 8
 
 
 def carry_out(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Carry out a command; returns what it says when it is done.
+    """Carry out a command. Return what it says when it is done.
 
     Raises:
         SettingsError: the command, a name, a password or a setting cannot be used.

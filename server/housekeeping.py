@@ -22,7 +22,7 @@ from server.projects.deleting import KEPT_DAYS
 
 EVERY_SECONDS: Final = 60.0
 VERSION_AFTER: Final = timedelta(hours=1)
-"""From the first change since the last version until there is one by itself."""
+"""How long after the first change since the last version the server makes one."""
 MOST_AUTOMATIC: Final = 100
 """Versions of a project that were made by themselves; the oldest goes with a new one."""
 _DAY: Final = timedelta(days=1)

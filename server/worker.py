@@ -25,7 +25,7 @@ from typing import IO, Any, Final
 MEMORY: Final = 128 << 20
 """Bytes of addresses; 200 KB of Python as people write it take 28 MB."""
 CPU_SECONDS: Final = 10
-"""For one call."""
+"""How much time of the processor one call may take."""
 NICE: Final = 10
 """The server and its clients come first."""
 LENGTH_BYTES: Final = 4

@@ -20,7 +20,7 @@ from server.settings import Settings
 from server.store.engines import engine_for
 
 DRAIN_SECONDS: Final = 10.0
-"""For a worker that ends: its newcomers, its events in flight, and the documents to be saved."""
+"""How long a worker may take to end: with its newcomers, events in flight and unsaved documents."""
 
 
 def supervise(settings: Settings, ready: Callable[[str], object]) -> None:

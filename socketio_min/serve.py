@@ -20,7 +20,7 @@ from socketio_min.server.server import Server
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the program; returns its exit status: 0, 1 when it failed, 2 for bad usage."""
+    """Run the program. Return its exit status: 0, 1 when it failed, 2 for bad usage."""
     options = _parser().parse_args(arguments)
     try:
         if options.workers == 1 or is_worker():

@@ -30,7 +30,7 @@ _NAMES = ("CONNECT", "DISCONNECT", "EVENT", "ACK", "CONNECT_ERROR", "BINARY_EVEN
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the program; returns its exit status: 0, 1 when it could not connect, 2 for bad usage."""
+    """Run the program. Return its exit status: 0, 1 when it could not connect, 2 for bad usage."""
     options = _parser().parse_args(arguments)
     try:
         return asyncio.run(_run(options))

@@ -214,7 +214,7 @@ class HttpClientConnection(asyncio.Protocol):
         self.transport.abort()
 
     def release(self, protocol: asyncio.Protocol) -> bytes:
-        """Hand the TCP connection over after a 101; returns what came after the answer."""
+        """Hand the TCP connection over after a 101. Return what came after the answer."""
         self._client.connections.discard(self)
         self.transport.set_protocol(protocol)
         return self._rest

@@ -20,7 +20,7 @@ from server.people.access import project_room
 
 @dataclass(slots=True)
 class AnswerRequest:
-    """An answer that is being made. `ending` says why, if it is not let come to its end."""
+    """An answer that is being made. `ending` says why it ends early, if it does."""
 
     id: str
     call: Call[AiMessagePayload]

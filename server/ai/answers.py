@@ -141,7 +141,7 @@ class Chat:
         return AiMessageResult(request.id, message.id)
 
     async def _keep(self, request: AnswerRequest, message: ChatMessage) -> list[ChatMessage]:
-        """Store a message; returns those before it."""
+        """Store a message. Return those before it."""
         project_id = request.project_id
         if project_id is None:
             return []
@@ -283,7 +283,9 @@ class Chat:
     # -- those that are being made
 
     def being_made(self) -> dict[User, dict[str, str]]:
-        """Return the project of each answer, by its user; those of no project nobody else sees."""
+        """Return the project of each answer, by user and request; those of no project are left out,
+        because nobody but their users sees them.
+        """
         found: dict[User, dict[str, str]] = {}
         for request in self._requests.values():
             if request.project_id is not None:
@@ -331,7 +333,7 @@ class Chat:
     # -- ends before the end
 
     def cancel(self, request_id: str, user: User) -> bool:
-        """Stop an answer; returns whether there is one of that id for that user."""
+        """Stop an answer. Return whether there is one of that id for that user."""
         request = self._requests.get(request_id)
         if request is None or request.call.user != user:
             return False

@@ -76,7 +76,7 @@ class BuiltinProvider:
             await asyncio.sleep(0)
 
     async def close(self) -> None:
-        """Let go of nothing."""
+        """Do nothing: this provider holds nothing."""
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from server.api.errors import Code, EventError
 
 MAX_BYTES: Final = 1_024
 MAX_NAME_BYTES: Final = 255
-"""Of one part of a path; file systems take no more."""
+"""Bytes of one part of a path; file systems take no more."""
 
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
 # Control characters, halves of surrogate pairs, and line separators; format characters such as the

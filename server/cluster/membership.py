@@ -26,15 +26,15 @@ class Member(Protocol):
     """Who is told on the event loop what becomes of the membership."""
 
     def lease_lost(self) -> None:
-        """The server is no node any more: what it had as one is lost."""
+        """Take note that the server is no node any more: what it had as one is lost."""
         ...
 
     def lease_begun(self) -> None:
-        """The server is a node again, with nothing."""
+        """Take note that the server is a node again, and has nothing as one."""
         ...
 
     def others_died(self) -> None:
-        """The lease and the grace of another node are over."""
+        """Take note that the lease and the grace of another node are over."""
         ...
 
 
@@ -75,7 +75,7 @@ class Membership:
             raise StoreError(self._engine.unusable("it takes no more servers")) from None
 
     async def stop(self) -> None:
-        """Be no node any more."""
+        """Give the lease back: the server is no node any more."""
         if self._timer is not None:
             self._timer.cancel()
         if self._link is not None:

@@ -135,7 +135,7 @@ class Authority:
 
     def made(self, version: int, author: Author, number: int, change: Change) -> tuple[Update, int]:
         """Return the next update, from a change of the document at `version`, and the sections that
-        were gone through for it. Nothing has changed until it is `take`n.
+        were gone through for it. Nothing changes before `take`.
 
         Raises:
             ChangeError: it is for a text of another length, or the text would be too long.
@@ -170,8 +170,8 @@ class Authority:
         return self._count(update.author, update.number) if update.number else None
 
     def replaced(self, text: str, author: Author) -> list[Update]:
-        """Return the updates that put a text, in units, in the place of the saved one. Nothing has
-        changed until they are `take`n.
+        """Return the updates that put a text, in units, in the place of the saved one. Nothing
+        changes before `take`.
         """
         change = difference(self.saved, text)
         unsaved = self.since(self.saved_version) or []

@@ -29,9 +29,9 @@ logger = logging.getLogger("server")
 MAX_ANNOUNCED: Final = 65_536
 """Bytes of a content that goes to everybody with the news of its change."""
 STILL_SECONDS: Final = 1.0
-"""After the last edit."""
+"""How long after its last edit a document is saved."""
 LATEST_SECONDS: Final = 5.0
-"""After the first edit that is not saved."""
+"""How long after its first edit that is not saved a document is saved at the latest."""
 
 
 class Saver:

@@ -43,13 +43,13 @@ from socketio_min import AcknowledgementTimeout, Server
 from socketio_min.cluster.cluster_adapter import ClusterAdapter
 
 EVERY_SECONDS: Final = 5.0
-"""From one telling of all that there is to the next."""
+"""How long it is from one telling of everything to the next."""
 SILENT_SECONDS: Final = 15.0
-"""After which a node that tells nothing is taken for dead."""
+"""How long a node may tell nothing before it is taken for dead."""
 _MISSED_SECONDS: Final = 6.0
-"""After which a node that tells nothing is looked for."""
+"""How long a node may tell nothing before it is looked for."""
 _GOING_SECONDS: Final = 3.0
-"""For which the people of a node that ends have time to come back elsewhere."""
+"""How long the people of a node that ends have to come back elsewhere."""
 _ASK_SECONDS: Final = 1.0
 _ASK: Final = "live:ask"
 

@@ -14,7 +14,7 @@ from server.live.node_messages import LiveMessage, Whereabouts
 
 MOST_NODES: Final = 1_000
 MOST_USERS: Final = 100_000
-"""Of one node."""
+"""Users of one node."""
 
 Changed = Callable[[str, Whereabouts | None, Whereabouts | None], object]
 

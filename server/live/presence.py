@@ -16,7 +16,7 @@ from server.live.whereabouts import Presence
 from server.people.access import project_of, project_room
 
 LIVE: Final = Rate("live", burst=200, per_second=60)
-"""Of events that tell what somebody is doing."""
+"""How often a user may send events that tell what they are doing."""
 PRESENT: Final = 200
 """Users that one answer lists, where the client does not say."""
 

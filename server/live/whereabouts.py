@@ -84,10 +84,10 @@ class Presence:
     def page(
         self, project_id: str, after: int = 0, limit: int | None = None
     ) -> tuple[list[records.Presence], int | None]:
-        """Return what the first users in the project are doing who came after the visit of that
-        number, in the order in which they came, and the last number if there are more.
+        """Return a page of the users in a project, in the order in which they came.
 
-        A user who said nothing is online.
+        It has what each is doing who came after the visit with the number `after`; a user who said
+        nothing is online. Return also the number of the last one, if there are more.
         """
         users = self._projects.get(project_id, {})
         later = ((user, visit.number) for user, visit in users.items() if visit.number > after)

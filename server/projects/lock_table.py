@@ -148,14 +148,14 @@ class Locks:
         return self._grant(held.project_id, held.path, held.lock_type, user, socket_id)
 
     def release_all(self, socket_id: str, project_id: str | None = None) -> list[Held]:
-        """Release a socket's locks, in one project or in all; returns them."""
+        """Release a socket's locks, in one project or in all. Return them."""
         released = self._of_socket(socket_id, project_id)
         for held in released:
             self._remove(held)
         return released
 
     def withdraw(self, project_id: str, user_id: str | None = None) -> list[Held]:
-        """Release all locks in a project, or those of one user; returns them."""
+        """Release all locks in a project, or those of one user. Return them."""
         withdrawn = [
             held
             for held in self._projects.get(project_id, {}).values()

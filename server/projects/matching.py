@@ -40,9 +40,11 @@ def chosen(paths: list[str], include: list[str], exclude: list[str]) -> list[int
 def find(
     texts: list[tuple[str, str]], wanted: Wanted, skip: int, limit: int, room: int
 ) -> dict[str, Any]:
-    """Return the `hits` of the texts, by path, after the first `skip` of the first one: until there
-    are `limit`, or they take `room` characters. `done` says how many texts are gone through, and
-    `seen` how many hits of the next one; `fault` what is wrong with the regular expression.
+    """Find what is wanted in texts: at most `limit` hits, and about `room` characters of them.
+
+    The first `skip` hits of the first text are left out. The result has the `files` with their
+    hits, how many texts were `done`, and how many hits of the next one were `seen`. Or it has a
+    `fault`: what is wrong with the regular expression.
     """
     try:
         pattern = _pattern(wanted)

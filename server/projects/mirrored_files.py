@@ -29,7 +29,7 @@ logger = logging.getLogger("server.workspace")
 MAX_TOTAL: Final = 200_000_000
 """Bytes of all files that are mirrored."""
 _BYTES_AT_ONCE: Final = 1_000_000
-"""Of files, and characters of them, that are read and taken over in one piece of work."""
+"""Bytes of files, and characters, that are read and taken over in one piece of work."""
 
 
 def read_some(

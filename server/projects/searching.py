@@ -37,7 +37,7 @@ MAX_SHOWN: Final = 200_000
 FILES_AT_ONCE: Final = 500
 """Files that one answer looks at."""
 SECONDS: Final = 4.0
-"""For the search of one answer; more is what a regular expression takes that never ends."""
+"""How long the search of one answer may take; a regular expression may never end."""
 _BYTES_AT_ONCE: Final = 400_000
 _TEXTS_AT_ONCE: Final = 50
 _QUERY_DESCRIPTION: Final = "a text of 1 to 1000 characters"

@@ -17,7 +17,7 @@ from server.store.faces.contents import Incoming
 MOST_OF_ONE: Final = 4
 """Uploads of one user that are not at their end."""
 MOST: Final = 100
-"""Of all users: each may hold a part of its content in memory, 256 KiB."""
+"""Uploads of all users: each may hold a part of its content in memory, 256 KiB."""
 IDLE_SECONDS: Final = 60.0
 
 

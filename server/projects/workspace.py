@@ -119,8 +119,9 @@ class Workspace:
     async def changing(
         self, project_id: str, paths: Collection[str] | None = None
     ) -> AsyncIterator[None]:
-        """While a client changes these files of a mirrored project, or all of them, they are not
-        looked at in the directory.
+        """Enclose a client's change of these files of a mirrored project, or of all its files.
+
+        Meanwhile nobody looks at these files in the directory.
         """
         if not self.mirrors(project_id):
             yield
@@ -134,8 +135,10 @@ class Workspace:
 
     @contextlib.asynccontextmanager
     async def restoring(self, project_id: str) -> AsyncIterator[Restoration]:
-        """While a client goes back to a version, which tells what it changes, other changes go on.
-        At the end of the block these files are written, each as it is by then.
+        """Enclose a client's return to a version; the block tells which files that changes.
+
+        Other changes go on meanwhile. At the end of the block these files are written, each as it
+        is by then.
 
         Raises:
             EventError: they cannot be written (`STORAGE_ERROR`); those that are not are again what

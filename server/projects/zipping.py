@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 LEVEL: Final = 1
-"""Of the compression of texts; a tenth of the default's time for four fifths of its gain."""
+"""How hard texts are compressed: a tenth of the default's time for four fifths of its gain."""
 _PLAIN_LEVEL: Final = 0
 _VERSION: Final = 20
 # The sizes follow the data; names are in UTF-8.

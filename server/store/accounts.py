@@ -23,7 +23,7 @@ def users(connection: Connection) -> list[User]:
 
 
 def add_user(connection: Connection, user: User, password_hash: str | None, now: str) -> bool:
-    """Add a user, who can log in if there is a password; returns whether the id was free."""
+    """Add a user, who can log in if there is a password. Return whether the id was free."""
     added = connection.execute(
         "INSERT INTO users VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (user.id, user.name, password_hash, now),
@@ -44,7 +44,7 @@ def password_hash(connection: Connection, user_id: str) -> str | None:
 
 
 def open_session(connection: Connection, session: StoredSession, most: int) -> list[str]:
-    """Add a session; returns the keys of the user's oldest ones, ended to have at most `most`."""
+    """Add a session. Return the keys of the user's oldest ones, ended to have at most `most`."""
     connection.execute(
         "INSERT INTO sessions VALUES (?, ?, ?, ?)",
         (session.key, session.user.id, session.created_at, session.expires_at),
@@ -70,7 +70,7 @@ def session(connection: Connection, key: str, now: float) -> StoredSession | Non
 
 
 def rotate_session(connection: Connection, old_key: str, new: StoredSession) -> bool:
-    """Replace a session by another one; returns whether the old one was there."""
+    """Replace a session by another one. Return whether the old one was there."""
     changed = connection.execute(
         "UPDATE sessions SET key = ?, created_at = ?, expires_at = ? "
         "WHERE key = ? AND expires_at > ?",

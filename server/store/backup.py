@@ -16,7 +16,7 @@ from server.store.sqlite import FILE_NAME
 
 
 def back_up(directory: Path, target: Path) -> int:
-    """Copy the database of a data directory to a new file; returns its size in bytes.
+    """Copy the database of a data directory to a new file. Return its size in bytes.
 
     Raises:
         StoreError: there is no database, the target exists, or it cannot be written.

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
 ALL: Final = 2**53
-"""As the limit of a statement: more than there ever are."""
+"""The limit of a statement that is to find everything: more rows than there ever are."""
 
 
 class Rows(Protocol):

@@ -47,9 +47,9 @@ HELD_FREE: Final = 1_048_576
 PIECE: Final = 4_096
 """Bytes of work that names no more."""
 _GROUP_SECONDS: Final = 0.02
-"""After which a transaction takes no more work."""
+"""How long a transaction takes more work."""
 _OUTAGE_SECONDS: Final = 0.05
-"""Between two looks at what waits while there is no connection."""
+"""How long it is between two looks at what waits while there is no connection."""
 
 logger = logging.getLogger("server.store")
 
@@ -140,7 +140,7 @@ class Database:
                 self._tell(self._carry_out(session, job))
 
     def _carry_out(self, session: Session, job: Job | None) -> list[Job]:
-        """Do a transaction's work, beginning with this job; returns the jobs that are done."""
+        """Do a transaction's work, beginning with this job. Return the jobs that are done."""
         touched: list[Job] = []
         before = session.total_changes
         try:

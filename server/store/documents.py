@@ -27,7 +27,7 @@ from server.store.document_records import Edit, Edited, Key, Opened, Replaced, S
 from server.store.loaded_documents import MAX_LOADED, Document, LoadedDocuments
 
 MOST_UNSAVED: Final = 4.0
-"""Of what makes a save overdue: more is not taken before it is done."""
+"""How much may be unsaved, as multiples of what makes a save overdue; see `Authority.unsaved`."""
 _MAX_BYTES: Final = 4 * MAX_TEXT
 _AT: Final = "(path = ? OR (path >= ? AND path < ?))"
 _HALVES: Final = re.compile("[\ud800-\udfff]")

@@ -23,17 +23,19 @@ class LinkEvents(Protocol):
     """What a link tells, on a thread of its own. Times are those of `time.monotonic`."""
 
     def renewed(self, asked: float) -> bool:
-        """The lease was renewed at the earliest at `asked`. Return False if it was over before by
-        this server's clock: then all is lost, whatever the database says.
+        """Take note that the lease was renewed, at the earliest at `asked`.
+
+        Return False if the lease was over before by this server's clock: then all that the server
+        had as a node is lost, whatever the database says.
         """
         ...
 
     def joined(self, asked: float) -> None:
-        """The server is a node from now on, at the earliest from `asked`; it has nothing."""
+        """Take note that the server is a node, at the earliest from `asked` on; it has nothing."""
         ...
 
     def others_died(self) -> None:
-        """The lease and the grace of another node are over."""
+        """Take note that the lease and the grace of another node are over."""
         ...
 
 

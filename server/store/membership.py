@@ -87,7 +87,7 @@ def add_project(connection: Connection, added: Project) -> None:
 def update_project(
     connection: Connection, project_id: str, field: str, value: str, now: str
 ) -> Project | None:
-    """Change the name, the description or the type; returns the project, None if it is gone."""
+    """Change the name, the description or the type. Return the project, None if it is gone."""
     column = {"name": "name", "description": "description", "type": "type"}[field]
     connection.execute(
         f"UPDATE projects SET {column} = ?, updated_at = ? WHERE id = ?", (value, now, project_id)

@@ -13,7 +13,7 @@ from server.store.connection import ALL, Connection
 MAX_NOTIFICATIONS: Final = 200
 """Notifications that are kept for a user."""
 MAX_OF_OTHERS: Final = {"mention": 50, "lock": 50, "bin": 50}
-"""Of these types, which others cause as often as they like, not more: the rest has its room."""
+"""How many of a type that others cause as often as they like: the rest has its room."""
 
 
 def add(connection: Connection, notification: Notification) -> None:
@@ -82,7 +82,7 @@ def unread(connection: Connection, user_id: str) -> int:
 
 
 def mark_read(connection: Connection, user_id: str, ids: Sequence[str] | None) -> int:
-    """Mark these of a user's notifications as read, or all; returns how many were unread."""
+    """Mark these of a user's notifications as read, or all. Return how many were unread."""
     if ids is None:
         changed = connection.execute(
             "UPDATE notifications SET is_read = TRUE WHERE user_id = ? AND NOT is_read", (user_id,)

@@ -24,7 +24,7 @@ from server.store.postgres_session import PostgresSession
 _FAILURES: Final = (psycopg.Error, OutcomeUnknown)
 _FIRST_PAUSE: Final = 0.05
 _FAREWELL_SECONDS: Final = 1.0
-"""For which a server that ends waits for the database."""
+"""How long a server that ends waits for the database."""
 
 
 class PostgresLink:

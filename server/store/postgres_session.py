@@ -36,12 +36,12 @@ from server.store.nodes import NAME
 PATIENCE: Final = 15.0
 """Seconds after which a connection without an answer is given up."""
 _LOCK_SECONDS: Final = 10
-"""For which a transaction waits for those before."""
+"""How long a transaction waits for those before it."""
 _CONNECT_SECONDS: Final = 3
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
 _ALONE_SECONDS: Final = 2.0
-"""For which the end of a former connection, or of a former server, is waited for."""
+"""How long the end of a former connection, or of a former server, is waited for."""
 TRANSACTIONS: Final = 0x736F636B6574
 _SERVERS: Final = 0x736F636B6575
 """The keys of the locks: of the transaction that is being done, and of the servers."""

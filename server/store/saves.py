@@ -34,7 +34,7 @@ MAX_MOVES: Final = 300
 """Moves of one project that are remembered; what was before the oldest is found no more."""
 GROUP: Final = timedelta(minutes=5)
 MAX_USERS: Final = 20
-"""Of a group that are named."""
+"""Users of a group that a save names."""
 _THINNED_AT_ONCE: Final = 100
 _DROPPED_AT_ONCE: Final = 4
 """Rows that go with a new one, where there are too many."""

@@ -20,7 +20,7 @@ from engineio_min.protocol.deadlines import NEVER
 LARGE: Final = 262_144
 """The length from which a message is large."""
 PACE: Final = 50_000_000
-"""Of large messages, in their length, a second."""
+"""Bytes of large messages that have their turns in a second."""
 
 
 class Waiting(Protocol):

@@ -46,7 +46,7 @@ RESPONSE_TIMEOUT: Final = 150.0
 """The server gives the assistant two minutes unless AI_TIMEOUT says otherwise."""
 
 INTRODUCE_SECONDS: Final = 1.0
-"""After which one introduces oneself again to a server that has failed."""
+"""How long to wait before introducing oneself again to a server that has failed."""
 _FOR_GOOD: Final = ("io server disconnect", "io client disconnect")
 """Reasons of a lost connection after which it does not come back by itself."""
 _OF_THE_CONNECTION: Final = (
@@ -126,7 +126,7 @@ class AsyncAICodingAssistantSocket:
     # -- connecting
 
     async def connect(self) -> dict[str, Any] | None:
-        """Connect and authenticate; returns who one is, None for a guest.
+        """Connect and authenticate. Return who one is, None for a guest.
 
         Waits for a server as long as it takes, unless `reconnection_attempts` or `reconnection` say
         otherwise. Where the server runs in open mode, a session that is over makes one a guest.
@@ -358,7 +358,7 @@ class AsyncAICodingAssistantSocket:
             self._client.emit(event, payload)
 
     async def call(self, event: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Send an event and wait for its acknowledgement; returns what it says beside `ok`.
+        """Send an event and wait for its acknowledgement. Return what it says beside `ok`.
 
         Raises:
             Refused: the server refused it, or dropped it (`RATE_LIMIT_EXCEEDED`).
@@ -388,7 +388,7 @@ class AsyncAICodingAssistantSocket:
     # -- projects and files
 
     async def join_project(self, project_id: str) -> dict[str, Any]:
-        """Enter a project; returns all that there is to show of it. Entered again when reconnected.
+        """Enter a project. Return all that there is to show of it. Entered again when reconnected.
 
         Of the chat it has the last messages; `ai:history` has those before, after `nextMessage`.
 
@@ -446,7 +446,7 @@ class AsyncAICodingAssistantSocket:
         raise changing(file_path)
 
     async def search(self, project_id: str, query: str, **options: Any) -> list[dict[str, Any]]:
-        """Search in all files of a project, with what is being typed; returns `{filePath, hits}` of
+        """Search in all files of a project, with what is being typed. Return `{filePath, hits}` of
         each that has some. The options are those of `project:search`, such as `isRegex=True` or
         `include=["*.py"]`.
 
@@ -522,7 +522,7 @@ class AsyncAICodingAssistantSocket:
     async def move_file(
         self, project_id: str, file_path: str, new_path: str, *, overwrite: bool = False
     ) -> dict[str, Any]:
-        """Give a file or folder another path; returns `{filePath, newPath, count, file?}`.
+        """Give a file or folder another path. Return `{filePath, newPath, count, file?}`.
 
         Raises:
             Refused: something is there already (`VERSION_CONFLICT`; a file gives way to a file with
@@ -533,12 +533,12 @@ class AsyncAICodingAssistantSocket:
         return await self.call("file:move", {"projectId": project_id, **paths})
 
     async def copy_file(self, project_id: str, file_path: str, new_path: str) -> dict[str, Any]:
-        """Copy a file or folder; returns and raises what `move_file` does."""
+        """Copy a file or folder. Return and raises what `move_file` does."""
         paths = {"filePath": file_path, "newPath": new_path}
         return await self.call("file:copy", {"projectId": project_id, **paths})
 
     async def delete_file(self, project_id: str, file_path: str) -> dict[str, Any]:
-        """Put a file or folder into the bin; returns `{filePath, deletionId, count}`.
+        """Put a file or folder into the bin. Return `{filePath, deletionId, count}`.
 
         Raises:
             Refused: there is no such file (`NOT_FOUND`), somebody holds it, or may not.

@@ -250,7 +250,7 @@ class AICodingAssistantSocket:
         return self._threads.wait_for(self._socket.call(event, payload))
 
     def join_project(self, project_id: str) -> dict[str, Any]:
-        """Enter a project; returns all that there is to show of it."""
+        """Enter a project. Return all that there is to show of it."""
         return self._threads.wait_for(self._socket.join_project(project_id))
 
     def list_all(self, event: str, payload: dict[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -266,7 +266,7 @@ class AICodingAssistantSocket:
         return self._threads.wait_for(self._socket.read_file(project_id, file_path, version_id))
 
     def search(self, project_id: str, query: str, **options: Any) -> list[dict[str, Any]]:
-        """Search in all files of a project; returns `{filePath, hits}` of each that has some."""
+        """Search in all files of a project. Return `{filePath, hits}` of each that has some."""
         return self._threads.wait_for(self._socket.search(project_id, query, **options))
 
     def download_file(

@@ -11,9 +11,9 @@ from ai_coding_assistant.utf16 import units
 
 MAX_PARTS: Final = 1_000
 MAX_SIZE: Final = 65_536
-"""Of a change: its characters, and `LINE` for each part and line."""
+"""The most that a change may weigh: its characters, and `LINE` for each part and line."""
 LINE: Final = 8
-"""So that a change is below the 10,000 values that an event may have."""
+"""What a part or a line weighs: a change stays below the 10,000 values of an event."""
 _UNFIT: Final = re.compile("[\0\n\r]")
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("ai_coding_assistant")
 
 RETRY_SECONDS: Final = 1.0
-"""After which what the server could not take is sent again, if it does not say when."""
+"""How long to wait before sending again what the server could not take, unless it says so."""
 
 PASSING: Final = ("INTERNAL_ERROR", "RATE_LIMIT_EXCEEDED", "STORAGE_ERROR", "UNAUTHORIZED")
 """Refusals after which the same is sent again, soon or on the next connection."""

@@ -37,7 +37,7 @@ class Parts:
         self._hash: str | None = None
 
     def add(self, part: dict[str, Any]) -> bool:
-        """Take a part; returns whether there are more. None of a file that has changed meanwhile
+        """Take a part. Return whether there are more. None of a file that has changed meanwhile
         makes a whole.
         """
         if self._hash is None:

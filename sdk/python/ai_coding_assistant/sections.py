@@ -7,7 +7,7 @@ from typing import Final
 Section = tuple[int, str | None]
 """How many units, and what takes their place; None if they stay."""
 Sections = tuple[Section, ...]
-"""Of a change: they go through all of a text."""
+"""The sections of a change; they go through all of a text."""
 KEPT: Final = -1
 END: Final = -2
 

@@ -14,7 +14,7 @@ Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 async def upload(call: Call, payload: dict[str, Any], data: bytes) -> dict[str, Any]:
-    """Send a file; returns its record. What the server has is left out of what is sent."""
+    """Send a file. Return its record. What the server has is left out of what is sent."""
     sent = {**payload, "size": len(data)}
     offset = 0
     while True:

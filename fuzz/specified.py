@@ -17,6 +17,11 @@ class WebsocketsReader(FrameReader):
     def _begin_large(self, data: bytes, position: int, size: int) -> None:
         return None
 
+    @property
+    def is_readable(self) -> bool:
+        """Return whether all that came was frames, in an order that they may have."""
+        return self._protocol.parser_exc is None
+
 
 class SpecifiedStream:
     """One end of a WebSocket after its handshake, without a fast path."""
@@ -68,6 +73,11 @@ class SpecifiedStream:
     def close_received(self) -> bool:
         """Return whether the peer has sent a close frame."""
         return self._reader.close_received
+
+    @property
+    def is_readable(self) -> bool:
+        """Return whether all that came was frames, in an order that they may have."""
+        return self._reader.is_readable
 
     @property
     def closed(self) -> bool:

@@ -196,13 +196,6 @@ class FrameReader:
 
     def await_close(self, data: bytes) -> None:
         """Read for nothing but the peer's close frame, after which nothing is read."""
-        if self._large is not None:
-            # What is left of a frame that websockets knows nothing of.
-            rest = min(self._large.missing, len(data))
-            self._large.missing -= rest
-            data = data[rest:]
-            if not self._large.missing:
-                self._large = None
         if not self.close_received:
             self._protocol.receive_data(data)
             self._protocol.events_received()

@@ -26,6 +26,7 @@ from websockets.protocol import SERVER
 from websockets.speedups import apply_mask
 
 from engineio_min.protocol.assembler import NOT_UTF8
+from engineio_min.protocol.awaited_close import AwaitedClose
 from engineio_min.protocol.frame_reader import FRAGMENTS, FrameReader, frame_size
 from engineio_min.protocol.packets import Packet
 
@@ -53,6 +54,8 @@ class ServerMessageStream:
     """
 
     __slots__ = (
+        "_awaited_close",
+        "_close_received",
         "_close_sent",
         "_common_limit",
         "_control",
@@ -61,7 +64,6 @@ class ServerMessageStream:
         "_long_texts",
         "_max_size",
         "_max_text",
-        "_plain_close_received",
         "_pongs",
         "_reader",
         "_short_pings",
@@ -88,7 +90,8 @@ class ServerMessageStream:
         self._head = b""
         # What `control` returns, and the close frames that came and went, without the reader.
         self._close_sent = False
-        self._plain_close_received = False
+        self._close_received = False
+        self._awaited_close: AwaitedClose | None = None
         self._control: tuple[bytes, ...] = ()
         self._pongs: bytearray | None = None
         self._short_pings = 0
@@ -169,14 +172,14 @@ class ServerMessageStream:
                 self.needs_attention = True
                 break
             reader = self._reader
+            if self.closed:
+                position = self._await_close(data, position, share)
+                if position < min(end, share):
+                    self._head = data[position:]
+                    break
+                continue
             if reader is None and self._receive_plain_close(data, position):
                 break
-            if self.closed:
-                # Each frame costs as much as ten others: websockets reads it.
-                share = min(share, position + SHARE // 8)
-                self._await_close(data[position:share])
-                position = share
-                continue
             if reader is None or not reader.missing:
                 if reader is None or not reader.in_message:
                     position = self._receive_common(data, position, share, messages)
@@ -253,17 +256,27 @@ class ServerMessageStream:
                 return False
         else:
             return False
-        if not self._close_sent:
-            self._control += (bytes((_FINAL_CLOSE, len(code))) + code,)
-        self._control += (b"",)
-        self._close_sent = self._plain_close_received = self.needs_attention = True
+        self._control += (bytes((_FINAL_CLOSE, len(code))) + code, b"")
+        self._close_sent = self._close_received = self.needs_attention = True
         self.only_fast_frames = False
         return True
 
-    def _await_close(self, data: bytes) -> None:
-        """Look for the peer's close frame: after our own nothing else matters (RFC 6455, 5.5.1)."""
-        if not self._plain_close_received:
-            self._make_reader().await_close(data)
+    def _await_close(self, data: bytes, position: int, share: int) -> int:
+        """Look for the peer's close frame: after our own nothing else matters (RFC 6455, 5.5.1).
+
+        Return where to go on: at the end if nothing matters any more.
+        """
+        if self.close_received or self.failure is not None:
+            return len(data)
+        awaited = self._awaited_close
+        if awaited is None:
+            missing = 0 if self._reader is None else self._reader.missing
+            awaited = self._awaited_close = AwaitedClose(missing)
+        position = awaited.pass_over(data, position, share)
+        if awaited.received:
+            self._control += (b"",)
+            self._close_received = True
+        return position
 
     @property
     def failure(self) -> str | None:
@@ -273,9 +286,7 @@ class ServerMessageStream:
     @property
     def close_received(self) -> bool:
         """Return whether the peer has sent a close frame: no more messages will come."""
-        return self._plain_close_received or (
-            self._reader is not None and self._reader.close_received
-        )
+        return self._close_received or (self._reader is not None and self._reader.close_received)
 
     @property
     def held(self) -> int:

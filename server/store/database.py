@@ -34,6 +34,7 @@ from server.held_bytes import HeldBytes
 from server.store import leftovers
 from server.store.connection import Connection
 from server.store.engine import Engine, OutcomeUnknown, Session
+from server.store.giving_way import GivingWay
 from server.store.jobs import Job, JobQueue, TransactionUndone, perform, storage_error
 from server.store.trees import Steps
 
@@ -67,6 +68,7 @@ class Database:
         self.engine = engine
         self._clock = clock
         self._jobs = JobQueue()
+        self._giving_way = GivingWay(self._jobs.at_rest)
         self.held = HeldBytes(most=HELD, most_of_one=HELD_OF_ONE, free=HELD_FREE)
         # On the thread: work in steps that is not at its end, and whether there are leftovers.
         self._begun: deque[Job] = deque()
@@ -100,6 +102,7 @@ class Database:
         """Hand over a job; one that has no place fails at once."""
         if self.held.add(job.owner, job.size):
             if self._jobs.put(job):
+                self._giving_way.begin(self._loop)
                 return
             self.held.remove(job.owner, job.size)
         job.future.set_exception(
@@ -172,6 +175,7 @@ class Database:
             if self._untidy and begun is None and not self._begun:
                 leftovers.delete_some(session)
             self._untidy = leftovers.are_there(session)
+            self._jobs.at_rest.set()
             session.end(self._outage_goes_on)
         except (session.Error, TransactionUndone, OutcomeUnknown) as error:
             self._log(session, error)
@@ -236,6 +240,7 @@ class Database:
             self._jobs.hold(job)
 
     def _deliver(self, jobs: list[Job]) -> None:
+        self._giving_way.end(len(jobs))
         for job in jobs:
             self.held.remove(job.owner, job.size)
             if job.future.cancelled():

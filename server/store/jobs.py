@@ -56,10 +56,14 @@ class Job:
 
 
 class JobQueue:
-    """Jobs of many users, who take turns. Any thread may put and release, one takes."""
+    """Jobs of many users, who take turns. Any thread may put and release, one takes.
+
+    at_rest: whether the thread that takes has nothing to compute, as far as it is known here.
+    """
 
     def __init__(self) -> None:
         self.closed = False
+        self.at_rest = threading.Event()
         self._changed = threading.Condition()
         self._waiting: FairQueue[Job] = FairQueue(most=WAITING, most_of_one=WAITING_OF_ONE)
         # The users whose work in steps has begun, and the projects for which it has, with the jobs
@@ -78,6 +82,7 @@ class JobQueue:
         """Append a job. Return False, and do not append it, if too many wait."""
         with self._changed:
             appended = self._waiting.put(job.owner, job)
+            self.at_rest.clear()
             self._changed.notify()
         return appended
 
@@ -89,7 +94,9 @@ class JobQueue:
         """
         with self._changed:
             while (job := self._next()) is None and wait and not self.closed:
+                self.at_rest.set()
                 self._changed.wait()
+            self.at_rest.clear()
         return job
 
     def hold(self, job: Job) -> None:

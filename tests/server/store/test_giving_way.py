@@ -1,0 +1,161 @@
+"""A loop that computes waits for the database's thread, and one that rests does not."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from server.store.connection import Connection
+from server.store.database import Database
+from server.store.giving_way import MOST, RESTING, GivingWay
+from server.store.jobs import Job, JobQueue
+from server.store.sqlite import Sqlite, SqliteSession
+from tests.server.store.counted import increment
+from tests.waiting import PATIENCE, until
+
+
+class AtRest(threading.Event):
+    """Notes for how many seconds it would have been waited for, and waits for none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout)
+        return super().wait(0)
+
+
+class Processor:
+    """The seconds of the processor that the loop has taken."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+async def test_the_loop_waits_for_as_long_as_it_has_computed() -> None:
+    loop = asyncio.get_running_loop()
+    at_rest, processor = AtRest(), Processor()
+    giving_way = GivingWay(at_rest, processor)
+    processor.seconds = 5.0
+    giving_way.begin(loop)
+    for seconds in (0.001, RESTING / 2, 0.0, 0.001_5, 60.0):
+        processor.seconds += seconds
+        giving_way.look(loop)
+    assert at_rest.waits == pytest.approx([0.001, 0.001_5, MOST])
+    giving_way.end(1)
+    processor.seconds += 60.0
+    giving_way.look(loop)
+    assert len(at_rest.waits) == 3
+
+
+async def test_the_loop_looks_again_until_there_is_no_work() -> None:
+    loop = asyncio.get_running_loop()
+    looks: list[None] = []
+
+    def computed() -> float:
+        looks.append(None)
+        return float(len(looks))
+
+    at_rest = AtRest()
+    giving_way = GivingWay(at_rest, computed)
+    giving_way.begin(loop)
+    giving_way.begin(loop)
+    await until(lambda: len(at_rest.waits) > 3)
+    giving_way.end(1)
+    waits = len(at_rest.waits)
+    await until(lambda: len(at_rest.waits) > waits)
+    giving_way.end(1)
+    assert giving_way._timer is not None
+    await until(lambda: giving_way._timer is None)
+    # It begins again with the next work.
+    giving_way.begin(loop)
+    assert giving_way._timer is not None
+    giving_way.end(1)
+
+
+async def test_the_loop_goes_on_when_the_thread_is_at_rest() -> None:
+    """The thread computes while the loop waits, and nothing else ends the wait in time."""
+    loop = asyncio.get_running_loop()
+    at_rest, processor = threading.Event(), Processor()
+    giving_way = GivingWay(at_rest, processor, most=PATIENCE)
+    giving_way.begin(loop)
+    begun, done = threading.Event(), []
+
+    def work() -> None:
+        assert begun.wait(PATIENCE)
+        done.append("computed")
+        at_rest.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    processor.seconds = PATIENCE
+    begun.set()
+    giving_way.look(loop)
+    assert done == ["computed"]
+    giving_way.end(1)
+    thread.join()
+
+
+async def test_the_thread_is_at_rest_where_nothing_waits_for_it() -> None:
+    jobs = JobQueue()
+    taken: list[Job | None] = []
+
+    def take() -> None:
+        taken.append(jobs.take(wait=True))
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    assert jobs.at_rest.wait(PATIENCE)
+    job = Job(lambda _: None, asyncio.Future())
+    jobs.put(job)
+    thread.join()
+    assert taken == [job]
+    assert not jobs.at_rest.is_set()
+    jobs.close()
+
+
+async def test_the_thread_is_at_rest_while_it_waits_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[tuple[str, bool]] = []
+    database = Database(Sqlite(tmp_path))
+
+    def note(what: str) -> None:
+        noted.append((what, database._jobs.at_rest.is_set()))
+
+    end = SqliteSession.end
+
+    def noting_end(self: SqliteSession, goes_on: Callable[[], bool]) -> None:
+        note("commit")
+        end(self, goes_on)
+
+    monkeypatch.setattr(SqliteSession, "end", noting_end)
+
+    def work(_connection: Connection) -> None:
+        note("work")
+
+    await database.start()
+    await database.run(work)
+    await database.close()
+    work_at = noted.index(("work", False))
+    assert noted[work_at + 1] == ("commit", True)
+
+
+async def test_the_loop_gives_way_until_the_results_are_there(database: Database) -> None:
+    """Of work that succeeds, that fails, and that has no place."""
+
+    def fails(_connection: Connection) -> None:
+        raise ValueError("the work's own")
+
+    await asyncio.gather(*(database.run(increment("a")) for _ in range(10)))
+    with pytest.raises(ValueError, match="own"):
+        await database.run(fails)
+    assert database._giving_way._works == 0

@@ -1,11 +1,16 @@
-"""The specification of both ends' streams: every frame goes through websockets."""
+"""The specification of both ends' streams: every frame goes through websockets.
+
+Only what a client sends after the server's close frame is not looked at by anybody, up to its own
+close frame.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from websockets.extensions import Extension
-from websockets.protocol import Side
+from websockets.frames import Opcode
+from websockets.protocol import SERVER, Side
 
 from engineio_min.protocol.frame_reader import FrameReader, frame_size
 from engineio_min.protocol.packets import Packet
@@ -18,9 +23,9 @@ class WebsocketsReader(FrameReader):
         return None
 
     @property
-    def is_readable(self) -> bool:
-        """Return whether all that came was frames, in an order that they may have."""
-        return self._protocol.parser_exc is None
+    def side(self) -> Side:
+        """Return whose end it is."""
+        return self._protocol.side
 
 
 class SpecifiedStream:
@@ -36,10 +41,16 @@ class SpecifiedStream:
     ) -> None:
         self._reader = WebsocketsReader(side, max_size, max_text or max_size, extensions)
         self._head = b""
+        # What has come after the server's close frame, and whether a close frame was there.
+        self._late: bytearray | None = None
+        self._awaited_came = False
 
     def receive(self, data: bytes) -> list[Packet]:
         """Take bytes; return the messages that are complete with them."""
         messages: list[Packet] = []
+        if self._late is not None:
+            self._receive_late(data)
+            return messages
         data, self._head = self._head + data, b""
         position = 0
         while position < len(data) and not self.closed:
@@ -59,6 +70,20 @@ class SpecifiedStream:
         """Send a close frame."""
         if not self.closed:
             self._reader.close()
+            if self._reader.side is SERVER:
+                # What is left of the frame that was begun counts as another one.
+                self._late = bytearray(self._head)
+                if self._reader.missing:
+                    self._late += b"\x82\x7f" + self._reader.missing.to_bytes(8, "big")
+
+    def _receive_late(self, data: bytes) -> None:
+        assert self._late is not None
+        self._late += data
+        size = frame_size(self._late, 0)
+        while size is not None and size <= len(self._late):
+            self._awaited_came |= self._late[0] & 0x0F == Opcode.CLOSE
+            del self._late[:size]
+            size = frame_size(self._late, 0)
 
     def control(self) -> list[bytes]:
         """Return pongs and close frames to be written."""
@@ -72,12 +97,7 @@ class SpecifiedStream:
     @property
     def close_received(self) -> bool:
         """Return whether the peer has sent a close frame."""
-        return self._reader.close_received
-
-    @property
-    def is_readable(self) -> bool:
-        """Return whether all that came was frames, in an order that they may have."""
-        return self._reader.is_readable
+        return self._awaited_came or self._reader.close_received
 
     @property
     def closed(self) -> bool:

@@ -32,7 +32,7 @@ _LATER_FRAGMENTS = {0x00: Opcode.CONT, 0x80: Opcode.CONT}
 FRAGMENTS = frozenset((*_FIRST_FRAGMENTS, *_LATER_FRAGMENTS))
 
 
-def frame_size(data: bytes, position: int) -> int | None:
+def frame_size(data: bytes | bytearray, position: int) -> int | None:
     """Count the bytes of the frame that begins at `position`, head and mask included; return None
     if its head is not complete (RFC 6455, section 5.2).
     """

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from websockets.frames import Opcode
 
 from engineio_min.protocol.assembler import NOT_UTF8
@@ -63,37 +61,6 @@ def test_what_comes_after_our_close_frame_has_a_share_too() -> None:
         assert not stream.close_received
         stream.receive(b"")
     assert stream.close_received
-
-
-@given(
-    st.lists(st.integers(0, 40), max_size=12).map(sorted),
-    st.sampled_from(
-        [masked(Opcode.BINARY, b"\x88\x80abcd"), masked(Opcode.CONT, b""), b"\xff\x00"]
-    ),
-)
-def test_the_awaited_close_frame_is_found_between_frames_only(
-    cuts: list[int], frame: bytes
-) -> None:
-    """However what comes is cut into reads: a payload that looks like a close frame is none."""
-    stream = ServerMessageStream(LIMIT)
-    wire = frame + masked(Opcode.PING, b"") + masked(Opcode.CLOSE, b"\x03\xe8") + frame
-    end = len(wire) - len(frame)
-    stream.close()
-    assert stream.control() == [b"\x88\x00"]
-    ends: list[bytes] = []
-    for begin, stop in zip([0, *cuts], [*cuts, len(wire)], strict=True):
-        stream.receive(wire[begin:stop])
-        assert stream.close_received == (stop >= end)
-        ends += stream.control()
-    assert ends == [b""]
-
-
-def test_no_protocol_is_made_for_what_comes_after_our_close_frame() -> None:
-    """websockets would read each frame, at the price of twenty messages."""
-    stream = ServerMessageStream(LIMIT)
-    stream.close()
-    stream.receive(masked(Opcode.BINARY, b"", fin=False) * 10 + masked(Opcode.PING, b"x" * 125))
-    assert stream._reader is None
 
 
 def test_what_comes_behind_a_rest_is_after_it() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.extensions.permessage_deflate import PerMessageDeflate
-from websockets.frames import Close, Frame, Opcode
+from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.protocol import SERVER
 
 from engineio_min.protocol.assembler import MAX_FRAMES
@@ -83,9 +83,7 @@ def test_the_fast_path_does_what_websockets_does(stream: bytes, data: st.DataObj
     assert answers == expected_answers
     assert (fast.failure is None) == (specification.failure is None)
     assert fast.closed == specification.closed
-    # After our close frame ours does not look whether what comes is as it must be.
-    if specification.is_readable or closing is None:
-        assert fast.close_received == specification.close_received
+    assert fast.close_received == specification.close_received
 
 
 def test_the_close_frame_that_is_awaited_may_be_unusual() -> None:
@@ -96,6 +94,14 @@ def test_the_close_frame_that_is_awaited_may_be_unusual() -> None:
         stream.receive(text("4late") + masked(Opcode.CLOSE, Close(3000, "why").serialize())) == []
     )
     assert stream.close_received
+    assert stream.control() == [b""]
+
+
+def test_who_is_let_go_after_our_close_frame_gets_no_other_one() -> None:
+    stream = ServerMessageStream(LIMIT)
+    stream.close()
+    assert stream.control() == [b"\x88\x00"]
+    stream.fail(CloseCode.TRY_AGAIN_LATER, "too much is held")
     assert stream.control() == [b""]
 
 
@@ -324,6 +330,11 @@ def test_the_closing_handshake_from_either_side() -> None:
     theirs.receive(masked(Opcode.CLOSE, b""))
     assert theirs.close_received
     assert theirs.control() == [b"\x88\x00", b""]
+
+    for code in (b"\x03\xe8", b"\x0b\xb8"):
+        theirs = ServerMessageStream(LIMIT)
+        theirs.receive(masked(Opcode.CLOSE, code))
+        assert theirs.control() == [b"\x88\x02" + code, b""]
 
     ours = ServerMessageStream(LIMIT)
     ours.close()

@@ -31,6 +31,7 @@ from server.configured import adapter_of, cors_of, limits_of, provider_of
 from server.dispatch import Dispatcher
 from server.documents.opened import OpenDocuments
 from server.documents.saving import LATEST_SECONDS, STILL_SECONDS, Saver
+from server.elsewhere import Elsewhere
 from server.events import EVENTS
 from server.hosts import Route, guarded, host_check
 from server.housekeeping import Housekeeping
@@ -152,6 +153,7 @@ class Application:
         self.neighbours = Neighbours(
             self.io, self.sockets, self.presence, self.typing, self.chat.being_made
         )
+        self._elsewhere = Elsewhere(self)
         self.rates = RateLimiter(self.tuning.monotonic, lambda: self.io.stood_still)
         self.metrics = Metrics({*EVENTS}, self._gauges())
         self.metrics.observe(self.io)
@@ -297,8 +299,11 @@ class Application:
         *,
         user_id: str | None = None,
         project_id: str | None = None,
+        local: bool = False,
     ) -> None:
-        """Send an event that no client has caused to everybody in `rooms`."""
+        """Send an event that no client has caused to everybody in `rooms`, or to the clients of
+        this server in them if `local`.
+        """
         if rooms:
             wrapped = envelope(
                 announcement.event,
@@ -306,7 +311,10 @@ class Application:
                 project_id=project_id,
                 priority=announcement.priority,
             )
-            self.io.to(rooms).emit(announcement.event, announcement.data, wrapped)
+            hearing = self.io.to(rooms)
+            (hearing.local if local else hearing).emit(
+                announcement.event, announcement.data, wrapped
+            )
 
     def part(self, socket: Socket) -> None:
         """Take a socket whose user has signed out from its rooms, locks and answers."""

@@ -100,7 +100,7 @@ FLOORS: Mapping[str, Floors] = {
         ("projects/",),
         ("accounts/", "ai/", "cluster/"),
         ("events/",),
-        ("dispatch.py", "housekeeping.py", "reference/"),
+        ("dispatch.py", "elsewhere.py", "housekeeping.py", "reference/"),
         ("http/", "configured.py"),
         ("application.py",),
         ("commands.py", "workers.py"),

@@ -19,6 +19,7 @@ from engineio_min.limits.addresses import network_of
 from server.accounts.attempts import subject_of
 from server.accounts.deadlines import Deadlines
 from server.accounts.passwords import Passwords
+from server.api import node_events
 from server.api.envelope import envelope, timestamp
 from server.api.errors import Code, EventError
 from server.api.identity import Identity, guest, identity_of
@@ -34,6 +35,7 @@ from server.api.socket_announcements import (
 )
 from server.api.types import Id, Payload, Record, Secret
 from server.api.validation import read
+from server.people.access import session_room, sockets_room
 from server.projects import projects
 from server.store.accounts import StoredSession
 from socketio_min import Socket
@@ -178,6 +180,10 @@ class Auth:
         if before.user is not None and before.user != stored.user:
             projects.change_user(call.acting(identity), before)
 
+    def renew(self, socket: Socket, stored: StoredSession) -> None:
+        """Let the socket act by the new key of its session."""
+        self.identify(socket, _identity(stored))
+
     def sign_out(self, socket: Socket) -> None:
         """Let the socket act as nobody, in no room and with no lock."""
         self._services.part(socket)
@@ -243,9 +249,7 @@ async def login(call: Call[LoginPayload]) -> AuthResult:
     services.auth.sign_in(call, stored)
     result = AuthResult(user, _session(stored, session_id))
     call.reply(AuthSucceeded(user=user, session=result.session))
-    call.acting(identity_of(call.socket)).tell(
-        [socket.id for socket in services.sockets.of_user(user.id)], AuthLoggedIn(user=user)
-    )
+    call.acting(identity_of(call.socket)).tell(sockets_room(user.id), AuthLoggedIn(user=user))
     return result
 
 
@@ -275,15 +279,13 @@ async def refresh(call: Call[Payload]) -> SessionResult:
     session_id, stored = new_session(user, services.auth.clock())
     if not await services.store.accounts.rotate_session(key, stored):
         raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
-    sockets = services.sockets.of_session(key)
-    for socket in sockets:
-        services.auth.identify(socket, _identity(stored))
     result = SessionResult(_session(stored, session_id))
-    call.tell(
-        [socket.id for socket in sockets],
-        AuthSessionUpdated(session=result.session),
-        source="server",
-    )
+    updated = AuthSessionUpdated(session=result.session)
+    # While all of them are in the old one's room.
+    call.tell(session_room(key), updated, source="server")
+    for socket in services.sockets.of_session(key):
+        services.auth.renew(socket, stored)
+    services.io.server_side_emit(node_events.SESSION_RENEWED, key, stored.key)
     return result
 
 
@@ -292,8 +294,7 @@ async def logout(call: Call[Payload]) -> LogoutResult:
     services, key = call.services, call.identity.session_key
     if key is not None:
         await services.store.accounts.end_session(key)
-    hearing = [socket.id for socket in services.sockets.of_user(call.user.id)]
-    call.tell(hearing, AuthLoggedOut(user_id=call.user.id))
+    call.tell(sockets_room(call.user.id), AuthLoggedOut(user_id=call.user.id))
     if key is None:
         services.auth.sign_out(call.socket)
     else:
@@ -302,7 +303,8 @@ async def logout(call: Call[Payload]) -> LogoutResult:
 
 
 def _end(services: Services, key: str) -> None:
-    """Sign out all sockets of a session that is over."""
+    """Sign out all sockets of a session that is over, on all nodes."""
+    services.io.server_side_emit(node_events.SESSION_OVER, key)
     for socket in services.sockets.of_session(key):
         services.auth.sign_out(socket)
 

@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+import msgspec
+
 from server.ai.answer_request import AnswerRequest
 from server.ai.answer_text import MAX_ANSWER, AnswerText
 from server.ai.blocks import Block
@@ -28,6 +30,7 @@ from server.ai.context import Asked
 from server.ai.proposals import MAX_PROPOSED, Proposals
 from server.ai.provider import Provider, ProviderError
 from server.ai.questions import question_of, told_context
+from server.api import node_events
 from server.api.ai_announcements import (
     AiMessage,
     AiProcessing,
@@ -55,12 +58,15 @@ from server.api.services import Services
 from server.api.validation import invalid
 from server.live.node_messages import selection_of
 from server.people.access import project_room
+from socketio_min import AcknowledgementTimeout
 
 logger = logging.getLogger("server.ai")
 
 MAX_AT_ONCE: Final = 2
 """Answers that a user may wait for."""
 _HISTORY: Final = 10
+_ASK_SECONDS: Final = 1.0
+"""For which other nodes are waited for."""
 _ASSISTANT: Final = User("assistant", "Assistant")
 
 
@@ -98,7 +104,8 @@ class Chat:
             open_files=[normal(path) for path in context.open_files or ()],
         )
         waiting = [one for one in self._requests.values() if one.call.user == call.user]
-        if len(waiting) >= MAX_AT_ONCE:
+        elsewhere = self._services.neighbours.others.answers_of(call.user.id)
+        if len(waiting) + elsewhere >= MAX_AT_ONCE:
             raise EventError(
                 Code.RATE_LIMIT_EXCEEDED,
                 f"{MAX_AT_ONCE} answers are being made for you, the most at once: "
@@ -313,6 +320,22 @@ class Chat:
             )
         return answers
 
+    async def all_answering(self, project_id: str) -> list[Answer]:
+        """Return the answers of a project that are being made on all nodes."""
+        answers: list[Answer] = []
+        if self._services.neighbours.others.is_answering(project_id):
+            try:
+                told = await self._services.io.server_side_call(
+                    node_events.ANSWERS, project_id, timeout=_ASK_SECONDS
+                )
+            except AcknowledgementTimeout as error:
+                told = list(error.responses)
+            for one in told:
+                # A node that speaks another language has none.
+                with contextlib.suppress(msgspec.ValidationError):
+                    answers += msgspec.convert(one, list[Answer])
+        return [*self.answering(project_id), *answers]
+
     async def decide(
         self, call: Call[Any], request_id: str, action_id: str, decision: Decision
     ) -> bool:
@@ -335,7 +358,14 @@ class Chat:
     def cancel(self, request_id: str, user: User) -> bool:
         """Stop an answer. Return whether there is one of that id for that user."""
         request = self._requests.get(request_id)
-        if request is None or request.call.user != user:
+        if request is None:
+            services = self._services
+            made = services.neighbours.others.answer(request_id)
+            if made is None or made[0] != user.id:
+                return False
+            services.io.server_side_emit(node_events.ANSWER_CANCELLED, request_id, user.id)
+            return True
+        if request.call.user.id != user.id:
             return False
         request.end("cancelled")
         return True
@@ -360,15 +390,16 @@ class Chat:
         """Stop the answers of a lost connection, but for those whose user is in the project again:
         they belong to that connection now.
         """
-        sockets = self._services.sockets
+        services = self._services
         for request in self._of_socket(socket_id):
-            room = project_room(request.project_id or "")
-            own = sockets.of_user(request.call.user.id)
+            user, project_id = request.call.user, request.project_id or ""
+            own = services.sockets.of_user(user.id)
+            room = project_room(project_id)
             back = next((socket for socket in own if room in socket.rooms), None)
-            if back is None:
-                request.end("cancelled")
-            else:
+            if back is not None:
                 request.call = replace(request.call, socket=back)
+            elif not services.presence.has(project_id, user):
+                request.end("cancelled")
 
     def withdraw(self, project_id: str, user_id: str) -> None:
         """Stop the answers of a user who may not see the project any more."""

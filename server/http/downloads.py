@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import quote
 
 from engineio_min import Request, Response, StreamedResponse
+from server.api import node_events
 from server.api.paths import normal
 from server.api.records import File
 from server.api.services import Services
@@ -51,7 +52,10 @@ class Downloads:
         if request.method != "GET":
             # A look at it would use up the ticket.
             return Response(405, b"", [("Allow", "GET"), *_ALWAYS])
-        ticket = self._services.tickets.redeem(request.query.get("ticket", ""))
+        secret = request.query.get("ticket", "")
+        ticket = self._services.tickets.redeem(secret)
+        if ticket is not None:
+            self._services.io.server_side_emit(node_events.TICKET_USED, secret)
         if ticket is None or not self._may_see(ticket):
             text = "This link was used before, or is older than a minute: ask for another one.\n"
             return Response(404, text.encode(), [_TEXT, *_ALWAYS])

@@ -16,6 +16,8 @@ FREE_PREFIXES: Final = ("test-", "team:")
 _PROJECT: Final = "project:"
 _USER: Final = "user:"
 _DOCUMENT: Final = "document:"
+_SOCKETS: Final = "sockets:"
+_SESSION: Final = "session:"
 
 
 def project_room(project_id: str) -> str:
@@ -26,6 +28,23 @@ def project_room(project_id: str) -> str:
 def user_room(user_id: str) -> str:
     """Return the name of the room of all of a user's sockets that asked for it."""
     return _USER + user_id
+
+
+def sockets_room(user_id: str) -> str:
+    """Return the name of the room of all of a user's sockets, on all nodes: a socket is in it for
+    as long as it acts as the user.
+    """
+    return _SOCKETS + user_id
+
+
+def session_room(session_key: str) -> str:
+    """Return the name of the room of all sockets of a session, on all nodes."""
+    return _SESSION + session_key
+
+
+def is_entered_by_itself(room: str) -> bool:
+    """Return whether sockets are in a room because of who they act as."""
+    return room.startswith((_SOCKETS, _SESSION))
 
 
 def document_room(epoch: str) -> str:
@@ -54,7 +73,8 @@ def check_place(rooms: Collection[str], room: str) -> None:
     Raises:
         EventError: it is in too many (`RATE_LIMIT_EXCEEDED`).
     """
-    if room not in rooms and len(rooms) > MAX_ROOMS:
+    entered = sum(not is_entered_by_itself(one) for one in rooms)
+    if room not in rooms and entered > MAX_ROOMS:
         raise EventError(
             Code.RATE_LIMIT_EXCEEDED,
             f"this connection is in {MAX_ROOMS} rooms, the most allowed: leave one first",

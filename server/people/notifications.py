@@ -11,15 +11,17 @@ from __future__ import annotations
 import secrets
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
+from server.api import node_events
 from server.api.envelope import timestamp
 from server.api.people_announcements import NotificationNew, NotificationRead
 from server.api.records import About, Notification
 from server.api.registry import Call
 from server.api.services import Services
 from server.api.types import Id, PagePayload, Payload, Record
-from server.people.access import NOTIFICATIONS, user_room
+from server.people.access import NOTIFICATIONS, sockets_room, user_room
 from server.store import notices
 
 
@@ -67,15 +69,22 @@ def personal(
 
 
 def deliver(services: Services, notification: Notification) -> None:
-    """Send a notification to whom it is for."""
+    """Send a notification to the user whom it is for, or to everybody who is on this node."""
+    deliver_here(services, notification)
+    if notification.user_id is not None:
+        told = msgspec.to_builtins(notification)
+        services.io.server_side_emit(node_events.NOTIFICATION, told)
+
+
+def deliver_here(services: Services, notification: Notification) -> None:
+    """Send a notification to whom it is for on this node."""
     rooms: list[str] = [NOTIFICATIONS]
     if notification.user_id is not None:
         own = user_room(notification.user_id)
         sockets = services.sockets.of_user(notification.user_id)
         rooms = [one.id for one in sockets if one.rooms & {own, NOTIFICATIONS}]
-    services.tell(
-        rooms, NotificationNew(notification=notification), project_id=notification.project_id
-    )
+    announcement = NotificationNew(notification=notification)
+    services.tell(rooms, announcement, project_id=notification.project_id, local=True)
 
 
 async def list_notifications(call: Call[PagePayload]) -> NotificationsResult:
@@ -91,6 +100,5 @@ async def mark_read(call: Call[NotificationReadPayload]) -> NotificationReadResu
     user_id, ids = call.user.id, call.payload.ids
     marked, unread = await call.store.notices.mark_read(user_id, ids)
     if marked:
-        own = [socket.id for socket in call.services.sockets.of_user(user_id)]
-        call.tell_others(own, NotificationRead(unread=unread, ids=ids))
+        call.tell_others(sockets_room(user_id), NotificationRead(unread=unread, ids=ids))
     return NotificationReadResult(marked, unread)

@@ -1,4 +1,6 @@
-"""Which sockets a user and a session have at the moment, whatever rooms those are in."""
+"""Which sockets of this node a user and a session have at the moment, and the rooms in which all
+of them are, on whatever node.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from typing import Final
 from server.api.errors import Code, EventError
 from server.api.identity import Identity, identity_of, set_identity
 from server.api.records import User
+from server.people.access import session_room, sockets_room
 from socketio_min import Socket
 
 _GONE: Final = "gone"
@@ -52,9 +55,11 @@ class Sockets:
         socket.connection.count_for(None if identity.user is None else identity.user.id)
         if identity.user is not None:
             self._by_user.setdefault(identity.user.id, {})[socket.id] = socket
+            socket.join(sockets_room(identity.user.id))
             self._changed(identity.user)
         if identity.session_key is not None:
             self._by_session.setdefault(identity.session_key, {})[socket.id] = socket
+            socket.join(session_room(identity.session_key))
 
     def is_gone(self, socket: Socket) -> bool:
         """Return whether the socket has been forgotten."""
@@ -83,6 +88,9 @@ class Sockets:
         if identity.user is not None:
             user_id = identity.user.id
             self._changed(identity.user)
+            socket.leave(sockets_room(user_id))
+        if identity.session_key is not None:
+            socket.leave(session_room(identity.session_key))
         for table, key in ((self._by_user, user_id), (self._by_session, identity.session_key)):
             if key is None or key not in table:
                 continue

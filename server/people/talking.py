@@ -20,7 +20,7 @@ from server.api.registry import Call
 from server.api.types import TEXT, Id, Natural, Path, ProjectPagePayload, ProjectPayload, Record
 from server.api.validation import invalid
 from server.people import notifications
-from server.people.access import project_room
+from server.people.access import project_room, sockets_room
 from server.people.mentions import mentioned
 
 MESSAGES: Final = 100
@@ -126,8 +126,8 @@ async def read(call: Call[ChatReadPayload]) -> ChatReadResult:
     """Say that one has read a message and all before it; one's other connections hear of it."""
     payload = call.payload
     unread = await call.store.talk.read(payload.project_id, call.user.id, payload.message_id)
-    own = [socket.id for socket in call.services.sockets.of_user(call.user.id)]
     announcement = ChatRead(message_id=payload.message_id, unread=unread)
+    own = sockets_room(call.user.id)
     call.tell_others(own, announcement, project_id=payload.project_id)
     return ChatReadResult(unread)
 

@@ -5,7 +5,7 @@ somebody to share a project with.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from server.api.records import User
@@ -87,6 +87,7 @@ def _candidates(call: Call[UserSearchPayload]) -> Iterator[User]:
     if services.settings.auth_mode == "open":
         # Users are whoever clients say that they are.
         sought = prefix.casefold()
-        for user_id in islice(services.sockets.users(), _LOOKED_AT):
+        here, there = services.sockets.users(), services.neighbours.others.users()
+        for user_id in islice(chain(here, there), _LOOKED_AT):
             if user_id.casefold().startswith(sought) and ("@" not in user_id or user_id == prefix):
                 yield User(user_id, user_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from server.api import node_events
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.paths import normal
@@ -49,6 +50,16 @@ async def create(call: Call[DownloadCreatePayload]) -> DownloadResult:
         else:
             raise EventError(Code.NOT_FOUND, f"path {path!r}: the project has nothing there")
     secret = call.services.tickets.issue(ticket)
+    # The request for it may come to any node.
+    call.services.io.server_side_emit(
+        node_events.TICKET,
+        secret,
+        ticket.user_id,
+        project_id,
+        ticket.path or None,
+        ticket.name,
+        ticket.is_file,
+    )
     end = datetime.now(UTC) + timedelta(seconds=SECONDS)
     return DownloadResult(f"{ADDRESS}?ticket={secret}", ticket.name, timestamp(end))
 

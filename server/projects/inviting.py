@@ -23,6 +23,7 @@ from server.api.records import About, Invitation, Notification, Project, Role, U
 from server.api.registry import Call
 from server.api.types import Id, Payload, ProjectPayload, Record, Secret
 from server.people import notifications
+from server.people.access import sockets_room
 from server.projects.projects import announce_update, found
 from server.store.invitations import Accepted
 
@@ -120,8 +121,7 @@ async def accept(call: Call[InvitationAcceptPayload]) -> InvitationAcceptResult:
     project = found(found_project, accepted.project_id)
     if accepted.is_new:
         announce_update(call, project)
-        own = [socket.id for socket in services.sockets.of_user(user.id)]
-        call.tell(own, ProjectCreated(project=project), project_id=project.id)
+        call.tell(sockets_room(user.id), ProjectCreated(project=project), project_id=project.id)
         notifications.deliver(services, notice)
     role = next(one.role for one in project.members if one.user.id == user.id)
     return InvitationAcceptResult(project, role)

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from server.api import node_events
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.file_announcements import FileUnlocked
@@ -41,7 +42,13 @@ from server.api.types import Line, Note, PagePayload, Payload, ProjectPayload, R
 from server.api.validation import read
 from server.live import presence
 from server.live.typing import stop_typing
-from server.people.access import check_place, project_room, projects_of, user_room
+from server.people.access import (
+    check_place,
+    project_room,
+    projects_of,
+    sockets_room,
+    user_room,
+)
 from server.projects import locks
 from server.projects.files import FILES
 from server.store import messages
@@ -171,6 +178,7 @@ async def delete(call: Call[ProjectPayload]) -> ProjectDeleteResult:
     hearing = audience(call, project_id)
     call.services.directory.remove_project(project_id)
     call.tell(hearing, ProjectDeleted(project_id=project_id), project_id=project_id)
+    call.services.io.server_side_emit(node_events.PROJECT_GONE, project_id)
     call.services.chat.project_deleted(project_id)
     # Also those of sockets that are gone or were never in the room.
     call.services.locks.withdraw(project_id)
@@ -190,7 +198,7 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
     services = call.services
     role = services.directory.role(project_id, call.user.id)
     there = presence.page(services.presence, project_id, None, None)
-    answers = services.chat.answering(project_id)
+    answers = await services.chat.all_answering(project_id)
     held = locks.page(services.locks, project_id, None, None)
     return ProjectJoinResult(
         project_id=project_id,
@@ -217,11 +225,9 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
 
 
 def audience(call: Call[Any], project_id: str) -> list[str]:
-    """Return the ids of all sockets of the members, and the project's room."""
-    sockets = call.services.sockets
+    """Return the rooms of all sockets of the members, and the project's room."""
     members = call.services.directory.members(project_id)
-    ids = [socket.id for user_id in members for socket in sockets.of_user(user_id)]
-    return [*ids, project_room(project_id)]
+    return [*map(sockets_room, members), project_room(project_id)]
 
 
 def announce_update(call: Call[Any], project: Project) -> None:

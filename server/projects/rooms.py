@@ -10,7 +10,14 @@ from server.api.errors import Code, EventError
 from server.api.registry import Call
 from server.api.socket_announcements import RoomJoined, RoomLeft
 from server.api.types import Payload, Record, RoomName
-from server.people.access import check_place, is_document_room, may_join, project_of, user_room
+from server.people.access import (
+    check_place,
+    is_document_room,
+    is_entered_by_itself,
+    may_join,
+    project_of,
+    user_room,
+)
 from server.projects import projects
 
 
@@ -58,7 +65,11 @@ def leave_all(call: Call[Payload]) -> RoomsResult:
     """Leave all rooms but the private ones: a `room:left` each."""
     private = {call.socket.id, user_room(call.user.id)}
     # Rooms of documents are left together with their projects.
-    rooms = sorted(room for room in call.socket.rooms - private if not is_document_room(room))
+    rooms = sorted(
+        room
+        for room in call.socket.rooms - private
+        if not (is_document_room(room) or is_entered_by_itself(room))
+    )
     for room in rooms:
         _leave(call, room)
     return RoomsResult(rooms)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from server.api import node_events
 from server.api.errors import Code, EventError
 from server.api.people_announcements import ProjectCreated, ProjectDeleted
 from server.api.records import About, Notification, Project, Role
 from server.api.registry import Call
 from server.api.types import Id, ProjectPayload
 from server.people import notifications
-from server.people.access import project_room
+from server.people.access import project_room, sockets_room
 from server.projects.projects import (
     ProjectLeaveResult,
     ProjectResult,
@@ -54,7 +55,7 @@ async def share(call: Call[SharePayload]) -> ProjectResult:
     known = call.services.directory.role(project_id, user_id) is not None
     # In open mode users are whoever clients say that they are: these exist while they are here.
     exists = bool(
-        call.services.sockets.of_user(user_id)
+        call.services.neighbours.is_connected(user_id)
         or user_id in call.services.directory.members(project_id)
     )
 
@@ -71,8 +72,7 @@ async def share(call: Call[SharePayload]) -> ProjectResult:
     if not role.includes(Role.EDITOR):
         call.services.withdraw_locks(project_id, user_id)
     if not known:
-        ids = [socket.id for socket in call.services.sockets.of_user(user_id)]
-        call.tell(ids, ProjectCreated(project=project), project_id=project_id)
+        call.tell(sockets_room(user_id), ProjectCreated(project=project), project_id=project_id)
     return ProjectResult(project)
 
 
@@ -163,6 +163,8 @@ def _take_out(
     call.services.chat.withdraw(project_id, user_id)
     for socket in call.services.sockets.of_user(user_id):
         depart(call.services.own_call(socket), project_id)
-        call.tell(socket.id, ProjectDeleted(project_id=project_id), project_id=project_id)
+    call.services.io.server_side_emit(node_events.MEMBER_GONE, project_id, user_id)
+    gone = ProjectDeleted(project_id=project_id)
+    call.tell(sockets_room(user_id), gone, project_id=project_id)
     # The locks of connections that are lost.
     call.services.withdraw_locks(project_id, user_id)

@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from server.api.types import Place
-from server.application import Application
 from server.live.node_messages import LIVE, CursorNow, Person
+from tests.server.nodes import PROJECT, Nodes, two_nodes
 from tests.server.running import running
-from tests.server.wire import Client, connected
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
 from tests.waiting import until
-
-PROJECT = {"projectId": "project-123"}
 
 
 @pytest.fixture(scope="module")
@@ -32,35 +27,10 @@ def redis() -> Iterator[RedisServer]:
         yield server
 
 
-@dataclass
-class Nodes:
-    here: Application
-    there: Application
-    stack: AsyncExitStack
-
-    async def client(self, node: Application, user: str, *, joins: bool = True) -> Client:
-        client = await self.stack.enter_async_context(connected(node.port))
-        event = "project:join" if joins else "user:join"
-        await client.ask(event, {**PROJECT, "userId": user})
-        return client
-
-    async def settled(self) -> None:
-        """Wait until each node has heard what the other has told until now."""
-        for node in (self.here, self.there):
-            # The answers come after all that was told before.
-            await asyncio.sleep(0)
-            await node.neighbours.ask()
-
-
 @pytest.fixture
 async def nodes(redis: RedisServer, tmp_path: Path) -> AsyncIterator[Nodes]:
-    settings: dict[str, Any] = {"redis_url": redis.url, "event_rate": 0}
-    async with (
-        running(tmp_path / "here", **settings) as here,
-        running(tmp_path / "there", **settings) as there,
-        AsyncExitStack() as stack,
-    ):
-        yield Nodes(here, there, stack)
+    async with two_nodes(tmp_path, redis.url) as nodes:
+        yield nodes
 
 
 def names(answer: dict[str, Any]) -> list[str]:

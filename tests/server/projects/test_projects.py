@@ -115,7 +115,12 @@ async def test_a_guest_who_declares_a_user_becomes_it_everywhere(
         ("user:joined", USER),
     ]
     [socket] = [socket for socket in await application.io.fetch_sockets() if socket.id == client.id]
-    assert socket.rooms == {client.id, "project:project-123", "user:user-456"}
+    assert socket.rooms == {
+        client.id,
+        "project:project-123",
+        "user:user-456",
+        "sockets:user-456",
+    }
     assert present(application) == ["user-789", "user-456"]
 
 

@@ -110,7 +110,7 @@ async def test_leaving_all_rooms_spares_the_private_ones(
     left = {"user": {"id": "user-456", "name": "user-456"}}
     assert await other.news() == [("user:left", left)]
     [socket] = [socket for socket in await application.io.fetch_sockets() if socket.id == client.id]
-    assert socket.rooms == {client.id, "user:user-456"}
+    assert socket.rooms == {client.id, "user:user-456", "sockets:user-456"}
 
 
 async def test_a_project_joined_by_its_room_is_joined(connect: Connect) -> None:

@@ -186,7 +186,7 @@ async def test_a_member_who_is_taken_out_is_out(application: Application, connec
         "project:deleted",
     ]
     rooms = {socket.id: socket.rooms for socket in await application.io.fetch_sockets()}
-    assert rooms[bob.id] == {bob.id, "user:bob"}
+    assert rooms[bob.id] == {bob.id, "user:bob", "sockets:bob"}
     error = (await bob.ask("project:join", {"projectId": project_id}))["error"]
     assert error["code"] == "NOT_FOUND"
 

@@ -1,0 +1,173 @@
+"""Two nodes that share a PostgreSQL and a Redis: what reaches people on the other one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from server.api import node_events
+from server.api.identity import identity_of
+from tests.server.ai.chatting import Held
+from tests.server.nodes import PROJECT, Nodes, two_nodes
+from tests.server.running import CREDENTIALS, add_user
+from tests.server.wire import http_get
+from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
+from tests.waiting import eventually, until
+
+if TYPE_CHECKING:
+    from server.store.postgres import Postgres
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+async def nodes(redis: RedisServer, postgres: Postgres, tmp_path: Path) -> AsyncIterator[Nodes]:
+    async with two_nodes(tmp_path, redis.url, postgres.url) as nodes:
+        yield nodes
+
+
+async def test_what_people_say_and_do_reaches_both_nodes(nodes: Nodes) -> None:
+    ada = await nodes.client(nodes.here, "ada")
+    bob = await nodes.client(nodes.there, "bob")
+    own = await nodes.client(nodes.there, "bob", joins=False)
+    await ada.ask("chat:message", {**PROJECT, "message": "Look here, @bob"})
+    said = (await bob.hear("chat:message"))[0]["message"]
+    assert (said["content"], said["mentions"]) == (
+        "Look here, @bob",
+        [{"id": "bob", "name": "bob"}],
+    )
+    # In one's own room one hears of it.
+    notice = (await own.hear("notification:new"))[0]["notification"]
+    assert (notice["type"], notice["userId"]) == ("mention", "bob")
+    far = await nodes.client(nodes.here, "bob", joins=False)
+    await far.ask("chat:read", {**PROJECT, "messageId": said["id"]})
+    assert (await own.hear("chat:read"))[0] == {"messageId": said["id"], "unread": 0}
+    await far.ask("notification:read", {})
+    assert (await own.hear("notification:read"))[0] == {"unread": 0}
+    file = {"path": "a.txt", "action": "created", "content": "one"}
+    await ada.ask("file:change", {**PROJECT, "file": file})
+    assert (await bob.hear("file:created"))[0]["file"]["path"] == "a.txt"
+    # Whoever is connected to another node exists, and is found.
+    made = await ada.ask("project:create", {"name": "Ours"})
+    mine = {"projectId": made["project"]["id"]}
+    found = await ada.ask("user:search", {**mine, "prefix": "bo"})
+    assert found["users"] == [{"id": "bob", "name": "bob"}]
+    await bob.close()
+    await far.close()
+    await ada.ask("project:share", {**mine, "userId": "bob", "role": "viewer"})
+    assert (await own.hear("project:created"))[0]["project"]["name"] == "Ours"
+    ticket = await ada.ask("download:create", {**PROJECT, "filePath": "a.txt"})
+    await nodes.settled()
+    port = nodes.there.port
+    status, _, body = await http_get(port, ticket["url"])
+    assert (status, "one" in body) == (200, True)
+    await nodes.settled()
+    assert (await http_get(nodes.here.port, ticket["url"]))[0] == 404
+
+
+async def test_a_session_is_one_on_all_nodes(nodes: Nodes) -> None:
+    await add_user(nodes.here)
+    here = await nodes.client(nodes.here, joins=False)
+    session_id = (await here.ask("auth:login", CREDENTIALS))["session"]["id"]
+    there = await nodes.client(nodes.there, auth={"sessionId": session_id})
+    await nodes.client(nodes.here, auth={"sessionId": session_id})
+    assert (await there.ask("auth:check"))["ok"]
+    [socket] = nodes.there.io.sockets.values()
+    former = identity_of(socket).session_key
+    await there.news()
+    renewed = (await here.ask("auth:refresh"))["session"]["id"]
+    assert (await there.hear("auth:session"))[0]["session"]["id"] == renewed
+    await eventually(lambda: identity_of(socket).session_key != former)
+    assert (await there.ask("auth:check"))["ok"]
+    again = await nodes.client(nodes.there, auth={"sessionId": renewed})
+    assert "project:project-123" in socket.rooms
+    await here.ask("auth:logout")
+    for client in (there, again):
+        assert (await client.hear("auth:logout"))[0] == {"userId": "ada"}
+    await nodes.settled()
+    assert not nodes.there.sockets.of_user("ada")
+    assert "project:project-123" not in socket.rooms
+    # A key that is nobody's signs out whoever it would be for.
+    stranger = await nodes.client(nodes.here, joins=False)
+    session_id = (await stranger.ask("auth:login", CREDENTIALS))["session"]["id"]
+    last = await nodes.client(nodes.there, auth={"sessionId": session_id})
+    [socket] = nodes.there.sockets.of_user("ada")
+    key = identity_of(socket).session_key
+    nodes.here.io.server_side_emit(node_events.SESSION_RENEWED, key, "nobody")
+    await eventually(lambda: not nodes.there.sockets.of_user("ada"))
+    await last.close()
+
+
+async def test_an_answer_is_seen_listed_and_cancelled_on_all_nodes(nodes: Nodes) -> None:
+    held = Held()
+    nodes.here.chat._provider = held
+    ada, bob = await nodes.client(nodes.here, "ada"), await nodes.client(nodes.there, "bob")
+    asked = await ada.ask("ai:message", {**PROJECT, "message": "Hello"})
+    request_id = asked["requestId"]
+    assert (await bob.hear("ai:message"))[0]["requestId"] == request_id
+    held.queue.put_nowait("Once upon a time\n")
+    chunk, _ = await bob.hear("code:chunk")
+    await nodes.settled()
+    eve = await nodes.client(nodes.there, "eve", joins=False)
+    joined = await eve.ask("project:join", PROJECT)
+    assert joined["answering"] == [request_id]
+    [answer] = joined["answers"]
+    assert (answer["user"]["id"], answer["content"]) == ("ada", chunk["content"])
+    # Only who has asked cancels it, on whatever node, and has two at most on all of them.
+    refused = await eve.ask("ai:cancel", {"requestId": request_id})
+    assert refused["error"]["code"] == "NOT_FOUND"
+    own = await nodes.client(nodes.there, "ada")
+    nodes.there.chat._provider = Held()
+    assert (await own.ask("ai:message", {**PROJECT, "message": "And"}))["ok"]
+    refused = await own.ask("ai:message", {**PROJECT, "message": "more"})
+    assert refused["error"]["code"] == "RATE_LIMIT_EXCEEDED"
+    # The connection is lost, but not its user: the answer goes on.
+    await ada.close()
+    await until(lambda: not nodes.here.sockets.of_user("ada"))
+    [(_, timer)] = nodes.here._grace.items()
+    timer.cancel()
+    nodes.here._grace_over(*nodes.here._grace)
+    assert (await own.ask("ai:cancel", {"requestId": request_id}))["ok"]
+    while (response := (await bob.hear("ai:response"))[0])["requestId"] != request_id:
+        pass
+    assert response["response"]["cancelled"]
+    await nodes.settled()
+    assert not nodes.there.neighbours.others.is_answering("project-123")
+
+
+async def test_who_may_not_see_a_project_is_out_of_it_on_all_nodes(nodes: Nodes) -> None:
+    bob, eve = await nodes.client(nodes.there, "bob"), await nodes.client(nodes.there, "eve")
+    io = nodes.here.io
+    io.server_side_emit(node_events.MEMBER_GONE, "project-123", "bob")
+    assert (await eve.hear("user:left"))[0]["user"]["id"] == "bob"
+    rooms = {one.id: one.rooms for one in nodes.there.io.sockets.values()}
+    assert "project:project-123" not in rooms[bob.id]
+    io.server_side_emit(node_events.PROJECT_GONE, "project-123")
+    await eventually(lambda: "project:project-123" not in nodes.there.io.sockets[eve.id].rooms)
+    assert nodes.there.presence.page("project-123")[0] == []
+
+
+async def test_what_is_malformed_is_counted(nodes: Nodes) -> None:
+    bob = await nodes.client(nodes.there, "bob")
+    bad: list[tuple[str, list[Any]]] = [
+        (node_events.NOTIFICATION, []),
+        (node_events.NOTIFICATION, [{"id": 1}]),
+        (node_events.SESSION_OVER, [None]),
+        (node_events.MEMBER_GONE, ["project-123"]),
+        (node_events.TICKET, ["secret", "bob", "project-123", None, "x", 1]),
+        (node_events.ANSWERS, ["x" * 129]),
+    ]
+    await nodes.settled()
+    before = nodes.there.io.cluster.rejected
+    for event, arguments in bad:
+        nodes.here.io.server_side_emit(event, *arguments)
+    await nodes.settled()
+    assert nodes.there.io.cluster.rejected - before == len(bad)
+    assert await bob.news() == []

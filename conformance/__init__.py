@@ -1,1 +1,1 @@
-"""Conformance of Socket.IO servers: a reference target, and in `js` the official clients."""
+"""A test of Socket.IO servers, a reference to see it pass, and in `js` the official clients."""

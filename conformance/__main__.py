@@ -1,6 +1,6 @@
 """`python -m conformance URL` tests a server; `target` and `cluster-member` run one to be tested.
 
-Testing needs nothing but Python; the servers need the packages, and they what they depend on.
+Testing needs nothing but Python; running a server needs socketio-min and what that depends on.
 """
 
 from __future__ import annotations

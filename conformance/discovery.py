@@ -1,4 +1,4 @@
-"""Finds out what a server offers: its handshake, its transports, and the handlers of the suites.
+"""Find out what a server offers: its handshake, its transports, and the handlers of the suites.
 
 The handshake is read by long-polling. Only when that is refused, or tells of no WebSocket, is a
 WebSocket tried. A transport counts as not offered if the server says so itself: it refuses it with

@@ -1,4 +1,4 @@
-"""Writes docs/conformance.md: `python -m conformance.documentation`.
+"""Write docs/conformance.md: `python -m conformance.documentation`.
 
 The table is what the profiles say of each server, so it cannot disagree with them; the tests run
 the servers and hold the profiles to what is seen. Only conformance is published, not robustness.

@@ -1,4 +1,4 @@
-"""What can go wrong in a case; each is a failure of the server under test, never a crash.
+"""What can go wrong in a case: a failure of the server under test, never a crash of the tool.
 
 Every failure has its two halves, what was got and what was expected, so that no message can leave
 one of them out.

@@ -14,7 +14,7 @@ FIRST, SECOND = b"\x01\x02\x03", b"\x04\x05\x06"
 
 
 def hole(number: int) -> str:
-    """The placeholder of an attachment."""
+    """Return the placeholder of an attachment."""
     return f'{{"_placeholder":true,"num":{number}}}'
 
 
@@ -259,7 +259,7 @@ async def one_too_many(ctx: Context) -> None:
 
 
 def closes(id_: str, section: str, level: Level, what: str, packets: tuple[Packet, ...]) -> None:
-    """A case: these packets, in a joined namespace, close the connection."""
+    """Add a case: these packets, in a joined namespace, close the connection."""
 
     async def run(ctx: Context) -> None:
         session = await ctx.join()

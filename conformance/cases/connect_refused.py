@@ -96,7 +96,7 @@ def closes(
     *,
     suite: bool = False,
 ) -> None:
-    """A case: these packets, on a connection that has joined nothing, close it."""
+    """Add a case: these packets close a connection that has joined nothing."""
 
     async def run(ctx: Context) -> None:
         session = await ctx.websocket()

@@ -15,13 +15,13 @@ FETCH = "Fetch standard, CORS protocol"
 
 
 def foreign(ctx: Context) -> Headers:
-    """The header of a request from a page of an origin that the server allows."""
+    """Return the header of a request from a page of an origin that the server allows."""
     ctx.require(Feature.CORS)
     return (("Origin", ctx.settings.origin),)
 
 
 def preflight_headers(ctx: Context) -> Headers:
-    """The headers of a browser's question whether it may send."""
+    """Return the headers of a browser's question whether it may send."""
     return (
         ("Origin", ctx.settings.origin),
         ("Access-Control-Request-Method", "POST"),

@@ -17,7 +17,7 @@ SUITE = "Socket.IO v5, test suite"
 def values(
     id_: str, section: str, what: str, arguments: str, level: Level = MUST, back: str | None = None
 ) -> None:
-    """A case: an event with these arguments (JSON without the brackets) comes back the same."""
+    """Add a case: an event with these arguments (JSON, no brackets) comes back the same."""
 
     async def run(ctx: Context) -> None:
         session = await ctx.join()

@@ -29,7 +29,7 @@ async def fails(ctx: Context, data: bytes, what: str, code: int) -> None:
 def add(
     id_: str, section: str, what: str, data: bytes, code: int = PROTOCOL_ERROR, level: Level = MUST
 ) -> None:
-    """A case: these bytes fail the connection."""
+    """Add a case: these bytes fail the connection."""
 
     async def run(ctx: Context) -> None:
         await fails(ctx, data, what, code)
@@ -150,7 +150,7 @@ async def connection_is_closed(ctx: Context) -> None:
 
 
 def refuses(id_: str, section: str, what: str, changes: dict[str, str | None]) -> None:
-    """A case: an opening handshake with these headers (None leaves one out) opens no WebSocket."""
+    """Add a case: a handshake with these headers (None leaves one out) opens no WebSocket."""
     usual = {
         "Upgrade": "websocket",
         "Connection": "Upgrade",

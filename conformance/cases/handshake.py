@@ -16,7 +16,7 @@ KEYS = {"sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"}
 
 
 def is_count(value: object) -> bool:
-    """Whether a JSON value is a whole number above 0."""
+    """Return whether a JSON value is a whole number above 0."""
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 

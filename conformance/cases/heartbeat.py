@@ -24,7 +24,7 @@ EARLY = 0.85
 
 
 def now() -> float:
-    """The clock of the waits."""
+    """Return the time of the clock that waits go by, in seconds."""
     return asyncio.get_running_loop().time()
 
 

@@ -40,7 +40,7 @@ def add(
     version: str = "HTTP/1.1",
     host: bool = True,
 ) -> None:
-    """A case: a request with these header lines is refused."""
+    """Add a case: a request with these header lines is refused."""
 
     async def run(ctx: Context) -> None:
         session = await ctx.polling()
@@ -181,7 +181,7 @@ add(
 
 
 def bytes_case(id_: str, section: str, what: str, data: bytes, *, success: bool = False) -> None:
-    """A case: these bytes on a new connection are refused."""
+    """Add a case: these bytes on a new connection are refused."""
 
     async def run(ctx: Context) -> None:
         await refuses(ctx, data, success=success)

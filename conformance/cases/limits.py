@@ -25,7 +25,7 @@ REFUSAL = "413 or another error status, or a closed connection"
 
 
 def limit(ctx: Context) -> int:
-    """The server's limit."""
+    """Return the server's limit, in bytes."""
     ctx.require(Feature.MAX_PAYLOAD)
     size = ctx.timings.max_payload
     if size > LARGEST:

@@ -24,7 +24,7 @@ _numbers = itertools.count(1)
 
 
 def closes(section: str, level: Level, packet: str, note: str = "", *, suite: bool = False) -> None:
-    """A case: this packet closes the connection."""
+    """Add a case: this packet closes the connection."""
 
     async def run(ctx: Context) -> None:
         session = await ctx.join()

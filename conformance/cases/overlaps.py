@@ -23,14 +23,14 @@ SUITE = "Engine.IO v4, test suite"
 
 
 async def parked(session: PollingSession) -> Connection:
-    """A GET that the server has read: a POST on another connection was answered since."""
+    """Return a GET that the server has read: a POST on another connection was answered since."""
     connection = await session.park()
     await session.deliver("3")
     return connection
 
 
 async def two_polls(ctx: Context, session: PollingSession) -> list[Reply | None]:
-    """The answers to two GETs at once; None for a connection that was closed instead."""
+    """Return the answers to two GETs at once; None for a connection that was closed instead."""
     first = await parked(session)
     second = await session.park()
     replies: list[Reply | None] = []
@@ -43,7 +43,7 @@ async def two_polls(ctx: Context, session: PollingSession) -> list[Reply | None]
 
 
 async def half_a_post(ctx: Context, session: PollingSession) -> Connection:
-    """A POST that the server has begun to read."""
+    """Return a POST that the server has begun to read."""
     connection = await ctx.connection()
     connection.request("POST", ctx.target(session.query), [("Content-Length", "6")])
     connection.write(b"4he")

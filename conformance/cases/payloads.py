@@ -34,7 +34,7 @@ async def closes(ctx: Context, body: bytes) -> None:
         reply = await session.post(body)
         fail_unless(reply.status < 500, str(reply), "200 or a 4xx status")
     except (Ended, NoAnswer):
-        # The suite allows the one as well; the other is EIO-LOAD-020's matter.
+        # The suite allows no answer as well; EIO-LOAD-018 asks for one.
         pass
     await session.expect_closed()
 
@@ -42,7 +42,7 @@ async def closes(ctx: Context, body: bytes) -> None:
 def add(
     id_: str, section: str, level: Level, body: bytes, what: str, *, suite: bool = False
 ) -> None:
-    """A case: this body closes the session."""
+    """Add a case: this body closes the session."""
 
     async def run(ctx: Context) -> None:
         await closes(ctx, body)

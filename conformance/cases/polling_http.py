@@ -19,7 +19,7 @@ HEADERS = 'Engine.IO v4, "Headers"'
 
 
 def besides_pings(reply: Reply) -> bytes:
-    """A payload without the pings that may come at any time."""
+    """Return a payload without the pings that may come at any time."""
     return b"\x1e".join(packet for packet in reply.body.split(b"\x1e") if packet != b"2")
 
 

@@ -293,7 +293,7 @@ async def packets_without_meaning(ctx: Context) -> None:
 def closes(
     id_: str, section: str, level: Level, packet: str, what: str, *, suite: bool = False
 ) -> None:
-    """A case: this packet closes the session."""
+    """Add a case: this packet closes the session."""
 
     async def run(ctx: Context) -> None:
         session = await ctx.websocket()

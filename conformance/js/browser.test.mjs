@@ -21,7 +21,7 @@ const FILES = {
 };
 
 function findChromium() {
-  // The first has no windows, and needs half of the time of the others.
+  // The first program has no windows, and needs half of the others' time.
   const names = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
   const folders = ["/usr/bin", ...(process.env.PATH ?? "").split(delimiter)];
   const candidates = process.env.CHROMIUM
@@ -77,7 +77,7 @@ async function openPage() {
   return another;
 }
 
-/** Lets the origin of the page lead to `server`; returns its address. */
+/** Let the origin of the page lead to `server`. Return the page's address. */
 function leadTo(server) {
   target.port = server.port;
   return proxy.url;
@@ -338,7 +338,7 @@ describe("a page of a foreign origin", () => {
     describe(name, () => {
       const server = useServer(options);
 
-      /** The reason of the refusal, or the handshake when there was none. */
+      /** Return the reason of the refusal, or the handshake if there was none. */
       const outcome = (transports) =>
         page.evaluate(
           async ([url, transports]) => {

@@ -15,7 +15,7 @@ import {
 } from "./helpers.mjs";
 import { startProxy } from "./proxy.mjs";
 
-/** Ends a connection by `act` and returns the reasons of the client and of the server. */
+/** End a connection by `act`. Return the reasons of the client and of the server. */
 async function reasons(server, socket, act) {
   const { id } = socket;
   const [[client]] = await Promise.all([once(socket, "disconnect"), act()]);

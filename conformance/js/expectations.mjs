@@ -60,7 +60,7 @@ const EXPECTATIONS = {
   },
 };
 
-/** What the server under test is expected to do in the named point. */
+/** Return what the server under test is expected to do in the named point. */
 export function expected(name) {
   assert.ok(name in EXPECTATIONS, `no expectation is named "${name}"`);
   return EXPECTATIONS[name][FIXTURE];

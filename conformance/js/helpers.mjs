@@ -25,7 +25,7 @@ export const TRANSPORTS = {
   "polling upgraded to websocket": { transports: ["polling", "websocket"] },
 };
 
-/** Adds one test per way to connect; `body(t, options)` gets the options of the client. */
+/** Add a test for each way to connect; `body(t, options)` gets the options of the client. */
 export function overEachTransport(test, name, body) {
   for (const [transport, options] of Object.entries(TRANSPORTS)) {
     test(`${name}, over ${transport}`, (t) => body(t, options, transport));
@@ -43,7 +43,7 @@ function command() {
   ];
 }
 
-/** The promise, with a limit; `expectation()` tells what was awaited when it is reached. */
+/** Return the promise, with a limit; `expectation()` tells what was awaited when that is reached. */
 export function bounded(promise, expectation) {
   let timer;
   const limit = new Promise((_, reject) => {
@@ -71,7 +71,7 @@ export class Server {
     this.errors = "";
   }
 
-  /** Starts the process; after a stop, on the same port again. */
+  /** Start the process; after a stop, on the same port again. */
   async start() {
     const [program, script] = command();
     const options = typeof this.#options === "function" ? this.#options() : this.#options;
@@ -99,7 +99,7 @@ export class Server {
   }
 
   /**
-   * Ends the process (its input ends, which it takes as the signal) and checks that it had no
+   * End the process, for which the end of its input is the signal, and check that it had no
    * accident.
    */
   async stop() {
@@ -109,13 +109,13 @@ export class Server {
     assert.doesNotMatch(this.errors, ACCIDENT);
   }
 
-  /** The end without any goodbye. */
+  /** Kill the process. */
   async kill() {
     this.#process.kill("SIGKILL");
     await this.#exited;
   }
 
-  /** The whole server falls silent but keeps its connections, as if the network were gone. */
+  /** Let the whole server fall silent but keep its connections, as if the network were gone. */
   suspend() {
     this.#process.kill("SIGSTOP");
   }
@@ -129,7 +129,7 @@ export class Server {
     for (const waiting of this.#waiting) waiting(report);
   }
 
-  /** The first report, past or coming, whose fields are all equal to the `expected` ones. */
+  /** Wait for the first report, past or coming, whose fields equal the `expected` ones. */
   report(expected) {
     const fits = (report) =>
       Object.entries(expected).every(([key, value]) => report[key] === value);
@@ -146,7 +146,7 @@ export class Server {
     }).finally(() => this.#waiting.delete(waiting));
   }
 
-  /** Lets the server act; returns the result. */
+  /** Let the server act. Return the result. */
   async command(what, fields = {}) {
     const number = ++this.#commands;
     this.#process.stdin.write(`${JSON.stringify({ do: what, number, ...fields })}\n`);
@@ -155,8 +155,8 @@ export class Server {
 }
 
 /**
- * A server for all tests of the file or suite that calls this; `options` may be a function, called
- * at its start.
+ * Make a server for all tests of the file or suite that calls this; `options` may be a function,
+ * called when the server starts.
  */
 export function useServer(options) {
   const server = new Server(options);
@@ -165,7 +165,7 @@ export function useServer(options) {
   return server;
 }
 
-/** A server for one test only: for those that stop it. */
+/** Start a server for one test only: for those that stop it. */
 export async function startServer(t, options) {
   const server = new Server(options);
   t.after(() => server.stop());
@@ -174,7 +174,7 @@ export async function startServer(t, options) {
 }
 
 /**
- * A client that has not connected yet. Reconnects quickly; closes with the test.
+ * Return a client that has not connected yet, reconnects quickly, and closes with the test.
  * `beside`: another client, whose connection it shares.
  */
 export function open(t, server, { namespace = "", client = io, beside, ...options } = {}) {
@@ -195,7 +195,7 @@ export function open(t, server, { namespace = "", client = io, beside, ...option
   return socket;
 }
 
-/** A connected client; when it may upgrade, an upgraded one. */
+/** Return a connected client; if it may upgrade, an upgraded one. */
 export async function connect(t, server, options = {}) {
   const socket = open(t, server, options);
   await connected(socket);
@@ -204,13 +204,13 @@ export async function connect(t, server, options = {}) {
   return socket;
 }
 
-/** Resolves once the client is connected; rejects with the reason of a refusal. */
+/** Wait until the client is connected; rejects with the reason of a refusal. */
 export function connected(socket) {
   if (socket.connected) return Promise.resolve();
   return until(socket, "connect", "connect_error");
 }
 
-/** Resolves once the connection uses WebSocket. */
+/** Wait until the connection uses WebSocket. */
 export async function upgraded(socket) {
   const { engine } = socket.io;
   if (engine.transport.name !== "websocket") await once(engine, "upgrade");
@@ -230,12 +230,12 @@ function until(emitter, event, failure) {
   });
 }
 
-/** The arguments of the next `event`. */
+/** Wait for the next `event`. Return its arguments. */
 export function once(emitter, event) {
   return until(emitter, event);
 }
 
-/** The arguments of the next `count` events, in order. */
+/** Wait for the next `count` events. Return their arguments, in order. */
 export function several(emitter, event, count) {
   const all = [];
   let listen;
@@ -250,25 +250,23 @@ export function several(emitter, event, count) {
   );
 }
 
-/** A list that fills with the arguments of every `event` from now on. */
+/** Return a list that fills with the arguments of every `event` from now on. */
 export function collect(emitter, event) {
   const all = [];
   emitter.on(event, (...args) => all.push(args));
   return all;
 }
 
-/** All arguments of the acknowledgement of an event. */
+/** Send an event. Return all arguments of its acknowledgement. */
 export function ask(socket, event, ...args) {
   const answer = new Promise((done) => socket.emit(event, ...args, (...values) => done(values)));
   return bounded(answer, () => `waiting for the acknowledgement of "${event}"`);
 }
 
 /**
- * Resolves when everything that was sent before has arrived: a round trip per client, since
- * messages keep their order;
- * first of the one that acted, then of those that may have heard of it. Makes "nothing came" a fact
- * instead of a matter
- * of waiting long enough.
+ * Wait until everything that was sent before has arrived, by a round trip of each client: messages
+ * keep their order. The client that acted comes first, then those that may have heard of it. So
+ * "nothing came" is a fact, and no matter of waiting long enough.
  */
 export async function settled(actor, ...others) {
   for (const socket of [actor, ...others]) await ask(socket, "acknowledge");

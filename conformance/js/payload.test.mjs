@@ -7,7 +7,7 @@ import { ask, connect, once, overEachTransport, several, useServer } from "./hel
 const LIMIT = 10_000;
 
 /**
- * An argument for "echo" that makes the packet exactly `bytes` long: 4 (message) 2 (event)
+ * Return an argument for "echo" that makes the packet exactly `bytes` long: 4 (message) 2 (event)
  * ["echo","…"].
  */
 function filling(bytes, character = "x") {

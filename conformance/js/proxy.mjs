@@ -6,7 +6,7 @@ import { request } from "node:http";
 import { connect as connectTcp, createServer } from "node:net";
 
 /**
- * Starts a proxy in front of `server`; the result has a `url` like a server.
+ * Start a proxy in front of `server`; the result has a `url` like a server.
  * `onUpgrade()` may return a promise that holds the WebSocket connection back, or "refuse".
  * `cutAfterReplies`: the WebSocket connection breaks when the server sends its n-th piece of data
  * after the handshake.
@@ -53,10 +53,10 @@ export async function proxyTo(
   await new Promise((done) => listener.listen(0, "127.0.0.1", done));
   const proxy = {
     url: `http://127.0.0.1:${listener.address().port}`,
-    /** Resolves when a poll has been sent on to the server. */
+    /** Wait until a poll has been sent on to the server. */
     polled: () => once(waiting, "request"),
     /**
-     * Resolves when the server has also read that poll, and will notice its end: it has answered a
+     * Wait until the server has also read that poll, and will notice its end: it has answered a
      * request that came later. That request has a connection of its own, because one that is open
      * already is read before one that has yet to be accepted. Its pong means nothing.
      */
@@ -69,11 +69,11 @@ export async function proxyTo(
       answer.resume();
       assert.equal(answer.statusCode, 200);
     },
-    /** While this is true every new connection ends at once. */
+    /** Whether every new connection ends at once. */
     refuse: false,
-    /** Breaks every connection, as an unplugged cable with a reset at its end. */
+    /** Break every connection, as an unplugged cable with a reset at its end. */
     cut: () => sockets.forEach((socket) => socket.destroy()),
-    /** Breaks the clients' ends of all connections; the server hears nothing of it any more. */
+    /** Break the clients' ends of all connections; the server hears nothing of that. */
     cutClients: () => {
       proxy.silent = true;
       clients.forEach((client) => client.destroy());
@@ -83,7 +83,7 @@ export async function proxyTo(
   return proxy;
 }
 
-/** A proxy for one test only. */
+/** Start a proxy for one test only. */
 export async function startProxy(t, server, options) {
   const proxy = await proxyTo(server, options);
   t.after(proxy.close);

@@ -17,14 +17,14 @@ import {
 } from "./helpers.mjs";
 import { startProxy } from "./proxy.mjs";
 
-/** Resolves when the connection is one whose end the server will notice. */
+/** Wait until the connection is one whose end the server will notice. */
 async function noticeable(proxy, socket) {
   if (socket.io.opts.transports?.length !== 1) await upgraded(socket);
   await settled(socket);
   if (socket.io.engine.transport.name === "polling") await proxy.pollRead(socket);
 }
 
-/** Cuts the client off, and keeps it away until `meanwhile` is done. */
+/** Cut the client off, and keep it away until `meanwhile` is done. */
 async function away(server, proxy, socket, meanwhile) {
   const { id } = socket;
   await noticeable(proxy, socket);

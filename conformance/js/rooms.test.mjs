@@ -15,7 +15,7 @@ import {
 const server = useServer();
 let counter = 0;
 
-/** Three clients that listen to "news", and room names that no other test uses. */
+/** Return three clients that listen to "news", and room names that no other test uses. */
 async function listeners(t, options = { transports: ["websocket"] }) {
   const clients = await Promise.all(["a", "b", "c"].map(() => connect(t, server, options)));
   const heard = clients.map((client) => collect(client, "news"));

@@ -23,8 +23,8 @@ const message = (number) =>
   number % 10 === 9 ? [number, Buffer.from(`bytes of ${number}`)] : [number];
 
 /**
- * Keeps AT_ONCE messages under way until `enough(received)`; resolves with all echoes and the
- * number sent.
+ * Keep AT_ONCE messages under way until `enough(received)`. Return all echoes and the number of
+ * messages.
  */
 function traffic(socket, enough) {
   const echoes = [];

@@ -7,7 +7,7 @@ import { ask, connect, connected, once, open, useServer } from "./helpers.mjs";
 
 const server = useServer();
 
-/** Clients as an application makes them, without `forceNew`; they close with the test. */
+/** Return clients as an application makes them, without `forceNew`; they close with the test. */
 function clients(t, ...addresses) {
   return addresses.map(([address, options]) => {
     const socket = io(server.url + address, options);
@@ -143,7 +143,7 @@ describe("an address where nothing listens", () => {
     await new Promise((listening) => silent.listen(0, "127.0.0.1", listening));
     t.after(() => {
       silent.close();
-      // Nobody reads these, so their end would never be noticed and the process would wait for them for ever.
+      // Nobody reads these: their end would never be noticed, and the process would wait for ever.
       for (const connection of arrived) connection.destroy();
     });
     const url = `http://127.0.0.1:${silent.address().port}`;

@@ -75,7 +75,15 @@ say("2,000 files: a letter of quick open", (await work(ada, letter, 30)) - idle,
 await ada.keyboard.press("Escape");
 
 const large = await comeIn("carl", "large.js");
-await large.waitForTimeout(2_000);
+await large.evaluate(async () => {
+  const [{ syntaxTreeAvailable }, { liveEditorOf }] = await Promise.all([
+    import("@codemirror/language"),
+    import("/web/live_editor.js"),
+  ]);
+  while (!syntaxTreeAvailable(liveEditorOf("large.js").state)) {
+    await new Promise((done) => setTimeout(done, 100));
+  }
+});
 const idleLarge = await work(large, async () => {}, 20);
 say("1 MB: a key", (await work(large, typing(large), KEYS)) - idleLarge, 16);
 await large.close();

@@ -1,17 +1,17 @@
 // The chat with the assistant.
 
-import { useEffect, useRef, useState } from "preact/hooks";
-import { cancel, contextOf, loadOlder, send } from "./chat.js";
+import { useEffect, useRef } from "preact/hooks";
+import { cancel, loadOlder, send, shownPath } from "./chat.js";
 import { Composer } from "./composer.js";
 import { Avatar, Icon, html } from "./html.js";
-import { onLiveUpdate } from "./live_editor.js";
+import { liveEditorOf } from "./live_editor.js";
 import { Markdown } from "./markdown.js";
 import { byName } from "./paths.js";
 import { mayEdit } from "./project.js";
 import { ProposalList } from "./proposal_list.js";
 import { openReview, proposalFor, proposalsOf } from "./proposals.js";
 import { isMe } from "./session.js";
-import { attempt, update } from "./state.js";
+import { attempt, update, useReading } from "./state.js";
 import { addressee, peopleLike, say } from "./talk.js";
 
 const OFFERED = 6;
@@ -117,16 +117,22 @@ function filesLike(files, word) {
 /** What the assistant is shown with the next message. */
 function Along({ app }) {
   const { budget } = app.project.assistant;
-  const [, draw] = useState(0);
-  useEffect(() => onLiveUpdate((update) => update.selectionSet && draw((count) => count + 1)), []);
-  const { currentFile, selection } = contextOf() ?? {};
+  const lines = useReading(linesSelected);
+  const currentFile = shownPath();
   if (!currentFile) return null;
-  const lines = selection ? selection.end.line - selection.start.line + 1 : 0;
   const chosen = lines === 1 ? "1 line selected" : `${lines} lines selected`;
   return html`<p class="along soft">
     With <code>${currentFile.split("/").at(-1)}</code>${lines > 0 && `, ${chosen}`}
     ${budget > 0 && ` · up to ${kilobytes(budget)} of the project`}
   </p>`;
+}
+
+function linesSelected() {
+  const view = liveEditorOf(shownPath());
+  if (!view || view.state.selection.main.empty) return 0;
+  const { doc, selection } = view.state;
+  const line = (offset) => doc.lineAt(offset).number;
+  return line(selection.main.to) - line(selection.main.from) + 1;
 }
 
 /** A number of bytes in words. */

@@ -16,10 +16,15 @@ export async function send(message) {
   await ask("ai:message", { projectId: state.project.id, message, context: contextOf() });
 }
 
+/** The path of the file that one is looking at, if there is one. */
+export function shownPath() {
+  return state.open?.path ?? state.review?.path;
+}
+
 /** What one is looking at: the file, what is selected in it, and what other tabs have. */
 export function contextOf() {
   const { files, tabs } = state.project;
-  const path = state.open?.path ?? state.review?.path;
+  const path = shownPath();
   const others = tabs.map((tab) => tab.path).filter((one) => one !== path && files.has(one));
   const openFiles = others.length > 0 ? others.slice(-MOST_OPEN_FILES) : undefined;
   if (!path) return openFiles && { openFiles };

@@ -7,6 +7,8 @@ import { Refusal, ask } from "./session.js";
 
 // After which what the server could not take is sent again, if it does not say when.
 const RETRY_MILLISECONDS = 1_000;
+// After which it is said that all is saved: while one types on, that is not so for long.
+const REST_MILLISECONDS = 300;
 // Refusals after which the same is sent again.
 const PASSING = new Set(["FILE_LOCKED", "INTERNAL_ERROR", "RATE_LIMIT_EXCEEDED", "STORAGE_ERROR"]);
 
@@ -14,6 +16,8 @@ export class SharedFile {
   revision = 0;
   /** How many times one has typed what is not acknowledged yet. */
   unsaved = 0;
+  /** Whether something is unsaved, or just was. */
+  isBusy = false;
   /** Whether what is not acknowledged would outlive the tab. */
   isKept = true;
   /** Hears what others changed, a `ChangeSet`: the editor's way to follow. */
@@ -30,6 +34,7 @@ export class SharedFile {
   #isSending = false;
   #ended = false;
   #settled = [];
+  #resting;
   #goOn = () => {};
 
   /**
@@ -46,6 +51,7 @@ export class SharedFile {
       const { forget } = draft;
       this.#draft = { begin: nothing, forget, heard: nothing, keep: () => true, moveTo: nothing };
       this.unsaved = 1;
+      this.isBusy = true;
     } else {
       const author = randomName();
       this.#replica = new Replica(userId, author);
@@ -74,8 +80,13 @@ export class SharedFile {
     if (this.#ended || change.empty) return;
     this.#replica.edit(change);
     this.unsaved += 1;
-    this.#keep();
+    this.isBusy = true;
+    clearTimeout(this.#resting);
+    // What is sent at once is kept by that.
+    const isSent = this.#isOnline && this.#isOpen && !this.#isSending;
     this.#send();
+    if (isSent) this.#tell({});
+    else this.#keep();
   }
 
   /** An update was heard. */
@@ -205,12 +216,12 @@ export class SharedFile {
       if (outgoing === null) {
         this.unsaved = 0;
         for (const done of this.#settled.splice(0)) done();
-        this.#tell({});
+        this.#rest();
         return false;
       }
       if (flying === null) {
         this.#flying = this.unsaved;
-        this.#draft.keep(replica);
+        this.isKept = this.#draft.keep(replica);
       }
       await ask("file:edit", { projectId, filePath, ...outgoing });
       this.#tell({ problem: null });
@@ -223,6 +234,14 @@ export class SharedFile {
       else if (this.#isOnline) await this.#pause(RETRY_MILLISECONDS);
     }
     return true;
+  }
+
+  #rest() {
+    clearTimeout(this.#resting);
+    this.#resting = setTimeout(() => {
+      this.isBusy = this.unsaved > 0;
+      this.#tell({});
+    }, REST_MILLISECONDS);
   }
 
   async #refused(error) {

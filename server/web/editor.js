@@ -8,7 +8,6 @@ import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import { Compartment, EditorState, Transaction } from "@codemirror/state";
 import {
   EditorView,
-  drawSelection,
   highlightActiveLine,
   highlightActiveLineGutter,
   keymap,
@@ -17,6 +16,7 @@ import {
 import { useEffect, useRef } from "preact/hooks";
 import { answer, askFor, asksFor, ownAsk, withdraw } from "./asking.js";
 import { BinaryFile } from "./binary_file.js";
+import { caret } from "./caret.js";
 import { copyText } from "./clipboard.js";
 import { othersCursors, positionOf, showPlaces } from "./cursors.js";
 import { lookOf } from "./editor_look.js";
@@ -34,13 +34,14 @@ import {
 } from "./live_editor.js";
 import { MissingFile } from "./missing_file.js";
 import { sayPlace } from "./own_place.js";
+import { quickly } from "./patient_parser.js";
 import { mayEdit, placesIn } from "./project.js";
 import { difference } from "./replica.js";
 import { Review } from "./review.js";
 import { copyLink } from "./route.js";
 import { isMe } from "./session.js";
 import { saveState } from "./shared_files.js";
-import { attempt, update } from "./state.js";
+import { attempt, refresh, update, useReading } from "./state.js";
 
 export function Editor({ app }) {
   const { open, review } = app;
@@ -76,7 +77,7 @@ export function Editor({ app }) {
   return html`<section class="editor" aria-label=${`File ${open.path}`}>
     <header class="row">
       <span class="path"><${Path} path=${open.path} /></span>
-      <span class="soft status" role="status">${saveState(open)}</span>
+      <${SaveState} open=${open} />
       ${
         mayEdit() &&
         open.document &&
@@ -123,6 +124,11 @@ export function Editor({ app }) {
       />`
     }
   </section>`;
+}
+
+function SaveState({ open }) {
+  const shown = useReading(() => saveState(open));
+  return html`<span class="soft status" role="status">${shown}</span>`;
 }
 
 function HistoryButton({ path }) {
@@ -210,6 +216,7 @@ function Text({ open, isWritable, isHidden, places }) {
         EditorState.create({ doc: document?.text ?? text, extensions: extensions(document, path) }),
       parent: place.current,
       scrollTo: kept?.scroll,
+      dispatchTransactions: (all, editor) => quickly(() => editor.update(all)),
     });
     if (document) document.show = (changes) => follow(view.current, changes);
     setLiveEditor(view.current, open);
@@ -275,7 +282,7 @@ function extensions(document, path) {
     highlightActiveLine(),
     highlightActiveLineGutter(),
     history(),
-    drawSelection(),
+    caret,
     indentOnInput(),
     bracketMatching(),
     closeBrackets(),
@@ -305,6 +312,7 @@ function goToNumber(view, line, event) {
 
 function reportUpdate(change, document) {
   reportLiveUpdate(change);
+  if (change.selectionSet || change.docChanged) refresh();
   for (const one of change.transactions) {
     if (one.docChanged && !one.annotation(Transaction.remote)) edited(document, one.changes);
   }

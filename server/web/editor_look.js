@@ -10,6 +10,7 @@ import { python } from "@codemirror/lang-python";
 import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { EditorView } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
+import { patient } from "./patient_parser.js";
 
 const LANGUAGES = {
   css,
@@ -45,5 +46,5 @@ const nonce = document.querySelector("style[nonce]").nonce;
 /** What an editor of a path looks like. */
 export function lookOf(path) {
   const language = LANGUAGES[path.split(".").at(-1)];
-  return [EditorView.cspNonce.of(nonce), syntaxHighlighting(COLOURS), language ? language() : []];
+  return [EditorView.cspNonce.of(nonce), syntaxHighlighting(COLOURS), language ? patient(language()) : []];
 }

@@ -2,7 +2,7 @@
 
 import { moved } from "./paths.js";
 import { change } from "./project.js";
-import { state } from "./state.js";
+import { state, update } from "./state.js";
 
 // Of thousands of files that come one after the other the tree is drawn a few times a second.
 const DRAW_MILLISECONDS = 150;
@@ -11,7 +11,11 @@ let drawnAt = -Infinity;
 
 /** There is a file, or another one. */
 export function putFile(file) {
-  state.project.files.set(file.path, file);
+  const { files } = state.project;
+  const before = files.get(file.path);
+  files.set(file.path, file);
+  // A save changes no line of the tree.
+  if (before && Boolean(before.mediaType) === Boolean(file.mediaType)) return update({});
   if (drawing) return;
   const wait = drawnAt + DRAW_MILLISECONDS - performance.now();
   if (wait <= 0) drawFiles();

@@ -16,7 +16,7 @@ import {
   onDocumentNews,
   retire,
 } from "./shared_files.js";
-import { alterOpen, attempt, state, toast, update } from "./state.js";
+import { alterOpen, attempt, refresh, state, toast, update } from "./state.js";
 import { dropTab, tabsMoved } from "./tabs.js";
 
 // Of a project that are known.
@@ -34,17 +34,22 @@ function heardOf(document, news) {
     tabsMoved(state.open.path, movedTo);
     alterOpen({ path: movedTo });
   }
-  if (isOver) attempt(() => giveUp(document, problem));
-  else if (problem === undefined || state.open.lost !== "") alterOpen({});
-  else alterOpen({ problem: problem?.message ?? "" });
+  if (isOver) return attempt(() => giveUp(document, problem));
+  const text = problem?.message ?? "";
+  if (problem !== undefined && state.open.lost === "" && state.open.problem !== text) {
+    alterOpen({ problem: text });
+  }
+  refresh();
 }
 
 /** News of a file in another tab. */
 function heardBeside(one, { problem, isOver = false, movedTo }) {
-  if (movedTo) tabsMoved(one.path, movedTo);
-  const path = movedTo ?? one.path;
-  const others = (changed) => state.beside.map((other) => (other === one ? changed : other));
-  if (!isOver) return update({ beside: others({ ...one, path }) });
+  if (movedTo) {
+    tabsMoved(one.path, movedTo);
+    const renamed = { ...one, path: movedTo };
+    update({ beside: state.beside.map((other) => (other === one ? renamed : other)) });
+  }
+  if (!isOver) return refresh();
   if (problem.code === "NOT_FOUND") return goneBeside(one);
   // What is not taken is a draft, which is offered when the tab is shown.
   discard(one.document, false);

@@ -1,7 +1,7 @@
 // Preact's elements written as tagged templates, for all views.
 
 import { html } from "htm/preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 export { html };
 
@@ -73,7 +73,8 @@ export function hue(user) {
 /** A window over the page, which keeps the keyboard and closes with Escape. */
 export function Dialog({ title, close, children, wide }) {
   const element = useRef(null);
-  useEffect(() => {
+  // The next key is for it: after the frame would be too late.
+  useLayoutEffect(() => {
     element.current.showModal();
   }, []);
   const closeOutside = (event) => event.target === element.current && close();

@@ -56,7 +56,7 @@ export function endLiveEditor(view) {
 
 /** The `EditorView` in which a path of the open project is edited, or null. */
 export function liveEditorOf(path) {
-  return current?.document?.path === path ? current.view : null;
+  return current?.document && current.document.path === path ? current.view : null;
 }
 
 /** The line of the caret in an opening of a file, from 1; undefined where there is no editor of it. */

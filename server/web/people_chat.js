@@ -5,10 +5,10 @@ import { whoIsTyping } from "./assistant.js";
 import { Composer } from "./composer.js";
 import { openPlace } from "./file.js";
 import { Ago, Avatar, Icon, html } from "./html.js";
-import { onLiveUpdate, placeInEditor } from "./live_editor.js";
+import { placeInEditor } from "./live_editor.js";
 import { Markdown } from "./markdown.js";
 import { isMe } from "./session.js";
-import { attempt } from "./state.js";
+import { attempt, useReading } from "./state.js";
 import { forgetShown, loadOlderTalk, peopleLike, readAll, say } from "./talk.js";
 
 const OFFERED = 6;
@@ -76,13 +76,14 @@ export function PeopleChat({ app }) {
 
 /** Whether the place in the editor goes along. */
 function AboutPlace({ isAbout, setAbout }) {
-  const [, draw] = useState(0);
-  useEffect(() => onLiveUpdate((update) => update.selectionSet && draw((count) => count + 1)), []);
-  const place = placeInEditor();
+  const place = useReading(() => {
+    const there = placeInEditor();
+    return there && nameOfPlace(there);
+  });
   if (!place) return null;
   return html`<label class="along soft">
     <input type="checkbox" checked=${isAbout} onChange=${() => setAbout(!isAbout)} />
-    About ${nameOfPlace(place)}
+    About ${place}
   </label>`;
 }
 

@@ -18,11 +18,9 @@ export function onDocumentNews(handler) {
   tell = handler;
 }
 
-/** How many changes of a file are not taken by the server yet. */
-export function unsavedIn(path) {
-  let count = 0;
-  for (const document of documents) if (document.path === path) count += document.unsaved;
-  return count;
+/** Whether a file has changes that are not taken by the server yet, or just were. */
+export function isBusy(path) {
+  return [...documents].some((document) => document.path === path && document.isBusy);
 }
 
 /** Begin a document of a file, with what a `draft` has. */
@@ -58,9 +56,10 @@ export async function settled() {
 /** What the editor says of the text. */
 export function saveState({ document, problem }) {
   if (!document) return "Read only";
-  const { unsaved, isKept } = document;
-  if (unsaved === 0) return mayEdit() ? "Saved" : "Read only";
-  if (state.connection === "online") return problem ? "Not saved" : "Saving…";
+  const { unsaved, isBusy, isKept } = document;
+  const isOnline = state.connection === "online";
+  if (unsaved === 0 && !(isBusy && isOnline)) return mayEdit() ? "Saved" : "Read only";
+  if (isOnline) return problem && unsaved > 0 ? "Not saved" : "Saving…";
   const changes = unsaved === 1 ? "1 change waits" : `${unsaved} changes wait`;
   return `Offline: ${changes}${isKept ? "" : ", only while this page is open"}`;
 }

@@ -2,7 +2,7 @@
 // again before the next frame; only the root component listens, so there is one direction for data
 // to flow.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 /** What is open, when nothing is. */
 export const NOTHING_OPEN = {
@@ -63,6 +63,33 @@ export function useApp() {
     return () => listeners.delete(listener);
   }, []);
   return state;
+}
+
+const readers = new Set();
+
+/**
+ * What `read()` returns, for a component that is drawn again when that is another value. Beside the
+ * state it may read what changes with each key, which `refresh` tells of: the rest of the page is not
+ * drawn for that.
+ */
+export function useReading(read) {
+  const [, draw] = useState(0);
+  const latest = useRef({});
+  latest.current = { read, value: read() };
+  useEffect(() => {
+    const reader = () => {
+      const { read: again, value } = latest.current;
+      if (again() !== value) draw((count) => count + 1);
+    };
+    readers.add(reader);
+    return () => readers.delete(reader);
+  }, []);
+  return latest.current.value;
+}
+
+/** What `useReading` reads may be another. */
+export function refresh() {
+  for (const reader of readers) reader();
 }
 
 const TOAST_MILLISECONDS = 5_000;

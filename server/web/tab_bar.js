@@ -6,8 +6,8 @@ import { Icon, IconButton, html } from "./html.js";
 import { Menu } from "./menu.js";
 import { folderOf, nameOf } from "./paths.js";
 import { showPath } from "./route.js";
-import { unsavedIn } from "./shared_files.js";
-import { attempt, state } from "./state.js";
+import { isBusy } from "./shared_files.js";
+import { attempt, state, useReading } from "./state.js";
 import { placeTab, tabOf, takeClosedTab } from "./tabs.js";
 
 // What a tab's drag carries: its path.
@@ -87,9 +87,9 @@ export function TabBar({ app }) {
 }
 
 function Tab({ path, folder, isShown, isFocused, isGone }) {
-  const unsaved = unsavedIn(path);
+  const isUnsaved = useReading(() => isBusy(path));
   const name = nameOf(path);
-  const mark = unsaved > 0 && (state.connection === "online" ? "not saved yet" : "waits for a connection");
+  const mark = isUnsaved && (state.connection === "online" ? "not saved yet" : "waits for a connection");
   // With the middle button, which would scroll otherwise.
   const press = (event) => event.button === 1 && event.preventDefault();
   const close = () => attempt(() => closeFile(path));
@@ -133,7 +133,7 @@ function show(path) {
 function listed(tabs, present) {
   const items = tabs.map(({ path }) => ({
     icon: path === present ? "check" : "file",
-    name: `${path}${unsavedIn(path) ? " •" : ""}`,
+    name: `${path}${isBusy(path) ? " •" : ""}`,
     run: () => show(path),
   }));
   const closing = { icon: "close", name: "Close", keys: "Alt+W", run: () => closeShown() };

@@ -15,8 +15,8 @@ export function record(manager) {
     const engine = manager.engine;
     if (!engine || recorded.has(engine)) return;
     recorded.add(engine);
-    engine.on("packet", ({ type, data }) => add("in", takeApart(type, data)));
-    engine.on("packetCreate", ({ type, data }) => add("out", takeApart(type, data)));
+    engine.on("packet", ({ type, data }) => pass("in", type, data));
+    engine.on("packetCreate", ({ type, data }) => pass("out", type, data));
     engine.on("upgrade", (transport) => {
       update({ transport: transport.name });
       note(`upgraded to ${transport.name}`);
@@ -33,14 +33,32 @@ export function clear() {
   update({ packets: [] });
 }
 
+const apart = new WeakMap();
+
+/** A recorded line with its packet taken apart, see packets.js: only what is looked at is. */
+export function taken(line) {
+  if (!("data" in line)) return line;
+  if (!apart.has(line)) apart.set(line, { ...line, ...takeApart(line.engineType, line.data) });
+  return apart.get(line);
+}
+
 function note(text) {
   add("note", { text });
 }
 
+function pass(direction, type, data) {
+  // A text is there anyway. Bytes, such as of an upload, are only counted.
+  if (typeof data === "string") add(direction, { engineType: type, data });
+  else add(direction, takeApart(type, data));
+}
+
 function add(direction, packet) {
   const line = { number: ++number, at: new Date(), direction, ...packet };
-  const packets = [...state.packets, line];
-  // Without the drawer nobody looks: the page is not drawn for it.
-  if (state.wireOpen) update({ packets: packets.slice(-MOST_PACKETS) });
-  else state.packets = packets.slice(-MOST_PACKETS);
+  if (state.wireOpen) {
+    update({ packets: [...state.packets, line].slice(-MOST_PACKETS) });
+  } else {
+    // Without the drawer nobody looks: the page is not drawn for it.
+    state.packets.push(line);
+    if (state.packets.length > 2 * MOST_PACKETS) state.packets.splice(0, MOST_PACKETS);
+  }
 }

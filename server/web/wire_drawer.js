@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { IconButton, html } from "./html.js";
 import { update } from "./state.js";
-import { clear } from "./wire.js";
+import { MOST_PACKETS, clear, taken } from "./wire.js";
 
 const MOST_CHARACTERS = 160;
 
@@ -13,7 +13,10 @@ export function WireDrawer({ app }) {
   const [frozen, setFrozen] = useState(null);
   const [chosen, setChosen] = useState(null);
   const end = useRef(null);
-  const packets = (frozen ?? app.packets).filter((packet) => isShown(packet, filter, heartbeat));
+  const packets = (frozen ?? app.packets)
+    .slice(-MOST_PACKETS)
+    .map(taken)
+    .filter((packet) => isShown(packet, filter, heartbeat));
   const last = packets.at(-1)?.number;
   useEffect(() => {
     if (!frozen && !chosen) end.current.scrollIntoView({ block: "nearest" });

@@ -19,7 +19,7 @@ test("everything is there, page by page", async () => {
   const ada = await comeIn("ada", "project-123");
   const log = ada.getByRole("log");
   await log.getByText("message 229", { exact: true }).waitFor();
-  assert.deepEqual((await sizes(ada)).slice(0, 3), [105, 1_005, 205]);
+  assert.deepEqual((await sizes(ada)).slice(0, 3), [105, 1_006, 205]);
   assert.equal(await log.getByRole("article").count(), 100);
   await button(ada, "Earlier messages").click();
   await log.getByText("message 30", { exact: true }).waitFor();
@@ -34,4 +34,43 @@ test("a large file is read part by part", async () => {
   await ada.locator(".cm-content").waitFor();
   assert.equal((await sizes(ada))[3], 1_500_000);
   await ada.getByText("This file is too long to be edited here").waitFor();
+});
+
+test("a key draws, keeps and sends what it changes, whatever else there is", async () => {
+  const ada = await comeIn("ada", "project-123/long.js");
+  const editor = ada.locator(".cm-content");
+  await editor.click();
+  await ada.keyboard.type("x");
+  const status = ada.getByRole("status").getByText("Saved", { exact: true });
+  await status.waitFor();
+  await ada.evaluate(async () => {
+    const { options } = await import("preact");
+    const work = { drawn: 0, kept: 0, sent: 0 };
+    options.vnode = () => (work.drawn += 1);
+    const { setItem } = Storage.prototype;
+    Storage.prototype.setItem = function (key, value) {
+      work.kept += value.length;
+      setItem.call(this, key, value);
+    };
+    const { send } = WebSocket.prototype;
+    WebSocket.prototype.send = function (data) {
+      work.sent += data.length;
+      send.call(this, data);
+    };
+    window.work = work;
+  });
+  const KEYS = 20;
+  for (let number = 0; number < KEYS; number++) {
+    await ada.keyboard.type("y");
+    await ada.waitForFunction(async () => {
+      const { state } = await import("/web/state.js");
+      return state.open.document.unsaved === 0;
+    });
+  }
+  await status.waitFor();
+  const { drawn, kept, sent } = await ada.evaluate(() => window.work);
+  // The state of saving and the tab; a draft with the changes before it; the change, and the caret.
+  assert.ok(drawn <= 20 * KEYS, `${drawn} elements drawn`);
+  assert.ok(kept <= 2_000 * KEYS, `${kept} characters kept`);
+  assert.ok(sent <= 1_000 * KEYS, `${sent} characters sent`);
 });

@@ -111,6 +111,8 @@ def long_lists(connection: Connection) -> None:
         contents.write(connection, PROJECT_ID, path, "x", user_id="ada", now="now")
     text = "0123456789abcde\n" * 93_750
     contents.write(connection, PROJECT_ID, "large.txt", text, user_id="ada", now="now")
+    text = "const a = 1;\n" * 70_000
+    contents.write(connection, PROJECT_ID, "long.js", text, user_id="ada", now="now")
     for number in range(104):
         owner = Member(ada, Role.OWNER)
         project = Project(f"p-{number}", f"Project {number}", "", "web", [owner], NOW, NOW)
@@ -121,7 +123,8 @@ def long_lists(connection: Connection) -> None:
 
 
 async def test_what_is_longer_than_one_answer(tmp_path: Path, browser: str) -> None:
-    async with running(tmp_path) as application:
+    # Nothing is saved, and told to others, while work is counted.
+    async with running(tmp_path, tuning={"still": 600.0, "latest": 600.0}) as application:
         await application.database.run(long_lists)
         application.directory.load(*await application.store.directory())
         await run("long.test.mjs", URL=application.url, CHROMIUM=browser)
@@ -144,6 +147,10 @@ async def test_everybody_finds_the_way(
         await run(
             "finding.test.mjs", URL=application.url, SESSION_URL=guarded.url, CHROMIUM=browser
         )
+
+
+async def test_a_key_waits_for_no_colours() -> None:
+    await run("patient.test.mjs")
 
 
 async def test_letters_of_a_path_and_addresses() -> None:

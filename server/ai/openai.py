@@ -27,6 +27,8 @@ _MAX_BODY: Final = 64_000_000
 """Bytes of an answer with all that is around its text."""
 _LINES_AT_ONCE: Final = 100
 _MAX_LOGGED: Final = 500
+_RETRY_DIGITS: Final = 5
+"""Of the seconds in a `Retry-After`: what is longer than a day is told to nobody."""
 
 
 class OpenAIProvider:
@@ -78,14 +80,21 @@ class OpenAIProvider:
                         response.status_code,
                         await _beginning(response),
                     )
-                    raise ProviderError(f"the model's endpoint answered {response.status_code}")
+                    raise ProviderError(_refusal(response))
                 if response.headers.get("Content-Encoding", "identity") != "identity":
                     raise ProviderError("the model's endpoint sent something compressed")
+                asks_for_tool = says_something = False
                 async for data in _data(response):
                     if data == "[DONE]":
-                        return
-                    for piece in _pieces(data):
+                        break
+                    found, is_call = _read(data)
+                    asks_for_tool |= is_call
+                    for piece in found:
+                        says_something |= isinstance(piece, str) and piece.strip() != ""
                         yield piece
+                if asks_for_tool and not says_something:
+                    # It was offered none. Some servers let a model call what it likes.
+                    raise ProviderError("the model asked for a tool instead of saying something")
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             logger.warning("the model's endpoint failed: %r", error)
             raise ProviderError("the model's endpoint cannot be reached, or broke off") from error
@@ -136,10 +145,23 @@ def _has_data(line: bytes) -> bool:
     return line.startswith(b"data:")
 
 
-def _pieces(data: str) -> list[str | Usage]:
-    """Yield the text in an event's data, and the usage if it has that."""
+def _refusal(response: httpx2.Response) -> str:
+    """Return what to tell of a response that has no answer, with when to ask again."""
+    said = f"the model's endpoint answered {response.status_code}"
+    wait = response.headers.get("Retry-After", "")
+    # The other form of the header is a date, by the endpoint's clock.
+    if not (wait.isascii() and wait.isdigit() and len(wait) <= _RETRY_DIGITS):
+        return said
+    return f"{said}: ask again in {int(wait)} seconds"
+
+
+def _read(data: str) -> tuple[list[str | Usage], bool]:
+    """Return the text in an event's data, and the usage if it has that; and whether the model calls
+    a tool in it.
+    """
     if not data:
-        return []
+        return [], False
+    is_call = False
     try:
         event: Any = json.loads(data)
         found: list[str | Usage] = []
@@ -147,9 +169,11 @@ def _pieces(data: str) -> list[str | Usage]:
             logger.warning("the model's endpoint reported an error: %r", data[:_MAX_LOGGED])
             raise ProviderError("the model's endpoint reported an error")
         for choice in event.get("choices") or []:
-            text = (choice.get("delta") or {}).get("content")
+            delta = choice.get("delta") or {}
+            text = delta.get("content")
             if isinstance(text, str):
                 found.append(text)
+            is_call = is_call or bool(delta.get("tool_calls"))
         usage = event.get("usage")
         if usage:
             counts = Usage(int(usage["prompt_tokens"]), int(usage["completion_tokens"]))
@@ -163,4 +187,4 @@ def _pieces(data: str) -> list[str | Usage]:
         RecursionError,
     ) as error:
         raise ProviderError("the model's endpoint sent something that is no answer") from error
-    return found
+    return found, is_call

@@ -105,9 +105,68 @@ async def test_a_stream_that_just_ends_is_an_answer() -> None:
 
 
 async def test_events_cut_anywhere_are_put_together() -> None:
-    whole = HEAD + text("one ü") + text("two")
+    # Letters and signs as they are, of two to four bytes; both kinds of line ends; no space.
+    raw = 'data:{"choices":[{"delta":{"content":"ü 漢 😀"}}]}\r\n\r\n'.encode()
+    whole = HEAD + text("one ü") + raw + b": keep-alive\n\n" + text("two")
     async with endpoint(*(whole[at : at + 1] for at in range(len(whole)))) as url:
-        assert await pieces(url) == ["one ü", "two"]
+        assert await pieces(url) == ["one ü", "ü 漢 😀", "two"]
+
+
+def call(index: int, **fields: Any) -> bytes:
+    """Return a piece of a call of a tool, as the published format streams it."""
+    delta = {"role": "assistant", "content": None, "tool_calls": [{"index": index, **fields}]}
+    return chunk(choices=[{"index": 0, "delta": delta, "finish_reason": None}])
+
+
+TOOL_CALLS = [
+    call(0, id="call_1", type="function", function={"name": "write_file", "arguments": ""}),
+    call(0, function={"arguments": '{"path":'}),
+    call(0, function={"arguments": ' "a.js"}'}),
+    chunk(choices=[{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]),
+    b"data: [DONE]\n\n",
+]
+
+
+async def test_a_call_of_a_tool_is_no_answer() -> None:
+    async with endpoint(HEAD, *TOOL_CALLS) as url:
+        with pytest.raises(ProviderError) as caught:
+            await pieces(url)
+    assert str(caught.value) == "the model asked for a tool instead of saying something"
+    # What a model says before that is its answer.
+    async with endpoint(HEAD, text("I would write it."), *TOOL_CALLS) as url:
+        assert await pieces(url) == ["I would write it."]
+
+
+@pytest.mark.parametrize(
+    ("wait", "told"),
+    [
+        ("20", ": ask again in 20 seconds"),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", ""),
+        ("9999999", ""),
+        ("-1", ""),
+    ],
+)
+async def test_who_asks_too_often_is_told_when_to_ask_again(wait: str, told: str) -> None:
+    head = f"HTTP/1.1 429 Slow\r\nRetry-After: {wait}\r\nContent-Length: 2\r\n\r\n{{}}"
+    async with endpoint(head.encode()) as url:
+        with pytest.raises(ProviderError) as caught:
+            await pieces(url)
+    assert str(caught.value) == f"the model's endpoint answered 429{told}"
+
+
+async def test_an_error_in_the_middle_ends_the_answer(tmp_path: Path) -> None:
+    """What was said until then stays on the page with it."""
+    broken = chunk(error={"message": "the server had a fault", "type": "server_error"})
+    async with (
+        endpoint(HEAD, text("Half of"), broken) as url,
+        running(tmp_path, ai_base_url=url, ai_model="a-model") as application,
+        connected(application.port) as client,
+    ):
+        request = await client.ask("ai:message", {"message": "Hello"})
+        events, error = await answer_of(client, request["requestId"])
+    assert events.count("code:chunk") == 1
+    assert "code:error" in events
+    assert error["message"] == "the model's endpoint reported an error"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Turns raw results into docs/performance.md and its plots.
+"""Turn raw results into docs/performance.md and its plots.
 
 python -m benchmarks.report RESULTS.json FOLDER
 """
@@ -7,122 +7,23 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from benchmarks.generator import Result
+from benchmarks.figures import TITLES, Results, ratio
 from benchmarks.loads import (
     GROWTH,
     IDLE,
-    IDLE_POLLING,
-    IDLE_WEBSOCKET,
     LOADS,
     TARGETS,
     Load,
     Target,
 )
 from benchmarks.peers import BUN, NODE, PEERS, PYTHON_SOCKETIO, THIS
-from benchmarks.plots import Series, bars, lines, ratio_bars
+from benchmarks.report_plots import draw
 
-TITLES = {peer.name: peer.title for peer in PEERS}
 PLOTS = "performance"
-COLOURS = {THIS: 0, BUN: 1, NODE: 2, PYTHON_SOCKETIO[0]: 3}
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """Medians over the rounds of one server under one load; `spread` is of the cost, and `costs`
-    has that of each round.
-    """
-
-    costs: tuple[float, ...]
-    throughput: float
-    cost: float
-    spread: float
-    p50: float
-    p99: float
-    memory: float
-    idle_share: float
-    generator_share: float
-
-
-def figures(runs: Sequence[Result]) -> Figures:
-    """Return medians; the spread is the range divided by the median."""
-    costs = tuple(run.cost for run in runs)
-
-    def middle(value: Callable[[Result], float]) -> float:
-        return median(value(run) for run in runs)
-
-    def share(run: Result, seconds: float) -> float:
-        return seconds / run.seconds if run.seconds else 0.0
-
-    return Figures(
-        costs,
-        middle(lambda run: run.throughput),
-        middle(lambda run: run.cost),
-        (max(costs) - min(costs)) / median(costs) if median(costs) < float("inf") else 0.0,
-        middle(lambda run: run.latency_p50_us),
-        middle(lambda run: run.latency_p99_us),
-        middle(lambda run: run.memory),
-        middle(lambda run: share(run, run.server_seconds)),
-        middle(lambda run: share(run, run.generator_seconds)),
-    )
-
-
-class Results:
-    """All figures, and the ratios between them."""
-
-    def __init__(self, raw: dict[str, Any]) -> None:
-        self.raw = raw
-        self._figures = {
-            load: {
-                peer: figures([Result(**run) for run in runs])
-                for peer, runs in peers.items()
-                if runs
-            }
-            for load, peers in raw["results"].items()
-        }
-        self.failed = {
-            load: [peer for peer, runs in peers.items() if not runs]
-            for load, peers in raw["results"].items()
-        }
-
-    def get(self, load: str, peer: str) -> Figures | None:
-        """Return the figures of a server, None when it was not measured."""
-        return self._figures.get(load, {}).get(peer)
-
-    def measured(self, load: str) -> list[tuple[str, Figures]]:
-        """Return every server measured under a load, in the order of the peers."""
-        found = self._figures.get(load, {})
-        return [(peer.name, found[peer.name]) for peer in PEERS if peer.name in found]
-
-    def best_python_socketio(
-        self, load: str, value: Callable[[Figures], float] = lambda f: f.cost
-    ) -> Figures | None:
-        """Return python-socketio's host that does best here: the least `value`."""
-        found = [f for name in PYTHON_SOCKETIO if (f := self.get(load, name)) is not None]
-        return min(found, key=value, default=None)
-
-    def cheaper(self, load: str, peer: str, than: str = NODE, its_load: str = "") -> float | None:
-        """Return how many times less CPU a unit a server needs than another."""
-        own, other = self.get(load, peer), self.get(its_load or load, than)
-        return None if own is None or other is None else ratio(other.cost, own.cost)
-
-    def cheaper_by_round(self, load: str, peer: str, its_load: str = "") -> list[float]:
-        """Return `cheaper` against Node for each round: the machine was the same for both then."""
-        own, node = self.get(load, peer), self.get(its_load or load, NODE)
-        if own is None or node is None:
-            return []
-        found = (ratio(other, one) for one, other in zip(own.costs, node.costs, strict=False))
-        return [value for value in found if value is not None]
-
-
-def ratio(one: float, other: float) -> float | None:
-    """Return a ratio, None where a figure is missing or was too small to be measured."""
-    return one / other if 0 < one < float("inf") and 0 < other < float("inf") else None
 
 
 def write(raw: dict[str, Any], folder: Path) -> Path:
@@ -138,104 +39,6 @@ def write(raw: dict[str, Any], folder: Path) -> Path:
     document = folder / "performance.md"
     document.write_text(compose(results, drawn))
     return document
-
-
-# -- plots
-
-
-def draw(results: Results) -> dict[str, str | None]:
-    """Return the plots by name; None where nothing was measured to show."""
-    return {
-        "targets": draw_targets(results),
-        "growth": draw_growth(results),
-        "memory": draw_memory(results),
-    }
-
-
-def draw_targets(results: Results) -> str | None:
-    rows = {target.load: target for target in TARGETS if not target.memory}
-    series = []
-    for name in (THIS, BUN):
-        values = {
-            target.title.replace("`", ""): value
-            for target in rows.values()
-            if (value := results.cheaper(target.load, name, its_load=target.node_load))
-        }
-        series.append(Series(TITLES[name], values, COLOURS[name]))
-    others = {}
-    for target in rows.values():
-        best, node = results.best_python_socketio(target.load), results.get(target.load, NODE)
-        value = ratio(node.cost, best.cost) if best is not None and node is not None else None
-        if value is not None:
-            others[target.title.replace("`", "")] = value
-    series.append(Series("python-socketio's best host", others, COLOURS[PYTHON_SOCKETIO[0]]))
-    titles = [
-        target.title.replace("`", "")
-        for target in rows.values()
-        if any(target.title.replace("`", "") in one.values for one in series)
-    ]
-    if not titles:
-        return None
-    return ratio_bars(
-        "How many times less server CPU a unit than socket.io on Node",
-        "logarithmic; the line at 1 is Node, further to the right is better",
-        titles,
-        series,
-    )
-
-
-def draw_growth(results: Results) -> str | None:
-    places = dict(zip(GROWTH, ("100", "1,000", "10,000"), strict=True))
-    series = [
-        Series(
-            TITLES[name],
-            {
-                place: found.cost
-                for load, place in places.items()
-                if (found := results.get(load, name)) is not None
-            },
-            COLOURS[name],
-        )
-        for name in COLOURS
-    ]
-    series = [one for one in series if len(one.values) > 1]
-    if not series:
-        return None
-    return lines(
-        "Server CPU of an echo as clients grow, microseconds",
-        "logarithmic; flat is good, lower is better",
-        list(places.values()),
-        series,
-    )
-
-
-def draw_memory(results: Results) -> str | None:
-    rows = {"WebSocket": IDLE_WEBSOCKET.name, "long-polling, GET waiting": IDLE_POLLING.name}
-    series = [
-        Series(
-            TITLES[name],
-            {
-                row: found.memory / 1000
-                for row, load in rows.items()
-                if (found := results.get(load, name)) is not None and found.memory > 0
-            },
-            COLOURS[name],
-        )
-        for name in COLOURS
-    ]
-    series = [one for one in series if one.values]
-    if not series:
-        return None
-    shown = [row for row in rows if any(row in one.values for one in series)]
-    return bars(
-        "Memory of an idle connection, KB",
-        "shorter is better",
-        shown,
-        series,
-    )
-
-
-# -- text
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -145,12 +145,12 @@ export class SharedDocument {
     else this.#take(data);
   }
 
-  /** The connection is gone: nothing is heard until the document is open again. */
+  /** Take note that the connection is gone; nothing is heard until the document is open again. */
   _lose() {
     this.#isLost = this.#isAway = true;
   }
 
-  /** There is a connection again, and the project is joined. */
+  /** Go on: there is a connection again, and the project is joined. */
   _comeBack() {
     this.#isAway = false;
     this.#openAgain();

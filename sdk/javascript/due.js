@@ -27,7 +27,7 @@ export class Due {
     this.#slowDown = slowDown;
   }
 
-  /** An event is sent now. `reject` hears of it if the server has dropped it. */
+  /** Count an event that is sent now; `reject` hears if the server has dropped it. */
   add(reject) {
     const call = { reject, slowed: this.#slowed };
     this.#calls.add(call);
@@ -35,19 +35,19 @@ export class Due {
     return call;
   }
 
-  /** Its acknowledgement has come. */
+  /** Take note that the acknowledgement of a call has come. */
   acknowledged(call) {
     // Otherwise the server has not said that it drops anything.
     if (this.#slowed > 0 && this.#calls.has(call)) this.#dropBefore(call);
     this.#calls.delete(call);
   }
 
-  /** Nobody waits for it any more. */
+  /** Forget a call: nobody waits for it any more. */
   forget(call) {
     this.#calls.delete(call);
   }
 
-  /** The server has dropped an event, and takes the next one in so many milliseconds. */
+  /** Take note that the server dropped an event, and takes the next in so many milliseconds. */
   limited(retryAfter) {
     this.#retryAfter = retryAfter;
     this.#slow();

@@ -385,8 +385,9 @@ export class AICodingAssistantSocket {
   }
 
   /**
-   * All items of `bin:list`, `file:list`, `file:locks`, `history:list`, `user:list`, `version:list`,
-   * `project:list` or `notification:list`, page by page; or those after the `next` of a page.
+   * List all items of `bin:list`, `file:list`, `file:locks`, `history:list`, `user:list`,
+   * `version:list`, `project:list` or `notification:list`, page by page; or those after the `next` of
+   * a page.
    */
   async listAll(event, payload = {}, after = undefined) {
     const found = [];
@@ -398,7 +399,7 @@ export class AICodingAssistantSocket {
     return found;
   }
 
-  /** A file of any size, read part by part: `{filePath, content, size, hash, file?}`. */
+  /** Read a file of any size, part by part: `{filePath, content, size, hash, file?}`. */
   async readFile(projectId, filePath, { versionId } = {}) {
     for (let reading = 0; reading < READINGS; reading++) {
       const parts = [];
@@ -417,7 +418,7 @@ export class AICodingAssistantSocket {
   }
 
   /**
-   * A file of any kind as bytes: `{filePath, data, size, hash, mediaType?, file?}`; without a
+   * Read a file of any kind as bytes: `{filePath, data, size, hash, mediaType?, file?}`; without a
    * `mediaType` it is a text.
    */
   async downloadFile(projectId, filePath, { versionId } = {}) {
@@ -460,8 +461,8 @@ export class AICodingAssistantSocket {
   }
 
   /**
-   * The address at which a file, a folder or without `filePath` the whole project (the last two as a
-   * zip archive) can be fetched once, within a minute.
+   * Return an address at which a file can be fetched once, within a minute. Of a folder, and of the
+   * whole project without `filePath`, it is a zip archive.
    */
   async createDownload(projectId, filePath = undefined) {
     const { url } = await this.call("download:create", { projectId, filePath });
@@ -689,7 +690,7 @@ export class AICodingAssistantSocket {
     this.#typing.set(projectId, { told: due ? now : known.told, timer });
   }
 
-  /** Nobody is typing any more, for example because the message was sent. */
+  /** Say that the user types no more, for example because the message was sent. */
   stopTyping(projectId) {
     const known = this.#typing.get(projectId);
     if (!known) return;
@@ -730,7 +731,7 @@ export class AICodingAssistantSocket {
   }
 }
 
-/** Whether a path is that of a file or folder, or inside of it. */
+/** Return whether a path is that of a file or folder, or inside of it. */
 function changing(filePath) {
   const message = `file '${filePath}' changes faster than it can be read: lock it first`;
   return new Refused({ code: "VERSION_CONFLICT", message });
@@ -801,7 +802,7 @@ class Answer {
     }
   }
 
-  /** Go on in a new connection; `joined` is what it was told when it entered the project. */
+  /** Go on in a new connection; `joined` is what the project told when it was entered. */
   back({ messages, answering }) {
     clearTimeout(this.#grace);
     this.#grace = undefined;
@@ -815,7 +816,7 @@ class Answer {
     }
   }
 
-  /** End it with an error, if it has not ended. */
+  /** End the answer with an error, if it has not ended. */
   fail(error) {
     clearTimeout(this.#grace);
     this.#settle.reject(error);

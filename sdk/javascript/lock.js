@@ -15,7 +15,7 @@ export class FileLock {
     return this.lock.filePath;
   }
 
-  /** Grows with every lock; the server refuses a change with the token of a lock that is gone. */
+  /** Each lock has a greater one; the server refuses a change with the token of a lock that is gone. */
   get token() {
     return this.lock.token;
   }
@@ -27,7 +27,7 @@ export class FileLock {
     return this.#socket.call("file:change", { projectId, file, lockToken });
   }
 
-  /** Release it; does nothing if it is gone already, or if somebody else has it by now. */
+  /** Release the lock; does nothing if it is gone already, or if somebody else has it by now. */
   async unlock() {
     if (!this.held) return;
     this.held = false;

@@ -28,7 +28,7 @@ export class Pace {
     }
   }
 
-  /** The server has dropped something, and takes the next event in so many milliseconds. */
+  /** Send less often: the server dropped an event, and takes the next in so many milliseconds. */
   slowDown(retryAfter) {
     this.#rate = Math.max(SLOWEST, Math.min(this.#rate / 2, 1_000 / retryAfter));
     this.#most = 1;
@@ -36,7 +36,7 @@ export class Pace {
     this.#left = Math.min(this.#left, 1 - (retryAfter / 1_000) * this.#rate);
   }
 
-  /** What waits is not sent. */
+  /** Send nothing of what waits. */
   close() {
     clearTimeout(this.#timer);
     this.#timer = undefined;

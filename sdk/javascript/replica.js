@@ -32,7 +32,7 @@ export class Replica {
     this.author = author;
   }
 
-  /** The copy that `snapshot` was taken of, as it was then. */
+  /** Return the copy that `snapshot` was taken of, as it was then. */
   static restored(userId, author, { epoch, version, number, base, inFlight, waiting }) {
     const replica = new Replica(userId, author);
     Object.assign(replica, { epoch, version, number });
@@ -45,7 +45,7 @@ export class Replica {
     return replica;
   }
 
-  /** What is not acknowledged, as JSON has it; with `base` it makes the same copy again. */
+  /** Return what is not acknowledged as JSON; with `base` it makes the same copy again. */
   get snapshot() {
     const { epoch, version, number, inFlight, waiting } = this;
     const json = (change) => change?.toJSON() ?? null;
@@ -67,7 +67,7 @@ export class Replica {
     this.waiting = this.waiting === null ? change : this.waiting.compose(change);
   }
 
-  /** What `file:edit` is to say beside the file, or null. What is in flight is the same once more. */
+  /** Return what `file:edit` is to say beside the file, or null; what is in flight once more. */
   outgoing() {
     if (this.inFlight === null) {
       if (this.waiting === null) return null;
@@ -90,7 +90,7 @@ export class Replica {
     this.version = version;
   }
 
-  /** Take the next update, of whomever. Returns what it changes of the text, or null. */
+  /** Take the next update, of whomever. Return what it changes of the text, or null. */
   hear({ user, author, number, change: json }) {
     const change = ChangeSet.fromJSON(json);
     this.version += 1;
@@ -129,7 +129,7 @@ export class Replica {
 
 const isWord = (unit) => unit !== undefined && /[\p{L}\p{N}\ud800-\udfff]/u.test(unit);
 
-/** The change that makes one text another, from the first word that differs to the last one. */
+/** Return the change that makes one text another, from the first word that differs to the last. */
 export function difference(before, after) {
   const [old, text] = [before.toString(), after.toString()];
   const most = Math.min(old.length, text.length);
@@ -147,7 +147,7 @@ export function difference(before, after) {
 
 const sizeOf = (text) => text.length + LINE * text.lines;
 
-/** A change that the server takes, and the one that is left to do after it, or null. */
+/** Return a change that the server takes, and the one that is left to do after it, or null. */
 export function split(change) {
   const specs = [];
   let room = PIECE;

@@ -19,10 +19,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks.figures import Results, figures
 from benchmarks.generator import ROOT, Result
 from benchmarks.loads import IDLE, LOADS, TARGETS
 from benchmarks.peers import BUN, NODE, PEERS, PYTHON_SOCKETIO, THIS
-from benchmarks.report import Results, figures, write
+from benchmarks.report import write
 from benchmarks.run import QUICK, chosen
 
 RESULT = Result(

@@ -97,7 +97,7 @@ STOPPING: Final = "The server is stopping"
 
 
 class Application:
-    """A server with these settings; nothing is shared with another one.
+    """A server with these settings; `worker` is its name among several processes.
 
     Raises:
         LocalModelError: a local model is set, and its packages are not installed.
@@ -105,7 +105,9 @@ class Application:
         SettingsError: Redis is set, and cannot be used.
     """
 
-    def __init__(self, settings: Settings, tuning: Tuning | None = None) -> None:
+    def __init__(
+        self, settings: Settings, tuning: Tuning | None = None, *, worker: str = ""
+    ) -> None:
         self.settings = settings
         self.tuning = Tuning() if tuning is None else tuning
         self.database = Database(
@@ -155,7 +157,8 @@ class Application:
         )
         self._elsewhere = Elsewhere(self)
         self.rates = RateLimiter(self.tuning.monotonic, lambda: self.io.stood_still)
-        self.metrics = Metrics({*EVENTS}, self._gauges())
+        labels = {"node": settings.node_name, "worker": worker}
+        self.metrics = Metrics({*EVENTS}, self._gauges(), labels)
         self.metrics.observe(self.io)
         self.io.use(self.auth.admit)
         self.io.on("connect", self._connected)
@@ -223,7 +226,7 @@ class Application:
         yield ADDRESS, Downloads(self).answer
         yield "/docs", pages.docs
         yield "/healthz", pages.health(lambda: self.connections, lambda: self.uptime)
-        yield "/readyz", pages.readiness(self.obstacle)
+        yield "/readyz", pages.readiness(self.obstacle, self._missing)
         yield "/metrics", pages.metrics(self.metrics)
 
     async def _load(self) -> None:
@@ -269,6 +272,9 @@ class Application:
         if self.database.is_damaged:
             return "the database is damaged"
         return ""
+
+    def _missing(self) -> str:
+        return "" if self.io.cluster.connected else "Redis: this server goes on without the others"
 
     @property
     def port(self) -> int:
@@ -411,6 +417,10 @@ class Application:
             "database_commits_total": (
                 "Transactions that have changed something",
                 lambda: self.database.commits,
+            ),
+            "cluster_resyncs_total": (
+                "Times that clients were told to look again",
+                lambda: self.neighbours.resyncs,
             ),
             "process_uptime_seconds": ("Seconds since the start", lambda: self.uptime),
             **self.io.cluster.metrics(),

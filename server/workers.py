@@ -55,7 +55,7 @@ async def work(settings: Settings, place: Place) -> None:
     Raises:
         StoreError: the database cannot be used.
     """
-    application = Application(settings)
+    application = Application(settings, worker=place.name)
     worker = application.io.as_worker(place)
     try:
         await worker.join()

@@ -169,6 +169,8 @@ export interface ServerEvents {
   "auth:logout": AuthLoggedOut;
   /** The session, after `auth:check`; or with its new `id`, after `auth:refresh`. */
   "auth:session": AuthSessionUpdated;
+  /** What happened elsewhere may not have been told: the other servers could not be reached for a while. `project:join` once more brings all that there is. */
+  "server:resync": ServerResync;
   /** A `room:` event of the client failed, and it asked for no acknowledgement. */
   "room:error": RoomFailed;
   /** The socket is in the room. */
@@ -1467,6 +1469,10 @@ export interface SearchedFile {
 export interface Selection {
   start: Position;
   end: Position;
+}
+
+/** What happened elsewhere may not have been told: the other servers could not be reached for a while. `project:join` once more brings all that there is. */
+export interface ServerResync {
 }
 
 /** A session. Its `id` is a secret, told to nobody but the one who opened or refreshed it. */

@@ -139,6 +139,8 @@ export class AICodingAssistantSocket {
     this.#socket.on("auth:session", ({ session }) => {
       if (session.id) this.#sessionId = session.id;
     });
+    // Whatever fails there, the next connection begins anew.
+    this.#socket.on("server:resync", () => this.#lookAgain().catch(() => {}));
     this.#socket.on("rate_limited", ({ retryAfter }) => {
       console.warn("the server drops what comes too fast: going on more slowly");
       this.#due.limited(retryAfter);
@@ -236,12 +238,26 @@ export class AICodingAssistantSocket {
   async #introduce() {
     if (this.#sessionId) await this.#present();
     else if (this.#userId) await this.#name();
+    await this.#joinAll();
+    for (const lock of this.#locks) await this.#takeAgain(lock);
+    for (const document of this.#documents) document._comeBack();
+  }
+
+  /** The server was cut off from others: what happened there may not have been told. */
+  async #lookAgain() {
+    for (const document of this.#documents) document._lose();
+    try {
+      await this.#joinAll();
+    } finally {
+      if (this.#socket.connected) for (const document of this.#documents) document._comeBack();
+    }
+  }
+
+  async #joinAll() {
     const asked = [...this.#answers].map(({ projectId }) => projectId);
     for (const projectId of new Set([...this.#projects, ...asked])) {
       if (projectId !== undefined) await this.#joinAgain(projectId);
     }
-    for (const lock of this.#locks) await this.#takeAgain(lock);
-    for (const document of this.#documents) document._comeBack();
   }
 
   async #present() {

@@ -73,6 +73,16 @@ class AuthSessionUpdated(Announcement, frozen=True):
     session: Session
 
 
+class ServerResync(Announcement, frozen=True):
+    """What happened elsewhere may not have been told: the other servers could not be reached for a
+    while. `project:join` once more brings all that there is.
+    """
+
+    event = "server:resync"
+    heard_by = "all sockets of the servers that were cut off"
+    priority = "high"
+
+
 class RoomFailed(Announcement, frozen=True):
     """A `room:` event of the client failed, and it asked for no acknowledgement."""
 

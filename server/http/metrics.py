@@ -9,7 +9,7 @@ follows the first thousand values.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, Final
 
 from server.api.weights import weight
@@ -23,11 +23,18 @@ _MOST_WEIGHED: Final = 1_000
 
 class Metrics:
     """Counts what goes through a server. `known` are the events that get a label of their own:
-    clients can make up any number of names.
+    clients can make up any number of names. `labels`, which each metric has, say which process it
+    is.
     """
 
-    def __init__(self, known: Container[str], gauges: dict[str, tuple[str, Callable[[], float]]]):
+    def __init__(
+        self,
+        known: Container[str],
+        gauges: dict[str, tuple[str, Callable[[], float]]],
+        labels: Mapping[str, str],
+    ) -> None:
         self._known = known
+        self._labels = [f'{name}="{value}"' for name, value in labels.items() if value]
         self._gauges = gauges
         self._connects = 0
         self._disconnects = 0
@@ -81,17 +88,22 @@ class Metrics:
         }
         connected = self._connects - self._disconnects
         yield from _heading("socket_io_connected", "Sockets that are connected", "gauge")
-        yield f"socket_io_connected {connected}"
+        yield f"socket_io_connected{self._labelled()} {connected}"
         for name, (about, count) in counts.items():
             yield from _heading(name, about, "counter")
-            yield f"{name} {count}"
+            yield f"{name}{self._labelled()} {count}"
         for name, (about, table) in tables.items():
             yield from _heading(name, about, "counter")
             for event in sorted(table):
-                yield f'{name}{{event="{event}"}} {table[event]}'
+                label = self._labelled(f'event="{event}"')
+                yield f"{name}{label} {table[event]}"
         for name, (about, value) in self._gauges.items():
             yield from _heading(name, about, "counter" if name.endswith("_total") else "gauge")
-            yield f"{name} {value():g}"
+            yield f"{name}{self._labelled()} {value():g}"
+
+    def _labelled(self, *labels: str) -> str:
+        both = [*labels, *self._labels]
+        return f"{{{','.join(both)}}}" if both else ""
 
 
 def _heading(name: str, about: str, kind: str) -> Iterator[str]:

@@ -51,12 +51,18 @@ def health(connections: Callable[[], int], uptime: Callable[[], float]) -> Calla
     return answer
 
 
-def readiness(check: Callable[[], Awaitable[str]]) -> Callable[..., Awaitable[Response]]:
-    """Return the handler of `/readyz`: `{status: "ready"}`, or 503 and the reason from `check`."""
+def readiness(
+    check: Callable[[], Awaitable[str]], missing: Callable[[], str]
+) -> Callable[..., Awaitable[Response]]:
+    """Return the handler of `/readyz`: `{status: "ready"}`, or 503 and the reason from `check`. A
+    server takes clients also while something is `missing`, which it says.
+    """
 
     async def answer(_request: Request) -> Response:
-        obstacle = await check()
-        return _json(503, {"status": obstacle}) if obstacle else _json(200, {"status": "ready"})
+        if obstacle := await check():
+            return _json(503, {"status": obstacle})
+        lack = missing()
+        return _json(200, {"status": "ready", **({"missing": lack} if lack else {})})
 
     return answer
 

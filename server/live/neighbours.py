@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from server.api.envelope import envelope
 from server.api.identity import identity_of
 from server.api.people_announcements import CursorUpdated, UserJoined, UserLeft, UserTyping
 from server.api.records import User
+from server.api.socket_announcements import ServerResync
 from server.live.node_messages import (
     LIVE,
     MOST,
@@ -41,6 +43,8 @@ from server.people.access import project_room, projects_of
 from server.people.sockets import Sockets
 from socketio_min import AcknowledgementTimeout, Server
 from socketio_min.cluster.cluster_adapter import ClusterAdapter
+
+logger = logging.getLogger("server.cluster")
 
 EVERY_SECONDS: Final = 5.0
 """How long it is from one telling of everything to the next."""
@@ -82,6 +86,9 @@ class Neighbours:
         self._typists: dict[tuple[str, str], TypingNow] = {}
         self._cursors: dict[tuple[str, str], CursorNow] = {}
         self._is_due = False
+        self._looking: asyncio.Task[None] | None = None
+        # How often clients were told to look again.
+        self.resyncs = 0
         io.on_server(LIVE, self._take)
         io.on_server(_ASK, self._tell_all)
 
@@ -92,14 +99,17 @@ class Neighbours:
         adapter = self._io.adapter
         if isinstance(adapter, ClusterAdapter):
             self._adapter = adapter
+            self._io.cluster.on_change(self._reached)
             self._task = asyncio.create_task(self._run())
             await self.ask()
 
     async def stop(self) -> None:
         """Tell the other nodes that this one ends."""
         if self._adapter is not None and self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            tasks = [task for task in (self._task, self._looking) if task is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             self._send(LiveMessage(self._adapter.uid, is_leaving=True))
             self._adapter = None
 
@@ -108,6 +118,19 @@ class Neighbours:
         # It is tried again with each round.
         with contextlib.suppress(AcknowledgementTimeout):
             await self._io.server_side_call(_ASK, timeout=_ASK_SECONDS)
+
+    def _reached(self, connected: bool) -> None:
+        """Let the clients here look again: nobody knows what they missed."""
+        if connected and self._adapter is not None:
+            self._looking = asyncio.get_running_loop().create_task(self._look_again())
+
+    async def _look_again(self) -> None:
+        await self.ask()
+        self.resyncs += 1
+        resync = ServerResync()
+        wrapped = envelope(resync.event, priority=resync.priority)
+        self._io.local.emit(resync.event, resync.data, wrapped)
+        logger.warning("the other servers can be reached again: the clients here look again")
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()

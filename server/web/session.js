@@ -157,8 +157,15 @@ async function introduce() {
     leave(error.message);
     return;
   }
+  arrive();
+}
+
+function arrive() {
   for (const handler of arrivals) handler();
 }
+
+// Something may have been missed: all is looked at anew, when everybody has heard so.
+socket.on("server:resync", () => queueMicrotask(arrive));
 
 /** Say which setting lets this page in, if the server refuses its origin or its host: it will go on. */
 function tellRefusal(error) {

@@ -92,9 +92,11 @@ export function documentsComeBack(projectId) {
 onProject("file:edited", (data) => {
   for (const document of documents) if (document.path === data.filePath) document.hear(data);
 });
-socket.on("disconnect", () => {
-  for (const document of documents) document.lose();
-});
+for (const event of ["disconnect", "server:resync"]) {
+  socket.on(event, () => {
+    for (const document of documents) document.lose();
+  });
+}
 addEventListener("beforeunload", (event) => {
   if ([...documents].some(({ unsaved, isKept }) => unsaved > 0 && !isKept)) event.preventDefault();
 });

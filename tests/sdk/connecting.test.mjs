@@ -12,6 +12,7 @@ import {
   next,
   projectId,
   sessionURL,
+  until,
 } from "./clients.mjs";
 
 
@@ -195,4 +196,18 @@ test("a project that is gone meanwhile takes nothing else along", async (t) => {
   assert.match(mock.calls[0].arguments[0], /no such project/);
   await kept.write("// still here\n");
   await kept.unlock();
+});
+
+test("looks again when the server was cut off from others", async () => {
+  const ada = await connected({ userId: "user-456" });
+  await ada.joinProject(projectId);
+  const document = await ada.openDocument(projectId, filePath);
+  const sent = [];
+  ada.socket.onAnyOutgoing((event) => sent.push(event));
+  const { text } = document;
+  for (const heard of ada.socket.listeners("server:resync")) heard({}, {});
+  await until(() => sent.includes("file:open"));
+  assert.ok(sent.indexOf("project:join") < sent.indexOf("file:open"));
+  await until(() => document.text === text);
+  await document.close();
 });

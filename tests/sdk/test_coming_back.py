@@ -9,6 +9,7 @@ import pytest
 from ai_coding_assistant import Refused, Unreachable
 from tests.sdk.connecting import ADA, APP, PROJECT, Connect, Servers, heard
 from tests.socketio_min.chaos import Chaos, chaos_proxy
+from tests.waiting import eventually
 
 
 async def test_after_a_lost_connection_it_is_where_it_was(
@@ -67,6 +68,23 @@ async def test_a_project_that_is_gone_meanwhile_takes_nothing_else_along(
             assert (lost.held, kept.held) == (False, True)
             assert "no such project" in caplog.text
             await kept.write("// still here\n")
+
+
+async def test_after_a_resync_it_looks_again(servers: Servers, connect: Connect) -> None:
+    application, _ = servers
+    ada = await connect()
+    await ada.join_project(PROJECT)
+    async with await ada.open_document(PROJECT, APP) as document:
+        [socket] = application.io.sockets.values()
+        text = document.text
+        # As if it had missed that it is out of everything.
+        application.documents.leave(socket)
+        socket.leave(f"project:{PROJECT}")
+        application.io.emit("server:resync", {}, {})
+        await eventually(lambda: f"project:{PROJECT}" in socket.rooms)
+        await eventually(lambda: application.documents.has((PROJECT, APP), socket.id))
+        assert document.text == text
+    assert ada.connected
 
 
 async def test_a_lock_that_somebody_took_meanwhile_is_lost(

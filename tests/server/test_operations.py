@@ -15,6 +15,9 @@ from server.store import counters
 from server.store.postgres import Postgres
 from server.store.sqlite import Sqlite
 from tests.server.postgres_server import program
+from tests.server.running import running
+from tests.server.wire import http_get
+from tests.socketio_min.cluster.redis_server import running_redis
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BLOCKS: list[str] = re.findall(r"```sh\n(.*?)```", (ROOT / "docs/operations.md").read_text(), re.S)
@@ -61,6 +64,29 @@ def test_a_server_is_started(postgres: Postgres, tmp_path: Path) -> None:
     assert code in (0, 130, -signal.SIGINT)
     # Nothing is kept elsewhere.
     assert list(tmp_path.iterdir()) == []
+
+
+def test_workers_are_started(postgres: Postgres, tmp_path: Path) -> None:
+    code, said = run(block("python -m server --workers"), tmp_path, DATABASE_URL=postgres.url)
+    assert "Socket.IO server listening on" in said
+    assert code in (0, 130, -signal.SIGINT)
+
+
+def test_a_node_is_started(postgres: Postgres, tmp_path: Path) -> None:
+    with running_redis() as redis:
+        script = block("export REDIS_URL").replace("redis://redis.example:6379", redis.url)
+        code, said = run(script, tmp_path, DATABASE_URL=postgres.url)
+    assert "Socket.IO server listening on" in said
+    assert code in (0, 130, -signal.SIGINT)
+
+
+async def test_alerts_are_about_what_is_counted(tmp_path: Path) -> None:
+    about = (ROOT / "docs/operations.md").read_text().partition("| alert when")[2]
+    names = re.findall(r"`([a-z_]+_[a-z_]+)`", about)
+    async with running(tmp_path) as application:
+        metrics = (await http_get(application.port, "/metrics"))[2]
+    assert len(names) == 5
+    assert [name for name in names if f"\n{name} " not in metrics] == []
 
 
 def test_a_dump_goes_back_into_another_database(postgres: Postgres, tmp_path: Path) -> None:

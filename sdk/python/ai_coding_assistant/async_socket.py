@@ -95,6 +95,7 @@ class AsyncAICodingAssistantSocket:
         self._pace = Pace()
         self._due = Due(self._ping, self._pace.slow_down)
         self._pings: set[asyncio.Task[None]] = set()
+        self._looking: set[asyncio.Task[None]] = set()
         self._batch = Batch(self.call)
         self._typing = TypingNotice(self.emit)
 
@@ -207,13 +208,29 @@ class AsyncAICodingAssistantSocket:
             await self._present(self.session_id)
         elif self._user_id is not None:
             self.user = (await self.call("user:join", {"userId": self._user_id}))["user"]
-        asked = {answer.project_id for answer in self._answers if answer.project_id is not None}
-        for project_id in self._projects | asked:
-            await self._join_again(project_id)
+        await self._join_all()
         for lock in list(self.locks):
             await lock.take_again()
         for document in list(self.documents):
             document.come_back()
+
+    async def _look_again(self) -> None:
+        """See what there is: the server was cut off from others, and may not have told all."""
+        for document in list(self.documents):
+            document.lose()
+        try:
+            await self._join_all()
+        except SDKError as error:
+            # The next connection begins anew.
+            logger.warning("cannot look again at what there is: %s", error)
+        if self.connected:
+            for document in list(self.documents):
+                document.come_back()
+
+    async def _join_all(self) -> None:
+        asked = {answer.project_id for answer in self._answers if answer.project_id is not None}
+        for project_id in self._projects | asked:
+            await self._join_again(project_id)
 
     async def _join_again(self, project_id: str) -> None:
         try:
@@ -340,6 +357,10 @@ class AsyncAICodingAssistantSocket:
                     document.hear(event, data)
         if event == "auth:session" and "id" in data["session"]:
             self.session_id = data["session"]["id"]
+        if event == "server:resync":
+            task = asyncio.get_running_loop().create_task(self._look_again())
+            self._looking.add(task)
+            task.add_done_callback(self._looking.discard)
         if event == "rate_limited":
             logger.warning("the server drops what comes too fast: going on more slowly")
             self._due.limited(data["retryAfter"] / 1_000)

@@ -7,6 +7,7 @@ came is known by an event that was sent later the same way.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from server.api.types import Place
 from server.live.node_messages import LIVE, CursorNow, Person
 from tests.server.nodes import PROJECT, Nodes, two_nodes
 from tests.server.running import running
+from tests.server.wire import http_get
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
-from tests.waiting import until
+from tests.waiting import eventually, until
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +189,32 @@ async def test_a_node_that_is_dead_is_dropped(nodes: Nodes) -> None:
     # Or it is silent for too long, whatever Redis says.
     await neighbours.sweep(now + 3_600)
     assert (await bob.hear("user:left"))[0]["user"]["id"] == "ada"
+
+
+async def test_who_was_cut_off_looks_again(
+    redis: RedisServer, nodes: Nodes, caplog: pytest.LogCaptureFixture
+) -> None:
+    ada, bob = await nodes.client(nodes.here, "ada"), await nodes.client(nodes.there, "bob")
+    await nodes.settled()
+    await bob.news()
+    redis.kill()
+    await eventually(lambda: not nodes.there.io.cluster.connected)
+    port = nodes.there.port
+    status, _, body = await http_get(port, "/readyz")
+    missing = "Redis: this server goes on without the others"
+    assert (status, json.loads(body)) == (200, {"status": "ready", "missing": missing})
+    # Nobody waits for the others, and what is told to them now is not kept for them.
+    await ada.ask(
+        "cursor:update", {**PROJECT, "filePath": "a", "position": {"line": 0, "column": 0}}
+    )
+    eve = await nodes.client(nodes.there, "eve")
+    assert (await bob.hear("user:joined"))[0]["user"]["id"] == "eve"
+    redis.start()
+    for client in (ada, bob, eve):
+        data, envelope = await client.hear("server:resync")
+        assert (data, envelope["metadata"]) == ({}, {"source": "server", "priority": "high"})
+    joined = await ada.ask("project:join", PROJECT)
+    assert names(joined) == ["ada", "bob", "eve"]
+    assert json.loads((await http_get(port, "/readyz"))[2]) == {"status": "ready"}
+    assert "cluster_resyncs_total 1\n" in (await http_get(port, "/metrics"))[2]
+    assert "the other servers can be reached again: the clients here look again" in caplog.text

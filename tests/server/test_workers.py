@@ -1,0 +1,56 @@
+"""`python -m server --workers N`: processes that are one server, without Redis."""
+
+from __future__ import annotations
+
+import re
+import signal
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from tests.server.test_process import announcement, ending, server
+from tests.server.wire import connected, http_get
+
+if TYPE_CHECKING:
+    from server.store.postgres import Postgres
+
+PROJECT = {"projectId": "project-123"}
+
+
+async def test_workers_are_one_server(postgres: Postgres) -> None:
+    flags = ("--workers", "2", "--port", "0", "--host", "127.0.0.1")
+    async with server(*flags, DATABASE_URL=postgres.url) as process, AsyncExitStack() as stack:
+        found = re.search(r":(\d+)\n", (await announcement(process))[0])
+        assert found is not None
+        port = int(found[1])
+        workers: set[str] = set()
+        # The kernel spreads connections by chance.
+        for _ in range(200):
+            text = (await http_get(port, "/metrics"))[2]
+            workers.update(re.findall(r'process_uptime_seconds\{worker="(\w\w)"\}', text))
+            if len(workers) == 2:
+                break
+        assert workers == {"AA", "AB"}
+        clients = []
+        for number in range(12):
+            client = await stack.enter_async_context(connected(port))
+            await client.ask("project:join", {**PROJECT, "userId": f"user-{number}"})
+            clients.append(client)
+        first, *_, last = clients
+        there = await last.ask("user:list", PROJECT)
+        assert sorted(one["user"]["id"] for one in there["presence"]) == sorted(
+            f"user-{number}" for number in range(12)
+        )
+        await first.ask("chat:message", {**PROJECT, "message": "Hello"})
+        for client in clients:
+            assert (await client.hear("chat:message"))[0]["message"]["content"] == "Hello"
+        process.send_signal(signal.SIGTERM)
+        assert await ending(process) == (0, "", "")
+
+
+async def test_a_database_that_cannot_be_reached_is_one_line() -> None:
+    url = "postgresql://ada:secret@127.0.0.1:1/shop"
+    async with server("--workers", "2", DATABASE_URL=url, PORT="0") as process:
+        code, out, error = await ending(process)
+    assert (code, out) == (1, "")
+    assert error.startswith("server: DATABASE_URL: cannot use 'ada@127.0.0.1:1/shop': ")
+    assert error.count("\n") == 1

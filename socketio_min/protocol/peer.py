@@ -49,7 +49,8 @@ class Peer(Generic[Joined]):
     """The state of one connection; `joined` maps each joined namespace to what represents it.
 
     `values_allowed` returns how many values a packet for what is joined may have; a CONNECT may
-    have `max_values`.
+    have `max_values`. `max_undivided` is the bytes of a message that the parser reads in one piece,
+    None for any number.
     """
 
     __slots__ = (
@@ -57,6 +58,7 @@ class Peer(Generic[Joined]):
         "_max_attachment_bytes",
         "_max_attachments",
         "_max_namespaces",
+        "_max_undivided",
         "_max_values",
         "_parser",
         "_pending",
@@ -73,6 +75,7 @@ class Peer(Generic[Joined]):
         max_attachments: int,
         max_values: int,
         values_allowed: Callable[[Joined], int],
+        max_undivided: int | None = None,
     ) -> None:
         self.joined: dict[str, Joined] = {}
         # Most connections join one namespace and stay: these two are made when they are needed.
@@ -85,6 +88,7 @@ class Peer(Generic[Joined]):
         self._max_attachments = max_attachments
         self._max_namespaces = max_namespaces
         self._max_values = max_values
+        self._max_undivided = max_undivided
         self._values_allowed = values_allowed
 
     def receive(self, message: str | bytes) -> Packet | None:
@@ -94,6 +98,12 @@ class Peer(Generic[Joined]):
             ProtocolError: the message is not allowed now; the connection must be closed.
         """
         if self.reconstructor is None:
+            most = self._max_undivided
+            if most is not None and len(message) > most:
+                raise ProtocolError(
+                    f"got a message of {len(message)} bytes, expected at most {most} "
+                    "(max_undivided): this parser reads it in one piece"
+                )
             parser = self._parser
             head = parser.head(message, self._max_attachments)
             # Before the values are looked at: nothing is decoded or collected for a namespace that

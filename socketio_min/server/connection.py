@@ -76,6 +76,7 @@ class ServerConnection:
             limits.max_attachments,
             limits.max_values,
             server.values_allowed,
+            None if server.parser is JSON_PARSER else limits.max_undivided,
         )
         # Sockets whose CONNECT is being decided.
         self.deciding: set[Socket] | None = None

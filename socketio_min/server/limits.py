@@ -26,6 +26,8 @@ class Limits:
     sent to one namespace; what comes above is refused, and counted in `io.cluster.rejected`.
     max_values: values in the JSON of one packet, names of members among them;
     `Namespace.max_values` is another limit for one namespace.
+    max_undivided: bytes of a message where the parser is not that of JSON: it is decoded in one
+    piece, in up to 4 ms a megabyte if it is text, and nobody else is read meanwhile.
     rate, address_rate: how often one connection, and all of one address, may send an event or a
     CONNECT; None for no limit.
     byte_rate: how many bytes of messages one connection may send a second, and at once; who sends
@@ -45,6 +47,7 @@ class Limits:
     max_held_packets: int = 10_000
     max_server_handlers: int = 1_000
     max_values: int = MAX_VALUES
+    max_undivided: int = 1_000_000
     rate: RateLimit | None = None
     byte_rate: RateLimit | None = None
     address_rate: RateLimit | None = None

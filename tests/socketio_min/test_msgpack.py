@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from socketio_min import Client, ConnectionFailed, ConnectionRefused, Server
+from socketio_min import Client, ConnectionFailed, ConnectionRefused, Limits, Server
+from socketio_min.protocol.json_parser import JSON_PARSER
 from socketio_min.protocol.msgpack import MsgpackParser
+from socketio_min.protocol.parser import Parser
 from tests.socketio_min.server_processes import ServerProcess
 from tests.socketio_min.serving import serving
 from tests.waiting import patient, until
@@ -96,3 +98,27 @@ async def test_what_is_worked_on_counts_by_its_values() -> None:
         assert io.engine.account.held == len(packet) + weight
         finish.set()
         await until(lambda: not io.engine.account.held)
+
+
+@pytest.mark.parametrize("parser", [MsgpackParser(), JSON_PARSER], ids=["msgpack", "json"])
+async def test_a_message_that_is_read_in_one_piece_has_a_limit(parser: Parser) -> None:
+    io = Server(parser=parser, limits=Limits(max_undivided=1_000))
+    got: list[int] = []
+
+    @io.on("x")
+    def x(_socket: object, text: str) -> None:
+        got.append(len(text))
+
+    encoder = parser.encoder("/")
+    fits, too_long = (encoder.event(["x", "x" * size]) for size in (976, 977))
+    async with serving(io) as net:
+        client = await net.open()
+        await client.send(*encoder.connect())
+        await client.receive()
+        await client.send(*fits, *too_long)
+        if parser is JSON_PARSER:
+            await until(lambda: got == [976, 977])
+        else:
+            assert len(fits[0]) == 1_000
+            assert await client.rest() == []
+            assert got == [976]

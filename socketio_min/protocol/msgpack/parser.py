@@ -58,6 +58,20 @@ class _Envelope(msgspec.Struct):
     data: msgspec.Raw = msgspec.Raw(_NIL)
 
 
+class _Head(msgspec.Struct):
+    """The members of a packet that are no values, none of them read."""
+
+    type: msgspec.Raw = msgspec.Raw(_NIL)
+    nsp: msgspec.Raw = msgspec.Raw(_NIL)
+    id: msgspec.Raw = msgspec.Raw(_NIL)
+
+
+_LONG = 65_536
+"""Bytes of a packet whose head is looked at before anything of it is read."""
+_MOST_OF_HEAD = 4 * MAX_NAMESPACE + 5
+"""Bytes of a member of the head: the longest namespace."""
+
+_heads = msgspec.msgpack.Decoder(_Head)
 _envelopes = msgspec.msgpack.Decoder(_Envelope, ext_hook=lambda _code, _data: None)
 
 
@@ -124,6 +138,8 @@ class MsgpackParser:
                 "this parser too? close the connection"
             )
         try:
+            if len(message) > _LONG:
+                _check_head(message)
             packet = _envelopes.decode(message)
         except (ValueError, RecursionError) as error:
             _refuse(f"a map with a type, a namespace and data ({error})")
@@ -164,6 +180,14 @@ class MsgpackParser:
         if isinstance(message, str) or len(message) < WEIGHED:
             return len(message)
         return len(message) + weigh_values(message)
+
+
+def _check_head(message: bytes) -> None:
+    """Refuse a head that would cost much to read: values in it are not counted."""
+    head = _heads.decode(message)
+    for raw in (head.type, head.nsp, head.id):
+        if len(memoryview(raw)) > _MOST_OF_HEAD:
+            _refuse(f"at most {_MOST_OF_HEAD} bytes each of type, namespace and id")
 
 
 def _arguments(type_: int, data: Any) -> list[Any]:

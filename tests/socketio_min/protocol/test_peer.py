@@ -46,6 +46,16 @@ def waits(peer: Peer[str]) -> bool:
     return peer.reconstructor is not None
 
 
+# --- size
+
+
+def test_a_message_has_the_size_that_is_read_in_one_piece() -> None:
+    peer: Peer[str] = Peer(JSON_PARSER, 1_000, 4, 3, 100, lambda _joined: 100, 10)
+    assert peer.receive('0{"a":"b"}') is not None
+    with pytest.raises(ProtocolError, match=r"of 11 bytes, expected at most 10 \(max_undivided\)"):
+        peer.receive('0{"a":"bc"}')
+
+
 # --- namespaces
 
 

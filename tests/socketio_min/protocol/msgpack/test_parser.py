@@ -325,6 +325,16 @@ def test_values_are_counted_before_they_are_made() -> None:
     assert read(packet(pack(["x", b"\x91" * 1_000, "\x00" * 1_000])), 100)[2][1] == b"\x91" * 1_000
 
 
+def test_a_head_is_looked_at_before_it_is_read() -> None:
+    """Its values are not counted: 70,000 arrays would be made before the type is no number."""
+    bomb: list[list[int]] = [[]] * 70_000
+    for member in ({"type": bomb}, {"nsp": bomb}, {"id": bomb}, {"nsp": "/" + "x" * 70_000}):
+        with pytest.raises(PacketError, match="at most 1029 bytes each of type, namespace and id"):
+            read(packet(pack(["x"]), **member))
+    long = "/" + "😀" * 255
+    assert read(packet(pack(["x", b"x" * 70_000]), nsp=long))[1] == long
+
+
 def test_what_values_weigh() -> None:
     for short in ("x" * 1_023, b"\x90" * 1_023):
         assert PARSER.weigh(short) == 1_023

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -48,9 +49,11 @@ from server.people.directory import Directory
 from server.people.sockets import Sockets
 from server.projects import asking
 from server.projects.downloading import ADDRESS
+from server.projects.lock_keeper import LockKeeper
 from server.projects.lock_requests import LockRequests
-from server.projects.lock_table import Held, Locks
+from server.projects.lock_table import Locks
 from server.projects.projects import depart
+from server.projects.shared_locks import SharedLocks
 from server.projects.tickets import Tickets
 from server.projects.upload_table import Uploads
 from server.projects.workspace import Workspace
@@ -58,6 +61,7 @@ from server.settings import Settings
 from server.store.database import Database
 from server.store.engine import StoreError
 from server.store.engines import engine_for
+from server.store.held_locks import Held
 from server.store.link import Lease
 from server.store.store import Store
 from socketio_min import Server, Socket
@@ -115,14 +119,19 @@ class Application:
         )
         self.store = Store(self.database)
         lease = Lease(self.tuning.lease, self.tuning.renewal, self.tuning.lock_grace)
-        self.node = Node(self.database.engine, self.store, lease)
+        self.node = Node(self, self.database.engine, lease)
         self.directory = Directory()
         self.sockets = Sockets(settings.max_connections_per_user, self._user_changed)
         self.presence = Presence()
         self.lock_requests = LockRequests(
             self.tuning.asked, lambda asked, outcome: asking.tell_ended(self, asked, outcome)
         )
-        self.locks = Locks(self.lock_requests.lock_ended)
+        ended = self.lock_requests.lock_ended
+        self.locks: LockKeeper = (
+            SharedLocks(self.store, self.database.engine.node, lease.grace, ended)
+            if settings.shares_database
+            else Locks(ended)
+        )
         self.documents = OpenDocuments()
         self.typing = TypingIndicators(self.tuning.typing, self._typing_ended)
         self.uploads = Uploads(self.tuning.monotonic)
@@ -233,7 +242,7 @@ class Application:
         now, seconds = timestamp(), self.tuning.clock()
         await self.store.seed(now)
         await self.store.accounts.forget_expired_sessions(seconds)
-        self.locks.begin(await self.store.count_start())
+        await self.locks.start(self.store)
         self.directory.load(*await self.store.directory())
 
     async def stop(self) -> None:
@@ -256,6 +265,7 @@ class Application:
         await self.io.close()
         for timer in self._grace.values():
             timer.cancel()
+        await self.locks.close()
         await self.node.stop()
         await self.database.close()
         logger.info("stopped", extra={"fields": {"uptime": round(self.uptime, 3)}})
@@ -347,13 +357,24 @@ class Application:
         user = call.identity.user
         if user is not None and not self.neighbours.is_connected(user.id):
             self.presence.forget(user.id)
-        orphans, answers = self.locks.orphan(socket.id), self.chat.orphan(socket.id)
+        answers = self.chat.orphan(socket.id)
         if call.silent:
+            self.locks.orphan(socket.id, lambda _: None)
             self.chat.abandon(socket.id)
-        elif orphans or answers:
-            self._tell_locks((held, FileLocked(lock=held.record)) for held in orphans)
-            self._grace[socket.id] = asyncio.get_running_loop().call_later(
-                self.tuning.lock_grace, self._grace_over, socket.id
+            return
+        self.locks.orphan(socket.id, partial(self._orphaned, socket.id))
+        if answers:
+            self._begin_grace(socket.id)
+
+    def _orphaned(self, socket_id: str, orphans: Sequence[Held]) -> None:
+        self._tell_locks((held, FileLocked(lock=held.record)) for held in orphans)
+        if orphans:
+            self._begin_grace(socket_id)
+
+    def _begin_grace(self, socket_id: str) -> None:
+        if socket_id not in self._grace:
+            self._grace[socket_id] = asyncio.get_running_loop().call_later(
+                self.tuning.lock_grace, self._grace_over, socket_id
             )
 
     def _leave_projects(self, call: Call[None], *, keep_locks: bool = False) -> None:
@@ -376,24 +397,29 @@ class Application:
 
     def release_locks(self, socket_id: str) -> None:
         """Release all locks of a socket, and tell the projects."""
-        self._tell_unlocked(self.locks.release_all(socket_id))
+        self.locks.release_all(socket_id, None, self.tell_unlocked)
 
     def withdraw_locks(self, project_id: str, user_id: str) -> None:
         """Release all locks of a user who may not change the project any more, and tell it."""
-        self._tell_unlocked(self.locks.withdraw(project_id, user_id))
+        self.locks.withdraw(project_id, user_id, self.tell_unlocked)
 
-    def _tell_unlocked(self, released: Iterable[Held]) -> None:
+    def tell_unlocked(self, released: Iterable[Held], *, local: bool = False) -> None:
+        """Tell the projects of locks that are released; the clients of this server if `local`."""
         self._tell_locks(
-            (held, FileUnlocked(file_path=held.path, token=held.token)) for held in released
+            ((held, FileUnlocked(file_path=held.path, token=held.token)) for held in released),
+            local=local,
         )
 
-    def _tell_locks(self, changed: Iterable[tuple[Held, Announcement]]) -> None:
+    def _tell_locks(
+        self, changed: Iterable[tuple[Held, Announcement]], *, local: bool = False
+    ) -> None:
         for held, announcement in changed:
             self.tell(
                 project_room(held.project_id),
                 announcement,
                 user_id=held.user.id,
                 project_id=held.project_id,
+                local=local,
             )
 
     def _typing_ended(self, socket_id: str, user: User, project_id: str) -> None:

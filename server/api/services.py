@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,14 +20,15 @@ from server.live.typing_indicators import TypingIndicators
 from server.live.whereabouts import Presence
 from server.people.directory import Directory
 from server.people.sockets import Sockets
+from server.projects.lock_keeper import LockKeeper
 from server.projects.lock_requests import LockRequests
-from server.projects.lock_table import Locks
 from server.projects.tickets import Tickets
 from server.projects.unwritten import Restoration
 from server.projects.upload_table import Uploads
 from server.settings import Settings
 from server.store.accounts import StoredSession
 from server.store.contents import Change
+from server.store.held_locks import Held
 from server.store.store import Store
 from socketio_min import Server, Socket
 
@@ -46,7 +47,7 @@ class Services(Protocol):
     sockets: Sockets
     presence: Presence
     neighbours: Neighbours
-    locks: Locks
+    locks: LockKeeper
     lock_requests: LockRequests
     documents: OpenDocuments
     typing: TypingIndicators
@@ -89,6 +90,9 @@ class Services(Protocol):
 
     def release_locks(self, socket_id: str) -> None:
         """Release all locks of a socket, and tell the projects."""
+
+    def tell_unlocked(self, released: Iterable[Held], *, local: bool = False) -> None:
+        """Tell the projects of locks that are released; the clients of this server if `local`."""
 
     def withdraw_locks(self, project_id: str, user_id: str) -> None:
         """Release all locks of a user who may not change the project any more, and tell it."""

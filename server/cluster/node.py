@@ -8,10 +8,11 @@ import os
 import socket
 
 from server.api.errors import EventError
+from server.api.services import Services
 from server.cluster.membership import Membership
 from server.store.engine import Engine
+from server.store.held_locks import Held
 from server.store.link import Lease
-from server.store.store import Store
 
 logger = logging.getLogger("server.cluster")
 
@@ -19,9 +20,11 @@ logger = logging.getLogger("server.cluster")
 class Node:
     """This server among those that share a database. `lease.grace` is what locks have."""
 
-    def __init__(self, engine: Engine, store: Store, lease: Lease) -> None:
-        self._store = store
+    def __init__(self, services: Services, engine: Engine, lease: Lease) -> None:
+        self._services = services
         self._lease = lease
+        # What it lost with its lease, and others have not been told of.
+        self._lost: list[Held] = []
         self.membership = Membership(engine, self, lease)
         self._burial: asyncio.Task[None] | None = None
 
@@ -42,12 +45,17 @@ class Node:
     # -- see `Member`
 
     def lease_lost(self) -> None:
-        """Say that what the server had as a node is lost."""
+        """Tell the clients of this server that its locks are lost."""
         logger.error("this server lost its lease: the database did not answer for too long")
+        lost = self._services.locks.lease_lost()
+        self._services.tell_unlocked(lost, local=True)
+        self._lost += lost
 
     def lease_begun(self) -> None:
-        """Say that the server is a node again."""
+        """Tell everybody that the locks of this server are not there any more."""
         logger.warning("this server has a lease again")
+        self._services.tell_unlocked(self._lost)
+        self._lost = []
 
     def others_died(self) -> None:
         """End what belonged to nodes that are gone."""
@@ -56,10 +64,13 @@ class Node:
 
     async def _bury(self) -> None:
         try:
-            ended = await self._store.nodes.bury(self._lease.grace)
+            buried = await self._services.store.nodes.bury(self._lease.grace)
         except EventError as error:
             # With the next renewal it is tried again.
             logger.error("what belonged to another node is not ended yet: %s", error.message)
             return
-        for node in ended:
+        for node in buried.nodes:
             logger.warning("node %s is gone: what belonged to it is ended", node)
+        for held in buried.locks:
+            self._services.lock_requests.lock_ended(held)
+        self._services.tell_unlocked(buried.locks)

@@ -25,6 +25,7 @@ from server.documents.change_json import MAX_PARTS, parse
 from server.documents.changes import ChangeError
 from server.documents.saving import edited
 from server.people.access import check_place, document_room, project_room
+from server.store.connection import Connection
 from server.store.document_records import Edit, Since, conflict
 
 EDITS: Final = Rate("edit", burst=200, per_second=60)
@@ -153,8 +154,8 @@ async def edit(call: Call[FileEditPayload]) -> None:
         )
     services.workspace.check(*key)
 
-    def check_locks() -> None:
-        services.locks.check_edit(*key, call.socket.id)
+    def check_locks(connection: Connection | None = None) -> None:
+        services.locks.check_edit(connection, *key, call.socket.id)
 
     check_locks()
     author = _author(payload.author, call.user)

@@ -18,7 +18,7 @@ from server.api.types import Id, Path, ProjectPayload, Record
 from server.people import notifications
 from server.people.access import project_room
 from server.projects.lock_requests import Asked
-from server.projects.lock_table import Held, refusal
+from server.store.held_locks import Held, refusal
 
 _OUTCOMES: Final[dict[str, LockOutcome]] = {"hand-over": "handed-over", "keep": "kept"}
 
@@ -63,7 +63,7 @@ async def ask(call: Call[LockAskPayload]) -> LockAskResult:
     """
     payload, services = call.payload, call.services
     path = normal(payload.file_path)
-    held = services.locks.exclusive(payload.project_id, path)
+    held = await services.locks.exclusive(payload.project_id, path)
     if held is None:
         raise EventError(
             Code.NOT_FOUND, f"file {path!r}: nobody holds it alone, so lock it with file:lock"
@@ -97,20 +97,20 @@ async def answer(call: Call[LockAnswerPayload]) -> LockAnswerResult:
     payload, services = call.payload, call.services
     project_id = payload.project_id
 
-    def find() -> tuple[Asked, Held]:
+    async def find() -> tuple[Asked, Held]:
         asked = services.lock_requests.find(project_id, payload.request_id, call.user.id)
-        held = services.locks.of_token(project_id, asked.token)
+        held = await services.locks.of_token(project_id, asked.token)
         if held is None or held.user != call.user:
             raise EventError(Code.FORBIDDEN, "only the holder of the lock answers")
         return asked, held
 
-    asked, held = find()
+    asked, held = await find()
     if payload.answer == "keep":
         services.lock_requests.close(asked)
         return _answered(call, asked, held.path, None, payload.answer)
     # Whoever gets it reads it as it is. Meanwhile either may have left.
     await services.saver.save((project_id, held.path))
-    asked, held = find()
+    asked, held = await find()
     role = services.directory.role(project_id, asked.user.id)
     if role is None or not role.includes(Role.EDITOR):
         services.lock_requests.end(asked, "ended")
@@ -118,7 +118,7 @@ async def answer(call: Call[LockAnswerPayload]) -> LockAnswerResult:
             Code.FORBIDDEN, f"{asked.user.name} may not change files of the project any more"
         )
     services.lock_requests.close(asked)
-    handed = services.locks.hand_over(held, asked.user, asked.socket_id)
+    handed = await services.locks.hand_over(held, asked.user, asked.socket_id)
     room = project_room(project_id)
     call.tell_others(room, FileUnlocked(held.path, held.token), project_id=project_id)
     call.tell_others(room, FileLocked(handed.record), project_id=project_id)

@@ -19,6 +19,7 @@ from server.people import notifications
 from server.projects.files import announce, in_shares
 from server.projects.lock_checks import check_taking
 from server.projects.mirroring import mirror
+from server.store.connection import Connection
 from server.store.contents import Change
 from server.store.files import deletion
 
@@ -113,8 +114,8 @@ async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
     path = target or deleted.path
     services.workspace.check(project_id, path)
 
-    def check_locks() -> None:
-        services.locks.check_within(project_id, [path], call.socket.id)
+    def check_locks(connection: Connection | None = None) -> None:
+        services.locks.check_within(connection, project_id, [path], call.socket.id)
 
     check_locks()
     async with services.workspace.changing(project_id):

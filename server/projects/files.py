@@ -29,6 +29,7 @@ from server.api.types import (
 from server.api.validation import UNFIT_FIELD, describe, expected, invalid
 from server.documents.saving import announcement_of, heard
 from server.people.access import project_room
+from server.store.connection import Connection
 from server.store.contents import Change
 from server.store.document_records import Replaced
 from server.store.files import Edit, Moment
@@ -155,8 +156,10 @@ async def change(call: Call[FileChangePayload]) -> FileChangeResult:
     workspace = call.services.workspace
     workspace.check(project_id, path)
 
-    def check_locks() -> None:
-        call.services.locks.check(project_id, [path], call.socket.id, payload.lock_token)
+    def check_locks(connection: Connection | None = None) -> None:
+        call.services.locks.check(
+            connection, project_id, [path], call.socket.id, payload.lock_token
+        )
 
     wanted = payload.file
     if wanted.content is not None:

@@ -13,6 +13,7 @@ from server.api.registry import Call
 from server.api.types import Id, Path, ProjectPagePayload, ProjectPayload, Record
 from server.projects.files import announce, tell_replaced
 from server.projects.mirroring import mirror
+from server.store.connection import Connection
 
 SAVES: Final = 100
 """Saves that one answer lists, where the client does not say."""
@@ -65,8 +66,8 @@ async def restore(call: Call[HistoryRestorePayload]) -> HistoryRestoreResult:
     project_id, path = payload.project_id, normal(payload.file_path)
     services.workspace.check(project_id, path)
 
-    def check_locks() -> None:
-        services.locks.check(project_id, [path], call.socket.id)
+    def check_locks(connection: Connection | None = None) -> None:
+        services.locks.check(connection, project_id, [path], call.socket.id)
 
     check_locks()
     # What is typed now is in the history as well.

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from server.projects.lock_table import Locks
+from server.projects.lock_keeper import LockKeeper
+from server.store.connection import Connection
 
 
 def check_taking(
-    locks: Locks, project_id: str, paths: Sequence[str], socket_id: str, token: int | None
+    locks: LockKeeper,
+    project_id: str,
+    paths: Sequence[str],
+    socket_id: str,
+    token: int | None,
+    connection: Connection | None = None,
 ) -> None:
     """Let a socket change files, and all in folders, of these paths, of which it takes the first.
 
@@ -16,6 +22,6 @@ def check_taking(
         EventError: somebody else holds a lock on one, or the lock of `token` on the first path does
             not hold any more (`FILE_LOCKED`).
     """
-    locks.check_within(project_id, paths, socket_id)
+    locks.check_within(connection, project_id, paths, socket_id)
     if token is not None:
-        locks.check(project_id, paths[:1], socket_id, token)
+        locks.check(connection, project_id, paths[:1], socket_id, token)

@@ -1,67 +1,33 @@
-"""The locks on files, as the server has them in memory: who holds which, and who may have one.
+"""The locks on files in memory, where there is one server: see `LockKeeper`.
 
-A lock belongs to one socket of one user. When the connection is lost, its locks are orphans, which
-the same user may take over from another connection. Whether and when they are released is for the
-caller to say.
-
-Every grant has a greater token than all before it, also across restarts: the upper digits count the
-server's starts, the lower ones the grants since. A change that names a token that is not the
-present one is refused, whoever holds the lock, so a client that slept through the loss of its lock
-overwrites nothing ("fencing").
+The upper digits of a token count the server's starts, the lower ones the grants since. The
+database's thread asks as well whether a change is allowed, before it makes it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
-from typing import Final, NamedTuple
 
 from server.api.envelope import timestamp
-from server.api.errors import Code, EventError
 from server.api.paths import is_within, moved
 from server.api.records import Lock, LockType, User
-
-MAX_LOCKS: Final = 100
-"""Locks that one user may hold."""
-
-# JavaScript counts exactly up to 2**53: 8 million starts with 1000 million grants each.
-_GRANTS_OF_A_START: Final = 2**30
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A lock as the table has it."""
-
-    project_id: str
-    path: str
-    lock_type: LockType
-    user: User
-    socket_id: str
-    token: int
-    acquired_at: str
-    orphaned: bool = False
-
-    @property
-    def record(self) -> Lock:
-        """Return what clients see of the lock."""
-        return Lock(
-            file_path=self.path,
-            lock_type=self.lock_type,
-            user=self.user,
-            token=self.token,
-            acquired_at=self.acquired_at,
-            orphaned=self.orphaned,
-        )
-
-
-class Grant(NamedTuple):
-    """A lock; whether it is a new one; the user's locks from lost connections that it replaces."""
-
-    held: Held
-    is_new: bool
-    replaced: list[Held]
+from server.projects.lock_keeper import Then
+from server.store.connection import Connection
+from server.store.held_locks import (
+    GRANTS_OF_A_START,
+    Grant,
+    Held,
+    check_count,
+    check_edit,
+    check_others,
+    check_token,
+    possible,
+    refusal,
+)
+from server.store.store import Store
 
 
 class Locks:
@@ -79,46 +45,27 @@ class Locks:
         self._projects: dict[str, dict[int, Held]] = {}
         self._sockets: dict[str, set[tuple[str, str]]] = {}
 
-    def begin(self, start: int) -> None:
+    async def start(self, store: Store) -> None:
         """Make tokens greater, from now on, than those of earlier starts."""
-        self._token = start * _GRANTS_OF_A_START
+        self._token = await store.count_start() * GRANTS_OF_A_START
 
-    def acquire(
+    async def acquire(
         self, project_id: str, path: str, lock_type: LockType, user: User, socket_id: str
     ) -> Grant:
-        """Lock a file.
-
-        Raises:
-            EventError: somebody else holds it (`FILE_LOCKED`), or the user holds too many.
-        """
-        key = (project_id, path)
-        held = self._files.get(key, {})
-        own = held.get(socket_id)
+        """Lock a file; see `LockKeeper`."""
+        holders = self._files.get((project_id, path), {}).values()
+        own, replaced = possible(holders, lock_type, user, socket_id)
         if own is not None and own.lock_type == lock_type:
             return Grant(own, False, [])
-        in_the_way = [
-            one
-            for one in held.values()
-            if one is not own
-            and not (one.orphaned and one.user == user)
-            and "exclusive" in (one.lock_type, lock_type)
-        ]
-        if in_the_way:
-            raise refusal(in_the_way[0])
-        replaced = [one for one in held.values() if one.orphaned and one.user == user]
         if own is None and not replaced:
-            self._check_count(user, "you hold")
+            check_count(self._counts[user.id], "you hold")
         for orphan in replaced:
             self._remove(orphan)
         granted = self._grant(project_id, path, lock_type, user, socket_id)
         return Grant(granted, True, replaced)
 
-    def release(self, project_id: str, path: str, socket_id: str) -> Held | None:
-        """Release a socket's lock on a file and return it; None if nobody holds one.
-
-        Raises:
-            EventError: only others hold locks on the file (`FILE_LOCKED`).
-        """
+    async def release(self, project_id: str, path: str, socket_id: str) -> Held | None:
+        """Release a lock; see `LockKeeper`."""
         holders = self._files.get((project_id, path), {})
         own = holders.get(socket_id)
         if own is not None:
@@ -127,35 +74,30 @@ class Locks:
             raise refusal(next(iter(holders.values())))
         return own
 
-    def exclusive(self, project_id: str, path: str) -> Held | None:
+    async def exclusive(self, project_id: str, path: str) -> Held | None:
         """Return the exclusive lock on a file, None if there is none."""
         holders = self._files.get((project_id, path), {}).values()
         return next((held for held in holders if held.lock_type == "exclusive"), None)
 
-    def of_token(self, project_id: str, token: int) -> Held | None:
+    async def of_token(self, project_id: str, token: int) -> Held | None:
         """Return the lock of this token, None if it is gone."""
         return self._projects.get(project_id, {}).get(token)
 
-    def hand_over(self, held: Held, user: User, socket_id: str) -> Held:
-        """Give the file of an exclusive lock to another user, with a lock of a new token; nobody
-        else gets it in between.
-
-        Raises:
-            EventError: the user holds too many (`RATE_LIMIT_EXCEEDED`).
-        """
-        self._check_count(user, f"{user.name!r} holds")
+    async def hand_over(self, held: Held, user: User, socket_id: str) -> Held:
+        """Give the file of a lock to another user; see `LockKeeper`."""
+        check_count(self._counts[user.id], f"{user.name!r} holds")
         self._remove(held)
         return self._grant(held.project_id, held.path, held.lock_type, user, socket_id)
 
-    def release_all(self, socket_id: str, project_id: str | None = None) -> list[Held]:
-        """Release a socket's locks, in one project or in all. Return them."""
+    def release_all(self, socket_id: str, project_id: str | None, then: Then) -> None:
+        """Release a socket's locks; see `LockKeeper`."""
         released = self._of_socket(socket_id, project_id)
         for held in released:
             self._remove(held)
-        return released
+        then(released)
 
-    def withdraw(self, project_id: str, user_id: str | None = None) -> list[Held]:
-        """Release all locks in a project, or those of one user. Return them."""
+    def withdraw(self, project_id: str, user_id: str | None, then: Then) -> None:
+        """Release the locks in a project; see `LockKeeper`."""
         withdrawn = [
             held
             for held in self._projects.get(project_id, {}).values()
@@ -163,22 +105,20 @@ class Locks:
         ]
         for held in withdrawn:
             self._remove(held)
-        return withdrawn
+        then(withdrawn)
 
-    def orphan(self, socket_id: str) -> list[Held]:
-        """Let the locks of a socket that is gone wait for their user. Return these locks."""
+    def orphan(self, socket_id: str, then: Then) -> None:
+        """Let the locks of a socket that is gone wait for their user; see `LockKeeper`."""
         orphans = [replace(held, orphaned=True) for held in self._of_socket(socket_id)]
         for held in orphans:
             self._put(held)
             self._ended(held)
-        return orphans
+        then(orphans)
 
-    def page(
+    async def page(
         self, project_id: str, after: int = 0, limit: int | None = None
     ) -> tuple[list[Lock], int | None]:
-        """Return the first locks of a project whose tokens are greater than `after`, by token, and
-        the last token if there are more.
-        """
+        """Return a page of a project's locks; see `LockKeeper`."""
         later = (
             held for token, held in self._projects.get(project_id, {}).items() if token > after
         )
@@ -186,10 +126,14 @@ class Locks:
         more = next(later, None) is not None
         return found, found[-1].token if more else None
 
-    def move(self, project_id: str, source: str, target: str) -> list[Held]:
-        """Let the locks on a file, or on the files in a folder, follow it to another path. Return
-        those that end instead: somebody has locked the other path meanwhile.
-        """
+    def moving(
+        self, _connection: Connection, _project_id: str, _source: str, _target: str
+    ) -> list[Held]:
+        """Do nothing: whether the transaction ends well is not known yet; see `LockKeeper`."""
+        return []
+
+    def moved(self, project_id: str, source: str, target: str) -> list[Held]:
+        """Let locks follow to another path; see `LockKeeper`."""
         following = [
             (held, path)
             for held in self._projects.get(project_id, {}).values()
@@ -208,60 +152,50 @@ class Locks:
             self._projects[project_id] = dict(sorted(self._projects[project_id].items()))
         return [held for held, path in following if path in taken]
 
-    def check_within(self, project_id: str, paths: Collection[str], socket_id: str) -> None:
-        """Let a socket change files, and all in folders, of these paths. The database's thread asks
-        as well.
-
-        Raises:
-            EventError: somebody else holds a lock on one (`FILE_LOCKED`).
-        """
-        for held in self._projects.get(project_id, {}).copy().values():
-            if held.socket_id != socket_id and is_within(held.path, paths):
-                raise refusal(held)
-
-    def check_all(self, project_id: str, socket_id: str) -> None:
-        """Let a socket change all files of a project. The database's thread asks as well.
-
-        Raises:
-            EventError: somebody else holds a lock (`FILE_LOCKED`).
-        """
-        # Copied at once: the loop's thread may be changing it.
-        for held in self._projects.get(project_id, {}).copy().values():
-            if held.socket_id != socket_id:
-                raise refusal(held)
-
     def check(
-        self, project_id: str, paths: Iterable[str], socket_id: str, token: int | None = None
+        self,
+        _connection: Connection | None,
+        project_id: str,
+        paths: Iterable[str],
+        socket_id: str,
+        token: int | None = None,
     ) -> None:
-        """Let a socket change files. The database's thread asks as well, before it changes them.
-
-        Raises:
-            EventError: somebody else holds a lock on one, or the token is not that of the socket's
-            lock (`FILE_LOCKED`).
-        """
+        """Let a socket change files; see `LockKeeper`."""
         for path in paths:
-            holders = self._files.get((project_id, path), {}).copy()
-            for held in holders.values():
-                if held.socket_id != socket_id:
-                    raise refusal(held)
-            own = holders.get(socket_id)
-            if token is not None and (own is None or own.token != token):
-                raise EventError(
-                    Code.FILE_LOCKED,
-                    f"file {path!r}: the lock with the token {token} is gone: lock it again",
-                )
+            # Copied at once, here and below: the other thread may be changing it.
+            holders = self._files.get((project_id, path), {}).copy().values()
+            check_others(holders, socket_id)
+            check_token(holders, path, socket_id, token)
 
-    def check_edit(self, project_id: str, path: str, socket_id: str) -> None:
-        """Let a socket edit a file together with others. The database's thread asks as well.
+    def check_within(
+        self,
+        _connection: Connection | None,
+        project_id: str,
+        paths: Collection[str],
+        socket_id: str,
+    ) -> None:
+        """Let a socket change files and folders; see `LockKeeper`."""
+        held = self._projects.get(project_id, {}).copy().values()
+        check_others((one for one in held if is_within(one.path, paths)), socket_id)
 
-        Raises:
-            EventError: somebody else holds an exclusive lock on it (`FILE_LOCKED`).
-        """
+    def check_all(self, _connection: Connection | None, project_id: str, socket_id: str) -> None:
+        """Let a socket change all files of a project; see `LockKeeper`."""
+        check_others(self._projects.get(project_id, {}).copy().values(), socket_id)
+
+    def check_edit(
+        self, _connection: Connection | None, project_id: str, path: str, socket_id: str
+    ) -> None:
+        """Let a socket edit a file together with others; see `LockKeeper`."""
         holders = self._files.get((project_id, path))
-        # A shared lock only keeps exclusive ones out.
-        for held in holders.copy().values() if holders else ():
-            if held.lock_type == "exclusive" and held.socket_id != socket_id:
-                raise refusal(held)
+        if holders:
+            check_edit(holders.copy().values(), socket_id)
+
+    def lease_lost(self) -> list[Held]:
+        """Lose nothing: one server is the only node; see `LockKeeper`."""
+        return []
+
+    async def close(self) -> None:
+        """Do nothing: all is done at once; see `LockKeeper`."""
 
     def _of_socket(self, socket_id: str, project_id: str | None = None) -> list[Held]:
         keys = sorted(self._sockets.get(socket_id, ()))
@@ -278,13 +212,6 @@ class Locks:
         holders[held.socket_id] = held
         self._projects.setdefault(held.project_id, {})[held.token] = held
         self._sockets.setdefault(held.socket_id, set()).add(key)
-
-    def _check_count(self, user: User, holds: str) -> None:
-        if self._counts[user.id] >= MAX_LOCKS:
-            raise EventError(
-                Code.RATE_LIMIT_EXCEEDED,
-                f"{holds} {MAX_LOCKS} locks, the most allowed: unlock a file first",
-            )
 
     def _grant(
         self, project_id: str, path: str, lock_type: LockType, user: User, socket_id: str
@@ -314,18 +241,3 @@ class Locks:
         self._sockets[held.socket_id].discard(key)
         if not self._sockets[held.socket_id]:
             del self._sockets[held.socket_id]
-
-
-def refusal(held: Held) -> EventError:
-    """Return the error for another connection than the holder's. It names the holder."""
-    # The holder may be the same user: then this says where to look for the lock.
-    where = (
-        ", whose connection is lost: that user may lock it again, others wait for file:unlocked"
-        if held.orphaned
-        else " on another connection: wait for file:unlocked"
-    )
-    return EventError(
-        Code.FILE_LOCKED,
-        f"file {held.path!r} is locked by {held.user.name!r}{where}",
-        {"holder": {"id": held.user.id, "name": held.user.name}, "lockType": held.lock_type},
-    )

@@ -5,7 +5,7 @@ the heartbeat renews. When the connection is lost, the lock stays for a grace pe
 same user may take it over from another connection; then it is released. The others hear when that
 begins and how it ends. A user who may not change a project any more has no locks in it.
 
-The table of the locks, and what their tokens are for, is in `lock_table`.
+What their tokens are for is in `lock_keeper`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from server.api.registry import Call
 from server.api.types import Path, ProjectPagePayload, ProjectPayload, Record
 from server.api.validation import position
 from server.people.access import project_room
-from server.projects.lock_table import Locks
+from server.projects.lock_keeper import LockKeeper
 
 LOCKS: Final = 200
 """Locks that one answer lists, where the client does not say."""
@@ -59,15 +59,17 @@ class LocksResult(Record, frozen=True):
     next: str | None = None
 
 
-def list_locks(call: Call[ProjectPagePayload]) -> LocksResult:
+async def list_locks(call: Call[ProjectPagePayload]) -> LocksResult:
     """List the locks of the project, 200 at once unless the payload asks for up to 1000."""
     payload = call.payload
-    return page(call.services.locks, payload.project_id, payload.after, payload.limit)
+    return await page(call.services.locks, payload.project_id, payload.after, payload.limit)
 
 
-def page(locks: Locks, project_id: str, after: str | None, limit: int | None) -> LocksResult:
+async def page(
+    locks: LockKeeper, project_id: str, after: str | None, limit: int | None
+) -> LocksResult:
     """Return a page of a project's locks."""
-    shown, last = locks.page(project_id, position(after), limit or LOCKS)
+    shown, last = await locks.page(project_id, position(after), limit or LOCKS)
     return LocksResult(shown, None if last is None else str(last))
 
 
@@ -81,7 +83,7 @@ async def lock(call: Call[LockPayload]) -> LockResult:
     project_id, room = payload.project_id, project_room(payload.project_id)
     path = normal(payload.file_path)
     call.check_connected()
-    held, is_new, replaced = call.services.locks.acquire(
+    held, is_new, replaced = await call.services.locks.acquire(
         project_id, path, payload.lock_type, call.user, call.socket.id
     )
     if payload.lock_type == "exclusive":
@@ -89,7 +91,7 @@ async def lock(call: Call[LockPayload]) -> LockResult:
             # From here on nobody else's edit is taken.
             await call.services.saver.save((project_id, path))
         except EventError:
-            call.services.locks.release(project_id, path, call.socket.id)
+            await call.services.locks.release(project_id, path, call.socket.id)
             raise
     for orphan in replaced:
         gone = FileUnlocked(file_path=orphan.path, token=orphan.token)
@@ -99,11 +101,11 @@ async def lock(call: Call[LockPayload]) -> LockResult:
     return LockResult(held.record)
 
 
-def unlock(call: Call[UnlockPayload]) -> UnlockResult:
+async def unlock(call: Call[UnlockPayload]) -> UnlockResult:
     """Release a lock; does nothing if nobody holds one, and is refused if only others do."""
     payload = call.payload
     path = normal(payload.file_path)
-    held = call.services.locks.release(payload.project_id, path, call.socket.id)
+    held = await call.services.locks.release(payload.project_id, path, call.socket.id)
     if held is not None:
         unlocked = FileUnlocked(file_path=path, token=held.token)
         call.tell_others(project_room(payload.project_id), unlocked, project_id=payload.project_id)

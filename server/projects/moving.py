@@ -7,6 +7,7 @@ on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,9 @@ from server.people.access import project_room
 from server.projects.files import announce, in_shares
 from server.projects.lock_checks import check_taking
 from server.projects.mirroring import mirror
+from server.store.connection import Connection
 from server.store.files import deletion
+from server.store.held_locks import Held
 
 
 class FileCopyPayload(ProjectPayload, frozen=True, kw_only=True):
@@ -66,7 +69,8 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
     source, target = _paths(call)
     services, store = call.services, call.store
     is_folder = await store.files.is_folder(project_id, source)
-    check_locks = partial(
+    ended: list[Held] = []
+    checking = partial(
         check_taking,
         services.locks,
         project_id,
@@ -74,25 +78,30 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
         call.socket.id,
         payload.lock_token,
     )
+
+    def check_locks(connection: Connection) -> None:
+        checking(connection)
+        ended[:] = services.locks.moving(connection, project_id, source, target)
+
     if payload.overwrite:
         # The file that gives way is kept in the bin with all that was typed into it.
         await services.saver.save((project_id, target))
     paths = None if is_folder else [source, target]
     async with services.workspace.changing(project_id, paths):
-        check_locks()
+        checking()
         if is_folder:
             async with store.tree.move_folder(
                 project_id, source, target, check=check_locks
             ) as count:
                 moved = FileMoved(file_path=source, new_path=target, count=count)
-                _follow(call, moved)
+                _follow(call, moved, ended)
         else:
             replaced = deletion(target, call.user.id, timestamp()) if payload.overwrite else None
             file = await store.tree.move_file(
                 project_id, source, target, replaced=replaced, check=check_locks
             )
             moved = FileMoved(file_path=source, new_path=target, count=1, file=file)
-            _follow(call, moved)
+            _follow(call, moved, ended)
         await services.workspace.move(project_id, source, target, overwrite=payload.overwrite)
     return FileMoveResult(source, target, moved.count, moved.file)
 
@@ -107,7 +116,10 @@ async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
     services, store = call.services, call.store
     await services.saver.save_project(project_id, within=source)
     is_folder = await store.files.is_folder(project_id, source)
-    check_locks = partial(services.locks.check_within, project_id, [target], call.socket.id)
+
+    def check_locks(connection: Connection | None = None) -> None:
+        services.locks.check_within(connection, project_id, [target], call.socket.id)
+
     check_locks()
     async with services.workspace.changing(project_id, None if is_folder else [target]):
         if not is_folder:
@@ -144,11 +156,13 @@ def _paths(call: Call[Any]) -> tuple[str, str]:
     return source, target
 
 
-def _follow(call: Call[FileMovePayload], moved: FileMoved) -> None:
-    """Let all that is known of the files in memory have the new path, and tell everybody."""
+def _follow(call: Call[FileMovePayload], moved: FileMoved, ended: Sequence[Held]) -> None:
+    """Let all that is known of the files in memory have the new path, and tell everybody, also of
+    the locks that have ended.
+    """
     project_id, room = call.payload.project_id, project_room(call.payload.project_id)
     source, target, services = moved.file_path, moved.new_path, call.services
-    ended = services.locks.move(project_id, source, target)
+    ended = [*ended, *services.locks.moved(project_id, source, target)]
     services.documents.move(project_id, source, target)
     services.saver.move(project_id, source, target)
     for held in ended:

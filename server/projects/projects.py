@@ -8,6 +8,7 @@ last socket in the project. Entering and leaving is the same, however it comes a
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -52,6 +53,7 @@ from server.people.access import (
 from server.projects import locks
 from server.projects.files import FILES
 from server.store import messages
+from server.store.held_locks import Held
 from socketio_min import Socket
 
 PROJECTS: Final = 100
@@ -181,7 +183,7 @@ async def delete(call: Call[ProjectPayload]) -> ProjectDeleteResult:
     call.services.io.server_side_emit(node_events.PROJECT_GONE, project_id)
     call.services.chat.project_deleted(project_id)
     # Also those of sockets that are gone or were never in the room.
-    call.services.locks.withdraw(project_id)
+    call.services.locks.withdraw(project_id, None, lambda _: None)
     for socket in await call.services.io.to(project_room(project_id)).local.fetch_sockets():
         if isinstance(socket, Socket):
             depart(call.services.own_call(socket, silent=True), project_id)
@@ -199,7 +201,7 @@ async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
     role = services.directory.role(project_id, call.user.id)
     there = presence.page(services.presence, project_id, None, None)
     answers = await services.chat.all_answering(project_id)
-    held = locks.page(services.locks, project_id, None, None)
+    held = await locks.page(services.locks, project_id, None, None)
     return ProjectJoinResult(
         project_id=project_id,
         room=project_room(project_id),
@@ -261,10 +263,14 @@ def enter(call: Call[Any], project_id: str) -> None:
 def depart(call: Call[Any], project_id: str, *, keep_locks: bool = False) -> None:
     """Let the socket leave the project's room, and tell the others if its user is gone."""
     room = project_room(project_id)
-    if not keep_locks:
-        for lock in call.services.locks.release_all(call.socket.id, project_id):
-            unlocked = FileUnlocked(file_path=lock.path, token=lock.token)
+
+    def tell_unlocked(released: Sequence[Held]) -> None:
+        for held in released:
+            unlocked = FileUnlocked(file_path=held.path, token=held.token)
             call.tell_others(room, unlocked, project_id=project_id)
+
+    if not keep_locks:
+        call.services.locks.release_all(call.socket.id, project_id, tell_unlocked)
     call.services.lock_requests.leave(call.socket.id, project_id)
     stop_typing(call, project_id)
     call.services.documents.leave(call.socket, project_id)

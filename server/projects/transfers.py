@@ -22,6 +22,7 @@ from server.api.validation import invalid
 from server.projects.files import WRITTEN, announce, tell_replaced
 from server.projects.mirroring import mirror
 from server.projects.upload_table import Upload
+from server.store.connection import Connection
 from server.store.contents import MAX_FILE
 from server.store.files import Moment
 from server.store.parts import PART, Kept
@@ -117,7 +118,7 @@ async def upload(call: Call[FileUploadPayload]) -> FileUploadResult:
     payload, services = call.payload, call.services
     path = normal(payload.file_path)
     services.workspace.check(payload.project_id, path)
-    services.locks.check(payload.project_id, [path], call.socket.id, payload.lock_token)
+    services.locks.check(None, payload.project_id, [path], call.socket.id, payload.lock_token)
     wait = services.rates.spend(call.user.id, WRITTEN, len(payload.data))
     if wait:
         await asyncio.sleep(wait)
@@ -177,8 +178,8 @@ async def _put(call: Call[FileUploadPayload], path: str, content: bytes | Kept) 
     payload, services = call.payload, call.services
     project_id = payload.project_id
 
-    def check_locks() -> None:
-        services.locks.check(project_id, [path], call.socket.id, payload.lock_token)
+    def check_locks(connection: Connection | None = None) -> None:
+        services.locks.check(connection, project_id, [path], call.socket.id, payload.lock_token)
 
     # What gives way is kept with all that was typed into it.
     await services.saver.save((project_id, path))

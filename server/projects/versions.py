@@ -18,6 +18,7 @@ from server.people.access import project_room
 from server.projects import comparing
 from server.projects.files import announce, in_shares, tell_replaced
 from server.projects.mirroring import texts_of
+from server.store.connection import Connection
 from server.store.contents import Change
 
 VERSIONS: Final = 200
@@ -142,11 +143,11 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
     locks, workspace = call.services.locks, call.services.workspace
 
     await call.services.saver.save_project(project_id)
-    locks.check_all(project_id, call.socket.id)
+    locks.check_all(None, project_id, call.socket.id)
     async with workspace.restoring(project_id) as restoration:
 
-        def check(changes: Collection[Change]) -> None:
-            locks.check_all(project_id, call.socket.id)
+        def check(connection: Connection, changes: Collection[Change]) -> None:
+            locks.check_all(connection, project_id, call.socket.id)
             restoration.expect(changes)
 
         # Changes of others before the last step are in the backup. After it they wait for the end

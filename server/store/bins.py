@@ -43,7 +43,7 @@ def throw_file(connection: Connection, project_id: str, new: Deletion) -> Change
 
 
 def throw_folder(
-    connection: Connection, project_id: str, new: Deletion, done: Callable[[], None]
+    connection: Connection, project_id: str, new: Deletion, done: Callable[[], object]
 ) -> Steps[list[str]]:
     """Put a folder into the bin; return the paths of its files. `done` is called in the last step.
 
@@ -77,7 +77,7 @@ def restore(
     *,
     user_id: str,
     now: str,
-    done: Callable[[], None],
+    done: Callable[[], object],
 ) -> Steps[list[Change]]:
     """Take a deletion out of the bin, to where it was or to the path `target`; return the files.
 

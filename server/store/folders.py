@@ -59,7 +59,7 @@ def move(
     project_id: str,
     source: str,
     target: str,
-    done: Callable[[], None],
+    done: Callable[[], object],
 ) -> Steps[int]:
     """Give a folder another path; return how many files it has. They stay as they are known.
 
@@ -87,7 +87,7 @@ def copy(
     *,
     user_id: str,
     now: str,
-    done: Callable[[], None],
+    done: Callable[[], object],
 ) -> Steps[list[Change]]:
     """Copy a folder; return the new files. `done` is called in the last step.
 

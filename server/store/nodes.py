@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
+from server.store import locks
 from server.store.connection import Connection
+from server.store.held_locks import Held
 
 NAME: Final = "socketio-min "
 LINK_NAME: Final = "socketio-min-node "
@@ -21,6 +23,13 @@ _END_CONNECTIONS: Final = (
 )
 
 
+class Buried(NamedTuple):
+    """The ids of nodes that were ended, and their locks, which are released."""
+
+    nodes: list[str]
+    locks: list[Held]
+
+
 def begin(connection: Connection) -> None:
     """Forget what has long ended, and make what ended servers have not finished leftovers."""
     connection.execute("DELETE FROM nodes WHERE ended_at < clock_timestamp() - interval '1 day'")
@@ -30,6 +39,7 @@ def begin(connection: Connection) -> None:
 def end_all(connection: Connection) -> None:
     """End all nodes: there is no server."""
     connection.execute("UPDATE nodes SET ended_at = clock_timestamp() WHERE ended_at IS NULL")
+    connection.execute("DELETE FROM locks")
 
 
 def join(connection: Connection, node: str, label: str, lasts: float) -> None:
@@ -41,16 +51,18 @@ def join(connection: Connection, node: str, label: str, lasts: float) -> None:
         "alive_until = excluded.alive_until, ended_at = NULL",
         (node, label, lasts),
     )
+    locks.end_nodes(connection, [node])
 
 
 def end(connection: Connection, node: str) -> None:
     """Let a server be no node any more."""
     connection.execute("UPDATE nodes SET ended_at = clock_timestamp() WHERE id = ?", (node,))
+    locks.end_nodes(connection, [node])
     connection.execute(_GIVE_UP)
 
 
-def bury(connection: Connection, grace: float) -> list[str]:
-    """End the nodes whose leases are over for more than `grace` seconds. Return their ids."""
+def bury(connection: Connection, grace: float) -> Buried:
+    """End the nodes whose leases are over for more than `grace` seconds. Return what this was."""
     ended = connection.execute(
         f"UPDATE nodes SET ended_at = clock_timestamp() WHERE {_IS_OVER} RETURNING id", (grace,)
     ).fetchall()
@@ -59,7 +71,8 @@ def bury(connection: Connection, grace: float) -> list[str]:
         connection.execute(_END_CONNECTIONS, (NAME + node, LINK_NAME + node))
     if ended:
         connection.execute(_GIVE_UP)
-    return [node for (node,) in ended]
+    ids = [node for (node,) in ended]
+    return Buried(ids, locks.end_nodes(connection, ids))
 
 
 def renewed(connection: Connection, node: str, lasts: float, grace: float) -> bool | None:

@@ -12,7 +12,7 @@ from typing import Final
 WHOLE: Final = 7
 """The number of the step of `sqlite_steps` that these tables are like."""
 
-OWN: Final = ("server_state", "nodes")
+OWN: Final = ("server_state", "nodes", "locks")
 """The tables that SQLite has not, since it has one server at a time."""
 
 TABLES: Final = """
@@ -309,6 +309,26 @@ STEPS: Final[tuple[str, ...]] = (
         ended_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp()
     );
     ALTER TABLE server_state DROP COLUMN commits;
+
+    -- token: greater than those of all locks before. orphaned_until: its connection is lost, and
+    -- then it is over.
+    CREATE TABLE locks (
+        token BIGINT PRIMARY KEY,
+        project_id TEXT COLLATE "C" NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+        path TEXT COLLATE "C" NOT NULL,
+        lock_type TEXT COLLATE "C" NOT NULL,
+        user_id TEXT COLLATE "C" NOT NULL,
+        user_name TEXT COLLATE "C" NOT NULL,
+        node TEXT COLLATE "C" NOT NULL REFERENCES nodes (id) ON DELETE CASCADE,
+        socket_id TEXT COLLATE "C" NOT NULL,
+        acquired_at TEXT COLLATE "C" NOT NULL,
+        orphaned_until TIMESTAMP WITH TIME ZONE
+    );
+    CREATE UNIQUE INDEX locks_of_socket ON locks (socket_id, project_id, path);
+    CREATE INDEX locks_of_file ON locks (project_id, path);
+    CREATE INDEX locks_of_user ON locks (user_id);
+    CREATE INDEX locks_of_node ON locks (node);
+
     -- Which node makes it, by the name of its connection.
     ALTER TABLE leftovers ADD COLUMN node TEXT COLLATE "C"
         DEFAULT substr(current_setting('application_name'), 14);

@@ -18,6 +18,7 @@ from server.store.faces.contents import Contents
 from server.store.faces.documents import SharedDocuments
 from server.store.faces.files import Files
 from server.store.faces.invitations import Invitations
+from server.store.faces.locks import Locks
 from server.store.faces.nodes import Nodes
 from server.store.faces.notices import Notices
 from server.store.faces.projects import Projects
@@ -114,6 +115,11 @@ class Store:
     def talk(self) -> Talk:
         """Return what people say to each other."""
         return Talk(self._desk)
+
+    @property
+    def locks(self) -> Locks:
+        """Return the locks that several servers share."""
+        return Locks(self._desk)
 
     @property
     def nodes(self) -> Nodes:

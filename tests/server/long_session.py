@@ -28,6 +28,7 @@ from typing import Any
 
 from ai_coding_assistant import AsyncAICodingAssistantSocket, Document, Refused, SDKError
 from server.application import Application
+from tests.server.at_once import result
 from tests.server.running import make
 from tests.socketio_min.chaos import Chaos, ChaosProxy, chaos_proxy
 from tests.waiting import until
@@ -263,7 +264,7 @@ class Session:
             person.copies.clear()
         application = self.application
         await until(lambda: not application.documents.of_project(PROJECT))
-        await until(lambda: not application.locks.page(PROJECT)[0])
+        await until(lambda: not result(application.locks.page(PROJECT))[0])
 
 
 class Errors(logging.Handler):

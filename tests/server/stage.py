@@ -98,7 +98,7 @@ class Stage:
         projects = ("project-123", self.secret)
         listed = await self.honest.ask("file:list", PROJECT)
         return {
-            "locks": {one: application.locks.page(one)[0] for one in projects},
+            "locks": {one: (await application.locks.page(one))[0] for one in projects},
             "presence": {one: application.presence.page(one)[0] for one in projects},
             "roles": {one: application.directory.members(one) for one in projects},
             "rooms": {one.id: one.rooms for one in await application.io.fetch_sockets()},

@@ -56,7 +56,7 @@ async def test_a02_events_before_a_session(tmp_path: Path) -> None:
             assert await nobody.news() == []
             [socket] = application.io.sockets.values()
             assert socket.rooms == {nobody.id}
-        assert application.locks.page("project-123")[0] == []
+        assert (await application.locks.page("project-123"))[0] == []
         assert application.directory.role("project-123", "user-456") is not None
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
 from server.api.records import Deletion
 from server.store import bins, contents, folders, pages
-from server.store.connection import Connection
+from server.store.connection import Check, Connection
 from server.store.contents import Change
 from server.store.database import Desk
 from server.store.documents import Documents
@@ -25,9 +25,7 @@ class Bin:
         self._desk = desk
         self._documents = documents
 
-    async def throw_file(
-        self, project_id: str, new: Deletion, *, check: Callable[[], None]
-    ) -> Change:
+    async def throw_file(self, project_id: str, new: Deletion, *, check: Check) -> Change:
         """Put a file into the bin, and forget its document. `check` may refuse it.
 
         Raises:
@@ -35,7 +33,7 @@ class Bin:
         """
 
         def work(connection: Connection) -> Change:
-            check()
+            check(connection)
             if contents.file(connection, project_id, new.path) is None:
                 raise folders.missing(new.path)
             self._documents.delete(connection, (project_id, new.path))
@@ -45,7 +43,7 @@ class Bin:
 
     @asynccontextmanager
     async def throw_folder(
-        self, project_id: str, new: Deletion, *, check: Callable[[], None]
+        self, project_id: str, new: Deletion, *, check: Check
     ) -> AsyncIterator[list[str]]:
         """Put a folder into the bin, and forget its documents, in steps; see `bins.throw_folder`
         and `Desk.in_steps`. `check` may refuse it in the last step.
@@ -54,7 +52,7 @@ class Bin:
         beside = replace(self._desk, project_id=None)
         forget = partial(self._documents.forget_some, project_id=project_id, folder=new.path)
         async with self._desk.in_steps(
-            lambda c: bins.throw_folder(c, project_id, new, check)
+            lambda c: bins.throw_folder(c, project_id, new, partial(check, c))
         ) as paths:
             while await beside.run(forget):
                 pass
@@ -68,12 +66,12 @@ class Bin:
         *,
         user_id: str,
         now: str,
-        check: Callable[[], None],
+        check: Check,
     ) -> AbstractAsyncContextManager[list[Change]]:
         """Take a deletion out of the bin, in steps; see `bins.restore` and `Desk.in_steps`."""
         return self._desk.in_steps(
             lambda c: bins.restore(
-                c, project_id, deletion_id, target, user_id=user_id, now=now, done=check
+                c, project_id, deletion_id, target, user_id=user_id, now=now, done=partial(check, c)
             )
         )
 

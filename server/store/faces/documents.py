@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 
 from server.api.records import User
 from server.documents.authority import Author
-from server.store.connection import Connection
+from server.store.connection import Check, Connection
 from server.store.contents import Change
 from server.store.database import Desk
 from server.store.document_records import Edit as DocumentEdit
@@ -32,13 +31,11 @@ class SharedDocuments:
             lambda c: self._documents.open(c, (project_id, path), since, author, now)
         )
 
-    async def edit(
-        self, project_id: str, path: str, edit: DocumentEdit, *, check: Callable[[], None]
-    ) -> Edited:
+    async def edit(self, project_id: str, path: str, edit: DocumentEdit, *, check: Check) -> Edited:
         """Take a change; see `Documents.edit`. `check` is called before, and may refuse it."""
 
         def work(connection: Connection) -> Edited:
-            check()
+            check(connection)
             return self._documents.edit(connection, (project_id, path), edit)
 
         size = sum(sys.getsizeof(text) for _, text in edit.change.sections)

@@ -10,7 +10,7 @@ from functools import partial
 
 from server.api.records import File, Save, User
 from server.store import contents, files, folders, pages, parts, saves
-from server.store.connection import Connection
+from server.store.connection import Check, Connection
 from server.store.database import Desk
 from server.store.document_records import Replaced
 from server.store.documents import Documents
@@ -81,7 +81,7 @@ class Files:
         *,
         user: User,
         now: str,
-        check: Callable[[], None],
+        check: Check,
     ) -> Replaced:
         """Change a file; see `files.change`. `check` is called before, and may refuse it.
 
@@ -92,7 +92,7 @@ class Files:
         text = given if isinstance(given, str) else None
 
         def work(connection: Connection, content: str | bytes | Kept | None) -> Replaced:
-            check()
+            check(connection)
             change = partial(
                 files.change,
                 connection,
@@ -121,14 +121,14 @@ class Files:
         base_revision: int | None,
         user: User,
         now: str,
-        check: Callable[[], None],
+        check: Check,
     ) -> Replaced:
         """Create or replace a file; see `files.put` and `Documents.replacing`. `check` may refuse
         it.
         """
 
         def work(connection: Connection) -> Replaced:
-            check()
+            check(connection)
             change = partial(
                 files.put,
                 connection,
@@ -219,14 +219,14 @@ class Files:
         *,
         user: User,
         now: str,
-        check: Callable[[], None],
+        check: Check,
     ) -> Replaced:
         """Make a file what it was; see `files.restore` and `Documents.replacing`. `check` may
         refuse it.
         """
 
         def work(connection: Connection) -> Replaced:
-            check()
+            check(connection)
             change = partial(files.restore, connection, project_id, path, save_id, user.id, now)
             return self._documents.replacing(
                 connection, (project_id, path), user, now, change, None

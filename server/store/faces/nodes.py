@@ -14,6 +14,6 @@ class Nodes:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def bury(self, grace: float) -> list[str]:
-        """End the nodes whose leases are over for more than `grace` seconds. Return their ids."""
+    async def bury(self, grace: float) -> nodes.Buried:
+        """End the nodes whose leases are over for more than `grace` seconds; see `nodes.bury`."""
         return await self._desk.run(lambda c: nodes.bury(c, grace))

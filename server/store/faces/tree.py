@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from server.api.records import Deletion, File
 from server.store import files, folders
-from server.store.connection import Connection
+from server.store.connection import Check, Connection
 from server.store.contents import Change
 from server.store.database import Desk
 from server.store.documents import Documents
@@ -30,12 +30,12 @@ class ProjectTree:
         target: str,
         *,
         replaced: Deletion | None,
-        check: Callable[[], None],
+        check: Check,
     ) -> File:
         """Give a file, with its document, another path; see `files.move`. `check` may refuse it."""
 
         def work(connection: Connection) -> File:
-            check()
+            check(connection)
             file = files.move(connection, project_id, source, target, replaced)
             self._documents.move(connection, project_id, source, target)
             return file
@@ -43,7 +43,7 @@ class ProjectTree:
         return await self._desk.run(work)
 
     def move_folder(
-        self, project_id: str, source: str, target: str, *, check: Callable[[], None]
+        self, project_id: str, source: str, target: str, *, check: Check
     ) -> AbstractAsyncContextManager[int]:
         """Give a folder, with its documents, another path, in steps; see `folders.move` and
         `Desk.in_steps`. `check` may refuse it in the last step.
@@ -51,7 +51,7 @@ class ProjectTree:
 
         def work(connection: Connection) -> Steps[int]:
             def done() -> None:
-                check()
+                check(connection)
                 self._documents.move(connection, project_id, source, target)
 
             return folders.move(connection, project_id, source, target, done)
@@ -74,11 +74,11 @@ class ProjectTree:
         *,
         user_id: str,
         now: str,
-        check: Callable[[], None],
+        check: Check,
     ) -> AbstractAsyncContextManager[list[Change]]:
         """Copy a folder, in steps; see `folders.copy` and `Desk.in_steps`."""
         return self._desk.in_steps(
             lambda c: folders.copy(
-                c, project_id, source, target, user_id=user_id, now=now, done=check
+                c, project_id, source, target, user_id=user_id, now=now, done=partial(check, c)
             )
         )

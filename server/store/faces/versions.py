@@ -42,12 +42,12 @@ class Versions:
         *,
         user_id: str,
         now: Callable[[], str],
-        check: Callable[[Collection[Change]], None],
+        check: Callable[[Connection, Collection[Change]], None],
     ) -> AbstractAsyncContextManager[Restored]:
         """Go back to a version, in steps; see `snapshots.restore` and `Desk.in_steps`."""
         return self._desk.in_steps(
             lambda c: snapshots.restore(
-                c, version_id, backup, user_id=user_id, now=now(), check=check
+                c, version_id, backup, user_id=user_id, now=now(), check=partial(check, c)
             )
         )
 

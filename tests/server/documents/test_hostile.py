@@ -16,6 +16,7 @@ from server.api.records import User
 from server.documents.authority import Author
 from server.documents.change_json import parse
 from server.store.document_records import Edit
+from tests.server.at_once import result
 from tests.server.documents.editors import APP, PROJECT, Editor, content, joined, written
 from tests.server.gate import closed_gate
 from tests.server.running import running
@@ -100,7 +101,7 @@ async def test_a_flood_of_edits_takes_its_own_turns(tmp_path: Path) -> None:
             change = parse([length, [0, "x"]])
             wanted = Edit(editor.epoch, 0, Author("a", user.id, user.name), number, change)
             store = application.store.of(user.id, "project-123")
-            await store.documents.edit("project-123", APP, wanted, check=lambda: None)
+            await store.documents.edit("project-123", APP, wanted, check=lambda _: None)
             done.append(user.id)
 
         mallory, ada = User("mallory", "Mallory"), User("ada", "Ada")
@@ -154,7 +155,7 @@ async def test_an_exclusive_lock_with_edits_on_their_way(tmp_path: Path) -> None
         # A round trip: the edit is with the database by now.
         await other.ask("test:ping")
         locking = asyncio.create_task(other.ask("file:lock", {**PROJECT, "filePath": bob.path}))
-        await until(lambda: application.locks.page("project-123")[0])
+        await until(lambda: result(application.locks.page("project-123"))[0])
         gate.opened.set()
         await passed
         assert (await editing)["error"]["code"] == "FILE_LOCKED"

@@ -10,18 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from server.api.errors import EventError
-from server.api.records import LockType, User
 from server.application import Application, Tuning
-from server.projects.lock_table import Locks
-from tests.effort import EFFORT
 from tests.server.company import two
 from tests.server.conftest import Connect
 from tests.server.running import running
@@ -252,127 +244,3 @@ async def test_a_lock_decided_before_a_change_protects_from_it(
         await asyncio.wait_for(first.ask("file:list", PROJECT), PATIENCE)
         assert (await second.ask("file:read", read))["content"] == before
         await second.ask("file:unlock", LOCK)
-
-
-USERS = [User("1", "1"), User("2", "2")]
-SOCKETS = {"a": USERS[0], "b": USERS[0], "c": USERS[1], "d": USERS[1]}
-PATHS = ["x", "y"]
-
-
-class LockMachine(RuleBasedStateMachine):
-    """Locks against a plain model: which socket holds what how."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.locks = Locks()
-        self.held: dict[tuple[str, str], tuple[LockType, bool]] = {}
-        self.last_token = 0
-
-    @rule(
-        socket=st.sampled_from(sorted(SOCKETS)),
-        path=st.sampled_from(PATHS),
-        lock_type=st.sampled_from(["exclusive", "shared"]),
-    )
-    def acquire(self, socket: str, path: str, lock_type: LockType) -> None:
-        user = SOCKETS[socket]
-        if self.held.get((socket, path), ("", False))[1]:
-            return  # That socket is gone.
-        others = {
-            other: kind
-            for (other, where), (kind, orphaned) in self.held.items()
-            if where == path and other != socket and not (orphaned and SOCKETS[other] == user)
-        }
-        denied = others and (lock_type == "exclusive" or "exclusive" in others.values())
-        if denied:
-            with pytest.raises(EventError, match="is locked by"):
-                self.locks.acquire("p", path, lock_type, user, socket)
-            return
-        held, is_new, replaced = self.locks.acquire("p", path, lock_type, user, socket)
-        gone = set()
-        if is_new:
-            assert held.token > self.last_token
-            self.last_token = held.token
-            for other in SOCKETS:
-                kept = self.held.get((other, path))
-                if kept and kept[1] and SOCKETS[other] == user:
-                    del self.held[other, path]
-                    gone.add(other)
-        assert {one.socket_id for one in replaced} == gone
-        self.held[socket, path] = (lock_type, False)
-
-    @rule(socket=st.sampled_from(sorted(SOCKETS)), path=st.sampled_from(PATHS))
-    def release(self, socket: str, path: str) -> None:
-        mine = self.held.pop((socket, path), None)
-        if mine is None and any(where == path for _, where in self.held):
-            with pytest.raises(EventError, match="is locked by"):
-                self.locks.release("p", path, socket)
-        else:
-            released = self.locks.release("p", path, socket)
-            assert (released is not None) == (mine is not None)
-
-    @rule(socket=st.sampled_from(sorted(SOCKETS)))
-    def orphan(self, socket: str) -> None:
-        self.locks.orphan(socket)
-        for key in self.held:
-            if key[0] == socket:
-                self.held[key] = (self.held[key][0], True)
-
-    @rule(socket=st.sampled_from(sorted(SOCKETS)))
-    def grace_over(self, socket: str) -> None:
-        released = {held.path for held in self.locks.release_all(socket)}
-        mine = {path for one, path in self.held if one == socket}
-        assert released == mine
-        for path in mine:
-            del self.held[socket, path]
-
-    @rule(user=st.sampled_from([None, "1", "2"]))
-    def withdraw(self, user: str | None) -> None:
-        mine = {key for key in self.held if user in (None, SOCKETS[key[0]].id)}
-        withdrawn = self.locks.withdraw("p", user)
-        assert {(held.socket_id, held.path) for held in withdrawn} == mine
-        assert self.locks.withdraw("other", user) == []
-        for key in mine:
-            del self.held[key]
-
-    @invariant()
-    def nobody_is_in_anybodys_way(self) -> None:
-        shown, last = self.locks.page("p")
-        assert last is None
-        assert [lock.token for lock in shown] == sorted(lock.token for lock in shown)
-        for size in (1, 2):
-            paged, after = self.locks.page("p", 0, size)
-            while after is not None:
-                more, after = self.locks.page("p", after, size)
-                paged += more
-            assert paged == shown
-        assert sorted((lock.file_path, lock.lock_type, lock.orphaned) for lock in shown) == sorted(
-            (path, kind, orphaned) for (_, path), (kind, orphaned) in self.held.items()
-        )
-        for path in PATHS:
-            kinds = [lock.lock_type for lock in shown if lock.file_path == path]
-            assert len(kinds) <= 1 or set(kinds) == {"shared"}
-
-    @rule(socket=st.sampled_from(sorted(SOCKETS)), path=st.sampled_from(PATHS))
-    def check(self, socket: str, path: str) -> None:
-        others: Any = [one for one, where in self.held if where == path and one != socket]
-        try:
-            self.locks.check("p", [path], socket)
-        except EventError:
-            assert others
-        else:
-            assert not others
-
-    @rule(socket=st.sampled_from(sorted(SOCKETS)))
-    def check_all(self, socket: str) -> None:
-        others: Any = [one for one, _ in self.held if one != socket]
-        self.locks.check_all("other", socket)
-        try:
-            self.locks.check_all("p", socket)
-        except EventError:
-            assert others
-        else:
-            assert not others
-
-
-TestLocks = LockMachine.TestCase
-TestLocks.settings = settings(max_examples=30 * EFFORT, stateful_step_count=30)

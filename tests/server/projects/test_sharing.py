@@ -215,7 +215,7 @@ async def test_who_may_not_change_the_project_any_more_has_no_locks(
     else:
         await ada.ask("project:unshare", {**project, "userId": "bob"})
     assert ("file:unlocked", {"filePath": "a", "token": token}) in await ada.news()
-    assert application.locks.page(project_id)[0] == []
+    assert (await application.locks.page(project_id))[0] == []
     assert (await ada.ask("file:lock", {**project, "filePath": "a"}))["ok"]
 
 
@@ -226,7 +226,7 @@ async def test_a_deleted_project_has_no_locks(application: Application, connect:
         lock = {"projectId": project_id, "filePath": f"{number}"}
         assert (await ada.ask("file:lock", lock))["ok"]
     await ada.ask("project:delete", {"projectId": project_id})
-    assert application.locks.page(project_id)[0] == []
+    assert (await application.locks.page(project_id))[0] == []
     demonstration = {"projectId": "project-123", "filePath": "a"}
     assert (await ada.ask("file:lock", demonstration))["ok"]
 
@@ -298,7 +298,7 @@ async def test_deleting_takes_everything_along(application: Application, connect
     for client in (ada, bob):
         assert await client.news() == [("project:deleted", project)]
         assert (await client.ask("project:join", project))["error"]["code"] == "NOT_FOUND"
-    assert application.locks.page(project_id)[0] == []
+    assert (await application.locks.page(project_id))[0] == []
     assert application.presence.page(project_id)[0] == []
 
     def rows(table: str) -> Any:

@@ -28,12 +28,12 @@ LONG = "é" * 1_000_000
 
 async def create(store: Store) -> None:
     edit = Edit("created", "before", None)
-    await store.files.change("p", "a.txt", edit, user=ADA, now="", check=lambda: None)
+    await store.files.change("p", "a.txt", edit, user=ADA, now="", check=lambda _: None)
 
 
 async def change(store: Store, text: str = "x" * 100_000) -> None:
     edit = Edit("updated", text, None)
-    await store.files.change("p", "a.txt", edit, user=ADA, now="", check=lambda: None)
+    await store.files.change("p", "a.txt", edit, user=ADA, now="", check=lambda _: None)
 
 
 async def change_much(store: Store) -> None:
@@ -85,7 +85,7 @@ async def test_an_edit_is_counted_by_what_it_inserts(tmp_path: Path) -> None:
     change = joined([(len("before"), None), (0, "x" * 10_000)])
     edit = DocumentEdit(opened.epoch, opened.version, AUTHOR, 1, change)
     gate, passed = await closed_gate(database)
-    doing = asyncio.ensure_future(store.documents.edit("p", "a.txt", edit, check=lambda: None))
+    doing = asyncio.ensure_future(store.documents.edit("p", "a.txt", edit, check=lambda _: None))
     await asyncio.sleep(0)
     assert database.held.of("ada") == sys.getsizeof("x" * 10_000) + sys.getsizeof(None)
     gate.opened.set()

@@ -132,10 +132,10 @@ def test_what_a_server_that_is_gone_has_not_finished_is_a_leftover(
     with contextlib.closing(third.serve()) as session:
         assert unfinished() == [("of the dead", True), ("of the living", True)]
         # Its time of grace.
-        assert nodes.bury(session, 1_000.0) == []
-        assert nodes.bury(session, 0.0) == [shared.node]
+        assert nodes.bury(session, 1_000.0).nodes == []
+        assert nodes.bury(session, 0.0).nodes == [shared.node]
         assert unfinished() == [("of the dead", False), ("of the living", True)]
-        assert nodes.bury(session, 0.0) == []
+        assert nodes.bury(session, 0.0).nodes == []
 
 
 def test_a_server_that_is_alone_ends_what_was_before(postgres: Postgres) -> None:
@@ -156,7 +156,7 @@ def test_the_connection_of_a_node_that_is_buried_is_ended(
         session.begin()
         increment(session)
         other.execute("SELECT pg_advisory_unlock_all()")
-        assert nodes.bury(other, 0.0) == [shared.node]
+        assert nodes.bury(other, 0.0).nodes == [shared.node]
         with pytest.raises(psycopg.OperationalError):
             session.end(lambda: False)
         assert counters.increment(other, "one") == 1

@@ -229,7 +229,7 @@ def trace(connection: Connection, callback: Callable[[str], None]) -> None:
 
 async def change(store: Store, text: str, path: str = "long.txt", action: str = "created") -> None:
     edit = Edit(action, text, None)  # type: ignore[arg-type]
-    await store.files.change(PROJECT_ID, path, edit, user=ADA, now="now", check=lambda: None)
+    await store.files.change(PROJECT_ID, path, edit, user=ADA, now="now", check=lambda _: None)
 
 
 async def test_no_piece_of_work_has_more_than_some_parts(tmp_path: Path) -> None:

@@ -1,0 +1,148 @@
+"""A lock as the server has it, and the rules of who may have what beside it.
+
+The rules are the same wherever the locks are kept: in memory, or in a database that several servers
+share. A lock of a lost connection is an orphan, which the same user may take over from another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from server.api.errors import Code, EventError
+from server.api.records import Lock, LockType, User
+
+MAX_LOCKS: Final = 100
+"""Locks that one user may hold."""
+
+GRANTS_OF_A_START: Final = 2**30
+"""The tokens of one start of a server that keeps its locks in memory. JavaScript counts exactly up
+to 2**53: 8 million starts with 1000 million grants each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lock of a socket of a user."""
+
+    project_id: str
+    path: str
+    lock_type: LockType
+    user: User
+    socket_id: str
+    token: int
+    acquired_at: str
+    orphaned: bool = False
+
+    @property
+    def record(self) -> Lock:
+        """Return what clients see of the lock."""
+        return Lock(
+            file_path=self.path,
+            lock_type=self.lock_type,
+            user=self.user,
+            token=self.token,
+            acquired_at=self.acquired_at,
+            orphaned=self.orphaned,
+        )
+
+
+class Grant(NamedTuple):
+    """A lock; whether it is a new one; the user's locks from lost connections that it replaces."""
+
+    held: Held
+    is_new: bool
+    replaced: list[Held]
+
+
+class Possible(NamedTuple):
+    """What a socket that asks for a lock has on the file, and the orphans that it would replace."""
+
+    own: Held | None
+    replaced: list[Held]
+
+
+def possible(
+    holders: Collection[Held], lock_type: LockType, user: User, socket_id: str
+) -> Possible:
+    """Return what is there before a socket gets a lock beside these ones of the file.
+
+    Raises:
+        EventError: somebody else's is in the way (`FILE_LOCKED`).
+    """
+    own = next((one for one in holders if one.socket_id == socket_id), None)
+    if own is not None and own.lock_type == lock_type:
+        return Possible(own, [])
+    for one in holders:
+        is_free = one is own or (one.orphaned and one.user == user)
+        if not is_free and "exclusive" in (one.lock_type, lock_type):
+            raise refusal(one)
+    replaced = [one for one in holders if one is not own and one.orphaned and one.user == user]
+    return Possible(own, replaced)
+
+
+def check_count(count: int, holds: str) -> None:
+    """Let a user who holds so many locks have another one.
+
+    Raises:
+        EventError: these are too many (`RATE_LIMIT_EXCEEDED`).
+    """
+    if count >= MAX_LOCKS:
+        raise EventError(
+            Code.RATE_LIMIT_EXCEEDED,
+            f"{holds} {MAX_LOCKS} locks, the most allowed: unlock a file first",
+        )
+
+
+def check_others(holders: Iterable[Held], socket_id: str) -> None:
+    """Let a socket change what these locks are on.
+
+    Raises:
+        EventError: one is somebody else's (`FILE_LOCKED`).
+    """
+    for held in holders:
+        if held.socket_id != socket_id:
+            raise refusal(held)
+
+
+def check_token(holders: Iterable[Held], path: str, socket_id: str, token: int | None) -> None:
+    """Let a socket change a file with these locks for which it names the token of its own.
+
+    Raises:
+        EventError: the token is not that of the socket's lock (`FILE_LOCKED`).
+    """
+    if token is None:
+        return
+    own = next((held for held in holders if held.socket_id == socket_id), None)
+    if own is None or own.token != token:
+        raise EventError(
+            Code.FILE_LOCKED,
+            f"file {path!r}: the lock with the token {token} is gone: lock it again",
+        )
+
+
+def check_edit(holders: Iterable[Held], socket_id: str) -> None:
+    """Let a socket edit a file with these locks together with others.
+
+    Raises:
+        EventError: one is somebody else's exclusive lock (`FILE_LOCKED`).
+    """
+    # A shared lock only keeps exclusive ones out.
+    for held in holders:
+        if held.lock_type == "exclusive" and held.socket_id != socket_id:
+            raise refusal(held)
+
+
+def refusal(held: Held) -> EventError:
+    """Return the error for another connection than the holder's. It names the holder."""
+    # The holder may be the same user: then this says where to look for the lock.
+    where = (
+        ", whose connection is lost: that user may lock it again, others wait for file:unlocked"
+        if held.orphaned
+        else " on another connection: wait for file:unlocked"
+    )
+    return EventError(
+        Code.FILE_LOCKED,
+        f"file {held.path!r} is locked by {held.user.name!r}{where}",
+        {"holder": {"id": held.user.id, "name": held.user.name}, "lockType": held.lock_type},
+    )

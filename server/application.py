@@ -141,7 +141,7 @@ class Application:
         self.workspace = Workspace(self, settings.workspace)
         self.saver = Saver(self, self.tuning.still, self.tuning.latest)
         self.background = Background()
-        self.housekeeping = Housekeeping(self)
+        self.housekeeping = Housekeeping(self, lambda: self.node.membership.does("housekeeping"))
         self.chat = Chat(self, provider_of(settings, self.background), settings.ai_timeout)
         self.dispatcher = Dispatcher(self)
         self._host_check = host_check(settings.host, settings.cors_origins)

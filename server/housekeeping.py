@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -32,10 +33,13 @@ logger = logging.getLogger("server")
 
 
 class Housekeeping:
-    """Tidies up for an application; `seconds` is how often."""
+    """Tidies up for an application now and then, while it `does` so: one server of several."""
 
-    def __init__(self, services: Services, seconds: float = EVERY_SECONDS) -> None:
+    def __init__(
+        self, services: Services, does: Callable[[], bool], seconds: float = EVERY_SECONDS
+    ) -> None:
         self._services = services
+        self._does = does
         self._seconds = seconds
         self._task: asyncio.Task[None] | None = None
 
@@ -53,7 +57,9 @@ class Housekeeping:
         while True:
             await asyncio.sleep(self._seconds)
             try:
-                await self.tidy(datetime.now(UTC))
+                self._services.uploads.sweep()
+                if self._does():
+                    await self.tidy(datetime.now(UTC))
             except EventError as error:
                 logger.error("tidying up failed, and is tried again: %s", error.message)
             except Exception:
@@ -62,7 +68,6 @@ class Housekeeping:
     async def tidy(self, now: datetime) -> None:
         """Do what is due at this time."""
         store = self._services.store
-        self._services.uploads.sweep()
         while await store.bin.expire(timestamp(now - timedelta(days=KEPT_DAYS))):
             pass
         while await store.files.thin_history(timestamp(now - _DAY), timestamp(now - _MONTH)):

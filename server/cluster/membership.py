@@ -37,6 +37,14 @@ class Member(Protocol):
         """Take note that the lease and the grace of another node are over."""
         ...
 
+    def heard(self, payload: str) -> None:
+        """Take note of a change of which the database notifies."""
+        ...
+
+    def missed(self) -> None:
+        """Take note that notifications may have been missed until now."""
+        ...
+
 
 class Membership:
     """The membership of the server that uses an engine; `member` is told what becomes of it."""
@@ -49,6 +57,7 @@ class Membership:
         self._link = engine.link(lease, self)
         self._loop: asyncio.AbstractEventLoop
         self._joined = asyncio.Event()
+        self._tasks: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         # Whether the member goes by it that the server is a node.
         self._counts = False
@@ -87,6 +96,10 @@ class Membership:
         """Return whether the server is a node."""
         until = self._until
         return self._link is None or (until is not None and time.monotonic() < until)
+
+    def does(self, task: str) -> bool:
+        """Return whether this server is the one that does a task of `TASKS`."""
+        return self._link is None or (self.is_alive and task in self._tasks)
 
     def _begin(self) -> None:
         if self._counts:
@@ -127,6 +140,22 @@ class Membership:
         with self._changing:
             self._until = asked + self._lease.lasts
         self._tell(self._begin)
+
+    def has_task(self, task: str) -> None:
+        """Take note of a task; see `LinkEvents`."""
+        self._tasks.add(task)
+
+    def has_no_tasks(self) -> None:
+        """Take note that tasks are lost; see `LinkEvents`."""
+        self._tasks.clear()
+
+    def heard(self, payload: str) -> None:
+        """Pass a notification on; see `LinkEvents`."""
+        self._tell(self._member.heard, payload)
+
+    def missed(self) -> None:
+        """Tell that notifications may have been missed; see `LinkEvents`."""
+        self._tell(self._member.missed)
 
     def others_died(self) -> None:
         """Tell that another node is to be buried; see `LinkEvents`."""

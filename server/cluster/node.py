@@ -1,4 +1,6 @@
-"""What this server does as one of several nodes: it ends what belonged to nodes that are gone."""
+"""What this server does as one of several nodes: it ends what belonged to nodes that are gone, and
+hears what the others change.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ import socket
 
 from server.api.errors import EventError
 from server.api.services import Services
+from server.cluster.changes import Changes
 from server.cluster.membership import Membership
 from server.store.engine import Engine
 from server.store.held_locks import Held
@@ -26,6 +29,7 @@ class Node:
         # What it lost with its lease, and others have not been told of.
         self._lost: list[Held] = []
         self.membership = Membership(engine, self, lease)
+        self._changes = Changes(services, engine.node)
         self._burial: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -41,6 +45,7 @@ class Node:
         if self._burial is not None:
             await asyncio.wait([self._burial])
         await self.membership.stop()
+        await self._changes.stop()
 
     # -- see `Member`
 
@@ -62,9 +67,18 @@ class Node:
         if self._burial is None or self._burial.done():
             self._burial = asyncio.get_running_loop().create_task(self._bury())
 
+    def heard(self, payload: str) -> None:
+        """Bring what is remembered in step with a change."""
+        self._changes.heard(payload)
+
+    def missed(self) -> None:
+        """Read all that is remembered again."""
+        self._changes.missed()
+
     async def _bury(self) -> None:
         try:
             buried = await self._services.store.nodes.bury(self._lease.grace)
+            unsaved = await self._services.store.documents.unsaved() if buried.nodes else []
         except EventError as error:
             # With the next renewal it is tried again.
             logger.error("what belonged to another node is not ended yet: %s", error.message)
@@ -74,3 +88,6 @@ class Node:
         for held in buried.locks:
             self._services.lock_requests.lock_ended(held)
         self._services.tell_unlocked(buried.locks)
+        # What was typed on them is in the journals of the documents.
+        for key in unsaved:
+            self._services.saver.edited(key)

@@ -31,12 +31,13 @@ class Directory:
         self._projects: dict[str, _Access] = {}
 
     def load(self, users: Iterable[User], accesses: Iterable[membership.Access]) -> None:
-        """Take over what the database has."""
+        """Take over what the database has, in the place of what was known."""
         added = [user for user in users if user.id not in self._names]
         self._names.update((user.id, user.name) for user in added)
         self._by_name.load(added)
-        for access in accesses:
-            self._projects[access.project_id] = _Access(access.everyone, access.members)
+        self._projects = {
+            access.project_id: _Access(access.everyone, access.members) for access in accesses
+        }
 
     # -- users
 

@@ -78,6 +78,10 @@ class Sockets:
         """Yield the ids of those who are connected."""
         yield from self._by_user
 
+    def sessions(self) -> list[str]:
+        """Return the keys of the sessions that have sockets."""
+        return list(self._by_session)
+
     def of_session(self, session_key: str) -> list[Socket]:
         """Return a session's sockets."""
         return list(self._by_session.get(session_key, _NONE).values())

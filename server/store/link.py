@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,10 @@ class Lease:
     lasts: float = 10.0
     every: float = 2.0
     grace: float = 15.0
+
+
+TASKS: Final = ("housekeeping",)
+"""What exactly one of the nodes does."""
 
 
 class LinkEvents(Protocol):
@@ -34,8 +38,24 @@ class LinkEvents(Protocol):
         """Take note that the server is a node, at the earliest from `asked` on; it has nothing."""
         ...
 
+    def has_task(self, task: str) -> None:
+        """Take note that this server does one of `TASKS`, until its connection is lost."""
+        ...
+
+    def has_no_tasks(self) -> None:
+        """Take note that the connection is lost: another server may do the tasks."""
+        ...
+
     def others_died(self) -> None:
         """Take note that the lease and the grace of another node are over."""
+        ...
+
+    def heard(self, payload: str) -> None:
+        """Take note of a change of which the database notifies."""
+        ...
+
+    def missed(self) -> None:
+        """Take note that notifications may have been missed until now."""
         ...
 
 

@@ -12,6 +12,8 @@ NAME: Final = "socketio-min "
 LINK_NAME: Final = "socketio-min-node "
 """What the names of a node's connections begin with: for its work, and for its lease. Its id
 follows, which `leftovers.node` is taken from."""
+CHANNEL: Final = "socketio_min"
+"""On which the database notifies of changes, by its triggers."""
 _IS_OVER: Final = "ended_at IS NULL AND alive_until + make_interval(secs => ?) < clock_timestamp()"
 # What a server that was killed has not finished belongs to nothing.
 _GIVE_UP: Final = (

@@ -1,8 +1,8 @@
 """A server's place among the nodes of a PostgreSQL: a connection and a thread of its own.
 
-Its lease is renewed by the clock of the database, also while the other connection has much to do: a
-renewal waits for no transaction. The server counts its lease from before it asks for it, so it
-knows that the lease is over before the database does.
+Its lease is renewed by the clock of the database, and what the database notifies of is heard, also
+while the other connection has much to do: neither waits for a transaction. The server counts its
+lease from before it asks for it, so it knows that the lease is over before the database does.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ import psycopg
 
 from server.store import nodes
 from server.store.engine import OutcomeUnknown
-from server.store.link import Lease, LinkEvents
+from server.store.link import TASKS, Lease, LinkEvents
 from server.store.postgres_session import PostgresSession
 
 _FAILURES: Final = (psycopg.Error, OutcomeUnknown)
+_TASKS: Final = 0x746173
+"""The first part of the key of a task's lock."""
 _FIRST_PAUSE: Final = 0.05
 _FAREWELL_SECONDS: Final = 1.0
 """How long a server that ends waits for the database."""
@@ -37,6 +39,8 @@ class PostgresLink:
         self._hears = hears
         self._label = ""
         self._thread: threading.Thread | None = None
+        # Those that others do.
+        self._tasks = set(TASKS)
         self._stopping = threading.Event()
         # Whatever comes here ends a wait.
         self._wake, self._waker = socket.socketpair()
@@ -61,18 +65,24 @@ class PostgresLink:
     def _run(self) -> None:
         pause = _FIRST_PAUSE
         while not self._stopping.is_set():
+            self._tasks = set(TASKS)
             with contextlib.suppress(*_FAILURES), contextlib.closing(self._opened()) as session:
+                session.script(f"LISTEN {nodes.CHANNEL}")
+                self._hears.missed()
                 while not self._stopping.is_set():
                     self._renew(session)
+                    self._take_tasks(session)
                     pause = _FIRST_PAUSE
-                    self._sleep(self._lease.every)
+                    self._listen(session)
                 self._leave(session)
+            self._hears.has_no_tasks()
             self._sleep(pause)
             pause = min(2 * pause, self._lease.every)
 
     def _opened(self) -> PostgresSession:
         session = PostgresSession(self._url, name=nodes.LINK_NAME + self._node)
         session.connection.patience = self._lease.lasts / 2
+        session.connection.add_notify_handler(lambda notify: self._hears.heard(notify.payload))
         return session
 
     def _renew(self, session: PostgresSession) -> None:
@@ -83,6 +93,14 @@ class PostgresLink:
             self._join(session)
         elif others_died:
             self._hears.others_died()
+
+    def _take_tasks(self, session: PostgresSession) -> None:
+        """Take the tasks that nobody does: the connection has a lock for each."""
+        for task in sorted(self._tasks):
+            taking = session.execute(f"SELECT pg_try_advisory_lock({_TASKS}, hashtext(?))", (task,))
+            if taking.fetchone() == (True,):
+                self._tasks.remove(task)
+                self._hears.has_task(task)
 
     def _join(self, session: PostgresSession) -> None:
         session.begin()
@@ -96,6 +114,16 @@ class PostgresLink:
         session.begin()
         nodes.end(session, self._node)
         session.end(lambda: False)
+
+    def _listen(self, session: PostgresSession) -> None:
+        """Hear what the database notifies of until it is time to renew the lease."""
+        sockets = (session.connection.fileno(), self._wake.fileno())
+        end = time.monotonic() + self._lease.every
+        while not self._stopping.is_set() and (left := end - time.monotonic()) > 0:
+            readable, _, _ = select.select(sockets, (), (), left)
+            if sockets[0] in readable:
+                # What has come is given to the handler with the answer.
+                session.script("")
 
     def _sleep(self, seconds: float) -> None:
         if not self._stopping.is_set():

@@ -329,6 +329,50 @@ STEPS: Final[tuple[str, ...]] = (
     CREATE INDEX locks_of_user ON locks (user_id);
     CREATE INDEX locks_of_node ON locks (node);
 
+    -- All nodes hear of what they remember, with the commit of the change: which node has made it,
+    -- of what it is, and which one has changed.
+    CREATE FUNCTION notify_nodes(change TEXT) RETURNS VOID LANGUAGE sql AS $$
+        SELECT pg_notify(
+            'socketio_min', substr(current_setting('application_name'), 14) || ' ' || change
+        )
+    $$;
+    CREATE FUNCTION members_changed() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+        BEGIN
+            PERFORM notify_nodes('project ' || coalesce(NEW.project_id, OLD.project_id));
+            RETURN NULL;
+        END
+    $$;
+    CREATE FUNCTION project_changed() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+        BEGIN
+            PERFORM notify_nodes('project ' || coalesce(NEW.id, OLD.id));
+            RETURN NULL;
+        END
+    $$;
+    CREATE FUNCTION user_changed() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+        BEGIN
+            PERFORM notify_nodes('user ' || NEW.id);
+            RETURN NULL;
+        END
+    $$;
+    -- Those that have expired are known to be over.
+    CREATE FUNCTION session_changed() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+        BEGIN
+            IF OLD.expires_at > extract(epoch FROM clock_timestamp()) THEN
+                PERFORM notify_nodes('session ' || OLD.key || coalesce(' ' || NEW.key, ''));
+            END IF;
+            RETURN NULL;
+        END
+    $$;
+    CREATE TRIGGER members_changed AFTER INSERT OR UPDATE OR DELETE ON members
+        FOR EACH ROW EXECUTE FUNCTION members_changed();
+    -- Most changes of a project are saves of its files.
+    CREATE TRIGGER project_changed AFTER INSERT OR DELETE OR UPDATE OF everyone ON projects
+        FOR EACH ROW EXECUTE FUNCTION project_changed();
+    CREATE TRIGGER user_changed AFTER INSERT OR UPDATE OF name ON users
+        FOR EACH ROW EXECUTE FUNCTION user_changed();
+    CREATE TRIGGER session_changed AFTER DELETE OR UPDATE OF key ON sessions
+        FOR EACH ROW EXECUTE FUNCTION session_changed();
+
     -- Which node makes it, by the name of its connection.
     ALTER TABLE leftovers ADD COLUMN node TEXT COLLATE "C"
         DEFAULT substr(current_setting('application_name'), 14);

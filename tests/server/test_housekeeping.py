@@ -106,6 +106,29 @@ async def test_the_oldest_automatic_ones_go(
     assert ("version:deleted", {"versionId": made[0]}) in await client.news()
 
 
+async def test_of_several_servers_one_tidies_up(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, done = 0, 0
+
+    def does() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 3
+
+    async def expire(_self: Bin, _since: str) -> bool:
+        nonlocal done
+        done += 1
+        return False
+
+    monkeypatch.setattr(Bin, "expire", expire)
+    keeping = Housekeeping(application, does, 0.001)
+    keeping.start()
+    await until(lambda: done)
+    await keeping.stop()
+    assert asked >= 4
+
+
 async def test_it_goes_on_after_a_failure(
     application: Application, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -121,7 +144,7 @@ async def test_it_goes_on_after_a_failure(
         return False
 
     monkeypatch.setattr(Bin, "expire", expire)
-    keeping = Housekeeping(application, 0.001)
+    keeping = Housekeeping(application, lambda: True, 0.001)
     with caplog.at_level(logging.ERROR, "server"):
         keeping.start()
         await until(lambda: done >= 3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from server.api.records import User
 from server.store import accounts
 from server.store.accounts import StoredSession
@@ -25,6 +27,12 @@ class Accounts:
     async def session(self, key: str, now: float) -> StoredSession | None:
         """Return a session that is not over."""
         return await self._desk.run(lambda c: accounts.session(c, key, now))
+
+    async def ended(self, keys: Iterable[str], now: float) -> list[str]:
+        """Return those of these keys whose sessions are over."""
+        return await self._desk.run(
+            lambda c: [key for key in keys if accounts.session(c, key, now) is None]
+        )
 
     async def open_session(self, session: StoredSession, most: int) -> list[str]:
         """Add a session; return the keys of those of its user that give way to it."""

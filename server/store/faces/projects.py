@@ -38,6 +38,10 @@ class Projects:
 
         return await self._desk.run(work)
 
+    async def find(self, project_id: str) -> Project | None:
+        """Return a project, None if there is none of that id."""
+        return await self._desk.run(lambda c: membership.project(c, project_id))
+
     async def page(self, user_id: str, after: str, limit: int) -> Page[Project]:
         """Return a page of the projects that a user may see."""
         return await self._desk.run(lambda c: pages.projects(c, user_id, after, limit))

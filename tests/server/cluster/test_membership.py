@@ -37,6 +37,7 @@ class Told:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.alive_when_told: list[bool] = []
+        self.missings = 0
         self.membership: Membership
 
     def _note(self, what: str) -> None:
@@ -51,6 +52,12 @@ class Told:
 
     def others_died(self) -> None:
         self._note("died")
+
+    def heard(self, payload: str) -> None:
+        self._note(payload)
+
+    def missed(self) -> None:
+        self.missings += 1
 
 
 @contextlib.asynccontextmanager
@@ -163,6 +170,25 @@ async def test_the_others_hear_of_a_node_that_died(shared: Postgres) -> None:
             assert told.told[0] == "died"
 
 
+async def test_one_of_the_nodes_does_a_task(postgres: Postgres) -> None:
+    async with member(Postgres(postgres.url, shares=True), LONG) as second:
+        async with member(Postgres(postgres.url, shares=True), LONG) as first:
+            both = (first.membership, second.membership)
+            await until(lambda: any(one.does("housekeeping") for one in both))
+            assert [one.does("housekeeping") for one in both] == [False, True]
+            with psycopg.connect(postgres.url) as connection:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE application_name = 'socketio-min-node ' || %s",
+                    (second.membership.id,),
+                )
+            await until(lambda: any(one.does("housekeeping") for one in both))
+            # Not both of them, whoever was faster.
+            assert [one.does("housekeeping") for one in both].count(True) == 1
+        await until(lambda: second.membership.does("housekeeping"))
+    assert not second.membership.does("housekeeping")
+
+
 async def test_an_application_ends_what_belonged_to_dead_nodes(
     postgres: Postgres, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -199,4 +225,5 @@ async def test_a_server_that_does_not_become_a_node_does_not_start(
 async def test_with_sqlite_there_is_one_node(tmp_path: Path) -> None:
     async with member(Sqlite(tmp_path), SHORT) as told:
         assert told.membership.is_alive
+        assert told.membership.does("housekeeping")
     assert told.membership.is_alive

@@ -9,7 +9,6 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from server.application import Application
 from server.store.postgres import Postgres
+from tests.server.cluster.servers import Cluster, answered
 from tests.server.running import running
 from tests.server.wire import Client, connected
 from tests.waiting import patient
@@ -27,38 +26,6 @@ PROJECT = {"projectId": "project-123"}
 APP = "src/components/App.jsx"
 LOCK = {**PROJECT, "filePath": APP}
 CHANGE = {**PROJECT, "file": {"path": APP, "action": "updated", "content": "new"}}
-
-
-class Cluster:
-    """Two servers; ada is on the first one, bob on the second."""
-
-    def __init__(self, stack: AsyncExitStack, url: str, folder: Path) -> None:
-        self.stack = stack
-        self.url = url
-        self.folder = folder
-        self.nodes: list[Application] = []
-
-    async def add(self, **tuning: float) -> Application:
-        folder = self.folder / str(len(self.nodes))
-        settings: dict[str, Any] = {"database_url": self.url, "workers": 2, "event_rate": 0}
-        node = await self.stack.enter_async_context(running(folder, tuning=tuning, **settings))
-        self.nodes.append(node)
-        return node
-
-    async def client(self, node: int, user: str) -> Client:
-        client = await self.stack.enter_async_context(connected(self.nodes[node].port))
-        await client.ask("project:join", {**PROJECT, "userId": user})
-        await client.news()
-        return client
-
-
-@pytest.fixture
-async def cluster(postgres: Postgres, tmp_path: Path) -> AsyncIterator[Cluster]:
-    async with AsyncExitStack() as stack:
-        cluster = Cluster(stack, postgres.url, tmp_path)
-        for _ in range(2):
-            await cluster.add()
-        yield cluster
 
 
 async def refused(client: Client, event: str, payload: Any) -> str:
@@ -148,8 +115,7 @@ async def test_after_the_grace_the_lock_is_gone(postgres: Postgres, tmp_path: Pa
         ada, bob = await cluster.client(0, "ada"), await cluster.client(1, "bob")
         await ada.ask("file:lock", LOCK)
         await ada.close()
-        while not (await bob.ask("file:lock", LOCK))["ok"]:
-            pass
+        await answered(bob, "file:lock", LOCK)
 
 
 @pytest.mark.parametrize("how", ["project:leave", "auth:logout"])
@@ -157,8 +123,7 @@ async def test_whoever_leaves_releases_the_locks(cluster: Cluster, how: str) -> 
     ada, bob = await cluster.client(0, "ada"), await cluster.client(1, "bob")
     await ada.ask("file:lock", LOCK)
     await ada.ask(how, PROJECT if how == "project:leave" else {})
-    while not (await bob.ask("file:lock", LOCK))["ok"]:
-        pass
+    await answered(bob, "file:lock", LOCK)
 
 
 async def test_a_user_holds_so_many_locks_on_all_servers(cluster: Cluster) -> None:
@@ -253,8 +218,7 @@ async def test_a_release_outlives_an_outage(
             await patient(asyncio.sleep(0.05))
         finally:
             connection.execute("ALTER TABLE hidden RENAME TO locks")
-    while not (await bob.ask("file:lock", LOCK))["ok"]:
-        pass
+    await answered(bob, "file:lock", LOCK)
 
 
 async def test_tokens_are_greater_than_those_of_a_server_that_was_alone(

@@ -21,7 +21,7 @@ from server.api.records import User
 from server.documents.authority import MAX_TEXT, Author, Authority, Gone, Update
 from server.documents.line_ends import document_text, line_end_of
 from server.documents.utf16 import has_halves, plain
-from server.store import contents, files, journals, parts
+from server.store import authorities, contents, files, journals, parts
 from server.store.connection import Connection
 from server.store.document_records import Edit, Edited, Key, Opened, Replaced, Since, conflict
 from server.store.loaded_documents import MAX_LOADED, Document, LoadedDocuments
@@ -34,10 +34,13 @@ _HALVES: Final = re.compile("[\ud800-\udfff]")
 
 
 class Documents:
-    """The documents of a database, for its thread alone; in memory are `most` units of them."""
+    """The documents of a database, for its thread alone; in memory are `most` units of them. `node`
+    is this server where several share the database.
+    """
 
-    def __init__(self, most: int = MAX_LOADED) -> None:
+    def __init__(self, most: int = MAX_LOADED, node: str | None = None) -> None:
         self._loaded = LoadedDocuments(most)
+        self._node = node
 
     def open(
         self,
@@ -217,6 +220,9 @@ class Documents:
             # Of a file that was there once: another one at its path has nothing of it.
             self.delete(connection, key)
             return None
+        if self._node is not None and authorities.become(connection, document_id, self._node):
+            # Another server may have gone on with it.
+            self._loaded.unload(key)
         document = self._loaded.get(key)
         if document is not None:
             authority = document.authority
@@ -266,6 +272,8 @@ class Documents:
             "line_end) VALUES (?, ?, ?, 0, 0, ?, ?, ?) RETURNING id",
             (journals.space_of(connection, key[0]), key[1], epoch, file.hash, len(text), line_end),
         ).fetchone()
+        if self._node is not None:
+            authorities.become(connection, row[0], self._node)
         document = Document(row[0], Authority(epoch, 0, text), file.hash, line_end, file.hash)
         self._loaded.keep(key, document)
         return document

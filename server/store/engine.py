@@ -75,9 +75,12 @@ class Session(Connection, Protocol):
 
 
 class Engine(Protocol):
-    """A kind of database, and where one is; `node` names this server among those that use it."""
+    """A kind of database, and where one is; `node` names this server among those that use it, which
+    it `shares` with others or has for itself.
+    """
 
     node: str
+    shares: bool
 
     def connect(self) -> Session:
         """Open the database with this version's tables; beside a server if one is using it.

@@ -40,7 +40,7 @@ class Postgres:
     def __init__(self, url: str, *, shares: bool = False) -> None:
         self.url = url
         self.node = secrets.token_hex(8)
-        self._shares = shares
+        self.shares = shares
         try:
             named = conninfo_to_dict(url)
         except psycopg.Error:
@@ -62,7 +62,7 @@ class Postgres:
         try:
             with self._explained():
                 session.register()
-                if not self._shares:
+                if not self.shares:
                     nodes.end_all(session)
                 nodes.begin(session)
                 if _is_copy(session):
@@ -90,7 +90,7 @@ class Postgres:
 
     def _opened(self, node: str | None = None) -> PostgresSession:
         with self._explained():
-            session = PostgresSession(self.url, node, shares=self._shares)
+            session = PostgresSession(self.url, node, shares=self.shares)
             try:
                 migrate(session)
             except BaseException:

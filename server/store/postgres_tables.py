@@ -12,7 +12,7 @@ from typing import Final
 WHOLE: Final = 7
 """The number of the step of `sqlite_steps` that these tables are like."""
 
-OWN: Final = ("server_state", "nodes", "locks")
+OWN: Final = ("server_state", "nodes", "locks", "authorities")
 """The tables that SQLite has not, since it has one server at a time."""
 
 TABLES: Final = """
@@ -328,6 +328,12 @@ STEPS: Final[tuple[str, ...]] = (
     CREATE INDEX locks_of_file ON locks (project_id, path);
     CREATE INDEX locks_of_user ON locks (user_id);
     CREATE INDEX locks_of_node ON locks (node);
+
+    -- The server that has used a document last. What others have of it in memory may be old.
+    CREATE TABLE authorities (
+        document BIGINT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+        node TEXT COLLATE "C" NOT NULL
+    );
 
     -- All nodes hear of what they remember, with the commit of the change: which node has made it,
     -- of what it is, and which one has changed.

@@ -55,6 +55,7 @@ class Sqlite:
     """The database in a directory."""
 
     node = ""
+    shares = False
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory

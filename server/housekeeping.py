@@ -19,7 +19,7 @@ from server.api.file_announcements import VersionCreated, VersionDeleted
 from server.api.records import Version
 from server.api.services import Services
 from server.people.access import project_room
-from server.projects.deleting import KEPT_DAYS
+from server.projects.deletion_notices import KEPT_DAYS
 
 EVERY_SECONDS: Final = 60.0
 VERSION_AFTER: Final = timedelta(hours=1)

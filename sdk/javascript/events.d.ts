@@ -316,13 +316,14 @@ export interface AiMessage {
   messageId: string;
 }
 
-/** A message to the assistant; about no project without one. */
+/** A message to the assistant; about no project without one. `key` is the sender's own name for the message: with the same one it is asked once, so it can be sent again when no acknowledgement came. Without a project that holds while it is answered. */
 export interface AiMessagePayload {
   userId?: string;
   metadata?: Metadata;
   message: string;
   projectId?: string;
   context?: ChatContext;
+  key?: string;
 }
 
 /** What the answer's events are known by, and the message's own id. */

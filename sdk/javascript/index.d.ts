@@ -122,12 +122,12 @@ export class AICodingAssistantSocket {
   readFile(
     projectId: string,
     filePath: string,
-    options?: { versionId?: string },
+    options?: { versionId?: string; saveId?: string },
   ): Promise<Omit<FileReadResult, "next">>;
   downloadFile(
     projectId: string,
     filePath: string,
-    options?: { versionId?: string },
+    options?: { versionId?: string; saveId?: string },
   ): Promise<Omit<FileDownloadResult, "next" | "data"> & { data: Uint8Array }>;
   uploadFile(
     projectId: string,
@@ -155,6 +155,17 @@ export class AICodingAssistantSocket {
     query: string,
     options?: Omit<SearchPayload, "projectId" | "query" | "after">,
   ): Promise<SearchedFile[]>;
+  replace(
+    projectId: string,
+    query: string,
+    replacement: string,
+    options?: Omit<SearchPayload, "projectId" | "query" | "replacement" | "after">,
+  ): Promise<{ filePath: string; replaced: number; left: number }[]>;
+  restoreSave(
+    projectId: string,
+    filePath: string,
+    saveId: string,
+  ): Promise<ClientEvents["history:restore"]["result"]>;
   leaveProject(projectId: string, options?: { forGood?: boolean }): Promise<ProjectLeaveResult>;
   lockFile(
     projectId: string,

@@ -11,6 +11,7 @@ import { Due } from "./due.js";
 import { Refused, Unreachable } from "./errors.js";
 import { FileLock } from "./lock.js";
 import { Pace } from "./pace.js";
+import { putIn } from "./replacing.js";
 
 export { SharedDocument } from "./document.js";
 export { Refused, SDKError, Unreachable } from "./errors.js";
@@ -416,13 +417,13 @@ export class AICodingAssistantSocket {
   }
 
   /** Read a file of any size, part by part: `{filePath, content, size, hash, file?}`. */
-  async readFile(projectId, filePath, { versionId } = {}) {
+  async readFile(projectId, filePath, { versionId, saveId } = {}) {
     for (let reading = 0; reading < READINGS; reading++) {
       const parts = [];
       let part;
       do {
         const offset = part?.next ?? 0;
-        part = await this.call("file:read", { projectId, filePath, versionId, offset });
+        part = await this.call("file:read", { projectId, filePath, versionId, saveId, offset });
         parts.push(part);
       } while (part.next !== undefined && part.hash === parts[0].hash);
       // A file that has changed meanwhile is read again.
@@ -437,13 +438,14 @@ export class AICodingAssistantSocket {
    * Read a file of any kind as bytes: `{filePath, data, size, hash, mediaType?, file?}`; without a
    * `mediaType` it is a text.
    */
-  async downloadFile(projectId, filePath, { versionId } = {}) {
+  async downloadFile(projectId, filePath, { versionId, saveId } = {}) {
     for (let reading = 0; reading < READINGS; reading++) {
       const parts = [];
       let part;
       do {
         const offset = part?.next ?? 0;
-        part = await this.call("file:download", { projectId, filePath, versionId, offset });
+        const payload = { projectId, filePath, versionId, saveId, offset };
+        part = await this.call("file:download", payload);
         parts.push(part);
       } while (part.next !== undefined && part.hash === parts[0].hash);
       if (part.hash !== parts[0].hash) continue;
@@ -520,6 +522,28 @@ export class AICodingAssistantSocket {
       after = page.next;
     } while (after !== undefined);
     return Array.from(found, ([filePath, hits]) => ({ filePath, hits }));
+  }
+
+  /**
+   * Search in all files of a project, and put `replacement` in the place of what is found, as if it was
+   * typed: `[{filePath, replaced, left}]`, where `left` counts what was something else by then. The
+   * options are those of `search`.
+   */
+  async replace(projectId, query, replacement, options = {}) {
+    const done = [];
+    for (const { filePath, hits } of await this.search(projectId, query, { ...options, replacement })) {
+      const document = await this.openDocument(projectId, filePath);
+      const { text, replaced } = putIn(document.text, hits);
+      document.update(() => text);
+      await document.close();
+      done.push({ filePath, replaced, left: hits.length - replaced });
+    }
+    return done;
+  }
+
+  /** Make a file what it was at a save of its history, which `listAll("history:list", …)` has. */
+  async restoreSave(projectId, filePath, saveId) {
+    return this.call("history:restore", { projectId, filePath, saveId });
   }
 
   /** Leave a project; `forGood` also as a member. */

@@ -28,6 +28,8 @@ class AnswerRequest:
     # None without a project.
     proposals: Proposals | None
     asked: Asked
+    # The message's own, once it is stored.
+    message_id: str | None = None
     context: AiContext | None = None
     chunks: int = 0
     # Characters of proposals that were told while the answer is made.

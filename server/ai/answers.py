@@ -104,6 +104,10 @@ class Chat:
             open_files=[normal(path) for path in context.open_files or ()],
         )
         waiting = [one for one in self._requests.values() if one.call.user == call.user]
+        for one in waiting:
+            # It would be one too many of those that are being made.
+            if _is_resent(payload, one) and one.message_id is not None:
+                return AiMessageResult(one.id, one.message_id)
         elsewhere = self._services.neighbours.others.answers_of(call.user.id)
         if len(waiting) + elsewhere >= MAX_AT_ONCE:
             raise EventError(
@@ -131,8 +135,12 @@ class Chat:
                 content=payload.message,
                 created_at=timestamp(),
             )
-            history = await self._keep(request, message)
+            history = await self._keep(request, message, payload.key)
+            if isinstance(history, tuple):
+                self._end(request)
+                return AiMessageResult(*history)
             call.check_connected()
+            request.message_id = message.id
         except BaseException:
             self._end(request)
             raise
@@ -147,13 +155,17 @@ class Chat:
         request.task = asyncio.create_task(self._answer(request, history))
         return AiMessageResult(request.id, message.id)
 
-    async def _keep(self, request: AnswerRequest, message: ChatMessage) -> list[ChatMessage]:
-        """Store a message. Return those before it."""
+    async def _keep(
+        self, request: AnswerRequest, message: ChatMessage, key: str | None = None
+    ) -> list[ChatMessage] | tuple[str, str]:
+        """Store a message. Return those before it; or the ids of the request and the message that
+        were sent with this key before.
+        """
         project_id = request.project_id
         if project_id is None:
             return []
 
-        return await request.call.store.chat.add(project_id, message, _HISTORY)
+        return await request.call.store.chat.add(project_id, message, _HISTORY, key)
 
     async def _answer(self, request: AnswerRequest, history: Sequence[ChatMessage]) -> None:
         usage: Usage | None = None
@@ -431,6 +443,15 @@ def _told(failure: Exception) -> EventError:
         return failure
     logger.error("the assistant failed", exc_info=failure)
     return _failure("the assistant failed; the server's log says why")
+
+
+def _is_resent(payload: AiMessagePayload, request: AnswerRequest) -> bool:
+    """Return whether a message is the one that an answer is being made to, sent again."""
+    before = request.call.payload
+    return payload.key is not None and (payload.key, payload.project_id) == (
+        before.key,
+        before.project_id,
+    )
 
 
 def _failure(message: str) -> EventError:

@@ -46,11 +46,16 @@ class ChatContext(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class AiMessagePayload(Payload, frozen=True, kw_only=True):
-    """A message to the assistant; about no project without one."""
+    """A message to the assistant; about no project without one.
+
+    `key` is the sender's own name for the message: with the same one it is asked once, so it can
+    be sent again when no acknowledgement came. Without a project that holds while it is answered.
+    """
 
     message: Text
     project_id: Id | None = None
     context: ChatContext | None = None
+    key: Id | None = None
 
 
 class HistoryResult(Record, frozen=True):

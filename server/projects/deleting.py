@@ -12,10 +12,10 @@ from typing import Final
 
 from server.api.envelope import timestamp
 from server.api.paths import normal
-from server.api.records import About, Deletion, FilePlace
+from server.api.records import Deletion
 from server.api.registry import Call
 from server.api.types import Id, Natural, Path, ProjectPagePayload, ProjectPayload, Record
-from server.people import notifications
+from server.projects.deletion_notices import KEPT_DAYS, notify_authors
 from server.projects.files import announce, in_shares
 from server.projects.lock_checks import check_taking
 from server.projects.mirroring import mirror
@@ -25,9 +25,6 @@ from server.store.files import deletion
 
 DELETIONS: Final = 200
 """Deletions that one answer lists, where the client does not say."""
-KEPT_DAYS: Final = 30
-_TOLD: Final = 20
-"""Users who are notified of one deletion."""
 
 
 class FileDeletePayload(ProjectPayload, frozen=True, kw_only=True):
@@ -92,7 +89,7 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
             changes = [await store.bin.throw_file(project_id, new, check=check_locks)]
             await _tell(call, changes)
         await services.workspace.write(project_id, [(change, None) for change in changes])
-    await _notify(call, new)
+    await notify_authors(call, project_id, new)
     return FileDeleteResult(path, new.id, len(changes))
 
 
@@ -130,30 +127,6 @@ async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
             await _tell(call, changes)
         await mirror(call, changes)
     return BinRestoreResult(path, len(changes))
-
-
-async def _notify(call: Call[FileDeletePayload], deleted: Deletion) -> None:
-    """Notify others whose changes are in what was deleted."""
-    project_id, directory = call.payload.project_id, call.services.directory
-    about = About("bin", place=FilePlace(deleted.path), deletion_id=deleted.id, user=call.user)
-    authors = await call.store.bin.authors(project_id, deleted.id, _TOLD)
-    members = directory.members(project_id)
-    notices = [
-        notifications.personal(
-            user_id,
-            "bin",
-            f"{call.user.name} deleted {deleted.path}",
-            f"You changed it last. It is in the bin for {KEPT_DAYS} days",
-            project_id,
-            about,
-        )
-        for user_id in authors
-        if user_id in members and user_id != call.user.id
-    ]
-    if notices:
-        await call.store.notices.add(notices)
-        for notice in notices:
-            notifications.deliver(call.services, notice)
 
 
 def _since() -> str:

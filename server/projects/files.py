@@ -29,10 +29,11 @@ from server.api.types import (
 from server.api.validation import UNFIT_FIELD, describe, expected, invalid
 from server.documents.saving import announcement_of, heard
 from server.people.access import project_room
+from server.projects.deletion_notices import notify_authors
 from server.store.connection import Connection
 from server.store.contents import Change
 from server.store.document_records import Replaced
-from server.store.files import Edit, Moment
+from server.store.files import Edit, Moment, deletion
 
 FILES: Final = 1_000
 """Files that one answer lists, where the client asks for no fewer."""
@@ -169,10 +170,12 @@ async def change(call: Call[FileChangePayload]) -> FileChangeResult:
         wait = call.services.rates.spend(call.user.id, WRITTEN, size)
         if wait:
             await asyncio.sleep(wait)
+    deleted = None
     if wanted.action == "deleted":
         # It goes into the bin with all that was typed into it.
         await call.services.saver.save((project_id, path))
-    edit = Edit(wanted.action, wanted.content, wanted.base_revision)
+        deleted = deletion(path, call.user.id, now)
+    edit = Edit(wanted.action, wanted.content, wanted.base_revision, deleted)
     async with workspace.changing(project_id, [path]):
         check_locks()
         # Again on its turn: whoever has got the lock by then has read the file as it is now.
@@ -182,6 +185,8 @@ async def change(call: Call[FileChangePayload]) -> FileChangeResult:
         tell_replaced(call, project_id, replaced)
         await workspace.write(project_id, [(replaced.change, replaced.text)])
     announce(call, project_id, replaced.change, replaced.text)
+    if deleted is not None:
+        await notify_authors(call, project_id, deleted)
     return FileChangeResult(path, replaced.change.file)
 
 

@@ -47,11 +47,12 @@ class RawPart(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """What a client wants done to a file; see `FileChange`."""
+    """What a client wants done to a file; see `FileChange`. With "deleted" it is this deletion."""
 
     action: Literal["created", "updated", "deleted"]
     content: str | bytes | Kept | None
     base_revision: int | None
+    deletion: Deletion | None = None
 
 
 def read(
@@ -112,7 +113,7 @@ def _found(
     """Return a file and where its content is; of a version or a save only the latter."""
     version_id, save_id = moment
     if save_id is not None:
-        return None, saves.content_of(connection, project_id, save_id)
+        return None, saves.content_of(connection, project_id, path, save_id)
     if version_id is None:
         file = contents.file(connection, project_id, path)
         if file is None:
@@ -145,7 +146,8 @@ def change(
     if edit.action != "created" and before is None:
         raise _missing(path)
     if edit.action == "deleted":
-        return bins.throw_file(connection, project_id, deletion(path, user_id, now))
+        deleted = edit.deletion or deletion(path, user_id, now)
+        return bins.throw_file(connection, project_id, deleted)
     if before is None:
         contents.check_place(connection, project_id, path)
     if edit.content is None and before is not None:
@@ -273,7 +275,7 @@ def restore(
     Raises:
         EventError: there is no such save (`NOT_FOUND`), or no place for it.
     """
-    stored = saves.content_of(connection, project_id, save_id)
+    stored = saves.content_of(connection, project_id, path, save_id)
     if contents.file(connection, project_id, path) is None:
         contents.check_place(connection, project_id, path)
     return contents.put(connection, project_id, path, stored, user_id=user_id, now=now)

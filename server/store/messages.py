@@ -23,8 +23,22 @@ FUTURE: Final = 2**53
 """A sequence after that of every message."""
 
 
-def add(connection: Connection, project_id: str, message: ChatMessage) -> None:
-    """Add a message; the oldest one makes room.
+def sent_before(
+    connection: Connection, project_id: str, user_id: str, key: str
+) -> tuple[str, str] | None:
+    """Return the ids of the request and of the message that a user has sent with this key."""
+    row = connection.execute(
+        "SELECT request_id, id FROM messages "
+        "WHERE project_id = ? AND user_id = ? AND client_key = ?",
+        (project_id, user_id, key),
+    ).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+def add(
+    connection: Connection, project_id: str, message: ChatMessage, key: str | None = None
+) -> None:
+    """Add a message, by the key that its sender knows it by; the oldest one makes room.
 
     Raises:
         EventError: there is no such project (`NOT_FOUND`).
@@ -39,8 +53,8 @@ def add(connection: Connection, project_id: str, message: ChatMessage) -> None:
     details = None if message.response is None else msgspec.json.encode(message.response).decode()
     connection.execute(
         "INSERT INTO messages "
-        "(id, project_id, request_id, role, user_id, content, details, created_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "(id, project_id, request_id, role, user_id, content, details, created_at, client_key) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             message.id,
             project_id,
@@ -50,6 +64,7 @@ def add(connection: Connection, project_id: str, message: ChatMessage) -> None:
             message.content,
             details,
             message.created_at,
+            key,
         ),
     )
     if counted[0] > MAX_MESSAGES:

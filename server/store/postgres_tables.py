@@ -383,5 +383,11 @@ STEPS: Final[tuple[str, ...]] = (
     ALTER TABLE leftovers ADD COLUMN node TEXT COLLATE "C"
         DEFAULT substr(current_setting('application_name'), 14);
     """,
+    # A question to the assistant is asked once, however often it is sent.
+    """
+    ALTER TABLE messages ADD COLUMN client_key TEXT COLLATE "C";
+    CREATE UNIQUE INDEX messages_of_sender ON messages (project_id, user_id, client_key)
+        WHERE client_key IS NOT NULL;
+    """,
 )
 """The counterparts of the steps of `sqlite_steps` after number `WHOLE`, in their order."""

@@ -157,22 +157,41 @@ def saves(
     return found[:most]
 
 
-def content_of(connection: Connection, project_id: str, save_id: str) -> Stored:
-    """Return where the content of a row is.
+def content_of(connection: Connection, project_id: str, path: str, save_id: str) -> Stored:
+    """Return where the content of a row in the history of a file is.
 
     Raises:
-        EventError: it is not there any more (`NOT_FOUND`).
+        EventError: it is not there any more, or is another file's (`NOT_FOUND`).
     """
     number = save_id.removeprefix("save-")
     row = None
     if number.isascii() and number.isdigit() and len(number) <= len(str(FUTURE)):
         row = connection.execute(
-            "SELECT hash, size, media_type FROM saves WHERE sequence = ? AND project_id = ?",
+            "SELECT path, hash, size, media_type FROM saves WHERE sequence = ? AND project_id = ?",
             (int(number), project_id),
         ).fetchone()
-    if row is None:
-        raise EventError(Code.NOT_FOUND, f"save {save_id!r}: it is not in the history any more")
-    return Stored(*row)
+    if row is None or row[0] != _place_at(connection, project_id, path, int(number)):
+        raise EventError(
+            Code.NOT_FOUND,
+            f"save {save_id!r}: it is not in the history of {path!r}, or not any more",
+        )
+    return Stored(*row[1:])
+
+
+def _place_at(connection: Connection, project_id: str, path: str, number: int) -> str | None:
+    """Return where a file was when that row was written; None if it came to its path later."""
+    place = path
+    for source, target in connection.execute(
+        "SELECT source, target FROM moves WHERE project_id = ? AND number > ? ORDER BY number DESC",
+        (project_id, number),
+    ):
+        origin = moved(place, target, source)
+        if origin is not None:
+            place = origin
+        elif is_within(place, [source]):
+            # What was here before has moved away.
+            return None
+    return place
 
 
 def thin(connection: Connection, day_ago: str, month_ago: str) -> bool:

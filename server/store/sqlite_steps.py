@@ -307,4 +307,11 @@ STEPS: Final = (
     -- node: the server that makes it. Here there is one.
     ALTER TABLE leftovers ADD COLUMN node TEXT;
     """,
+    # A question to the assistant is asked once, however often it is sent.
+    """
+    -- client_key: what the sender knows the message by.
+    ALTER TABLE messages ADD COLUMN client_key TEXT;
+    CREATE UNIQUE INDEX messages_of_sender ON messages (project_id, user_id, client_key)
+        WHERE client_key IS NOT NULL;
+    """,
 )

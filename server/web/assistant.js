@@ -43,7 +43,7 @@ function scaffoldFor(paths) {
 
 /** Ask the assistant; or people, if the text begins with the name of one. */
 async function sendOn(text, key) {
-  if (!addressee(text)) return send(text);
+  if (!addressee(text)) return send(text, key);
   await say(text, key);
   update({ side: "people", pane: "people" });
 }

@@ -11,9 +11,9 @@ const TYPING_MILLISECONDS = 2_000;
 // That one message may name.
 const MOST_OPEN_FILES = 20;
 
-/** Write to the assistant. */
-export async function send(message) {
-  await ask("ai:message", { projectId: state.project.id, message, context: contextOf() });
+/** Write to the assistant. With the same key it is asked once. */
+export async function send(message, key) {
+  await ask("ai:message", { projectId: state.project.id, message, key, context: contextOf() });
 }
 
 /** The path of the file that one is looking at, if there is one. */

@@ -65,3 +65,22 @@ test("takes and gives files as bytes", async () => {
   assert.equal((await ada.restoreFile(projectId, deletionId, { newPath: "c" })).count, 2);
   await ada.deleteFile(projectId, "c");
 });
+
+test("replaces what is found where it still is, and restores a save", async () => {
+  const ada = await connected({ userId: "user-456" });
+  const content = "one 😀 cat\ncat, cat\n";
+  const file = { path: "cats.txt", action: "created", content };
+  await ada.call("file:change", { projectId, file });
+  const options = { isRegex: true, include: ["cats.txt"] };
+  const done = await ada.replace(projectId, "c(a)t", "d$1g", options);
+  assert.deepEqual(done, [{ filePath: "cats.txt", replaced: 3, left: 0 }]);
+  assert.equal((await ada.readFile(projectId, "cats.txt")).content, content.replaceAll("cat", "dag"));
+  const saves = await ada.listAll("history:list", { projectId, filePath: "cats.txt" });
+  const saveId = saves.at(-1).id;
+  assert.equal((await ada.readFile(projectId, "cats.txt", { saveId })).content, content);
+  const { data } = await ada.downloadFile(projectId, "cats.txt", { saveId });
+  assert.equal(new TextDecoder().decode(data), content);
+  await ada.restoreSave(projectId, "cats.txt", saveId);
+  assert.equal((await ada.readFile(projectId, "cats.txt")).content, content);
+  await ada.deleteFile(projectId, "cats.txt");
+});

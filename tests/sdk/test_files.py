@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ai_coding_assistant import AICodingAssistantSocket, Refused
+from ai_coding_assistant.replacing import put_in
 from ai_coding_assistant.transfers import download
 from server.projects import projects
 from tests.sdk.connecting import APP, PROJECT, Connect, Servers
@@ -111,3 +112,51 @@ async def test_a_file_that_changes_while_it_is_read_is_read_again(connect: Conne
         await ada.read_file(PROJECT, APP)
     assert refused.value.code == "VERSION_CONFLICT"
     assert answers == []
+
+
+async def test_what_is_found_is_replaced_where_it_still_is(
+    servers: Servers, connect: Connect
+) -> None:
+    ada = await connect()
+    text = "one 😀 cat\ncat, cat\n"
+    file = {"path": "cats.txt", "action": "created", "content": text}
+    await ada.call("file:change", {"projectId": PROJECT, "file": file})
+    blocking = AICodingAssistantSocket(servers[0].url, user_id="user-789")
+
+    def work() -> None:
+        with blocking:
+            done = blocking.replace(PROJECT, "c(a)t", "d$1g", isRegex=True, include=["cats.txt"])
+            assert done == [{"filePath": "cats.txt", "replaced": 3, "left": 0}]
+            # Reading saves what was typed.
+            assert blocking.read_file(PROJECT, "cats.txt")["content"].count("dag") == 3
+            [last, first] = blocking.list_all(
+                "history:list", {"projectId": PROJECT, "filePath": "cats.txt"}
+            )
+            assert last["users"] == ["user-789"]
+            read = blocking.read_file(PROJECT, "cats.txt", save_id=first["id"])
+            assert read["content"] == text
+            found = blocking.download_file(PROJECT, "cats.txt", save_id=first["id"])
+            assert found["data"] == text.encode()
+            blocking.restore_save(PROJECT, "cats.txt", first["id"])
+
+    async with await ada.open_document(PROJECT, "cats.txt") as document:
+        await asyncio.to_thread(work)
+        assert document.text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a 😀 b a\na", ("X 😀 b X\nX", 3)),
+        # What is something else by now stays, and so does what would overlap.
+        ("b 😀 b a\n", ("b 😀 b X\n", 1)),
+        ("", ("", 0)),
+    ],
+)
+def test_hits_are_put_in_by_their_units(text: str, expected: tuple[str, int]) -> None:
+    def hit(line: int, column: int) -> dict[str, Any]:
+        start = {"line": line, "column": column}
+        end = {"line": line, "column": column + 1}
+        return {"start": start, "end": end, "match": "a", "replacement": "X"}
+
+    assert put_in(text, [hit(1, 0), hit(0, 0), hit(0, 7), hit(0, 7)]) == expected

@@ -25,6 +25,7 @@ from ai_coding_assistant.lock_requests import LockRequest
 from ai_coding_assistant.locks import FileLock, LockType
 from ai_coding_assistant.pace import Pace
 from ai_coding_assistant.reading import LISTS, PAGES, READINGS, Parts, changing
+from ai_coding_assistant.replacing import put_in
 from ai_coding_assistant.transfers import download, upload
 from ai_coding_assistant.typing_notice import TypingNotice
 from socketio_min import (
@@ -448,16 +449,27 @@ class AsyncAICodingAssistantSocket:
                 return found
 
     async def read_file(
-        self, project_id: str, file_path: str, version_id: str | None = None
+        self,
+        project_id: str,
+        file_path: str,
+        version_id: str | None = None,
+        *,
+        save_id: str | None = None,
     ) -> dict[str, Any]:
         """Read a file of any size, part by part. Return `{filePath, content, size, hash, file?}`.
+        With a `version_id` or a `save_id` it is what it was then.
 
         Raises:
             Refused: there is no such file (`NOT_FOUND`), or it changes faster than it can be read
                 (`VERSION_CONFLICT`).
             Unreachable: there is no answer.
         """
-        payload = {"projectId": project_id, "filePath": file_path, "versionId": version_id}
+        payload = {
+            "projectId": project_id,
+            "filePath": file_path,
+            "versionId": version_id,
+            "saveId": save_id,
+        }
         for _ in range(READINGS):
             parts = Parts()
             while parts.add(await self.call("file:read", {**payload, "offset": parts.next})):
@@ -486,8 +498,52 @@ class AsyncAICodingAssistantSocket:
             if after is None:
                 return [{"filePath": path, "hits": hits} for path, hits in found.items()]
 
+    async def replace(
+        self, project_id: str, query: str, replacement: str, **options: Any
+    ) -> list[dict[str, Any]]:
+        """Search in all files of a project, and put `replacement` in the place of what is found, as
+        if it was typed: what others type meanwhile stays. Return `{filePath, replaced, left}` of
+        each file with hits, the numbers of those that were replaced and of those that were
+        something else by then. The options are those of `search`.
+
+        `version:create` before keeps what there was.
+
+        Raises:
+            Refused: as `search`; or a file cannot be edited (`FILE_LOCKED` is waited for).
+            Unreachable: the connection was lost for good.
+        """
+        found = await self.search(project_id, query, replacement=replacement, **options)
+        return [
+            await self._replace_in(project_id, file["filePath"], file["hits"]) for file in found
+        ]
+
+    async def _replace_in(
+        self, project_id: str, path: str, hits: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        async with await self.open_document(project_id, path) as document:
+            text, replaced = put_in(document.text, hits)
+            document.update(lambda _: text)
+        return {"filePath": path, "replaced": replaced, "left": len(hits) - replaced}
+
+    async def restore_save(self, project_id: str, file_path: str, save_id: str) -> dict[str, Any]:
+        """Make a file what it was at a save of its history, also one that is gone; what others are
+        typing is merged. `list_all("history:list", …)` has the saves. Return `{filePath, file}`.
+
+        Raises:
+            Refused: the save is not in the file's history any more (`NOT_FOUND`), somebody holds
+                the file, or may not.
+            Unreachable: there is no answer.
+        """
+        payload = {"projectId": project_id, "filePath": file_path, "saveId": save_id}
+        return await self.call("history:restore", payload)
+
     async def download_file(
-        self, project_id: str, file_path: str, version_id: str | None = None
+        self,
+        project_id: str,
+        file_path: str,
+        version_id: str | None = None,
+        *,
+        save_id: str | None = None,
     ) -> dict[str, Any]:
         """Return a file of any kind as bytes: `{filePath, data, size, hash, mediaType?, file?}`.
 
@@ -498,7 +554,12 @@ class AsyncAICodingAssistantSocket:
                 (`VERSION_CONFLICT`).
             Unreachable: there is no answer.
         """
-        payload = {"projectId": project_id, "filePath": file_path, "versionId": version_id}
+        payload = {
+            "projectId": project_id,
+            "filePath": file_path,
+            "versionId": version_id,
+            "saveId": save_id,
+        }
         return await download(self.call, payload)
 
     async def upload_file(

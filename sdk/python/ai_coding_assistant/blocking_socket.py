@@ -260,20 +260,42 @@ class AICodingAssistantSocket:
         return self._threads.wait_for(self._socket.list_all(event, payload))
 
     def read_file(
-        self, project_id: str, file_path: str, version_id: str | None = None
+        self,
+        project_id: str,
+        file_path: str,
+        version_id: str | None = None,
+        *,
+        save_id: str | None = None,
     ) -> dict[str, Any]:
         """Read a file of any size, part by part."""
-        return self._threads.wait_for(self._socket.read_file(project_id, file_path, version_id))
+        read = self._socket.read_file(project_id, file_path, version_id, save_id=save_id)
+        return self._threads.wait_for(read)
 
     def search(self, project_id: str, query: str, **options: Any) -> list[dict[str, Any]]:
         """Search in all files of a project. Return `{filePath, hits}` of each that has some."""
         return self._threads.wait_for(self._socket.search(project_id, query, **options))
 
+    def replace(
+        self, project_id: str, query: str, replacement: str, **options: Any
+    ) -> list[dict[str, Any]]:
+        """Replace what is found in all files. Return `{filePath, replaced, left}` of each."""
+        done = self._socket.replace(project_id, query, replacement, **options)
+        return self._threads.wait_for(done)
+
+    def restore_save(self, project_id: str, file_path: str, save_id: str) -> dict[str, Any]:
+        """Make a file what it was at a save of its history."""
+        return self._threads.wait_for(self._socket.restore_save(project_id, file_path, save_id))
+
     def download_file(
-        self, project_id: str, file_path: str, version_id: str | None = None
+        self,
+        project_id: str,
+        file_path: str,
+        version_id: str | None = None,
+        *,
+        save_id: str | None = None,
     ) -> dict[str, Any]:
         """Return a file of any kind as bytes."""
-        found = self._socket.download_file(project_id, file_path, version_id)
+        found = self._socket.download_file(project_id, file_path, version_id, save_id=save_id)
         return self._threads.wait_for(found)
 
     def upload_file(

@@ -18,17 +18,22 @@ class Chat:
         self._desk = desk
 
     async def add(
-        self, project_id: str, message: ChatMessage, most_before: int
-    ) -> list[ChatMessage]:
-        """Add a message to a project's chat; return the last ones before it.
+        self, project_id: str, message: ChatMessage, most_before: int, key: str | None = None
+    ) -> list[ChatMessage] | tuple[str, str]:
+        """Add a message to a project's chat; return the last ones before it. If its sender has
+        sent one with this `key` before, return the ids of its request and of itself instead.
 
         Raises:
             EventError: the project is gone (`NOT_FOUND`).
         """
 
-        def work(connection: Connection) -> list[ChatMessage]:
+        def work(connection: Connection) -> list[ChatMessage] | tuple[str, str]:
+            if key is not None:
+                sent = messages.sent_before(connection, project_id, message.user.id, key)
+                if sent is not None:
+                    return sent
             before = messages.latest(connection, project_id, most_before)
-            messages.add(connection, project_id, message)
+            messages.add(connection, project_id, message, key)
             return before
 
         return await self._desk.run(work, messages.MAX_READ)

@@ -10,7 +10,7 @@ from server.ai import builtin
 from server.ai.chat import MAX_MESSAGE
 from server.application import Application
 from server.store import messages
-from tests.server.ai.chatting import ADA, DOCUMENTED, PROJECT, TODO, answer_of, ask
+from tests.server.ai.chatting import ADA, DOCUMENTED, PROJECT, TODO, Held, answer_of, ask
 from tests.server.conftest import Connect
 from tests.server.databases import either_database
 
@@ -157,3 +157,40 @@ async def test_another_program_reports_its_progress(connect: Connect) -> None:
     for progress in (-1, 101, "50"):
         error = (await client.ask("ai:status", {**status, "progress": progress}))["error"]
         assert error["details"] == {"path": "$.progress"}
+
+
+async def test_a_message_that_is_sent_again_is_asked_once(connect: Connect) -> None:
+    client, other = await connect(), await connect()
+    await client.ask("user:join", {"userId": "user-456"})
+    await other.ask("user:join", {"userId": "user-789"})
+    payload = {**PROJECT, "message": "todos", "key": "mine-1"}
+    first = await client.ask("ai:message", payload)
+    again = await client.ask("ai:message", payload)
+    await answer_of(client, first["requestId"])
+    after = await client.ask("ai:message", payload)
+    assert first == again == after
+    history = (await client.ask("ai:history", PROJECT))["messages"]
+    assert [one["role"] for one in history] == ["user", "assistant"]
+    # A key is its sender's, and its project's.
+    theirs = await other.ask("ai:message", payload)
+    assert theirs["requestId"] != first["requestId"]
+    await answer_of(other, theirs["requestId"])
+    nowhere = {"message": "todos", "key": "mine-1"}
+    alone = await client.ask("ai:message", nowhere)
+    assert alone["requestId"] not in (first["requestId"], theirs["requestId"])
+
+
+async def test_a_message_that_is_sent_again_is_not_one_too_many(
+    connect: Connect, application: Application
+) -> None:
+    application.chat._provider = Held()
+    client = await connect()
+    await client.ask("user:join", {"userId": "user-456"})
+    first = await client.ask("ai:message", {**PROJECT, "message": "one", "key": "k"})
+    second = await client.ask("ai:message", {**PROJECT, "message": "two", "key": "l"})
+    assert await client.ask("ai:message", {**PROJECT, "message": "one", "key": "k"}) == first
+    third = await client.ask("ai:message", {**PROJECT, "message": "three", "key": "m"})
+    assert third["error"]["code"] == "RATE_LIMIT_EXCEEDED"
+    for request in (first, second):
+        await client.ask("ai:cancel", {"requestId": request["requestId"]})
+        await answer_of(client, request["requestId"])

@@ -104,6 +104,18 @@ async def test_those_who_changed_it_are_told(connect: Connect) -> None:
         assert (await client.ask("notification:list"))["notifications"] == []
 
 
+async def test_those_who_changed_it_are_told_of_a_change_that_deletes_it(connect: Connect) -> None:
+    ada, bob = await two(connect)
+    await bob.ask("room:join", {"room": "notifications"})
+    await written(bob, "b.txt", "by bob")
+    deleted = {"path": "b.txt", "action": "deleted"}
+    assert (await ada.ask("file:change", {"projectId": "project-123", "file": deleted}))["ok"]
+    heard = [data["notification"] for name, data in await bob.news() if name == "notification:new"]
+    assert [one["title"] for one in heard] == ["user-456 deleted b.txt"]
+    # What it names can be restored.
+    assert (await restore(bob, heard[0]["about"]["deletionId"]))["filePath"] == "b.txt"
+
+
 async def test_what_has_the_name_meanwhile_stays(connect: Connect) -> None:
     client, _ = await two(connect)
     deletion_id = (await delete(client, "src"))["deletionId"]

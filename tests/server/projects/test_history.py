@@ -76,6 +76,27 @@ async def test_who_is_writing_loses_nothing(connect: Connect) -> None:
     assert "one\nTWO\nthree\ntyped\n" in contents
 
 
+async def test_a_save_is_that_of_its_file_wherever_it_is_by_now(connect: Connect) -> None:
+    client, _ = await two(connect)
+    await change(client, "one")
+    save_id = (await saves_of(client))["saves"][0]["id"]
+    other = {**PROJECT, "filePath": "other.txt"}
+    new = {"path": "other.txt", "action": "created", "content": "other"}
+    assert (await client.ask("file:change", {**PROJECT, "file": new}))["ok"]
+    for event in ("file:read", "file:download", "history:restore"):
+        refused = await client.ask(event, {**other, "saveId": save_id})
+        assert refused["error"]["code"] == "NOT_FOUND"
+        assert "not in the history of 'other.txt'" in refused["error"]["message"]
+    # It goes where the file goes, and is not that of what comes to the path after it.
+    moved = {**PROJECT, "filePath": "moved/there.txt"}
+    assert (await client.ask("file:move", {**FILE, "newPath": moved["filePath"]}))["ok"]
+    assert (await client.ask("file:read", {**moved, "saveId": save_id}))["content"] == "one"
+    again = {"path": FILE["filePath"], "action": "created", "content": "again"}
+    assert (await client.ask("file:change", {**PROJECT, "file": again}))["ok"]
+    refused = await client.ask("file:read", {**FILE, "saveId": save_id})
+    assert refused["error"]["code"] == "NOT_FOUND"
+
+
 async def test_a_file_that_is_gone_comes_back(connect: Connect) -> None:
     client, other = await two(connect)
     save = {**PROJECT, "filePath": "a.png"}

@@ -149,6 +149,7 @@ SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "membership.set_role": lambda c: membership.set_role(c, "p0", "eve", Role.EDITOR),
     "membership.remove_member": lambda c: membership.remove_member(c, "p0", "ada"),
     "messages.add": lambda c: messages.add(c, "p0", MESSAGE),
+    "messages.sent_before": lambda c: messages.sent_before(c, "p0", "ada", "key"),
     "messages.decide": lambda c: _decided(c),
     "pages.projects": lambda c: pages.projects(c, "ada", "", 100),
     "talk.add": lambda c: talk.add(c, PEOPLE_MESSAGE, "key"),
@@ -163,7 +164,7 @@ SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "saves.keep": lambda c: saves.keep(c, "p0", None, _file(c), edited=True),
     "saves.remember": lambda c: saves.remember(c, "p0", _file(c)),
     "saves.move": lambda c: saves.move(c, "p0", "src/00007", "new"),
-    "saves.content_of": lambda c: saves.content_of(c, "p0", "save-8"),
+    "saves.content_of": lambda c: saves.content_of(c, "p0", _saved_path(c, 8), "save-8"),
     "versioning.due": lambda c: versioning.due(c, "2026", "2025"),
     "versioning.make_room": lambda c: versioning.make_room(c, "p0", 1),
     "snapshots.version": lambda c: snapshots.version(c, "p0", "v3"),
@@ -178,6 +179,12 @@ def _file(connection: sqlite3.Connection) -> File:
     file = contents.file(connection, *FILE)
     assert file is not None
     return msgspec.structs.replace(file, hash=f"{9:064x}", updated_at="2026-01-01T00:00:00.000Z")
+
+
+def _saved_path(connection: sqlite3.Connection, number: int) -> str:
+    path: str
+    (path,) = connection.execute("SELECT path FROM saves WHERE sequence = ?", (number,)).fetchone()
+    return path
 
 
 def _kept(connection: sqlite3.Connection) -> parts.Kept:

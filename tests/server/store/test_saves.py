@@ -170,5 +170,5 @@ def test_a_history_goes_with_its_project(connection: Connection) -> None:
 
 @pytest.mark.parametrize("save_id", ["save-99", "save-", "save-x", "other", "save-" + "9" * 30])
 def test_a_save_that_is_not_there(connection: Connection, save_id: str) -> None:
-    with pytest.raises(EventError, match="it is not in the history any more"):
-        saves.content_of(connection, "p", save_id)
+    with pytest.raises(EventError, match="it is not in the history of 'a', or not any more"):
+        saves.content_of(connection, "p", "a", save_id)

@@ -192,8 +192,10 @@ async def path_cases(io: Server) -> list[tuple[str, Case, bool]]:
     attachment = masked(b'451-["message",{"_placeholder":true,"num":0}]') + masked(
         bytes(range(256)) * 4, 2
     )
-    client.send(event)
-    expect(client, b'42["message-back","00007')
+    awaited = masked(b'42["amessage","' + TEXT.encode() + b'"]')
+    for echoed in (event, awaited):
+        client.send(echoed)
+        expect(client, b'42["message-back","00007')
     client.send(acknowledged)
     expect(client, b'437["00007')
     client.send(attachment)
@@ -238,6 +240,12 @@ async def path_cases(io: Server) -> list[tuple[str, Case, bool]]:
     return [
         ("receive and answer an event", lambda: client.send(event), False),
         ("receive and answer 8 events in one read", lambda: client.send(event * 8), False),
+        ("receive and answer an event, async def", lambda: client.send(awaited), True),
+        (
+            "receive and answer 8 events in one read, async def",
+            lambda: client.send(awaited * 8),
+            True,
+        ),
         ("receive and acknowledge an event", lambda: client.send(acknowledged), False),
         ("receive and answer 1 KB of binary data", lambda: client.send(attachment), False),
         (f"broadcast to {MEMBERS} members", lambda: client.send(fan), True),

@@ -49,7 +49,14 @@ FLOORS: Mapping[str, Floors] = {
     "socketio_min": (
         ("errors.py",),
         ("protocol/",),
-        ("failures.py", "foreign_names.py", "handlers.py", "registration.py", "tasks.py"),
+        (
+            "failures.py",
+            "first_steps.py",
+            "foreign_names.py",
+            "handlers.py",
+            "registration.py",
+            "tasks.py",
+        ),
         ("cluster/",),
         ("server/",),
         ("client/",),

@@ -33,12 +33,13 @@ from socketio_min.client.membership import Membership
 from socketio_min.client.options import ClientLimits, ReconnectionOptions
 from socketio_min.errors import ConnectionFailed, ProtocolError
 from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
+from socketio_min.first_steps import FirstSteps
 from socketio_min.protocol.backoff import Backoff
 from socketio_min.protocol.client_peer import ClientPeer
 from socketio_min.protocol.packets import Packet
 from socketio_min.protocol.parser import Parser
 from socketio_min.protocol.turns import Turns
-from socketio_min.tasks import handler_task, soon
+from socketio_min.tasks import soon
 
 logger = logging.getLogger("socketio_min")
 
@@ -86,6 +87,7 @@ class ClientConnection:
         self._ending: set[asyncio.Task[None]] = set()
         # By namespace, the task that asks its auth and sends CONNECT on the present connection.
         self._presenting: dict[Membership, asyncio.Task[None]] = {}
+        self._first_steps = FirstSteps()
         # Every handler in flight, and every presentation that is not over.
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -380,11 +382,12 @@ class ClientConnection:
         return [task for task in self._tasks if task is not asyncio.current_task()]
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run an asynchronous handler, whose first statement calls `turns.started`."""
-        self.turns.begin()
-        task = handler_task(coroutine, asyncio.get_running_loop())
-        self._tasks.add(task)
-        task.add_done_callback(self._handler_ended)
+        """Take an asynchronous handler's first step, and count it for as long as it goes on."""
+        task = self._first_steps.start(coroutine, asyncio.get_running_loop())
+        if task is not None:
+            self.turns.begin()
+            self._tasks.add(task)
+            task.add_done_callback(self._handler_ended)
 
     def _handler_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

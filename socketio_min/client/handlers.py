@@ -10,7 +10,6 @@ from typing import Any, Final, Protocol
 
 from socketio_min.failures import FAILURES, as_exception, is_own_cancellation, log_failure
 from socketio_min.handlers import ALL, most_arguments
-from socketio_min.protocol.turns import Turns
 from socketio_min.registration import Handler, Handlers, Rules
 from socketio_min.tasks import is_awaitable
 
@@ -31,10 +30,8 @@ RULES: Final = Rules(
 class HandlerRunner(Protocol):
     """What runs the asynchronous handlers of a connection."""
 
-    turns: Turns
-
     def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run an asynchronous handler, whose first statement calls `turns.started`."""
+        """Run an asynchronous handler."""
 
 
 class HandlerCalls:
@@ -96,7 +93,6 @@ class HandlerCalls:
     async def _finish(
         self, event: str, args: Sequence[Any], reply: Reply, awaitable: Awaitable[Any]
     ) -> None:
-        self._connection.turns.started()
         try:
             result = await awaitable
             if reply is not None:

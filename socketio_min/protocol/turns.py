@@ -1,16 +1,12 @@
 """Calls in turn: the handlers of what a connection brings are called in order, and no faster than
 they keep up.
 
-A plain handler is over when it returns. An asynchronous one becomes a task, whose first step is the
-event loop's to make; what came after it must not be called before that step, and waits:
+A plain handler is over when it returns, and so is an asynchronous one that does not suspend: its
+first step is taken in the call. Others go on as tasks:
 
-    call ──nothing before it──► called ──returns───────► over
-      │                           ▲  └───asynchronous──► begun ──first step──► started ──► ended
-      └──something before it──► queued
-
-The loop keeps the order of what it is given. So a callback that is given to it after a handler
-finds the handler started, and calls all that waits up to the next asynchronous handler: the cost is
-in proportion to the number of calls, however many come in one read.
+    call ──there is room──► called ──returns───► over
+      │                       ▲  └───suspends──► begun ──► ended
+      └──no room──► queued ───┘
 
 At most `limit` handlers run at once. A handler that waits for an acknowledgement does not count,
 because the peer must be read for that. Each call that waits will be a handler. So the peer is read
@@ -20,7 +16,8 @@ the peer is not read either, unless an acknowledgement is due.
 
 Rejected: a callback of the loop for each call that waits, which goes round once for every handler
 before it, so that the cost is a square; a task for each connection that takes calls from a queue,
-though on most connections no call ever waits.
+though on most connections no call ever waits; first steps that the loop makes in its next turn, so
+that all that comes after an asynchronous handler has to wait for them.
 """
 
 from __future__ import annotations
@@ -46,16 +43,14 @@ class Reading(Protocol):
 class Turns:
     """The calls and the asynchronous handlers of one connection.
 
-    `soon(function, *args)` gives a call to the event loop, which makes them in order. Whoever runs
-    an asynchronous handler calls `begin` and makes a task of it; the task's first statement calls
-    `started`, and `end` follows when it is done, even if it was cancelled before that statement.
+    `soon(function)` gives a call to the event loop. `begin` is called when a handler has suspended
+    in its first step, and `end` when it is over.
 
     `behind` is 0 when a call need not wait: then it may be made without `call`, as the hot path
     does.
     """
 
     __slots__ = (
-        "_begun",
         "_limit",
         "_max_weight",
         "_nested",
@@ -63,7 +58,6 @@ class Turns:
         "_reading",
         "_soon",
         "_taking",
-        "_unstarted",
         "acks_due",
         "behind",
         "ending",
@@ -79,8 +73,7 @@ class Turns:
         reading: Reading | None = None,
         max_weight: float = math.inf,
     ) -> None:
-        # How much a call has to wait for: handlers without their first step, calls that wait, and
-        # one more if the limit is reached.
+        # How much a call has to wait for: calls that wait, and one more if the limit is reached.
         self.behind = 0
         self.in_flight = 0
         self.acks_due = 0
@@ -94,9 +87,6 @@ class Turns:
         self._reading = reading
         # Whether the peer is not to be read.
         self.paused = False
-        self._unstarted = 0
-        # How many handlers have been begun in all.
-        self._begun = 0
         # Whether the loop has been given `_take`.
         self._taking = False
         # The queue is made when it is needed, which is never on most connections.
@@ -113,7 +103,7 @@ class Turns:
     # -- calls
 
     def call(self, function: Callable[..., None], *args: Any) -> None:
-        """Make a call when the handlers of all earlier ones have started, and there is room.
+        """Make a call after all earlier ones, as soon as there is room.
 
         Calls made from inside a delayed call run right after it, before older delayed calls.
         """
@@ -121,6 +111,7 @@ class Turns:
             function(*args)
         elif self._nested is not None:
             self._nested.append((function, args))
+            self._adjust()
         else:
             if self._queue is None:
                 self._queue = deque()
@@ -139,19 +130,17 @@ class Turns:
         self.ending -= 1
         function(*args)
 
-    def _take(self, started: int) -> None:
-        """Make the calls that wait; the first `started` of all handlers have started."""
+    def _take(self) -> None:
+        """Make the calls that wait, as long as there is room."""
         self._taking = False
         queue = self._queue
         assert queue is not None
         nested: list[_Call] = []
         self._nested = nested
         try:
-            # A call begins a handler, or one has been begun since this was given to the loop: the
-            # next call comes after its first step.
-            while queue and self._begun == started and (self.ending or not self.full):
+            # What a call has put off comes before what waits.
+            while queue and not nested and self._has_room:
                 function, args = queue.popleft()
-                # Calls made from inside this call come before those that wait.
                 self.behind = 0
                 function(*args)
         finally:
@@ -162,24 +151,13 @@ class Turns:
     # -- asynchronous handlers
 
     def begin(self) -> None:
-        """Count an asynchronous handler that is about to become a task."""
-        self._begun += 1
-        self._unstarted += 1
+        """Count an asynchronous handler that has suspended in its first step."""
         self.in_flight += 1
-        self.behind += 1
         self._adjust()
-
-    def started(self) -> None:
-        """Note that a handler's task makes its first step."""
-        self._unstarted -= 1
-        self.behind -= 1
 
     def end(self) -> None:
         """Note that a handler's task is done."""
         self.in_flight -= 1
-        if not self.in_flight:
-            # A task that was cancelled before its first step has not called `started`.
-            self._unstarted = 0
         self._adjust()
 
     def load(self, weight: int) -> None:
@@ -204,16 +182,21 @@ class Turns:
         """Return whether as many handlers run as may."""
         return self.in_flight - self.acks_due >= self._limit
 
+    @property
+    def _has_room(self) -> bool:
+        return self.ending > 0 or not self.full
+
     def _adjust(self) -> None:
         """Read from the peer, and make calls that wait, as far as the handlers keep up."""
         if self._nested is not None:
-            # `_take` will.
+            # `_take` will do both. The parts of a call wait for each other, and for room.
+            self.behind = len(self._nested) + (not self._has_room)
             return
         queued = 0 if self._queue is None else len(self._queue)
         paused = self.in_flight - self.acks_due + queued >= self._limit or (
             self.weight > self._max_weight and not self.acks_due
         )
-        self.behind = self._unstarted + queued + paused
+        self.behind = queued + paused
         if paused != self.paused:
             self.paused = paused
             if self._reading is not None:
@@ -221,6 +204,6 @@ class Turns:
                     self._reading.pause()
                 else:
                     self._reading.resume()
-        if self._queue and not self._taking and (self.ending or not self.full):
+        if self._queue and not self._taking and self._has_room:
             self._taking = True
-            self._soon(self._take, self._begun)
+            self._soon(self._take)

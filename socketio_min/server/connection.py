@@ -286,7 +286,7 @@ class ServerConnection:
                 return
             # As `is_awaitable`, without the price of a call for each event.
             if result is not None and hasattr(result, "__await__"):
-                self.start(self._finish(socket, event, data[1:], ack_id, result), weight)
+                self.start(self._finish(socket, event, data, ack_id, result), weight)
             elif ack_id is not None:
                 socket.acknowledge(ack_id, result)
         except FAILURES as error:
@@ -296,11 +296,10 @@ class ServerConnection:
         self,
         socket: Socket,
         event: str,
-        args: list[Any],
+        data: list[Any],
         ack_id: int | None,
         awaitable: Awaitable[Any],
     ) -> None:
-        self.turns.started()
         try:
             result = await awaitable
             if ack_id is not None:
@@ -308,18 +307,22 @@ class ServerConnection:
         except FAILURES as error:
             if is_own_cancellation(error):
                 raise
-            event_failed(socket, event, args, ack_id, error)
+            event_failed(socket, event, data[1:], ack_id, error)
 
     # -- asynchronous handlers
 
     def start(
         self, coroutine: Coroutine[Any, Any, None], weight: int, context: Context | None = None
     ) -> None:
-        """Run a handler as a task; its first statement tells that it has started."""
-        self.turns.begin()
-        ended = self._ended if not weight else partial(self._ended, weight=weight)
-        self.server.start_task(coroutine, ended, context)
-        self._carry(weight)
+        """Take a handler's first step; count the handler for as long as it goes on after that."""
+        server = self.server
+        task = server.first_steps.start(coroutine, server.engine.loop, context)
+        if task is not None:
+            server.keep_task(
+                task, self._ended if not weight else partial(self._ended, weight=weight)
+            )
+            self.turns.begin()
+            self._carry(weight)
 
     def _ended(self, task: asyncio.Task[None], weight: int = 0) -> None:
         self.server.task_ended(task)

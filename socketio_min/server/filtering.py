@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Coroutine, Generator
 from typing import Any, Protocol
 
 from socketio_min.failures import FAILURES, is_own_cancellation, log_failure
-from socketio_min.protocol.turns import Turns
 from socketio_min.server.failing import event_failed
 from socketio_min.server.socket import Socket
 from socketio_min.tasks import take_all
@@ -25,12 +24,8 @@ class FilteringClient(Protocol):
     asynchronous function works on it.
     """
 
-    @property
-    def turns(self) -> Turns:
-        """Return the order of the connection's calls."""
-
     def start(self, coroutine: Coroutine[Any, Any, None], weight: int) -> None:
-        """Run a function as a task; its first statement tells `turns` that it has started."""
+        """Take the first step of a function, and count it for as long as it goes on."""
 
     def handle(self, socket: Socket, data: list[Any], ack_id: int | None, weight: int) -> None:
         """Call the handler of an event."""
@@ -73,7 +68,6 @@ async def _finish(
     awaitable: Awaitable[Any],
 ) -> None:
     """Wait for the middlewares of an event, then call its handler."""
-    client.turns.started()
     try:
         await take_all(awaitable, steps)
     except FAILURES as error:

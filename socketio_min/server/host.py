@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextvars import Context
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 import engineio_min
+from socketio_min.first_steps import FirstSteps
 from socketio_min.protocol.parser import Parser
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.joining import Joining
@@ -33,17 +33,15 @@ class Host(Protocol[Connection]):
     connections: set[Connection]
     joining: Joining
     large_messages: LargeMessages
+    first_steps: FirstSteps
 
     def values_allowed(self, socket: Socket) -> int:
         """Return how many values a packet of `socket` may have."""
 
-    def start_task(
-        self,
-        coroutine: Coroutine[Any, Any, None],
-        ended: Callable[[asyncio.Task[None]], object] | None = None,
-        context: Context | None = None,
+    def keep_task(
+        self, task: asyncio.Task[None], ended: Callable[[asyncio.Task[None]], object]
     ) -> None:
-        """Run a handler; `ended` calls `task_ended`."""
+        """Keep a handler's task alive until `ended` has called `task_ended`."""
 
     def task_ended(self, task: asyncio.Task[None]) -> None:
         """Let go of the task of a handler."""

@@ -59,7 +59,7 @@ class JoiningClient(Link, Closable, Protocol):
     def start(
         self, coroutine: Coroutine[Any, Any, None], weight: int, context: Context | None = None
     ) -> None:
-        """Run a handler as a task; its first statement tells `turns` that it has started."""
+        """Take a handler's first step, and count the handler for as long as it goes on."""
 
 
 class Joining:
@@ -122,7 +122,6 @@ class Joining:
     async def _decide(
         self, client: JoiningClient, socket: Socket, steps: Steps, awaitable: Awaitable[Any]
     ) -> None:
-        client.turns.started()
         try:
             await take_all(awaitable, steps)
         except FAILURES as error:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from socketio_min.cluster.adapter import Adapter
-from socketio_min.tasks import handler_task
 
 
 class Member(Protocol):
@@ -59,6 +58,6 @@ class Membership:
 
     def _start(self, coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> None:
         # Not among the handlers' tasks: the end of the server waits for these.
-        task = handler_task(coroutine, loop)
+        task = loop.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

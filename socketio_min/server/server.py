@@ -30,6 +30,7 @@ from socketio_min.cluster.recovery_memory import MemoryRecovery, RecoveringMemor
 from socketio_min.cluster.status import ClusterStatus
 from socketio_min.cluster.worker_rooms import WorkerRooms
 from socketio_min.errors import UsageError
+from socketio_min.first_steps import FirstSteps
 from socketio_min.protocol.json_parser import JSON_PARSER
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import ServerConnection
@@ -41,7 +42,6 @@ from socketio_min.server.membership import Membership
 from socketio_min.server.namespace import Namespace
 from socketio_min.server.options import SocketIOOptions, SocketIOOptionValues
 from socketio_min.server.recoveries import SERVER_SHUTDOWN, Recoveries
-from socketio_min.tasks import handler_task
 
 if TYPE_CHECKING:
     import ssl
@@ -89,6 +89,7 @@ class Server(Namespace):
         self.namespaces: dict[str, Namespace] = {"/": self}
         self.shutdown_reason: str | None = None
         self._dynamic: list[DynamicNamespace] = []
+        self.first_steps = FirstSteps()
         self._tasks: set[asyncio.Task[None]] = set()
         # The context of the callbacks of tasks; without one the loop copies a context for each.
         self._context = Context()
@@ -341,8 +342,6 @@ class Server(Namespace):
         await self.engine.stop()
         if self._memory is not None:
             self._memory.close()
-            # A task that is cancelled before its first step does not notice.
-            await asyncio.sleep(0)
         await self._handlers_end(own, deadline)
         tasks = self._tasks - own
         for task in tasks:
@@ -359,21 +358,18 @@ class Server(Namespace):
         while (tasks := self._tasks - own) and (left := deadline - loop.time()) > 0:
             await asyncio.wait(tasks, timeout=left)
 
-    def start_task(
-        self,
-        coroutine: Coroutine[Any, Any, None],
-        ended: Callable[[asyncio.Task[None]], object] | None = None,
-        context: Context | None = None,
-    ) -> None:
-        """Run a handler, in a copy of the present context or in `context` itself; the server keeps
-        its task alive until it ends.
+    def start_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Take a handler's first step, and keep its task if it goes on."""
+        task = self.first_steps.start(coroutine, self.engine.loop)
+        if task is not None:
+            self.keep_task(task, self.task_ended)
 
-        A caller that passes `ended` calls `task_ended` from it: each callback costs a turn of the
-        loop.
-        """
-        task = handler_task(coroutine, self.engine.loop, context)
+    def keep_task(
+        self, task: asyncio.Task[None], ended: Callable[[asyncio.Task[None]], object]
+    ) -> None:
+        """Keep a handler's task alive until `ended` has called `task_ended`."""
         self._tasks.add(task)
-        task.add_done_callback(self.task_ended if ended is None else ended, context=self._context)
+        task.add_done_callback(ended, context=self._context)
 
     def task_ended(self, task: asyncio.Task[None]) -> None:
         """Let go of a handler's task, which has ended."""

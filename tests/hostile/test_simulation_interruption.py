@@ -40,7 +40,7 @@ class Over(Exception):
 def run(seed: int, target: int | None, action: Suspended, patch: pytest.MonkeyPatch) -> int:
     """One walk with an interruption; returns how many awaits there were."""
     interruption = Interruption(target, action)
-    patch.setattr("socketio_min.server.server.handler_task", interruption.make_handler)
+    interruption.watch_handlers(patch)
 
     async def main(loop: VirtualLoop, records: Records) -> None:
         world = World(loop, seed=seed)
@@ -82,7 +82,7 @@ def close_at(seed: int, target: int, patch: pytest.MonkeyPatch) -> None:
         closing.append(world.loop.create_task(world.io.close()))
 
     interruption = Interruption(target, close)
-    patch.setattr("socketio_min.server.server.handler_task", interruption.make_handler)
+    interruption.watch_handlers(patch)
     world: World
 
     async def main(loop: VirtualLoop, records: Records) -> None:

@@ -1,17 +1,14 @@
-"""tasks.py: what is asynchronous, what runs it, and a generator's steps."""
+"""tasks.py: what is asynchronous, and a generator's steps."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Generator
-from contextvars import ContextVar, copy_context
 from typing import Any
 
 import pytest
 
-from socketio_min.tasks import handler_task, is_awaitable, soon, take_all
-
-NAME: ContextVar[str] = ContextVar("name", default="")
+from socketio_min.tasks import is_awaitable, soon, take_all
 
 
 async def later(value: Any) -> Any:
@@ -25,16 +22,6 @@ async def test_what_is_to_be_awaited() -> None:
     assert await coroutine == 1
     assert not is_awaitable(1)
     assert not is_awaitable(later)
-
-
-async def test_a_handler_runs_in_a_context_or_in_a_copy() -> None:
-    async def rename(name: str) -> None:
-        NAME.set(name)
-
-    own = copy_context()
-    await handler_task(rename("own"), asyncio.get_running_loop(), own)
-    await handler_task(rename("copy"), asyncio.get_running_loop())
-    assert (own[NAME], NAME.get()) == ("own", "")
 
 
 async def test_each_step_is_given_its_result() -> None:

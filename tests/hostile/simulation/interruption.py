@@ -13,6 +13,12 @@ from contextvars import Context
 from types import CoroutineType
 from typing import Any
 
+import pytest
+
+from socketio_min.first_steps import FirstSteps
+
+START = FirstSteps.start
+
 Suspended = Callable[["asyncio.Task[Any]", Any], object]
 
 
@@ -56,14 +62,18 @@ class Interruption:
     def install(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.set_task_factory(self._make)
 
-    def make_handler(
-        self,
-        coroutine: Coroutine[Any, Any, None],
-        loop: asyncio.AbstractEventLoop,
-        context: Context | None = None,
-    ) -> asyncio.Task[None]:
-        """Stands for `handler_task`, which asks no loop."""
-        return loop.create_task(coroutine, context=context)
+    def watch_handlers(self, patch: pytest.MonkeyPatch) -> None:
+        """Watch the coroutines of handlers too, whose tasks no factory makes."""
+
+        def watched(
+            steps: FirstSteps,
+            coroutine: CoroutineType[Any, Any, None],
+            loop: asyncio.AbstractEventLoop,
+            context: Context | None = None,
+        ) -> asyncio.Task[None] | None:
+            return START(steps, Watched(coroutine, self._suspended), loop, context)
+
+        patch.setattr(FirstSteps, "start", watched)
 
     def _make(
         self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any

@@ -200,7 +200,6 @@ class World:
                 continue
             waiting = len(turns._queue or ())
             assert turns.acks_due == acks_due
-            assert turns._unstarted == 0
             assert turns.full or not waiting
             assert turns.paused == (turns.in_flight - acks_due + waiting >= io.limits.max_handlers)
             assert turns.paused == client.connection.paused

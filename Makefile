@@ -99,5 +99,5 @@ clean:  ## remove everything that can be made again, the virtual environment inc
 	@rm -rf tests/oracle/node_modules tests/server/node_modules
 	@rm -rf server/web/node_modules sdk/javascript/node_modules
 	@rm -rf fuzz/corpus fuzz/crashes
-	@rm -rf benchmarks/js/node_modules benchmarks/.venv-peers
+	@rm -rf benchmarks/js/node_modules benchmarks/.venv-*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

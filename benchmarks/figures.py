@@ -8,7 +8,9 @@ from statistics import median
 from typing import Any
 
 from benchmarks.generator import Result
+from benchmarks.loads import Load
 from benchmarks.peers import NODE, PEERS, PYTHON_SOCKETIO
+from benchmarks.steadiness import spread
 
 TITLES = {peer.name: peer.title for peer in PEERS}
 
@@ -23,6 +25,7 @@ class Figures:
     throughput: float
     cost: float
     spread: float
+    kernel_share: float
     p50: float
     p99: float
     memory: float
@@ -44,7 +47,8 @@ def figures(runs: Sequence[Result]) -> Figures:
         costs,
         middle(lambda run: run.throughput),
         middle(lambda run: run.cost),
-        (max(costs) - min(costs)) / median(costs) if median(costs) < float("inf") else 0.0,
+        spread(costs),
+        middle(lambda run: run.kernel_share),
         middle(lambda run: run.latency_p50_us),
         middle(lambda run: run.latency_p99_us),
         middle(lambda run: run.memory),
@@ -74,6 +78,11 @@ class Results:
     def get(self, load: str, peer: str) -> Figures | None:
         """Return the figures of a server, None when it was not measured."""
         return self._figures.get(load, {}).get(peer)
+
+    def rounds(self, load: Load) -> int:
+        """Return how many rounds of a load have to agree."""
+        planned: int = self.raw["settings"]["rounds"]
+        return load.rounds or planned
 
     def measured(self, load: str) -> list[tuple[str, Figures]]:
         """Return every server measured under a load, in the order of the peers."""

@@ -24,7 +24,8 @@ class Result:
     """What the generator reports of one run; times in seconds, memory in bytes.
 
     `units` and `seconds` are of the measured time, `total_units` and `sent` of the whole run, with
-    the warm-up and the end. `server_seconds` and `generator_seconds` are CPU times.
+    the warm-up and the end. `server_seconds` and `generator_seconds` are CPU times;
+    `server_system_seconds` are those of the first that the kernel has used.
     """
 
     load: str
@@ -44,6 +45,7 @@ class Result:
     server_rss_before: int
     server_rss_after: int
     server_rss_end: int
+    server_system_seconds: float = 0.0
 
     @property
     def throughput(self) -> float:
@@ -54,6 +56,11 @@ class Result:
     def cost(self) -> float:
         """Return the server's CPU time a unit, in microseconds."""
         return 1e6 * self.server_seconds / self.units if self.units else float("inf")
+
+    @property
+    def kernel_share(self) -> float:
+        """Return the part of the server's CPU time that the kernel has used."""
+        return self.server_system_seconds / self.server_seconds if self.server_seconds else 0.0
 
     @property
     def memory(self) -> float:

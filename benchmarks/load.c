@@ -94,7 +94,7 @@ static enum phase phase = OPENING;
 static uint64_t now, phase_ends, last_progress, began_opening, opened_in;
 static uint64_t units, sent, pings, outstanding, units_before, units_after, phase_units;
 static char error[256];
-static double server_seconds, generator_seconds, measured_seconds;
+static double server_seconds, system_seconds, generator_seconds, measured_seconds;
 static long rss_before, rss_after, rss_end;
 
 /* Settings. */
@@ -159,6 +159,24 @@ static double server_time(void) {
     return (double)total / SECOND;
 }
 
+/* How much of that the kernel has used, as far as /proc tells: to a hundredth of a second. */
+static double server_system_time(void) {
+    unsigned long total = 0;
+    for (int index = 0; index < server_processes; index++) {
+        char path[64], line[1024];
+        unsigned long ticks;
+        snprintf(path, sizeof path, "/proc/%d/stat", (int)server_pids[index]);
+        FILE *file = fopen(path, "r");
+        if (file == NULL) continue;
+        char *name_ends = fgets(line, sizeof line, file) == NULL ? NULL : strrchr(line, ')');
+        if (name_ends != NULL &&
+            sscanf(name_ends + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %lu", &ticks) == 1)
+            total += ticks;
+        fclose(file);
+    }
+    return (double)total / (double)sysconf(_SC_CLK_TCK);
+}
+
 static long server_rss(void) {
     long total = 0;
     for (int index = 0; index < server_processes; index++) {
@@ -192,11 +210,12 @@ static void report(void) {
            "\"latency_p50_us\":%.1f,\"latency_p99_us\":%.1f,"
            "\"server_seconds\":%.6f,\"generator_seconds\":%.6f,"
            "\"opened\":%u,\"opening_seconds\":%.3f,\"pings\":%llu,"
-           "\"server_rss_before\":%ld,\"server_rss_after\":%ld,\"server_rss_end\":%ld}\n",
+           "\"server_rss_before\":%ld,\"server_rss_after\":%ld,\"server_rss_end\":%ld,"
+           "\"server_system_seconds\":%.2f}\n",
            load_name, clients, (unsigned long long)(units_after - units_before), measured_seconds,
            (unsigned long long)units, (unsigned long long)sent, error, percentile(0.50), percentile(0.99), server_seconds, generator_seconds,
            ready, (double)opened_in / SECOND, (unsigned long long)pings, rss_before, rss_after,
-           rss_end);
+           rss_end, system_seconds);
     fflush(stdout);
 }
 
@@ -1056,7 +1075,7 @@ static bool phase_over(void) {
 }
 
 static void advance(void) {
-    static double server_before;
+    static double server_before, system_before;
     static uint64_t generator_before, began;
     if (phase == OPENING && ready == clients) {
         opened_in = now - began_opening;
@@ -1080,6 +1099,7 @@ static void advance(void) {
     } else if (phase == WARMING && phase_over()) {
         phase = MEASURING;
         server_before = server_time();
+        system_before = server_system_time();
         generator_before = clock_of(CLOCK_PROCESS_CPUTIME_ID);
         now = began = clock_of(CLOCK_MONOTONIC);
         phase_ends = began + (uint64_t)(seconds * SECOND);
@@ -1088,6 +1108,7 @@ static void advance(void) {
         phase = DRAINING;
         units_after = units;
         server_seconds = server_time() - server_before;
+        system_seconds = server_system_time() - system_before;
         now = clock_of(CLOCK_MONOTONIC);
         measured_seconds = (double)(now - began) / SECOND;
         generator_seconds =

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.peers import BUN, NODE, PEERS, THIS, Peer
+from benchmarks.peers import BUN, NEWEST, NODE, PEERS, THIS, Peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Load:
         ]
 
 
-WITHOUT_PYTHON_SOCKETIO = (NODE, BUN, THIS, "this-asyncio")
+WITHOUT_PYTHON_SOCKETIO = (NODE, BUN, THIS, NEWEST, "this-asyncio")
 GROWTH = ("echo", "echo-1000", "echo-10000")
 
 LOADS = (
@@ -66,6 +66,13 @@ LOADS = (
         "Echo, 100 clients, `async` handlers",
         "round trip",
         ("echo", "--event", "amessage"),
+        only=WITHOUT_PYTHON_SOCKETIO,
+    ),
+    Load(
+        "echo-8-async",
+        "Echo, 100 clients with 8 messages in flight each, `async` handlers",
+        "round trip",
+        ("echo", "--in-flight", "8", "--event", "amessage"),
         only=WITHOUT_PYTHON_SOCKETIO,
     ),
     Load(
@@ -195,20 +202,22 @@ class Target:
     title: str
     least: float
     aim: float
+    # The same as a ratio to Bun's.
+    bun: float | None = None
     # The load whose figure for Node is compared with, where it is another.
     node_load: str = ""
     memory: bool = False
 
 
 TARGETS = (
-    Target("echo", "echo, 1 in flight", 1.7, 2.5),
-    Target("echo-8", "echo, 8 in flight", 3.5, 6),
-    Target("ack", "acknowledgement", 1.6, 2.5),
-    Target("fan-1000", "fan-out to 1,000, single", 1.7, 1.9),
-    Target("fan-1000-burst", "fan-out to 1,000, bursts of 8", 6, 8.5),
-    Target("chat", "chat", 15, 40),
-    Target("polling", "polling", 2.5, 3.7),
-    Target("connections", "connections", 3, 8),
+    Target("echo", "echo, 1 in flight", 1.7, 2.5, bun=1.15),
+    Target("echo-8", "echo, 8 in flight", 3.5, 6, bun=1.3),
+    Target("ack", "acknowledgement", 1.6, 2.5, bun=1.1),
+    Target("fan-1000", "fan-out to 1,000, single", 1.7, 1.9, bun=1.05),
+    Target("fan-1000-burst", "fan-out to 1,000, bursts of 8", 6, 8.5, bun=6),
+    Target("chat", "chat", 15, 40, bun=12),
+    Target("polling", "polling", 2.5, 3.7, bun=1.7),
+    Target("connections", "connections", 3, 8, bun=1.0),
     Target("echo-async", "echo, `async def` handlers", 1.5, 2.3, node_load="echo"),
     Target("idle-websocket", "idle memory, KB a connection", 6, 3, memory=True),
 )

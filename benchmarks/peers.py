@@ -50,8 +50,22 @@ class Peer:
     compiles: bool = False
 
 
-def _this(loop: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "benchmarks.servers.this", loop)
+THIS = "this"
+NEWEST = "this-newest"
+
+
+def _python(name: str) -> str:
+    """Return an interpreter that `make bench` has set up, or the present one."""
+    python = FOLDER / f".venv-{name}" / "bin" / "python"
+    return str(python) if python.exists() else sys.executable
+
+
+# What this server is measured on: what users of a distribution have, and the newest there is here.
+PYTHONS = {THIS: _python("distribution"), NEWEST: _python("newest")}
+
+
+def _this(name: str, loop: str) -> tuple[str, ...]:
+    return (PYTHONS[name], "-m", "benchmarks.servers.this", loop)
 
 
 def _python_socketio(host: str) -> Peer:
@@ -66,14 +80,14 @@ def _python_socketio(host: str) -> Peer:
 
 NODE = "node"
 BUN = "bun"
-THIS = "this"
 PYTHON_SOCKETIO = tuple(f"python-socketio-{host}" for host in ("uvicorn", "aiohttp", "granian"))
 
 PEERS = (
     Peer(NODE, "socket.io on Node", ("node", "node.mjs"), JAVASCRIPT, compiles=True),
     Peer(BUN, "socket.io on Bun", (str(bun()), "bun.mjs"), JAVASCRIPT, compiles=True),
-    Peer(THIS, "this, on uvloop", _this("uvloop")),
-    Peer("this-asyncio", "this, on asyncio's loop", _this("asyncio")),
+    Peer(THIS, "this, on uvloop", _this(THIS, "uvloop")),
+    Peer(NEWEST, "this, on uvloop and the newest Python", _this(NEWEST, "uvloop")),
+    Peer("this-asyncio", "this, on asyncio's loop", _this(THIS, "asyncio")),
     *map(_python_socketio, ("uvicorn", "aiohttp", "granian")),
     Peer(
         "websockets",

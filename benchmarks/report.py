@@ -20,10 +20,13 @@ from benchmarks.loads import (
     Load,
     Target,
 )
-from benchmarks.peers import BUN, NODE, PEERS, PYTHON_SOCKETIO, THIS
+from benchmarks.peers import BUN, NEWEST, NODE, PEERS, PYTHON_SOCKETIO, THIS
 from benchmarks.report_plots import draw
+from benchmarks.steadiness import AGREEMENT, is_steady
 
 PLOTS = "performance"
+# The most that an `async def` handler may cost, as a ratio to `def`.
+ASYNC_TARGETS = {THIS: 1.4, NEWEST: 1.2}
 
 
 def write(raw: dict[str, Any], folder: Path) -> Path:
@@ -109,9 +112,30 @@ def target_section(results: Results) -> str:
                 "by round",
                 "Bun",
                 "python-socketio's best",
+                "of Bun's CPU, at least",
+                "**this**",
             ),
             rows,
         )
+        + "\n\n"
+        + async_table(results)
+    )
+
+
+def async_table(results: Results) -> str:
+    """Return what `async def` handlers cost, as a ratio to `def`."""
+    rows = []
+    for name, most in ASYNC_TARGETS.items():
+        found = [
+            results.cheaper(plain, name, name, its_load=later)
+            for plain, later in (("echo", "echo-async"), ("echo-8", "echo-8-async"))
+        ]
+        if any(value is not None for value in found):
+            rows.append((TITLES[name], f"at most {most:g}", *map(times, found)))
+    if not rows:
+        return ""
+    return "Cost of an `async def` handler that does not suspend, to `def`:\n\n" + table(
+        ("server", "target", "echo, 1 in flight", "echo, 8 in flight"), rows
     )
 
 
@@ -143,7 +167,17 @@ def cost_row(results: Results, target: Target) -> tuple[str, ...]:
         span(results.cheaper_by_round(target.load, THIS, its_load=target.node_load)),
         times(bun),
         times(other),
+        "" if target.bun is None else f"{target.bun:g}",
+        "" if target.bun is None else bun_verdict(results, target.load, target.bun),
     )
+
+
+def bun_verdict(results: Results, load: str, least: float) -> str:
+    """Return the ratio to Bun, and whether it is what is asked for."""
+    value = results.cheaper(load, THIS, BUN)
+    if value is None:
+        return "not measured"
+    return f"**{times(value)}** " + ("reached" if value >= least else "**missed**")
 
 
 def memory_row(results: Results, target: Target) -> tuple[str, ...]:
@@ -160,6 +194,8 @@ def memory_row(results: Results, target: Target) -> tuple[str, ...]:
         "",
         "" if bun is None else f"{bun.memory / 1000:.1f}",
         "" if best is None else f"{best.memory / 1000:.1f}",
+        "",
+        "",
     )
 
 
@@ -179,11 +215,18 @@ def method_section(results: Results) -> str:
   divided by the units done in it. On the loopback interface that includes the kernel's work for
   both ends of what the server sends, which is the same for every server and makes the ratios
   smaller than they are over a network.
-- {settings["rounds"]} round(s); within each load the servers take turns.
-  {settings["warm_up"]:g} s of warm-up, {settings["first_warm_up"]:g} s the first time for Node and
-  Bun, which compile what they run often; then {settings["seconds"]:g} s are measured. Figures are
-  medians; the spread is the range of the CPU a unit over the rounds, divided by its median. What
-  takes a server longer than 15 s, connecting and tidying up included, is measured once.
+- "Kernel" is the part of the server CPU that the system calls took, of which no server can save
+  much: how far each is from the floor.
+- {settings["rounds"]} round(s); within each load the servers take turns, and each run has a server
+  started for it. {settings["warm_up"]:g} s of warm-up, {settings["compiling_warm_up"]:g} s for Node
+  and Bun, which compile what they run often; then {settings["seconds"]:g} s are measured. Figures
+  are medians; the spread is the range of the CPU a unit over the rounds, divided by its median.
+  Rounds agree if this is at most {100 * AGREEMENT:.0f} %. A server whose rounds do not is measured
+  up to {settings["more_rounds"]} times more, until as many agree as there are rounds; a spread is
+  marked as unsteady if even then they do not. What takes a server longer than 15 s, connecting and
+  tidying up included, is measured once.
+- This server runs on the Python of a distribution, and on the newest that is here. Debian builds
+  its Python with profile-guided and link-time optimization, which its configuration does not tell.
 - A message has about 75 bytes. Latency is what the generator sees with all its clients
   busy; for a broadcast, until each delivery."""
 
@@ -202,6 +245,7 @@ def load_section(results: Results, load: Load) -> str:
     if not measured and not failed:
         return ""
     node, best = results.get(load.name, NODE), results.best_python_socketio(load.name)
+    bun = results.get(load.name, BUN)
     best_throughput = max(
         (f.throughput for name in PYTHON_SOCKETIO if (f := results.get(load.name, name))),
         default=0.0,
@@ -213,9 +257,12 @@ def load_section(results: Results, load: Load) -> str:
                 f"**{TITLES[name]}**" if name == THIS else TITLES[name],
                 f"{found.throughput:,.0f}",
                 microseconds(found.cost),
-                f"{100 * found.spread:.0f} %",
+                f"{100 * found.kernel_share:.0f} %",
+                f"{100 * found.spread:.0f} %"
+                + ("" if is_steady(found.costs, results.rounds(load)) else ", unsteady"),
                 times(ratio(found.throughput, node.throughput)) if node else "",
                 times(ratio(node.cost, found.cost)) if node else "",
+                times(ratio(bun.cost, found.cost)) if bun else "",
                 times(ratio(found.throughput, best_throughput)),
                 times(ratio(best.cost, found.cost)) if best else "",
                 microseconds(found.p50),
@@ -228,9 +275,11 @@ def load_section(results: Results, load: Load) -> str:
             "server",
             "units/s",
             "CPU µs/unit",
+            "kernel",
             "spread",
             "Node: units/s ×",
             "Node: CPU ×",
+            "Bun: CPU ×",
             "python-socketio: units/s ×",
             "python-socketio: CPU ×",
             "p50 µs",

@@ -4,8 +4,9 @@
 
 The server has one core to itself and the generator another. The peers take turns within each load
 (A B C, A B C, A B C), so that what changes on the machine meanwhile changes all of them; medians
-and spreads are over these rounds. The servers run on from round to round: Node and Bun compile what
-they run often, and polling on a Node just started costs three times as much as later.
+and spreads are over these rounds. Each run has a server of its own, started for it: what a server
+keeps of its last load is nobody's cost. Node and Bun, which compile what they run often, get a
+longer warm-up. A server whose rounds do not agree is measured again; see `steadiness.py`.
 
 Server CPU a unit is the figure that counts: throughput also depends on how often the two cores wait
 for each other. A run that reports any error has no figures.
@@ -30,7 +31,17 @@ from typing import Any
 from benchmarks import report
 from benchmarks.generator import BUILD, ROOT, GeneratorError, Result, Run, compile_generator
 from benchmarks.loads import IDLE, IDLE_WEBSOCKET, LOADS, Load
-from benchmarks.peers import PEERS, PEERS_PYTHON, Peer, Running, StartError, allow_descriptors, bun
+from benchmarks.peers import (
+    PEERS,
+    PEERS_PYTHON,
+    PYTHONS,
+    Peer,
+    Running,
+    StartError,
+    allow_descriptors,
+    bun,
+)
+from benchmarks.steadiness import is_steady
 
 # A run that is not over so long after its measured time has gone wrong.
 RUN_TIMEOUT = 120.0
@@ -43,20 +54,34 @@ class Settings:
     """How long and how often; times in seconds."""
 
     rounds: int
+    # How many rounds more a server may have whose rounds do not agree.
+    more_rounds: int
     seconds: float
     warm_up: float
-    # Before a server that compiles what it runs often gets a load for the first time.
-    first_warm_up: float
+    # That of servers that compile what they run often.
+    compiling_warm_up: float
     idle_seconds: float
     # The most clients of any load.
     clients: int
 
 
 FULL = Settings(
-    rounds=3, seconds=0.5, warm_up=0.25, first_warm_up=2.0, idle_seconds=30.0, clients=10_000
+    rounds=3,
+    more_rounds=3,
+    seconds=0.5,
+    warm_up=0.25,
+    compiling_warm_up=2.0,
+    idle_seconds=30.0,
+    clients=10_000,
 )
 QUICK = Settings(
-    rounds=1, seconds=0.4, warm_up=0.2, first_warm_up=0.5, idle_seconds=3.0, clients=1_000
+    rounds=1,
+    more_rounds=0,
+    seconds=0.4,
+    warm_up=0.2,
+    compiling_warm_up=0.5,
+    idle_seconds=3.0,
+    clients=1_000,
 )
 
 Measured = dict[str, dict[str, list[dict[str, Any]]]]
@@ -79,8 +104,6 @@ class Measurement:
             say("One core only: the servers share it with the generator, ratios are no good.")
         self._running: dict[str, Running] = {}
         self._dead: set[str] = set()
-        # Which server has had which load.
-        self._warm: set[tuple[str, str]] = set()
         self._slow: set[tuple[str, str]] = set()
 
     def measure(self, loads: Sequence[Load]) -> None:
@@ -89,12 +112,25 @@ class Measurement:
             for number in range(1, self.settings.rounds + 1):
                 for load in loads:
                     if load.rounds is None or number <= load.rounds:
-                        self._measure_load(load, number)
+                        self._measure_load(load, number, self.peers)
+            for number in range(self.settings.more_rounds):
+                for load in loads:
+                    self._measure_load(load, number, self._unsteady(load))
         finally:
             self.stop()
 
-    def _measure_load(self, load: Load, number: int) -> None:
-        peers = [peer for peer in load.peers() if peer in self.peers]
+    def _unsteady(self, load: Load) -> list[Peer]:
+        """Return the servers whose rounds do not agree."""
+        found = self.results.get(load.name, {})
+        rounds = load.rounds or self.settings.rounds
+        return [
+            peer
+            for peer in self.peers
+            if not is_steady([Result(**run).cost for run in found.get(peer.name, ())], rounds)
+        ]
+
+    def _measure_load(self, load: Load, number: int, chosen: Sequence[Peer]) -> None:
+        peers = [peer for peer in load.peers() if peer in chosen]
         # Nobody always follows the same one.
         shift = number % len(peers) if peers else 0
         for peer in peers[shift:] + peers[:shift]:
@@ -104,16 +140,12 @@ class Measurement:
             if running is None:
                 continue
             began = time.monotonic()
-            warm = not peer.compiles or (peer.name, load.name) in self._warm
-            warm_up = self.settings.warm_up if warm else self.settings.first_warm_up
-            self._warm.add((peer.name, load.name))
+            warm_up = self.settings.compiling_warm_up if peer.compiles else self.settings.warm_up
             arguments = self._arguments(load, peer)
             arguments += ["--seconds", str(self.settings.seconds), "--warm-up", str(warm_up)]
             run = Run(arguments, running.port, running.pids(), self.generator_core)
             self._keep(load, peer, run, self.settings.seconds)
-            if not running.becomes_quiet():
-                # It would disturb the others, and its own next load.
-                self._stop(peer)
+            self._stop(peer)
             if time.monotonic() - began > SLOW:
                 self._slow.add((peer.name, load.name))
 
@@ -186,7 +218,6 @@ class Measurement:
         running = self._running.pop(peer.name, None)
         if running is not None:
             running.stop()
-            self._warm = {pair for pair in self._warm if pair[0] != peer.name}
 
     def stop(self) -> None:
         """Stop every server."""
@@ -202,6 +233,7 @@ def line(load: Load, peer: Peer, result: Result) -> str:
     else:
         figures = (
             f"{result.throughput:10.0f} /s {result.cost:9.2f} µs"
+            f"   kernel {100 * result.kernel_share:3.0f} %"
             f"   p50 {result.latency_p50_us:9.1f} µs   p99 {result.latency_p99_us:9.1f} µs"
             f"   generator {100 * result.generator_seconds / result.seconds:3.0f} %"
         )
@@ -238,7 +270,21 @@ def machine() -> dict[str, str]:
         "memory": f"{memory / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "compiler": output_of("cc", "--version").partition("\n")[0],
+        **{f"Python of {name}": build_of(python) for name, python in PYTHONS.items()},
     }
+
+
+def build_of(python: str) -> str:
+    """Return the version of an interpreter and how it was built, as far as it tells."""
+    script = (
+        "import platform, re, sysconfig; "
+        "asked = sysconfig.get_config_var('CONFIG_ARGS') or ''; "
+        "told = re.findall(r'--enable-optimizations|--with-lto|--disable-gil', asked); "
+        "flags = sysconfig.get_config_var('OPT') or ''; "
+        "level = re.findall(r'-O\\w', flags + (sysconfig.get_config_var('CFLAGS') or '')); "
+        "print(platform.python_version(), platform.python_compiler(), *level[-1:], *told, sep=', ')"
+    )
+    return output_of(python, "-c", script)
 
 
 def versions() -> dict[str, str]:

@@ -22,6 +22,8 @@ import sys
 from pathlib import Path
 
 MINIMUM_NODE = 20
+# The minor version of the newest Python that the lock files have packages for.
+NEWEST_LOCKED = 13
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv"
@@ -248,6 +250,49 @@ def install_peers() -> None:
     write_stamp("peers", content)
 
 
+def find_interpreters() -> dict[str, str]:
+    """Returns what `make bench` measures on: the distribution's Python, as its users have it, and
+    the newest one that the lock files are for.
+    """
+    # The newest first.
+    names = [f"python3.{minor}" for minor in range(NEWEST_LOCKED, 10, -1)]
+    home = os.path.expanduser("~")
+    found = [
+        path
+        for name in names
+        for path in (
+            shutil.which(name, path="/usr/bin"),
+            shutil.which(name),
+            *sorted(glob.glob(f"{home}/.pyenv/versions/{name[6:]}.*/bin/{name}")),
+        )
+        if path is not None and runs(path)
+    ]
+    system = [path for path in found if path.startswith("/usr/bin/")]
+    return {"distribution": system[0], "newest": found[0]} if system else {"newest": found[0]}
+
+
+def runs(interpreter: str) -> bool:
+    """Tells whether a program is a Python that can make environments: a link of a version manager
+    may lead to none, and distributions leave modules out.
+    """
+    command = [interpreter, "-c", "import venv, ensurepip"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def install_interpreters() -> None:
+    """Installs this server with other Pythons, to be measured on each."""
+    lock = REQUIREMENTS / LOCKS["bench"]
+    for name, interpreter in find_interpreters().items():
+        folder = ROOT / "benchmarks" / f".venv-{name}"
+        interpreter = os.path.realpath(interpreter)
+        content = digest(lock, str(ROOT), interpreter)
+        if (folder / "bin" / "python").exists() and is_stamped(f"bench-{name}", content):
+            continue
+        run(f"Making benchmarks/.venv-{name}", [interpreter, "-m", "venv", "--clear", str(folder)])
+        install_locked(f"Installing the server with {interpreter}", folder / "bin" / "python", lock)
+        write_stamp(f"bench-{name}", content)
+
+
 def main(arguments: list[str]) -> None:
     if len(arguments) != 1 or arguments[0] not in LOCKS:
         raise SystemExit(f"usage: set_up.py {' | '.join(LOCKS)}, got {arguments}")
@@ -265,6 +310,7 @@ def main(arguments: list[str]) -> None:
         install_model()
         install_browser()
     if goal == "bench":
+        install_interpreters()
         install_peers()
 
 

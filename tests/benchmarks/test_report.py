@@ -22,7 +22,7 @@ import pytest
 from benchmarks.figures import Results, figures
 from benchmarks.generator import ROOT, Result
 from benchmarks.loads import IDLE, LOADS, TARGETS
-from benchmarks.peers import BUN, NODE, PEERS, PYTHON_SOCKETIO, THIS
+from benchmarks.peers import BUN, NEWEST, NODE, PEERS, PYTHON_SOCKETIO, THIS
 from benchmarks.report import write
 from benchmarks.run import QUICK, chosen
 
@@ -106,7 +106,7 @@ def test_a_target_is_reached_or_missed(node: float, expected: str, tmp_path: Pat
     [row] = [row for row in rows if row.startswith("| echo, 1 in flight |")]
     assert row.startswith("| echo, 1 in flight | 1.7 | 2.5 " + expected)
     [absent] = [row for row in rows if row.startswith("| chat |")]
-    assert absent == "| chat | 15 | 40 |  | not measured |  |  |  |"
+    assert absent == "| chat | 15 | 40 |  | not measured |  |  |  | 12 | not measured |"
 
 
 def test_beside_a_ratio_stand_those_of_the_rounds(tmp_path: Path) -> None:
@@ -117,6 +117,49 @@ def test_beside_a_ratio_stand_those_of_the_rounds(tmp_path: Path) -> None:
     rows = write(raw({"echo": found}), tmp_path).read_text().splitlines()
     [row] = [row for row in rows if row.startswith("| echo, 1 in flight |")]
     assert "| **3.00** | aim reached | 1.50 to 6.00 |" in row
+
+
+@pytest.mark.parametrize(
+    ("bun", "expected"),
+    [(11.5, "| 1.15 | **1.15** reached |"), (11.4, "| 1.15 | **1.14** **missed** |")],
+)
+def test_the_ratio_to_bun_has_a_target_too(bun: float, expected: str, tmp_path: Path) -> None:
+    document = write(raw({"echo": {BUN: [costing(bun)], THIS: [costing(10)]}}), tmp_path)
+    [row] = [row for row in document.read_text().splitlines() if "| echo, 1 in flight |" in row]
+    assert row.endswith(expected)
+
+
+def test_async_handlers_are_compared_with_plain_ones(tmp_path: Path) -> None:
+    found = {
+        "echo": {THIS: [costing(10)], NEWEST: [costing(10)]},
+        "echo-async": {THIS: [costing(13)]},
+        "echo-8-async": {THIS: [costing(13)]},
+    }
+    rows = write(raw(found), tmp_path).read_text().splitlines()
+    assert "| this, on uvloop | at most 1.4 | 1.30 |  |" in rows
+    assert not any("at most 1.2" in row for row in rows)
+
+
+def test_rounds_that_do_not_agree_are_unsteady(tmp_path: Path) -> None:
+    found = {NODE: [costing(10), costing(14)], THIS: [costing(10), costing(13)]}
+    results = raw({"echo": found})
+    results["settings"]["rounds"] = 2
+    rows = write(results, tmp_path).read_text().splitlines()
+    shown = {
+        row.split(" | ")[0].strip("|* "): row.split(" | ")[4] for row in rows if " % | " in row
+    }
+    assert shown == {"socket.io on Node": "33 %", "this, on uvloop": "26 %"}
+    found[NODE][1] = costing(15)
+    rows = write(results, tmp_path).read_text().splitlines()
+    [row] = [row for row in rows if row.startswith("| socket.io on Node | ")]
+    assert row.split(" | ")[4] == "40 %, unsteady"
+
+
+def test_the_kernels_part_is_shown(tmp_path: Path) -> None:
+    run = {**costing(10), "server_system_seconds": 0.75}
+    rows = write(raw({"echo": {THIS: [run]}}), tmp_path).read_text().splitlines()
+    [row] = [row for row in rows if row.startswith("| **this, on uvloop**")]
+    assert row.split(" | ")[3] == "75 %"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ a wrong password takes as long as an unknown user.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 from collections.abc import Callable
@@ -237,6 +238,10 @@ async def login(call: Call[LoginPayload]) -> AuthResult:
         user = await services.auth.verify(address, username, call.payload.password)
         if user is None:
             services.attempts.failed(subject)
+            if services.settings.shares_database:
+                # Whoever guesses gets no more tries by guessing at several servers.
+                with contextlib.suppress(EventError):
+                    await services.store.nodes.tell_failed_login(subject)
             raise EventError(Code.UNAUTHORIZED, "the name or the password is wrong")
     # Before it is opened, not only when it is used.
     services.sockets.check_place(call.socket, user.id)

@@ -63,6 +63,11 @@ def end(connection: Connection, node: str) -> None:
     connection.execute(_GIVE_UP)
 
 
+def tell_failed_login(connection: Connection, subject: str) -> None:
+    """Let the other nodes hear of a failed login, with the commit."""
+    connection.execute("SELECT notify_nodes('failure ' || ?)", (subject,))
+
+
 def bury(connection: Connection, grace: float) -> Buried:
     """End the nodes whose leases are over for more than `grace` seconds. Return what this was."""
     ended = connection.execute(

@@ -12,7 +12,10 @@ from typing import Any
 
 import psycopg
 
+from server.accounts.attempts import FREE_FAILURES, subject_of
+from server.api.errors import EventError
 from server.api.records import User
+from server.application import Application
 from server.store import accounts
 from tests.server.cluster.servers import Cluster, answered
 from tests.server.running import CREDENTIALS, add_user
@@ -136,3 +139,26 @@ async def test_a_change_that_cannot_be_read_yet_is_read_later(cluster: Cluster) 
         connection.execute("ALTER TABLE hidden RENAME TO users")
     assert (await bob.hear("project:deleted"))[0] == project
     assert (await ada.ask("test:ping"))["ok"]
+
+
+async def test_failed_logins_count_on_all_servers(cluster: Cluster) -> None:
+    await add_user(cluster.nodes[0])
+    clients = [await cluster.enter(node) for node in (0, 1)]
+    wrong = {**CREDENTIALS, "password": "wrong"}
+    for number in range(FREE_FAILURES):
+        error = (await clients[number % 2].ask("auth:login", wrong))["error"]
+        assert error["code"] == "UNAUTHORIZED"
+    # Each has seen some of them only, and hears of the others at once.
+    subject = subject_of("127.0.0.1", "ada")
+    for node, client in zip(cluster.nodes, clients, strict=True):
+        await eventually(lambda node=node: has_to_wait(node, subject))  # type: ignore[misc]
+        error = (await client.ask("auth:login", CREDENTIALS))["error"]
+        assert error["code"] == "RATE_LIMIT_EXCEEDED"
+
+
+def has_to_wait(node: Application, subject: str) -> bool:
+    try:
+        node.attempts.check(subject)
+    except EventError:
+        return True
+    return False

@@ -307,9 +307,10 @@ def of_hypothesis(_: None) -> None: ...
     [
         ("engineio_min/test_upgrade.py", None, {}, True),
         ("hostile/test_floods.py", None, {}, True),
+        ("hostile/test_attacks.py", None, {}, False),
         ("server/test_limits.py", None, {}, False),
         ("engineio_min/protocol/test_packets.py", of_hypothesis, {}, False),
-        ("hostile/test_simulation_walks.py", None, {"no_cover": True}, False),
+        ("socketio_min/test_worker_faults.py", None, {"no_cover": True}, False),
     ],
 )
 def test_coverage_is_counted_where_it_is_looked_for(

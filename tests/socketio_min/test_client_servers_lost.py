@@ -30,6 +30,9 @@ from tests.socketio_min.server_processes import KINDS, Kind, ServerProcess
 from tests.socketio_min.serving import advance
 from tests.waiting import eventually
 
+# What these cover is up to other servers and the moments of their ends.
+pytestmark = pytest.mark.no_cover
+
 
 @pytest.fixture
 async def own() -> AsyncIterator[Callable[..., ServerProcess]]:

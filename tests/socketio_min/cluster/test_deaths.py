@@ -6,12 +6,17 @@ runs the long ones.
 
 from __future__ import annotations
 
+import pytest
+
 from tests.socketio_min.cluster.deaths import (
     a_master_of_the_stream_dies,
     a_member_is_killed,
     everything_is_restarted,
 )
 from tests.socketio_min.cluster.redis_server import RedisServer
+
+# What these cover is up to the moments of the deaths.
+pytestmark = pytest.mark.no_cover
 
 
 async def test_clients_of_a_killed_member_lose_nothing(redis: RedisServer) -> None:

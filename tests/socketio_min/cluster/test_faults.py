@@ -19,6 +19,9 @@ from tests.socketio_min.cluster.faults import (
 )
 from tests.socketio_min.cluster.survival import survive
 
+# What these cover is up to the moments of the faults.
+pytestmark = pytest.mark.no_cover
+
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 async def test_invariants_hold(fault: Fault) -> None:

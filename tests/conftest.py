@@ -201,7 +201,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let each process begin with slow files."""
+    """Let each process begin with slow files. With `--quick`, plant no faults."""
+    if config.getoption("quick"):
+        planted = [item for item in items if item.get_closest_marker("planted") is not None]
+        config.hook.pytest_deselected(items=planted)
+        items[:] = [item for item in items if item not in planted]
     processes = getattr(config, "workerinput", {}).get("workercount", 1)
     items[:] = dealt(items, [item.path for item in items], processes)
 

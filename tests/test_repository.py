@@ -290,10 +290,9 @@ def test_the_slow_files_begin(pytestconfig: pytest.Config) -> None:
     conftest = pytestconfig.pluginmanager.get_plugin(str(ROOT / "tests" / "conftest.py"))
     assert conftest is not None
     names = ("test_fuzz.py", "web/test_page.py", "test_docs.py", "server/test_killing.py")
-    items = [
-        SimpleNamespace(path=ROOT / "tests" / name, add_marker=lambda mark: None) for name in names
-    ]
-    conftest.pytest_collection_modifyitems(SimpleNamespace(), items)
+    items = [SimpleNamespace(path=ROOT / "tests" / name) for name in names]
+    config = SimpleNamespace(getoption={"quick": False}.get)
+    conftest.pytest_collection_modifyitems(config, items)
     order = [item.path.relative_to(ROOT / "tests").as_posix() for item in items]
     assert order == ["web/test_page.py", "server/test_killing.py", "test_fuzz.py", "test_docs.py"]
 
@@ -373,6 +372,25 @@ def test_the_quick_tests_are_those_of_rules_and_bytes(pytestconfig: pytest.Confi
         for name, ignored in names:
             found = conftest.pytest_ignore_collect(ROOT / "tests" / name, config)
             assert found is (ignored if quick else None), name
+
+
+def test_the_quick_tests_plant_no_faults(pytestconfig: pytest.Config) -> None:
+    conftest = pytestconfig.pluginmanager.get_plugin(str(ROOT / "tests" / "conftest.py"))
+    assert conftest is not None
+    path = ROOT / "tests" / "engineio_min" / "protocol" / "test_session_machine.py"
+    asks, searches = (
+        SimpleNamespace(path=path, get_closest_marker=marks.get) for marks in ({"planted": 1}, {})
+    )
+    for quick, kept in ((True, [searches]), (False, [asks, searches])):
+        left_out: list[SimpleNamespace] = []
+        config = SimpleNamespace(
+            getoption={"quick": quick}.get,
+            hook=SimpleNamespace(pytest_deselected=lambda items, to=left_out: to.extend(items)),
+        )
+        items = [asks, searches]
+        conftest.pytest_collection_modifyitems(config, items)
+        assert items == kept
+        assert left_out == ([asks] if quick else [])
 
 
 def test_work_left_behind_fails_a_test(tmp_path: Path) -> None:

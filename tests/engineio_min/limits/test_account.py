@@ -109,6 +109,20 @@ def test_who_holds_little_is_free() -> None:
     assert went(large, *crowd) == [True] + 20 * [False]
 
 
+def test_who_moves_with_little_is_counted_once_it_is_much() -> None:
+    account, _ = opened()
+    keeper = Keeper(account, ("address", "192.0.2.1"))
+    keeper.hold(FREE)
+    keeper.whose = [("user", "ada")]
+    account.move(keeper)
+    assert len(account) == 0
+    keeper.hold(FREE + 1)
+    assert len(account) == 1
+    assert account.of(("user", "ada")) == FREE + 1
+    keeper.hold(0)
+    assert len(account) == 0
+
+
 def test_what_handlers_work_on_costs_no_other_its_place() -> None:
     """It cannot be taken from them; who has gone is only missing when it comes back."""
     account, told = opened()
@@ -278,6 +292,7 @@ class AccountMachine(RuleBasedStateMachine):
         assert self.account.held == len(self.account) == 0
 
 
+@pytest.mark.no_cover
 def test_the_machine() -> None:
     run_state_machine_as_test(AccountMachine)
 
@@ -297,6 +312,8 @@ class LetsTheSmallGo(Account):
         self._all.held += FREE
 
 
+@pytest.mark.no_cover
+@pytest.mark.planted
 @pytest.mark.parametrize("fault", [Forgets, LetsTheSmallGo])
 def test_the_machine_finds_a_planted_fault(
     fault: type[Account], monkeypatch: pytest.MonkeyPatch

@@ -451,6 +451,7 @@ FAULTS: tuple[Callable[..., Session], ...] = (
 )
 
 
+@pytest.mark.planted
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_machine_finds_a_planted_fault(fault: type[Session]) -> None:
     class Faulty(SessionMachine):

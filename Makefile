@@ -18,15 +18,19 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve setup test proof quick check format autobahn cluster-faults fuzz session bench lock clean
+.PHONY: help serve cluster setup test proof quick check format autobahn cluster-faults fuzz session bench lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):  *## /  make \1\t/p' $(MAKEFILE_LIST)
-	@echo 'Variables: PYTHON=python3.12 chooses the interpreter, ARGS="--port 3001" passes flags to serve, quick, proof, autobahn, fuzz or bench.'
+	@echo 'Variables: PYTHON=python3.12 chooses the interpreter, ARGS="--port 3001" passes flags to serve, cluster, quick, proof, autobahn, fuzz or bench.'
 
 serve:  ## start the server, after installing what it needs
 	$(SET_UP) serve
 	@exec $(BIN)/python -m server $(ARGS)
+
+cluster:  ## start two nodes with PostgreSQL, Redis and nginx for a look, after installing them
+	$(SET_UP) cluster
+	@exec $(BIN)/python scripts/cluster.py $(ARGS)
 
 setup:  ## install all that `make test` needs: Python and Node packages, Chromium
 	$(SET_UP) test

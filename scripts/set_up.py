@@ -10,7 +10,7 @@ still points to where it came from.
 Python packages come from lock files with hashes, and no Node package runs a script of its own: a
 checkout gets what was tested, and nothing runs that nobody has asked for.
 
-Usage: set_up.py serve | check | test | fuzz | bench
+Usage: set_up.py serve | cluster | check | test | fuzz | bench
 """
 
 import glob
@@ -34,6 +34,7 @@ REQUIREMENTS = ROOT / "requirements"
 # What each goal installs, with hashes; `make lock` makes these files.
 LOCKS = {
     "serve": "serve.txt",
+    "cluster": "test.txt",
     "check": "test.txt",
     "test": "test.txt",
     "fuzz": "fuzz.txt",
@@ -43,6 +44,7 @@ LOCKS = {
 INCLUDED = {"test.txt": ("serve.txt",)}
 NODE_FOLDERS = {
     "serve": ("server/web",),
+    "cluster": ("server/web",),
     "test": (
         "server/web",
         "sdk/javascript",
@@ -60,6 +62,11 @@ PROGRAMS: dict[str, dict[str, tuple[str, ...]]] = {
         "valgrind": ("valgrind", "libc6-dbg"),
         "nginx": ("nginx-light",),
         "haproxy": ("haproxy",),
+        "redis-server": ("redis-server",),
+        "initdb": ("postgresql",),
+    },
+    "cluster": {
+        "nginx": ("nginx-light",),
         "redis-server": ("redis-server",),
         "initdb": ("postgresql",),
     },
@@ -299,7 +306,7 @@ def main(arguments: list[str]) -> None:
     goal = arguments[0]
     prepare_environment()
     install_python_packages(LOCKS[goal])
-    if goal == "serve" and shutil.which("npm") is None:
+    if goal in ("serve", "cluster") and shutil.which("npm") is None:
         # Clients need no page.
         print("npm was not found: the server runs without its web page")
     else:

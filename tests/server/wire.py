@@ -25,10 +25,13 @@ class Client:
         self._asked = 0
         self.heard: list[list[Any]] = []
         self.id = ""
+        # The id of the Engine.IO session.
+        self.session = ""
 
     async def start(self, auth: Any = None) -> None:
         opened = await self._text()
         assert opened.startswith('0{"sid":'), opened
+        self.session = json.loads(opened[1:])["sid"]
         await self._websocket.send("40" if auth is None else "40" + json.dumps(auth))
         welcome = await self._text()
         assert welcome.startswith('40{"sid":'), welcome

@@ -30,6 +30,7 @@ from engineio_min.limits.admission import Headcount
 from engineio_min.limits.complaints import Complaints
 from engineio_min.limits.owners import Owners
 from engineio_min.limits.quotas import Quotas
+from engineio_min.limits.turn_share import TurnShare
 from engineio_min.option_checks import check_names
 from engineio_min.options import ServerOptions, ServerOptionValues
 from engineio_min.origins import Origins
@@ -103,6 +104,7 @@ class Server:
         adds_headers = any((self.options.cors, self.options.headers, self.options.initial_headers))
         self._handshakes = Handshakes(self, self._initial_headers if adds_headers else None)
         self.flushes = Flushes(encoders.all)
+        self.turn_share = TurnShare()
         self._http: HttpServer | None = None
         self._started = False
         self._proxies: TrustedProxies | None = None
@@ -204,6 +206,7 @@ class Server:
         self.loop = asyncio.get_running_loop()
         # In a context of its own, not in that of the client whose handler is the first to send.
         self.flushes.begin(self.loop, ADVICE, self._context)
+        self.turn_share.begin(self.loop.call_soon)
         self.timer = Timer(self.loop)
         if outlived:
             self._outlive_loop()
@@ -213,6 +216,7 @@ class Server:
         come or leave any more.
         """
         self.flushes.forget()
+        self.turn_share.forget()
         self._handshakes.forget()
         self.departing.clear()
         for connection in list(self.sessions.values()):

@@ -20,6 +20,7 @@ from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFact
 from engineio_min.errors import RequestRefused
 from engineio_min.limits.account import Account, Group, Owner
 from engineio_min.limits.quotas import Seat
+from engineio_min.limits.turn_share import TurnShare
 from engineio_min.options import ServerOptions
 from engineio_min.protocol.frame_encoding import Encoder
 from engineio_min.protocol.packets import Message, Packet, message_packet
@@ -119,6 +120,7 @@ class Engine(Protocol):
     deflate: ServerPerMessageDeflateFactory | None
     text_limit: int
     long_texts: bool
+    turn_share: TurnShare
     departing: dict[str, Departing]
 
     @property

@@ -17,9 +17,10 @@ from websockets.frames import CloseCode
 from engineio_min.limits.admission import Admission
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.frame_encoding import Encoder, encode_frame
+from engineio_min.protocol.large_frame import LARGE_SHARE
 from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.progress import LOOKS, Progress
-from engineio_min.protocol.server_frames import ServerMessageStream
+from engineio_min.protocol.server_frames import SHARE, ServerMessageStream
 from engineio_min.protocol.session import SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.transports.connection import Connection
 from engineio_min.transports.host import StreamCarrier
@@ -120,6 +121,8 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         connection = self._connection
+        if len(data) > SHARE and self._put_off(data):
+            return
         packets = self._stream.receive(data)
         if self._candidate or self._stream.needs_attention:
             progress = bool(packets)
@@ -132,6 +135,18 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
         else:
             connection.context.run(connection.receive_all, packets)
         connection.flush()
+
+    def _put_off(self, data: bytes) -> bool:
+        """Return False if a large read may be taken in this turn; leave it for one of the next."""
+        if self._connection.server.turn_share.admit(min(len(data), LARGE_SHARE)):
+            return False
+        stream = self._stream
+        stream.rest += data
+        stream.needs_attention = True
+        self._hold(0 if stream.closed else stream.held)
+        self._transport.pause_reading()
+        self._go_on_soon()
+        return True
 
     def _attend(self, *, progress: bool) -> None:
         """Do what the stream needs besides delivering its messages."""
@@ -156,7 +171,8 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
 
     def _go_on_soon(self) -> None:
         self._sharing = True
-        self._connection.server.loop.call_soon(self._go_on)
+        size = min(len(self._stream.rest), LARGE_SHARE)
+        self._connection.server.turn_share.wait(size, self._go_on)
 
     def _go_on(self) -> None:
         """Take the next share of what was read, unless the handlers do not keep up."""

@@ -67,6 +67,31 @@ async def test_a_flood_leaves_every_other_connection_its_turn(harness: Harness) 
     transport.lose()
 
 
+async def test_large_reads_of_many_connections_share_a_turn(harness: Harness) -> None:
+    """Messages of 60 KB over six connections are taken three at a time, in the order in which they
+    came; who sends little waits for none of them.
+    """
+    transports = [opened(harness) for _ in range(7)]
+    for number, transport in enumerate(transports[:6]):
+        transport.receive(packet_frame(f"4{number}" + "a" * 60_000))
+    transports[6].receive(packet_frame("4little"))
+    heads = [str(message)[:6] for message in harness.received]
+    assert heads == ["0aaaaa", "1aaaaa", "2aaaaa", "little"]
+    assert [transport.is_reading() for transport in transports] == [True] * 3 + [False] * 3 + [True]
+    transports[0].receive(packet_frame("4" + "b" * 60_000))
+    assert harness.server.account.held > 4 * 60_000
+    await asyncio.sleep(0)
+    heads = [str(message)[:1] for message in harness.received[4:]]
+    assert heads == ["3", "4", "5"]
+    assert len(harness.received) == 7
+    await asyncio.sleep(0)
+    assert str(harness.received[7]) == "b" * 60_000
+    assert all(transport.is_reading() for transport in transports)
+    assert harness.server.account.held == 0
+    for transport in transports:
+        transport.lose()
+
+
 async def test_control_frames_and_pongs_have_the_same_share(harness: Harness) -> None:
     transport = opened(harness)
     for frame in (encode_frame(PING, b""), encode_frame(PONG, b""), packet_frame("3")):

@@ -1,0 +1,90 @@
+"""`turn_share.py`: the large reads of a turn of the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from engineio_min.limits.turn_share import TurnShare
+
+
+class Turns:
+    """Calls what was asked for in the turn before."""
+
+    def __init__(self) -> None:
+        self.asked: list[Callable[[], None]] = []
+
+    def ask(self, function: Callable[[], None]) -> None:
+        self.asked.append(function)
+
+    def end(self) -> None:
+        asked, self.asked = self.asked, []
+        for function in asked:
+            function()
+
+
+def test_a_turn_takes_large_reads_until_its_bytes_are_spent() -> None:
+    turns, share, taken = Turns(), TurnShare(100), list[str]()
+    share.begin(turns.ask)
+    assert share.admit(60)
+    assert share.admit(60)
+    assert not share.admit(1)
+    for name in "abc":
+        share.wait(60, partial(taken.append, name))
+    assert len(turns.asked) == 1
+    turns.end()
+    # Nobody overtakes those who wait.
+    assert taken == ["a", "b"]
+    assert not share.admit(1)
+    turns.end()
+    assert taken == ["a", "b", "c"]
+    assert share.admit(41)
+    assert not share.admit(1)
+    turns.end()
+    assert share.admit(1)
+    turns.end()
+    assert turns.asked == []
+
+
+def test_who_waits_again_has_its_turn_in_one_of_the_next() -> None:
+    turns, share, taken = Turns(), TurnShare(100), list[str]()
+    share.begin(turns.ask)
+
+    def again(name: str) -> None:
+        taken.append(name)
+        share.wait(10, partial(again, name))
+
+    for name in "ab":
+        share.wait(10, partial(again, name))
+    turns.end()
+    assert taken == ["a", "b"]
+    turns.end()
+    assert taken == ["a", "b", "a", "b"]
+
+
+def test_a_failure_costs_nobody_else_the_turn() -> None:
+    turns, share, taken = Turns(), TurnShare(100), list[str]()
+    share.begin(turns.ask)
+
+    def fails() -> None:
+        raise ValueError("its own")
+
+    share.wait(10, fails)
+    share.wait(10, partial(taken.append, "other"))
+    with pytest.raises(ValueError, match="own"):
+        turns.end()
+    turns.end()
+    assert taken == ["other"]
+
+
+def test_another_loop_begins_with_nothing() -> None:
+    turns, share = Turns(), TurnShare(100)
+    share.begin(turns.ask)
+    assert share.admit(100)
+    share.wait(10, lambda: None)
+    share.forget()
+    turns.asked.clear()
+    assert share.admit(100)
+    assert len(turns.asked) == 1

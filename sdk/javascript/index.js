@@ -6,12 +6,16 @@
 // be listened to here, and `maxReconnectionAttempts` counts.
 
 import { io } from "socket.io-client";
+import { Answer } from "./answer.js";
+import { Batch } from "./batch.js";
 import { SharedDocument } from "./document.js";
 import { Due } from "./due.js";
 import { Refused, Unreachable } from "./errors.js";
 import { FileLock } from "./lock.js";
 import { Pace } from "./pace.js";
 import { putIn } from "./replacing.js";
+import { download, readText, upload } from "./transfers.js";
+import { TypingNotice } from "./typing.js";
 
 export { SharedDocument } from "./document.js";
 export { Refused, SDKError, Unreachable } from "./errors.js";
@@ -20,17 +24,6 @@ export { FileLock } from "./lock.js";
 const ANSWER_MILLISECONDS = 20_000;
 // The server gives the assistant two minutes unless AI_TIMEOUT says otherwise.
 const RESPONSE_MILLISECONDS = 150_000;
-// For so long the server goes on with an answer for a project whose asker it has lost.
-const GRACE_MILLISECONDS = 15_000;
-const BATCH_MILLISECONDS = 1_000;
-const MOST_IN_A_BATCH = 100;
-const TYPING_MILLISECONDS = 2_000;
-const STILL_MILLISECONDS = 3_000;
-
-// Bytes of a file in one event.
-const PART = 262_144;
-// How often a file is read that changes while it is read.
-const READINGS = 5;
 // Where the items are in the answer to each of these events.
 const LISTS = {
   "bin:list": "deletions",
@@ -69,9 +62,10 @@ export class AICodingAssistantSocket {
   #locks = new Set();
   #answers = new Set();
   #documents = new Set();
-  #queue = [];
-  #queueTimer;
-  #typing = new Map();
+  // Looked up each time: a program may have put another function in its place.
+  #call = (...args) => this.call(...args);
+  #batch = new Batch(this.#call);
+  #typing = new TypingNotice((event, payload) => this.emit(event, payload));
   #pace = new Pace();
   #due = new Due(
     () => this.connected && this.call("test:ping").catch(() => {}),
@@ -219,11 +213,10 @@ export class AICodingAssistantSocket {
 
   /** Leave, for good. */
   disconnect() {
-    clearTimeout(this.#queueTimer);
+    this.#batch.close();
     this.#pace.close();
     this.#due.close();
-    for (const { timer } of this.#typing.values()) clearTimeout(timer);
-    this.#typing.clear();
+    this.#typing.close();
     for (const lock of this.#locks) lock.held = false;
     this.#locks.clear();
     for (const document of this.#documents) {
@@ -418,20 +411,7 @@ export class AICodingAssistantSocket {
 
   /** Read a file of any size, part by part: `{filePath, content, size, hash, file?}`. */
   async readFile(projectId, filePath, { versionId, saveId } = {}) {
-    for (let reading = 0; reading < READINGS; reading++) {
-      const parts = [];
-      let part;
-      do {
-        const offset = part?.next ?? 0;
-        part = await this.call("file:read", { projectId, filePath, versionId, saveId, offset });
-        parts.push(part);
-      } while (part.next !== undefined && part.hash === parts[0].hash);
-      // A file that has changed meanwhile is read again.
-      if (part.hash === parts[0].hash) {
-        return { ...part, content: parts.map(({ content }) => content).join("") };
-      }
-    }
-    throw changing(filePath);
+    return readText(this.#call, { projectId, filePath, versionId, saveId });
   }
 
   /**
@@ -439,26 +419,7 @@ export class AICodingAssistantSocket {
    * `mediaType` it is a text.
    */
   async downloadFile(projectId, filePath, { versionId, saveId } = {}) {
-    for (let reading = 0; reading < READINGS; reading++) {
-      const parts = [];
-      let part;
-      do {
-        const offset = part?.next ?? 0;
-        const payload = { projectId, filePath, versionId, saveId, offset };
-        part = await this.call("file:download", payload);
-        parts.push(part);
-      } while (part.next !== undefined && part.hash === parts[0].hash);
-      if (part.hash !== parts[0].hash) continue;
-      const data = new Uint8Array(part.size);
-      let at = 0;
-      for (const one of parts) {
-        const bytes = new Uint8Array(one.data);
-        data.set(bytes, at);
-        at += bytes.length;
-      }
-      return { ...part, data };
-    }
-    throw changing(filePath);
+    return download(this.#call, { projectId, filePath, versionId, saveId });
   }
 
   /**
@@ -467,15 +428,7 @@ export class AICodingAssistantSocket {
    * at all: after an `Unreachable` it may be called again.
    */
   async uploadFile(projectId, filePath, given, { overwrite = false, baseRevision } = {}) {
-    const data = typeof given === "string" ? new TextEncoder().encode(given) : new Uint8Array(given);
-    const payload = { projectId, filePath, overwrite, baseRevision, size: data.length };
-    let answer = { next: 0 };
-    do {
-      const { next: offset, uploadId } = answer;
-      const part = data.slice(offset, offset + PART);
-      answer = await this.call("file:upload", { ...payload, offset, uploadId, data: part });
-    } while (answer.next !== undefined);
-    return answer.file;
+    return upload(this.#call, { projectId, filePath, overwrite, baseRevision }, given);
   }
 
   /**
@@ -721,22 +674,12 @@ export class AICodingAssistantSocket {
    * its end when three seconds have passed without one.
    */
   typing(projectId) {
-    const now = Date.now();
-    const known = this.#typing.get(projectId);
-    clearTimeout(known?.timer);
-    const due = known === undefined || now - known.told >= TYPING_MILLISECONDS;
-    if (due) this.emit("user:typing", { projectId, isTyping: true });
-    const timer = setTimeout(() => this.stopTyping(projectId), STILL_MILLISECONDS);
-    this.#typing.set(projectId, { told: due ? now : known.told, timer });
+    this.#typing.key(projectId);
   }
 
   /** Say that the user types no more, for example because the message was sent. */
   stopTyping(projectId) {
-    const known = this.#typing.get(projectId);
-    if (!known) return;
-    clearTimeout(known.timer);
-    this.#typing.delete(projectId);
-    this.emit("user:typing", { projectId, isTyping: false });
+    this.#typing.stop(projectId);
   }
 
   /**
@@ -744,129 +687,16 @@ export class AICodingAssistantSocket {
    * Resolves and rejects as `call` does for this one.
    */
   queue(event, data) {
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ event, data, resolve, reject });
-      if (this.#queue.length >= MOST_IN_A_BATCH) this.flush();
-      else this.#queueTimer ??= setTimeout(() => this.flush(), BATCH_MILLISECONDS);
-    });
+    return this.#batch.add(event, data);
   }
 
   /** Send what is queued now. */
   async flush() {
-    clearTimeout(this.#queueTimer);
-    this.#queueTimer = undefined;
-    const waiting = this.#queue.splice(0);
-    if (waiting.length === 0) return;
-    const updates = waiting.map(({ event, data }) => ({ event, data }));
-    try {
-      const { results } = await this.call("batch:update", { updates });
-      waiting.forEach(({ resolve, reject }, index) => {
-        const { ok, error, ...result } = results[index];
-        if (ok) resolve(result);
-        else reject(new Refused(error));
-      });
-    } catch (error) {
-      for (const { reject } of waiting) reject(error);
-    }
+    await this.#batch.flush();
   }
 }
 
 /** Return whether a path is that of a file or folder, or inside of it. */
-function changing(filePath) {
-  const message = `file '${filePath}' changes faster than it can be read: lock it first`;
-  return new Refused({ code: "VERSION_CONFLICT", message });
-}
-
 function isWithin(path, place) {
   return path === place || path.startsWith(`${place}/`);
-}
-
-/** The events of one answer. It listens from before the message is sent, so that none is missed. */
-class Answer {
-  #socket;
-  #projectId;
-  #onChunk;
-  #early = [];
-  #requestId;
-  #result;
-  #timer;
-  #grace;
-  #settle;
-  #listeners = {
-    "code:chunk": (data) => this.#take(data, () => this.#onChunk?.(data.content)),
-    "ai:response": (data) => this.#take(data, () => this.#settle.resolve(data.response)),
-    "ai:processing": (data) =>
-      data.status === "error" &&
-      this.#take(data, () => this.#settle.reject(new Refused(data.error))),
-    disconnect: (reason) =>
-      this.lose(reason, this.#socket.active && this.#socket.io.reconnection()),
-  };
-
-  constructor(socket, projectId, onChunk, timeout) {
-    this.#socket = socket;
-    this.#projectId = projectId;
-    this.#onChunk = onChunk;
-    this.#result = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
-    // It may fail before anybody waits for it.
-    this.#result.catch(() => {});
-    const late = () => this.#settle.reject(new Unreachable(`no response within ${timeout} ms`));
-    this.#timer = setTimeout(late, timeout);
-    for (const [event, listener] of Object.entries(this.#listeners)) socket.on(event, listener);
-  }
-
-  #take({ requestId }, handle) {
-    if (this.#requestId === undefined) this.#early.push({ requestId, handle });
-    else if (this.#requestId === requestId) handle();
-  }
-
-  of(requestId) {
-    this.#requestId = requestId;
-    for (const early of this.#early) this.#take(early, early.handle);
-    return this.#result;
-  }
-
-  get projectId() {
-    return this.#projectId;
-  }
-
-  /** Wait for the lost connection for as long as the server goes on, if it `comesBack`. */
-  lose(reason, comesBack) {
-    const lost = `the connection was lost before the response: ${reason}`;
-    if (!comesBack) {
-      this.fail(new Unreachable(lost));
-    } else if (this.#projectId === undefined) {
-      this.fail(new Unreachable(`${lost}; an answer for no project ends with its connection`));
-    } else {
-      const late = `${lost}; it was not back within ${GRACE_MILLISECONDS / 1_000} seconds`;
-      this.#grace ??= setTimeout(() => this.fail(new Unreachable(late)), GRACE_MILLISECONDS);
-    }
-  }
-
-  /** Go on in a new connection; `joined` is what the project told when it was entered. */
-  back({ messages, answering }) {
-    clearTimeout(this.#grace);
-    this.#grace = undefined;
-    const id = this.#requestId;
-    if (id === undefined) return;
-    const answer = messages.find((one) => one.requestId === id && one.role === "assistant");
-    if (answer) this.#settle.resolve(answer.response);
-    // A server of before does not say.
-    else if (answering?.includes(id) === false) {
-      this.fail(new Unreachable("the answer failed while the connection was lost"));
-    }
-  }
-
-  /** End the answer with an error, if it has not ended. */
-  fail(error) {
-    clearTimeout(this.#grace);
-    this.#settle.reject(error);
-  }
-
-  close() {
-    clearTimeout(this.#timer);
-    clearTimeout(this.#grace);
-    for (const [event, listener] of Object.entries(this.#listeners)) {
-      this.#socket.off(event, listener);
-    }
-  }
 }

@@ -1,0 +1,50 @@
+// Events that can wait for a moment, sent together in one `batch:update`.
+
+import { Refused } from "./errors.js";
+
+const BATCH_MILLISECONDS = 1_000;
+const MOST_IN_A_BATCH = 100;
+
+/** What waits to be sent; `call` sends an event and waits for its acknowledgement. */
+export class Batch {
+  #call;
+  #waiting = [];
+  #timer;
+
+  constructor(call) {
+    this.#call = call;
+  }
+
+  /** Send an event soon; resolves and rejects as `call` does for it. */
+  add(event, data) {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ event, data, resolve, reject });
+      if (this.#waiting.length >= MOST_IN_A_BATCH) this.flush();
+      else this.#timer ??= setTimeout(() => this.flush(), BATCH_MILLISECONDS);
+    });
+  }
+
+  /** Send what waits now. */
+  async flush() {
+    this.close();
+    const waiting = this.#waiting.splice(0);
+    if (waiting.length === 0) return;
+    const updates = waiting.map(({ event, data }) => ({ event, data }));
+    try {
+      const { results } = await this.#call("batch:update", { updates });
+      waiting.forEach(({ resolve, reject }, index) => {
+        const { ok, error, ...result } = results[index];
+        if (ok) resolve(result);
+        else reject(new Refused(error));
+      });
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
+    }
+  }
+
+  /** Send nothing of what waits, until there is more. */
+  close() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}

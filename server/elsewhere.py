@@ -18,6 +18,7 @@ from server.api.services import Services
 from server.api.types import Id, Path, Secret
 from server.people import notifications
 from server.people.access import project_room
+from server.projects import asking
 from server.projects.projects import depart
 from server.projects.tickets import Ticket
 from socketio_min import Socket
@@ -36,6 +37,7 @@ class Elsewhere:
         self._on(node_events.PROJECT_GONE, tuple[Id], self._project_gone)
         self._on(node_events.TICKET, tuple[Secret, Id, Id, Path | None, Path, bool], self._ticket)
         self._on(node_events.TICKET_USED, tuple[Secret], self._ticket_used)
+        self._on(node_events.LOCK_ANSWER, tuple[Id, Id, Id, asking.Answer], self._lock_answer)
         self._on(node_events.ANSWERS, tuple[Id], self._answers)
         self._on(node_events.ANSWER_CANCELLED, tuple[Id, Id], self._answer_cancelled)
 
@@ -98,6 +100,14 @@ class Elsewhere:
 
     def _ticket_used(self, secret: str) -> None:
         self._services.tickets.redeem(secret)
+
+    # -- locks
+
+    async def _lock_answer(
+        self, project_id: str, request_id: str, user_id: str, answer: asking.Answer
+    ) -> Any:
+        user = self._services.directory.user(user_id)
+        return await asking.answer_for_other(self._services, project_id, request_id, user, answer)
 
     # -- answers
 

@@ -1,8 +1,8 @@
 """Brings what this server remembers in step with what other servers have changed.
 
 The database notifies, with the commit, of each change of roles in projects, of names, of sessions
-that have ended or got another key, and of failed logins. After an outage nobody knows what was
-missed: all is read again.
+that have ended or got another key, of locks that have ended, and of failed logins. After an outage
+nobody knows what was missed: all is read again.
 
 What others may do is known at once. Whoever may not be here any more hears of it from the server
 that has made the change, which tells the others by Redis as well; what that has not reached after a
@@ -97,6 +97,8 @@ class Changes:
     async def _read(self, kind: str, name: str) -> None:
         if kind == "project":
             await self._project(name)
+        elif kind == "lock":
+            self._services.lock_requests.token_ended(int(name))
         elif kind == "failure":
             self._services.attempts.failed(name)
         elif kind == "user":

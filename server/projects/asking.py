@@ -6,21 +6,30 @@ between, and what the holder has typed is saved before.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+import contextlib
+from collections.abc import Iterator
+from typing import Any, Final, Literal, NamedTuple
 
+import msgspec
+
+from server.api import node_events
+from server.api.announcements import Announcement
 from server.api.errors import Code, EventError
 from server.api.file_announcements import FileLocked, FileUnlocked, LockAnswered, LockAsked
 from server.api.paths import normal
-from server.api.records import About, FilePlace, Lock, LockOutcome, LockRequest, Role
+from server.api.records import About, FilePlace, Lock, LockOutcome, LockRequest, Role, User
 from server.api.registry import Call
 from server.api.services import Services
 from server.api.types import Id, Path, ProjectPayload, Record
 from server.people import notifications
-from server.people.access import project_room
-from server.projects.lock_requests import Asked
+from server.people.access import project_room, sockets_room
+from server.projects.lock_requests import Asked, unknown
 from server.store.held_locks import Held, refusal
+from socketio_min import AcknowledgementTimeout
 
-_OUTCOMES: Final[dict[str, LockOutcome]] = {"hand-over": "handed-over", "keep": "kept"}
+_ELSEWHERE_SECONDS: Final = 2.0
+"""For which another node may carry out an answer."""
+Answer = Literal["hand-over", "keep"]
 
 
 class LockAskPayload(ProjectPayload, frozen=True, kw_only=True):
@@ -39,7 +48,7 @@ class LockAnswerPayload(ProjectPayload, frozen=True, kw_only=True):
     """Which request, and whether the lock is handed over."""
 
     request_id: Id
-    answer: Literal["hand-over", "keep"]
+    answer: Answer
 
 
 class LockAnswerResult(Record, frozen=True):
@@ -48,6 +57,35 @@ class LockAnswerResult(Record, frozen=True):
     request_id: str
     outcome: LockOutcome
     lock: Lock | None = None
+
+
+class _Error(msgspec.Struct, frozen=True):
+    """Why a node refuses an answer."""
+
+    code: Code
+    message: str
+    details: dict[str, Any] | None = None
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """What a node tells another one of an answer that it has carried out, or refuses."""
+
+    result: LockAnswerResult | None = None
+    error: _Error | None = None
+
+
+class _Settled(NamedTuple):
+    """A request that was answered, for the lock `held`; the asker's lock, if it was handed over."""
+
+    asked: Asked
+    held: Held
+    lock: Lock | None
+    outcome: LockOutcome
+
+    @property
+    def result(self) -> LockAnswerResult:
+        """Return what the one who has answered is told."""
+        return LockAnswerResult(self.asked.id, self.outcome, self.lock)
 
 
 class LockWithdrawPayload(ProjectPayload, frozen=True, kw_only=True):
@@ -76,7 +114,7 @@ async def ask(call: Call[LockAskPayload]) -> LockAskResult:
     request = asked.record(path)
     if is_new:
         # Before anything is waited for: it may end meanwhile.
-        holders = [socket.id for socket in services.sockets.of_user(held.user.id)]
+        holders = sockets_room(held.user.id)
         call.tell(holders, LockAsked(request=request), project_id=payload.project_id)
         about = About("lock", place=FilePlace(path), request_id=asked.id, user=call.user)
         notice = notifications.personal(
@@ -95,19 +133,81 @@ async def ask(call: Call[LockAskPayload]) -> LockAskResult:
 async def answer(call: Call[LockAnswerPayload]) -> LockAnswerResult:
     """Hand over the lock that one is asked for, or keep it."""
     payload, services = call.payload, call.services
-    project_id = payload.project_id
+    if not services.lock_requests.has(payload.request_id):
+        return await _answered_elsewhere(call)
+    settled = await _settle(
+        services, payload.project_id, payload.request_id, call.user, payload.answer
+    )
+    for rooms, announcement in _news(settled, call.user):
+        call.tell_others(rooms, announcement, project_id=payload.project_id)
+    return settled.result
+
+
+async def answer_for_other(
+    services: Services, project_id: str, request_id: str, user: User, answer: Answer
+) -> dict[str, Any] | None:
+    """Carry out what the holder, who is on another node, has answered to a request of this one's
+    clients. Return the result or the error; None if there is no such request here.
+    """
+    if not services.lock_requests.has(request_id):
+        return None
+    try:
+        settled = await _settle(services, project_id, request_id, user, answer)
+    except EventError as error:
+        return {"error": error.data}
+    for rooms, announcement in _news(settled, user):
+        services.tell(rooms, announcement, user_id=user.id, project_id=project_id)
+    return {"result": msgspec.to_builtins(settled.result)}
+
+
+async def _answered_elsewhere(call: Call[LockAnswerPayload]) -> LockAnswerResult:
+    """Let the node whose client asks carry out the answer.
+
+    Raises:
+        EventError: no node knows the request (`NOT_FOUND`), or that node refuses.
+    """
+    payload, services = call.payload, call.services
+    try:
+        told = await services.io.server_side_call(
+            node_events.LOCK_ANSWER,
+            *(payload.project_id, payload.request_id, call.user.id, payload.answer),
+            timeout=_ELSEWHERE_SECONDS,
+        )
+    except AcknowledgementTimeout as late:
+        told = list(late.responses)
+    for one in told:
+        # A node that speaks another language knows of nothing.
+        with contextlib.suppress(msgspec.ValidationError):
+            found = msgspec.convert(one or {}, _Told)
+            if found.error is not None:
+                error = found.error
+                raise EventError(error.code, error.message, error.details)
+            if found.result is not None:
+                return found.result
+    raise unknown(payload.request_id)
+
+
+async def _settle(
+    services: Services, project_id: str, request_id: str, user: User, answer: Answer
+) -> _Settled:
+    """Hand the lock over, or close the request without that.
+
+    Raises:
+        EventError: the request has ended (`NOT_FOUND`), the lock is not the user's, or the asker
+            may not have it (`FORBIDDEN`).
+    """
 
     async def find() -> tuple[Asked, Held]:
-        asked = services.lock_requests.find(project_id, payload.request_id, call.user.id)
+        asked = services.lock_requests.find(project_id, request_id, user.id)
         held = await services.locks.of_token(project_id, asked.token)
-        if held is None or held.user != call.user:
+        if held is None or held.user.id != user.id:
             raise EventError(Code.FORBIDDEN, "only the holder of the lock answers")
         return asked, held
 
     asked, held = await find()
-    if payload.answer == "keep":
+    if answer == "keep":
         services.lock_requests.close(asked)
-        return _answered(call, asked, held.path, None, payload.answer)
+        return _Settled(asked, held, None, "kept")
     # Whoever gets it reads it as it is. Meanwhile either may have left.
     await services.saver.save((project_id, held.path))
     asked, held = await find()
@@ -119,10 +219,7 @@ async def answer(call: Call[LockAnswerPayload]) -> LockAnswerResult:
         )
     services.lock_requests.close(asked)
     handed = await services.locks.hand_over(held, asked.user, asked.socket_id)
-    room = project_room(project_id)
-    call.tell_others(room, FileUnlocked(held.path, held.token), project_id=project_id)
-    call.tell_others(room, FileLocked(handed.record), project_id=project_id)
-    return _answered(call, asked, held.path, handed.record, payload.answer)
+    return _Settled(asked, held, handed.record, "handed-over")
 
 
 def withdraw(call: Call[LockWithdrawPayload]) -> None:
@@ -137,20 +234,21 @@ def withdraw(call: Call[LockWithdrawPayload]) -> None:
 def tell_ended(services: Services, asked: Asked, outcome: LockOutcome) -> None:
     """Tell the asker and the holder of a request that has ended without an answer."""
     ended = LockAnswered(request_id=asked.id, outcome=outcome)
-    services.tell(_hearing(services, asked), ended, project_id=asked.project_id)
+    services.tell(_hearing(asked), ended, project_id=asked.project_id)
 
 
-def _answered(
-    call: Call[Any], asked: Asked, path: str, lock: Lock | None, answer: str
-) -> LockAnswerResult:
-    outcome = _OUTCOMES[answer]
-    announcement = LockAnswered(
-        request_id=asked.id, outcome=outcome, file_path=path, user=call.user, lock=lock
+def _news(settled: _Settled, user: User) -> Iterator[tuple[str | list[str], Announcement]]:
+    """Yield who hears what of an answer of this user."""
+    asked, held, lock = settled.asked, settled.held, settled.lock
+    if lock is not None:
+        room = project_room(asked.project_id)
+        yield room, FileUnlocked(held.path, held.token)
+        yield room, FileLocked(lock)
+    answered = LockAnswered(
+        request_id=asked.id, outcome=settled.outcome, file_path=held.path, user=user, lock=lock
     )
-    call.tell_others(_hearing(call.services, asked), announcement, project_id=asked.project_id)
-    return LockAnswerResult(asked.id, outcome, lock)
+    yield _hearing(asked), answered
 
 
-def _hearing(services: Services, asked: Asked) -> list[str]:
-    holders = services.sockets.of_user(asked.holder.id)
-    return [asked.socket_id, *(socket.id for socket in holders)]
+def _hearing(asked: Asked) -> list[str]:
+    return [asked.socket_id, sockets_room(asked.holder.id)]

@@ -108,6 +108,10 @@ class LockRequests:
         self._counts[user.id] += 1
         return asked, True
 
+    def has(self, request_id: str) -> bool:
+        """Return whether a request is open."""
+        return request_id in self._requests
+
     def find(self, project_id: str, request_id: str, user_id: str) -> Asked:
         """Return a request that is open, for its asker or the holder.
 
@@ -120,9 +124,7 @@ class LockRequests:
             or asked.project_id != project_id
             or user_id not in (asked.user.id, asked.holder.id)
         ):
-            raise EventError(
-                Code.NOT_FOUND, f"request {request_id!r}: it has ended, or nobody asks you for this"
-            )
+            raise unknown(request_id)
         return asked
 
     def close(self, asked: Asked) -> None:
@@ -142,7 +144,11 @@ class LockRequests:
 
     def lock_ended(self, held: Held) -> None:
         """End the requests for a lock that is gone, or whose holder is."""
-        self._end_all(self._of_token.get(held.token, {}).values())
+        self.token_ended(held.token)
+
+    def token_ended(self, token: int) -> None:
+        """End the requests for the lock of a token."""
+        self._end_all(self._of_token.get(token, {}).values())
 
     def leave(self, socket_id: str, project_id: str | None = None) -> None:
         """End the requests of a socket that leaves a project, or all."""
@@ -157,6 +163,13 @@ class LockRequests:
         asked = self._requests.get(request_id)
         if asked is not None:
             self.end(asked, outcome)
+
+
+def unknown(request_id: str) -> EventError:
+    """Return the error for a request that is not open, or not to be answered by who does."""
+    return EventError(
+        Code.NOT_FOUND, f"request {request_id!r}: it has ended, or nobody asks you for this"
+    )
 
 
 _Key = TypeVar("_Key")

@@ -369,6 +369,14 @@ STEPS: Final[tuple[str, ...]] = (
             RETURN NULL;
         END
     $$;
+    CREATE FUNCTION lock_ended() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+        BEGIN
+            PERFORM notify_nodes('lock ' || OLD.token);
+            RETURN NULL;
+        END
+    $$;
+    CREATE TRIGGER lock_ended AFTER DELETE OR UPDATE OF orphaned_until ON locks
+        FOR EACH ROW EXECUTE FUNCTION lock_ended();
     CREATE TRIGGER members_changed AFTER INSERT OR UPDATE OR DELETE ON members
         FOR EACH ROW EXECUTE FUNCTION members_changed();
     -- Most changes of a project are saves of its files.

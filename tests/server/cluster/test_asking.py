@@ -1,0 +1,74 @@
+"""Asking for a lock whose holder is on another node."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.server.nodes import PROJECT, Nodes, two_nodes
+from tests.server.wire import Client
+from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
+
+if TYPE_CHECKING:
+    from server.store.postgres import Postgres
+
+LOCK = {**PROJECT, "filePath": "src/components/App.jsx"}
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+async def nodes(redis: RedisServer, postgres: Postgres, tmp_path: Path) -> AsyncIterator[Nodes]:
+    async with two_nodes(tmp_path, redis.url, postgres.url) as nodes:
+        yield nodes
+
+
+async def asked(nodes: Nodes) -> tuple[Client, Client, Any]:
+    """Ada, who holds a lock on one node, and bob, who asks for it on the other."""
+    ada, bob = await nodes.client(nodes.here, "ada"), await nodes.client(nodes.there, "bob")
+    assert (await ada.ask("file:lock", LOCK))["ok"]
+    request = (await bob.ask("lock:ask", LOCK))["request"]
+    assert (await ada.hear("lock:asked"))[0] == {"request": request}
+    return ada, bob, request
+
+
+async def test_a_lock_is_handed_over_to_another_node(nodes: Nodes) -> None:
+    ada, bob, request = await asked(nodes)
+    answer = {**PROJECT, "requestId": request["id"], "answer": "hand-over"}
+    answered = await ada.ask("lock:answer", answer)
+    assert (answered["ok"], answered["outcome"]) == (True, "handed-over")
+    heard = (await bob.hear("lock:answered"))[0]
+    assert heard["lock"] == answered["lock"]
+    assert (await ada.hear("file:locked"))[0] == {"lock": answered["lock"]}
+    file = {"path": LOCK["filePath"], "action": "updated", "content": "bob's"}
+    change = {**PROJECT, "file": file, "lockToken": answered["lock"]["token"]}
+    assert (await ada.ask("file:change", change))["error"]["code"] == "FILE_LOCKED"
+    assert (await bob.ask("file:change", change))["ok"]
+    again = await ada.ask("lock:answer", answer)
+    assert again["error"]["code"] == "NOT_FOUND"
+
+
+async def test_a_lock_is_kept_and_only_its_holder_answers(nodes: Nodes) -> None:
+    ada, bob, request = await asked(nodes)
+    eve = await nodes.client(nodes.here, "eve")
+    answer = {**PROJECT, "requestId": request["id"], "answer": "keep"}
+    assert (await eve.ask("lock:answer", answer))["error"]["code"] == "NOT_FOUND"
+    # The one who asks knows the request, and is not the holder.
+    far = await nodes.client(nodes.here, "bob")
+    assert (await far.ask("lock:answer", answer))["error"]["code"] == "FORBIDDEN"
+    assert (await ada.ask("lock:answer", answer))["outcome"] == "kept"
+    assert (await bob.hear("lock:answered"))[0]["outcome"] == "kept"
+
+
+async def test_a_request_ends_with_the_lock_on_another_node(nodes: Nodes) -> None:
+    ada, bob, request = await asked(nodes)
+    assert (await ada.ask("file:unlock", LOCK))["released"] is True
+    ended = (await bob.hear("lock:answered"))[0]
+    assert (ended["requestId"], ended["outcome"]) == (request["id"], "ended")

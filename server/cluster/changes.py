@@ -44,7 +44,8 @@ class Changes:
 
     def heard(self, payload: str) -> None:
         """Take a notification: the node that has made the change, of what it is, and which."""
-        node, kind, name = payload.split(" ", 2)
+        node, _, change = payload.partition(" ")
+        kind, _, name = change.partition(" ")
         if node != self._node:
             self._waiting.append((kind, name))
             self._begin()

@@ -8,7 +8,7 @@ lease from before it asks for it, so it knows that the lease is over before the 
 from __future__ import annotations
 
 import contextlib
-import select
+import selectors
 import socket
 import threading
 import time
@@ -76,7 +76,7 @@ class PostgresLink:
                     self._listen(session)
                 self._leave(session)
             self._hears.has_no_tasks()
-            self._sleep(pause)
+            self._stopping.wait(pause)
             pause = min(2 * pause, self._lease.every)
 
     def _opened(self) -> PostgresSession:
@@ -117,14 +117,12 @@ class PostgresLink:
 
     def _listen(self, session: PostgresSession) -> None:
         """Hear what the database notifies of until it is time to renew the lease."""
-        sockets = (session.connection.fileno(), self._wake.fileno())
         end = time.monotonic() + self._lease.every
-        while not self._stopping.is_set() and (left := end - time.monotonic()) > 0:
-            readable, _, _ = select.select(sockets, (), (), left)
-            if sockets[0] in readable:
-                # What has come is given to the handler with the answer.
-                session.script("")
-
-    def _sleep(self, seconds: float) -> None:
-        if not self._stopping.is_set():
-            select.select([self._wake], [], [], seconds)
+        # Not `select.select`: where there are many clients, the number of a socket may be large.
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._wake, selectors.EVENT_READ)
+            database = selector.register(session.connection.fileno(), selectors.EVENT_READ)
+            while not self._stopping.is_set() and (left := end - time.monotonic()) > 0:
+                if any(key == database for key, _ in selector.select(left)):
+                    # What has come is given to the handler with the answer.
+                    session.script("")

@@ -9,6 +9,8 @@ Invariants:
 from __future__ import annotations
 
 import contextlib
+import os
+import resource
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -25,7 +27,7 @@ from server.store.postgres import Postgres
 from server.store.sqlite import Sqlite
 from tests.server.postgres_proxy import Proxy, proxied
 from tests.server.running import running
-from tests.waiting import until
+from tests.waiting import eventually, until
 
 SHORT = Lease(lasts=0.4, every=0.05, grace=3_600.0)
 LONG = Lease(lasts=3_600.0, every=0.05, grace=0.0)
@@ -105,6 +107,31 @@ async def test_a_server_is_a_node_until_it_stops(shared: Postgres) -> None:
     assert alive == [True, False]
     assert rows(shared) == [("a label", True, True)]
     assert told.told == []
+
+
+async def test_a_server_with_many_clients_is_a_node(
+    shared: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection has a number that `select.select` does not take."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(limits[0], 2_000), limits[1]))
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_100)]
+    renewals = 0
+    real = Membership.renewed
+
+    def renewed(membership: Membership, asked: float) -> bool:
+        nonlocal renewals
+        renewals += 1
+        return real(membership, asked)
+
+    monkeypatch.setattr(Membership, "renewed", renewed)
+    try:
+        async with member(shared, LONG):
+            await eventually(lambda: renewals > 1)
+    finally:
+        for file in files:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 async def test_the_lease_is_renewed(shared: Postgres) -> None:

@@ -3,7 +3,8 @@
 Nothing of a client's text runs in this process where nobody can stop it. A job has a `Worker` for
 as long as it takes, and at most `SECONDS`: it reads what it needs when it runs, piece by piece, and
 calls the functions of the worker's process with that. A job that waits for its turn holds only
-names, and no text. A process that dies, takes too long or has grown is replaced.
+names, where it can: what it holds besides counts in bytes. A process that dies, takes too long or
+has grown is replaced.
 
 Turns are fair by user (`fair_queue`), and a user has one job at once, so that no user keeps all
 processes busy.
@@ -29,6 +30,7 @@ import orjson
 from server import worker
 from server.api.errors import Code, EventError
 from server.fair_queue import FairQueue
+from server.held_bytes import HeldBytes
 
 WORKERS: Final = 2
 SECONDS: Final = 10.0
@@ -36,6 +38,10 @@ SECONDS: Final = 10.0
 WAITING: Final = 200
 WAITING_OF_ONE: Final = 8
 """Jobs of one user that may wait."""
+HELD: Final = 100_663_296
+HELD_OF_ONE: Final = 33_554_432
+HELD_FREE: Final = 1_048_576
+"""Bytes that jobs may hold: of all users, of one, and of each whatever the others hold."""
 MAX_ANSWER: Final = 4_000_000
 """Bytes of what a function returns."""
 _ENCODED_AT_ONCE: Final = 65_536
@@ -86,20 +92,37 @@ class Background:
         self._waiting: FairQueue[asyncio.Future[Process]] = FairQueue(
             most=WAITING, most_of_one=WAITING_OF_ONE, at_once=1
         )
+        self.held = HeldBytes(most=HELD, most_of_one=HELD_OF_ONE, free=HELD_FREE)
         self._idle = [Process() for _ in range(WORKERS)]
         self._processes = set(self._idle)
         self._threads = ThreadPoolExecutor(WORKERS, "background")
         self._closed = False
 
-    async def run(self, user_id: str, job: Callable[[Worker], Awaitable[Result]]) -> Result:
-        """Do a job for a user when it is the user's turn.
+    async def run(
+        self, user_id: str, job: Callable[[Worker], Awaitable[Result]], size: int = 0
+    ) -> Result:
+        """Do a job for a user when it is the user's turn. Until its end it holds `size` bytes of
+        texts.
 
         Raises:
-            EventError: too many jobs wait (`RATE_LIMIT_EXCEEDED`), or the server is stopping.
+            EventError: too many jobs wait, or they hold too much (`RATE_LIMIT_EXCEEDED`), or the
+            server is stopping.
             WorkFailed: it takes too long, or too much memory.
         """
         if self._closed:
             raise _stopping()
+        if not self.held.add(user_id, size):
+            raise EventError(
+                Code.RATE_LIMIT_EXCEEDED,
+                "too much text waits for work, of yours at most "
+                f"{HELD_OF_ONE} bytes: try again when some of it is done",
+            )
+        try:
+            return await self._run(user_id, job)
+        finally:
+            self.held.remove(user_id, size)
+
+    async def _run(self, user_id: str, job: Callable[[Worker], Awaitable[Result]]) -> Result:
         turn: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
         if not self._waiting.put(user_id, turn):
             raise EventError(

@@ -7,6 +7,7 @@ block goes on from there, unless somebody has decided on it meanwhile.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -78,9 +79,12 @@ class Proposals:
             (one for one in self.actions if one.path == path and one.decision is None), None
         )
         base = text if going_on is None or block.content is not None else going_on.content
+        # The text may be the base.
+        held = {id(one): sys.getsizeof(one) for one in (text, base, block.content)}
         result = await services.background.run(
             self._call.user.id,
             lambda worker: worker.call(edits.resolve, text, base, block.content, block.edits),
+            sum(held.values()),
         )
         self.unfit += [Unfit(path, fault) for fault in result["faults"]]
         content = result["content"]

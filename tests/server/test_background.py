@@ -30,7 +30,16 @@ from hypothesis import strategies as st
 from server import background as pool
 from server import worker
 from server.api.errors import EventError
-from server.background import WAITING, WAITING_OF_ONE, Background, Worker, WorkFailed
+from server.background import (
+    HELD,
+    HELD_FREE,
+    HELD_OF_ONE,
+    WAITING,
+    WAITING_OF_ONE,
+    Background,
+    Worker,
+    WorkFailed,
+)
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -177,6 +186,32 @@ async def test_what_a_user_has_waiting_is_bounded_and_can_be_cancelled(
     await asyncio.gather(*tasks)
     await asyncio.gather(*others, return_exceptions=True)
     assert await process_of(background, "last") > 0
+
+
+async def test_what_jobs_hold_is_bounded_in_bytes(background: Background) -> None:
+    """Counting jobs bounds no memory: clients choose how long the texts of each are. Whoever holds
+    little is not refused because of the others.
+    """
+    begun, finish = asyncio.Event(), asyncio.Event()
+
+    async def job(_worker: Worker) -> None:
+        begun.set()
+        await finish.wait()
+
+    users = [f"user {number}" for number in range(HELD // HELD_OF_ONE)]
+    tasks = [asyncio.create_task(background.run(user, job, HELD_OF_ONE)) for user in users]
+    await begun.wait()
+    for user, size in ((users[0], 1), ("eve", HELD_FREE + 1)):
+        with pytest.raises(EventError, match=f"of yours at most {HELD_OF_ONE} bytes"):
+            await background.run(user, job, size)
+    for user, size in ((users[0], 0), ("eve", HELD_FREE)):
+        tasks.append(asyncio.create_task(background.run(user, job, size)))
+    tasks[2].cancel()
+    finish.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert [task.cancelled() for task in tasks] == [False, False, True, False, False]
+    assert all(task.cancelled() or task.exception() is None for task in tasks)
+    assert background.held.total == 0
 
 
 async def test_who_gives_up_as_the_turn_comes_gives_it_on(background: Background) -> None:

@@ -101,7 +101,7 @@ OWN: Final = (
 )
 FILES: Final[Mapping[str, Path]] = {
     **{name: FOLDER / name for name in OWN},
-    # Programs edit together with people by the same one.
+    # The SDK's own copy of a document: programs and people edit together by the same code.
     "replica.js": FOLDER.parents[1] / "sdk" / "javascript" / "replica.js",
 }
 """The page's own files, and where they are."""

@@ -38,12 +38,12 @@ export async function answer({ id, projectId, user, filePath }, isHandedOver) {
   if (lock) toast(`${user.name} has ${filePath} now`);
 }
 
-/** The request of one's own for a file, if there is one. */
+/** Return the request of one's own for a file, if there is one. */
 export function ownAsk(filePath) {
   return [...state.asks.values()].find((one) => isMe(one.user) && one.filePath === filePath);
 }
 
-/** Those who ask for a file that one holds. */
+/** Return those who ask for a file that one holds. */
 export function asksFor(filePath) {
   return [...state.asks.values()].filter((one) => !isMe(one.user) && one.filePath === filePath);
 }

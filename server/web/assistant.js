@@ -16,7 +16,7 @@ import { addressee, peopleLike, say } from "./talk.js";
 
 const OFFERED = 6;
 
-/** What one may ask: what fits the files that there are, and who answers. */
+/** Return what one may ask: what fits the files that there are, and who answers. */
 function ideas({ files, assistant }) {
   const paths = [...files.keys()];
   const code = paths.find((path) => /\.(py|[jt]sx?|mjs|go|rs|vue)$/.test(path));
@@ -106,7 +106,7 @@ function offered(files, word, isFirst) {
   ];
 }
 
-/** Some paths that have this in them; those whose name begins with it first. */
+/** Return some paths that have this in them; those whose name begins with it first. */
 function filesLike(files, word) {
   const sought = word.toLowerCase();
   const found = [...files.keys()].filter((path) => path.toLowerCase().includes(sought));
@@ -135,7 +135,7 @@ function linesSelected() {
   return line(selection.main.to) - line(selection.main.from) + 1;
 }
 
-/** A number of bytes in words. */
+/** Return a number of bytes in words. */
 function kilobytes(bytes) {
   return bytes < 1_000 ? `${bytes} bytes` : `${(bytes / 1_000).toFixed(bytes < 10_000 ? 1 : 0)} kB`;
 }
@@ -167,7 +167,7 @@ function Message({ message }) {
   </article>`;
 }
 
-/** What the Review button of a block does, for those that name a file with an open proposal. */
+/** Return what the Review button of a block does, for those that name a file with an open proposal. */
 function reviewsOf(requestId) {
   return (info) => {
     const paths = proposalsOf(requestId).map(({ path }) => path);

@@ -16,12 +16,12 @@ export async function send(message, key) {
   await ask("ai:message", { projectId: state.project.id, message, key, context: contextOf() });
 }
 
-/** The path of the file that one is looking at, if there is one. */
+/** Return the path of the file that one is looking at, if there is one. */
 export function shownPath() {
   return state.open?.path ?? state.review?.path;
 }
 
-/** What one is looking at: the file, what is selected in it, and what other tabs have. */
+/** Return what one is looking at: the file, what is selected in it, and what other tabs have. */
 export function contextOf() {
   const { files, tabs } = state.project;
   const path = shownPath();
@@ -119,7 +119,7 @@ function put(requestId, changes) {
   change({ answers: { ...state.project.answers, [requestId]: next } });
 }
 
-/** An answer that is being made. `coming` are the files whose text is being written, by path. */
+/** Return an answer that is being made. `coming` are the files whose text is being written, by path. */
 function answerTo(requestId) {
   const none = { text: "", progress: 0, chunks: 0, actions: [], coming: {} };
   return state.project.answers[requestId] ?? none;

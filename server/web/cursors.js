@@ -49,7 +49,7 @@ function decorate(document, places) {
   return Decoration.set(ranges, true);
 }
 
-/** The protocol's position as an offset in a document, within what there is of it. */
+/** Return the protocol's position as an offset in a document, within what there is of it. */
 export function offsetOf(document, { line, column }) {
   // What others have may be a moment ahead of what is here.
   const found = document.line(Math.min(line + 1, document.lines));
@@ -64,7 +64,7 @@ export function showPlaces(view, places) {
   view.dispatch({ effects: setPlaces.of(places) });
 }
 
-/** An offset in a document as the protocol's position. */
+/** Return an offset in a document as the protocol's position. */
 export function positionOf(document, offset) {
   const line = document.lineAt(offset);
   return { line: line.number - 1, column: offset - line.from };

@@ -59,7 +59,7 @@ export class SharedFile {
     }
   }
 
-  /** The text as it is here, a CodeMirror `Text`. */
+  /** Return the text as it is here, a CodeMirror `Text`. */
   get text() {
     return this.#replica.text;
   }

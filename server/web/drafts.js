@@ -145,7 +145,7 @@ async function claimedByTime(name) {
   return alive() === before ? { name, release() {} } : null;
 }
 
-/** The copy that a draft is of; null if nothing of it was due. */
+/** Return the copy that a draft is of; null if nothing of it was due. */
 function restored(name, userId, author) {
   const due = JSON.parse(localStorage.getItem(`${name}/changes`));
   const text = localStorage.getItem(`${name}/text`);

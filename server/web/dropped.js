@@ -11,12 +11,12 @@ const LEFT_OUT = new Set([
 // More than a project has. Whoever drops the whole disk is told at once.
 export const MOST = 10_000;
 
-/** The files of an <input type="file">; those of a folder have its name at the beginning. */
+/** Return the files of an <input type="file">; those of a folder have its name at the beginning. */
 export function chosen(input) {
   return sorted([...input.files].map((file) => ({ path: file.webkitRelativePath || file.name, file })));
 }
 
-/** What a drop carries. To be called while the event is handled: afterwards it is gone. */
+/** Return what a drop carries. To be called while the event is handled: afterwards it is gone. */
 export function dropped({ items }) {
   const entries = [...items]
     .filter(({ kind }) => kind === "file")
@@ -42,7 +42,7 @@ async function gather(entries) {
   return { files: found, leftOut };
 }
 
-/** All entries of a folder, which the browser gives a hundred at a time. */
+/** Return all entries of a folder, which the browser gives a hundred at a time. */
 async function entriesOf(folder) {
   const reader = folder.createReader();
   const found = [];

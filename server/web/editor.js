@@ -253,7 +253,7 @@ function Text({ open, isWritable, isHidden, places }) {
   ></div>`;
 }
 
-/** The state of an editor whose text others have changed meanwhile. */
+/** Return the state of an editor whose text others have changed meanwhile. */
 function caughtUp(state, text) {
   return state.doc.eq(text) ? state : state.update(foreign(difference(state.doc, text))).state;
 }
@@ -265,7 +265,7 @@ function readOnly(isReadOnly) {
   return EditorState.readOnly.of(isReadOnly);
 }
 
-/** What depends on the file's name. */
+/** Return what depends on the file's name. */
 function named(path) {
   return [EditorView.contentAttributes.of({ "aria-label": `Text of ${path}` }), lookOf(path)];
 }
@@ -333,7 +333,7 @@ function follow(view, changes) {
   view.dispatch(foreign(changes));
 }
 
-/** A change of the text by others. It is not theirs to be undone here. */
+/** Return what applies a change of the text by others. To undo does not take it back. */
 function foreign(changes) {
   return {
     changes,

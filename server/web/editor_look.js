@@ -43,7 +43,7 @@ const COLOURS = HighlightStyle.define([
 
 const nonce = document.querySelector("style[nonce]").nonce;
 
-/** What an editor of a path looks like. */
+/** Return what an editor of a path looks like. */
 export function lookOf(path) {
   const language = LANGUAGES[path.split(".").at(-1)];
   return [EditorView.cspNonce.of(nonce), syntaxHighlighting(COLOURS), language ? patient(language()) : []];

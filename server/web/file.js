@@ -190,7 +190,7 @@ function forgetBeside() {
 // The opening in which one has typed.
 let typedIn = 0;
 
-/** The editor's text has changed under the user's hands, by a `ChangeSet`. */
+/** Take what the user typed, a `ChangeSet`, into the document. */
 export function edited(document, changes) {
   document.edit(changes);
   const { path, opening } = state.open;

@@ -28,7 +28,7 @@ async function put(path, content) {
   return answer.filePath;
 }
 
-/** A folder that has nothing else has a file that keeps it, as in git. */
+/** Create a folder. One that has nothing else has a file that keeps it, as in git. */
 export async function createFolder(path) {
   await put(join(path.replace(/\/+$/, ""), KEEPER), "");
 }

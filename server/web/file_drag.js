@@ -11,7 +11,7 @@ import { uploadInto } from "./uploads.js";
 // What a line's drag carries: its path.
 const DRAGGED = "application/x-file-path";
 
-/** A line of the tree begins to be dragged. */
+/** Begin to drag a line of the tree. */
 export function drag(event, path) {
   event.dataTransfer.setData(DRAGGED, path);
   event.dataTransfer.effectAllowed = "move";

@@ -9,7 +9,7 @@ const DRAW_MILLISECONDS = 150;
 let drawing = 0;
 let drawnAt = -Infinity;
 
-/** There is a file, or another one. */
+/** Put a file into the list, or in the place of what it was. */
 export function putFile(file) {
   const { files } = state.project;
   const before = files.get(file.path);
@@ -28,14 +28,14 @@ function drawFiles() {
   if (state.project) change({ files: new Map(state.project.files) });
 }
 
-/** There is no such file any more. */
+/** Take a file out of the list. */
 export function dropFile(path) {
   const files = new Map(state.project.files);
   files.delete(path);
   change({ files });
 }
 
-/** The path that a file has now, where it was moved while the project was open. */
+/** Return the path that a file has now, where it was moved while the project was open. */
 export function presentPath(path) {
   const { files, moves } = state.project;
   if (files.has(path)) return path;

@@ -40,7 +40,7 @@ export async function lockAgain({ path, lock: before }) {
   if (state.open?.lock?.token === before.token) alterOpen({ lock: answer?.lock ?? null });
 }
 
-/** A lock has gone from one user to another. */
+/** Take note that a lock has gone from one user to another. */
 export function handedOver(lock) {
   putLock(lock);
   if (state.open?.path === lock.filePath) alterOpen({ lock: isMe(lock.user) ? lock : null });
@@ -66,7 +66,7 @@ function dropLock(filePath, token) {
   });
 }
 
-/** The lock on a file that somebody else has, or one's own other window. */
+/** Return the lock on a file that somebody else has, or one's own other window. */
 export function foreignLock(path) {
   return state.project.locks.find(
     (lock) => lock.filePath === path && lock.token !== state.open?.lock?.token,

@@ -56,7 +56,7 @@ function heardBeside(one, { problem, isOver = false, movedTo }) {
   update({ beside: state.beside.filter((other) => other !== one) });
 }
 
-/** The file of another tab was deleted. It stays with its text if something is lost otherwise. */
+/** Take a deleted file out of its tab. It stays with its text if something is lost otherwise. */
 function goneBeside(one) {
   const isKept = one.document?.unsaved > 0;
   const rest = state.beside.filter((other) => other !== one);
@@ -78,12 +78,12 @@ async function giveUp(document, error) {
   update({ open: { ...next, problem, lost } });
 }
 
-/** The open file was deleted under one's hands. */
+/** Show that the open file was deleted under one's hands. */
 function showGone() {
   update({ open: gone(state.open) });
 }
 
-/** What becomes of an open file when it is deleted. */
+/** Return what becomes of an open file when it is deleted. */
 function gone(open) {
   const { document } = open;
   const text = document.text.toString();
@@ -113,7 +113,7 @@ async function heardChange({ file }) {
   }
 }
 
-/** The open file has become a text, or is none any more. */
+/** Open the file in the editor anew: it has become a text, or is none any more. */
 async function openAnew({ path }) {
   const { document } = state.open;
   const lost = document && document.unsaved > 0 ? document.text.toString() : "";

@@ -12,7 +12,7 @@ const MOST_REMEMBERED = 2_000;
 
 const keyOf = (projectId) => `folders/${projectId}`;
 
-/** The closed folders of a project, as they were left. */
+/** Return the closed folders of a project, as they were left. */
 export function closedFolders(projectId) {
   try {
     return new Set(JSON.parse(localStorage.getItem(keyOf(projectId)) ?? "[]"));
@@ -55,7 +55,7 @@ export function foldersMoved(source, target) {
   remember(new Set([...closed].map((folder) => moved(folder, source, target))));
 }
 
-/** Whether there is a file or a folder at a path. */
+/** Return whether there is a file or a folder at a path. */
 export function isThere(path) {
   const { files } = state.project;
   return files.has(path) || [...files.keys()].some((one) => one.startsWith(`${path}/`));

@@ -26,7 +26,7 @@ export function stopFollowing(reason = undefined) {
   if (reason) toast(reason);
 }
 
-/** Where a person is: in the window in which they moved last. */
+/** Return where a person is: in the window in which they moved last. */
 function placeOf(user) {
   return [...(state.project?.places.values() ?? [])].findLast((one) => one.user.id === user.id);
 }

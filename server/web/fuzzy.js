@@ -10,7 +10,7 @@ const SPREAD_IN_PATH = 100;
 const RECENT = 150;
 const SIGNS = new Set(Array.from("/_-. ", (sign) => sign.charCodeAt(0)));
 
-/** What is to be searched: paths, of which some are `recent`, the last one first. */
+/** Return what is to be searched: paths, of which some are `recent`, the last one first. */
 export function prepared(paths, recent) {
   const ranks = new Map(recent.map((path, index) => [path, index]));
   return Array.from(paths, (path) => ({
@@ -21,7 +21,7 @@ export function prepared(paths, recent) {
   }));
 }
 
-/** The paths that fit best, the best one first; without a query the recent ones. */
+/** Return the paths that fit best, the best one first; without a query the recent ones. */
 export function best(query, entries) {
   const wanted = query.toLowerCase().replaceAll(/\s/g, "").slice(0, LONGEST_QUERY);
   if (!wanted) {
@@ -52,7 +52,7 @@ function placeScore(query, lower, nameAt, path) {
   return spread(query, lower, nameAt, path, SPREAD_IN_NAME) || spread(query, lower, 0, path, SPREAD_IN_PATH);
 }
 
-/** The letters one after the other, with others in between; 0 where they are not there. */
+/** Return how well the letters of a query come one after the other; 0 where they do not. */
 function spread(query, lower, from, path, base) {
   let at = from;
   let score = base;
@@ -72,7 +72,7 @@ function startBonus(path, at, whole) {
   return isStart(path, at) ? 100 : 0;
 }
 
-/** Whether a word begins there: after a sign, or with a capital. */
+/** Return whether a word begins there: after a sign, or with a capital. */
 function isStart(path, at) {
   if (at === 0) return true;
   const before = path.charCodeAt(at - 1);
@@ -83,7 +83,7 @@ function isCapital(code) {
   return code >= 65 && code <= 90;
 }
 
-/** Where the letters of a query are in a path, to be shown. */
+/** Return where the letters of a query are in a path, to be shown. */
 export function places(query, path) {
   const wanted = query.toLowerCase().replaceAll(/\s/g, "");
   const lower = path.toLowerCase();

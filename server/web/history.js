@@ -195,7 +195,7 @@ async function restore(path, save, close) {
   close();
 }
 
-/** The editor of a file that was just opened: it is drawn in the next frame. */
+/** Return the editor of a file that was just opened: it is drawn in the next frame. */
 async function editorOf(path) {
   await new Promise(requestAnimationFrame);
   await new Promise(requestAnimationFrame);

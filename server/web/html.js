@@ -63,7 +63,7 @@ export function Avatar({ user, status = "online" }) {
 
 const HUES = 8;
 
-/** The class with a user's colour, the same on every page. */
+/** Return the class with a user's colour, the same on every page. */
 export function hue(user) {
   let sum = 0;
   for (const letter of user.id) sum = (sum * 31 + letter.codePointAt(0)) % 65_521;

@@ -44,7 +44,7 @@ export function keepLiveEditor() {
   kept.set(current.document, { state, scroll: current.view.scrollSnapshot() });
 }
 
-/** The `{state, scroll}` in which the editor of a document was left, if it was. */
+/** Return the `{state, scroll}` in which the editor of a document was left, if it was. */
 export function keptEditorOf(document) {
   return kept.get(document);
 }
@@ -54,7 +54,7 @@ export function endLiveEditor(view) {
   if (current?.view === view) current = null;
 }
 
-/** The `EditorView` in which a path of the open project is edited, or null. */
+/** Return the `EditorView` in which a path of the open project is edited, or null. */
 export function liveEditorOf(path) {
   return current?.document && current.document.path === path ? current.view : null;
 }

@@ -143,7 +143,7 @@ const SIDES = { assistant: "Assistant", people: "People", versions: "Versions" }
 const VIEWS = { assistant: Assistant, people: PeopleChat, versions: Versions };
 const MOST_COUNTED = 99;
 
-/** The name of a tab or pane, with how much is unread in it. */
+/** Return the name of a tab or pane, with how much is unread in it. */
 function named(name, count) {
   return count > 0 ? `${name}, ${count > MOST_COUNTED ? `${MOST_COUNTED}+` : count} unread` : name;
 }

@@ -95,7 +95,7 @@ function isTable(head, delimiter) {
   );
 }
 
-/** The cells of a row; a \| is no end of one. */
+/** Return the cells of a row; a \| is no end of one. */
 function cellsOf(row) {
   const cells = row.trim().replace(/^\|/, "").split(/(?<!\\)\|/);
   if (cells.length > 1 && cells.at(-1).trim() === "") cells.pop();
@@ -145,7 +145,7 @@ function Inline({ text }) {
 
 const SAFE = new Set(["http:", "https:", "mailto:"]);
 
-/** A link that says where it leads, or null if that is no place that a link may lead to. */
+/** Return a link that says where it leads, or null if that is no place that a link may lead to. */
 function link(target, label) {
   const url = URL.parse ? URL.parse(target) : parsed(target);
   if (!url || !SAFE.has(url.protocol)) return null;

@@ -56,7 +56,7 @@ function ended(lines) {
   return lines.map((line) => `${line}\n`).join("");
 }
 
-/** A part of a text without the end that its last line has only here. */
+/** Return a part of a text without the end that its last line has only here. */
 function within({ from, to, insert }, length) {
   // Lines after the last one; or the last ones go, with the end of the one before.
   if (from > length) return { from: length, to: length, insert: `\n${insert.slice(0, -1)}` };
@@ -80,7 +80,7 @@ function trimmed(old, text, offset) {
   return from === to && insert === "" ? null : { from, to, insert };
 }
 
-/** The places of lines that are once in each, as many as have one order in both. */
+/** Return the places of lines that are once in each, as many as have one order in both. */
 function anchors(old, text) {
   const places = onceIn(text);
   const pairs = [...onceIn(old)]
@@ -104,14 +104,14 @@ function anchors(old, text) {
   return row.reverse();
 }
 
-/** The lines that are in a text once, in their order, and where. */
+/** Return the lines that are in a text once, in their order, and where. */
 function onceIn(lines) {
   const found = new Map();
   lines.forEach((line, at) => found.set(line, found.has(line) ? -1 : at));
   return new Map([...found].filter(([, at]) => at >= 0));
 }
 
-/** The change that accepts one chunk: whole lines. */
+/** Return the change that accepts one chunk: whole lines. */
 export function acceptance(chunk, before, after) {
   const end = Math.min(Math.max(chunk.fromB, chunk.toB - 1), after.length);
   let insert = after.slice(chunk.fromB, end);

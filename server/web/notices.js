@@ -25,12 +25,12 @@ export async function markRead(ids) {
   await insist(() => ask("notification:read", { ids }));
 }
 
-/** Whether there is something that a notification opens. */
+/** Return whether there is something that a notification opens. */
 export function mayOpen({ projectId, about }) {
   return projectId !== undefined && about !== undefined;
 }
 
-/** What a notification is about, in words: the project, the file and the line. */
+/** Return what a notification is about, in words: the project, the file and the line. */
 export function subjectOf({ projectId, about }) {
   const project = state.projects.find((one) => one.id === projectId)?.name;
   const { filePath, line } = about?.place ?? {};

@@ -11,7 +11,7 @@ export function nameOf(path) {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
-/** The folder that a path is in, "" for the project itself. */
+/** Return the folder that a path is in, "" for the project itself. */
 export function folderOf(path) {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
@@ -20,17 +20,17 @@ export function join(folder, name) {
   return folder ? `${folder}/${name}` : name;
 }
 
-/** Whether a path is that of a file or folder, or inside of it. */
+/** Return whether a path is that of a file or folder, or inside of it. */
 export function isWithin(path, place) {
   return path === place || path.startsWith(`${place}/`);
 }
 
-/** What becomes of a path when a file or folder gets another one. */
+/** Return what becomes of a path when a file or folder gets another one. */
 export function moved(path, source, target) {
   return isWithin(path, source) ? target + path.slice(source.length) : path;
 }
 
-/** A name like this one that nothing has yet: "a copy.txt", "a copy 2.txt". */
+/** Return a name like this one that nothing has yet: "a copy.txt", "a copy 2.txt". */
 export function freeCopy(path, isTaken) {
   const name = nameOf(path);
   const dot = name.lastIndexOf(".");

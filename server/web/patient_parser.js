@@ -26,7 +26,7 @@ export function quickly(work, clock = () => performance.now()) {
   }
 }
 
-/** A language whose parser ends in time; `support` is CodeMirror's. */
+/** Return a language whose parser ends in time; `support` is CodeMirror's. */
 export function patient({ language, support }) {
   const { data, parser, name } = language;
   return new LanguageSupport(new Language(data, new PatientParser(parser), [], name), support);

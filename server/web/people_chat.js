@@ -107,7 +107,7 @@ function Message({ message }) {
   </article>`;
 }
 
-/** A place in words, such as "App.jsx, line 3". */
+/** Return a place in words, such as "App.jsx, line 3". */
 export function nameOfPlace({ filePath, line }) {
   const name = filePath.split("/").at(-1);
   return line === undefined ? name : `${name}, line ${line + 1}`;

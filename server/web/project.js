@@ -173,7 +173,7 @@ onProject("user:typing", ({ user, isTyping }) => {
   change({ typing });
 });
 
-/** The places of others in a file. */
+/** Return the places of others in a file. */
 export function placesIn(path) {
   return [...(state.project?.places.values() ?? [])].filter((place) => place.filePath === path);
 }

@@ -15,7 +15,7 @@ import { attempt, state, toast, update } from "./state.js";
 
 const LONGEST_NAME = 60;
 
-/** All proposals of a request, in their order. */
+/** Return all proposals of a request, in their order. */
 export function proposalsOf(requestId) {
   const { project } = state;
   const answer = project?.answers[requestId];
@@ -33,20 +33,20 @@ export function proposalsOf(requestId) {
   return found;
 }
 
-/** The proposal of a request for a path that nobody has decided on, or else the last one. */
+/** Return the proposal of a request for a path that nobody has decided on, or else the last one. */
 export function proposalFor(requestId, path) {
   const found = proposalsOf(requestId).filter((one) => one.path === path);
   return found.find((one) => !one.action?.decision) ?? found.at(-1);
 }
 
-/** The text that a proposal makes of the present one, which is null if there is no such file. */
+/** Return the text that a proposal makes of the present one, which is null if there is no such file. */
 export function proposedText({ action }, present) {
   const content = textOf(action.content);
   if (present === null || !action.inverse) return content;
   return merged(baseOf(action), content, present);
 }
 
-/** The text that an action was made from. */
+/** Return the text that an action was made from. */
 function baseOf(action) {
   return ChangeSet.fromJSON(action.inverse).apply(textOf(action.content));
 }

@@ -2,7 +2,7 @@
 
 import { ask, insist } from "./session.js";
 
-/** A file of any size, read part by part; again from the beginning if it changes meanwhile. */
+/** Read a file of any size, part by part; again from the beginning if it changes meanwhile. */
 export async function readFile(projectId, filePath, saveId = undefined) {
   let parts = [];
   for (;;) {
@@ -19,7 +19,7 @@ export async function readFile(projectId, filePath, saveId = undefined) {
   }
 }
 
-/** The text of a file as it is, or as it was at a save of its history. */
+/** Return the text of a file as it is, or as it was at a save of its history. */
 export async function readText(projectId, filePath, saveId) {
   return (await readFile(projectId, filePath, saveId)).content;
 }

@@ -104,7 +104,7 @@ export function choose(names, isChosen) {
   alter({ leftOut });
 }
 
-/** The files with those hits of each that are to be replaced. */
+/** Return the files with those hits of each that are to be replaced. */
 export function chosenFiles({ files, leftOut }) {
   return files
     .map((file) => ({

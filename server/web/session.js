@@ -46,7 +46,7 @@ export async function ask(event, payload = {}) {
   return answer;
 }
 
-/** All items of a list that comes in pages, of which `key` holds the items of one. */
+/** Return all items of a list that comes in pages, of which `key` holds the items of one. */
 export async function askAll(event, key, payload = {}, after = undefined) {
   const found = [];
   do {
@@ -226,7 +226,7 @@ function leave(message) {
   signedOut(message);
 }
 
-/** Whether this is the user of this page. */
+/** Return whether this is the user of this page. */
 export function isMe(user) {
   return user?.id === state.user?.id;
 }

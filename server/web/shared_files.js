@@ -18,7 +18,7 @@ export function onDocumentNews(handler) {
   tell = handler;
 }
 
-/** Whether a file has changes that are not taken by the server yet, or just were. */
+/** Return whether a file has changes that are not taken by the server yet, or just were. */
 export function isBusy(path) {
   return [...documents].some((document) => document.path === path && document.isBusy);
 }
@@ -53,7 +53,7 @@ export async function settled() {
   await Promise.race([all, new Promise((done) => setTimeout(done, LEAVE_MILLISECONDS))]);
 }
 
-/** What the editor says of the text. */
+/** Return what the editor says of the text. */
 export function saveState({ document, problem }) {
   if (!document) return "Read only";
   const { unsaved, isBusy, isKept } = document;
@@ -69,19 +69,19 @@ export function letGo(document) {
   documents.delete(document);
 }
 
-/** A file or folder of the project was moved. */
+/** Let the documents of a file or folder follow it to another path. */
 export function documentsMoved(projectId, source, target) {
   for (const document of documents) {
     if (document.projectId === projectId) document.moveTo(moved(document.path, source, target));
   }
 }
 
-/** A lock on a file has ended: what it kept out goes in. */
+/** Send what a lock on a file kept out: it has ended. */
 export function documentsUnlocked(path) {
   for (const document of documents) if (document.path === path) document.unlocked();
 }
 
-/** The connection is there again, and this project is open; what is of another one ends. */
+/** Go on with the documents of the open project on a new connection, and end all others. */
 export function documentsComeBack(projectId) {
   for (const document of documents) {
     if (document.projectId === projectId) document.comeBack();

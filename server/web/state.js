@@ -54,7 +54,7 @@ export function alterOpen(changes) {
   if (state.open) update({ open: { ...state.open, ...changes } });
 }
 
-/** The state, for the root component: it is drawn again after each `update`. */
+/** Return the state, for the root component: it is drawn again after each `update`. */
 export function useApp() {
   const [, draw] = useState(0);
   useEffect(() => {

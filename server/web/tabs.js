@@ -14,7 +14,7 @@ const NONE = { tabs: [], closedTabs: [], recent: [], active: undefined };
 
 const keyOf = (userId, projectId) => `tabs/${userId}/${projectId}`;
 
-/** The tabs of a project as they were left, and the path of the one that was in front. */
+/** Return the tabs of a project as they were left, and the path of the one that was in front. */
 export function rememberedTabs(projectId) {
   if (state.project?.id === projectId) {
     const { tabs, closedTabs, recent } = state.project;

@@ -65,7 +65,7 @@ onProject("chat:read", ({ unread }) => put({ unread }));
 
 // -- whom a text is for
 
-/** Those whom a message can name: members, and who is here. */
+/** Return those whom a message can name: members, and who is here. */
 export function nameable() {
   const { info, people } = state.project;
   const users = [...info.members.map(({ user }) => user), ...[...people.values()].map((one) => one.user)];
@@ -81,7 +81,7 @@ export function addressee(text) {
   return nameable().find((user) => begins(user.name) || begins(user.id));
 }
 
-/** Some people whose name begins like this. */
+/** Return some people whose name begins like this. */
 export function peopleLike(word, most) {
   const sought = word.toLowerCase();
   const begins = ({ name, id }) =>

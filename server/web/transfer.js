@@ -10,7 +10,7 @@ export function isImage(mediaType) {
   return IMAGES.has(mediaType);
 }
 
-/** The bytes of a file as a Blob, read part by part; again if it changes meanwhile. */
+/** Return the bytes of a file as a Blob, read part by part; again if it changes meanwhile. */
 export async function readBytes(projectId, filePath) {
   let parts = [];
   for (;;) {
@@ -40,7 +40,7 @@ export async function download(projectId, filePath) {
   link.click();
 }
 
-/** A number of bytes as people say it. */
+/** Return a number of bytes as people say it. */
 export function sizeOf(bytes) {
   if (bytes < 1_000) return bytes === 1 ? "1 byte" : `${bytes} bytes`;
   const [amount, unit] = bytes < 1_000_000 ? [bytes / 1_000, "kB"] : [bytes / 1_000_000, "MB"];

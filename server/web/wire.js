@@ -35,7 +35,7 @@ export function clear() {
 
 const apart = new WeakMap();
 
-/** A recorded line with its packet taken apart, see packets.js: only what is looked at is. */
+/** Return a recorded line with its packet taken apart, see packets.js: only what is looked at is. */
 export function taken(line) {
   if (!("data" in line)) return line;
   if (!apart.has(line)) apart.set(line, { ...line, ...takeApart(line.engineType, line.data) });

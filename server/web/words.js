@@ -14,7 +14,7 @@ export class Words {
     this.#name = `words/${names.map(encodeURIComponent).join("/")}`;
   }
 
-  /** The text that belongs into the field: what came back, and what was typed since. */
+  /** Return the text that belongs into the field: what came back, and what was typed since. */
   get text() {
     const { typed, due } = this.#read();
     return [...this.#back(due).map(({ text }) => text), typed].filter(Boolean).join("\n");

@@ -165,6 +165,8 @@ for (const theme of ["light", "dark"]) {
     await page.keyboard.press("Escape");
     await page.getByRole("treeitem").or(page.locator(".file")).first().click({ button: "right" });
     await page.locator(".menu").waitFor();
+    const { width } = await page.locator(".menu").boundingBox();
+    assert.ok(width < 320, `the menu is ${width} pixels wide`);
     await look("menu");
     await page.keyboard.press("Escape");
     await page.keyboard.press("Control+Shift+f");

@@ -69,7 +69,8 @@ class Elsewhere:
         try:
             stored = await store.accounts.session(new_key, auth.clock())
         except EventError:
-            stored = None
+            # When the database is back all sessions are read again, see `server.cluster.changes`.
+            return
         for socket in self._services.sockets.of_session(key):
             if stored is not None and identity_of(socket).user == stored.user:
                 auth.renew(socket, stored)

@@ -1,4 +1,4 @@
-"""Two nodes of a cluster in one process, which share a Redis, and a PostgreSQL if there is one."""
+"""Two nodes of a cluster in one process, which share a Redis and a PostgreSQL."""
 
 from __future__ import annotations
 
@@ -45,10 +45,8 @@ class Nodes:
 
 
 @asynccontextmanager
-async def two_nodes(
-    directory: Path, redis_url: str, database_url: str | None = None
-) -> AsyncIterator[Nodes]:
-    """Run two nodes; without a common database each has data of its own."""
+async def two_nodes(directory: Path, redis_url: str, database_url: str) -> AsyncIterator[Nodes]:
+    """Run two nodes."""
     settings: dict[str, Any] = {
         "redis_url": redis_url,
         "database_url": database_url,

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import re
 import signal
+import time
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from tests.server.test_process import announcement, ending, server
 from tests.server.wire import connected, http_get
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from server.store.postgres import Postgres
 
 PROJECT = {"projectId": "project-123"}
+
+
+async def workers_at(port: int, *, but: Collection[str] = ()) -> set[str]:
+    """The names of two workers, apart from some: the kernel spreads connections by chance."""
+    found: set[str] = set()
+    deadline = time.monotonic() + PATIENCE
+    while len(found) < 2:
+        assert time.monotonic() < deadline, found
+        status, _, text = await http_get(port, "/metrics")
+        assert status == 200
+        found.update(re.findall(r'process_uptime_seconds\{worker="(\w\w)"\}', text))
+        found.difference_update(but)
+    return found
 
 
 async def test_workers_are_one_server(postgres: Postgres) -> None:
@@ -22,14 +38,7 @@ async def test_workers_are_one_server(postgres: Postgres) -> None:
         found = re.search(r":(\d+)\n", (await announcement(process))[0])
         assert found is not None
         port = int(found[1])
-        workers: set[str] = set()
-        # The kernel spreads connections by chance.
-        for _ in range(200):
-            text = (await http_get(port, "/metrics"))[2]
-            workers.update(re.findall(r'process_uptime_seconds\{worker="(\w\w)"\}', text))
-            if len(workers) == 2:
-                break
-        assert workers == {"AA", "AB"}
+        assert await workers_at(port) == {"AA", "AB"}
         clients = []
         for number in range(12):
             client = await stack.enter_async_context(connected(port))
@@ -43,6 +52,14 @@ async def test_workers_are_one_server(postgres: Postgres) -> None:
         await first.ask("chat:message", {**PROJECT, "message": "Hello"})
         for client in clients:
             assert (await client.hear("chat:message"))[0]["message"]["content"] == "Hello"
+        # All are replaced, and nobody is refused meanwhile.
+        process.send_signal(signal.SIGHUP)
+        assert await workers_at(port, but={"AA", "AB"}) == {"AC", "AD"}
+        for client in clients:
+            await client.ended()
+        client = await stack.enter_async_context(connected(port))
+        said = await client.ask("chat:history", {**PROJECT, "userId": "user-0"})
+        assert [one["content"] for one in said["messages"]] == ["Hello"]
         process.send_signal(signal.SIGTERM)
         assert await ending(process) == (0, "", "")
 

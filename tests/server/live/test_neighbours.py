@@ -1,6 +1,6 @@
 """Two nodes that share a Redis: presence, typing and cursors of the people on both.
 
-Their data are apart, which nothing here asks for. What comes "at last" is waited for; that nothing
+What comes "at last" is waited for; that nothing
 came is known by an event that was sent later the same way.
 """
 
@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,6 +22,9 @@ from tests.server.wire import http_get
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
 from tests.waiting import eventually, until
 
+if TYPE_CHECKING:
+    from server.store.postgres import Postgres
+
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[RedisServer]:
@@ -30,8 +33,8 @@ def redis() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-async def nodes(redis: RedisServer, tmp_path: Path) -> AsyncIterator[Nodes]:
-    async with two_nodes(tmp_path, redis.url) as nodes:
+async def nodes(redis: RedisServer, postgres: Postgres, tmp_path: Path) -> AsyncIterator[Nodes]:
+    async with two_nodes(tmp_path, redis.url, postgres.url) as nodes:
         yield nodes
 
 
@@ -160,7 +163,11 @@ async def test_a_node_speaks_for_its_own_sockets_and_in_its_form(nodes: Nodes) -
 
 async def test_the_people_of_a_node_that_ends_have_left(nodes: Nodes, tmp_path: Path) -> None:
     bob = await nodes.client(nodes.there, "bob")
-    settings: dict[str, Any] = {"redis_url": nodes.here.settings.redis_url}
+    shared = nodes.here.settings
+    settings: dict[str, Any] = {
+        "redis_url": shared.redis_url,
+        "database_url": shared.database_url,
+    }
     async with running(tmp_path / "third", **settings) as third:
         await nodes.client(third, "ada")
         await bob.hear("user:joined")

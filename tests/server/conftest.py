@@ -14,7 +14,7 @@ from server.store.connection import Connection
 from server.store.engine import Engine
 from server.store.sqlite import Sqlite
 from tests.engineio_min.conftest import clock
-from tests.server.databases import KINDS, PostgresDatabase, undone
+from tests.server.databases import KINDS, PostgresDatabase, prepare, undone
 from tests.server.postgres_server import joined
 from tests.server.running import running
 from tests.server.wire import Client, connected
@@ -76,6 +76,7 @@ def postgres(postgres_database: PostgresDatabase) -> Postgres:
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
     """An empty database, of both kinds one after the other."""
     if request.param == "sqlite":
+        prepare(tmp_path, demonstrated=False)
         return Sqlite(tmp_path)
     found: Postgres = request.getfixturevalue("postgres")
     return found

@@ -1,5 +1,7 @@
 """Empty databases of both kinds, cheaply.
 
+The tables of SQLite are made once for each process of the tests; a copy costs a tenth of that.
+
 PostgreSQL's driver is imported by the first test that needs it, as in the server.
 """
 
@@ -7,19 +9,44 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from server.api.envelope import timestamp
+from server.store import demonstration
 from server.store.connection import Connection
+from server.store.sqlite import FILE_NAME, Sqlite
 from tests.server.postgres_server import PostgresServer
 
 if TYPE_CHECKING:
     from server.store.postgres import Postgres
 
 KINDS = ("sqlite", "postgres")
+
+
+@cache
+def _file(demonstrated: bool) -> bytes:
+    with tempfile.TemporaryDirectory() as directory:
+        with contextlib.closing(Sqlite(Path(directory)).connect()) as connection:
+            if demonstrated:
+                connection.begin()
+                demonstration.seed(connection, timestamp())
+                connection.end(bool)
+        return (Path(directory) / FILE_NAME).read_bytes()
+
+
+def prepare(directory: Path, *, demonstrated: bool) -> None:
+    """Put a database of SQLite into a directory, unless it has one: an empty one, or what a server
+    makes of it at its first start.
+    """
+    file = directory / FILE_NAME
+    if directory.is_dir() and not file.exists():
+        file.write_bytes(_file(demonstrated))
 
 
 class PostgresDatabase:

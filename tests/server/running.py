@@ -13,6 +13,7 @@ from server.api.records import User
 from server.application import Application, Tuning
 from server.settings import Settings
 from server.store import accounts
+from tests.server.databases import prepare
 
 # Secure enough for nobody, and fast.
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -33,6 +34,8 @@ async def running(
     directory: Path, *, tuning: dict[str, Any] | None = None, **settings: Any
 ) -> AsyncIterator[Application]:
     """An application, while the block lasts."""
+    if settings.get("database_url") is None:
+        prepare(directory, demonstrated=True)
     application = make(directory, tuning=tuning, **settings)
     await application.start()
     try:

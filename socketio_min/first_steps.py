@@ -20,12 +20,15 @@ interpreter if it is looked at before.
 from __future__ import annotations
 
 import asyncio
-from asyncio import _enter_task, _leave_task
+from asyncio import _enter_task, _leave_task, current_task
 from collections.abc import Coroutine, Generator
 from contextvars import Context, copy_context
 from sys import getrefcount
 from typing import Any
 from weakref import getweakrefcount
+
+# How a coroutine ends without a failure that its caller has to know.
+_ENDS = (StopIteration, asyncio.CancelledError)
 
 
 class FirstSteps:
@@ -50,9 +53,10 @@ class FirstSteps:
         It runs in a copy of the present context, or in `context`, which is the caller's then. What
         it raises is raised here, except the cancellation of its own task.
         """
-        task = self._spare_task(loop)
-        task.rest.coroutine = coroutine
-        outer = asyncio.current_task(loop)
+        task = self._spare.pop() if self._spare and loop is self._loop else self._make(loop)
+        rest = task.rest
+        rest.coroutine = coroutine
+        outer = current_task(loop)
         if outer is not None:
             # Another handler makes this one run, or an ASGI host has received for it.
             _leave_task(loop, outer)
@@ -65,31 +69,26 @@ class FirstSteps:
             else:
                 awaited = coroutine.send(None)
         except BaseException as error:
-            task.rest.coroutine = None
+            rest.coroutine = None
             if not task.changed and getrefcount(task) + getweakrefcount(task) == known_by:
                 self._spare.append(task)
-            if isinstance(error, (StopIteration, asyncio.CancelledError)):
+            if isinstance(error, _ENDS):
                 return None
             raise
         finally:
             _leave_task(loop, task)
             if outer is not None:
                 _enter_task(loop, outer)
-        task.rest.context = context
-        task.rest.awaited = _take(awaited)
+        rest.context = context
+        rest.awaited = _take(awaited)
         return task
 
-    def _spare_task(self, loop: asyncio.AbstractEventLoop) -> HandlerTask:
-        """Return a task that has not ended and that nobody knows."""
-        spare = self._spare
+    def _make(self, loop: asyncio.AbstractEventLoop) -> HandlerTask:
         if loop is not self._loop:
+            # The tasks of another loop, which was closed.
+            self._spare.clear()
             self._loop = loop
-            spare.clear()
-        while spare:
-            task = spare.pop()
-            if not task.done():
-                return task
-        return HandlerTask(loop, self._context)
+        return HandlerTask(loop, self._context, self._spare)
 
 
 class HandlerTask(asyncio.Task[None]):
@@ -100,9 +99,11 @@ class HandlerTask(asyncio.Task[None]):
 
     __slots__ = ("changed", "rest")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, context: Context) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, context: Context, spare: list[HandlerTask]
+    ) -> None:
         self.changed = False
-        self.rest = Rest()
+        self.rest = Rest(spare)
         super().__init__(self.rest, loop=loop, context=context)
 
     def cancel(self, msg: Any | None = None) -> bool:
@@ -121,19 +122,22 @@ class HandlerTask(asyncio.Task[None]):
 class Rest(Coroutine[Any, Any, None]):
     """What a handler's task runs: its `coroutine` from the second step on, in `context`.
 
-    `awaited` is what the first step waits for. Without a coroutine the task ends at once.
+    `awaited` is what the first step waits for. Without a coroutine the task ends at once, and so do
+    the others of its turn that are `spare`.
     """
 
-    __slots__ = ("awaited", "context", "coroutine")
+    __slots__ = ("_spare", "awaited", "context", "coroutine")
 
     context: Context
 
-    def __init__(self) -> None:
+    def __init__(self, spare: list[HandlerTask]) -> None:
+        self._spare = spare
         self.coroutine: Coroutine[Any, Any, None] | None = None
         self.awaited: Any = None
 
     def send(self, value: None) -> Any:
         if self.coroutine is None:
+            self._spare.clear()
             raise StopIteration
         awaited, self.awaited = self.awaited, None
         if awaited is None:
@@ -142,6 +146,7 @@ class Rest(Coroutine[Any, Any, None]):
 
     def throw(self, error: Any, *_more: Any) -> Any:
         if self.coroutine is None:
+            self._spare.clear()
             raise error
         awaited, self.awaited = self.awaited, None
         if asyncio.isfuture(awaited) and awaited.cancel():

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import TITLES, Results, ratio
+from benchmarks.generator import ROOT
 from benchmarks.loads import (
     GROWTH,
     IDLE,
@@ -25,6 +26,7 @@ from benchmarks.report_plots import draw
 from benchmarks.steadiness import AGREEMENT, is_steady
 
 PLOTS = "performance"
+BOUNDS = ROOT / "benchmarks" / "instructions.json"
 # The most that an `async def` handler may cost, as a ratio to `def`.
 ASYNC_TARGETS = {THIS: 1.4, NEWEST: 1.2}
 
@@ -82,6 +84,7 @@ def compose(results: Results, drawn: dict[str, str]) -> str:
         "## Idle connections",
         idle_section(results),
         picture("memory", "Memory of an idle connection", drawn),
+        instruction_section(json.loads(BOUNDS.read_text())),
         machine_section(results),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -344,6 +347,22 @@ def idle_section(results: Results) -> str:
             ("server", "WebSocket, KB", "long-polling with a GET waiting, KB", "CPU of a core"),
             rows,
         )
+    )
+
+
+def instruction_section(recorded: dict[str, dict[str, int]]) -> str:
+    """Return how many instructions each case executes, on each Python that has records."""
+    cases = dict.fromkeys(case for counts in recorded.values() for case in counts)
+    rows = [
+        (case, *(f"{counts[case]:,}" if case in counts else "" for counts in recorded.values()))
+        for case in cases
+    ]
+    return (
+        "## Instructions\n\n"
+        "What the server's process executes outside of the kernel, counted by callgrind. A test "
+        "lets none become dearer by more than a tenth; `python -m benchmarks.instructions` counts "
+        "them again. A broadcast and an `async def` case contain a turn of the event loop.\n\n"
+        + table(("case", *recorded), rows)
     )
 
 

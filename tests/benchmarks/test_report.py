@@ -23,7 +23,7 @@ from benchmarks.figures import Results, figures
 from benchmarks.generator import ROOT, Result
 from benchmarks.loads import IDLE, LOADS, TARGETS
 from benchmarks.peers import BUN, NEWEST, NODE, PEERS, PYTHON_SOCKETIO, THIS
-from benchmarks.report import write
+from benchmarks.report import instruction_section, write
 from benchmarks.run import QUICK, chosen
 
 RESULT = Result(
@@ -201,6 +201,16 @@ def test_a_whole_report_has_every_load_and_plot(tmp_path: Path) -> None:
         root = ElementTree.fromstring(path.read_text())
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         assert "NaN" not in path.read_text()
+
+
+def test_the_instructions_of_each_python_are_shown() -> None:
+    section = instruction_section({"3.11 plain": {"a": 1000, "b": 20}, "3.13 plain": {"b": 10}})
+    assert section.splitlines()[-4:] == [
+        "| case | 3.11 plain | 3.13 plain |",
+        "| --- | --: | --: |",
+        "| a | 1,000 |  |",
+        "| b | 20 | 10 |",
+    ]
 
 
 def test_a_load_that_nobody_has_is_refused() -> None:

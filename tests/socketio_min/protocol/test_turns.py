@@ -305,3 +305,22 @@ def test_whoever_begins_to_read_while_reading_is_paused_pauses() -> None:
     assert wire.paused
     handler.end()
     assert not wire.paused
+
+
+def test_what_a_call_puts_off_comes_next_even_if_there_is_room_again() -> None:
+    loop = Loop()
+    turns = Turns(1, loop.soon)
+    made: list[str] = []
+
+    def ask() -> None:
+        Handler(turns)
+        turns.call(made.append, "part")
+        # Its handler waits for an acknowledgement, which makes room.
+        turns.expect_ack()
+
+    handler = Handler(turns)
+    turns.call(ask)
+    turns.call(made.append, "after")
+    handler.end()
+    loop.run()
+    assert made == ["part", "after"]

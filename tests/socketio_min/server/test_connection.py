@@ -87,6 +87,29 @@ async def test_a_paused_connection_can_be_closed() -> None:
         gate.open()
 
 
+async def test_what_waits_for_a_handler_is_dropped_when_its_socket_leaves() -> None:
+    io = Server(limits=Limits(max_handlers=1))
+    gate = Gate()
+    late: list[Socket] = []
+    io.on("late", late.append)
+
+    @io.on("work")
+    async def work(_socket: Socket) -> None:
+        await gate.wait()
+
+    async with serving(io) as net:
+        client, socket = await net.join()
+        (watched,) = io.connections
+        await client.send('42["work"]', '42["late"]')
+        await until(lambda: gate.waiting == 1)
+        assert watched.turns.behind == 2
+        socket.disconnect()
+        await client.expect("41")
+        gate.open()
+        await until(lambda: not watched.turns.behind)
+    assert late == []
+
+
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_packets_before_the_reply_to_connect_are_bounded(transport: Transport) -> None:
     io = Server(limits=Limits(max_held_packets=3))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from socketio_min import Client, ConnectionRefused, Server, Socket
+from socketio_min import Client, ConnectionRefused, Limits, Server, Socket
 from tests.socketio_min.server.admitting import HOLE, REFUSED, Gate, refuse
 from tests.socketio_min.serving import TRANSPORTS, Transport, serving
 from tests.waiting import PATIENCE, until
@@ -379,18 +379,20 @@ async def test_a_middleware_that_is_cancelled_costs_only_its_client() -> None:
 
 
 async def test_connect_that_waits_behind_a_handler_is_dropped_when_the_client_goes() -> None:
-    io = Server()
+    io = Server(limits=Limits(max_handlers=1))
     io.of("/other")
-    started: list[Socket] = []
+    gate = Gate()
 
     @io.on("work")
-    async def work(socket: Socket) -> None:
-        started.append(socket)
+    async def work(_socket: Socket) -> None:
+        await gate.wait()
 
     async with serving(io) as net:
         client = await net.polling()
         await client.join()
-        # One payload: the handler's task has not begun when the session is over.
+        # One payload: CONNECT waits for the handler when the session ends.
         await client.send('42["work"]', "40/other,", "1")
-        await until(lambda: started)
+        await until(lambda: not io.connections)
+        assert gate.waiting == 1
         assert io.of("/other").sockets == {}
+        gate.open()

@@ -53,11 +53,13 @@ FOLDER = Path(__file__).parent
 # What `--quick` runs: the rules and the bytes of the two packages, and the layers.
 QUICK = (FOLDER / "engineio_min", FOLDER / "socketio_min", FOLDER / "test_layers.py")
 
-# The tests of these need Node, Redis or another server in a process of its own.
+# The tests of these need Node, Redis, processes of their own or the ASGI hosts of others.
 PROGRAMS = {
     FOLDER / name
     for name in (
         "engineio_min/asgi/test_frameworks.py",
+        "engineio_min/asgi/test_real_hosts.py",
+        "engineio_min/asgi/test_real_upgrades.py",
         "engineio_min/test_idle_clients.py",
         "engineio_min/workers/test_supervisor.py",
         "socketio_min/client/test_blocking.py",

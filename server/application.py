@@ -7,9 +7,8 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -20,7 +19,6 @@ from server.ai.answers import Chat
 from server.api.announcements import Announcement
 from server.api.envelope import envelope, timestamp
 from server.api.errors import EventError
-from server.api.file_announcements import FileLocked, FileUnlocked
 from server.api.identity import identity_of
 from server.api.people_announcements import UserTyping
 from server.api.rate_limit import RateLimiter
@@ -29,6 +27,7 @@ from server.api.registry import Call
 from server.background import Background
 from server.cluster.node import Node
 from server.configured import adapter_of, cors_of, limits_of, provider_of
+from server.departures import Departures
 from server.dispatch import Dispatcher
 from server.documents.opened import OpenDocuments
 from server.documents.saving import LATEST_SECONDS, STILL_SECONDS, Saver
@@ -44,7 +43,7 @@ from server.live.neighbours import Neighbours
 from server.live.typing_indicators import TypingIndicators
 from server.live.whereabouts import Presence
 from server.people import notifications
-from server.people.access import project_room, projects_of
+from server.people.access import project_room
 from server.people.directory import Directory
 from server.people.sockets import Sockets
 from server.projects import asking
@@ -52,7 +51,6 @@ from server.projects.downloading import ADDRESS
 from server.projects.lock_keeper import LockKeeper
 from server.projects.lock_requests import LockRequests
 from server.projects.lock_table import Locks
-from server.projects.projects import depart
 from server.projects.shared_locks import SharedLocks
 from server.projects.tickets import Tickets
 from server.projects.upload_table import Uploads
@@ -61,7 +59,6 @@ from server.settings import Settings
 from server.store.database import Database
 from server.store.engine import StoreError
 from server.store.engines import engine_for
-from server.store.held_locks import Held
 from server.store.link import Lease
 from server.store.store import Store
 from socketio_min import Server, Socket
@@ -165,6 +162,7 @@ class Application:
             self.io, self.sockets, self.presence, self.typing, self.chat.being_made
         )
         self._elsewhere = Elsewhere(self)
+        self.departures = Departures(self, self.tuning.lock_grace)
         self.rates = RateLimiter(self.tuning.monotonic, lambda: self.io.stood_still)
         labels = {"node": settings.node_name, "worker": worker}
         self.metrics = Metrics({*EVENTS}, self._gauges(), labels)
@@ -175,7 +173,6 @@ class Application:
         # All events, so that an unknown one is answered like any other mistake.
         self.io.on_other(self.dispatcher.receive)
         self.stopping = False
-        self._grace: dict[str, asyncio.TimerHandle] = {}
         self._started = 0.0
 
     # -- its life
@@ -263,8 +260,7 @@ class Application:
         await self.saver.close()
         await self.workspace.stop()
         await self.io.close()
-        for timer in self._grace.values():
-            timer.cancel()
+        self.departures.close()
         await self.locks.close()
         await self.node.stop()
         await self.database.close()
@@ -332,14 +328,6 @@ class Application:
                 announcement.event, announcement.data, wrapped
             )
 
-    def part(self, socket: Socket) -> None:
-        """Take a socket whose user has signed out from its rooms, locks and answers."""
-        call = self.own_call(socket)
-        self.chat.abandon(socket.id)
-        self._leave_projects(call)
-        for room in socket.rooms - {socket.id}:
-            socket.leave(room)
-
     def _user_changed(self, user: User) -> None:
         self.neighbours.changed(user)
 
@@ -348,79 +336,8 @@ class Application:
         self.auth.welcome(socket)
 
     def _disconnecting(self, socket: Socket, _reason: str) -> None:
-        # When the server stops everybody leaves, and nobody is told about the others.
-        call = self.own_call(socket, silent=self.io.shutdown_reason is not None)
         self.metrics.disconnected()
-        self._leave_projects(call, keep_locks=True)
-        self.sockets.forget(socket)
-        self.auth.forget(socket)
-        user = call.identity.user
-        if user is not None and not self.neighbours.is_connected(user.id):
-            self.presence.forget(user.id)
-        answers = self.chat.orphan(socket.id)
-        if call.silent:
-            self.locks.orphan(socket.id, lambda _: None)
-            self.chat.abandon(socket.id)
-            return
-        self.locks.orphan(socket.id, partial(self._orphaned, socket.id))
-        if answers:
-            self._begin_grace(socket.id)
-
-    def _orphaned(self, socket_id: str, orphans: Sequence[Held]) -> None:
-        self._tell_locks((held, FileLocked(lock=held.record)) for held in orphans)
-        if orphans:
-            self._begin_grace(socket_id)
-
-    def _begin_grace(self, socket_id: str) -> None:
-        if socket_id not in self._grace:
-            self._grace[socket_id] = asyncio.get_running_loop().call_later(
-                self.tuning.lock_grace, self._grace_over, socket_id
-            )
-
-    def _leave_projects(self, call: Call[None], *, keep_locks: bool = False) -> None:
-        if call.identity.user is None:
-            return
-        # One may ask for locks in a project without being in its room.
-        self.lock_requests.leave(call.socket.id)
-        # Typing reaches projects that the socket has not joined, and so do locks.
-        for project_id in self.typing.projects(call.socket.id):
-            depart(call, project_id, keep_locks=True)
-        for project_id in projects_of(call.socket.rooms):
-            depart(call, project_id, keep_locks=True)
-        if not keep_locks:
-            self.release_locks(call.socket.id)
-
-    def _grace_over(self, socket_id: str) -> None:
-        del self._grace[socket_id]
-        self.release_locks(socket_id)
-        self.chat.grace_over(socket_id)
-
-    def release_locks(self, socket_id: str) -> None:
-        """Release all locks of a socket, and tell the projects."""
-        self.locks.release_all(socket_id, None, self.tell_unlocked)
-
-    def withdraw_locks(self, project_id: str, user_id: str) -> None:
-        """Release all locks of a user who may not change the project any more, and tell it."""
-        self.locks.withdraw(project_id, user_id, self.tell_unlocked)
-
-    def tell_unlocked(self, released: Iterable[Held], *, local: bool = False) -> None:
-        """Tell the projects of locks that are released; the clients of this server if `local`."""
-        self._tell_locks(
-            ((held, FileUnlocked(file_path=held.path, token=held.token)) for held in released),
-            local=local,
-        )
-
-    def _tell_locks(
-        self, changed: Iterable[tuple[Held, Announcement]], *, local: bool = False
-    ) -> None:
-        for held, announcement in changed:
-            self.tell(
-                project_room(held.project_id),
-                announcement,
-                user_id=held.user.id,
-                project_id=held.project_id,
-                local=local,
-            )
+        self.departures.lost(socket)
 
     def _typing_ended(self, socket_id: str, user: User, project_id: str) -> None:
         ended = UserTyping(user=user, project_id=project_id, is_typing=False)

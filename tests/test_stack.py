@@ -109,7 +109,7 @@ FLOORS: Mapping[str, Floors] = {
         ("projects/",),
         ("accounts/", "ai/", "cluster/"),
         ("events/",),
-        ("dispatch.py", "elsewhere.py", "housekeeping.py", "reference/"),
+        ("departures.py", "dispatch.py", "elsewhere.py", "housekeeping.py", "reference/"),
         ("http/", "configured.py"),
         ("application.py",),
         ("commands.py", "workers.py"),

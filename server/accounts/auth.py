@@ -187,7 +187,7 @@ class Auth:
 
     def sign_out(self, socket: Socket) -> None:
         """Let the socket act as nobody, in no room and with no lock."""
-        self._services.part(socket)
+        self._services.departures.part(socket)
         self.identify(socket, self.nobody())
 
     async def find(self, session_id: str) -> StoredSession:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,37 +21,19 @@ from typing import Any, Final
 
 import msgspec
 
+from server.ai.answer_making import AnswerMaker
 from server.ai.answer_request import AnswerRequest
 from server.ai.answer_text import MAX_ANSWER, AnswerText
-from server.ai.blocks import Block
 from server.ai.chat import MAX_MESSAGE, AiMessagePayload, AiMessageResult, ChatContext
 from server.ai.context import Asked
-from server.ai.proposals import MAX_PROPOSED, Proposals
-from server.ai.provider import Provider, ProviderError
-from server.ai.questions import question_of, told_context
+from server.ai.proposals import Proposals
+from server.ai.provider import Provider
 from server.api import node_events
-from server.api.ai_announcements import (
-    AiMessage,
-    AiProcessing,
-    AiProposed,
-    AiResponded,
-    CodeCompleted,
-    CodeFailed,
-    CodeStarted,
-)
+from server.api.ai_announcements import AiMessage
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.paths import normal
-from server.api.records import (
-    AiResponse,
-    Answer,
-    Assistant,
-    ChatMessage,
-    Decision,
-    Unfit,
-    Usage,
-    User,
-)
+from server.api.records import Answer, Assistant, ChatMessage, Decision, User
 from server.api.registry import Call
 from server.api.services import Services
 from server.api.validation import invalid
@@ -60,14 +41,10 @@ from server.live.node_messages import selection_of
 from server.people.access import project_room
 from socketio_min import AcknowledgementTimeout
 
-logger = logging.getLogger("server.ai")
-
 MAX_AT_ONCE: Final = 2
 """Answers that a user may wait for."""
-_HISTORY: Final = 10
 _ASK_SECONDS: Final = 1.0
 """For which other nodes are waited for."""
-_ASSISTANT: Final = User("assistant", "Assistant")
 
 
 class Chat:
@@ -75,8 +52,7 @@ class Chat:
 
     def __init__(self, services: Services, provider: Provider, timeout: float) -> None:
         self._services = services
-        self._provider = provider
-        self._timeout = timeout
+        self.maker = AnswerMaker(services, provider, timeout)
         self._requests: dict[str, AnswerRequest] = {}
 
     def __len__(self) -> int:
@@ -85,7 +61,7 @@ class Chat:
     @property
     def assistant(self) -> Assistant:
         """Return who answers."""
-        provider = self._provider
+        provider = self.maker.provider
         return Assistant(provider.name, provider.model, provider.budget)
 
     # -- from a message to its answer
@@ -135,7 +111,7 @@ class Chat:
                 content=payload.message,
                 created_at=timestamp(),
             )
-            history = await self._keep(request, message, payload.key)
+            history = await self.maker.keep(request, message, payload.key)
             if isinstance(history, tuple):
                 self._end(request)
                 return AiMessageResult(*history)
@@ -155,145 +131,16 @@ class Chat:
         request.task = asyncio.create_task(self._answer(request, history))
         return AiMessageResult(request.id, message.id)
 
-    async def _keep(
-        self, request: AnswerRequest, message: ChatMessage, key: str | None = None
-    ) -> list[ChatMessage] | tuple[str, str]:
-        """Store a message. Return those before it; or the ids of the request and the message that
-        were sent with this key before.
-        """
-        project_id = request.project_id
-        if project_id is None:
-            return []
-
-        return await request.call.store.chat.add(project_id, message, _HISTORY, key)
-
-    async def _answer(self, request: AnswerRequest, history: Sequence[ChatMessage]) -> None:
-        usage: Usage | None = None
-        error: EventError | None = None
-        request.begun = True
-        try:
-            request.tell(AiProcessing(status="started", request_id=request.id))
-            if request.ending is None:
-                async with asyncio.timeout(self._timeout):
-                    usage = await self._stream(request, history)
-        except asyncio.CancelledError:
-            # Only `end` cancels, and it has said why.
-            pass
-        except TimeoutError:
-            error = _failure(f"the assistant took longer than {self._timeout:g} seconds")
-        except ProviderError as failure:
-            error = _failure(str(failure))
-        except Exception as failure:
-            error = _told(failure)
-        try:
-            await self._conclude(request, usage, error)
-        finally:
-            request.kept.set()
-            self._end(request)
-
-    async def _stream(self, request: AnswerRequest, history: Sequence[ChatMessage]) -> Usage | None:
-        question = await question_of(self._services, request, history, self._provider.budget)
-        if question.material.budget and question.sources is not None:
-            request.context = told_context(question.material)
-        if request.proposals is not None:
-            request.proposals.shown = question.material.texts
-        asking = AiProcessing(
-            status="progress", request_id=request.id, progress=25, context=request.context
-        )
-        request.tell(asking)
-        usage: Usage | None = None
-        # Closed when it is left, not some time later by the garbage collector.
-        async with contextlib.aclosing(self._provider.stream(question)) as stream:
-            async for piece in stream:
-                if isinstance(piece, Usage):
-                    usage = piece
-                    continue
-                if not piece:
-                    continue
-                if not request.text:
-                    request.tell(CodeStarted(request_id=request.id))
-                    writing = AiProcessing(status="progress", request_id=request.id, progress=50)
-                    request.tell(writing)
-                for block in request.text.add(piece):
-                    await self._propose(request, block)
-                if request.text.is_full:
-                    break
-        for block in request.text.end(is_whole=not request.text.is_full):
-            await self._propose(request, block)
-        return usage
-
-    async def _propose(self, request: AnswerRequest, block: Block) -> None:
-        """Make an action of a block, and tell it."""
-        action = None if request.proposals is None else await request.proposals.take(block)
-        if action is None:
-            return
-        request.proposed += len(action.content)
-        # A file may be in many blocks; all of it comes with the response.
-        if request.proposed <= MAX_PROPOSED:
-            request.tell(AiProposed(request_id=request.id, action=action))
-
-    async def _conclude(
-        self, request: AnswerRequest, usage: Usage | None, error: EventError | None
-    ) -> None:
-        """Say how it ended, in one event whatever happens. From here on nothing stops it."""
-        if request.ending == "dropped":
-            return
-        unfit = [
-            Unfit(block.path, block.fault)
-            for block in request.text.end(is_whole=False)
-            if block.fault is not None
-        ]
-        content = str(request.text)
-        cancelled = request.ending == "cancelled"
-        request.ending = "dropped"
-        request.is_over = True
-        if request.proposals is not None:
-            unfit = [*request.proposals.unfit, *unfit]
-        actions = [] if request.proposals is None else request.proposals.actions
-        response = AiResponse(
-            id=f"message-{secrets.token_hex(8)}",
-            request_id=request.id,
-            content=content,
-            provider=self._provider.name,
-            model=self._provider.model,
-            cancelled=cancelled,
-            actions=actions or None,
-            unfit=unfit or None,
-            context=request.context,
-            usage=usage,
-        )
-        if error is None:
-            message = ChatMessage(
-                id=response.id,
-                request_id=request.id,
-                role="assistant",
-                user=_ASSISTANT,
-                content=response.content,
-                created_at=timestamp(),
-                response=response,
-            )
-            try:
-                await self._keep(request, message)
-            except Exception as failure:
-                error = _told(failure)
-        # A decision that comes meanwhile is handled after this.
-        request.kept.set()
-        if error is not None:
-            if content:
-                request.tell(CodeFailed(request_id=request.id, error=error.data))
-            failed = AiProcessing(status="error", request_id=request.id, error=error.data)
-            request.tell(failed)
-            return
-        if content:
-            request.tell(
-                CodeCompleted(request_id=request.id, content=response.content, cancelled=cancelled),
-            )
-        request.tell(AiProcessing(status="completed", request_id=request.id, progress=100))
-        request.tell(AiResponded(response=response, request_id=request.id))
-
     def _begin(self, request: AnswerRequest) -> None:
         self._requests[request.id] = request
         self._services.neighbours.changed(request.call.user)
+
+    async def _answer(self, request: AnswerRequest, history: Sequence[ChatMessage]) -> None:
+        try:
+            await self.maker.make(request, history)
+        finally:
+            request.kept.set()
+            self._end(request)
 
     def _end(self, request: AnswerRequest) -> None:
         del self._requests[request.id]
@@ -434,15 +281,7 @@ class Chat:
             request.end("cancelled")
         tasks = [one.task for one in self._requests.values() if one.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._provider.close()
-
-
-def _told(failure: Exception) -> EventError:
-    """Return what the client learns of a failure: no more than is meant for it."""
-    if isinstance(failure, EventError):
-        return failure
-    logger.error("the assistant failed", exc_info=failure)
-    return _failure("the assistant failed; the server's log says why")
+        await self.maker.provider.close()
 
 
 def _is_resent(payload: AiMessagePayload, request: AnswerRequest) -> bool:
@@ -452,7 +291,3 @@ def _is_resent(payload: AiMessagePayload, request: AnswerRequest) -> bool:
         before.key,
         before.project_id,
     )
-
-
-def _failure(message: str) -> EventError:
-    return EventError(Code.AI_SERVICE_ERROR, message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,7 +28,6 @@ from server.projects.upload_table import Uploads
 from server.settings import Settings
 from server.store.accounts import StoredSession
 from server.store.contents import Change
-from server.store.held_locks import Held
 from server.store.store import Store
 from socketio_min import Server, Socket
 
@@ -68,6 +67,8 @@ class Services(Protocol):
     def saver(self) -> Saving: ...
     @property
     def dispatcher(self) -> Answering: ...
+    @property
+    def departures(self) -> Departing: ...
 
     def tell(
         self,
@@ -85,18 +86,6 @@ class Services(Protocol):
     def own_call(self, socket: Socket, *, silent: bool = False) -> Call[None]:
         """Return what the server does to a socket by itself, as a call."""
 
-    def part(self, socket: Socket) -> None:
-        """Take a socket whose user has signed out from its rooms, locks and answers."""
-
-    def release_locks(self, socket_id: str) -> None:
-        """Release all locks of a socket, and tell the projects."""
-
-    def tell_unlocked(self, released: Iterable[Held], *, local: bool = False) -> None:
-        """Tell the projects of locks that are released; the clients of this server if `local`."""
-
-    def withdraw_locks(self, project_id: str, user_id: str) -> None:
-        """Release all locks of a user who may not change the project any more, and tell it."""
-
 
 class Sessions(Protocol):
     """Who the sockets act as; see `Auth`."""
@@ -107,6 +96,7 @@ class Sessions(Protocol):
     async def verify(self, address: str, username: str, password: str) -> User | None: ...
     def identify(self, socket: Socket, identity: Identity) -> None: ...
     def expire(self, socket: Socket) -> None: ...
+    def forget(self, socket: Socket) -> None: ...
     def renew(self, socket: Socket, stored: StoredSession) -> None: ...
     def sign_in(self, call: Call[Any], stored: StoredSession) -> None: ...
     def sign_out(self, socket: Socket) -> None: ...
@@ -124,6 +114,9 @@ class Assistant(Protocol):
         self, call: Call[Any], request_id: str, action_id: str, decision: Decision
     ) -> bool: ...
     def cancel(self, request_id: str, user: User) -> bool: ...
+    def abandon(self, socket_id: str) -> None: ...
+    def orphan(self, socket_id: str) -> bool: ...
+    def grace_over(self, socket_id: str) -> None: ...
     def withdraw(self, project_id: str, user_id: str) -> None: ...
     def project_deleted(self, project_id: str) -> None: ...
 
@@ -152,6 +145,12 @@ class Saving(Protocol):
     async def save_project(self, project_id: str, within: str | None = None) -> None: ...
     def move(self, project_id: str, source: str, target: str) -> None: ...
     def unsaved(self, project_id: str) -> list[Key]: ...
+
+
+class Departing(Protocol):
+    """Takes a socket from all that it is in; see `Departures`."""
+
+    def part(self, socket: Socket) -> None: ...
 
 
 class Answering(Protocol):

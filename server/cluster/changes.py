@@ -23,6 +23,7 @@ from server.api.records import Role
 from server.api.services import Services
 from server.api.socket_announcements import AuthLoggedOut
 from server.people.access import project_room, projects_of
+from server.projects import lock_news
 from server.projects.projects import depart
 from server.store.accounts import StoredSession
 
@@ -120,7 +121,7 @@ class Changes:
             directory.put_project(project)
         for user_id in editors - self._editors(project_id):
             # Those that they have got here since the change.
-            services.withdraw_locks(project_id, user_id)
+            lock_news.withdraw(services, project_id, user_id)
         self._later(self._take_out, project_id)
 
     def _editors(self, project_id: str) -> set[str]:

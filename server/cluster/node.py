@@ -13,6 +13,7 @@ from server.api.errors import EventError
 from server.api.services import Services
 from server.cluster.changes import Changes
 from server.cluster.membership import Membership
+from server.projects import lock_news
 from server.store.engine import Engine
 from server.store.held_locks import Held
 from server.store.link import Lease
@@ -53,13 +54,13 @@ class Node:
         """Tell the clients of this server that its locks are lost."""
         logger.error("this server lost its lease: the database did not answer for too long")
         lost = self._services.locks.lease_lost()
-        self._services.tell_unlocked(lost, local=True)
+        lock_news.tell_unlocked(self._services, lost, local=True)
         self._lost += lost
 
     def lease_begun(self) -> None:
         """Tell everybody that the locks of this server are not there any more."""
         logger.warning("this server has a lease again")
-        self._services.tell_unlocked(self._lost)
+        lock_news.tell_unlocked(self._services, self._lost)
         self._lost = []
 
     def others_died(self) -> None:
@@ -87,7 +88,7 @@ class Node:
             logger.warning("node %s is gone: what belonged to it is ended", node)
         for held in buried.locks:
             self._services.lock_requests.lock_ended(held)
-        self._services.tell_unlocked(buried.locks)
+        lock_news.tell_unlocked(self._services, buried.locks)
         # What was typed on them is in the journals of the documents.
         for key in unsaved:
             self._services.saver.edited(key)

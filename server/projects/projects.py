@@ -50,7 +50,7 @@ from server.people.access import (
     sockets_room,
     user_room,
 )
-from server.projects import locks
+from server.projects import lock_news, locks
 from server.projects.files import FILES
 from server.store import messages
 from server.store.held_locks import Held
@@ -286,7 +286,7 @@ def change_user(call: Call[Any], guest: Identity) -> None:
     for project_id in call.services.typing.projects(call.socket.id):
         stop_typing(as_guest, project_id)
     # Also those in projects that the socket is not in.
-    call.services.release_locks(call.socket.id)
+    lock_news.release_all(call.services, call.socket.id)
     directory = call.services.directory
     for project_id in projects_of(call.socket.rooms):
         depart(as_guest, project_id)

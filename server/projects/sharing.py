@@ -12,6 +12,7 @@ from server.api.registry import Call
 from server.api.types import Id, ProjectPayload
 from server.people import notifications
 from server.people.access import project_room, sockets_room
+from server.projects import lock_news
 from server.projects.projects import (
     ProjectLeaveResult,
     ProjectResult,
@@ -70,7 +71,7 @@ async def share(call: Call[SharePayload]) -> ProjectResult:
     )
     project = _announce(call, shared, notice)
     if not role.includes(Role.EDITOR):
-        call.services.withdraw_locks(project_id, user_id)
+        lock_news.withdraw(call.services, project_id, user_id)
     if not known:
         call.tell(sockets_room(user_id), ProjectCreated(project=project), project_id=project_id)
     return ProjectResult(project)
@@ -167,4 +168,4 @@ def _take_out(
     gone = ProjectDeleted(project_id=project_id)
     call.tell(sockets_room(user_id), gone, project_id=project_id)
     # The locks of connections that are lost.
-    call.services.withdraw_locks(project_id, user_id)
+    lock_news.withdraw(call.services, project_id, user_id)

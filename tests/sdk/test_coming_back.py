@@ -99,9 +99,9 @@ async def test_a_lock_that_somebody_took_meanwhile_is_lost(
         proxy.cut()
         await gone()
         # Its lease ends.
-        for socket_id in list(servers[0]._grace):
-            servers[0]._grace[socket_id].cancel()
-            servers[0]._grace_over(socket_id)
+        for socket_id in list(servers[0].departures.graces):
+            servers[0].departures.graces[socket_id].cancel()
+            servers[0].departures.grace_over(socket_id)
         await other.lock_file(PROJECT, APP).acquire()
         proxy.refusing = False
         await back()

@@ -107,7 +107,7 @@ async def test_a_session_is_one_on_all_nodes(nodes: Nodes) -> None:
 
 async def test_an_answer_is_seen_listed_and_cancelled_on_all_nodes(nodes: Nodes) -> None:
     held = Held()
-    nodes.here.chat._provider = held
+    nodes.here.chat.maker.provider = held
     ada, bob = await nodes.client(nodes.here, "ada"), await nodes.client(nodes.there, "bob")
     asked = await ada.ask("ai:message", {**PROJECT, "message": "Hello"})
     request_id = asked["requestId"]
@@ -124,16 +124,16 @@ async def test_an_answer_is_seen_listed_and_cancelled_on_all_nodes(nodes: Nodes)
     refused = await eve.ask("ai:cancel", {"requestId": request_id})
     assert refused["error"]["code"] == "NOT_FOUND"
     own = await nodes.client(nodes.there, "ada")
-    nodes.there.chat._provider = Held()
+    nodes.there.chat.maker.provider = Held()
     assert (await own.ask("ai:message", {**PROJECT, "message": "And"}))["ok"]
     refused = await own.ask("ai:message", {**PROJECT, "message": "more"})
     assert refused["error"]["code"] == "RATE_LIMIT_EXCEEDED"
     # The connection is lost, but not its user: the answer goes on.
     await ada.close()
     await until(lambda: not nodes.here.sockets.of_user("ada"))
-    [(_, timer)] = nodes.here._grace.items()
+    [(_, timer)] = nodes.here.departures.graces.items()
     timer.cancel()
-    nodes.here._grace_over(*nodes.here._grace)
+    nodes.here.departures.grace_over(*nodes.here.departures.graces)
     assert (await own.ask("ai:cancel", {"requestId": request_id}))["ok"]
     while (response := (await bob.hear("ai:response"))[0])["requestId"] != request_id:
         pass

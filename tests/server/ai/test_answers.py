@@ -32,7 +32,7 @@ from tests.waiting import PATIENCE
 @pytest.fixture
 def held(application: Application, monkeypatch: pytest.MonkeyPatch) -> Held:
     provider = Held()
-    monkeypatch.setattr(application.chat, "_provider", provider)
+    monkeypatch.setattr(application.chat.maker, "provider", provider)
     return provider
 
 
@@ -90,7 +90,7 @@ async def test_an_answer_outlives_the_connection_of_who_asked(connect: Connect, 
 async def test_an_answer_ends_with_the_grace(tmp_path: Path) -> None:
     async with running(tmp_path, tuning={"lock_grace": 0.01}) as application:
         held = Held()
-        application.chat._provider = held
+        application.chat.maker.provider = held
         async with connected(application.port) as other:
             await other.ask("project:join", PROJECT)
             async with connected(application.port) as client:
@@ -105,10 +105,10 @@ async def lose(application: Application, client: Client, other: Client) -> None:
     """The client goes, and its grace passes."""
     await client.close()
     async with asyncio.timeout(PATIENCE):
-        while client.id not in application._grace:
+        while client.id not in application.departures.graces:
             await other.ask("test:ping")
-    application._grace[client.id].cancel()
-    application._grace_over(client.id)
+    application.departures.graces[client.id].cancel()
+    application.departures.grace_over(client.id)
 
 
 async def test_an_answer_belongs_to_the_connection_that_came_back(
@@ -221,7 +221,7 @@ async def test_a_failing_provider(
 
 async def test_an_answer_takes_only_so_long(tmp_path: Path) -> None:
     async with running(tmp_path, ai_timeout=0.01) as application:
-        application.chat._provider = Held()
+        application.chat.maker.provider = Held()
         async with connected(application.port) as client:
             request_id = await begin(client)
             _, error = await answer_of(client, request_id)
@@ -337,7 +337,7 @@ async def test_a_client_that_goes_before_its_message_is_stored_gets_no_answer(
 async def test_stopping_the_server_keeps_what_there_is(tmp_path: Path) -> None:
     async with AsyncExitStack() as clients, running(tmp_path) as application:
         provider = Held()
-        application.chat._provider = provider
+        application.chat.maker.provider = provider
         client = await clients.enter_async_context(connected(application.port))
         await begin(client)
         await provider.queue.put("text so far")

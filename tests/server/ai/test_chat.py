@@ -183,7 +183,7 @@ async def test_a_message_that_is_sent_again_is_asked_once(connect: Connect) -> N
 async def test_a_message_that_is_sent_again_is_not_one_too_many(
     connect: Connect, application: Application
 ) -> None:
-    application.chat._provider = Held()
+    application.chat.maker.provider = Held()
     client = await connect()
     await client.ask("user:join", {"userId": "user-456"})
     first = await client.ask("ai:message", {**PROJECT, "message": "one", "key": "k"})

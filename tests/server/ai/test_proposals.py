@@ -25,7 +25,7 @@ from tests.server.wire import Client, connected
 @pytest.fixture
 def held(application: Application, monkeypatch: pytest.MonkeyPatch) -> Held:
     provider = Held()
-    monkeypatch.setattr(application.chat, "_provider", provider)
+    monkeypatch.setattr(application.chat.maker, "provider", provider)
     return provider
 
 
@@ -119,7 +119,7 @@ async def test_a_model_proposes_files_and_edits(connect: Connect, held: Held) ->
 async def test_it_is_made_from_what_is_typed_and_not_saved_yet(tmp_path: Path) -> None:
     async with running(tmp_path, tuning={"still": 600.0, "latest": 600.0}) as application:
         held = Held()
-        application.chat._provider = held
+        application.chat.maker.provider = held
         async with connected(application.port) as client:
             await client.ask("project:join", {**PROJECT, "userId": "user-456"})
             await write(client, "a.txt", "one\n")
@@ -263,7 +263,7 @@ async def test_what_was_decided_while_the_answer_is_stored_comes_after_it(
     await other.ask("project:join", {**PROJECT, "userId": "user-789"})
     request_id = await begin(client)
     storing, go_on = asyncio.Event(), asyncio.Event()
-    keep = application.chat._keep
+    keep = application.chat.maker.keep
 
     async def late(*arguments: Any) -> Any:
         storing.set()
@@ -272,7 +272,7 @@ async def test_what_was_decided_while_the_answer_is_stored_comes_after_it(
 
     await held.queue.put("```a.py\nx\n```\n")
     await client.hear("ai:proposed")
-    monkeypatch.setattr(application.chat, "_keep", late)
+    monkeypatch.setattr(application.chat.maker, "keep", late)
     await held.queue.put(None)
     await storing.wait()
     await other.emit("ai:applied", decide(request_id, "rejected"))
@@ -343,7 +343,7 @@ async def test_long_answers_are_left_out_of_what_joining_brings(
 async def test_an_answer_of_many_files_is_not_told_twice_as_a_whole(
     connect: Connect, held: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.ai.answers.MAX_PROPOSED", 30)
+    monkeypatch.setattr("server.ai.answer_making.MAX_PROPOSED", 30)
     client, other = await connect(), await connect()
     await other.ask("project:join", {**PROJECT, "userId": "user-789"})
     _, response = await answered(

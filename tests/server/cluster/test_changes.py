@@ -121,7 +121,7 @@ async def test_what_was_missed_is_read_again(cluster: Cluster) -> None:
         connection.execute("ALTER TABLE sessions ENABLE TRIGGER session_changed")
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE application_name LIKE 'socketio-min-node %'"
+            "WHERE application_name LIKE 'socketio-min-node %' AND datname = current_database()"
         )
     assert (await bob.hear("project:deleted"))[0] == project
     assert (await second.hear("auth:logout"))[0] == {"userId": "ada"}

@@ -102,7 +102,8 @@ async def test_a_user_takes_over_the_lock_of_a_lost_connection_on_another_server
     assert (await again.ask("file:lock", LOCK))["lock"]["token"] > token
     assert len((await bob.ask("file:locks", PROJECT))["locks"]) == 1
     # The former server's time of grace takes nothing from her.
-    cluster.nodes[0]._grace_over(next(iter(cluster.nodes[0]._grace)))
+    departures = cluster.nodes[0].departures
+    departures.grace_over(next(iter(departures.graces)))
     await again.ask("test:ping")
     assert len((await bob.ask("file:locks", PROJECT))["locks"]) == 1
 

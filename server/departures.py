@@ -1,0 +1,92 @@
+"""How a socket leaves its projects: by signing out, or with its connection.
+
+After a lost connection its locks and answers wait a while for their user to come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+from server.api.registry import Call
+from server.api.services import Services
+from server.people.access import projects_of
+from server.projects import lock_news
+from server.projects.projects import depart
+from server.store.held_locks import Held
+from socketio_min import Socket
+
+
+class Departures:
+    """Takes sockets out of their projects. `grace` is how long what they leave behind waits, in
+    seconds; `graces` has its end for each lost socket that has left something.
+    """
+
+    def __init__(self, services: Services, grace: float) -> None:
+        self._services = services
+        self._grace = grace
+        self.graces: dict[str, asyncio.TimerHandle] = {}
+
+    def part(self, socket: Socket) -> None:
+        """Take a socket whose user has signed out from its rooms, locks and answers."""
+        self._services.chat.abandon(socket.id)
+        self._leave_projects(self._services.own_call(socket), keep_locks=False)
+        for room in socket.rooms - {socket.id}:
+            socket.leave(room)
+
+    def lost(self, socket: Socket) -> None:
+        """Take a socket whose connection is lost from all that there is of it."""
+        services = self._services
+        # When the server stops everybody leaves, and nobody is told about the others.
+        call = services.own_call(socket, silent=services.io.shutdown_reason is not None)
+        self._leave_projects(call, keep_locks=True)
+        services.sockets.forget(socket)
+        services.auth.forget(socket)
+        user = call.identity.user
+        if user is not None and not services.neighbours.is_connected(user.id):
+            services.presence.forget(user.id)
+        answers = services.chat.orphan(socket.id)
+        if call.silent:
+            services.locks.orphan(socket.id, lambda _: None)
+            services.chat.abandon(socket.id)
+            return
+        services.locks.orphan(socket.id, partial(self._orphaned, socket.id))
+        if answers:
+            self._begin_grace(socket.id)
+
+    def grace_over(self, socket_id: str) -> None:
+        """Release the locks, and stop the answers, of a socket that was lost a while ago."""
+        del self.graces[socket_id]
+        lock_news.release_all(self._services, socket_id)
+        self._services.chat.grace_over(socket_id)
+
+    def close(self) -> None:
+        """End nothing any more."""
+        for timer in self.graces.values():
+            timer.cancel()
+
+    def _orphaned(self, socket_id: str, orphans: Sequence[Held]) -> None:
+        lock_news.tell_orphaned(self._services, orphans)
+        if orphans:
+            self._begin_grace(socket_id)
+
+    def _begin_grace(self, socket_id: str) -> None:
+        if socket_id not in self.graces:
+            self.graces[socket_id] = asyncio.get_running_loop().call_later(
+                self._grace, self.grace_over, socket_id
+            )
+
+    def _leave_projects(self, call: Call[None], *, keep_locks: bool) -> None:
+        if call.identity.user is None:
+            return
+        services, socket_id = self._services, call.socket.id
+        # One may ask for locks in a project without being in its room.
+        services.lock_requests.leave(socket_id)
+        # Typing reaches projects that the socket has not joined, and so do locks.
+        for project_id in services.typing.projects(socket_id):
+            depart(call, project_id, keep_locks=True)
+        for project_id in projects_of(call.socket.rooms):
+            depart(call, project_id, keep_locks=True)
+        if not keep_locks:
+            lock_news.release_all(services, socket_id)

@@ -21,7 +21,7 @@ from server.api.records import User
 from server.documents.authority import MAX_TEXT, Author, Authority, Gone, Update
 from server.documents.line_ends import document_text, line_end_of
 from server.documents.utf16 import has_halves, plain
-from server.store import authorities, contents, files, journals, parts
+from server.store import authorities, contents, document_moves, files, journals, parts
 from server.store.connection import Connection
 from server.store.document_records import Edit, Edited, Key, Opened, Replaced, Since, conflict
 from server.store.loaded_documents import MAX_LOADED, Document, LoadedDocuments
@@ -29,7 +29,6 @@ from server.store.loaded_documents import MAX_LOADED, Document, LoadedDocuments
 MOST_UNSAVED: Final = 4.0
 """How much may be unsaved, as multiples of what makes a save overdue; see `Authority.unsaved`."""
 _MAX_BYTES: Final = 4 * MAX_TEXT
-_AT: Final = "(path = ? OR (path >= ? AND path < ?))"
 _HALVES: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -57,6 +56,7 @@ class Documents:
             EventError: there is no such file (`NOT_FOUND`), or it is too long (`VALIDATION_ERROR`).
         """
         if since is not None:
+            document_moves.finish(connection, key[0])
             key = journals.moved(connection, key, since.epoch)
         document, merged = self._present(connection, key, now)
         if document is None:
@@ -166,6 +166,7 @@ class Documents:
 
     def unsaved(self, connection: Connection) -> list[Key]:
         """Return the documents of which something is not saved."""
+        document_moves.finish_all(connection)
         rows = connection.execute(
             "SELECT p.id, d.path FROM documents d CROSS JOIN projects p "
             "WHERE d.version > d.saved_version AND p.documents = d.space"
@@ -174,6 +175,7 @@ class Documents:
 
     def delete(self, connection: Connection, key: Key) -> None:
         """Forget a document, whose file is gone."""
+        document_moves.finish(connection, key[0])
         self._loaded.unload(key)
         connection.execute(
             "DELETE FROM documents WHERE space = (SELECT documents FROM projects WHERE id = ?) "
@@ -185,37 +187,65 @@ class Documents:
         """Forget some documents of files that were in a folder and are gone. Return whether there
         may be more; those are forgotten as soon as they are used.
         """
+        document_moves.finish(connection, project_id)
         self._loaded.unload_within(project_id, [folder])
         return journals.put_aside(connection, project_id, folder)
 
     def move(self, connection: Connection, project_id: str, source: str, target: str) -> None:
-        """Let the document of a file, or those of the files in a folder, have another path."""
-        space = journals.space_of(connection, project_id)
-        # Documents of files that were there once, or that give way.
+        """Let the document of a file have another path."""
+        space = self._make_room(connection, project_id, target)
         connection.execute(
-            f"DELETE FROM documents WHERE space = ? AND {_AT}", (space, *_at(target))
-        )
-        connection.execute(
-            "UPDATE documents SET path = ? || substr(path, CAST(? AS INTEGER)) "
-            f"WHERE space = ? AND {_AT}",
-            (target, len(source) + 1, space, *_at(source)),
+            "UPDATE documents SET path = ? WHERE space = ? AND path = ?", (target, space, source)
         )
         self._loaded.unload_within(project_id, (source, target))
+
+    def move_folder(
+        self, connection: Connection, project_id: str, source: str, target: str
+    ) -> None:
+        """Let the documents of the files in a folder have another path, which `go_on_moving` gives
+        them.
+        """
+        space = self._make_room(connection, project_id, target)
+        document_moves.note(connection, space, source, target)
+        self._loaded.unload_within(project_id, (source, target))
+
+    def go_on_moving(self, connection: Connection, project_id: str) -> bool:
+        """Move some documents of a project. Return whether there may be more."""
+        return document_moves.go_on(connection, project_id)
+
+    def _make_room(self, connection: Connection, project_id: str, target: str) -> int:
+        """Delete the documents of files that were at a path once, or that give way. Return the
+        number of the project's documents.
+        """
+        document_moves.finish(connection, project_id)
+        space = journals.space_of(connection, project_id)
+        connection.execute(
+            # With OR, all documents of the project would be looked at.
+            "DELETE FROM documents WHERE id IN "
+            "(SELECT id FROM documents WHERE space = ?1 AND path = ?2 UNION ALL "
+            "SELECT id FROM documents WHERE space = ?1 AND path >= ?3 AND path < ?4)",
+            (space, target, f"{target}/", f"{target}0"),
+        )
+        return space
 
     # -- in memory and in the tables
 
     def _known(self, connection: Connection, key: Key) -> Document | None:
         """Return a document as it is without what its file has become; None if there is none."""
         row = connection.execute(
-            "SELECT d.id, d.epoch, d.version, d.saved_version, d.hash, d.line_end, f.hash "
-            "FROM projects p JOIN documents d ON d.space = p.documents AND d.path = ?2 "
-            "LEFT JOIN tree_files f ON f.tree = p.tree AND f.path = ?2 WHERE p.id = ?1",
+            "SELECT m.space, d.id, d.epoch, d.version, d.saved_version, d.hash, d.line_end, f.hash "
+            "FROM projects p LEFT JOIN documents d ON d.space = p.documents AND d.path = ?2 "
+            "LEFT JOIN tree_files f ON f.tree = p.tree AND f.path = ?2 "
+            "LEFT JOIN document_moves m ON m.space = p.documents WHERE p.id = ?1",
             key,
         ).fetchone()
-        if row is None:
+        if row is not None and row[0] is not None:
+            document_moves.finish(connection, key[0])
+            return self._known(connection, key)
+        if row is None or row[1] is None:
             self._loaded.unload(key)
             return None
-        document_id, epoch, version, saved_version, content_hash, line_end, file_hash = row
+        _, document_id, epoch, version, saved_version, content_hash, line_end, file_hash = row
         if file_hash is None:
             # Of a file that was there once: another one at its path has nothing of it.
             self.delete(connection, key)
@@ -303,8 +333,3 @@ class Documents:
             None if text == exact else exact.encode("utf-8", "surrogatepass"),
         )
         return change, content
-
-
-def _at(path: str) -> tuple[str, str, str]:
-    """Return the values of `_AT` for a file, and the files in a folder, of that path."""
-    return path, f"{path}/", f"{path}0"

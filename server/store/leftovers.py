@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from server.store import document_moves
 from server.store.connection import Connection
 
 STEP: Final = 100
@@ -87,7 +88,10 @@ def _delete_documents(connection: Connection, space: int) -> bool:
     ).fetchall()
     # With their journals.
     connection.executemany("DELETE FROM documents WHERE id = ?", rows)
-    return len(rows) < STEP_DOCUMENTS
+    if len(rows) == STEP_DOCUMENTS:
+        return False
+    document_moves.forget(connection, space)
+    return True
 
 
 def _delete_files(connection: Connection, tree: int) -> bool:

@@ -397,5 +397,13 @@ STEPS: Final[tuple[str, ...]] = (
     CREATE UNIQUE INDEX messages_of_sender ON messages (project_id, user_id, client_key)
         WHERE client_key IS NOT NULL;
     """,
+    # A folder that was moved, whose documents follow it: see document_moves.
+    """
+    CREATE TABLE document_moves (
+        space BIGINT PRIMARY KEY,
+        source TEXT COLLATE "C" NOT NULL,
+        target TEXT COLLATE "C" NOT NULL
+    );
+    """,
 )
 """The counterparts of the steps of `sqlite_steps` after number `WHOLE`, in their order."""

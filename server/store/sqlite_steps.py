@@ -314,4 +314,12 @@ STEPS: Final = (
     CREATE UNIQUE INDEX messages_of_sender ON messages (project_id, user_id, client_key)
         WHERE client_key IS NOT NULL;
     """,
+    # A folder that was moved, whose documents follow it: see document_moves.
+    """
+    CREATE TABLE document_moves (
+        space INTEGER PRIMARY KEY,
+        source TEXT NOT NULL,
+        target TEXT NOT NULL
+    ) STRICT;
+    """,
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 
+from server.api.errors import EventError
 from server.api.records import Deletion, File
 from server.store import files, folders
 from server.store.connection import Check, Connection
@@ -42,21 +45,34 @@ class ProjectTree:
 
         return await self._desk.run(work)
 
-    def move_folder(
+    @asynccontextmanager
+    async def move_folder(
         self, project_id: str, source: str, target: str, *, check: Check
-    ) -> AbstractAsyncContextManager[int]:
-        """Give a folder, with its documents, another path, in steps; see `folders.move` and
-        `Desk.in_steps`. `check` may refuse it in the last step.
+    ) -> AsyncIterator[int]:
+        """Give a folder, with its documents, another path, in steps; see `folders.move`,
+        `document_moves` and `Desk.in_steps`. `check` may refuse it in the last step.
         """
 
         def work(connection: Connection) -> Steps[int]:
             def done() -> None:
                 check(connection)
-                self._documents.move(connection, project_id, source, target)
+                self._documents.move_folder(connection, project_id, source, target)
 
             return folders.move(connection, project_id, source, target, done)
 
-        return self._desk.in_steps(work)
+        # Those of files that were there once would be much to delete in the last step.
+        forget = partial(self._documents.forget_some, project_id=project_id, folder=target)
+        while await self._desk.run(forget):
+            pass
+        # The project's work waits after the last step, but this goes on.
+        beside = replace(self._desk, project_id=None)
+        go_on = partial(self._documents.go_on_moving, project_id=project_id)
+        async with self._desk.in_steps(work) as count:
+            # What fails is done by whoever uses such a document next.
+            with suppress(EventError):
+                while await beside.run(go_on):
+                    pass
+            yield count
 
     async def copy_file(
         self, project_id: str, source: str, target: str, *, user_id: str, now: str

@@ -15,8 +15,8 @@ FEW_STEPS = 2_000
 """For what concerns one row, and those that belong to it."""
 _COUNTED_EVERY = 50
 # A subquery is as long as its own limit lets it be; these indexes hold what is listed, or one of
-# which is taken.
-_SHORT = "projects_of_everyone|leftovers_to_delete|documents_unsaved"
+# which is taken, and so does the table.
+_SHORT = "projects_of_everyone|leftovers_to_delete|documents_unsaved|document_moves"
 
 
 class Meter:

@@ -12,6 +12,7 @@ from server.api.records import Deletion, Version
 from server.store import (
     bins,
     contents,
+    document_moves,
     documents,
     folders,
     journals,
@@ -23,7 +24,7 @@ from server.store import (
     trees,
 )
 from tests.server.store.large_database import CONTENTS, FILES, VERSIONS
-from tests.server.store.meter import ALL_STEPS, MOST_STEPS, metered
+from tests.server.store.meter import ALL_STEPS, FEW_STEPS, MOST_STEPS, metered
 
 
 def new_version(number: int = 0) -> Version:
@@ -174,6 +175,37 @@ def test_large_contents_go_few_at_a_time(large: sqlite3.Connection) -> None:
         leftovers.delete_some(large)
         count = "SELECT count(*) FROM tree_files WHERE tree = 10003"
         assert large.execute(count).fetchone() == (FILES - 2,)
+
+
+def test_the_documents_of_a_moved_folder_follow_some_at_a_time(large: sqlite3.Connection) -> None:
+    with metered(large) as meter:
+        large.execute("UPDATE projects SET documents = 5 WHERE id = 'p0'")
+        # Those of another folder stay.
+        large.execute(
+            "INSERT INTO documents (space, path, epoch, version, saved_version, hash, length, "
+            "line_end) SELECT 5, path, path, 1, 0, hash, 1, '' FROM tree_files WHERE tree = 1 "
+            "UNION ALL SELECT 5, 'src0/' || path, '', 0, 0, '', 0, '' FROM tree_files "
+            "WHERE tree = 1 AND path < 'src/00010'"
+        )
+        large.execute("UPDATE tree_files SET path = 'new' || substr(path, 4) WHERE tree = 1")
+        meter.statements.clear()
+        meter.taken()
+        kept = documents.Documents()
+        kept.move_folder(large, "p0", "src", "new")
+        assert meter.taken() <= FEW_STEPS
+        count = "SELECT count(*) FROM documents WHERE space = 5 AND path LIKE '{}/%'"
+        moved = 0
+        while kept.go_on_moving(large, "p0"):
+            assert meter.taken() <= MOST_STEPS
+            moved += document_moves.MOVED_AT_ONCE
+            assert large.execute(count.format("new")).fetchone() == (moved,)
+            meter.taken()
+        assert moved == FILES
+        assert large.execute(count.format("src0")).fetchone() == (10,)
+        assert large.execute("SELECT count(*) FROM document_moves").fetchone() == (0,)
+        epoch = "SELECT epoch FROM documents WHERE space = 5 AND path = 'new/00007'"
+        assert large.execute(epoch).fetchone() == ("src/00007",)
+        meter.statements = [one for one in meter.statements if "count(*)" not in one]
 
 
 def test_the_documents_of_a_deleted_folder_go_some_at_a_time(large: sqlite3.Connection) -> None:

@@ -1,0 +1,154 @@
+"""The documents of a moved folder, of which some have followed it.
+
+Invariant: whoever uses a document finds the one of the file that is at its path by now, with all
+that was typed.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from server.api.records import Member, Project, Role, User
+from server.documents.authority import Author
+from server.documents.change_json import parse
+from server.store import contents, document_moves, leftovers, membership
+from server.store.connection import Connection
+from server.store.database import Database
+from server.store.document_records import Edit, Since
+from server.store.documents import Documents
+from server.store.store import Store
+from tests.server.store.counted import only_sqlite
+
+ADA = User("ada", "Ada")
+TAB = Author("tab", "ada", "Ada")
+PROJECT = Project("p", "P", "", "web", [Member(ADA, Role.OWNER)], "", "")
+ALL_MOVED = ["new/a", "new/b", "new/c"]
+
+
+class HalfMoved:
+    """The folder "old" is "new" since the last step, and one of its documents has followed."""
+
+    def __init__(self, connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.connection = connection
+        self.epochs = {}
+        membership.add_project(connection, PROJECT)
+        documents = Documents()
+        for name in "abc":
+            contents.write(connection, "p", f"old/{name}", name, user_id="ada", now="")
+            epoch = documents.open(connection, ("p", f"old/{name}"), None, None, "").epoch
+            edit = Edit(epoch, 0, TAB, 1, parse([1, [0, "!"]]))
+            documents.edit(connection, ("p", f"old/{name}"), edit)
+            self.epochs[name] = epoch
+        for name in "abc":
+            contents.move(connection, "p", f"old/{name}", f"new/{name}")
+        documents.move_folder(connection, "p", "old", "new")
+        monkeypatch.setattr(document_moves, "MOVED_AT_ONCE", 1)
+        assert documents.go_on_moving(connection, "p")
+        assert self.paths() == ["new/a", "old/b", "old/c"]
+        # As after a kill, or in another server.
+        self.documents = Documents()
+
+    def paths(self) -> list[str]:
+        rows = self.connection.execute("SELECT path FROM documents ORDER BY path").fetchall()
+        return [path for (path,) in rows]
+
+    def text(self, path: str, since: Since | None = None) -> tuple[str, str | None, str]:
+        there = self.documents.open(self.connection, ("p", path), since, None, "")
+        return there.path, there.text, there.epoch
+
+
+@pytest.fixture
+def half(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> HalfMoved:
+    return HalfMoved(connection, monkeypatch)
+
+
+def test_an_edit_finds_the_document_of_a_folder_on_its_way(half: HalfMoved) -> None:
+    edit = Edit(half.epochs["c"], 1, TAB, 2, parse([2, [0, "?"]]))
+    assert half.documents.edit(half.connection, ("p", "new/c"), edit).update is not None
+    assert half.paths() == ALL_MOVED
+    saved = half.documents.save(half.connection, ("p", "new/c"), "now")
+    assert saved is not None
+    assert saved[1] == "c!?"
+    assert not half.documents.go_on_moving(half.connection, "p")
+
+
+def test_who_comes_back_finds_the_document_of_a_folder_on_its_way(half: HalfMoved) -> None:
+    epoch = half.epochs["b"]
+    assert half.text("old/b", Since(epoch, 1)) == ("new/b", None, epoch)
+    assert half.paths() == ALL_MOVED
+
+
+def test_a_file_where_the_folder_was_has_nothing_of_a_document_on_its_way(half: HalfMoved) -> None:
+    contents.write(half.connection, "p", "old/b", "other", user_id="ada", now="")
+    path, text, epoch = half.text("old/b")
+    assert (path, text) == ("old/b", "other")
+    assert epoch not in half.epochs.values()
+    assert half.text("new/b") == ("new/b", "b!", half.epochs["b"])
+    assert half.paths() == [*ALL_MOVED, "old/b"]
+
+
+def test_what_is_not_saved_is_found_where_its_folder_is(half: HalfMoved) -> None:
+    assert sorted(half.documents.unsaved(half.connection)) == [("p", path) for path in ALL_MOVED]
+    assert half.paths() == ALL_MOVED
+
+
+def test_documents_on_their_way_are_deleted_and_moved_on(half: HalfMoved) -> None:
+    contents.delete(half.connection, "p", "new/c")
+    half.documents.delete(half.connection, ("p", "new/c"))
+    assert half.paths() == ["new/a", "new/b"]
+    contents.move(half.connection, "p", "new/b", "b")
+    half.documents.move(half.connection, "p", "new/b", "b")
+    assert half.paths() == ["b", "new/a"]
+    assert half.text("b") == ("b", "b!", half.epochs["b"])
+
+
+def test_a_folder_moves_on_with_documents_on_their_way(half: HalfMoved) -> None:
+    for name in "abc":
+        contents.move(half.connection, "p", f"new/{name}", f"last/{name}")
+    half.documents.move_folder(half.connection, "p", "new", "last")
+    while half.documents.go_on_moving(half.connection, "p"):
+        pass
+    assert half.paths() == ["last/a", "last/b", "last/c"]
+
+
+def test_a_folder_is_deleted_with_documents_on_their_way(half: HalfMoved) -> None:
+    for name in "abc":
+        contents.delete(half.connection, "p", f"new/{name}")
+    while half.documents.forget_some(half.connection, "p", "new"):
+        pass
+    while leftovers.are_there(half.connection):
+        leftovers.delete_some(half.connection)
+    assert half.paths() == []
+
+
+def test_a_deleted_project_leaves_no_documents_on_their_way(half: HalfMoved) -> None:
+    membership.delete_project(half.connection, "p")
+    while leftovers.are_there(half.connection):
+        leftovers.delete_some(half.connection)
+    assert half.paths() == []
+    count = "SELECT count(*) FROM document_moves"
+    assert half.connection.execute(count).fetchone() == (0,)
+
+
+@only_sqlite
+async def test_what_fails_on_the_way_is_done_by_who_comes_next(database: Database) -> None:
+    store = Store(database).of("ada", "p")
+    await store.projects.add(PROJECT)
+
+    def typed(connection: Connection) -> None:
+        contents.write(connection, "p", "old/a", "a", user_id="ada", now="")
+
+    await database.run(typed)
+    epoch = (await store.documents.open("p", "old/a", None, None, "")).epoch
+    edit = Edit(epoch, 0, TAB, 1, parse([1, [0, "!"]]))
+    await store.documents.edit("p", "old/a", edit, check=lambda _: None)
+    fails = (
+        "CREATE TRIGGER fails BEFORE UPDATE OF path ON documents "
+        "BEGIN SELECT RAISE(ABORT, 'no'); END"
+    )
+    await database.run(lambda c: c.execute(fails))
+    async with store.tree.move_folder("p", "old", "new", check=lambda _: None) as count:
+        assert count == 1
+    await database.run(lambda c: c.execute("DROP TRIGGER fails"))
+    there = await store.documents.open("p", "new/a", None, None, "")
+    assert (there.text, there.epoch) == ("a!", epoch)

@@ -171,12 +171,15 @@ class Authority:
 
     def replaced(self, text: str, author: Author) -> list[Update]:
         """Return the updates that put a text, in units, in the place of the saved one. Nothing
-        changes before `take`.
+        changes before `take`. Texts that are longer than a document may be are not compared: all
+        of the saved one is replaced.
         """
-        change = difference(self.saved, text)
+        change = replacement(0, len(self.saved), text, len(self.saved))
         unsaved = self.since(self.saved_version) or []
-        if len(change.sections) * len(unsaved) > MAX_STEPS:
-            change = replacement(0, len(self.saved), text, len(self.saved))
+        if max(len(self.saved), len(text)) <= MAX_TEXT:
+            finer = difference(self.saved, text)
+            if len(finer.sections) * len(unsaved) <= MAX_STEPS:
+                change = finer
         for update in unsaved:
             change = change.mapped(update.change)
         return [] if change.is_empty else [Update(self.version, author, 0, change)]

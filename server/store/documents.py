@@ -129,7 +129,10 @@ class Documents:
         work: Callable[[], contents.Change],
         text: str | None,
     ) -> Replaced:
-        """Let `work` give a file another content, `text`, or delete it; merge what is not saved."""
+        """Let `work` give a file another content, `text`, or delete it; merge what is not saved.
+
+        A document whose text gets too long is forgotten then, and none of it is told.
+        """
         document = self._known(connection, key)
         change = work()
         if change.file is None:
@@ -146,13 +149,21 @@ class Documents:
         if "\n" in wanted:
             document.line_end = line_end_of(content)
         updates = authority.replaced(wanted, Author("", user.id, user.name))
+        is_too_long = len(wanted) > MAX_TEXT
         for update in updates:
-            journals.take(connection, document, update)
+            if is_too_long:
+                authority.take(update)
+            else:
+                journals.take(connection, document, update)
         if authority.text == wanted:
             journals.mark_saved(connection, document, change.file.hash, None)
         else:
             saved = self._save(connection, key, document, now)
             change, text = saved[0]._replace(created=change.created), saved[1]
+        if is_too_long:
+            # Nobody edits it together any more; what was typed is in the file.
+            self.delete(connection, key)
+            return Replaced(change, text, "", [])
         self._loaded.keep(key, document)
         return Replaced(change, text, authority.epoch, updates)
 

@@ -172,6 +172,21 @@ def test_from_outside_nothing_that_is_typed_is_lost_however_much_it_is() -> None
     assert authority.text == after + "".join(f"word{number} " for number in range(200))
 
 
+def test_texts_that_are_too_long_are_not_compared() -> None:
+    before = "line\n" * (MAX_TEXT // 5 - 10)
+    length = len(before)
+    authority = Authority("e", 0, before)
+    send(authority, 0, joined([(length, None), (0, "end")]))
+    [short] = authority.replaced("new " + before, DISK)
+    assert short.change.sections == ((0, "new "), (length + 3, None))
+    [long] = authority.replaced("x" * 100 + before, DISK)
+    assert long.change.sections == ((length, "x" * 100 + before), (3, None))
+    # Nor is what has become so by an earlier change, before that was bounded.
+    earlier = Authority("e", 0, "x" * (MAX_TEXT + 1))
+    [update] = earlier.replaced("x", DISK)
+    assert update.change.sections == ((MAX_TEXT + 1, "x"),)
+
+
 OPERATIONS = st.lists(st.tuples(st.integers(0, 4), STEPS, st.sampled_from(["edit", "save", "out"])))
 
 

@@ -275,6 +275,32 @@ def test_a_text_that_became_too_long_is_refused(connection: Connection) -> None:
         documents.edit(connection, KEY, Edit(epoch, 0, TAB, 1, parse([MAX_TEXT, [0, "y"]])))
 
 
+def test_a_text_from_outside_that_is_too_long_ends_the_document(
+    documents: Documents, connection: Connection
+) -> None:
+    """What was typed is in the file, and nothing of its length goes into a journal."""
+    epoch = opened(documents, connection).epoch
+    Typist(documents, connection).type("typed")
+    long = "x" * (MAX_TEXT + 1)
+    replaced = documents.replacing(
+        connection, KEY, BOB, "now", lambda: write(connection, long), long
+    )
+    assert (replaced.epoch, replaced.updates) == ("", [])
+    assert replaced.text == text_of(connection) == long + "typed"
+    for table in ("documents", "edits", "authors"):
+        assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+    with pytest.raises(EventError, match="is too long to be edited together"):
+        opened(documents, connection)
+    write(connection, "short")
+    assert opened(documents, connection).epoch != epoch
+    # With nothing to merge the file stays as it was written, also where that is found out later.
+    file = write(connection, long).file
+    assert file is not None
+    assert documents.save(connection, KEY, "now") is None
+    assert contents.file(connection, *KEY) == file
+    assert connection.execute("SELECT count(*) FROM documents").fetchone() == (0,)
+
+
 def test_those_that_were_not_used_for_longest_leave_memory(connection: Connection) -> None:
     documents = Documents(most=50)
     for number in range(4):

@@ -327,12 +327,11 @@ class Documents:
         # Where a file cannot have the text as it is, the journal still begins with it.
         text = _HALVES.sub("\ufffd", exact) if has_halves(exact) else exact
         content = text.replace("\n", document.line_end)
-        before = contents.file(connection, *key)
         change = contents.write(
             connection,
             *key,
             content,
-            user_id=authority.last_user or ("" if before is None else before.updated_by),
+            user_id=authority.last_user,
             now=now,
             edited=True,
         )

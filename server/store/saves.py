@@ -48,6 +48,10 @@ _DAY: Final = 10
 """Characters of a time that say in which hour, and on which day, it is."""
 
 
+_Kept = tuple[int, int]
+"""How many rows a project has, and bytes of their contents."""
+
+
 class _Last(NamedTuple):
     """The last row of a file."""
 
@@ -62,11 +66,13 @@ class _Last(NamedTuple):
 def keep(
     connection: Connection, project_id: str, before: File | None, file: File, *, edited: bool
 ) -> None:
-    """Add what a file has become to its history. `edited`: by people who type together."""
+    """Add what a file has become to its history. `edited`: by people who type together. What it was
+    before is still to be released.
+    """
     last = _last(connection, project_id, file.path)
     goes_on = last is not None and before is not None and last.hash == before.hash
     if before is not None and not goes_on:
-        remember(connection, project_id, before)
+        _remember(connection, project_id, before)
     if last is not None and goes_on and edited and _is_in_group(last, file.updated_at):
         users = json.loads(last.users)
         if file.updated_by not in users and len(users) < MAX_USERS:
@@ -79,12 +85,10 @@ def keep(
                 last.sequence,
             ),
         )
-        _count(connection, project_id, 0, file.size - last.size)
-        if last.hash != file.hash:
-            release(connection, last.hash)
+        kept = _count(connection, project_id, 0, file.size - last.size)
     else:
-        _insert(connection, project_id, file, is_edited=edited)
-    _drop_oldest(connection, project_id)
+        kept = _insert(connection, project_id, file, is_edited=edited)
+    _drop_oldest(connection, project_id, kept)
 
 
 def remember(connection: Connection, project_id: str, file: File) -> None:
@@ -93,8 +97,7 @@ def remember(connection: Connection, project_id: str, file: File) -> None:
     """
     last = _last(connection, project_id, file.path)
     if last is None or last.hash != file.hash:
-        _insert(connection, project_id, file, is_edited=False)
-        _drop_oldest(connection, project_id)
+        _remember(connection, project_id, file)
 
 
 def move(connection: Connection, project_id: str, source: str, target: str) -> None:
@@ -224,6 +227,11 @@ def _thin(connection: Connection, level: int, end: str, length: int) -> bool:
     return len(rows) == _THINNED_AT_ONCE
 
 
+def _remember(connection: Connection, project_id: str, file: File) -> None:
+    kept = _insert(connection, project_id, file, is_edited=False)
+    _drop_oldest(connection, project_id, kept)
+
+
 def _last(connection: Connection, project_id: str, path: str) -> _Last | None:
     row = connection.execute(
         "SELECT sequence, hash, size, begun_at, is_edited, users FROM saves "
@@ -242,7 +250,7 @@ def _is_in_group(last: _Last, now: str) -> bool:
         return False
 
 
-def _insert(connection: Connection, project_id: str, file: File, *, is_edited: bool) -> None:
+def _insert(connection: Connection, project_id: str, file: File, *, is_edited: bool) -> _Kept:
     connection.execute(
         "INSERT INTO saves (sequence, project_id, path, hash, size, media_type, begun_at, "
         "saved_at, saved_by, users, saves, is_edited, level) "
@@ -254,36 +262,38 @@ def _insert(connection: Connection, project_id: str, file: File, *, is_edited: b
             int(is_edited),
         ),
     )
-    _count(connection, project_id, 1, file.size)
+    return _count(connection, project_id, 1, file.size)
 
 
-def _count(connection: Connection, project_id: str, rows: int, size: int) -> None:
-    connection.execute(
+def _count(connection: Connection, project_id: str, rows: int, size: int) -> _Kept:
+    """Count rows that a project's history has more, and their bytes; return all of them."""
+    kept: _Kept = connection.execute(
         "INSERT INTO histories VALUES (?1, ?2, ?3) ON CONFLICT (project_id) DO UPDATE "
-        "SET row_count = histories.row_count + ?2, size = histories.size + ?3",
+        "SET row_count = histories.row_count + ?2, size = histories.size + ?3 "
+        "RETURNING row_count, size",
         (project_id, rows, size),
-    )
+    ).fetchone()
+    return kept
 
 
-def _drop_oldest(connection: Connection, project_id: str) -> None:
+def _drop_oldest(connection: Connection, project_id: str, kept: _Kept) -> None:
     for _ in range(_DROPPED_AT_ONCE):
-        count, size = connection.execute(
-            "SELECT row_count, size FROM histories WHERE project_id = ?", (project_id,)
-        ).fetchone()
+        count, size = kept
         if count <= MOST and size <= MAX_SIZE:
             return
         (oldest,) = connection.execute(
             "SELECT min(sequence) FROM saves WHERE project_id = ?", (project_id,)
         ).fetchone()
-        _drop(connection, project_id, oldest)
+        kept = _drop(connection, project_id, oldest)
 
 
-def _drop(connection: Connection, project_id: str, sequence: int) -> None:
+def _drop(connection: Connection, project_id: str, sequence: int) -> _Kept:
     content_hash, size = connection.execute(
         "DELETE FROM saves WHERE sequence = ? RETURNING hash, size", (sequence,)
     ).fetchone()
-    _count(connection, project_id, -1, -size)
+    kept = _count(connection, project_id, -1, -size)
     release(connection, content_hash)
+    return kept
 
 
 def _from_row(row: tuple[int, str, str, int, str | None, str, str, str, int]) -> Save:

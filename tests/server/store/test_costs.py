@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -42,6 +43,7 @@ from server.store import (
     counters,
     document_records,
     documents,
+    files,
     folders,
     invitations,
     leftovers,
@@ -318,3 +320,36 @@ def test_a_full_project_refuses_a_file_and_counts_it_not(large: sqlite3.Connecti
         write(large, "src/00001", "instead")
         count = "SELECT file_count, size FROM trees WHERE id = 1"
         assert large.execute(count).fetchone() == (FILES, FILES + len("instead") - 1)
+
+
+def test_an_edit_and_a_save_are_few_statements(large: sqlite3.Connection) -> None:
+    """After each of them the thread may have to wait for the event loop."""
+    with metered(large) as meter:
+        # There is room in the history.
+        large.execute("UPDATE histories SET row_count = 0")
+        kept = _opened(large)
+        now = "2026-01-01T00:00:00.000Z"
+
+        def edit(version: int) -> None:
+            change = parse([1 + version, [0, "!"]])
+            kept.edit(
+                large, FILE, EDIT._replace(version=version, number=version + 1, change=change)
+            )
+
+        def change(text: str) -> None:
+            there = files.Edit("updated", text, None)
+            work = partial(files.change, large, "p0", "src/00009", there, "ada", now)
+            kept.replacing(large, ("p0", "src/00009"), ADA, now, work, text)
+
+        def statements(work: Callable[[], Any]) -> int:
+            meter.statements.clear()
+            work()
+            return len(meter.statements)
+
+        edit(0)
+        kept.save(large, FILE, now)
+        assert statements(lambda: edit(1)) == 4
+        assert statements(lambda: kept.save(large, FILE, now)) == 13
+        change("once")
+        assert statements(lambda: change("twice")) == 13
+        meter.statements.clear()

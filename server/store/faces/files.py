@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Final
 
 from server.api.records import File, Save, User
 from server.store import contents, files, folders, pages, parts, saves
@@ -18,6 +19,9 @@ from server.store.faces.contents import Contents
 from server.store.files import Edit, FilePart, Moment, RawPart
 from server.store.pages import Page
 from server.store.parts import Kept
+
+TAKEN_OVER_AT_ONCE: Final = 25
+"""Files that one piece of work takes over, at about 15 statements each."""
 
 
 class _Overtaken(Exception):
@@ -179,11 +183,12 @@ class Files:
                 connection, (project_id, path), user, now, change, known
             )
 
-        def short_ones(connection: Connection) -> list[Replaced]:
+        def short_ones(
+            connection: Connection, some: Sequence[tuple[str, str | bytes | None]]
+        ) -> list[Replaced]:
             return [
                 replaced(connection, path, text, text)
-                for path, text in found.items()
-                if text is None or not parts.is_long(text)
+                for path, text in some
                 if differs(connection, path, None if text is None else parts.digest(text))
             ]
 
@@ -197,8 +202,12 @@ class Files:
                 raise _Overtaken
             return replaced(connection, path, text, content)
 
-        for one in await self._desk.run(short_ones):
-            yield one
+        short = [one for one in found.items() if one[1] is None or not parts.is_long(one[1])]
+        for first in range(0, len(short), TAKEN_OVER_AT_ONCE):
+            # Saves of others come in between.
+            some = short[first : first + TAKEN_OVER_AT_ONCE]
+            for one in await self._desk.run(partial(short_ones, some=some)):
+                yield one
         for path, text in found.items():
             if text is None or not parts.is_long(text):
                 continue

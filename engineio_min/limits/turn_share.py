@@ -22,7 +22,7 @@ MOST: Final = 131_072
 class TurnShare:
     """Large reads that were taken in this turn, and those that wait; call `begin` once."""
 
-    __slots__ = ("_asked", "_call_soon", "_left", "_most", "_waiting")
+    __slots__ = ("_asked", "_call_soon", "_due", "_left", "_most", "_waiting")
 
     _call_soon: Callable[[Callable[[], None]], object]
 
@@ -32,6 +32,8 @@ class TurnShare:
         # Whether `_turn` is called in the next turn.
         self._asked = False
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
+        # How many of them have waited since a turn before the one that `_turn` is called in.
+        self._due = 0
 
     def begin(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
         """Have what is to be done in the next turn called by `call_soon` of the event loop."""
@@ -59,6 +61,7 @@ class TurnShare:
     def _ask(self) -> None:
         if not self._asked:
             self._asked = True
+            self._due = len(self._waiting)
             self._call_soon(self._turn)
 
     def _turn(self) -> None:
@@ -66,13 +69,14 @@ class TurnShare:
         self._left = self._most
         waiting = self._waiting
         try:
-            # Who waits again has its turn in one of the next.
-            for _ in range(len(waiting)):
+            # Who waits again, or has been read in this turn before this, has one of the next.
+            for _ in range(self._due):
                 if self._left <= 0:
                     break
                 size, go_on = waiting.popleft()
                 self._left -= size
                 go_on()
         finally:
-            if self._left < self._most:
+            if self._left < self._most or waiting:
                 self._ask()
+                self._due = len(waiting)

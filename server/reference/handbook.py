@@ -36,6 +36,7 @@ _TITLES: Final = {
     "room": "Rooms",
     "batch": "Batches",
     "test": "Tests of a connection",
+    "server": "The server",
     "error": "Errors",
 }
 _INTRODUCTION: Final = """\

@@ -15,6 +15,7 @@ from socketio_min import (
     Session,
     Socket,
 )
+from socketio_min.cluster.redis import stream_sessions
 from tests.socketio_min.cluster.clusters import node_member
 from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
 from tests.socketio_min.cluster.returning import (
@@ -63,6 +64,25 @@ async def test_a_client_comes_back_on_another_server(redis: RedisServer) -> None
         # No event twice.
         a.io.to("red").emit("five")
         assert await third.event() == ["five"]
+
+
+async def test_what_was_missed_is_read_in_parts(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_sessions, "PAGE", 1)
+    async with servers(redis) as (a, b):
+        _, away = await arrive(a)
+        _, other = await arrive(b)
+        a.io.emit("before")
+        assert [await away.event(), await other.event()] == [["before"], ["before"]]
+        await lose(a, away)
+        await gone(redis, away)
+        for name in ("one", "two", "three"):
+            a.io.emit(name)
+        # The server has read all of them when the client comes.
+        assert [await other.event() for _ in range(3)] == [["one"], ["two"], ["three"]]
+        missed, _ = await arrive(b, away.auth)
+        assert missed == [["one"], ["two"], ["three"]]
 
 
 async def test_a_client_without_an_event_comes_back(redis: RedisServer) -> None:

@@ -19,3 +19,6 @@ export class Refused extends SDKError {
 
 /** The server cannot be reached, is gone, or did not answer in time. */
 export class Unreachable extends SDKError {}
+
+/** Codes of refusals because the server could not do it now: the same may succeed later. */
+export const FAILURES = new Set(["INTERNAL_ERROR", "STORAGE_ERROR"]);

@@ -10,7 +10,7 @@ import { Answer } from "./answer.js";
 import { Batch } from "./batch.js";
 import { SharedDocument } from "./document.js";
 import { Due } from "./due.js";
-import { Refused, Unreachable } from "./errors.js";
+import { FAILURES, Refused, Unreachable } from "./errors.js";
 import { FileLock } from "./lock.js";
 import { Pace } from "./pace.js";
 import { putIn } from "./replacing.js";
@@ -22,6 +22,8 @@ export { Refused, SDKError, Unreachable } from "./errors.js";
 export { FileLock } from "./lock.js";
 
 const ANSWER_MILLISECONDS = 20_000;
+// How long to wait before introducing oneself again to a server that has failed.
+const INTRODUCE_MILLISECONDS = 1_000;
 // The server gives the assistant two minutes unless AI_TIMEOUT says otherwise.
 const RESPONSE_MILLISECONDS = 150_000;
 // Where the items are in the answer to each of these events.
@@ -104,7 +106,7 @@ export class AICodingAssistantSocket {
         this.#socket.connected = false;
         return;
       }
-      this.#introduction = this.#introduce();
+      this.#introduction = this.#surelyIntroduce();
       // Whoever waits for it hears of a failure; nobody else has to.
       this.#introduction.catch(() => {});
     });
@@ -229,6 +231,25 @@ export class AICodingAssistantSocket {
     for (const left of [...this.#leaving]) left();
   }
 
+  /**
+   * Introduce oneself, again and again to a server that fails: one that is stopping says so, and one
+   * whose database is away will have it back.
+   */
+  async #surelyIntroduce() {
+    const { id } = this.#socket;
+    for (;;) {
+      try {
+        return await this.#introduce();
+      } catch (error) {
+        const passes = error instanceof Unreachable || FAILURES.has(error.code);
+        // Another connection introduces itself.
+        if (!passes || !this.#socket.io.reconnection() || this.#socket.id !== id) throw error;
+        await new Promise((resolve) => setTimeout(resolve, INTRODUCE_MILLISECONDS));
+        if (this.#socket.id !== id) throw error;
+      }
+    }
+  }
+
   async #introduce() {
     if (this.#sessionId) await this.#present();
     else if (this.#userId) await this.#name();
@@ -302,7 +323,7 @@ export class AICodingAssistantSocket {
       });
       lock.lock = answer.lock;
     } catch (error) {
-      if (!(error instanceof Refused)) throw error;
+      if (!(error instanceof Refused) || FAILURES.has(error.code)) throw error;
       // Somebody else was faster.
       lock.held = false;
       this.#locks.delete(lock);

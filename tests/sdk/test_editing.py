@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +26,7 @@ from ai_coding_assistant import (
     Unreachable,
     async_socket,
 )
+from server.api.errors import Code, EventError
 from server.application import Application
 from tests.server import killing
 from tests.server.running import running
@@ -283,3 +286,41 @@ async def test_a_server_that_is_stopping_is_no_reason_to_give_up(
     application.stopping = False
     assert await connecting == {"id": "ada", "name": "ada"}
     await socket.disconnect()
+
+
+async def test_a_database_that_is_away_is_no_reason_to_give_up(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(async_socket, "INTRODUCE_SECONDS", 0.01)
+    async with (
+        chaos_proxy(application.port, Chaos(), seed=1) as proxy,
+        AsyncAICodingAssistantSocket(proxy.url, user_id="ada", reconnection_delay=0.01) as socket,
+        AsyncAICodingAssistantSocket(application.url, user_id="bob") as other,
+    ):
+        await socket.join_project(PROJECT)
+        document = await socket.open_document(PROJECT, APP)
+        fail_twice(type(application.store.projects), "overview", monkeypatch)
+        fail_twice(type(application.locks), "acquire", monkeypatch, after=1)
+        async with socket.lock_file(PROJECT, "own.txt") as lock:
+            token = lock.token
+            proxy.cut()
+            await until(lambda: lock.token > token)
+            assert lock.held
+        document.append("still here")
+        await document.wait()
+        heard: list[str] = []
+        socket.on("chat:message", lambda data: heard.append(data["message"]["content"]))
+        await other.send_message("Hello", PROJECT)
+        await until(lambda: heard == ["Hello"])
+
+
+def fail_twice(owner: Any, name: str, monkeypatch: pytest.MonkeyPatch, after: int = 0) -> None:
+    """Let two calls of a function of the server fail as if its database was away, after others."""
+    real, calls = getattr(owner, name), itertools.count()
+
+    async def failing(*given: Any) -> Any:
+        if after <= next(calls) < after + 2:
+            raise EventError(Code.STORAGE_ERROR, "it could not be saved")
+        return await real(*given)
+
+    monkeypatch.setattr(owner, name, failing)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from server.api.errors import Code, EventError
+from server.store.faces.projects import Projects
 from tests.programs import output
 from tests.sdk.serving import serving
 from tests.server.running import running
@@ -40,6 +44,24 @@ async def test_editing_together(tmp_path: Path) -> None:
     async with running(tmp_path, event_rate=0) as application:
         await run(
             *("node", "--test", "--test-reporter=spec", str(HERE / "editing.test.mjs")),
+            URL=application.url,
+        )
+
+
+async def test_coming_back_while_the_database_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = Projects.overview, itertools.count()
+
+    async def failing(*given: Any) -> Any:
+        if next(calls) == 1:
+            raise EventError(Code.STORAGE_ERROR, "it could not be read")
+        return await real(*given)
+
+    monkeypatch.setattr(Projects, "overview", failing)
+    async with running(tmp_path) as application:
+        await run(
+            *("node", "--test", "--test-reporter=spec", str(HERE / "failing.test.mjs")),
             URL=application.url,
         )
 

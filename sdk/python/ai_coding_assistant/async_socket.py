@@ -20,7 +20,7 @@ from ai_coding_assistant.answers import Answer, OnChunk
 from ai_coding_assistant.batches import Batch
 from ai_coding_assistant.documents import Document
 from ai_coding_assistant.due import Due
-from ai_coding_assistant.errors import Refused, SDKError, Unreachable, result_of
+from ai_coding_assistant.errors import FAILURES, Refused, SDKError, Unreachable, result_of
 from ai_coding_assistant.lock_requests import LockRequest
 from ai_coding_assistant.locks import FileLock, LockType
 from ai_coding_assistant.pace import Pace
@@ -192,13 +192,15 @@ class AsyncAICodingAssistantSocket:
 
     async def _surely_introduce(self, arrival: asyncio.Future[None]) -> None:
         """Introduce oneself, again and again to a server that fails: one that is stopping says so,
-        and ends the connection a moment later.
+        and ends the connection a moment later; one whose database is away will have it back.
         """
         while True:
             try:
                 return await self._introduce()
-            except Refused as error:
-                if error.code != "INTERNAL_ERROR" or not self._reconnects:
+            except (Refused, Unreachable) as error:
+                passes = isinstance(error, Unreachable) or error.code in FAILURES
+                # Another connection introduces itself.
+                if not passes or not self._reconnects or arrival is not self._arrival:
                     raise
                 await asyncio.sleep(INTRODUCE_SECONDS)
                 if arrival is not self._arrival:
@@ -255,6 +257,8 @@ class AsyncAICodingAssistantSocket:
         try:
             self.user = (await self.call("auth:session", {"sessionId": session_id}))["user"]
         except Refused as error:
+            if error.code != "UNAUTHORIZED":
+                raise
             self.user = None
             try:
                 # Only a server in open mode lets somebody without a session see projects.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+FAILURES: Final = ("INTERNAL_ERROR", "STORAGE_ERROR")
+"""Codes of refusals because the server could not do it now: the same may succeed later."""
 
 
 class SDKError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from ai_coding_assistant.errors import Refused
+from ai_coding_assistant.errors import FAILURES, Refused
 
 if TYPE_CHECKING:
     from ai_coding_assistant.async_socket import AsyncAICodingAssistantSocket
@@ -58,10 +58,17 @@ class FileLock:
         self._socket.locks.add(self)
 
     async def take_again(self) -> None:
-        """Take it back after a lost connection, unless somebody else was faster."""
+        """Take it back after a lost connection, unless somebody else was faster.
+
+        Raises:
+            Refused: the server cannot give locks now (`FAILURES`).
+            Unreachable: there is no answer.
+        """
         try:
             await self.acquire()
-        except Refused:
+        except Refused as error:
+            if error.code in FAILURES:
+                raise
             self.lose()
 
     async def write(

@@ -18,9 +18,10 @@ from server.api.services import Services
 from server.api.types import Id, Path, Secret
 from server.people import notifications
 from server.people.access import project_room
-from server.projects import asking
+from server.projects import asking, lock_news
 from server.projects.projects import depart
 from server.projects.tickets import Ticket
+from server.store.held_locks import Held
 from socketio_min import Socket
 from socketio_min.cluster.cluster_adapter import ClusterAdapter
 
@@ -37,6 +38,7 @@ class Elsewhere:
         self._on(node_events.PROJECT_GONE, tuple[Id], self._project_gone)
         self._on(node_events.TICKET, tuple[Secret, Id, Id, Path | None, Path, bool], self._ticket)
         self._on(node_events.TICKET_USED, tuple[Secret], self._ticket_used)
+        self._on(node_events.LOCK_LOST, tuple[Held], self._lock_lost)
         self._on(node_events.LOCK_ANSWER, tuple[Id, Id, Id, asking.Answer], self._lock_answer)
         self._on(node_events.ANSWERS, tuple[Id], self._answers)
         self._on(node_events.ANSWER_CANCELLED, tuple[Id, Id], self._answer_cancelled)
@@ -103,6 +105,9 @@ class Elsewhere:
         self._services.tickets.redeem(secret)
 
     # -- locks
+
+    def _lock_lost(self, held: Held) -> None:
+        lock_news.tell_unlocked(self._services, [held], local=True)
 
     async def _lock_answer(
         self, project_id: str, request_id: str, user_id: str, answer: asking.Answer

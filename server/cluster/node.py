@@ -9,6 +9,9 @@ import logging
 import os
 import socket
 
+import msgspec
+
+from server.api import node_events
 from server.api.errors import EventError
 from server.api.services import Services
 from server.cluster.changes import Changes
@@ -27,7 +30,7 @@ class Node:
     def __init__(self, services: Services, engine: Engine, lease: Lease) -> None:
         self._services = services
         self._lease = lease
-        # What it lost with its lease, and others have not been told of.
+        # What it lost with its lease, and other servers have not been told of.
         self._lost: list[Held] = []
         self.membership = Membership(engine, self, lease)
         self._changes = Changes(services, engine.node)
@@ -58,9 +61,10 @@ class Node:
         self._lost += lost
 
     def lease_begun(self) -> None:
-        """Tell everybody that the locks of this server are not there any more."""
+        """Tell the other servers that the locks of this one are not there any more."""
         logger.warning("this server has a lease again")
-        lock_news.tell_unlocked(self._services, self._lost)
+        for held in self._lost:
+            self._services.io.server_side_emit(node_events.LOCK_LOST, msgspec.to_builtins(held))
         self._lost = []
 
     def others_died(self) -> None:

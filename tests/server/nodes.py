@@ -23,6 +23,7 @@ class Nodes:
     here: Application
     there: Application
     stack: AsyncExitStack
+    database_url: str
 
     async def client(
         self, node: Application, user: str | None = None, *, joins: bool = True, auth: Any = None
@@ -57,4 +58,4 @@ async def two_nodes(directory: Path, redis_url: str, database_url: str) -> Async
         running(directory / "there", **settings) as there,
         AsyncExitStack() as stack,
     ):
-        yield Nodes(here, there, stack)
+        yield Nodes(here, there, stack, database_url)

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from server.api import node_events
 from server.api.identity import identity_of
 from tests.server.ai.chatting import Held
+from tests.server.cluster.servers import answered
 from tests.server.nodes import PROJECT, Nodes, two_nodes
 from tests.server.running import CREDENTIALS, add_user
 from tests.server.wire import http_get
@@ -154,12 +156,31 @@ async def test_who_may_not_see_a_project_is_out_of_it_on_all_nodes(nodes: Nodes)
     assert nodes.there.presence.page("project-123")[0] == []
 
 
+async def test_of_a_lock_that_is_lost_with_a_lease_everybody_hears_once(nodes: Nodes) -> None:
+    ada, bob = await nodes.client(nodes.here, "ada"), await nodes.client(nodes.there, "bob")
+    eve = await nodes.client(nodes.here, "eve")
+    lock = {**PROJECT, "filePath": "a.txt"}
+    token = (await ada.ask("file:lock", lock))["lock"]["token"]
+    with psycopg.connect(nodes.database_url, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE nodes SET ended_at = clock_timestamp() WHERE id = %s",
+            (nodes.here.database.engine.node,),
+        )
+    for client in (eve, bob):
+        assert (await client.hear("file:unlocked"))[0]["token"] == token
+    await answered(bob, "file:lock", lock)
+    await nodes.settled()
+    for client in (eve, bob):
+        assert "file:unlocked" not in [name for name, _ in await client.news()]
+
+
 async def test_what_is_malformed_is_counted(nodes: Nodes) -> None:
     bob = await nodes.client(nodes.there, "bob")
     bad: list[tuple[str, list[Any]]] = [
         (node_events.NOTIFICATION, []),
         (node_events.NOTIFICATION, [{"id": 1}]),
         (node_events.SESSION_OVER, [None]),
+        (node_events.LOCK_LOST, [{"path": "a"}]),
         (node_events.MEMBER_GONE, ["project-123"]),
         (node_events.TICKET, ["secret", "bob", "project-123", None, "x", 1]),
         (node_events.ANSWERS, ["x" * 129]),

@@ -18,11 +18,11 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve cluster setup test proof quick check format autobahn cluster-faults fuzz session bench lock clean
+.PHONY: help serve cluster setup test proof quick check format autobahn cluster-faults cluster-test fuzz session bench lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):  *## /  make \1\t/p' $(MAKEFILE_LIST)
-	@echo 'Variables: PYTHON=python3.12 chooses the interpreter, ARGS="--port 3001" passes flags to serve, cluster, quick, proof, autobahn, fuzz or bench.'
+	@echo 'Variables: PYTHON=python3.12 chooses the interpreter, ARGS="--port 3001" passes flags to serve, cluster, quick, proof, autobahn, cluster-test, fuzz or bench.'
 
 serve:  ## start the server, after installing what it needs
 	$(SET_UP) serve
@@ -79,6 +79,10 @@ cluster-faults:  ## let members, Redis, the network and workers fail, over and o
 	$(SET_UP) test
 	@$(BIN)/python -m tests.socketio_min.cluster.faults
 	@$(BIN)/python -m tests.socketio_min.worker_faults
+
+cluster-test:  ## let people work on a cluster of the assistant's servers while its parts fail
+	$(SET_UP) test
+	@exec $(BIN)/python -m tests.server.cluster_proof $(ARGS)
 
 fuzz:  ## fuzz what reads a peer's bytes, a minute for each target
 	$(SET_UP) fuzz

@@ -1,10 +1,11 @@
-"""A proxy between a server and its Redis, which can swallow everything, delay it, or cut it."""
+"""A proxy before a Redis or a PostgreSQL, which can swallow everything, delay it, or cut it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 
 class Proxy:
@@ -14,7 +15,7 @@ class Proxy:
     again.
     """
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int | Path) -> None:
         self.port = 0
         self._open = asyncio.Event()
         self._open.set()
@@ -36,7 +37,7 @@ class Proxy:
     async def _accept(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         self.accepted += 1
         try:
-            far, forth = await asyncio.open_connection("127.0.0.1", self._target)
+            far, forth = await self._open_target()
         except OSError:
             back.transport.abort()
             return
@@ -45,6 +46,11 @@ class Proxy:
             task = asyncio.create_task(self._pass(reader, writer))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def _open_target(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._target, Path):
+            return await asyncio.open_unix_connection(self._target)
+        return await asyncio.open_connection("127.0.0.1", self._target)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -88,8 +94,8 @@ class Proxy:
 
 
 @asynccontextmanager
-async def proxied(target: int) -> AsyncIterator[Proxy]:
-    """Run a proxy in front of a port."""
+async def proxied(target: int | Path) -> AsyncIterator[Proxy]:
+    """Run a proxy in front of a port, or of a Unix socket."""
     proxy = Proxy(target)
     await proxy.start()
     try:

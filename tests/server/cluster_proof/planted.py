@@ -1,0 +1,80 @@
+"""A server that is broken on purpose, to see that the proof finds it.
+
+Usage: python -m tests.server.cluster_proof.planted FAULT [FLAG ...]
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from server.__main__ import main
+from server.api.registry import Call
+from server.live.neighbours import Neighbours
+from server.projects import shared_locks
+from server.store import locks, talk
+
+RARELY = 20
+"""A fault happens once in so many times."""
+
+
+def sometimes() -> Callable[[], bool]:
+    """Return a function that returns True each `RARELY`th time."""
+    calls = itertools.count(1)
+    return lambda: next(calls) % RARELY == 0
+
+
+def two_holders() -> None:
+    """Give locks that others hold."""
+    real, is_now = locks.of_file, sometimes()
+    locks.of_file = lambda *given: [] if is_now() else real(*given)
+
+
+def any_token() -> None:
+    """Take what is written with the token of a lock that is gone."""
+    shared_locks.check_token = lambda *_: None  # type: ignore[attr-defined]
+
+
+def lost_message() -> None:
+    """Acknowledge messages that are not kept."""
+    real, is_now = talk.add, sometimes()
+
+    def add(connection: Any, message: Any, key: str | None) -> talk.Said:
+        return talk.Said(message, True) if is_now() else real(connection, message, key)
+
+    talk.add = add
+
+
+def told_twice() -> None:
+    """Tell some things twice."""
+    real, is_now = Call.tell_others, sometimes()
+
+    def tell_others(call: Any, *given: Any, **named: Any) -> None:
+        for _ in range(2 if is_now() else 1):
+            real(call, *given, **named)
+
+    setattr(Call, "tell_others", tell_others)  # noqa: B010
+
+
+def no_resync() -> None:
+    """Do not tell clients that they may have missed something."""
+
+    async def look_again(_self: Neighbours) -> None:
+        return
+
+    setattr(Neighbours, "_look_again", look_again)  # noqa: B010
+
+
+FAULTS: dict[str, Callable[[], None]] = {
+    "two-holders": two_holders,
+    "any-token": any_token,
+    "lost-message": lost_message,
+    "told-twice": told_twice,
+    "no-resync": no_resync,
+}
+
+if __name__ == "__main__":
+    FAULTS[sys.argv.pop(1)]()
+    sys.exit(main())

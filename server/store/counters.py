@@ -5,11 +5,11 @@ from __future__ import annotations
 from server.store.connection import Connection
 
 
-def increment(connection: Connection, name: str) -> int:
-    """Return the next number of a counter. The first is 1."""
+def increment(connection: Connection, name: str, by: int = 1) -> int:
+    """Return the next number of a counter, or the last one of the next `by`. The first is 1."""
     (value,) = connection.execute(
-        "INSERT INTO counters VALUES (?, 1) "
-        "ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value",
-        (name,),
+        "INSERT INTO counters VALUES (?1, ?2) "
+        "ON CONFLICT (name) DO UPDATE SET value = counters.value + ?2 RETURNING value",
+        (name, by),
     ).fetchone()
     return int(value)

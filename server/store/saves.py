@@ -2,8 +2,9 @@
 
 Each content that a file gets has a row, which keeps it. What several people type together is saved
 every few seconds: such saves that follow each other are one row for five minutes, with what the
-file was at the end of it. What is done to thousands of files at once adds no rows: what such a file
-was before its next save is added with that.
+file was at the end of it. What is done to thousands of files at once adds their rows piece by
+piece, after it is done and before anybody is told. If the server is killed in between, what such a
+file was before its next save is added with that.
 
 A row has the path that the file had. Where a file or folder gets another path, one row of `moves`
 says so, however many files it has; who asks for a history goes back through those.
@@ -15,6 +16,7 @@ day. A project has at most `MOST` rows, of `MAX_SIZE` bytes: the oldest go first
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -35,13 +37,21 @@ MAX_MOVES: Final = 300
 GROUP: Final = timedelta(minutes=5)
 MAX_USERS: Final = 20
 """Users of a group that a save names."""
+KEPT_AT_ONCE: Final = 50
+"""Rows that one piece of work adds for what was done to many files."""
 _THINNED_AT_ONCE: Final = 100
 _DROPPED_AT_ONCE: Final = 4
 """Rows that go with a new one, where there are too many."""
+_DROPPED_AFTER_MANY: Final = 16
+"""Rows that one piece of work drops, where there are too many after many new ones."""
 FUTURE: Final = 2**53
 
 _SELECT: Final = (
     "SELECT sequence, path, hash, size, media_type, saved_at, saved_by, users, saves FROM saves "
+)
+_INSERT: Final = (
+    "INSERT INTO saves (sequence, project_id, path, hash, size, media_type, begun_at, saved_at, "
+    "saved_by, users, saves, is_edited, level) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, 0)"
 )
 _HOUR: Final = 13
 _DAY: Final = 10
@@ -89,6 +99,41 @@ def keep(
     else:
         kept = _insert(connection, project_id, file, is_edited=edited)
     _drop_oldest(connection, project_id, kept)
+
+
+def keep_many(connection: Connection, project_id: str, paths: Sequence[str]) -> None:
+    """Add what files have become, at most `KEPT_AT_ONCE`, to their histories. Those are left out
+    that have their row, and those that are gone.
+    """
+    places = ", ".join("?" * len(paths))
+    rows = connection.execute(
+        "SELECT path, hash, size, media_type, updated_at, updated_by FROM tree_files "
+        f"WHERE tree = (SELECT tree FROM projects WHERE id = ?) AND path IN ({places}) "
+        "ORDER BY path",
+        (project_id, *paths),
+    ).fetchall()
+    new = [row for row in rows if not _has_row(connection, project_id, row)]
+    if not new:
+        return
+    first = counters.increment(connection, "saves", len(new)) - len(new) + 1
+    connection.executemany(
+        _INSERT,
+        (
+            (first + number, project_id, *row[:4], row[4], row[4], row[5], json.dumps([row[5]]), 0)
+            for number, row in enumerate(new)
+        ),
+    )
+    _count(connection, project_id, len(new), sum(size for _, _, size, *_ in new))
+
+
+def drop_some(connection: Connection, project_id: str) -> bool:
+    """Drop some of the oldest rows of a project that has too many. Return whether there are more
+    to drop.
+    """
+    kept: _Kept | None = connection.execute(
+        "SELECT row_count, size FROM histories WHERE project_id = ?", (project_id,)
+    ).fetchone()
+    return kept is not None and _drop_oldest(connection, project_id, kept, _DROPPED_AFTER_MANY)
 
 
 def remember(connection: Connection, project_id: str, file: File) -> None:
@@ -241,6 +286,19 @@ def _last(connection: Connection, project_id: str, path: str) -> _Last | None:
     return None if row is None else _Last(*row)
 
 
+def _has_row(
+    connection: Connection, project_id: str, file: tuple[str, str, int, str | None, str, str]
+) -> bool:
+    """Return whether the last row of a file is of what it has become."""
+    path, content_hash, _, _, updated_at, _ = file
+    row = connection.execute(
+        "SELECT hash, saved_at FROM saves WHERE project_id = ? AND path = ? "
+        "ORDER BY sequence DESC LIMIT 1",
+        (project_id, path),
+    ).fetchone()
+    return row is not None and tuple(row) == (content_hash, updated_at)
+
+
 def _is_in_group(last: _Last, now: str) -> bool:
     if not last.is_edited:
         return False
@@ -252,9 +310,7 @@ def _is_in_group(last: _Last, now: str) -> bool:
 
 def _insert(connection: Connection, project_id: str, file: File, *, is_edited: bool) -> _Kept:
     connection.execute(
-        "INSERT INTO saves (sequence, project_id, path, hash, size, media_type, begun_at, "
-        "saved_at, saved_by, users, saves, is_edited, level) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, 0)",
+        _INSERT,
         (
             counters.increment(connection, "saves"),
             *(project_id, file.path, file.hash, file.size, file.media_type),
@@ -276,15 +332,25 @@ def _count(connection: Connection, project_id: str, rows: int, size: int) -> _Ke
     return kept
 
 
-def _drop_oldest(connection: Connection, project_id: str, kept: _Kept) -> None:
-    for _ in range(_DROPPED_AT_ONCE):
-        count, size = kept
-        if count <= MOST and size <= MAX_SIZE:
-            return
+def _drop_oldest(
+    connection: Connection, project_id: str, kept: _Kept, most: int = _DROPPED_AT_ONCE
+) -> bool:
+    """Drop the oldest rows of a project that has `kept`, at most that many, until there are not too
+    many. Return whether there still are.
+    """
+    for _ in range(most):
+        if not _are_too_many(kept):
+            return False
         (oldest,) = connection.execute(
             "SELECT min(sequence) FROM saves WHERE project_id = ?", (project_id,)
         ).fetchone()
         kept = _drop(connection, project_id, oldest)
+    return _are_too_many(kept)
+
+
+def _are_too_many(kept: _Kept) -> bool:
+    count, size = kept
+    return count > MOST or size > MAX_SIZE
 
 
 def _drop(connection: Connection, project_id: str, sequence: int) -> _Kept:

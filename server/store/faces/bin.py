@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -13,6 +13,7 @@ from server.store.connection import Check, Connection
 from server.store.contents import Change
 from server.store.database import Desk
 from server.store.documents import Documents
+from server.store.faces.history import add_to_histories
 from server.store.pages import Page
 
 
@@ -58,7 +59,8 @@ class Bin:
                 pass
             yield paths
 
-    def restore(
+    @asynccontextmanager
+    async def restore(
         self,
         project_id: str,
         deletion_id: str,
@@ -67,13 +69,17 @@ class Bin:
         user_id: str,
         now: str,
         check: Check,
-    ) -> AbstractAsyncContextManager[list[Change]]:
-        """Take a deletion out of the bin, in steps; see `bins.restore` and `Desk.in_steps`."""
-        return self._desk.in_steps(
+    ) -> AsyncIterator[list[Change]]:
+        """Take a deletion out of the bin, in steps; see `bins.restore` and `Desk.in_steps`. The
+        histories of its files have it.
+        """
+        async with self._desk.in_steps(
             lambda c: bins.restore(
                 c, project_id, deletion_id, target, user_id=user_id, now=now, done=partial(check, c)
             )
-        )
+        ) as changes:
+            await add_to_histories(self._desk, project_id, changes)
+            yield changes
 
     async def expire(self, since: str) -> bool:
         """Forget some deletions from before a time; see `bins.expire`."""

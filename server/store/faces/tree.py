@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -14,6 +14,7 @@ from server.store.connection import Check, Connection
 from server.store.contents import Change
 from server.store.database import Desk
 from server.store.documents import Documents
+from server.store.faces.history import add_to_histories
 from server.store.trees import Steps
 
 
@@ -82,7 +83,8 @@ class ProjectTree:
             lambda c: files.copy(c, project_id, source, target, user_id, now)
         )
 
-    def copy_folder(
+    @asynccontextmanager
+    async def copy_folder(
         self,
         project_id: str,
         source: str,
@@ -91,10 +93,14 @@ class ProjectTree:
         user_id: str,
         now: str,
         check: Check,
-    ) -> AbstractAsyncContextManager[list[Change]]:
-        """Copy a folder, in steps; see `folders.copy` and `Desk.in_steps`."""
-        return self._desk.in_steps(
+    ) -> AsyncIterator[list[Change]]:
+        """Copy a folder, in steps; see `folders.copy` and `Desk.in_steps`. The histories of the
+        copies begin with it.
+        """
+        async with self._desk.in_steps(
             lambda c: folders.copy(
                 c, project_id, source, target, user_id=user_id, now=now, done=partial(check, c)
             )
-        )
+        ) as changes:
+            await add_to_histories(self._desk, project_id, changes)
+            yield changes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Final
 
@@ -12,6 +12,7 @@ from server.store import membership, pages, snapshots, versioning
 from server.store.connection import Connection
 from server.store.contents import Change
 from server.store.database import Desk
+from server.store.faces.history import add_to_histories
 from server.store.pages import Page
 from server.store.snapshots import Differing, Restored
 
@@ -35,7 +36,8 @@ class Versions:
         """
         return self._desk.in_steps(lambda c: snapshots.create(c, new))
 
-    def restore(
+    @asynccontextmanager
+    async def restore(
         self,
         version_id: str,
         backup: Version,
@@ -43,13 +45,17 @@ class Versions:
         user_id: str,
         now: Callable[[], str],
         check: Callable[[Connection, Collection[Change]], None],
-    ) -> AbstractAsyncContextManager[Restored]:
-        """Go back to a version, in steps; see `snapshots.restore` and `Desk.in_steps`."""
-        return self._desk.in_steps(
+    ) -> AsyncIterator[Restored]:
+        """Go back to a version, in steps; see `snapshots.restore` and `Desk.in_steps`. The
+        histories of the files that are other ones than before have it.
+        """
+        async with self._desk.in_steps(
             lambda c: snapshots.restore(
                 c, version_id, backup, user_id=user_id, now=now(), check=partial(check, c)
             )
-        )
+        ) as restored:
+            await add_to_histories(self._desk, backup.project_id, restored.changes)
+            yield restored
 
     async def page(self, project_id: str, after: str, limit: int) -> Page[Version]:
         """Return a page of a project's versions."""

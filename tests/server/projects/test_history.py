@@ -5,9 +5,14 @@ Invariant: what is restored is a change among those of others, and takes nothing
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from server.application import Application
+from server.store import saves
+from server.store.connection import Connection
 from tests.server.company import two
 from tests.server.conftest import Connect
 from tests.server.wire import Client
@@ -95,6 +100,59 @@ async def test_a_save_is_that_of_its_file_wherever_it_is_by_now(connect: Connect
     assert (await client.ask("file:change", {**PROJECT, "file": again}))["ok"]
     refused = await client.ask("file:read", {**FILE, "saveId": save_id})
     assert refused["error"]["code"] == "NOT_FOUND"
+
+
+async def test_what_is_done_to_many_files_is_in_the_history_of_each(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces: list[int] = []
+    keep_many = saves.keep_many
+
+    def counted(connection: Connection, project_id: str, paths: Sequence[str]) -> None:
+        pieces.append(len(paths))
+        keep_many(connection, project_id, paths)
+
+    monkeypatch.setattr(saves, "keep_many", counted)
+    monkeypatch.setattr(saves, "KEPT_AT_ONCE", 2)
+    client, other = await two(connect)
+
+    async def put(path: str, content: str) -> None:
+        payload = {**PROJECT, "filePath": path, "overwrite": True}
+        assert (await client.ask_with("file:upload", payload, content.encode()))["ok"]
+
+    async def history(path: str) -> list[tuple[str, str]]:
+        listed = await client.ask("history:list", {**PROJECT, "filePath": path})
+        return [(one["savedBy"], one["hash"]) for one in listed["saves"]]
+
+    for name in "abc":
+        await put(f"lib/{name}", "1")
+    version = (await client.ask("version:create", PROJECT))["version"]
+    [(user, one)] = await history("lib/a")
+
+    copied = await other.ask("file:copy", {**PROJECT, "filePath": "lib", "newPath": "new"})
+    assert (copied["count"], pieces) == (3, [2, 1])
+    copier = (await history("new/c"))[0][0]
+    assert copier != user
+    for name in "abc":
+        assert await history(f"new/{name}") == [(copier, one)]
+
+    for name in "ab":
+        await put(f"lib/{name}", "2")
+    await client.ask("file:delete", {**PROJECT, "filePath": "lib/c"})
+    (_, two_) = (await history("lib/a"))[0]
+    pieces.clear()
+    restored = await other.ask("version:restore", {**PROJECT, "versionId": version["id"]})
+    # Those that are gone since have no content.
+    assert (restored["changedCount"], pieces) == (6, [2, 1])
+    for name in "ab":
+        assert await history(f"lib/{name}") == [(copier, one), (user, two_), (user, one)]
+    assert await history("lib/c") == [(copier, one), (user, one)]
+    assert await history("new/a") == [(copier, one)]
+
+    deleted = await client.ask("file:delete", {**PROJECT, "filePath": "lib"})
+    back = {**PROJECT, "deletionId": deleted["deletionId"], "newPath": "back"}
+    assert (await client.ask("bin:restore", back))["ok"]
+    assert await history("back/a") == [(user, one)]
 
 
 async def test_a_file_that_is_gone_comes_back(connect: Connect) -> None:

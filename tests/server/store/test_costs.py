@@ -59,7 +59,7 @@ from server.store import (
 )
 from server.store.accounts import StoredSession
 from tests.server.store.large_database import ADA, FILE, FILES
-from tests.server.store.meter import ALL_STEPS, FEW_STEPS, metered
+from tests.server.store.meter import ALL_STEPS, FEW_STEPS, MOST_STEPS, metered
 from tests.server.store.test_step_costs import BINS, FOLDERS, STEPS, deletion, write
 
 PROJECT = Project("new", "New", "", "web", [Member(ADA, Role.OWNER)], "", "")
@@ -166,6 +166,7 @@ SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "saves.keep": lambda c: saves.keep(c, "p0", None, _file(c), edited=True),
     "saves.remember": lambda c: saves.remember(c, "p0", _file(c)),
     "saves.move": lambda c: saves.move(c, "p0", "src/00007", "new"),
+    "saves.drop_some": lambda c: saves.drop_some(c, "p0"),
     "saves.content_of": lambda c: saves.content_of(c, "p0", _saved_path(c, 8), "save-8"),
     "versioning.due": lambda c: versioning.due(c, "2026", "2025"),
     "versioning.make_room": lambda c: versioning.make_room(c, "p0", 1),
@@ -275,6 +276,28 @@ def test_what_concerns_all_files_of_a_project_is_bounded(
 
 def test_every_function_of_the_store_has_its_test() -> None:
     modules = (
+def test_what_is_done_to_many_files_is_added_to_their_histories_in_short_pieces(
+    large: sqlite3.Connection,
+) -> None:
+    with metered(large) as meter:
+        large.execute("UPDATE tree_files SET updated_at = '2027' WHERE tree = 1")
+        meter.statements.clear()
+        for first in range(0, 10 * saves.KEPT_AT_ONCE, saves.KEPT_AT_ONCE):
+            paths = [f"src/{first + number:05}" for number in range(saves.KEPT_AT_ONCE)]
+            meter.taken()
+            saves.keep_many(large, "p0", paths)
+            assert meter.taken() <= MOST_STEPS / 4
+        pieces = 1
+        while saves.drop_some(large, "p0"):
+            assert meter.taken() <= MOST_STEPS / 4
+            pieces += 1
+        # 10 times 50 rows, 16 at once.
+        assert pieces == 32
+        counts = "SELECT (SELECT count(*) FROM saves), row_count FROM histories"
+        assert large.execute(counts).fetchone() == (saves.MOST, saves.MOST)
+        meter.statements.clear()
+
+
         accounts,
         bins,
         contents,
@@ -306,6 +329,7 @@ def test_every_function_of_the_store_has_its_test() -> None:
     others = {"contents.from_row", "contents.put", "leftovers.delete_some"}
     others |= {"contents.stored", "parts.cut", "parts.digest", "parts.is_long"}
     # The parts of those.
+    tested |= {"saves.keep_many"}
     others |= {f"folders.{one}" for one in ("around", "flow", "inside", "put_in_place")}
     others |= {"folders.missing", "folders.taken", "invitations.digest"}
     assert functions - others == tested

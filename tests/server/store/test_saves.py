@@ -83,17 +83,58 @@ def test_each_save_is_kept_and_what_is_typed_together_is_one(connection: Connect
     assert kept(connection) == 5
 
 
-def test_what_was_there_before_is_added_with_the_next_save(connection: Connection) -> None:
-    write(connection, "a/x", "0", at(0))
-    steps = folders.copy(connection, "p", "a", "b", user_id="bob", now=at(1), done=lambda: None)
+def copy_folder(connection: Connection, source: str, target: str, now: str) -> None:
+    steps = folders.copy(connection, "p", source, target, user_id="bob", now=now, done=lambda: None)
     with contextlib.suppress(StopIteration):
         while True:
             next(steps)
+
+
+def test_what_was_there_before_is_added_with_the_next_save(connection: Connection) -> None:
+    write(connection, "a/x", "0", at(0))
+    copy_folder(connection, "a", "b", at(1))
+    # As if the server had been killed here.
     assert history(connection, "b/x") == []
     write(connection, "b/x", "1", at(2))
     assert history(connection, "b/x") == [("1", "ada", 1), ("0", "bob", 1)]
     contents.delete(connection, "p", "b/x")
     assert history(connection, "b/x") == [("1", "ada", 1), ("0", "bob", 1)]
+
+
+def test_what_was_done_to_many_files_is_kept_once(connection: Connection) -> None:
+    write(connection, "b/x", "0", at(0))
+    contents.delete(connection, "p", "b/x")
+    for path in ("a/w", "a/x", "a/y", "a/z"):
+        write(connection, path, "0", at(0))
+    copy_folder(connection, "a", "b", at(1))
+    # Somebody else was faster with one, and has deleted another.
+    write(connection, "b/y", "1", at(2))
+    contents.delete(connection, "p", "b/z")
+    paths = ["b/w", "b/x", "b/y", "b/z", "none"]
+    for _ in range(2):
+        saves.keep_many(connection, "p", paths)
+        assert history(connection, "b/w") == [("0", "bob", 1)]
+        # The same as another file had there before.
+        assert history(connection, "b/x") == [("0", "bob", 1), ("0", "ada", 1)]
+        assert history(connection, "b/y") == [("1", "ada", 1), ("0", "bob", 1)]
+        assert history(connection, "b/z") == [("0", "bob", 1)]
+    rows = connection.execute("SELECT count(*), sum(size) FROM saves").fetchone()
+    assert connection.execute("SELECT row_count, size FROM histories").fetchone() == rows
+    (last,) = connection.execute("SELECT max(sequence) FROM saves").fetchone()
+    write(connection, "b/w", "1", at(3))
+    assert saves.saves(connection, "p", "b/w", saves.FUTURE, 1)[0][0] == last + 1
+
+
+def test_too_many_after_many_go_piece_by_piece(connection: Connection) -> None:
+    for number in range(10):
+        write(connection, "a", f"{number}", at(number))
+    with patch.object(saves, "MOST", 3), patch.object(saves, "_DROPPED_AFTER_MANY", 4):
+        assert saves.drop_some(connection, "p") is True
+        assert saves.drop_some(connection, "p") is False
+    assert [text for text, _, _ in history(connection, "a")] == ["9", "8", "7"]
+    membership.delete_project(connection, "p")
+    assert kept(connection) == 0
+    assert saves.drop_some(connection, "p") is False
 
 
 def test_a_history_follows_its_file(connection: Connection) -> None:

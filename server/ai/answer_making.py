@@ -106,13 +106,15 @@ class AnswerMaker:
         return usage
 
     async def _propose(self, request: AnswerRequest, block: Block) -> None:
-        """Make an action of a block, and tell it."""
+        """Make an action of a block, or of an edit of one, and tell it after the block's text."""
         action = None if request.proposals is None else await request.proposals.take(block)
         if action is None:
             return
-        request.proposed += len(action.content)
+        if not block.goes_on:
+            request.proposed += len(action.content)
         # A file may be in many blocks; all of it comes with the response.
-        if request.proposed <= MAX_PROPOSED:
+        if block.goes_on or request.proposed <= MAX_PROPOSED:
+            request.text.tell_now()
             request.tell(AiProposed(request_id=request.id, action=action))
 
     async def _conclude(

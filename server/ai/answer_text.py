@@ -1,7 +1,8 @@
 """The text of an answer, as a provider writes it and as the clients of a project hear it.
 
 A provider may write a character at a time, or thousands of lines at once, and a model may give the
-two halves of an emoji in two pieces. Clients hear whole characters, in at most 20 turns a second.
+two halves of an emoji in two pieces. Clients hear whole characters, in at most 20 turns a second
+beside those in which something is proposed.
 """
 
 from __future__ import annotations
@@ -81,6 +82,10 @@ class AnswerText:
             self._timer = None
         self._tell_rest()
         return blocks
+
+    def tell_now(self) -> None:
+        """Tell what is not told yet, because of something that comes after it."""
+        self._tell_rest()
 
     def _append(self, text: str) -> list[Block]:
         # Joins the halves of a pair; half of one alone is no character, and no text has U+0000.

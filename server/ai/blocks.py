@@ -1,7 +1,7 @@
 """The blocks of an answer that are meant for files, found while the answer streams.
 
 An answer is Markdown. A fenced block whose info string names a file is the whole of that file; if
-it begins with a SEARCH marker, it has edits of the file:
+it begins with a SEARCH marker, it has edits of the file, each of which is found when it is whole:
 
     ```src/app.py
     <<<<<<< SEARCH
@@ -21,21 +21,17 @@ import re
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from server.ai.edit_reader import Edit, EditReader
 from server.api.errors import EventError
 from server.api.paths import normal
 
 MAX_BLOCKS: Final = 50
 """Blocks of an answer that may be of files."""
-MAX_EDITS: Final = 200
-"""Edits of a block."""
 MAX_HELD: Final = 2_048
 """Characters of a line that is held back; a longer one is no fence."""
 
 _OPENS: Final = re.compile(r"( {0,3})(?:(`{3,})(?=[^`\n]*\n?\Z)|(~{3,}))(.*)\n?")
 _MAY_BE_FENCE: Final = re.compile(r" {0,3}(?:`{0,2}|`{3,}[^`]*|~{0,2}|~{3,}.*)[ \t]*")
-_SEARCH: Final = re.compile(r"<{5,9} ?SEARCH\s*")
-_DIVIDER: Final = re.compile(r"={5,9}\s*")
-_REPLACE: Final = re.compile(r">{5,9} ?REPLACE\s*")
 
 _NAMED: Final = re.compile(
     r"\b(?:file|filename|path|title)[ \t]*[=:][ \t]*(?:\"([^\"]+)\"|'([^']+)'|([^\s}]+))"
@@ -60,21 +56,24 @@ class Begin(NamedTuple):
     path: str
 
 
-class Edit(NamedTuple):
-    """Whole lines, and what takes their place; each line has its end."""
-
-    search: str
-    replace: str
-
-
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A finished block of a file: its whole `content`, or `edits`, or the `fault` of it."""
+    """A finished block of a file: its whole `content`, or the `fault` of it. Of one with edits each
+    `edit` comes as a block that `goes_on`, and then the end with none.
+
+    number: of the last edit until then, from 1.
+    """
 
     path: str
     content: str | None = None
-    edits: tuple[Edit, ...] = ()
+    edit: Edit | None = None
+    number: int = 0
     fault: str | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Return whether the block is not at its end."""
+        return self.edit is not None
 
 
 Found = Piece | Begin | Block
@@ -106,6 +105,9 @@ class BlockReader:
         self._flows = False
         self._fence: _Fence | None = None
         self._content: list[str] = []
+        # How many pieces of the content are whole lines.
+        self._lines = 0
+        self._edits = EditReader()
         self._found: list[Found] = []
 
     def feed(self, text: str) -> list[Found]:
@@ -128,7 +130,8 @@ class BlockReader:
         self._held = ""
         fence, self._fence = self._fence, None
         if fence is not None and fence.path is not None:
-            self._found.append(Block(fence.path, fault=fence.fault or "the answer ended within it"))
+            fault = fence.fault or "the answer ended within it"
+            self._found.append(Block(fence.path, fault=fault, number=self._edits.count))
         return self._taken()
 
     # -- lines
@@ -166,7 +169,7 @@ class BlockReader:
             self._fence = None
             self._found.append(Piece(line))
             if fence.path is not None:
-                self._found.append(_block(fence, "".join(self._content)))
+                self._found.append(self._block(fence))
         else:
             if opening is not None and opening[4].strip() and (fence.path or "").endswith(_NESTING):
                 fence.nested = True
@@ -183,8 +186,24 @@ class BlockReader:
         path = None if fence is None or fence.fault is not None else fence.path
         if text:
             self._found.append(Piece(text, path))
-        if path is not None:
-            self._content.append(text[stripped:])
+        if path is None:
+            return
+        self._content.append(text[stripped:])
+        if text.endswith("\n"):
+            line = "".join(self._content[self._lines :])
+            self._lines = len(self._content)
+            edit = self._edits.take(line)
+            if edit is not None:
+                self._found.append(Block(path, edit=edit, number=self._edits.count))
+
+    def _block(self, fence: _Fence) -> Block:
+        """Return the block that ends here."""
+        path, edits = fence.path or "", self._edits
+        edits.end()
+        fault = fence.fault or edits.fault
+        if fault is not None or edits.is_of_edits:
+            return Block(path, fault=fault, number=edits.count)
+        return Block(path, content="".join(self._content).replace("\r\n", "\n"))
 
     def _open(self, opening: re.Match[str]) -> None:
         indent, signs, info = opening[1], opening[2] or opening[3], opening[4]
@@ -194,6 +213,8 @@ class BlockReader:
         fence = _Fence(signs[0], len(signs), len(indent), named)
         self._fence = fence
         self._content = []
+        self._lines = 0
+        self._edits = EditReader()
         if named is None:
             return
         self._blocks += 1
@@ -229,43 +250,6 @@ def _closes(line: str, fence: _Fence) -> bool:
 
 def _printable(text: str) -> str:
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text[:200])
-
-
-def _block(fence: _Fence, content: str) -> Block:
-    path = fence.path or ""
-    if fence.fault is not None:
-        return Block(path, fault=fence.fault)
-    content = content.replace("\r\n", "\n")
-    lines = content.split("\n")
-    first = next((line for line in lines if line.strip()), "")
-    if not _SEARCH.fullmatch(first):
-        return Block(path, content=content)
-    return _edits(path, lines)
-
-
-def _edits(path: str, lines: list[str]) -> Block:
-    edits: list[Edit] = []
-    part: list[str] | None = None
-    search = ""
-    expected = _SEARCH
-    for line in lines:
-        if expected.fullmatch(line):
-            if expected is _SEARCH:
-                part, expected = [], _DIVIDER
-            elif expected is _DIVIDER:
-                search, part, expected = "".join(part or ()), [], _REPLACE
-            else:
-                edits.append(Edit(search, "".join(part or ())))
-                part, expected = None, _SEARCH
-        elif part is not None:
-            part.append(line + "\n")
-        elif line.strip():
-            return Block(path, fault="there is text between its edits")
-    if expected is not _SEARCH:
-        return Block(path, fault="its last edit has no end")
-    if len(edits) > MAX_EDITS:
-        return Block(path, fault=f"a block may have {MAX_EDITS} edits")
-    return Block(path, edits=tuple(edits))
 
 
 def named_path(info: str) -> str | None:

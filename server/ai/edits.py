@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from server.documents.change_json import read
 from server.documents.difference import difference
 from server.documents.line_ends import document_text, line_end_of
 from server.documents.utf16 import units
@@ -17,20 +18,28 @@ MAX_LENGTH: Final = 1_000_000
 
 
 def resolve(
-    present: str | None, base: str | None, content: str | None, edits: list[tuple[str, str]]
+    present: str | None,
+    base: str | None,
+    content: str | None,
+    edits: list[tuple[str, str]],
+    inverse: list[Any] | None = None,
+    first: int = 1,
 ) -> dict[str, Any]:
-    """Return what a file that is `present` becomes: `content`, or `base` after the edits.
+    """Return what a file that is `present` becomes: `content`, or `base` after the edits, of which
+    the first one has the number `first`.
 
-    None is no file. The result has the new `content` with the line ends of the file, or None if it
-    would be too long; its `inverse`, the change that makes the present text of it; how much text
-    was `removed`, in characters; and the `faults` of edits that cannot be done.
+    None is no file. With the `inverse` of the base it is made from what that was made from, and not
+    from the present text: what others have typed since is not to be taken away. The result has the
+    new `content` with the line ends of the file, or None if it would be too long; its `inverse`,
+    the change that makes of it the text that it was made from; how much text was `removed`, in
+    characters; and the `faults` of edits that cannot be done.
     """
     faults: list[str] = []
     new = _with_plain_ends(base or "") if content is None else content
     if content is not None and present and not present.endswith(("\n", "\r")):
         # A block cannot say that the last line of a file has no end.
         new = new.removesuffix("\n")
-    for number, (search, replace) in enumerate(edits, start=1):
+    for number, (search, replace) in enumerate(edits, start=first):
         changed, fault = _edited(new, search, replace)
         if fault:
             faults.append(f"edit {number}: {fault}")
@@ -40,11 +49,14 @@ def resolve(
             return {"content": None, "faults": faults}
     if present is None:
         return {"content": new, "inverse": None, "removed": 0, "faults": faults}
-    inverse = difference(units(new), document_text(present))
+    origin = document_text(present)
+    if inverse is not None:
+        origin = read(inverse).applied(units(_with_plain_ends(base or "")))
+    back = difference(units(new), origin)
     return {
         "content": new.replace("\n", line_end_of(present)),
-        "inverse": inverse.json,
-        "removed": sum(len(inserted or "") for _, inserted in inverse.sections),
+        "inverse": back.json,
+        "removed": sum(len(inserted or "") for _, inserted in back.sections),
         "faults": faults,
     }
 

@@ -2,7 +2,7 @@
 
 An action has what the file becomes as a whole, made from the file as it is at that moment, so that
 a client needs to know nothing of how models write. One answer has one action for a file: a later
-block goes on from there, unless somebody has decided on it meanwhile.
+block or edit goes on from there, unless somebody has decided on it meanwhile.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from server.ai import edits
+from server.ai import edits as resolving
 from server.ai.blocks import Block
+from server.ai.edit_reader import Edit
 from server.api.decisions import is_news
 from server.api.errors import Code, EventError
 from server.api.records import Action, Decision, File, Unfit
@@ -24,6 +25,10 @@ from server.store.files import Moment
 
 MAX_PROPOSED: Final = 262_144
 """Characters of all that an answer proposes, with what it takes away."""
+MAX_STREAMED: Final = 262_144
+"""Characters of what single edits make of files. If that is more, edits wait for the end of their
+block: each costs as much as the file is long.
+"""
 _ENOUGH: Final = 4
 """Bytes of a file that are read to learn of it."""
 _TOO_LONG: Final = (
@@ -40,6 +45,9 @@ class Proposals:
         self._project_id = project_id
         self._actions: dict[str, Action] = {}
         self._sizes: dict[str, int] = {}
+        self._streamed = 0
+        # Edits that wait for the end of their block.
+        self._waiting: list[Edit] = []
         self.unfit: list[Unfit] = []
         # The files that it was shown as a whole: from these it makes what it writes anew.
         self.shown: Mapping[str, tuple[File, str]] = {}
@@ -50,16 +58,24 @@ class Proposals:
         return list(self._actions.values())
 
     async def take(self, block: Block) -> Action | None:
-        """Take a block; return the action that it makes or changes."""
-        if block.fault is not None:
-            self.unfit.append(Unfit(block.path, block.fault))
+        """Take a block, or an edit of one; return the action that it makes or changes."""
+        edits = self._waiting if block.edit is None else [*self._waiting, block.edit]
+        self._waiting = []
+        if block.goes_on and self._streamed > MAX_STREAMED:
+            self._waiting = edits
             return None
+        action: Action | None = None
         try:
-            return await self._resolved(block)
+            if block.content is not None or edits:
+                action = await self._resolved(block, edits)
         except (EventError, WorkFailed) as error:
             message = error.message if isinstance(error, EventError) else str(error)
             self.unfit.append(Unfit(block.path, message))
-            return None
+        if block.fault is not None:
+            self.unfit.append(Unfit(block.path, block.fault))
+        if action is not None and block.goes_on:
+            self._streamed += len(action.content)
+        return action
 
     def decide(self, action_id: str, decision: Decision) -> bool:
         """Note what became of an action; see `is_news`."""
@@ -69,7 +85,7 @@ class Proposals:
         self._actions[action_id] = replace(action, decision=decision)
         return True
 
-    async def _resolved(self, block: Block) -> Action | None:
+    async def _resolved(self, block: Block, edits: list[Edit]) -> Action | None:
         path, services = block.path, self._call.services
         services.workspace.check(self._project_id, path)
         file, text = await self._present(path)
@@ -78,22 +94,31 @@ class Proposals:
         going_on = next(
             (one for one in self.actions if one.path == path and one.decision is None), None
         )
-        base = text if going_on is None or block.content is not None else going_on.content
-        # The text may be the base.
+        base, inverse, revision = text, None, None if file is None else file.revision
+        if going_on is not None and block.content is None:
+            base = going_on.content
+            if text is not None and going_on.inverse is not None:
+                # It stays made from what it was made from.
+                inverse, revision = going_on.inverse, going_on.base_revision
+        # The texts may be the same one.
         held = {id(one): sys.getsizeof(one) for one in (text, base, block.content)}
+        first = block.number - len(edits) + 1
         result = await services.background.run(
             self._call.user.id,
-            lambda worker: worker.call(edits.resolve, text, base, block.content, block.edits),
+            lambda worker: worker.call(
+                resolving.resolve, text, base, block.content, edits, inverse, first
+            ),
             sum(held.values()),
         )
         self.unfit += [Unfit(path, fault) for fault in result["faults"]]
         content = result["content"]
         if content is None:
             raise EventError(Code.VALIDATION_ERROR, _TOO_LONG)
-        if len(result["faults"]) == len(block.edits) > 0:
+        if len(result["faults"]) == len(edits) > 0:
             return None
         if content == text and going_on is None:
-            self.unfit.append(Unfit(path, "the file is like that already"))
+            which = f"edit {first}: " if len(edits) == 1 else ""
+            self.unfit.append(Unfit(path, f"{which}the file is like that already"))
             return None
         number = len(self._actions) + 1
         action = Action(
@@ -101,7 +126,7 @@ class Proposals:
             type="create-file" if file is None else "update-file",
             path=path,
             content=content,
-            base_revision=None if file is None else file.revision,
+            base_revision=revision,
             inverse=result["inverse"],
         )
         size = len(content) + result["removed"]
@@ -121,7 +146,7 @@ class Proposals:
             if error.code is Code.NOT_FOUND:
                 return None, None
             raise
-        if part.size > edits.MAX_LENGTH:
+        if part.size > resolving.MAX_LENGTH:
             raise EventError(Code.VALIDATION_ERROR, _TOO_LONG)
         texts = await call.store.contents.texts([part.hash])
         if part.hash not in texts:

@@ -49,7 +49,8 @@ class AiResponded(Announcement, frozen=True):
 
 class AiProposed(Announcement, frozen=True):
     """The assistant proposes to change a file, while its answer goes on: with the same `id` instead
-    of what it had proposed for that file. The whole is in `ai:response`.
+    of what it had proposed for that file, as after each edit of a block. The whole is in
+    `ai:response`.
     """
 
     event = "ai:proposed"

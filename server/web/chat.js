@@ -83,20 +83,17 @@ onProject("code:chunk", ({ requestId, content, number, path }) => {
   const { text, chunks, coming } = answerTo(requestId);
   // Entering the project has brought those of before.
   if (number <= chunks) return;
-  put(requestId, {
-    text: text + content,
-    chunks: number,
-    coming: path ? { ...coming, [path]: (coming[path] ?? "") + content } : coming,
-  });
+  put(requestId, { text: text + content, chunks: number, coming: comingWith(coming, path, content) });
 });
 onProject("ai:proposed", ({ requestId, action }) => {
   const { actions, coming } = answerTo(requestId);
-  const { [action.path]: _, ...others } = coming;
+  const { [action.path]: written, ...others } = coming;
   const before = actions.find((one) => one.id === action.id);
   const next = before
     ? actions.map((one) => (one === before ? action : one))
     : [...actions, action];
-  put(requestId, { actions: next, coming: others });
+  // After an edit there may be more of them.
+  put(requestId, { actions: next, coming: isOfEdits(written) ? coming : others });
 });
 onProject("ai:response", ({ requestId, response }) => {
   drop(requestId);
@@ -117,6 +114,19 @@ function add(message) {
 function put(requestId, changes) {
   const next = { ...answerTo(requestId), ...changes };
   change({ answers: { ...state.project.answers, [requestId]: next } });
+}
+
+/** Return what is being written with the next piece of it, which is of a file or of none. */
+function comingWith(coming, path, content) {
+  // Whoever has come in the middle of a block does not know what it is.
+  if (path) return path in coming ? { ...coming, [path]: coming[path] + content } : coming;
+  // Each edit has been proposed by itself, so that the end of the block brings nothing more.
+  return Object.fromEntries(Object.entries(coming).filter(([, written]) => !isOfEdits(written)));
+}
+
+/** Return whether a block, as far as it is written, has edits of a file and not the whole file. */
+export function isOfEdits(written = "") {
+  return /^\s*<{5,9} ?SEARCH\s*\n/.test(written);
 }
 
 /** Return an answer that is being made. `coming` are the files whose text is being written, by path. */

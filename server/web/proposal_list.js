@@ -2,14 +2,14 @@
 
 import { Icon, html } from "./html.js";
 import { mayEdit } from "./project.js";
-import { accept, acceptAll, openReview, proposalsOf, reject } from "./proposals.js";
+import { accept, acceptAll, openProposals, openReview, proposalsOf, reject } from "./proposals.js";
 import { isMe } from "./session.js";
 import { attempt, state } from "./state.js";
 
 export function ProposalList({ requestId, unfit = [] }) {
   const proposals = proposalsOf(requestId);
   if (proposals.length === 0 && unfit.length === 0) return null;
-  const open = proposals.filter(({ action }) => action && !action.decision);
+  const open = openProposals(requestId);
   return html`<section class="proposals" aria-label="Proposed changes">
     ${proposals.map((one) => html`<${Proposal} proposal=${one} />`)}
     ${

@@ -33,6 +33,13 @@ export function proposalsOf(requestId) {
   return found;
 }
 
+/** Return those that are written to their end and that nobody has decided on. */
+export function openProposals(requestId) {
+  return proposalsOf(requestId).filter(
+    ({ action, coming }) => action && !action.decision && coming === undefined,
+  );
+}
+
 /** Return the proposal of a request for a path that nobody has decided on, or else the last one. */
 export function proposalFor(requestId, path) {
   const found = proposalsOf(requestId).filter((one) => one.path === path);
@@ -121,8 +128,7 @@ export function putIn(view, changes) {
 
 /** Accept all files of an answer. */
 export async function acceptAll(requestId) {
-  const paths = proposalsOf(requestId).filter(({ action }) => action && !action.decision);
-  for (const one of paths) await accept(one);
+  for (const one of openProposals(requestId)) await accept(one);
 }
 
 /** Decline a proposal. */

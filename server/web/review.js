@@ -15,12 +15,13 @@ import {
 import { EditorState } from "@codemirror/state";
 import { EditorView, keymap, lineNumbers } from "@codemirror/view";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { isOfEdits } from "./chat.js";
 import { lookOf } from "./editor_look.js";
 import { createWith } from "./file_actions.js";
 import { foreignLock } from "./file_locks.js";
 import { Icon, IconButton, html } from "./html.js";
 import { liveEditorOf, onLiveUpdate } from "./live_editor.js";
-import { DIFF, Streaming, acceptance, difference } from "./merging.js";
+import { DIFF, Streaming, acceptance, difference, merged, textOf } from "./merging.js";
 import { mayEdit } from "./project.js";
 import {
   NO_TEXT,
@@ -34,13 +35,16 @@ import {
 import { isMe } from "./session.js";
 import { attempt, toast } from "./state.js";
 
-const EDITS = /^\s*<{0,9}( ?SEARCH|$)/;
+// What may yet become edits.
+const MARKER = /^\s*<{0,9}( ?SEARCH|$)/;
 
 /** One review: the texts, and what was accepted and rejected of the changes. */
 class Session {
   accepted = 0;
   rejected = 0;
   #streaming = null;
+  // The action that is shown: its id and its content.
+  #shown = null;
   #isOurs = false;
   #tell;
   #forget;
@@ -91,17 +95,26 @@ class Session {
     return getOriginalDoc(this.view.state);
   }
 
-  /** Show as much as is written of it; edits once they are done. */
+  /** Show as much as is written of a whole file. */
   write(content) {
-    if (EDITS.test(content)) return;
+    if (MARKER.test(content)) return;
+    this.#shown = null;
     this.#streaming ??= new Streaming(this.present);
     this.#become(this.#streaming.text(content));
   }
 
-  /** Show the whole of it. */
-  finish(proposal) {
+  /** Show what is proposed until now. What was rejected of it before stays so. */
+  propose(proposal) {
+    const { id, content } = proposal.action;
+    const before = this.#shown;
+    if (before?.id === id && before.content === content) return;
     this.#streaming = null;
-    this.#become(proposedText(proposal, this.live ? this.present : null));
+    this.#shown = { id, content };
+    this.#become(
+      before?.id === id
+        ? merged(textOf(before.content), textOf(content), this.view.state.doc)
+        : proposedText(proposal, this.live ? this.present : null),
+    );
   }
 
   end() {
@@ -201,8 +214,13 @@ export function Review({ app, review }) {
     return () => session.current.end();
   }, []);
   useEffect(() => {
-    if (isComing) session.current.write(coming);
-    else if (action && !isDecided) session.current.finish(proposal);
+    const current = session.current;
+    if (action && !isDecided && (!isComing || isOfEdits(coming))) current.propose(proposal);
+    else if (isComing) current.write(coming);
+    if (!isComing && action && !isDecided && current.accepted + current.rejected > 0) {
+      // All that came was looked at while the rest was written.
+      attempt(concluded);
+    }
     draw((count) => count + 1);
   }, [coming, action?.id, action?.content]);
   useEffect(() => {
@@ -271,7 +289,7 @@ export function Review({ app, review }) {
   const isSame = !isComing && action && !isNew && count === 0;
   return html`<div class="review ${isNew ? "new" : ""}" role="region" aria-label=${`Review of ${review.path}`}>
     <div class="bar row">
-      <span class="what" role="status">${words({ isComing, isNew, isSame, count }, review.path)}</span>
+      <span class="what" role="status">${words({ isComing, isNew, isSame, count, action }, review.path)}</span>
       ${
         !isNew &&
         html`<${IconButton} icon="up" label="Previous change" disabled=${count === 0}
@@ -313,9 +331,10 @@ export function Review({ app, review }) {
   }
 }
 
-function words({ isComing, isNew, isSame, count }, path) {
-  if (isComing) return "The assistant is writing…";
+function words({ isComing, isNew, isSame, count, action }, path) {
+  const changes = count === 1 ? "1 change" : `${count} changes`;
+  if (isComing) return action && !isNew ? `${changes}, and the assistant is writing…` : "The assistant is writing…";
   if (isNew) return `New file: ${path}`;
   if (isSame) return "The file is like this already";
-  return count === 1 ? "1 change" : `${count} changes`;
+  return changes;
 }

@@ -12,7 +12,7 @@ const TEN = Array.from({ length: 10 }, (_, at) => `line ${at}`);
 
 /** Let the assistant say something; the first line is the question. */
 async function say(page, answer, question = "Change it") {
-  await page.getByLabel("Message to the assistant").fill(`${question}\n${answer}`);
+  await page.getByLabel("Message to the assistant").fill(answer ? `${question}\n${answer}` : question);
   await page.keyboard.press("Enter");
 }
 
@@ -111,6 +111,28 @@ test("it streams, and others type into it meanwhile", async () => {
   await review(ada).getByRole("button", { name: "Accept all" }).click();
   await until(() => live(ada), changed([0, "LINE 0"], [3, "LINE 3"], [6, "more line 6"], [9, "line 9 by bob"]));
   await until(() => live(bob), await live(ada));
+});
+
+test("edits stream one by one, and what is rejected of them stays so", async () => {
+  const ada = await withTen("ama", "Edits");
+  const three = edit("ten.txt", ["line 1", "LINE 1"], ["line 4", "LINE 4"], ["line 8", "LINE 8"]);
+  await say(ada, three.replace("<<<<<<< SEARCH\nline 8", "@@wait@@<<<<<<< SEARCH\nline 8"));
+  await proposal(ada).getByText("being written…").waitFor();
+  await proposal(ada).getByRole("button", { name: "Review" }).click();
+  await review(ada).getByText("2 changes, and the assistant is writing…").waitFor();
+  for (const name of ["Accept all", "Reject all"]) {
+    assert.equal(await review(ada).getByRole("button", { name }).isDisabled(), true);
+  }
+  await review(ada).getByRole("button", { name: "Reject", exact: true }).first().click();
+  await review(ada).getByText("1 change, and the assistant is writing…").waitFor();
+  await review(ada).getByRole("button", { name: "Accept", exact: true }).click();
+  await review(ada).getByText("0 changes, and the assistant is writing…").waitFor();
+  await say(ada, "", "go on");
+  await review(ada).getByText("1 change", { exact: true }).waitFor();
+  assert.equal(await live(ada), changed([4, "LINE 4"]));
+  await review(ada).getByRole("button", { name: "Accept all" }).click();
+  await until(() => live(ada), changed([4, "LINE 4"], [8, "LINE 8"]));
+  await proposal(ada).getByText("accepted in part by you").waitFor();
 });
 
 test("an old proposal is put into the present text", async () => {

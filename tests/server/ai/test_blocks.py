@@ -16,16 +16,15 @@ from hypothesis import strategies as st
 
 from server.ai.blocks import (
     MAX_BLOCKS,
-    MAX_EDITS,
     MAX_HELD,
     Begin,
     Block,
     BlockReader,
-    Edit,
     Found,
     Piece,
     named_path,
 )
+from server.ai.edit_reader import MAX_EDITS, Edit
 
 WHOLE = "Here:\n\n```src/app.py\nx = 1\n```\nThat is all.\n"
 EDITS = """\
@@ -75,9 +74,29 @@ def test_a_whole_file() -> None:
 
 
 def test_edits() -> None:
-    edits = (Edit("x = 1\n", "x = 2\n"), Edit("gone\n", ""))
-    assert blocks(EDITS) == [Block("src/app.py", edits=edits)]
-    assert blocks(EDITS.replace("\n", "\r\n")) == [Block("src/app.py", edits=edits)]
+    edits = [
+        Block("src/app.py", edit=Edit("x = 1\n", "x = 2\n"), number=1),
+        Block("src/app.py", edit=Edit("gone\n", ""), number=2),
+        Block("src/app.py", number=2),
+    ]
+    assert blocks(EDITS) == edits
+    assert blocks(EDITS.replace("\n", "\r\n")) == edits
+    assert [one.goes_on for one in edits] == [True, True, False]
+
+
+def test_an_edit_is_found_with_its_last_line() -> None:
+    reader = BlockReader()
+    first, _ = EDITS.split(">>>>>>> REPLACE\n", 1)
+    assert [one for one in reader.feed(first + ">>>>>>> REPL") if isinstance(one, Block)] == []
+    assert reader.feed("ACE\n") == [
+        Piece("ACE\n", "src/app.py"),
+        Block("src/app.py", edit=Edit("x = 1\n", "x = 2\n"), number=1),
+    ]
+    # In a list, with the indent taken away.
+    [edit, _] = blocks(
+        " - so:\n  ```a.py\n  <<<<<<< SEARCH\n  x\n  =======\n    y\n  >>>>>>> REPLACE\n  ```"
+    )
+    assert edit.edit == Edit("x\n", "  y\n")
 
 
 def test_of_no_project_there_are_no_files() -> None:
@@ -139,6 +158,10 @@ def test_what_is_in_a_block(answer: str, expected: str) -> None:
     assert [block.content for block in blocks(answer)] == [expected]
 
 
+# The edits before the fault.
+SOUND = {"there is text between its edits": [1]}
+
+
 @pytest.mark.parametrize(
     ("answer", "path", "fault"),
     [
@@ -169,11 +192,17 @@ def test_what_is_in_a_block(answer: str, expected: str) -> None:
     ],
 )
 def test_what_is_wrong_with_a_block(answer: str, path: str, fault: str) -> None:
-    assert blocks(answer) == [Block(path, fault=fault)]
+    *edits, last = blocks(answer)
+    assert last == Block(path, fault=fault, number=len(edits))
+    assert all(one.goes_on for one in edits)
+    assert len(edits) == min(MAX_EDITS, answer.count(">>>>>>> REPLACE"), *SOUND.get(fault, ()))
 
 
 def test_an_answer_that_breaks_off_ends_no_block() -> None:
     """The fence may have been one of more, or of the file's own."""
+    [edit, last] = blocks(EDITS.split("gone")[0], is_whole=False)
+    assert edit.edit == Edit("x = 1\n", "x = 2\n")
+    assert last == Block("src/app.py", fault="the answer ended within it", number=1)
     assert blocks("```a.py\nx\n```", is_whole=False) == [
         Block("a.py", fault="the answer ended within it")
     ]

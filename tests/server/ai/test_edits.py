@@ -83,6 +83,21 @@ def test_a_later_block_goes_on_from_what_was_proposed() -> None:
     assert result["removed"] == len("a\n")
 
 
+def test_a_later_edit_takes_away_nothing_that_was_typed_since() -> None:
+    first = edits.resolve("a\r\nb\r\n", "a\r\nb\r\n", None, [("a\n", "A\n")])
+    second = edits.resolve(
+        "typed\r\na\r\nb\r\n",
+        first["content"],
+        None,
+        [("x\n", ""), ("b\n", "B\n")],
+        first["inverse"],
+        2,
+    )
+    assert second["content"] == "A\r\nB\r\n"
+    assert read(second["inverse"]).applied("A\nB\n") == "a\nb\n"
+    assert second["faults"] == ["edit 2: the lines of its SEARCH part are not in the file"]
+
+
 def test_what_becomes_too_long_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edits, "MAX_LENGTH", 3)
     assert resolved("a\n", ("a\n", "bcd\n")) == {"content": None, "faults": []}

@@ -116,6 +116,55 @@ async def test_a_model_proposes_files_and_edits(connect: Connect, held: Held) ->
     )
 
 
+async def test_each_edit_is_proposed_as_soon_as_it_is_there(connect: Connect, held: Held) -> None:
+    client = await connect()
+    before = await write(client, "a.txt", "one\ntwo\nthree\n")
+    request_id = await begin(client)
+    block = edit("a.txt", ("one", "ONE"), ("two", "two"), ("three", "THREE"))
+    first, second, third, _ = [
+        f"{part}>>>>>>> REPLACE\n" for part in block.split(">>>>>>> REPLACE\n")
+    ]
+    await held.queue.put(first)
+    action = (await client.hear("ai:proposed"))[0]["action"]
+    assert (action["id"], action["content"]) == ("action-1", "ONE\ntwo\nthree\n")
+    # The text of the edit comes before.
+    chunks = [data["content"] for event, data, _ in client.heard if event == "code:chunk"]
+    assert "".join(chunks) == first
+    # What is typed meanwhile is not taken away by the next one.
+    file = {"path": "a.txt", "action": "updated", "content": "zero\none\ntwo\nthree\n"}
+    assert (await client.ask("file:change", {**PROJECT, "file": file}))["ok"]
+    await held.queue.put(second + third)
+    assert (await client.hear("ai:proposed"))[0]["action"]["content"] == "ONE\ntwo\nthree\n"
+    action = (await client.hear("ai:proposed"))[0]["action"]
+    assert (action["content"], action["baseRevision"]) == ("ONE\ntwo\nTHREE\n", before["revision"])
+    assert action["inverse"] == [[4, "one", ""], 4, [6, "three", ""]]
+    # It breaks off: what is whole is proposed.
+    await held.queue.put(None)
+    _, response = await answer_of(client, request_id)
+    assert response["actions"] == [action]
+    assert response["unfit"] == [{"path": "a.txt", "message": "the answer ended within it"}]
+
+
+async def test_edits_of_a_long_file_wait_for_the_end_of_their_block(
+    connect: Connect, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proposals, "MAX_STREAMED", 10)
+    client = await connect()
+    await write(client, "a.txt", "one\ntwo\nthree\nfour\n")
+    request_id = await begin(client)
+    pairs = [("one", "ONE"), ("two", "TWO"), ("nowhere", "x"), ("four", "FOUR")]
+    await held.queue.put(edit("a.txt", *pairs) + edit("a.txt", ("three", "THREE")))
+    await held.queue.put(None)
+    told: list[str] = []
+    while "FOUR\n" not in (told or [""])[-1]:
+        told.append((await client.hear("ai:proposed"))[0]["action"]["content"])
+    assert told == ["ONE\ntwo\nthree\nfour\n", "ONE\nTWO\nthree\nFOUR\n"]
+    _, response = await answer_of(client, request_id)
+    assert response["actions"][0]["content"] == "ONE\nTWO\nTHREE\nFOUR\n"
+    nowhere = "edit 3: the lines of its SEARCH part are not in the file"
+    assert response["unfit"] == [{"path": "a.txt", "message": nowhere}]
+
+
 async def test_it_is_made_from_what_is_typed_and_not_saved_yet(tmp_path: Path) -> None:
     async with running(tmp_path, tuning={"still": 600.0, "latest": 600.0}) as application:
         held = Held()

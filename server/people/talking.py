@@ -21,12 +21,11 @@ from server.api.types import TEXT, Id, Natural, Path, ProjectPagePayload, Projec
 from server.api.validation import invalid
 from server.people import notifications
 from server.people.access import project_room, sockets_room
+from server.people.excerpts import excerpt
 from server.people.mentions import mentioned
 
 MESSAGES: Final = 100
 """Messages that one answer lists."""
-_EXCERPT: Final = 200
-"""Characters of a message that its notification has."""
 
 Remark = Annotated[
     str,
@@ -145,7 +144,7 @@ def _named(call: Call[ChatMessagePayload]) -> list[User]:
 
 
 def _notice(said: PeopleMessage, user: User) -> Notification:
-    excerpt = " ".join(said.content[: 2 * _EXCERPT].split())[:_EXCERPT]
     about = About("message", place=said.place, message_id=said.id, user=said.user)
     title = f"{said.user.name} mentioned you"
-    return notifications.personal(user.id, "mention", title, excerpt, said.project_id, about)
+    text = excerpt(said.content)
+    return notifications.personal(user.id, "mention", title, text, said.project_id, about)

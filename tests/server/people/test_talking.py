@@ -59,7 +59,7 @@ async def test_a_message_is_heard_kept_and_notified(connect: Connect) -> None:
     assert heard["message"]["id"] == message_id
     notification = notice["notification"]
     assert (notification["type"], notification["title"], notification["message"]) == (
-        "mention", "user-456 mentioned you", "**Look**, @user-789",
+        "mention", "user-456 mentioned you", "Look, @user-789",
     )  # fmt: skip
     about = {"kind": "message", "place": place, "messageId": message_id, "user": user}
     assert (notification["projectId"], notification["about"]) == ("project-123", about)

@@ -12,6 +12,10 @@ export class Answer {
   #onChunk;
   #early = [];
   #requestId;
+  // What the project said when it was entered again before the request was known.
+  #joined;
+  #isBack;
+  #setBack;
   #result;
   #timer;
   #grace;
@@ -31,6 +35,7 @@ export class Answer {
     this.#projectId = projectId;
     this.#onChunk = onChunk;
     this.#result = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
+    this.#isBack = new Promise((resolve) => (this.#setBack = resolve));
     // It may fail before anybody waits for it.
     this.#result.catch(() => {});
     const late = () => this.#settle.reject(new Unreachable(`no response within ${timeout} ms`));
@@ -46,7 +51,13 @@ export class Answer {
   of(requestId) {
     this.#requestId = requestId;
     for (const early of this.#early) this.#take(early, early.handle);
+    if (this.#joined) this.#look(this.#joined);
     return this.#result;
+  }
+
+  /** Wait until the project was entered again in a new connection. Rejects as `of` does. */
+  async comeBack() {
+    await Promise.race([this.#isBack, this.#result]);
   }
 
   get projectId() {
@@ -67,15 +78,22 @@ export class Answer {
   }
 
   /** Go on in a new connection; `joined` is what the project told when it was entered. */
-  back({ messages, answering }) {
+  back(joined) {
     clearTimeout(this.#grace);
     this.#grace = undefined;
+    this.#setBack();
+    if (this.#requestId === undefined) this.#joined = joined;
+    else this.#look(joined);
+  }
+
+  /** Look for the answer in what the project has; it may have failed. */
+  #look({ messages, answering }) {
     const id = this.#requestId;
-    if (id === undefined) return;
-    const answer = messages.find((one) => one.requestId === id && one.role === "assistant");
+    const found = messages.filter((one) => one.requestId === id);
+    const answer = found.find((one) => one.role === "assistant");
     if (answer) this.#settle.resolve(answer.response);
-    // A server of before does not say.
-    else if (answering?.includes(id) === false) {
+    // A server of before does not say. What was asked after this has no message there.
+    else if (found.length > 0 && answering?.includes(id) === false) {
       this.fail(new Unreachable("the answer failed while the connection was lost"));
     }
   }

@@ -51,6 +51,8 @@ export interface AIMessage {
   message: string;
   projectId?: string;
   context?: ChatContext;
+  /** With the same one a message is asked once, however often it is sent. One of its own by default. */
+  key?: string;
   /** Hears the response piece by piece. */
   onChunk?: (text: string) => void;
   /** Stops the answer; the response has what there was, and `cancelled`. */

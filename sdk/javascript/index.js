@@ -642,13 +642,19 @@ export class AICodingAssistantSocket {
    * written; an aborted `signal` stops the answer, and the response has what there was.
    *
    * An answer for a project goes on while the connection is lost, up to 15 seconds; the pieces that are
-   * written meanwhile are not heard, but are in the response.
+   * written meanwhile are not heard, but are in the response. A message for a project whose
+   * acknowledgement is lost with the connection is sent again on the next one. It is asked once, because
+   * it has a `key`, one of its own if none is given. Who gives the same one again enters the project,
+   * and gets the answer that was made or is being made.
    */
-  async sendAIMessage({ message, projectId, context, onChunk, signal, timeout }) {
+  async sendAIMessage({ message, projectId, context, key, onChunk, signal, timeout }) {
     const answer = new Answer(this.#socket, projectId, onChunk, timeout ?? RESPONSE_MILLISECONDS);
     this.#answers.add(answer);
     try {
-      const { requestId } = await this.call("ai:message", { message, projectId, context });
+      const payload = { message, projectId, context, key: key ?? newKey() };
+      const requestId = await this.#asked(payload, answer);
+      // It may have been asked before, and be answered.
+      if (key !== undefined && projectId !== undefined) await this.#joinAgain(projectId);
       const stop = () => this.emit("ai:cancel", { requestId });
       if (signal?.aborted) stop();
       signal?.addEventListener("abort", stop, { once: true });
@@ -661,6 +667,20 @@ export class AICodingAssistantSocket {
       answer.close();
       this.#answers.delete(answer);
     }
+  }
+
+  /** Ask the assistant; resolves to the id of the request. */
+  async #asked(payload, answer) {
+    const wasConnected = this.connected;
+    try {
+      return (await this.call("ai:message", payload)).requestId;
+    } catch (error) {
+      const isLost = error instanceof Unreachable && wasConnected && !this.connected;
+      if (!isLost || payload.projectId === undefined) throw error;
+    }
+    // Whether it was taken is not known: with the same key it is asked once.
+    await answer.comeBack();
+    return (await this.call("ai:message", payload)).requestId;
   }
 
   /**
@@ -715,6 +735,13 @@ export class AICodingAssistantSocket {
   async flush() {
     await this.#batch.flush();
   }
+}
+
+/** Return a key that no other message of the user has; pages without a secure context have no UUIDs. */
+function newKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((one) => one.toString(16).padStart(2, "0"))
+    .join("");
 }
 
 /** Return whether a path is that of a file or folder, or inside of it. */

@@ -82,6 +82,30 @@ test("an answer that ended while the connection was lost is found", async () => 
   assert.equal((await answer).content, "Once upon a time");
 });
 
+test("a message whose acknowledgement is lost is asked once", async () => {
+  const ada = await connected({ userId: "asker" });
+  const { messages } = await ada.joinProject(projectId);
+  const { socket } = ada;
+  const keys = [];
+  const { emit } = socket;
+  socket.emit = function (event, payload, ...rest) {
+    if (event === "ai:message") keys.push(payload.key);
+    return emit.call(this, event, payload, ...rest);
+  };
+  socket.onack = () => {
+    delete socket.onack;
+    socket.io.engine.close();
+  };
+  const response = await ada.sendAIMessage({ message: "propose", projectId });
+  assert.match(response.content, /proposed\.js/);
+  assert.equal(keys.length, 2);
+  assert.match(keys[0], /^[0-9a-f]{32}$/);
+  assert.equal(keys[1], keys[0]);
+  assert.equal((await ada.joinProject(projectId)).messages.length, messages.length + 2);
+  const again = await ada.sendAIMessage({ message: "propose", projectId, key: keys[0] });
+  assert.equal(again.id, response.id);
+});
+
 test("an answer that was lost meanwhile is not waited for", async () => {
   const ada = await connected({ userId: "asker", reconnectionDelay: 300 });
   const { project } = await ada.call("project:create", { name: "Doomed" });

@@ -11,6 +11,9 @@ import pytest
 
 from ai_coding_assistant import AsyncAICodingAssistantSocket, Refused, Unreachable, answers
 from ai_coding_assistant.answers import Answer
+from server.ai.answers import Chat
+from server.ai.chat import AiMessagePayload, AiMessageResult
+from server.api.registry import Call
 from tests.sdk.connecting import ADA, APP, PROJECT, Connect, Servers, heard
 from tests.sdk.serving import PROPOSAL
 from tests.socketio_min.chaos import Chaos, ChaosProxy, chaos_proxy
@@ -175,6 +178,41 @@ async def test_an_answer_of_a_project_that_is_gone(servers: Servers, connect: Co
         proxy.refusing = False
         with pytest.raises(Refused, match="no such project"):
             await patient(waiting)
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+async def test_a_message_whose_acknowledgement_is_lost_is_asked_once(
+    servers: Servers, connect: Connect, monkeypatch: pytest.MonkeyPatch, is_over: bool
+) -> None:
+    keys: list[str | None] = []
+    ask = Chat.ask
+    async with chaos_proxy(servers[0].port, Chaos(), seed=1) as proxy:
+
+        async def cut_off(chat: Chat, call: Call[AiMessagePayload]) -> AiMessageResult:
+            result = await ask(chat, call)
+            keys.append(call.payload.key)
+            if len(keys) == 1:
+                proxy.refusing = True
+                proxy.cut()
+                task = chat._requests[result.request_id].task
+                if is_over and task is not None:
+                    await task
+                proxy.refusing = False
+            return result
+
+        monkeypatch.setattr(Chat, "ask", cut_off)
+        ada = await connect(url=proxy.url)
+        before = len((await ada.join_project(PROJECT))["messages"])
+        response = await patient(asyncio.create_task(ada.send_ai_message("propose", PROJECT)))
+        assert response["content"] == PROPOSAL
+        assert keys[0] is not None
+        assert keys == [keys[0]] * 2
+        assert len((await ada.join_project(PROJECT))["messages"]) == before + 2
+        # One's own key goes on with the same answer.
+        again = await patient(
+            asyncio.create_task(ada.send_ai_message("propose", PROJECT, key=keys[0]))
+        )
+        assert again["id"] == response["id"]
 
 
 async def test_cancelling_whoever_waits_stops_the_answer(connect: Connect) -> None:

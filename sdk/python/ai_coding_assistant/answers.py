@@ -32,6 +32,9 @@ class Answer:
         self._on_chunk = on_chunk
         self._stop = stop
         self._request_id: str | None = None
+        self._is_back = asyncio.Event()
+        # What the project said when it was entered again before the request was known.
+        self._joined: dict[str, Any] | None = None
         self._early: list[tuple[str, dict[str, Any]]] = []
         self._response: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
 
@@ -47,7 +50,23 @@ class Answer:
         early, self._early = self._early, []
         for event, data in early:
             self.hear(event, data)
+        if self._joined is not None and not self._response.done():
+            self._look(request_id, self._joined)
         return await self._response
+
+    async def come_back(self) -> None:
+        """Wait until the project was entered again in a new connection.
+
+        Raises:
+            Refused, Unreachable: as for `of`.
+        """
+        back = asyncio.create_task(self._is_back.wait())
+        try:
+            await asyncio.wait((back, self._response), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            back.cancel()
+        if self._response.done():
+            self._response.result()
 
     def hear(self, event: str, data: dict[str, Any]) -> None:
         """Take an event, of whatever request."""
@@ -70,14 +89,21 @@ class Answer:
     def back(self, joined: dict[str, Any]) -> None:
         """Go on in a new connection; `joined` is what it was told when it entered the project."""
         self.close()
-        if self._request_id is None or self._response.done():
-            return
-        for message in joined["messages"]:
-            if message["requestId"] == self._request_id and message["role"] == "assistant":
+        self._is_back.set()
+        if self._request_id is None:
+            self._joined = joined
+        elif not self._response.done():
+            self._look(self._request_id, joined)
+
+    def _look(self, request_id: str, joined: dict[str, Any]) -> None:
+        """Look for the answer in what the project has; it may have failed."""
+        found = [one for one in joined["messages"] if one["requestId"] == request_id]
+        for message in found:
+            if message["role"] == "assistant":
                 self._response.set_result(message["response"])
                 return
-        # A server of before does not say.
-        if self._request_id not in joined.get("answering", [self._request_id]):
+        # A server of before does not say. What was asked after this has no message there.
+        if found and request_id not in joined.get("answering", [request_id]):
             self.fail(Unreachable("the answer failed while the connection was lost"))
 
     def fail(self, error: SDKError) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import inspect
 import logging
+import secrets
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, Self, TypeVar, Unpack, overload
@@ -768,6 +769,7 @@ class AsyncAICodingAssistantSocket:
         project_id: str | None = None,
         *,
         context: dict[str, Any] | None = None,
+        key: str | None = None,
         on_chunk: OnChunk | None = None,
         timeout: float = RESPONSE_TIMEOUT,
     ) -> dict[str, Any]:
@@ -777,7 +779,10 @@ class AsyncAICodingAssistantSocket:
         waiting task is cancelled, the answer is stopped. `timeout` is in seconds.
 
         An answer for a project goes on while the connection is lost, up to 15 seconds; the pieces
-        that are written meanwhile are not heard, but are in the response.
+        that are written meanwhile are not heard, but are in the response. A message for a project
+        whose acknowledgement is lost with the connection is sent again on the next one. It is asked
+        once, because it has a `key`, one of its own if none is given. Who gives the same one again
+        enters the project, and gets the answer that was made or is being made.
 
         Raises:
             Refused: the message cannot be taken, or the assistant failed (`AI_SERVICE_ERROR`).
@@ -786,8 +791,12 @@ class AsyncAICodingAssistantSocket:
         answer = Answer(on_chunk, self._stop_answer, project_id)
         self._answers.add(answer)
         payload = {"message": message, "projectId": project_id, "context": context}
+        payload["key"] = key or secrets.token_hex(16)
         try:
-            request_id: str = (await self.call("ai:message", payload))["requestId"]
+            request_id = await self._asked(payload, answer)
+            if key is not None and project_id is not None:
+                # It may have been asked before, and be answered.
+                await self._join_again(project_id)
             try:
                 async with asyncio.timeout(timeout):
                     return await answer.of(request_id)
@@ -800,6 +809,20 @@ class AsyncAICodingAssistantSocket:
         finally:
             answer.close()
             self._answers.discard(answer)
+
+    async def _asked(self, payload: dict[str, Any], answer: Answer) -> str:
+        """Ask the assistant; return the id of the request."""
+        was_connected = self.connected
+        try:
+            asked = await self.call("ai:message", payload)
+        except Unreachable:
+            if self.connected or not was_connected or answer.project_id is None:
+                raise
+            # Whether it was taken is not known: with the same key it is asked once.
+            await answer.come_back()
+            asked = await self.call("ai:message", payload)
+        request_id: str = asked["requestId"]
+        return request_id
 
     async def accept_action(
         self, project_id: str, response: dict[str, Any], action: dict[str, Any]

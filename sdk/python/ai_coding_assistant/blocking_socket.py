@@ -390,17 +390,23 @@ class AICodingAssistantSocket:
         project_id: str | None = None,
         *,
         context: dict[str, Any] | None = None,
+        key: str | None = None,
         on_chunk: OnChunk | None = None,
         timeout: float = RESPONSE_TIMEOUT,
     ) -> dict[str, Any]:
         """Write to the assistant and wait for its response.
 
         `on_chunk(text)` runs in the thread of the connection, and must not wait for it; when it
-        returns False, the answer is stopped.
+        returns False, the answer is stopped. With the same `key` a message is asked once.
         """
         return self._threads.wait_for(
             self._socket.send_ai_message(
-                message, project_id, context=context, on_chunk=on_chunk, timeout=timeout
+                message,
+                project_id,
+                context=context,
+                key=key,
+                on_chunk=on_chunk,
+                timeout=timeout,
             )
         )
 

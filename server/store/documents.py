@@ -25,6 +25,7 @@ from server.store import authorities, contents, document_moves, files, journals,
 from server.store.connection import Connection
 from server.store.document_records import Edit, Edited, Key, Opened, Replaced, Since, conflict
 from server.store.loaded_documents import MAX_LOADED, Document, LoadedDocuments
+from server.store.missing_files import missing
 
 MOST_UNSAVED: Final = 4.0
 """How much may be unsaved, as multiples of what makes a save overdue; see `Authority.unsaved`."""
@@ -296,7 +297,7 @@ class Documents:
         """Return the document of a file that has none yet."""
         file = contents.file(connection, *key)
         if file is None:
-            raise EventError(Code.NOT_FOUND, f"file {key[1]!r}: the project has no such file")
+            raise missing(connection, *key)
         if file.media_type is not None:
             raise files.no_text(key[1], file.media_type)
         content = parts.whole(connection, file.hash) if file.size <= _MAX_BYTES else None

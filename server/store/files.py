@@ -12,6 +12,7 @@ from server.api.validation import invalid
 from server.store import bins, contents, folders, parts, saves, snapshots
 from server.store.connection import Connection
 from server.store.contents import Change
+from server.store.missing_files import missing
 from server.store.parts import Kept, Stored
 
 
@@ -117,12 +118,12 @@ def _found(
     if version_id is None:
         file = contents.file(connection, project_id, path)
         if file is None:
-            raise _missing(path)
+            raise missing(connection, project_id, path)
         return file, contents.stored(file)
     snapshots.version(connection, project_id, version_id)
     stored = snapshots.content_of(connection, version_id, path)
     if stored is None:
-        raise _missing(path)
+        raise EventError(Code.NOT_FOUND, f"file {path!r}: the version has no such file")
     return None, stored
 
 
@@ -144,7 +145,7 @@ def change(
             {"revision": revision},
         )
     if edit.action != "created" and before is None:
-        raise _missing(path)
+        raise missing(connection, project_id, path)
     if edit.action == "deleted":
         deleted = edit.deletion or deletion(path, user_id, now)
         return bins.throw_file(connection, project_id, deleted)
@@ -311,7 +312,3 @@ def _decoded(part: bytes, *, last: bool) -> tuple[str, int]:
         raise invalid(
             "$.offset", "is inside a character, expected 0 or the `next` of the part before"
         ) from None
-
-
-def _missing(path: str) -> EventError:
-    return EventError(Code.NOT_FOUND, f"file {path!r}: the project has no such file")

@@ -115,14 +115,28 @@ async function follow() {
 
 /** Show a file, or say that it is not there. */
 export async function showPath(path, line) {
-  const present = presentPath(path);
-  if (present !== path) toast(`${path} is ${present} now`);
   try {
-    await openFile(present, line && { line });
+    const present = await showPresent(path, line && { line });
+    if (present !== path) toast(`${path} is ${present} now`);
   } catch (error) {
     if (error.code !== "NOT_FOUND") throw error;
     await closeEditor();
     update({ missing: { path, line }, pane: "editor" });
+  }
+}
+
+/** Show a file where it is by now; return its path. */
+async function showPresent(path, target) {
+  const present = presentPath(path);
+  try {
+    await openFile(present, target);
+    return present;
+  } catch (error) {
+    // The server knows of what was moved before the project was opened here.
+    const { movedTo } = error.details ?? {};
+    if (error.code !== "NOT_FOUND" || !movedTo) throw error;
+    await openFile(movedTo, target);
+    return movedTo;
   }
 }
 

@@ -112,11 +112,15 @@ test("an address of what is renamed, deleted or not shared says so", async () =>
   await file(ada, "lib/one.txt").waitFor();
   await at(ada, `${project}/lib/one.txt`);
 
-  // Whoever has not seen that is told where it may be.
+  // So it is for whoever was not there. Of what never was there files of the same name are shown.
   await share(ada, "bob", "editor");
-  await go(bob, "src/one.txt:2");
-  await bob.getByText("There is no file src/one.txt in this project.").waitFor();
-  await at(bob, "/src/one.txt:2");
+  await go(bob, "src/one.txt");
+  await bob.getByText("src/one.txt is lib/one.txt now").waitFor();
+  await file(bob, "lib/one.txt").waitFor();
+  await at(bob, `${project}/lib/one.txt`);
+  await go(bob, "src/2/one.txt:2");
+  await bob.getByText("There is no file src/2/one.txt in this project.").waitFor();
+  await at(bob, "/src/2/one.txt:2");
   await button(bob, "lib/one.txt").click();
   await file(bob, "lib/one.txt").waitFor();
 
@@ -287,6 +291,15 @@ test("quick open: letters of a path, a line, and what was open last", async () =
   await quick("doc apple");
   await keyboard.press("Enter");
   await file(ada, "docs/apples.md").waitFor();
+  // Who does not wait for it types into it all the same, and not into the file.
+  await text(ada).click();
+  await keyboard.press("Control+p");
+  await keyboard.type("scajx");
+  await chosen.getByText("App.jsx").waitFor();
+  assert.equal(await field.inputValue(), "scajx");
+  assert.deepEqual(await lines(ada), [""]);
+  await keyboard.press("Enter");
+  await file(ada, "src/components/App.jsx").waitFor();
 });
 
 test("search in all files, and replace what is chosen", async () => {

@@ -53,6 +53,42 @@ async def test_a_file_is_moved(connect: Connect) -> None:
     assert (await client.ask("file:change", {**PROJECT, "file": based}))["ok"]
 
 
+async def test_whoever_asks_for_it_where_it_was_is_told_where_it_is(connect: Connect) -> None:
+    client, _ = await two(connect)
+
+    async def refused(path: str, event: str = "file:read", **more: Any) -> Any:
+        answer = await client.ask(event, {**PROJECT, "filePath": path, **more})
+        assert answer["error"]["code"] == "NOT_FOUND"
+        return answer["error"]
+
+    assert (await move(client, APP, "lib/Main.jsx"))["ok"]
+    assert (await move(client, "lib", "app/lib"))["ok"]
+    error = await refused(APP)
+    assert error == {
+        "code": "NOT_FOUND",
+        "message": f"file {APP!r}: the project has no such file, it is 'app/lib/Main.jsx' now",
+        "details": {"movedTo": "app/lib/Main.jsx"},
+    }
+    for event in ("file:open", "file:download"):
+        assert (await refused(APP, event))["details"] == error["details"]
+    change = {"path": "lib/Main.jsx", "action": "updated", "content": "x"}
+    answer = await client.ask("file:change", {**PROJECT, "file": change})
+    assert answer["error"]["details"] == error["details"]
+    # Only its own members learn where it is.
+    stranger = await connect()
+    await stranger.ask("user:join", {"userId": "user-999"})
+    made = await client.ask("project:create", {"name": "Own"})
+    own = {"projectId": made["project"]["id"]}
+    file = {"path": "a", "action": "created", "content": ""}
+    assert (await client.ask("file:change", {**own, "file": file}))["ok"]
+    assert (await client.ask("file:move", {**own, "filePath": "a", "newPath": "b"}))["ok"]
+    hidden = (await stranger.ask("file:read", {**own, "filePath": "a"}))["error"]
+    assert (hidden["code"], "details" in hidden) == ("NOT_FOUND", False)
+    # It is gone there as well.
+    await client.ask("file:delete", {**PROJECT, "filePath": "app/lib/Main.jsx"})
+    assert "details" not in await refused(APP)
+
+
 async def test_a_folder_is_moved_as_one(connect: Connect) -> None:
     client, other = await two(connect)
     await written(client, "src/components-2.txt", "beside")

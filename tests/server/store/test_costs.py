@@ -49,6 +49,7 @@ from server.store import (
     leftovers,
     membership,
     messages,
+    missing_files,
     notices,
     pages,
     parts,
@@ -165,8 +166,8 @@ SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "parts.whole": lambda c: parts.whole(c, f"{100:064x}"),
     "saves.keep": lambda c: saves.keep(c, "p0", None, _file(c), edited=True),
     "saves.remember": lambda c: saves.remember(c, "p0", _file(c)),
-    "saves.move": lambda c: saves.move(c, "p0", "src/00007", "new"),
     "saves.drop_some": lambda c: saves.drop_some(c, "p0"),
+    "saves.move": lambda c: saves.move(c, "p0", "src/00007", "new"),
     "saves.content_of": lambda c: saves.content_of(c, "p0", _saved_path(c, 8), "save-8"),
     "versioning.due": lambda c: versioning.due(c, "2026", "2025"),
     "versioning.make_room": lambda c: versioning.make_room(c, "p0", 1),
@@ -233,6 +234,7 @@ LARGE: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "pages.notifications": lambda c: pages.notifications(c, "u1", "", 100),
     "pages.saves": lambda c: pages.saves(c, "p0", "src/00007", "", 1_000),
     "saves.saves": lambda c: saves.saves(c, "p0", "src/00007", saves.FUTURE, 1_000),
+    "missing_files.missing": lambda c: missing_files.missing(c, "p0", "none"),
     "saves.thin": lambda c: saves.thin(c, "2027", "2027"),
     "pages.versions": lambda c: pages.versions(c, "p0", "", 200),
     "notices.notifications": lambda c: notices.notifications(c, "u1"),
@@ -274,8 +276,6 @@ def test_what_concerns_all_files_of_a_project_is_bounded(
         assert meter.taken() <= ALL_STEPS
 
 
-def test_every_function_of_the_store_has_its_test() -> None:
-    modules = (
 def test_what_is_done_to_many_files_is_added_to_their_histories_in_short_pieces(
     large: sqlite3.Connection,
 ) -> None:
@@ -298,6 +298,8 @@ def test_what_is_done_to_many_files_is_added_to_their_histories_in_short_pieces(
         meter.statements.clear()
 
 
+def test_every_function_of_the_store_has_its_test() -> None:
+    modules = (
         accounts,
         bins,
         contents,
@@ -307,6 +309,7 @@ def test_what_is_done_to_many_files_is_added_to_their_histories_in_short_pieces(
         leftovers,
         membership,
         messages,
+        missing_files,
         notices,
         pages,
         parts,
@@ -326,10 +329,10 @@ def test_what_is_done_to_many_files_is_added_to_their_histories_in_short_pieces(
         SMALL.keys() | LARGE.keys() | STEPS.keys() | FOLDERS.keys() | BINS.keys() | AT_THE_START
     )
     tested -= {"contents.paths of one"}
+    tested |= {"saves.keep_many"}
     others = {"contents.from_row", "contents.put", "leftovers.delete_some"}
     others |= {"contents.stored", "parts.cut", "parts.digest", "parts.is_long"}
     # The parts of those.
-    tested |= {"saves.keep_many"}
     others |= {f"folders.{one}" for one in ("around", "flow", "inside", "put_in_place")}
     others |= {"folders.missing", "folders.taken", "invitations.digest"}
     assert functions - others == tested

@@ -235,7 +235,7 @@ export interface ServerEvents {
   "ai:processing": AiProcessing;
   /** The assistant's answer. */
   "ai:response": AiResponded;
-  /** The assistant proposes to change a file, while its answer goes on: with the same `id` instead of what it had proposed for that file. The whole is in `ai:response`. */
+  /** The assistant proposes to change a file, while its answer goes on: with the same `id` instead of what it had proposed for that file, as after each edit of a block. The whole is in `ai:response`. */
   "ai:proposed": AiProposed;
   /** Somebody has accepted or rejected what the assistant proposed for a file. */
   "ai:applied": AiApplied;
@@ -343,7 +343,7 @@ export interface AiProcessing {
   context?: AiContext;
 }
 
-/** The assistant proposes to change a file, while its answer goes on: with the same `id` instead of what it had proposed for that file. The whole is in `ai:response`. */
+/** The assistant proposes to change a file, while its answer goes on: with the same `id` instead of what it had proposed for that file, as after each edit of a block. The whole is in `ai:response`. */
 export interface AiProposed {
   requestId: string;
   action: Action;

@@ -256,6 +256,30 @@ function drop(page, selector, files) {
   }, files);
 }
 
+test("thousands of files are dropped, and cancelled at once", async () => {
+  const [ada, bob] = await two("Cancelled", "docs/notes.txt");
+  const many = Array.from({ length: 2_000 }, (_, number) => [`many-${number}.txt`, `${number}`]);
+  await drop(ada, '.tree [data-path="docs"]', many);
+  const panel = ada.getByRole("region", { name: "Uploads" });
+  await panel.getByText(/^[1-9]\d* of 2000 files, /).waitFor();
+  await panel.getByText("more", { exact: false }).waitFor();
+  await button(ada, "Cancel all").click();
+  await panel.waitFor({ state: "detached" });
+  // Those that are there stay, for everybody, and nothing comes after them.
+  const count = (page) =>
+    page.evaluate(async () => (await import("/web/state.js")).state.project.files.size);
+  const there = await count(ada);
+  assert.ok(there > 1 && there < 2_000, `${there} files`);
+  await ada.getByText(there === 2 ? /is uploaded$/ : `${there - 1} files are uploaded`).waitFor();
+  await bob.reload();
+  await button(bob, "notes.txt").waitFor();
+  assert.equal(await count(bob), there);
+  assert.equal(await count(ada), there);
+  // The next ones go their way.
+  await drop(ada, '.tree [data-path="docs"]', [["last.txt", "last"]]);
+  await ada.getByLabel("File docs/last.txt").waitFor();
+});
+
 test("files are uploaded, and what is there is asked about", async () => {
   const [ada, bob] = await two("Uploads", "docs/notes.txt");
   await upload(ada, [made("one.txt", "one"), made("logo.png", PNG)]);

@@ -2,8 +2,8 @@
 
 Python's threads compute one at a time. SQLite lets the others go on during each step of each
 statement, and has to wait for them after it: beside a loop that never rests, because a client
-floods it, a save that computes for 0.4 ms took 45, half of its ten statements' waits longer than
-the time after which a thread must let go of the interpreter.
+floods it, a save that computes for 0.4 ms took 45, half of its statements' waits longer than the
+time after which a thread must let go of the interpreter.
 
 So while there is work for the database, the loop looks every millisecond how long it has computed
 since the last look. For that long, and for `MOST` at most, it waits: until the thread is at rest,

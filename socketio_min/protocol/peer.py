@@ -34,6 +34,7 @@ from socketio_min.protocol.packets import (
     Packet,
 )
 from socketio_min.protocol.parser import Collector, Parser
+from socketio_min.protocol.weights import WEIGHED
 
 Joined = TypeVar("Joined")
 
@@ -119,7 +120,9 @@ class Peer(Generic[Joined]):
             else:
                 return None
             if attachments:
-                size = parser.weigh(message)
+                size = len(message)
+                if size >= WEIGHED:
+                    size = parser.weigh(message)
                 self.reconstructor = parser.collect(packet, self._max_attachment_bytes, size)
                 return None
         else:

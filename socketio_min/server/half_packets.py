@@ -33,7 +33,8 @@ class HalfPacket:
 
     def grow(self, size: int, now: Callable[[], float]) -> None:
         """Take notice that `size` bytes of the packet are there, and more is to come."""
-        self._keep(size if size >= WEIGHED else 0)
+        if size >= WEIGHED:
+            self._keep(size)
         if self.deadline == NEVER:
             self.deadline = now() + self._timeout
             self._timer.watch(self)
@@ -41,7 +42,8 @@ class HalfPacket:
     def end(self) -> None:
         """Take notice that the packet is complete, or dropped."""
         self.deadline = NEVER
-        self._keep(0)
+        if self.size:
+            self._keep(0)
 
     def close(self) -> None:
         """Take notice that the connection is over."""
@@ -49,9 +51,8 @@ class HalfPacket:
         self._timer.forget(self)
 
     def _keep(self, size: int) -> None:
-        if size != self.size:
-            before, self.size = self.size, size
-            self._connection.hold(size - before)
+        before, self.size = self.size, size
+        self._connection.hold(size - before)
 
     def handle_timeout(self, _now: float) -> None:
         """Close the connection: a packet's attachments did not come in time."""

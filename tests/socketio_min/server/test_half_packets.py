@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from socketio_min import Limits, Server, Socket
+from socketio_min.protocol.weights import weigh
 from socketio_min.server.connection import ServerConnection
 from socketio_min.server.half_packets import HalfPacket
 from tests.socketio_min.server.admitting import HOLE, Gate
@@ -48,6 +49,27 @@ async def test_the_deadline_of_attachments_ends_with_the_last_one() -> None:
         await client.send(b"one", "3", b"two")
         await client.nothing_more()
         assert due(watched) == float("inf")
+
+
+async def test_the_bytes_of_an_incomplete_packet_are_counted() -> None:
+    """Those of a small one are in no sum; the values of a long text weigh more than its length."""
+    io = Server()
+    async with serving(io) as net:
+        client, _ = await net.join()
+        (watched,) = io.connections
+        await client.send(f'452-["x",{HOLE}]')
+        await until(lambda: watched.peer.reconstructor)
+        assert half_packet(watched).size == 0
+        await client.send(b"1" * 2_000)
+        await until(lambda: half_packet(watched).size)
+        assert half_packet(watched).size == 2_000 + len(f'52-["x",{HOLE}]')
+        await client.send(b"2")
+        await until(lambda: watched.peer.reconstructor is None)
+        assert half_packet(watched).size == 0
+        text = f'52-["x",{HOLE},"{"y" * 2_000}"]'
+        await client.send(f"4{text}")
+        await until(lambda: half_packet(watched).size)
+        assert half_packet(watched).size == weigh(text) > len(text)
 
 
 async def test_each_attachment_does_not_prolong_the_deadline() -> None:

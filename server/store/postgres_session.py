@@ -169,11 +169,28 @@ class PostgresSession:
         return self._connection.closed
 
     def begin(self) -> None:
-        """Begin a transaction as soon as no other one is being done."""
+        """Begin a transaction as soon as no other one is being done.
+
+        Raises:
+            psycopg.Error: it cannot begin; if another one does not end, the connection is closed.
+        """
         if self.is_lost:
             self._reconnect()
         try:
+            self._surely_begin()
+        except psycopg.errors.LockNotAvailable as error:
+            # Its server may be unreachable, and PostgreSQL does not know that yet.
+            self.close()
+            raise psycopg.OperationalError(
+                f"another server's transaction did not end for {_LOCK_SECONDS} seconds"
+            ) from error
+        self._changes_before = self.total_changes
+
+    def _surely_begin(self) -> None:
+        try:
             self._begin()
+        except psycopg.errors.LockNotAvailable:
+            raise
         except psycopg.Error:
             if not self.is_lost:
                 self.rollback()
@@ -181,7 +198,6 @@ class PostgresSession:
             # It was lost while nothing was done.
             self._reconnect()
             self._begin()
-        self._changes_before = self.total_changes
 
     def end(self, goes_on: Callable[[], bool]) -> None:
         """End the transaction: what it has done is durable; see `Session`."""

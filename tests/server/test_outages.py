@@ -283,3 +283,23 @@ def test_a_lost_connection_between_transactions_is_noticed_by_nobody(
         session.begin()
         assert increment(session) == 1
         session.end(lambda: False)
+
+
+async def test_a_transaction_that_does_not_end_keeps_others_out_without_a_traceback(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """That of a server which is unreachable, as long as PostgreSQL does not know that it is."""
+    monkeypatch.setattr(postgres_session, "_LOCK_SECONDS", 1)
+    database = Database(postgres)
+    await database.start()
+    assert await database.run(increment) == 1
+    with psycopg.connect(postgres.url) as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", (postgres_session.TRANSACTIONS,))
+        with pytest.raises(EventError, match="could not be saved"):
+            await database.run(increment)
+    assert await database.run(increment) == 2
+    await database.close()
+    lines = [one.getMessage() for one in caplog.records if one.name == "server.store"]
+    assert "another server's transaction did not end for 1 seconds" in lines[0]
+    assert lines[1:] == ["the database answers again"]
+    assert not [one for one in caplog.records if one.exc_info]

@@ -38,6 +38,8 @@ class SharedLocks:
         self._ended = ended
         # What each socket of this server may have, by its token. Others may have ended it.
         self._granted: dict[str, dict[int, Held]] = {}
+        # The tokens of those that were lost with the last lease, and told of.
+        self._lost: frozenset[int] = frozenset()
         self._changes: set[asyncio.Task[None]] = set()
 
     async def start(self, _store: Store) -> None:
@@ -60,8 +62,10 @@ class SharedLocks:
     async def release(self, project_id: str, path: str, socket_id: str) -> Held | None:
         """Release a lock; see `LockKeeper`."""
         held = await self._of(socket_id).release(self._grace, project_id, path, socket_id)
-        if held is not None:
-            self._forget(held)
+        if held is None or held.token in self._lost:
+            # What became of a release may be known only when the lease is over.
+            return None
+        self._forget(held)
         return held
 
     async def exclusive(self, project_id: str, path: str) -> Held | None:
@@ -157,6 +161,7 @@ class SharedLocks:
     def lease_lost(self) -> list[Held]:
         """Lose the locks of all sockets of this server; see `LockKeeper`."""
         lost = [held for granted in self._granted.values() for held in granted.values()]
+        self._lost = frozenset(held.token for held in lost)
         for held in lost:
             self._forget(held)
         return lost
@@ -197,6 +202,7 @@ class SharedLocks:
                 begun = work()
             else:
                 break
+        changed = [held for held in changed if held.token not in self._lost]
         for held in changed:
             if keeps:
                 self._ended(held)

@@ -9,6 +9,7 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import psycopg
 import pytest
 
 from server.store.postgres import Postgres
+from server.store.postgres_session import TRANSACTIONS
 from tests.server.cluster.servers import Cluster, answered
 from tests.server.running import running
 from tests.server.wire import Client, connected
@@ -185,6 +187,23 @@ async def test_a_server_that_has_lost_its_lease_tells_its_clients(cluster: Clust
     assert again["lock"]["token"] > token
     # Once, also now that it is a node again.
     assert await bob.news() == []
+
+
+async def test_a_release_that_is_known_after_the_lease_is_told_of_once(cluster: Cluster) -> None:
+    node = await cluster.add()
+    ada, bob = await cluster.client(2, "ada"), await cluster.client(2, "bob")
+    token = (await ada.ask("file:lock", LOCK))["lock"]["token"]
+    await bob.news()
+    with psycopg.connect(cluster.url) as connection:
+        # No transaction of the servers begins until this one ends.
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (TRANSACTIONS,))
+        await ada.send("4277" + json.dumps(["file:unlock", LOCK]))
+        await bob.ask("test:ping")
+        node.node.lease_lost()
+        assert (await bob.hear("file:unlocked"))[0] == {"filePath": APP, "token": token}
+    answer = await ada.acknowledged(77)
+    assert (answer["ok"], answer["released"]) == (True, False)
+    assert await bob.news() == [("test:pong", {"message": "pong"})]
 
 
 async def test_a_server_that_stops_leaves_no_locks(cluster: Cluster) -> None:

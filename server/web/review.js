@@ -14,7 +14,7 @@ import {
 } from "@codemirror/merge";
 import { EditorState } from "@codemirror/state";
 import { EditorView, keymap, lineNumbers } from "@codemirror/view";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { isOfEdits } from "./chat.js";
 import { lookOf } from "./editor_look.js";
 import { createWith } from "./file_actions.js";
@@ -206,7 +206,8 @@ export function Review({ app, review }) {
   const mayAccept = mayEdit() && !isShut;
   const isDecided = action?.decision !== undefined;
 
-  useEffect(() => {
+  // The next key is for it: after the frame would be too late.
+  useLayoutEffect(() => {
     const redraw = () => draw((count) => count + 1);
     session.current = new Session(review.path, place.current, mayEdit() && !isNew, redraw);
     session.current.onControl = (type, chunk) => attempt(() => act(type, chunk));

@@ -1,6 +1,6 @@
 // The search in all files, in the place of the tree.
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { openFile } from "./file.js";
 import { Icon, IconButton, html } from "./html.js";
 import { folderOf, nameOf as fileName } from "./paths.js";
@@ -40,7 +40,8 @@ export function SearchView({ app }) {
   const timer = useRef(0);
   const found = app.search ?? searching.NOTHING_FOUND;
 
-  useEffect(() => {
+  // The next key is for it: after the frame would be too late.
+  useLayoutEffect(() => {
     query.current.focus();
     query.current.select();
   }, [app.searchAsked]);

@@ -58,6 +58,8 @@ export class AICodingAssistantSocket {
   #userId;
   #user = null;
   #introduction = null;
+  // Whether this client, since it was told to connect, has been let in.
+  #cameIn = false;
   // Each ends one call of `connect` that waits, because `disconnect` was called.
   #leaving = new Set();
   #projects = new Set();
@@ -215,6 +217,7 @@ export class AICodingAssistantSocket {
 
   /** Leave, for good. */
   disconnect() {
+    this.#cameIn = false;
     this.#batch.close();
     this.#pace.close();
     this.#due.close();
@@ -239,9 +242,12 @@ export class AICodingAssistantSocket {
     const { id } = this.#socket;
     for (;;) {
       try {
-        return await this.#introduce();
+        await this.#introduce();
+        this.#cameIn = true;
+        return;
       } catch (error) {
-        const passes = error instanceof Unreachable || FAILURES.has(error.code);
+        // Who connects hears that nothing answers; who comes back has been answered before.
+        const passes = error instanceof Unreachable ? this.#cameIn : FAILURES.has(error.code);
         // Another connection introduces itself.
         if (!passes || !this.#socket.io.reconnection() || this.#socket.id !== id) throw error;
         await new Promise((resolve) => setTimeout(resolve, INTRODUCE_MILLISECONDS));

@@ -9,6 +9,8 @@ import { record } from "./wire.js";
 
 const ANSWER_MILLISECONDS = 20_000;
 const RETURN_MILLISECONDS = 1_000;
+// Of a server that cannot do it now: the same may succeed later.
+const FAILURES = new Set(["INTERNAL_ERROR", "STORAGE_ERROR"]);
 // Whoever is too fast is not made slower by asking at once again.
 const SHORTEST_WAIT_MILLISECONDS = 500;
 const STORED = "identity";
@@ -151,9 +153,9 @@ async function introduce() {
     update({ connection: "online", user, signingIn: false, signInError: "" });
   } catch (error) {
     // Where the connection was lost there was no answer: the next one asks again. So does one to a
-    // server that was stopping.
+    // server that was stopping, or whose database was away.
     if (socket.id !== connection) return;
-    if (state.user && error.code === "INTERNAL_ERROR") return comeBack();
+    if (state.user && FAILURES.has(error.code)) return comeBack();
     leave(error.message);
     return;
   }

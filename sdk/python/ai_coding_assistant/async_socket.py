@@ -90,6 +90,8 @@ class AsyncAICodingAssistantSocket:
         self._client.on_any(self._heard)
         # Settled when the present or the next connection is authenticated, or is lost before.
         self._arrival: asyncio.Future[None] | None = None
+        # Whether this client, since it was told to connect, has been let in.
+        self._came_in = False
         self._projects: set[str] = set()
         self._handlers: dict[str, list[Callable[..., object]]] = {}
         self._answers: set[Answer] = set()
@@ -157,6 +159,7 @@ class AsyncAICodingAssistantSocket:
 
     async def disconnect(self) -> None:
         """Leave, for good."""
+        self._came_in = False
         self._batch.close()
         self._typing.close()
         self._pace.close()
@@ -188,6 +191,7 @@ class AsyncAICodingAssistantSocket:
             # Nobody is left half connected; whoever asks again begins anew.
             self._client.disconnect()
         else:
+            self._came_in = True
             _settle(arrival, None)
             await _finish(self._call_handlers("connect"))
 
@@ -199,7 +203,8 @@ class AsyncAICodingAssistantSocket:
             try:
                 return await self._introduce()
             except (Refused, Unreachable) as error:
-                passes = isinstance(error, Unreachable) or error.code in FAILURES
+                # Who connects hears that nothing answers; who comes back has been answered before.
+                passes = error.code in FAILURES if isinstance(error, Refused) else self._came_in
                 # Another connection introduces itself.
                 if not passes or not self._reconnects or arrival is not self._arrival:
                     raise

@@ -32,8 +32,9 @@ class TurnShare:
         # Whether `_turn` is called in the next turn.
         self._asked = False
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
-        # How many of them have waited since a turn before the one that `_turn` is called in.
-        self._due = 0
+        # How many of them waited when `_turn` asked for itself: what is read after that, the event
+        # loop may read in the turn that calls it. None if it was asked for by a read.
+        self._due: int | None = None
 
     def begin(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
         """Have what is to be done in the next turn called by `call_soon` of the event loop."""
@@ -61,7 +62,7 @@ class TurnShare:
     def _ask(self) -> None:
         if not self._asked:
             self._asked = True
-            self._due = len(self._waiting)
+            self._due = None
             self._call_soon(self._turn)
 
     def _turn(self) -> None:
@@ -70,7 +71,7 @@ class TurnShare:
         waiting = self._waiting
         try:
             # Who waits again, or has been read in this turn before this, has one of the next.
-            for _ in range(self._due):
+            for _ in range(len(waiting) if self._due is None else self._due):
                 if self._left <= 0:
                     break
                 size, go_on = waiting.popleft()

@@ -35,9 +35,6 @@ def test_a_turn_takes_large_reads_until_its_bytes_are_spent() -> None:
         share.wait(60, partial(taken.append, name))
     assert len(turns.asked) == 1
     turns.end()
-    # The event loop may have read them in this turn.
-    assert taken == []
-    turns.end()
     # Nobody overtakes those who wait.
     assert taken == ["a", "b"]
     assert not share.admit(1)
@@ -62,11 +59,9 @@ def test_who_waits_again_has_its_turn_in_one_of_the_next() -> None:
     for name in "ab":
         share.wait(10, partial(again, name))
     turns.end()
-    assert taken == ["a"]
+    assert taken == ["a", "b"]
     turns.end()
-    assert taken == ["a", "b", "a"]
-    turns.end()
-    assert taken == ["a", "b", "a", "b", "a"]
+    assert taken == ["a", "b", "a", "b"]
 
 
 def test_what_is_read_before_the_turn_is_called_waits_for_the_next() -> None:

@@ -4,7 +4,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { copyText } from "./clipboard.js";
 import { Icon, html } from "./html.js";
-import { INVITATION, goToProject } from "./route.js";
+import { INVITATION, goToProject, replaceAddress } from "./route.js";
 import { ask, insist, onArrival } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
 
@@ -14,7 +14,7 @@ const STORED = "invitation";
 function takeToken() {
   if (!location.hash.startsWith(INVITATION)) return;
   sessionStorage.setItem(STORED, location.hash.slice(INVITATION.length));
-  history.replaceState(null, "", location.pathname);
+  replaceAddress(location.pathname);
   update({ isInvited: true });
 }
 

@@ -25,6 +25,19 @@ let resting = null;
 let timer = 0;
 // While what the address says is on its way, the page does not say anything else.
 let following = 0;
+// The address that the page has written or followed. Where it is another one, somebody has gone there
+// and the browser is about to say so: it is not written over.
+let known = location.hash;
+
+function write(how, address) {
+  history[how](null, "", address);
+  known = location.hash;
+}
+
+/** Put an address in the place of the present one. */
+export function replaceAddress(address) {
+  write("replaceState", address);
+}
 
 function shown() {
   const { project, open, missing } = state;
@@ -48,7 +61,7 @@ function isWritten({ id, opening, target }) {
 
 /** Let the address say what is open. What is somewhere else than before can be left by going back. */
 export function writeAddress() {
-  if (following > 0) return;
+  if (following > 0 || location.hash !== known) return;
   const now = shown();
   const isSame = isWritten(now);
   if (isSame && now.path === written.path) return;
@@ -57,7 +70,7 @@ export function writeAddress() {
   // Whoever comes back comes to where the caret was.
   writeRest();
   const address = addressOf(now);
-  if (address !== (location.hash || location.pathname)) history.pushState(null, "", address);
+  if (address !== (location.hash || location.pathname)) write("pushState", address);
 }
 
 /** The caret is somewhere else, or the file has another name. */
@@ -71,7 +84,7 @@ function rest() {
 
 function writeRest() {
   clearTimeout(timer);
-  if (resting !== null && resting !== location.hash) history.replaceState(null, "", resting);
+  if (resting !== null && location.hash === known && resting !== known) replaceAddress(resting);
   resting = null;
 }
 
@@ -92,6 +105,7 @@ async function inOneStep(work) {
 }
 
 async function follow() {
+  known = location.hash;
   if (!state.user || location.hash.startsWith(INVITATION)) return;
   const { id, path, line } = parse(location.hash);
   await inOneStep(async () => {
@@ -108,8 +122,8 @@ async function follow() {
     else if (state.open || state.missing) await closeEditor();
   });
   // What leads nowhere stays, for whoever signs in as somebody else.
-  if (following === 0 && state.project && written.path !== path) {
-    history.replaceState(null, "", addressOf(written));
+  if (following === 0 && location.hash === known && state.project && written.path !== path) {
+    replaceAddress(addressOf(written));
   }
 }
 
@@ -154,7 +168,7 @@ export async function enterProject(id) {
     await openProject(id);
     if (state.project?.id === id) await goOn();
   });
-  if (following === 0 && state.project) history.pushState(null, "", addressOf(written));
+  if (following === 0 && state.project) write("pushState", addressOf(written));
 }
 
 /** Go to a project, if one is not in it. */

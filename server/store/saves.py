@@ -69,6 +69,7 @@ class _Last(NamedTuple):
     hash: str
     size: int
     begun_at: str
+    saved_at: str
     is_edited: bool
     users: str
 
@@ -279,7 +280,7 @@ def _remember(connection: Connection, project_id: str, file: File) -> None:
 
 def _last(connection: Connection, project_id: str, path: str) -> _Last | None:
     row = connection.execute(
-        "SELECT sequence, hash, size, begun_at, is_edited, users FROM saves "
+        "SELECT sequence, hash, size, begun_at, saved_at, is_edited, users FROM saves "
         "WHERE project_id = ? AND path = ? ORDER BY sequence DESC LIMIT 1",
         (project_id, path),
     ).fetchone()
@@ -291,12 +292,8 @@ def _has_row(
 ) -> bool:
     """Return whether the last row of a file is of what it has become."""
     path, content_hash, _, _, updated_at, _ = file
-    row = connection.execute(
-        "SELECT hash, saved_at FROM saves WHERE project_id = ? AND path = ? "
-        "ORDER BY sequence DESC LIMIT 1",
-        (project_id, path),
-    ).fetchone()
-    return row is not None and tuple(row) == (content_hash, updated_at)
+    last = _last(connection, project_id, path)
+    return last is not None and (last.hash, last.saved_at) == (content_hash, updated_at)
 
 
 def _is_in_group(last: _Last, now: str) -> bool:

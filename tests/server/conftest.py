@@ -15,9 +15,12 @@ from server.store.engine import Engine
 from server.store.sqlite import Sqlite
 from tests.engineio_min.conftest import clock
 from tests.server.databases import KINDS, PostgresDatabase, prepare, undone
+from tests.server.nodes import Nodes, two_nodes
+from tests.server.postgres_proxy import Proxy, proxied
 from tests.server.postgres_server import joined
 from tests.server.running import running
 from tests.server.wire import Client, connected
+from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
 
 __all__ = ["clock"]
 
@@ -70,6 +73,43 @@ def postgres_database(postgres_folder: str) -> Iterator[PostgresDatabase]:
 def postgres(postgres_database: PostgresDatabase) -> Postgres:
     """An empty database of PostgreSQL."""
     return postgres_database.emptied()
+
+
+@pytest.fixture
+def shared(postgres: Postgres) -> Postgres:
+    """The database, for one of several servers."""
+    from server.store.postgres import Postgres
+
+    return Postgres(postgres.url, shares=True)
+
+
+@pytest.fixture
+def proxy(postgres_folder: str) -> Iterator[Proxy]:
+    """What may lose and hold the bytes between a server and PostgreSQL."""
+    with proxied(Path(postgres_folder)) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def behind(postgres: Postgres, postgres_folder: str, proxy: Proxy) -> Postgres:
+    """The database, for one of several servers, through the proxy."""
+    from server.store.postgres import Postgres
+
+    return Postgres(postgres.url.replace(postgres_folder, str(proxy.folder)), shares=True)
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    """A Redis for the tests of a module."""
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+async def nodes(redis: RedisServer, postgres: Postgres, tmp_path: Path) -> AsyncIterator[Nodes]:
+    """Two nodes of a cluster."""
+    async with two_nodes(tmp_path, redis.url, postgres.url) as nodes:
+        yield nodes
 
 
 @pytest.fixture(params=KINDS)

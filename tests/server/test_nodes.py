@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
-import pytest
 
 from server.api import node_events
 from server.api.identity import identity_of
 from tests.server.ai.chatting import Held
 from tests.server.cluster.servers import answered
-from tests.server.nodes import PROJECT, Nodes, two_nodes
+from tests.server.nodes import PROJECT, Nodes
 from tests.server.running import CREDENTIALS, add_user
 from tests.server.wire import http_get
-from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
 from tests.waiting import eventually, until
-
-if TYPE_CHECKING:
-    from server.store.postgres import Postgres
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with running_redis() as server:
-        yield server
-
-
-@pytest.fixture
-async def nodes(redis: RedisServer, postgres: Postgres, tmp_path: Path) -> AsyncIterator[Nodes]:
-    async with two_nodes(tmp_path, redis.url, postgres.url) as nodes:
-        yield nodes
 
 
 async def test_what_people_say_and_do_reaches_both_nodes(nodes: Nodes) -> None:

@@ -30,7 +30,7 @@ from server.store.database import Database
 from server.store.engine import OutcomeUnknown
 from server.store.postgres import Postgres
 from server.store.trees import Steps
-from tests.server.postgres_proxy import Proxy, proxied
+from tests.server.postgres_proxy import Proxy
 from tests.server.postgres_server import PostgresServer, running_postgres
 from tests.server.running import running
 from tests.server.wire import connected, http_get
@@ -50,12 +50,6 @@ def server() -> Iterator[PostgresServer]:
 @pytest.fixture
 def own(server: PostgresServer, request: pytest.FixtureRequest) -> Postgres:
     return Postgres(server.add_database(f"own_{abs(hash(request.node.name))}"))
-
-
-@pytest.fixture
-def proxy(postgres: Postgres, postgres_folder: str) -> Iterator[Proxy]:
-    with proxied(Path(postgres_folder)) as proxy:
-        yield proxy
 
 
 @pytest.fixture

@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pytest
-
-from tests.server.nodes import PROJECT, Nodes, two_nodes
+from tests.server.nodes import PROJECT, Nodes
 from tests.server.wire import Client
-from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
-
-if TYPE_CHECKING:
-    from server.store.postgres import Postgres
 
 LOCK = {**PROJECT, "filePath": "src/components/App.jsx"}
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with running_redis() as server:
-        yield server
-
-
-@pytest.fixture
-async def nodes(redis: RedisServer, postgres: Postgres, tmp_path: Path) -> AsyncIterator[Nodes]:
-    async with two_nodes(tmp_path, redis.url, postgres.url) as nodes:
-        yield nodes
 
 
 async def asked(nodes: Nodes) -> tuple[Client, Client, Any]:

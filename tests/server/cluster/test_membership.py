@@ -12,7 +12,7 @@ import contextlib
 import os
 import resource
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from server.store.engine import StoreError
 from server.store.link import Lease
 from server.store.postgres import Postgres
 from server.store.sqlite import Sqlite
-from tests.server.postgres_proxy import Proxy, proxied
+from tests.server.postgres_proxy import Proxy
 from tests.server.running import running
 from tests.waiting import eventually, until
 
@@ -73,22 +73,6 @@ async def member(engine: Postgres | Sqlite, lease: Lease) -> AsyncIterator[Told]
             yield told
         finally:
             await told.membership.stop()
-
-
-@pytest.fixture
-def shared(postgres: Postgres) -> Postgres:
-    return Postgres(postgres.url, shares=True)
-
-
-@pytest.fixture
-def proxy(postgres_folder: str) -> Iterator[Proxy]:
-    with proxied(Path(postgres_folder)) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def behind(postgres: Postgres, postgres_folder: str, proxy: Proxy) -> Postgres:
-    return Postgres(postgres.url.replace(postgres_folder, str(proxy.folder)), shares=True)
 
 
 def rows(postgres: Postgres) -> list[tuple[str, bool, bool]]:

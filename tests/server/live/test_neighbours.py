@@ -8,34 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from server.api.types import Place
 from server.live.node_messages import LIVE, CursorNow, Person
-from tests.server.nodes import PROJECT, Nodes, two_nodes
+from tests.server.nodes import PROJECT, Nodes
 from tests.server.running import running
 from tests.server.wire import http_get
-from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
+from tests.socketio_min.cluster.redis_server import RedisServer
 from tests.waiting import eventually, until
-
-if TYPE_CHECKING:
-    from server.store.postgres import Postgres
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with running_redis() as server:
-        yield server
-
-
-@pytest.fixture
-async def nodes(redis: RedisServer, postgres: Postgres, tmp_path: Path) -> AsyncIterator[Nodes]:
-    async with two_nodes(tmp_path, redis.url, postgres.url) as nodes:
-        yield nodes
 
 
 def names(answer: dict[str, Any]) -> list[str]:

@@ -13,7 +13,6 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -26,7 +25,7 @@ from server.store.engine import OutcomeUnknown, StoreError
 from server.store.postgres import Postgres
 from server.store.postgres_session import PostgresSession
 from server.store.trees import Steps
-from tests.server.postgres_proxy import Proxy, proxied
+from tests.server.postgres_proxy import Proxy
 from tests.server.store.counted import in_steps
 from tests.waiting import patient
 
@@ -42,26 +41,9 @@ def committed(session: PostgresSession) -> None:
 
 
 @pytest.fixture
-def shared(postgres: Postgres) -> Postgres:
-    return Postgres(postgres.url, shares=True)
-
-
-@pytest.fixture
 def other(postgres: Postgres) -> Iterator[PostgresSession]:
     with contextlib.closing(Postgres(postgres.url, shares=True).serve()) as session:
         yield session
-
-
-@pytest.fixture
-def proxy(postgres_folder: str) -> Iterator[Proxy]:
-    with proxied(Path(postgres_folder)) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def behind(postgres: Postgres, postgres_folder: str, proxy: Proxy) -> Postgres:
-    """The database, shared, through the proxy."""
-    return Postgres(postgres.url.replace(postgres_folder, str(proxy.folder)), shares=True)
 
 
 @pytest.mark.parametrize("first", [True, False])

@@ -33,7 +33,7 @@ from server.api.errors import Code, EventError
 from server.held_bytes import HeldBytes
 from server.store import leftovers
 from server.store.connection import Connection
-from server.store.engine import Engine, OutcomeUnknown, Session
+from server.store.engine import CommitLost, Engine, OutcomeUnknown, Session
 from server.store.giving_way import GivingWay
 from server.store.jobs import Job, JobQueue, TransactionUndone, perform, storage_error
 from server.store.trees import Steps
@@ -177,12 +177,11 @@ class Database:
             self._untidy = leftovers.are_there(session)
             self._jobs.at_rest.set()
             session.end(self._outage_goes_on)
-        except (session.Error, TransactionUndone, OutcomeUnknown) as error:
+        except (session.Error, TransactionUndone, CommitLost, OutcomeUnknown) as error:
             self._log(session, error)
             if session.in_transaction:
                 session.rollback()
-            cause = error.__cause__ if isinstance(error, TransactionUndone) else error
-            return self._failed(touched, cause)
+            return self._failed(touched, _cause(error))
         if self._is_lost:
             self._is_lost = False
             logger.warning("the database answers again")
@@ -212,12 +211,12 @@ class Database:
 
     def _log(self, session: Session, error: Exception) -> None:
         """Log why a transaction failed; that the connection is lost once, until there is one."""
-        if not session.is_lost:
+        # Who finds out what became of a commit has a new connection.
+        if not session.is_lost and not isinstance(error, CommitLost):
             logger.error("a transaction failed", exc_info=error)
         elif not self._is_lost:
             self._is_lost = True
-            cause = error.__cause__ if isinstance(error, TransactionUndone) else error
-            reason = str(cause).partition("\n")[0]
+            reason = str(_cause(error)).partition("\n")[0]
             logger.error("%s", self.engine.unusable(reason))
 
     def _outage_goes_on(self) -> bool:
@@ -307,3 +306,8 @@ class Desk:
     def _forget(self, job: Job) -> None:
         if job.holds:
             self.database.release(job)
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    """Return the database's own error."""
+    return error.__cause__ if isinstance(error, (TransactionUndone, CommitLost)) else error

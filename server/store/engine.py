@@ -13,6 +13,10 @@ class StoreError(Exception):
     """The database cannot be used; the message says why, and what to do."""
 
 
+class CommitLost(Exception):
+    """The connection was lost before the commit reached the database: nothing was done."""
+
+
 class OutcomeUnknown(Exception):
     """The connection was lost during a commit: whether the transaction was done is not known."""
 
@@ -51,6 +55,7 @@ class Session(Connection, Protocol):
         `goes_on` is called between two tries, and returns whether to go on.
 
         Raises:
+            CommitLost: it was found out that nothing was done.
             OutcomeUnknown: it was not found out.
         """
         ...

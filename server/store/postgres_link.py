@@ -17,11 +17,11 @@ from typing import Final
 import psycopg
 
 from server.store import nodes
-from server.store.engine import OutcomeUnknown
+from server.store.engine import CommitLost, OutcomeUnknown
 from server.store.link import TASKS, Lease, LinkEvents
 from server.store.postgres_session import PostgresSession
 
-_FAILURES: Final = (psycopg.Error, OutcomeUnknown)
+_FAILURES: Final = (psycopg.Error, CommitLost, OutcomeUnknown)
 _TASKS: Final = 0x746173
 """The first part of the key of a task's lock."""
 _FIRST_PAUSE: Final = 0.05

@@ -30,7 +30,7 @@ from psycopg.types.numeric import Int8BinaryDumper
 from psycopg.types.string import StrBinaryDumper
 
 from server.store.connection import Rows
-from server.store.engine import OutcomeUnknown
+from server.store.engine import CommitLost, OutcomeUnknown
 from server.store.nodes import NAME
 
 PATIENCE: Final = 15.0
@@ -208,10 +208,12 @@ class PostgresSession:
             counting = f"UPDATE nodes SET commits = {number} WHERE id = '{self._node}';"
         try:
             self.script(f"{counting} COMMIT")
-        except psycopg.Error:
-            # What was only read was there.
-            if not self.is_lost or (has_changed and not self._was_committed(number, goes_on)):
+        except psycopg.Error as error:
+            if not self.is_lost:
                 raise
+            # What was only read was there.
+            if has_changed and not self._was_committed(number, goes_on):
+                raise CommitLost(str(error)) from error
         if has_changed:
             self._commits = number
 

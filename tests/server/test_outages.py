@@ -27,7 +27,7 @@ from server.api.errors import EventError
 from server.store import counters, postgres_session
 from server.store.connection import Connection
 from server.store.database import Database
-from server.store.engine import OutcomeUnknown
+from server.store.engine import CommitLost, OutcomeUnknown
 from server.store.postgres import Postgres
 from server.store.trees import Steps
 from tests.server.postgres_proxy import Proxy
@@ -131,7 +131,7 @@ def test_what_became_of_a_commit_that_was_cut_off_is_found_out(
         if loses == "answer":
             session.end(lambda: False)
         else:
-            with pytest.raises(psycopg.OperationalError):
+            with pytest.raises(CommitLost):
                 session.end(lambda: False)
         assert stored(postgres) == [("one", 2 if loses == "answer" else 1)]
         # It goes on.
@@ -189,6 +189,24 @@ async def test_a_commit_is_found_out_when_the_database_is_back(
     assert await database.run(increment) == 2
     await database.close()
     assert stored(postgres) == [("one", 2)]
+
+
+async def test_a_commit_that_was_lost_is_an_outage_and_no_fault(
+    behind: Postgres, proxy: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever finds out has a new connection, and the reason is still that one was lost."""
+    database = Database(behind)
+    await database.start()
+    assert await database.run(increment) == 1
+    proxy.loses = "request"
+    with pytest.raises(EventError, match="nothing of it was done"):
+        await database.run(increment)
+    assert await database.run(increment) == 2
+    await database.close()
+    told = [one.getMessage() for one in caplog.records if one.name == "server.store"]
+    assert re.fullmatch(r"DATABASE_URL: cannot use '.*': consuming input failed: .*", told[0])
+    assert told[1:] == ["the database answers again"]
+    assert not [one for one in caplog.records if one.exc_info]
 
 
 async def test_an_outage_is_told_and_ends_by_itself(

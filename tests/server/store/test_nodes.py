@@ -14,14 +14,13 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
-import psycopg
 import pytest
 
 from server.api.errors import EventError
 from server.store import counters, nodes, postgres_session
 from server.store.connection import Connection
 from server.store.database import Database
-from server.store.engine import OutcomeUnknown, StoreError
+from server.store.engine import CommitLost, OutcomeUnknown, StoreError
 from server.store.postgres import Postgres
 from server.store.postgres_session import PostgresSession
 from server.store.trees import Steps
@@ -72,7 +71,7 @@ def test_a_commit_that_was_cut_off_is_found_out_beside_those_of_others(
         if loses == "answer":
             session.end(lambda: False)
         else:
-            with pytest.raises(psycopg.OperationalError):
+            with pytest.raises(CommitLost):
                 session.end(lambda: False)
         committed(other)
         assert counters.increment(other, "one") == (7 if loses == "answer" else 6)
@@ -139,7 +138,7 @@ def test_the_connection_of_a_node_that_is_buried_is_ended(
         increment(session)
         other.execute("SELECT pg_advisory_unlock_all()")
         assert nodes.bury(other, 0.0).nodes == [shared.node]
-        with pytest.raises(psycopg.OperationalError):
+        with pytest.raises(CommitLost):
             session.end(lambda: False)
         assert counters.increment(other, "one") == 1
 

@@ -6,14 +6,17 @@
 // be listened to here, and `maxReconnectionAttempts` counts.
 
 import { io } from "socket.io-client";
-import { Answer } from "./answer.js";
+import { acceptAction, rejectAction } from "./actions.js";
+import { Arrivals } from "./arrivals.js";
+import { Assistant } from "./assistant.js";
 import { Batch } from "./batch.js";
-import { SharedDocument } from "./document.js";
-import { Due } from "./due.js";
-import { FAILURES, Refused, Unreachable } from "./errors.js";
+import { Identity } from "./identity.js";
 import { FileLock } from "./lock.js";
-import { Pace } from "./pace.js";
-import { putIn } from "./replacing.js";
+import { askForLock } from "./lock_request.js";
+import { addFurtherPages, listAll, search } from "./pages.js";
+import { Participation } from "./participation.js";
+import { replaceAll } from "./replacing.js";
+import { Sending } from "./sending.js";
 import { download, readText, upload } from "./transfers.js";
 import { TypingNotice } from "./typing.js";
 
@@ -21,29 +24,8 @@ export { SharedDocument } from "./document.js";
 export { Refused, SDKError, Unreachable } from "./errors.js";
 export { FileLock } from "./lock.js";
 
-const ANSWER_MILLISECONDS = 20_000;
-// How long to wait before introducing oneself again to a server that has failed.
-const INTRODUCE_MILLISECONDS = 1_000;
 // The server gives the assistant two minutes unless AI_TIMEOUT says otherwise.
 const RESPONSE_MILLISECONDS = 150_000;
-// Where the items are in the answer to each of these events.
-const LISTS = {
-  "bin:list": "deletions",
-  "file:list": "files",
-  "file:locks": "locks",
-  "history:list": "saves",
-  "notification:list": "notifications",
-  "project:list": "projects",
-  "user:list": "presence",
-  "version:list": "versions",
-};
-// How the lists go on that joining a project begins: the event, and where it is said.
-const PAGES = [
-  ["file:list", "nextFile"],
-  ["file:locks", "nextLock"],
-  ["user:list", "nextPresence"],
-];
-
 const MANAGER_EVENTS = new Set([
   "reconnect",
   "reconnect_attempt",
@@ -51,30 +33,19 @@ const MANAGER_EVENTS = new Set([
   "reconnect_failed",
 ]);
 
+/** A client, made of parts that each have one idea. */
 export class AICodingAssistantSocket {
   #socket;
   #baseURL;
-  #sessionId;
-  #userId;
-  #user = null;
-  #introduction = null;
-  // Whether this client, since it was told to connect, has been let in.
-  #cameIn = false;
-  // Each ends one call of `connect` that waits, because `disconnect` was called.
-  #leaving = new Set();
-  #projects = new Set();
-  #locks = new Set();
-  #answers = new Set();
-  #documents = new Set();
+  #identity;
+  #arrivals;
+  #sending;
+  #participation;
+  #assistant;
   // Looked up each time: a program may have put another function in its place.
   #call = (...args) => this.call(...args);
   #batch = new Batch(this.#call);
   #typing = new TypingNotice((event, payload) => this.emit(event, payload));
-  #pace = new Pace();
-  #due = new Due(
-    () => this.connected && this.call("test:ping").catch(() => {}),
-    (retryAfter) => this.#pace.slowDown(retryAfter),
-  );
 
   constructor(given = {}) {
     if (typeof given !== "object") {
@@ -89,61 +60,22 @@ export class AICodingAssistantSocket {
       ...options
     } = given;
     this.#baseURL = baseURL;
-    this.#sessionId = sessionId;
-    this.#userId = userId;
+    this.#identity = new Identity(this.#call, sessionId, userId);
     if (maxReconnectionAttempts !== undefined) {
       options.reconnectionAttempts ??= maxReconnectionAttempts;
     }
     this.#socket = io(baseURL, {
       forceNew: true,
       // Also here, because what waited for a connection is sent before "connect" is heard.
-      auth: (answer) => answer(this.#sessionId ? { sessionId: this.#sessionId } : {}),
+      auth: (answer) => answer(this.#identity.credentials()),
       ...options,
       autoConnect: false,
     });
-    this.#socket.on("connect", () => {
-      if (this.#socket.io.engine.readyState !== "open") {
-        // The official client reads a packet a moment after it came, so it may tell of a connection
-        // that it has lost meanwhile. What is sent now waits for the next one.
-        this.#socket.connected = false;
-        return;
-      }
-      this.#introduction = this.#surelyIntroduce();
-      // Whoever waits for it hears of a failure; nobody else has to.
-      this.#introduction.catch(() => {});
-    });
-    this.#socket.on("disconnect", (reason) => {
-      const comesBack = this.#socket.active && this.#socket.io.reconnection();
-      for (const document of this.#documents) {
-        if (comesBack) document._lose();
-        else document._giveUp(new Unreachable(`the connection was lost: ${reason}`));
-      }
-    });
-    for (const event of ["file:edited", "file:unlocked"]) {
-      this.#socket.on(event, (data, { projectId }) => {
-        for (const document of this.#documents) document._hear(event, data, projectId);
-      });
-    }
-    this.#socket.on("file:moved", ({ filePath: source, newPath }, { projectId }) => {
-      const moved = (path) => (isWithin(path, source) ? newPath + path.slice(source.length) : path);
-      for (const one of this.#documents) {
-        if (one.projectId === projectId) one.filePath = moved(one.filePath);
-      }
-      for (const one of this.#locks) {
-        if (one.projectId === projectId) {
-          one.lock = { ...one.lock, filePath: moved(one.filePath) };
-        }
-      }
-    });
-    this.#socket.on("auth:session", ({ session }) => {
-      if (session.id) this.#sessionId = session.id;
-    });
-    // Whatever fails there, the next connection begins anew.
-    this.#socket.on("server:resync", () => this.#lookAgain().catch(() => {}));
-    this.#socket.on("rate_limited", ({ retryAfter }) => {
-      console.warn("the server drops what comes too fast: going on more slowly");
-      this.#due.limited(retryAfter);
-    });
+    this.#arrivals = new Arrivals(this.#socket, baseURL, () => this.#introduce());
+    this.#participation = new Participation(this.#socket, this.#call);
+    this.#sending = new Sending(this.#socket);
+    this.#assistant = new Assistant(this, this.#socket, this.#participation);
+    this.#socket.on("auth:session", (data) => this.#identity.hear(data));
   }
 
   /** The official client's socket, for whatever this class has no method for. */
@@ -161,12 +93,12 @@ export class AICodingAssistantSocket {
 
   /** Who one is, once connected; for a guest null until the first project is joined. */
   get user() {
-    return this.#user;
+    return this.#identity.user;
   }
 
   /** The session, which `login` and `auth:refresh` change. */
   get sessionId() {
-    return this.#sessionId;
+    return this.#identity.sessionId;
   }
 
   // -- connecting
@@ -177,178 +109,35 @@ export class AICodingAssistantSocket {
    * a session goes on as a guest.
    */
   async connect() {
-    if (!this.#socket.connected) await this.#connected();
-    await this.#introduction;
-    return this.#user;
+    await this.#arrivals.connect();
+    return this.user;
   }
 
-  #connected() {
-    return new Promise((resolve, reject) => {
-      const socket = this.#socket;
-      const end = (settle, value) => {
-        socket.off("connect", connected);
-        socket.off("connect_error", failed);
-        socket.io.off("reconnect_failed", gaveUp);
-        this.#leaving.delete(left);
-        settle(value);
-      };
-      const unreachable = (reason) =>
-        new Unreachable(`cannot reach ${this.#baseURL}: ${reason}; is the server running?`);
-      const connected = () => socket.connected && end(resolve);
-      const left = () => end(reject, unreachable("disconnect() was called"));
-      const fail = (error) => {
-        // Or the client would count as connecting for ever.
-        socket.disconnect();
-        end(reject, error);
-      };
-      const gaveUp = () => fail(unreachable("no attempt was successful"));
-      const failed = (error) => {
-        // The client tries again by itself while it is active.
-        if (!socket.active || !socket.io.reconnection()) fail(unreachable(error.message));
-      };
-      socket.on("connect", connected);
-      socket.on("connect_error", failed);
-      socket.io.on("reconnect_failed", gaveUp);
-      this.#leaving.add(left);
-      // While it comes back by itself, a second CONNECT would end the connection.
-      if (!socket.active) socket.connect();
-    });
+  async #introduce() {
+    await this.#identity.present(() => this.#socket.disconnect());
+    await this.#participation.takeUp();
   }
 
   /** Leave, for good. */
   disconnect() {
-    this.#cameIn = false;
+    this.#arrivals.leave();
     this.#batch.close();
-    this.#pace.close();
-    this.#due.close();
+    this.#sending.close();
     this.#typing.close();
-    for (const lock of this.#locks) lock.held = false;
-    this.#locks.clear();
-    for (const document of this.#documents) {
-      document._giveUp(new Unreachable("disconnect() was called"));
-    }
-    this.#projects.clear();
+    this.#participation.end();
     this.#socket.disconnect();
-    // Also of a connection that was lost before.
-    for (const answer of this.#answers) answer.lose("disconnect() was called", false);
-    for (const left of [...this.#leaving]) left();
-  }
-
-  /**
-   * Introduce oneself, again and again to a server that fails: one that is stopping says so, and one
-   * whose database is away will have it back.
-   */
-  async #surelyIntroduce() {
-    const { id } = this.#socket;
-    for (;;) {
-      try {
-        await this.#introduce();
-        this.#cameIn = true;
-        return;
-      } catch (error) {
-        // Who connects hears that nothing answers; who comes back has been answered before.
-        const passes = error instanceof Unreachable ? this.#cameIn : FAILURES.has(error.code);
-        // Another connection introduces itself.
-        if (!passes || !this.#socket.io.reconnection() || this.#socket.id !== id) throw error;
-        await new Promise((resolve) => setTimeout(resolve, INTRODUCE_MILLISECONDS));
-        if (this.#socket.id !== id) throw error;
-      }
-    }
-  }
-
-  async #introduce() {
-    if (this.#sessionId) await this.#present();
-    else if (this.#userId) await this.#name();
-    await this.#joinAll();
-    for (const lock of this.#locks) await this.#takeAgain(lock);
-    for (const document of this.#documents) document._comeBack();
-  }
-
-  /** The server was cut off from others: what happened there may not have been told. */
-  async #lookAgain() {
-    for (const document of this.#documents) document._lose();
-    try {
-      await this.#joinAll();
-    } finally {
-      if (this.#socket.connected) for (const document of this.#documents) document._comeBack();
-    }
-  }
-
-  async #joinAll() {
-    const asked = [...this.#answers].map(({ projectId }) => projectId);
-    for (const projectId of new Set([...this.#projects, ...asked])) {
-      if (projectId !== undefined) await this.#joinAgain(projectId);
-    }
-  }
-
-  async #present() {
-    try {
-      const { user } = await this.call("auth:session", { sessionId: this.#sessionId });
-      this.#user = user;
-    } catch (error) {
-      if (error.code !== "UNAUTHORIZED") throw error;
-      // Only a server in open mode lets somebody without a session see projects.
-      await this.call("project:list").catch(() => {
-        this.#socket.disconnect();
-        throw error;
-      });
-      this.#user = null;
-      console.warn(`${error.message}; going on as a guest, because the server is in open mode`);
-    }
-  }
-
-  async #name() {
-    const { user } = await this.call("user:join", { userId: this.#userId });
-    this.#user = user;
-  }
-
-  async #joinAgain(projectId) {
-    try {
-      const joined = await this.call("project:join", { projectId });
-      for (const answer of this.#answersOf(projectId)) answer.back(joined);
-    } catch (error) {
-      if (error.code !== "NOT_FOUND") throw error;
-      for (const answer of this.#answersOf(projectId)) answer.fail(error);
-      // It was deleted, or is not shared any more; the other projects are still there.
-      console.warn(`cannot enter it again: ${error.message}`);
-      this.#forget(projectId);
-    }
-  }
-
-  #answersOf(projectId) {
-    return [...this.#answers].filter((answer) => answer.projectId === projectId);
-  }
-
-  async #takeAgain(lock) {
-    const { projectId, filePath } = lock;
-    try {
-      const answer = await this.call("file:lock", {
-        projectId,
-        filePath,
-        lockType: lock.lock.lockType,
-      });
-      lock.lock = answer.lock;
-    } catch (error) {
-      if (!(error instanceof Refused) || FAILURES.has(error.code)) throw error;
-      // Somebody else was faster.
-      lock.held = false;
-      this.#locks.delete(lock);
-    }
+    this.#participation.endAnswers();
+    this.#arrivals.giveUp();
   }
 
   /** Open a session with a name and a password; it is presented again after a reconnection. */
   async login(username, password) {
-    const { user, session } = await this.call("auth:login", { username, password });
-    this.#user = user;
-    this.#sessionId = session.id;
-    return { user, session };
+    return this.#identity.login(username, password);
   }
 
   /** End the session. */
   async logout() {
-    await this.call("auth:logout");
-    this.#user = null;
-    this.#sessionId = undefined;
+    await this.#identity.logout();
   }
 
   // -- events
@@ -371,34 +160,13 @@ export class AICodingAssistantSocket {
 
   /** Send an event without waiting. A failure comes back as an event, such as "error". */
   emit(event, payload) {
-    this.#pace.add(() => this.#socket.emit(event, payload));
+    this.#sending.emit(event, payload);
     return this;
   }
 
   /** Send an event and wait for its acknowledgement. Rejects with `Refused` or `Unreachable`. */
   async call(event, payload = {}) {
-    const { ok, error, ...result } = await new Promise((resolve, reject) => {
-      const lose = () =>
-        reject(
-          new Unreachable(`${event} was not acknowledged: the connection was lost, or is slow`),
-        );
-      this.#pace.add(() => this.#ask(event, payload, resolve, reject, lose), lose);
-    });
-    if (!ok) throw new Refused(error);
-    return result;
-  }
-
-  #ask(event, payload, resolve, reject, lose) {
-    const call = this.#due.add(reject);
-    this.#socket.timeout(ANSWER_MILLISECONDS).emit(event, payload, (late, answer) => {
-      if (late) {
-        this.#due.forget(call);
-        lose();
-      } else {
-        this.#due.acknowledged(call);
-        resolve(answer);
-      }
-    });
+    return this.#sending.call(event, payload);
   }
 
   // -- projects and files
@@ -409,15 +177,10 @@ export class AICodingAssistantSocket {
    */
   async joinProject(projectId) {
     const result = await this.call("project:join", { projectId });
-    for (const [event, next] of PAGES) {
-      if (result[next] === undefined) continue;
-      const more = await this.listAll(event, { projectId }, result[next]);
-      result[LISTS[event]].push(...more);
-      delete result[next];
-    }
+    await addFurtherPages(this.#call, projectId, result);
     result.users = result.presence.map(({ user }) => user);
-    this.#projects.add(projectId);
-    this.#user = result.user;
+    this.#participation.projects.add(projectId);
+    this.#identity.user = result.user;
     return result;
   }
 
@@ -427,13 +190,7 @@ export class AICodingAssistantSocket {
    * a page.
    */
   async listAll(event, payload = {}, after = undefined) {
-    const found = [];
-    do {
-      const page = await this.call(event, { ...payload, after });
-      found.push(...page[LISTS[event]]);
-      after = page.next;
-    } while (after !== undefined);
-    return found;
+    return listAll(this.#call, event, payload, after);
   }
 
   /** Read a file of any size, part by part: `{filePath, content, size, hash, file?}`. */
@@ -492,16 +249,7 @@ export class AICodingAssistantSocket {
    * those of `project:search`, such as `{isRegex: true, include: ["*.js"]}`.
    */
   async search(projectId, query, options = {}) {
-    const found = new Map();
-    let after;
-    do {
-      const page = await this.call("project:search", { ...options, projectId, query, after });
-      for (const { filePath, hits } of page.files) {
-        found.set(filePath, [...(found.get(filePath) ?? []), ...hits]);
-      }
-      after = page.next;
-    } while (after !== undefined);
-    return Array.from(found, ([filePath, hits]) => ({ filePath, hits }));
+    return search(this.#call, { ...options, projectId, query });
   }
 
   /**
@@ -510,15 +258,8 @@ export class AICodingAssistantSocket {
    * options are those of `search`.
    */
   async replace(projectId, query, replacement, options = {}) {
-    const done = [];
-    for (const { filePath, hits } of await this.search(projectId, query, { ...options, replacement })) {
-      const document = await this.openDocument(projectId, filePath);
-      const { text, replaced } = putIn(document.text, hits);
-      document.update(() => text);
-      await document.close();
-      done.push({ filePath, replaced, left: hits.length - replaced });
-    }
-    return done;
+    const found = await this.search(projectId, query, { ...options, replacement });
+    return replaceAll(this, projectId, found);
   }
 
   /** Make a file what it was at a save of its history, which `listAll("history:list", …)` has. */
@@ -528,21 +269,8 @@ export class AICodingAssistantSocket {
 
   /** Leave a project; `forGood` also as a member. */
   async leaveProject(projectId, { forGood = false } = {}) {
-    this.#forget(projectId);
+    this.#participation.forget(projectId);
     return this.call("project:leave", { projectId, forGood });
-  }
-
-  #forget(projectId) {
-    this.#projects.delete(projectId);
-    for (const lock of this.#locks) {
-      if (lock.projectId !== projectId) continue;
-      lock.held = false;
-      this.#locks.delete(lock);
-    }
-    for (const document of this.#documents) {
-      if (document.projectId !== projectId) continue;
-      document._giveUp(new Unreachable(`the project '${projectId}' was left`));
-    }
   }
 
   /**
@@ -550,28 +278,8 @@ export class AICodingAssistantSocket {
    * `await using document = await socket.openDocument(…)` it is closed at the end.
    */
   async openDocument(projectId, filePath) {
-    if (!this.#projects.has(projectId)) await this.joinProject(projectId);
-    const forget = (document) => this.#documents.delete(document);
-    const document = new SharedDocument(this, projectId, filePath, forget);
-    this.#documents.add(document);
-    try {
-      await this.#openJoined(document);
-    } catch (error) {
-      this.#documents.delete(document);
-      throw error;
-    }
-    return document;
-  }
-
-  async #openJoined(document) {
-    try {
-      await document._open();
-    } catch (error) {
-      if (error.code !== "FORBIDDEN") throw error;
-      // It waited for a connection, and was sent before the project was joined again on that.
-      await this.joinProject(document.projectId);
-      await document._open();
-    }
+    if (!this.#participation.projects.has(projectId)) await this.joinProject(projectId);
+    return this.#participation.open(this, projectId, filePath);
   }
 
   /** Lock a file. `await using lock = await socket.lockFile(…)` releases it at the end. */
@@ -579,8 +287,9 @@ export class AICodingAssistantSocket {
     const { lock } = await this.call("file:lock", { projectId, filePath, lockType });
     const held = new FileLock(this, projectId, lock);
     // Those that were released are forgotten with the next one.
-    for (const other of this.#locks) if (!other.held) this.#locks.delete(other);
-    this.#locks.add(held);
+    const { locks } = this.#participation;
+    for (const other of locks) if (!other.held) locks.delete(other);
+    locks.add(held);
     return held;
   }
 
@@ -589,30 +298,8 @@ export class AICodingAssistantSocket {
    * `lockFile` has it at once. The server waits a minute for the holder.
    */
   async askForLock(projectId, filePath) {
-    const outcomes = new Map();
-    let lost;
-    let wake = () => {};
-    const heard = ({ requestId, outcome }) => {
-      outcomes.set(requestId, outcome);
-      wake();
-    };
-    const lose = (reason) => {
-      lost = new Unreachable(`the connection was lost before the answer: ${reason}`);
-      wake();
-    };
-    this.#socket.on("lock:answered", heard);
-    this.#socket.on("disconnect", lose);
-    try {
-      const { request } = await this.call("lock:ask", { projectId, filePath });
-      while (!outcomes.has(request.id)) {
-        if (lost) throw lost;
-        await new Promise((done) => (wake = done));
-      }
-      return outcomes.get(request.id) === "handed-over";
-    } finally {
-      this.#socket.off("lock:answered", heard);
-      this.#socket.off("disconnect", lose);
-    }
+    const outcome = await askForLock(this.#socket, this.#call, { projectId, filePath });
+    return outcome === "handed-over";
   }
 
   // -- people
@@ -653,40 +340,8 @@ export class AICodingAssistantSocket {
    * it has a `key`, one of its own if none is given. Who gives the same one again enters the project,
    * and gets the answer that was made or is being made.
    */
-  async sendAIMessage({ message, projectId, context, key, onChunk, signal, timeout }) {
-    const answer = new Answer(this.#socket, projectId, onChunk, timeout ?? RESPONSE_MILLISECONDS);
-    this.#answers.add(answer);
-    try {
-      const payload = { message, projectId, context, key: key ?? newKey() };
-      const requestId = await this.#asked(payload, answer);
-      // It may have been asked before, and be answered.
-      if (key !== undefined && projectId !== undefined) await this.#joinAgain(projectId);
-      const stop = () => this.emit("ai:cancel", { requestId });
-      if (signal?.aborted) stop();
-      signal?.addEventListener("abort", stop, { once: true });
-      try {
-        return await answer.of(requestId);
-      } finally {
-        signal?.removeEventListener("abort", stop);
-      }
-    } finally {
-      answer.close();
-      this.#answers.delete(answer);
-    }
-  }
-
-  /** Ask the assistant; resolves to the id of the request. */
-  async #asked(payload, answer) {
-    const wasConnected = this.connected;
-    try {
-      return (await this.call("ai:message", payload)).requestId;
-    } catch (error) {
-      const isLost = error instanceof Unreachable && wasConnected && !this.connected;
-      if (!isLost || payload.projectId === undefined) throw error;
-    }
-    // Whether it was taken is not known: with the same key it is asked once.
-    await answer.comeBack();
-    return (await this.call("ai:message", payload)).requestId;
+  async sendAIMessage({ timeout = RESPONSE_MILLISECONDS, ...message }) {
+    return this.#assistant.ask({ ...message, timeout });
   }
 
   /**
@@ -694,24 +349,12 @@ export class AICodingAssistantSocket {
    * Refused of VERSION_CONFLICT if the file has changed since.
    */
   async acceptAction(projectId, response, action) {
-    const file = {
-      path: action.path,
-      action: action.type === "create-file" ? "created" : "updated",
-      content: action.content,
-      baseRevision: action.baseRevision ?? 0,
-    };
-    const done = await this.call("file:change", { projectId, file });
-    await this.#decide(projectId, response, action, "accepted");
-    return done;
+    return acceptAction(this.#call, projectId, response, action);
   }
 
   /** Say that what an action of a response proposes is not wanted: it is not offered again. */
   async rejectAction(projectId, response, action) {
-    await this.#decide(projectId, response, action, "rejected");
-  }
-
-  async #decide(projectId, { requestId }, { id: actionId }, outcome) {
-    await this.call("ai:applied", { projectId, requestId, actionId, outcome });
+    await rejectAction(this.#call, projectId, response, action);
   }
 
   // -- what is sent often
@@ -741,16 +384,4 @@ export class AICodingAssistantSocket {
   async flush() {
     await this.#batch.flush();
   }
-}
-
-/** Return a key that no other message of the user has; pages without a secure context have no UUIDs. */
-function newKey() {
-  return [...crypto.getRandomValues(new Uint8Array(16))]
-    .map((one) => one.toString(16).padStart(2, "0"))
-    .join("");
-}
-
-/** Return whether a path is that of a file or folder, or inside of it. */
-function isWithin(path, place) {
-  return path === place || path.startsWith(`${place}/`);
 }

@@ -1,7 +1,23 @@
 // Putting what was found in a text into it, where it still is.
 
 /**
- * A text with the `replacement` of each hit that is where it was found, and how many: {text, replaced}.
+ * Put the replacements of what was found into its files: `[{filePath, replaced, left}]`. `client` is an
+ * `AICodingAssistantSocket`.
+ */
+export async function replaceAll(client, projectId, found) {
+  const done = [];
+  for (const { filePath, hits } of found) {
+    const document = await client.openDocument(projectId, filePath);
+    const { text, replaced } = putIn(document.text, hits);
+    document.update(() => text);
+    await document.close();
+    done.push({ filePath, replaced, left: hits.length - replaced });
+  }
+  return done;
+}
+
+/**
+ * Return a text with the `replacement` of each hit that is where it was found, and how many: {text, replaced}.
  * Hits are those of `project:search`.
  */
 export function putIn(text, hits) {

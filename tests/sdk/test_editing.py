@@ -24,7 +24,7 @@ from ai_coding_assistant import (
     Document,
     Refused,
     Unreachable,
-    async_socket,
+    arrivals,
 )
 from server.api.errors import Code, EventError
 from server.application import Application
@@ -264,7 +264,7 @@ async def test_five_type_through_five_kills(tmp_path: Path) -> None:
 async def test_a_server_that_is_stopping_is_no_reason_to_give_up(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(async_socket, "INTRODUCE_SECONDS", 0.01)
+    monkeypatch.setattr(arrivals, "INTRODUCE_SECONDS", 0.01)
     application.stopping = True
     with pytest.raises(Refused, match="the server is stopping"):
         await AsyncAICodingAssistantSocket(
@@ -280,7 +280,7 @@ async def test_a_server_that_is_stopping_is_no_reason_to_give_up(
             refusals.append(error)
             raise
 
-    monkeypatch.setattr(socket, "_introduce", counted)
+    monkeypatch.setattr(socket._arrivals, "_introduce", counted)
     connecting = asyncio.create_task(socket.connect())
     await until(lambda: len(refusals) > 1)
     application.stopping = False
@@ -291,7 +291,7 @@ async def test_a_server_that_is_stopping_is_no_reason_to_give_up(
 async def test_a_database_that_is_away_is_no_reason_to_give_up(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(async_socket, "INTRODUCE_SECONDS", 0.01)
+    monkeypatch.setattr(arrivals, "INTRODUCE_SECONDS", 0.01)
     async with (
         chaos_proxy(application.port, Chaos(), seed=1) as proxy,
         AsyncAICodingAssistantSocket(proxy.url, user_id="ada", reconnection_delay=0.01) as socket,

@@ -81,7 +81,7 @@ async def test_leaving_ends_what_waits_for_its_turn(tmp_path: Path) -> None:
     async with running(tmp_path) as application:
         socket = AsyncAICodingAssistantSocket(application.url)
         # On a clock that stands still nobody's turn comes.
-        socket._pace = Pace(lambda: 0.0)
+        socket._sending._pace = Pace(lambda: 0.0)
         await socket.connect()
         pongs: list[object] = []
         socket.on("test:pong", pongs.append)

@@ -74,7 +74,7 @@ async def test_a_refusal_has_a_code_and_an_unreachable_server_an_address(
     ):
         await lost.connect()
     await ada.disconnect()
-    monkeypatch.setattr("ai_coding_assistant.async_socket.ANSWER_TIMEOUT", 0.01)
+    monkeypatch.setattr("ai_coding_assistant.sending.ANSWER_TIMEOUT", 0.01)
     with pytest.raises(Unreachable, match="test:ping was not acknowledged"):
         await ada.call("test:ping")
 
@@ -118,7 +118,7 @@ def _cut(socket: AsyncAICodingAssistantSocket) -> None:
 async def test_a_failed_arrival_leaves_nobody_half_connected(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ai_coding_assistant.async_socket.ANSWER_TIMEOUT", 0.0)
+    monkeypatch.setattr("ai_coding_assistant.sending.ANSWER_TIMEOUT", 0.0)
     socket = AsyncAICodingAssistantSocket(servers[0].url, user_id="user-456")
     with pytest.raises(Unreachable, match="user:join was not acknowledged"):
         await socket.__aenter__()

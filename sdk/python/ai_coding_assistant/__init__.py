@@ -6,11 +6,9 @@ results are dictionaries with the names of the API.
 """
 
 from ai_coding_assistant.async_socket import AsyncAICodingAssistantSocket
-from ai_coding_assistant.blocking_socket import (
-    AICodingAssistantSocket,
-    BlockingDocument,
-    BlockingFileLock,
-)
+from ai_coding_assistant.blocking_document import BlockingDocument
+from ai_coding_assistant.blocking_lock import BlockingFileLock
+from ai_coding_assistant.blocking_socket import AICodingAssistantSocket
 from ai_coding_assistant.documents import Document
 from ai_coding_assistant.errors import Refused, SDKError, Unreachable
 from ai_coding_assistant.locks import FileLock

@@ -12,128 +12,19 @@ import functools
 import inspect
 import weakref
 from collections.abc import Callable
-from typing import Any, Literal, Self, TypeVar, Unpack, overload
+from typing import Any, Self, TypeVar, Unpack, overload
 
 from ai_coding_assistant.answers import OnChunk
-from ai_coding_assistant.async_socket import (
-    RESPONSE_TIMEOUT,
-    AsyncAICodingAssistantSocket,
-    trimmed,
-)
-from ai_coding_assistant.documents import Document
-from ai_coding_assistant.locks import FileLock, LockType
+from ai_coding_assistant.async_socket import RESPONSE_TIMEOUT, AsyncAICodingAssistantSocket
+from ai_coding_assistant.blocking_document import BlockingDocument
+from ai_coding_assistant.blocking_lock import BlockingFileLock
+from ai_coding_assistant.handlers import trimmed
+from ai_coding_assistant.locks import LockType
 from ai_coding_assistant.threads import Threads
 from socketio_min import SocketIOClientOptionValues, UsageError
 from socketio_min.handlers import check_call, check_event
 
 Handler = TypeVar("Handler", bound=Callable[..., object])
-
-
-class BlockingFileLock:
-    """A `FileLock` for `with`."""
-
-    def __init__(self, threads: Threads, lock: FileLock) -> None:
-        self._threads = threads
-        self._lock = lock
-
-    def __enter__(self) -> Self:
-        self.acquire()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.release()
-
-    @property
-    def held(self) -> bool:
-        """Return whether the lock holds: it is neither released nor lost with a connection."""
-        return self._lock.held
-
-    @property
-    def token(self) -> int:
-        """Return the number of the lock; each lock of the server has a higher one. 0 before it."""
-        return self._lock.token
-
-    def acquire(self) -> None:
-        """Take the lock; see `FileLock.acquire`."""
-        self._threads.wait_for(self._lock.acquire())
-
-    def write(
-        self, content: str, *, action: Literal["created", "updated"] = "updated"
-    ) -> dict[str, Any]:
-        """Write the file under this lock; see `FileLock.write`."""
-        return self._threads.wait_for(self._lock.write(content, action=action))
-
-    def release(self) -> None:
-        """Give it back; see `FileLock.release`."""
-        self._threads.wait_for(self._lock.release())
-
-
-class BlockingDocument:
-    """A `Document` for `with`. `text` may change at any time, with what others type."""
-
-    def __init__(self, threads: Threads, document: Document) -> None:
-        self._threads = threads
-        self._document = document
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._document.file_path} of {self._document.project_id}>"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
-    @property
-    def project_id(self) -> str:
-        """Return the project's id."""
-        return self._document.project_id
-
-    @property
-    def file_path(self) -> str:
-        """Return the file's path."""
-        return self._document.file_path
-
-    @property
-    def text(self) -> str:
-        """Return the text with what is not acknowledged yet. Lines end with a newline."""
-        return self._document.text
-
-    def on_change(self, listener: Callable[[str], object]) -> Callable[[str], object]:
-        """Call `listener(text)` in the thread of the handlers after each change of others."""
-        self._document.on_change(functools.partial(self._threads.post, listener))
-        return listener
-
-    def insert(self, at: int, text: str) -> None:
-        """Insert a text before the character number `at`; see `Document.insert`."""
-        self._threads.wait_for(_called(self._document.insert, at, text))
-
-    def delete(self, start: int, end: int) -> None:
-        """Delete the characters from `start` to before `end`; see `Document.delete`."""
-        self._threads.wait_for(_called(self._document.delete, start, end))
-
-    def replace(self, start: int, end: int, text: str) -> None:
-        """Put a text in the place of characters; see `Document.replace`."""
-        self._threads.wait_for(_called(self._document.replace, start, end, text))
-
-    def append(self, text: str) -> None:
-        """Insert a text at the end; see `Document.append`."""
-        self._threads.wait_for(_called(self._document.append, text))
-
-    def update(self, function: Callable[[str], str]) -> None:
-        """Make the text what `function` makes of it, while nobody else changes it.
-
-        `function` runs in the thread of the connection, and must not wait for it.
-        """
-        self._threads.wait_for(_called(self._document.update, function))
-
-    def wait(self) -> None:
-        """Wait until all that was typed here is on the server's disk; see `Document.wait`."""
-        self._threads.wait_for(self._document.wait())
-
-    def close(self) -> None:
-        """Wait until everything is acknowledged, and hear no more; see `Document.close`."""
-        self._threads.wait_for(self._document.close())
 
 
 class AICodingAssistantSocket:
@@ -243,7 +134,7 @@ class AICodingAssistantSocket:
 
     def emit(self, event: str, payload: dict[str, Any] | None = None) -> None:
         """Send an event without waiting for its acknowledgement."""
-        self._threads.wait_for(_called(self._socket.emit, event, payload))
+        self._threads.call(self._socket.emit, event, payload)
 
     def call(self, event: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
         """Send an event and wait for its acknowledgement."""
@@ -424,11 +315,11 @@ class AICodingAssistantSocket:
 
     def typing(self, project_id: str) -> None:
         """Call this with each key that is pressed."""
-        self._threads.wait_for(_called(self._socket.typing, project_id))
+        self._threads.call(self._socket.typing, project_id)
 
     def stop_typing(self, project_id: str) -> None:
         """Say that the user types no more."""
-        self._threads.wait_for(_called(self._socket.stop_typing, project_id))
+        self._threads.call(self._socket.stop_typing, project_id)
 
     def queue(
         self, event: str, data: dict[str, Any] | None = None
@@ -441,10 +332,6 @@ class AICodingAssistantSocket:
     def flush(self) -> None:
         """Send what is queued now, and wait for the results."""
         self._threads.wait_for(self._socket.flush())
-
-
-async def _called(function: Callable[..., None], *args: Any) -> None:
-    function(*args)
 
 
 async def _result(

@@ -76,6 +76,14 @@ class Threads:
             future.cancel()
             raise
 
+    def call(self, function: Callable[..., None], *args: Any) -> None:
+        """Call a function in the loop and wait until it has returned.
+
+        Raises:
+            Unreachable: as `wait_for`.
+        """
+        self.wait_for(_called(function, *args))
+
     @property
     def _forked(self) -> bool:
         return os.getpid() != self._process
@@ -133,3 +141,7 @@ class Threads:
         concurrent.futures.wait([farewell], CLOSE_TIMEOUT)
         self.loop.call_soon_threadsafe(self._stopped.set)
         self._loop_thread.join(CLOSE_TIMEOUT)
+
+
+async def _called(function: Callable[..., None], *args: Any) -> None:
+    function(*args)

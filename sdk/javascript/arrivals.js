@@ -1,0 +1,107 @@
+// Connecting, and being let in by the server on each connection anew.
+
+import { FAILURES, Unreachable } from "./errors.js";
+
+// How long to wait before introducing oneself again to a server that has failed.
+const INTRODUCE_MILLISECONDS = 1_000;
+
+/** The connections of one of the official client's sockets. */
+export class Arrivals {
+  #socket;
+  #baseURL;
+  #introduce;
+  #introduction = null;
+  // Whether this client, since it was told to connect, has been let in.
+  #cameIn = false;
+  // Each ends one call of `connect` that waits, because `leave` was called.
+  #leaving = new Set();
+
+  /** `introduce()` says who one is, and takes up what there was before. */
+  constructor(socket, baseURL, introduce) {
+    this.#socket = socket;
+    this.#baseURL = baseURL;
+    this.#introduce = introduce;
+    socket.on("connect", () => {
+      if (socket.io.engine.readyState !== "open") {
+        // The official client reads a packet a moment after it came, so it may tell of a connection
+        // that it has lost meanwhile. What is sent now waits for the next one.
+        socket.connected = false;
+        return;
+      }
+      this.#introduction = this.#surelyIntroduce();
+      // Whoever waits for it hears of a failure; nobody else has to.
+      this.#introduction.catch(() => {});
+    });
+  }
+
+  /** Connect, and wait until one is let in. Rejects with `Unreachable`, or with `Refused`. */
+  async connect() {
+    if (!this.#socket.connected) await this.#connected();
+    await this.#introduction;
+  }
+
+  #connected() {
+    return new Promise((resolve, reject) => {
+      const socket = this.#socket;
+      const end = (settle, value) => {
+        socket.off("connect", connected);
+        socket.off("connect_error", failed);
+        socket.io.off("reconnect_failed", gaveUp);
+        this.#leaving.delete(left);
+        settle(value);
+      };
+      const unreachable = (reason) =>
+        new Unreachable(`cannot reach ${this.#baseURL}: ${reason}; is the server running?`);
+      const connected = () => socket.connected && end(resolve);
+      const left = () => end(reject, unreachable("disconnect() was called"));
+      const fail = (error) => {
+        // Or the client would count as connecting for ever.
+        socket.disconnect();
+        end(reject, error);
+      };
+      const gaveUp = () => fail(unreachable("no attempt was successful"));
+      const failed = (error) => {
+        // The client tries again by itself while it is active.
+        if (!socket.active || !socket.io.reconnection()) fail(unreachable(error.message));
+      };
+      socket.on("connect", connected);
+      socket.on("connect_error", failed);
+      socket.io.on("reconnect_failed", gaveUp);
+      this.#leaving.add(left);
+      // While it comes back by itself, a second CONNECT would end the connection.
+      if (!socket.active) socket.connect();
+    });
+  }
+
+  /** Take note that the client disconnects: the next connection is as its first. */
+  leave() {
+    this.#cameIn = false;
+  }
+
+  /** Let every call of `connect` that waits reject: the client has disconnected. */
+  giveUp() {
+    for (const left of [...this.#leaving]) left();
+  }
+
+  /**
+   * Introduce oneself, again and again to a server that fails: one that is stopping says so, and one
+   * whose database is away will have it back.
+   */
+  async #surelyIntroduce() {
+    const { id } = this.#socket;
+    for (;;) {
+      try {
+        await this.#introduce();
+        this.#cameIn = true;
+        return;
+      } catch (error) {
+        // Who connects hears that nothing answers; who comes back has been answered before.
+        const passes = error instanceof Unreachable ? this.#cameIn : FAILURES.has(error.code);
+        // Another connection introduces itself.
+        if (!passes || !this.#socket.io.reconnection() || this.#socket.id !== id) throw error;
+        await new Promise((resolve) => setTimeout(resolve, INTRODUCE_MILLISECONDS));
+        if (this.#socket.id !== id) throw error;
+      }
+    }
+  }
+}

@@ -1,0 +1,66 @@
+// Messages to the assistant, whose answers are waited for across lost connections.
+
+import { Answer } from "./answer.js";
+import { Unreachable } from "./errors.js";
+
+/** The assistant, as one client asks it. `client` sends events, and `socket` hears them. */
+export class Assistant {
+  #client;
+  #socket;
+  #participation;
+
+  constructor(client, socket, participation) {
+    this.#client = client;
+    this.#socket = socket;
+    this.#participation = participation;
+  }
+
+  /**
+   * Send a message and wait for its response, at most `timeout` milliseconds. A `key` is one that may
+   * have been sent before; without one the message gets a key that no other has.
+   */
+  async ask({ message, projectId, context, key, onChunk, signal, timeout }) {
+    const answer = new Answer(this.#socket, projectId, onChunk, timeout);
+    this.#participation.answers.add(answer);
+    try {
+      const payload = { message, projectId, context, key: key ?? newKey() };
+      const requestId = await this.#asked(payload, answer);
+      // It may have been asked before, and be answered.
+      if (key !== undefined && projectId !== undefined) {
+        await this.#participation.enterAgain(projectId);
+      }
+      const stop = () => this.#client.emit("ai:cancel", { requestId });
+      if (signal?.aborted) stop();
+      signal?.addEventListener("abort", stop, { once: true });
+      try {
+        return await answer.of(requestId);
+      } finally {
+        signal?.removeEventListener("abort", stop);
+      }
+    } finally {
+      answer.close();
+      this.#participation.answers.delete(answer);
+    }
+  }
+
+  /** Send a message; resolves to the id of the request. */
+  async #asked(payload, answer) {
+    const wasConnected = this.#client.connected;
+    try {
+      return (await this.#client.call("ai:message", payload)).requestId;
+    } catch (error) {
+      const isLost = error instanceof Unreachable && wasConnected && !this.#client.connected;
+      if (!isLost || payload.projectId === undefined) throw error;
+    }
+    // Whether it was taken is not known: with the same key it is asked once.
+    await answer.comeBack();
+    return (await this.#client.call("ai:message", payload)).requestId;
+  }
+}
+
+/** Return a key that no other message of the user has; pages without a secure context have no UUIDs. */
+function newKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((one) => one.toString(16).padStart(2, "0"))
+    .join("");
+}

@@ -1,0 +1,174 @@
+// What a client takes part in, which it takes up again on each connection.
+
+import { SharedDocument } from "./document.js";
+import { FAILURES, Refused, Unreachable } from "./errors.js";
+
+/**
+ * The projects that a client is in, the locks that it holds, the documents that it has open, and the
+ * answers that it waits for. `call` sends an event.
+ */
+export class Participation {
+  projects = new Set();
+  locks = new Set();
+  documents = new Set();
+  answers = new Set();
+  #socket;
+  #call;
+
+  constructor(socket, call) {
+    this.#socket = socket;
+    this.#call = call;
+    socket.on("disconnect", (reason) => this.#lose(reason));
+    for (const event of ["file:edited", "file:unlocked"]) {
+      socket.on(event, (data, { projectId }) => {
+        for (const document of this.documents) document._hear(event, data, projectId);
+      });
+    }
+    socket.on("file:moved", (data, { projectId }) => this.#follow(data, projectId));
+    // Whatever fails there, the next connection begins anew.
+    socket.on("server:resync", () => this.#lookAgain().catch(() => {}));
+  }
+
+  /** Let documents and locks go where their files went. */
+  #follow({ filePath: source, newPath }, projectId) {
+    const moved = (path) => (isWithin(path, source) ? newPath + path.slice(source.length) : path);
+    for (const one of this.documents) {
+      if (one.projectId === projectId) one.filePath = moved(one.filePath);
+    }
+    for (const one of this.locks) {
+      if (one.projectId === projectId) one.lock = { ...one.lock, filePath: moved(one.filePath) };
+    }
+  }
+
+  // -- a lost connection, and the next one
+
+  #lose(reason) {
+    const comesBack = this.#socket.active && this.#socket.io.reconnection();
+    for (const document of this.documents) {
+      if (comesBack) document._lose();
+      else document._giveUp(new Unreachable(`the connection was lost: ${reason}`));
+    }
+  }
+
+  /** Take up on a new connection what there was on the one before. */
+  async takeUp() {
+    await this.#enterAll();
+    for (const lock of this.locks) await this.#takeAgain(lock);
+    this.#openDocuments();
+  }
+
+  /** The server was cut off from others: what happened there may not have been told. */
+  async #lookAgain() {
+    for (const document of this.documents) document._lose();
+    try {
+      await this.#enterAll();
+    } finally {
+      if (this.#socket.connected) this.#openDocuments();
+    }
+  }
+
+  #openDocuments() {
+    for (const document of this.documents) document._comeBack();
+  }
+
+  async #enterAll() {
+    const asked = [...this.answers].map(({ projectId }) => projectId);
+    for (const projectId of new Set([...this.projects, ...asked])) {
+      if (projectId !== undefined) await this.enterAgain(projectId);
+    }
+  }
+
+  /** Enter a project, and let the answers for it look at what it has. */
+  async enterAgain(projectId) {
+    try {
+      const joined = await this.#call("project:join", { projectId });
+      for (const answer of this.#answersOf(projectId)) answer.back(joined);
+    } catch (error) {
+      if (error.code !== "NOT_FOUND") throw error;
+      for (const answer of this.#answersOf(projectId)) answer.fail(error);
+      // It was deleted, or is not shared any more; the other projects are still there.
+      console.warn(`cannot enter it again: ${error.message}`);
+      this.forget(projectId);
+    }
+  }
+
+  #answersOf(projectId) {
+    return [...this.answers].filter((answer) => answer.projectId === projectId);
+  }
+
+  async #takeAgain(lock) {
+    const { projectId, filePath } = lock;
+    const { lockType } = lock.lock;
+    try {
+      const answer = await this.#call("file:lock", { projectId, filePath, lockType });
+      lock.lock = answer.lock;
+    } catch (error) {
+      if (!(error instanceof Refused) || FAILURES.has(error.code)) throw error;
+      // Somebody else was faster.
+      this.#loseLock(lock);
+    }
+  }
+
+  #loseLock(lock) {
+    lock.held = false;
+    this.locks.delete(lock);
+  }
+
+  // -- documents
+
+  /** Open a file of a project that the `client` has joined. */
+  async open(client, projectId, filePath) {
+    const forget = (document) => this.documents.delete(document);
+    const document = new SharedDocument(client, projectId, filePath, forget);
+    this.documents.add(document);
+    try {
+      await this.#openJoined(client, document);
+    } catch (error) {
+      this.documents.delete(document);
+      throw error;
+    }
+    return document;
+  }
+
+  async #openJoined(client, document) {
+    try {
+      await document._open();
+    } catch (error) {
+      if (error.code !== "FORBIDDEN") throw error;
+      // It waited for a connection, and was sent before the project was joined again on that.
+      await client.joinProject(document.projectId);
+      await document._open();
+    }
+  }
+
+  // -- leaving
+
+  /** Lose all that there is of a project. */
+  forget(projectId) {
+    this.projects.delete(projectId);
+    for (const lock of this.locks) if (lock.projectId === projectId) this.#loseLock(lock);
+    for (const document of this.documents) {
+      if (document.projectId !== projectId) continue;
+      document._giveUp(new Unreachable(`the project '${projectId}' was left`));
+    }
+  }
+
+  /** Lose the locks, documents and projects: the client disconnects for good. */
+  end() {
+    for (const lock of this.locks) this.#loseLock(lock);
+    for (const document of this.documents) {
+      document._giveUp(new Unreachable("disconnect() was called"));
+    }
+    this.projects.clear();
+  }
+
+  /** Lose the answers, also those of a connection that was lost before. */
+  endAnswers() {
+    for (const answer of this.answers) answer.lose("disconnect() was called", false);
+  }
+}
+
+/** Return whether a path is that of a file or folder, or inside of it. */
+function isWithin(path, place) {
+  return path === place || path.startsWith(`${place}/`);
+}

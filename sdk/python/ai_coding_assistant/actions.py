@@ -1,0 +1,50 @@
+"""The methods of a client that decide on what the assistant proposes.
+
+Each is a function whose first argument is the client.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ai_coding_assistant.calling import Caller
+
+
+async def accept_action(
+    socket: Caller, project_id: str, response: dict[str, Any], action: dict[str, Any]
+) -> dict[str, Any]:
+    """Do what an action of a response proposes, and say so: it is not offered again. Return the
+    acknowledgement of the change.
+
+    Raises:
+        Refused: the file has changed since (`VERSION_CONFLICT`), somebody holds it, or may not.
+        Unreachable: the connection was lost, or there is no answer.
+    """
+    file = {
+        "path": action["path"],
+        "action": "created" if action["type"] == "create-file" else "updated",
+        "content": action["content"],
+        "baseRevision": action.get("baseRevision", 0),
+    }
+    done = await socket.call("file:change", {"projectId": project_id, "file": file})
+    await _decide(socket, project_id, response, action, "accepted")
+    return done
+
+
+async def reject_action(
+    socket: Caller, project_id: str, response: dict[str, Any], action: dict[str, Any]
+) -> None:
+    """Say that what an action of a response proposes is not wanted: it is not offered again.
+
+    Raises:
+        Refused: somebody has decided otherwise (`VERSION_CONFLICT`), or may not.
+        Unreachable: the connection was lost, or there is no answer.
+    """
+    await _decide(socket, project_id, response, action, "rejected")
+
+
+async def _decide(
+    socket: Caller, project_id: str, response: dict[str, Any], action: dict[str, Any], outcome: str
+) -> None:
+    decided = {"requestId": response["requestId"], "actionId": action["id"], "outcome": outcome}
+    await socket.call("ai:applied", {"projectId": project_id, **decided})

@@ -1,0 +1,80 @@
+"""Who the user of a client is, which is said on every connection."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ai_coding_assistant.calling import Caller
+from ai_coding_assistant.errors import Refused
+
+logger = logging.getLogger("ai_coding_assistant")
+
+
+class Identity:
+    """The session of a client, or the user's id in open mode.
+
+    `user` is who the server says that one is; None before, and for a guest in no project.
+    """
+
+    def __init__(self, socket: Caller, session_id: str | None, user_id: str | None) -> None:
+        self.session_id = session_id
+        self.user: dict[str, Any] | None = None
+        self._socket = socket
+        self._user_id = user_id
+
+    def credentials(self) -> dict[str, Any] | None:
+        """Return what a connection is opened with."""
+        return None if self.session_id is None else {"sessionId": self.session_id}
+
+    def hear(self, event: str, data: dict[str, Any]) -> None:
+        """Take an event: it may be that the session has another id."""
+        if event == "auth:session" and "id" in data["session"]:
+            self.session_id = data["session"]["id"]
+
+    async def present(self) -> None:
+        """Say who one is. Whose session is over is a guest where the server runs in open mode.
+
+        Raises:
+            Refused: the session is over (`UNAUTHORIZED`), or the server cannot tell now.
+            Unreachable: there is no answer.
+        """
+        if self.session_id is not None:
+            await self._present_session(self.session_id)
+        elif self._user_id is not None:
+            self.user = (await self._socket.call("user:join", {"userId": self._user_id}))["user"]
+
+    async def _present_session(self, session_id: str) -> None:
+        try:
+            self.user = (await self._socket.call("auth:session", {"sessionId": session_id}))["user"]
+        except Refused as error:
+            if error.code != "UNAUTHORIZED":
+                raise
+            self.user = None
+            try:
+                # Only a server in open mode lets somebody without a session see projects.
+                await self._socket.call("project:list")
+            except Refused:
+                raise error from None
+            logger.warning("%s; going on as a guest, because the server is in open mode", error)
+
+    async def login(self, username: str, password: str) -> dict[str, Any]:
+        """Open a session. Return the acknowledgement.
+
+        Raises:
+            Refused: the name or the password is wrong (`UNAUTHORIZED`).
+            Unreachable: there is no answer.
+        """
+        payload = {"username": username, "password": password}
+        answer = await self._socket.call("auth:login", payload)
+        self.user, self.session_id = answer["user"], answer["session"]["id"]
+        return answer
+
+    async def logout(self) -> None:
+        """End the session.
+
+        Raises:
+            Refused, Unreachable: as `Caller.call`.
+        """
+        await self._socket.call("auth:logout")
+        self.user = self.session_id = None

@@ -1,0 +1,153 @@
+"""What a client takes part in, which it takes up again on each connection."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from ai_coding_assistant.answers import Answer
+from ai_coding_assistant.calling import Caller
+from ai_coding_assistant.documents import Document
+from ai_coding_assistant.errors import Refused, SDKError, Unreachable
+from ai_coding_assistant.lock_requests import LockRequest
+from ai_coding_assistant.locks import FileLock
+
+logger = logging.getLogger("ai_coding_assistant")
+
+
+class Participation:
+    """The projects that a client is in, the locks that it holds, the documents that it has open,
+    and the answers that it waits for.
+    """
+
+    def __init__(self, socket: Caller) -> None:
+        self.projects: set[str] = set()
+        self.locks: set[FileLock] = set()
+        self.documents: set[Document] = set()
+        self.answers: set[Answer] = set()
+        self.lock_requests: set[LockRequest] = set()
+        self._socket = socket
+        self._looking: set[asyncio.Task[None]] = set()
+
+    # -- events
+
+    def hear(self, event: str, data: dict[str, Any], project_id: str | None) -> None:
+        """Take an event, and tell whatever it is about. `project_id` is of its envelope."""
+        listeners: list[Answer | LockRequest] = [*self.answers, *self.lock_requests]
+        for listener in listeners:
+            listener.hear(event, data)
+        if event == "file:moved":
+            self._follow(project_id, data["filePath"], data["newPath"])
+        elif self.documents and "filePath" in data:
+            for document in list(self.documents):
+                if (document.project_id, document.file_path) == (project_id, data["filePath"]):
+                    document.hear(event, data)
+        if event == "server:resync":
+            task = asyncio.get_running_loop().create_task(self._look_again())
+            self._looking.add(task)
+            task.add_done_callback(self._looking.discard)
+
+    def _follow(self, project_id: str | None, source: str, target: str) -> None:
+        """Let documents and locks go where their files went."""
+        followers: list[Document | FileLock] = [*self.documents, *self.locks]
+        for one in followers:
+            if one.project_id == project_id:
+                one.file_path = _moved(one.file_path, source, target)
+
+    # -- a lost connection, and the next one
+
+    def lose(self, reason: str, *, comes_back: bool) -> None:
+        """Take note that the connection is lost, for good unless it `comes_back`."""
+        for answer in self.answers:
+            answer.lose(reason, comes_back=comes_back)
+        for request in self.lock_requests:
+            request.lose(reason)
+        for document in list(self.documents):
+            if comes_back:
+                document.lose()
+            else:
+                document.give_up(Unreachable(f"the connection was lost: {reason}"))
+
+    async def take_up(self) -> None:
+        """Take up on a new connection what there was on the one before.
+
+        Raises:
+            Refused: the server cannot do it now.
+            Unreachable: the connection was lost, or there is no answer.
+        """
+        await self._enter_all()
+        for lock in list(self.locks):
+            await lock.take_again()
+        self._open_documents()
+
+    async def _look_again(self) -> None:
+        """See what there is: the server was cut off from others, and may not have told all."""
+        for document in list(self.documents):
+            document.lose()
+        try:
+            await self._enter_all()
+        except SDKError as error:
+            # The next connection begins anew.
+            logger.warning("cannot look again at what there is: %s", error)
+        if self._socket.connected:
+            self._open_documents()
+
+    def _open_documents(self) -> None:
+        for document in list(self.documents):
+            document.come_back()
+
+    async def _enter_all(self) -> None:
+        asked = {answer.project_id for answer in self.answers if answer.project_id is not None}
+        for project_id in self.projects | asked:
+            await self.enter_again(project_id)
+
+    async def enter_again(self, project_id: str) -> None:
+        """Enter a project, and let the answers for it look at what it has.
+
+        Raises:
+            Refused: the server cannot let anybody in now. A project that is gone is forgotten.
+            Unreachable: there is no answer.
+        """
+        try:
+            joined = await self._socket.call("project:join", {"projectId": project_id})
+        except Refused as error:
+            if error.code != "NOT_FOUND":
+                raise
+            for answer in self._answers_of(project_id):
+                answer.fail(error)
+            # It was deleted, or is not shared any more; the other projects are still there.
+            logger.warning("cannot enter it again: %s", error)
+            self.forget(project_id)
+        else:
+            for answer in self._answers_of(project_id):
+                answer.back(joined)
+
+    def _answers_of(self, project_id: str) -> list[Answer]:
+        return [answer for answer in self.answers if answer.project_id == project_id]
+
+    # -- leaving
+
+    def forget(self, project_id: str) -> None:
+        """Lose all that there is of a project."""
+        self.projects.discard(project_id)
+        for lock in [lock for lock in self.locks if lock.project_id == project_id]:
+            lock.lose()
+        for document in [one for one in self.documents if one.project_id == project_id]:
+            document.give_up(Unreachable(f"the project {project_id!r} was left"))
+
+    def end(self) -> None:
+        """Lose everything: the client disconnects for good."""
+        for lock in list(self.locks):
+            lock.lose()
+        for document in list(self.documents):
+            document.give_up(Unreachable("the client was disconnected"))
+        self.projects.clear()
+        for answer in self.answers:
+            answer.lose("disconnect() was called", comes_back=False)
+
+
+def _moved(path: str, source: str, target: str) -> str:
+    """Return what becomes of a path when a file or folder is moved."""
+    inside = path == source or path.startswith(f"{source}/")
+    return target + path[len(source) :] if inside else path

@@ -9,13 +9,16 @@ adapter does the same for its own sockets and tells the other servers.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from engineio_min.protocol.packets import Packet
 from socketio_min.cluster.recovery import Recovery, Restored, Session
 from socketio_min.cluster.status import ClusterStatus
+from socketio_min.errors import UsageError
 from socketio_min.protocol.handshake import Handshake
 from socketio_min.protocol.parser import PacketEncoder
+
+SomeNamespace = TypeVar("SomeNamespace")
 
 # Gets the arguments of an acknowledgement, or None when the client has gone without one.
 AckCallback = Callable[[list[Any] | None], None]
@@ -263,3 +266,23 @@ class RecoveringAdapter(Adapter, Protocol):
         Without an offset the client has had no event since the session began. None if there is no
         such session, or not all that it missed.
         """
+
+
+def recovering(
+    make_adapter: Callable[[SomeNamespace], Adapter],
+) -> Callable[[SomeNamespace], RecoveringAdapter]:
+    """Return `make_adapter`, held to make adapters that recover clients.
+
+    What it returns raises a UsageError if an adapter cannot.
+    """
+
+    def make(namespace: SomeNamespace) -> RecoveringAdapter:
+        adapter = make_adapter(namespace)
+        if not isinstance(adapter, RecoveringAdapter):
+            raise UsageError(
+                f"connection_state_recovery: got an adapter, {type(adapter).__name__}, that cannot "
+                "recover clients: use one that can, or none"
+            )
+        return adapter
+
+    return make

@@ -103,9 +103,7 @@ class ServerConnection:
 
     @property
     def turns(self) -> Turns:
-        """Return the order of the connection's calls; it is made for the first asynchronous
-        handler.
-        """
+        """Return the order of the calls, which is made for the first asynchronous handler."""
         if self._turns is None:
             # In the connection's context. A method of this object would make the two refer to each
             # other.

@@ -20,6 +20,8 @@ from socketio_min.server.registration import RULES, Registration, ServerHandlers
 
 MAX_IDLE_CHILDREN = 1_000
 
+Matcher = Callable[[str, Any], bool]
+
 
 class ClusterHost(Host, Protocol):
     """What may be asked of a server whose namespaces come and go."""
@@ -32,23 +34,17 @@ class DynamicNamespace(Registration):
     registered when they exist, beside what is registered with one of them alone.
     """
 
-    def __init__(
-        self,
-        server: ClusterHost,
-        name: str,
-        matches: Callable[[str, Any], bool],
-        pattern: re.Pattern[str] | None = None,
-    ) -> None:
-        require_plain(matches, "the predicate of a dynamic namespace", "it answers at once")
-        self.name = name
+    def __init__(self, server: ClusterHost, rule: re.Pattern[str] | Matcher) -> None:
+        self.matches = _matcher(rule)
+        require_plain(self.matches, "the predicate of a dynamic namespace", "it answers at once")
+        self.name = repr(rule)
         self.registered = ServerHandlers(RULES)
         self.max_values: int | None = None
-        self.matches = matches
         self.children: dict[str, Namespace] = {}
         # Children that the program asked for before any client came, the oldest first.
         self._idle: dict[str, None] = {}
         self._server = server
-        self._pattern = pattern
+        self._pattern = rule if isinstance(rule, re.Pattern) else None
 
     def __repr__(self) -> str:
         return f"<DynamicNamespace {self.name} with {len(self.children)} namespaces>"
@@ -119,3 +115,9 @@ class DynamicNamespace(Registration):
             del self.children[namespace.name]
             del self.registered.heirs[namespace.name]
             self._server.membership.exit(namespace)
+
+
+def _matcher(rule: re.Pattern[str] | Matcher) -> Matcher:
+    if isinstance(rule, re.Pattern):
+        return lambda name, _auth: rule.search(name) is not None
+    return rule

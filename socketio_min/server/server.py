@@ -12,7 +12,6 @@ import socket as sockets
 import sys
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack, cast, overload
 
 import engineio_min
@@ -23,7 +22,7 @@ from engineio_min.runner import run, stopped
 from engineio_min.workers.place import Place, take_place
 from engineio_min.workers.supervisor import Supervisor, check_workers
 from engineio_min.workers.worker import Worker
-from socketio_min.cluster.adapter import Adapter, RecoveringAdapter
+from socketio_min.cluster.adapter import Adapter, recovering
 from socketio_min.cluster.memory import MemoryAdapter
 from socketio_min.cluster.recovery import Recovery
 from socketio_min.cluster.recovery_memory import MemoryRecovery, RecoveringMemoryAdapter
@@ -34,7 +33,7 @@ from socketio_min.first_steps import FirstSteps
 from socketio_min.protocol.json_parser import JSON_PARSER
 from socketio_min.server.connect_deadlines import ConnectDeadlines
 from socketio_min.server.connection import ServerConnection
-from socketio_min.server.dynamic import DynamicNamespace
+from socketio_min.server.dynamic import DynamicNamespace, Matcher
 from socketio_min.server.gates import Gates
 from socketio_min.server.joining import Joining
 from socketio_min.server.large_messages import LargeMessages
@@ -50,8 +49,6 @@ if TYPE_CHECKING:
     from socketio_min.server.socket import Socket
 
 logger = logging.getLogger("socketio_min")
-
-Matcher = Callable[[str, Any], bool]
 
 
 class Server(Namespace):
@@ -109,7 +106,7 @@ class Server(Namespace):
             self._memory = memory
             self.make_adapter = lambda namespace: RecoveringMemoryAdapter(namespace, memory)
         else:
-            self.make_adapter = partial(_make_recovering, make_adapter)
+            self.make_adapter = recovering(make_adapter)
 
     # -- namespaces
 
@@ -126,8 +123,7 @@ class Server(Namespace):
         client: ask for it by name each time. A predicate that raises refuses the CONNECT.
         """
         if not isinstance(name, str):
-            pattern = name if isinstance(name, re.Pattern) else None
-            dynamic = DynamicNamespace(self, repr(name), _matcher(name), pattern)
+            dynamic = DynamicNamespace(self, name)
             self._dynamic.append(dynamic)
             return dynamic
         if not name.startswith("/"):
@@ -388,21 +384,3 @@ class Server(Namespace):
             self.membership.join_soon(self.engine.loop)
         gate = None if self._gates is None else self._gates.gate(connection)
         self.connections.add(ServerConnection(self, connection, gate))
-
-
-def _make_recovering(
-    make_adapter: Callable[[Namespace], Adapter], namespace: Namespace
-) -> RecoveringAdapter:
-    adapter = make_adapter(namespace)
-    if not isinstance(adapter, RecoveringAdapter):
-        raise UsageError(
-            f"connection_state_recovery: got an adapter, {type(adapter).__name__}, that cannot "
-            "recover clients: use one that can, or none"
-        )
-    return adapter
-
-
-def _matcher(rule: re.Pattern[str] | Matcher) -> Matcher:
-    if isinstance(rule, re.Pattern):
-        return lambda name, _auth: rule.search(name) is not None
-    return rule

@@ -16,7 +16,8 @@ from server.store.link import Lease, LinkEvents
 from server.store.migrations import MigrationError
 from server.store.postgres_link import PostgresLink
 from server.store.postgres_session import PostgresSession
-from server.store.postgres_tables import STEPS, TABLES, WHOLE
+from server.store.postgres_steps import STEPS
+from server.store.postgres_tables import TABLES, WHOLE
 
 _DAMAGES: Final = ("XX001", "XX002")
 # Restored into another database or another table, or brought back to a former time.

@@ -1,7 +1,7 @@
 """The tables of SQLite, as the steps that lead to them.
 
 A step that was once released is never changed; the next one is added below it, and its counterpart
-to `postgres_tables`.
+to `postgres_steps`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from server.store import counters, postgres_session, postgres_tables
+from server.store import counters, postgres_session, postgres_steps, postgres_tables
 from server.store.connection import Connection
 from server.store.engine import Engine, StoreError
 from server.store.engines import engine_for
@@ -102,9 +102,9 @@ def test_both_have_the_same_tables(postgres: Engine, tmp_path: Path) -> None:
 
 
 def test_each_step_comes_for_both() -> None:
-    steps = postgres_tables.WHOLE + len(postgres_tables.STEPS)
+    steps = postgres_tables.WHOLE + len(postgres_steps.STEPS)
     assert steps == len(STEPS), (
-        "a step of store/sqlite_steps.py has no counterpart in store/postgres_tables.py"
+        "a step of store/sqlite_steps.py has no counterpart in store/postgres_steps.py"
     )
 
 
@@ -113,7 +113,7 @@ def test_a_database_takes_the_steps_that_it_lacks(
 ) -> None:
     monkeypatch.setattr(
         "server.store.postgres.STEPS",
-        (*postgres_tables.STEPS, "CREATE TABLE later (id BIGINT)", "INSERT INTO later VALUES (1)"),
+        (*postgres_steps.STEPS, "CREATE TABLE later (id BIGINT)", "INSERT INTO later VALUES (1)"),
     )
     try:
         for _ in range(2):
@@ -138,7 +138,7 @@ def test_a_step_that_fails_leaves_nothing(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = (
-        *postgres_tables.STEPS,
+        *postgres_steps.STEPS,
         "CREATE TABLE later (id BIGINT)",
         "INSERT INTO nowhere SELECT 1",
     )

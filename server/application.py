@@ -17,7 +17,7 @@ from server.accounts.attempts import FailedAttempts
 from server.accounts.auth import Auth
 from server.ai.answers import Chat
 from server.api.announcements import Announcement
-from server.api.envelope import envelope, timestamp
+from server.api.envelope import timestamp
 from server.api.errors import EventError
 from server.api.identity import identity_of
 from server.api.people_announcements import UserTyping
@@ -317,16 +317,9 @@ class Application:
         this server in them if `local`.
         """
         if rooms:
-            wrapped = envelope(
-                announcement.event,
-                user_id=user_id,
-                project_id=project_id,
-                priority=announcement.priority,
-            )
             hearing = self.io.to(rooms)
-            (hearing.local if local else hearing).emit(
-                announcement.event, announcement.data, wrapped
-            )
+            told = announcement.arguments(user_id=user_id, project_id=project_id)
+            (hearing.local if local else hearing).emit(*told)
 
     def _user_changed(self, user: User) -> None:
         self.neighbours.changed(user)
@@ -341,12 +334,9 @@ class Application:
 
     def _typing_ended(self, socket_id: str, user: User, project_id: str) -> None:
         ended = UserTyping(user=user, project_id=project_id, is_typing=False)
-        wrapped = envelope(
-            ended.event, user_id=user.id, project_id=project_id, priority=ended.priority
-        )
         # Each node of a cluster has its own timer.
         others = self.io.local.to(project_room(project_id)).except_(socket_id)
-        others.emit(ended.event, ended.data, wrapped)
+        others.emit(*ended.arguments(user_id=user.id, project_id=project_id))
 
     def own_call(self, socket: Socket, *, silent: bool = False) -> Call[None]:
         """Return what the server does to a socket by itself as a call. Others hear nothing of a

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from server.api.announcements import Announcement
-from server.api.envelope import envelope
 from server.api.errors import Code, EventError
 from server.api.identity import Identity, identity_of
 from server.api.records import Role, User
@@ -178,13 +177,10 @@ class Dispatcher:
         spec = EVENTS.get(event)
         user: User | None = identity_of(socket).user
         announcement = _failure(event, "error" if spec is None else spec.failure, error)
-        wrapped = envelope(
-            announcement.event,
-            user_id=None if user is None else user.id,
-            priority=announcement.priority,
-            correlation_id=_correlation_id(args),
+        told = announcement.arguments(
+            user_id=None if user is None else user.id, correlation_id=_correlation_id(args)
         )
-        socket.emit(announcement.event, announcement.data, wrapped)
+        socket.emit(*told)
 
 
 def _payer(socket: Socket, identity: Identity, spec: EventSpec) -> str:

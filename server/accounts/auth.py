@@ -21,7 +21,7 @@ from server.accounts.attempts import subject_of
 from server.accounts.deadlines import Deadlines
 from server.accounts.passwords import Passwords
 from server.api import node_events
-from server.api.envelope import envelope, timestamp
+from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.identity import Identity, guest, identity_of
 from server.api.records import Session, User
@@ -132,8 +132,7 @@ class Auth:
         if isinstance(presented, StoredSession):
             self.identify(socket, _identity(presented))
             succeeded = AuthSucceeded(user=presented.user, session=_session(presented))
-            wrapped = envelope("auth:success", user_id=presented.user.id)
-            socket.emit("auth:success", succeeded.data, wrapped)
+            socket.emit(*succeeded.arguments(user_id=presented.user.id))
             return
         self.identify(socket, self.nobody())
         if presented is not None:
@@ -315,8 +314,7 @@ def _end(services: Services, key: str) -> None:
 
 
 def _tell_failure(socket: Socket, error: EventError, cause: str) -> None:
-    failed = AuthFailed(**error.data, cause=cause)
-    socket.emit("auth:error", failed.data, envelope("auth:error", priority="high"))
+    socket.emit(*AuthFailed(**error.data, cause=cause).arguments())
 
 
 def _presented(socket: Socket) -> str | None:

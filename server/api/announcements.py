@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from server.api.envelope import Priority
+from server.api.envelope import Priority, Source, envelope
 from server.api.types import Record
 
 
@@ -27,3 +27,22 @@ class Announcement(Record, frozen=True):
     def data(self) -> Any:
         """Return the first argument of the event."""
         return msgspec.to_builtins(self, builtin_types=(bytes,))
+
+    def arguments(
+        self,
+        *,
+        user_id: str | None = None,
+        project_id: str | None = None,
+        source: Source = "server",
+        correlation_id: str | None = None,
+    ) -> tuple[str, Any, dict[str, Any]]:
+        """Return what `emit` takes: the name of the event, its data and its envelope."""
+        wrapped = envelope(
+            self.event,
+            user_id=user_id,
+            project_id=project_id,
+            source=source,
+            priority=self.priority,
+            correlation_id=correlation_id,
+        )
+        return self.event, self.data, wrapped

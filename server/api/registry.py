@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, cast
 
 from server.api.announcements import Announcement
-from server.api.envelope import Source, envelope
+from server.api.envelope import Source
 from server.api.errors import Code, EventError
 from server.api.identity import Identity, identity_of
 from server.api.rate_limit import Rate
@@ -80,8 +80,7 @@ class Call(Generic[P]):
 
     def reply(self, announcement: Announcement, *, project_id: str | None = None) -> None:
         """Send an event to the client itself."""
-        wrapped = self._wrap(announcement, "server", project_id)
-        self.socket.emit(announcement.event, announcement.data, wrapped)
+        self.socket.emit(*self._arguments(announcement, "server", project_id))
 
     def tell_others(
         self,
@@ -98,10 +97,10 @@ class Call(Generic[P]):
         the other nodes of a cluster tell their clients by themselves.
         """
         if rooms and not self.silent:
-            wrapped = self._wrap(announcement, self.source, project_id)
             others = self.socket.to(rooms)
             others = others.volatile if volatile else others
-            (others.local if here else others).emit(announcement.event, announcement.data, wrapped)
+            others = others.local if here else others
+            others.emit(*self._arguments(announcement, self.source, project_id))
             self._pay(rooms)
 
     def tell(
@@ -114,8 +113,8 @@ class Call(Generic[P]):
     ) -> None:
         """Send an event to everybody in `rooms`, the client itself among them if it is there."""
         if rooms and not self.silent:
-            wrapped = self._wrap(announcement, source or self.source, project_id)
-            self.services.io.to(rooms).emit(announcement.event, announcement.data, wrapped)
+            told = self._arguments(announcement, source or self.source, project_id)
+            self.services.io.to(rooms).emit(*told)
             self._pay(rooms)
 
     def _pay(self, rooms: str | Sequence[str]) -> None:
@@ -124,15 +123,13 @@ class Call(Generic[P]):
         if count > FEW and self.identity.user is not None:
             self.services.rates.spend(self.user.id, TOLD, count)
 
-    def _wrap(
+    def _arguments(
         self, announcement: Announcement, source: Source, project_id: str | None
-    ) -> dict[str, Any]:
-        return envelope(
-            announcement.event,
+    ) -> tuple[str, Any, dict[str, Any]]:
+        return announcement.arguments(
             user_id=None if self.identity.user is None else self.identity.user.id,
             project_id=project_id,
             source=source,
-            priority=announcement.priority,
             correlation_id=self.correlation_id,
         )
 

@@ -18,7 +18,6 @@ from typing import Any, Final
 import msgspec
 
 from server.api.announcements import Announcement
-from server.api.envelope import envelope
 from server.api.identity import identity_of
 from server.api.people_announcements import CursorUpdated, UserJoined, UserLeft, UserTyping
 from server.api.records import User
@@ -127,9 +126,7 @@ class Neighbours:
     async def _look_again(self) -> None:
         await self.ask()
         self.resyncs += 1
-        resync = ServerResync()
-        wrapped = envelope(resync.event, priority=resync.priority)
-        self._io.local.emit(resync.event, resync.data, wrapped)
+        self._io.local.emit(*ServerResync().arguments())
         logger.warning("the other servers can be reached again: the clients here look again")
 
     async def _run(self) -> None:
@@ -301,15 +298,9 @@ class Neighbours:
         self, announcement: Announcement, user: User, project_id: str, *, volatile: bool = False
     ) -> None:
         """Tell the clients of this node who are in a project."""
-        wrapped = envelope(
-            announcement.event,
-            user_id=user.id,
-            project_id=project_id,
-            source="client",
-            priority=announcement.priority,
-        )
         here = self._io.local.to(project_room(project_id))
-        (here.volatile if volatile else here).emit(announcement.event, announcement.data, wrapped)
+        told = announcement.arguments(user_id=user.id, project_id=project_id, source="client")
+        (here.volatile if volatile else here).emit(*told)
 
     # -- what is known
 

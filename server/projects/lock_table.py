@@ -24,6 +24,7 @@ from server.store.held_locks import (
     check_edit,
     check_others,
     check_token,
+    exclusive_among,
     possible,
     refusal,
 )
@@ -76,8 +77,7 @@ class Locks:
 
     async def exclusive(self, project_id: str, path: str) -> Held | None:
         """Return the exclusive lock on a file, None if there is none."""
-        holders = self._files.get((project_id, path), {}).values()
-        return next((held for held in holders if held.lock_type == "exclusive"), None)
+        return exclusive_among(self._files.get((project_id, path), {}).values())
 
     async def of_token(self, project_id: str, token: int) -> Held | None:
         """Return the lock of this token, None if it is gone."""

@@ -17,7 +17,14 @@ from server.projects.lock_keeper import Then
 from server.store import locks
 from server.store.connection import Connection
 from server.store.faces.locks import Locks as Rows
-from server.store.held_locks import Grant, Held, check_edit, check_others, check_token
+from server.store.held_locks import (
+    Grant,
+    Held,
+    check_edit,
+    check_others,
+    check_token,
+    exclusive_among,
+)
 from server.store.store import Store
 
 _RETRY_SECONDS: Final = 0.2
@@ -70,8 +77,7 @@ class SharedLocks:
 
     async def exclusive(self, project_id: str, path: str) -> Held | None:
         """Return the exclusive lock on a file, None if there is none."""
-        holders = await self._store.locks.of_file(self._grace, project_id, path)
-        return next((held for held in holders if held.lock_type == "exclusive"), None)
+        return exclusive_among(await self._store.locks.of_file(self._grace, project_id, path))
 
     async def of_token(self, project_id: str, token: int) -> Held | None:
         """Return the lock of this token, None if it is gone."""

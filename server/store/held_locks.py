@@ -70,7 +70,7 @@ def possible(
     Raises:
         EventError: somebody else's is in the way (`FILE_LOCKED`).
     """
-    own = next((one for one in holders if one.socket_id == socket_id), None)
+    own = _own(holders, socket_id)
     if own is not None and own.lock_type == lock_type:
         return Possible(own, [])
     for one in holders:
@@ -113,7 +113,7 @@ def check_token(holders: Iterable[Held], path: str, socket_id: str, token: int |
     """
     if token is None:
         return
-    own = next((held for held in holders if held.socket_id == socket_id), None)
+    own = _own(holders, socket_id)
     if own is None or own.token != token:
         raise EventError(
             Code.FILE_LOCKED,
@@ -128,9 +128,19 @@ def check_edit(holders: Iterable[Held], socket_id: str) -> None:
         EventError: one is somebody else's exclusive lock (`FILE_LOCKED`).
     """
     # A shared lock only keeps exclusive ones out.
-    for held in holders:
-        if held.lock_type == "exclusive" and held.socket_id != socket_id:
-            raise refusal(held)
+    held = exclusive_among(holders)
+    if held is not None and held.socket_id != socket_id:
+        raise refusal(held)
+
+
+def exclusive_among(holders: Iterable[Held]) -> Held | None:
+    """Return the exclusive one of these locks on a file, None if there is none."""
+    return next((held for held in holders if held.lock_type == "exclusive"), None)
+
+
+def _own(holders: Iterable[Held], socket_id: str) -> Held | None:
+    """Return the one of these locks on a file that a socket holds, None if it holds none."""
+    return next((held for held in holders if held.socket_id == socket_id), None)
 
 
 def refusal(held: Held) -> EventError:

@@ -16,7 +16,7 @@ day. A project has at most `MOST` rows, of `MAX_SIZE` bytes: the oldest go first
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -167,42 +167,24 @@ def saves(
     """Return the last rows of a file whose numbers are less than `before`, also from before it was
     moved; what is the same save is one.
     """
-    moves = connection.execute(
-        "SELECT number, source, target FROM moves WHERE project_id = ? ORDER BY number DESC",
-        (project_id,),
-    ).fetchall()
     found: list[tuple[int, Save]] = []
     row = connection.execute(
         _SELECT + "WHERE sequence = ? AND project_id = ?", (before, project_id)
     ).fetchone()
     later = None if row is None else _from_row(row)
-    # Rows up to this number may be those of the path.
-    last = before - 1
-    place = path
-    while len(found) < most:
-        first, origin = 0, None
-        while moves:
-            number, source, target = moves.pop(0)
-            if is_within(place, [target]):
-                first, origin = number, moved(place, target, source)
-                break
-            if is_within(place, [source]):
-                # What was here before has moved away.
-                first = number
-                break
+    for place, first, last in _stays(connection, project_id, path):
         rows = connection.execute(
             _SELECT + "WHERE project_id = ? AND path = ? AND sequence > ? AND sequence <= ? "
             "ORDER BY sequence DESC LIMIT ?",
             # The first of them may be what came after it.
-            (project_id, place, first, last, most - len(found) + 1),
+            (project_id, place, first, min(last, before - 1), most - len(found) + 1),
         )
         for number, save in [(row[0], _from_row(row)) for row in rows]:
             if later is None or (later.hash, later.saved_at) != (save.hash, save.saved_at):
                 found.append((number, save))
             later = save
-        if origin is None:
+        if len(found) >= most:
             break
-        place, last = origin, min(last, first)
     return found[:most]
 
 
@@ -229,18 +211,30 @@ def content_of(connection: Connection, project_id: str, path: str, save_id: str)
 
 def _place_at(connection: Connection, project_id: str, path: str, number: int) -> str | None:
     """Return where a file was when that row was written; None if it came to its path later."""
-    place = path
-    for source, target in connection.execute(
-        "SELECT source, target FROM moves WHERE project_id = ? AND number > ? ORDER BY number DESC",
-        (project_id, number),
-    ):
+    for place, first, last in _stays(connection, project_id, path):
+        if first < number <= last:
+            return place
+    return None
+
+
+def _stays(connection: Connection, project_id: str, path: str) -> Iterator[tuple[str, int, int]]:
+    """Yield each path that a file has had, the present one first, with two numbers: the rows from
+    there are above the one, and not above the other.
+    """
+    place, last = path, FUTURE
+    for number, source, target in connection.execute(
+        "SELECT number, source, target FROM moves WHERE project_id = ? ORDER BY number DESC",
+        (project_id,),
+    ).fetchall():
         origin = moved(place, target, source)
         if origin is not None:
-            place = origin
+            yield place, number, last
+            place, last = origin, number
         elif is_within(place, [source]):
             # What was here before has moved away.
-            return None
-    return place
+            yield place, number, last
+            return
+    yield place, 0, last
 
 
 def thin(connection: Connection, day_ago: str, month_ago: str) -> bool:

@@ -67,7 +67,8 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
     """Delete a file, or a folder with all that is in it. It stays in the bin for 30 days.
 
     Refused as a whole while somebody else holds a lock on one of the files. Members who have
-    changed it last get a notification.
+    changed it last get a notification. The details of `NOT_FOUND` have `movedTo` if it is somewhere
+    else by now.
     """
     payload, services, store = call.payload, call.services, call.store
     project_id, path = payload.project_id, normal(payload.file_path)

@@ -7,7 +7,6 @@ from typing import Final
 
 from server.api import node_events
 from server.api.envelope import timestamp
-from server.api.errors import Code, EventError
 from server.api.paths import normal
 from server.api.registry import Call
 from server.api.types import Path, ProjectPayload, Record
@@ -48,7 +47,7 @@ async def create(call: Call[DownloadCreatePayload]) -> DownloadResult:
         elif await store.files.is_folder(project_id, path):
             ticket = Ticket(call.user.id, project_id, path, _archive(name), False)
         else:
-            raise EventError(Code.NOT_FOUND, f"path {path!r}: the project has nothing there")
+            raise await store.files.nothing_at(project_id, path)
     secret = call.services.tickets.issue(ticket)
     # The request for it may come to any node.
     call.services.io.server_side_emit(

@@ -128,7 +128,10 @@ async def list_files(call: Call[ProjectPagePayload]) -> FilesResult:
 
 
 async def read(call: Call[FileReadPayload]) -> FileReadResult:
-    """Read a file, up to 131,072 bytes of it at once."""
+    """Read a file, up to 131,072 bytes of it at once.
+
+    The details of `NOT_FOUND` have `movedTo` if it is somewhere else by now.
+    """
     payload = call.payload
     path = normal(payload.file_path)
     moment = Moment(payload.version_id, payload.save_id)

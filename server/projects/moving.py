@@ -62,7 +62,8 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
     """Give a file or a folder another path: rename it, or move it elsewhere.
 
     Refused as a whole while somebody else holds a lock on one of the files, and if something is
-    there already: a file gives way with `overwrite`, a folder never does.
+    there already: a file gives way with `overwrite`, a folder never does. The details of
+    `NOT_FOUND` have `movedTo` if it is somewhere else by now.
     """
     payload = call.payload
     project_id = payload.project_id
@@ -108,7 +109,7 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
 
 async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
     """Copy a file or a folder, as it is now with all that was typed; refused if something is there
-    already.
+    already. The details of `NOT_FOUND` have `movedTo` if it is somewhere else by now.
     """
     payload = call.payload
     project_id, user_id = payload.project_id, call.user.id

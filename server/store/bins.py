@@ -16,6 +16,7 @@ from server.store import contents, folders, leftovers, trees
 from server.store.connection import Connection
 from server.store.contents import Change
 from server.store.folders import Flow
+from server.store.missing_files import nothing_at
 from server.store.trees import COLUMNS, Steps
 
 MAX_DELETIONS: Final = 1_000
@@ -50,8 +51,8 @@ def throw_folder(
     Raises:
         EventError: there is no such folder (`NOT_FOUND`).
     """
-    if not folders.is_folder(connection, project_id, new.path):
-        raise folders.missing(new.path)
+    if not contents.is_folder(connection, project_id, new.path):
+        raise nothing_at(connection, project_id, new.path)
     present = trees.of_project(connection, project_id)
     tree = trees.begin(connection, project_id)
     thrown = trees.begin_beside(connection, project_id)

@@ -83,6 +83,21 @@ def file(connection: Connection, project_id: str, path: str) -> File | None:
     return None if row is None else from_row(row)
 
 
+def is_folder(connection: Connection, project_id: str, path: str) -> bool:
+    """Return whether a project has files in a folder."""
+    # No path has a character below the slash's successor between a folder and its files.
+    inside = connection.execute(
+        "SELECT 1 FROM tree_files WHERE tree = ? AND path >= ? AND path < ? LIMIT 1",
+        (trees.of_project(connection, project_id), f"{path}/", f"{path}0"),
+    ).fetchone()
+    return inside is not None
+
+
+def is_taken(connection: Connection, project_id: str, path: str) -> bool:
+    """Return whether a project has a file or a folder at a path."""
+    return file(connection, project_id, path) is not None or is_folder(connection, project_id, path)
+
+
 def write(
     connection: Connection,
     project_id: str,
@@ -150,12 +165,7 @@ def check_place(connection: Connection, project_id: str, path: str) -> None:
         EventError: a folder of that name has files, or a folder on its way is a file
         (`INVALID_FILE_PATH`).
     """
-    # No path has a character below the slash's successor between itself and its files.
-    inside = connection.execute(
-        "SELECT path FROM tree_files WHERE tree = ? AND path >= ? AND path < ? LIMIT 1",
-        (trees.of_project(connection, project_id), path + "/", path + "0"),
-    ).fetchone()
-    if inside is not None:
+    if is_folder(connection, project_id, path):
         raise EventError(Code.INVALID_FILE_PATH, f"path {path!r}: a folder has that name")
     for folder in folders(path):
         if file(connection, project_id, folder) is not None:

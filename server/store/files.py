@@ -12,7 +12,7 @@ from server.api.validation import invalid
 from server.store import bins, contents, folders, parts, saves, snapshots
 from server.store.connection import Connection
 from server.store.contents import Change
-from server.store.missing_files import missing
+from server.store.missing_files import missing, nothing_at
 from server.store.parts import Kept, Stored
 
 
@@ -239,7 +239,7 @@ def move(
         (`VERSION_CONFLICT`), or there is no place (`INVALID_FILE_PATH`).
     """
     if contents.file(connection, project_id, source) is None:
-        raise folders.missing(source)
+        raise nothing_at(connection, project_id, source)
     if replaced is not None and contents.file(connection, project_id, target) is not None:
         bins.throw_file(connection, project_id, replaced)
     folders.check_free(connection, project_id, target)
@@ -261,7 +261,7 @@ def copy(
     """
     before = contents.file(connection, project_id, source)
     if before is None:
-        raise folders.missing(source)
+        raise nothing_at(connection, project_id, source)
     folders.check_free(connection, project_id, target)
     return contents.put(
         connection, project_id, target, contents.stored(before), user_id=user_id, now=now

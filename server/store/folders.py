@@ -15,6 +15,7 @@ from server.api.paths import MAX_BYTES, folders
 from server.store import contents, leftovers, saves, trees
 from server.store.connection import Connection
 from server.store.contents import Change
+from server.store.missing_files import nothing_at
 from server.store.trees import COLUMNS, STEP, Steps
 
 _LAST: Final = "\U0010ffff" * (MAX_BYTES // 4 + 1)
@@ -46,12 +47,6 @@ class Flow(NamedTuple):
     def renamed(self, path: str) -> str:
         """Return the path that a file gets."""
         return self.prefix + path[self.cut :]
-
-
-def is_folder(connection: Connection, project_id: str, path: str) -> bool:
-    """Return whether a project has files in a folder."""
-    tree = trees.of_project(connection, project_id)
-    return _end_of_step(connection, inside(tree, tree, path, path)) is not None
 
 
 def move(
@@ -113,9 +108,7 @@ def check_free(connection: Connection, project_id: str, target: str) -> None:
         EventError: there is something (`VERSION_CONFLICT`), or a folder on its way is a file
         (`INVALID_FILE_PATH`).
     """
-    if contents.file(connection, project_id, target) is not None or is_folder(
-        connection, project_id, target
-    ):
+    if contents.is_taken(connection, project_id, target):
         raise taken(target)
     contents.check_place(connection, project_id, target)
 
@@ -127,15 +120,10 @@ def taken(path: str) -> EventError:
     )
 
 
-def missing(path: str) -> EventError:
-    """Return the error for a path at which there is nothing."""
-    return EventError(Code.NOT_FOUND, f"path {path!r}: the project has nothing there")
-
-
 def _present(connection: Connection, project_id: str, source: str, target: str) -> int:
     """Return the project's tree, if the folder is there and nothing where it goes."""
-    if not is_folder(connection, project_id, source):
-        raise missing(source)
+    if not contents.is_folder(connection, project_id, source):
+        raise nothing_at(connection, project_id, source)
     check_free(connection, project_id, target)
     return trees.of_project(connection, project_id)
 

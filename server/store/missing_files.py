@@ -1,4 +1,4 @@
-"""Says that a project has no file at a path, and where the file is that had the path last."""
+"""Says that a project has nothing at a path, and where the file or folder is that had it last."""
 
 from __future__ import annotations
 
@@ -12,16 +12,31 @@ def missing(connection: Connection, project_id: str, path: str) -> EventError:
     """Return the error for a path without a file: its details have `movedTo` if the file is
     somewhere else.
     """
-    message = f"file {path!r}: the project has no such file"
     place = _moved_to(connection, project_id, path)
+    if place is not None and contents.file(connection, project_id, place) is None:
+        place = None
+    return _error(f"file {path!r}: the project has no such file", place)
+
+
+def nothing_at(connection: Connection, project_id: str, path: str) -> EventError:
+    """Return the error for a path with neither a file nor a folder: its details have `movedTo` if
+    what was there is somewhere else.
+    """
+    place = _moved_to(connection, project_id, path)
+    if place is not None and not contents.is_taken(connection, project_id, place):
+        place = None
+    return _error(f"path {path!r}: the project has nothing there", place)
+
+
+def _error(message: str, place: str | None) -> EventError:
     if place is None:
         return EventError(Code.NOT_FOUND, message)
     return EventError(Code.NOT_FOUND, f"{message}, it is {place!r} now", {"movedTo": place})
 
 
 def _moved_to(connection: Connection, project_id: str, path: str) -> str | None:
-    """Return where the file is that has left a path last; None if it is gone, too, or if another
-    file had the path since.
+    """Return where that has gone which has left a path last; None if nothing has, or if another
+    file was there, or in a folder there, since.
     """
     place: str | None = None
     left = 0
@@ -40,9 +55,11 @@ def _moved_to(connection: Connection, project_id: str, path: str) -> str | None:
         return None
     for source, target in reversed(later):
         place = moved(place, source, target) or place
+    # A folder's files follow each other: "0" comes after "/".
     saved_since = connection.execute(
-        "SELECT 1 FROM saves WHERE project_id = ? AND path = ? AND sequence > ? LIMIT 1",
-        (project_id, path, left),
+        "SELECT 1 FROM saves WHERE project_id = ?1 AND path = ?2 AND sequence > ?3 UNION ALL "
+        "SELECT 1 FROM saves WHERE project_id = ?1 AND path >= ?4 AND path < ?5 "
+        "AND sequence > ?3 LIMIT 1",
+        (project_id, path, left, f"{path}/", f"{path}0"),
     ).fetchone()
-    is_there = contents.file(connection, project_id, place) is not None
-    return place if is_there and saved_since is None else None
+    return place if saved_since is None else None

@@ -8,12 +8,13 @@ from dataclasses import replace
 from functools import partial
 
 from server.api.records import Deletion
-from server.store import bins, contents, folders, pages
+from server.store import bins, contents, pages
 from server.store.connection import Check, Connection
 from server.store.contents import Change
 from server.store.database import Desk
 from server.store.documents import Documents
 from server.store.faces.history import add_to_histories
+from server.store.missing_files import nothing_at
 from server.store.pages import Page
 
 
@@ -36,7 +37,7 @@ class Bin:
         def work(connection: Connection) -> Change:
             check(connection)
             if contents.file(connection, project_id, new.path) is None:
-                raise folders.missing(new.path)
+                raise nothing_at(connection, project_id, new.path)
             self._documents.delete(connection, (project_id, new.path))
             return bins.throw_file(connection, project_id, new)
 

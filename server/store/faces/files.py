@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from functools import partial
 from typing import Final
 
+from server.api.errors import EventError
 from server.api.records import File, Save, User
-from server.store import contents, files, folders, pages, parts, saves
+from server.store import contents, files, missing_files, pages, parts, saves
 from server.store.connection import Check, Connection
 from server.store.database import Desk
 from server.store.document_records import Replaced
@@ -59,7 +60,11 @@ class Files:
 
     async def is_folder(self, project_id: str, path: str) -> bool:
         """Return whether a project has files in a folder."""
-        return await self._desk.run(lambda c: folders.is_folder(c, project_id, path))
+        return await self._desk.run(lambda c: contents.is_folder(c, project_id, path))
+
+    async def nothing_at(self, project_id: str, path: str) -> EventError:
+        """Return the error for a path with nothing; see `missing_files.nothing_at`."""
+        return await self._desk.run(lambda c: missing_files.nothing_at(c, project_id, path))
 
     async def read(
         self, project_id: str, path: str, moment: Moment, offset: int, limit: int

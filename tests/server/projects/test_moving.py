@@ -74,6 +74,15 @@ async def test_whoever_asks_for_it_where_it_was_is_told_where_it_is(connect: Con
     change = {"path": "lib/Main.jsx", "action": "updated", "content": "x"}
     answer = await client.ask("file:change", {**PROJECT, "file": change})
     assert answer["error"]["details"] == error["details"]
+    places = {APP: "app/lib/Main.jsx", "lib": "app/lib"}
+    for path, place in places.items():
+        for event in ("file:move", "file:copy", "file:delete", "download:create"):
+            more = {"newPath": "other"} if event in ("file:move", "file:copy") else {}
+            assert await refused(path, event, **more) == {
+                "code": "NOT_FOUND",
+                "message": f"path {path!r}: the project has nothing there, it is {place!r} now",
+                "details": {"movedTo": place},
+            }
     # Only its own members learn where it is.
     stranger = await connect()
     await stranger.ask("user:join", {"userId": "user-999"})
@@ -86,7 +95,8 @@ async def test_whoever_asks_for_it_where_it_was_is_told_where_it_is(connect: Con
     assert (hidden["code"], "details" in hidden) == ("NOT_FOUND", False)
     # It is gone there as well.
     await client.ask("file:delete", {**PROJECT, "filePath": "app/lib/Main.jsx"})
-    assert "details" not in await refused(APP)
+    for event, more in (("file:read", {}), ("file:move", {"newPath": "other"})):
+        assert "details" not in await refused(APP, event, **more)
 
 
 async def test_a_folder_is_moved_as_one(connect: Connect) -> None:

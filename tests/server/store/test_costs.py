@@ -139,7 +139,8 @@ SMALL: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "bins.deletions": lambda c: bins.deletions(c, "p0", "", 2**53, 100),
     "bins.expire": lambda c: bins.expire(c, "2026"),
     "pages.deletions": lambda c: pages.deletions(c, "p0", "", "", 100),
-    "folders.is_folder": lambda c: folders.is_folder(c, "p0", "src"),
+    "contents.is_folder": lambda c: contents.is_folder(c, "p0", "src"),
+    "contents.is_taken": lambda c: contents.is_taken(c, "p0", "src"),
     "folders.check_free": lambda c: folders.check_free(c, "p0", "new"),
     "leftovers.are_there": leftovers.are_there,
     "leftovers.begin": leftovers.begin,
@@ -235,6 +236,7 @@ LARGE: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "pages.saves": lambda c: pages.saves(c, "p0", "src/00007", "", 1_000),
     "saves.saves": lambda c: saves.saves(c, "p0", "src/00007", saves.FUTURE, 1_000),
     "missing_files.missing": lambda c: missing_files.missing(c, "p0", "none"),
+    "missing_files.nothing_at": lambda c: missing_files.nothing_at(c, "p0", "none"),
     "saves.thin": lambda c: saves.thin(c, "2027", "2027"),
     "pages.versions": lambda c: pages.versions(c, "p0", "", 200),
     "notices.notifications": lambda c: notices.notifications(c, "u1"),
@@ -334,7 +336,7 @@ def test_every_function_of_the_store_has_its_test() -> None:
     others |= {"contents.stored", "parts.cut", "parts.digest", "parts.is_long"}
     # The parts of those.
     others |= {f"folders.{one}" for one in ("around", "flow", "inside", "put_in_place")}
-    others |= {"folders.missing", "folders.taken", "invitations.digest"}
+    others |= {"folders.taken", "invitations.digest"}
     assert functions - others == tested
 
 

@@ -1,13 +1,13 @@
-"""Where a file is that is not at a path any more."""
+"""Where a file or folder is that is not at a path any more."""
 
 from __future__ import annotations
 
 import pytest
 
 from server.api.records import Project
-from server.store import contents, membership
+from server.store import contents, folders, membership
 from server.store.connection import Connection
-from server.store.missing_files import missing
+from server.store.missing_files import missing, nothing_at
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +46,24 @@ def test_what_was_at_the_path_since_is_what_is_asked_for(connection: Connection)
     write(connection, "a")
     contents.delete(connection, "p", "a")
     assert moved_to(connection, "a") is None
+
+
+def test_a_folder_is_found_unless_another_one_was_there_since(
+    connection: Connection,
+) -> None:
+    def folder(path: str) -> str | None:
+        details = nothing_at(connection, "p", path).details
+        return None if details is None else details["movedTo"]
+
+    write(connection, "a/b/c")
+    for _ in folders.move(connection, "p", "a/b", "d", lambda: None):
+        pass
+    assert [folder(path) for path in ("a/b", "a/b/c", "a")] == ["d", "d/c", None]
+    # Who asks for a file is told of none but a file.
+    assert [moved_to(connection, path) for path in ("a/b", "a/b/c")] == [None, "d/c"]
+    write(connection, "a/b/e")
+    contents.delete(connection, "p", "a/b/e")
+    assert [folder(path) for path in ("a/b", "a/b/c")] == [None, "d/c"]
 
 
 def test_what_is_gone_is_nowhere(connection: Connection) -> None:

@@ -70,6 +70,45 @@ test("back and forward go from file to file, and to the line where one was", asy
   await file(ada, "two.txt").waitFor();
 });
 
+test("an address that somebody has just gone to is not written over", async () => {
+  const ada = await withProject("ada", "Race", "one.txt");
+  await text(ada).click();
+  await ada.keyboard.insertText("first\nsecond");
+  await make(ada, "two.txt");
+  await at(ada, "/two.txt");
+  // The browser tells of it in a task of its own. Before that the page has something to write.
+  const gone = await ada.evaluate(async () => {
+    const { writeAddress } = await import("/web/route.js");
+    const { alterOpen } = await import("/web/state.js");
+    alterOpen({ target: { line: 1 } });
+    location.hash = location.hash.replace("two.txt", "one.txt:2");
+    writeAddress();
+    return location.hash;
+  });
+  assert.match(gone, /one\.txt:2$/);
+  await file(ada, "one.txt").waitFor();
+  await caretIn(ada, 2);
+  // So it has when a caret has rested for 300 milliseconds.
+  await ada.waitForFunction(() => location.hash.endsWith("one.txt:2"));
+  const left = await ada.evaluate(async () => {
+    const { liveEditorOf } = await import("/web/live_editor.js");
+    const { setTimeout } = window;
+    const rested = [];
+    window.setTimeout = (work, milliseconds) => {
+      if (milliseconds === 300) rested.push(work);
+      else setTimeout(work, milliseconds);
+    };
+    liveEditorOf("one.txt").dispatch({ selection: { anchor: 0 } });
+    window.setTimeout = setTimeout;
+    location.hash = location.hash.replace("one.txt:2", "two.txt");
+    for (const work of rested) work();
+    return [rested.length, location.hash];
+  });
+  assert.equal(left[0], 1);
+  assert.match(left[1], /two\.txt$/);
+  await file(ada, "two.txt").waitFor();
+});
+
 test("a link to a line is copied, and opened by somebody who has to sign in first", async () => {
   const ada = await comeIn("user-456", `project-123/${APP}:3`);
   await caretIn(ada, 3);

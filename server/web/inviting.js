@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { copyText } from "./clipboard.js";
 import { Icon, html } from "./html.js";
 import { INVITATION, goToProject, replaceAddress } from "./route.js";
-import { ask, insist, onArrival } from "./session.js";
+import { ask, insist, isFailure, onArrival } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
 
 const STORED = "invitation";
@@ -28,8 +28,8 @@ async function accept() {
     await goToProject(project.id);
     toast(`You are in “${project.name}” as its ${role}`);
   } catch (error) {
-    // Without a connection it is still to be done.
-    if (error.code) forget();
+    // Without a connection, or while the server cannot do it, it is still to be done.
+    if (error.code && !isFailure(error)) forget();
     throw error;
   }
 }
@@ -41,7 +41,7 @@ function forget() {
 
 takeToken();
 if (sessionStorage.getItem(STORED)) update({ isInvited: true });
-onArrival(() => attempt(accept));
+onArrival(accept);
 addEventListener("hashchange", () => {
   takeToken();
   // Whoever is signed out accepts on arrival.

@@ -116,7 +116,7 @@ async function loadLists() {
   ]);
   update({ projects, notifications });
 }
-onArrival(() => loadLists().catch((error) => toast(error.message, "problem")));
+onArrival(loadLists);
 
 socket.on("project:created", ({ project }) => putProject(project));
 socket.on("project:updated", ({ project }) => {

@@ -10,7 +10,7 @@ import { createWith, editBeside } from "./file_actions.js";
 import { liveEditorOf } from "./live_editor.js";
 import { difference, merged, textOf } from "./merging.js";
 import { change, onProject } from "./project.js";
-import { ask, insist, onArrival } from "./session.js";
+import { ask, endure, insist, isFailure, onArrival } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
 
 const LONGEST_NAME = 60;
@@ -151,13 +151,14 @@ export async function decide(requestId, { id: actionId }, outcome) {
 async function tell(decision) {
   const key = `${decision.requestId} ${decision.actionId}`;
   try {
-    await insist(() => ask("ai:applied", decision));
+    await endure(() => insist(() => ask("ai:applied", decision)));
     untold.delete(key);
   } catch (error) {
-    // Whoever was first has decided; what has no code was not answered, and is told again.
-    if (error.code) untold.delete(key);
+    // Whoever was first has decided; what was not answered, or not kept, is told again.
+    if (!error.code || isFailure(error)) return;
+    untold.delete(key);
     if (error.code === "VERSION_CONFLICT") toast(error.message);
-    else if (error.code) throw error;
+    else throw error;
   }
 }
 

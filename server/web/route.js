@@ -192,7 +192,9 @@ export async function copyLink(path, line) {
 }
 
 async function arrive() {
-  if (!state.project) return follow();
+  const isShown = state.open || state.missing;
+  // The server may have failed to show what the address names.
+  if (!state.project || (parse(location.hash).path && !isShown)) return follow();
   try {
     await openProject(state.project.id);
   } catch (error) {
@@ -202,5 +204,5 @@ async function arrive() {
   await reopenFile();
 }
 
-onArrival(() => attempt(arrive));
+onArrival(arrive);
 addEventListener("hashchange", () => attempt(follow));

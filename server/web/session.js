@@ -13,6 +13,7 @@ const RETURN_MILLISECONDS = 1_000;
 const FAILURES = new Set(["INTERNAL_ERROR", "STORAGE_ERROR"]);
 // Whoever is too fast is not made slower by asking at once again.
 const SHORTEST_WAIT_MILLISECONDS = 500;
+const AWAY = "The server cannot get at its data now. What waits goes on by itself when it can.";
 const STORED = "identity";
 
 export const socket = io({ autoConnect: false });
@@ -87,9 +88,34 @@ export async function insist(work, told = () => {}) {
   }
 }
 
+/** Return whether an error is the server's own, such as of a database that is away. */
+export function isFailure(error) {
+  return FAILURES.has(error.code);
+}
+
+/**
+ * Do what goes on by itself: again a moment later for as long as the server cannot do it now, and the
+ * connection lasts.
+ */
+export async function endure(work) {
+  const connection = socket.id;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      if (!state.toasts.some(({ text }) => text === AWAY)) toast(AWAY, "problem");
+      await new Promise((done) => setTimeout(done, RETURN_MILLISECONDS));
+      if (socket.id !== connection) throw error;
+    }
+  }
+}
+
 // -- who one is: {name}, {username, password} or {sessionId}. Each tab may be somebody else.
 
 let identity = JSON.parse(sessionStorage.getItem(STORED) ?? "null");
+// Whether one has been let in as that before: then no failure of the server signs one out.
+let isKnown = false;
 
 function remember(next) {
   identity = next;
@@ -100,6 +126,7 @@ function remember(next) {
 /** Sign in. */
 export function signIn(next) {
   remember(next);
+  isKnown = false;
   update({ signInError: "", signingIn: true });
   // A connection keeps the user that it has named, so another one needs another connection.
   socket.disconnect();
@@ -117,6 +144,7 @@ export async function signOut() {
 /** Go on as whoever the tab was before it was loaded again. */
 export function resume() {
   if (!identity) return;
+  isKnown = true;
   update({ signingIn: true });
   connect();
 }
@@ -133,7 +161,10 @@ function signedOut(error) {
 
 const arrivals = new Set();
 
-/** Call `handler` whenever one is signed in on a connection, also after a reconnection. */
+/**
+ * Call `handler` whenever one is signed in on a connection, also after a reconnection; again while the
+ * promise that it returns is rejected because the server cannot do it now.
+ */
 export function onArrival(handler) {
   arrivals.add(handler);
 }
@@ -150,20 +181,26 @@ async function introduce() {
     // Nobody is signed out for being too fast, such as in another window. After wrong passwords the
     // wait may be minutes, which is to be said.
     const { user } = await (identity.password ? present() : insist(present));
+    isKnown = true;
     update({ connection: "online", user, signingIn: false, signInError: "" });
   } catch (error) {
     // Where the connection was lost there was no answer: the next one asks again. So does one to a
     // server that was stopping, or whose database was away.
     if (socket.id !== connection) return;
-    if (state.user && FAILURES.has(error.code)) return comeBack();
-    leave(error.message);
+    if (!isKnown || !isFailure(error)) return leave(error.message);
+    if (!state.user) update({ signInError: AWAY });
+    comeBack();
     return;
   }
   arrive();
 }
 
 function arrive() {
-  for (const handler of arrivals) handler();
+  const connection = socket.id;
+  for (const handler of arrivals) {
+    // Where the connection was lost the next one does all of it.
+    endure(handler).catch(({ message }) => socket.id === connection && toast(message, "problem"));
+  }
 }
 
 // Something may have been missed: all is looked at anew, when everybody has heard so.

@@ -3,14 +3,27 @@
 //
 // Usage: URL=http://localhost:3001 CHROMIUM=chromium node --test page.test.mjs; the server's
 // assistant is tests/sdk/serving.py's, and SESSION_URL is one where a session is required, with the
-// user ada and the password "open sesame".
+// user ada and the password "open sesame". DATABASES are those of both, as JSON, and PYTHON locks them.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createServer, request as requestOf } from "node:http";
 import test from "node:test";
-import { button, comeIn, expectErrors, share, text, visit, withProject } from "./browser.mjs";
+import { fileURLToPath } from "node:url";
+import {
+  button,
+  comeIn,
+  expectErrors,
+  lines,
+  saved,
+  share,
+  text,
+  visit,
+  withProject,
+} from "./browser.mjs";
 
-const { URL: url, SESSION_URL: sessionUrl } = process.env;
+const { URL: url, SESSION_URL: sessionUrl, DATABASES: databases, PYTHON: python } = process.env;
 const APP = "src/components/App.jsx";
 
 test("the assistant: streaming, stopping, and what it proposes", async () => {
@@ -124,6 +137,57 @@ test("a session is required, and ends", async () => {
   await ada.getByRole("button", { name: "Sign out Ada" }).click();
   await ada.getByLabel("Password").waitFor();
   assert.equal(await ada.evaluate(() => sessionStorage.length), 0);
+});
+
+/** Let another program have both servers' databases, until the function that this returns is called. */
+async function lockDatabases(t) {
+  const script = fileURLToPath(new URL("locking.py", import.meta.url));
+  const stdio = ["pipe", "pipe", "inherit"];
+  const program = spawn(python, [script, ...JSON.parse(databases)], { stdio });
+  t.after(() => program.kill());
+  await once(program.stdout, "data");
+  return async () => {
+    program.stdin.end();
+    await once(program, "exit");
+  };
+}
+
+test("whoever comes back while the database is away is there when it is again", async (t) => {
+  const away = "The server cannot get at its data now. What waits goes on by itself when it can.";
+  const ada = await visit(sessionUrl);
+  await ada.getByLabel("User").fill("ada");
+  await ada.getByLabel("Password").fill("open sesame");
+  await button(ada, "Come in").click();
+  await button(ada, "New project").waitFor();
+  const bob = await withProject("bob", "Away", "notes.txt");
+  const carol = await comeIn("carol");
+  await share(bob, "carol", "editor");
+
+  const unlock = await lockDatabases(t);
+  // Bob is known before the project is asked for; Ada's session cannot be looked up.
+  await bob.evaluate(async () => {
+    const { socket } = await import("/web/session.js");
+    socket.io.engine.close();
+  });
+  await bob.locator(".toast.problem").getByText(away).waitFor();
+  await text(bob).pressSequentially("typed meanwhile");
+  await ada.reload();
+  await ada.getByRole("alert").getByText(away).waitFor();
+  const dave = await visit(`${url}/${new URL(bob.url()).hash}`);
+  await dave.getByLabel("Your name").fill("carol");
+  await button(dave, "Come in").click();
+  await dave.locator(".toast.problem").getByText(away).waitFor();
+  await unlock();
+
+  await saved(bob).waitFor();
+  await text(dave).getByText("typed meanwhile").waitFor();
+  await button(ada, "New project").waitFor();
+  await carol.getByRole("button", { name: "Away" }).click();
+  await text(carol).getByText("typed meanwhile").waitFor();
+  await text(carol).press("End");
+  await carol.keyboard.type(", and after");
+  await text(bob).getByText("typed meanwhile, and after").waitFor();
+  assert.deepEqual(await lines(bob), ["typed meanwhile, and after"]);
 });
 
 test("an origin that the server refuses is said, with the setting that allows it", async () => {

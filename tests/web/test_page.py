@@ -14,6 +14,7 @@ from server.api.records import ChatMessage, Member, Project, Role, User, Version
 from server.store import contents, membership, messages, snapshots
 from server.store.connection import Connection
 from server.store.demonstration import PROJECT_ID
+from server.store.sqlite import FILE_NAME
 from tests.programs import output
 from tests.sdk.serving import serving
 from tests.server.ai.scaffolding import scaffold
@@ -51,8 +52,18 @@ async def test_files_as_people_have_them(tmp_path: Path, browser: str) -> None:
 async def test_all_beside_the_editor(
     tmp_path: Path, browser: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with serving(tmp_path, monkeypatch) as (application, guarded):
-        await run("page.test.mjs", URL=application.url, SESSION_URL=guarded.url, CHROMIUM=browser)
+    async with serving(tmp_path, monkeypatch) as both:
+        for one in both:
+            # While another program has the database, work fails at once.
+            await one.database.run(lambda c: c.execute("PRAGMA busy_timeout = 0"))
+        await run(
+            "page.test.mjs",
+            URL=both[0].url,
+            SESSION_URL=both[1].url,
+            DATABASES=json.dumps([str(one.settings.data_dir / FILE_NAME) for one in both]),
+            PYTHON=sys.executable,
+            CHROMIUM=browser,
+        )
 
 
 async def test_people_with_people(

@@ -55,7 +55,7 @@ export interface ClientEvents {
   "project:search": { payload: SearchPayload; result: SearchResult };
   /** List the files of a project, up to 1000 at once. */
   "file:list": { payload: ProjectPagePayload; result: FilesResult };
-  /** Read a file, up to 131,072 bytes of it at once. */
+  /** Read a file, up to 131,072 bytes of it at once. The details of `NOT_FOUND` have `movedTo` if it is somewhere else by now. */
   "file:read": { payload: FileReadPayload; result: FileReadResult };
   /** Change a file, and tell the others. Refused while somebody else holds a lock on it. Of a file that others have open it is one change among theirs: what is not saved yet is merged. */
   "file:change": { payload: FileChangePayload; result: FileChangeResult };
@@ -65,9 +65,9 @@ export interface ClientEvents {
   "file:download": { payload: FileDownloadPayload; result: FileDownloadResult };
   /** Make an address at which a file, a folder or a project can be downloaded once, within a minute, by whoever has the address. */
   "download:create": { payload: DownloadCreatePayload; result: DownloadResult };
-  /** Give a file or a folder another path: rename it, or move it elsewhere. Refused as a whole while somebody else holds a lock on one of the files, and if something is there already: a file gives way with `overwrite`, a folder never does. */
+  /** Give a file or a folder another path: rename it, or move it elsewhere. Refused as a whole while somebody else holds a lock on one of the files, and if something is there already: a file gives way with `overwrite`, a folder never does. The details of `NOT_FOUND` have `movedTo` if it is somewhere else by now. */
   "file:move": { payload: FileMovePayload; result: FileMoveResult };
-  /** Delete a file, or a folder with all that is in it. It stays in the bin for 30 days. Refused as a whole while somebody else holds a lock on one of the files. Members who have changed it last get a notification. */
+  /** Delete a file, or a folder with all that is in it. It stays in the bin for 30 days. Refused as a whole while somebody else holds a lock on one of the files. Members who have changed it last get a notification. The details of `NOT_FOUND` have `movedTo` if it is somewhere else by now. */
   "file:delete": { payload: FileDeletePayload; result: FileDeleteResult };
   /** List what a file was at its saves, also under the paths that it had before, 100 at once unless the payload asks for up to 1000. It may be gone by now. */
   "history:list": { payload: FileHistoryPayload; result: FileHistoryResult };
@@ -77,7 +77,7 @@ export interface ClientEvents {
   "bin:list": { payload: ProjectPagePayload; result: BinResult };
   /** Take a file or folder out of the bin again; refused if something is where it was. */
   "bin:restore": { payload: BinRestorePayload; result: BinRestoreResult };
-  /** Copy a file or a folder, as it is now with all that was typed; refused if something is there already. */
+  /** Copy a file or a folder, as it is now with all that was typed; refused if something is there already. The details of `NOT_FOUND` have `movedTo` if it is somewhere else by now. */
   "file:copy": { payload: FileCopyPayload; result: FileCopyResult };
   /** Open a file to edit it together with others, who hear each other's `file:edited`. The project must be joined. A user has at most 20 files open. */
   "file:open": { payload: FileOpenPayload; result: FileOpenResult };

@@ -32,6 +32,7 @@ OWN: Final = (
     "chat.js",
     "clipboard.js",
     "code_block.js",
+    "completions.js",
     "composer.js",
     "cursors.js",
     "document.js",

@@ -1,7 +1,7 @@
 // The editor: CodeMirror around `state.open`. Whoever may edit the file just types, all at once, unless
 // somebody keeps the others out.
 
-import { autocompletion, closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
+import { closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { bracketMatching, indentOnInput } from "@codemirror/language";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
@@ -18,6 +18,7 @@ import { answer, askFor, asksFor, ownAsk, withdraw } from "./asking.js";
 import { BinaryFile } from "./binary_file.js";
 import { caret } from "./caret.js";
 import { copyText } from "./clipboard.js";
+import { completions } from "./completions.js";
 import { othersCursors, positionOf, showPlaces } from "./cursors.js";
 import { lookOf } from "./editor_look.js";
 import { closeFile, edited, forgetProblem } from "./file.js";
@@ -213,7 +214,7 @@ function Text({ open, isWritable, isHidden, places }) {
     view.current = new EditorView({
       state:
         (kept && caughtUp(kept.state, document.text)) ??
-        EditorState.create({ doc: document?.text ?? text, extensions: extensions(document, path) }),
+        created(document, path, document?.text ?? text),
       parent: place.current,
       scrollTo: kept?.scroll,
       dispatchTransactions: (all, editor) => quickly(() => editor.update(all)),
@@ -253,6 +254,10 @@ function Text({ open, isWritable, isHidden, places }) {
   ></div>`;
 }
 
+function created(document, path, doc) {
+  return EditorState.create({ doc, extensions: extensions(document, path, doc) });
+}
+
 /** Return the state of an editor whose text others have changed meanwhile. */
 function caughtUp(state, text) {
   return state.doc.eq(text) ? state : state.update(foreign(difference(state.doc, text))).state;
@@ -270,7 +275,7 @@ function named(path) {
   return [EditorView.contentAttributes.of({ "aria-label": `Text of ${path}` }), lookOf(path)];
 }
 
-function extensions(document, path) {
+function extensions(document, path, doc) {
   // What is typed is saved anyway, and the browser would save the page.
   const saveNow = () => true;
   return [
@@ -286,7 +291,7 @@ function extensions(document, path) {
     indentOnInput(),
     bracketMatching(),
     closeBrackets(),
-    autocompletion(),
+    completions(doc),
     highlightSelectionMatches(),
     othersCursors,
     // Escape, then Tab leaves the editor: CodeMirror sees to that.

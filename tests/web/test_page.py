@@ -164,5 +164,9 @@ async def test_a_key_waits_for_no_colours() -> None:
     await run("patient.test.mjs")
 
 
+async def test_names_are_offered_at_no_cost_of_a_key() -> None:
+    await run("completions.test.mjs")
+
+
 async def test_letters_of_a_path_and_addresses() -> None:
     await run("fuzzy.test.mjs")

@@ -69,12 +69,7 @@ async def read_file(
             (`VERSION_CONFLICT`).
         Unreachable: there is no answer.
     """
-    payload = {
-        "projectId": project_id,
-        "filePath": file_path,
-        "versionId": version_id,
-        "saveId": save_id,
-    }
+    payload = _place(project_id, file_path, version_id, save_id)
     for _ in range(READINGS):
         parts = Parts()
         while parts.add(await socket.call("file:read", {**payload, "offset": parts.next})):
@@ -116,12 +111,7 @@ async def download_file(
             (`VERSION_CONFLICT`).
         Unreachable: there is no answer.
     """
-    payload = {
-        "projectId": project_id,
-        "filePath": file_path,
-        "versionId": version_id,
-        "saveId": save_id,
-    }
+    payload = _place(project_id, file_path, version_id, save_id)
     return await download(socket.call, payload)
 
 
@@ -211,3 +201,15 @@ async def restore_file(
     """
     payload = {"projectId": project_id, "deletionId": deletion_id, "newPath": new_path}
     return await socket.call("bin:restore", payload)
+
+
+def _place(
+    project_id: str, file_path: str, version_id: str | None, save_id: str | None
+) -> dict[str, Any]:
+    """Return what names a file, or what it was in a version or at a save."""
+    return {
+        "projectId": project_id,
+        "filePath": file_path,
+        "versionId": version_id,
+        "saveId": save_id,
+    }

@@ -113,33 +113,33 @@ export interface ClientEvents {
   "ai:history": { payload: ProjectPagePayload; result: HistoryResult };
   /** Stop an answer that one has asked for. */
   "ai:cancel": { payload: AiCancelPayload; result: AiCancelResult };
-  /** Say what became of a file that the assistant has proposed to change, so that it is not offered again. The first decision holds. Nothing is written: that is done by `file:edit` or `file:change`. */
+  /** Say what became of a file that the assistant has proposed to change, so that the change is not offered again. The first decision holds. Nothing is written: `file:edit` or `file:change` does that. */
   "ai:applied": { payload: AiAppliedPayload; result: {} };
   /** Tell the others how far another program's work for the project is, as `ai:processing`. */
   "ai:status": { payload: AiStatusPayload; result: {} };
-  /** Say something to the people of a project; no assistant is asked. Members, and others who are in the project, get a notification if the message names them: `@` and their name or id. */
+  /** Say something to the people of a project; no assistant is asked. A member, or somebody else who is in the project, gets a notification if the message has `@` and their name or id. */
   "chat:message": { payload: ChatMessagePayload; result: ChatMessageResult };
   /** Read what people said backwards: 100 messages at once, fewer where they are long. */
   "chat:history": { payload: ProjectPagePayload; result: ChatHistoryResult };
-  /** Say that one has read a message and all before it; one's other connections hear of it. */
+  /** Say that the user has read a message and all before it; the user's other connections hear of it. */
   "chat:read": { payload: ChatReadPayload; result: ChatReadResult };
-  /** Enter one's own room; another user's is out of reach. */
+  /** Enter the user's own room. Another user's room cannot be entered. */
   "user:join": { payload: UserPayload; result: UserJoinResult };
-  /** Leave one's own room. */
+  /** Leave the user's own room. */
   "user:leave": { payload: UserPayload; result: UserLeaveResult };
-  /** Find users to share a project with, by the beginning of their name: those who have accounts, and in open mode those who are connected. Whoever has an address of e-mail for a name is found by the whole of it only. */
+  /** Find users to share a project with, by the beginning of their name: those who have accounts, and in open mode those who are connected. A user whose name is an address of e-mail is only found by the whole of it. */
   "user:search": { payload: UserSearchPayload; result: UserSearchResult };
-  /** Tell the others in one's projects what one is doing. */
+  /** Tell the others in all projects of the user what the user is doing. */
   "user:presence": { payload: PresencePayload; result: PresenceResult };
   /** List the users who are in the project, 200 at once unless the payload asks for up to 1000. */
   "user:list": { payload: ProjectPagePayload; result: PresentResult };
-  /** Tell the others in the project that one is typing, or not any more. It ends by itself after four seconds. */
+  /** Tell the others in the project that the user is typing, or not any more. Typing ends by itself after four seconds. */
   "user:typing": { payload: TypingPayload; result: {} };
-  /** Tell the others in the project where one is in a file. */
+  /** Tell the others in the project where the sender is in a file. */
   "cursor:update": { payload: CursorPayload; result: {} };
-  /** List one's notifications, all that are kept unless the payload asks for fewer. */
+  /** List the user's notifications: all that are kept, unless the payload asks for fewer. */
   "notification:list": { payload: PagePayload; result: NotificationsResult };
-  /** Mark notifications as read; one's other connections hear of it. */
+  /** Mark notifications as read; the user's other connections hear of it. */
   "notification:read": { payload: NotificationReadPayload; result: NotificationReadResult };
   /** Enter a room; answered with `room:joined`, again if the socket is in it already. */
   "room:join": { payload: RoomPayload; result: RoomResult };
@@ -211,17 +211,17 @@ export interface ServerEvents {
   "file:updated": FileUpdated;
   /** A file is gone. */
   "file:deleted": FileDeleted;
-  /** A file, or a folder with all `count` files in it, has another path. Locks, open documents and all else that is known of the files goes with them; their content and revision are what they were. A file that was at the new path is gone. `file` is absent for a folder. */
+  /** A file, or a folder with all `count` files in it, has another path. Locks, open documents and all else that is known of the files go with them. Their content and revision are what they were. A file that was at the new path is gone. `file` is absent for a folder. */
   "file:moved": FileMoved;
-  /** A change of a file that is open: it leads from `version` to the next, in the order in which these come. One's own is the one that has one's user, `author` and `number`. A change from outside has the author "" and the number 0. */
+  /** A change of an open file. It leads from `version` to the next version, and changes come in this order. A client's own change has the user, `author` and `number` that it was sent with. A change from outside has the author "" and the number 0. */
   "file:edited": FileEdited;
   /** A file is locked; or, if the lock is `orphaned`, its holder's connection is lost, and the lock ends with `file:unlocked` unless the holder comes back in time. */
   "file:locked": FileLocked;
   /** A lock on a file is gone; other shared ones may be left. */
   "file:unlocked": FileUnlocked;
-  /** Somebody asks for a file that one holds: `lock:answer` hands it over or keeps it. */
+  /** Somebody asks the receiver for a file that the receiver has locked: `lock:answer` hands it over or keeps it. */
   "lock:asked": LockAsked;
-  /** What became of a request for a lock. "handed-over": it is the asker's, with this `lock`. "expired": there was no answer. "ended": the lock is gone, or either has left. */
+  /** What became of a request for a lock. "handed-over": it is the asker's, with this `lock`. "expired": there was no answer. "ended": the lock is gone, or one of the two has left. */
   "lock:answered": LockAnswered;
   /** There is a new version. */
   "version:created": VersionCreated;
@@ -231,17 +231,17 @@ export interface ServerEvents {
   "version:deleted": VersionDeleted;
   /** A user has written to the assistant. */
   "ai:message": AiMessage;
-  /** How far the assistant, or the program that sent `ai:status`, is. Ends with `ai:response`, or with `error`. `context` is what the assistant is shown, told once. */
+  /** How far the assistant, or the program that sent `ai:status`, has come. It ends with `ai:response`, or with the status `error`. `context` is what the assistant is shown, told once. */
   "ai:processing": AiProcessing;
   /** The assistant's answer. */
   "ai:response": AiResponded;
-  /** The assistant proposes to change a file, while its answer goes on: with the same `id` instead of what it had proposed for that file, as after each edit of a block. The whole is in `ai:response`. */
+  /** The assistant proposes to change a file, while its answer goes on. A proposal with the `id` of an earlier one takes the place of that, as after each edit of a block. `ai:response` has all that hold in the end. */
   "ai:proposed": AiProposed;
   /** Somebody has accepted or rejected what the assistant proposed for a file. */
   "ai:applied": AiApplied;
-  /** Text begins to stream; with a `path` that of a file. */
+  /** Text begins to stream. With a `path` it is the text of that file. */
   "code:started": CodeStarted;
-  /** The next piece of the text, the `number`th from 1; with a `path` it is of that file. */
+  /** The next piece of the text, the `number`th from 1. With a `path` it is of that file. */
   "code:chunk": CodeChunk;
   /** The whole text; `cancelled` if it was stopped before its end. */
   "code:completed": CodeCompleted;
@@ -259,7 +259,7 @@ export interface About {
   user?: User;
 }
 
-/** Something that the assistant proposes to do: create or update a file with `content`. An update was made from the file's `baseRevision`; `inverse` is the change, as in docs/coediting.md, that makes the text of then of the content. `decision` says what became of it, if somebody has told it with `ai:applied`. */
+/** Something that the assistant proposes to do: create or update a file with `content`. An update was made from the file's `baseRevision`. `inverse` is the change that turns `content` into the text of that revision, as in docs/coediting.md. `decision` says what became of the proposal, if somebody has told it with `ai:applied`. */
 export interface Action {
   id: string;
   type: "create-file" | "update-file";
@@ -278,7 +278,7 @@ export interface AiApplied {
   user: User;
 }
 
-/** What became of an action of an answer: all of it, nothing or a part is in the file. */
+/** What became of an action of an answer: all of it is in the file, or nothing, or a part. */
 export interface AiAppliedPayload {
   userId?: string;
   metadata?: Metadata;
@@ -316,7 +316,7 @@ export interface AiMessage {
   messageId: string;
 }
 
-/** A message to the assistant; about no project without one. `key` is the sender's own name for the message: with the same one it is asked once, so it can be sent again when no acknowledgement came. Without a project that holds while it is answered. */
+/** A message to the assistant. Without a project it is about none. `key` is the sender's own name for the message. A message with the same `key` is asked once, so it can be sent again when no acknowledgement came. Without a project that holds only while the message is answered. */
 export interface AiMessagePayload {
   userId?: string;
   metadata?: Metadata;
@@ -326,13 +326,13 @@ export interface AiMessagePayload {
   key?: string;
 }
 
-/** What the answer's events are known by, and the message's own id. */
+/** The `requestId` that the answer's events have, and the id of the message itself. */
 export interface AiMessageResult {
   requestId: string;
   messageId: string;
 }
 
-/** How far the assistant, or the program that sent `ai:status`, is. Ends with `ai:response`, or with `error`. `context` is what the assistant is shown, told once. */
+/** How far the assistant, or the program that sent `ai:status`, has come. It ends with `ai:response`, or with the status `error`. `context` is what the assistant is shown, told once. */
 export interface AiProcessing {
   status: "completed" | "error" | "progress" | "started";
   requestId?: string;
@@ -343,7 +343,7 @@ export interface AiProcessing {
   context?: AiContext;
 }
 
-/** The assistant proposes to change a file, while its answer goes on: with the same `id` instead of what it had proposed for that file, as after each edit of a block. The whole is in `ai:response`. */
+/** The assistant proposes to change a file, while its answer goes on. A proposal with the `id` of an earlier one takes the place of that, as after each edit of a block. `ai:response` has all that hold in the end. */
 export interface AiProposed {
   requestId: string;
   action: Action;
@@ -355,7 +355,7 @@ export interface AiResponded {
   requestId: string;
 }
 
-/** An answer of the assistant. `cancelled`: it was stopped, and `content` is what there was. `actions` are what it proposes to do with files; `unfit` is what it cannot be taken at. */
+/** An answer of the assistant. `cancelled`: it was stopped, and `content` is what there was. `actions` are what it proposes to do with files. `unfit` is what was meant for files and cannot be proposed. */
 export interface AiResponse {
   id: string;
   requestId: string;
@@ -369,7 +369,7 @@ export interface AiResponse {
   usage?: Usage;
 }
 
-/** How far another program's work is; without a project in each that the socket is in and whose editor the user is. */
+/** How far the work of another program is. Without a project it is told in each project that the socket is in and that the user may edit. */
 export interface AiStatusPayload {
   userId?: string;
   metadata?: Metadata;
@@ -380,7 +380,7 @@ export interface AiStatusPayload {
   projectId?: string;
 }
 
-/** An answer that is being made: the text so far, which the first `chunks` of its `code:chunk` have told, and what it proposes until now. Both are left out where answers are long together. */
+/** An answer that is being made: the text so far, which the first `chunks` of its `code:chunk` have told, and the proposals so far. Both are left out where the answers together are long. */
 export interface Answer {
   requestId: string;
   user: User;
@@ -389,7 +389,7 @@ export interface Answer {
   actions?: Array<Action>;
 }
 
-/** Who answers, and how many bytes of a project are shown to it; 0 if it looks by itself. */
+/** Who answers, and how many bytes of a project the model is shown; 0 if it looks for itself. */
 export interface Assistant {
   provider: string;
   model: string;
@@ -414,7 +414,7 @@ export interface AuthLoggedOut {
   userId: string;
 }
 
-/** Who one is now, and the session. */
+/** Who the client is now, and its session. */
 export interface AuthResult {
   user: User;
   session: Session;
@@ -476,7 +476,7 @@ export interface BinResult {
   next?: string;
 }
 
-/** What the user is looking at: the selection is one in the current file. */
+/** What the user is looking at. `selection` is in the current file. */
 export interface ChatContext {
   currentFile?: string;
   selection?: Range;
@@ -485,7 +485,7 @@ export interface ChatContext {
   framework?: string;
 }
 
-/** Messages among people, the oldest first; `next` where there are older ones. `unread` are those that one has not read, counted up to 100. */
+/** Messages among people, the oldest first; `next` is there if there are older ones. `unread` counts those that the user has not read, up to 100. */
 export interface ChatHistoryResult {
   messages: Array<PeopleMessage>;
   unread: number;
@@ -503,7 +503,7 @@ export interface ChatMessage {
   response?: AiResponse;
 }
 
-/** What one says, in Markdown, and perhaps the place in a file that it is about. `key` is the sender's own name for the message: with the same one it is not there twice, so it can be sent again when no acknowledgement came. */
+/** What the sender says, in Markdown, and perhaps the place in a file that it is about. `key` is the sender's own name for the message. A message with the same `key` is not there twice, so it can be sent again when no acknowledgement came. */
 export interface ChatMessagePayload {
   userId?: string;
   metadata?: Metadata;
@@ -542,7 +542,7 @@ export interface ChatReadResult {
   unread: number;
 }
 
-/** The next piece of the text, the `number`th from 1; with a `path` it is of that file. */
+/** The next piece of the text, the `number`th from 1. With a `path` it is of that file. */
 export interface CodeChunk {
   requestId: string;
   content: string;
@@ -563,7 +563,7 @@ export interface CodeFailed {
   error: Record<string, unknown>;
 }
 
-/** Text begins to stream; with a `path` that of a file. */
+/** Text begins to stream. With a `path` it is the text of that file. */
 export interface CodeStarted {
   requestId: string;
   path?: string;
@@ -577,7 +577,7 @@ export interface ContextFile {
   reason: "current" | "found" | "named" | "open";
 }
 
-/** Where one is; `version` says in which version of a document that is open. */
+/** Where the sender is. `version` says in which version of a document that is open. */
 export interface CursorPayload {
   userId?: string;
   metadata?: Metadata;
@@ -797,7 +797,7 @@ export interface FileEditPayload {
   change: Array<unknown>;
 }
 
-/** A change of a file that is open: it leads from `version` to the next, in the order in which these come. One's own is the one that has one's user, `author` and `number`. A change from outside has the author "" and the number 0. */
+/** A change of an open file. It leads from `version` to the next version, and changes come in this order. A client's own change has the user, `author` and `number` that it was sent with. A change from outside has the author "" and the number 0. */
 export interface FileEdited {
   filePath: string;
   epoch: string;
@@ -848,7 +848,7 @@ export interface FileMoveResult {
   file?: File;
 }
 
-/** A file, or a folder with all `count` files in it, has another path. Locks, open documents and all else that is known of the files goes with them; their content and revision are what they were. A file that was at the new path is gone. `file` is absent for a folder. */
+/** A file, or a folder with all `count` files in it, has another path. Locks, open documents and all else that is known of the files go with them. Their content and revision are what they were. A file that was at the new path is gone. `file` is absent for a folder. */
 export interface FileMoved {
   filePath: string;
   newPath: string;
@@ -1059,7 +1059,7 @@ export interface LockAnswerResult {
   lock?: Lock;
 }
 
-/** What became of a request for a lock. "handed-over": it is the asker's, with this `lock`. "expired": there was no answer. "ended": the lock is gone, or either has left. */
+/** What became of a request for a lock. "handed-over": it is the asker's, with this `lock`. "expired": there was no answer. "ended": the lock is gone, or one of the two has left. */
 export interface LockAnswered {
   requestId: string;
   outcome: "ended" | "expired" | "handed-over" | "kept" | "withdrawn";
@@ -1081,7 +1081,7 @@ export interface LockAskResult {
   request: LockRequest;
 }
 
-/** Somebody asks for a file that one holds: `lock:answer` hands it over or keeps it. */
+/** Somebody asks the receiver for a file that the receiver has locked: `lock:answer` hands it over or keeps it. */
 export interface LockAsked {
   request: LockRequest;
 }
@@ -1180,13 +1180,13 @@ export interface NotificationReadPayload {
   ids?: Array<string>;
 }
 
-/** How many were unread until now, and how many are. */
+/** How many were unread until now, and how many still are. */
 export interface NotificationReadResult {
   marked: number;
   unread: number;
 }
 
-/** The notifications, the newest first; `unread` of them all. `next` where there are more. */
+/** The notifications, the newest first. `unread` counts all that are unread. `next` is there if there are more. */
 export interface NotificationsResult {
   notifications: Array<Notification>;
   unread: number;
@@ -1242,7 +1242,7 @@ export interface Presence {
   activity?: string;
 }
 
-/** What one is doing. The time is the server's, whatever `timestamp` says. */
+/** What the user is doing. The time is the server's, whatever `timestamp` says. */
 export interface PresencePayload {
   userId?: string;
   metadata?: Metadata;
@@ -1413,7 +1413,7 @@ export interface RoomsResult {
   rooms: Array<string>;
 }
 
-/** What a file was after a save, or after `count` of them that people who typed together have caused within five minutes: `users` are all of those, `savedBy` and `savedAt` tell of the last one. `filePath` is the path that it had. */
+/** What a file was after a save; or after `count` saves within five minutes, which people caused who typed together. `users` are all of them. `savedBy` and `savedAt` tell of the last save. `filePath` is the path that the file had. */
 export interface Save {
   id: string;
   filePath: string;
@@ -1476,7 +1476,7 @@ export interface Selection {
 export interface ServerResync {
 }
 
-/** A session. Its `id` is a secret, told to nobody but the one who opened or refreshed it. */
+/** A session. Its `id` is a secret, told only to the client that opened or refreshed the session. */
 export interface Session {
   userId: string;
   createdAt: string;
@@ -1505,7 +1505,7 @@ export interface SharePayload {
   role: "viewer" | "editor" | "owner";
 }
 
-/** Whether one is typing; without a project in each that the socket is in. */
+/** Whether the user is typing. Without a project that is told in each project that the socket is in. */
 export interface TypingPayload {
   userId?: string;
   metadata?: Metadata;
@@ -1513,7 +1513,7 @@ export interface TypingPayload {
   projectId?: string;
 }
 
-/** Something in an answer that was meant for a file, and is no proposal: why not. */
+/** Something in an answer that was meant for a file, and that is no proposal; `message` says why. */
 export interface Unfit {
   path: string;
   message: string;
@@ -1582,7 +1582,7 @@ export interface UserLeft {
   user: User;
 }
 
-/** Who one is. */
+/** Who the user is. */
 export interface UserPayload {
   userId: string;
   metadata?: Metadata;
@@ -1596,7 +1596,7 @@ export interface UserPresence {
   activity?: string;
 }
 
-/** How the name or the id begins, whatever its case. */
+/** How the name or the id begins; capitals count as small letters. */
 export interface UserSearchPayload {
   userId?: string;
   metadata?: Metadata;

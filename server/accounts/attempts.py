@@ -1,9 +1,9 @@
 """Failed logins, by name and the network that they come from: after a few the next has to wait.
 
 The wait doubles with each failure, and the count is forgotten after a quiet time. The attempts of a
-name from a network are made one after the other: those that come at once know of each other's
-failures. Only who fails pays: the failures for other names, of whoever has the same address or the
-same reverse proxy, make nobody wait. The network is an IPv4 address, or the 64 bits of an IPv6 one
+name from a network are made one after the other, so that attempts at the same time count each
+other's failures. Only the name and network that fail have to wait: other names behind the same
+address or reverse proxy do not. The network is an IPv4 address, or the 64 bits of an IPv6 address
 that its owner cannot choose.
 
 Passwords are verified one at a time for a network, and networks take turns: each verification costs

@@ -1,8 +1,8 @@
 """Sessions: `auth:login`, `auth:session`, `auth:check`, `auth:refresh`, `auth:logout`.
 
-A session's id is 256 random bits that only its owner has; the database knows its hash, so whoever
-reads a backup can be nobody. Unknown, expired and ended sessions are refused with one message, and
-a wrong password takes as long as an unknown user.
+A session's id is 256 random bits that only its owner has. The database has only its hash: with a
+backup nobody can act as a user. Unknown, expired and ended sessions are refused with one message,
+and a wrong password takes as long as an unknown user.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class LoginPayload(Payload, frozen=True, kw_only=True):
 
 
 class AuthResult(Record, frozen=True):
-    """Who one is now, and the session."""
+    """Who the client is now, and its session."""
 
     user: User
     session: Session
@@ -165,7 +165,8 @@ class Auth:
     def sign_in(
         self, call: Call[SessionPayload] | Call[LoginPayload], stored: StoredSession
     ) -> None:
-        """Let the socket act as the session's user. Only what a guest did moves along.
+        """Let the socket act as the session's user. What the socket did as a guest becomes the
+        user's; what it did as another user does not.
 
         Raises:
             EventError: the user has too many sockets (`RATE_LIMIT_EXCEEDED`).
@@ -238,7 +239,8 @@ async def login(call: Call[LoginPayload]) -> AuthResult:
         if user is None:
             services.attempts.failed(subject)
             if services.settings.shares_database:
-                # Whoever guesses gets no more tries by guessing at several servers.
+                # The other servers count the failure too: whoever guesses gets no more tries at
+                # several.
                 with contextlib.suppress(EventError):
                     await services.store.nodes.tell_failed_login(subject)
             raise EventError(Code.UNAUTHORIZED, "the name or the password is wrong")
@@ -285,7 +287,7 @@ async def refresh(call: Call[Payload]) -> SessionResult:
         raise EventError(Code.UNAUTHORIZED, _NO_SESSION)
     result = SessionResult(_session(stored, session_id))
     updated = AuthSessionUpdated(session=result.session)
-    # While all of them are in the old one's room.
+    # While all of them are still in the room of the old one.
     call.tell(session_room(key), updated, source="server")
     for socket in services.sockets.of_session(key):
         services.auth.renew(socket, stored)
@@ -318,7 +320,7 @@ def _tell_failure(socket: Socket, error: EventError, cause: str) -> None:
 
 
 def _presented(socket: Socket) -> str | None:
-    """Return the session's id that the client has presented, None if it has not.
+    """Return the session's id that the client has presented, None if it has presented none.
 
     Raises:
         EventError: it can be none (`VALIDATION_ERROR`).

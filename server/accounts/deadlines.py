@@ -1,8 +1,9 @@
 """When what a socket may do ends by itself.
 
-A session that has run out ends also for a client that only listens: it would hear its projects for
-ever. And in AUTH_MODE "required" a client that is nobody takes a connection away from others, so it
-has so long to log in. Each socket has one such moment or none; who it acts as decides.
+A session that has expired must also end for a client that only listens, or that client would hear
+of its projects for ever. In AUTH_MODE "required" a client that is nobody takes a connection away
+from others, so it has only so long to log in. Each socket has one such moment or none, depending on
+who it acts as.
 """
 
 from __future__ import annotations

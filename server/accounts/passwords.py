@@ -1,8 +1,8 @@
 """Verifies passwords, in threads of their own: a hash is slow on purpose.
 
-One at a time for a network, and networks take turns, so that whoever guesses keeps no others
-waiting. A verification has its place until its thread is done with it, whoever still waits for it:
-nothing can stop the thread.
+Passwords are verified one at a time for a network, and networks take turns, so that whoever guesses
+keeps no others waiting. A verification keeps its place until its thread has ended it, also when
+nobody waits for the result any more: nothing can stop the thread.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Passwords:
         self._waiting: FairQueue[asyncio.Future[None]] = FairQueue(
             most=WAITING, most_of_one=WAITING_OF_ONE, at_once=1
         )
-        # Verified where there is no password, so that this takes no less time.
+        # Verified where a user has no password, so that this takes no less time.
         self._nobody = hasher.hash(secrets.token_hex())
 
     async def verify(self, network: str, password_hash: str | None, password: str) -> bool:
-        """Return whether that is the password; never without a hash.
+        """Return whether that is the password of a hash; without a hash, False after the same time.
 
         Raises:
             EventError: too many wait (`RATE_LIMIT_EXCEEDED`), or the server is stopping.

@@ -53,7 +53,7 @@ class AnswerMaker:
                 async with asyncio.timeout(self._timeout):
                     usage = await self._stream(request, history)
         except asyncio.CancelledError:
-            # Only `end` cancels, and it has said why.
+            # Only `end` cancels this task, and `ending` says why.
             pass
         except TimeoutError:
             error = _failure(f"the assistant took longer than {self._timeout:g} seconds")
@@ -85,7 +85,7 @@ class AnswerMaker:
         )
         request.tell(asking)
         usage: Usage | None = None
-        # Closed when it is left, not some time later by the garbage collector.
+        # Closed when the block is left, and not some time later by the garbage collector.
         async with contextlib.aclosing(self.provider.stream(question)) as stream:
             async for piece in stream:
                 if isinstance(piece, Usage):
@@ -106,13 +106,15 @@ class AnswerMaker:
         return usage
 
     async def _propose(self, request: AnswerRequest, block: Block) -> None:
-        """Make an action of a block, or of an edit of one, and tell it after the block's text."""
+        """Make an action of a block, or of an edit of one, and tell of it after the text of the
+        block.
+        """
         action = None if request.proposals is None else await request.proposals.take(block)
         if action is None:
             return
         if not block.goes_on:
             request.proposed += len(action.content)
-        # A file may be in many blocks; all of it comes with the response.
+        # A file may be in many blocks. The response has the whole proposal.
         if block.goes_on or request.proposed <= MAX_PROPOSED:
             request.text.tell_now()
             request.tell(AiProposed(request_id=request.id, action=action))
@@ -120,7 +122,9 @@ class AnswerMaker:
     async def _conclude(
         self, request: AnswerRequest, usage: Usage | None, error: EventError | None
     ) -> None:
-        """Say how it ended, in one event whatever happens. From here on nothing stops it."""
+        """Say in one event how the answer ended, whatever happens. From here on nothing stops the
+        answer.
+        """
         if request.ending == "dropped":
             return
         unfit = [
@@ -178,7 +182,7 @@ class AnswerMaker:
 
 
 def _told(failure: Exception) -> EventError:
-    """Return what the client learns of a failure: no more than is meant for it."""
+    """Return what the client learns of a failure: the message if it was written for clients."""
     if isinstance(failure, EventError):
         return failure
     logger.error("the assistant failed", exc_info=failure)

@@ -1,4 +1,4 @@
-"""An answer that is being made: what there is of it, and who hears it."""
+"""An answer that is being made: what there is of it, and which clients hear it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AnswerRequest:
     # None without a project.
     proposals: Proposals | None
     asked: Asked
-    # The message's own, once it is stored.
+    # The id of the message itself, once it is stored.
     message_id: str | None = None
     context: AiContext | None = None
     chunks: int = 0
@@ -50,8 +50,8 @@ class AnswerRequest:
         """Stop the provider, unless the answer is there already."""
         if self.ending is None:
             self.ending = ending
-            # A task that has not begun sees this when it begins. If it was cancelled, it would
-            # never begin nor end.
+            # A task that has not begun sees `ending` when it begins. If it was cancelled before, it
+            # would neither begin nor end.
             if self.begun and self.task is not None:
                 self.task.cancel()
 
@@ -60,14 +60,14 @@ class AnswerRequest:
         rooms = [self.call.socket.id]
         if self.project_id is not None:
             rooms.append(project_room(self.project_id))
-        # The message is what the client did, the rest what the server makes of it.
+        # The client caused the message; the server makes the rest of it.
         source: Literal["client", "server"] = (
             "client" if isinstance(announcement, AiMessage) else "server"
         )
         self.call.tell(rooms, announcement, project_id=self.project_id, source=source)
 
     def tell_text(self, piece: Piece | Begin) -> None:
-        """Tell the next piece of the text, or that a file's begins."""
+        """Tell the next piece of the text, or that the text of a file begins."""
         if isinstance(piece, Begin):
             self.tell(CodeStarted(request_id=self.id, path=piece.path))
             return

@@ -40,7 +40,7 @@ class AnswerText:
         self._reader = BlockReader(of_project=of_project)
         self._pieces: list[str] = []
         self._length = 0
-        # The first half of a surrogate pair whose second half may come.
+        # The first half of a surrogate pair, whose second half may come with the next piece.
         self._half = ""
         self._untold: list[Piece | Begin] = []
         self._told: list[str] = []
@@ -63,17 +63,17 @@ class AnswerText:
         return "".join(self._told)
 
     def add(self, piece: str) -> list[Block]:
-        """Append text, and tell it now or with what comes within the interval. Return the blocks
-        of files that it finishes.
+        """Append text, and tell it now or together with what comes within the interval. Return the
+        blocks of files that the text finishes.
         """
-        # Half a pair more than fits, so that a whole one is not torn.
+        # Half a pair more than fits, so that no pair is cut in two.
         text = self._half + piece[: MAX_ANSWER - self._length + 1]
         self._half = text[-1] if "\ud800" <= text[-1:] <= "\udbff" else ""
         return self._append(text[: len(text) - len(self._half)])
 
     def end(self, *, is_whole: bool) -> list[Block]:
-        """Tell what is not told yet; return the blocks of files that are left, at fault if the
-        answer breaks off. Nothing comes afterwards.
+        """Tell what is not told yet. Return the blocks of files that are left, which are at fault
+        if the answer breaks off. Nothing may be added afterwards.
         """
         half, self._half = self._half, ""
         blocks = self._append(half) + self._take(self._reader.close(is_whole=is_whole))
@@ -84,11 +84,11 @@ class AnswerText:
         return blocks
 
     def tell_now(self) -> None:
-        """Tell what is not told yet, because of something that comes after it."""
+        """Tell what is not told yet, before something that comes after it in the answer."""
         self._tell_rest()
 
     def _append(self, text: str) -> list[Block]:
-        # Joins the halves of a pair; half of one alone is no character, and no text has U+0000.
+        # Joins the halves of a pair. One half alone is no character, and no text has U+0000.
         encoded = text.replace("\0", "\ufffd").encode("utf-16-le", "surrogatepass")
         kept = encoded.decode("utf-16-le", "replace")[: MAX_ANSWER - self._length]
         if not kept:

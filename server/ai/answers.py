@@ -42,9 +42,9 @@ from server.people.access import project_room
 from socketio_min import AcknowledgementTimeout
 
 MAX_AT_ONCE: Final = 2
-"""Answers that a user may wait for."""
+"""Answers that one user may wait for at a time."""
 _ASK_SECONDS: Final = 1.0
-"""For which other nodes are waited for."""
+"""Seconds for which other nodes are waited for."""
 
 
 class Chat:
@@ -60,7 +60,7 @@ class Chat:
 
     @property
     def assistant(self) -> Assistant:
-        """Return who answers."""
+        """Return what writes the answers."""
         provider = self.maker.provider
         return Assistant(provider.name, provider.model, provider.budget)
 
@@ -81,7 +81,7 @@ class Chat:
         )
         waiting = [one for one in self._requests.values() if one.call.user == call.user]
         for one in waiting:
-            # It would be one too many of those that are being made.
+            # A message that is sent again would be one too many of those that are being answered.
             if _is_resent(payload, one) and one.message_id is not None:
                 return AiMessageResult(one.id, one.message_id)
         elsewhere = self._services.neighbours.others.answers_of(call.user.id)
@@ -190,7 +190,7 @@ class Chat:
             except AcknowledgementTimeout as error:
                 told = list(error.responses)
             for one in told:
-                # A node that speaks another language has none.
+                # A node of another version may answer something else: then it has none.
                 with contextlib.suppress(msgspec.ValidationError):
                     answers += msgspec.convert(one, list[Answer])
         return [*self.answering(project_id), *answers]
@@ -198,7 +198,7 @@ class Chat:
     async def decide(
         self, call: Call[Any], request_id: str, action_id: str, decision: Decision
     ) -> bool:
-        """Keep what became of an action of an answer; return whether that is news.
+        """Keep what became of an action of an answer. Return whether that is new.
 
         Raises:
             EventError: there is no such action (`NOT_FOUND`), or it was decided otherwise
@@ -212,10 +212,10 @@ class Chat:
             await request.kept.wait()
         return await call.store.chat.decide(project_id, request_id, action_id, decision)
 
-    # -- ends before the end
+    # -- ended early
 
     def cancel(self, request_id: str, user: User) -> bool:
-        """Stop an answer. Return whether there is one of that id for that user."""
+        """Stop an answer. Return whether the user has an answer of that id."""
         request = self._requests.get(request_id)
         if request is None:
             services = self._services
@@ -237,7 +237,8 @@ class Chat:
     def orphan(self, socket_id: str) -> bool:
         """Return whether answers go on though the connection of their socket is lost.
 
-        Those in a project do, which the others there hear; one of no project has nobody else.
+        Those for a project do, for the others there hear them. An answer for no project has no
+        other listener.
         """
         requests = self._of_socket(socket_id)
         for request in requests:
@@ -246,8 +247,8 @@ class Chat:
         return any(request.project_id is not None for request in requests)
 
     def grace_over(self, socket_id: str) -> None:
-        """Stop the answers of a lost connection, but for those whose user is in the project again:
-        they belong to that connection now.
+        """Stop the answers of a lost connection. Those whose user is in the project again on
+        another connection belong to that one now.
         """
         services = self._services
         for request in self._of_socket(socket_id):
@@ -285,7 +286,7 @@ class Chat:
 
 
 def _is_resent(payload: AiMessagePayload, request: AnswerRequest) -> bool:
-    """Return whether a message is the one that an answer is being made to, sent again."""
+    """Return whether a message is sent again, and is the one that an answer is being made to."""
     before = request.call.payload
     return payload.key is not None and (payload.key, payload.project_id) == (
         before.key,

@@ -28,7 +28,7 @@ from server.api.paths import normal
 MAX_BLOCKS: Final = 50
 """Blocks of an answer that may be of files."""
 MAX_HELD: Final = 2_048
-"""Characters of a line that is held back; a longer one is no fence."""
+"""Characters of a line that is held back. A longer line is no fence."""
 
 _OPENS: Final = re.compile(r"( {0,3})(?:(`{3,})(?=[^`\n]*\n?\Z)|(~{3,}))(.*)\n?")
 _MAY_BE_FENCE: Final = re.compile(r" {0,3}(?:`{0,2}|`{3,}[^`]*|~{0,2}|~{3,}.*)[ \t]*")
@@ -51,17 +51,19 @@ class Piece(NamedTuple):
 
 
 class Begin(NamedTuple):
-    """The block of a file begins."""
+    """The text of a file begins, in a block of its own."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A finished block of a file: its whole `content`, or the `fault` of it. Of one with edits each
-    `edit` comes as a block that `goes_on`, and then the end with none.
+    """A finished block of a file: its whole `content`, or the `fault` of it.
 
-    number: of the last edit until then, from 1.
+    Of a block with edits each `edit` comes as a block that `goes_on`; the end of the block comes
+    last, without an edit.
+
+    number: of the last edit so far, from 1.
     """
 
     path: str
@@ -83,7 +85,7 @@ Found = Piece | Begin | Block
 class _Fence:
     """What closes the block that is open, and what is known of the block.
 
-    nested: a Markdown file has blocks of its own, and one of them is open.
+    nested: the block is of a Markdown file, and one of that file's own blocks is open.
     """
 
     sign: str
@@ -100,7 +102,8 @@ class BlockReader:
     def __init__(self, *, of_project: bool = True) -> None:
         self._of_project = of_project
         self._blocks = 0
-        # The beginning of a line that may become a fence; empty while a line `flows` that cannot.
+        # The beginning of a line that may become a fence. It is empty while a line `flows`, which
+        # cannot become one.
         self._held = ""
         self._flows = False
         self._fence: _Fence | None = None
@@ -111,7 +114,7 @@ class BlockReader:
         self._found: list[Found] = []
 
     def feed(self, text: str) -> list[Found]:
-        """Return what is known now, in order; all text goes through, and once."""
+        """Return what is known now, in order. Each character of the text is returned once."""
         at = 0
         while at < len(text):
             end = text.find("\n", at) + 1 or len(text)
@@ -120,8 +123,8 @@ class BlockReader:
         return self._taken()
 
     def close(self, *, is_whole: bool) -> list[Found]:
-        """Return the rest. A block that is still open is at fault; a last line may close it if the
-        answer `is_whole`.
+        """Return the rest. A block that is still open is at fault, unless the last line closes it;
+        that line counts if the answer `is_whole`.
         """
         if self._held and (is_whole or self._fence is None):
             self._end_line(self._held)
@@ -207,7 +210,7 @@ class BlockReader:
 
     def _open(self, opening: re.Match[str]) -> None:
         indent, signs, info = opening[1], opening[2] or opening[3], opening[4]
-        # If there are too many blocks, the first of those that are too many says so.
+        # If there are too many blocks, only the first one above the limit says so.
         may_name = self._of_project and self._blocks <= MAX_BLOCKS
         named = named_path(info) if may_name else None
         fence = _Fence(signs[0], len(signs), len(indent), named)

@@ -36,7 +36,7 @@ MAX_MESSAGE: Final = 32_768
 
 
 class ChatContext(msgspec.Struct, frozen=True, rename="camel"):
-    """What the user is looking at: the selection is one in the current file."""
+    """What the user is looking at. `selection` is in the current file."""
 
     current_file: Path | None = None
     selection: Range | None = None
@@ -46,10 +46,11 @@ class ChatContext(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class AiMessagePayload(Payload, frozen=True, kw_only=True):
-    """A message to the assistant; about no project without one.
+    """A message to the assistant. Without a project it is about none.
 
-    `key` is the sender's own name for the message: with the same one it is asked once, so it can
-    be sent again when no acknowledgement came. Without a project that holds while it is answered.
+    `key` is the sender's own name for the message. A message with the same `key` is asked once, so
+    it can be sent again when no acknowledgement came. Without a project that holds only while the
+    message is answered.
     """
 
     message: Text
@@ -72,7 +73,7 @@ class AiCancelPayload(Payload, frozen=True, kw_only=True):
 
 
 class AiAppliedPayload(ProjectPayload, frozen=True, kw_only=True):
-    """What became of an action of an answer: all of it, nothing or a part is in the file."""
+    """What became of an action of an answer: all of it is in the file, or nothing, or a part."""
 
     request_id: Id
     action_id: Id
@@ -80,8 +81,8 @@ class AiAppliedPayload(ProjectPayload, frozen=True, kw_only=True):
 
 
 class AiStatusPayload(Payload, frozen=True, kw_only=True):
-    """How far another program's work is; without a project in each that the socket is in and whose
-    editor the user is.
+    """How far the work of another program is. Without a project it is told in each project that the
+    socket is in and that the user may edit.
     """
 
     status: Literal["started", "processing", "progress", "completed", "error"]
@@ -92,7 +93,7 @@ class AiStatusPayload(Payload, frozen=True, kw_only=True):
 
 
 class AiMessageResult(Record, frozen=True):
-    """What the answer's events are known by, and the message's own id."""
+    """The `requestId` that the answer's events have, and the id of the message itself."""
 
     request_id: str
     message_id: str
@@ -129,9 +130,9 @@ def cancel(call: Call[AiCancelPayload]) -> AiCancelResult:
 
 
 async def applied(call: Call[AiAppliedPayload]) -> None:
-    """Say what became of a file that the assistant has proposed to change, so that it is not
-    offered again. The first decision holds. Nothing is written: that is done by `file:edit` or
-    `file:change`.
+    """Say what became of a file that the assistant has proposed to change, so that the change is
+    not offered again. The first decision holds. Nothing is written: `file:edit` or `file:change`
+    does that.
     """
     payload = call.payload
     project_id, request_id, action_id = payload.project_id, payload.request_id, payload.action_id
@@ -161,5 +162,5 @@ async def status(call: Call[AiStatusPayload]) -> None:
         role = call.services.directory.role(project_id, call.user.id)
         if role is not None and role.includes(Role.EDITOR):
             call.tell_others(project_room(project_id), announcement, project_id=project_id)
-            # There may be a hundred, with everybody in them.
+            # There may be a hundred projects, with everybody in them.
             await asyncio.sleep(0)

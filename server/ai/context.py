@@ -20,9 +20,9 @@ MAX_NAMED: Final = 20
 MAX_FOUND: Final = 10
 _CURRENT_SHARE: Final = 2
 _SHARE: Final = 4
-"""No other file gets more than this part of the budget."""
+"""Each file but the current one gets at most this part of the budget: one quarter."""
 _LEAST: Final = 200
-"""Bytes of a file below which its beginning says nothing."""
+"""Bytes of a file below which its beginning tells a model nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,9 @@ async def _add(gathering: _Gathering, reason: ContextReason, files: Iterable[Fil
 
 
 def beginning(text: str, most: int) -> str:
-    """Return the first lines of a text, of so many bytes at most; nothing if that says nothing."""
+    """Return the first lines of a text, of at most so many bytes; "" if that is too little to tell
+    anything.
+    """
     encoded = text.encode()
     if len(encoded) <= most:
         return text
@@ -118,7 +120,7 @@ def beginning(text: str, most: int) -> str:
 
 
 def selected(text: str, selection: Selection, most: int) -> str:
-    """Return what is selected in a text, of so many bytes at most. Columns count UTF-16 units."""
+    """Return what is selected in a text, of at most so many bytes. Columns count UTF-16 units."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     start, end = selection.start, selection.end
     chosen = lines[start.line : end.line + 1]

@@ -1,4 +1,4 @@
-"""The edits of a block, read line by line: each is known when its own last line is."""
+"""The edits of a block, read line by line: each edit is known with its own last line."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Edit(NamedTuple):
 
 
 class EditReader:
-    """Reads the lines of one block. It has edits if its first line with something in it is a SEARCH
-    marker.
+    """Reads the lines of one block. The block has edits if its first line that is not empty is a
+    SEARCH marker.
 
-    is_of_edits: None until that line is there. count: edits that were found. fault: why there are
-    no more, None while there may be.
+    is_of_edits: None until that line is there. count: edits that were found. fault: why no more
+    edits can be read, None while they can.
     """
 
     def __init__(self) -> None:

@@ -28,11 +28,14 @@ def resolve(
     """Return what a file that is `present` becomes: `content`, or `base` after the edits, of which
     the first one has the number `first`.
 
-    None is no file. With the `inverse` of the base it is made from what that was made from, and not
-    from the present text: what others have typed since is not to be taken away. The result has the
-    new `content` with the line ends of the file, or None if it would be too long; its `inverse`,
-    the change that makes of it the text that it was made from; how much text was `removed`, in
-    characters; and the `faults` of edits that cannot be done.
+    `present` and `base` are None for no file. If the `inverse` of the base is given, the result is
+    made from the text that the base was made from, and not from the present text: what others have
+    typed since must not be taken away.
+
+    The result has the new `content` with the line ends of the file, or None if it would be too
+    long; the `inverse`, which is the change from the content back to the text that it was made
+    from; how many characters of that text were `removed`; and the `faults` of edits that cannot be
+    done.
     """
     faults: list[str] = []
     new = _with_plain_ends(base or "") if content is None else content
@@ -71,7 +74,7 @@ def _edited(text: str, search: str, replace: str) -> tuple[str, str]:
         if text.strip():
             return text, "its SEARCH part has no lines, and the file has some"
         return replace, ""
-    # Each line has an end, and the end of one before it.
+    # Each line has its end, and so has the line before.
     ended = text if text.endswith("\n") or not text else text + "\n"
     found = _places("\n" + ended, "\n" + search)
     if not found:

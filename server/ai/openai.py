@@ -24,11 +24,11 @@ BUDGET: Final = 60_000
 """Bytes of a project that go into the prompt: about 15,000 tokens."""
 _MAX_LINE: Final = 262_144
 _MAX_BODY: Final = 64_000_000
-"""Bytes of an answer with all that is around its text."""
+"""Bytes of an answer, with all that is around its text."""
 _LINES_AT_ONCE: Final = 100
 _MAX_LOGGED: Final = 500
 _RETRY_DIGITS: Final = 5
-"""Of the seconds in a `Retry-After`: what is longer than a day is told to nobody."""
+"""Digits of the seconds in a `Retry-After`. A wait that is longer than a day is told to nobody."""
 
 
 class OpenAIProvider:
@@ -49,11 +49,12 @@ class OpenAIProvider:
     ) -> None:
         self.model = model
         self.budget = budget
-        # No compressed answers: 30 KB can hold 30 million lines.
+        # No compressed answers: 30 KB of them can hold 30 million lines.
         headers = {"Accept-Encoding": "identity"}
         if api_key is not None:
             headers["Authorization"] = f"Bearer {api_key}"
-        # A model may think for long before its first word; the chat limits the whole.
+        # A model may think for long before its first word. The chat limits the time of the whole
+        # answer.
         self._client = httpx2.AsyncClient(
             headers=headers, timeout=httpx2.Timeout(timeout, connect=10.0)
         )
@@ -74,7 +75,7 @@ class OpenAIProvider:
         try:
             async with self._client.stream("POST", self._url, json=body) as response:
                 if response.status_code != 200:
-                    # The message may name the key's owner: it is for the log alone.
+                    # The endpoint's message may name the owner of the key: it is for the log alone.
                     logger.warning(
                         "the model's endpoint answered %d: %r",
                         response.status_code,
@@ -93,7 +94,7 @@ class OpenAIProvider:
                         says_something |= isinstance(piece, str) and piece.strip() != ""
                         yield piece
                 if asks_for_tool and not says_something:
-                    # It was offered none. Some servers let a model call what it likes.
+                    # The model was offered no tools. Some servers let it call what it likes.
                     raise ProviderError("the model asked for a tool instead of saying something")
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             logger.warning("the model's endpoint failed: %r", error)
@@ -116,9 +117,9 @@ async def _beginning(response: httpx2.Response) -> bytes:
 
 
 async def _data(response: httpx2.Response) -> AsyncGenerator[str, None]:
-    """Yield the data of each event of a body when its line is whole; the last may have no end.
+    """Yield the data of each event of a body when its line is whole. The last line may have no end.
 
-    Others have their turns, however many lines come at once.
+    Other tasks have their turns, however many lines come at once.
 
     Raises:
         ProviderError: a line is too long, or all together is. httpx2's own lines have no limit.
@@ -146,7 +147,9 @@ def _has_data(line: bytes) -> bool:
 
 
 def _refusal(response: httpx2.Response) -> str:
-    """Return what to tell of a response that has no answer, with when to ask again."""
+    """Return the error for a response without an answer. It says when to ask again, if the response
+    does.
+    """
     said = f"the model's endpoint answered {response.status_code}"
     wait = response.headers.get("Retry-After", "")
     # The other form of the header is a date, by the endpoint's clock.
@@ -156,8 +159,8 @@ def _refusal(response: httpx2.Response) -> str:
 
 
 def _read(data: str) -> tuple[list[str | Usage], bool]:
-    """Return the text in an event's data, and the usage if it has that; and whether the model calls
-    a tool in it.
+    """Return the text in an event's data, the usage if the data has it, and whether the model calls
+    a tool.
     """
     if not data:
         return [], False

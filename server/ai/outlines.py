@@ -1,7 +1,7 @@
 """What a source file defines, and where: for outlines and for finding symbols.
 
-Python is parsed. For other languages a pattern a line finds what is written in the usual way, which
-is worth more than nothing and needs no parser for each of them.
+Python is parsed. For other languages one pattern for each line finds definitions that are written
+in the usual way. That is worth more than nothing, and needs no parser for each language.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 
 class Symbol(NamedTuple):
-    """A definition: lines count from 1, `depth` is how many definitions it is inside of."""
+    """A definition. Lines count from 1. `depth` is in how many other definitions it is."""
 
     name: str
     kind: str

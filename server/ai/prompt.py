@@ -12,9 +12,9 @@ from server.api.records import File
 
 MAX_FILES_NAMED: Final = 200
 _HISTORY_SHARE: Final = 2
-"""The chat so far gets at most this part of the budget for the project."""
+"""The chat so far gets at most this part of the budget for the project: one half."""
 LEAST_HISTORY: Final = 4_000
-"""Bytes of it, where the budget is small."""
+"""Bytes of the chat so far, where the budget is small."""
 
 INSTRUCTIONS: Final = """\
 You are the coding assistant of a shared project. Answer briefly and concretely.

@@ -1,8 +1,9 @@
 """What an answer proposes to do with files: its blocks, made into actions of the project.
 
-An action has what the file becomes as a whole, made from the file as it is at that moment, so that
-a client needs to know nothing of how models write. One answer has one action for a file: a later
-block or edit goes on from there, unless somebody has decided on it meanwhile.
+An action has the whole content that the file gets, made from the file as it is at that moment, so
+that a client needs to know nothing of how models write. An answer has one action for each file. A
+later block or edit of the file goes on from there, unless somebody has decided on the action
+meanwhile.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from server.background import WorkFailed
 from server.store.files import Moment
 
 MAX_PROPOSED: Final = 262_144
-"""Characters of all that an answer proposes, with what it takes away."""
+"""Characters of all that an answer proposes, and of all that it takes away."""
 MAX_STREAMED: Final = 262_144
-"""Characters of what single edits make of files. If that is more, edits wait for the end of their
-block: each costs as much as the file is long.
+"""Characters that single edits of an answer may make. Above that, edits wait for the end of their
+block: each edit costs as much as its file is long.
 """
 _ENOUGH: Final = 4
-"""Bytes of a file that are read to learn of it."""
+"""Bytes of a file's content that are read: what is wanted is its record."""
 _TOO_LONG: Final = (
     f"the file, or all that the answer changes, is longer than {MAX_PROPOSED} characters: "
     "put it in by hand"
@@ -49,7 +50,7 @@ class Proposals:
         # Edits that wait for the end of their block.
         self._waiting: list[Edit] = []
         self.unfit: list[Unfit] = []
-        # The files that it was shown as a whole: from these it makes what it writes anew.
+        # The files that the model was shown as a whole. What it writes anew is made from these.
         self.shown: Mapping[str, tuple[File, str]] = {}
 
     @property
@@ -98,7 +99,7 @@ class Proposals:
         if going_on is not None and block.content is None:
             base = going_on.content
             if text is not None and going_on.inverse is not None:
-                # It stays made from what it was made from.
+                # The proposal stays made from the text that it was made from.
                 inverse, revision = going_on.inverse, going_on.base_revision
         # The texts may be the same one.
         held = {id(one): sys.getsizeof(one) for one in (text, base, block.content)}
@@ -137,7 +138,7 @@ class Proposals:
         return action
 
     async def _present(self, path: str) -> tuple[File | None, str | None]:
-        """Return a file with its text, as those who edit it have it by now."""
+        """Return a file with its text, as it is by now for those who edit it."""
         call = self._call
         await call.services.saver.save_unsaved((self._project_id, path))
         try:

@@ -17,10 +17,10 @@ class ProviderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The project that a question is about; its texts are read when they are needed.
+    """The project that a question is about. Its texts are read when they are needed.
 
-    read: contents by their hashes, those that are still there. changed_since: the files that differ
-    from those of a version.
+    read: contents by their hashes; those that are gone are left out. changed_since: the files that
+    differ from those of a version.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """As much of a file as is shown, and why it is."""
+    """The part of a file that is shown, and why the file is."""
 
     file: File
     text: str
@@ -42,10 +42,10 @@ class Excerpt:
 
 @dataclass(slots=True)
 class Material:
-    """What a model is shown of a project; `budget` and `used` are in bytes.
+    """What a model is shown of a project. `budget` and `used` are in bytes.
 
-    texts: the files that are shown as a whole. left_out: those that it is about and that are no
-    texts.
+    texts: the files that are shown as a whole. left_out: files that the question is about and that
+    are no texts.
     """
 
     budget: int = 0
@@ -76,7 +76,9 @@ class Question:
 
 
 class Provider(Protocol):
-    """Writes answers. `name` and `model` are part of each, so nobody mistakes who wrote it."""
+    """Writes answers. Each answer has the `name` and `model`, so that nobody mistakes who wrote
+    it.
+    """
 
     @property
     def name(self) -> str: ...
@@ -86,10 +88,12 @@ class Provider(Protocol):
 
     @property
     def budget(self) -> int:
-        """Return how many bytes of a project it is shown with a question; 0 if it looks itself."""
+        """Return how many bytes of a project the provider is shown with a question; 0 if it looks
+        for itself.
+        """
 
     def stream(self, question: Question) -> AsyncGenerator[str | Usage, None]:
-        """Yield pieces of the answer's text, then at most once the tokens that it took.
+        """Yield pieces of the answer's text, and then the tokens that it took, if they are known.
 
         What is meant for a file is in the text: see `blocks`.
 
@@ -98,4 +102,4 @@ class Provider(Protocol):
         """
 
     async def close(self) -> None:
-        """Let go of what it holds."""
+        """Free what the provider holds."""

@@ -19,7 +19,8 @@ _FILES_AT_ONCE: Final = 500
 async def question_of(
     services: Services, request: AnswerRequest, history: Sequence[ChatMessage], budget: int
 ) -> Question:
-    """Return what the provider is asked: the message, and what it is shown in `budget` bytes.
+    """Return what the provider is asked: the message, and as much of the project as `budget` bytes
+    hold.
 
     Raises:
         EventError: too much work waits.

@@ -12,17 +12,15 @@ from server.api.records import File
 MAX_FILES: Final = 2_000
 """Files that are looked through for one answer."""
 MAX_BYTES: Final = 200_000
-"""Size of a file up to which it is looked at."""
+"""Bytes of a file; a larger file is not looked at."""
 MAX_TOTAL: Final = 5_000_000
-"""Size of all files that are looked through for one answer."""
+"""Bytes of all files together that are looked through for one answer."""
 _FILES_AT_ONCE: Final = 50
 _BYTES_AT_ONCE: Final = 400_000
 
 
 async def texts_of(sources: Sources, files: Sequence[File] | None = None) -> AsyncIterator[Texts]:
-    """Yield the texts of the files that have one and are not too large, of the first ones at most,
-    in parts.
-    """
+    """Yield, in parts, the texts of the first files that have a text and are not too large."""
     left = MAX_TOTAL
     part: list[File] = []
     for file in (sources.files if files is None else files)[:MAX_FILES]:

@@ -26,8 +26,8 @@ _COMMON: Final = frozenset(
 
 
 def words_of(message: str) -> dict[str, list[str]]:
-    """Return what a message may mean: `named` are the words that may be files, those after an @
-    first, and `terms` what may be found in them.
+    """Return what a message may mean. `named` are the words that may be files, those after an @
+    first. `terms` are words to search for in files.
     """
     added: dict[str, None] = {}
     others: dict[str, None] = {}
@@ -41,9 +41,9 @@ def words_of(message: str) -> dict[str, list[str]]:
 
 
 def scores(texts: list[tuple[str, str]], terms: list[str]) -> list[tuple[str, int]]:
-    """Return the paths of the texts that have some of these terms, each with how well it fits.
+    """Return the paths of the texts that have some of these terms, each with a score.
 
-    A term in a path counts three times; one that looks like a name of code counts twice.
+    A term in a path counts three times. A term that looks like a name of code counts twice.
     """
     found = []
     for path, text in texts:

@@ -1,5 +1,6 @@
-"""What a message to the built-in provider asks for, by its words. Done by a worker: a message is
-32 KB of whatever a client likes, and patterns are searched in it.
+"""What a message to the built-in provider asks for, by its words.
+
+Done by a worker: a message is 32 KB of whatever a client likes, and patterns are searched in it.
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ _SKILLS: Final = (
 def understand(message: str, language: str | None) -> dict[str, Any]:
     """Return the `kind` of request that a message is, and what belongs to that kind.
 
-    traceback: `frames` and `error`, see `tracebacks`. scaffold: see `scaffolds.understood`. change:
-    nothing, it asks for code that only a model can write. outline, find, check, todos, diff:
-    `subject` and the message's `words`. help: nothing.
+    traceback: `frames` and `error`, see `tracebacks`. scaffold: see `scaffolds.understood`.
+    outline, find, check, todos, diff: `subject` and the message's `words`. change, which asks for
+    code that only a model can write, and help: nothing.
     """
     frames, error = tracebacks.frames(message), tracebacks.error(message)
     if frames and error is not None:
@@ -68,6 +69,6 @@ def understand(message: str, language: str | None) -> dict[str, Any]:
 
 
 def _words(message: str) -> list[str]:
-    """Return the words that may be the names of files, each with and without a sign after it."""
+    """Return the words that may be the names of files, each with and without a sign at its end."""
     words = set(re.findall(r"[^\s`'\"(),;]+", message))
     return sorted(words | {word.rstrip(".?!:") for word in words})

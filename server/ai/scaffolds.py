@@ -1,7 +1,7 @@
-"""Beginnings of files: what a request for a common thing gets, without a model.
+"""Beginnings of files: the answer to a request for a common thing, without a model.
 
 Only what is asked for plainly is made, and only as a new file: "create a Python program called x",
-and not "add a test for the parser". What is made parses and runs as it is.
+and not "add a test for the parser". What is made can be parsed and run as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 
 class Scaffold(NamedTuple):
-    """A file to begin with, and what it is."""
+    """A file to begin with, and a word for what it is."""
 
     path: str
     content: str
@@ -221,8 +221,8 @@ if (argv[1] === fileURLToPath(import.meta.url)) {
 
 
 def understood(message: str, language: str | None) -> dict[str, Any] | None:
-    """Return which file a message asks for plainly: its `what`, the `name` of what is in it, and
-    the `path` that the message names, if it does; None if it asks for none of these.
+    """Return which file a message asks for plainly: `what` it is, the `name` of what is in it, and
+    the `path` if the message names one. Return None if the message asks for none of these.
     """
     request = _REQUEST.search(message)
     if request is None:
@@ -251,9 +251,9 @@ def made(
     current_file: str | None,
     language: str | None,
 ) -> Scaffold | None:
-    """Return the file for what was understood; None if the path that is named is taken.
+    """Return the file for what was understood; None if the path that was named is taken.
 
-    paths: those of the project, of which some are `empty` and so may be written.
+    paths: those of the project. empty: those of them that have no content and so may be written.
     """
     what: str = request["what"]
     suffix = _suffix(what, paths, language)
@@ -269,14 +269,14 @@ def made(
 
 
 def _suffix(what: str, paths: Sequence[str], language: str | None) -> str:
-    """Return how the name of a new file ends: as those of the project do."""
+    """Return how the name of a new file ends: like those of the project's files."""
     counts = Counter(one for one in _SUFFIXES[what] for path in paths if path.endswith(one))
     typed = (language or "").lower() == "typescript" and what in ("component", "todo")
     return ".tsx" if typed else max(_SUFFIXES[what], key=lambda one: counts[one])
 
 
 def _place(what: str, name: str, suffix: str, paths: Sequence[str]) -> tuple[str, str]:
-    """Return the folder of a new file, with its slash, and the name without an end."""
+    """Return the folder of a new file, with its slash, and the name without its suffix."""
     if what in ("component", "todo"):
         folders = Counter(
             path.rpartition("/")[0] for path in paths if path.endswith(_SUFFIXES["component"])

@@ -1,6 +1,6 @@
 """What the built-in provider finds in the texts of files. Done by a worker: see `background`.
 
-What is listed has a limit, and says how much more there is.
+A list has at most `MAX_LISTED` lines, and says how much more there is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from server.ai import outlines
 
 MAX_DOTS: Final = 200
-"""Dots in a line of TOML: the parser's time grows with the square of those in a key."""
+"""Dots in a line of TOML: the parser's time grows with the square of the dots in a key."""
 MAX_LISTED: Final = 100
 
 Texts = list[tuple[str, str]]
@@ -78,7 +78,7 @@ def todos(texts: Texts) -> Found:
 
 
 def listed(lines: list[str], count: int) -> str:
-    """Return the lines of a list of `count` that may go on."""
+    """Return the lines of a list, and how many of `count` it leaves out."""
     more = count - len(lines)
     rest = [f"- … and {more} more"] if more > 0 else []
     return "\n".join([*lines, *rest]) + "\n"
@@ -96,7 +96,7 @@ def _symbols(path: str, text: str) -> list[outlines.Symbol]:
 
 
 def _fault(path: str, text: str) -> str | None:
-    """Say what is wrong with a file, "" for nothing; None where there is no way to know."""
+    """Return the fault of a file, "" for none; None where the syntax cannot be checked."""
     try:
         match outlines.suffix_of(path):
             case "py":

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 
 class Frame(NamedTuple):
-    """A step of a traceback, as it is written there."""
+    """A step of a traceback, as the traceback writes it."""
 
     path: str
     line: int
@@ -70,7 +70,8 @@ def error(message: str) -> tuple[str, str] | None:
     """Return the kind and the text of the error, if there is one."""
     found = _ERROR.findall(message)
     if found:
-        # Python says it last, JavaScript first; a chained traceback ends with what was raised.
+        # Python names the error last, JavaScript first. A chained traceback ends with the error
+        # that was raised.
         kind, text = found[-1] if _PYTHON_FRAME.search(message) else found[0]
         return kind, text
     bare = _BARE_ERROR.findall(message)
@@ -78,9 +79,10 @@ def error(message: str) -> tuple[str, str] | None:
 
 
 def project_path(path: str, known: Container[str]) -> str | None:
-    """Return the project's file that a frame is in: the longest end of the path that is one.
+    """Return the project's file that a frame is in: the longest end of the frame's path that is a
+    path of the project.
 
-    It is looked up, part by part: a project has 10,000 files, a traceback 50 frames.
+    The path is looked up, part by part: a project has 10,000 files, a traceback 50 frames.
     """
     parts = path.replace("\\", "/").split("/")[-MAX_DEPTH:]
     for first in range(len(parts)):
@@ -93,7 +95,7 @@ def project_path(path: str, known: Container[str]) -> str | None:
 def explain(
     found: tuple[str, str], located: Sequence[tuple[Frame, str | None]], source: str | None
 ) -> str:
-    """Explain an error; `located` has each frame with its project file, if it is in one.
+    """Explain an error. `located` has each frame, with its file in the project if it is in one.
 
     `source` is the text of the innermost of these files, None if it cannot be shown.
     """

@@ -21,8 +21,8 @@ class AiMessage(Announcement, frozen=True):
 
 
 class AiProcessing(Announcement, frozen=True):
-    """How far the assistant, or the program that sent `ai:status`, is. Ends with `ai:response`, or
-    with `error`. `context` is what the assistant is shown, told once.
+    """How far the assistant, or the program that sent `ai:status`, has come. It ends with
+    `ai:response`, or with the status `error`. `context` is what the assistant is shown, told once.
     """
 
     event = "ai:processing"
@@ -48,9 +48,9 @@ class AiResponded(Announcement, frozen=True):
 
 
 class AiProposed(Announcement, frozen=True):
-    """The assistant proposes to change a file, while its answer goes on: with the same `id` instead
-    of what it had proposed for that file, as after each edit of a block. The whole is in
-    `ai:response`.
+    """The assistant proposes to change a file, while its answer goes on. A proposal with the `id`
+    of an earlier one takes the place of that, as after each edit of a block. `ai:response` has all
+    that hold in the end.
     """
 
     event = "ai:proposed"
@@ -73,7 +73,7 @@ class AiApplied(Announcement, frozen=True):
 
 
 class CodeStarted(Announcement, frozen=True):
-    """Text begins to stream; with a `path` that of a file."""
+    """Text begins to stream. With a `path` it is the text of that file."""
 
     event = "code:started"
     heard_by = "the project's room; without a project the sender"
@@ -84,7 +84,7 @@ class CodeStarted(Announcement, frozen=True):
 
 
 class CodeChunk(Announcement, frozen=True):
-    """The next piece of the text, the `number`th from 1; with a `path` it is of that file."""
+    """The next piece of the text, the `number`th from 1. With a `path` it is of that file."""
 
     event = "code:chunk"
     heard_by = "the project's room; without a project the sender"

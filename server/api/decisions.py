@@ -7,7 +7,7 @@ from server.api.records import Action, Decision
 
 
 def is_news(action: Action | None, decision: Decision) -> bool:
-    """Return whether a decision on an action is news; the first one holds.
+    """Return whether a decision on an action is new. Return False if the same was decided before.
 
     Raises:
         EventError: there is no such action (`NOT_FOUND`), or it was decided otherwise

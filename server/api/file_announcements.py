@@ -43,8 +43,8 @@ class FileDeleted(Announcement, frozen=True):
 
 class FileMoved(Announcement, frozen=True):
     """A file, or a folder with all `count` files in it, has another path. Locks, open documents and
-    all else that is known of the files goes with them; their content and revision are what they
-    were. A file that was at the new path is gone. `file` is absent for a folder.
+    all else that is known of the files go with them. Their content and revision are what they were.
+    A file that was at the new path is gone. `file` is absent for a folder.
     """
 
     event = "file:moved"
@@ -57,9 +57,9 @@ class FileMoved(Announcement, frozen=True):
 
 
 class FileEdited(Announcement, frozen=True):
-    """A change of a file that is open: it leads from `version` to the next, in the order in which
-    these come. One's own is the one that has one's user, `author` and `number`. A change from
-    outside has the author "" and the number 0.
+    """A change of an open file. It leads from `version` to the next version, and changes come in
+    this order. A client's own change has the user, `author` and `number` that it was sent with. A
+    change from outside has the author "" and the number 0.
     """
 
     event = "file:edited"
@@ -96,7 +96,9 @@ class FileUnlocked(Announcement, frozen=True):
 
 
 class LockAsked(Announcement, frozen=True):
-    """Somebody asks for a file that one holds: `lock:answer` hands it over or keeps it."""
+    """Somebody asks the receiver for a file that the receiver has locked: `lock:answer` hands it
+    over or keeps it.
+    """
 
     event = "lock:asked"
     heard_by = "all sockets of the lock's holder"
@@ -106,7 +108,7 @@ class LockAsked(Announcement, frozen=True):
 
 class LockAnswered(Announcement, frozen=True):
     """What became of a request for a lock. "handed-over": it is the asker's, with this `lock`.
-    "expired": there was no answer. "ended": the lock is gone, or either has left.
+    "expired": there was no answer. "ended": the lock is gone, or one of the two has left.
     """
 
     event = "lock:answered"

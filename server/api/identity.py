@@ -1,9 +1,9 @@
 """Who a socket acts as.
 
-With a session a socket acts as the session's user. Without one it depends on AUTH_MODE: "required"
-makes it nobody, who may do little more than log in; "open" makes it a guest until it declares a
-`userId` in any payload, which it then stays for the rest of its life. What it did as a guest before
-moves along, see `projects.change_user`.
+With a session a socket acts as the session's user. Without one it depends on AUTH_MODE. "required"
+makes the socket nobody, who may do little more than log in. "open" makes it a guest, until a
+payload declares a `userId`: then it is that user for the rest of its life, and has what it did as a
+guest, see `projects.change_user`.
 """
 
 from __future__ import annotations

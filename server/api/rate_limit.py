@@ -23,10 +23,11 @@ _MOST_BUCKETS: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`burst` events at once, and `per_second` in the long run. Events of one `name` share it.
+    """`burst` events at once, and `per_second` in the long run. Events of one `name` share the
+    rate.
 
-    of_connection: counted for each connection, because before it is known who somebody is, many may
-    have one address.
+    of_connection: counted for each connection. Before a client has said who it is, only its address
+    is known, which many clients may share.
     """
 
     name: str

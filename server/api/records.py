@@ -42,7 +42,9 @@ class User(Record, frozen=True):
 
 
 class Session(Record, frozen=True):
-    """A session. Its `id` is a secret, told to nobody but the one who opened or refreshed it."""
+    """A session. Its `id` is a secret, told only to the client that opened or refreshed the
+    session.
+    """
 
     user_id: str
     created_at: str
@@ -171,9 +173,9 @@ class Deletion(Record, frozen=True):
 
 
 class Save(Record, frozen=True):
-    """What a file was after a save, or after `count` of them that people who typed together have
-    caused within five minutes: `users` are all of those, `savedBy` and `savedAt` tell of the last
-    one. `filePath` is the path that it had.
+    """What a file was after a save; or after `count` saves within five minutes, which people caused
+    who typed together. `users` are all of them. `savedBy` and `savedAt` tell of the last save.
+    `filePath` is the path that the file had.
     """
 
     id: str
@@ -220,9 +222,9 @@ class Decision(Record, frozen=True):
 class Action(Record, frozen=True):
     """Something that the assistant proposes to do: create or update a file with `content`.
 
-    An update was made from the file's `baseRevision`; `inverse` is the change, as in
-    docs/coediting.md, that makes the text of then of the content. `decision` says what became of
-    it, if somebody has told it with `ai:applied`.
+    An update was made from the file's `baseRevision`. `inverse` is the change that turns `content`
+    into the text of that revision, as in docs/coediting.md. `decision` says what became of the
+    proposal, if somebody has told it with `ai:applied`.
     """
 
     id: str
@@ -235,7 +237,9 @@ class Action(Record, frozen=True):
 
 
 class Unfit(Record, frozen=True):
-    """Something in an answer that was meant for a file, and is no proposal: why not."""
+    """Something in an answer that was meant for a file, and that is no proposal; `message` says
+    why.
+    """
 
     path: str
     message: str
@@ -266,7 +270,7 @@ class AiContext(Record, frozen=True):
 
 
 class Assistant(Record, frozen=True):
-    """Who answers, and how many bytes of a project are shown to it; 0 if it looks by itself."""
+    """Who answers, and how many bytes of a project the model is shown; 0 if it looks for itself."""
 
     provider: str
     model: str
@@ -275,8 +279,8 @@ class Assistant(Record, frozen=True):
 
 class AiResponse(Record, frozen=True):
     """An answer of the assistant. `cancelled`: it was stopped, and `content` is what there was.
-
-    `actions` are what it proposes to do with files; `unfit` is what it cannot be taken at.
+    `actions` are what it proposes to do with files. `unfit` is what was meant for files and cannot
+    be proposed.
     """
 
     id: str
@@ -293,7 +297,7 @@ class AiResponse(Record, frozen=True):
 
 class Answer(Record, frozen=True):
     """An answer that is being made: the text so far, which the first `chunks` of its `code:chunk`
-    have told, and what it proposes until now. Both are left out where answers are long together.
+    have told, and the proposals so far. Both are left out where the answers together are long.
     """
 
     request_id: str

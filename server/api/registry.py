@@ -118,7 +118,7 @@ class Call(Generic[P]):
             self._pay(rooms)
 
     def _pay(self, rooms: str | Sequence[str]) -> None:
-        """Count those who were told of the deed for the user."""
+        """Let the user pay for those who were told."""
         count = receivers(self.services.io, rooms)
         if count > FEW and self.identity.user is not None:
             self.services.rates.spend(self.user.id, TOLD, count)

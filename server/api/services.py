@@ -148,7 +148,7 @@ class Saving(Protocol):
 
 
 class Departing(Protocol):
-    """Takes a socket from all that it is in; see `Departures`."""
+    """Takes a socket from all places where it is; see `Departures`."""
 
     def part(self, socket: Socket) -> None: ...
 

@@ -1,9 +1,9 @@
-"""What a user's deeds cost by those who hear of them.
+"""What an event costs its user by the number of those who are told of it.
 
-An event that is told to a room takes the event loop 20 microseconds for each receiver, and a rate
-that counts events does not see that: 100 a second in a room of 1,000 were more than it can do. So
-receivers have a rate of their own. Whoever exceeds it is not refused: the user's next event waits
-until it is paid back, and others' do not.
+An event that is told to a room takes the event loop 20 microseconds for each receiver. A rate that
+counts events does not see that: 100 a second in a room of 1,000 would be more than the loop can do.
+So receivers have a rate of their own. Whoever exceeds it is not refused: the user's next event
+waits until the rate is paid back, and the events of others do not.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from server.api.rate_limit import Rate
 from socketio_min import MemoryAdapter, Server
 
 TOLD: Final = Rate("told", burst=10_000, per_second=10_000)
-"""Receivers of a user's deeds: a fifth of what the event loop can do."""
+"""Receivers of one user's events: a fifth of what the event loop can do."""
 FEW: Final = 50
 """Receivers that cost nothing: 100 events a second for as many are within the rate."""
 

@@ -21,8 +21,8 @@ TEXT: Final = r"^[^\u0000\ud800-\udfff]*$(?!\n)"
 
 
 def is_text(value: str) -> bool:
-    """Return whether a string of megabytes is what the pattern of a text asks for: a regular
-    expression takes the loop 35 ms a megabyte, and this 1 ms at most.
+    """Return whether a string of megabytes is what the pattern of a text asks for. A regular
+    expression takes the loop 35 ms a megabyte, this function 1 ms at most.
     """
     try:
         # Bytes are searched ten times as fast as characters that take more than one.

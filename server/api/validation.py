@@ -1,8 +1,8 @@
 """Check what a client sent against its type, and say what is wrong in the client's terms.
 
-`msgspec` finds the first fault and its path; the words are made here, because its own name
-Python's types and quote regular expressions. A value is described without its content: that may be
-long, or a secret.
+`msgspec` finds the first fault and its path. The words are made here, because those of `msgspec`
+name Python's types and quote regular expressions. A value is described without its content, which
+may be long or a secret.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def read(kind: Any, value: Any, at: str = "$") -> Any:
         EventError: it is not one (`VALIDATION_ERROR`); `details.path` leads to the first fault.
     """
     try:
-        # Bytes travel as attachments: a string is none, though it might be base64.
+        # Bytes travel as attachments. A string is refused, though it might be base64.
         return msgspec.convert(value, kind, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
         fault, path = _split(str(error))

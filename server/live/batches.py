@@ -1,8 +1,8 @@
 """Several events in one: `batch:update`. Each is handled as if it had come by itself, in order.
 
-Others have their turns between two of them. The answers of all have a budget: a request of some
-kilobytes may ask for a large part of a file with each of its events, and all answers are encoded as
-one packet, during which the loop does nothing else.
+Other tasks have their turns between two of the events. The answers of all events have a budget. A
+request of some kilobytes may ask for a large part of a file with each of its events, and all
+answers are encoded as one packet, during which the loop does nothing else.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from server.api.weights import weight
 
 MAX_UPDATES: Final = 100
 MAX_ANSWER: Final = 262_144
-"""Weight of all results but the last; what comes after is not done.
+"""Weight of all results but the last one. Events after that are not handled.
 
 The most that a batch answers is this and a part of a file: 3 ms of the loop where every character
 is one that JSON escapes (2 MB), and 0.3 ms otherwise.
@@ -76,6 +76,8 @@ async def update(call: Call[BatchPayload]) -> BatchResult:
 
 
 def _size(result: dict[str, Any]) -> int:
-    """Return the weight of a result; one of more values than are counted has all of the budget."""
+    """Return the weight of a result. A result of more values than are counted weighs all of the
+    budget.
+    """
     size, whole = weight(result, _MAX_VALUES)
     return size if whole else MAX_ANSWER

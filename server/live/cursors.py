@@ -14,7 +14,7 @@ from server.people.access import project_room
 
 
 class CursorPayload(ProjectPayload, frozen=True, kw_only=True):
-    """Where one is; `version` says in which version of a document that is open."""
+    """Where the sender is. `version` says in which version of a document that is open."""
 
     file_path: Path
     position: Place
@@ -23,7 +23,7 @@ class CursorPayload(ProjectPayload, frozen=True, kw_only=True):
 
 
 def update(call: Call[CursorPayload]) -> None:
-    """Tell the others in the project where one is in a file."""
+    """Tell the others in the project where the sender is in a file."""
     payload = call.payload
     room = project_room(payload.project_id)
     if room not in call.socket.rooms:

@@ -13,7 +13,7 @@ from server.api.weights import encoded_size, weight
 MAX_ECHO: Final = 65_536
 """Bytes that `test:event` sends back."""
 MAX_VALUES: Final = 1_000
-"""Values that `test:event` sends back, the inner ones among them."""
+"""Values that `test:event` sends back, those inside of others included."""
 
 
 class EchoResult(Record, frozen=True):

@@ -1,10 +1,11 @@
 """The people on the other nodes of a cluster: who is there, who is typing, where their cursors are.
 
-A change is told once a turn of the loop, all that there is every few seconds. What a node tells is
-kept as long as it is alive, and each node tells its own clients what changes by that: whoever is in
-a project on two nodes has joined it once, and when a node dies its people have left.
+A node tells each change at the end of the turn of the loop, and all that there is every few
+seconds. The others keep what it tells for as long as it is alive, and tell their own clients what
+has changed. So a user who is in a project on two nodes has joined it once, and when a node dies its
+people have left.
 
-Alone, or while the others cannot be reached, nothing is sent.
+A node that is alone, or that cannot reach the others, sends nothing.
 """
 
 from __future__ import annotations
@@ -46,13 +47,13 @@ from socketio_min.cluster.cluster_adapter import ClusterAdapter
 logger = logging.getLogger("server.cluster")
 
 EVERY_SECONDS: Final = 5.0
-"""How long it is from one telling of everything to the next."""
+"""Seconds from one telling of everything to the next."""
 SILENT_SECONDS: Final = 15.0
-"""How long a node may tell nothing before it is taken for dead."""
+"""Seconds for which a node may tell nothing before it is taken for dead."""
 _MISSED_SECONDS: Final = 6.0
-"""How long a node may tell nothing before it is looked for."""
+"""Seconds for which a node may tell nothing before it is looked for."""
 _GOING_SECONDS: Final = 3.0
-"""How long the people of a node that ends have to come back elsewhere."""
+"""Seconds that the people of a node that ends have to come back elsewhere."""
 _ASK_SECONDS: Final = 1.0
 _ASK: Final = "live:ask"
 
@@ -76,11 +77,11 @@ class Neighbours:
         self._presence = presence
         self._typing = typing
         self._answers = answers
-        # None for a server that is alone, before the start and after the end.
+        # None for a server that is alone, before `start` and after `stop`.
         self._adapter: ClusterAdapter | None = None
         self._task: asyncio.Task[None] | None = None
         self._round = 0
-        # What is to be told at the end of the turn; of cursors and typing the newest.
+        # What is to be told at the end of the turn. Of typing and of cursors only the newest is.
         self._people: dict[str, Person] = {}
         self._typists: dict[tuple[str, str], TypingNow] = {}
         self._cursors: dict[tuple[str, str], CursorNow] = {}
@@ -114,12 +115,14 @@ class Neighbours:
 
     async def ask(self) -> None:
         """Let all nodes tell all that there is; return when they have."""
-        # It is tried again with each round.
+        # Whoever did not answer tells all with the next round.
         with contextlib.suppress(AcknowledgementTimeout):
             await self._io.server_side_call(_ASK, timeout=_ASK_SECONDS)
 
     def _reached(self, connected: bool) -> None:
-        """Let the clients here look again: nobody knows what they missed."""
+        """Let the clients here look again, when the others can be reached: nobody knows what they
+        missed.
+        """
         if connected and self._adapter is not None:
             self._looking = asyncio.get_running_loop().create_task(self._look_again())
 
@@ -140,7 +143,7 @@ class Neighbours:
             await asyncio.sleep(EVERY_SECONDS / 5)
 
     async def sweep(self, now: float) -> None:
-        """Forget the nodes that are dead at a time."""
+        """Forget the nodes that are dead at the time `now`."""
         for node in self.others.silent(now - SILENT_SECONDS):
             self.others.drop(node)
         missed = self.others.silent(now - _MISSED_SECONDS)
@@ -168,7 +171,9 @@ class Neighbours:
             self._flush_soon()
 
     def cursor(self, moved: CursorNow) -> None:
-        """Tell the others where a user is in a file, if nothing newer comes in the same turn."""
+        """Tell the others where a user is in a file, unless something newer comes in the same
+        turn.
+        """
         if self._adapter is not None:
             self._cursors[moved.person.id, moved.file_path] = moved
             self._flush_soon()
@@ -181,7 +186,7 @@ class Neighbours:
     def _flush(self) -> None:
         self._is_due = False
         if self._adapter is None or not self._io.cluster.connected:
-            # When the others can be reached again they are told all that there is.
+            # The others are told all that there is when they can be reached again.
             for waiting in (self._people, self._typists, self._cursors):
                 waiting.clear()
             return
@@ -233,7 +238,7 @@ class Neighbours:
     # -- what is heard
 
     def _take(self, *args: Any) -> None:
-        """Take what another node tells. Whatever it is, nothing is raised."""
+        """Take what another node tells. Nothing is raised, whatever that is."""
         if self._adapter is None:
             return
         try:
@@ -319,5 +324,7 @@ def _places(one: Whereabouts | None) -> set[tuple[User, str]]:
 
 
 def _holder(node: str) -> str:
-    """Return what keeps a user in a project for whoever is there on another node."""
+    """Return the name of the holder that keeps a user in a project because the user is there on a
+    node.
+    """
     return f"node {node}"

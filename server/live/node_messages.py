@@ -16,7 +16,7 @@ from server.api.types import Id, Line, Natural, Path, Place, Range
 LIVE: Final = "live"
 """The name of the servers' event."""
 MOST: Final = 200
-"""Users, and cursors, of one message: others have their turns between two."""
+"""Users, and cursors, of one message. Other tasks have their turns between two messages."""
 _MAX_PROJECTS: Final = 10_000
 _MAX_ANSWERS: Final = 100
 
@@ -34,8 +34,8 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class Whereabouts(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What one node knows of a user: the projects that they are in there, what they said last, and
-    the project of each answer that is made for them there.
+    """What one node knows of a user: the projects that the user is in there, what the user said
+    last, and the project of each answer that is made there for the user.
     """
 
     person: Person
@@ -47,7 +47,7 @@ class Whereabouts(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tru
 
 
 class TypingNow(msgspec.Struct, frozen=True, rename="camel"):
-    """That a user is typing in a project, or has stopped."""
+    """A user is typing in a project, or has stopped."""
 
     person: Person
     project_id: Id
@@ -67,7 +67,7 @@ class CursorNow(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Round(msgspec.Struct, frozen=True):
-    """That a message is one of the `pieces` which together tell of all users of a node."""
+    """The message is one of the `pieces` that together tell of all users of a node."""
 
     number: Natural
     pieces: Annotated[int, Meta(ge=1, le=100_000)]
@@ -76,7 +76,7 @@ class Round(msgspec.Struct, frozen=True):
 class LiveMessage(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """What has changed on a node, or with `round` a part of all that there is.
 
-    is_leaving: the node ends, and its people come back elsewhere.
+    is_leaving: the node ends, and its people will come back elsewhere.
     """
 
     node: Id
@@ -97,10 +97,10 @@ def read(value: object) -> LiveMessage:
 
 
 def position_of(place: Place) -> Position:
-    """Return a place as what is told of it."""
+    """Return the position that a place stands for."""
     return Position(line=place.line, column=place.column)
 
 
 def selection_of(chosen: Range) -> Selection:
-    """Return a range as what is told of it."""
+    """Return the selection that a range stands for."""
     return Selection(start=position_of(chosen.start), end=position_of(chosen.end))

@@ -1,7 +1,7 @@
 """What the other nodes of a cluster have told of their users, in memory.
 
 Each node tells what changes, and from time to time all that there is, in pieces. What a whole round
-does not name any more is gone; what a message lost on the way has told comes with the next round.
+does not name is gone. What was lost on the way comes with the next round.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Changed = Callable[[str, Whereabouts | None, Whereabouts | None], object]
 
 @dataclass(slots=True)
 class _Node:
-    """What a node has told. `told` has the round in which each user was told of last."""
+    """What a node has told. `told` is the round in which each user was last named."""
 
     silent_since: float
     users: dict[str, Whereabouts] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class OtherNodes:
     # -- what nodes tell
 
     def take(self, message: LiveMessage, now: float) -> bool:
-        """Take over what a node tells at a time. Return False if there are too many nodes."""
+        """Keep what a node tells at the time `now`. Return False if there are too many nodes."""
         node = self._nodes.get(message.node)
         if node is None:
             if len(self._nodes) >= MOST_NODES:
@@ -65,7 +65,7 @@ class OtherNodes:
         return True
 
     def silent(self, since: float) -> list[str]:
-        """Return the nodes that have told nothing after a time."""
+        """Return the nodes that have told nothing since a time."""
         return [name for name, node in self._nodes.items() if node.silent_since < since]
 
     def drop(self, name: str) -> None:

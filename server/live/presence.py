@@ -22,7 +22,7 @@ PRESENT: Final = 200
 
 
 class PresencePayload(Payload, frozen=True, kw_only=True):
-    """What one is doing. The time is the server's, whatever `timestamp` says."""
+    """What the user is doing. The time is the server's, whatever `timestamp` says."""
 
     status: PresenceStatus
     activity: Line | None = None
@@ -55,14 +55,14 @@ def page(there: Presence, project_id: str, after: str | None, limit: int | None)
 
 
 def presence(call: Call[PresencePayload]) -> PresenceResult:
-    """Tell the others in one's projects what one is doing."""
+    """Tell the others in all projects of the user what the user is doing."""
     payload = call.payload
     call.check_connected()
     now = call.services.presence.say(call.user, payload.status, payload.activity)
     announcement = UserPresence(
         user=call.user, status=now.status, timestamp=timestamp(), activity=now.activity
     )
-    # The presence is the user's and not this socket's. Others who share several projects with the
+    # The presence is the user's and not the socket's. Others who share several projects with the
     # user hear of it once.
     services = call.services
     sockets = services.sockets.of_user(call.user.id)

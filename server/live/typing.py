@@ -1,6 +1,6 @@
 """Who is typing: `user:typing`, which ends by itself.
 
-It ends a few seconds after the last `isTyping: true`, or when the socket leaves the project or
+Typing ends a few seconds after the last `isTyping: true`, or when the socket leaves the project or
 disconnects.
 """
 
@@ -16,16 +16,18 @@ from server.people.access import project_room, projects_of
 
 
 class TypingPayload(Payload, frozen=True, kw_only=True):
-    """Whether one is typing; without a project in each that the socket is in."""
+    """Whether the user is typing. Without a project that is told in each project that the socket is
+    in.
+    """
 
     is_typing: bool
     project_id: Id | None = None
 
 
 async def typing(call: Call[TypingPayload]) -> None:
-    """Tell the others in the project that one is typing, or not any more.
+    """Tell the others in the project that the user is typing, or not any more.
 
-    It ends by itself after four seconds.
+    Typing ends by itself after four seconds.
     """
     named = call.payload.project_id
     for project_id in projects_of(call.socket.rooms) if named is None else [named]:
@@ -38,12 +40,14 @@ async def typing(call: Call[TypingPayload]) -> None:
         typing_now = UserTyping(user=call.user, project_id=project_id, is_typing=True)
         call.tell_others(project_room(project_id), typing_now, project_id=project_id, here=True)
         if named is None:
-            # There may be a hundred, with everybody in them.
+            # There may be a hundred projects, with everybody in them.
             await asyncio.sleep(0)
 
 
 def stop_typing(call: Call[Any], project_id: str) -> None:
-    """End the socket's typing in a project, and tell the others if that ends the user's."""
+    """End the socket's typing in a project. Tell the others if the user types on no other
+    socket.
+    """
     typing = call.services.typing
     if project_id not in typing.projects(call.socket.id):
         return

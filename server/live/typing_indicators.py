@@ -1,8 +1,8 @@
 """Who is typing on which sockets, in memory.
 
-A client that goes away or forgets to say that it stopped must not be shown as typing for ever, so
-each indicator holds for a few seconds. A user with several sockets is typing as long as one of them
-is. What users type on another node of a cluster counts like one more socket of each.
+A client that goes away, or forgets to say that its user has stopped, must not be shown as typing
+for ever: each indicator holds for a few seconds. A user with several sockets is typing as long as
+one of them is. What a user types on another node of a cluster counts as one more socket.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Expired = Callable[[str, User, str], object]
 class TypingIndicators:
     """The sockets that are typing, by project.
 
-    `duration` is in seconds; `expired(socket_id, user, project_id)` is called when that has passed
-    and the user is not typing any more.
+    `duration` is in seconds. `expired(socket_id, user, project_id)` is called when it has passed
+    and the user types on no other socket.
     """
 
     __slots__ = ("_counts", "_duration", "_expired", "_timers")
@@ -32,7 +32,7 @@ class TypingIndicators:
         self._counts: Counter[tuple[str, User]] = Counter()
 
     def start(self, socket_id: str, user: User, project_id: str) -> None:
-        """Count the socket as typing, from now on for `duration`."""
+        """Count the socket as typing, for `duration` from now on."""
         timers = self._timers.setdefault(socket_id, {})
         if project_id in timers:
             timers[project_id][0].cancel()
@@ -44,7 +44,9 @@ class TypingIndicators:
         timers[project_id] = (timer, user)
 
     def stop(self, socket_id: str, project_id: str) -> User | None:
-        """Count the socket as not typing. Return the user if none of the user's sockets is left."""
+        """Count the socket as not typing. Return the user, or None if another socket of the user is
+        typing.
+        """
         timers = self._timers.get(socket_id, {})
         if project_id not in timers:
             return None

@@ -1,8 +1,8 @@
 """The users of each project and what they say that they are doing, in memory.
 
-A user is in a project as long as one of their sockets is; being there on another node of a cluster
-counts like a socket. What they say about themselves holds in
-all their projects, and is forgotten with their last socket.
+A user is in a project as long as one socket of the user is. Another node of a cluster on which the
+user is there counts as a socket. What a user says holds in all projects of the user, and is
+forgotten with the user's last socket.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class _Said:
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """A user's stay in a project; a later one has a greater number."""
+    """A user's stay in a project. A later stay has a greater number."""
 
     number: int
     sockets: set[str]
@@ -78,7 +78,7 @@ class Presence:
         return self._of(user) if user.id in self._said else None
 
     def forget(self, user_id: str) -> None:
-        """Forget what a user has said, whose last socket is gone."""
+        """Forget what a user has said. The user's last socket is gone."""
         self._said.pop(user_id, None)
 
     def page(
@@ -86,8 +86,9 @@ class Presence:
     ) -> tuple[list[records.Presence], int | None]:
         """Return a page of the users in a project, in the order in which they came.
 
-        It has what each is doing who came after the visit with the number `after`; a user who said
-        nothing is online. Return also the number of the last one, if there are more.
+        The page has those who came after the visit with the number `after`, each with what the user
+        is doing; a user who said nothing is online. If there are more, the number of the last one
+        is returned as well.
         """
         users = self._projects.get(project_id, {})
         later = ((user, visit.number) for user, visit in users.items() if visit.number > after)

@@ -11,7 +11,7 @@ from server.people.directory import Directory
 
 NOTIFICATIONS: Final = "notifications"
 MAX_ROOMS: Final = 100
-"""Rooms that one socket may be in, beside its own: what it does may reach all of them."""
+"""Rooms that one socket may be in, besides its own: what the socket does may reach all of them."""
 FREE_PREFIXES: Final = ("test-", "team:")
 _PROJECT: Final = "project:"
 _USER: Final = "user:"
@@ -26,13 +26,13 @@ def project_room(project_id: str) -> str:
 
 
 def user_room(user_id: str) -> str:
-    """Return the name of the room of all of a user's sockets that asked for it."""
+    """Return the name of a user's own room, which the user's sockets may enter."""
     return _USER + user_id
 
 
 def sockets_room(user_id: str) -> str:
-    """Return the name of the room of all of a user's sockets, on all nodes: a socket is in it for
-    as long as it acts as the user.
+    """Return the name of the room of all sockets of a user, on all nodes. A socket is in it for as
+    long as it acts as the user.
     """
     return _SOCKETS + user_id
 
@@ -43,7 +43,7 @@ def session_room(session_key: str) -> str:
 
 
 def is_entered_by_itself(room: str) -> bool:
-    """Return whether sockets are in a room because of who they act as."""
+    """Return whether a room is one that sockets are in because of who they act as."""
     return room.startswith((_SOCKETS, _SESSION))
 
 
@@ -53,7 +53,7 @@ def document_room(epoch: str) -> str:
 
 
 def is_document_room(room: str) -> bool:
-    """Return whether a room is a document's: it is entered with `file:open` alone."""
+    """Return whether a room is that of a document, which only `file:open` enters."""
     return room.startswith(_DOCUMENT)
 
 
@@ -68,7 +68,7 @@ def projects_of(rooms: Iterable[str]) -> list[str]:
 
 
 def check_place(rooms: Collection[str], room: str) -> None:
-    """Let a socket that is in `rooms`, of which one is its own, enter another one.
+    """Let a socket that is in `rooms`, its own among them, enter another one.
 
     Raises:
         EventError: it is in too many (`RATE_LIMIT_EXCEEDED`).

@@ -1,7 +1,7 @@
 """Who there is and who may do what, in memory.
 
-Every event asks for it, so it is not read from the disk each time: it is loaded at the start, and
-whoever changes the database brings it in step after the commit.
+Every event asks for this, so it is not read from the disk each time. It is loaded at the start, and
+whatever changes the database changes it too, after the commit.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Directory:
         self._projects: dict[str, _Access] = {}
 
     def load(self, users: Iterable[User], accesses: Iterable[membership.Access]) -> None:
-        """Take over what the database has, in the place of what was known."""
+        """Replace all that was known by what the database has."""
         added = [user for user in users if user.id not in self._names]
         self._names.update((user.id, user.name) for user in added)
         self._by_name.load(added)
@@ -55,8 +55,8 @@ class Directory:
         self._by_name.add(user)
 
     def begin_with(self, prefix: str) -> Iterator[User]:
-        """Yield users with accounts whose name or id begins so, some twice; whoever has an address
-        of e-mail for an id only by the whole of it.
+        """Yield users with accounts whose name or id begins so, some of them twice. A user whose id
+        is an address of e-mail is only found by the whole of it.
         """
         if "@" in prefix and prefix in self._names:
             yield self.user(prefix)
@@ -65,7 +65,7 @@ class Directory:
     # -- projects
 
     def role(self, project_id: str, user_id: str) -> Role | None:
-        """Return what the user may do in the project, None if not even know of it."""
+        """Return what the user may do in the project, None if the user may not even know of it."""
         access = self._projects.get(project_id)
         return None if access is None else access.members.get(user_id, access.everyone)
 
@@ -75,7 +75,7 @@ class Directory:
         return {} if access is None else dict(access.members)
 
     def put_project(self, project: Project) -> None:
-        """Add a project with its members, or put it in the place of what was known of it."""
+        """Add a project with its members, or replace what was known of it."""
         members = {member.user.id: member.role for member in project.members}
         self._projects[project.id] = _Access(project.everyone, members)
 

@@ -1,6 +1,6 @@
 """The beginning of a message as plain text, for its notification: without the signs of Markdown.
 
-What is a sign is what the page draws as one; see `markdown.js`.
+The signs are those that the page draws as something else; see `markdown.js`.
 """
 
 from __future__ import annotations

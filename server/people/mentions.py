@@ -1,4 +1,4 @@
-"""Whom a text names: `@` and the name or the id of somebody."""
+"""Whom a text mentions: an `@` and somebody's name or id."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from server.api.records import User
 
 LOOKED_AT: Final = 10
-"""Signs `@` of a text that are looked at."""
+"""Signs `@` of a text that are looked at; later ones mention nobody."""
 
 _LONGEST: Final = 256
 _AT: Final = re.compile(r"(?<![\w@])@(?=\w)")
@@ -22,8 +22,8 @@ _WORD: Final = re.compile(r"[^\s,;!?()]+")
 def mentioned(
     text: str, members: Collection[User], other: Callable[[str], User | None]
 ) -> list[User]:
-    """Return whom a text names, each once: members by id or name, the longest that fits; somebody
-    else by what `other` returns for an id.
+    """Return whom a text mentions, each once. Members are found by id or name, by the longest that
+    fits; `other` returns somebody else for an id.
     """
     found: dict[str, User] = {}
     names = [(name.casefold(), user) for user in members for name in {user.id, user.name}]
@@ -35,7 +35,7 @@ def mentioned(
 
 
 def _longest(rest: str, names: list[tuple[str, User]]) -> list[User]:
-    """Return those with the longest name that the text begins with."""
+    """Return the members with the longest name or id that the text begins with."""
     fitting = [
         (name, user)
         for name, user in names
@@ -47,7 +47,7 @@ def _longest(rest: str, names: list[tuple[str, User]]) -> list[User]:
 
 def _others(rest: str, other: Callable[[str], User | None]) -> Iterator[User]:
     word = _WORD.match(rest)
-    # Of a sentence that ends with the name.
+    # The end of a sentence that ends with the name.
     user = None if word is None else other(word[0].rstrip(".:'\""))
     if user is not None:
         yield user

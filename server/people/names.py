@@ -11,13 +11,13 @@ from server.api.records import User
 class Names:
     """Names and ids in their order, so that a search looks at no more than it finds.
 
-    A name that is an address of e-mail is found by nobody who does not know it.
+    A name that is an address of e-mail is only found by the whole of it.
     """
 
     __slots__ = ("_keys",)
 
     def __init__(self) -> None:
-        # Each user by id and by name: (the one that is sought, the id).
+        # Each user by id and by name: (what is searched for, the id).
         self._keys: list[tuple[str, str]] = []
 
     def load(self, users: Iterable[User]) -> None:
@@ -36,7 +36,7 @@ class Names:
             del self._keys[bisect_left(self._keys, key)]
 
     def find(self, prefix: str) -> Iterator[str]:
-        """Yield the ids of users whose name or id begins so, some twice."""
+        """Yield the ids of users whose name or id begins so, some of them twice."""
         sought = prefix.casefold()
         for at in range(bisect_left(self._keys, (sought, "")), len(self._keys)):
             key, user_id = self._keys[at]

@@ -1,9 +1,9 @@
-"""What a user should know also if they were not there: `notification:list`, `notification:read`.
+"""What a user should know, also one who was not there: `notification:list`, `notification:read`.
 
 A personal notification is stored with the change that causes it, and reaches those of the user's
 sockets that are in `user:<id>` or in `notifications`. One for everybody reaches the whole room
-`notifications` and is not stored. `about` says what a notification is about, so that whoever shows
-it can open just that.
+`notifications` and is not stored. `about` says what a notification is about, so that a program that
+shows it can open just that.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class NotificationReadPayload(Payload, frozen=True, kw_only=True):
 
 
 class NotificationsResult(Record, frozen=True):
-    """The notifications, the newest first; `unread` of them all. `next` where there are more."""
+    """The notifications, the newest first. `unread` counts all that are unread. `next` is there if
+    there are more.
+    """
 
     notifications: list[Notification]
     unread: int
@@ -40,7 +42,7 @@ class NotificationsResult(Record, frozen=True):
 
 
 class NotificationReadResult(Record, frozen=True):
-    """How many were unread until now, and how many are."""
+    """How many were unread until now, and how many still are."""
 
     marked: int
     unread: int
@@ -54,7 +56,7 @@ def personal(
     project_id: str | None = None,
     about: About | None = None,
 ) -> Notification:
-    """Return a new notification for a user, or for everybody if none is named."""
+    """Return a new notification for a user, or for everybody if no user is named."""
     return Notification(
         id=f"notification-{secrets.token_hex(8)}",
         type=kind,
@@ -69,7 +71,7 @@ def personal(
 
 
 def deliver(services: Services, notification: Notification) -> None:
-    """Send a notification to the user whom it is for, or to everybody who is on this node."""
+    """Send a notification to its user on all nodes, or to everybody on this one."""
     deliver_here(services, notification)
     if notification.user_id is not None:
         told = msgspec.to_builtins(notification)
@@ -77,7 +79,7 @@ def deliver(services: Services, notification: Notification) -> None:
 
 
 def deliver_here(services: Services, notification: Notification) -> None:
-    """Send a notification to whom it is for on this node."""
+    """Send a notification to its user, or to everybody, on this node."""
     rooms: list[str] = [NOTIFICATIONS]
     if notification.user_id is not None:
         own = user_room(notification.user_id)
@@ -88,7 +90,7 @@ def deliver_here(services: Services, notification: Notification) -> None:
 
 
 async def list_notifications(call: Call[PagePayload]) -> NotificationsResult:
-    """List one's notifications, all that are kept unless the payload asks for fewer."""
+    """List the user's notifications: all that are kept, unless the payload asks for fewer."""
     payload, user_id = call.payload, call.user.id
     limit = payload.limit or notices.MAX_NOTIFICATIONS
     page, unread = await call.store.notices.page(user_id, payload.after or "", limit)
@@ -96,7 +98,7 @@ async def list_notifications(call: Call[PagePayload]) -> NotificationsResult:
 
 
 async def mark_read(call: Call[NotificationReadPayload]) -> NotificationReadResult:
-    """Mark notifications as read; one's other connections hear of it."""
+    """Mark notifications as read; the user's other connections hear of it."""
     user_id, ids = call.user.id, call.payload.ids
     marked, unread = await call.store.notices.mark_read(user_id, ids)
     if marked:

@@ -1,5 +1,5 @@
-"""Which sockets of this node a user and a session have at the moment, and the rooms in which all
-of them are, on whatever node.
+"""Which sockets of this node a user and a session have, and the rooms in which all of them are on
+all nodes.
 """
 
 from __future__ import annotations
@@ -49,9 +49,10 @@ class Sockets:
         self._take_out(socket)
         set_identity(socket, identity)
         if self.is_gone(socket):
-            # Its last events are still being handled; nobody can reach it any more.
+            # The socket's last events are still being handled; nobody can reach it any more.
             return
-        # What is kept for the connection counts for that user, however many connections there are.
+        # What is kept for the connection counts for this user, however many connections the user
+        # has.
         socket.connection.count_for(None if identity.user is None else identity.user.id)
         if identity.user is not None:
             self._by_user.setdefault(identity.user.id, {})[socket.id] = socket

@@ -1,7 +1,7 @@
 """People talk to people: `chat:message`, `chat:history`, `chat:read`. No assistant is asked.
 
-Whoever may see a project may talk there, viewers too: they are asked for their opinion. Whom a
-message names with an @ gets a notification.
+Whoever may see a project may talk there, also viewers, who are asked for their opinion. Whoever is
+mentioned with an @ gets a notification.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class FilePlacePayload(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ChatMessagePayload(ProjectPayload, frozen=True, kw_only=True):
-    """What one says, in Markdown, and perhaps the place in a file that it is about.
+    """What the sender says, in Markdown, and perhaps the place in a file that it is about.
 
-    `key` is the sender's own name for the message: with the same one it is not there twice, so it
-    can be sent again when no acknowledgement came.
+    `key` is the sender's own name for the message. A message with the same `key` is not there
+    twice, so it can be sent again when no acknowledgement came.
     """
 
     message: Remark
@@ -61,8 +61,8 @@ class ChatMessageResult(Record, frozen=True):
 
 
 class ChatHistoryResult(Record, frozen=True):
-    """Messages among people, the oldest first; `next` where there are older ones. `unread` are
-    those that one has not read, counted up to 100.
+    """Messages among people, the oldest first; `next` is there if there are older ones. `unread`
+    counts those that the user has not read, up to 100.
     """
 
     messages: list[PeopleMessage]
@@ -85,8 +85,8 @@ class ChatReadResult(Record, frozen=True):
 async def message(call: Call[ChatMessagePayload]) -> ChatMessageResult:
     """Say something to the people of a project; no assistant is asked.
 
-    Members, and others who are in the project, get a notification if the message names them: `@`
-    and their name or id.
+    A member, or somebody else who is in the project, gets a notification if the message has `@` and
+    their name or id.
     """
     payload = call.payload
     if not payload.message.strip():
@@ -122,7 +122,9 @@ async def history(call: Call[ProjectPagePayload]) -> ChatHistoryResult:
 
 
 async def read(call: Call[ChatReadPayload]) -> ChatReadResult:
-    """Say that one has read a message and all before it; one's other connections hear of it."""
+    """Say that the user has read a message and all before it; the user's other connections hear of
+    it.
+    """
     payload = call.payload
     unread = await call.store.talk.read(payload.project_id, call.user.id, payload.message_id)
     announcement = ChatRead(message_id=payload.message_id, unread=unread)
@@ -132,7 +134,7 @@ async def read(call: Call[ChatReadPayload]) -> ChatReadResult:
 
 
 def _named(call: Call[ChatMessagePayload]) -> list[User]:
-    """Return whom a message names: members, and those who are in the project."""
+    """Return whom a message mentions: members, and those who are in the project."""
     project_id, services = call.payload.project_id, call.services
     members = [services.directory.user(one) for one in services.directory.members(project_id)]
 

@@ -1,5 +1,5 @@
-"""Users: a user's own room, `user:<id>`, where all of their sockets can be reached, and finding
-somebody to share a project with.
+"""Users: a user's own room, `user:<id>`, in which all of the user's sockets can be reached; and
+finding somebody to share a project with.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LOOKED_AT: Final = 1_000
 
 
 class UserPayload(Payload, frozen=True, kw_only=True):
-    """Who one is."""
+    """Who the user is."""
 
     user_id: Id
 
@@ -39,7 +39,7 @@ class UserLeaveResult(Record, frozen=True):
 
 
 class UserSearchPayload(ProjectPayload, frozen=True, kw_only=True):
-    """How the name or the id begins, whatever its case."""
+    """How the name or the id begins; capitals count as small letters."""
 
     prefix: Id
 
@@ -51,7 +51,7 @@ class UserSearchResult(Record, frozen=True):
 
 
 def join(call: Call[UserPayload]) -> UserJoinResult:
-    """Enter one's own room; another user's is out of reach."""
+    """Enter the user's own room. Another user's room cannot be entered."""
     room = user_room(call.user.id)
     check_place(call.socket.rooms, room)
     call.socket.join(room)
@@ -59,7 +59,7 @@ def join(call: Call[UserPayload]) -> UserJoinResult:
 
 
 def leave(call: Call[UserPayload]) -> UserLeaveResult:
-    """Leave one's own room."""
+    """Leave the user's own room."""
     room = user_room(call.user.id)
     call.socket.leave(room)
     return UserLeaveResult(room)
@@ -67,8 +67,8 @@ def leave(call: Call[UserPayload]) -> UserLeaveResult:
 
 def search(call: Call[UserSearchPayload]) -> UserSearchResult:
     """Find users to share a project with, by the beginning of their name: those who have accounts,
-    and in open mode those who are connected. Whoever has an address of e-mail for a name is found
-    by the whole of it only.
+    and in open mode those who are connected. A user whose name is an address of e-mail is only
+    found by the whole of it.
     """
     payload = call.payload
     members = call.services.directory.members(payload.project_id)

@@ -170,9 +170,9 @@ async def edit(call: Call[FileEditPayload]) -> None:
         raise conflict(path, done.version)
     if done.update is not None:
         services.saver.edited(key, is_overdue=done.unsaved >= 1)
-        room = services.documents.room(key)
-        if room:
-            call.tell(room, edited(path, payload.epoch, done.update), project_id=key[0])
+        # Whoever has sent it may be gone by now.
+        room = document_room(payload.epoch)
+        call.tell(room, edited(path, payload.epoch, done.update), project_id=key[0])
 
 
 def close(call: Call[FileClosePayload]) -> FileCloseResult:

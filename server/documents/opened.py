@@ -104,11 +104,6 @@ class OpenDocuments:
         for socket in list(self._sockets.get(key, {}).values()):
             self.remove(key, socket)
 
-    def room(self, key: Key) -> str:
-        """Return the room of those who have a document open, "" if nobody has."""
-        epoch = self._epochs.get(key)
-        return "" if epoch is None else document_room(epoch)
-
     def has(self, key: Key, socket_id: str) -> bool:
         """Return whether a socket has a document open."""
         return socket_id in self._sockets.get(key, ())

@@ -20,7 +20,7 @@ from server.api.records import User
 from server.api.services import Services
 from server.documents.authority import Update
 from server.documents.opened import Key
-from server.people.access import project_room
+from server.people.access import document_room, project_room
 from server.store.contents import Change
 from server.store.document_records import Replaced
 
@@ -195,5 +195,6 @@ def heard(services: Services, project_id: str, replaced: Replaced) -> list[tuple
     file = replaced.change.file
     if file is None or file.media_type is not None:
         services.documents.close(key)
-    room = services.documents.room(key)
-    return [(room, edited(key[1], replaced.epoch, update)) for update in replaced.updates if room]
+    # Also where only people at other servers have it open.
+    room = document_room(replaced.epoch)
+    return [(room, edited(key[1], replaced.epoch, update)) for update in replaced.updates]

@@ -3,7 +3,12 @@
 A file is the checkpoint of its document: what was saved last. The journal has the edits since then,
 and some before for clients that come late. A document is loaded from both when it is first needed,
 and then stays in memory, on the database's thread, until others need the room. What is in memory is
-compared with the tables each time it is used: if a transaction was undone, it is loaded again.
+compared with the tables each time it is used: what other servers have done since is read from the
+journal, and if a transaction was undone, the document is loaded again.
+
+Rejected: one server as the authority of a document, to which the others send edits. Each edit would
+wait for another server, and all for the next one if it dies; the order is that of the transactions
+anyway, and the few updates that are missing are read by their primary key.
 
 Whoever gives a file another content does so within `Documents.replacing`, which merges what was not
 saved. What has slipped through is merged as soon as the document is used.
@@ -21,7 +26,7 @@ from server.api.records import User
 from server.documents.authority import MAX_TEXT, Author, Authority, Gone, Update
 from server.documents.line_ends import document_text, line_end_of
 from server.documents.utf16 import has_halves, plain
-from server.store import authorities, contents, document_moves, files, journals, parts
+from server.store import contents, document_moves, files, journals, parts
 from server.store.connection import Connection
 from server.store.document_records import Edit, Edited, Key, Opened, Replaced, Since, conflict
 from server.store.loaded_documents import MAX_LOADED, Document, LoadedDocuments
@@ -34,13 +39,10 @@ _HALVES: Final = re.compile("[\ud800-\udfff]")
 
 
 class Documents:
-    """The documents of a database, for its thread alone; in memory are `most` units of them. `node`
-    is this server where several share the database.
-    """
+    """The documents of a database, for its thread alone; in memory are `most` units of them."""
 
-    def __init__(self, most: int = MAX_LOADED, node: str | None = None) -> None:
+    def __init__(self, most: int = MAX_LOADED) -> None:
         self._loaded = LoadedDocuments(most)
-        self._node = node
 
     def open(
         self,
@@ -245,7 +247,8 @@ class Documents:
     def _known(self, connection: Connection, key: Key) -> Document | None:
         """Return a document as it is without what its file has become; None if there is none."""
         row = connection.execute(
-            "SELECT m.space, d.id, d.epoch, d.version, d.saved_version, d.hash, d.line_end, f.hash "
+            "SELECT m.space, d.id, d.epoch, d.version, d.saved_version, d.chain, d.hash, "
+            "d.line_end, f.hash "
             "FROM projects p LEFT JOIN documents d ON d.space = p.documents AND d.path = ?2 "
             "LEFT JOIN tree_files f ON f.tree = p.tree AND f.path = ?2 "
             "LEFT JOIN document_moves m ON m.space = p.documents WHERE p.id = ?1",
@@ -257,25 +260,24 @@ class Documents:
         if row is None or row[1] is None:
             self._loaded.unload(key)
             return None
-        _, document_id, epoch, version, saved_version, content_hash, line_end, file_hash = row
+        _, document_id, epoch, version, saved_version, chain, content_hash, line_end, file_hash = (
+            row
+        )
         if file_hash is None:
             # Of a file that was there once: another one at its path has nothing of it.
             self.delete(connection, key)
             return None
-        if self._node is not None and authorities.become(connection, document_id, self._node):
-            # Another server may have gone on with it.
-            self._loaded.unload(key)
         document = self._loaded.get(key)
-        if document is not None:
-            authority = document.authority
-            here = (document.id, authority.version, authority.saved_version, document.hash)
-            if here != (document_id, version, saved_version, content_hash):
-                document = None
-        if document is None:
+        if (
+            document is None
+            or (document.id, document.authority.epoch) != (document_id, epoch)
+            or not journals.catch_up(connection, document, version, saved_version, chain)
+        ):
             authority = journals.restored(
                 connection, document_id, epoch, saved_version, content_hash
             )
-            document = Document(document_id, authority, content_hash, line_end, file_hash)
+            document = Document(document_id, chain, authority, content_hash, line_end, file_hash)
+        document.hash, document.line_end = content_hash, line_end
         document.file_hash = file_hash
         self._loaded.keep(key, document)
         return document
@@ -314,9 +316,7 @@ class Documents:
             "line_end) VALUES (?, ?, ?, 0, 0, ?, ?, ?) RETURNING id",
             (journals.space_of(connection, key[0]), key[1], epoch, file.hash, len(text), line_end),
         ).fetchone()
-        if self._node is not None:
-            authorities.become(connection, row[0], self._node)
-        document = Document(row[0], Authority(epoch, 0, text), file.hash, line_end, file.hash)
+        document = Document(row[0], "", Authority(epoch, 0, text), file.hash, line_end, file.hash)
         self._loaded.keep(key, document)
         return document
 

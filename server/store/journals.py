@@ -1,8 +1,15 @@
-"""The rows of documents: what was saved last, and the journal of the edits since then."""
+"""The rows of documents: what was saved last, and the journal of the edits since then.
+
+The chain of a document is a hash of all updates that it has taken. Memory that has the chain of the
+tables has the same text: it has nothing of a transaction that was undone, and misses nothing that
+another server has done.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterator
 from typing import Final
 
 from server.documents.authority import Author, Authority, Update
@@ -22,9 +29,12 @@ def take(connection: Connection, document: Document, update: Update) -> None:
     """Make a change the next one of a document, in memory and in the tables."""
     author = update.author
     forgotten = document.authority.take(update)
+    # As ASCII, in which half of a surrogate pair can be written as an escape.
+    change = json.dumps(update.change.json, separators=(",", ":"))
+    document.chain = _linked(document.chain, update, change)
     connection.execute(
-        "UPDATE documents SET version = ? WHERE id = ?",
-        (document.authority.version, document.id),
+        "UPDATE documents SET version = ?, chain = ? WHERE id = ?",
+        (document.authority.version, document.chain, document.id),
     )
     connection.execute(
         "INSERT INTO edits VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -35,8 +45,7 @@ def take(connection: Connection, document: Document, update: Update) -> None:
             update.number,
             author.user_id,
             author.user_name,
-            # As ASCII, in which half of a surrogate pair can be written as an escape.
-            json.dumps(update.change.json, separators=(",", ":")),
+            change,
         ),
     )
     if update.number:
@@ -51,6 +60,28 @@ def take(connection: Connection, document: Document, update: Update) -> None:
             "DELETE FROM authors WHERE document = ? AND user_id = ? AND author = ?",
             (document.id, *forgotten),
         )
+
+
+def catch_up(
+    connection: Connection, document: Document, version: int, saved_version: int, chain: str
+) -> bool:
+    """Bring a document in memory to what the tables say, with the updates that other servers have
+    taken since. Return False if it has to be loaded again.
+    """
+    authority = document.authority
+    if authority.version < version:
+        for update, change in _updates(connection, document.id, authority.version):
+            if update.change.length != len(authority.text):
+                # What is in memory was undone.
+                return False
+            if authority.version == saved_version != authority.saved_version:
+                authority.save()
+            authority.take(update)
+            document.chain = _linked(document.chain, update, change)
+    if authority.version == saved_version != authority.saved_version:
+        authority.save()
+    here = (authority.version, authority.saved_version, document.chain)
+    return here == (version, saved_version, chain)
 
 
 def mark_saved(
@@ -142,20 +173,30 @@ def restored(
         # The file has another content by now, and all of this one goes when the two are merged.
         saved = "\0" * length
     authority = Authority(epoch, saved_version, saved)
-    rows = connection.execute(
-        "SELECT version, author, user_id, user_name, number, change FROM edits "
-        "WHERE document = ? ORDER BY version",
-        (document_id,),
-    )
     numbers = connection.execute(
         "SELECT author, user_id, number FROM authors WHERE document = ? ORDER BY version",
         (document_id,),
     )
     authority.restore(
-        (
-            Update(version, Author(author, *user), number, read(json.loads(change)))
-            for version, author, *user, number, change in rows
-        ),
+        (update for update, _ in _updates(connection, document_id, 0)),
         ((Author(author, user_id, ""), number) for author, user_id, number in numbers),
     )
     return authority
+
+
+def _updates(connection: Connection, document_id: int, first: int) -> Iterator[tuple[Update, str]]:
+    """Return the updates of a document from a version on, and the JSON text of each change."""
+    rows = connection.execute(
+        "SELECT version, author, user_id, user_name, number, change FROM edits "
+        "WHERE document = ? AND version >= ? ORDER BY version",
+        (document_id, first),
+    )
+    for version, author, *user, number, change in rows:
+        yield Update(version, Author(author, *user), number, read(json.loads(change))), change
+
+
+def _linked(chain: str, update: Update, change: str) -> str:
+    """Return the chain with one more update."""
+    author = update.author
+    linked = "\0".join((chain, author.user_id, author.id, str(update.number), change))
+    return hashlib.sha256(linked.encode("utf-8", "surrogatepass")).hexdigest()[:32]

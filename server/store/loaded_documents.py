@@ -18,11 +18,13 @@ MAX_LOADED: Final = 64_000_000
 class Document:
     """A document in memory.
 
-    hash: of the content that the file had when it was saved. file_hash: of the one that it has,
-    None if it is gone. size: as it was counted.
+    chain: of the updates that have led to it, see `journals`. hash: of the content that the file
+    had when it was saved. file_hash: of the one that it has, None if it is gone. size: as it was
+    counted.
     """
 
     id: int
+    chain: str
     authority: Authority
     hash: str
     line_end: str

@@ -205,4 +205,9 @@ STEPS: Final[tuple[str, ...]] = (
         target TEXT COLLATE "C" NOT NULL
     );
     """,
+    # What tells a document in memory from another one: see journals.
+    """
+    ALTER TABLE documents ADD COLUMN chain TEXT COLLATE "C" NOT NULL DEFAULT '';
+    DROP TABLE authorities;
+    """,
 )

@@ -322,4 +322,9 @@ STEPS: Final = (
         target TEXT NOT NULL
     ) STRICT;
     """,
+    # What tells a document in memory from another one: see journals.
+    """
+    -- chain: a hash of all updates that it has taken.
+    ALTER TABLE documents ADD COLUMN chain TEXT NOT NULL DEFAULT '';
+    """,
 )

@@ -48,10 +48,7 @@ class Store:
         self._database = database
         self._desk = database.of(owner, project_id)
         self._contents = Contents(database.of(owner))
-        if documents is None:
-            engine = database.engine
-            documents = Documents(node=engine.node if engine.shares else None)
-        self._documents = documents
+        self._documents = Documents() if documents is None else documents
 
     def of(self, owner: str, project_id: str | None = None) -> Store:
         """Return the same store for the work of a user, for a project if it is for one."""

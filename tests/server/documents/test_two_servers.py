@@ -1,0 +1,103 @@
+"""Two people at two servers edit one file.
+
+Invariant: each hears every change, in the order of the commits, whoever has made it and wherever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from server.documents.change_json import parse
+from tests.server.documents.editors import Editor, content, joined, written
+from tests.server.gate import closed_gate
+from tests.server.nodes import Nodes
+from tests.waiting import PATIENCE, until
+
+ROUNDS = 10
+
+
+class Typist(Editor):
+    """An editor that applies what it hears, and sends the next change as soon as it hears of its
+    own.
+    """
+
+    text: str
+
+    @classmethod
+    async def of(cls, editor: Editor) -> Typist:
+        typist = cls(editor.client, editor.path)
+        typist.text = (await typist.open())["content"]
+        return typist
+
+    async def type(self, letter: str, rounds: int) -> None:
+        for _ in range(rounds):
+            answer = await self.edit([[0, letter], len(self.text)] if self.text else [[0, letter]])
+            assert answer["ok"], answer
+            while not await self.follow():
+                pass
+
+    async def follow(self) -> bool:
+        """Apply the next change. Return whether it was its own last one; what comes too early is
+        asked for, as all clients do.
+        """
+        data, _ = await self.client.hear("file:edited")
+        if data["version"] > self.version:
+            since = {"epoch": self.epoch, "version": self.version}
+            updates = (await self.open(since=since))["updates"]
+        else:
+            updates = [data] if data["version"] == self.version else []
+            self.version += len(updates)
+        for update in updates:
+            self.text = parse(update["change"]).applied(self.text)
+        own = (self.author, self.number)
+        return own in [(one["author"], one["number"]) for one in updates]
+
+
+async def test_two_type_at_once_on_two_servers(nodes: Nodes) -> None:
+    ada = await joined(await nodes.client(nodes.here, "ada"), "ada", "a.txt")
+    bob = await joined(await nodes.client(nodes.there, "bob"), "bob", "a.txt")
+    await written(ada.client, "a.txt", "")
+    typists = [await Typist.of(one) for one in (ada, bob)]
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(*(one.type(f"{n}", ROUNDS) for n, one in enumerate(typists)))
+        for one in typists:
+            while len(one.text) < 2 * ROUNDS:
+                await one.follow()
+    assert typists[0].text == typists[1].text
+    assert typists[0].text.count("1") == ROUNDS
+    await nodes.here.saver.save(("project-123", "a.txt"))
+    assert await content(bob.client, "a.txt") == typists[0].text
+
+
+async def test_a_change_from_outside_is_heard_where_nobody_else_has_the_file_open(
+    nodes: Nodes,
+) -> None:
+    ada = await joined(await nodes.client(nodes.here, "ada"), "ada", "a.txt")
+    bob = await nodes.client(nodes.there, "bob")
+    await written(bob, "a.txt", "one")
+    await ada.open()
+    await written(bob, "a.txt", "one two")
+    assert (await ada.heard())["change"] == [3, [0, " two"]]
+
+
+async def test_an_edit_is_heard_though_its_sender_has_gone(nodes: Nodes) -> None:
+    ada = await joined(await nodes.client(nodes.here, "ada"), "ada", "a.txt")
+    bob = await joined(await nodes.client(nodes.there, "bob"), "bob", "a.txt")
+    await written(bob.client, "a.txt", "one")
+    await ada.open()
+    await bob.open()
+    payload = {
+        **bob.file,
+        "epoch": bob.epoch,
+        "version": 0,
+        "author": bob.author,
+        "number": 1,
+        "change": [3, [0, "!"]],
+    }
+    gate, passed = await closed_gate(nodes.there.database)
+    await bob.client.emit("file:edit", payload)
+    await bob.client.close()
+    await until(lambda: not nodes.there.sockets.of_user("bob"))
+    gate.opened.set()
+    await passed
+    assert (await ada.heard())["change"] == [3, [0, "!"]]

@@ -12,7 +12,7 @@ from typing import Final
 WHOLE: Final = 7
 """The number of the step of `sqlite_steps` that these tables are like."""
 
-OWN: Final = ("server_state", "nodes", "locks", "authorities")
+OWN: Final = ("server_state", "nodes", "locks")
 """The tables that SQLite has not, since it has one server at a time."""
 
 TABLES: Final = """

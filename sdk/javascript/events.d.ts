@@ -29,73 +29,73 @@ export interface ClientEvents {
   "auth:logout": { payload: Payload; result: LogoutResult };
   /** Create a project; its creator is its owner. */
   "project:create": { payload: ProjectCreatePayload; result: ProjectResult };
-  /** List the projects that one may see, by name, up to 100 at once. */
+  /** List the projects that the user may see, by name, up to 100 at once. */
   "project:list": { payload: PagePayload; result: ProjectsResult };
   /** Change a project's name, description or type. */
   "project:update": { payload: ProjectUpdatePayload; result: ProjectResult };
   /** Delete a project with its files, versions and chat, for good. */
   "project:delete": { payload: ProjectPayload; result: ProjectDeleteResult };
-  /** Make a user a member of the project, or change what they may do there. A project has at most 100 members; each has an account or, without one, is connected now. */
+  /** Make a user a member of the project, or change a member's role. A project has at most 100 members. A new member has an account, or is connected now. */
   "project:share": { payload: SharePayload; result: ProjectResult };
-  /** Take a member out of the project; all but its owners may take out themselves only. */
+  /** Take a member out of the project. Owners may take out anybody, others only themselves. */
   "project:unshare": { payload: UnsharePayload; result: ProjectResult };
-  /** Make an invitation: whoever has its token may become a member. A project has at most 20. */
+  /** Make an invitation: whoever has its token may become a member. A project has at most 20 invitations. */
   "invitation:create": { payload: InvitationCreatePayload; result: InvitationCreateResult };
   /** List the invitations of a project that hold. */
   "invitation:list": { payload: ProjectPayload; result: InvitationsResult };
-  /** Let nobody in by an invitation any more; who has come by it stays. */
+  /** Let an invitation let nobody in any more. Those who have used it stay members. */
   "invitation:revoke": { payload: InvitationRevokePayload; result: {} };
-  /** Become a member by an invitation, with its role; a member stays what they are. Whoever has made the invitation gets a notification. */
+  /** Become a member by an invitation, with its role. Whoever is a member already keeps their role. The user who made the invitation gets a notification. */
   "invitation:accept": { payload: InvitationAcceptPayload; result: InvitationAcceptResult };
-  /** Enter a project; the acknowledgement has all that there is to show of it. */
+  /** Enter a project. The acknowledgement has all that there is to show of it. */
   "project:join": { payload: ProjectPayload; result: ProjectJoinResult };
-  /** Leave a project; does nothing if the socket is not in it. With `forGood` the user is no member any more, on none of their sockets. */
+  /** Leave a project. Does nothing if the socket is not in it. With `forGood` the user is no member any more, and none of the user's sockets is in the project. */
   "project:leave": { payload: LeavePayload; result: ProjectLeaveResult };
-  /** Search in all files of the project, with what is being typed, page by page. A regular expression is one of Python's; one that takes too long is refused. */
+  /** Search in all files of the project, including what is being typed, page by page. Regular expressions are those of Python. One that takes too long is refused. */
   "project:search": { payload: SearchPayload; result: SearchResult };
   /** List the files of a project, up to 1000 at once. */
   "file:list": { payload: ProjectPagePayload; result: FilesResult };
-  /** Read a file, up to 131,072 bytes of it at once. The details of `NOT_FOUND` have `movedTo` if it is somewhere else by now. */
+  /** Read a file, up to 131,072 bytes of it at once. If the file has moved meanwhile, the details of `NOT_FOUND` have `movedTo`. */
   "file:read": { payload: FileReadPayload; result: FileReadResult };
-  /** Change a file, and tell the others. Refused while somebody else holds a lock on it. Of a file that others have open it is one change among theirs: what is not saved yet is merged. */
+  /** Change a file, and tell the others. Refused while somebody else holds a lock on it. If others have the file open, this is one change among theirs: it is merged with what is not saved yet. */
   "file:change": { payload: FileChangePayload; result: FileChangeResult };
-  /** Create a file of any kind, or replace one, in parts of up to 262,144 bytes; at most 5 MB. Refused while somebody else holds a lock on it. A part that has come before is not taken again: `next` says where to go on, also after an outage of less than a minute. */
+  /** Create a file of any kind, or replace one, in parts of up to 262,144 bytes; at most 5 MB. Refused while somebody else holds a lock on the file. A part that has come before is not taken again: `next` says where to go on, also after an outage of less than a minute. */
   "file:upload": { payload: FileUploadPayload; result: FileUploadResult };
   /** Read a file of any kind, up to 262,144 bytes of it at once. */
   "file:download": { payload: FileDownloadPayload; result: FileDownloadResult };
   /** Make an address at which a file, a folder or a project can be downloaded once, within a minute, by whoever has the address. */
   "download:create": { payload: DownloadCreatePayload; result: DownloadResult };
-  /** Give a file or a folder another path: rename it, or move it elsewhere. Refused as a whole while somebody else holds a lock on one of the files, and if something is there already: a file gives way with `overwrite`, a folder never does. The details of `NOT_FOUND` have `movedTo` if it is somewhere else by now. */
+  /** Give a file or a folder another path: rename it, or move it elsewhere. Refused as a whole while somebody else holds a lock on one of the files. Refused as well if something is at the new path; with `overwrite` a file replaces a file there, and never a folder. If it has moved meanwhile, the details of `NOT_FOUND` have `movedTo`. */
   "file:move": { payload: FileMovePayload; result: FileMoveResult };
-  /** Delete a file, or a folder with all that is in it. It stays in the bin for 30 days. Refused as a whole while somebody else holds a lock on one of the files. Members who have changed it last get a notification. The details of `NOT_FOUND` have `movedTo` if it is somewhere else by now. */
+  /** Delete a file, or a folder with all that is in it. It stays in the bin for 30 days. Refused as a whole while somebody else holds a lock on one of the files. Members who have changed it last get a notification. If it has moved meanwhile, the details of `NOT_FOUND` have `movedTo`. */
   "file:delete": { payload: FileDeletePayload; result: FileDeleteResult };
-  /** List what a file was at its saves, also under the paths that it had before, 100 at once unless the payload asks for up to 1000. It may be gone by now. */
+  /** List what a file was at its saves, also those under the paths that it had before, 100 at once unless the payload asks for up to 1000. The file itself may be gone. */
   "history:list": { payload: FileHistoryPayload; result: FileHistoryResult };
-  /** Make a file what it was at a save. Of a file that others have open it is one change among theirs, and what it was before is in its history. Refused while somebody else has locked it. */
+  /** Make a file what it was at a save. If others have the file open, this is one change among theirs. What the file was before is in its history. Refused while somebody else has locked the file. */
   "history:restore": { payload: HistoryRestorePayload; result: HistoryRestoreResult };
   /** List what was deleted in the last 30 days, 200 at once unless the payload asks for more. */
   "bin:list": { payload: ProjectPagePayload; result: BinResult };
-  /** Take a file or folder out of the bin again; refused if something is where it was. */
+  /** Take a file or folder out of the bin again. Refused if something is at its path. */
   "bin:restore": { payload: BinRestorePayload; result: BinRestoreResult };
-  /** Copy a file or a folder, as it is now with all that was typed; refused if something is there already. The details of `NOT_FOUND` have `movedTo` if it is somewhere else by now. */
+  /** Copy a file or a folder, as it is now with all that was typed. Refused if something is at the new path. If it has moved meanwhile, the details of `NOT_FOUND` have `movedTo`. */
   "file:copy": { payload: FileCopyPayload; result: FileCopyResult };
   /** Open a file to edit it together with others, who hear each other's `file:edited`. The project must be joined. A user has at most 20 files open. */
   "file:open": { payload: FileOpenPayload; result: FileOpenResult };
-  /** Change a file that is open; all who have it open hear it as `file:edited`. Refused while somebody else holds an exclusive lock on it (`FILE_LOCKED`), and with `VERSION_CONFLICT` if the version is gone: open it again. A change that was taken before, by its user, `author` and `number`, is taken once. */
+  /** Change a file that is open; all who have it open hear it as `file:edited`. Refused while somebody else holds an exclusive lock on it (`FILE_LOCKED`). Refused with `VERSION_CONFLICT` if the version is not kept any more: open the file again. A change that is sent again, with the same `author` and `number` of a user, is taken once. */
   "file:edit": { payload: FileEditPayload; result: {} };
-  /** Close a file: nothing more is heard of its edits. */
+  /** Close a file: the client hears no more of its edits. */
   "file:close": { payload: FileClosePayload; result: FileCloseResult };
-  /** Lock a file, there or not yet, until it is unlocked or the connection ends. An exclusive lock also keeps others from editing it together (`file:edit`); what they have done until now is in the file when the lock is granted. */
+  /** Lock a file, which need not exist, until it is unlocked or the connection ends. An exclusive lock also keeps others from editing the file together (`file:edit`). What they have done before is in the file when the lock is granted. */
   "file:lock": { payload: LockPayload; result: LockResult };
-  /** Release a lock; does nothing if nobody holds one, and is refused if only others do. */
+  /** Release a lock. Does nothing if nobody holds one, and is refused if only others do. */
   "file:unlock": { payload: UnlockPayload; result: UnlockResult };
   /** List the locks of the project, 200 at once unless the payload asks for up to 1000. */
   "file:locks": { payload: ProjectPagePayload; result: LocksResult };
-  /** Ask whoever holds a file exclusively to hand it over; the answer comes as `lock:answered`. The holder is notified. The request ends after a minute, or when either leaves. */
+  /** Ask whoever holds a file exclusively to hand it over; the answer comes as `lock:answered`. The holder is notified. The request ends after a minute, or when the asker or the holder leaves. */
   "lock:ask": { payload: LockAskPayload; result: LockAskResult };
-  /** Hand over the lock that one is asked for, or keep it. */
+  /** Hand over the lock that the user is asked for, or keep it. */
   "lock:answer": { payload: LockAnswerPayload; result: LockAnswerResult };
-  /** Ask no more. */
+  /** Withdraw a request. */
   "lock:withdraw": { payload: LockWithdrawPayload; result: {} };
   /** Take a snapshot of all files of the project. */
   "version:create": { payload: VersionCreatePayload; result: VersionResult };
@@ -103,7 +103,7 @@ export interface ClientEvents {
   "version:list": { payload: ProjectPagePayload; result: VersionsResult };
   /** Compare a version with another one, or with the files as they are now. */
   "version:compare": { payload: VersionComparePayload; result: VersionCompareResult };
-  /** Make the files those of a version again; what they were becomes a version first. Refused as a whole while somebody else holds a lock on a file of the project. */
+  /** Make the files those of a version again. A new version keeps what they were before. Refused as a whole while somebody else holds a lock on a file of the project. */
   "version:restore": { payload: VersionPayload; result: VersionRestoreResult };
   /** Delete a version. */
   "version:delete": { payload: VersionPayload; result: VersionDeleteResult };
@@ -145,7 +145,7 @@ export interface ClientEvents {
   "room:join": { payload: RoomPayload; result: RoomResult };
   /** Leave a room; answered with `room:left`, also if the socket was not in it. */
   "room:leave": { payload: RoomPayload; result: RoomResult };
-  /** Leave all rooms but the private ones: a `room:left` each. */
+  /** Leave all rooms but the private ones. Each is told with `room:left`. */
   "room:leaveAll": { payload: Payload; result: RoomsResult };
   /** Handle up to 100 events in their order, and answer with a result for each. Once the results have 262,144 bytes, the rest is refused (`RATE_LIMIT_EXCEEDED`). */
   "batch:update": { payload: BatchPayload; result: BatchResult };
@@ -455,7 +455,7 @@ export interface BatchResult {
   results: Array<Record<string, unknown>>;
 }
 
-/** What to restore, to another path if something is at its own. */
+/** What to restore; `newPath` is for when something is at its own path. */
 export interface BinRestorePayload {
   userId?: string;
   metadata?: Metadata;
@@ -464,7 +464,7 @@ export interface BinRestorePayload {
   newPath?: string;
 }
 
-/** Where it is again, and how many files. */
+/** The path that it has again, and how many files it is. */
 export interface BinRestoreResult {
   filePath: string;
   count: number;
@@ -624,7 +624,7 @@ export interface DownloadCreatePayload {
   filePath?: string;
 }
 
-/** Where it is to be fetched, once, until `expiresAt`, and what it is called. */
+/** Where it can be fetched, once, until `expiresAt`, and the name for the file. */
 export interface DownloadResult {
   url: string;
   name: string;
@@ -672,7 +672,7 @@ export interface File {
   mediaType?: string;
 }
 
-/** What happened to a file. Without `content` this is news only: the file is what it was, or empty if it is new. With `baseRevision` the change is refused if the file has another revision (0: if it exists). */
+/** What happened to a file. Without `content` this is news only: the file stays as it is, and a new one is empty. With `baseRevision` the change is refused if the file has another revision; 0 stands for no file. */
 export interface FileChange {
   path: string;
   action: "created" | "deleted" | "updated";
@@ -681,7 +681,7 @@ export interface FileChange {
   baseRevision?: number;
 }
 
-/** A change; with `lockToken` only if the lock of that token still holds. */
+/** A change. With `lockToken` it is only made if the lock of that token still holds. */
 export interface FileChangePayload {
   userId?: string;
   metadata?: Metadata;
@@ -719,7 +719,7 @@ export interface FileCopyPayload {
   newPath: string;
 }
 
-/** The path, and how many files there are new; `file` if it is one. */
+/** The path of the copy, and how many files it has; `file` if it is one. */
 export interface FileCopyResult {
   filePath: string;
   newPath: string;
@@ -733,7 +733,7 @@ export interface FileCreated {
   content?: string;
 }
 
-/** Which file or folder; with `lockToken` a file only if the lock of that token still holds. */
+/** Which file or folder. With `lockToken` a file is only deleted if the lock of that token still holds. */
 export interface FileDeletePayload {
   userId?: string;
   metadata?: Metadata;
@@ -742,7 +742,7 @@ export interface FileDeletePayload {
   lockToken?: number;
 }
 
-/** How many files are gone; `deletionId` is what `bin:restore` takes. */
+/** How many files are gone. `deletionId` is what `bin:restore` takes. */
 export interface FileDeleteResult {
   filePath: string;
   deletionId: string;
@@ -761,7 +761,7 @@ export interface FileDifference {
   diff: string;
 }
 
-/** Which file to read, as it is, as it was in a version, or at a save of its history; `offset` and `limit` in bytes. */
+/** Which file to read: as it is, as it was in a version, or as it was at a save. `offset` and `limit` are in bytes. */
 export interface FileDownloadPayload {
   userId?: string;
   metadata?: Metadata;
@@ -773,7 +773,7 @@ export interface FileDownloadPayload {
   limit?: number;
 }
 
-/** A file's bytes, or a part of them; then `next` is the offset of the part that follows. `size` in bytes and `hash` are those of the whole; another hash than with the part before says that the file has changed meanwhile. `file` is absent for a version, `mediaType` for a text. */
+/** The bytes of a file, or a part of them: then `next` is the offset of the part that follows. `size` in bytes and `hash` are those of the whole file. If a part has another `hash` than the one before, the file has changed meanwhile. `file` is absent for a version, `mediaType` for a text. */
 export interface FileDownloadResult {
   filePath: string;
   data: Uint8Array | ArrayBuffer;
@@ -829,7 +829,7 @@ export interface FileLocked {
   lock: Lock;
 }
 
-/** Which file or folder, and where it goes: the whole path, with the new name. A file at the new path gives way to a file with `overwrite`, and otherwise nothing is done. With `lockToken` a file is moved only if the lock of that token still holds. */
+/** Which file or folder, and where it goes: the whole path, with the new name. With `overwrite` a file replaces a file at the new path; otherwise nothing is done if something is there. With `lockToken` a file is only moved if the lock of that token still holds. */
 export interface FileMovePayload {
   userId?: string;
   metadata?: Metadata;
@@ -840,7 +840,7 @@ export interface FileMovePayload {
   lockToken?: number;
 }
 
-/** The path, and how many files have been moved; `file` if it is one. */
+/** The new path, and how many files were moved; `file` if it is one. */
 export interface FileMoveResult {
   filePath: string;
   newPath: string;
@@ -856,7 +856,7 @@ export interface FileMoved {
   file?: File;
 }
 
-/** Which file; `since` of a client that comes back, and the `author` that it edits as. */
+/** Which file. `since` is what a client that comes back has, and `author` is who edits there. */
 export interface FileOpenPayload {
   userId?: string;
   metadata?: Metadata;
@@ -866,7 +866,7 @@ export interface FileOpenPayload {
   author?: string;
 }
 
-/** The document: its `content`, whose lines end with "\n", or the `updates` since what the client has. `filePath` is another one than was asked for if what `since` is of was moved meanwhile. `revision` is that of the last save. `number` is that of the last change of `author` that was taken, 0 if there is none. */
+/** The document: its `content`, whose lines end with " ", or the `updates` since what the client has. `filePath` is not the path that was asked for if the document of `since` was moved meanwhile. `revision` is that of the last save. `number` is that of the last change of `author` that was taken, 0 if there is none. */
 export interface FileOpenResult {
   filePath: string;
   epoch: string;
@@ -889,7 +889,7 @@ export interface FilePlacePayload {
   line?: number;
 }
 
-/** Which file to read, as it is, as it was in a version, or at a save of its history; `offset` and `limit` in bytes. */
+/** Which file to read: as it is, as it was in a version, or as it was at a save. `offset` and `limit` are in bytes. */
 export interface FileReadPayload {
   userId?: string;
   metadata?: Metadata;
@@ -901,7 +901,7 @@ export interface FileReadPayload {
   limit?: number;
 }
 
-/** A file's content, or a part of it; then `next` is the offset of the part that follows. `size` in bytes and `hash` are those of the whole; another hash than with the part before says that the file has changed meanwhile. `file` is absent for a version. */
+/** The content of a file, or a part of it: then `next` is the offset of the part that follows. `size` in bytes and `hash` are those of the whole file. If a part has another `hash` than the one before, the file has changed meanwhile. `file` is absent for a version. */
 export interface FileReadResult {
   filePath: string;
   content: string;
@@ -923,7 +923,7 @@ export interface FileUpdated {
   content?: string;
 }
 
-/** A file, or a part of it: `data` from `offset` on, of `size` bytes in all (by default these). All parts after the first one have the `uploadId` that its answer had. A file that is there is replaced with `overwrite`, or if it has the `baseRevision`; with `lockToken` only if the lock of that token still holds. */
+/** A file, or a part of it: `data` from `offset` on. `size` is that of the whole file, by default that of `data`. All parts after the first one have the `uploadId` that the answer to it had. A file at the path is replaced with `overwrite`, or if it has the `baseRevision`. With `lockToken` that is only done if the lock of that token still holds. */
 export interface FileUploadPayload {
   userId?: string;
   metadata?: Metadata;
@@ -938,7 +938,7 @@ export interface FileUploadPayload {
   lockToken?: number;
 }
 
-/** The `file` as it is now; or, while there is more to come, the offset of the `next` part and the upload that it belongs to. */
+/** The `file` as it is now; or, if there is more to come, the upload, and the offset of the `next` part. */
 export interface FileUploadResult {
   filePath: string;
   file?: File;
@@ -990,13 +990,13 @@ export interface InvitationAcceptPayload {
   token: string;
 }
 
-/** The project, and what one may do there. */
+/** The project, and the user's role in it. */
 export interface InvitationAcceptResult {
   project: Project;
   role: "viewer" | "editor" | "owner";
 }
 
-/** What an invitation gives, for how many days, and how often; without `uses` as often as the project has room. */
+/** The role that an invitation gives, for how many days it holds, and how often it may be used: without `uses` as often as the project has room. */
 export interface InvitationCreatePayload {
   userId?: string;
   metadata?: Metadata;
@@ -1043,7 +1043,7 @@ export interface Lock {
   orphaned: boolean;
 }
 
-/** Which request, and whether the lock is handed over. */
+/** Which request is answered, and whether the lock is handed over. */
 export interface LockAnswerPayload {
   userId?: string;
   metadata?: Metadata;
@@ -1086,7 +1086,7 @@ export interface LockAsked {
   request: LockRequest;
 }
 
-/** What to lock, and how: several may hold shared locks on a file, one an exclusive one. */
+/** What to lock, and how: several users may hold shared locks on a file, or one an exclusive one. */
 export interface LockPayload {
   userId?: string;
   metadata?: Metadata;
@@ -1111,7 +1111,7 @@ export interface LockResult {
   lock: Lock;
 }
 
-/** Which request of one's own. */
+/** Which of the user's own requests. */
 export interface LockWithdrawPayload {
   userId?: string;
   metadata?: Metadata;
@@ -1298,7 +1298,7 @@ export interface ProjectDeleted {
   projectId: string;
 }
 
-/** All that a client needs to show the project: `users` are those who are there now. Of much there is the first page: `file:list` goes on after `nextFile`, `file:locks` after `nextLock`, `user:list` after `nextPresence`, `ai:history` after `nextMessage`. `answering` are the requests whose answers the assistant is making, and `answers` what there is of each; `assistant` is who answers. */
+/** All that a client needs to show the project; `users` are those who are there now. Of long lists there is the first page: `file:list` goes on after `nextFile`, `file:locks` after `nextLock`, `user:list` after `nextPresence`, `ai:history` after `nextMessage`. `answering` are the requests whose answers the assistant is making, and `answers` what there is of each; `assistant` is who answers. */
 export interface ProjectJoinResult {
   projectId: string;
   room: string;
@@ -1436,7 +1436,7 @@ export interface SearchHit {
   replacement?: string;
 }
 
-/** What to search for, in which files. `include` and `exclude` are globs of paths: `*.js` in any folder, `src/**\/*.py`, or a folder. With `replacement` each hit says what would replace it: the text, for a regular expression with `$1`, `$&`, `\n` and `\t`. */
+/** What to search for, in which files. `include` and `exclude` are globs of paths: `*.js` in any folder, `src/**\/*.py`, or a folder. With `replacement` each hit has what would replace it: this text, in which a regular expression may have `$1`, `$&`, ` ` and ` `. */
 export interface SearchPayload {
   userId?: string;
   metadata?: Metadata;
@@ -1452,7 +1452,7 @@ export interface SearchPayload {
   replacement?: string;
 }
 
-/** The hits by path, and how many files were gone through for them. `skipped` are those that are too long; `next` says where the search goes on. */
+/** The hits by path, and how many files were gone through for them. `skipped` are the files that are too long. `next` says where the search goes on. */
 export interface SearchResult {
   files: Array<SearchedFile>;
   searched: number;
@@ -1497,7 +1497,7 @@ export interface SessionResult {
   session: Session;
 }
 
-/** Whom to share with. `userId` is theirs, not the sender's. */
+/** Whom to share with, and their role. `userId` is that of the other user, not the sender's. */
 export interface SharePayload {
   userId: string;
   metadata?: Metadata;
@@ -1533,7 +1533,7 @@ export interface UnlockResult {
   released: boolean;
 }
 
-/** Whom to share with no longer. `userId` is theirs, not the sender's. */
+/** Whom to share with no longer. `userId` is that of the other user, not the sender's. */
 export interface UnsharePayload {
   userId: string;
   metadata?: Metadata;
@@ -1628,7 +1628,7 @@ export interface Version {
   automatic?: boolean;
 }
 
-/** Which version to compare, with another one or with the present files. */
+/** Which version to compare with another one, or without `otherVersionId` with the files as they are. */
 export interface VersionComparePayload {
   userId?: string;
   metadata?: Metadata;
@@ -1637,7 +1637,7 @@ export interface VersionComparePayload {
   otherVersionId?: string;
 }
 
-/** The first thousand files that differ, by path, as if the version had become the other one; `count` is how many do. */
+/** The first thousand files that differ, by path, as if the version had become the other one. `count` is how many files differ. */
 export interface VersionCompareResult {
   versionId: string;
   differences: Array<FileDifference>;
@@ -1677,7 +1677,7 @@ export interface VersionPayload {
   versionId: string;
 }
 
-/** The version, the first thousand of the `changedCount` files that it changed, and the version that was made of them before. */
+/** The version; the first thousand of the `changedCount` files that have changed; and the version that was made of the files as they were before. */
 export interface VersionRestoreResult {
   version: Version;
   changed: Array<string>;

@@ -5,8 +5,8 @@ one by one, and what comes out is the next update: with it the document is at th
 last updates are kept, for changes that come late and clients that come back. An author, who is one
 open editor of a user, counts the changes, so that one that is sent again is known.
 
-A change from outside replaces the text of the last save: what differs is an update as well, made at
-the version of that save, so what is not saved yet is merged with it.
+A change from outside replaces the text of the last save. What differs is an update as well, made at
+the version of that save, so it is merged with what is not saved yet.
 
 The same updates lead to the same text, whoever applies them: memory may be lost at any time and
 come back from the checkpoint and the updates since.
@@ -31,15 +31,15 @@ MAX_KEPT_SIZE: Final = 262_144
 MAX_AUTHORS: Final = 1_000
 """Authors whose last number is known."""
 MAX_UNSAVED_SIZE: Final = 1_048_576
-"""Size of all updates since the last save from which on the next one is overdue."""
+"""Size of all updates since the last save above which the next save is overdue."""
 MAX_STEPS: Final = 50_000
-"""Sections that one late change may go through: 100 ms."""
+"""Sections that one late change may be mapped over: 100 ms."""
 
 
 class Gone(Exception):
     """A change cannot be brought up to date any more: its author has to open the document again.
 
-    steps: sections that were gone through to find that out.
+    steps: how many sections were gone through to find that out.
     """
 
     def __init__(self, message: str, steps: int = 0) -> None:
@@ -49,7 +49,9 @@ class Gone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """One open editor of a user. `id` is the client's own; others may use the same one."""
+    """One open editor of a user. `id` is the client's own choice; other clients may choose the
+    same.
+    """
 
     id: str
     user_id: str
@@ -90,7 +92,7 @@ class Authority:
 
     @property
     def first_kept(self) -> int:
-        """Return the lowest version of which all updates since are kept."""
+        """Return the lowest version since which all updates are kept."""
         return self.version - len(self._updates)
 
     @property
@@ -100,8 +102,8 @@ class Authority:
 
     @property
     def unsaved(self) -> float:
-        """Return how much is not saved: from 1 on, a save is overdue, because a change from outside
-        would take long, and so would the next start.
+        """Return how much is not saved, as a part of what may be. From 1 on a save is overdue: a
+        change from outside would take long, and so would the next start.
         """
         return max(self._unsaved_sections / (MAX_STEPS // 2), self._unsaved_size / MAX_UNSAVED_SIZE)
 
@@ -112,7 +114,7 @@ class Authority:
 
     def restore(self, updates: Iterable[Update], numbers: Iterable[tuple[Author, int]]) -> None:
         """Take over what was kept of an authority that was lost: its updates, and the last numbers
-        of its authors, in their order. This one is at the version of the last save.
+        of its authors, in their order. This authority is at the version of the last save.
         """
         for author, number in numbers:
             self._count(author, number)
@@ -123,19 +125,23 @@ class Authority:
             self._keep(update)
 
     def number(self, author: Author) -> int:
-        """Return the number of an author's last change, 0 if there is none, or it is long ago."""
+        """Return the number of an author's last change. Return 0 if there is none, or none for a
+        long time.
+        """
         return self._numbers.get((author.user_id, author.id), 0)
 
     def since(self, version: int) -> list[Update] | None:
-        """Return the updates since a version; None if they are not kept, or it is not reached."""
+        """Return the updates since a version. Return None if they are not kept, or if there is no
+        such version yet.
+        """
         if not self.first_kept <= version <= self.version:
             return None
-        # From the end: most changes are late by a few.
+        # From the end: most changes are only a few versions late.
         return [self._updates[-back] for back in range(self.version - version, 0, -1)]
 
     def made(self, version: int, author: Author, number: int, change: Change) -> tuple[Update, int]:
-        """Return the next update, from a change of the document at `version`, and the sections that
-        were gone through for it. Nothing changes before `take`.
+        """Return the next update, made from a change of the document at `version`, and how many
+        sections were gone through for it. Nothing changes before `take`.
 
         Raises:
             ChangeError: it is for a text of another length, or the text would be too long.
@@ -171,8 +177,8 @@ class Authority:
 
     def replaced(self, text: str, author: Author) -> list[Update]:
         """Return the updates that put a text, in units, in the place of the saved one. Nothing
-        changes before `take`. Texts that are longer than a document may be are not compared: all
-        of the saved one is replaced.
+        changes before `take`. Texts that are longer than a document may be are not compared: all of
+        the saved text is replaced.
         """
         change = replacement(0, len(self.saved), text, len(self.saved))
         unsaved = self.since(self.saved_version) or []

@@ -30,7 +30,7 @@ from server.store.document_records import Edit, Since, conflict
 
 EDITS: Final = Rate("edit", burst=200, per_second=60)
 STEPS_OF_AN_EDIT: Final = 1_000
-"""Sections that one token of the rate pays for; who is late with large changes pays more."""
+"""Sections that one token of the rate pays for. Large changes that come late cost more tokens."""
 
 
 class Base(msgspec.Struct, frozen=True, rename="camel"):
@@ -41,7 +41,7 @@ class Base(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class FileOpenPayload(ProjectPayload, frozen=True, kw_only=True):
-    """Which file; `since` of a client that comes back, and the `author` that it edits as."""
+    """Which file. `since` is what a client that comes back has, and `author` is who edits there."""
 
     file_path: Path
     since: Base | None = None
@@ -69,10 +69,10 @@ class FileClosePayload(ProjectPayload, frozen=True, kw_only=True):
 
 
 class FileOpenResult(Record, frozen=True):
-    """The document: its `content`, whose lines end with "\\n", or the `updates` since what the
+    """The document: its `content`, whose lines end with "\n", or the `updates` since what the
     client has.
 
-    `filePath` is another one than was asked for if what `since` is of was moved meanwhile.
+    `filePath` is not the path that was asked for if the document of `since` was moved meanwhile.
     `revision` is that of the last save. `number` is that of the last change of `author` that was
     taken, 0 if there is none.
     """
@@ -113,7 +113,7 @@ async def open_file(call: Call[FileOpenPayload]) -> FileOpenResult:
     )
     path = opened.path
     key = (payload.project_id, path)
-    # The user may have left the document meanwhile, or may not read it any more.
+    # The user may have left the document meanwhile, or may not be allowed to read it any more.
     call.check_connected()
     _check_joined(call, payload.project_id)
     documents.check_place(key, call.user.id)
@@ -136,9 +136,9 @@ async def open_file(call: Call[FileOpenPayload]) -> FileOpenResult:
 async def edit(call: Call[FileEditPayload]) -> None:
     """Change a file that is open; all who have it open hear it as `file:edited`.
 
-    Refused while somebody else holds an exclusive lock on it (`FILE_LOCKED`), and with
-    `VERSION_CONFLICT` if the version is gone: open it again. A change that was taken before, by its
-    user, `author` and `number`, is taken once.
+    Refused while somebody else holds an exclusive lock on it (`FILE_LOCKED`). Refused with
+    `VERSION_CONFLICT` if the version is not kept any more: open the file again. A change that is
+    sent again, with the same `author` and `number` of a user, is taken once.
     """
     payload = call.payload
     path = normal(payload.file_path)
@@ -161,7 +161,8 @@ async def edit(call: Call[FileEditPayload]) -> None:
     author = _author(payload.author, call.user)
     wanted = Edit(payload.epoch, payload.version, author, payload.number, change)
     try:
-        # Again on its turn: whoever has got a lock by then has read the file as it is now.
+        # Checked again when its turn comes: whoever has got a lock by then has read the file as it
+        # is now.
         done = await call.store.documents.edit(*key, wanted, check=check_locks)
     except ChangeError as error:
         raise _unfit(error) from None
@@ -176,7 +177,7 @@ async def edit(call: Call[FileEditPayload]) -> None:
 
 
 def close(call: Call[FileClosePayload]) -> FileCloseResult:
-    """Close a file: nothing more is heard of its edits."""
+    """Close a file: the client hears no more of its edits."""
     path = normal(call.payload.file_path)
     closed = call.services.documents.remove((call.payload.project_id, path), call.socket)
     return FileCloseResult(path, closed)

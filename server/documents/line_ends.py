@@ -1,4 +1,4 @@
-"""The ends of a file's lines: a document has "\\n", and the file gets back its own."""
+"""The ends of a file's lines: those of a document are "\n", and the file keeps its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def document_text(content: str) -> str:
 
 
 def line_end_of(content: str) -> str:
-    """Return what most lines of a content end with, "\\n" if it has one line."""
+    """Return what most lines of a content end with; "\n" if it has only one line."""
     both = content.count("\r\n")
     counts = {
         "\n": content.count("\n") - both,

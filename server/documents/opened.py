@@ -11,7 +11,7 @@ from server.people.access import document_room
 from socketio_min import Socket
 
 MAX_OPEN: Final = 20
-"""Documents that one user has open, on whatever connections."""
+"""Documents that one user may have open, on all connections together."""
 
 Key = tuple[str, str]
 """A project's id and a path."""
@@ -25,7 +25,7 @@ class OpenDocuments:
     def __init__(self) -> None:
         self._epochs: dict[Key, str] = {}
         self._sockets: dict[Key, dict[str, Socket]] = {}
-        # The user of each socket's documents, and how often each user has each open.
+        # The user of each socket with documents, and how often each user has each document open.
         self._users: dict[str, dict[Key, str]] = {}
         self._counts: dict[str, Counter[Key]] = {}
 
@@ -43,7 +43,9 @@ class OpenDocuments:
             )
 
     def add(self, key: Key, epoch: str, socket: Socket, user_id: str) -> None:
-        """Let a socket hear of a document, which was opened anew if the epoch is another one."""
+        """Let a socket hear of a document. If the epoch is another one, the document was opened
+        anew.
+        """
         if self._epochs.get(key) != epoch:
             self.close(key)
             self._epochs[key] = epoch
@@ -55,7 +57,7 @@ class OpenDocuments:
         socket.join(document_room(epoch))
 
     def remove(self, key: Key, socket: Socket) -> bool:
-        """Let a socket hear no more of a document. Return whether it had it open."""
+        """Let a socket hear no more of a document. Return whether the socket had it open."""
         user_id = self._users.get(socket.id, {}).pop(key, None)
         if user_id is None:
             return False
@@ -80,8 +82,8 @@ class OpenDocuments:
                 self.remove(key, socket)
 
     def move(self, project_id: str, source: str, target: str) -> None:
-        """Let the documents of a file, or of the files in a folder, have another path. What is open
-        there is closed.
+        """Let the documents of a file, or of the files in a folder, follow to another path. A
+        document that is open there is closed.
         """
         for key in self.of_project(project_id):
             if is_within(key[1], [target]):

@@ -1,8 +1,9 @@
 """Save documents in their files: a second after the last edit, at latest every five.
 
-Who does not edit together needs nothing of documents: a save is `file:updated`, as any change of
-a file is. What reads files as they are (`file:read`, `version:create`, an exclusive lock) saves
-first, and so does the end of the server. After a kill the next start saves what the journal has.
+A client that does not edit together needs to know nothing of documents: a save is `file:updated`,
+as any change of a file is. Whatever reads files as they are (`file:read`, `version:create`, an
+exclusive lock) saves first, and so does the end of the server. After a kill the next start saves
+what the journal has.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from server.store.document_records import Replaced
 logger = logging.getLogger("server")
 
 MAX_ANNOUNCED: Final = 65_536
-"""Bytes of a content that goes to everybody with the news of its change."""
+"""Bytes of a content that everybody is sent with the news of its change."""
 STILL_SECONDS: Final = 1.0
-"""How long after its last edit a document is saved."""
+"""Seconds after its last edit when a document is saved."""
 LATEST_SECONDS: Final = 5.0
-"""How long after its first edit that is not saved a document is saved at the latest."""
+"""Seconds after its first unsaved edit when a document is saved at the latest."""
 
 
 class Saver:
@@ -43,26 +44,27 @@ class Saver:
         self._services = services
         self._still = still
         self._latest = latest
-        # When each must be saved at the latest, by the loop's clock, and what will do it.
+        # When each document must be saved at the latest, by the loop's clock, and the task or timer
+        # for it.
         self._due: dict[Key, tuple[float, asyncio.TimerHandle]] = {}
         self._saves: dict[Key, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
-        """Save soon what a server that was killed has not saved."""
+        """Save soon what an earlier server had not saved when it was killed."""
         for key in await self._services.store.documents.unsaved():
             self.edited(key)
 
     async def close(self) -> None:
         """Save everything."""
         await self._save_these(list(self._due))
-        # Changes that cannot be saved are in the journal.
+        # Changes that cannot be saved stay in the journal.
         for _, timer in self._due.values():
             timer.cancel()
         self._due.clear()
         await asyncio.gather(*self._saves.values(), return_exceptions=True)
 
     def edited(self, key: Key, *, is_overdue: bool = False) -> None:
-        """Save a document soon; at once if too much of it is not saved."""
+        """Save a document soon, or at once if too much of it is not saved."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         latest, timer = self._due.get(key, (now + self._latest, None))
@@ -90,7 +92,7 @@ class Saver:
             await self.save(key)
 
     async def save_project(self, project_id: str, within: str | None = None) -> None:
-        """Save all documents of a project, or that of the file, or of the folder, `within`.
+        """Save all documents of a project, or those of the file or in the folder `within`.
 
         Raises:
             EventError: one cannot be saved.
@@ -100,7 +102,7 @@ class Saver:
                 await self.save(key)
 
     def move(self, project_id: str, source: str, target: str) -> None:
-        """Save documents under the paths that they have since they were moved."""
+        """Save documents under the paths to which they were moved."""
         for key in self.unsaved(project_id):
             path = moved(key[1], source, target)
             if path is not None:
@@ -108,12 +110,12 @@ class Saver:
                 self.edited((project_id, path))
 
     def unsaved(self, project_id: str) -> list[Key]:
-        """Return the documents of a project of which something is not saved."""
+        """Return the documents of a project that have unsaved edits."""
         return [key for key in {**self._due, **self._saves} if key[0] == project_id]
 
     def _begin(self, key: Key) -> None:
         if key in self._saves:
-            # The one that runs may have begun before the last edit.
+            # A save that runs may have begun before the last edit.
             self._saves[key].add_done_callback(lambda _: self._begin_again(key))
             return
         self._take_off(key)
@@ -188,8 +190,8 @@ def edited(path: str, epoch: str, update: Update) -> FileEdited:
 
 
 def heard(services: Services, project_id: str, replaced: Replaced) -> list[tuple[str, FileEdited]]:
-    """Return whom to tell what of a file that was replaced from outside. A document whose file is
-    gone, or no text any more, is closed; that is told by `file:deleted` or `file:updated`.
+    """Return who is told what of a file that was replaced from outside. A document whose file is
+    gone, or is no text any more, is closed; `file:deleted` or `file:updated` tells that.
     """
     key = (project_id, replaced.change.path)
     file = replaced.change.file

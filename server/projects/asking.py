@@ -1,4 +1,4 @@
-"""Asking for a file that somebody edits alone: `lock:ask`, `lock:answer`, `lock:withdraw`.
+"""Asking for a file that somebody has locked: `lock:ask`, `lock:answer`, `lock:withdraw`.
 
 The holder hands the lock over or keeps it. Handing over is one step: nobody else gets the file in
 between, and what the holder has typed is saved before.
@@ -28,7 +28,7 @@ from server.store.held_locks import Held, refusal
 from socketio_min import AcknowledgementTimeout
 
 _ELSEWHERE_SECONDS: Final = 2.0
-"""For which another node may carry out an answer."""
+"""Seconds that another node has to carry out an answer."""
 Answer = Literal["hand-over", "keep"]
 
 
@@ -45,7 +45,7 @@ class LockAskResult(Record, frozen=True):
 
 
 class LockAnswerPayload(ProjectPayload, frozen=True, kw_only=True):
-    """Which request, and whether the lock is handed over."""
+    """Which request is answered, and whether the lock is handed over."""
 
     request_id: Id
     answer: Answer
@@ -68,14 +68,18 @@ class _Error(msgspec.Struct, frozen=True):
 
 
 class _Told(msgspec.Struct, frozen=True):
-    """What a node tells another one of an answer that it has carried out, or refuses."""
+    """What a node tells another node of an answer: that it has carried it out, or why it refuses
+    it.
+    """
 
     result: LockAnswerResult | None = None
     error: _Error | None = None
 
 
 class _Settled(NamedTuple):
-    """A request that was answered, for the lock `held`; the asker's lock, if it was handed over."""
+    """A request for the lock `held` that was answered. `granted` is the asker's lock, if it was
+    handed over.
+    """
 
     asked: Asked
     held: Held
@@ -84,12 +88,12 @@ class _Settled(NamedTuple):
 
     @property
     def result(self) -> LockAnswerResult:
-        """Return what the one who has answered is told."""
+        """Return what the user who has answered is told."""
         return LockAnswerResult(self.asked.id, self.outcome, self.lock)
 
 
 class LockWithdrawPayload(ProjectPayload, frozen=True, kw_only=True):
-    """Which request of one's own."""
+    """Which of the user's own requests."""
 
     request_id: Id
 
@@ -97,7 +101,7 @@ class LockWithdrawPayload(ProjectPayload, frozen=True, kw_only=True):
 async def ask(call: Call[LockAskPayload]) -> LockAskResult:
     """Ask whoever holds a file exclusively to hand it over; the answer comes as `lock:answered`.
 
-    The holder is notified. The request ends after a minute, or when either leaves.
+    The holder is notified. The request ends after a minute, or when the asker or the holder leaves.
     """
     payload, services = call.payload, call.services
     path = normal(payload.file_path)
@@ -107,13 +111,13 @@ async def ask(call: Call[LockAskPayload]) -> LockAskResult:
             Code.NOT_FOUND, f"file {path!r}: nobody holds it alone, so lock it with file:lock"
         )
     if held.orphaned or held.user == call.user:
-        # Whoever is away answers nothing, and oneself needs not be asked.
+        # A holder who is away cannot answer, and nobody needs to ask themselves.
         raise refusal(held)
     call.check_connected()
     asked, is_new = services.lock_requests.ask(held, call.user, call.socket.id)
     request = asked.record(path)
     if is_new:
-        # Before anything is waited for: it may end meanwhile.
+        # Before anything is waited for: the lock may end meanwhile.
         holders = sockets_room(held.user.id)
         call.tell(holders, LockAsked(request=request), project_id=payload.project_id)
         about = About("lock", place=FilePlace(path), request_id=asked.id, user=call.user)
@@ -131,7 +135,7 @@ async def ask(call: Call[LockAskPayload]) -> LockAskResult:
 
 
 async def answer(call: Call[LockAnswerPayload]) -> LockAnswerResult:
-    """Hand over the lock that one is asked for, or keep it."""
+    """Hand over the lock that the user is asked for, or keep it."""
     payload, services = call.payload, call.services
     if not services.lock_requests.has(payload.request_id):
         return await _answered_elsewhere(call)
@@ -146,8 +150,8 @@ async def answer(call: Call[LockAnswerPayload]) -> LockAnswerResult:
 async def answer_for_other(
     services: Services, project_id: str, request_id: str, user: User, answer: Answer
 ) -> dict[str, Any] | None:
-    """Carry out what the holder, who is on another node, has answered to a request of this one's
-    clients. Return the result or the error; None if there is no such request here.
+    """Carry out what a holder on another node has answered to a request of a client of this node.
+    Return the result or the error; None if there is no such request here.
     """
     if not services.lock_requests.has(request_id):
         return None
@@ -176,7 +180,7 @@ async def _answered_elsewhere(call: Call[LockAnswerPayload]) -> LockAnswerResult
     except AcknowledgementTimeout as late:
         told = list(late.responses)
     for one in told:
-        # A node that speaks another language knows of nothing.
+        # A node of another version may answer something else: then it knows of nothing.
         with contextlib.suppress(msgspec.ValidationError):
             found = msgspec.convert(one or {}, _Told)
             if found.error is not None:
@@ -208,7 +212,7 @@ async def _settle(
     if answer == "keep":
         services.lock_requests.close(asked)
         return _Settled(asked, held, None, "kept")
-    # Whoever gets it reads it as it is. Meanwhile either may have left.
+    # The asker will read the file as it is. Meanwhile the asker or the holder may have left.
     await services.saver.save((project_id, held.path))
     asked, held = await find()
     role = services.directory.role(project_id, asked.user.id)
@@ -223,7 +227,7 @@ async def _settle(
 
 
 def withdraw(call: Call[LockWithdrawPayload]) -> None:
-    """Ask no more."""
+    """Withdraw a request."""
     payload, requests = call.payload, call.services.lock_requests
     asked = requests.find(payload.project_id, payload.request_id, call.user.id)
     if asked.user != call.user:
@@ -238,7 +242,7 @@ def tell_ended(services: Services, asked: Asked, outcome: LockOutcome) -> None:
 
 
 def _news(settled: _Settled, user: User) -> Iterator[tuple[str | list[str], Announcement]]:
-    """Yield who hears what of an answer of this user."""
+    """Yield the sockets that hear of the answer of this user, with what they hear."""
     asked, held, lock = settled.asked, settled.held, settled.lock
     if lock is not None:
         room = project_room(asked.project_id)

@@ -1,7 +1,7 @@
 """Compare two states of a project's files: show the lines of those that differ.
 
-The texts of each are read when a worker comes to it, two at a time: however many comparisons wait,
-they hold no text.
+The texts of each file are read when a worker comes to it, two at a time: comparisons that wait hold
+no text, however many they are.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ MAX_LISTED: Final = 1_000
 MAX_COMPARED_FILES: Final = 200
 """Files that one comparison shows the lines of."""
 MAX_COMPARED_SIZE: Final = 1_000_000
-"""Bytes of a file up to which it is compared."""
+"""Bytes of a file; a larger file is not compared."""
 MAX_COMPARED_TOTAL: Final = 20_000_000
-"""Bytes of all files that one comparison reads, before and after."""
+"""Bytes of all files that one comparison reads, of both states."""
 MAX_SHOWN: Final = 1_000_000
 """Characters of all that one comparison shows."""
 
@@ -33,8 +33,8 @@ Read = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
 async def compare(
     worker: Worker, read: Read, differing: AsyncIterable[Differing]
 ) -> tuple[list[FileDifference], int]:
-    """Return the first files that differ, without their lines where there is too much to show, and
-    how many differ.
+    """Return the first files that differ, and how many differ. Where there is too much to show, a
+    file comes without its lines.
 
     Raises:
         WorkFailed: all together takes too long.

@@ -28,14 +28,16 @@ DELETIONS: Final = 200
 
 
 class FileDeletePayload(ProjectPayload, frozen=True, kw_only=True):
-    """Which file or folder; with `lockToken` a file only if the lock of that token still holds."""
+    """Which file or folder. With `lockToken` a file is only deleted if the lock of that token still
+    holds.
+    """
 
     file_path: Path
     lock_token: Natural | None = None
 
 
 class FileDeleteResult(Record, frozen=True):
-    """How many files are gone; `deletionId` is what `bin:restore` takes."""
+    """How many files are gone. `deletionId` is what `bin:restore` takes."""
 
     file_path: str
     deletion_id: str
@@ -50,14 +52,14 @@ class BinResult(Record, frozen=True):
 
 
 class BinRestorePayload(ProjectPayload, frozen=True, kw_only=True):
-    """What to restore, to another path if something is at its own."""
+    """What to restore; `newPath` is for when something is at its own path."""
 
     deletion_id: Id
     new_path: Path | None = None
 
 
 class BinRestoreResult(Record, frozen=True):
-    """Where it is again, and how many files."""
+    """The path that it has again, and how many files it is."""
 
     file_path: str
     count: int
@@ -67,8 +69,8 @@ async def delete(call: Call[FileDeletePayload]) -> FileDeleteResult:
     """Delete a file, or a folder with all that is in it. It stays in the bin for 30 days.
 
     Refused as a whole while somebody else holds a lock on one of the files. Members who have
-    changed it last get a notification. The details of `NOT_FOUND` have `movedTo` if it is somewhere
-    else by now.
+    changed it last get a notification. If it has moved meanwhile, the details of `NOT_FOUND` have
+    `movedTo`.
     """
     payload, services, store = call.payload, call.services, call.store
     project_id, path = payload.project_id, normal(payload.file_path)
@@ -104,7 +106,7 @@ async def list_deletions(call: Call[ProjectPagePayload]) -> BinResult:
 
 
 async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
-    """Take a file or folder out of the bin again; refused if something is where it was."""
+    """Take a file or folder out of the bin again. Refused if something is at its path."""
     payload, services, store = call.payload, call.services, call.store
     project_id = payload.project_id
     deleted = await store.bin.find(project_id, payload.deletion_id)
@@ -131,7 +133,7 @@ async def restore(call: Call[BinRestorePayload]) -> BinRestoreResult:
 
 
 def _since() -> str:
-    """Return the time from which on deletions are in the bin."""
+    """Return the time since which deletions are in the bin."""
     since = datetime.now(UTC) - timedelta(days=KEPT_DAYS)
     return since.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

@@ -1,4 +1,4 @@
-"""Notifications of what was deleted, for those who have changed it last."""
+"""Notifications of a deletion, for those who changed the deleted files last."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from server.api.registry import Call
 from server.people import notifications
 
 KEPT_DAYS: Final = 30
-"""For so long a deletion stays in the bin."""
+"""Days that a deletion stays in the bin."""
 _TOLD: Final = 20
 """Users who are notified of one deletion."""
 
 
 async def notify_authors(call: Call[Any], project_id: str, deleted: Deletion) -> None:
-    """Notify others whose changes are in what was deleted."""
+    """Notify those other users whose changes are in what was deleted."""
     about = About("bin", place=FilePlace(deleted.path), deletion_id=deleted.id, user=call.user)
     authors = await call.store.bin.authors(project_id, deleted.id, _TOLD)
     members = call.services.directory.members(project_id)

@@ -2,8 +2,8 @@
 
 difflib is quick with texts as people write them. With lines that repeat it is not: two files of
 5,000 lines, each line 50 times, take it 2 seconds, and whoever may write files may have hundreds of
-such pairs compared. So one comparison, of any number of files, has a bound on the lines that it
-looks at times those that they are compared with. It is done by a worker (`server.background`).
+such pairs compared. So each comparison has a bound, over all its files: on the lines before times
+the lines after that they are compared with. It is done by a worker (`server.background`).
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ import difflib
 from typing import Final
 
 MAX_DIFF: Final = 20_000
-"""Characters of a file's diff; what is longer is cut."""
+"""Characters of a file's diff; a longer one is cut."""
 MAX_COMPARED_LINES: Final = 5_000
-"""Lines of a file up to which it is compared: the time grows with their square."""
+"""Lines of a file; a longer file is not compared, because the time grows with the square of the
+lines.
+"""
 MAX_PAIRS: Final = 50_000_000
-"""Pairs of lines in one comparison, leaving out how files begin and end alike."""
+"""Pairs of lines in one comparison, without the lines at both ends that are the same."""
 
 
 def unified_diff(path: str, old: str | None, new: str | None, most: int) -> tuple[str, int]:
     """Return the lines that differ, and how many pairs of lines were looked at for them.
 
-    The lines are cut where they are too many, and left out where they would take more than `most`
-    pairs. None is no file.
+    Lines are cut off where they are too many. There are none where they would take more than `most`
+    pairs. None stands for no file.
     """
     before = (old or "").splitlines(keepends=True)
     after = (new or "").splitlines(keepends=True)
@@ -49,7 +51,7 @@ def unified_diff(path: str, old: str | None, new: str | None, most: int) -> tupl
 
 
 def _pairs(before: list[str], after: list[str]) -> int:
-    """Count the pairs of lines where the two differ."""
+    """Count the pairs of lines between the ends that are the same."""
     shorter = min(len(before), len(after))
     start = 0
     while start < shorter and before[start] == after[start]:

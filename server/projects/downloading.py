@@ -22,7 +22,7 @@ class DownloadCreatePayload(ProjectPayload, frozen=True, kw_only=True):
 
 
 class DownloadResult(Record, frozen=True):
-    """Where it is to be fetched, once, until `expiresAt`, and what it is called."""
+    """Where it can be fetched, once, until `expiresAt`, and the name for the file."""
 
     url: str
     name: str
@@ -49,7 +49,7 @@ async def create(call: Call[DownloadCreatePayload]) -> DownloadResult:
         else:
             raise await store.files.nothing_at(project_id, path)
     secret = call.services.tickets.issue(ticket)
-    # The request for it may come to any node.
+    # The request for the download may come to any node.
     call.services.io.server_side_emit(
         node_events.TICKET,
         secret,
@@ -64,6 +64,8 @@ async def create(call: Call[DownloadCreatePayload]) -> DownloadResult:
 
 
 def _archive(name: str) -> str:
-    """Return the name of the archive of a folder or project, whose names may have anything."""
+    """Return a name for the archive of a folder or project, whose own names may have any
+    characters.
+    """
     plain = "".join(one if one.isalnum() or one in " ._-" else "_" for one in name)
     return f"{plain.strip(' .') or 'project'}.zip"

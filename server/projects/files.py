@@ -38,24 +38,27 @@ from server.store.files import Edit, Moment, deletion
 FILES: Final = 1_000
 """Files that one answer lists, where the client asks for no fewer."""
 MAX_PART: Final = 131_072
-"""Bytes of a file that one answer has. The loop encodes the answer without a pause: 3 ms where JSON
-escapes every character, and 0.1 ms otherwise."""
+"""Bytes of a file that one answer has. The loop encodes the answer without a pause: in 3 ms where
+JSON escapes every character, and in 0.1 ms otherwise.
+"""
 CHECKED_AT_ONCE: Final = 262_144
 """Characters of a content that are checked without a pause: 0.4 ms."""
 TOLD_AT_ONCE: Final = 25
-"""Changed files that everybody hears of before others have a turn."""
+"""Changed files that everybody hears of before other tasks have a turn."""
 PartSize = Annotated[
-    # No character has more than four bytes: every part but the last has one.
+    # No character has more than four bytes, so every part but the last has at least one.
     int, Meta(ge=4, le=MAX_PART, description="a whole number from 4 to 131072")
 ]
 
 WRITTEN: Final = Rate("written", burst=16_000_000, per_second=4_000_000)
-"""Bytes of contents that a user writes: as many as one connection may send, and a user has 20."""
+"""Bytes of contents that a user may write: as many as one connection may send, though a user may
+have 20.
+"""
 
 
 class FileReadPayload(ProjectPayload, frozen=True, kw_only=True):
-    """Which file to read, as it is, as it was in a version, or at a save of its history; `offset`
-    and `limit` in bytes.
+    """Which file to read: as it is, as it was in a version, or as it was at a save. `offset` and
+    `limit` are in bytes.
     """
 
     file_path: Path
@@ -68,8 +71,8 @@ class FileReadPayload(ProjectPayload, frozen=True, kw_only=True):
 class FileChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What happened to a file.
 
-    Without `content` this is news only: the file is what it was, or empty if it is new.
-    With `baseRevision` the change is refused if the file has another revision (0: if it exists).
+    Without `content` this is news only: the file stays as it is, and a new one is empty. With
+    `baseRevision` the change is refused if the file has another revision; 0 stands for no file.
     """
 
     path: Path
@@ -79,13 +82,13 @@ class FileChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     base_revision: Natural | None = None
 
     def __post_init__(self) -> None:
-        # Of a longer one `change` checks a part in each turn of the loop.
+        # Of a longer content `change` checks one part in each turn of the loop.
         if self.content is not None and _is_quick(self.content) and not is_text(self.content):
             raise ValueError(f"{UNFIT_FIELD}content`")
 
 
 class FileChangePayload(ProjectPayload, frozen=True, kw_only=True):
-    """A change; with `lockToken` only if the lock of that token still holds."""
+    """A change. With `lockToken` it is only made if the lock of that token still holds."""
 
     file: FileChange
     lock_token: Natural | None = None
@@ -99,10 +102,10 @@ class FilesResult(Record, frozen=True):
 
 
 class FileReadResult(Record, frozen=True):
-    """A file's content, or a part of it; then `next` is the offset of the part that follows.
+    """The content of a file, or a part of it: then `next` is the offset of the part that follows.
 
-    `size` in bytes and `hash` are those of the whole; another hash than with the part before says
-    that the file has changed meanwhile. `file` is absent for a version.
+    `size` in bytes and `hash` are those of the whole file. If a part has another `hash` than the
+    one before, the file has changed meanwhile. `file` is absent for a version.
     """
 
     file_path: str
@@ -130,13 +133,14 @@ async def list_files(call: Call[ProjectPagePayload]) -> FilesResult:
 async def read(call: Call[FileReadPayload]) -> FileReadResult:
     """Read a file, up to 131,072 bytes of it at once.
 
-    The details of `NOT_FOUND` have `movedTo` if it is somewhere else by now.
+    If the file has moved meanwhile, the details of `NOT_FOUND` have `movedTo`.
     """
     payload = call.payload
     path = normal(payload.file_path)
     moment = Moment(payload.version_id, payload.save_id)
     if moment == Moment() and not payload.offset:
-        # What others are editing is read as it is now; the parts after the first one fit to it.
+        # A file that others are editing is saved before, so that it is read as it is now. The parts
+        # after the first one belong to that state.
         await call.services.saver.save_unsaved((payload.project_id, path))
     part = await call.store.files.read(
         payload.project_id,
@@ -151,7 +155,8 @@ async def read(call: Call[FileReadPayload]) -> FileReadResult:
 async def change(call: Call[FileChangePayload]) -> FileChangeResult:
     """Change a file, and tell the others. Refused while somebody else holds a lock on it.
 
-    Of a file that others have open it is one change among theirs: what is not saved yet is merged.
+    If others have the file open, this is one change among theirs: it is merged with what is not
+    saved yet.
     """
     payload = call.payload
     path = normal(payload.file.path)
@@ -168,20 +173,21 @@ async def change(call: Call[FileChangePayload]) -> FileChangeResult:
     wanted = payload.file
     if wanted.content is not None:
         await _check_content(wanted.content)
-        # About the bytes that it takes; to count them exactly takes 4 ms.
+        # Roughly as many as its bytes; to count them exactly takes 4 ms.
         size = sys.getsizeof(wanted.content)
         wait = call.services.rates.spend(call.user.id, WRITTEN, size)
         if wait:
             await asyncio.sleep(wait)
     deleted = None
     if wanted.action == "deleted":
-        # It goes into the bin with all that was typed into it.
+        # The file goes into the bin with all that was typed into it.
         await call.services.saver.save((project_id, path))
         deleted = deletion(path, call.user.id, now)
     edit = Edit(wanted.action, wanted.content, wanted.base_revision, deleted)
     async with workspace.changing(project_id, [path]):
         check_locks()
-        # Again on its turn: whoever has got the lock by then has read the file as it is now.
+        # Checked again when its turn comes: whoever has got the lock by then has read the file as
+        # it is now.
         replaced = await call.store.files.change(
             project_id, path, edit, user=call.user, now=now, check=check_locks
         )
@@ -194,12 +200,12 @@ async def change(call: Call[FileChangePayload]) -> FileChangeResult:
 
 
 def _is_quick(content: str) -> bool:
-    """Return whether a content is checked within a millisecond."""
+    """Return whether a content can be checked within a millisecond."""
     return len(content) <= CHECKED_AT_ONCE or content.isascii()
 
 
 async def _check_content(content: str) -> None:
-    """Check a long content in parts, and let others have a turn after each.
+    """Check a long content in parts. Other tasks have a turn after each part.
 
     Raises:
         EventError: it is no text (`VALIDATION_ERROR`).
@@ -214,13 +220,13 @@ async def _check_content(content: str) -> None:
 
 
 def tell_replaced(call: Call[Any], project_id: str, replaced: Replaced) -> None:
-    """Tell those who have a file open of what has been done to it from outside."""
+    """Tell those who have a file open what was done to it from outside."""
     for room, announcement in heard(call.services, project_id, replaced):
         call.tell(room, announcement, project_id=project_id)
 
 
 async def in_shares(changes: Iterable[Change]) -> AsyncIterator[Change]:
-    """Yield changes that everybody hears of, and let others have a turn after some of them."""
+    """Yield changes that everybody hears of. Other tasks have a turn after some of them."""
     for number, change in enumerate(changes, start=1):
         yield change
         if number % TOLD_AT_ONCE == 0:
@@ -230,7 +236,7 @@ async def in_shares(changes: Iterable[Change]) -> AsyncIterator[Change]:
 def announce(
     call: Call[Any], project_id: str, done: Change, content: str | None, *, to_all: bool = False
 ) -> None:
-    """Tell the others in the project, or all, that a file has changed."""
+    """Tell the others in the project, or everybody, that a file has changed."""
     room = project_room(project_id)
     announcement = announcement_of(done, content)
     if to_all:

@@ -47,8 +47,8 @@ class HistoryRestoreResult(Record, frozen=True):
 
 
 async def list_saves(call: Call[FileHistoryPayload]) -> FileHistoryResult:
-    """List what a file was at its saves, also under the paths that it had before, 100 at once
-    unless the payload asks for up to 1000. It may be gone by now.
+    """List what a file was at its saves, also those under the paths that it had before, 100 at once
+    unless the payload asks for up to 1000. The file itself may be gone.
     """
     payload = call.payload
     path = normal(payload.file_path)
@@ -59,8 +59,9 @@ async def list_saves(call: Call[FileHistoryPayload]) -> FileHistoryResult:
 
 
 async def restore(call: Call[HistoryRestorePayload]) -> HistoryRestoreResult:
-    """Make a file what it was at a save. Of a file that others have open it is one change among
-    theirs, and what it was before is in its history. Refused while somebody else has locked it.
+    """Make a file what it was at a save. If others have the file open, this is one change among
+    theirs. What the file was before is in its history. Refused while somebody else has locked the
+    file.
     """
     payload, services = call.payload, call.services
     project_id, path = payload.project_id, normal(payload.file_path)
@@ -70,7 +71,7 @@ async def restore(call: Call[HistoryRestorePayload]) -> HistoryRestoreResult:
         services.locks.check(connection, project_id, [path], call.socket.id)
 
     check_locks()
-    # What is typed now is in the history as well.
+    # What was typed until now is then in the history as well.
     await services.saver.save((project_id, path))
     async with services.workspace.changing(project_id, [path]):
         check_locks()

@@ -2,9 +2,9 @@
 `invitation:revoke`, `invitation:accept`.
 
 A token is `id.secret`. The secret is 256 random bits that only the answer to `invitation:create`
-has; the database knows its hash. What is wrong with a token is told to nobody: an unknown one, one
-that is over, used up or revoked are refused with one message. An invitation ends also when whoever
-has made it is no owner any more.
+has; the database has only its hash. Nobody is told what is wrong with a token: one that is unknown,
+expired, used up or revoked is refused with one message. An invitation also ends when the user who
+made it is no owner any more.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ Uses = Annotated[int, Meta(ge=1, le=100, description="a whole number from 1 to 1
 
 
 class InvitationCreatePayload(ProjectPayload, frozen=True, kw_only=True):
-    """What an invitation gives, for how many days, and how often; without `uses` as often as the
-    project has room.
+    """The role that an invitation gives, for how many days it holds, and how often it may be used:
+    without `uses` as often as the project has room.
     """
 
     role: Literal["editor", "viewer"] = "editor"
@@ -69,14 +69,16 @@ class InvitationAcceptPayload(Payload, frozen=True, kw_only=True):
 
 
 class InvitationAcceptResult(Record, frozen=True):
-    """The project, and what one may do there."""
+    """The project, and the user's role in it."""
 
     project: Project
     role: Role
 
 
 async def create(call: Call[InvitationCreatePayload]) -> InvitationCreateResult:
-    """Make an invitation: whoever has its token may become a member. A project has at most 20."""
+    """Make an invitation: whoever has its token may become a member. A project has at most 20
+    invitations.
+    """
     payload, now = call.payload, datetime.now(UTC)
     secret = secrets.token_urlsafe(32)
     new = Invitation(
@@ -99,15 +101,16 @@ async def list_invitations(call: Call[ProjectPayload]) -> InvitationsResult:
 
 
 async def revoke(call: Call[InvitationRevokePayload]) -> None:
-    """Let nobody in by an invitation any more; who has come by it stays."""
+    """Let an invitation let nobody in any more. Those who have used it stay members."""
     payload = call.payload
     await call.store.invitations.revoke(payload.project_id, payload.invitation_id)
 
 
 async def accept(call: Call[InvitationAcceptPayload]) -> InvitationAcceptResult:
-    """Become a member by an invitation, with its role; a member stays what they are.
+    """Become a member by an invitation, with its role. Whoever is a member already keeps their
+    role.
 
-    Whoever has made the invitation gets a notification.
+    The user who made the invitation gets a notification.
     """
     user, services = call.user, call.services
     invitation_id, _, secret = call.payload.token.partition(".")
@@ -128,7 +131,7 @@ async def accept(call: Call[InvitationAcceptPayload]) -> InvitationAcceptResult:
 
 
 def _notice(user: User, accepted: Accepted) -> Notification:
-    """Return the note of a new member for whoever has made the invitation."""
+    """Return the notification of a new member, for the user who made the invitation."""
     invitation = accepted.invitation
     return notifications.personal(
         invitation.created_by,

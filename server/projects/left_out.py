@@ -1,4 +1,6 @@
-"""What the mirror of a directory leaves out, and why: a line of the log, again when it changes."""
+"""What the mirror of a directory leaves out, and why: one line of the log, written again when it
+changes.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,9 @@ from server.api.paths import folders
 from server.projects.mirror_rules import refusal
 
 MAX_NAMED: Final = 5
-"""Names that the line has for one reason; of the others it says how many there are."""
+"""Names that the line has for one reason. Of the other names it says how many there are."""
 MAX_KNOWN: Final = 10_000
-"""Files and folders that are known to be left out."""
+"""Paths that are remembered as left out."""
 _LONGEST: Final = 100
 
 TOO_LONG: Final = "longer than 5 MB"
@@ -27,14 +29,16 @@ class LeftOut:
         self._told = ""
 
     def put(self, path: str, reason: str) -> None:
-        """Count a path as left out for a reason, or as mirrored if there is none."""
+        """Count a path as left out for a reason, or with "" as mirrored."""
         if not reason:
             self._reasons.pop(path, None)
         elif path in self._reasons or len(self._reasons) < MAX_KNOWN:
             self._reasons[path] = reason
 
     def keep(self, is_there: Callable[[str], bool], among: Iterable[str] | None = None) -> None:
-        """Forget those that are gone, of all, or `among` these and the folders that they are in."""
+        """Forget the paths that are gone: of all, or of those that are `among` these or in a folder
+        of these.
+        """
         if among is None:
             looked_at = list(self._reasons)
         else:
@@ -44,7 +48,7 @@ class LeftOut:
                 del self._reasons[path]
 
     def news(self) -> str:
-        """Return the line that says what is left out; "" if it says what it said before."""
+        """Return the line that says what is left out; "" if it would be the line of before."""
         by_reason: dict[str, list[str]] = {}
         for path, reason in sorted(self._reasons.items()):
             by_reason.setdefault(reason, []).append(path)
@@ -61,7 +65,9 @@ class LeftOut:
 
 
 def left_out_part(path: str) -> tuple[str, str]:
-    """Return the outermost part of a path whose name is left out, and why; "" if none is."""
+    """Return the outermost part of a path whose name is left out, and why; ("", "") if no part
+    is.
+    """
     for part in (*folders(path), path):
         reason = refusal(part)
         if reason:

@@ -1,4 +1,4 @@
-"""Checks the locks before a file or a folder is taken away from its path."""
+"""Checks of the locks before a file or a folder is taken away from its path."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def check_taking(
     token: int | None,
     connection: Connection | None = None,
 ) -> None:
-    """Let a socket change files, and all in folders, of these paths, of which it takes the first.
+    """Let a socket change files, and all in folders, of these paths. It takes away what is at the
+    first one.
 
     Raises:
         EventError: somebody else holds a lock on one, or the lock of `token` on the first path does

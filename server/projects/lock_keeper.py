@@ -15,17 +15,17 @@ from server.store.held_locks import Grant, Held
 from server.store.store import Store
 
 Then = Callable[[Sequence[Held]], object]
-"""What is called with locks that have changed, as soon as that holds."""
+"""Called with the locks that have changed, as soon as that holds."""
 
 
 class LockKeeper(Protocol):
-    """Who holds which lock, and who may have one.
+    """Knows who holds which lock, and decides who may have one.
 
     A lock belongs to one socket of one user. When the connection is lost, its locks are orphans,
     which the same user may take over from another connection.
 
-    Every grant has a greater token than all before it. A change that names a token that is not the
-    present one is refused, whoever holds the lock, so a client that slept through the loss of its
+    Every grant has a greater token than all before it. A change that names another token than the
+    present one is refused, whoever holds the lock. So a client that slept through the loss of its
     lock overwrites nothing ("fencing").
     """
 
@@ -61,8 +61,8 @@ class LockKeeper(Protocol):
         ...
 
     async def hand_over(self, held: Held, user: User, socket_id: str) -> Held:
-        """Give the file of an exclusive lock to another user, with a lock of a new token; nobody
-        else gets it in between.
+        """Give the file of an exclusive lock to another user, with a lock of a new token. Nobody
+        else gets the file in between.
 
         Raises:
             EventError: the user holds too many (`RATE_LIMIT_EXCEEDED`), or the lock is gone
@@ -93,14 +93,14 @@ class LockKeeper(Protocol):
     def moving(
         self, connection: Connection, project_id: str, source: str, target: str
     ) -> list[Held]:
-        """Let the locks on a file, or on the files in a folder, follow it to another path, in the
+        """Let the locks on a file, or on the files in a folder, follow to another path, in the
         transaction that moves it. Return those that end instead; see `moved`.
         """
         ...
 
     def moved(self, project_id: str, source: str, target: str) -> list[Held]:
-        """Let locks that are kept elsewhere follow to another path, after the transaction. Return
-        those that end instead: somebody has locked the other path meanwhile.
+        """Let locks that are not in the database follow to another path, after the transaction.
+        Return those that end instead, because somebody has locked the other path meanwhile.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""What becomes of locks without an event of a client, and who is told."""
+"""What becomes of locks without an event of a client, and telling those who see it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ def release_all(services: Services, socket_id: str) -> None:
 
 
 def withdraw(services: Services, project_id: str, user_id: str) -> None:
-    """Release all locks of a user who may not change the project any more, and tell it."""
+    """Release all locks of a user who may not change the project any more, and tell the project."""
     services.locks.withdraw(project_id, user_id, partial(tell_unlocked, services))
 
 
 def tell_unlocked(services: Services, released: Iterable[Held], *, local: bool = False) -> None:
-    """Tell the projects of locks that are released; the clients of this server if `local`."""
+    """Tell the projects of locks that are released, or with `local` only the clients of this
+    server.
+    """
     for held in released:
         _tell(services, held, FileUnlocked(file_path=held.path, token=held.token), local=local)
 

@@ -1,9 +1,8 @@
-"""What is asked for: exclusive locks that somebody else holds, in memory.
+"""Requests for exclusive locks that somebody else holds, in memory.
 
-A request is open until the holder answers, for a minute at most. It ends before if the lock does,
-if the holder's connection is lost, or when the asker's socket leaves the project. So an answer is
-always about the very lock that was asked for, and what is handed over goes to a connection that is
-there.
+A request is open until the holder answers, for a minute at most. It ends earlier if the lock does,
+if the holder's connection is lost, or if the asker's socket leaves the project. So an answer is
+always about the very lock that was asked for, and the asker who gets it is connected.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ MAX_OF_LOCK: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that is open: for the lock of `token`, by a socket."""
+    """An open request of a socket for the lock of `token`."""
 
     id: str
     project_id: str
@@ -54,9 +53,9 @@ class Asked:
 
 
 class LockRequests:
-    """The requests of an application that are open for `duration` seconds.
+    """The open requests of an application, each for `duration` seconds.
 
-    `ended(asked, outcome)` is called for one that ends without an answer.
+    `ended(asked, outcome)` is called for a request that ends without an answer.
     """
 
     __slots__ = ("_counts", "_duration", "_ended", "_of_socket", "_of_token", "_requests")
@@ -65,14 +64,14 @@ class LockRequests:
         self._duration = duration
         self._ended = ended
         self._requests: dict[str, Asked] = {}
-        # The same by what ends them; a user and a lock have few.
+        # The same requests by what may end them. A user and a lock have few.
         self._of_token: dict[int, dict[str, Asked]] = {}
         self._of_socket: dict[str, dict[str, Asked]] = {}
         self._counts: Counter[str] = Counter()
 
     def ask(self, held: Held, user: User, socket_id: str) -> tuple[Asked, bool]:
-        """Ask for a lock. Return the request, and whether it is a new one: a socket that asks again
-        has the one that is open.
+        """Ask for a lock. Return the request, and whether it is new: a socket that asks again gets
+        the request that is open.
 
         Raises:
             EventError: there are too many (`RATE_LIMIT_EXCEEDED`).
@@ -113,7 +112,7 @@ class LockRequests:
         return request_id in self._requests
 
     def find(self, project_id: str, request_id: str, user_id: str) -> Asked:
-        """Return a request that is open, for its asker or the holder.
+        """Return an open request, for its asker or the holder.
 
         Raises:
             EventError: there is none (`NOT_FOUND`).
@@ -128,7 +127,7 @@ class LockRequests:
         return asked
 
     def close(self, asked: Asked) -> None:
-        """Close a request that is answered."""
+        """Close a request that was answered."""
         asked.timer.cancel()
         del self._requests[asked.id]
         _take_out(self._of_token, asked.token, asked.id)
@@ -138,12 +137,12 @@ class LockRequests:
             del self._counts[asked.user.id]
 
     def end(self, asked: Asked, outcome: LockOutcome) -> None:
-        """End a request that is open without an answer."""
+        """End an open request without an answer."""
         self.close(asked)
         self._ended(asked, outcome)
 
     def lock_ended(self, held: Held) -> None:
-        """End the requests for a lock that is gone, or whose holder is."""
+        """End the requests for a lock that is gone, or whose holder is gone."""
         self.token_ended(held.token)
 
     def token_ended(self, token: int) -> None:
@@ -151,7 +150,7 @@ class LockRequests:
         self._end_all(self._of_token.get(token, {}).values())
 
     def leave(self, socket_id: str, project_id: str | None = None) -> None:
-        """End the requests of a socket that leaves a project, or all."""
+        """End the requests of a socket that leaves a project, or all projects."""
         own = self._of_socket.get(socket_id, {}).values()
         self._end_all(one for one in own if project_id in (None, one.project_id))
 
@@ -166,7 +165,7 @@ class LockRequests:
 
 
 def unknown(request_id: str) -> EventError:
-    """Return the error for a request that is not open, or not to be answered by who does."""
+    """Return the error for a request that is not open, or that the user may not answer."""
     return EventError(
         Code.NOT_FOUND, f"request {request_id!r}: it has ended, or nobody asks you for this"
     )

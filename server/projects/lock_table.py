@@ -1,7 +1,7 @@
 """The locks on files in memory, where there is one server: see `LockKeeper`.
 
-The upper digits of a token count the server's starts, the lower ones the grants since. The
-database's thread asks as well whether a change is allowed, before it makes it.
+The upper digits of a token count the starts of the server, the lower ones the grants since the last
+start. The database's thread reads these tables too, to check a change before it makes it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from server.store.store import Store
 
 
 class Locks:
-    """The locks of an application. `ended(held)` is called for each that is released, or whose
+    """The locks of an application. `ended(held)` is called for each lock that is released, or whose
     holder's connection is lost.
     """
 
@@ -40,8 +40,8 @@ class Locks:
         self._ended = ended
         self._counts: Counter[str] = Counter()
         self._token = 0
-        # By file and socket, by project and token, and where to find those of a socket. Tokens only
-        # grow, so the locks of a project are in their order.
+        # The locks by file and socket; by project and token; and the files of each socket's locks.
+        # Tokens only grow, so the locks of a project are in their order.
         self._files: dict[tuple[str, str], dict[str, Held]] = {}
         self._projects: dict[str, dict[int, Held]] = {}
         self._sockets: dict[str, set[tuple[str, str]]] = {}
@@ -129,7 +129,9 @@ class Locks:
     def moving(
         self, _connection: Connection, _project_id: str, _source: str, _target: str
     ) -> list[Held]:
-        """Do nothing: whether the transaction ends well is not known yet; see `LockKeeper`."""
+        """Return nothing: the locks follow when the transaction has ended well; see
+        `LockKeeper`.
+        """
         return []
 
     def moved(self, project_id: str, source: str, target: str) -> list[Held]:
@@ -148,7 +150,7 @@ class Locks:
             else:
                 self._put(replace(held, path=path))
         if project_id in self._projects:
-            # By token, as ever.
+            # In the order of the tokens, as before.
             self._projects[project_id] = dict(sorted(self._projects[project_id].items()))
         return [held for held, path in following if path in taken]
 
@@ -162,7 +164,8 @@ class Locks:
     ) -> None:
         """Let a socket change files; see `LockKeeper`."""
         for path in paths:
-            # Copied at once, here and below: the other thread may be changing it.
+            # Copied at once, here and below: this is the database's thread, and the other one may
+            # change it.
             holders = self._files.get((project_id, path), {}).copy().values()
             check_others(holders, socket_id)
             check_token(holders, path, socket_id, token)
@@ -191,11 +194,11 @@ class Locks:
             check_edit(holders.copy().values(), socket_id)
 
     def lease_lost(self) -> list[Held]:
-        """Lose nothing: one server is the only node; see `LockKeeper`."""
+        """Return nothing: a single server has no lease; see `LockKeeper`."""
         return []
 
     async def close(self) -> None:
-        """Do nothing: all is done at once; see `LockKeeper`."""
+        """Do nothing: no change is under way; see `LockKeeper`."""
 
     def _of_socket(self, socket_id: str, project_id: str | None = None) -> list[Held]:
         keys = sorted(self._sockets.get(socket_id, ()))

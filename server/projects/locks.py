@@ -2,10 +2,10 @@
 
 A lock belongs to one socket of one user and lives as long as their connection: it is a lease that
 the heartbeat renews. When the connection is lost, the lock stays for a grace period, in which the
-same user may take it over from another connection; then it is released. The others hear when that
-begins and how it ends. A user who may not change a project any more has no locks in it.
+same user may take it over from another connection; then it is released. The others hear when the
+period begins and how it ends. A user who may not change a project any more has no locks in it.
 
-What their tokens are for is in `lock_keeper`.
+What the tokens of locks are for is in `lock_keeper`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ LOCKS: Final = 200
 
 
 class LockPayload(ProjectPayload, frozen=True, kw_only=True):
-    """What to lock, and how: several may hold shared locks on a file, one an exclusive one."""
+    """What to lock, and how: several users may hold shared locks on a file, or one an exclusive
+    one.
+    """
 
     file_path: Path
     lock_type: LockType = "exclusive"
@@ -74,10 +76,10 @@ async def page(
 
 
 async def lock(call: Call[LockPayload]) -> LockResult:
-    """Lock a file, there or not yet, until it is unlocked or the connection ends.
+    """Lock a file, which need not exist, until it is unlocked or the connection ends.
 
-    An exclusive lock also keeps others from editing it together (`file:edit`); what they have done
-    until now is in the file when the lock is granted.
+    An exclusive lock also keeps others from editing the file together (`file:edit`). What they have
+    done before is in the file when the lock is granted.
     """
     payload = call.payload
     project_id, room = payload.project_id, project_room(payload.project_id)
@@ -102,7 +104,7 @@ async def lock(call: Call[LockPayload]) -> LockResult:
 
 
 async def unlock(call: Call[UnlockPayload]) -> UnlockResult:
-    """Release a lock; does nothing if nobody holds one, and is refused if only others do."""
+    """Release a lock. Does nothing if nobody holds one, and is refused if only others do."""
     payload = call.payload
     path = normal(payload.file_path)
     held = await call.services.locks.release(payload.project_id, path, call.socket.id)

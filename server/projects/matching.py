@@ -12,7 +12,7 @@ from typing import Any, Final
 MAX_EXCERPT: Final = 240
 """Characters of a line that are shown with a hit."""
 MAX_REPLACED: Final = 2_000
-"""Characters of a hit, and of what would replace it, up to which it can be replaced."""
+"""Characters of a hit, and of its replacement; a longer one cannot be replaced."""
 _BEFORE: Final = 60
 """Characters of the line before a hit that are shown."""
 _WHOLE_WORD: Final = r"(?<!\w)(?:{})(?!\w)"
@@ -25,8 +25,8 @@ Wanted = dict[str, Any]
 
 
 def chosen(paths: list[str], include: list[str], exclude: list[str]) -> list[int]:
-    """Return the indices of the paths that one of the `include` patterns fits, if there are any,
-    and none of the `exclude` patterns does.
+    """Return the indices of the paths that an `include` pattern fits, or of all if there are no
+    such patterns. Paths that an `exclude` pattern fits are left out.
     """
     wanted, unwanted = _globs(include), _globs(exclude)
     return [
@@ -43,8 +43,8 @@ def find(
     """Find what is wanted in texts: at most `limit` hits, and about `room` characters of them.
 
     The first `skip` hits of the first text are left out. The result has the `files` with their
-    hits, how many texts were `done`, and how many hits of the next one were `seen`. Or it has a
-    `fault`: what is wrong with the regular expression.
+    hits, how many texts were `done`, and how many hits of the next text were `seen`. If something
+    is wrong with the regular expression, it has only the `fault`.
     """
     try:
         pattern = _pattern(wanted)
@@ -73,7 +73,7 @@ def _pattern(wanted: Wanted) -> re.Pattern[str]:
     query = wanted["query"]
     source = query if wanted["isRegex"] else re.escape(query)
     if wanted["isRegex"]:
-        # Its own faults are said in its own terms.
+        # Faults of the regular expression are told in the words of `re`.
         re.compile(query)
     if wanted["isWholeWord"]:
         source = _WHOLE_WORD.format(source)
@@ -105,7 +105,9 @@ def _hits(pattern: re.Pattern[str], text: str, wanted: Wanted) -> Iterator[dict[
 
 
 def _replacement(match: re.Match[str], wanted: Wanted) -> str | None:
-    """Return what replaces a hit; None if nothing is to, or it is too long for that."""
+    """Return what replaces a hit. Return None if nothing is to replace it, or if that is too
+    long.
+    """
     template = wanted["replacement"]
     if template is None or match.end() - match.start() > MAX_REPLACED:
         return None
@@ -134,8 +136,8 @@ def _globs(patterns: list[str]) -> list[re.Pattern[str]]:
 
 
 def _glob(pattern: str) -> str:
-    """Return a glob as a regular expression: `*` and `?` stay in a name, `**` does not. One without
-    a slash is for names in any folder, and what fits a folder fits all that is in it.
+    """Return a glob as a regular expression: `*` and `?` do not match a slash, `**` does. A glob
+    without a slash is for names in any folder. A glob that fits a folder fits all that is in it.
     """
     source = pattern.strip().strip("/")
     parts = []

@@ -23,10 +23,10 @@ import unicodedata
 from typing import Final
 
 TEMPORARY: Final = ".new-"
-"""How the names begin of files that are being written."""
+"""The first characters of the names of files that are being written."""
 
-# Each of these holds data: no program runs what stands in it. `.git` is none of them, and neither
-# are linters' and formatters' settings, which name modules to load.
+# Names of data: no program runs what stands in these. `.git` is not among them, and neither are
+# settings of linters and formatters, which name modules to load.
 _DATA: Final = frozenset(
     {
         *(
@@ -65,7 +65,7 @@ _RUN: Final = frozenset(
 _RUN_ENDINGS: Final = (".code-workspace", ".git", ".lnk", ".scf", ".url", ".library-ms")
 # mise has a file for each environment: `mise.toml`, `mise.local.toml`, `mise.ci.toml`.
 _RUN_PATTERN: Final = re.compile(r"mise(\.[^.]+)*\.toml")
-# Keys and passwords by the names that programs give them; what is public ends with `.pub`.
+# Names that programs give to keys and passwords. A public key's name ends with `.pub`.
 _SECRET: Final = re.compile(
     r"""
     \.env(\..*)? | (?!(example|sample|template)\.).+\.env
@@ -80,13 +80,15 @@ _SECRET: Final = re.compile(
 _KEPT: Final = frozenset({"__pycache__", "node_modules", "site-packages"})
 _PASSING_ENDINGS: Final = ("~", ".swp", ".swx", ".pyc")
 
-# Beside all format characters, those that are shown as nothing.
+# Besides all format characters, those that are shown as nothing.
 _UNSEEN: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f]")
 _SHORT_NAME: Final = re.compile(r"[^.]{1,7}~[0-9]{1,6}(\.[^.]{0,3})?")
 
 
 def refusal(path: str) -> str:
-    """Return why the mirror leaves out a path, "" if it does not. The path is a normal one."""
+    """Return why the mirror leaves out a path, "" if it does not. The path is in its normal
+    form.
+    """
     parts = path.split("/")
     for part in parts:
         reason = _refusal_of_name(part)
@@ -104,12 +106,12 @@ def is_mirrored_folder(name: str) -> bool:
 
 
 def careless(name: str) -> str:
-    """Return what the most careless file system takes a name for."""
+    """Return what the most careless of all file systems takes a name for."""
     if name.isascii():
         return name.lower().rstrip(". ")
     seen = "".join(one for one in name if unicodedata.category(one) != "Cf")
     composed = unicodedata.normalize("NFKC", _UNSEEN.sub("", seen))
-    # Upper case first: some characters meet others only there.
+    # Upper case first: some characters are only the same as others there.
     folded = unicodedata.normalize("NFKC", composed.upper().casefold())
     return _UNSEEN.sub("", folded).rstrip(". ")
 

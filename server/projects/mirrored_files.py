@@ -1,6 +1,6 @@
 """The files of a directory as a project may have them: which of them, and their contents.
 
-All of this looks at the disk, and is done on a thread that may wait for it.
+All of this reads the disk, and is done on a thread that may wait for it.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ logger = logging.getLogger("server.workspace")
 MAX_TOTAL: Final = 200_000_000
 """Bytes of all files that are mirrored."""
 _BYTES_AT_ONCE: Final = 1_000_000
-"""Bytes of files, and characters, that are read and taken over in one piece of work."""
+"""Bytes of files, and characters, that one piece of work reads and takes over."""
 
 
 def read_some(
     tree: Tree, paths: Sequence[str]
 ) -> tuple[dict[str, str | bytes | None], dict[str, str]]:
-    """Return the contents of the first of these files, until they are many bytes: of a text as one.
-    None is a file that is not there, or not for others to read; and why those that are there are
-    left out, "" if they are not.
+    """Return the contents of the first of these files, as many as one piece of work reads: a text
+    as a str. None stands for a file that is not there or cannot be mirrored. Return also why files
+    that are there are left out, "" for those that are not.
     """
     mirrored = {path for path in paths if _is_mirrored(path)}
     read = tree.read_all([path for path in paths if path in mirrored], contents.MAX_FILE)
@@ -57,7 +57,7 @@ def read_some(
 def _content(
     tree: Tree, path: str, content: bytes | OSError | None
 ) -> tuple[str | bytes | None, str]:
-    """Return a file's content, as a text if it is one; None if it is not there, and why not."""
+    """Return a file's content, as a str if it is a text. Without one return None, and why."""
     if isinstance(content, OSError):
         logger.warning("%s in the workspace cannot be read: %s", path, content.strerror)
         return None, ""
@@ -82,7 +82,9 @@ def _why_not_read(place: Path) -> str:
 
 
 def survey(tree: Tree, known: LeftOut, paths: Collection[str]) -> str:
-    """Look which names are left out, of these paths or of everything. Return what is new."""
+    """Look which names are left out, below these paths or everywhere. Return the line of the log,
+    "" if nothing is new.
+    """
 
     def leave(path: str) -> None:
         part, reason = left_out_part(path)
@@ -102,9 +104,10 @@ def survey(tree: Tree, known: LeftOut, paths: Collection[str]) -> str:
 
 def expanded(tree: Tree, paths: set[str], known: Sequence[str]) -> list[str]:
     """Return the files that these paths stand for, in the directory or in the project. `known` are
-    those of the project, sorted: all that may be meant, or more.
+    files of the project, sorted, among which are all that may be meant.
 
-    Each path is looked up: 10,000 changes against 10,000 files were a hundred million comparisons.
+    Each path is looked up: 10,000 changes compared with 10,000 files were a hundred million
+    comparisons.
     """
     here = set(known)
     found: set[str] = set()
@@ -115,7 +118,7 @@ def expanded(tree: Tree, paths: set[str], known: Sequence[str]) -> list[str]:
         found.add(path)
         if tree.is_folder(path):
             found.update(tree.files(path))
-    # A known one that is out of reach is taken out of the project.
+    # A file of the project that is out of reach is taken out of the project.
     return sorted(path for path in found if path in here or _is_mirrored(path))
 
 
@@ -127,7 +130,7 @@ def _is_mirrored(path: str) -> bool:
 
 
 def all_files(tree: Tree) -> list[str]:
-    """Return the path that stands for everything, if that is not too much.
+    """Return the path that stands for everything, if everything is not too much.
 
     Raises:
         StoreError: it is.

@@ -13,20 +13,20 @@ MAX_AT_ONCE: Final = 4_000_000
 
 
 async def texts_of(call: Call[Any], changes: Iterable[Change], paths: set[str]) -> dict[str, str]:
-    """Return the contents of the changed files at these paths, of those that are texts."""
+    """Return the contents of the changed files at these paths, as far as they are texts."""
     hashes = {path: file.hash for path, file, _ in changes if file is not None and path in paths}
     if not hashes:
         return {}
-    # For no project: whatever is for this one waits.
+    # The work is counted for no project: the project's own work waits for this one.
     texts = await call.services.store.of(call.user.id).contents.texts(hashes.values())
     return {path: texts[one] for path, one in hashes.items() if one in texts}
 
 
 async def mirror(call: Call[Any], changes: Sequence[Change]) -> None:
-    """Write what has changed to the workspace, if the project is one, part by part: it may be
-    500 MB.
+    """Write what has changed to the workspace, if the project is its mirror. That is done part by
+    part: it may be 500 MB.
 
-    What cannot be written is undone, and told as well.
+    A change that cannot be written is undone, and the clients are told of that too.
     """
     if not call.services.workspace.mirrors(call.payload.project_id):
         return
@@ -35,7 +35,7 @@ async def mirror(call: Call[Any], changes: Sequence[Change]) -> None:
     for change in (*changes, None):
         if part and (change is None or size > MAX_AT_ONCE):
             hashes = {one.path: one.file.hash for one in part if one.file is not None}
-            # For no project: whatever is for this one waits.
+            # Counted for no project, as above.
             found = await call.services.store.of(call.user.id).contents.raw(hashes.values())
             written = [(one, found.get(hashes.get(one.path, ""))) for one in part]
             await call.services.workspace.write(call.payload.project_id, written)

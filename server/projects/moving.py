@@ -1,8 +1,8 @@
 """Files and folders get another path, or a copy: `file:move`, `file:copy`.
 
-What is known of a file goes with it: its locks, the document that others have open, its revision.
-A folder is moved or copied as a whole or not at all; while that goes on step by step, others work
-on.
+All that is known of a file moves with it: its locks, the document that others have open, its
+revision. A folder is moved or copied as a whole or not at all. That is done step by step, and
+others work meanwhile.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class FileCopyPayload(ProjectPayload, frozen=True, kw_only=True):
 class FileMovePayload(FileCopyPayload, frozen=True, kw_only=True):
     """Which file or folder, and where it goes: the whole path, with the new name.
 
-    A file at the new path gives way to a file with `overwrite`, and otherwise nothing is done. With
-    `lockToken` a file is moved only if the lock of that token still holds.
+    With `overwrite` a file replaces a file at the new path; otherwise nothing is done if something
+    is there. With `lockToken` a file is only moved if the lock of that token still holds.
     """
 
     overwrite: bool = False
@@ -46,7 +46,7 @@ class FileMovePayload(FileCopyPayload, frozen=True, kw_only=True):
 
 
 class FileMoveResult(Record, frozen=True):
-    """The path, and how many files have been moved; `file` if it is one."""
+    """The new path, and how many files were moved; `file` if it is one."""
 
     file_path: str
     new_path: str
@@ -55,15 +55,15 @@ class FileMoveResult(Record, frozen=True):
 
 
 class FileCopyResult(FileMoveResult, frozen=True):
-    """The path, and how many files there are new; `file` if it is one."""
+    """The path of the copy, and how many files it has; `file` if it is one."""
 
 
 async def move(call: Call[FileMovePayload]) -> FileMoveResult:
     """Give a file or a folder another path: rename it, or move it elsewhere.
 
-    Refused as a whole while somebody else holds a lock on one of the files, and if something is
-    there already: a file gives way with `overwrite`, a folder never does. The details of
-    `NOT_FOUND` have `movedTo` if it is somewhere else by now.
+    Refused as a whole while somebody else holds a lock on one of the files. Refused as well if
+    something is at the new path; with `overwrite` a file replaces a file there, and never a folder.
+    If it has moved meanwhile, the details of `NOT_FOUND` have `movedTo`.
     """
     payload = call.payload
     project_id = payload.project_id
@@ -85,7 +85,7 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
         ended[:] = services.locks.moving(connection, project_id, source, target)
 
     if payload.overwrite:
-        # The file that gives way is kept in the bin with all that was typed into it.
+        # The file that is replaced is kept in the bin with all that was typed into it.
         await services.saver.save((project_id, target))
     paths = None if is_folder else [source, target]
     async with services.workspace.changing(project_id, paths):
@@ -108,8 +108,8 @@ async def move(call: Call[FileMovePayload]) -> FileMoveResult:
 
 
 async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
-    """Copy a file or a folder, as it is now with all that was typed; refused if something is there
-    already. The details of `NOT_FOUND` have `movedTo` if it is somewhere else by now.
+    """Copy a file or a folder, as it is now with all that was typed. Refused if something is at the
+    new path. If it has moved meanwhile, the details of `NOT_FOUND` have `movedTo`.
     """
     payload = call.payload
     project_id, user_id = payload.project_id, call.user.id
@@ -140,7 +140,7 @@ async def copy(call: Call[FileCopyPayload]) -> FileCopyResult:
 
 
 def _paths(call: Call[Any]) -> tuple[str, str]:
-    """Return both paths of a payload.
+    """Return both paths of a payload, in their normal form.
 
     Raises:
         EventError: one is none, or they cannot be from where and to where (`INVALID_FILE_PATH`).
@@ -158,7 +158,7 @@ def _paths(call: Call[Any]) -> tuple[str, str]:
 
 
 def _follow(call: Call[FileMovePayload], moved: FileMoved, ended: Sequence[Held]) -> None:
-    """Let all that is known of the files in memory have the new path, and tell everybody, also of
+    """Let all that is known of the files in memory follow to the new path. Tell everybody, also of
     the locks that have ended.
     """
     project_id, room = call.payload.project_id, project_room(call.payload.project_id)

@@ -1,7 +1,7 @@
-"""Turns on the paths of a project: whoever works on a path has it alone, in the order of asking.
+"""Turns on the paths of a project: a caller has its paths for itself, in the order of asking.
 
-Rejected: one turn for all paths; whoever saved a file while ten thousand others were taken over
-waited for a hundred of them each time.
+Rejected: one turn for all paths. Whoever saved a file while ten thousand others were taken over
+waited each time for a hundred of them.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 
 @dataclass(eq=False, slots=True)
 class _Turn:
-    """A caller that works on paths or waits for them; None stands for all paths."""
+    """A caller that works on paths or waits for them. None stands for all paths."""
 
     paths: frozenset[str] | None
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def meets(self, other: _Turn) -> bool:
-        """Return whether both have a path."""
+        """Return whether this turn and another one have a path in common."""
         return self.paths is None or other.paths is None or not self.paths.isdisjoint(other.paths)
 
 
@@ -34,7 +34,9 @@ class PathTurns:
 
     @asynccontextmanager
     async def of(self, paths: Collection[str] | None) -> AsyncIterator[None]:
-        """Hold the turn on these paths, None for all. It comes after those that asked before."""
+        """Hold the turn on these paths, or on all with None. It comes after the turns that were
+        asked for before.
+        """
         turn = _Turn(None if paths is None else frozenset(paths))
         before = [other for other in self._turns if other.meets(turn)]
         self._turns.append(turn)

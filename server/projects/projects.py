@@ -1,8 +1,8 @@
 """Projects: `project:create`, `list`, `update`, `delete`, and being in one: `join`.
 
 `user:joined` and `user:left` are about users, not sockets: the others hear of a user's first and
-last socket in the project. Entering and leaving is the same, however it comes about: by
-`project:join`, by `room:join`, by signing in or out, or by disconnecting.
+last socket in the project. It makes no difference how a socket enters or leaves: by `project:join`,
+by `room:join`, by signing in or out, or by disconnecting.
 """
 
 from __future__ import annotations
@@ -101,12 +101,12 @@ class ProjectDeleteResult(Record, frozen=True):
 
 
 class ProjectJoinResult(Record, frozen=True):
-    """All that a client needs to show the project: `users` are those who are there now.
+    """All that a client needs to show the project; `users` are those who are there now.
 
-    Of much there is the first page: `file:list` goes on after `nextFile`, `file:locks` after
-    `nextLock`, `user:list` after `nextPresence`, `ai:history` after `nextMessage`.
-    `answering` are the requests whose answers the assistant is making, and `answers` what there is
-    of each; `assistant` is who answers.
+    Of long lists there is the first page: `file:list` goes on after `nextFile`, `file:locks` after
+    `nextLock`, `user:list` after `nextPresence`, `ai:history` after `nextMessage`. `answering` are
+    the requests whose answers the assistant is making, and `answers` what there is of each;
+    `assistant` is who answers.
     """
 
     project_id: str
@@ -154,7 +154,7 @@ async def create(call: Call[ProjectCreatePayload]) -> ProjectResult:
 
 
 async def list_projects(call: Call[PagePayload]) -> ProjectsResult:
-    """List the projects that one may see, by name, up to 100 at once."""
+    """List the projects that the user may see, by name, up to 100 at once."""
     payload, user_id = call.payload, call.user.id
     limit = min(payload.limit or PROJECTS, PROJECTS)
     return ProjectsResult(*await call.store.projects.page(user_id, payload.after or "", limit))
@@ -182,7 +182,7 @@ async def delete(call: Call[ProjectPayload]) -> ProjectDeleteResult:
     call.tell(hearing, ProjectDeleted(project_id=project_id), project_id=project_id)
     call.services.io.server_side_emit(node_events.PROJECT_GONE, project_id)
     call.services.chat.project_deleted(project_id)
-    # Also those of sockets that are gone or were never in the room.
+    # Including those of sockets that are gone, or that were never in the room.
     call.services.locks.withdraw(project_id, None, lambda _: None)
     for socket in await call.services.io.to(project_room(project_id)).local.fetch_sockets():
         if isinstance(socket, Socket):
@@ -191,9 +191,9 @@ async def delete(call: Call[ProjectPayload]) -> ProjectDeleteResult:
 
 
 async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
-    """Enter a project; the acknowledgement has all that there is to show of it."""
+    """Enter a project. The acknowledgement has all that there is to show of it."""
     project_id = call.payload.project_id
-    # Entered first: whatever changes after the reading is heard.
+    # Entered before it is read, so that the socket hears of whatever changes after that.
     enter(call, project_id)
     project, files, chat = await call.store.projects.overview(project_id, FILES, messages.HISTORY)
     project = found(project, project_id)
@@ -233,7 +233,7 @@ def audience(call: Call[Any], project_id: str) -> list[str]:
 
 
 def announce_update(call: Call[Any], project: Project) -> None:
-    """Bring the directory in step with a changed project, and tell who may see the project."""
+    """Put the changed project into the directory, and tell those who may see it."""
     call.services.directory.put_project(project)
     call.tell(audience(call, project.id), ProjectUpdated(project=project), project_id=project.id)
 
@@ -281,11 +281,13 @@ def depart(call: Call[Any], project_id: str, *, keep_locks: bool = False) -> Non
 
 
 def change_user(call: Call[Any], guest: Identity) -> None:
-    """Put the user whom a guest's socket acts as now in the guest's place in its projects."""
+    """Put the user whom a guest's socket acts as from now on in the guest's place, in the projects
+    that the socket is in.
+    """
     as_guest = call.acting(guest)
     for project_id in call.services.typing.projects(call.socket.id):
         stop_typing(as_guest, project_id)
-    # Also those in projects that the socket is not in.
+    # The guest's locks too, in projects that the socket is not in.
     lock_news.release_all(call.services, call.socket.id)
     directory = call.services.directory
     for project_id in projects_of(call.socket.rooms):
@@ -296,7 +298,7 @@ def change_user(call: Call[Any], guest: Identity) -> None:
 
 
 def _checked(update: ProjectUpdate) -> str:
-    """Return the new value, checked for its field: some take less than any text."""
+    """Return the new value, checked for its field: some fields take less than any text."""
     kinds: dict[str, Any] = {"name": Line, "description": Note, "type": ProjectType}
     value: str = read(kinds[update.type], update.value, "$.update.value")
     return value

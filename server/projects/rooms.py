@@ -62,7 +62,7 @@ def leave(call: Call[RoomPayload]) -> RoomResult:
 
 
 def leave_all(call: Call[Payload]) -> RoomsResult:
-    """Leave all rooms but the private ones: a `room:left` each."""
+    """Leave all rooms but the private ones. Each is told with `room:left`."""
     private = {call.socket.id, user_room(call.user.id)}
     # Rooms of documents are left together with their projects.
     rooms = sorted(
@@ -85,7 +85,8 @@ def _leave(call: Call[RoomPayload] | Call[Payload], room: str) -> None:
 
 
 def _check(call: Call[RoomPayload], room: str) -> None:
-    # A free name may happen to be the id of a socket, whose messages it would let read.
+    # A free name may be the id of a socket by chance: whoever enters it would read that socket's
+    # messages.
     directory = call.services.directory
     if may_join(directory, call.user, room) and room not in call.socket.namespace.sockets:
         return

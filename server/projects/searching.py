@@ -1,13 +1,15 @@
 """Search in all files of a project: `project:search`.
 
-An answer is a page: it goes through some of the files and says where the next one goes on, so a
-search of everything is as many short jobs, between which others have their turns, and whoever
-wants no more asks no more. What was typed is saved before, so it is found as well.
+An answer is a page: it goes through some of the files and says where the next page goes on. So a
+search of everything is many short jobs, between which other tasks have their turns, and a client
+that has seen enough asks no more. What was typed is saved before, so it is found as well.
 
-Nothing of a query runs here: a worker compiles it, and loses its process if it takes too long.
+Nothing of a query runs in this process: a worker compiles it, and loses its process if it takes too
+long.
 
-Rejected: an index (it would be made anew with each key of everybody, and knows no regular
-expressions); a linear-time engine (another package to install, for what the workers' limits do).
+Rejected: an index, which would be made anew with each key that anybody presses, and knows no
+regular expressions; a linear-time engine, which is another package to install, for what the
+workers' limits do.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from server.projects import matching
 HITS: Final = 200
 """Hits of one answer, where the client does not say."""
 MAX_SEARCHED: Final = 1_100_000
-"""Bytes of a file up to which it is searched: those that can be edited."""
+"""Bytes of a file; a larger file is not searched. All that can be edited are smaller."""
 MAX_TOTAL: Final = 4_000_000
 """Bytes that one answer goes through."""
 MAX_SHOWN: Final = 200_000
@@ -37,7 +39,7 @@ MAX_SHOWN: Final = 200_000
 FILES_AT_ONCE: Final = 500
 """Files that one answer looks at."""
 SECONDS: Final = 4.0
-"""How long the search of one answer may take; a regular expression may never end."""
+"""Seconds that the search of one answer may take: a regular expression may never end."""
 _BYTES_AT_ONCE: Final = 400_000
 _TEXTS_AT_ONCE: Final = 50
 _QUERY_DESCRIPTION: Final = "a text of 1 to 1000 characters"
@@ -56,8 +58,8 @@ Globs = Annotated[list[Line], Meta(max_length=20, description="an array of at mo
 
 class SearchPayload(ProjectPagePayload, frozen=True, kw_only=True):
     """What to search for, in which files. `include` and `exclude` are globs of paths: `*.js` in any
-    folder, `src/**/*.py`, or a folder. With `replacement` each hit says what would replace it: the
-    text, for a regular expression with `$1`, `$&`, `\\n` and `\\t`.
+    folder, `src/**/*.py`, or a folder. With `replacement` each hit has what would replace it: this
+    text, in which a regular expression may have `$1`, `$&`, `\n` and `\t`.
     """
 
     query: Query
@@ -90,8 +92,8 @@ class SearchedFile(Record, frozen=True):
 
 
 class SearchResult(Record, frozen=True):
-    """The hits by path, and how many files were gone through for them. `skipped` are those that are
-    too long; `next` says where the search goes on.
+    """The hits by path, and how many files were gone through for them. `skipped` are the files that
+    are too long. `next` says where the search goes on.
     """
 
     files: list[SearchedFile]
@@ -109,9 +111,9 @@ class _Wanted(msgspec.Struct, frozen=True, rename="camel"):
 
 
 async def search(call: Call[SearchPayload]) -> SearchResult:
-    """Search in all files of the project, with what is being typed, page by page.
+    """Search in all files of the project, including what is being typed, page by page.
 
-    A regular expression is one of Python's; one that takes too long is refused.
+    Regular expressions are those of Python. One that takes too long is refused.
     """
     payload = call.payload
     after, skip = _position(payload.after)

@@ -1,8 +1,8 @@
 """The locks on files where several servers share a database: see `LockKeeper`.
 
-They are rows, which change in the transaction of the change that they guard. What a socket of this
-server may have is remembered only to release it, and to tell clients when the lease of this server
-is lost.
+The locks are rows, which change in the transaction of the change that they guard. A server
+remembers the locks of its own sockets only to release them, and to tell clients when its lease is
+lost.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _Work = Callable[[], asyncio.Future[list[Held]]]
 
 
 class SharedLocks:
-    """The locks of all servers, for a node. `ended(held)` is called for each that this one
-    releases, or whose holder's connection it loses. `grace` is in seconds.
+    """The locks of all servers, as a node sees them. `ended(held)` is called for each lock that
+    this node releases, or whose holder's connection it loses. `grace` is in seconds.
     """
 
     def __init__(
@@ -43,20 +43,21 @@ class SharedLocks:
         self._node = node
         self._grace = grace
         self._ended = ended
-        # What each socket of this server may have, by its token. Others may have ended it.
+        # The locks that each socket of this server may have, by their tokens. Other servers may
+        # have ended them.
         self._granted: dict[str, dict[int, Held]] = {}
-        # The tokens of those that were lost with the last lease, and told of.
+        # The tokens of the locks that were lost with the last lease: clients were told of those.
         self._lost: frozenset[int] = frozenset()
         self._changes: set[asyncio.Task[None]] = set()
 
     async def start(self, _store: Store) -> None:
-        """Do nothing: tokens are counted where the locks are; see `LockKeeper`."""
+        """Do nothing: the database counts the tokens; see `LockKeeper`."""
 
     async def acquire(
         self, project_id: str, path: str, lock_type: LockType, user: User, socket_id: str
     ) -> Grant:
         """Lock a file; see `LockKeeper`."""
-        # Before anything is waited for: the socket may go meanwhile.
+        # Before anything is waited for: the socket may disconnect meanwhile.
         granted = self._granted.setdefault(socket_id, {})
         grant = await self._of(socket_id).acquire(
             self._node, self._grace, project_id, path, lock_type, user, socket_id
@@ -70,7 +71,7 @@ class SharedLocks:
         """Release a lock; see `LockKeeper`."""
         held = await self._of(socket_id).release(self._grace, project_id, path, socket_id)
         if held is None or held.token in self._lost:
-            # What became of a release may be known only when the lease is over.
+            # Whether a release was done may be known only when the lease is over.
             return None
         self._forget(held)
         return held
@@ -123,7 +124,7 @@ class SharedLocks:
         return locks.move(connection, project_id, source, target)
 
     def moved(self, _project_id: str, _source: str, _target: str) -> list[Held]:
-        """Return nothing: they have followed in the transaction; see `LockKeeper`."""
+        """Return nothing: the locks have followed in the transaction; see `LockKeeper`."""
         return []
 
     def check(
@@ -173,13 +174,13 @@ class SharedLocks:
         return lost
 
     async def close(self) -> None:
-        """Release nothing more: the end of the node does."""
+        """Release nothing more: the end of the node releases all."""
         for task in self._changes:
             task.cancel()
         await asyncio.gather(*self._changes, return_exceptions=True)
 
     def _of(self, socket_id: str) -> Rows:
-        # What one owner hands over is done in its order.
+        # The jobs of one owner are done in their order.
         return self._store.of(socket_id).locks
 
     def _forget(self, held: Held) -> None:
@@ -189,7 +190,7 @@ class SharedLocks:
         self._ended(held)
 
     def _begin(self, work: _Work, then: Then, *, keeps: bool = False) -> None:
-        # What is done for a socket is handed over at once, and so has its order.
+        # A job is handed over at once, so that the jobs of a socket are done in their order.
         begun = work()
         task = asyncio.get_running_loop().create_task(self._change(begun, work, then, keeps))
         self._changes.add(task)
@@ -198,7 +199,9 @@ class SharedLocks:
     async def _change(
         self, begun: asyncio.Future[list[Held]], work: _Work, then: Then, keeps: bool
     ) -> None:
-        """Do what releases locks, or makes them orphans if it `keeps` them, sooner or later."""
+        """Repeat what releases locks until it is done. With `keeps` it makes the locks orphans
+        instead.
+        """
         while True:
             try:
                 changed = await begun

@@ -23,7 +23,7 @@ from server.projects.projects import (
 
 
 class SharePayload(ProjectPayload, frozen=True, kw_only=True):
-    """Whom to share with. `userId` is theirs, not the sender's."""
+    """Whom to share with, and their role. `userId` is that of the other user, not the sender's."""
 
     declares_user: ClassVar[bool] = False
 
@@ -32,7 +32,7 @@ class SharePayload(ProjectPayload, frozen=True, kw_only=True):
 
 
 class UnsharePayload(ProjectPayload, frozen=True, kw_only=True):
-    """Whom to share with no longer. `userId` is theirs, not the sender's."""
+    """Whom to share with no longer. `userId` is that of the other user, not the sender's."""
 
     declares_user: ClassVar[bool] = False
 
@@ -46,15 +46,15 @@ class LeavePayload(ProjectPayload, frozen=True, kw_only=True):
 
 
 async def share(call: Call[SharePayload]) -> ProjectResult:
-    """Make a user a member of the project, or change what they may do there.
+    """Make a user a member of the project, or change a member's role.
 
-    A project has at most 100 members; each has an account or, without one, is connected now.
+    A project has at most 100 members. A new member has an account, or is connected now.
     """
     project_id, user_id, role = call.payload.project_id, call.payload.user_id, call.payload.role
     if role is not Role.OWNER:
         _keep_an_owner(call, project_id, user_id)
     known = call.services.directory.role(project_id, user_id) is not None
-    # In open mode users are whoever clients say that they are: these exist while they are here.
+    # In open mode users are whoever clients say that they are, so a user exists while connected.
     exists = bool(
         call.services.neighbours.is_connected(user_id)
         or user_id in call.services.directory.members(project_id)
@@ -78,7 +78,7 @@ async def share(call: Call[SharePayload]) -> ProjectResult:
 
 
 async def unshare(call: Call[UnsharePayload]) -> ProjectResult:
-    """Take a member out of the project; all but its owners may take out themselves only."""
+    """Take a member out of the project. Owners may take out anybody, others only themselves."""
     project_id, user_id = call.payload.project_id, call.payload.user_id
     directory = call.services.directory
     if user_id != call.user.id and directory.role(project_id, call.user.id) is not Role.OWNER:
@@ -89,9 +89,9 @@ async def unshare(call: Call[UnsharePayload]) -> ProjectResult:
 
 
 async def leave(call: Call[LeavePayload]) -> ProjectLeaveResult:
-    """Leave a project; does nothing if the socket is not in it.
+    """Leave a project. Does nothing if the socket is not in it.
 
-    With `forGood` the user is no member any more, on none of their sockets.
+    With `forGood` the user is no member any more, and none of the user's sockets is in the project.
     """
     project_id = call.payload.project_id
     if call.payload.for_good:
@@ -103,7 +103,7 @@ async def leave(call: Call[LeavePayload]) -> ProjectLeaveResult:
 async def _remove(
     call: Call[UnsharePayload] | Call[LeavePayload], project_id: str, user_id: str
 ) -> Project:
-    """Take a member out of the project, with all that they have there."""
+    """Take a member out of the project, with all that the member has there."""
     directory = call.services.directory
     if user_id not in directory.members(project_id):
         raise EventError(Code.NOT_FOUND, f"user {user_id!r}: not a member of the project")
@@ -123,7 +123,9 @@ def _notice(
     user_id: str,
     message: str,
 ) -> Notification | None:
-    """Return the note of a changed membership for its user; None for who changed it."""
+    """Return the notification of a changed membership for its user; None if the user has changed
+    it.
+    """
     if user_id == call.user.id:
         return None
     about = About("project", user=call.user)
@@ -135,7 +137,7 @@ def _announce(
     changed: Project | None,
     notice: Notification | None,
 ) -> Project:
-    """Tell who sees the project of a changed membership, and deliver the notice of it."""
+    """Tell all who see the project of a changed membership, and deliver the notification."""
     project = found(changed, call.payload.project_id)
     announce_update(call, project)
     if notice is not None:

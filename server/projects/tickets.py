@@ -1,8 +1,8 @@
 """Tickets with which a browser fetches a download over plain HTTP.
 
-A socket that may see the project asks for a ticket; whoever has it may fetch that one thing, once,
-within a minute. Rejected: a session's cookie (the page has none, and each tab may be somebody else)
-and a session's id in an address, which ends up in logs and histories.
+A socket that may see the project asks for a ticket. Whoever has the ticket may fetch that one
+thing, once, within a minute. Rejected: a session's cookie, because the page has none and each tab
+may be somebody else; a session's id in an address, because addresses end up in logs and histories.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from typing import Final, NamedTuple
 from server.api.errors import Code, EventError
 
 SECONDS: Final = 60.0
-"""For which a ticket is good."""
+"""Seconds for which a ticket is good."""
 MOST_OF_ONE: Final = 10
 """Tickets of one user that are not used yet; the oldest gives way."""
 MOST: Final = 2_000
 AT_ONCE_OF_ONE: Final = 2
 """Downloads of one user that are under way."""
 AT_ONCE: Final = 8
-"""Of all users: each has a file's part in memory, and a turn of a thread now and then."""
+"""Downloads of all users that are under way: each has a part of a file in memory, and a turn of a
+thread now and then.
+"""
 
 
 class Ticket(NamedTuple):
@@ -41,7 +43,7 @@ class Tickets:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        # By their secrets, with when each ends; the oldest first.
+        # The tickets by their secrets, with the time at which each ends; the oldest first.
         self._tickets: dict[str, tuple[float, Ticket]] = {}
         self._running: Counter[str] = Counter()
 
@@ -66,23 +68,23 @@ class Tickets:
         return secret
 
     def add(self, secret: str, ticket: Ticket) -> None:
-        """Take over a ticket, also one that another node of a cluster has issued."""
+        """Add a ticket, which this node or another node of a cluster has issued."""
         if len(self._tickets) < 2 * MOST:
             self._tickets[secret] = (self._clock() + SECONDS, ticket)
 
     def redeem(self, secret: str) -> Ticket | None:
-        """Take a ticket; None if it was used, is too old, or never was."""
+        """Take a ticket. Return None if it was used, is too old, or never was."""
         self._sweep()
         found = self._tickets.pop(secret, None)
         return None if found is None else found[1]
 
     def is_busy(self, user_id: str) -> bool:
-        """Return whether as many downloads are under way as may be, of the user or of all."""
+        """Return whether the user, or all users, have as many downloads under way as they may."""
         return self._running[user_id] >= AT_ONCE_OF_ONE or self._running.total() >= AT_ONCE
 
     @contextlib.contextmanager
     def running(self, user_id: str) -> Iterator[None]:
-        """Count a download that is under way."""
+        """Count a download as under way until the block ends."""
         self._running[user_id] += 1
         try:
             yield

@@ -1,8 +1,8 @@
 """Files as bytes, whatever they are: `file:upload` and `file:download`.
 
-A short file is one event. A long one comes in parts, each acknowledged before the next: whoever
-sends it types and hears of others in between, and goes on after an outage. What is UTF-8 is a text
-like any other file, everything else has a media type and is not edited together.
+A short file is one event. A long one comes in parts, each acknowledged before the next. So its
+sender can type and hear others in between, and go on after an outage. A file that is UTF-8 is a
+text like any other. Every other file has a media type, and is not edited together.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ DataSize = Annotated[int, Meta(ge=1, le=PART, description=f"a whole number from 
 
 
 class FileUploadPayload(ProjectPayload, frozen=True, kw_only=True):
-    """A file, or a part of it: `data` from `offset` on, of `size` bytes in all (by default these).
+    """A file, or a part of it: `data` from `offset` on. `size` is that of the whole file, by
+    default that of `data`.
 
-    All parts after the first one have the `uploadId` that its answer had. A file that is there is
-    replaced with `overwrite`, or if it has the `baseRevision`; with `lockToken` only if the lock of
-    that token still holds.
+    All parts after the first one have the `uploadId` that the answer to it had. A file at the path
+    is replaced with `overwrite`, or if it has the `baseRevision`. With `lockToken` that is only
+    done if the lock of that token still holds.
     """
 
     file_path: Path
@@ -53,8 +54,8 @@ class FileUploadPayload(ProjectPayload, frozen=True, kw_only=True):
 
 
 class FileUploadResult(Record, frozen=True):
-    """The `file` as it is now; or, while there is more to come, the offset of the `next` part and
-    the upload that it belongs to.
+    """The `file` as it is now; or, if there is more to come, the upload, and the offset of the
+    `next` part.
     """
 
     file_path: str
@@ -64,8 +65,8 @@ class FileUploadResult(Record, frozen=True):
 
 
 class FileDownloadPayload(ProjectPayload, frozen=True, kw_only=True):
-    """Which file to read, as it is, as it was in a version, or at a save of its history; `offset`
-    and `limit` in bytes.
+    """Which file to read: as it is, as it was in a version, or as it was at a save. `offset` and
+    `limit` are in bytes.
     """
 
     file_path: Path
@@ -76,10 +77,11 @@ class FileDownloadPayload(ProjectPayload, frozen=True, kw_only=True):
 
 
 class FileDownloadResult(Record, frozen=True):
-    """A file's bytes, or a part of them; then `next` is the offset of the part that follows.
+    """The bytes of a file, or a part of them: then `next` is the offset of the part that follows.
 
-    `size` in bytes and `hash` are those of the whole; another hash than with the part before says
-    that the file has changed meanwhile. `file` is absent for a version, `mediaType` for a text.
+    `size` in bytes and `hash` are those of the whole file. If a part has another `hash` than the
+    one before, the file has changed meanwhile. `file` is absent for a version, `mediaType` for a
+    text.
     """
 
     file_path: str
@@ -97,7 +99,7 @@ async def download(call: Call[FileDownloadPayload]) -> FileDownloadResult:
     path = normal(payload.file_path)
     moment = Moment(payload.version_id, payload.save_id)
     if moment == Moment() and not payload.offset:
-        # As for `file:read`: what others are editing is read as it is now.
+        # As for `file:read`: a file that others are editing is read as it is now.
         await call.services.saver.save_unsaved((payload.project_id, path))
     part = await call.store.files.read_raw(
         payload.project_id,
@@ -112,8 +114,8 @@ async def download(call: Call[FileDownloadPayload]) -> FileDownloadResult:
 async def upload(call: Call[FileUploadPayload]) -> FileUploadResult:
     """Create a file of any kind, or replace one, in parts of up to 262,144 bytes; at most 5 MB.
 
-    Refused while somebody else holds a lock on it. A part that has come before is not taken again:
-    `next` says where to go on, also after an outage of less than a minute.
+    Refused while somebody else holds a lock on the file. A part that has come before is not taken
+    again: `next` says where to go on, also after an outage of less than a minute.
     """
     payload, services = call.payload, call.services
     path = normal(payload.file_path)
@@ -135,12 +137,12 @@ async def upload(call: Call[FileUploadPayload]) -> FileUploadResult:
         upload_id = begun.id
     key = (upload_id, call.user.id, payload.project_id, path)
     async with services.uploads.find(*key).turn:
-        # It may have come to its end before this turn.
+        # The upload may have ended before this turn.
         return await _take(call, services.uploads.find(*key))
 
 
 async def _take(call: Call[FileUploadPayload], begun: Upload) -> FileUploadResult:
-    """Take a part, and put the file in its place after the last one."""
+    """Take a part. After the last part, put the file in its place."""
     payload, incoming, uploads = call.payload, begun.incoming, call.services.uploads
     if payload.offset > incoming.size:
         raise EventError(
@@ -154,7 +156,7 @@ async def _take(call: Call[FileUploadPayload], begun: Upload) -> FileUploadResul
         try:
             await incoming.add(payload.data)
         except BaseException:
-            # What is kept and what is counted may differ now.
+            # What the database has of the upload and what is counted here may differ now.
             uploads.end(begun)
             raise
     if incoming.size < begun.size:
@@ -181,7 +183,7 @@ async def _put(call: Call[FileUploadPayload], path: str, content: bytes | Kept) 
     def check_locks(connection: Connection | None = None) -> None:
         services.locks.check(connection, project_id, [path], call.socket.id, payload.lock_token)
 
-    # What gives way is kept with all that was typed into it.
+    # A file that is replaced is kept in its history with all that was typed into it.
     await services.saver.save((project_id, path))
     async with services.workspace.changing(project_id, [path]):
         check_locks()

@@ -1,11 +1,11 @@
 """Files below one directory, and nowhere else.
 
-A path is walked part by part with directory descriptors that follow no symbolic link, so nothing
+A path is walked part by part with directory descriptors that follow no symbolic link. So nothing
 that anybody puts into the directory, at whatever moment, leads out of it. What is written appears
-whole or not at all: a new file takes the old one's place.
+as a whole or not at all: a new file takes the place of the old one.
 
 A path is composed (NFC). Some systems, and archives made on them, write accents as letters of their
-own: such a name is found for its composed form, wherever there is none that is spelled just so.
+own. Such a name is found by its composed form, unless another name is spelled like that form.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class Tree:
         return content
 
     def read_all(self, paths: Sequence[str], limit: int) -> Iterator[bytes | OSError | None]:
-        """Return what `read` returns for each path, or would raise. A folder is opened once for all
-        files that follow each other in it.
+        """Return what `read` returns for each path, or would raise. Files of one folder that follow
+        each other open it once.
         """
         for _, group in groupby(paths, _folder_of):
             left = deque(group)
@@ -72,7 +72,7 @@ class Tree:
                     yield _unless_missing(error)
 
     def write(self, path: str, content: bytes, *, new: bool = False) -> None:
-        """Give a file this content, durably; folders on its way are made.
+        """Give a file this content, durably. Folders on its way are made.
 
         Raises:
             OSError: it cannot be written, its way leads over something that is no folder, or a
@@ -113,8 +113,8 @@ class Tree:
             os.fsync(folder)
 
     def move(self, path: str, target: str, *, overwrite: bool) -> None:
-        """Give a file, or a folder with all that is in it, another path; folders on its way are
-        made. Only a file gives way, if `overwrite`.
+        """Give a file, or a folder with all that is in it, another path. Folders on its way are
+        made. With `overwrite` a file replaces a file.
 
         Raises:
             OSError: it cannot be moved, or something is there already.
@@ -123,7 +123,8 @@ class Tree:
             with contextlib.suppress(FileNotFoundError):
                 there = os.stat(new, dir_fd=to, follow_symlinks=False)
                 moved = os.stat(name, dir_fd=source, follow_symlinks=False)
-                # Where capital letters make no difference, what is there may be itself.
+                # On a file system where capital letters make no difference, the two may be the same
+                # file.
                 is_itself = (there.st_dev, there.st_ino) == (moved.st_dev, moved.st_ino)
                 may_give_way = overwrite and stat.S_ISREG(there.st_mode)
                 if not is_itself and not may_give_way:
@@ -140,7 +141,7 @@ class Tree:
             return False
 
     def place(self, path: str) -> Path:
-        """Return where a path is, as its names are spelled there."""
+        """Return a path as its names are spelled in the directory."""
         place = self.root
         for part in path.split("/") if path else ():
             name = part
@@ -151,11 +152,12 @@ class Tree:
         return place
 
     def files(self, below: str = "", leave: Callable[[str], None] | None = None) -> Iterator[str]:
-        """Return the paths of all entries below a folder that are no folders; follow no links.
-        `leave` hears of each folder that is not looked into, and of what has the same composed name
-        as another entry, as it is spelled.
+        """Return the paths of all entries below a folder that are no folders. No link is followed.
+
+        `leave` is called with each folder that is not looked into, and with each entry, as it is
+        spelled, whose composed name another entry has too.
         """
-        # A link to the root of the disk, say, would have all of it read through.
+        # A link to the root of the disk, for example, would have all of the disk read.
         if below and any((self.root / part).is_symlink() for part in [*folders(below), below]):
             return
         for folder, folder_names, names in os.walk(self.place(below), followlinks=False):
@@ -208,12 +210,12 @@ class Tree:
 
 
 def composed(path: str) -> str:
-    """Return the one spelling of a path of the directory."""
+    """Return a path of the directory with its names composed."""
     return path if path.isascii() else unicodedata.normalize("NFC", path)
 
 
 def _name_in(folder: int, name: str) -> str:
-    """Return how a name is spelled in a folder, or how it is to be if it is not there."""
+    """Return how a name is spelled in a folder, or how it is to be spelled if it is not there."""
     if name.isascii():
         return name
     try:
@@ -224,12 +226,12 @@ def _name_in(folder: int, name: str) -> str:
 
 
 def _spelled(name: str, names: Sequence[str]) -> str:
-    """Return the first of these names that is this one when it is composed, else the name."""
+    """Return the first of these names whose composed form is `name`; `name` if there is none."""
     return min((one for one in names if composed(one) == name), default=name)
 
 
 def _second(names: Sequence[str]) -> set[str]:
-    """Return those names that are not found for their composed form, because another one is."""
+    """Return the names that are not found by their composed form, because another one is."""
     decomposed = [name for name in names if composed(name) != name]
     if not decomposed:
         return set()
@@ -259,8 +261,8 @@ def _content(folder: int, name: str, limit: int) -> bytes | OSError | None:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
                 return None
-            # The descriptor is not opened before: `open` refuses a folder, and leaves the
-            # descriptor to the caller to close.
+            # The descriptor is not opened before: `open` refuses a folder, and then the caller has
+            # to close the descriptor.
             with open(descriptor, "rb", closefd=False) as file:
                 content = file.read(limit + 1)
         finally:
@@ -273,6 +275,6 @@ def _content(folder: int, name: str, limit: int) -> bytes | OSError | None:
 def _unless_missing(error: OSError) -> OSError | None:
     """Return the error, None if it says that there is no regular file to read."""
     missing = FileNotFoundError, NotADirectoryError, IsADirectoryError, RepositoryError
-    # A symbolic link, a socket.
+    # The path leads over a symbolic link, or to a socket.
     no_file = error.errno in (errno.ELOOP, errno.ENXIO)
     return None if isinstance(error, missing) or no_file else error

@@ -1,7 +1,7 @@
-"""What versions that were gone back to have changed, and the directory does not have yet.
+"""The files that a return to a version has changed, and that the directory does not have yet.
 
-One part at a time is written, and others change files meanwhile: until a file is written, what the
-directory has of it is older than the project, and is not taken over.
+They are written one part at a time, and others change files meanwhile. Until a file is written,
+what the directory has of it is older than the project, and is not taken over.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from server.store.contents import Change
 
 AT_ONCE: Final = 100
 BYTES_AT_ONCE: Final = 4_000_000
-"""Files, and bytes of them, that are written in one turn on their paths."""
+"""Bytes of files that are written in one turn on their paths."""
 
 
 class Restoration:
-    """The changes of a version that was gone back to, as long as they are not written."""
+    """The changes by one return to a version, as long as they are not written."""
 
     __slots__ = ("_changes",)
 
@@ -25,11 +25,11 @@ class Restoration:
         self._changes: dict[str, Change] = {}
 
     def expect(self, changes: Iterable[Change]) -> None:
-        """Add changes, before the database has them: any thread may."""
+        """Add changes, before the database has them. Any thread may call this."""
         self._changes.update((change.path, change) for change in changes)
 
     def has(self, path: str) -> bool:
-        """Return whether a file is not written yet: any thread may ask."""
+        """Return whether a file is not written yet. Any thread may call this."""
         return path in self._changes
 
     @property
@@ -38,8 +38,8 @@ class Restoration:
         return list(self._changes)
 
     def first_paths(self, among: Collection[str] | None = None) -> list[str]:
-        """Return the paths of those that are written next, of all or `among` these; none at the
-        end.
+        """Return the paths of the files to write next: of all, or of those that are `among` these.
+        Return none at the end.
         """
         paths: list[str] = []
         left = BYTES_AT_ONCE
@@ -53,5 +53,5 @@ class Restoration:
         return paths
 
     def take(self, path: str) -> Change:
-        """Return the change of a file, which is written from now on."""
+        """Take out the change of a file. The caller writes the file."""
         return self._changes.pop(path)

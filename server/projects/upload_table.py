@@ -1,7 +1,7 @@
-"""Uploads that are not at their end, in memory: what has come of each is in the database.
+"""Uploads that are not at their end, in memory. The database has what has come of each.
 
-Whoever stops in the middle goes on within `IDLE_SECONDS`, also on another connection. A user has
-few at once: the one that was idle for longest gives way to a new one.
+Whoever stops in the middle can go on within `IDLE_SECONDS`, also on another connection. A user has
+few uploads at once: the one that was idle for longest makes room for a new one.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from server.api.errors import Code, EventError
 from server.store.faces.contents import Incoming
 
 MOST_OF_ONE: Final = 4
-"""Uploads of one user that are not at their end."""
+"""Unfinished uploads of one user."""
 MOST: Final = 100
-"""Uploads of all users: each may hold a part of its content in memory, 256 KiB."""
+"""Unfinished uploads of all users: each may hold a part of its content in memory, 256 KiB."""
 IDLE_SECONDS: Final = 60.0
 
 
 class Upload:
     """A file that comes part by part: `size` bytes in the end.
 
-    turn: one part at a time. used: when something came last, in seconds.
+    turn: only one part is taken at a time. used: when the last part came, in seconds.
     """
 
     __slots__ = ("id", "incoming", "path", "project_id", "size", "turn", "used", "user_id")
@@ -47,14 +47,14 @@ class Uploads:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        # The one that was used last is the last one.
+        # In the order of their last use, the last one last.
         self._uploads: dict[str, Upload] = {}
 
     def __len__(self) -> int:
         return len(self._uploads)
 
     def add(self, upload: Upload) -> None:
-        """Add an upload that begins.
+        """Add a new upload.
 
         Raises:
             EventError: all users together have too many (`RATE_LIMIT_EXCEEDED`).
@@ -72,7 +72,7 @@ class Uploads:
         self._touch(upload)
 
     def find(self, upload_id: str, user_id: str, project_id: str, path: str) -> Upload:
-        """Return an upload of a user that goes on.
+        """Return an unfinished upload of a user.
 
         Raises:
             EventError: there is none for this file (`NOT_FOUND`).
@@ -89,12 +89,12 @@ class Uploads:
         return upload
 
     def end(self, upload: Upload) -> None:
-        """Forget an upload; what nothing has of its content is deleted."""
+        """Forget an upload, and delete that of its content which no file has."""
         self._uploads.pop(upload.id, None)
         upload.incoming.give_up()
 
     def sweep(self) -> None:
-        """Forget the uploads that nobody goes on with."""
+        """Forget the uploads that were idle for too long."""
         latest = self._clock() - IDLE_SECONDS
         for upload in list(self._uploads.values()):
             if upload.used > latest:

@@ -24,11 +24,11 @@ from server.store.contents import Change
 VERSIONS: Final = 200
 """Versions that one answer lists, where the client does not say."""
 MAX_LISTED: Final = 1_000
-"""Changed files that the answer to a restoration lists."""
+"""Changed files that the answer to `version:restore` lists."""
 MAX_AT_ONCE: Final = 100
 """Changed files whose contents are read at once."""
 MAX_TOLD: Final = 1_000_000
-"""Bytes of contents that go to everybody with the news of a restored version."""
+"""Bytes of contents that everybody is sent with the news of a restored version."""
 
 
 class VersionCreatePayload(ProjectPayload, frozen=True, kw_only=True):
@@ -45,7 +45,9 @@ class VersionPayload(ProjectPayload, frozen=True, kw_only=True):
 
 
 class VersionComparePayload(VersionPayload, frozen=True, kw_only=True):
-    """Which version to compare, with another one or with the present files."""
+    """Which version to compare with another one, or without `otherVersionId` with the files as they
+    are.
+    """
 
     other_version_id: Id | None = None
 
@@ -64,8 +66,8 @@ class VersionsResult(Record, frozen=True):
 
 
 class VersionCompareResult(Record, frozen=True):
-    """The first thousand files that differ, by path, as if the version had become the other one;
-    `count` is how many do.
+    """The first thousand files that differ, by path, as if the version had become the other one.
+    `count` is how many files differ.
     """
 
     version_id: str
@@ -75,8 +77,8 @@ class VersionCompareResult(Record, frozen=True):
 
 
 class VersionRestoreResult(Record, frozen=True):
-    """The version, the first thousand of the `changedCount` files that it changed, and the version
-    that was made of them before.
+    """The version; the first thousand of the `changedCount` files that have changed; and the
+    version that was made of the files as they were before.
     """
 
     version: Version
@@ -117,7 +119,7 @@ async def compare(call: Call[VersionComparePayload]) -> VersionCompareResult:
         await call.services.saver.save_project(payload.project_id)
 
     async def job(worker: Worker) -> tuple[list[FileDifference], int]:
-        # Read now and not before: what waits for its turn holds nothing.
+        # Read here and not before: a comparison that waits for its turn holds no texts.
         differing = store.versions.differing(
             payload.project_id, payload.version_id, payload.other_version_id
         )
@@ -133,7 +135,7 @@ async def compare(call: Call[VersionComparePayload]) -> VersionCompareResult:
 
 
 async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
-    """Make the files those of a version again; what they were becomes a version first.
+    """Make the files those of a version again. A new version keeps what they were before.
 
     Refused as a whole while somebody else holds a lock on a file of the project.
     """
@@ -150,8 +152,8 @@ async def restore(call: Call[VersionPayload]) -> VersionRestoreResult:
             locks.check_all(connection, project_id, call.socket.id)
             restoration.expect(changes)
 
-        # Changes of others before the last step are in the backup. After it they wait for the end
-        # of the block, while everybody is told; their later changes stay.
+        # What others change before the last step is in the new version. After it their changes wait
+        # for the end of this block, while everybody is told, and stay.
         async with call.store.versions.restore(
             payload.version_id, backup, user_id=user_id, now=timestamp, check=check
         ) as done:
@@ -179,7 +181,7 @@ async def delete(call: Call[VersionPayload]) -> VersionDeleteResult:
 
 
 def _told(changes: Iterable[Change]) -> set[str]:
-    """Choose the files whose contents go to everybody: a slow client has to hold them all."""
+    """Choose the files whose contents everybody is sent: a slow client has to hold them all."""
     told = set()
     left = MAX_TOLD
     for path, file, _ in changes:
@@ -190,8 +192,8 @@ def _told(changes: Iterable[Change]) -> set[str]:
 
 
 async def _merge(call: Call[VersionPayload]) -> list[Change]:
-    """Merge what was edited while the version was restored, and tell who has the files open. Return
-    which of them have changed by that.
+    """Merge what was edited while the version was restored, and tell those who have the files open.
+    Return which of the files have changed by that.
     """
     project_id, services = call.payload.project_id, call.services
     store = services.store.of(call.user.id)

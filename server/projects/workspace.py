@@ -1,13 +1,14 @@
 """A project that is a directory on this machine (`--workspace DIR`).
 
-What any program changes in the directory is told to the clients; what clients change is written to
-it. The directory is the truth: at the start, and whenever the two differ, its files are taken over.
-One side at a time of each file: a client's change is in the database and in the directory before
-the file is looked at again, or an older content that is still there would undo it.
+What any program changes in the directory is told to the clients. What clients change is written to
+it. The directory is the truth: its files are taken over at the start, and whenever the two differ.
+Only one side at a time works on a file: a client's change is in the database and in the directory
+before the file is looked at again. Otherwise an older content in the directory would undo the
+change.
 
-Nothing is mirrored that a program would run by itself or that is named like a secret, see
-`mirror_rules`: a client that could write there could run commands. Nor is what is larger than any
-file of a project may be. What is left out is said in one line of the log, see `left_out`.
+What a program would run by itself or what is named like a secret is not mirrored, see
+`mirror_rules`: a client that could write there could run commands. Neither is what is larger than a
+file of a project may be. One line of the log says what is left out, see `left_out`.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _USER: Final = "workspace"
 _AT_ONCE: Final = 100
 """Files that are taken over in one piece of work."""
 _TOLD_AT_ONCE: Final = 25
-"""Changes that everybody hears of before others have a turn."""
+"""Changes that everybody hears of before other tasks have a turn."""
 _GATHERING_MILLISECONDS: Final = 100
 _RETRY_SECONDS: Final = 1.0
 
@@ -64,7 +65,7 @@ class Workspace:
     # -- its life
 
     async def start(self) -> None:
-        """Take over the directory's files, and watch it.
+        """Take over the directory's files, and watch the directory.
 
         Raises:
             StoreError: it is no directory, or holds too much.
@@ -97,7 +98,8 @@ class Workspace:
         assert known is not None
         self._services.directory.put_project(known)
         self._watching = asyncio.create_task(self._watch(self._tree))
-        # Two turns of the loop and it is watched; what changes while it is read is seen afterwards.
+        # The directory is watched after two turns of the loop. What changes while it is read is
+        # seen afterwards.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         everything = await asyncio.to_thread(all_files, self._tree)
@@ -121,13 +123,13 @@ class Workspace:
     ) -> AsyncIterator[None]:
         """Enclose a client's change of these files of a mirrored project, or of all its files.
 
-        Meanwhile nobody looks at these files in the directory.
+        Meanwhile these files are not looked at in the directory.
         """
         if not self.mirrors(project_id):
             yield
             return
         async with self._turns.of(paths):
-            # A file that is moved, for example, has to be there.
+            # A file that is to be moved, for example, has to be in the directory.
             for restoration in self._restorations:
                 while left := restoration.first_paths(paths):
                     await self._write_these(restoration, left)
@@ -135,7 +137,8 @@ class Workspace:
 
     @contextlib.asynccontextmanager
     async def restoring(self, project_id: str) -> AsyncIterator[Restoration]:
-        """Enclose a client's return to a version; the block tells which files that changes.
+        """Enclose a client's return to a version. The block puts the files that change into what is
+        yielded.
 
         Other changes go on meanwhile. At the end of the block these files are written, each as it
         is by then.
@@ -167,7 +170,7 @@ class Workspace:
                 await self._write_these(restoration, [one for one in paths if restoration.has(one)])
 
     async def _write_these(self, restoration: Restoration, paths: Sequence[str]) -> None:
-        """Write restored files as they are by now: within a turn on their paths."""
+        """Write restored files as they are by now. The caller has the turn on their paths."""
         store = self._services.store.of(_USER)
         present = await store.files.at(PROJECT_ID, paths)
         found = await store.contents.raw([file.hash for file in present.values()])
@@ -177,7 +180,7 @@ class Workspace:
             if file is None:
                 changes.append((Change(path, None, created=False), None))
             elif file.hash in found:
-                # If another version was gone back to meanwhile, that one writes it.
+                # After another return to a version meanwhile, that one writes the file.
                 is_new = restored.created and file == restored.file
                 changes.append((Change(path, file, is_new), found[file.hash]))
         await self.write(PROJECT_ID, changes)
@@ -186,7 +189,9 @@ class Workspace:
         self._restorations = [one for one in self._restorations if one is not restoration]
 
     def _is_older(self, path: str) -> bool:
-        """Return whether a file is not written yet. Called on the database's thread."""
+        """Return whether the directory's file is older than the project's. Called on the database's
+        thread.
+        """
         return any(one.has(path) for one in self._restorations)
 
     def check(self, project_id: str, path: str) -> None:
@@ -213,7 +218,7 @@ class Workspace:
         tree = self._tree
         if tree is None or project_id != PROJECT_ID:
             return
-        # Versions that an earlier release made may have files that are out of reach now.
+        # Versions of an earlier release may have files that are out of reach now.
         refused = [change.path for change, _ in changes if refusal(change.path)]
         for change, text in changes:
             try:
@@ -270,7 +275,7 @@ class Workspace:
             if self._stop.is_set():
                 return
             following = asyncio.create_task(self._follow(tree))
-            # Watched again; what changed in between has to be looked for.
+            # It is watched again; what changed in between is taken over too.
             await asyncio.sleep(0)
             await self._surely_take_over(tree, [""])
 
@@ -287,7 +292,9 @@ class Workspace:
             await self._surely_take_over(tree, paths)
 
     async def _surely_take_over(self, tree: Tree, paths: Iterable[str]) -> None:
-        """Take over these files; after a failure everything, again and again."""
+        """Take over these files. After a failure take over everything, again and again until that
+        succeeds.
+        """
         while True:
             try:
                 await self._take_over(tree, paths)
@@ -306,7 +313,7 @@ class Workspace:
                 await self._stop.wait()
 
     async def _take_over(self, tree: Tree, paths: Iterable[str]) -> None:
-        """Take over files, and those in folders, of these paths; "" is everything."""
+        """Take over the files at these paths, and those in folders at them; "" is everything."""
         if not tree.root.is_dir():
             logger.error("the workspace %s is gone; its project stays as it was", tree.root)
             return
@@ -314,7 +321,7 @@ class Workspace:
         known = await self._services.store.of(_USER).files.paths(PROJECT_ID, among)
         wanted = await asyncio.to_thread(expanded, tree, among, known)
         while wanted:
-            # A save of one of these files meanwhile waits for this part, not for all parts.
+            # A save of one of these files has to wait for this part, not for all parts.
             part = wanted[:_AT_ONCE]
             async with self._turns.of(part):
                 done = await self._reconcile(tree, part)
@@ -325,7 +332,7 @@ class Workspace:
 
     async def _reconcile(self, tree: Tree, paths: Sequence[str]) -> int:
         """Make the first of these files of the project what they are in the directory, as many as
-        are read at once, and tell the clients. Return how many.
+        are read at once. Tell the clients. Return how many files it was.
         """
         found, reasons = await asyncio.to_thread(read_some, tree, paths)
         for path, reason in reasons.items():

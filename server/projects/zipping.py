@@ -1,7 +1,8 @@
-"""A zip archive that is made as it is sent: nothing of it is kept but a line for each file.
+"""A zip archive that is made while it is sent: only a line for each file is kept.
 
 Each entry's size and checksum follow its data (APPNOTE.TXT of PKWARE, section 4.3.9), because they
-are not known before. Rejected: `zipfile`, which wants a file to write to, and does an entry whole.
+are not known before. Rejected: `zipfile`, which needs a file to write to, and makes an entry in one
+piece.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from datetime import datetime
 from typing import Final
 
 LEVEL: Final = 1
-"""How hard texts are compressed: a tenth of the default's time for four fifths of its gain."""
+"""How hard texts are compressed: in a tenth of the time of the default, for four fifths of its
+gain.
+"""
 _PLAIN_LEVEL: Final = 0
 _VERSION: Final = 20
 # The sizes follow the data; names are in UTF-8.
@@ -33,7 +36,7 @@ class Archive:
         self._entry: _Entry | None = None
 
     def begin(self, name: str, modified: datetime, *, compress: bool) -> bytes:
-        """Begin a file. What is compressed already costs less time without `compress`."""
+        """Begin a file. Without `compress` a file that is compressed already takes less time."""
         self._entry = _Entry(name.encode(), modified, self._offset, compress)
         return self._sent(
             struct.pack("<4s2B4HL2L2H", b"PK\x03\x04", _VERSION, 0, *self._entry.start, 0, 0, 0,
@@ -41,7 +44,9 @@ class Archive:
         )  # fmt: skip
 
     def add(self, data: bytes) -> bytes:
-        """Add some of the file. Takes 10 ms a megabyte, and lets other threads run."""
+        """Return the archive's bytes for some of the file. Takes 10 ms a megabyte, and lets other
+        threads run.
+        """
         assert self._entry is not None
         return self._sent(self._entry.add(data))
 
@@ -73,7 +78,7 @@ class Archive:
 
 
 class _Entry:
-    """A file of an archive. `start` is what both of its headers have first."""
+    """A file of an archive. `start` is the part that both of its headers have first."""
 
     def __init__(self, name: bytes, modified: datetime, offset: int, compress: bool) -> None:
         self.name = name

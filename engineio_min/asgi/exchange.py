@@ -7,8 +7,17 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from engineio_min.asgi.scope import Receive, Scope, Send, encode_headers, first_of, read_request
+from engineio_min.asgi.scope import (
+    EVENT_COST,
+    Receive,
+    Scope,
+    Send,
+    encode_headers,
+    first_of,
+    read_request,
+)
 from engineio_min.errors import Code, RequestRefused
+from engineio_min.limits.turn_share import READ_SHARE
 from engineio_min.request import Headers
 from engineio_min.transports.body import Body
 
@@ -91,15 +100,21 @@ class AsgiExchange:
 
     async def _listen(self) -> None:
         """Read the body; end when the peer goes away."""
+        share = READ_SHARE
         while (event := await self._receive())["type"] != "http.disconnect":
-            if not self._body.reading:
-                # The body of a GET, which nobody reads.
-                continue
-            self._body.receive(bytes(event.get("body", b"")))
-            if event.get("more_body", False):
-                self._body.wait()
-            else:
-                self._body.complete()
+            data = bytes(event.get("body", b""))
+            # The body of a GET is read by nobody.
+            if self._body.reading:
+                self._body.receive(data)
+                if event.get("more_body", False):
+                    self._body.wait()
+                else:
+                    self._body.complete()
+            share -= len(data) + EVENT_COST
+            if share <= 0:
+                # A host that has more would never let the others come.
+                share = READ_SHARE
+                await asyncio.sleep(0)
 
     def _end(self) -> None:
         """Stop counting the body: the request is answered, or over."""

@@ -16,6 +16,9 @@ AsgiEvent = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[AsgiEvent]]
 Send = Callable[[AsgiEvent], Awaitable[None]]
 
+EVENT_COST = 64
+"""What each event that a host has received costs besides its bytes, as bytes."""
+
 
 def read_request(scope: Scope) -> Request:
     """Return the request that an HTTP or WebSocket scope describes."""

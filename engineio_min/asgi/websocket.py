@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engineio_min.asgi.scope import (
+    EVENT_COST,
     AsgiEvent,
     Receive,
     Scope,
@@ -15,6 +16,8 @@ from engineio_min.asgi.scope import (
     first_of,
     read_request,
 )
+from engineio_min.limits.turn_share import READ_SHARE
+from engineio_min.protocol.large_frame import LARGE_SHARE
 from engineio_min.protocol.packets import LONG, LongText, Packet, encode_base64
 from engineio_min.protocol.session import SHARE, SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.request import Headers
@@ -29,11 +32,6 @@ SEND_TIMEOUT = 30.0
 
 # The cost of one `send` of the host, as the bytes that it could have sent in that time.
 SEND_COST = 4_096
-
-# Bytes of messages that are taken of a peer in a turn of the event loop, with the last message
-# whole, and what each costs besides its bytes: as much as our own WebSocket takes.
-READ_SHARE = 4_096
-READ_COST = 64
 
 NORMAL_CLOSURE = 1000
 MESSAGE_TOO_BIG = 1009
@@ -155,11 +153,17 @@ class AsgiWebSocket(StreamCarrier):
         while (event := await self._receive())["type"] != "websocket.disconnect":
             text = event.get("text")
             packet: Packet = bytes(event["bytes"]) if text is None else text
-            if not self._readable.is_set():
-                # The host's events are read, but no message is taken while the handlers do not keep
-                # up.
-                await self._wait_with(len(packet))
-            share -= len(packet) + READ_COST
+            size = len(packet)
+            has_turn = size <= READ_SHARE
+            while not (has_turn and self._readable.is_set()):
+                if not self._readable.is_set():
+                    # The host's events are read, but no message is taken while the handlers do not
+                    # keep up.
+                    await self._wait_with(size, self._readable)
+                else:
+                    await self._wait_for_turn(size)
+                    has_turn = True
+            share -= size + EVENT_COST
             self._take(packet)
             if share <= 0:
                 # A host that has more would never let the others come.
@@ -167,14 +171,23 @@ class AsgiWebSocket(StreamCarrier):
                 await asyncio.sleep(0)
         self._lost(TRANSPORT_CLOSE, f"the WebSocket was closed, code {event.get('code')}")
 
-    async def _wait_with(self, size: int) -> None:
-        """Wait with a message until the client is read again."""
+    async def _wait_with(self, size: int, event: asyncio.Event) -> None:
+        """Wait with a message for an event."""
         hold = self._connection.hold
         hold(size)
         try:
-            await self._readable.wait()
+            await event.wait()
         finally:
             hold(-size)
+
+    async def _wait_for_turn(self, size: int) -> None:
+        """Wait with a large message until a turn has a share for it."""
+        turn_share = self._connection.server.turn_share
+        share = min(size, LARGE_SHARE)
+        if not turn_share.admit(share):
+            has_come = asyncio.Event()
+            turn_share.wait(share, has_come.set)
+            await self._wait_with(size, has_come)
 
     def let_go(self) -> None:
         """Keep nothing of what has come, and tell the client to try again later."""

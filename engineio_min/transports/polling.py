@@ -7,7 +7,9 @@ from functools import partial
 from itertools import chain, islice
 
 from engineio_min.errors import Code, PacketError, RequestRefused
+from engineio_min.limits.turn_share import READ_SHARE
 from engineio_min.protocol.deadlines import NEVER
+from engineio_min.protocol.large_frame import LARGE_SHARE
 from engineio_min.protocol.packets import NOOP, Packet, decode_payload, encode_payload, may_compress
 from engineio_min.protocol.progress import LOOKS, Progress
 from engineio_min.protocol.session import (
@@ -23,7 +25,8 @@ from engineio_min.transports.compression import AT_ONCE, COMPRESSING, Coding, co
 from engineio_min.transports.connection import Connection, Exchange
 from engineio_min.transports.departure import OK, Departure
 
-# Packets of a POST that are received in one turn of the event loop; then the others come.
+# Packets of a POST that are received in one turn of the event loop, fewer if these are more bytes
+# than a turn takes anyway; then the others come.
 SHARE = 64
 
 # Bytes that may wait without being fetched for as long as the heartbeat goes on: the buffers of a
@@ -41,6 +44,7 @@ class Polling:
         "_compressing",
         "_connection",
         "_deferred",
+        "_due",
         "_held",
         "_parked",
         "_posting",
@@ -57,9 +61,10 @@ class Polling:
         self._posting: Exchange | None = None
         # The POST whose answer waits until the handlers keep up.
         self._deferred: Exchange | None = None
-        # The packets of the POST that had no place in their turn, and whether the event loop is to
-        # go on with them.
+        # The packets of the POST that had no place in their turn, the bytes that the next one takes
+        # of them, and whether it is asked for.
         self._rest: Iterator[Packet] | None = None
+        self._due = 0
         self._sharing = False
         # The bytes of the POST, and how many of them the server's account counts: all, while there
         # is such a rest.
@@ -225,10 +230,14 @@ class Polling:
             exchange.respond(413, self._headers(exchange, ()), b"")
             self._fail("got a body above max_text_size")
             return
-        max_packets = self._connection.server.options.max_packets
+        server = self._connection.server
         self._size = len(body)
-        packets = decode_payload(body, max_packets, long_texts=self._connection.server.long_texts)
-        self._receive(exchange, packets)
+        packets = decode_payload(body, server.options.max_packets, long_texts=server.long_texts)
+        share = min(self._size, LARGE_SHARE)
+        if share <= READ_SHARE or server.turn_share.admit(share):
+            self._receive(exchange, packets)
+        else:
+            self._keep(packets, share)
 
     def let_go(self) -> None:
         """Keep nothing of a POST, and tell the client that it was too much."""
@@ -248,8 +257,11 @@ class Polling:
         """Receive a share of a POST's packets; answer it when there are no more."""
         connection = self._connection
         session = connection.session
+        share: Iterator[Packet] = islice(packets, SHARE)
+        if self._size > READ_SHARE:
+            share = _of_one_turn(share)
         try:
-            connection.context.run(connection.receive_all, islice(packets, SHARE))
+            connection.context.run(connection.receive_all, share)
             # Packets of a session that is over are not decoded.
             following = next(packets, None) if session.phase == OPENED else None
         except PacketError as error:
@@ -261,14 +273,20 @@ class Polling:
                 self._end_post()
                 self._answer_post(exchange)
             else:
-                self._rest = chain((following,), packets)
-                if not self._held:
-                    self._held = self._size
-                    connection.hold(self._held)
-                if not self._waits:
-                    self._go_on_soon()
+                size = min(max(len(following), READ_SHARE), LARGE_SHARE)
+                self._keep(chain((following,), packets), size)
         connection.settle()
         connection.flush()
+
+    def _keep(self, packets: Iterator[Packet], due: int) -> None:
+        """Leave packets for one of the next turns, which takes `due` bytes of them."""
+        self._rest = packets
+        self._due = due
+        if not self._held:
+            self._held = self._size
+            self._connection.hold(self._held)
+        if not self._waits:
+            self._go_on_soon()
 
     @property
     def _waits(self) -> bool:
@@ -281,7 +299,7 @@ class Polling:
     def _go_on_soon(self) -> None:
         if not self._sharing:
             self._sharing = True
-            self._connection.server.loop.call_soon(self._go_on)
+            self._connection.server.turn_share.wait(self._due, self._go_on)
 
     def _go_on(self) -> None:
         """Receive the next share of a POST, the others having had their turn."""
@@ -353,6 +371,16 @@ class Polling:
     def _headers(self, exchange: Exchange, headers: Headers) -> Headers:
         connection = self._connection
         return connection.server.response_headers(exchange.request, headers, connection)
+
+
+def _of_one_turn(packets: Iterator[Packet]) -> Iterator[Packet]:
+    """Yield packets until their bytes are those that a turn takes anyway."""
+    left = READ_SHARE
+    for packet in packets:
+        yield packet
+        left -= len(packet)
+        if left <= 0:
+            return
 
 
 def _closed_by_peer(connection: Connection) -> bool:

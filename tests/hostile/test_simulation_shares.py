@@ -44,14 +44,23 @@ async def requests(world: World, link: Link) -> None:
     other.send(encode_request("GET", "/nowhere") * 500)
 
 
-async def posted(world: World, link: Link) -> None:
-    """A POST of many packets."""
+async def post(world: World, packets: list[bytes]) -> None:
     connection = world.connect(lambda _link: None)
     connection.send(encode_request("GET", POLLING))
     await world.settle()
     sid = [*world.io.engine.sessions][-1]
-    body = b"\x1e".join([b"6"] * 1_000)
+    body = b"\x1e".join(packets)
     connection.send(encode_request("POST", f"{POLLING}&sid={sid}", None, body))
+
+
+async def posted(world: World, link: Link) -> None:
+    """A POST of many packets."""
+    await post(world, [b"6"] * 1_000)
+
+
+async def posted_large(world: World, link: Link) -> None:
+    """A POST of large packets."""
+    await post(world, [b"6" * 10_000] * 60)
 
 
 async def burst(world: World, link: Link) -> None:
@@ -105,6 +114,7 @@ def run(flood: Flood) -> dict[str, int]:
         (frames, "packets", 586),
         (requests, "requests", 1),
         (posted, "packets", 64),
+        (posted_large, "posted bytes", 10_000),
         (burst, "bytes", 240_000),
         (crowd, "receivers", 128),
         (large, "unmasked bytes", 65_536),
@@ -126,6 +136,10 @@ def frames_without_end(patch: pytest.MonkeyPatch) -> None:
 
 def posts_in_one_turn(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(polling, "SHARE", 10**9)
+
+
+def large_packets_in_one_turn(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(polling, "READ_SHARE", 10**9)
 
 
 def requests_in_one_turn(patch: pytest.MonkeyPatch) -> None:
@@ -159,6 +173,7 @@ def crowds_in_one_turn(patch: pytest.MonkeyPatch) -> None:
     [
         (frames_without_end, frames),
         (posts_in_one_turn, posted),
+        (large_packets_in_one_turn, posted_large),
         (requests_in_one_turn, requests),
         (bursts_in_one_turn, burst),
         (crowds_in_one_turn, crowd),

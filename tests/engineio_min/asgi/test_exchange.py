@@ -201,6 +201,35 @@ async def test_the_body_of_a_get_is_not_kept() -> None:
         assert host.sent[1]["body"] == b"4hello"
 
 
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize(("size", "most"), [(1, 64), (1_000, 4), (10_000, 1)])
+async def test_a_host_that_has_much_of_a_body_lets_the_others_come(
+    method: str, size: int, most: int
+) -> None:
+    """It never makes a read wait, so what a peer has sent at once is cut into turns here."""
+    engine = Engine(max_http_buffer_size=10_000_000)
+    engine.echo = False
+    with closed_at_the_end(engine):
+        await Host(engine.server.asgi_app(), http_scope()).run()
+        query = f"EIO=4&transport=polling&sid={engine.connections[0].sid}"
+        host = Host(engine.server.asgi_app(), http_scope(query, method=method))
+        for number in range(200):
+            event = {"type": "http.request", "body": b"4" * size, "more_body": number < 199}
+            host.inbox.put_nowait(event)
+        task = host.start()
+        largest = 0
+        while not host.inbox.empty():
+            before = host.inbox.qsize()
+            await asyncio.sleep(0)
+            largest = max(largest, before - host.inbox.qsize())
+        assert largest == most
+        # The answer to the GET.
+        engine.connections[0].send("hello")
+        await task
+        assert host.sent[0]["status"] == 200
+        assert len("".join(map(str, engine.received))) == (200 * size - 1) * (method == "POST")
+
+
 async def test_a_parked_poll_ends_its_session_when_the_host_cancels_it() -> None:
     engine = Engine()
     with closed_at_the_end(engine):

@@ -230,6 +230,36 @@ async def test_a_host_that_has_much_lets_the_others_come(size: int, most: int) -
         await task
 
 
+async def test_large_messages_of_many_websockets_share_a_turn() -> None:
+    """Messages of 60 KB over six WebSockets are taken three at a time; who sends little waits for
+    none of them.
+    """
+    engine = Engine()
+    engine.echo = False
+    with closed_at_the_end(engine):
+        hosts = [await opened(engine) for _ in range(7)]
+        for number, (host, _) in enumerate(hosts[:6]):
+            host.text(f"4{number}".ljust(60_000, "a"))
+        hosts[6][0].text("4little")
+        await until(lambda: engine.received)
+        heads = [str(message)[:6] for message in engine.received]
+        assert heads == ["0aaaaa", "1aaaaa", "2aaaaa", "little"]
+        assert engine.server.account.held == 3 * 60_000
+        # It gets its turn, and then the handlers do not keep up.
+        engine.connections[5].pause()
+        await until(lambda: len(engine.received) == 6)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert [str(message)[:1] for message in engine.received[4:]] == ["3", "4"]
+        assert engine.server.account.held == 60_000
+        engine.connections[5].resume()
+        await until(lambda: len(engine.received) == 7)
+        assert engine.server.account.held == 0
+        for host, task in hosts:
+            host.disconnect()
+            await task
+
+
 async def test_long_texts_come_as_they_are_for_those_who_decode_them() -> None:
     engine = Engine()
     engine.server.long_texts = True

@@ -7,10 +7,12 @@ import re
 
 import pytest
 
-from tests.engineio_min.harness import Clock, Harness, assert_refused, serving
+from engineio_min.http.connection import HttpConnection
+from tests.engineio_min.harness import POLLING, Clock, Harness, assert_refused, serving
 from tests.engineio_min.wire import (
     encode_request,
 )
+from tests.hostile.memory import MemoryTransport
 from tests.waiting import patient, until
 
 # --- the heartbeat
@@ -325,21 +327,73 @@ async def test_a_paused_connection_holds_the_answer_back(harness: Harness) -> No
     assert (await poller.poster.response()).text == "ok"
 
 
-async def test_a_post_is_received_in_shares(harness: Harness) -> None:
-    """No turn takes more than 64 packets of a POST, whose answer waits for the last."""
+@pytest.mark.parametrize(
+    ("size", "number", "share"), [(2, 200, 64), (60, 200, 64), (1_000, 20, 5), (10_000, 4, 1)]
+)
+async def test_a_post_is_received_in_shares(
+    harness: Harness, size: int, number: int, share: int
+) -> None:
+    """No turn takes more than 64 packets of a POST, or 4 KiB and the rest of a packet; the answer
+    waits for the last.
+    """
     harness.echo = False
     poller = await harness.poller()
-    await poller.poster.send(
-        encode_request("POST", poller.target, None, "\x1e".join(["4a"] * 200).encode())
-    )
+    body = "\x1e".join(["4".ljust(size, "a")] * number).encode()
+    await poller.poster.send(encode_request("POST", poller.target, None, body))
     await until(lambda: harness.received)
     counts = [0]
-    while len(harness.received) < 200:
+    while len(harness.received) < number:
         if len(harness.received) > counts[-1]:
             counts.append(len(harness.received))
         await asyncio.sleep(0)
-    assert counts == [0, 64, 128, 192]
+    assert counts == [*range(0, number, share)]
     assert (await poller.poster.response()).text == "ok"
+    assert harness.server.account.held == 0
+
+
+def posting(harness: Harness, body: bytes) -> MemoryTransport:
+    """A POST without TCP of a new session: what the test sends is read at once."""
+    transport = MemoryTransport(HttpConnection(harness.server.http))
+    transport.receive(encode_request("GET", POLLING))
+    transport.lose()
+    poster = MemoryTransport(HttpConnection(harness.server.http))
+    poster.receive(encode_request("POST", f"{POLLING}&sid={harness.connection.sid}", None, body))
+    return poster
+
+
+async def test_large_posts_of_many_connections_share_a_turn(harness: Harness) -> None:
+    """Bodies of 60 KB of six sessions are taken three at a time, in the order in which they came;
+    who sends little waits for none of them.
+    """
+    harness.echo = False
+    posters = [posting(harness, f"4{number}".ljust(60_000, "a").encode()) for number in range(6)]
+    little = posting(harness, b"4little")
+    heads = [str(message)[:6] for message in harness.received]
+    assert heads == ["0aaaaa", "1aaaaa", "2aaaaa", "little"]
+    assert harness.server.account.held == 3 * 60_000
+    assert [b"\r\n\r\nok" in poster.sent for poster in posters] == [True] * 3 + [False] * 3
+    assert b"\r\n\r\nok" in little.sent
+    await asyncio.sleep(0)
+    assert [str(message)[:1] for message in harness.received[4:]] == ["3", "4", "5"]
+    assert harness.server.account.held == 0
+    assert all(b"\r\n\r\nok" in poster.sent for poster in posters)
+    for poster in (*posters, little):
+        poster.lose()
+
+
+async def test_a_large_post_waits_for_its_turn_and_for_the_handlers(harness: Harness) -> None:
+    harness.echo = False
+    posters = [posting(harness, f"4{number}".ljust(60_000, "a").encode()) for number in range(4)]
+    harness.connection.pause()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert len(harness.received) == 3
+    harness.connection.resume()
+    await asyncio.sleep(0)
+    assert len(harness.received) == 4
+    assert b"\r\n\r\nok" in posters[3].sent
+    for poster in posters:
+        poster.lose()
 
 
 async def test_the_rest_of_a_post_waits_for_the_handlers(harness: Harness) -> None:

@@ -1,9 +1,9 @@
 """The rule that no connection gets more than its share of a turn of the event loop.
 
 What the server does is counted for each connection and turn: the bytes that it writes, the packets
-that it takes of a session, the requests that it begins, and of large messages the bytes that it
-unmasks and those that it decodes; and for all together, to how many it writes what was not sent by
-their own reads.
+that it takes of a session, with the bytes of those that were posted, the requests that it begins,
+and of large messages the bytes that it unmasks and those that it decodes; and for all together, to
+how many it writes what was not sent by their own reads.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from unittest.mock import patch
 from engineio_min import flushes
 from engineio_min.end_of_turn import EndOfTurn
 from engineio_min.http.connection import HttpConnection
+from engineio_min.limits.turn_share import READ_SHARE
 from engineio_min.protocol.large_frame import LargeFrame
 from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.session import POLL_SHARE, SHARE
@@ -78,9 +79,12 @@ def counting(shares: Shares) -> Iterator[None]:
 
     def counted_receive(self: Connection, packets: Iterable[Packet]) -> None:
         def each() -> Iterator[Packet]:
-            most = MOST_POSTED if isinstance(self.carrier, Polling) else MOST_FRAMES
+            is_posted = isinstance(self.carrier, Polling)
+            most = MOST_POSTED if is_posted else MOST_FRAMES
             for packet in packets:
                 shares.count("packets", self, 1, most)
+                if is_posted:
+                    shares.count("posted bytes", self, len(packet), READ_SHARE + ONE_MORE)
                 yield packet
 
         receive_all(self, each())

@@ -86,7 +86,7 @@ class Database:
             StoreError: it cannot be used, or another server is using it.
         """
         self._loop = asyncio.get_running_loop()
-        session = await asyncio.to_thread(self.engine.serve)
+        session = await asyncio.to_thread(self.engine.serve, self._jobs.at_rest)
         self._thread = threading.Thread(target=self._work, args=(session,), name="database")
         self._thread.start()
 
@@ -175,7 +175,6 @@ class Database:
             if self._untidy and begun is None and not self._begun:
                 leftovers.delete_some(session)
             self._untidy = leftovers.are_there(session)
-            self._jobs.at_rest.set()
             session.end(self._outage_goes_on)
         except (session.Error, TransactionUndone, CommitLost, OutcomeUnknown) as error:
             self._log(session, error)
@@ -225,7 +224,9 @@ class Database:
         while (job := self._jobs.take(wait=False)) is not None:
             refused.append(job)
         self._tell(self._failed(refused, None))
+        self._jobs.at_rest.set()
         time.sleep(_OUTAGE_SECONDS)
+        self._jobs.at_rest.clear()
         return not self._jobs.closed
 
     def _tell(self, done: list[Job]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from server.store.connection import Connection
+from server.store.giving_way import AtRest
 from server.store.link import Lease, Link, LinkEvents
 
 
@@ -95,8 +96,9 @@ class Engine(Protocol):
         """
         ...
 
-    def serve(self) -> Session:
-        """Open the database for a server, and keep other servers out until it is closed.
+    def serve(self, at_rest: AtRest | None = None) -> Session:
+        """Open the database for a server, and keep other servers out until it is closed. The
+        session sets `at_rest` while it waits for the disk or another computer.
 
         Raises:
             StoreError: it cannot be opened, or another server is using it.

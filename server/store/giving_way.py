@@ -7,8 +7,9 @@ time after which a thread must let go of the interpreter.
 
 So while there is work for the database, the loop looks every millisecond how long it has computed
 since the last look. For that long, and for `MOST` at most, it waits: until the thread is at rest,
-which has either nothing to do or only the disk to wait for. So whoever keeps the loop busy waits
-for those who save. A loop that rests by itself does not wait: the thread has its time anyway.
+which has either nothing to do or only something to wait for, the disk or another computer. So
+whoever keeps the loop busy waits for those who save. A loop that rests by itself does not wait: the
+thread has its time anyway.
 
 Rejected: to let a thread compute for a shorter time (0.5 ms instead of 5 helps, and each change
 of the thread still costs that much); to wait for the disk (nobody else would be read meanwhile).
@@ -17,6 +18,7 @@ of the thread still costs that much); to wait for the disk (nobody else would be
 from __future__ import annotations
 
 import asyncio
+import selectors
 import threading
 import time
 from collections.abc import Callable
@@ -30,6 +32,33 @@ RESTING: Final = 0.000_2
 """Seconds of the processor that a loop takes between two looks while it is hardly busy."""
 
 
+class AtRest(threading.Event):
+    """Whether the thread computes nothing, as far as that is known.
+
+    answers_at: the socket at which it waits for an answer; once that is there, the thread has to go
+    on, and cannot say so while the loop computes.
+    """
+
+    answers_at: int | None = None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the thread is at rest, `timeout` seconds at most; return whether it is."""
+        socket = self.answers_at
+        if socket is not None and _is_readable(socket):
+            self.clear()
+        return super().wait(timeout)
+
+
+def _is_readable(socket: int) -> bool:
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(socket, selectors.EVENT_READ)
+            return bool(selector.select(0))
+    except (OSError, ValueError):
+        # The thread has just closed it.
+        return True
+
+
 class GivingWay:
     """Looks, and waits for a thread to be `at_rest`, from `begin` to as many calls of `end`.
 
@@ -41,7 +70,7 @@ class GivingWay:
 
     def __init__(
         self,
-        at_rest: threading.Event,
+        at_rest: AtRest,
         computed: Callable[[], float] = time.thread_time,
         most: float = MOST,
     ) -> None:

@@ -14,6 +14,7 @@ from server.api.errors import Code, EventError
 from server.fair_queue import FairQueue
 from server.store.connection import Connection
 from server.store.engine import OutcomeUnknown, Session, name_of
+from server.store.giving_way import AtRest
 
 WAITING: Final = 20_000
 WAITING_OF_ONE: Final = 2_000
@@ -56,14 +57,13 @@ class Job:
 
 
 class JobQueue:
-    """Jobs of many users, who take turns. Any thread may put and release, one takes.
-
-    at_rest: whether the thread that takes has nothing to compute, as far as it is known here.
+    """Jobs of many users, who take turns. Any thread may put and release, one takes, which is
+    `at_rest` while there is none.
     """
 
     def __init__(self) -> None:
         self.closed = False
-        self.at_rest = threading.Event()
+        self.at_rest = AtRest()
         self._changed = threading.Condition()
         self._waiting: FairQueue[Job] = FairQueue(most=WAITING, most_of_one=WAITING_OF_ONE)
         # The users whose work in steps has begun, and the projects for which it has, with the jobs
@@ -82,7 +82,8 @@ class JobQueue:
         """Append a job. Return False, and do not append it, if too many wait."""
         with self._changed:
             appended = self._waiting.put(job.owner, job)
-            self.at_rest.clear()
+            if self.at_rest.answers_at is None:
+                self.at_rest.clear()
             self._changed.notify()
         return appended
 

@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from server.store import nodes
 from server.store.engine import StoreError, name_of
+from server.store.giving_way import AtRest
 from server.store.link import Lease, LinkEvents
 from server.store.migrations import MigrationError
 from server.store.postgres_link import PostgresLink
@@ -57,9 +58,9 @@ class Postgres:
         """Open the database with this version's tables; see `Engine`."""
         return self._opened()
 
-    def serve(self) -> PostgresSession:
+    def serve(self, at_rest: AtRest | None = None) -> PostgresSession:
         """Open the database for a server, and keep other servers out; see `Engine`."""
-        session = self._opened(self.node)
+        session = self._opened(self.node, at_rest)
         try:
             with self._explained():
                 session.register()
@@ -89,9 +90,9 @@ class Postgres:
         reason = str(error).partition("\n")[0]
         return f"DATABASE_URL: {self._place!r} is damaged ({reason}): restore a backup"
 
-    def _opened(self, node: str | None = None) -> PostgresSession:
+    def _opened(self, node: str | None = None, at_rest: AtRest | None = None) -> PostgresSession:
         with self._explained():
-            session = PostgresSession(self.url, node, shares=self.shares)
+            session = PostgresSession(self.url, node, shares=self.shares, at_rest=at_rest)
             try:
                 migrate(session)
             except BaseException:

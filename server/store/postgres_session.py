@@ -31,6 +31,7 @@ from psycopg.types.string import StrBinaryDumper
 
 from server.store.connection import Rows
 from server.store.engine import CommitLost, OutcomeUnknown
+from server.store.giving_way import AtRest
 from server.store.nodes import NAME
 
 PATIENCE: Final = 15.0
@@ -64,8 +65,11 @@ class InUse(psycopg.OperationalError):
 
 
 class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that waits only so long for an answer: `patience` or `PATIENCE` seconds."""
+    """A connection that waits only so long for an answer: `patience` or `PATIENCE` seconds.
+    `at_rest` is set meanwhile.
+    """
 
+    at_rest: AtRest
     patience: float | None = None
 
     def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
@@ -75,13 +79,19 @@ class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
             Unreachable: there was none in time. The connection is closed.
         """
         patience = PATIENCE if self.patience is None else self.patience
+        at_rest = self.at_rest
         try:
+            at_rest.answers_at = self.pgconn.socket
+            at_rest.set()
             return super().wait(gen, interval, patience if timeout is None else timeout)
         except psycopg.OperationalError as error:
             if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
                 raise
             self.close()
             raise Unreachable(f"no answer within {patience:.0f} seconds") from error
+        finally:
+            at_rest.answers_at = None
+            at_rest.clear()
 
 
 class PostgresSession:
@@ -95,10 +105,17 @@ class PostgresSession:
     Error = psycopg.Error
 
     def __init__(
-        self, url: str, node: str | None = None, *, shares: bool = False, name: str | None = None
+        self,
+        url: str,
+        node: str | None = None,
+        *,
+        shares: bool = False,
+        name: str | None = None,
+        at_rest: AtRest | None = None,
     ) -> None:
         self.total_changes = 0
         self._url = url
+        self._at_rest = at_rest or AtRest()
         self._node = node
         self._shares = shares
         self._name = name or NAME + (node or secrets.token_hex(8))
@@ -298,14 +315,19 @@ class PostgresSession:
         self._pause = _FIRST_PAUSE
 
     def _opened(self) -> PatientConnection:
-        connection = PatientConnection.connect(
-            self._url,
-            autocommit=True,
-            cursor_factory=psycopg.RawCursor,
-            application_name=self._name,
-            client_encoding="utf8",
-            connect_timeout=_CONNECT_SECONDS,
-        )
+        self._at_rest.set()
+        try:
+            connection = PatientConnection.connect(
+                self._url,
+                autocommit=True,
+                cursor_factory=psycopg.RawCursor,
+                application_name=self._name,
+                client_encoding="utf8",
+                connect_timeout=_CONNECT_SECONDS,
+            )
+        finally:
+            self._at_rest.clear()
+        connection.at_rest = self._at_rest
         try:
             # Whatever the value is: a statement is prepared once.
             connection.adapters.register_dumper(int, Int8BinaryDumper)
@@ -343,7 +365,9 @@ class PostgresSession:
                 return
             if time.monotonic() > deadline:
                 raise InUse("another server is using it; stop that one, or choose another database")
+            self._at_rest.set()
             time.sleep(_FIRST_PAUSE)
+            self._at_rest.clear()
 
 
 @lru_cache(maxsize=1_000)

@@ -13,6 +13,7 @@ from typing import Final
 
 from server.store import leftovers
 from server.store.engine import StoreError, name_of
+from server.store.giving_way import AtRest
 from server.store.link import Lease, LinkEvents
 from server.store.migrations import MigrationError, migrate
 
@@ -26,6 +27,7 @@ class SqliteSession(sqlite3.Connection):
     """A connection to SQLite, which may keep other servers out of its directory."""
 
     is_lost = False
+    at_rest: AtRest | None = None
     lock: int | None = None
 
     def begin(self) -> None:
@@ -34,6 +36,8 @@ class SqliteSession(sqlite3.Connection):
 
     def end(self, _goes_on: Callable[[], bool]) -> None:
         """End the transaction: what it has done is durable."""
+        if self.at_rest is not None:
+            self.at_rest.set()
         self.execute("COMMIT")
 
     def hold(self, _project_id: str) -> bool:
@@ -89,7 +93,7 @@ class Sqlite:
                 raise
         return session
 
-    def serve(self) -> SqliteSession:
+    def serve(self, at_rest: AtRest | None = None) -> SqliteSession:
         """Open the database for a server, and keep other servers out; see `Engine`."""
         lock = self._lock()
         try:
@@ -98,7 +102,7 @@ class Sqlite:
             if lock is not None:
                 os.close(lock)
             raise
-        session.lock = lock
+        session.lock, session.at_rest = lock, at_rest
         try:
             with self._explained():
                 leftovers.begin(session)

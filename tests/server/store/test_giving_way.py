@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from server.store import database as database_module
 from server.store.connection import Connection
 from server.store.database import Database
-from server.store.giving_way import MOST, RESTING, GivingWay
+from server.store.giving_way import MOST, RESTING, AtRest, GivingWay
 from server.store.jobs import Job, JobQueue
 from server.store.sqlite import Sqlite, SqliteSession
 from tests.server.store.counted import increment
 from tests.waiting import PATIENCE, until
 
+if TYPE_CHECKING:
+    from server.store.postgres import Postgres
 
-class AtRest(threading.Event):
+
+class Noting(AtRest):
     """Notes for how many seconds it would have been waited for, and waits for none."""
 
     def __init__(self) -> None:
@@ -42,7 +51,7 @@ class Processor:
 
 async def test_the_loop_waits_for_as_long_as_it_has_computed() -> None:
     loop = asyncio.get_running_loop()
-    at_rest, processor = AtRest(), Processor()
+    at_rest, processor = Noting(), Processor()
     giving_way = GivingWay(at_rest, processor)
     processor.seconds = 5.0
     giving_way.begin(loop)
@@ -64,7 +73,7 @@ async def test_the_loop_looks_again_until_there_is_no_work() -> None:
         looks.append(None)
         return float(len(looks))
 
-    at_rest = AtRest()
+    at_rest = Noting()
     giving_way = GivingWay(at_rest, computed)
     giving_way.begin(loop)
     giving_way.begin(loop)
@@ -84,7 +93,7 @@ async def test_the_loop_looks_again_until_there_is_no_work() -> None:
 async def test_the_loop_goes_on_when_the_thread_is_at_rest() -> None:
     """The thread computes while the loop waits, and nothing else ends the wait in time."""
     loop = asyncio.get_running_loop()
-    at_rest, processor = threading.Event(), Processor()
+    at_rest, processor = AtRest(), Processor()
     giving_way = GivingWay(at_rest, processor, most=PATIENCE)
     giving_way.begin(loop)
     begun, done = threading.Event(), []
@@ -131,13 +140,19 @@ async def test_the_thread_is_at_rest_while_it_waits_for_the_disk(
     def note(what: str) -> None:
         noted.append((what, database._jobs.at_rest.is_set()))
 
-    end = SqliteSession.end
+    end, execute = SqliteSession.end, SqliteSession.execute
 
     def noting_end(self: SqliteSession, goes_on: Callable[[], bool]) -> None:
-        note("commit")
+        note("end")
         end(self, goes_on)
 
+    def noting_execute(self: SqliteSession, statement: str, *values: Any) -> Any:
+        if statement == "COMMIT":
+            note("commit")
+        return execute(self, statement, *values)
+
     monkeypatch.setattr(SqliteSession, "end", noting_end)
+    monkeypatch.setattr(SqliteSession, "execute", noting_execute)
 
     def work(_connection: Connection) -> None:
         note("work")
@@ -146,7 +161,66 @@ async def test_the_thread_is_at_rest_while_it_waits_for_the_disk(
     await database.run(work)
     await database.close()
     work_at = noted.index(("work", False))
-    assert noted[work_at + 1] == ("commit", True)
+    assert noted[work_at + 1 : work_at + 3] == [("end", False), ("commit", True)]
+
+
+def test_the_loop_does_not_wait_for_an_answer_but_for_who_has_it() -> None:
+    at_rest = AtRest()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        at_rest.answers_at = ours.fileno()
+        at_rest.set()
+        # Otherwise this would take that long.
+        assert at_rest.wait(PATIENCE)
+        theirs.send(b"answer")
+        assert not at_rest.wait(0)
+        # The thread goes on, and waits for its next answer.
+        ours.recv(6)
+        timer = threading.Timer(0, at_rest.set)
+        timer.start()
+        assert at_rest.wait(PATIENCE)
+        timer.join()
+    # Of a connection that was closed the thread is about to hear.
+    assert not at_rest.wait(0)
+
+
+def test_the_thread_is_at_rest_until_postgresql_answers(postgres: Postgres) -> None:
+    at_rest = AtRest()
+    with (
+        contextlib.closing(postgres.serve(at_rest)) as session,
+        contextlib.closing(postgres.connect()) as other,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        assert not at_rest.is_set()
+        other.execute("SELECT pg_advisory_lock(1)")
+        answer = threads.submit(session.execute, "SELECT pg_advisory_lock(1)")
+        assert at_rest.wait(PATIENCE)
+        other.execute("SELECT pg_advisory_unlock(1)")
+        answer.result(PATIENCE)
+        assert not at_rest.is_set()
+
+
+def test_the_thread_is_at_rest_between_two_looks_for_a_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(Sqlite(tmp_path))
+    noted: list[bool] = []
+
+    def sleep(_seconds: float) -> None:
+        noted.append(database._jobs.at_rest.is_set())
+
+    monkeypatch.setattr(database_module, "time", SimpleNamespace(sleep=sleep))
+    assert database._outage_goes_on()
+    assert noted == [True]
+    assert not database._jobs.at_rest.is_set()
+
+
+async def test_work_is_no_news_for_a_thread_that_waits_for_an_answer() -> None:
+    jobs = JobQueue()
+    jobs.at_rest.answers_at = 1
+    jobs.at_rest.set()
+    jobs.put(Job(lambda _: None, asyncio.Future()))
+    assert jobs.at_rest.is_set()
 
 
 async def test_the_loop_gives_way_until_the_results_are_there(database: Database) -> None:

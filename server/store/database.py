@@ -202,6 +202,7 @@ class Database:
         """Let jobs fail because the database has; return them."""
         for one in jobs:
             one.fail(storage_error(error))
+            self._jobs.follow(one)
             self._see_damage(one.cause)
         # Tried again with the next change that succeeds.
         self._untidy = False
@@ -236,6 +237,10 @@ class Database:
 
     def _perform(self, session: Session, job: Job) -> None:
         perform(session, job)
+        if job.first is not None and not job.is_done:
+            self._jobs.lead(job)
+        elif job.keeps is not None:
+            self._jobs.follow(job)
         if job.holds and job.is_done and job.error is None:
             self._jobs.hold(job)
 

@@ -3,15 +3,18 @@
 They have paths of their own. One statement that gave ten thousand of them others took up to 310 ms,
 in which everybody waited. So the last step of the move only notes it, in the same transaction, and
 the documents get their paths `MOVED_AT_ONCE` at a time while the project's other work still waits.
-Whoever uses a document of the project before that is done finishes the move first: another server,
-or whoever comes after a kill or a failure. So nobody sees half of it.
+Work that uses a document of the project before that is done has the move finished first: that of
+another server, or what comes after a kill or a failure. So nobody sees half of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 from server.store.connection import ALL, Connection
+from server.store.jobs import StepsFirst
 
 MOVED_AT_ONCE: Final = 200
 """Documents that one piece of work gives their paths."""
@@ -27,16 +30,35 @@ def go_on(connection: Connection, project_id: str) -> bool:
     return _follow(connection, project_id, MOVED_AT_ONCE)
 
 
+def ready(connection: Connection, project_id: str) -> None:
+    """Give the documents of a project their paths before they are used.
+
+    Raises:
+        StepsFirst: there are too many for one piece of work.
+    """
+    if go_on(connection, project_id):
+        raise StepsFirst(project_id, partial(steps, project_id=project_id))
+
+
+def all_ready(connection: Connection) -> None:
+    """Give the documents of all projects their paths; see `ready`."""
+    noted = connection.execute(
+        "SELECT p.id FROM document_moves CROSS JOIN projects p "
+        "WHERE p.documents = document_moves.space"
+    ).fetchall()
+    for (project_id,) in noted:
+        ready(connection, project_id)
+
+
+def steps(connection: Connection, project_id: str) -> Iterator[None]:
+    """Give all documents of a project their paths, some in each step."""
+    while go_on(connection, project_id):
+        yield
+
+
 def finish(connection: Connection, project_id: str) -> None:
-    """Give all documents of a project their paths."""
+    """Give all documents of a project their paths at once, where hardly one is left."""
     _follow(connection, project_id, ALL)
-
-
-def finish_all(connection: Connection) -> None:
-    """Give all documents of all projects their paths."""
-    noted = connection.execute("SELECT space, source, target FROM document_moves").fetchall()
-    for space, source, target in noted:
-        _move(connection, space, source, target, ALL)
 
 
 def forget(connection: Connection, space: int) -> None:

@@ -39,7 +39,10 @@ _HALVES: Final = re.compile("[\ud800-\udfff]")
 
 
 class Documents:
-    """The documents of a database, for its thread alone; in memory are `most` units of them."""
+    """The documents of a database, for its thread alone; in memory are `most` units of them.
+
+    All methods but `move_folder` raise `StepsFirst` where documents are on their way.
+    """
 
     def __init__(self, most: int = MAX_LOADED) -> None:
         self._loaded = LoadedDocuments(most)
@@ -59,7 +62,7 @@ class Documents:
             EventError: there is no such file (`NOT_FOUND`), or it is too long (`VALIDATION_ERROR`).
         """
         if since is not None:
-            document_moves.finish(connection, key[0])
+            document_moves.ready(connection, key[0])
             key = journals.moved(connection, key, since.epoch)
         document, merged = self._present(connection, key, now)
         if document is None:
@@ -180,7 +183,7 @@ class Documents:
 
     def unsaved(self, connection: Connection) -> list[Key]:
         """Return the documents of which something is not saved."""
-        document_moves.finish_all(connection)
+        document_moves.all_ready(connection)
         rows = connection.execute(
             "SELECT p.id, d.path FROM documents d CROSS JOIN projects p "
             "WHERE d.version > d.saved_version AND p.documents = d.space"
@@ -189,7 +192,7 @@ class Documents:
 
     def delete(self, connection: Connection, key: Key) -> None:
         """Forget a document, whose file is gone."""
-        document_moves.finish(connection, key[0])
+        document_moves.ready(connection, key[0])
         self._loaded.unload(key)
         connection.execute(
             "DELETE FROM documents WHERE space = (SELECT documents FROM projects WHERE id = ?) "
@@ -201,12 +204,13 @@ class Documents:
         """Forget some documents of files that were in a folder and are gone. Return whether there
         may be more; those are forgotten as soon as they are used.
         """
-        document_moves.finish(connection, project_id)
+        document_moves.ready(connection, project_id)
         self._loaded.unload_within(project_id, [folder])
         return journals.put_aside(connection, project_id, folder)
 
     def move(self, connection: Connection, project_id: str, source: str, target: str) -> None:
         """Let the document of a file have another path."""
+        document_moves.ready(connection, project_id)
         space = self._make_room(connection, project_id, target)
         connection.execute(
             "UPDATE documents SET path = ? WHERE space = ? AND path = ?", (target, space, source)
@@ -217,8 +221,9 @@ class Documents:
         self, connection: Connection, project_id: str, source: str, target: str
     ) -> None:
         """Let the documents of the files in a folder have another path, which `go_on_moving` gives
-        them.
+        them; those that a former move has left on their way have it by now.
         """
+        document_moves.finish(connection, project_id)
         space = self._make_room(connection, project_id, target)
         document_moves.note(connection, space, source, target)
         self._loaded.unload_within(project_id, (source, target))
@@ -231,7 +236,6 @@ class Documents:
         """Delete the documents of files that were at a path once, or that give way. Return the
         number of the project's documents.
         """
-        document_moves.finish(connection, project_id)
         space = journals.space_of(connection, project_id)
         connection.execute(
             # With OR, all documents of the project would be looked at.
@@ -255,7 +259,7 @@ class Documents:
             key,
         ).fetchone()
         if row is not None and row[0] is not None:
-            document_moves.finish(connection, key[0])
+            document_moves.ready(connection, key[0])
             return self._known(connection, key)
         if row is None or row[1] is None:
             self._loaded.unload(key)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +23,17 @@ WAITING_OF_ONE: Final = 2_000
 logger = logging.getLogger("server.store")
 
 
+class StepsFirst(Exception):
+    """Work for a project has to wait until steps are done that were left; `steps(connection)` does
+    one each time it is iterated. Work in steps does not raise this.
+    """
+
+    def __init__(self, project_id: str, steps: Callable[[Connection], Iterator[None]]) -> None:
+        super().__init__(f"project {project_id!r}: something is on its way")
+        self.project_id = project_id
+        self.steps = steps
+
+
 @dataclass(slots=True)
 class Job:
     """Work and its result. `in_steps`: calling `work` gives a generator, and it has the result.
@@ -30,7 +41,8 @@ class Job:
     size: bytes of what the work was given and may return.
     holds: whether no other job in steps of its owner, or for its project, may begin, and, from the
     last step on, no job at all for the project. is_alone: whether other servers begin none either.
-    cause: the database's own error.
+    first: steps that come before the work, left for the project `left_for`. keeps: the project of
+    which all other jobs wait for this one. cause: the database's own error.
     """
 
     work: Callable[[Connection], Any]
@@ -42,6 +54,9 @@ class Job:
     steps: Any = None
     holds: bool = False
     is_alone: bool = False
+    first: Iterator[None] | None = None
+    left_for: str = ""
+    keeps: str | None = None
     is_done: bool = False
     result: Any = None
     error: Exception | None = None
@@ -67,11 +82,12 @@ class JobQueue:
         self._changed = threading.Condition()
         self._waiting: FairQueue[Job] = FairQueue(most=WAITING, most_of_one=WAITING_OF_ONE)
         # The users whose work in steps has begun, and the projects for which it has, with the jobs
-        # in steps that wait for its end; the projects for which it has ended, with all jobs that
-        # wait; and those that wait no more.
+        # in steps that wait for its end; the projects that jobs keep, with all jobs that wait, and
+        # how many keep them; and the jobs that wait no more.
         self._users: dict[str, deque[Job]] = {}
         self._begun: dict[str, deque[Job]] = {}
         self._held: dict[str, deque[Job]] = {}
+        self._keepers: Counter[str] = Counter()
         self._released: deque[Job] = deque()
 
     def __len__(self) -> int:
@@ -104,7 +120,7 @@ class JobQueue:
         """Keep all jobs for the project of a job in steps waiting until `release`."""
         assert job.project_id is not None
         with self._changed:
-            self._held[job.project_id] = deque()
+            self._keep(job, job.project_id)
 
     def release(self, job: Job) -> None:
         """Let go on what waits for the end of a job in steps."""
@@ -112,8 +128,34 @@ class JobQueue:
         with self._changed:
             self._released.extend(self._users.pop(job.owner, ()))
             self._released.extend(self._begun.pop(job.project_id, ()))
-            self._released.extend(self._held.pop(job.project_id, ()))
+            self._let_go(job)
             self._changed.notify()
+
+    def lead(self, job: Job) -> None:
+        """Keep all jobs for the project that a job does steps for waiting until `follow`: so they
+        keep their order.
+        """
+        with self._changed:
+            if job.keeps is None:
+                self._keep(job, job.left_for)
+
+    def follow(self, job: Job) -> None:
+        """Let go on what waits for a job that has done steps first."""
+        with self._changed:
+            self._let_go(job)
+
+    def _keep(self, job: Job, project_id: str) -> None:
+        job.keeps = project_id
+        self._keepers[project_id] += 1
+        self._held.setdefault(project_id, deque())
+
+    def _let_go(self, job: Job) -> None:
+        project_id, job.keeps = job.keeps, None
+        if project_id is not None:
+            self._keepers[project_id] -= 1
+            if not self._keepers[project_id]:
+                del self._keepers[project_id]
+                self._released.extend(self._held.pop(project_id, ()))
 
     def release_all(self) -> bool:
         """Let go on what waits for the end of jobs in steps. Return whether there is something."""
@@ -122,6 +164,7 @@ class JobQueue:
                 for jobs in waiting.values():
                     self._released.extend(jobs)
                 waiting.clear()
+            self._keepers.clear()
             return bool(self._released)
 
     def close(self) -> None:
@@ -169,14 +212,15 @@ def perform(session: Session, job: Job) -> None:
     """
     session.execute("SAVEPOINT job")
     try:
-        if not job.in_steps:
-            job.finish(job.work(session))
-        else:
-            if job.steps is None:
-                _begin_steps(session, job)
-            next(job.steps)
+        # At the end of the steps before it comes the work.
+        if job.first is None or next(job.first, True):
+            job.first = None
+            _work(session, job)
     except StopIteration as end:
         job.finish(end.value)
+    except StepsFirst as left:
+        session.execute("ROLLBACK TO job")
+        job.first, job.left_for = left.steps(session), left.project_id
     except Exception as error:
         # A full disk or a broken one undoes the whole transaction: its other jobs fail as well.
         if not session.in_transaction:
@@ -188,6 +232,15 @@ def perform(session: Session, job: Job) -> None:
             job.cause = error
             job.fail(storage_error(error))
     session.execute("RELEASE job")
+
+
+def _work(session: Session, job: Job) -> None:
+    if not job.in_steps:
+        job.finish(job.work(session))
+    else:
+        if job.steps is None:
+            _begin_steps(session, job)
+        next(job.steps)
 
 
 def _begin_steps(session: Session, job: Job) -> None:

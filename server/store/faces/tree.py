@@ -59,7 +59,10 @@ class ProjectTree:
                 check(connection)
                 self._documents.move_folder(connection, project_id, source, target)
 
-            return folders.move(connection, project_id, source, target, done)
+            # What a former move has left on its way would be much to do in the last step.
+            while self._documents.go_on_moving(connection, project_id):
+                yield
+            return (yield from folders.move(connection, project_id, source, target, done))
 
         # Those of files that were there once would be much to delete in the last step.
         forget = partial(self._documents.forget_some, project_id=project_id, folder=target)

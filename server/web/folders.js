@@ -3,7 +3,7 @@
 
 import { change } from "./project.js";
 import { state } from "./state.js";
-import { byName, isWithin, moved } from "./paths.js";
+import { byName, folderOf, isWithin, moved } from "./paths.js";
 
 /** The file that keeps a folder which has no other one; git knows it by this name as well. */
 export const KEEPER = ".gitkeep";
@@ -58,7 +58,25 @@ export function foldersMoved(source, target) {
 /** Return whether there is a file or a folder at a path. */
 export function isThere(path) {
   const { files } = state.project;
-  return files.has(path) || [...files.keys()].some((one) => one.startsWith(`${path}/`));
+  return files.has(path) || foldersOf(files).has(path);
+}
+
+// The folders of a list of files that only grows, and of how many files they are.
+let known = { files: null, count: 0, folders: new Set() };
+
+/** Return all folders that these files are in. They are looked for once, not for each of many paths. */
+function foldersOf(files) {
+  if (known.files === files && known.count === files.size) return known.folders;
+  const folders = new Set();
+  for (const path of files.keys()) {
+    let folder = folderOf(path);
+    while (folder && !folders.has(folder)) {
+      folders.add(folder);
+      folder = folderOf(folder);
+    }
+  }
+  known = { files, count: files.size, folders };
+  return folders;
 }
 
 /**

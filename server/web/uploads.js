@@ -1,7 +1,8 @@
 // Files on their way to the server: a few at a time, part by part, at a pace that leaves room for
 // others. An outage only makes them wait.
 //
-// `state.uploads` is null, or {projectId, items, leftOut, question, choice, isOver}. Of an item:
+// `state.uploads` is null, or {projectId, items, paths, leftOut, question, choice, isOver}, where `paths`
+// are those of the items. Of an item:
 // {id, file, path, sent, status, problem, overwrite}, where `status` is "waiting", "sending", "done",
 // "skipped", "failed" or "cancelled". `question` is {item, more, answer}: something is at the path, and
 // `answer(choice, isForAll)` says what to do, "replace", "both" or "skip".
@@ -48,8 +49,9 @@ export async function uploadInto(folder, { files, leftOut }) {
   for (const item of items) {
     if (item.file.size > MAX_FILE) end(item, "failed", "It is larger than 5 MB");
   }
+  const paths = new Set(items.map(({ path }) => path));
   const uploads = {
-    ...{ projectId: project.id, items, leftOut, question: null, choice: null },
+    ...{ projectId: project.id, items, paths, leftOut, question: null, choice: null },
     isOver: false,
   };
   current = uploads;
@@ -67,27 +69,35 @@ function end(item, status, problem = "") {
 
 /** Something is where a file is to be: let the user say what to do. */
 async function decide(uploads, item) {
+  const choice = uploads.choice ?? (await chosen(uploads, item));
+  if (item.status === "cancelled") return;
+  const isTaken = (path) => isThere(path) || uploads.paths.has(path);
+  if (choice === "skip") end(item, "skipped");
+  else if (choice === "both") {
+    item.path = freeCopy(item.path, isTaken);
+    uploads.paths.add(item.path);
+  } else if (state.project?.files.has(item.path)) item.overwrite = true;
+  else end(item, "failed", "A folder of that name is there: it is not replaced by a file");
+}
+
+/** Ask what to do with a file, and perhaps with all others like it. */
+async function chosen(uploads, item) {
   const more = uploads.items.filter(
     (one) => one.status === "waiting" && one.id > item.id && isThere(one.path),
   ).length;
-  const choice =
-    uploads.choice ??
-    (await new Promise((answer) => {
-      const chosen = (chosen, isForAll) => {
-        if (isForAll) uploads.choice = chosen;
-        answer(chosen);
-      };
-      uploads.question = { item, more, answer: chosen };
-      draw();
-    }));
+  const choice = await new Promise((answer) => {
+    uploads.question = {
+      ...{ item, more },
+      answer: (choice, isForAll) => {
+        if (isForAll) uploads.choice = choice;
+        answer(choice);
+      },
+    };
+    draw();
+  });
   uploads.question = null;
   draw();
-  if (item.status === "cancelled") return;
-  const isTaken = (path) => isThere(path) || uploads.items.some((one) => one.path === path);
-  if (choice === "skip") end(item, "skipped");
-  else if (choice === "both") item.path = freeCopy(item.path, isTaken);
-  else if (state.project?.files.has(item.path)) item.overwrite = true;
-  else end(item, "failed", "A folder of that name is there: it is not replaced by a file");
+  return choice;
 }
 
 // -- sending

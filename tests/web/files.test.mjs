@@ -259,11 +259,27 @@ function drop(page, selector, files) {
 test("thousands of files are dropped, and cancelled at once", async () => {
   const [ada, bob] = await two("Cancelled", "docs/notes.txt");
   const many = Array.from({ length: 2_000 }, (_, number) => [`many-${number}.txt`, `${number}`]);
+  // Whether something is there already is looked up, and not sought among all files for each one.
+  await ada.evaluate(async () => {
+    const { change } = await import("/web/project.js");
+    const { state } = await import("/web/state.js");
+    class Counting extends Map {
+      *keys() {
+        for (const path of super.keys()) {
+          window.sought += 1;
+          yield path;
+        }
+      }
+    }
+    window.sought = 0;
+    change({ files: new Counting(state.project.files) });
+  });
   await drop(ada, '.tree [data-path="docs"]', many);
   const panel = ada.getByRole("region", { name: "Uploads" });
   await panel.getByText(/^[1-9]\d* of 2000 files, /).waitFor();
   await panel.getByText("more", { exact: false }).waitFor();
   await button(ada, "Cancel all").click();
+  assert.ok((await ada.evaluate(() => window.sought)) <= 10);
   await panel.waitFor({ state: "detached" });
   // Those that are there stay, for everybody, and nothing comes after them.
   const count = (page) =>

@@ -1,7 +1,7 @@
 """The first step of an asynchronous handler, taken in place: only one that suspends keeps a task.
 
-    start ──first step──► over: nothing is left
-              └─suspends──► the handler's task waits for the same ──► … ──► over
+    take ──first step──► over: its result is returned
+             └─suspends──► `Begun`, which the handler's task awaits: ──► … ──► over
 
 Most `async def` handlers never wait, or not for most events. A task of its own costs such a handler
 as much as all else that an event costs, and its answer leaves after the flush of its read.
@@ -14,33 +14,83 @@ task that nobody needs ends with the next turn, so none is ever idle.
 Rejected: `eager_start` (Python 3.12 and later), which makes a task for each handler all the same
 and costs twice as much; a task made when the handler suspends, which is another one than the
 handler has seen; an object made by `Task.__new__` and initialised later, which can crash the
-interpreter if it is looked at before.
+interpreter if it is looked at before; to call `send` of each coroutine, whose result then comes as
+an exception, and costs as much as all else here.
 """
 
 from __future__ import annotations
 
 import asyncio
 from asyncio import _enter_task, _leave_task, current_task
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from sys import getrefcount
-from typing import Any
+from types import CoroutineType
+from types import coroutine as awaiting
+from typing import Any, cast
 from weakref import getweakrefcount
 
-# How a coroutine ends without a failure that its caller has to know.
-_ENDS = (StopIteration, asyncio.CancelledError)
+
+class OwnCancellation(asyncio.CancelledError):
+    """A handler's own task was cancelled in its first step: that is an order and no failure."""
 
 
 class FirstSteps:
-    """Takes first steps, and keeps the tasks that were made for some and that nobody needs yet."""
+    """Takes first steps. `spare` is a task that was made for one, and that nobody needs yet."""
 
-    __slots__ = ("_context", "_loop", "_spare")
+    __slots__ = ("_context", "_loop", "spare")
 
     def __init__(self) -> None:
         # The tasks' own context, which no handler sees.
         self._context = Context()
-        self._spare: list[HandlerTask] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.spare: HandlerTask | None = None
+
+    def take(
+        self, awaitable: Awaitable[Any], loop: asyncio.AbstractEventLoop, context: Context
+    ) -> Any:
+        """Run what an asynchronous function has returned up to where it suspends. Return its
+        result, or a `Begun` if it goes on.
+
+        The caller is in `context`, which is the function's from now on. What the function raises is
+        raised here.
+
+        Raises:
+            OwnCancellation: its own task was cancelled.
+        """
+        # Only a coroutine tells whether it is over.
+        if type(awaitable) is CoroutineType:
+            coroutine: CoroutineType[Any, Any, Any] = awaitable
+        else:
+            coroutine = cast("CoroutineType[Any, Any, Any]", _await(awaitable))
+        task = self.spare
+        if task is None or loop is not self._loop:
+            task = self._make(loop)
+        self.spare = None
+        task.rest.coroutine = coroutine
+        outer = current_task(loop)
+        if outer is not None:
+            # Another handler makes this one run, or an ASGI host has received for it.
+            _leave_task(loop, outer)
+        _enter_task(loop, task)
+        try:
+            result = task.step(coroutine)
+        except BaseException as error:
+            # It has ended the steps, too.
+            task.begin_steps()
+            if isinstance(error, asyncio.CancelledError) and task.cancelling():
+                raise OwnCancellation from error
+            raise
+        finally:
+            _leave_task(loop, task)
+            if outer is not None:
+                _enter_task(loop, outer)
+            over = coroutine.cr_frame is None
+            if over:
+                task.rest.coroutine = None
+                if getrefcount(task) + getweakrefcount(task) == task.known_by:
+                    self.spare = task
+        return result if over else Begun(task, context, result)
 
     def start(
         self,
@@ -48,115 +98,143 @@ class FirstSteps:
         loop: asyncio.AbstractEventLoop,
         context: Context | None = None,
     ) -> asyncio.Task[None] | None:
-        """Run a coroutine up to where it suspends. Return its task, or None if it has ended.
-
-        It runs in a copy of the present context, or in `context`, which is the caller's then. What
-        it raises is raised here, except the cancellation of its own task.
+        """Run a coroutine up to where it suspends, as `take` does, in `context` if the caller is in
+        that, or in a copy of the present one. Return its task, or None if it is over, also if it
+        was cancelled.
         """
-        task = self._spare.pop() if self._spare and loop is self._loop else self._make(loop)
-        rest = task.rest
-        rest.coroutine = coroutine
-        outer = current_task(loop)
-        if outer is not None:
-            # Another handler makes this one run, or an ASGI host has received for it.
-            _leave_task(loop, outer)
-        _enter_task(loop, task)
-        known_by = getrefcount(task) + getweakrefcount(task)
         try:
             if context is None:
                 context = copy_context()
-                awaited = context.run(coroutine.send, None)
+                begun = context.run(self.take, coroutine, loop, context)
             else:
-                awaited = coroutine.send(None)
-        except BaseException as error:
-            rest.coroutine = None
-            if not task.changed and getrefcount(task) + getweakrefcount(task) == known_by:
-                self._spare.append(task)
-            if isinstance(error, _ENDS):
-                return None
-            raise
-        finally:
-            _leave_task(loop, task)
-            if outer is not None:
-                _enter_task(loop, outer)
-        rest.context = context
-        rest.awaited = _take(awaited)
-        return task
+                begun = self.take(coroutine, loop, context)
+        except asyncio.CancelledError:
+            return None
+        return begun.go_on(_await(begun)) if type(begun) is Begun else None
 
     def _make(self, loop: asyncio.AbstractEventLoop) -> HandlerTask:
-        if loop is not self._loop:
-            # The tasks of another loop, which was closed.
-            self._spare.clear()
-            self._loop = loop
-        return HandlerTask(loop, self._context, self._spare)
+        # A spare one of another loop is left behind: that loop was closed.
+        self._loop = loop
+        task = HandlerTask(loop, self._context, self)
+        task.known_by = getrefcount(task) + getweakrefcount(task)
+        return task
+
+
+class Begun:
+    """A coroutine that has suspended in its first step: who awaits this has its result."""
+
+    __slots__ = ("_awaited", "_context", "_task")
+
+    def __init__(self, task: HandlerTask, context: Context, awaited: Any) -> None:
+        self._task = task
+        self._context = context
+        self._awaited = awaited
+
+    def go_on(self, runs: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Let the task run `runs`, which awaits this before all else. Return the task."""
+        self._task.rest.go_on(runs, self._context)
+        return self._task
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        steps, coroutine = self._task.steps, self._task.rest.coroutine
+        assert coroutine is not None
+        result = self._awaited
+        while True:
+            try:
+                yield result
+            except BaseException as error:
+                result = steps.throw(error)
+            else:
+                result = steps.send(None)
+            if coroutine.cr_frame is None:
+                return result
 
 
 class HandlerTask(asyncio.Task[None]):
     """The task of a handler.
 
-    `rest` is what the task runs; `changed` tells whether somebody has changed the task itself.
+    `step` takes the first step of a coroutine, and `steps` has the others. `rest` is what the task
+    runs. `known_by` counts the references to a task that nobody has kept; it is negative if the
+    task itself was changed.
     """
 
-    __slots__ = ("changed", "rest")
+    __slots__ = ("known_by", "rest", "step", "steps")
+
+    steps: Generator[Any, Any, None]
+    step: Callable[[Any], Any]
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, context: Context, spare: list[HandlerTask]
+        self, loop: asyncio.AbstractEventLoop, context: Context, owner: FirstSteps
     ) -> None:
-        self.changed = False
-        self.rest = Rest(spare)
+        self.known_by = 0
+        self.rest = Rest(owner)
+        self.begin_steps()
         super().__init__(self.rest, loop=loop, context=context)
 
+    def begin_steps(self) -> None:
+        """Get ready for the first step of a coroutine."""
+        self.steps = _steps()
+        next(self.steps)
+        self.step = self.steps.send
+
     def cancel(self, msg: Any | None = None) -> bool:
-        self.changed = True
+        self.known_by = -1
         return super().cancel(msg)
 
     def add_done_callback(self, function: Any, /, *, context: Context | None = None) -> None:
-        self.changed = True
+        self.known_by = -1
         super().add_done_callback(function, context=context)
 
     def set_name(self, value: object, /) -> None:
-        self.changed = True
+        self.known_by = -1
         super().set_name(value)
 
 
 class Rest(Coroutine[Any, Any, None]):
-    """What a handler's task runs: its `coroutine` from the second step on, in `context`.
+    """What a handler's task runs: from the handler's second step on `_runs`, in `_context`.
 
-    `awaited` is what the first step waits for. Without a coroutine the task ends at once, and so do
-    the others of its turn that are `spare`.
+    `coroutine` is the handler's, and what the task shows. `_awaited` is what its first step waits
+    for. If nothing is to be run, the task ends at once, and is nobody's spare one any longer.
     """
 
-    __slots__ = ("_spare", "awaited", "context", "coroutine")
+    __slots__ = ("_awaited", "_context", "_owner", "_runs", "coroutine")
 
-    context: Context
+    _context: Context
 
-    def __init__(self, spare: list[HandlerTask]) -> None:
-        self._spare = spare
-        self.coroutine: Coroutine[Any, Any, None] | None = None
-        self.awaited: Any = None
+    def __init__(self, owner: FirstSteps) -> None:
+        self._owner = owner
+        self.coroutine: CoroutineType[Any, Any, Any] | None = None
+        self._runs: Coroutine[Any, Any, None] | None = None
+        self._awaited: Any = None
+
+    def go_on(self, runs: Coroutine[Any, Any, None], context: Context) -> None:
+        """Run `runs`, which begins by waiting for what the first step waits for."""
+        self._context = context
+        self._runs = runs
+        self._awaited = _take(runs.send(None))
 
     def send(self, value: None) -> Any:
-        if self.coroutine is None:
-            self._spare.clear()
+        if self._runs is None:
+            self._owner.spare = None
             raise StopIteration
-        awaited, self.awaited = self.awaited, None
+        awaited, self._awaited = self._awaited, None
         if awaited is None:
-            return self.context.run(self.coroutine.send, value)
+            return self._context.run(self._runs.send, value)
         return _hand_over(awaited)
 
     def throw(self, error: Any, *_more: Any) -> Any:
-        if self.coroutine is None:
-            self._spare.clear()
+        if self._runs is None:
+            self._owner.spare = None
             raise error
-        awaited, self.awaited = self.awaited, None
+        awaited, self._awaited = self._awaited, None
         if asyncio.isfuture(awaited) and awaited.cancel():
             # As `Task.cancel` does: the cancelled future brings the handler the news.
             return _hand_over(awaited)
-        return self.context.run(self.coroutine.throw, error)
+        return self._context.run(self._runs.throw, error)
 
     def close(self) -> None:
-        if self.coroutine is not None:
-            self.coroutine.close()
+        if self._runs is not None:
+            self._runs.close()
 
     def __await__(self) -> Generator[Any, Any, None]:
         raise RuntimeError("coroutine is being awaited already")
@@ -164,6 +242,19 @@ class Rest(Coroutine[Any, Any, None]):
     def __getattr__(self, name: str) -> Any:
         """Return what a task's `repr`, its stack, or anyio asks the coroutine about its state."""
         return getattr(self.coroutine, name)
+
+
+@awaiting
+def _steps() -> Generator[Any, Any, None]:
+    """Run each coroutine that is sent: yield what it waits for and, when it is over, its result."""
+    result = None
+    while True:
+        coroutine = yield result
+        result = yield from coroutine
+
+
+async def _await(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
 
 
 def _take(awaited: Any) -> Any:

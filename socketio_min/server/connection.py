@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Coroutine, Generator, Iterable
-from contextvars import Context
+from collections.abc import Coroutine, Generator, Iterable
+from contextvars import Context, copy_context
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from engineio_min.protocol.packets import Packet as EnginePacket
 from engineio_min.protocol.session import HANDLERS, SLOW_CONSUMER
 from socketio_min.errors import ProtocolError
 from socketio_min.failures import FAILURES, is_own_cancellation
+from socketio_min.first_steps import Begun, OwnCancellation
 from socketio_min.protocol.decoding import MAX_PLAIN, decode_plain_event
 from socketio_min.protocol.json_parser import JSON_PARSER
 from socketio_min.protocol.packets import ACK, CONNECT, EVENT, Packet
@@ -274,6 +275,7 @@ class ServerConnection:
         event = data[0]
         # The handler's arguments, in the same list: a copy would cost more than all else here.
         data[0] = socket
+        context = None
         try:
             handler = namespace.handlers.get(event)
             if handler is not None:
@@ -284,11 +286,23 @@ class ServerConnection:
                 return
             # As `is_awaitable`, without the price of a call for each event.
             if result is not None and hasattr(result, "__await__"):
-                self.start(self._finish(socket, event, data, ack_id, result), weight)
-            elif ack_id is not None:
+                server, context = self.server, copy_context()
+                result = context.run(server.first_steps.take, result, server.engine.loop, context)
+                if type(result) is Begun:
+                    task = result.go_on(self._finish(socket, event, data, ack_id, result))
+                    self._keep(task, weight)
+                    return
+            if ack_id is not None:
                 socket.acknowledge(ack_id, result)
+        except OwnCancellation:
+            # An order, and no failure.
+            return
         except FAILURES as error:
-            event_failed(socket, event, data[1:], ack_id, error)
+            if context is None:
+                event_failed(socket, event, data[1:], ack_id, error)
+            else:
+                # Where the handler ran.
+                context.run(event_failed, socket, event, data[1:], ack_id, error)
 
     async def _finish(
         self,
@@ -296,10 +310,11 @@ class ServerConnection:
         event: str,
         data: list[Any],
         ack_id: int | None,
-        awaitable: Awaitable[Any],
+        begun: Begun,
     ) -> None:
+        """Wait for a handler that has suspended, and answer its event."""
         try:
-            result = await awaitable
+            result = await begun
             if ack_id is not None:
                 socket.acknowledge(ack_id, result)
         except FAILURES as error:
@@ -316,11 +331,14 @@ class ServerConnection:
         server = self.server
         task = server.first_steps.start(coroutine, server.engine.loop, context)
         if task is not None:
-            server.keep_task(
-                task, self._ended if not weight else partial(self._ended, weight=weight)
-            )
-            self.turns.begin()
-            self._carry(weight)
+            self._keep(task, weight)
+
+    def _keep(self, task: asyncio.Task[None], weight: int) -> None:
+        """Count a handler of `weight` bytes that goes on after its first step."""
+        ended = self._ended if not weight else partial(self._ended, weight=weight)
+        self.server.keep_task(task, ended)
+        self.turns.begin()
+        self._carry(weight)
 
     def _ended(self, task: asyncio.Task[None], weight: int = 0) -> None:
         self.server.task_ended(task)

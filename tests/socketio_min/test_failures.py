@@ -88,6 +88,29 @@ async def test_what_is_cancelled_inside_of_a_handler_fails_its_event(
     assert caplog.text.count("the handler of 'x' in namespace / failed") == 1
 
 
+@pytest.mark.parametrize("turns", [0, 1])
+async def test_a_handler_whose_own_task_is_cancelled_answers_nothing(
+    turns: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    io = Server()
+    told = answer_failures(io)
+
+    @io.on("x")
+    async def give_up(_socket: Socket) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        raise asyncio.CancelledError
+
+    async with serving(io) as net:
+        client, _ = await net.join()
+        await client.send('427["x"]')
+        await client.nothing_more()
+    assert (told, caplog.text) == ([], "")
+
+
 @pytest.mark.parametrize("handler", HANDLERS)
 @pytest.mark.parametrize("where", ["middleware", "connect"])
 async def test_what_is_cancelled_inside_of_an_admission_refuses_the_client(

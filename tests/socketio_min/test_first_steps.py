@@ -19,7 +19,7 @@ import anyio.lowlevel
 import pytest
 import uvloop
 
-from socketio_min.first_steps import FirstSteps, HandlerTask
+from socketio_min.first_steps import Begun, FirstSteps, HandlerTask, OwnCancellation
 
 NAME: ContextVar[str] = ContextVar("name", default="")
 
@@ -136,6 +136,84 @@ async def test_a_context_that_is_given_is_the_one() -> None:
     assert own[NAME] == "first"
     await task
     assert (own[NAME], NAME.get()) == ("first, second", "")
+
+
+def take(steps: FirstSteps, awaitable: Awaitable[Any]) -> Any:
+    """Take a first step in a context of its own."""
+    context = copy_context()
+    return context.run(steps.take, awaitable, asyncio.get_running_loop(), context)
+
+
+async def give(result: object) -> object:
+    return result
+
+
+async def test_a_result_comes_from_the_first_step_or_is_awaited() -> None:
+    future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    got: list[str] = []
+
+    async def wait() -> str:
+        await asyncio.sleep(0)
+        return await future
+
+    async def note(begun: Begun) -> None:
+        got.append(await begun)
+
+    steps = FirstSteps()
+    assert take(steps, give("at once")) == "at once"
+    begun = take(steps, wait())
+    assert isinstance(begun, Begun)
+    task = begun.go_on(note(begun))
+    assert take(steps, give("meanwhile")) == "meanwhile"
+    future.set_result("later")
+    await task
+    assert got == ["later"]
+
+
+async def test_whatever_can_be_awaited_is_taken() -> None:
+    class Odd:
+        def __await__(self) -> Generator[Any, Any, str]:
+            yield from asyncio.sleep(0).__await__()
+            return "odd"
+
+    steps = FirstSteps()
+    future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    future.set_result("done")
+    assert take(steps, future) == "done"
+    begun = take(steps, Odd())
+    got: list[object] = []
+
+    async def note() -> None:
+        got.append(await begun)
+
+    await begun.go_on(note())
+    assert got == ["odd"]
+
+
+async def test_one_that_fails_leaves_the_next_its_task() -> None:
+    tasks: list[int] = []
+
+    async def fail(error: BaseException) -> None:
+        tasks.append(id(current()))
+        raise error
+
+    steps = FirstSteps()
+    with pytest.raises(ValueError, match="mine"):
+        take(steps, fail(ValueError("mine")))
+    with pytest.raises(asyncio.CancelledError) as of_another:
+        take(steps, fail(asyncio.CancelledError()))
+    assert of_another.type is asyncio.CancelledError
+    assert take(steps, give(1)) == 1
+    assert len(set(tasks)) == 1
+
+
+async def test_a_cancellation_of_its_own_is_told_apart() -> None:
+    async def give_up() -> None:
+        current().cancel()
+        raise asyncio.CancelledError
+
+    with pytest.raises(OwnCancellation):
+        take(FirstSteps(), give_up())
 
 
 def test_timeouts_hold_from_the_first_step_on(new_loop: NewLoop) -> None:

@@ -8,8 +8,9 @@ server cancels one while its connection lives.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
+from functools import partial
 from types import CoroutineType
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 
 from socketio_min.first_steps import FirstSteps
 
-START = FirstSteps.start
+TAKE = FirstSteps.take
 
 Suspended = Callable[["asyncio.Task[Any]", Any], object]
 
@@ -45,7 +46,16 @@ class Watched(Coroutine[Any, Any, Any]):
         self._coroutine.close()
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return self._coroutine.__await__()
+        step = partial(self.send, None)
+        while True:
+            try:
+                awaited = step()
+            except StopIteration as end:
+                return end.value
+            try:
+                step = partial(self.send, (yield awaited))
+            except BaseException as error:
+                step = partial(self.throw, error)
 
 
 class Interruption:
@@ -67,13 +77,14 @@ class Interruption:
 
         def watched(
             steps: FirstSteps,
-            coroutine: CoroutineType[Any, Any, None],
+            awaitable: Awaitable[Any],
             loop: asyncio.AbstractEventLoop,
-            context: Context | None = None,
-        ) -> asyncio.Task[None] | None:
-            return START(steps, Watched(coroutine, self._suspended), loop, context)
+            context: Context,
+        ) -> Any:
+            assert isinstance(awaitable, CoroutineType)
+            return TAKE(steps, Watched(awaitable, self._suspended), loop, context)
 
-        patch.setattr(FirstSteps, "start", watched)
+        patch.setattr(FirstSteps, "take", watched)
 
     def _make(
         self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any

@@ -44,8 +44,7 @@ class Saver:
         self._services = services
         self._still = still
         self._latest = latest
-        # When each document must be saved at the latest, by the loop's clock, and the task or timer
-        # for it.
+        # When each document must be saved at the latest, by the loop's clock, and the timer for it.
         self._due: dict[Key, tuple[float, asyncio.TimerHandle]] = {}
         self._saves: dict[Key, asyncio.Task[None]] = {}
 

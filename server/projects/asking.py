@@ -77,8 +77,8 @@ class _Told(msgspec.Struct, frozen=True):
 
 
 class _Settled(NamedTuple):
-    """A request for the lock `held` that was answered. `granted` is the asker's lock, if it was
-    handed over.
+    """A request for the lock `held` that was answered. `lock` is the asker's, if it was handed
+    over.
     """
 
     asked: Asked
@@ -242,7 +242,7 @@ def tell_ended(services: Services, asked: Asked, outcome: LockOutcome) -> None:
 
 
 def _news(settled: _Settled, user: User) -> Iterator[tuple[str | list[str], Announcement]]:
-    """Yield the sockets that hear of the answer of this user, with what they hear."""
+    """Yield the rooms and sockets that hear of the answer of this user, with what they hear."""
     asked, held, lock = settled.asked, settled.held, settled.lock
     if lock is not None:
         room = project_room(asked.project_id)

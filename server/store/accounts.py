@@ -44,7 +44,9 @@ def password_hash(connection: Connection, user_id: str) -> str | None:
 
 
 def open_session(connection: Connection, session: StoredSession, most: int) -> list[str]:
-    """Add a session. Return the keys of the user's oldest ones, ended to have at most `most`."""
+    """Add a session. Return the keys of the user's oldest sessions, which end so that at most
+    `most` are left.
+    """
     connection.execute(
         "INSERT INTO sessions VALUES (?, ?, ?, ?)",
         (session.key, session.user.id, session.created_at, session.expires_at),

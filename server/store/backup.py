@@ -26,18 +26,18 @@ def back_up(directory: Path, target: Path) -> int:
         raise StoreError(f"DATA_DIR: {str(directory)!r} has no database to copy")
     if target.exists():
         raise StoreError(f"{str(target)!r} exists; choose another name, or remove it first")
-    # A copy that was cut off never has the name of a whole one.
+    # A copy that was interrupted never has the name of a whole one.
     partial = target.with_name(target.name + ".partial")
     try:
         partial.unlink(missing_ok=True)
-        # For this account alone, as the data directory is.
+        # Readable for this account alone, as the data directory is.
         partial.touch(mode=0o600, exist_ok=False)
         with (
             contextlib.closing(sqlite3.connect(source, timeout=10.0)) as live,
             contextlib.closing(sqlite3.connect(partial)) as copy,
         ):
             live.backup(copy)
-            # A server that goes back to it lacks the edits that clients have got since.
+            # A server that goes back to this copy lacks the edits that clients have got since then.
             if copy.execute("SELECT 1 FROM sqlite_schema WHERE name = 'documents'").fetchone():
                 copy.execute("UPDATE documents SET epoch = lower(hex(randomblob(8)))")
                 copy.commit()

@@ -22,7 +22,7 @@ from server.store.trees import COLUMNS, Steps
 MAX_DELETIONS: Final = 1_000
 """Deletions in one bin."""
 _EXPIRED_AT_ONCE: Final = 20
-"""Deletions that are over and go in one piece of work."""
+"""Expired deletions that one piece of work removes."""
 
 _SELECT: Final = (
     "SELECT b.id, b.path, b.is_folder, b.deleted_at, b.deleted_by, t.file_count, t.size "
@@ -46,7 +46,7 @@ def throw_file(connection: Connection, project_id: str, new: Deletion) -> Change
 def throw_folder(
     connection: Connection, project_id: str, new: Deletion, done: Callable[[], object]
 ) -> Steps[list[str]]:
-    """Put a folder into the bin; return the paths of its files. `done` is called in the last step.
+    """Put a folder into the bin. Return the paths of its files. `done` is called in the last step.
 
     Raises:
         EventError: there is no such folder (`NOT_FOUND`).
@@ -80,7 +80,7 @@ def restore(
     now: str,
     done: Callable[[], object],
 ) -> Steps[list[Change]]:
-    """Take a deletion out of the bin, to where it was or to the path `target`; return the files.
+    """Take a deletion out of the bin, to where it was or to the path `target`. Return its files.
 
     Raises:
         EventError: it is not there (`NOT_FOUND`), or something else is at its path
@@ -98,7 +98,7 @@ def restore(
         Flow(thrown, tree, cut=len(deleted.path), prefix=path, author=author),
     ]
     found = yield from folders.flow(connection, project_id, flows, path)
-    # It may have been taken out, or have given way, meanwhile.
+    # The deletion may have been taken out, or have made room for another one, meanwhile.
     deletion(connection, project_id, deletion_id)
     contents.check_room(*trees.finish_counted(connection, tree))
     trees.forget_touched(connection, project_id)
@@ -123,7 +123,7 @@ def deletion(connection: Connection, project_id: str, deletion_id: str) -> Delet
 
 
 def authors(connection: Connection, project_id: str, deletion_id: str, most: int) -> list[str]:
-    """Return the ids of some users who have changed files of a deletion last."""
+    """Return the ids of some of the users who were the last to change files of a deletion."""
     rows = connection.execute(
         "SELECT DISTINCT updated_by FROM tree_files "
         "WHERE tree = (SELECT tree FROM bins WHERE id = ? AND project_id = ?) LIMIT ?",
@@ -135,7 +135,7 @@ def authors(connection: Connection, project_id: str, deletion_id: str, most: int
 def deletions(
     connection: Connection, project_id: str, since: str, before: int, most: int
 ) -> list[tuple[int, Deletion]]:
-    """Return the last deletions after the time `since` whose numbers are less than `before`."""
+    """Return the last deletions since a time whose numbers are less than `before`."""
     rows = connection.execute(
         _SELECT.replace("SELECT ", "SELECT b.sequence, ", 1)
         + "WHERE b.project_id = ? AND b.sequence < ? AND b.deleted_at >= ? "
@@ -146,8 +146,8 @@ def deletions(
 
 
 def expire(connection: Connection, since: str) -> bool:
-    """Forget some deletions, of whatever project, from before the time `since`. Return whether
-    there may be more.
+    """Forget some deletions from before a time, of whatever project. Return whether there may be
+    more.
     """
     rows = connection.execute(
         "SELECT id FROM bins WHERE deleted_at < ? ORDER BY deleted_at LIMIT ?",

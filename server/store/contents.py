@@ -1,6 +1,6 @@
-"""The files of a project. A content is stored once, by its hash, and goes with its last user.
+"""The files of a project. A content is stored once, by its hash, and is deleted with its last user.
 
-How long ones are stored is told in `parts`.
+How long contents are stored is told in `parts`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ MAX_FILES: Final = 10_000
 MAX_SIZE: Final = 500_000_000
 """Bytes of all files of one project."""
 MAX_FILE: Final = 5_000_000
-"""Bytes of one file that is no text, or is mirrored; a text has as many characters at most."""
+"""Bytes of one file that is no text, or that is mirrored. A text has at most so many characters."""
 
 _MOST_LOOKED_UP: Final = 100
-"""Paths that are looked up one by one: ten thousand rows are read in 15 ms."""
+"""Paths that are looked up one by one. For more, all ten thousand rows are read, in 15 ms."""
 _COLUMNS: Final = "path, size, hash, revision, updated_at, updated_by, media_type"
 
 
@@ -50,8 +50,8 @@ def files(
 
 
 def paths(connection: Connection, project_id: str, among: Collection[str]) -> list[str]:
-    """Return the paths of the files that are `among` these paths or in these folders, in order; of
-    all files for "", or if many are asked for.
+    """Return the paths of the files that are `among` these paths or in folders at them, in order.
+    Return the paths of all files if "" is among them, or many are.
     """
     tree = trees.of_project(connection, project_id)
     if "" in among or len(among) > _MOST_LOOKED_UP:
@@ -61,9 +61,9 @@ def paths(connection: Connection, project_id: str, among: Collection[str]) -> li
         return [path for (path,) in rows]
     found: set[str] = set()
     for path in among:
-        # A name that is not in UTF-8 is none of a project.
+        # A name that is not UTF-8 is not that of a file of a project.
         with contextlib.suppress(UnicodeEncodeError):
-            # A folder's files follow each other: "0" comes after "/".
+            # The files of a folder follow each other: "0" comes after "/".
             inside = connection.execute(
                 "SELECT path FROM tree_files WHERE tree = ?1 AND path = ?2 UNION ALL "
                 "SELECT path FROM tree_files WHERE tree = ?1 AND path >= ?3 AND path < ?4",
@@ -85,7 +85,8 @@ def file(connection: Connection, project_id: str, path: str) -> File | None:
 
 def is_folder(connection: Connection, project_id: str, path: str) -> bool:
     """Return whether a project has files in a folder."""
-    # No path has a character below the slash's successor between a folder and its files.
+    # Between a folder and its files there is no path with a character below the one after the
+    # slash.
     inside = connection.execute(
         "SELECT 1 FROM tree_files WHERE tree = ? AND path >= ? AND path < ? LIMIT 1",
         (trees.of_project(connection, project_id), f"{path}/", f"{path}0"),
@@ -108,8 +109,8 @@ def write(
     now: str,
     edited: bool = False,
 ) -> Change:
-    """Create a file, or give it another content. Bytes are what they are recognised as. `edited`:
-    by people who type together.
+    """Create a file, or give it another content. What kind of file bytes are is recognised.
+    `edited`: by people who type together.
 
     Raises:
         EventError: the project has too many files, or too large ones (`RATE_LIMIT_EXCEEDED`).
@@ -132,7 +133,8 @@ def put(
     now: str,
     edited: bool = False,
 ) -> Change:
-    """Create a file with a stored content, or give it that content; its history has both.
+    """Create a file with a stored content, or give the content to a file. The file's history has
+    both contents.
 
     Raises:
         EventError: the project has too many files, or too large ones (`RATE_LIMIT_EXCEEDED`).
@@ -220,7 +222,9 @@ def _next_revision(connection: Connection, project_id: str) -> tuple[int, int]:
 
 
 def _grow(connection: Connection, tree: int, new: bool, grown_by: int) -> None:
-    """Count a file's bytes, and the file if it is new; more than there may be is refused."""
+    """Count the bytes that a file grows by, and the file if it is new. Refuse more than there may
+    be.
+    """
     count, total = connection.execute(
         "UPDATE trees SET file_count = file_count + ?, size = size + ? WHERE id = ? "
         "RETURNING file_count, size",

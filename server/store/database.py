@@ -1,20 +1,22 @@
 """The database's thread: work goes in, commits are shared, results come back after them.
 
 A database waits for the disk, and an event loop must not, so one thread owns the only connection.
-What is waiting when the thread gets to it becomes one transaction with one sync to the disk ("group
-commit"): a hundred clients that save at once wait for one sync, not for a hundred. Each piece of
-work has its own savepoint, so one that fails undoes only itself. Nobody learns a result before the
-commit that makes it durable.
+All work that waits when the thread comes to it becomes one transaction with one sync to the disk
+("group commit"): a hundred clients that save at once wait for one sync, not for a hundred. Each
+piece of work has its own savepoint, so one that fails undoes only itself. Nobody learns a result
+before the commit that makes it durable.
 
-Nobody waits for long because of somebody else: users take turns, a transaction ends after
-`_GROUP_SECONDS`, what goes through thousands of rows is done in steps, one in every other
-transaction while other work waits, and what is deleted goes bit by bit (`leftovers`). Nobody sees
-what steps have half done; of a project, and of a user, one such work is done at a time, and from
-its last step on other work for the project waits until its clients have been told.
+Nobody waits for long because of somebody else. Users take turns. A transaction ends after
+`_GROUP_SECONDS`. What goes through thousands of rows is done in steps; while other work waits, only
+every other transaction has a step. What is deleted goes bit by bit (`leftovers`).
 
-Work of one user, and the delivery of all results, has the order of the handing over and of the
-commits: what the application tells its clients has the order of the commits. Reading goes the same
-way; a second connection would read past writes that are on their way.
+Nobody sees what steps have half done. For a project, and for a user, only one work in steps is done
+at a time. From its last step on, other work for the project waits until the clients of the project
+have been told.
+
+The work of one user is done in the order in which it was handed over. All results are delivered in
+the order of the commits, so the application tells its clients everything in that order. Reading
+goes the same way: a second connection would read past writes that are on their way.
 """
 
 from __future__ import annotations
@@ -44,13 +46,13 @@ _MOST_AT_ONCE: Final = 256
 HELD: Final = 201_326_592
 HELD_OF_ONE: Final = 67_108_864
 HELD_FREE: Final = 1_048_576
-"""Bytes that waiting work may hold: of all users, of one, and of each whatever the others hold."""
+"""Bytes that waiting work may hold: of all users together, of one, and of each user in any case."""
 PIECE: Final = 4_096
-"""Bytes of work that names no more."""
+"""Bytes that a piece of work counts at least."""
 _GROUP_SECONDS: Final = 0.02
-"""How long a transaction takes more work."""
+"""Seconds for which a transaction takes more work."""
 _OUTAGE_SECONDS: Final = 0.05
-"""How long it is between two looks at what waits while there is no connection."""
+"""Seconds between two looks at what waits, while there is no connection."""
 
 logger = logging.getLogger("server.store")
 
@@ -58,8 +60,8 @@ logger = logging.getLogger("server.store")
 class Database:
     """The database of an engine, for one server at a time.
 
-    `commits` counts the transactions that wrote something, `is_damaged` once the database was found
-    damaged. `clock` is in seconds.
+    `commits` counts the transactions that wrote something. `is_damaged` is True once the database
+    was found damaged. `clock` is in seconds.
     """
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
@@ -70,9 +72,10 @@ class Database:
         self._jobs = JobQueue()
         self._giving_way = GivingWay(self._jobs.at_rest)
         self.held = HeldBytes(most=HELD, most_of_one=HELD_OF_ONE, free=HELD_FREE)
-        # On the thread: work in steps that is not at its end, and whether there are leftovers.
+        # On the thread: the works in steps that are not at their end, and whether there are
+        # leftovers.
         self._begun: deque[Job] = deque()
-        # Whether the last transaction had a step: other work waits for one at most.
+        # Whether the last transaction had a step. Other work waits for at most one step.
         self._stepped = False
         self._untidy = True
         self._is_lost = False
@@ -99,7 +102,7 @@ class Database:
         return self.of("").run(work)
 
     def submit(self, job: Job) -> None:
-        """Hand over a job; one that has no place fails at once."""
+        """Hand over a job. A job for which there is no place fails at once."""
         if self.held.add(job.owner, job.size):
             if self._jobs.put(job):
                 self._giving_way.begin(self._loop)
@@ -157,7 +160,7 @@ class Database:
             return self._failed(touched, error)
         try:
             end = self._clock() + _GROUP_SECONDS
-            # Work that comes meanwhile is part of the next transaction.
+            # Work that comes while this is done is part of the next transaction.
             most = min(_MOST_AT_ONCE, len(self._jobs) + 1)
             begun = None
             if self._begun and (job is None or not self._stepped):
@@ -171,7 +174,7 @@ class Database:
                 self._perform(session, job)
                 most -= 1
                 job = self._jobs.take(wait=False) if most and self._clock() < end else None
-            # With what is in steps, each transaction would have twice as much to do.
+            # With work in steps each transaction would have twice as much to do.
             if self._untidy and begun is None and not self._begun:
                 leftovers.delete_some(session)
             self._untidy = leftovers.are_there(session)
@@ -193,25 +196,29 @@ class Database:
         return done
 
     def _let_go(self, session: Session, done: list[Job]) -> None:
-        """Let other servers begin work in steps where it is done, and durable."""
+        """Let other servers begin work in steps for a project, where such work is done and
+        durable.
+        """
         for one in done:
             if one.is_alone and one.project_id is not None and not session.is_lost:
                 session.let_go(one.project_id)
 
     def _failed(self, jobs: list[Job], error: BaseException | None) -> list[Job]:
-        """Let jobs fail because the database has; return them."""
+        """Let jobs fail because the database has failed. Return them."""
         for one in jobs:
             one.fail(storage_error(error))
             self._jobs.follow(one)
             self._see_damage(one.cause)
-        # Tried again with the next change that succeeds.
+        # The step is tried again after the next change that succeeds.
         self._untidy = False
         self._see_damage(error)
         return jobs
 
     def _log(self, session: Session, error: Exception) -> None:
-        """Log why a transaction failed; that the connection is lost once, until there is one."""
-        # Who finds out what became of a commit has a new connection.
+        """Log why a transaction failed. A lost connection is logged once, until there is one
+        again.
+        """
+        # A session that has found out what became of a commit has a new connection.
         if not session.is_lost and not isinstance(error, CommitLost):
             logger.error("a transaction failed", exc_info=error)
         elif not self._is_lost:
@@ -220,7 +227,9 @@ class Database:
             logger.error("%s", self.engine.unusable(reason))
 
     def _outage_goes_on(self) -> bool:
-        """Let what waits fail while there is no connection; return False if the server stops."""
+        """Let waiting jobs fail while there is no connection. Return False if the server stops
+        meanwhile.
+        """
         refused = []
         while (job := self._jobs.take(wait=False)) is not None:
             refused.append(job)
@@ -271,12 +280,12 @@ class Desk:
     project_id: str | None
 
     def run(self, work: Callable[[Connection], T], size: int = PIECE) -> asyncio.Future[T]:
-        """Hand over work; it begins after all that its owner has handed over before. `size` is how
+        """Hand over work. It begins after all that its owner has handed over before. `size` is how
         many bytes it was given and may return, if these are many.
 
         The future fails with what `work` raises, or with an `EventError`: `STORAGE_ERROR` if the
-        database does, `RATE_LIMIT_EXCEEDED` if too much waits. Whether somebody waits for it makes
-        no difference to the work.
+        database fails, `RATE_LIMIT_EXCEEDED` if too much waits. The work is done whether or not
+        anybody waits for it.
         """
         future: asyncio.Future[T] = self.database.new_future()
         self.database.submit(Job(work, future, self.owner, self.project_id, size=size))
@@ -284,7 +293,7 @@ class Desk:
 
     @contextlib.asynccontextmanager
     async def in_steps(self, work: Callable[[Connection], Steps[T]]) -> AsyncIterator[T]:
-        """Do work in steps, each in a transaction of its own; gives its result.
+        """Do work in steps, each in a transaction of its own. The block gets its result.
 
         From the last step on, other work for the project waits until the block is left.
 
@@ -296,7 +305,7 @@ class Desk:
         job = Job(work, future, self.owner, self.project_id, in_steps=True, size=PIECE)
         self.database.submit(job)
         try:
-            # Whether somebody waits for it makes no difference to the work.
+            # The work is done whether or not anybody waits for it.
             result = await asyncio.shield(future)
         except asyncio.CancelledError:
             future.add_done_callback(lambda _: self._forget(job))

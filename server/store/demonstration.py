@@ -40,7 +40,9 @@ export default function TodoList() {
 
 
 def seed(connection: Connection, now: str) -> None:
-    """Add the demonstration, once in a database's life: who deletes it does not want it back."""
+    """Add the demonstration, once in a database's life: whoever deletes it does not want it
+    back.
+    """
     if counters.increment(connection, "starts") > 1:
         return
     for user in USERS:
@@ -55,7 +57,7 @@ def seed(connection: Connection, now: str) -> None:
             members=[Member(USERS[0], Role.OWNER), Member(USERS[1], Role.EDITOR)],
             created_at=now,
             updated_at=now,
-            # Guests too: a person who has just started the server is one.
+            # For guests as well: a person who has just started the server is one.
             everyone=Role.EDITOR,
         ),
     )

@@ -1,10 +1,10 @@
 """The documents of a moved folder follow it some at a time.
 
-They have paths of their own. One statement that gave ten thousand of them others took up to 310 ms,
-in which everybody waited. So the last step of the move only notes it, in the same transaction, and
-the documents get their paths `MOVED_AT_ONCE` at a time while the project's other work still waits.
-Work that uses a document of the project before that is done has the move finished first: that of
-another server, or what comes after a kill or a failure. So nobody sees half of it.
+Documents have paths of their own. One statement that gave ten thousand of them other paths took up
+to 310 ms, during which everybody waited. So the last step of the move only notes the move, in the
+same transaction. The documents get their paths `MOVED_AT_ONCE` at a time, while the project's other
+work still waits. Before other work uses a document of the project, on another server or after a
+kill or a failure, the move is finished. So nobody sees half of a move.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from server.store.connection import ALL, Connection
 from server.store.jobs import StepsFirst
 
 MOVED_AT_ONCE: Final = 200
-"""Documents that one piece of work gives their paths."""
+"""Documents that one piece of work gives other paths."""
 
 
 def note(connection: Connection, space: int, source: str, target: str) -> None:
-    """Note that the documents in a folder are to follow it; no other move of the space is noted."""
+    """Note that the documents in a folder have to follow it. No other move of the space may be
+    noted.
+    """
     connection.execute("INSERT INTO document_moves VALUES (?, ?, ?)", (space, source, target))
 
 

@@ -1,4 +1,4 @@
-"""What is asked of documents, and what they answer."""
+"""What the store is asked about documents, and what it answers."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Since(NamedTuple):
 class Opened(NamedTuple):
     """A document as a client gets it: all of its text, or the updates since what the client has.
 
-    path: of the file by now. number: of the last change of the client's editor. merged: updates
-    that nobody has heard of.
+    path: the one that the file has by now. number: of the last change of the client's editor.
+    merged: updates that nobody has heard of yet.
     """
 
     path: str
@@ -38,7 +38,7 @@ class Opened(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """What an edit has become: no update if it was done before, or is too late.
+    """The result of an edit. It has no update if the edit was done before, or comes too late.
 
     version: the present one. steps: sections that were gone through. unsaved: see `Authority`.
     """
@@ -51,10 +51,10 @@ class Edited(NamedTuple):
 
 
 class Replaced(NamedTuple):
-    """A file that was given another content, and the updates that this is for its document.
+    """A file that was given another content, and the updates of its document by that.
 
-    text: the content as it is now, None if it has not changed or the file is gone. It is not what
-    was given where something was not saved.
+    text: the content as it is now, None if it has not changed or the file is gone. It differs from
+    what was given if unsaved edits were merged into it.
     """
 
     change: contents.Change

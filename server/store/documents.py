@@ -2,16 +2,16 @@
 
 A file is the checkpoint of its document: what was saved last. The journal has the edits since then,
 and some before for clients that come late. A document is loaded from both when it is first needed,
-and then stays in memory, on the database's thread, until others need the room. What is in memory is
-compared with the tables each time it is used: what other servers have done since is read from the
-journal, and if a transaction was undone, the document is loaded again.
+and then stays in memory, on the database's thread, until others need the room. Each time it is
+used, it is compared with the tables: what other servers have done since is read from the journal.
+If a transaction was undone, the document is loaded again.
 
 Rejected: one server as the authority of a document, to which the others send edits. Each edit would
-wait for another server, and all for the next one if it dies; the order is that of the transactions
-anyway, and the few updates that are missing are read by their primary key.
+wait for another server, and all edits for the next authority when it dies. The transactions have an
+order anyway, and the few updates that are missing are read by their primary key.
 
 Whoever gives a file another content does so within `Documents.replacing`, which merges what was not
-saved. What has slipped through is merged as soon as the document is used.
+saved. Any other change of the file is merged as soon as the document is used.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _HALVES: Final = re.compile("[\ud800-\udfff]")
 
 
 class Documents:
-    """The documents of a database, for its thread alone; in memory are `most` units of them.
+    """The documents of a database, for its thread alone. At most `most` units are in memory.
 
     All methods but `move_folder` raise `StepsFirst` where documents are on their way.
     """
@@ -55,8 +55,8 @@ class Documents:
         author: Author | None,
         now: str,
     ) -> Opened:
-        """Return a document, which is made of its file if there is none yet. What a client has had
-        open before is found where it was moved to.
+        """Return a document. If there is none yet, it is made from its file. A document that the
+        client has had open before is found where it was moved to.
 
         Raises:
             EventError: there is no such file (`NOT_FOUND`), or it is too long (`VALIDATION_ERROR`).
@@ -116,7 +116,8 @@ class Documents:
     def save(
         self, connection: Connection, key: Key, now: str
     ) -> tuple[contents.Change, str] | None:
-        """Give the file the present text; return the change and the content, None if it has it.
+        """Give the file the present text. Return the change and the content, or None if the file
+        has the text already.
 
         Raises:
             EventError: the project's files would be too large (`RATE_LIMIT_EXCEEDED`).
@@ -135,16 +136,16 @@ class Documents:
         work: Callable[[], contents.Change],
         text: str | None,
     ) -> Replaced:
-        """Let `work` give a file another content, `text`, or delete it; merge what is not saved.
+        """Let `work` give a file another content, `text`, or delete it. Merge what is not saved.
 
-        A document whose text gets too long is forgotten then, and none of it is told.
+        A document whose text gets too long by that is forgotten, and nobody is told of its updates.
         """
         document = self._known(connection, key)
         change = work()
         if change.file is None:
             self.delete(connection, key)
         elif change.file.media_type is not None:
-            # Nobody edits it together any more.
+            # Nobody edits the file together any more.
             self.delete(connection, key)
             return Replaced(change, None, "", [])
         if document is None or change.file is None or change.file.hash == document.hash:
@@ -167,14 +168,14 @@ class Documents:
             saved = self._save(connection, key, document, now)
             change, text = saved[0]._replace(created=change.created), saved[1]
         if is_too_long:
-            # Nobody edits it together any more; what was typed is in the file.
+            # Nobody edits the file together any more. What was typed is in the file.
             self.delete(connection, key)
             return Replaced(change, text, "", [])
         self._loaded.keep(key, document)
         return Replaced(change, text, authority.epoch, updates)
 
     def synchronise(self, connection: Connection, key: Key, user: User, now: str) -> Replaced:
-        """Merge what a file has become with what is not saved."""
+        """Merge the present content of a file with what is not saved."""
 
         def nothing() -> contents.Change:
             return contents.Change(key[1], contents.file(connection, *key), created=False)
@@ -182,7 +183,7 @@ class Documents:
         return self.replacing(connection, key, user, now, nothing, None)
 
     def unsaved(self, connection: Connection) -> list[Key]:
-        """Return the documents of which something is not saved."""
+        """Return the documents that have unsaved edits."""
         document_moves.all_ready(connection)
         rows = connection.execute(
             "SELECT p.id, d.path FROM documents d CROSS JOIN projects p "
@@ -202,7 +203,7 @@ class Documents:
 
     def forget_some(self, connection: Connection, project_id: str, folder: str) -> bool:
         """Forget some documents of files that were in a folder and are gone. Return whether there
-        may be more; those are forgotten as soon as they are used.
+        may be more. Those that are left are forgotten as soon as they are used.
         """
         document_moves.ready(connection, project_id)
         self._loaded.unload_within(project_id, [folder])
@@ -220,8 +221,8 @@ class Documents:
     def move_folder(
         self, connection: Connection, project_id: str, source: str, target: str
     ) -> None:
-        """Let the documents of the files in a folder have another path, which `go_on_moving` gives
-        them; those that a former move has left on their way have it by now.
+        """Let the documents of the files in a folder have another path. `go_on_moving` gives it to
+        them. Those that an earlier move has left on their way get theirs at once.
         """
         document_moves.finish(connection, project_id)
         space = self._make_room(connection, project_id, target)
@@ -233,8 +234,8 @@ class Documents:
         return document_moves.go_on(connection, project_id)
 
     def _make_room(self, connection: Connection, project_id: str, target: str) -> int:
-        """Delete the documents of files that were at a path once, or that give way. Return the
-        number of the project's documents.
+        """Delete the documents of former files at a path, and those that have to make room. Return
+        the number of the project's documents.
         """
         space = journals.space_of(connection, project_id)
         connection.execute(
@@ -249,7 +250,9 @@ class Documents:
     # -- in memory and in the tables
 
     def _known(self, connection: Connection, key: Key) -> Document | None:
-        """Return a document as it is without what its file has become; None if there is none."""
+        """Return a document without the changes of its file since the last save; None if there is
+        none.
+        """
         row = connection.execute(
             "SELECT m.space, d.id, d.epoch, d.version, d.saved_version, d.chain, d.hash, "
             "d.line_end, f.hash "
@@ -268,7 +271,7 @@ class Documents:
             row
         )
         if file_hash is None:
-            # Of a file that was there once: another one at its path has nothing of it.
+            # The document is of a former file. Another file at its path has nothing of it.
             self.delete(connection, key)
             return None
         document = self._loaded.get(key)
@@ -289,7 +292,7 @@ class Documents:
     def _present(
         self, connection: Connection, key: Key, now: str
     ) -> tuple[Document | None, list[Update]]:
-        """Return a document with what its file has become, and the updates that this is."""
+        """Return a document with the changes of its file, and the updates by those."""
         document = self._known(connection, key)
         if document is None or document.file_hash == document.hash:
             return document, []
@@ -329,7 +332,7 @@ class Documents:
     ) -> tuple[contents.Change, str]:
         authority = document.authority
         exact = plain(authority.text)
-        # Where a file cannot have the text as it is, the journal still begins with it.
+        # If the file cannot have the text as it is, the journal still begins with the text.
         text = _HALVES.sub("\ufffd", exact) if has_halves(exact) else exact
         content = text.replace("\n", document.line_end)
         change = contents.write(

@@ -1,4 +1,4 @@
-"""What the database's thread needs of a kind of database; SQLite's and PostgreSQL's are beside."""
+"""What the database's thread needs of a kind of database. SQLite's and PostgreSQL's are beside."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from server.store.link import Lease, Link, LinkEvents
 
 
 class StoreError(Exception):
-    """The database cannot be used; the message says why, and what to do."""
+    """The database cannot be used. The message says why, and what to do."""
 
 
 class CommitLost(Exception):
@@ -32,7 +32,7 @@ class Session(Connection, Protocol):
 
     @property
     def in_transaction(self) -> bool:
-        """Return whether a transaction has begun and was not undone."""
+        """Return whether a transaction has begun and has neither ended nor been undone."""
         ...
 
     @property
@@ -46,14 +46,14 @@ class Session(Connection, Protocol):
         ...
 
     def begin(self) -> None:
-        """Begin a transaction, alone: others that would write wait for its end."""
+        """Begin a transaction. It is the only one: others that want to write wait for its end."""
         ...
 
     def end(self, goes_on: Callable[[], bool]) -> None:
-        """End the transaction: what it has done is durable.
+        """End the transaction. What it has done is durable then.
 
-        If the connection is lost meanwhile, whether it was done is found out with another one.
-        `goes_on` is called between two tries, and returns whether to go on.
+        If the connection is lost meanwhile, another connection finds out whether the transaction
+        was done. `goes_on` is called between two tries, and returns whether to try again.
 
         Raises:
             CommitLost: it was found out that nothing was done.
@@ -66,8 +66,8 @@ class Session(Connection, Protocol):
         ...
 
     def hold(self, project_id: str) -> bool:
-        """Keep work in steps of other servers for a project out until it is let go, or the
-        connection is lost. Return False if another server does.
+        """Keep other servers from beginning work in steps for a project, until `let_go` or the loss
+        of the connection. Return False if another server does such work.
         """
         ...
 
@@ -81,15 +81,17 @@ class Session(Connection, Protocol):
 
 
 class Engine(Protocol):
-    """A kind of database, and where one is; `node` names this server among those that use it, which
-    it `shares` with others or has for itself.
+    """A kind of database, and the place of one.
+
+    `node` names this server among those that use the database, which it `shares` with others or has
+    for itself.
     """
 
     node: str
     shares: bool
 
     def connect(self) -> Session:
-        """Open the database with this version's tables; beside a server if one is using it.
+        """Open the database with this version's tables, also while a server is using it.
 
         Raises:
             StoreError: it cannot be opened.
@@ -106,7 +108,9 @@ class Engine(Protocol):
         ...
 
     def link(self, lease: Lease, hears: LinkEvents) -> Link | None:
-        """Return this server's place among the nodes, None where there is one server at a time."""
+        """Return this server's place among the nodes; None if only one server at a time uses the
+        database.
+        """
         ...
 
     def unusable(self, reason: str) -> str:
@@ -114,7 +118,7 @@ class Engine(Protocol):
         ...
 
     def damage(self, error: BaseException) -> str | None:
-        """Return the line for a database that an error shows to be damaged, else None."""
+        """Return the line for a damaged database if that is what an error shows, else None."""
         ...
 
 

@@ -9,8 +9,8 @@ from server.store.sqlite import Sqlite
 
 
 def engine_for(directory: Path, url: str | None, *, shares: bool = False) -> Engine:
-    """Return SQLite in a directory, or PostgreSQL at a URL if there is one, which a server may
-    share with others.
+    """Return SQLite in a directory; or PostgreSQL if there is a URL, which a server may share with
+    others.
 
     Raises:
         StoreError: PostgreSQL's driver is not installed.

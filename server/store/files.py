@@ -1,4 +1,4 @@
-"""A file as a client reads it, part by part, and changes it, unless somebody else has before."""
+"""A file as a client reads it, part by part, and as a client changes it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ from server.store.parts import Kept, Stored
 
 
 class Moment(NamedTuple):
-    """When a file is looked at: in a version, at a save of its history, or with neither now."""
+    """The time of which a file is read: in a version, at a save of its history, or with neither
+    now.
+    """
 
     version_id: str | None = None
     save_id: str | None = None
 
 
 class FilePart(NamedTuple):
-    """A part of a content; `size` in bytes and `hash` are the whole's, `next` is where it goes on.
+    """A part of a text. `size` in bytes and `hash` are those of the whole, `next` is where it goes
+    on.
 
-    `file` is None for a file of a version or a save.
+    `file` is None for a file of a version or of a save.
     """
 
     content: str
@@ -37,7 +40,7 @@ class FilePart(NamedTuple):
 
 
 class RawPart(NamedTuple):
-    """The same as bytes, with the media type if it is no text."""
+    """A part of a file as bytes, as `FilePart`, with the media type if the file is no text."""
 
     data: bytes
     size: int
@@ -48,7 +51,9 @@ class RawPart(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """What a client wants done to a file; see `FileChange`. With "deleted" it is this deletion."""
+    """What a client wants done to a file; see `FileChange`. `deleted` is the deletion that it
+    makes.
+    """
 
     action: Literal["created", "updated", "deleted"]
     content: str | bytes | Kept | None
@@ -111,7 +116,7 @@ def no_text(path: str, media_type: str) -> EventError:
 def _found(
     connection: Connection, project_id: str, path: str, moment: Moment
 ) -> tuple[File | None, Stored]:
-    """Return a file and where its content is; of a version or a save only the latter."""
+    """Return a file and where its content is. Of a version or a save return only the latter."""
     version_id, save_id = moment
     if save_id is not None:
         return None, saves.content_of(connection, project_id, path, save_id)
@@ -171,8 +176,9 @@ def put(
     user_id: str,
     now: str,
 ) -> Change:
-    """Create a file, or replace the one that is there if it may be. One that has this content stays
-    as it is: who sends it again, because the answer was lost, is right.
+    """Create a file, or replace the one at the path if that is allowed. A file that has this
+    content already stays as it is: a client that sends it again, because the answer was lost, is
+    right.
 
     Raises:
         EventError: the file is another one than the client thinks, or may not be replaced
@@ -195,7 +201,7 @@ def put(
 
 
 def _check_base(path: str, before: File | None, base_revision: int | None) -> int:
-    """Return the revision of a file, 0 of none, if it is the one that a change is based on.
+    """Return the revision of a file, 0 for no file, if it is the one that a change is based on.
 
     Raises:
         EventError: it is not that one (`VERSION_CONFLICT`).
@@ -212,7 +218,7 @@ def _check_base(path: str, before: File | None, base_revision: int | None) -> in
 
 
 def deletion(path: str, user_id: str, now: str, *, is_folder: bool = False) -> Deletion:
-    """Return a new deletion; what it counts is not looked at."""
+    """Return a new deletion. Its count and size are set later."""
     return Deletion(
         id=f"deletion-{secrets.token_hex(8)}",
         path=path,
@@ -231,8 +237,8 @@ def move(
     target: str,
     replaced: Deletion | None,
 ) -> File:
-    """Give a file another path; return the file, which stays as it is known. A file at the target
-    goes into the bin as `replaced`.
+    """Give a file another path. Return the file, of which all else stays. A file at the target goes
+    into the bin as `replaced`.
 
     Raises:
         EventError: there is no such file (`NOT_FOUND`), something is there that may not give way
@@ -271,7 +277,7 @@ def copy(
 def restore(
     connection: Connection, project_id: str, path: str, save_id: str, user_id: str, now: str
 ) -> Change:
-    """Make a file what it was at a save of its history, also one that is gone.
+    """Make a file what it was at a save of its history, also a file that is gone.
 
     Raises:
         EventError: there is no such save (`NOT_FOUND`), or no place for it.
@@ -283,8 +289,8 @@ def restore(
 
 
 def differs(connection: Connection, project_id: str, path: str, content_hash: str | None) -> bool:
-    """Return whether a file has another content than that of this hash, or is there while it is
-    None.
+    """Return whether a file has another content than that of this hash. None for the hash stands
+    for no file.
     """
     before = contents.file(connection, project_id, path)
     return content_hash != (None if before is None else before.hash)
@@ -298,14 +304,14 @@ def take_over(
     user_id: str,
     now: str,
 ) -> Change:
-    """Give a file this content, or delete one that is there."""
+    """Give a file this content, or without one delete it if it is there."""
     if content is None:
         return contents.delete(connection, project_id, path)
     return contents.write(connection, project_id, path, content, user_id=user_id, now=now)
 
 
 def _decoded(part: bytes, *, last: bool) -> tuple[str, int]:
-    """Return the whole characters at the beginning of a part, and how many bytes these are."""
+    """Return the whole characters at the beginning of a part, and how many bytes they take."""
     try:
         return codecs.utf_8_decode(part, "strict", last)
     except UnicodeDecodeError:

@@ -1,8 +1,8 @@
 """Folders: they are moved, copied and deleted as a whole, however many files they have.
 
-A project has no folders, only files with slashes in their paths. What is done to a folder gives the
-project another tree, which is made of the present one in steps, as `trees` tells: nobody sees half
-of it, and others have their turns.
+A project has no folders, only files with slashes in their paths. Whatever is done to a folder gives
+the project another tree. It is made from the present one in steps, as `trees` tells: nobody sees
+half of it, and other work has its turns.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from server.store.missing_files import nothing_at
 from server.store.trees import COLUMNS, STEP, Steps
 
 _LAST: Final = "\U0010ffff" * (MAX_BYTES // 4 + 1)
-"""Comes after every path: it begins with more of the last character than a path can have."""
+"""A string after every path: it begins with more of the last character than a path can have."""
 
 Author = tuple[int, str, str]
 """The revision, the time, and the user of a change."""
@@ -28,8 +28,8 @@ Author = tuple[int, str, str]
 class Flow(NamedTuple):
     """Files that go from one tree to another: those from the path `first` to before `end`.
 
-    cut: characters that their paths lose at the beginning. prefix: what they get instead. author:
-    of the copies, where that is another one than the files'.
+    cut: characters that their paths lose at the beginning. prefix: what the paths get instead.
+    author: of the copies, if that is not the author of the files.
     """
 
     source: int
@@ -41,11 +41,11 @@ class Flow(NamedTuple):
     author: Author | None = None
 
     def has(self, tree: int, path: str) -> bool:
-        """Return whether a file at this path of a tree flows."""
+        """Return whether a file at this path of a tree is among these files."""
         return self.source == tree and self.first <= path < self.end
 
     def renamed(self, path: str) -> str:
-        """Return the path that a file gets."""
+        """Return the path that a file gets in the other tree."""
         return self.prefix + path[self.cut :]
 
 
@@ -56,7 +56,7 @@ def move(
     target: str,
     done: Callable[[], object],
 ) -> Steps[int]:
-    """Give a folder another path; return how many files it has. They stay as they are known.
+    """Give a folder another path. Return how many files it has, of which all else stays.
 
     `done` is called in the last step, and may refuse all of it.
 
@@ -84,7 +84,7 @@ def copy(
     now: str,
     done: Callable[[], object],
 ) -> Steps[list[Change]]:
-    """Copy a folder; return the new files. `done` is called in the last step.
+    """Copy a folder. Return the new files. `done` is called in the last step.
 
     Raises:
         EventError: as for `move`; or the project would have too much (`RATE_LIMIT_EXCEEDED`).
@@ -102,7 +102,7 @@ def copy(
 
 
 def check_free(connection: Connection, project_id: str, target: str) -> None:
-    """Let a folder have a path.
+    """Let a folder have a path at which there is nothing.
 
     Raises:
         EventError: there is something (`VERSION_CONFLICT`), or a folder on its way is a file
@@ -121,7 +121,7 @@ def taken(path: str) -> EventError:
 
 
 def _present(connection: Connection, project_id: str, source: str, target: str) -> int:
-    """Return the project's tree, if the folder is there and nothing where it goes."""
+    """Return the project's tree, if the folder is there and its new path is free."""
     if not contents.is_folder(connection, project_id, source):
         raise nothing_at(connection, project_id, source)
     check_free(connection, project_id, target)
@@ -131,8 +131,9 @@ def _present(connection: Connection, project_id: str, source: str, target: str) 
 def inside(
     source: int, target: int, folder: str, renamed: str, author: Author | None = None
 ) -> Flow:
-    """Return how the files of a folder flow into the folder `renamed`."""
-    # No path has a character below the slash's successor between a folder and its files.
+    """Return how the files of a folder flow to the path `renamed`."""
+    # Between a folder and its files there is no path with a character below the one after the
+    # slash.
     return Flow(source, target, f"{folder}/", f"{folder}0", len(folder), renamed, author)
 
 
@@ -142,7 +143,7 @@ def around(source: int, target: int, folder: str) -> list[Flow]:
 
 
 def put_in_place(connection: Connection, project_id: str, tree: int, before: int) -> None:
-    """Make a tree the project's, in the place of another one."""
+    """Make a tree that of the project, instead of another one."""
     connection.execute(
         "UPDATE projects SET tree = ?, revision = revision + 1 WHERE id = ?", (tree, project_id)
     )
@@ -152,7 +153,8 @@ def put_in_place(connection: Connection, project_id: str, tree: int, before: int
 def flow(
     connection: Connection, project_id: str, flows: Sequence[Flow], target: str | None
 ) -> Steps[dict[str, Change]]:
-    """Let files flow, and those again that are changed meanwhile. Return the last flow's, by path.
+    """Let files flow, and those again that are changed meanwhile. Return the files of the last
+    flow, by path.
 
     Raises:
         EventError: somebody has put something meanwhile where the folder `target` is to be
@@ -163,7 +165,7 @@ def flow(
         left = one
         while (last := _end_of_step(connection, left)) is not None:
             if target is not None:
-                # Before anything gets there that is copied with the rest.
+                # Counted before, or files that come there would be copied with the rest.
                 check_free(connection, project_id, target)
             arrived = _step(connection, left, last)
             if one is flows[-1]:
@@ -191,7 +193,7 @@ def flow(
 
 
 def _end_of_step(connection: Connection, flow: Flow) -> str | None:
-    """Return the path that the next step of a flow ends with; None if nothing flows any more."""
+    """Return the last path of the next step of a flow; None if nothing is left."""
     row = connection.execute(
         "SELECT max(path) FROM (SELECT path FROM tree_files WHERE tree = ? AND path >= ? "
         "AND path < ? ORDER BY path LIMIT ?) AS step",
@@ -202,7 +204,7 @@ def _end_of_step(connection: Connection, flow: Flow) -> str | None:
 
 
 def _step(connection: Connection, flow: Flow, last: str) -> dict[str, Change]:
-    """Let the files from the first to the path `last` flow; return them as they are then."""
+    """Let the files from the first to the path `last` flow. Return them as they are then."""
     rows = connection.execute(
         f"SELECT {COLUMNS} FROM tree_files WHERE tree = ? AND path >= ? AND path <= ?",
         (flow.source, flow.first, last),

@@ -1,8 +1,8 @@
 """The event loop waits for the database's thread for as long as it has computed itself.
 
-Python's threads compute one at a time. SQLite lets the others go on during each step of each
-statement, and has to wait for them after it: beside a loop that never rests, because a client
-floods it, a save that computes for 0.4 ms took 45, half of its statements' waits longer than the
+Only one of Python's threads computes at a time. SQLite lets the others go on during each step of
+each statement, and has to wait for them after it. Beside a loop that never rests, because a client
+floods it, a save that computes for 0.4 ms took 45 ms: half of its statements waited longer than the
 time after which a thread must let go of the interpreter.
 
 So while there is work for the database, the loop looks every millisecond how long it has computed
@@ -11,8 +11,8 @@ which has either nothing to do or only something to wait for, the disk or anothe
 whoever keeps the loop busy waits for those who save. A loop that rests by itself does not wait: the
 thread has its time anyway.
 
-Rejected: to let a thread compute for a shorter time (0.5 ms instead of 5 helps, and each change
-of the thread still costs that much); to wait for the disk (nobody else would be read meanwhile).
+Rejected: to let a thread compute for a shorter time (0.5 ms instead of 5 helps, and each change of
+the thread still costs that much); to wait for the disk (nobody else would be read meanwhile).
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from typing import Final
 LOOK: Final = 0.001
 """Seconds between two looks."""
 MOST: Final = 0.002
-"""Seconds that one look waits."""
+"""Seconds that one look waits at most."""
 RESTING: Final = 0.000_2
-"""Seconds of the processor that a loop takes between two looks while it is hardly busy."""
+"""Seconds of processor time between two looks up to which a loop is hardly busy."""
 
 
 class AtRest(threading.Event):
@@ -62,8 +62,8 @@ def _is_readable(socket: int) -> bool:
 class GivingWay:
     """Looks, and waits for a thread to be `at_rest`, from `begin` to as many calls of `end`.
 
-    computed: returns the seconds of the processor that the calling thread has taken. For the
-    loop's thread alone.
+    computed: returns the seconds of processor time that the calling thread has taken. Only the
+    loop's thread may call the methods.
     """
 
     __slots__ = ("_at_rest", "_computed", "_most", "_seen", "_timer", "_works")
@@ -82,7 +82,7 @@ class GivingWay:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Give way, because there is one work more."""
+        """Give way, because there is one more work."""
         self._works += 1
         if self._timer is None:
             self._look_later(loop)

@@ -48,7 +48,7 @@ class Held:
 
 
 class Grant(NamedTuple):
-    """A lock; whether it is a new one; the user's locks from lost connections that it replaces."""
+    """A lock; whether it is new; and the orphans of the user that it replaces."""
 
     held: Held
     is_new: bool
@@ -56,7 +56,9 @@ class Grant(NamedTuple):
 
 
 class Possible(NamedTuple):
-    """What a socket that asks for a lock has on the file, and the orphans that it would replace."""
+    """What a socket that asks for a lock has on the file already, and the orphans that it would
+    replace.
+    """
 
     own: Held | None
     replaced: list[Held]
@@ -65,7 +67,7 @@ class Possible(NamedTuple):
 def possible(
     holders: Collection[Held], lock_type: LockType, user: User, socket_id: str
 ) -> Possible:
-    """Return what is there before a socket gets a lock beside these ones of the file.
+    """Return what is there before a socket gets a lock on the file beside these ones.
 
     Raises:
         EventError: somebody else's is in the way (`FILE_LOCKED`).
@@ -95,7 +97,7 @@ def check_count(count: int, holds: str) -> None:
 
 
 def check_others(holders: Iterable[Held], socket_id: str) -> None:
-    """Let a socket change what these locks are on.
+    """Let a socket change files that have these locks.
 
     Raises:
         EventError: one is somebody else's (`FILE_LOCKED`).
@@ -106,7 +108,8 @@ def check_others(holders: Iterable[Held], socket_id: str) -> None:
 
 
 def check_token(holders: Iterable[Held], path: str, socket_id: str, token: int | None) -> None:
-    """Let a socket change a file with these locks for which it names the token of its own.
+    """Let a socket change a file that has these locks, if the token that it names is that of its
+    own.
 
     Raises:
         EventError: the token is not that of the socket's lock (`FILE_LOCKED`).
@@ -122,7 +125,7 @@ def check_token(holders: Iterable[Held], path: str, socket_id: str, token: int |
 
 
 def check_edit(holders: Iterable[Held], socket_id: str) -> None:
-    """Let a socket edit a file with these locks together with others.
+    """Let a socket edit a file that has these locks, together with others.
 
     Raises:
         EventError: one is somebody else's exclusive lock (`FILE_LOCKED`).
@@ -134,7 +137,7 @@ def check_edit(holders: Iterable[Held], socket_id: str) -> None:
 
 
 def exclusive_among(holders: Iterable[Held]) -> Held | None:
-    """Return the exclusive one of these locks on a file, None if there is none."""
+    """Return the exclusive lock among these locks on a file, None if there is none."""
     return next((held for held in holders if held.lock_type == "exclusive"), None)
 
 
@@ -144,8 +147,9 @@ def _own(holders: Iterable[Held], socket_id: str) -> Held | None:
 
 
 def refusal(held: Held) -> EventError:
-    """Return the error for another connection than the holder's. It names the holder."""
-    # The holder may be the same user: then this says where to look for the lock.
+    """Return the error for a socket that does not hold this lock. It names the holder."""
+    # The holder may be the same user on another connection: then this says where to look for the
+    # lock.
     where = (
         ", whose connection is lost: that user may lock it again, others wait for file:unlocked"
         if held.orphaned

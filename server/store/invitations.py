@@ -12,7 +12,7 @@ from server.store import membership
 from server.store.connection import Connection
 
 MAX_INVITATIONS: Final = 20
-"""Invitations of one project that are not over."""
+"""Invitations of one project that hold."""
 
 _SELECT: Final = (
     "SELECT id, project_id, role, created_at, created_by, expires_at, uses_left FROM invitations "
@@ -22,7 +22,7 @@ _Row = tuple[str, str, str, str, str, str, int | None]
 
 
 class Accepted(NamedTuple):
-    """An invitation that somebody has accepted, and whether they were no member before."""
+    """An invitation that somebody has accepted, and whether that user was no member before."""
 
     invitation: Invitation
     project_id: str
@@ -30,12 +30,12 @@ class Accepted(NamedTuple):
 
 
 def digest(secret: str) -> str:
-    """Return what a secret is kept as: it has 256 random bits, so no salt is needed."""
+    """Return the hash that a secret is kept as. It has 256 random bits, so no salt is needed."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def add(connection: Connection, project_id: str, new: Invitation, secret: str, now: str) -> None:
-    """Add an invitation; the project's that are over make room.
+    """Add an invitation. Those of the project that have expired make room.
 
     Raises:
         EventError: there are too many (`RATE_LIMIT_EXCEEDED`).
@@ -76,7 +76,7 @@ def invitations(connection: Connection, project_id: str, now: str) -> list[Invit
 
 
 def revoke(connection: Connection, project_id: str, invitation_id: str) -> None:
-    """Let nobody in by an invitation any more.
+    """End an invitation: it lets nobody in any more.
 
     Raises:
         EventError: there is none (`NOT_FOUND`).
@@ -91,8 +91,8 @@ def revoke(connection: Connection, project_id: str, invitation_id: str) -> None:
 def accept(
     connection: Connection, invitation_id: str, secret: str, user_id: str, now: str
 ) -> Accepted | None:
-    """Make a user a member by an invitation, None if it does not hold; a member stays what they
-    are, and uses nothing.
+    """Make a user a member by an invitation. Return None if it does not hold. A member keeps the
+    role, and uses nothing of the invitation.
 
     Raises:
         EventError: the project has too many members (`RATE_LIMIT_EXCEEDED`).
@@ -103,14 +103,14 @@ def accept(
         (invitation_id, now),
     ).fetchone()
     kept = "" if row is None else row[7]
-    # Where there is none, one compares as well, so that it takes as long.
+    # If there is no such invitation, another digest is compared, so that it takes as long.
     if not hmac.compare_digest(kept, digest(secret)):
         return None
     project_id, invitation = row[1], _invitation(row[:7])
     if membership.is_member(connection, project_id, user_id):
         return Accepted(invitation, project_id, False)
     membership.check_place(connection, project_id, user_id)
-    # Nobody is let do less than those who are no members.
+    # A member may do no less than somebody who is no member.
     everyone = membership.everyone(connection, project_id)
     role = invitation.role if everyone is None else max(everyone, invitation.role, key=_rank)
     membership.set_role(connection, project_id, user_id, role)

@@ -18,7 +18,7 @@ from server.store.giving_way import AtRest
 
 WAITING: Final = 20_000
 WAITING_OF_ONE: Final = 2_000
-"""Jobs of one user that may wait; one for each of the user's connections is usual."""
+"""Jobs of one user that may wait. Usually there is one for each of the user's connections."""
 
 logger = logging.getLogger("server.store")
 
@@ -36,7 +36,8 @@ class StepsFirst(Exception):
 
 @dataclass(slots=True)
 class Job:
-    """Work and its result. `in_steps`: calling `work` gives a generator, and it has the result.
+    """Work and its result. With `in_steps`, calling `work` gives a generator, which returns the
+    result.
 
     size: bytes of what the work was given and may return.
     holds: whether no other job in steps of its owner, or for its project, may begin, and, from the
@@ -63,17 +64,17 @@ class Job:
     cause: BaseException | None = None
 
     def finish(self, result: Any) -> None:
-        """Have a result."""
+        """End the job with a result."""
         self.result, self.is_done = result, True
 
     def fail(self, error: Exception) -> None:
-        """Have failed; steps that are left are not taken."""
+        """End the job with an error. Steps that are left are not taken."""
         self.error, self.is_done = error, True
 
 
 class JobQueue:
-    """Jobs of many users, who take turns. Any thread may put and release, one takes, which is
-    `at_rest` while there is none.
+    """Jobs of many users, who take turns. Any thread may put and release; one thread takes. It is
+    `at_rest` while there is no job.
     """
 
     def __init__(self) -> None:
@@ -81,9 +82,9 @@ class JobQueue:
         self.at_rest = AtRest()
         self._changed = threading.Condition()
         self._waiting: FairQueue[Job] = FairQueue(most=WAITING, most_of_one=WAITING_OF_ONE)
-        # The users whose work in steps has begun, and the projects for which it has, with the jobs
-        # in steps that wait for its end; the projects that jobs keep, with all jobs that wait, and
-        # how many keep them; and the jobs that wait no more.
+        # The owners of work in steps that has begun, and its projects, with the jobs in steps that
+        # wait for its end; the projects that jobs keep, with all jobs that wait, and how many jobs
+        # keep each; and the jobs that need not wait any more.
         self._users: dict[str, deque[Job]] = {}
         self._begun: dict[str, deque[Job]] = {}
         self._held: dict[str, deque[Job]] = {}
@@ -91,11 +92,11 @@ class JobQueue:
         self._released: deque[Job] = deque()
 
     def __len__(self) -> int:
-        """Return about how many jobs may be taken."""
+        """Return roughly how many jobs may be taken."""
         return len(self._waiting) + len(self._released)
 
     def put(self, job: Job) -> bool:
-        """Append a job. Return False, and do not append it, if too many wait."""
+        """Append a job. Return False, without appending it, if too many wait."""
         with self._changed:
             appended = self._waiting.put(job.owner, job)
             if self.at_rest.answers_at is None:
@@ -104,9 +105,10 @@ class JobQueue:
         return appended
 
     def take(self, *, wait: bool) -> Job | None:
-        """Return the next job, and wait for it if `wait`; None if there is none, or at the end.
+        """Return the next job, and wait for one with `wait`. Return None if there is none, or at
+        the end.
 
-        A job in steps keeps others in steps of its owner, or for its project, waiting until
+        A job in steps keeps other jobs in steps of its owner, or for its project, waiting until
         `release`: each holds what it has found until its clients have been told.
         """
         with self._changed:
@@ -123,7 +125,7 @@ class JobQueue:
             self._keep(job, job.project_id)
 
     def release(self, job: Job) -> None:
-        """Let go on what waits for the end of a job in steps."""
+        """Let the jobs go on that wait for the end of a job in steps."""
         assert job.project_id is not None
         with self._changed:
             self._released.extend(self._users.pop(job.owner, ()))
@@ -158,7 +160,9 @@ class JobQueue:
                 self._released.extend(self._held.pop(project_id, ()))
 
     def release_all(self) -> bool:
-        """Let go on what waits for the end of jobs in steps. Return whether there is something."""
+        """Let the jobs go on that wait for the end of any job in steps. Return whether there are
+        some.
+        """
         with self._changed:
             for waiting in (self._users, self._begun, self._held):
                 for jobs in waiting.values():
@@ -168,7 +172,7 @@ class JobQueue:
             return bool(self._released)
 
     def close(self) -> None:
-        """Wait for nothing more: `take` returns what is there, and then None."""
+        """Make `take` wait for nothing more: it returns what is there, and then None."""
         with self._changed:
             self.closed = True
             self._changed.notify()
@@ -222,7 +226,7 @@ def perform(session: Session, job: Job) -> None:
         session.execute("ROLLBACK TO job")
         job.first, job.left_for = left.steps(session), left.project_id
     except Exception as error:
-        # A full disk or a broken one undoes the whole transaction: its other jobs fail as well.
+        # A full or broken disk undoes the whole transaction: its other jobs fail as well.
         if not session.in_transaction:
             raise TransactionUndone("the transaction was undone") from error
         session.execute("ROLLBACK TO job")

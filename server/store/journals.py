@@ -1,8 +1,8 @@
 """The rows of documents: what was saved last, and the journal of the edits since then.
 
-The chain of a document is a hash of all updates that it has taken. Memory that has the chain of the
-tables has the same text: it has nothing of a transaction that was undone, and misses nothing that
-another server has done.
+The chain of a document is a hash of all updates that it has taken. A document in memory with the
+chain of the tables has the same text: it has nothing of a transaction that was undone, and misses
+nothing that another server has done.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from server.store.document_records import Key
 from server.store.loaded_documents import Document
 
 PUT_ASIDE: Final = 200
-"""Documents that one piece of work makes leftovers of."""
+"""Documents that one piece of work makes leftovers."""
 
 
 def take(connection: Connection, document: Document, update: Update) -> None:
     """Make a change the next one of a document, in memory and in the tables."""
     author = update.author
     forgotten = document.authority.take(update)
-    # As ASCII, in which half of a surrogate pair can be written as an escape.
+    # As ASCII, in which half of a surrogate pair can be escaped.
     change = json.dumps(update.change.json, separators=(",", ":"))
     document.chain = _linked(document.chain, update, change)
     connection.execute(
@@ -65,14 +65,14 @@ def take(connection: Connection, document: Document, update: Update) -> None:
 def catch_up(
     connection: Connection, document: Document, version: int, saved_version: int, chain: str
 ) -> bool:
-    """Bring a document in memory to what the tables say, with the updates that other servers have
-    taken since. Return False if it has to be loaded again.
+    """Bring a document in memory to the state of the tables, with the updates that other servers
+    have taken meanwhile. Return False if it has to be loaded again.
     """
     authority = document.authority
     if authority.version < version:
         for update, change in _updates(connection, document.id, authority.version):
             if update.change.length != len(authority.text):
-                # What is in memory was undone.
+                # A transaction that memory has was undone.
                 return False
             if authority.version == saved_version != authority.saved_version:
                 authority.save()
@@ -111,7 +111,9 @@ def mark_saved(
 
 
 def moved(connection: Connection, key: Key, epoch: str) -> Key:
-    """Return where the document of this epoch is by now; the same place if there is none."""
+    """Return where the document of this epoch is by now; the same place if there is no such
+    document.
+    """
     row = connection.execute(
         "SELECT path FROM documents WHERE space = (SELECT documents FROM projects WHERE id = ?) "
         "AND epoch = ?",
@@ -121,7 +123,7 @@ def moved(connection: Connection, key: Key, epoch: str) -> Key:
 
 
 def space_of(connection: Connection, project_id: str) -> int:
-    """Return the number of a project's documents; a project that has none yet gets one."""
+    """Return the number under which a project's documents are. A project without one gets one."""
     (space,) = connection.execute(
         "SELECT documents FROM projects WHERE id = ?", (project_id,)
     ).fetchone()
@@ -159,7 +161,7 @@ def restored(
     saved_version: int,
     content_hash: str,
 ) -> Authority:
-    """Return the authority of the checkpoint and the journal."""
+    """Return the authority that the checkpoint and the journal lead to."""
     length, exact = connection.execute(
         "SELECT length, exact FROM documents WHERE id = ?", (document_id,)
     ).fetchone()
@@ -170,7 +172,7 @@ def restored(
             else units(bytes(exact).decode("utf-8", "surrogatepass"))
         )
     except LookupError:
-        # The file has another content by now, and all of this one goes when the two are merged.
+        # The file has another content by now. All of this text is replaced when the two are merged.
         saved = "\0" * length
     authority = Authority(epoch, saved_version, saved)
     numbers = connection.execute(
@@ -196,7 +198,7 @@ def _updates(connection: Connection, document_id: int, first: int) -> Iterator[t
 
 
 def _linked(chain: str, update: Update, change: str) -> str:
-    """Return the chain with one more update."""
+    """Return the chain after one more update."""
     author = update.author
     linked = "\0".join((chain, author.user_id, author.id, str(update.number), change))
     return hashlib.sha256(linked.encode("utf-8", "surrogatepass")).hexdigest()[:32]

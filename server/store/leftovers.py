@@ -2,7 +2,8 @@
 histories and parts of contents that belong to nothing any more.
 
 A version of a project may have 10,000 files, a project 1,000 versions, a chat 10,000 long messages.
-Deleting only puts them aside; the database's thread deletes them bit by bit, beside other work.
+To delete them only puts them aside. The database's thread deletes them bit by bit, beside other
+work.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ STEP: Final = 100
 STEP_DOCUMENTS: Final = 3
 """Documents that one step deletes, each with its journal."""
 STEP_BYTES: Final = 4_000_000
-"""Bytes of contents that one step deletes, beyond the first file or message."""
+"""Bytes of contents that one step deletes, besides the first file or message."""
 STEP_PARTS: Final = 16
 """Parts of a long content that one step deletes: 4 MB."""
 
 
 def begin(connection: Connection) -> None:
-    """Make what was not finished before the start a leftover like others."""
+    """Make leftovers of what was not finished before this start."""
     connection.execute("UPDATE leftovers SET maker = NULL WHERE maker IS NOT NULL")
 
 
@@ -58,8 +59,8 @@ def delete_some(connection: Connection) -> None:
 
 
 def release(connection: Connection, content_hash: str) -> None:
-    """Forget a content that no file has any more, nor ever had by its history; its parts but the
-    first go later.
+    """Forget a content that no file has, nor has had by its history. All its parts but the first
+    are deleted later.
     """
     deleted = connection.execute(
         "DELETE FROM contents WHERE hash = ?1 "
@@ -147,7 +148,7 @@ def _delete_messages(connection: Connection, project_id: str) -> bool:
 
 
 def _delete_some_of(connection: Connection, table: str, project_id: str) -> bool:
-    """Delete some messages of a table. Return whether there are no more."""
+    """Delete some messages of a table. Return whether none is left."""
     rows = connection.execute(
         f"SELECT sequence, length(content) + coalesce(length(details), 0) FROM {table} "
         "WHERE project_id = ? ORDER BY sequence LIMIT ?",

@@ -8,10 +8,10 @@ from typing import Final, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """For how long a node is one, in seconds.
+    """How long a node is a node, in seconds.
 
-    lasts: after it was last renewed. every: from one renewal to the next. grace: after the end of a
-    node's lease, until others end what was the node's.
+    lasts: after the last renewal of the lease. every: from one renewal to the next. grace: from the
+    end of a node's lease until others end what was the node's.
     """
 
     lasts: float = 10.0
@@ -27,35 +27,35 @@ class LinkEvents(Protocol):
     """What a link tells, on a thread of its own. Times are those of `time.monotonic`."""
 
     def renewed(self, asked: float) -> bool:
-        """Take note that the lease was renewed, at the earliest at `asked`.
+        """Note that the lease was renewed. It counts from `asked`.
 
-        Return False if the lease was over before by this server's clock: then all that the server
+        Return False if the lease was over before by this server's clock. Then all that the server
         had as a node is lost, whatever the database says.
         """
         ...
 
     def joined(self, asked: float) -> None:
-        """Take note that the server is a node, at the earliest from `asked` on; it has nothing."""
+        """Note that the server is a node, counted from `asked`. As a node it has nothing yet."""
         ...
 
     def has_task(self, task: str) -> None:
-        """Take note that this server does one of `TASKS`, until its connection is lost."""
+        """Note that this server does one of `TASKS`, until its connection is lost."""
         ...
 
     def has_no_tasks(self) -> None:
-        """Take note that the connection is lost: another server may do the tasks."""
+        """Note that the connection is lost: another server may do the tasks."""
         ...
 
     def others_died(self) -> None:
-        """Take note that the lease and the grace of another node are over."""
+        """Note that the lease and the grace of another node are over."""
         ...
 
     def heard(self, payload: str) -> None:
-        """Take note of a change of which the database notifies."""
+        """Note a change of which the database notifies."""
         ...
 
     def missed(self) -> None:
-        """Take note that notifications may have been missed until now."""
+        """Note that notifications may have been missed until now."""
         ...
 
 
@@ -63,9 +63,9 @@ class Link(Protocol):
     """A server's place among the nodes."""
 
     def start(self, label: str) -> None:
-        """Become a node as soon as the database answers, and stay one; `label` is for people."""
+        """Become a node as soon as the database answers, and stay one. `label` is for people."""
         ...
 
     def stop(self) -> None:
-        """Be no node any more. Return when the database knows, if it answers."""
+        """Be no node any more. Return when the database knows that, if it answers."""
         ...

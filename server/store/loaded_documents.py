@@ -11,7 +11,7 @@ from server.documents.authority import Authority
 from server.store.document_records import Key
 
 MAX_LOADED: Final = 64_000_000
-"""UTF-16 units of all documents in memory, beyond the last one that was used."""
+"""UTF-16 units of all documents in memory, besides the last one that was used."""
 
 
 @dataclass(slots=True)
@@ -19,8 +19,8 @@ class Document:
     """A document in memory.
 
     chain: of the updates that have led to it, see `journals`. hash: of the content that the file
-    had when it was saved. file_hash: of the one that it has, None if it is gone. size: as it was
-    counted.
+    had when it was saved. file_hash: of the content that the file has now, None if it is gone.
+    size: the size that was counted for it.
     """
 
     id: int
@@ -33,7 +33,7 @@ class Document:
 
 
 class LoadedDocuments:
-    """Documents by their keys; all but the last one together are `most` units at most."""
+    """Documents by their keys. All but the last one together have at most `most` units."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -45,23 +45,23 @@ class LoadedDocuments:
         return self._documents.get(key)
 
     def keep(self, key: Key, document: Document) -> None:
-        """Keep a document, and let those go that were not used for longest."""
+        """Keep a document. Those that were not used for longest make room."""
         self.unload(key)
         self._documents[key] = document
-        # Twice where something is not saved.
+        # A document with unsaved edits has two texts.
         document.size = len(document.authority.text) + len(document.authority.saved)
         self._size += document.size
         while self._size > self._most and len(self._documents) > 1:
             self.unload(next(iter(self._documents)))
 
     def unload(self, key: Key) -> None:
-        """Let a document go, if it is there."""
+        """Drop a document, if it is there."""
         document = self._documents.pop(key, None)
         if document is not None:
             self._size -= document.size
 
     def unload_within(self, project_id: str, paths: Collection[str]) -> None:
-        """Let the documents of a project go that are at these paths, or in these folders."""
+        """Drop the documents of a project that are at these paths, or in folders at them."""
         for key in list(self._documents):
             if key[0] == project_id and is_within(key[1], paths):
                 self.unload(key)

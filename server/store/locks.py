@@ -1,9 +1,9 @@
 """The locks on files, as rows of a PostgreSQL that several servers share.
 
 They change in the transaction of the change that they guard, and transactions come one after the
-other: nobody meets a lock that is half given. A lock is its node's, besides its socket's and its
-user's. Where the lease of the node is over the lock is an orphan, like that of a lost connection:
-it is there for its user for another `grace` seconds, and then for nobody.
+other: nobody meets a lock that is half given. Besides its socket and its user, a lock belongs to
+its node. If the node's lease is over, the lock is an orphan, like that of a lost connection: its
+user may have it for another `grace` seconds, and then nobody has it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _COLUMNS: Final = (
     "l.project_id, l.path, l.lock_type, l.user_id, l.user_name, l.socket_id, l.token, "
     "l.acquired_at, l.orphaned_until IS NOT NULL OR n.alive_until < clock_timestamp()"
 )
-# ?1 is the time of grace.
+# ?1 is the grace, in seconds.
 _LASTS: Final = (
     "n.ended_at IS NULL AND n.alive_until + make_interval(secs => ?1) > clock_timestamp() "
     "AND coalesce(l.orphaned_until > clock_timestamp(), TRUE)"
@@ -39,7 +39,7 @@ _RETURNING: Final = (
     "RETURNING project_id, path, lock_type, user_id, user_name, socket_id, token, acquired_at, "
     "orphaned_until IS NOT NULL"
 )
-# Of a server that kept its locks in memory the upper digits counted its starts.
+# A server that kept its locks in memory has counted its starts in the upper digits.
 _NEXT_TOKEN: Final = (
     "INSERT INTO counters VALUES ('tokens', 1 + CAST(? AS BIGINT) * (1 + coalesce("
     "(SELECT value FROM counters WHERE name = 'locks'), 0))) "
@@ -93,8 +93,8 @@ def acquire(
     user: User,
     socket_id: str,
 ) -> Grant:
-    """Lock a file for a socket of a node. Those that it replaces are of other kind, of lost
-    connections, or for nobody any more.
+    """Lock a file for a socket of a node. The lock replaces the socket's lock of the other type,
+    orphans of the user, and locks that nobody has any more.
 
     Raises:
         EventError: somebody else holds it (`FILE_LOCKED`), the user holds too many
@@ -180,8 +180,8 @@ def orphan(connection: Connection, grace: float, socket_id: str) -> list[Held]:
 
 
 def move(connection: Connection, project_id: str, source: str, target: str) -> list[Held]:
-    """Let the locks on a file, or on the files in a folder, follow it to another path. Return those
-    that end instead: the other path is locked.
+    """Let the locks on a file, or on the files in a folder, follow to another path. Return those
+    that end instead, because the other path is locked.
     """
     values = (project_id, source, f"{source}/", f"{source}0", target, len(source) + 1)
     is_within_source = "l.project_id = ?1 AND (l.path = ?2 OR (l.path >= ?3 AND l.path < ?4))"

@@ -1,6 +1,6 @@
 """What bytes are: a text, or another kind of file, which its first bytes tell.
 
-A text is whatever is UTF-8 without NUL. What is not has a media type; the name of the file says
+A text is whatever is UTF-8 without NUL. Everything else has a media type. The name of the file says
 nothing about it, because anybody may choose that.
 """
 
@@ -31,8 +31,8 @@ _BEGINNINGS: Final = (
     (b"SQLite format 3\x00", "application/vnd.sqlite3"),
 )
 _LOOKED_AT: Final = 16
-"""Bytes at the beginning."""
-# The bytes that follow four others, which are a size.
+"""Bytes at the beginning of a content that tell its media type."""
+# After four bytes, which are a size.
 _CONTAINERS: Final = (
     (b"ftypavif", "image/avif"),
     (b"ftypavis", "image/avif"),

@@ -17,7 +17,7 @@ MAX_MEMBERS: Final = 100
 
 
 class Access(NamedTuple):
-    """Who may do what in a project."""
+    """A project's members and their roles, and the role of everybody else."""
 
     project_id: str
     everyone: Role | None
@@ -96,7 +96,7 @@ def update_project(
 
 
 def delete_project(connection: Connection, project_id: str) -> None:
-    """Delete a project; its files, versions, documents, history and chat go later."""
+    """Delete a project. Its files, versions, documents, history and chat are deleted later."""
     connection.execute(
         "INSERT INTO leftovers (tree) SELECT tree FROM projects WHERE id = ?1 "
         "UNION ALL SELECT tree FROM versions WHERE project_id = ?1 "
@@ -114,7 +114,7 @@ def delete_project(connection: Connection, project_id: str) -> None:
 
 
 def set_role(connection: Connection, project_id: str, user_id: str, role: Role) -> None:
-    """Make a user a member, or change what they may do."""
+    """Make a user a member, or change a member's role."""
     connection.execute(
         "INSERT INTO members VALUES (?, ?, ?) "
         "ON CONFLICT (project_id, user_id) DO UPDATE SET role = excluded.role",
@@ -165,7 +165,7 @@ def remove_member(connection: Connection, project_id: str, user_id: str) -> None
 
 
 def _end_invitations(connection: Connection, project_id: str, user_id: str) -> None:
-    """Let nobody in any more by the invitations of one who is no owner."""
+    """End the invitations of a user who is no owner any more."""
     connection.execute(
         "DELETE FROM invitations WHERE project_id = ? AND created_by = ?", (project_id, user_id)
     )

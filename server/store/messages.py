@@ -17,8 +17,9 @@ HISTORY: Final = 100
 MAX_MESSAGES: Final = 10_000
 """Messages that are kept for a project."""
 MAX_READ: Final = 250_000
-"""Characters of messages that are read at once, beyond the last one. With it, at most 5 ms of the
-loop where JSON escapes every character."""
+"""Characters of messages that are read at once, besides the last one. They take at most 5 ms of the
+loop, together with the last one, where JSON escapes every character.
+"""
 FUTURE: Final = 2**53
 """A sequence after that of every message."""
 
@@ -38,7 +39,7 @@ def sent_before(
 def add(
     connection: Connection, project_id: str, message: ChatMessage, key: str | None = None
 ) -> None:
-    """Add a message, by the key that its sender knows it by; the oldest one makes room.
+    """Add a message, by the key that its sender knows it by. The oldest message makes room.
 
     Raises:
         EventError: there is no such project (`NOT_FOUND`).
@@ -126,7 +127,7 @@ def decide(
     action_id: str,
     decision: Decision,
 ) -> bool:
-    """Keep what became of an action of an answer; return whether that is news.
+    """Keep what became of an action of an answer. Return whether that is new.
 
     Raises:
         EventError: there is no such action (`NOT_FOUND`), or it was decided otherwise

@@ -11,7 +11,7 @@ from server.store.sqlite_steps import STEPS
 
 
 class MigrationError(Exception):
-    """The database cannot be brought to this version's tables; the message says why."""
+    """The database cannot be brought to this version's tables. The message says why."""
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -35,12 +35,12 @@ def _error(message: str, place: str | None) -> EventError:
 
 
 def _moved_to(connection: Connection, project_id: str, path: str) -> str | None:
-    """Return where that has gone which has left a path last; None if nothing has, or if another
-    file was there, or in a folder there, since.
+    """Return where a file or folder has gone that was the last at a path. Return None if nothing
+    has gone from there, or if another file was at the path, or in a folder there, since then.
     """
     place: str | None = None
     left = 0
-    # The last ones first: those after it were made with where it went.
+    # The last moves first. Those that came after the one that is looked for lead its target on.
     later: list[tuple[str, str]] = []
     for number, source, target in connection.execute(
         "SELECT number, source, target FROM moves WHERE project_id = ? ORDER BY number DESC",
@@ -55,7 +55,7 @@ def _moved_to(connection: Connection, project_id: str, path: str) -> str | None:
         return None
     for source, target in reversed(later):
         place = moved(place, source, target) or place
-    # A folder's files follow each other: "0" comes after "/".
+    # The files of a folder follow each other: "0" comes after "/".
     saved_since = connection.execute(
         "SELECT 1 FROM saves WHERE project_id = ?1 AND path = ?2 AND sequence > ?3 UNION ALL "
         "SELECT 1 FROM saves WHERE project_id = ?1 AND path >= ?4 AND path < ?5 "

@@ -10,12 +10,13 @@ from server.store.held_locks import Held
 
 NAME: Final = "socketio-min "
 LINK_NAME: Final = "socketio-min-node "
-"""What the names of a node's connections begin with: for its work, and for its lease. Its id
-follows, which `leftovers.node` is taken from."""
+"""The beginning of the names of a node's two connections, for its work and for its lease. The
+node's id follows; `leftovers.node` is taken from it.
+"""
 CHANNEL: Final = "socketio_min"
-"""On which the database notifies of changes, by its triggers."""
+"""The channel on which the triggers of the database notify of changes."""
 _IS_OVER: Final = "ended_at IS NULL AND alive_until + make_interval(secs => ?) < clock_timestamp()"
-# What a server that was killed has not finished belongs to nothing.
+# What a killed server has not finished belongs to nothing.
 _GIVE_UP: Final = (
     "UPDATE leftovers SET maker = NULL WHERE maker IS NOT NULL AND NOT EXISTS "
     "(SELECT FROM nodes WHERE nodes.id = leftovers.node AND ended_at IS NULL)"
@@ -26,26 +27,28 @@ _END_CONNECTIONS: Final = (
 
 
 class Buried(NamedTuple):
-    """The ids of nodes that were ended, and their locks, which are released."""
+    """The ids of nodes that were ended, and their locks, which were released by that."""
 
     nodes: list[str]
     locks: list[Held]
 
 
 def begin(connection: Connection) -> None:
-    """Forget what has long ended, and make what ended servers have not finished leftovers."""
+    """Forget nodes that ended long ago, and make leftovers of what ended nodes have not
+    finished.
+    """
     connection.execute("DELETE FROM nodes WHERE ended_at < clock_timestamp() - interval '1 day'")
     connection.execute(_GIVE_UP)
 
 
 def end_all(connection: Connection) -> None:
-    """End all nodes: there is no server."""
+    """End all nodes: no server is using the database."""
     connection.execute("UPDATE nodes SET ended_at = clock_timestamp() WHERE ended_at IS NULL")
     connection.execute("DELETE FROM locks")
 
 
 def join(connection: Connection, node: str, label: str, lasts: float) -> None:
-    """Make a server a node for some seconds, with nothing that it had before."""
+    """Make a server a node for some seconds. It has nothing of what it had before as a node."""
     connection.execute(
         "INSERT INTO nodes (id, label, alive_until, ended_at) "
         "VALUES (?1, ?2, clock_timestamp() + make_interval(secs => ?3), NULL) "
@@ -64,17 +67,19 @@ def end(connection: Connection, node: str) -> None:
 
 
 def tell_failed_login(connection: Connection, subject: str) -> None:
-    """Let the other nodes hear of a failed login, with the commit."""
+    """Tell the other nodes of a failed login, with the commit."""
     connection.execute("SELECT notify_nodes('failure ' || ?)", (subject,))
 
 
 def bury(connection: Connection, grace: float) -> Buried:
-    """End the nodes whose leases are over for more than `grace` seconds. Return what this was."""
+    """End the nodes whose leases are over for more than `grace` seconds. Return the nodes and their
+    locks.
+    """
     ended = connection.execute(
         f"UPDATE nodes SET ended_at = clock_timestamp() WHERE {_IS_OVER} RETURNING id", (grace,)
     ).fetchall()
     for (node,) in ended:
-        # If it is there still, it is in the middle of something.
+        # A node that is still there is in the middle of something.
         connection.execute(_END_CONNECTIONS, (NAME + node, LINK_NAME + node))
     if ended:
         connection.execute(_GIVE_UP)
@@ -83,7 +88,7 @@ def bury(connection: Connection, grace: float) -> Buried:
 
 
 def renewed(connection: Connection, node: str, lasts: float, grace: float) -> bool | None:
-    """Renew a node's lease. Return whether another node is to be buried; None if it is no node any
+    """Renew a node's lease. Return whether another node has to be buried; None if it is no node any
     more.
     """
     renewed = connection.execute(

@@ -13,11 +13,13 @@ from server.store.connection import ALL, Connection
 MAX_NOTIFICATIONS: Final = 200
 """Notifications that are kept for a user."""
 MAX_OF_OTHERS: Final = {"mention": 50, "lock": 50, "bin": 50}
-"""How many of a type that others cause as often as they like: the rest has its room."""
+"""How many notifications of a type that others cause as often as they like; the rest keeps its
+room.
+"""
 
 
 def add(connection: Connection, notification: Notification) -> None:
-    """Add a notification for its user; the oldest ones make room."""
+    """Add a notification for its user. The oldest ones make room."""
     about = notification.about
     connection.execute(
         "INSERT INTO notifications "
@@ -82,7 +84,7 @@ def unread(connection: Connection, user_id: str) -> int:
 
 
 def mark_read(connection: Connection, user_id: str, ids: Sequence[str] | None) -> int:
-    """Mark these of a user's notifications as read, or all. Return how many were unread."""
+    """Mark these notifications of a user as read, or all of them. Return how many were unread."""
     if ids is None:
         changed = connection.execute(
             "UPDATE notifications SET is_read = TRUE WHERE user_id = ? AND NOT is_read", (user_id,)

@@ -1,7 +1,7 @@
 """Long lists, page by page: no answer, and no step of the database, grows with what there is.
 
-A page goes on where the one before ended, `after` that page's `next`, whatever was added or deleted
-in between. `next` is None on the last page; what it looks like is no client's business.
+A page goes on where the page before ended, `after` the `next` of that page, whatever was added or
+deleted in between. `next` is None on the last page. What it looks like is of no concern to clients.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from server.store.connection import Connection
 T = TypeVar("T")
 
 MAX_MEMBERS: Final = 1_000
-"""Members of the projects on one page, beyond those of the last one."""
+"""Members of the projects on one page, besides those of the last project."""
 
 
 class Page(NamedTuple, Generic[T]):
@@ -85,8 +85,10 @@ def saves(connection: Connection, project_id: str, path: str, after: str, limit:
 
 
 def projects(connection: Connection, user_id: str, after: str, limit: int) -> Page[Project]:
-    """Return a page of the projects that a user may see, by name; a short one of large projects."""
-    # No name has a line break, and every other character comes after "".
+    """Return a page of the projects that a user may see, by name. A page of large projects is
+    short.
+    """
+    # No name has a line break, and every other character comes after it.
     name, _, project_id = after.partition("\n")
     rows = connection.execute(
         "SELECT name, id FROM projects WHERE (name, id) > (?, ?) AND id IN ("
@@ -113,7 +115,8 @@ def notifications(
     """Return a page of a user's notifications, the newest first."""
     kept = notices.notifications(connection, user_id)
     if after:
-        # The oldest go first: where the last one seen is gone, so are all that came before it.
+        # The oldest are deleted first: if the last one seen is gone, so are all that came before
+        # it.
         ids = [one.id for one in kept]
         kept = kept[ids.index(after) + 1 :] if after in ids else []
     return _page(kept[: limit + 1], limit, lambda one: one.id)

@@ -1,16 +1,16 @@
 """Long contents, in parts: no piece of work has more than a few of them.
 
-The first part of a content is in the table `contents`. Those that follow are in `content_parts`,
-under a number that no other content ever had, and the content has that number. Each part but the
-last has `PART` bytes, so whoever reads from a place on finds the part that it is in.
+The first part of a content is in the table `contents`, with a number that no other content ever
+had. The parts that follow are in `content_parts`, under that number. Each part but the last has
+`PART` bytes, so the part with a certain byte is known.
 
 A long content comes part by part, each in a piece of work of its own. Until a file has it, its
 number is a leftover that is being made: if the server is killed, the next start deletes the parts,
-and nobody has seen anything of them.
+and nobody has seen any of them.
 
 Rejected: one value for each content (15 MB took 180 ms to write and as much again to commit, and to
-read its end cost as much as to read it all); `sqlite3.Blob`, which too goes through all pages that
-come before a place.
+read its end cost as much as to read it all); `sqlite3.Blob`, which goes through all pages before a
+place as well.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from server.store.media_types import Recogniser, recognise
 PART: Final = 262_144
 """Bytes of each part of a content but the last."""
 READ_AT_ONCE: Final = 1_048_576
-"""Bytes of contents that one piece of work reads, beyond the part that it ends with."""
+"""Bytes of contents that one piece of work reads, besides the part that it ends with."""
 
 _AT_ONCE: Final = PART // 4
-"""Characters: none has more than four bytes."""
+"""Characters that one part holds: none has more than four bytes."""
 _CUT: Final = "substr({}, CAST(? AS INTEGER), CAST(? AS INTEGER))"
 _FIRST: Final = "SELECT content, parts IS NOT NULL FROM contents WHERE hash = ?"
 _FOLLOWING: Final = (
@@ -43,7 +43,9 @@ _FOLLOWING: Final = (
 
 
 class Stored(NamedTuple):
-    """A content that is stored: its hash, its size in bytes, and what it is if it is no text."""
+    """A content that is stored: its hash, its size in bytes, and its media type if it is no
+    text.
+    """
 
     hash: str
     size: int
@@ -51,9 +53,9 @@ class Stored(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """A long content that is kept, and that no file has yet.
+    """A long content that is stored, and that no file has yet.
 
-    number: that of its parts after the `first`.
+    number: that of the parts after the `first` one.
     """
 
     number: int
@@ -62,11 +64,11 @@ class Kept(NamedTuple):
 
 
 class Coming:
-    """A long content that is kept part by part: `content`, or what is given to `keep`."""
+    """A long content that is being stored part by part: `content`, or what is given to `keep`."""
 
     def __init__(self, content: str | bytes) -> None:
         self._parts = cut(content)
-        # What is a text already stays one.
+        # A str is known to be a text.
         self._recogniser = Recogniser() if isinstance(content, bytes) else None
         self._digest = hashlib.sha256()
         self._number = 0
@@ -75,12 +77,12 @@ class Coming:
         self._first = b""
 
     def begin(self, connection: Connection) -> None:
-        """Give its parts a number, which is a leftover from now on."""
+        """Give the parts a number, which is a leftover from now on."""
         self._number = counters.increment(connection, "parts")
         connection.execute("INSERT INTO leftovers (parts, maker) VALUES (?, '')", (self._number,))
 
     def keep_some(self, connection: Connection) -> Kept | None:
-        """Keep the next part. Return what is kept if there was none left."""
+        """Store the next part. Return what is stored if no part was left."""
         part = next(self._parts, None)
         if part is None:
             return self.kept()
@@ -88,7 +90,7 @@ class Coming:
         return None
 
     def keep(self, connection: Connection, part: bytes) -> None:
-        """Keep this next part, of `PART` bytes if it is not the last one."""
+        """Store this next part. It has `PART` bytes, unless it is the last one."""
         self._digest.update(part)
         self._size += len(part)
         if self._recogniser is not None:
@@ -100,21 +102,21 @@ class Coming:
         self._count += 1
 
     def kept(self) -> Kept:
-        """Return what is kept, which is all."""
+        """Return what is stored, which is the whole content."""
         media_type = None if self._recogniser is None else self._recogniser.media_type()
         stored = Stored(self._digest.hexdigest(), self._size, media_type)
         return Kept(self._number, stored, self._first)
 
     def give_up(self, connection: Connection) -> None:
-        """Let its parts be deleted, unless a file has them."""
+        """Let the parts be deleted, unless a file has them."""
         give_up(connection, self._number)
 
 
 class Reading:
-    """Contents that are read part by part. Those that are gone are left out, and so are those that
-    are no texts unless `raw`.
+    """Contents that are read part by part. Those that are gone are left out. With `raw` contents
+    that are no texts are read too.
 
-    texts: those that are read as texts. raw: as bytes, None if they are not.
+    texts: those that are read as texts. raw: those that are read as bytes, None without `raw`.
     """
 
     def __init__(self, hashes: Iterable[str], *, raw: bool = False) -> None:
@@ -158,7 +160,7 @@ class Reading:
         return size
 
     def _take(self, part: bytes) -> bool:
-        """Take a part. Return False if it is none of a text, and a text is asked for."""
+        """Take a part. Return False if it is not UTF-8, and a text is asked for."""
         if self.raw is not None:
             self._bytes.append(part)
             return True
@@ -180,8 +182,8 @@ class Reading:
 
 
 def is_long(content: str | bytes) -> bool:
-    """Return whether a content is one to be kept part by part: it has at least a part's bytes, or
-    nearly, and a shorter one has at most two parts.
+    """Return whether a content is stored part by part. Such a content is about as long as a part or
+    longer; one that is not has at most two parts.
     """
     return sys.getsizeof(content) > PART
 
@@ -195,7 +197,7 @@ def digest(content: str | bytes) -> str:
 
 
 def cut(content: str | bytes) -> Iterator[bytes]:
-    """Return the parts of a content, a text encoded; an empty one has none."""
+    """Return the parts of a content; those of a text are encoded. An empty content has none."""
     left = bytearray()
     for start in range(0, len(content), _AT_ONCE):
         piece = content[start : start + _AT_ONCE]
@@ -210,7 +212,7 @@ def cut(content: str | bytes) -> Iterator[bytes]:
 def add(connection: Connection, content: str | bytes) -> Stored:
     """Add a content, which a file is going to have."""
     found = list(cut(content)) or [b""]
-    # Of what is encoded already.
+    # The hash is of the bytes, which are encoded already.
     content_hash = hashlib.sha256(b"".join(found)).hexdigest()
     number = counters.increment(connection, "parts") if len(found) > 1 else None
     if _is_new(connection, content_hash, found[0], number) and number is not None:
@@ -221,7 +223,7 @@ def add(connection: Connection, content: str | bytes) -> Stored:
 
 
 def take(connection: Connection, kept: Kept) -> Stored:
-    """Add a content that is kept, which a file is going to have.
+    """Add a long content that is stored, which a file is about to have.
 
     Raises:
         EventError: it was given up (`STORAGE_ERROR`).
@@ -258,7 +260,7 @@ def read(connection: Connection, content_hash: str, offset: int, length: int) ->
     if row is None:
         raise LookupError(content_hash)
     number, first = row
-    # SQLite has nothing for a part of an empty value.
+    # SQLite returns None for a part of an empty value.
     found = [bytes(first or b"")]
     if number is not None:
         for index in range(max(1, offset // PART), (end - 1) // PART + 1):

@@ -21,7 +21,7 @@ from server.store.postgres_steps import STEPS
 from server.store.postgres_tables import TABLES, WHOLE
 
 _DAMAGES: Final = ("XX001", "XX002")
-# Restored into another database or another table, or brought back to a former time.
+# It changes when the database is restored, here or elsewhere, or brought back to a former time.
 _PLACE: Final = (
     "SELECT system_identifier || ' ' || timeline_id || ' ' || 'server_state'::regclass::oid "
     "FROM pg_control_system(), pg_control_checkpoint()"
@@ -32,8 +32,10 @@ _NEW_EPOCHS: Final = (
 
 
 class Postgres:
-    """The database of a URL, `postgresql://user:password@host:port/name`; `shares`: for several
-    servers at a time, each of which is a node of this object's id.
+    """The database of a URL, `postgresql://user:password@host:port/name`.
+
+    With `shares` several servers use it at a time, each of which is a node with the id of this
+    object.
 
     Raises:
         StoreError: the URL cannot be read.
@@ -46,7 +48,7 @@ class Postgres:
         try:
             named = conninfo_to_dict(url)
         except psycopg.Error:
-            # Its message may have a part of the password.
+            # The driver's message may have a part of the password.
             reason = "it is not shown, since it may have a password"
             raise StoreError(f"DATABASE_URL: this is no URL of a PostgreSQL; {reason}") from None
         user, port = named.get("user"), named.get("port")
@@ -68,7 +70,8 @@ class Postgres:
                     nodes.end_all(session)
                 nodes.begin(session)
                 if _is_copy(session):
-                    # A server that goes back to it lacks the edits that clients have got since.
+                    # A server that goes back to a copy lacks the edits that clients have got since
+                    # then.
                     session.execute(_NEW_EPOCHS)
         except BaseException:
             session.close()
@@ -76,7 +79,7 @@ class Postgres:
         return session
 
     def link(self, lease: Lease, hears: LinkEvents) -> PostgresLink:
-        """Return this server's place among the nodes, which is not taken yet."""
+        """Return this server's place among the nodes. It is taken with `start`."""
         return PostgresLink(self.url, self.node, lease, hears)
 
     def unusable(self, reason: str) -> str:
@@ -84,7 +87,7 @@ class Postgres:
         return f"DATABASE_URL: cannot use {self._place!r}: {reason}"
 
     def damage(self, error: BaseException) -> str | None:
-        """Return the line for a database that an error shows to be damaged, else None."""
+        """Return the line for a damaged database if that is what an error shows, else None."""
         if name_of(error) not in _DAMAGES:
             return None
         reason = str(error).partition("\n")[0]
@@ -102,7 +105,7 @@ class Postgres:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """Raise a StoreError for what goes wrong in the block."""
+        """Turn an error of the driver in the block into a StoreError."""
         try:
             yield
         except (psycopg.Error, MigrationError) as error:
@@ -111,7 +114,9 @@ class Postgres:
 
 
 def _is_copy(session: PostgresSession) -> bool:
-    """Return whether the tables are elsewhere than at the last start of a server; note where."""
+    """Return whether the tables are elsewhere than at the last start of a server. Note where they
+    are.
+    """
     (place,) = session.execute(_PLACE).fetchone()
     noted = session.execute(
         "UPDATE server_state SET place = ?1 WHERE place IS DISTINCT FROM ?1", (place,)
@@ -120,7 +125,8 @@ def _is_copy(session: PostgresSession) -> bool:
 
 
 def migrate(session: PostgresSession) -> None:
-    """Make the tables of a new database, or take the steps that it has not taken yet, as a whole.
+    """Make the tables of a new database, or take the steps that an older one has not taken yet.
+    Both are done as a whole.
 
     Raises:
         MigrationError: a newer version of the server has used the database, or its texts are not

@@ -1,8 +1,8 @@
 """A server's place among the nodes of a PostgreSQL: a connection and a thread of its own.
 
-Its lease is renewed by the clock of the database, and what the database notifies of is heard, also
-while the other connection has much to do: neither waits for a transaction. The server counts its
-lease from before it asks for it, so it knows that the lease is over before the database does.
+The thread renews the lease by the clock of the database, and hears what the database notifies of,
+also while the other connection has much to do: neither waits for a transaction. The server counts
+its lease from before it asks for it, so it knows that the lease is over before the database does.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TASKS: Final = 0x746173
 """The first part of the key of a task's lock."""
 _FIRST_PAUSE: Final = 0.05
 _FAREWELL_SECONDS: Final = 1.0
-"""How long a server that ends waits for the database."""
+"""Seconds that a server that ends waits for the database."""
 
 
 class PostgresLink:
@@ -39,10 +39,10 @@ class PostgresLink:
         self._hears = hears
         self._label = ""
         self._thread: threading.Thread | None = None
-        # Those that others do.
+        # The tasks that other servers do.
         self._tasks = set(TASKS)
         self._stopping = threading.Event()
-        # Whatever comes here ends a wait.
+        # A byte that comes here ends a wait.
         self._wake, self._waker = socket.socketpair()
 
     def start(self, label: str) -> None:
@@ -95,7 +95,7 @@ class PostgresLink:
             self._hears.others_died()
 
     def _take_tasks(self, session: PostgresSession) -> None:
-        """Take the tasks that nobody does: the connection has a lock for each."""
+        """Take the tasks that no server does: the connection holds a lock for each of its tasks."""
         for task in sorted(self._tasks):
             taking = session.execute(f"SELECT pg_try_advisory_lock({_TASKS}, hashtext(?))", (task,))
             if taking.fetchone() == (True,):
@@ -118,11 +118,12 @@ class PostgresLink:
     def _listen(self, session: PostgresSession) -> None:
         """Hear what the database notifies of until it is time to renew the lease."""
         end = time.monotonic() + self._lease.every
-        # Not `select.select`: where there are many clients, the number of a socket may be large.
+        # Not `select.select`: where there are many clients, the number of a socket may be too large
+        # for it.
         with selectors.DefaultSelector() as selector:
             selector.register(self._wake, selectors.EVENT_READ)
             database = selector.register(session.connection.fileno(), selectors.EVENT_READ)
             while not self._stopping.is_set() and (left := end - time.monotonic()) > 0:
                 if any(key == database for key, _ in selector.select(left)):
-                    # What has come is given to the handler with the answer.
+                    # The handler is given what has come together with the answer.
                     session.script("")

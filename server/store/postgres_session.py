@@ -2,13 +2,14 @@
 
 The statements and the values are SQLite's: `?` becomes `$1`, whole numbers are BIGINT, texts TEXT,
 bytes BYTEA. Transactions wait for each other by one lock of the database ("advisory lock"), as
-SQLite's do: work never meets a change of somebody else's that is half done.
+SQLite's do: work never meets a change of another server that is half done.
 
-A server's session outlives its connection. Work fails while there is none; each transaction that
-would begin tries to make a new one, with pauses. The database knows the server by a name: what is
-left of its former connection, which may still hold a lock or be about to commit, is ended first.
-Its row in `nodes` has the number of its last transaction that has changed something: so it finds
-out what became of a commit that was cut off, whatever other servers have done meanwhile.
+A server's session outlives its connection. Work fails while there is no connection. Each
+transaction that begins then tries to make a new one, with pauses between the tries. The database
+knows the server by a name. What is left of its former connection, which may still hold a lock or be
+about to commit, is ended first. The server's row in `nodes` has the number of its last transaction
+that has changed something. By it the server finds out what became of a commit that was interrupted,
+whatever other servers have done meanwhile.
 """
 
 from __future__ import annotations
@@ -37,18 +38,18 @@ from server.store.nodes import NAME
 PATIENCE: Final = 15.0
 """Seconds after which a connection without an answer is given up."""
 _LOCK_SECONDS: Final = 10
-"""How long a transaction waits for those before it."""
+"""Seconds that a transaction waits for those before it."""
 _CONNECT_SECONDS: Final = 3
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
 _ALONE_SECONDS: Final = 2.0
-"""How long the end of a former connection, or of a former server, is waited for."""
+"""Seconds that the end of a former connection, or of a former server, is waited for."""
 TRANSACTIONS: Final = 0x736F636B6574
 _SERVERS: Final = 0x736F636B6575
-"""The keys of the locks: of the transaction that is being done, and of the servers."""
+"""The keys of two locks: of the transaction that is being done, and of the servers."""
 _PROJECTS: Final = 0x736F636B
 """The first part of the key of a project's lock."""
-# With these PostgreSQL takes its leave, before the connection is closed.
+# States with which PostgreSQL says that it ends the connection.
 _FAREWELLS: Final = {"57P01", "57P02", "57P03"}
 
 logger = logging.getLogger("server.store")
@@ -65,7 +66,7 @@ class InUse(psycopg.OperationalError):
 
 
 class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that waits only so long for an answer: `patience` or `PATIENCE` seconds.
+    """A connection that waits for an answer for only so many seconds: `patience`, or `PATIENCE`.
     `at_rest` is set meanwhile.
     """
 
@@ -95,8 +96,10 @@ class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
 
 
 class PostgresSession:
-    """A connection to the database of a URL. That of a server, which is a `node`, is made anew if
-    it is lost, and keeps other servers out unless it `shares` the database with them.
+    """A connection to the database of a URL.
+
+    That of a server, which is a `node`, is made anew if it is lost. It keeps other servers out,
+    unless it `shares` the database with them.
 
     Raises:
         psycopg.Error: there is none.
@@ -146,7 +149,7 @@ class PostgresSession:
         self._count(cursor)
 
     def script(self, statements: str) -> None:
-        """Carry out statements without values, in one go."""
+        """Carry out statements without values, all together."""
         with self._farewell():
             self._connection.execute(statements.encode())
 
@@ -156,11 +159,11 @@ class PostgresSession:
 
     @contextlib.contextmanager
     def _farewell(self) -> Iterator[None]:
-        """Close the connection where PostgreSQL says that it does."""
+        """Close the connection if PostgreSQL says that it ends it."""
         try:
             yield
         except psycopg.OperationalError as error:
-            # Without a state it is the driver that says so.
+            # An error without a state is the driver's own.
             if error.sqlstate is None or error.sqlstate in _FAREWELLS:
                 self._connection.close()
             raise
@@ -169,7 +172,7 @@ class PostgresSession:
 
     @property
     def in_transaction(self) -> bool:
-        """Return whether a transaction has begun and was not undone."""
+        """Return whether a transaction has begun and has neither ended nor been undone."""
         return self._connection.info.transaction_status in (
             TransactionStatus.INTRANS,
             TransactionStatus.INERROR,
@@ -196,7 +199,8 @@ class PostgresSession:
         try:
             self._surely_begin()
         except psycopg.errors.LockNotAvailable as error:
-            # Its server may be unreachable, and PostgreSQL does not know that yet.
+            # The server of that transaction may be unreachable, and PostgreSQL does not know that
+            # yet.
             self.close()
             raise psycopg.OperationalError(
                 f"another server's transaction did not end for {_LOCK_SECONDS} seconds"
@@ -212,7 +216,7 @@ class PostgresSession:
             if not self.is_lost:
                 self.rollback()
                 raise
-            # It was lost while nothing was done.
+            # The connection was lost while nothing was done.
             self._reconnect()
             self._begin()
 
@@ -228,7 +232,7 @@ class PostgresSession:
         except psycopg.Error as error:
             if not self.is_lost:
                 raise
-            # What was only read was there.
+            # All that was only read was read.
             if has_changed and not self._was_committed(number, goes_on):
                 raise CommitLost(str(error)) from error
         if has_changed:
@@ -239,7 +243,7 @@ class PostgresSession:
         try:
             self.script("ROLLBACK")
         except psycopg.Error:
-            # The end of its connection undoes it as well.
+            # The end of the connection undoes it as well.
             self.close()
 
     def close(self) -> None:
@@ -257,9 +261,7 @@ class PostgresSession:
             self.execute("INSERT INTO nodes (id) VALUES (?)", (self._node,))
 
     def hold(self, project_id: str) -> bool:
-        """Keep work in steps of other servers for a project out until it is let go, or the
-        connection is lost; see `Session`.
-        """
+        """Keep other servers from beginning work in steps for a project; see `Session`."""
         return self._project_lock("pg_try_advisory_lock", project_id)
 
     def let_go(self, project_id: str) -> None:
@@ -278,7 +280,7 @@ class PostgresSession:
         )
 
     def _was_committed(self, number: int, goes_on: Callable[[], bool]) -> bool:
-        """Return whether a transaction whose commit was cut off was done.
+        """Return whether a transaction was done whose commit was interrupted.
 
         Raises:
             OutcomeUnknown: there is no connection, and `goes_on` is false; or the database has
@@ -296,7 +298,7 @@ class PostgresSession:
     # -- the connection
 
     def _reconnect(self) -> None:
-        """Make a new connection, if the last try was long enough ago.
+        """Make a new connection, unless the last try was only just made.
 
         Raises:
             psycopg.Error: there is none.
@@ -308,7 +310,7 @@ class PostgresSession:
             self.register()
         except psycopg.Error:
             self.close()
-            # Not all servers try at the same moments.
+            # By chance, so that not all servers try at the same moments.
             self._next_try = time.monotonic() + self._pause * random.uniform(0.5, 1.0)
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
             raise
@@ -329,11 +331,11 @@ class PostgresSession:
             self._at_rest.clear()
         connection.at_rest = self._at_rest
         try:
-            # Whatever the value is: a statement is prepared once.
+            # A statement is prepared once, for all values.
             connection.adapters.register_dumper(int, Int8BinaryDumper)
             connection.adapters.register_dumper(str, StrBinaryDumper)
             connection.execute(f"SET lock_timeout = '{_LOCK_SECONDS}s'")
-            # What was acknowledged is durable, whatever the server's own setting is.
+            # What was acknowledged is durable, whatever PostgreSQL's own setting is.
             connection.execute(
                 "SELECT set_config('synchronous_commit', 'on', false) "
                 "WHERE current_setting('synchronous_commit') = 'off'"
@@ -346,7 +348,7 @@ class PostgresSession:
         return connection
 
     def _take_place(self, connection: PatientConnection) -> None:
-        """End the server's former connection, and keep out other servers, or those that do not
+        """End the server's former connection. Keep out other servers, or only those that do not
         share the database.
 
         Raises:

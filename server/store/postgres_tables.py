@@ -13,7 +13,7 @@ WHOLE: Final = 7
 """The number of the step of `sqlite_steps` that these tables are like."""
 
 OWN: Final = ("server_state", "nodes", "locks")
-"""The tables that SQLite has not, since it has one server at a time."""
+"""The tables that SQLite has not, because only one server at a time uses it."""
 
 TABLES: Final = """
 -- One row. version: the number of the last step. commits: the number of the last transaction that

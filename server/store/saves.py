@@ -1,16 +1,16 @@
 """The history of files: what each was whenever it was saved, and by whom.
 
-Each content that a file gets has a row, which keeps it. What several people type together is saved
-every few seconds: such saves that follow each other are one row for five minutes, with what the
-file was at the end of it. What is done to thousands of files at once adds their rows piece by
-piece, after it is done and before anybody is told. If the server is killed in between, what such a
-file was before its next save is added with that.
+Each content that a file gets has a row, which keeps the content. What several people type together
+is saved every few seconds: such saves that follow each other are one row for five minutes, with the
+content at the end of them. What is done to thousands of files at once adds their rows piece by
+piece, after it is done and before anybody is told. If the server is killed in between, a missing
+row is added with the next save of its file.
 
-A row has the path that the file had. Where a file or folder gets another path, one row of `moves`
-says so, however many files it has; who asks for a history goes back through those.
+A row has the path that the file had. When a file or folder gets another path, one row of `moves`
+says so, however many files it has. Whoever asks for a history goes back through those rows.
 
 Of the last day all rows stay, then the last one of each hour, after 30 days the last one of each
-day. A project has at most `MOST` rows, of `MAX_SIZE` bytes: the oldest go first.
+day. A project has at most `MOST` rows, of `MAX_SIZE` bytes: the oldest are dropped first.
 """
 
 from __future__ import annotations
@@ -33,15 +33,17 @@ MOST: Final = 50_000
 MAX_SIZE: Final = 500_000_000
 """Bytes of all contents of a project's rows."""
 MAX_MOVES: Final = 300
-"""Moves of one project that are remembered; what was before the oldest is found no more."""
+"""Moves of one project that are remembered. What was before the oldest move is not found any
+more.
+"""
 GROUP: Final = timedelta(minutes=5)
 MAX_USERS: Final = 20
-"""Users of a group that a save names."""
+"""Users that one save names."""
 KEPT_AT_ONCE: Final = 50
 """Rows that one piece of work adds for what was done to many files."""
 _THINNED_AT_ONCE: Final = 100
 _DROPPED_AT_ONCE: Final = 4
-"""Rows that go with a new one, where there are too many."""
+"""Rows that are dropped for each new row, where there are too many."""
 _DROPPED_AFTER_MANY: Final = 16
 """Rows that one piece of work drops, where there are too many after many new ones."""
 FUTURE: Final = 2**53
@@ -59,7 +61,7 @@ _DAY: Final = 10
 
 
 _Kept = tuple[int, int]
-"""How many rows a project has, and bytes of their contents."""
+"""How many rows a project has, and how many bytes their contents have."""
 
 
 class _Last(NamedTuple):
@@ -77,8 +79,8 @@ class _Last(NamedTuple):
 def keep(
     connection: Connection, project_id: str, before: File | None, file: File, *, edited: bool
 ) -> None:
-    """Add what a file has become to its history. `edited`: by people who type together. What it was
-    before is still to be released.
+    """Add what a file has become to its history. `edited`: by people who type together. The caller
+    releases the content of before.
     """
     last = _last(connection, project_id, file.path)
     goes_on = last is not None and before is not None and last.hash == before.hash
@@ -103,8 +105,8 @@ def keep(
 
 
 def keep_many(connection: Connection, project_id: str, paths: Sequence[str]) -> None:
-    """Add what files have become, at most `KEPT_AT_ONCE`, to their histories. Those are left out
-    that have their row, and those that are gone.
+    """Add what files have become, at most `KEPT_AT_ONCE`, to their histories. Files that are gone,
+    and files that have their row already, are left out.
     """
     places = ", ".join("?" * len(paths))
     rows = connection.execute(
@@ -138,8 +140,8 @@ def drop_some(connection: Connection, project_id: str) -> bool:
 
 
 def remember(connection: Connection, project_id: str, file: File) -> None:
-    """Add what a file is to its history, if it is not there by an earlier save. If that was under
-    another path, it is there twice, and listed once.
+    """Add what a file is to its history, unless an earlier save did. If that save was under another
+    path, the content is there twice, and listed once.
     """
     last = _last(connection, project_id, file.path)
     if last is None or last.hash != file.hash:
@@ -164,8 +166,8 @@ def move(connection: Connection, project_id: str, source: str, target: str) -> N
 def saves(
     connection: Connection, project_id: str, path: str, before: int, most: int
 ) -> list[tuple[int, Save]]:
-    """Return the last rows of a file whose numbers are less than `before`, also from before it was
-    moved; what is the same save is one.
+    """Return the last rows of a file whose numbers are less than `before`, also those from before
+    it was moved. A save that is there twice is listed once.
     """
     found: list[tuple[int, Save]] = []
     row = connection.execute(
@@ -176,7 +178,7 @@ def saves(
         rows = connection.execute(
             _SELECT + "WHERE project_id = ? AND path = ? AND sequence > ? AND sequence <= ? "
             "ORDER BY sequence DESC LIMIT ?",
-            # The first of them may be what came after it.
+            # One more than are missing: the first row may be the same save as the one after it.
             (project_id, place, first, min(last, before - 1), most - len(found) + 1),
         )
         for number, save in [(row[0], _from_row(row)) for row in rows]:
@@ -210,7 +212,9 @@ def content_of(connection: Connection, project_id: str, path: str, save_id: str)
 
 
 def _place_at(connection: Connection, project_id: str, path: str, number: int) -> str | None:
-    """Return where a file was when that row was written; None if it came to its path later."""
+    """Return where a file was when the row of that number was written. Return None if the file came
+    to its path later.
+    """
     for place, first, last in _stays(connection, project_id, path):
         if first < number <= last:
             return place
@@ -231,15 +235,15 @@ def _stays(connection: Connection, project_id: str, path: str) -> Iterator[tuple
             yield place, number, last
             place, last = origin, number
         elif is_within(place, [source]):
-            # What was here before has moved away.
+            # Another file that was here before has moved away.
             yield place, number, last
             return
     yield place, 0, last
 
 
 def thin(connection: Connection, day_ago: str, month_ago: str) -> bool:
-    """Drop some rows that have a later one in their hour, or after a month on their day. Return
-    whether there may be more.
+    """Drop some rows that have a later row in the same hour, or after a month on the same day.
+    Return whether there may be more.
     """
     hourly = _thin(connection, 0, day_ago, _HOUR)
     daily = _thin(connection, 1, month_ago, _DAY)
@@ -284,7 +288,7 @@ def _last(connection: Connection, project_id: str, path: str) -> _Last | None:
 def _has_row(
     connection: Connection, project_id: str, file: tuple[str, str, int, str | None, str, str]
 ) -> bool:
-    """Return whether the last row of a file is of what it has become."""
+    """Return whether the last row of a file is the one for what it has become."""
     path, content_hash, _, _, updated_at, _ = file
     last = _last(connection, project_id, path)
     return last is not None and (last.hash, last.saved_at) == (content_hash, updated_at)
@@ -313,7 +317,7 @@ def _insert(connection: Connection, project_id: str, file: File, *, is_edited: b
 
 
 def _count(connection: Connection, project_id: str, rows: int, size: int) -> _Kept:
-    """Count rows that a project's history has more, and their bytes; return all of them."""
+    """Count how many more rows and bytes a project's history has. Return the sums."""
     kept: _Kept = connection.execute(
         "INSERT INTO histories VALUES (?1, ?2, ?3) ON CONFLICT (project_id) DO UPDATE "
         "SET row_count = histories.row_count + ?2, size = histories.size + ?3 "
@@ -326,8 +330,8 @@ def _count(connection: Connection, project_id: str, rows: int, size: int) -> _Ke
 def _drop_oldest(
     connection: Connection, project_id: str, kept: _Kept, most: int = _DROPPED_AT_ONCE
 ) -> bool:
-    """Drop the oldest rows of a project that has `kept`, at most that many, until there are not too
-    many. Return whether there still are.
+    """Drop the oldest rows of a project that has `kept`, at most `most` of them, until it has not
+    too many. Return whether it still has.
     """
     for _ in range(most):
         if not _are_too_many(kept):

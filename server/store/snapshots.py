@@ -1,6 +1,6 @@
 """Versions: snapshots of all files of a project, which share their contents with the files.
 
-What goes through all files is done in steps, and takes effect with the last one: see `trees`.
+What goes through all files is done in steps, and takes effect with the last step: see `trees`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_VERSIONS: Final = 1_000
 """Versions of one project."""
 
 _Range = tuple[str, str]
-"""The path before the first one and the last one, or twice the only one."""
+"""The path before the first one, and the last one; or twice the path, if it is only one."""
 _Author = tuple[int, str, str]
 """The revision, the time, and the user of a change."""
 
@@ -40,9 +40,9 @@ class Differing(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """A version that was gone back to, the one that has what was there before, and the changes.
+    """A version that was gone back to, the version of what was there before, and the changes.
 
-    There is no backup if nothing has changed.
+    There is no `backup` if nothing has changed.
     """
 
     version: Version
@@ -73,8 +73,8 @@ def version(connection: Connection, project_id: str, version_id: str) -> Version
 
 
 def create(connection: Connection, new: Version) -> Steps[Version]:
-    """Take a snapshot; `file_count` of what is given is not looked at. Automatic ones do not count
-    among those that a project may have.
+    """Take a snapshot. The `file_count` of the given version is ignored. Automatic versions do not
+    count among those that a project may have.
 
     Raises:
         EventError: the project has too many versions (`RATE_LIMIT_EXCEEDED`), or is not there.
@@ -118,7 +118,7 @@ def differing(
         EventError: one of the trees was deleted meanwhile (`NOT_FOUND`).
     """
     sides = [_contents(connection, tree, start, most) for tree in compared]
-    # As long as a tree is not read to its end, what comes after is not known.
+    # If one tree is not read to its end, nothing is known of the paths after its last one.
     ends = [max(side) for side in sides if len(side) == most]
     end = min(ends, default=None)
     before, after = sides
@@ -145,7 +145,8 @@ def restore(
     now: str,
     check: Callable[[Collection[Change]], None],
 ) -> Steps[Restored]:
-    """Make the project's files those of the version, and those that were there a version, `backup`.
+    """Make the project's files those of the version. Keep the files of before as a version,
+    `backup`.
 
     `check` is called with the changes in the last step, and may refuse all of it.
 
@@ -187,8 +188,8 @@ def restore(
         changes.update(_deleted(connection, present, source, (path, path)))
         changes.update(_differing(connection, source, present, (path, path), later))
 
-    # Files that were changed meanwhile were changed before this: they are in the backup, and are
-    # looked at again.
+    # A file that was changed meanwhile was changed before this: the change is in the backup, and
+    # the file is looked at again.
     yield from trees.catch_up(connection, project_id, again)
     check(changes.values())
     trees.finish(connection, project_id, tree, like=source)
@@ -199,7 +200,7 @@ def restore(
 
 
 def delete(connection: Connection, version_id: str) -> None:
-    """Delete a version; its files, and the contents that nothing else has, go later."""
+    """Delete a version. Its files, and the contents that nothing else has, are deleted later."""
     leftovers.add_tree(connection, _tree_of(connection, version_id))
     connection.execute("DELETE FROM versions WHERE id = ?", (version_id,))
 
@@ -207,7 +208,7 @@ def delete(connection: Connection, version_id: str) -> None:
 def _deleted(
     connection: Connection, present: int, wanted: int, paths: _Range
 ) -> Iterator[tuple[str, Change]]:
-    """Find the paths of a tree that another one does not have."""
+    """Return the paths of a tree that another one does not have."""
     rows = connection.execute(
         f"SELECT p.path FROM tree_files p WHERE p.tree = ? AND {_within('p', paths)} "
         "AND NOT EXISTS (SELECT 1 FROM tree_files w WHERE w.tree = ? AND w.path = p.path) "
@@ -221,7 +222,7 @@ def _deleted(
 def _differing(
     connection: Connection, wanted: int, present: int, paths: _Range, author: _Author
 ) -> Iterator[tuple[str, Change]]:
-    """Find the files of a tree that another one has not, or otherwise."""
+    """Return the files of a tree that another one does not have, or has with another content."""
     revision, now, user_id = author
     rows = connection.execute(
         "SELECT w.path, w.size, w.hash, w.media_type, p.hash IS NULL FROM tree_files w "
@@ -243,8 +244,8 @@ def _merge(
     paths: _Range,
     author: _Author,
 ) -> None:
-    """Copy files of a tree. Those that are the same at present stay as they are known, the others
-    have the author's revision, time and user.
+    """Copy files of a tree. A file that is the same at present keeps its revision, time and user;
+    the others get those of `author`.
     """
     connection.execute(
         "INSERT INTO tree_files SELECT ?, w.path, w.hash, w.size, coalesce(p.revision, ?), "
@@ -256,7 +257,7 @@ def _merge(
 
 
 def _within(table: str, paths: _Range) -> str:
-    """Return the condition for a range of paths: one, or those after the first to the last."""
+    """Return the condition for a range of paths: one path, or those after the first to the last."""
     first = ">=" if paths[0] == paths[1] else ">"
     return f"{table}.path {first} ? AND {table}.path <= ?"
 

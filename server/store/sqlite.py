@@ -19,7 +19,7 @@ from server.store.migrations import MigrationError, migrate
 
 FILE_NAME: Final = "server.db"
 _MOST_CHECKED: Final = 64_000_000
-"""Bytes of a database that is read through at the start; a larger one is found damaged later."""
+"""Bytes of a database that is checked at the start; damage of a larger one is found later."""
 _DAMAGES: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
@@ -31,7 +31,7 @@ class SqliteSession(sqlite3.Connection):
     lock: int | None = None
 
     def begin(self) -> None:
-        """Begin a transaction, alone."""
+        """Begin a transaction. It is the only one; see `Session`."""
         self.execute("BEGIN IMMEDIATE")
 
     def end(self, _goes_on: Callable[[], bool]) -> None:
@@ -68,8 +68,8 @@ class Sqlite:
         """Open the database with this version's tables; see `Engine`."""
         with self._explained():
             make_private(self.directory)
-            # Transactions are begun and ended explicitly. One thread uses it, not the one that
-            # opens.
+            # Transactions are begun and ended explicitly. The thread that uses the connection does
+            # not open it.
             session = sqlite3.connect(
                 self.directory / FILE_NAME,
                 isolation_level=None,
@@ -112,14 +112,14 @@ class Sqlite:
         return session
 
     def link(self, _lease: Lease, _hears: LinkEvents) -> None:
-        """Return None: there is one server at a time; see `Engine`."""
+        """Return None: only one server at a time uses the database; see `Engine`."""
 
     def unusable(self, reason: str) -> str:
         """Return the line for a directory that cannot be used."""
         return f"DATA_DIR: cannot use {str(self.directory)!r}: {reason}"
 
     def damage(self, error: BaseException) -> str | None:
-        """Return the line for a database that an error shows to be damaged, else None."""
+        """Return the line for a damaged database if that is what an error shows, else None."""
         return self._damaged(str(error)) if name_of(error).startswith(_DAMAGES) else None
 
     def _damaged(self, reason: str) -> str:
@@ -130,7 +130,7 @@ class Sqlite:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """Raise a StoreError for what goes wrong in the block."""
+        """Turn an error of SQLite in the block into a StoreError."""
         try:
             yield
         except (sqlite3.Error, OSError, MigrationError) as error:
@@ -141,7 +141,7 @@ class Sqlite:
             raise StoreError(self.unusable(reason or str(error))) from error
 
     def _check(self, session: sqlite3.Connection) -> None:
-        """Read a database that is not too large through.
+        """Read a whole database, unless it is too large, to find damage.
 
         Raises:
             StoreError: it is damaged.
@@ -152,7 +152,7 @@ class Sqlite:
                 raise StoreError(self._damaged(said.replace("\n", " ")))
 
     def _lock(self) -> int | None:
-        """Keep other servers out of the directory; the system lets go when this process ends."""
+        """Keep other servers out of the directory. The system ends this when the process ends."""
         if sys.platform == "win32":
             return None
         import fcntl

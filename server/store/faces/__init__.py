@@ -1,6 +1,6 @@
 """The application's data as methods to await: a module, with one class, for each thing kept.
 
 `Store` has an attribute for each of these classes. Each method is one piece of work: it is done as
-a whole or not at all, and its result is there after the commit. Which work waits for which is told
-in `database`.
+a whole or not at all, and its result is there after the commit. `database` tells which work waits
+for which.
 """

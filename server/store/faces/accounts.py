@@ -29,17 +29,17 @@ class Accounts:
         return await self._desk.run(lambda c: accounts.session(c, key, now))
 
     async def ended(self, keys: Iterable[str], now: float) -> list[str]:
-        """Return those of these keys whose sessions are over."""
+        """Return the keys among these whose sessions are over."""
         return await self._desk.run(
             lambda c: [key for key in keys if accounts.session(c, key, now) is None]
         )
 
     async def open_session(self, session: StoredSession, most: int) -> list[str]:
-        """Add a session; return the keys of those of its user that give way to it."""
+        """Add a session. Return the keys of the user's sessions that end to make room for it."""
         return await self._desk.run(lambda c: accounts.open_session(c, session, most))
 
     async def rotate_session(self, old_key: str, new: StoredSession) -> bool:
-        """Put a session in the place of another one; return False if that one is gone."""
+        """Replace a session by another one. Return False if the first one is gone."""
         return await self._desk.run(lambda c: accounts.rotate_session(c, old_key, new))
 
     async def end_session(self, key: str) -> None:

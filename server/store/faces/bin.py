@@ -50,7 +50,7 @@ class Bin:
         """Put a folder into the bin, and forget its documents, in steps; see `bins.throw_folder`
         and `Desk.in_steps`. `check` may refuse it in the last step.
         """
-        # The project's work waits after the last step, but this goes on.
+        # The project's other work waits after the last step. This work goes on.
         beside = replace(self._desk, project_id=None)
         forget = partial(self._documents.forget_some, project_id=project_id, folder=new.path)
         async with self._desk.in_steps(
@@ -72,7 +72,7 @@ class Bin:
         check: Check,
     ) -> AsyncIterator[list[Change]]:
         """Take a deletion out of the bin, in steps; see `bins.restore` and `Desk.in_steps`. The
-        histories of its files have it.
+        histories of its files tell of that.
         """
         async with self._desk.in_steps(
             lambda c: bins.restore(
@@ -91,7 +91,7 @@ class Bin:
         return await self._desk.run(lambda c: bins.deletion(c, project_id, deletion_id))
 
     async def authors(self, project_id: str, deletion_id: str, most: int) -> list[str]:
-        """Return who has changed what is in the bin under an id last; see `bins.authors`."""
+        """Return who was the last to change the files of a deletion; see `bins.authors`."""
         return await self._desk.run(lambda c: bins.authors(c, project_id, deletion_id, most))
 
     async def page(self, project_id: str, since: str, after: str, limit: int) -> Page[Deletion]:

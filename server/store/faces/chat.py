@@ -20,7 +20,7 @@ class Chat:
     async def add(
         self, project_id: str, message: ChatMessage, most_before: int, key: str | None = None
     ) -> list[ChatMessage] | tuple[str, str]:
-        """Add a message to a project's chat; return the last ones before it. If its sender has
+        """Add a message to a project's chat. Return the last messages before it. If its sender has
         sent one with this `key` before, return the ids of its request and of itself instead.
 
         Raises:

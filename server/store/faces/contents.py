@@ -1,6 +1,6 @@
 """Contents by their hashes, and those that are still coming, as methods to await.
 
-Others have turns between the parts of a long one; see `parts`.
+Other work has turns between the parts of a long one; see `parts`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Contents:
 
     @contextlib.asynccontextmanager
     async def kept(self, content: str | bytes) -> AsyncIterator[str | bytes | Kept]:
-        """Keep a content part by part, if it is long, for a piece of work that gives it to a file
-        while the block lasts. A short one comes with that piece of work.
+        """Store a long content part by part, for a piece of work that gives it to a file while the
+        block lasts. A short content comes with that piece of work.
         """
         if not is_long(content):
             yield content
@@ -48,14 +48,14 @@ class Contents:
         return Incoming(self._desk)
 
     async def texts(self, hashes: Iterable[str]) -> dict[str, str]:
-        """Return the contents of these hashes, those that are still there and are texts."""
+        """Return the contents of these hashes, as far as they are still there and are texts."""
         reading = Reading(hashes)
         while await self._desk.run(reading.read_some, 2 * READ_AT_ONCE):
             pass
         return reading.texts
 
     async def raw(self, hashes: Iterable[str]) -> dict[str, bytes]:
-        """Return the contents of these hashes as bytes, those that are still there."""
+        """Return the contents of these hashes as bytes, as far as they are still there."""
         reading = Reading(hashes, raw=True)
         while await self._desk.run(reading.read_some, 2 * READ_AT_ONCE):
             pass
@@ -74,7 +74,7 @@ class Contents:
 
 
 class Incoming:
-    """A content that a client sends piece by piece: what makes a part is kept as one.
+    """A content that a client sends piece by piece. As soon as there is a whole part, it is stored.
 
     size: bytes that have come.
     """
@@ -86,7 +86,7 @@ class Incoming:
         self._left = bytearray()
 
     async def add(self, data: bytes) -> None:
-        """Take the next piece. One at a time: the order is that of the calls."""
+        """Take the next piece. Only one call at a time: the order is that of the calls."""
         self._left += data
         self.size += len(data)
         while len(self._left) >= PART:
@@ -105,14 +105,14 @@ class Incoming:
         return self._coming.kept()
 
     def give_up(self) -> None:
-        """Let what is kept be deleted, unless a file has it."""
+        """Have what is stored deleted, unless a file has it."""
         self._left.clear()
         if self._coming is not None:
             _give_up(self._desk, self._coming)
 
     async def _keep(self, part: bytes) -> None:
         if self._coming is None:
-            # Bytes, of which it is not known what they are.
+            # As bytes, whose kind is not known yet.
             self._coming = Coming(b"")
             await self._desk.run(self._coming.begin)
         await self._desk.run(partial(self._coming.keep, part=part), len(part))

@@ -52,5 +52,5 @@ class SharedDocuments:
         )
 
     async def unsaved(self) -> list[tuple[str, str]]:
-        """Return the project and the path of each document of which something is not saved."""
+        """Return the project and the path of each document that has unsaved edits."""
         return await self._desk.run(self._documents.unsaved)

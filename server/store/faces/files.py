@@ -26,7 +26,7 @@ TAKEN_OVER_AT_ONCE: Final = 25
 
 
 class _Overtaken(Exception):
-    """A file is not to be taken over any more."""
+    """A file must not be taken over any more."""
 
 
 class Files:
@@ -164,8 +164,8 @@ class Files:
         now: str,
         unless: Callable[[str], bool],
     ) -> AsyncIterator[Replaced]:
-        """Give files these contents, and delete those without; find what that has changed. Nothing
-        is done with those for which `unless` is true on their turn.
+        """Give files these contents, and delete those without. Return what has changed by that.
+        Nothing is done with a file for which `unless` is true when its turn comes.
 
         Edits of their documents that are not saved are merged; see `Documents.replacing`.
 
@@ -209,7 +209,7 @@ class Files:
 
         short = [one for one in found.items() if one[1] is None or not parts.is_long(one[1])]
         for first in range(0, len(short), TAKEN_OVER_AT_ONCE):
-            # Saves of others come in between.
+            # Saves of other users come in between.
             some = short[first : first + TAKEN_OVER_AT_ONCE]
             for one in await self._desk.run(partial(short_ones, some=some)):
                 yield one
@@ -236,7 +236,7 @@ class Files:
         check: Check,
     ) -> Replaced:
         """Make a file what it was; see `files.restore` and `Documents.replacing`. `check` may
-        refuse it.
+        refuse that.
         """
 
         def work(connection: Connection) -> Replaced:

@@ -14,14 +14,17 @@ from server.store.database import Desk
 
 
 async def add_to_histories(desk: Desk, project_id: str, changes: Iterable[Change]) -> None:
-    """Add what files have become by work in steps that is at its end; see `saves.keep_many`.
+    """Add to histories what files have become by work in steps that is at its end; see
+    `saves.keep_many`.
 
-    To be called in the block of `Desk.in_steps`: no other work for the project comes in between.
+    To be called in the block of `Desk.in_steps`, so that no other work for the project comes in
+    between.
     """
-    # The project's work waits after the last step, but this goes on.
+    # The project's other work waits after the last step. This work goes on.
     beside = replace(desk, project_id=None)
     paths = [change.path for change in changes if change.file is not None]
-    # What is done is done, and what is missing here is added with the next save of a file.
+    # The change itself is done. What is missing in a history is added with the next save of its
+    # file.
     with suppress(EventError):
         for start in range(0, len(paths), saves.KEPT_AT_ONCE):
             part = paths[start : start + saves.KEPT_AT_ONCE]

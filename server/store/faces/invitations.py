@@ -28,7 +28,7 @@ class Invitations:
         return await self._desk.run(lambda c: invitations.invitations(c, project_id, now))
 
     async def revoke(self, project_id: str, invitation_id: str) -> None:
-        """Let nobody in by an invitation any more; see `invitations.revoke`."""
+        """End an invitation; see `invitations.revoke`."""
         await self._desk.run(lambda c: invitations.revoke(c, project_id, invitation_id))
 
     async def accept(
@@ -39,8 +39,8 @@ class Invitations:
         now: str,
         notice: Callable[[Accepted], Notification],
     ) -> tuple[Accepted, Project | None, Notification] | None:
-        """Make a user a member, with the notice of it, and return the project; see
-        `invitations.accept`.
+        """Make a user a member by an invitation, and add the notification of that. Return the
+        project; see `invitations.accept`.
         """
 
         def work(

@@ -26,8 +26,8 @@ class Notices:
         )
 
     async def mark_read(self, user_id: str, ids: Sequence[str] | None) -> tuple[int, int]:
-        """Mark a user's notifications as read, all without `ids`; return how many were not, and how
-        many are not.
+        """Mark a user's notifications as read, all of them without `ids`. Return how many of them
+        were unread, and how many are still.
         """
         return await self._desk.run(
             lambda c: (notices.mark_read(c, user_id, ids), notices.unread(c, user_id))

@@ -29,7 +29,7 @@ class Projects:
         await self._desk.run(lambda c: membership.add_project(c, project))
 
     async def found_or_added(self, project: Project) -> Project | None:
-        """Return the project that has the id of this one; this one is added if there is none."""
+        """Return the project that has the id of this one. If there is none, add this one."""
 
         def work(connection: Connection) -> Project | None:
             if membership.project(connection, project.id) is None:
@@ -47,7 +47,7 @@ class Projects:
         return await self._desk.run(lambda c: pages.projects(c, user_id, after, limit))
 
     async def update(self, project_id: str, field: str, value: str, now: str) -> Project | None:
-        """Change a field of a project; return the project if it is there."""
+        """Change a field of a project. Return the project, None if it is gone."""
         return await self._desk.run(
             lambda c: membership.update_project(c, project_id, field, value, now)
         )
@@ -78,7 +78,8 @@ class Projects:
         is_known: bool,
         notice: Notification | None,
     ) -> Project | None:
-        """Make a user a member, or change the role, with a notice of it; return the project.
+        """Make a user a member, or change a member's role, and add the notification of that. Return
+        the project.
 
         A user who is not `is_known` to the caller has to have an account.
 
@@ -98,7 +99,9 @@ class Projects:
     async def unshare(
         self, project_id: str, user_id: str, *, notice: Notification | None
     ) -> Project | None:
-        """Take a member out, with a notice of it; return the project if it is there."""
+        """Take a member out, and add the notification of that. Return the project, None if it is
+        gone.
+        """
         return await self._change_members(
             project_id, lambda c: membership.remove_member(c, project_id, user_id), notice
         )

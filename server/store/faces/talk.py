@@ -14,7 +14,7 @@ from server.store.talk import Said
 
 
 class Talk:
-    """Keeps what people say, and how far each has read."""
+    """Keeps what people say, and how much of it each has read."""
 
     __slots__ = ("_desk",)
 
@@ -24,7 +24,8 @@ class Talk:
     async def say(
         self, message: PeopleMessage, key: str | None, notices_of_it: Sequence[Notification]
     ) -> Said:
-        """Add what somebody says, with notices of it, unless it is there; see `talk.add`.
+        """Add what somebody says, with the notifications of it, unless it is there already; see
+        `talk.add`.
 
         Raises:
             EventError: the project is gone (`NOT_FOUND`).

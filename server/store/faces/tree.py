@@ -64,15 +64,15 @@ class ProjectTree:
                 yield
             return (yield from folders.move(connection, project_id, source, target, done))
 
-        # Those of files that were there once would be much to delete in the last step.
+        # Documents of former files would be much to delete in the last step.
         forget = partial(self._documents.forget_some, project_id=project_id, folder=target)
         while await self._desk.run(forget):
             pass
-        # The project's work waits after the last step, but this goes on.
+        # The project's other work waits after the last step. This work goes on.
         beside = replace(self._desk, project_id=None)
         go_on = partial(self._documents.go_on_moving, project_id=project_id)
         async with self._desk.in_steps(work) as count:
-            # What fails is done by whoever uses such a document next.
+            # If this fails, the next work that uses such a document does it.
             with suppress(EventError):
                 while await beside.run(go_on):
                     pass
@@ -98,7 +98,7 @@ class ProjectTree:
         check: Check,
     ) -> AsyncIterator[list[Change]]:
         """Copy a folder, in steps; see `folders.copy` and `Desk.in_steps`. The histories of the
-        copies begin with it.
+        copies begin with that.
         """
         async with self._desk.in_steps(
             lambda c: folders.copy(

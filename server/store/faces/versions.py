@@ -47,7 +47,7 @@ class Versions:
         check: Callable[[Connection, Collection[Change]], None],
     ) -> AsyncIterator[Restored]:
         """Go back to a version, in steps; see `snapshots.restore` and `Desk.in_steps`. The
-        histories of the files that are other ones than before have it.
+        histories of the files that change tell of that.
         """
         async with self._desk.in_steps(
             lambda c: snapshots.restore(
@@ -70,9 +70,10 @@ class Versions:
     async def differing(
         self, project_id: str, version_id: str, other_id: str | None = None
     ) -> AsyncIterator[Differing]:
-        """Find the files that differ between a version and another one, or the present; by path.
+        """Return, by path, the files that differ between a version and another one, or the present
+        files.
 
-        They are compared piece by piece. What is changed meanwhile may be found or not.
+        They are compared piece by piece. A change in the meantime may be found or not.
 
         Raises:
             EventError: there is no such version (`NOT_FOUND`).

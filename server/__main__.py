@@ -31,9 +31,10 @@ _MODES = {
 
 
 _SWITCH_INTERVAL = 0.000_5
-"""Seconds after which a thread that computes lets another one go on. The database's thread asks for
-its turn after each step of each statement: with Python's 5 ms, a client that keeps the event loop
-busy made everybody's saves wait for seconds."""
+"""Seconds after which a thread that computes lets another thread go on. The database's thread asks
+for its turn after each step of each statement. With Python's 5 ms, a client that keeps the event
+loop busy made everybody's saves wait for seconds.
+"""
 
 
 def main() -> int:

@@ -170,7 +170,7 @@ class Application:
         self.io.use(self.auth.admit)
         self.io.on("connect", self._connected)
         self.io.on("disconnecting", self._disconnecting)
-        # All events, so that an unknown one is answered like any other mistake.
+        # All events, so that an unknown event is answered like any other mistake.
         self.io.on_other(self.dispatcher.receive)
         self.stopping = False
         self._started = 0.0
@@ -243,7 +243,9 @@ class Application:
         self.directory.load(*await self.store.directory())
 
     async def stop(self) -> None:
-        """Take no new clients, tell the others, finish what is begun, and disconnect everybody."""
+        """Take no new clients, tell those that are there, finish what is begun, and disconnect
+        everybody.
+        """
         self.stopping = True
         self.io.stop_accepting()
         notifications.deliver(

@@ -1,10 +1,9 @@
 """Work on clients' texts, in processes of its own: parsing, comparing, searching.
 
-Nothing of a client's text runs in this process where nobody can stop it. A job has a `Worker` for
-as long as it takes, and at most `SECONDS`: it reads what it needs when it runs, piece by piece, and
-calls the functions of the worker's process with that. A job that waits for its turn holds only
-names, where it can: what it holds besides counts in bytes. A process that dies, takes too long or
-has grown is replaced.
+Such work in this process could not be stopped. A job has a `Worker` for as long as it runs, and at
+most `SECONDS`. It reads what it needs when it runs, piece by piece, and calls functions in the
+worker's process with that. A job that waits for its turn holds only names, where it can; what it
+holds besides is counted in bytes. A process that dies, takes too long or has grown is replaced.
 
 Turns are fair by user (`fair_queue`), and a user has one job at once, so that no user keeps all
 processes busy.
@@ -34,28 +33,28 @@ from server.held_bytes import HeldBytes
 
 WORKERS: Final = 2
 SECONDS: Final = 10.0
-"""How long one job may take, from its turn to its end."""
+"""Seconds that one job may take, from its turn to its end."""
 WAITING: Final = 200
 WAITING_OF_ONE: Final = 8
 """Jobs of one user that may wait."""
 HELD: Final = 100_663_296
 HELD_OF_ONE: Final = 33_554_432
 HELD_FREE: Final = 1_048_576
-"""Bytes that jobs may hold: of all users, of one, and of each whatever the others hold."""
+"""Bytes that jobs may hold: of all users together, of one user, and of each user in any case."""
 MAX_ANSWER: Final = 4_000_000
-"""Bytes of what a function returns."""
+"""Bytes that a function may return."""
 _ENCODED_AT_ONCE: Final = 65_536
-"""Characters."""
+"""Characters of a text that are encoded without a pause."""
 _WORN: Final = 64 << 20
-"""Bytes of memory from which on a process is replaced: it never gives back what it had."""
+"""Bytes of memory above which a process is replaced: a process gives none back."""
 _ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "LANG")
-"""What a worker sees of the environment: no keys of anything."""
+"""Variables of the environment that a worker has: no keys of anything."""
 
 Result = TypeVar("Result")
 
 
 class WorkFailed(Exception):
-    """The work needs too much time or memory; the message says which."""
+    """The work needs too much time or memory. The message says which."""
 
 
 class Worker:
@@ -66,14 +65,14 @@ class Worker:
         self._threads = threads
 
     async def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Call a module's function, which takes and returns JSON values, in the process.
+        """Call a module's function in the process. It takes and returns JSON values.
 
         Raises:
             WorkFailed: it needs too much time or memory.
         """
         name = f"{function.__module__}:{function.__qualname__}"
         loop = asyncio.get_running_loop()
-        # From here on a caller that stops waiting leaves a process that nobody can use.
+        # If the caller stops waiting from here on, the process is of no use to anybody.
         self._process.busy = True
         result: Result = await loop.run_in_executor(
             self._threads, self._process.call, name, arguments
@@ -101,7 +100,7 @@ class Background:
     async def run(
         self, user_id: str, job: Callable[[Worker], Awaitable[Result]], size: int = 0
     ) -> Result:
-        """Do a job for a user when it is the user's turn. Until its end it holds `size` bytes of
+        """Do a job for a user when it is the user's turn. Until it ends it holds `size` bytes of
         texts.
 
         Raises:
@@ -148,7 +147,7 @@ class Background:
             self._end(user_id, process)
 
     async def close(self) -> None:
-        """End all processes; jobs that wait fail."""
+        """End all processes. Jobs that wait fail."""
         self._closed = True
         for turn in self._waiting.clear():
             if not turn.done():
@@ -186,10 +185,10 @@ def _stopping() -> EventError:
 
 
 class Process:
-    """A worker's process. One thread calls at a time; any may `kill`.
+    """A worker's process. Only one thread calls at a time; any thread may `kill`.
 
-    busy: a call was handed over, and its result is not there.
-    peak: the most memory that it has had, in bytes.
+    busy: a call was handed over, and its result has not come. peak: the most memory that the
+    process has had, in bytes.
     """
 
     def __init__(self) -> None:
@@ -218,31 +217,31 @@ class Process:
             self.busy = False
         self.peak = answer["peak"]
         if "failed" in answer:
-            # The state of the process is not worth keeping.
+            # Nobody knows what state the process is in.
             self.end()
             raise WorkFailed(answer["failed"])
         return answer["result"]
 
     def kill(self) -> None:
-        """End the process without waiting for it; a call that waits for it fails."""
+        """End the process without waiting for its end. A call that waits for the process fails."""
         self._killed = True
         if self._popen is not None:
             self._popen.kill()
 
     def end(self) -> None:
-        """End the process, if there is one; the next call starts another one."""
+        """End the process, if there is one. The next call starts another one."""
         popen, self._popen = self._popen, None
         self.peak = 0
         if popen is not None:
             popen.kill()
-            # Another thread may be doing the same.
+            # Another thread may be ending the process too.
             with contextlib.suppress(OSError, ValueError):
                 popen.communicate()
 
 
 def _encoded(value: Any) -> bytes:
     """Return a value as JSON. No other thread runs while a long text is encoded, up to 6 ms a
-    megabyte, so it is encoded part by part.
+    megabyte, so the text is encoded part by part.
     """
     if isinstance(value, str) and len(value) > _ENCODED_AT_ONCE:
         starts = range(0, len(value), _ENCODED_AT_ONCE)

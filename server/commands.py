@@ -1,6 +1,6 @@
-"""The commands beside serving: `backup FILE`, `user add NAME`, `session new NAME`, `migrate-data`.
+"""The commands besides serving: `backup FILE`, `user add NAME`, `session new NAME`, `migrate-data`.
 
-They work on the data also while a server is using it; only `migrate-data` has it to itself.
+They use the data also while a server does; only `migrate-data` needs it for itself.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SHORTEST_PASSWORD: Final = 8
 
 
 def carry_out(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Carry out a command. Return what it says when it is done.
+    """Carry out a command. Return what it prints when it is done.
 
     Raises:
         SettingsError: the command, a name, a password or a setting cannot be used.
@@ -69,7 +69,7 @@ def _engine(flags: Sequence[str], environment: Mapping[str, str]) -> Engine:
 
 def _migrate(settings: Settings) -> str:
     target = engine_for(settings.data_dir, settings.database_url)
-    # Imported with the driver, which is there now.
+    # The module is imported here: the driver is there now.
     from server.store.postgres import Postgres
     from server.store.transfer import transfer
 
@@ -100,7 +100,7 @@ def _new_session(engine: Engine, name: str) -> str:
 
 
 def _password(name: str) -> str:
-    """Ask for a password, or read the first line of what is piped in."""
+    """Ask for a password, or read it from the first line of what is piped in."""
     if sys.stdin.isatty():
         password = getpass.getpass(f"Password for {name}: ")
     else:

@@ -1,4 +1,4 @@
-"""The parts of the application of which the settings decide what they are."""
+"""The parts of the application that the settings choose."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from socketio_min.cluster.adapter import Adapter, LocalNamespace
 
 
 def provider_of(settings: Settings, background: Background) -> Provider:
-    """Return who answers as the assistant.
+    """Return what answers as the assistant.
 
     Raises:
         LocalModelError: a local model is set, and its packages are not installed.
@@ -32,8 +32,8 @@ def provider_of(settings: Settings, background: Background) -> Provider:
 
 
 def adapter_of(settings: Settings) -> Callable[[LocalNamespace], Adapter] | None:
-    """Return what makes the adapters by which this server is one of several; None for one alone,
-    and for workers that share their rooms by themselves.
+    """Return what makes the adapters by which this server is one of several. Return None for a
+    server that is alone, and for workers, which share their rooms by themselves.
 
     Raises:
         SettingsError: the URL is none of Redis, or the packages for it are not installed.
@@ -62,14 +62,14 @@ def limits_of(settings: Settings) -> Limits:
     if settings.event_rate:
         rate = RateLimit(settings.event_rate, settings.event_burst)
     if settings.address_event_rate:
-        # The burst is in the same proportion to the rate as the default of a connection's limit.
+        # The burst is to the rate as in the default limit of a connection.
         address_rate = RateLimit(settings.address_event_rate, 2 * settings.address_event_rate)
     return Limits(rate=rate, address_rate=address_rate, byte_rate=byte_rate)
 
 
 def cors_of(origins: tuple[str, ...]) -> CorsOptions:
-    """Return which sites may use the server, from these origins."""
-    # With credentials for every site in the world any of them would get a user's cookies.
+    """Return which sites may use the server, given the allowed origins."""
+    # With credentials for every site in the world, any site would get a user's cookies.
     if "*" in origins:
         return CorsOptions("*")
     return CorsOptions(origin=origins, credentials=True, setting=ORIGINS)

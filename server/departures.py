@@ -19,8 +19,10 @@ from socketio_min import Socket
 
 
 class Departures:
-    """Takes sockets out of their projects. `grace` is how long what they leave behind waits, in
-    seconds; `graces` has its end for each lost socket that has left something.
+    """Takes sockets out of their projects.
+
+    `grace`: seconds for which a lost socket's locks and answers wait. `graces`: the timer for that,
+    of each lost socket that has left some.
     """
 
     def __init__(self, services: Services, grace: float) -> None:
@@ -36,9 +38,9 @@ class Departures:
             socket.leave(room)
 
     def lost(self, socket: Socket) -> None:
-        """Take a socket whose connection is lost from all that there is of it."""
+        """Take a socket whose connection is lost out of everything."""
         services = self._services
-        # When the server stops everybody leaves, and nobody is told about the others.
+        # When the server stops, everybody leaves, and nobody is told about the others.
         call = services.own_call(socket, silent=services.io.shutdown_reason is not None)
         self._leave_projects(call, keep_locks=True)
         services.sockets.forget(socket)
@@ -62,7 +64,7 @@ class Departures:
         self._services.chat.grace_over(socket_id)
 
     def close(self) -> None:
-        """End nothing any more."""
+        """Cancel all timers."""
         for timer in self.graces.values():
             timer.cancel()
 
@@ -81,9 +83,9 @@ class Departures:
         if call.identity.user is None:
             return
         services, socket_id = self._services, call.socket.id
-        # One may ask for locks in a project without being in its room.
+        # A socket may have asked for locks in a project without being in its room.
         services.lock_requests.leave(socket_id)
-        # Typing reaches projects that the socket has not joined, and so do locks.
+        # Typing, and locks, are also told in projects that the socket has not joined.
         for project_id in services.typing.projects(socket_id):
             depart(call, project_id, keep_locks=True)
         for project_id in projects_of(call.socket.rooms):

@@ -137,7 +137,7 @@ class Dispatcher:
         return dict(result or {})
 
     def _declare(self, socket: Socket, user_id: str) -> Identity | None:
-        """Let the socket say who it is. Return the guest that it was, if this makes it a user."""
+        """Let the socket say who it is. If it was a guest, and is a user now, return the guest."""
         before = identity_of(socket)
         if before.user is None:
             return None
@@ -184,7 +184,7 @@ class Dispatcher:
 
 
 def _payer(socket: Socket, identity: Identity, spec: EventSpec) -> str:
-    """Return the user or address whose tokens an event takes."""
+    """Return the user, address or connection whose tokens an event takes."""
     if spec.rate.of_connection:
         return socket.id
     return socket.handshake.address if identity.user is None else identity.user.id
@@ -212,7 +212,9 @@ def _failure(event: str, kind: str, error: dict[str, Any]) -> Announcement:
 
 
 def _correlation_id(args: Sequence[Any]) -> str | None:
-    """Return the correlation id, also of an invalid payload: it tells which one was refused."""
+    """Return the correlation id of an event, also of an invalid one: it tells which event was
+    refused.
+    """
     try:
         return msgspec.convert(args[0]["metadata"], Metadata).correlation_id
     except (msgspec.ValidationError, LookupError, TypeError, UnicodeEncodeError):

@@ -1,6 +1,6 @@
 """What other nodes of a cluster tell this one, apart from where their people are.
 
-It comes from Redis, so it is checked like what clients send; what is malformed is counted.
+It comes from Redis, so it is checked like what clients send. What is malformed is counted.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Elsewhere:
             self._services.auth.sign_out(socket)
 
     async def _session_renewed(self, key: str, new_key: str) -> None:
-        # The database says whose it is, not the other node.
+        # The database says whose session it is, not the other node.
         auth, store = self._services.auth, self._services.store
         try:
             stored = await store.accounts.session(new_key, auth.clock())

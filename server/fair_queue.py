@@ -1,11 +1,11 @@
 """A bounded queue that takes turns by owner, so that much work of one owner never delays a little
 work of another.
 
-Owners are served one after the other, one item each; the items of an owner keep their order. An
-item waits for at most one item of each other owner, however many those have.
+Owners are served one after the other, one item each. The items of an owner keep their order. An
+item waits for at most one item of each other owner, however many items those have.
 
 Rejected: one queue in the order of arrival (18 comparisons of one user made a comparison of another
-one, which took a millisecond, wait for 73 seconds); priorities by size, which clients can choose.
+user, which took a millisecond, wait for 73 seconds); priorities by size, which clients can choose.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ T = TypeVar("T")
 class FairQueue(Generic[T]):
     """Items by owner.
 
-    most: how many items may wait. most_of_one: how many of one owner.
-    at_once: how many items of one owner may be taken and not yet `done`; 0 for any number.
+    most: how many items may wait. most_of_one: how many items of one owner may wait. at_once: how
+    many items of one owner may be taken and not yet `done`; 0 for any number.
     """
 
     __slots__ = ("_at_once", "_length", "_most", "_most_of_one", "_taken", "_waiting")
@@ -37,7 +37,7 @@ class FairQueue(Generic[T]):
         return self._length
 
     def put(self, owner: str, item: T) -> bool:
-        """Append an item. Return False, and do not append it, if too many wait."""
+        """Append an item. Return False, without appending it, if too many wait."""
         own = self._waiting.get(owner)
         if self._length >= self._most or (own is not None and len(own) >= self._most_of_one):
             return False
@@ -48,7 +48,9 @@ class FairQueue(Generic[T]):
         return True
 
     def take(self) -> tuple[str, T] | None:
-        """Return the next item with its owner; None if none waits, or none may be taken now."""
+        """Return the next item with its owner. Return None if none waits, or none may be taken
+        now.
+        """
         for owner, items in self._waiting.items():
             if self._at_once and self._taken[owner] >= self._at_once:
                 continue

@@ -1,8 +1,10 @@
-"""The bytes that queued work holds, by owner: what it was given, and what it may return.
+"""The bytes that queued work holds, by owner: those that it was given, and those that it may
+return.
 
-Counting pieces of work bounds no memory, because clients choose how long their texts are. Whoever
-holds little is never refused because another one holds much: `free` bytes of each owner are in
-nobody's way, as in `engineio_min`'s account of what is held for connections.
+A count of pieces of work bounds no memory, because clients choose how long their texts are. An
+owner who holds little is never refused because another one holds much: `free` bytes of each owner
+do not count against the bytes of all, as in `engineio_min`'s account of what is held for
+connections.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from collections import Counter
 class HeldBytes:
     """Bytes by owner.
 
-    most: bytes of all. most_of_one: bytes of one owner. free: bytes that an owner may have however
-    much the others have.
+    most: bytes of all owners. most_of_one: bytes of one owner. free: bytes that an owner may have
+    however much the others have.
     """
 
     __slots__ = ("_by_owner", "_free", "_most", "_most_of_one", "total")
@@ -31,9 +33,9 @@ class HeldBytes:
         return self._by_owner[owner]
 
     def add(self, owner: str, size: int) -> bool:
-        """Count bytes more. Return False, and do not count them, if that is too much.
+        """Count more bytes. Return False, without counting them, if that is too much.
 
-        An owner who holds nothing may hold one piece of any size, within that of all.
+        An owner who holds nothing may hold one piece of any size within the limit for all.
         """
         own = self._by_owner[owner]
         after = own + size
@@ -46,7 +48,7 @@ class HeldBytes:
         return True
 
     def remove(self, owner: str, size: int) -> None:
-        """Count bytes of an owner no more."""
+        """Count bytes of an owner as held no longer."""
         self._by_owner[owner] -= size
         if not self._by_owner[owner]:
             del self._by_owner[owner]

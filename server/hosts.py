@@ -1,10 +1,10 @@
 """Loopback addresses, and who may reach a server that listens on one.
 
-Only programs on this machine reach a loopback address, but a web page is run by one of them: a
-page of any site can let its own host name point to 127.0.0.1 (DNS rebinding) and then talks to this
-server as to its own origin. Its requests still carry that host name, so a server on a loopback
-address answers only to names of this machine and to the hosts of the allowed origins, which are
-what a reverse proxy in front passes on.
+Only programs on this machine reach a loopback address. But a browser is such a program, and runs
+the pages of any site: a page can let its site's host name point to 127.0.0.1 (DNS rebinding), and
+then talks to this server as to its own origin. Its requests still carry that host name. So a server
+on a loopback address answers only to names of this machine, and to the hosts of the allowed
+origins, which a reverse proxy in front passes on.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ logger = logging.getLogger("server")
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host means this machine and no other; names are not looked up."""
+    """Return whether a host means this machine and no other. Names are not looked up."""
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -62,7 +62,9 @@ def host_check(listening_on: str, origins: Sequence[str]) -> Callable[[Request],
 
 
 def guarded(check: Callable[[Request], None] | None, answer: Route) -> Route:
-    """Return the handler of a plain route behind the same check: no other site may read it."""
+    """Return the handler of a plain route behind the same check, so that no other site can read
+    it.
+    """
     if check is None:
         return answer
 

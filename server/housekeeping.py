@@ -1,7 +1,7 @@
 """What is due from time to time, whoever is there: a minute after the start, and every minute.
 
-Each piece of it is a small piece of work for nobody in particular, which takes its turn at the
-database among the users. What fails is tried again a minute later.
+Each part of it is a small piece of work for nobody in particular, which takes its turn at the
+database among the users. If it fails, it is tried again a minute later.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from server.projects.deletion_notices import KEPT_DAYS
 
 EVERY_SECONDS: Final = 60.0
 VERSION_AFTER: Final = timedelta(hours=1)
-"""How long after the first change since the last version the server makes one."""
+"""How long after the first change since the last version the server makes a version."""
 MOST_AUTOMATIC: Final = 100
-"""Versions of a project that were made by themselves; the oldest goes with a new one."""
+"""Automatic versions of a project. The oldest one goes with a new one."""
 _DAY: Final = timedelta(days=1)
 _MONTH: Final = timedelta(days=30)
 
@@ -33,7 +33,9 @@ logger = logging.getLogger("server")
 
 
 class Housekeeping:
-    """Tidies up for an application now and then, while it `does` so: one server of several."""
+    """Tidies up for an application now and then, while `does` says that this is the server that
+    does so.
+    """
 
     def __init__(
         self, services: Services, does: Callable[[], bool], seconds: float = EVERY_SECONDS
@@ -48,7 +50,7 @@ class Housekeeping:
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
-        """End, in the middle if need be: each piece is done as a whole or not at all."""
+        """End, in the middle if need be: each piece of work is done as a whole or not at all."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -75,7 +77,9 @@ class Housekeeping:
         await self._make_versions(now)
 
     async def _make_versions(self, now: datetime) -> None:
-        """Make a version of each project that was changed an hour ago and has none since."""
+        """Make a version of each project that was changed an hour ago and has had no version
+        since.
+        """
         store = self._services.store
         due = timestamp(now - VERSION_AFTER)
         for project_id in await store.versions.projects_due(timestamp(now), due):

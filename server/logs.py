@@ -39,7 +39,9 @@ class TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """Return the line: no name of a client begins another line, or steers a terminal."""
+        """Return the line. No name that a client chooses begins another line, or steers a
+        terminal.
+        """
         fields = getattr(record, "fields", {})
         shown = [f"{name}={json.dumps(value)}" for name, value in fields.items()]
         return " ".join([super().formatMessage(record).translate(_ESCAPED), *shown])
@@ -50,5 +52,5 @@ def configure(log_format: str, level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    # Libraries tell more than anybody asked for.
+    # Libraries log more than anybody has asked for.
     logging.getLogger("server").setLevel(level.upper())

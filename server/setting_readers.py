@@ -1,7 +1,7 @@
 """How the text of a setting is read.
 
-A reader takes the text and returns the value, or raises ValueError; `expected` tells what it takes,
-for the message and the help.
+A reader takes the text and returns the value, or raises ValueError. `expected` says what the reader
+takes, for the message and the help.
 """
 
 from __future__ import annotations
@@ -122,7 +122,9 @@ class Address:
 
 
 class DatabaseUrl:
-    """Where a PostgreSQL is, and how to log in. What has a meaning in a URL is escaped in it."""
+    """Where a PostgreSQL is, and how to log in. Characters with a meaning in a URL are escaped in
+    it.
+    """
 
     expected = "postgresql://user:password@localhost:5432/name, with %40 for an @ and so on"
     _part = r"[\w.~%!$&'()*+,;=:-]*"
@@ -137,7 +139,7 @@ class DatabaseUrl:
 
 
 class RedisUrl:
-    """Where a Redis is, and how to log in; which of them it is, the adapter reads."""
+    """Where a Redis is, and how to log in. The adapter reads which kind of Redis it is."""
 
     expected = "redis://user:password@localhost:6379/0, rediss:// for TLS, or unix:///path"
     _pattern = re.compile(
@@ -153,7 +155,7 @@ class RedisUrl:
 
 
 class NodeName:
-    """What tells the nodes of a cluster from each other."""
+    """The name that tells this node of a cluster from the others."""
 
     expected = "two letters or digits, such as AA"
 

@@ -23,8 +23,9 @@ from server.setting_readers import (
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A row: the field of `Settings`, its variable and flag, how to read it, what it is; and the
-    variable and flag that it had before. What is secret is not shown in a message.
+    """A row: the field of `Settings`, its variable and flag, its reader, and what the setting is;
+    and the variable and flag that it had in an earlier release. A secret value is not shown in
+    messages.
     """
 
     field: str

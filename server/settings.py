@@ -20,7 +20,7 @@ from server.setting_table import TABLE, Setting
 
 
 class SettingsError(Exception):
-    """A setting cannot be used; the message is one line for the person who starts the server."""
+    """A setting cannot be used. The message is one line for the person who starts the server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class Settings:
 
     @property
     def shares_database(self) -> bool:
-        """Return whether other servers, of which this one hears, use the PostgreSQL as well."""
+        """Return whether other servers use the PostgreSQL as well, and this one hears of them."""
         return self.redis_url is not None or self.workers > 1
 
 
@@ -101,7 +101,7 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
             sources.insert(1, (flag, setting.flag, flags[_former(setting)]))
             sources.append((variable, setting.variable, environment.get(variable)))
         for source, name, text in sources:
-            # An empty flag is refused, an empty variable is none.
+            # An empty flag is refused; an empty variable counts as not set.
             if text or (text is not None and source.startswith("-")):
                 values[setting.field] = _read(setting, source, text)
                 if source != name:
@@ -126,7 +126,7 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
 
 
 def _check_cluster(settings: Settings) -> None:
-    """Refuse several processes that would not share what they must."""
+    """Refuse several processes that would not share the data and the rooms."""
     if settings.database_url is None and settings.workers > 1:
         raise SettingsError(
             f"WORKERS: got {settings.workers}, but SQLite has one writer: "
@@ -179,7 +179,7 @@ def _parser() -> argparse.ArgumentParser:
             setting.flag,
             dest=setting.field,
             metavar="VALUE",
-            # The parser would take a percent sign for a place of its own.
+            # The parser would take a percent sign for the beginning of a placeholder.
             help=f"{setting.read.expected}: {setting.about} "
             f"(default {setting.default}; {setting.variable})".replace("%", "%%"),
         )

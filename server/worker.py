@@ -1,14 +1,13 @@
 """The process that works on clients' texts: it calls one function after the other for its parent.
 
-It is started as a file, without site-packages, and imports what its functions need and nothing
-else: 12 MB. A call that needs more memory or time than one may have ends this process and no other:
-a call into C, `ast.parse` for example, can be stopped in no other way, and takes as much as it
-wants.
+It is started as a file, without site-packages, and imports only what its functions need: 12 MB. A
+call that needs more memory or time than it may have ends this process and no other. A call into C,
+`ast.parse` for example, can be stopped in no other way, and takes as much as it wants.
 
 A message is its length in 4 bytes, the most significant first, and JSON: `[function, arguments]` to
-here, and back `{"result": …}` or `{"failed": …}`, with `peak`: the most memory so far in bytes, 0
-where the system does not say. The end of the input is the end of the process; so is the death of
-its parent, however it dies.
+this process, and back `{"result": …}` or `{"failed": …}`, with `peak`: the most memory so far in
+bytes, 0 where the system does not say. The process ends with its input, and with its parent,
+however that dies.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ import time
 from typing import IO, Any, Final
 
 MEMORY: Final = 128 << 20
-"""Bytes of addresses; 200 KB of Python as people write it take 28 MB."""
+"""Bytes of addresses; 200 KB of Python as people write it take 28 MB of them."""
 CPU_SECONDS: Final = 10
-"""How much time of the processor one call may take."""
+"""Seconds of processor time that one call may take."""
 NICE: Final = 10
 """The server and its clients come first."""
 LENGTH_BYTES: Final = 4
@@ -73,7 +72,7 @@ def _limit_cpu() -> None:
         import resource
 
         _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-        # The limit is one of the whole process.
+        # The limit is for the whole process, not for one call.
         soft = int(time.process_time()) + 1 + CPU_SECONDS
         resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 

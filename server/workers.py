@@ -20,7 +20,9 @@ from server.settings import Settings
 from server.store.engines import engine_for
 
 DRAIN_SECONDS: Final = 10.0
-"""How long a worker may take to end: with its newcomers, events in flight and unsaved documents."""
+"""Seconds that a worker may take to end, with its newcomers, events in flight and unsaved
+documents.
+"""
 
 
 def supervise(settings: Settings, ready: Callable[[str], object]) -> None:
@@ -32,7 +34,7 @@ def supervise(settings: Settings, ready: Callable[[str], object]) -> None:
         StoreError: the database cannot be used.
         WorkersFailed: the workers die as soon as they have begun.
     """
-    # What would end each worker as soon as it has begun is said once, in one line.
+    # Whatever would end each worker at its start is told here once, in one line.
     adapter_of(settings)
     engine_for(settings.data_dir, settings.database_url).connect().close()
     supervisor = Supervisor(

@@ -4,9 +4,9 @@ The database notifies, with the commit, of each change of roles in projects, of 
 that have ended or got another key, of locks that have ended, and of failed logins. After an outage
 nobody knows what was missed: all is read again.
 
-What others may do is known at once. Whoever may not be here any more hears of it from the server
-that has made the change, which tells the others by Redis as well; what that has not reached after a
-moment is done here.
+What others may do is known at once. The server that has made a change tells the clients that it
+concerns, those of other servers by Redis. Clients that this has not reached after a moment are told
+here.
 """
 
 from __future__ import annotations
@@ -28,12 +28,14 @@ from server.projects.projects import depart
 from server.store.accounts import StoredSession
 
 MOMENT_SECONDS: Final = 0.3
-"""For which the server that has made a change may tell this one's clients."""
+"""Seconds that the server which has made a change has to tell this one's clients."""
 _RETRY_SECONDS: Final = 0.2
 
 
 class Changes:
-    """Carries out for the sockets of this server, which is a node, what others have changed."""
+    """Carries out for the sockets of this server, which is a node, what other nodes have
+    changed.
+    """
 
     def __init__(self, services: Services, node: str) -> None:
         self._services = services
@@ -44,7 +46,9 @@ class Changes:
         self._timers: set[asyncio.TimerHandle] = set()
 
     def heard(self, payload: str) -> None:
-        """Take a notification: the node that has made the change, of what it is, and which."""
+        """Take a notification: the node that has made the change, the kind of what has changed, and
+        its id.
+        """
         node, _, change = payload.partition(" ")
         kind, _, name = change.partition(" ")
         if node != self._node:
@@ -78,7 +82,7 @@ class Changes:
                 else:
                     await self._read(*self._waiting.popleft())
             except EventError:
-                # The database is away. What is not in step is found when all is read.
+                # The database is away. Whatever is not in step is found when all is read again.
                 self._reads_all = True
                 await asyncio.sleep(_RETRY_SECONDS)
 
@@ -111,7 +115,7 @@ class Changes:
             await self._session(*name.split(" "))
 
     async def _project(self, project_id: str) -> None:
-        """Take over who may do what in a project."""
+        """Remember the present roles of a project."""
         services, directory = self._services, self._services.directory
         project = await services.store.projects.find(project_id)
         editors = self._editors(project_id)
@@ -120,12 +124,12 @@ class Changes:
         else:
             directory.put_project(project)
         for user_id in editors - self._editors(project_id):
-            # Those that they have got here since the change.
+            # Including locks that users have got here since the change.
             lock_news.withdraw(services, project_id, user_id)
         self._later(self._take_out, project_id)
 
     def _editors(self, project_id: str) -> set[str]:
-        """Return who is connected here and may change the files of a project."""
+        """Return the users who are connected here and may change the files of a project."""
         role = self._services.directory.role
         return {
             user_id
@@ -153,7 +157,7 @@ class Changes:
         self._timers.add(timer)
 
     def _take_out(self, project_id: str) -> None:
-        """Take whoever may not see a project any more out of it, and tell them."""
+        """Take users who may not see a project any more out of it, and tell them."""
         services, room = self._services, project_room(project_id)
         for user_id in list(services.sockets.users()):
             if services.directory.role(project_id, user_id) is not None:

@@ -1,10 +1,11 @@
 """This server among the nodes, which are the servers that share a database.
 
-A node has a lease, which it renews; locks, for example, belong to nodes. If the lease is over, the
-server has lost all of that, and learns it before the database lets others have it: it counts from
-before it asked for the lease. As soon as the database answers it is a node again, with nothing.
+A node has a lease, which it renews. Locks, for example, belong to nodes. When the lease is over,
+the server has lost all that it had as a node. It knows that before the database lets others have
+it, because it counts the lease from before it asked for it. As soon as the database answers the
+server is a node again, with nothing.
 
-Where there is one server at a time, it is a node at no cost for as long as it runs.
+Where only one server at a time uses the database, it is a node at no cost for as long as it runs.
 """
 
 from __future__ import annotations
@@ -23,26 +24,26 @@ _JOIN_SECONDS: Final = 15.0
 
 
 class Member(Protocol):
-    """Who is told on the event loop what becomes of the membership."""
+    """What the event loop is told of the membership."""
 
     def lease_lost(self) -> None:
-        """Take note that the server is no node any more: what it had as one is lost."""
+        """Note that the server is no node any more. What it had as one is lost."""
         ...
 
     def lease_begun(self) -> None:
-        """Take note that the server is a node again, and has nothing as one."""
+        """Note that the server is a node again. As one it has nothing yet."""
         ...
 
     def others_died(self) -> None:
-        """Take note that the lease and the grace of another node are over."""
+        """Note that the lease and the grace of another node are over."""
         ...
 
     def heard(self, payload: str) -> None:
-        """Take note of a change of which the database notifies."""
+        """Note a change of which the database notifies."""
         ...
 
     def missed(self) -> None:
-        """Take note that notifications may have been missed until now."""
+        """Note that notifications may have been missed until now."""
         ...
 
 
@@ -59,16 +60,16 @@ class Membership:
         self._joined = asyncio.Event()
         self._tasks: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
-        # Whether the member goes by it that the server is a node.
+        # Whether the member was told that the server is a node, and not since then that it is none.
         self._counts = False
-        # Until when the lease lasts, by `time.monotonic`: asked and changed by both threads.
+        # When the lease ends, by `time.monotonic`. Both threads read and change it.
         self._changing = threading.Lock()
         self._until: float | None = None
 
     # -- on the event loop
 
     async def start(self, label: str) -> None:
-        """Return as soon as the server is a node. `label` says to people which one.
+        """Return as soon as the server is a node. `label` tells people which one.
 
         Raises:
             StoreError: it cannot become one.
@@ -98,12 +99,12 @@ class Membership:
         return self._link is None or (until is not None and time.monotonic() < until)
 
     def does(self, task: str) -> bool:
-        """Return whether this server is the one that does a task of `TASKS`."""
+        """Return whether this server is the one that does this task of `TASKS`."""
         return self._link is None or (self.is_alive and task in self._tasks)
 
     def _begin(self) -> None:
         if self._counts:
-            # The database has ended it before its time.
+            # The database has ended the lease before its time.
             self._member.lease_lost()
         self._counts = True
         if self._joined.is_set():
@@ -113,7 +114,7 @@ class Membership:
             self._watch()
 
     def _watch(self) -> None:
-        """Notice the end of the lease."""
+        """Wait for the end of the lease, and tell the member."""
         with self._changing:
             left = 0.0 if self._until is None else self._until - time.monotonic()
             if left <= 0:
@@ -128,7 +129,7 @@ class Membership:
     # -- on the link's thread
 
     def renewed(self, asked: float) -> bool:
-        """Take note of a renewal; see `LinkEvents`."""
+        """Note a renewal; see `LinkEvents`."""
         with self._changing:
             if self._until is None or time.monotonic() >= self._until:
                 return False
@@ -136,17 +137,17 @@ class Membership:
             return True
 
     def joined(self, asked: float) -> None:
-        """Take note that the server is a node anew; see `LinkEvents`."""
+        """Note that the server is a node anew; see `LinkEvents`."""
         with self._changing:
             self._until = asked + self._lease.lasts
         self._tell(self._begin)
 
     def has_task(self, task: str) -> None:
-        """Take note of a task; see `LinkEvents`."""
+        """Note a task; see `LinkEvents`."""
         self._tasks.add(task)
 
     def has_no_tasks(self) -> None:
-        """Take note that tasks are lost; see `LinkEvents`."""
+        """Note that tasks are lost; see `LinkEvents`."""
         self._tasks.clear()
 
     def heard(self, payload: str) -> None:

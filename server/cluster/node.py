@@ -1,5 +1,5 @@
 """What this server does as one of several nodes: it ends what belonged to nodes that are gone, and
-hears what the others change.
+learns what the others change.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ logger = logging.getLogger("server.cluster")
 
 
 class Node:
-    """This server among those that share a database. `lease.grace` is what locks have."""
+    """This server among those that share a database. `lease.grace` is also that of locks."""
 
     def __init__(self, services: Services, engine: Engine, lease: Lease) -> None:
         self._services = services
         self._lease = lease
-        # What it lost with its lease, and other servers have not been told of.
+        # The locks that were lost with the lease, and that other servers have not been told of.
         self._lost: list[Held] = []
         self.membership = Membership(engine, self, lease)
         self._changes = Changes(services, engine.node)
@@ -45,7 +45,7 @@ class Node:
         await self.membership.start(f"{socket.gethostname()} {os.getpid()}")
 
     async def stop(self) -> None:
-        """Be no node any more; the database is open still."""
+        """Be no node any more. The database is still open."""
         if self._burial is not None:
             await asyncio.wait([self._burial])
         await self.membership.stop()
@@ -61,7 +61,7 @@ class Node:
         self._lost += lost
 
     def lease_begun(self) -> None:
-        """Tell the other servers that the locks of this one are not there any more."""
+        """Tell the other servers that the locks of this one are gone."""
         logger.warning("this server has a lease again")
         for held in self._lost:
             self._services.io.server_side_emit(node_events.LOCK_LOST, msgspec.to_builtins(held))
@@ -73,7 +73,7 @@ class Node:
             self._burial = asyncio.get_running_loop().create_task(self._bury())
 
     def heard(self, payload: str) -> None:
-        """Bring what is remembered in step with a change."""
+        """Carry out what a change means for what is remembered."""
         self._changes.heard(payload)
 
     def missed(self) -> None:
@@ -85,7 +85,7 @@ class Node:
             buried = await self._services.store.nodes.bury(self._lease.grace)
             unsaved = await self._services.store.documents.unsaved() if buried.nodes else []
         except EventError as error:
-            # With the next renewal it is tried again.
+            # The next renewal tries it again.
             logger.error("what belonged to another node is not ended yet: %s", error.message)
             return
         for node in buried.nodes:

@@ -1,8 +1,9 @@
-"""The table of all events that a client may send, a module for what each part of it is about.
+"""The table of all events that a client may send, in a module for each kind of thing that they are
+about.
 
-Their payloads and handlers are in the modules named there; what the server sends is in
+The payloads and handlers are in the modules that the tables name. What the server sends is in
 `api/announcements` and its neighbours. Validation, authorisation, `asyncapi.yaml` and
-`docs/events.md` come from both.
+`docs/events.md` are made from both.
 """
 
 from __future__ import annotations

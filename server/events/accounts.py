@@ -9,7 +9,7 @@ from server.api.rate_limit import Rate
 from server.api.registry import Access, EventSpec
 from server.api.types import Payload
 
-# The wait after failed logins is apart from this, in `attempts`.
+# The wait after failed logins is something else, in `attempts`.
 _LOGIN: Final = Rate("login", burst=20, per_second=1, of_connection=True)
 _SESSION: Final = Rate("session", burst=20, per_second=1, of_connection=True)
 

@@ -10,9 +10,9 @@ from server.api.types import ProjectPagePayload
 from server.documents import editing
 from server.projects import asking, locks
 
-# Each notifies somebody.
+# Each event notifies somebody.
 _ASK: Final = Rate("ask", burst=10, per_second=0.2)
-# Each may answer with a megabyte.
+# Each answer may have a megabyte.
 _OPEN: Final = Rate("open", burst=60, per_second=2)
 
 EDITING: Final = (

@@ -9,11 +9,11 @@ from server.api.registry import Access, EventSpec
 from server.api.types import ProjectPagePayload
 from server.projects import deleting, downloading, files, history, moving, transfers
 
-# A folder of thousands of files is sent as fast as others still have their turns.
+# A folder of thousands of files is uploaded as fast as others still have their turns.
 _UPLOAD: Final = Rate("upload", burst=100, per_second=50)
-# Each may be an archive of a whole project.
+# Each download may be an archive of a whole project.
 _DOWNLOAD: Final = Rate("download", burst=20, per_second=0.5)
-# Each may be one of ten thousand files.
+# Each event may be for one of ten thousand files.
 _MOVE: Final = Rate("move", burst=60, per_second=2)
 
 FILES: Final = (

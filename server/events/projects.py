@@ -11,7 +11,7 @@ from server.projects import inviting, projects, searching, sharing
 
 _INVITATION: Final = Rate("invitation", burst=20, per_second=0.5)
 _PROJECT: Final = Rate("project", burst=60, per_second=2)
-# Each goes through some megabytes, in a process of its own.
+# Each search goes through some megabytes, in a process of its own.
 _SEARCH: Final = Rate("search", burst=60, per_second=5)
 
 PROJECTS: Final = (

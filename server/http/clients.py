@@ -1,10 +1,11 @@
 """Which address of the internet a client has, with and without a reverse proxy in front.
 
-The limits of an address are for strangers. A connection from this host or a private network is that
-of a reverse proxy, which says in `X-Forwarded-For` whom it passes on, or of somebody near, who is
-not limited. What a proxy has added stands last, so the list is read from its end: whatever a client
-puts before it counts for nothing, and of one who connects directly the header is not read at all.
-Somebody near may put anything there, so failed logins do not count by this.
+The limits for an address are for strangers. A connection from this host or a private network is
+that of a reverse proxy, which says in `X-Forwarded-For` whom it passes on; or it is that of a
+neighbour, who is not limited. What a proxy has added stands last, so the list is read from its end,
+and whatever a client puts before that counts for nothing. If a client connects directly, the header
+is not read at all. A neighbour may put anything there, so failed logins do not count by this
+address.
 """
 
 from __future__ import annotations

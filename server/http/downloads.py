@@ -1,7 +1,7 @@
 """`/download`: a file, or a folder or project as a zip archive, to whoever has a ticket for it.
 
 It is read and packed piece by piece, in the turns of its user at the database, and no faster than
-the client takes it: neither the loop nor the memory notices how large it is.
+the client takes it. So neither the loop nor the memory notices how large it is.
 """
 
 from __future__ import annotations
@@ -24,21 +24,23 @@ from server.store.store import Store
 
 _FILES_AT_ONCE: Final = 500
 _SENT_AT_ONCE: Final = 65_536
-"""Bytes that are gathered of small files before they are sent."""
+"""Bytes of small files that are collected before they are sent."""
 _PACKED_HERE: Final = 16_384
-"""Bytes that the loop packs itself, in 0.2 ms; more is packed by a thread."""
+"""Bytes that the loop packs itself, in 0.2 ms. A thread packs more."""
 _TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
 _ALWAYS: Final = (
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
-    # Whatever it is, nothing of it runs in this origin.
+    # A browser runs nothing of the download in this origin, whatever it is.
     ("Content-Security-Policy", "sandbox; default-src 'none'"),
 )
 
 
 class Cut(Exception):
-    """What was begun cannot be ended: a content is gone, or the user may not see it any more."""
+    """A download that has begun cannot be ended: a content is gone, or the user may not see it any
+    more.
+    """
 
 
 class Downloads:
@@ -50,7 +52,7 @@ class Downloads:
     async def answer(self, request: Request) -> Response:
         """Answer with what the ticket is for."""
         if request.method != "GET":
-            # A look at it would use up the ticket.
+            # A HEAD request would use up the ticket.
             return Response(405, b"", [("Allow", "GET"), *_ALWAYS])
         secret = request.query.get("ticket", "")
         ticket = self._services.tickets.redeem(secret)
@@ -111,7 +113,7 @@ class Downloads:
         yield bytes(left) + archive.close()
 
     async def _files(self, store: Store, ticket: Ticket) -> AsyncIterator[File]:
-        """Find the files of a folder or project, by path, as long as the user may see them."""
+        """Yield the files of a folder or project, by path, as long as the user may see them."""
         inside = f"{ticket.path}/" if ticket.path else ""
         after: str | None = inside
         while after is not None:
@@ -124,11 +126,13 @@ class Downloads:
                 yield file
 
     async def _contents(self, store: Store, ticket: Ticket, listed: File) -> AsyncIterator[bytes]:
-        """Read a file part by part, at least one; none if it was deleted since it was listed."""
+        """Yield a file part by part, at least one part; none if the file was deleted since it was
+        listed.
+        """
         file = listed
         data = await store.contents.read(file.hash, 0, PART)
         while data is None:
-            # It was changed since: it is what it is by now.
+            # The file was changed since then: it is sent as it is now.
             found = await store.files.at(ticket.project_id, [file.path])
             if file.path not in found:
                 return
@@ -145,14 +149,16 @@ class Downloads:
 
 
 def entry_name(ticket: Ticket, path: str) -> str:
-    """Return the path of a file in the archive: in one folder, which no path leads out of."""
+    """Return the path of a file in the archive, in one folder. No such path leads out of the
+    folder.
+    """
     top = ticket.name.removesuffix(".zip")
     return normal(f"{top}/{path[len(ticket.path) :].lstrip('/')}")
 
 
 def disposition(name: str) -> str:
-    """Return a header that lets a browser keep a file under its name, whatever that has in it
-    (RFC 6266, section 4.3).
+    """Return the header by which a browser keeps a file under its name, whatever characters the
+    name has (RFC 6266, section 4.3).
     """
     plain = "".join(
         one if one.isascii() and (one.isalnum() or one in " ._-") else "_" for one in name

@@ -1,8 +1,8 @@
 """The addresses that a host name stands for, bound before anything is served.
 
-"localhost" is two addresses, 127.0.0.1 and ::1, and which one a client tries first is its own
-business; asyncio would give each its own free port. So the sockets are made here, all on one port.
-Where IPv6 does not exist, 127.0.0.1 is enough.
+"localhost" is two addresses, 127.0.0.1 and ::1, and each client decides which one it tries first.
+asyncio would give each address a free port of its own. So the sockets are made here, all on one
+port. Where there is no IPv6, 127.0.0.1 is enough.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _NO_IPV6: Final = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPOR
 
 
 class ListenError(Exception):
-    """An address cannot be listened on; the message says which, and what to do."""
+    """An address cannot be listened on. The message says which, and what to do."""
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
@@ -71,7 +71,7 @@ def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
 
 
 def _listener(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
-    # "::" alone serves IPv4 as well, as most programs do; beside an IPv4 address it must not.
+    # "::" alone serves IPv4 as well, as in most programs. Beside an IPv4 address it must not.
     both = address == "::" and socket.has_dualstack_ipv6()
     return socket.create_server((address, port), family=family, backlog=4096, dualstack_ipv6=both)
 

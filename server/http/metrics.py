@@ -1,9 +1,9 @@
 """What the server counts, as Prometheus reads it.
 
 The names, misspelling included, and the label are those of npm's socket.io-prometheus, so that
-dashboards made for a Node server show this one. Bytes are those of an event's first argument,
-about: a string counts by its characters, what a frame has around it is not counted, nor what
-follows the first thousand values.
+dashboards made for a Node server show this one. Bytes are roughly those of an event's first
+argument: a string counts by its characters, and neither the frame around it nor anything after the
+first thousand values counts.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from socketio_min import Server, Socket
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _UNKNOWN: Final = "unknown"
-# A packet may have many values, and each takes a moment; a string is one, however long.
+# A packet may have many values, and each takes a moment. A string is one value, however long.
 _MOST_WEIGHED: Final = 1_000
 
 
 class Metrics:
-    """Counts what goes through a server. `known` are the events that get a label of their own:
-    clients can make up any number of names. `labels`, which each metric has, say which process it
-    is.
+    """Counts what goes through a server.
+
+    `known` are the events that have a label of their own: clients can make up any number of names.
+    `labels`, which each metric has, say which process it is.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Metrics:
         self._received_bytes: Counter[str] = Counter()
         self._sent: Counter[str] = Counter()
         self._sent_bytes: Counter[str] = Counter()
-        # A broadcast comes by once for each socket, always with the same object.
+        # A broadcast is counted once for each socket, always with the same object.
         self._weighed: tuple[Any, int] = (None, 0)
 
     def observe(self, io: Server) -> None:

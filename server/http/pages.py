@@ -1,6 +1,6 @@
-"""The plain HTTP answers but the page: the event reference for people (`/docs`), and for programs
-whether the server works (`/healthz`), whether it takes clients (`/readyz`) and what it counts
-(`/metrics`).
+"""The answers over plain HTTP besides the page: the event reference for people (`/docs`); and for
+programs whether the server works (`/healthz`), whether it takes clients (`/readyz`) and what it
+counts (`/metrics`).
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def health(connections: Callable[[], int], uptime: Callable[[], float]) -> Calla
 def readiness(
     check: Callable[[], Awaitable[str]], missing: Callable[[], str]
 ) -> Callable[..., Awaitable[Response]]:
-    """Return the handler of `/readyz`: `{status: "ready"}`, or 503 and the reason from `check`. A
-    server takes clients also while something is `missing`, which it says.
+    """Return the handler of `/readyz`: `{status: "ready"}`, or 503 and the reason from `check`.
+    While something is `missing` the server still takes clients, and says what it is.
     """
 
     async def answer(_request: Request) -> Response:

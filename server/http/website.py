@@ -150,8 +150,8 @@ _NO_STORE: Final = ("Cache-Control", "no-store")
 
 
 class Asset:
-    """A file of the page, read and compressed when it is first asked for: in a thread, because the
-    editor's take 20 ms each.
+    """A file of the page. It is read and compressed when it is first asked for, in a thread: those
+    of the editor take 20 ms each.
     """
 
     def __init__(self, path: Path) -> None:
@@ -170,8 +170,8 @@ class Asset:
 
     @cached_property
     def tag(self) -> str:
-        """Return the entity tag: it changes with the content, and is weak, being the same for both
-        encodings.
+        """Return the entity tag. It changes with the content. It is weak, because it is the same
+        for both encodings.
         """
         return f'W/"{hashlib.sha256(self.content).hexdigest()[:24]}"'
 
@@ -210,7 +210,7 @@ def page(auth_mode: str) -> Callable[[Request], Response]:
     template = Template((FOLDER / "index.html").read_text(encoding="utf-8"))
     import_map = json.dumps({"imports": {name: _address(name) for name in PACKAGES}})
     scripts = [f"/web/{name}" for name in FILES if name.endswith(".js")]
-    # Without these a module is fetched only when the one that imports it has come.
+    # Without these links a module is fetched only when the module that imports it has come.
     preloads = "\n  ".join(
         f'<link rel="modulepreload" href="{address}" />'
         for address in (*scripts, *map(_address, PACKAGES))

@@ -110,7 +110,7 @@ def _acknowledgement(spec: EventSpec) -> dict[str, Any]:
 
 
 def _data_schema(kind: type[Announcement]) -> Any:
-    # An event with a `data` of its own sends any value.
+    # An event with a `data` of its own may have any value.
     return _ANYTHING if "data" in vars(kind) else _schema(kind)
 
 
@@ -157,7 +157,7 @@ def _key(event: str) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes equal things out again, without references that only YAML knows."""
+    """Writes equal values out again, without references that only YAML has."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

@@ -29,11 +29,12 @@ from server.store.membership import Access
 
 
 class Store:
-    """The application's data, for work of one user; of nobody in particular if none is named.
+    """The application's data, for work of one user; for work of nobody in particular if none is
+    named.
 
     All methods, also those of the attributes, raise an `EventError`: `STORAGE_ERROR` if the
-    database fails, `RATE_LIMIT_EXCEEDED` if too much waits for it. What else they raise is told
-    with them. Whether somebody waits for the result makes no difference to the work.
+    database fails, `RATE_LIMIT_EXCEEDED` if too much waits for it. Each method names what else it
+    raises. The work is done whether or not anybody waits for its result.
     """
 
     __slots__ = ("_contents", "_database", "_desk", "_documents")
@@ -51,7 +52,7 @@ class Store:
         self._documents = Documents() if documents is None else documents
 
     def of(self, owner: str, project_id: str | None = None) -> Store:
-        """Return the same store for the work of a user, for a project if it is for one."""
+        """Return the same store for the work of a user, and of a project if the work is for one."""
         return Store(self._database, owner, project_id, self._documents)
 
     # -- what is kept
@@ -133,7 +134,7 @@ class Store:
         await self._desk.run(lambda c: demonstration.seed(c, now))
 
     async def count_start(self) -> int:
-        """Count a start of the server; return how many there have been."""
+        """Count a start of the server. Return how many starts there have been."""
         return await self._desk.run(lambda c: counters.increment(c, "locks"))
 
     async def directory(self) -> tuple[list[User], list[Access]]:

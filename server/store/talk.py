@@ -1,4 +1,4 @@
-"""What people say to each other in a project, and how far each has read it."""
+"""What people say to each other in a project, and how much of it each has read."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from server.store.messages import FUTURE
 MAX_MESSAGES: Final = 10_000
 """Messages that are kept for a project."""
 MAX_READERS: Final = 100
-"""Users of a project for whom it is kept how far they have read; those who have read least recently
-give way.
+"""Users of a project whose last read message is remembered. Those who have read least recently make
+room.
 """
 MAX_UNREAD: Final = 100
 """Unread messages that are counted."""
 MAX_READ: Final = 250_000
-"""Characters of messages that are read at once, beyond the last one; see `messages`."""
+"""Characters of messages that are read at once, besides the last one; see `messages`."""
 
 
 class Said(NamedTuple):
@@ -31,7 +31,7 @@ class Said(NamedTuple):
 
 
 class _Details(msgspec.Struct, omit_defaults=True):
-    """What few messages have. The names are those of then."""
+    """What only few messages have, with the names that users had then."""
 
     mentions: list[User] = msgspec.field(default_factory=list)
     place: FilePlace | None = None
@@ -45,8 +45,8 @@ _Row = tuple[int, str, str, str, str, str, str]
 
 
 def add(connection: Connection, message: PeopleMessage, key: str | None) -> Said:
-    """Add a message, unless its sender has sent one with this `key` to the project before; the
-    oldest one makes room. Whoever sends has read all.
+    """Add a message, unless its sender has sent one with this `key` to the project before. The
+    oldest message makes room. The sender has then read all messages.
 
     Raises:
         EventError: there is no such project (`NOT_FOUND`).
@@ -123,7 +123,7 @@ def unread(connection: Connection, project_id: str, user_id: str) -> int:
 
 
 def read(connection: Connection, project_id: str, user_id: str, message_id: str) -> int:
-    """Keep that a user has read a message and those before it. Return how many are unread.
+    """Remember that a user has read a message and those before it. Return how many are unread.
 
     Raises:
         EventError: there is no such message in the project (`NOT_FOUND`).

@@ -1,6 +1,6 @@
-"""All data from SQLite into an empty PostgreSQL: all of it, or nothing.
+"""Copy all data from SQLite into an empty PostgreSQL: all of it, or nothing.
 
-Neither database has a server meanwhile. The target is filled in one transaction, read again in it,
+No server uses either database meanwhile. The target is filled in one transaction, read again in it,
 and compared table by table: the number of rows, and the hash of all that is in them.
 """
 
@@ -29,7 +29,7 @@ _BOOLEANS: Final = (
 
 
 def transfer(source: Sqlite, target: Postgres) -> dict[str, int]:
-    """Copy everything; return how many rows of each table were copied.
+    """Copy everything. Return how many rows of each table were copied.
 
     Raises:
         StoreError: one of the databases cannot be used, the target is not empty, or what was
@@ -41,7 +41,7 @@ def transfer(source: Sqlite, target: Postgres) -> dict[str, int]:
         contextlib.closing(source.serve()) as reader,
         contextlib.closing(target.serve()) as writer,
     ):
-        # Nobody writes meanwhile; the end of the connection ends it.
+        # Nobody writes meanwhile. The end of the connection ends this transaction.
         reader.begin()
         tables = _tables(reader)
         try:
@@ -63,7 +63,7 @@ def transfer(source: Sqlite, target: Postgres) -> dict[str, int]:
 
 
 def _tables(connection: Connection) -> list[str]:
-    """Return SQLite's tables, each after those that it refers to."""
+    """Return SQLite's tables, each after the tables that it refers to."""
     rows = connection.execute(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' "
         "ORDER BY name"
@@ -82,7 +82,7 @@ def _tables(connection: Connection) -> list[str]:
 
 
 def _copy(reader: Connection, writer: Session, table: str) -> int:
-    """Copy a table; return how many rows it has.
+    """Copy a table. Return how many rows it has.
 
     Raises:
         StoreError: what was written is not what was read.
@@ -129,7 +129,7 @@ def _batches(
 
 
 def _fitting(row: Sequence[Any], truths: Sequence[bool]) -> tuple[Any, ...]:
-    """Return a row as PostgreSQL takes it: with truths, and without U+0000."""
+    """Return a row as PostgreSQL takes it: with booleans, and without U+0000."""
     return tuple(
         bool(value)
         if is_truth

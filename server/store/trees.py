@@ -1,10 +1,11 @@
 """Trees: lists of files, which are made in steps and change hands as a whole.
 
 The present files of a project are a tree, and so are those of a version. To make a version, or to
-go back to one, a tree is copied, 100 files a step, while others have their turns; then one
-change makes it the project's or the version's. A tree that is being made is a leftover until then:
-if the server is killed, the next start deletes it and nobody has seen anything of it. Files are
-changed meanwhile: their paths are kept (`touched`), and are looked at again, 100 a step as well.
+go back to one, a tree is copied, 100 files a step, and other work has its turns in between. Then
+one change makes it the tree of the project or the version. Until then a tree is a leftover: if the
+server is killed, the next start deletes it, and nobody has seen anything of it. The paths of files
+that are changed meanwhile are kept (`touched`), and these files are looked at again, 100 a step as
+well.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ from server.store.leftovers import release
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
-"""Work in steps: other work is done at each `yield`. What it returns is its result."""
+"""Work in steps: other work is done at each `yield`. What the generator returns is the result."""
 
 COLUMNS: Final = "path, hash, size, revision, updated_at, updated_by, media_type"
 
 STEP: Final = 100
 """Files that one step copies or compares."""
 MOST_CATCHING_UP: Final = 100
-"""Steps that look at what was changed meanwhile; what comes faster than that is the last one's."""
+"""Steps that look at files that were changed meanwhile. If there are still some, the last step
+looks at all of them.
+"""
 
 
 def of_project(connection: Connection, project_id: str) -> int:
@@ -51,8 +54,8 @@ def new(connection: Connection) -> int:
 
 
 def begin(connection: Connection, project_id: str) -> int:
-    """Add an empty tree that is a leftover until it is `finish`ed."""
-    # One tree at a time is made for a project, so an earlier one that is not complete has failed.
+    """Add an empty tree, which is a leftover until it is finished."""
+    # Only one tree at a time is made for a project, so one that is not finished has failed.
     give_up(connection, project_id)
     return begin_beside(connection, project_id)
 
@@ -65,7 +68,7 @@ def begin_beside(connection: Connection, project_id: str) -> int:
 
 
 def finish(connection: Connection, project_id: str, tree: int, like: int) -> None:
-    """Let a tree, which has the same files as another one, be no leftover."""
+    """Let a tree be no leftover any more. It has the same files as another one."""
     connection.execute(
         "UPDATE trees SET (file_count, size) = (SELECT file_count, size FROM trees WHERE id = ?) "
         "WHERE id = ?",
@@ -76,7 +79,9 @@ def finish(connection: Connection, project_id: str, tree: int, like: int) -> Non
 
 
 def finish_counted(connection: Connection, tree: int) -> tuple[int, int]:
-    """Let a tree be no leftover. Return how many files, and bytes of them, it has."""
+    """Let a tree be no leftover any more. Return how many files it has, and how many bytes they
+    have.
+    """
     connection.execute("DELETE FROM leftovers WHERE tree = ?", (tree,))
     row: tuple[int, int] = connection.execute(
         "UPDATE trees SET (file_count, size) = "
@@ -88,7 +93,7 @@ def finish_counted(connection: Connection, tree: int) -> tuple[int, int]:
 
 
 def forget_touched(connection: Connection, project_id: str) -> None:
-    """Keep no paths any more of what was changed while a tree was made for a project."""
+    """Forget the paths of what was changed while a tree was made for a project."""
     connection.execute("DELETE FROM touched WHERE project_id = ?", (project_id,))
 
 
@@ -99,7 +104,7 @@ def give_up(connection: Connection, project_id: str) -> None:
 
 
 def touch(connection: Connection, project_id: str, path: str) -> None:
-    """Keep the path of a change if a tree is being made for the project."""
+    """Note the path of a change, if a tree is being made for the project."""
     connection.execute(
         "INSERT INTO touched SELECT maker, ? FROM leftovers WHERE maker = ? ON CONFLICT DO NOTHING",
         (path, project_id),

@@ -1,4 +1,4 @@
-"""Which projects are due for a version by itself, and how many of those a project keeps."""
+"""Which projects are due for an automatic version, and how many of those a project keeps."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _DROPPED_AT_ONCE: Final = 10
 
 
 def due(connection: Connection, now: str, since: str) -> list[str]:
-    """Return some projects that have changes since their last version which were noticed at the
-    time `since` or earlier. Those that are new are noticed `now`.
+    """Return some projects with changes since their last version that were noticed at the time
+    `since` or before. Changes that were not noticed yet are noticed `now`.
     """
     connection.execute(
         "UPDATE projects SET unversioned_since = ? WHERE id IN (SELECT id FROM projects "
@@ -30,8 +30,8 @@ def due(connection: Connection, now: str, since: str) -> list[str]:
 
 
 def make_room(connection: Connection, project_id: str, most: int) -> list[str]:
-    """Delete the oldest automatic versions of a project so that there is room for one more of
-    `most`; return their ids.
+    """Delete the oldest automatic versions of a project, so that there is room for one more of
+    `most`. Return their ids.
     """
     rows = connection.execute(
         "SELECT id FROM versions WHERE project_id = ? AND automatic = 1 "

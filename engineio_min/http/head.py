@@ -15,35 +15,44 @@ if TYPE_CHECKING:
 
 # The usual methods as text.
 METHODS = {method.encode(): method for method in ("GET", "POST", "OPTIONS", "HEAD", "PUT")}
-# The names of usual headers as clients and browsers write them.
-_NAMES = {
-    name.encode(): lower
-    for lower in (
+# The names of usual headers as clients and browsers write them. The first ones have values that
+# many clients have in common, and that are nobody's secrets.
+_COMMON = frozenset(
+    (
         "accept",
         "accept-encoding",
         "accept-language",
         "cache-control",
         "connection",
-        "content-length",
-        "content-type",
-        "cookie",
         "host",
         "origin",
         "pragma",
-        "referer",
         "sec-fetch-dest",
         "sec-fetch-mode",
         "sec-fetch-site",
         "sec-websocket-extensions",
-        "sec-websocket-key",
         "sec-websocket-version",
         "upgrade",
         "user-agent",
+    )
+)
+_NAMES = {
+    name.encode(): lower
+    for lower in (
+        *_COMMON,
+        "content-length",
+        "content-type",
+        "cookie",
+        "referer",
+        "sec-websocket-key",
         "x-forwarded-for",
         "x-forwarded-proto",
     )
     for name in (lower, lower.title(), lower.title().replace("socket", "Socket"))
 }
+# How many lines are kept, and the bytes of the longest value.
+MOST_LINES = 512
+_LONGEST_VALUE = 256
 # The headers by which a request needs a closer look.
 _SCRUTINIZED = frozenset(("transfer-encoding", "content-encoding", "expect"))
 _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:[]")
@@ -53,34 +62,55 @@ LENGTH_DIGITS = 16
 _ABSOLUTE = re.compile(r"https?://(?P<host>[^/?#]+)(?P<rest>.*)", re.IGNORECASE)
 
 
+class HeaderLines(dict[tuple[bytes, bytes], tuple[str, str]]):
+    """The names in lower case and the values of header lines, as text.
+
+    The handshake's headers live as long as their session, and most of them are the same for
+    thousands of clients. So the usual ones are kept: each text is there once.
+    """
+
+    def __missing__(self, line: tuple[bytes, bytes]) -> tuple[str, str]:
+        raw, value = line
+        name = _NAMES.get(raw) or raw.decode("latin-1").lower()
+        header = name, value.decode("latin-1")
+        if name in _COMMON and len(value) <= _LONGEST_VALUE:
+            if len(self) >= MOST_LINES:
+                self.clear()
+            self[line] = header
+        return header
+
+
+_header_of = HeaderLines().__getitem__
+
+
 def read_headers(lines: Sequence[tuple[bytes, bytes]]) -> dict[str, str] | None:
     """Return the headers by their names in lower case, repeated ones joined; None if Host is
     repeated (RFC 9112, section 3.2).
     """
-    headers = {
-        _NAMES.get(name) or name.decode("latin-1").lower(): value.decode("latin-1")
-        for name, value in lines
-    }
+    headers = dict(map(_header_of, lines))
     if len(headers) == len(lines):
         return headers
     headers.clear()
-    for line, value in lines:
-        name = line.decode("latin-1").lower()
+    for name, value in map(_header_of, lines):
         if name == "host" and name in headers:
             return None
-        add_header(headers, name, value.decode("latin-1"))
+        add_header(headers, name, value)
     return headers
 
 
 def refusal(
-    target: bytes, headers: Mapping[str, str], version: str, limits: HttpLimits
+    target: bytes, headers: Mapping[str, str], version: str, limits: HttpLimits, size: int
 ) -> tuple[int, str] | None:
-    """Return the status and the reason to refuse a head with, if it cannot be served."""
+    """Return the status and the reason to refuse a head with, if it cannot be served.
+
+    `size` is how many bytes were read since the head began, which may be more than it has.
+    """
     if len(target) > limits.request_line:
         return 414, "got a request target that is too long"
-    size = sum(map(len, headers)) + sum(map(len, headers.values()))
-    if size + 4 * len(headers) > limits.header_block:
-        return 431, "got too many bytes of headers"
+    if size > limits.header_block:
+        size = sum(map(len, headers)) + sum(map(len, headers.values()))
+        if size + 4 * len(headers) > limits.header_block:
+            return 431, "got too many bytes of headers"
     if version not in ("1.1", "1.0"):
         return 505, f"got HTTP version {version}, expected 1.1"
     host = headers.get("host")

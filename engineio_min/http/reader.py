@@ -168,12 +168,18 @@ class RequestReader:
         if self._part is not _IN_BODY:
             if self.head_size > self._limits.header_block:
                 self._owner.refuse(431, "got too many bytes of headers")
+            elif len(self._header_lines) > self._limits.header_count:
+                self._refuse_count()
         elif self._wire_size > MAX_FRAMING * self._body_size + self._limits.header_block:
             self._owner.refuse(400, "got more framing than body")
         else:
             assert self.receiving is not None
             if self.receiving.body is not None:
                 self.receiving.body.wait()
+
+    def _refuse_count(self) -> None:
+        # Repeated headers count as well: joining thousands of them would take quadratic time.
+        self._owner.refuse(431, "got too many headers")
 
     # -- httptools
 
@@ -186,24 +192,24 @@ class RequestReader:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        lines = self._header_lines
-        if self._part is _IN_BODY:
-            self._owner.refuse(400, "got a trailer, which is not supported")
-        elif len(lines) >= self._limits.header_count:
-            # Repeated headers count as well: joining thousands of them would take quadratic time.
-            self._owner.refuse(431, "got too many headers")
-        else:
-            lines.append((name, value))
+        # Most of a handshake are headers: the rules for them come later, for all at once.
+        self._header_lines.append((name, value))
 
     def on_headers_complete(self) -> None:
         parser = self._parser
         if parser is None:
             return
-        headers = read_headers(self._header_lines)
+        # What follows would be trailers.
+        lines, self._header_lines = self._header_lines, []
+        if len(lines) > self._limits.header_count:
+            self._refuse_count()
+            return
+        headers = read_headers(lines)
         if headers is None:
             self._owner.refuse(400, "got two Host headers")
             return
-        refused = refusal(self._target, headers, parser.get_http_version(), self._limits)
+        version = parser.get_http_version()
+        refused = refusal(self._target, headers, version, self._limits, self.head_size)
         if refused is not None:
             self._owner.refuse(*refused)
             return
@@ -257,6 +263,9 @@ class RequestReader:
     def on_message_complete(self) -> None:
         self._part = _BETWEEN
         if self._parser is None or self.asks_to_upgrade or self.receiving is None:
+            return
+        if self._header_lines:
+            self._owner.refuse(400, "got a trailer, which is not supported")
             return
         exchange, self.receiving = self.receiving, None
         if self._read and exchange.keep_alive:

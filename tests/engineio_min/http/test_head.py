@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engineio_min import HttpLimits
-from engineio_min.http.head import read_headers, refusal, split_absolute
+from engineio_min.http.head import MOST_LINES, HeaderLines, read_headers, refusal, split_absolute
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,26 @@ def test_headers_by_their_names(
     lines: list[tuple[bytes, bytes]], headers: dict[str, str] | None
 ) -> None:
     assert read_headers(lines) == headers
+
+
+def test_what_clients_have_in_common_is_there_once() -> None:
+    lines = HeaderLines()
+
+    def again(name: bytes, value: bytes) -> bool:
+        # Made anew each time, as of each read.
+        first, second = (lines[bytes(bytearray(name)), bytes(bytearray(value))] for _ in range(2))
+        assert first == second
+        return first[1] is second[1]
+
+    assert again(b"User-Agent", b"Mozilla/5.0")
+    assert again(b"user-agent", b"Mozilla/5.0")
+    assert not again(b"Cookie", b"secret")
+    assert not again(b"Sec-WebSocket-Key", b"different")
+    assert not again(b"User-Agent", b"x" * 257)
+    assert len(lines) == 2
+    for number in range(3 * MOST_LINES):
+        lines[b"Host", b"%d" % number]
+        assert len(lines) <= MOST_LINES
 
 
 @pytest.mark.parametrize(
@@ -50,7 +70,7 @@ def test_headers_by_their_names(
 def test_what_cannot_be_served(
     target: bytes, version: str, headers: dict[str, str], status: int | None
 ) -> None:
-    refused = refusal(target, headers, version, HttpLimits(request_line=8, header_block=64))
+    refused = refusal(target, headers, version, HttpLimits(request_line=8, header_block=64), 65)
     assert (None if refused is None else refused[0]) == status
 
 

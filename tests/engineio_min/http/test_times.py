@@ -87,7 +87,9 @@ async def test_a_parked_poll_has_no_http_deadline(clock: Clock) -> None:
 async def test_limits_can_be_set(clock: Clock) -> None:
     limits = HttpLimits(header_timeout=1, keep_alive_timeout=2, header_count=3, request_line=50)
     async with serving(http=HttpServer(limits)) as harness:
-        assert await refused(harness, get("A: 1\r\nB: 1\r\nC: 1\r\n")) == 431
+        many = get("A: 1\r\nB: 1\r\nC: 1\r\n")
+        assert await refused(harness, many) == 431
+        assert await refused(harness, many[:-2] + b"D: 1\r\nE: 1") == 431
         assert await refused(harness, encode_request("GET", "/" + "x" * 50)) == 414
         wire = await harness.wire()
         assert (await wire.request("GET", POLLING)).status == 200

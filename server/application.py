@@ -7,12 +7,14 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from argon2 import PasswordHasher
 
+from engineio_min import Request
+from engineio_min.errors import Code, RequestRefused
 from server.accounts.attempts import FailedAttempts
 from server.accounts.auth import Auth
 from server.ai.answers import Chat
@@ -39,6 +41,7 @@ from server.http import listening, pages, website
 from server.http.clients import client_of
 from server.http.downloads import Downloads
 from server.http.metrics import Metrics
+from server.http.workers_metrics import WorkersMetrics
 from server.live.neighbours import Neighbours
 from server.live.typing_indicators import TypingIndicators
 from server.live.whereabouts import Presence
@@ -57,7 +60,7 @@ from server.projects.upload_table import Uploads
 from server.projects.workspace import Workspace
 from server.settings import Settings
 from server.store.database import Database
-from server.store.engine import StoreError
+from server.store.engine import StoreAway, StoreError
 from server.store.engines import engine_for
 from server.store.link import Lease
 from server.store.store import Store
@@ -95,6 +98,9 @@ class Tuning:
 
 
 STOPPING: Final = "The server is stopping"
+_AWAY: Final = "the database does not answer"
+_RETRY_SECONDS: Final = 1.0
+"""How long it is from one try to reach the database to the next, before there is one."""
 
 
 class Application:
@@ -144,7 +150,7 @@ class Application:
         self._host_check = host_check(settings.host, settings.cors_origins)
         self.io = Server(
             cors=cors_of(settings.cors_origins),
-            allow_request=self._host_check,
+            allow_request=self._allow,
             max_connections=settings.max_connections,
             ping_timeout=settings.ping_timeout,
             ping_interval=settings.ping_interval,
@@ -161,19 +167,24 @@ class Application:
         self.neighbours = Neighbours(
             self.io, self.sockets, self.presence, self.typing, self.chat.being_made
         )
-        self._elsewhere = Elsewhere(self)
         self.departures = Departures(self, self.tuning.lock_grace)
         self.rates = RateLimiter(self.tuning.monotonic, lambda: self.io.stood_still)
         labels = {"node": settings.node_name, "worker": worker}
         self.metrics = Metrics({*EVENTS}, self._gauges(), labels)
         self.metrics.observe(self.io)
+        self._elsewhere = Elsewhere(self)
+        self._all_metrics = WorkersMetrics(
+            self.io, self.metrics, settings.node_name, settings.workers
+        )
         self.io.use(self.auth.admit)
         self.io.on("connect", self._connected)
         self.io.on("disconnecting", self._disconnecting)
         # All events, so that an unknown event is answered like any other mistake.
         self.io.on_other(self.dispatcher.receive)
         self.stopping = False
-        self._started = 0.0
+        # Whether the database was opened, and what belongs to it.
+        self._is_open = False
+        self._started = time.monotonic()
 
     # -- its life
 
@@ -195,14 +206,18 @@ class Application:
             await self.listen(sock=listener)
         logger.info("started", extra={"fields": {"url": self.url}})
 
-    async def open(self) -> None:
+    async def open(self, away: Callable[[], Awaitable[None]] | None = None) -> None:
         """Open the database, and do all that is to be done before the first client comes.
 
+        If the database cannot be reached, `away` is called, and may listen: probes are answered,
+        clients are refused. Then it is tried again until it succeeds.
+
         Raises:
-            StoreError: the data directory cannot be used.
+            StoreError: the database cannot be used, or not be reached and there is no `away`.
         """
+        self._route(self._probes())
         try:
-            await self.database.start()
+            await self._open_database(away)
             await self.node.start()
             await self._load()
             await self.workspace.start()
@@ -217,28 +232,49 @@ class Application:
             if isinstance(error, EventError):
                 raise StoreError(self.database.engine.unusable(error.message)) from error
             raise
-        self._started = time.monotonic()
-        for address, answer in self._routes():
-            self.io.engine.http.route(address, guarded(self._host_check, answer))
+        self._route(self._pages())
+        self._is_open = True
+
+    async def _open_database(self, away: Callable[[], Awaitable[None]] | None) -> None:
+        was_away = False
+        while True:
+            try:
+                await self.database.start()
+            except StoreAway as error:
+                if away is None:
+                    raise
+                if not was_away:
+                    was_away = True
+                    logger.error("%s; trying again", error)
+                    await away()
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                break
+        if was_away:
+            logger.warning("the database answers")
 
     async def listen(self, *, sock: socket.socket) -> None:
         """Take the clients that come to a listening socket."""
         await self.io.listen(sock=sock)
 
-    def _routes(self) -> Iterator[tuple[str, Route]]:
+    def _route(self, answers: Iterator[tuple[str, Route]]) -> None:
+        for address, answer in answers:
+            self.io.engine.http.route(address, guarded(self._host_check, answer))
+
+    def _pages(self) -> Iterator[tuple[str, Route]]:
         yield "/", website.page(self.settings.auth_mode)
         for address, asset in website.assets():
             yield address, asset.answer
         yield ADDRESS, Downloads(self).answer
         yield "/docs", pages.docs
+
+    def _probes(self) -> Iterator[tuple[str, Route]]:
         yield "/healthz", pages.health(lambda: self.connections, lambda: self.uptime)
         yield "/readyz", pages.readiness(self.obstacle, self._missing)
-        yield "/metrics", pages.metrics(self.metrics)
+        yield "/metrics", pages.metrics(self._all_metrics.families)
 
     async def _load(self) -> None:
-        now, seconds = timestamp(), self.tuning.clock()
-        await self.store.seed(now)
-        await self.store.accounts.forget_expired_sessions(seconds)
+        await self.store.seed(timestamp())
         await self.locks.start(self.store)
         self.directory.load(*await self.store.directory())
 
@@ -272,14 +308,28 @@ class Application:
         """Return why the server takes no clients at the moment, "" if it does."""
         if self.stopping:
             return "stopping"
+        if not self._is_open:
+            return _AWAY
         try:
             async with asyncio.timeout(self.tuning.patience):
                 await self.store.check()
         except (EventError, TimeoutError):
-            return "the database does not answer"
+            return _AWAY
         if self.database.is_damaged:
             return "the database is damaged"
         return ""
+
+    def _allow(self, request: Request) -> None:
+        """Let a client connect.
+
+        Raises:
+            RequestRefused: it calls the server by a name that is not its own, or the database was
+                not there yet (503).
+        """
+        if self._host_check is not None:
+            self._host_check(request)
+        if not self._is_open:
+            raise RequestRefused(Code.FORBIDDEN, _AWAY, status=503, message="Not ready yet")
 
     def _missing(self) -> str:
         return "" if self.io.cluster.connected else "Redis: this server goes on without the others"

@@ -70,6 +70,7 @@ class Housekeeping:
     async def tidy(self, now: datetime) -> None:
         """Do what is due at this time."""
         store = self._services.store
+        await store.accounts.forget_expired_sessions(now.timestamp())
         while await store.bin.expire(timestamp(now - timedelta(days=KEPT_DAYS))):
             pass
         while await store.files.thin_history(timestamp(now - _DAY), timestamp(now - _MONTH)):

@@ -7,9 +7,10 @@ worker that dies, and replaces all by new ones at SIGHUP. See engineio_min.worke
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from engineio_min.workers.place import Place
 from engineio_min.workers.supervisor import Supervisor
@@ -52,20 +53,47 @@ def supervise(settings: Settings, ready: Callable[[str], object]) -> None:
 
 
 async def work(settings: Settings, place: Place) -> None:
-    """Serve as the worker at a place, until the supervisor says to end.
+    """Serve as the worker at a place, until the supervisor says to end. While the database cannot
+    be reached, only probes are served.
 
     Raises:
         StoreError: the database cannot be used.
     """
     application = Application(settings, worker=place.name)
     worker = application.io.as_worker(place)
+    listening: set[socket.socket] = set()
+
+    async def listen(*, sock: socket.socket) -> None:
+        if sock not in listening:
+            listening.add(sock)
+            await application.listen(sock=sock)
+
+    async def listen_early() -> None:
+        for listener in place.listeners:
+            await listen(sock=listener)
+
     try:
         await worker.join()
-        await application.open()
-        replaced = await worker.serve(application.listen, asyncio.Event())
+        if not await _opened(application.open(listen_early), worker.told_to_end()):
+            await application.io.close()
+            return
+        replaced = await worker.serve(listen, asyncio.Event())
         if replaced:
             deadline = asyncio.get_running_loop().time() + application.tuning.drain
             await application.io.newcomers_join(deadline)
         await application.stop()
     finally:
         worker.close()
+
+
+async def _opened(opening: Coroutine[Any, Any, None], ending: Coroutine[Any, Any, None]) -> bool:
+    """Open an application, unless it is to end before. Return whether it is open."""
+    tasks = asyncio.create_task(opening), asyncio.create_task(ending)
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    done = tasks[0].done()
+    for task in tasks:
+        task.cancel()
+    if done:
+        await tasks[0]
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return done

@@ -54,6 +54,10 @@ class Worker:
         await asyncio.wait((joined, self._told), return_when=asyncio.FIRST_COMPLETED)
         joined.cancel()
 
+    async def told_to_end(self) -> None:
+        """Return when the supervisor has told this worker to end, or has ended itself."""
+        await asyncio.wait((self._told,))
+
     async def serve(self, listen: Listen, stop: asyncio.Event) -> bool:
         """Listen, tell the supervisor, and return when this worker is to end, or `stop` is set.
 

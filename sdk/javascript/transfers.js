@@ -6,6 +6,8 @@ import { Refused } from "./errors.js";
 const PART = 262_144;
 // How often a file is read that changes while it is read.
 const READINGS = 5;
+// How often a file is sent from its beginning.
+const BEGINNINGS = 5;
 
 /** Read a text: `{filePath, content, size, hash, file?}`. */
 export async function readText(call, payload) {
@@ -27,15 +29,26 @@ export async function download(call, payload) {
   return { ...whole, data };
 }
 
-/** Send the bytes of a file, or a text. Return the file. */
+/**
+ * Send the bytes of a file, or a text, from its beginning again if the server does not know what has
+ * come: it was started anew, or is another one. Return the file.
+ */
 export async function upload(call, payload, given) {
   const data = typeof given === "string" ? new TextEncoder().encode(given) : new Uint8Array(given);
+  const size = data.length;
   let answer = { next: 0 };
+  let beginnings = 1;
   do {
     const { next: offset, uploadId } = answer;
     const part = data.slice(offset, offset + PART);
-    const size = data.length;
-    answer = await call("file:upload", { ...payload, size, offset, uploadId, data: part });
+    try {
+      answer = await call("file:upload", { ...payload, size, offset, uploadId, data: part });
+    } catch (error) {
+      const isUnknown = uploadId !== undefined && error.code === "NOT_FOUND";
+      if (!isUnknown || beginnings === BEGINNINGS) throw error;
+      beginnings += 1;
+      answer = { next: 0 };
+    }
   } while (answer.next !== undefined);
   return answer.file;
 }

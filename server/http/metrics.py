@@ -1,4 +1,4 @@
-"""What the server counts, as Prometheus reads it.
+"""What the server counts, as Prometheus reads it: that of one process, or of all on a machine.
 
 The names, misspelling included, and the label are those of npm's socket.io-prometheus, so that
 dashboards made for a Node server show this one. Bytes are roughly those of an event's first
@@ -9,8 +9,10 @@ first thousand values counts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+from msgspec import Meta
 
 from server.api.weights import weight
 from socketio_min import Server, Socket
@@ -19,6 +21,21 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _UNKNOWN: Final = "unknown"
 # A packet may have many values, and each takes a moment. A string is one value, however long.
 _MOST_WEIGHED: Final = 1_000
+
+
+Kind = Literal["counter", "gauge"]
+
+
+_Line = Annotated[str, Meta(pattern=r"^[^\n]*\Z")]
+
+
+class Family(NamedTuple):
+    """A metric; each of its samples is labels and a value, as its line has them after the name."""
+
+    name: _Line
+    about: _Line
+    kind: Kind
+    samples: list[_Line]
 
 
 class Metrics:
@@ -72,11 +89,8 @@ class Metrics:
                 self._weighed = (args[0], weight(args[0], _MOST_WEIGHED).size)
             self._sent_bytes[event] += self._weighed[1]
 
-    def render(self) -> str:
-        """Return all metrics in Prometheus' text format."""
-        return "\n".join(self._lines()) + "\n"
-
-    def _lines(self) -> Iterator[str]:
+    def families(self) -> Iterator[Family]:
+        """Return all metrics, each with its samples."""
         counts = {
             "socket_io_connect_total": ("Sockets that have connected", self._connects),
             "socket_io_disconnect_total": ("Sockets that have disconnected", self._disconnects),
@@ -88,25 +102,32 @@ class Metrics:
             "socket_io_transmit_bytes": ("Bytes of the events sent", self._sent_bytes),
         }
         connected = self._connects - self._disconnects
-        yield from _heading("socket_io_connected", "Sockets that are connected", "gauge")
-        yield f"socket_io_connected{self._labelled()} {connected}"
+        about = "Sockets that are connected"
+        yield Family("socket_io_connected", about, "gauge", [self._sample(connected)])
         for name, (about, count) in counts.items():
-            yield from _heading(name, about, "counter")
-            yield f"{name}{self._labelled()} {count}"
+            yield Family(name, about, "counter", [self._sample(count)])
         for name, (about, table) in tables.items():
-            yield from _heading(name, about, "counter")
-            for event in sorted(table):
-                label = self._labelled(f'event="{event}"')
-                yield f"{name}{label} {table[event]}"
+            samples = [self._sample(table[one], f'event="{one}"') for one in sorted(table)]
+            yield Family(name, about, "counter", samples)
         for name, (about, value) in self._gauges.items():
-            yield from _heading(name, about, "counter" if name.endswith("_total") else "gauge")
-            yield f"{name}{self._labelled()} {value():g}"
+            kind: Kind = "counter" if name.endswith("_total") else "gauge"
+            yield Family(name, about, kind, [self._sample(f"{value():g}")])
 
-    def _labelled(self, *labels: str) -> str:
+    def _sample(self, value: int | str, *labels: str) -> str:
         both = [*labels, *self._labels]
-        return f"{{{','.join(both)}}}" if both else ""
+        return f"{{{','.join(both)}}} {value}" if both else f" {value}"
 
 
-def _heading(name: str, about: str, kind: str) -> Iterator[str]:
-    yield f"# HELP {name} {about}"
-    yield f"# TYPE {name} {kind}"
+def render(processes: Iterable[Iterable[Family]]) -> str:
+    """Return the metrics of processes in Prometheus' text format, each of all of them together."""
+    merged: dict[str, Family] = {}
+    for families in processes:
+        for one in families:
+            before = merged.get(one.name)
+            samples = one.samples if before is None else [*before.samples, *one.samples]
+            merged[one.name] = Family(one.name, one.about, one.kind, samples)
+    lines = []
+    for name, about, kind, samples in merged.values():
+        lines += [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
+        lines += [f"{name}{sample}" for sample in samples]
+    return "\n".join(lines) + "\n"

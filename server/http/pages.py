@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from engineio_min import Request, Response
-from server.http.metrics import CONTENT_TYPE, Metrics
+from server.http.metrics import CONTENT_TYPE, Family, render
 from server.reference import page as reference
 
 _ALWAYS: Final = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
@@ -67,12 +67,14 @@ def readiness(
     return answer
 
 
-def metrics(source: Metrics) -> Callable[..., Response]:
-    """Return the handler of `/metrics`."""
+def metrics(
+    processes: Callable[[], Awaitable[Iterable[Iterable[Family]]]],
+) -> Callable[..., Awaitable[Response]]:
+    """Return the handler of `/metrics`, of which `processes` gives each one's."""
 
-    def answer(_request: Request) -> Response:
+    async def answer(_request: Request) -> Response:
         headers = [("Content-Type", CONTENT_TYPE), *_ALWAYS]
-        return Response(200, source.render().encode(), headers)
+        return Response(200, render(await processes()).encode(), headers)
 
     return answer
 

@@ -1,7 +1,8 @@
 """Uploads that are not at their end, in memory. The database has what has come of each.
 
-Whoever stops in the middle can go on within `IDLE_SECONDS`, also on another connection. A user has
-few uploads at once: the one that was idle for longest makes room for a new one.
+Whoever stops in the middle can go on within `IDLE_SECONDS`, also on another connection to this
+server; another server knows nothing of it, and the file is sent from its beginning. A user has few
+uploads at once: the one that was idle for longest makes room for a new one.
 """
 
 from __future__ import annotations
@@ -82,8 +83,8 @@ class Uploads:
         if upload is None or (upload.user_id, upload.project_id, upload.path) != wanted:
             raise EventError(
                 Code.NOT_FOUND,
-                f"upload {upload_id!r}: it was given up, or is of another file: "
-                "send the file from its beginning",
+                f"upload {upload_id!r}: it was given up, has begun at another server, or is of "
+                "another file: send the file from its beginning",
             )
         self._touch(upload)
         return upload

@@ -86,6 +86,7 @@ class Database:
         """Open the database, and make or migrate its tables.
 
         Raises:
+            StoreAway: it cannot be reached.
             StoreError: it cannot be used, or another server is using it.
         """
         self._loop = asyncio.get_running_loop()

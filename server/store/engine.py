@@ -14,6 +14,10 @@ class StoreError(Exception):
     """The database cannot be used. The message says why, and what to do."""
 
 
+class StoreAway(StoreError):
+    """The database cannot be reached at the moment: it may be later."""
+
+
 class CommitLost(Exception):
     """The connection was lost before the commit reached the database: nothing was done."""
 
@@ -103,6 +107,7 @@ class Engine(Protocol):
         session sets `at_rest` while it waits for the disk or another computer.
 
         Raises:
+            StoreAway: it cannot be reached.
             StoreError: it cannot be opened, or another server is using it.
         """
         ...

@@ -11,12 +11,12 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from server.store import nodes
-from server.store.engine import StoreError, name_of
+from server.store.engine import StoreAway, StoreError, name_of
 from server.store.giving_way import AtRest
 from server.store.link import Lease, LinkEvents
 from server.store.migrations import MigrationError
 from server.store.postgres_link import PostgresLink
-from server.store.postgres_session import PostgresSession
+from server.store.postgres_session import InUse, PostgresSession
 from server.store.postgres_steps import STEPS
 from server.store.postgres_tables import TABLES, WHOLE
 
@@ -105,12 +105,16 @@ class Postgres:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn an error of the driver in the block into a StoreError."""
+        """Turn an error of the driver in the block into a StoreError: into a StoreAway if it may be
+        over soon.
+        """
         try:
             yield
         except (psycopg.Error, MigrationError) as error:
             reason = str(error).partition("\n")[0]
-            raise StoreError(self.damage(error) or self.unusable(reason)) from error
+            is_away = isinstance(error, psycopg.OperationalError) and not isinstance(error, InUse)
+            kind = StoreAway if is_away else StoreError
+            raise kind(self.damage(error) or self.unusable(reason)) from error
 
 
 def _is_copy(session: PostgresSession) -> bool:

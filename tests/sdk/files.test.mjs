@@ -44,6 +44,25 @@ test("reads a file again that changes meanwhile, and gives up in the end", async
   assert.equal(answers.length, 0);
 });
 
+test("sends a file again to a server that knows nothing of it, and gives up in the end", async () => {
+  const ada = await connected({ userId: "user-456" });
+  const call = ada.call;
+  const data = new Uint8Array(262_145);
+  for (const [forgets, path] of [[4, "four.bin"], [5, "five.bin"]]) {
+    let left = forgets;
+    ada.call = (event, payload) => {
+      const isForgotten = payload.offset > 0 && left-- > 0;
+      const sent = isForgotten ? { ...payload, uploadId: "upload-elsewhere" } : payload;
+      return call.call(ada, event, sent);
+    };
+    const uploaded = ada.uploadFile(projectId, path, data);
+    if (forgets === 4) assert.equal((await uploaded).size, 262_145);
+    else await assert.rejects(uploaded, { code: "NOT_FOUND" });
+  }
+  ada.call = call;
+  await ada.deleteFile(projectId, "four.bin");
+});
+
 test("takes and gives files as bytes", async () => {
   const ada = await connected({ userId: "user-456" });
   const data = Uint8Array.from({ length: 600_000 }, (_, at) => at % 251);

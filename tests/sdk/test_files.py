@@ -10,7 +10,7 @@ import pytest
 
 from ai_coding_assistant import AICodingAssistantSocket, Refused
 from ai_coding_assistant.replacing import put_in
-from ai_coding_assistant.transfers import download
+from ai_coding_assistant.transfers import BEGINNINGS, PART, download, upload
 from server.projects import projects
 from tests.sdk.connecting import APP, PROJECT, Connect, Servers
 
@@ -42,6 +42,31 @@ async def test_a_file_of_any_size_and_lists_of_any_length(
     joined = await ada.join_project(PROJECT)
     assert [one["path"] for one in joined["files"]] == paths
     assert "nextFile" not in joined
+
+
+@pytest.mark.parametrize("forgets", [1, 4, 5])
+async def test_a_file_is_sent_again_to_a_server_that_knows_nothing_of_it(
+    servers: Servers, connect: Connect, forgets: int
+) -> None:
+    ada = await connect()
+    left = forgets
+
+    async def call(event: str, payload: dict[str, Any]) -> dict[str, Any]:
+        nonlocal left
+        if payload["offset"] and left:
+            left -= 1
+            payload = {**payload, "uploadId": "upload-elsewhere"}
+        answer: dict[str, Any] = await ada.call(event, payload)
+        return answer
+
+    payload = {"projectId": PROJECT, "filePath": f"{forgets}.bin"}
+    data = b"\0" * (PART + 1)
+    if forgets < BEGINNINGS:
+        assert (await upload(call, payload, data))["size"] == len(data)
+        return
+    with pytest.raises(Refused) as refused:
+        await upload(call, payload, data)
+    assert (refused.value.code, left) == ("NOT_FOUND", 0)
 
 
 async def test_files_as_bytes(servers: Servers, connect: Connect) -> None:

@@ -19,6 +19,7 @@ from server.application import Application
 from server.housekeeping import Housekeeping
 from server.store.faces.bin import Bin
 from tests.server.conftest import Connect
+from tests.server.running import add_user
 from tests.server.wire import Client
 from tests.waiting import until
 
@@ -54,6 +55,17 @@ async def test_what_is_over_in_the_bin_goes(connect: Connect, application: Appli
         await application.housekeeping.tidy(now + after)
         found = await application.database.run(lambda c: c.execute(count).fetchone())
         assert found == (left,)
+
+
+async def test_sessions_that_have_expired_go(application: Application) -> None:
+    await add_user(application)
+    now = datetime.now(UTC)
+    rows = [("old", "ada", 0.0, now.timestamp() - 1), ("new", "ada", 0.0, now.timestamp() + 60)]
+    insert = "INSERT INTO sessions (key, user_id, created_at, expires_at) VALUES (?, ?, ?, ?)"
+    await application.database.run(lambda c: c.executemany(insert, rows))
+    await application.housekeeping.tidy(now)
+    keys = "SELECT key FROM sessions"
+    assert await application.database.run(lambda c: c.execute(keys).fetchall()) == [("new",)]
 
 
 async def test_an_hour_of_work_is_a_version(connect: Connect, application: Application) -> None:

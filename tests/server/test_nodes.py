@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 from server.api import node_events
+from server.api.errors import Code, EventError
 from server.api.identity import identity_of
+from server.http import workers_metrics
+from server.store.postgres import Postgres
 from tests.server.ai.chatting import Held
 from tests.server.cluster.servers import answered
 from tests.server.nodes import PROJECT, Nodes
-from tests.server.running import CREDENTIALS, add_user
+from tests.server.running import CREDENTIALS, add_user, running
 from tests.server.wire import http_get
+from tests.socketio_min.cluster.redis_server import RedisServer
 from tests.waiting import eventually, until
 
 
@@ -153,6 +160,59 @@ async def test_of_a_lock_that_is_lost_with_a_lease_everybody_hears_once(nodes: N
     await nodes.settled()
     for client in (eve, bob):
         assert "file:unlocked" not in [name for name, _ in await client.news()]
+
+
+async def test_an_upload_that_comes_back_to_another_node_begins_anew(nodes: Nodes) -> None:
+    here, there = await nodes.client(nodes.here, "ada"), await nodes.client(nodes.there, "ada")
+    file = {**PROJECT, "filePath": "a.bin", "size": 4}
+    begun = await here.ask_with("file:upload", file, b"ab")
+    assert begun["next"] == 2
+    rest = {**file, "offset": 2, "uploadId": begun["uploadId"]}
+    refused = await there.ask_with("file:upload", rest, b"cd")
+    assert (refused["error"]["code"], refused["error"]["message"]) == (
+        "NOT_FOUND",
+        f"upload {begun['uploadId']!r}: it was given up, has begun at another server, or is of "
+        "another file: send the file from its beginning",
+    )
+    assert (await there.ask_with("file:upload", file, b"ab"))["next"] == 2
+    # It is not lost for a client that comes back to where it has begun.
+    assert (await here.ask_with("file:upload", rest, b"cd"))["file"]["size"] == 4
+
+
+async def test_the_metrics_of_a_machine_are_those_of_all_its_workers(
+    redis: RedisServer, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers_metrics, "_SECONDS", 0.2)
+    async with AsyncExitStack() as stack:
+        shared: dict[str, Any] = {"redis_url": redis.url, "database_url": postgres.url}
+        of_names = [("AA", 2), ("AA", 2), ("BB", 2)]
+        servers = [
+            await stack.enter_async_context(
+                running(tmp_path / f"{n}", node_name=name, workers=workers, **shared)
+            )
+            for n, (name, workers) in enumerate(of_names)
+        ]
+        port = servers[0].port
+        uptime = 'process_uptime_seconds{node="AA"} '
+
+        async def uptimes() -> int:
+            page = (await http_get(port, "/metrics"))[2]
+            assert page.count("# TYPE process_uptime_seconds gauge\n") == 1
+            assert 'node="BB"' not in page
+            return page.count(uptime)
+
+        assert await uptimes() == 2
+        # Malformed, or with lines of its own.
+        family = ["process_uptime_seconds", "About", "gauge"]
+        for families in (["x"], [family], [[*family, [f" 1\n{uptime}2"]]], [[*family, [1]]]):
+            monkeypatch.setattr(servers[1].metrics, "families", lambda said=families: said)
+            assert await uptimes() == 1
+
+        def silent() -> None:
+            raise EventError(Code.INTERNAL_ERROR, "it does not answer")
+
+        monkeypatch.setattr(servers[1].metrics, "families", silent)
+        assert await uptimes() == 1
 
 
 async def test_what_is_malformed_is_counted(nodes: Nodes) -> None:

@@ -5,21 +5,34 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from ai_coding_assistant.errors import Refused
 from ai_coding_assistant.reading import READINGS, changing
 
 PART: Final = 262_144
 """Bytes of a file in one event."""
+BEGINNINGS: Final = 5
+"""How often a file is sent from its beginning."""
 
 Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 async def upload(call: Call, payload: dict[str, Any], data: bytes) -> dict[str, Any]:
-    """Send a file. Return its record. What the server has is left out of what is sent."""
+    """Send a file, from its beginning again if the server does not know what has come: it was
+    started anew, or is another one. Return its record.
+    """
     sent = {**payload, "size": len(data)}
-    offset = 0
+    offset, beginnings = 0, 1
     while True:
         part = data[offset : offset + PART]
-        answer = await call("file:upload", {**sent, "offset": offset, "data": part})
+        try:
+            answer = await call("file:upload", {**sent, "offset": offset, "data": part})
+        except Refused as error:
+            is_unknown = error.code == "NOT_FOUND" and "uploadId" in sent
+            if not is_unknown or beginnings == BEGINNINGS:
+                raise
+            offset, beginnings = 0, beginnings + 1
+            del sent["uploadId"]
+            continue
         if "next" not in answer:
             file: dict[str, Any] = answer["file"]
             return file

@@ -89,9 +89,13 @@ async def test_what_a_worker_says_and_hears(tmp_path: Path) -> None:
 async def test_the_order_to_end(tmp_path: Path, order: bytes, successors: list[str]) -> None:
     one = Supervised(tmp_path)
     await one.begin()
+    told = asyncio.ensure_future(one.worker.told_to_end())
+    await asyncio.sleep(0)
+    assert not told.done()
     await one.tell(order)
     if not order:
         one.control.shutdown(socket.SHUT_WR)
+    await told
     await one.close()
     assert list(one.worker._handover._successors) == successors
 

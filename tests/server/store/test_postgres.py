@@ -19,7 +19,7 @@ import pytest
 
 from server.store import counters, postgres_session, postgres_steps, postgres_tables
 from server.store.connection import Connection
-from server.store.engine import Engine, StoreError
+from server.store.engine import Engine, StoreAway, StoreError
 from server.store.engines import engine_for
 from server.store.postgres import Postgres
 from server.store.sqlite import Sqlite
@@ -158,6 +158,8 @@ def test_a_database_belongs_to_one_server(
     with contextlib.closing(postgres.serve()):
         with pytest.raises(StoreError) as caught:
             Postgres(postgres.url).serve()
+        # There is no use in waiting.
+        assert not isinstance(caught.value, StoreAway)
         assert str(caught.value).endswith(
             ": another server is using it; stop that one, or choose another database"
         )

@@ -101,10 +101,11 @@ def target_section(results: Results) -> str:
     ]
     return (
         "## Targets\n\n"
-        "Server CPU a unit as a ratio to the official server on Node under the same load: 2 means "
-        "half its CPU. The ratio is that of the medians; beside it stand the lowest and highest of "
-        "a round: how far to trust it. The last row is memory, where less is better. Async "
-        "handlers are compared with Node's plain ones.\n\n"
+        "The server CPU that the official server on Node takes for a unit, divided by what this "
+        "server takes under the same load: 2 means half of Node's CPU. The ratio is between the "
+        "medians. Beside it are the lowest and the highest ratio of a round, which show how far to "
+        "trust it. The last row is memory, where less is better. Async handlers are compared with "
+        "Node's plain handlers.\n\n"
         + table(
             (
                 "load",
@@ -137,8 +138,9 @@ def async_table(results: Results) -> str:
             rows.append((TITLES[name], f"at most {most:g}", *map(times, found)))
     if not rows:
         return ""
-    return "Cost of an `async def` handler that does not suspend, to `def`:\n\n" + table(
-        ("server", "target", "echo, 1 in flight", "echo, 8 in flight"), rows
+    return (
+        "The cost of an `async def` handler that does not suspend, divided by that of a `def` "
+        "handler:\n\n" + table(("server", "target", "echo, 1 in flight", "echo, 8 in flight"), rows)
     )
 
 
@@ -207,31 +209,34 @@ def method_section(results: Results) -> str:
     return f"""## How it is measured
 
 - Every server does the same: `message` is emitted back, `message-with-ack` is acknowledged with
-  its arguments, `join` joins a room, `fan` emits to a room, its sender included. All limits,
-  checks, hooks and options are each server's defaults, this one's too. The programs are in
+  its arguments, `join` joins a room, `fan` emits to a room, its sender included. Each server, this
+  one too, has the defaults of all its limits, checks, hooks and options. The programs are in
   `benchmarks/servers` and `benchmarks/js`.
-- The load generator, `benchmarks/load.c`, speaks raw frames over epoll, on a core of its own; the
-  server has another one. Its requests have the headers and the timestamp of a browser's. It
-  checks every answer and its order, byte for byte: a run with an error has no figures. "Generator"
-  is the part of its core that it used: below 100 %, it was not the bottleneck.
+- The load generator, `benchmarks/load.c`, speaks raw frames over epoll. It has a core of its own,
+  and the server another one. Its requests have the headers and the timestamp of a browser's
+  requests. It checks every answer and the order of the answers, byte for byte: a run with an error
+  has no figures. "Generator" is the part of its core that the generator used. Below 100 % it was
+  not the bottleneck.
 - Server CPU is the user and system time of all processes of the server in the measured time,
-  divided by the units done in it. On the loopback interface that includes the kernel's work for
-  both ends of what the server sends, which is the same for every server and makes the ratios
+  divided by the units done in it. On the loopback interface it includes the kernel's work for both
+  ends of what the server sends. That work is the same for every server, and makes the ratios
   smaller than they are over a network.
-- "Kernel" is the part of the server CPU that the system calls took, of which no server can save
-  much: how far each is from the floor.
-- {settings["rounds"]} round(s); within each load the servers take turns, and each run has a server
-  started for it. {settings["warm_up"]:g} s of warm-up, {settings["compiling_warm_up"]:g} s for Node
-  and Bun, which compile what they run often; then {settings["seconds"]:g} s are measured. Figures
-  are medians; the spread is the range of the CPU a unit over the rounds, divided by its median.
-  Rounds agree if this is at most {100 * AGREEMENT:.0f} %. A server whose rounds do not is measured
-  up to {settings["more_rounds"]} times more, until as many agree as there are rounds; a spread is
-  marked as unsteady if even then they do not. What takes a server longer than 15 s, connecting and
-  tidying up included, is measured once.
-- This server runs on the Python of a distribution, and on the newest that is here. Debian builds
-  its Python with profile-guided and link-time optimization, which its configuration does not tell.
-- A message has about 75 bytes. Latency is what the generator sees with all its clients
-  busy; for a broadcast, until each delivery."""
+- "Kernel" is the part of the server CPU that the system calls took. No server can save much of it,
+  so it shows how far each server is from the least that is possible.
+- There are {settings["rounds"]} round(s). Within each load the servers take turns, and a server is
+  started for each run. It warms up for {settings["warm_up"]:g} s, or for
+  {settings["compiling_warm_up"]:g} s if it is Node or Bun, which compile what they run often. Then
+  {settings["seconds"]:g} s are measured. Figures are medians. The spread is the range of the CPU a
+  unit over the rounds, divided by its median. Rounds agree if the spread is at most
+  {100 * AGREEMENT:.0f} %. A server whose rounds do not agree is measured up to
+  {settings["more_rounds"]} times more, until as many agree as there are rounds. If they do not
+  agree even then, the spread is marked as unsteady. A load that takes a server longer than 15 s,
+  connecting and tidying up included, is measured once.
+- This server runs on the Python of a distribution, and on the newest Python on the machine. Debian
+  builds its Python with profile-guided and link-time optimization, which its configuration does not
+  tell.
+- A message has about 75 bytes. Latency is what the generator sees with all its clients busy; of a
+  broadcast, the time until each delivery."""
 
 
 def load_sections(results: Results) -> str:
@@ -339,10 +344,10 @@ def idle_section(results: Results) -> str:
         return ""
     settings = results.raw["settings"]
     return (
-        f"{settings['clients']:,} clients that say nothing but answer pings. Memory is what the "
-        "server's resident memory has grown by, divided by the clients; the kernel's buffers are "
-        f"not in it. The CPU is over {settings['idle_seconds']:g} s, all servers idling at the "
-        "same time.\n\n"
+        f"{settings['clients']:,} clients that say nothing but answer pings. Memory is the growth "
+        "of the server's resident memory, divided by the clients; it does not include the kernel's "
+        f"buffers. The CPU is that of {settings['idle_seconds']:g} s, in which all servers are "
+        "idle at the same time.\n\n"
         + table(
             ("server", "WebSocket, KB", "long-polling with a GET waiting, KB", "CPU of a core"),
             rows,
@@ -359,10 +364,10 @@ def instruction_section(recorded: dict[str, dict[str, int]]) -> str:
     ]
     return (
         "## Instructions\n\n"
-        "What the server's process executes outside of the kernel, counted by callgrind. A test "
-        "lets none become dearer by more than a tenth; `python -m benchmarks.instructions` counts "
-        "them again. A broadcast and an `async def` case contain a turn of the event loop.\n\n"
-        + table(("case", *recorded), rows)
+        "How many instructions the server's process executes outside of the kernel, counted by "
+        "callgrind. A test fails if a count grows by more than a tenth. `python -m "
+        "benchmarks.instructions` counts them again. A broadcast and an `async def` case contain a "
+        "turn of the event loop.\n\n" + table(("case", *recorded), rows)
     )
 
 
@@ -386,8 +391,8 @@ make bench ARGS="--quick"                   # a minute, to see that it works
 make bench ARGS="--only echo,chat --peers node,this"
 ```
 
-A full run writes this page, its plots and the raw results, `benchmarks/results.json`; any other run
-writes into `build/benchmarks`. The page alone, from raw results:
+A full run writes this page, its plots and the raw results, `benchmarks/results.json`. Any other run
+writes into `build/benchmarks`. To write only the page, from raw results:
 `python -m benchmarks.report benchmarks/results.json docs`."""
 
 

@@ -8,10 +8,7 @@ import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Final
-
-from argon2 import PasswordHasher
 
 from engineio_min import Request
 from engineio_min.errors import Code, RequestRefused
@@ -32,7 +29,7 @@ from server.configured import adapter_of, cors_of, limits_of, provider_of
 from server.departures import Departures
 from server.dispatch import Dispatcher
 from server.documents.opened import OpenDocuments
-from server.documents.saving import LATEST_SECONDS, STILL_SECONDS, Saver
+from server.documents.saving import Saver
 from server.elsewhere import Elsewhere
 from server.events import EVENTS
 from server.hosts import Route, guarded, host_check
@@ -64,37 +61,10 @@ from server.store.engine import StoreAway, StoreError
 from server.store.engines import engine_for
 from server.store.link import Lease
 from server.store.store import Store
+from server.tuning import Tuning
 from socketio_min import Server, Socket
 
 logger = logging.getLogger("server")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tuning:
-    """Values that only tests change. Times are in seconds.
-
-    typing: how long a user who says nothing more is shown as typing.
-    lock_grace: how long a lock and an answer wait for their user after the connection is lost.
-    asked: how long somebody who asks for a lock waits for an answer.
-    still, latest: how long after the last edit of a document, and after the first, it is saved.
-    drain: how long events that are being handled may take when the server stops.
-    patience: how long the database may take to be found ready.
-    lease, renewal: how long this server is a node after it has last said so, and how often it does.
-    clock: seconds since 1970. monotonic: seconds since whenever, for rates. hasher: of passwords.
-    """
-
-    typing: float = 4.0
-    lock_grace: float = 15.0
-    asked: float = 60.0
-    still: float = STILL_SECONDS
-    latest: float = LATEST_SECONDS
-    drain: float = 5.0
-    patience: float = 2.0
-    lease: float = 10.0
-    renewal: float = 2.0
-    clock: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
-    hasher: PasswordHasher = field(default_factory=PasswordHasher)
 
 
 STOPPING: Final = "The server is stopping"

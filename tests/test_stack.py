@@ -110,7 +110,7 @@ FLOORS: Mapping[str, Floors] = {
         ("accounts/", "ai/", "cluster/"),
         ("events/",),
         ("departures.py", "dispatch.py", "elsewhere.py", "housekeeping.py", "reference/"),
-        ("http/", "configured.py"),
+        ("http/", "configured.py", "tuning.py"),
         ("application.py",),
         ("commands.py", "workers.py"),
         ("__init__.py", "__main__.py"),

@@ -10,9 +10,10 @@ from typing import Any
 from argon2 import PasswordHasher
 
 from server.api.records import User
-from server.application import Application, Tuning
+from server.application import Application
 from server.settings import Settings
 from server.store import accounts
+from server.tuning import Tuning
 from tests.server.databases import prepare
 
 # Secure enough for nobody, and fast.

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from server.api.records import User
-from server.application import Tuning
 from server.live.typing_indicators import TypingIndicators
+from server.tuning import Tuning
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import connected

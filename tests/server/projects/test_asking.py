@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from server.application import Application, Tuning
+from server.application import Application
 from server.projects import lock_requests
+from server.tuning import Tuning
 from tests.server.conftest import Connect
 from tests.server.running import running
 from tests.server.wire import Client, connected

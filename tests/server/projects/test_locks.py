@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from server.application import Application, Tuning
+from server.application import Application
+from server.tuning import Tuning
 from tests.server.company import two
 from tests.server.conftest import Connect
 from tests.server.running import running

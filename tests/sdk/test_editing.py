@@ -39,6 +39,13 @@ APP = "src/components/App.jsx"
 Open = Callable[..., Awaitable[Document]]
 
 
+def socket_of(document: Document) -> AsyncAICodingAssistantSocket:
+    """Return the client that has opened a document."""
+    socket = document._socket
+    assert isinstance(socket, AsyncAICodingAssistantSocket)
+    return socket
+
+
 @pytest.fixture
 async def application(tmp_path: Path) -> AsyncIterator[Application]:
     async with running(tmp_path, event_rate=0) as application:
@@ -96,7 +103,7 @@ async def test_two_type_at_once(opened: Open) -> None:
 
 async def test_a_document_and_a_lock_follow_their_file(opened: Open) -> None:
     ada, bob = await opened("user-456"), await opened("user-789")
-    socket = bob._socket
+    socket = socket_of(bob)
     async with socket.lock_file(PROJECT, "src/components/TodoList.jsx", "shared") as lock:
         ada.append("// before\n")
         bob.append("// beside\n")
@@ -160,7 +167,7 @@ async def test_a_locked_file_takes_what_waited_when_it_is_unlocked(
 async def test_a_file_that_is_gone_is_given_up(opened: Open) -> None:
     ada, bob = await opened("user-456"), await opened("user-789")
     file = {"path": APP, "action": "deleted"}
-    await bob._socket.call("file:change", {"projectId": PROJECT, "file": file})
+    await socket_of(bob).call("file:change", {"projectId": PROJECT, "file": file})
     text = ada.text + "!"
     ada.append("!")
     async with asyncio.timeout(PATIENCE):
@@ -178,20 +185,20 @@ async def test_it_ends_with_its_project_its_socket_or_by_itself(opened: Open) ->
     await ada.close()
     with pytest.raises(Unreachable, match="was closed: open it again"):
         ada.append("?")
-    await bob._socket.leave_project(PROJECT)
+    await socket_of(bob).leave_project(PROJECT)
     with pytest.raises(Unreachable, match="was left"):
         await bob.wait()
-    await eve._socket.disconnect()
+    await socket_of(eve).disconnect()
     with pytest.raises(Unreachable, match="the client was disconnected"):
         await eve.wait()
     # As on a connection that has just come back: the project is not joined there yet.
-    await ada._socket.call("project:leave", {"projectId": PROJECT})
-    again = await ada._socket.open_document(PROJECT, APP)
+    await socket_of(ada).call("project:leave", {"projectId": PROJECT})
+    again = await socket_of(ada).open_document(PROJECT, APP)
     async with again:
         assert again.text.endswith("!")
     with pytest.raises(Refused, match="has no such file"):
-        await ada._socket.open_document(PROJECT, "nowhere.txt")
-    assert ada._socket.documents == set()
+        await socket_of(ada).open_document(PROJECT, "nowhere.txt")
+    assert socket_of(ada).documents == set()
 
 
 async def test_the_blocking_client_edits_as_well(application: Application) -> None:
@@ -252,7 +259,7 @@ async def test_five_type_through_five_kills(tmp_path: Path) -> None:
             process, proxy.target = await asyncio.to_thread(killing.start, processes, tmp_path)
             await asyncio.gather(*typing)
         text = await same(*documents)
-        read = await documents[0]._socket.read_file(PROJECT, APP)
+        read = await socket_of(documents[0]).read_file(PROJECT, APP)
         assert read["content"] == text
     with contextlib.suppress(ProcessLookupError):
         process.kill()

@@ -7,16 +7,14 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
+from ai_coding_assistant.calling import Caller
 from ai_coding_assistant.changes import replacement
 from ai_coding_assistant.difference import difference
 from ai_coding_assistant.errors import Refused, SDKError, Unreachable
 from ai_coding_assistant.replica import Replica
 from ai_coding_assistant.utf16 import plain, units
-
-if TYPE_CHECKING:
-    from ai_coding_assistant.async_socket import AsyncAICodingAssistantSocket
 
 logger = logging.getLogger("ai_coding_assistant")
 
@@ -29,6 +27,14 @@ PASSING: Final = ("INTERNAL_ERROR", "RATE_LIMIT_EXCEEDED", "STORAGE_ERROR", "UNA
 Listener = Callable[[str], object]
 
 
+class Editor(Caller, Protocol):
+    """A client that has documents open."""
+
+    @property
+    def documents(self) -> set[Document]:
+        """Return the documents that are open."""
+
+
 class Document:
     """Made by `open_document`; `async with` closes it at the end.
 
@@ -36,9 +42,7 @@ class Document:
     matters. What others type appears in `text` by itself. It goes on over lost connections.
     """
 
-    def __init__(
-        self, socket: AsyncAICodingAssistantSocket, project_id: str, file_path: str, user_id: str
-    ) -> None:
+    def __init__(self, socket: Editor, project_id: str, file_path: str, user_id: str) -> None:
         self.project_id = project_id
         self.file_path = file_path
         self._socket = socket

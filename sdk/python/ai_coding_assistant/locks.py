@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Protocol, Self
 
+from ai_coding_assistant.calling import Caller
 from ai_coding_assistant.errors import FAILURES, Refused
 
-if TYPE_CHECKING:
-    from ai_coding_assistant.async_socket import AsyncAICodingAssistantSocket
-
 LockType = Literal["exclusive", "shared"]
+
+
+class Holder(Caller, Protocol):
+    """A client that holds locks."""
+
+    @property
+    def locks(self) -> set[FileLock]:
+        """Return the locks that are held."""
 
 
 class FileLock:
@@ -21,7 +27,7 @@ class FileLock:
 
     def __init__(
         self,
-        socket: AsyncAICodingAssistantSocket,
+        socket: Holder,
         project_id: str,
         file_path: str,
         lock_type: LockType,

@@ -12,7 +12,7 @@ from ai_coding_assistant.documents import Document
 from ai_coding_assistant.replacing import put_in
 
 
-class Editor(Caller, Protocol):
+class Opener(Caller, Protocol):
     """A client that edits files together with others."""
 
     async def open_document(self, project_id: str, file_path: str) -> Document:
@@ -43,7 +43,7 @@ async def search(
 
 
 async def replace(
-    socket: Editor, project_id: str, query: str, replacement: str, **options: Any
+    socket: Opener, project_id: str, query: str, replacement: str, **options: Any
 ) -> list[dict[str, Any]]:
     """Search in all files of a project, and put `replacement` in the place of what is found, as
     if it was typed: what others type meanwhile stays. Return `{filePath, replaced, left}` of
@@ -61,7 +61,7 @@ async def replace(
 
 
 async def _replace_in(
-    socket: Editor, project_id: str, path: str, hits: list[dict[str, Any]]
+    socket: Opener, project_id: str, path: str, hits: list[dict[str, Any]]
 ) -> dict[str, Any]:
     async with await socket.open_document(project_id, path) as document:
         text, replaced = put_in(document.text, hits)

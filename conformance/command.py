@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from conformance.case import Case, Level, all_cases
+from conformance.case import Case, Level
+from conformance.cases import all_cases
 from conformance.connection import Endpoint
 from conformance.context import Paths, Settings
 from conformance.errors import Unreachable

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conformance.case import AREAS, Case, Level, all_cases
+from conformance.case import AREAS, Case, Level
+from conformance.cases import all_cases
 from conformance.profiles import PROFILES, Departure
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "conformance.md"

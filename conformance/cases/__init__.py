@@ -1,5 +1,6 @@
 """The cases, by area. Importing this package registers them all."""
 
+from conformance.case import Case, registered
 from conformance.cases import (
     acknowledgements,
     binary,
@@ -29,6 +30,7 @@ from conformance.cases import (
 
 __all__ = [
     "acknowledgements",
+    "all_cases",
     "binary",
     "candidates",
     "closing",
@@ -53,3 +55,8 @@ __all__ = [
     "upgraded",
     "websocket",
 ]
+
+
+def all_cases() -> list[Case]:
+    """Return every case, in the order of the areas."""
+    return registered()

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from conformance.case import Case, all_cases
+from conformance.case import Case
+from conformance.cases import all_cases
 from conformance.connection import Endpoint
 from conformance.context import Paths, Settings
 from conformance.runner import Runner

@@ -16,7 +16,8 @@ import pytest
 
 import engineio_min
 from conformance.__main__ import main
-from conformance.case import Case, Level, Needs, all_cases, register
+from conformance.case import Case, Level, Needs, register
+from conformance.cases import all_cases
 from conformance.profiles import Departure
 from conformance.reports import html, json_report, junit
 from conformance.reports.terminal import describe, summary, table

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 import tests.conformance.mutants  # noqa: F401 - importing it registers them
-from conformance.case import Case, Needs, Phase, all_cases
+from conformance.case import Case, Needs, Phase
+from conformance.cases import all_cases
 from conformance.verdict import Verdict
 from tests.conformance.mutant import Mutant
 from tests.conformance.mutants.bases import FrameMutant

@@ -10,7 +10,8 @@ import asyncio
 
 import pytest
 
-from conformance.case import Case, Level, all_cases
+from conformance.case import Case, Level
+from conformance.cases import all_cases
 from conformance.connection import Endpoint
 from conformance.context import Paths, Settings
 from conformance.documentation import PAGE, render

@@ -6,8 +6,9 @@ who gets in at all; for the client `protocol.client_session` (pure), `client.cli
 and `client.websocket`.
 """
 
-from engineio_min.client.client import Client
-from engineio_min.client.options import ClientOptions
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from engineio_min.cors import CorsOptions
 from engineio_min.errors import (
     Code,
@@ -28,6 +29,23 @@ from engineio_min.server import Server
 from engineio_min.transports.connection import Connection
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from engineio_min.client.client import Client
+    from engineio_min.client.options import ClientOptions
+else:
+    # What only clients need, with the module that has it: a server does not import it.
+    _OF_CLIENTS = {
+        "Client": "engineio_min.client.client",
+        "ClientOptions": "engineio_min.client.options",
+    }
+
+    def __getattr__(name: str) -> object:
+        """Import what only clients need when it is asked for."""
+        if name not in _OF_CLIENTS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_OF_CLIENTS[name]), name)
+
 
 __all__ = [
     "Client",

@@ -12,7 +12,8 @@ from websockets.extensions import Extension
 from websockets.frames import Opcode
 from websockets.protocol import SERVER, Side
 
-from engineio_min.protocol.frame_reader import FrameReader, frame_size
+from engineio_min.protocol.frame_heads import frame_size
+from engineio_min.protocol.frame_reader import FrameReader
 from engineio_min.protocol.packets import Packet
 
 

@@ -7,12 +7,11 @@ Reading order: `protocol.packets`, `protocol.rooms`, `protocol.peer`, `protocol.
 `client.client`, `client.blocking`.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from engineio_min import CookieOptions, CorsOptions, Forbidden, __version__
 from engineio_min.limits.rate_limit import RateLimit
-from socketio_min.client.blocking import BlockingClient, BlockingNamespace
-from socketio_min.client.client import Client
-from socketio_min.client.namespace import ClientNamespace
-from socketio_min.client.options import ClientLimits, SocketIOClientOptionValues
 from socketio_min.cluster.adapter import (
     Adapter,
     BroadcastOptions,
@@ -45,6 +44,29 @@ from socketio_min.server.namespace import Namespace
 from socketio_min.server.options import SocketIOOptionValues
 from socketio_min.server.server import Server
 from socketio_min.server.socket import Socket
+
+if TYPE_CHECKING:
+    from socketio_min.client.blocking import BlockingClient, BlockingNamespace
+    from socketio_min.client.client import Client
+    from socketio_min.client.namespace import ClientNamespace
+    from socketio_min.client.options import ClientLimits, SocketIOClientOptionValues
+else:
+    # What only clients need, with the module that has it: a server does not import it.
+    _OF_CLIENTS = {
+        "BlockingClient": "socketio_min.client.blocking",
+        "BlockingNamespace": "socketio_min.client.blocking",
+        "Client": "socketio_min.client.client",
+        "ClientLimits": "socketio_min.client.options",
+        "ClientNamespace": "socketio_min.client.namespace",
+        "SocketIOClientOptionValues": "socketio_min.client.options",
+    }
+
+    def __getattr__(name: str) -> object:
+        """Import what only clients need when it is asked for."""
+        if name not in _OF_CLIENTS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_OF_CLIENTS[name]), name)
+
 
 __all__ = [
     "AcknowledgementTimeout",

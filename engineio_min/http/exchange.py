@@ -13,11 +13,6 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from websockets.exceptions import InvalidHeaderFormat, NegotiationError
-from websockets.extensions import Extension
-from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
-from websockets.headers import build_extension, parse_extension
-
 from engineio_min.errors import Code, RequestRefused
 from engineio_min.http.answers import AnswerHeads, header_lines
 from engineio_min.request import Headers, Request, Response, StreamedResponse
@@ -27,6 +22,9 @@ from engineio_min.transports.websocket import Doorkeeper, WebSocket
 
 if TYPE_CHECKING:
     import asyncio
+
+    from websockets.extensions import Extension
+    from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 
     from engineio_min.transports.connection import Connection
 
@@ -268,6 +266,9 @@ def accept_handshake(
 def _negotiate_deflate(
     header: str, deflate: ServerPerMessageDeflateFactory
 ) -> tuple[str, Extension] | None:
+    from websockets.exceptions import InvalidHeaderFormat, NegotiationError
+    from websockets.headers import build_extension, parse_extension
+
     try:
         offers = parse_extension(header)
     except InvalidHeaderFormat:

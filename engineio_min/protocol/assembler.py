@@ -10,9 +10,14 @@ from __future__ import annotations
 import codecs
 import io
 
-from websockets.frames import CloseCode, Opcode
-
 from engineio_min.errors import ProtocolError
+from engineio_min.protocol.frame_heads import (
+    CONT,
+    INVALID_DATA,
+    MESSAGE_TOO_BIG,
+    POLICY_VIOLATION,
+    TEXT,
+)
 from engineio_min.protocol.packets import LONG, LongText, Packet
 
 # Empty fragments cost memory too, and never reach a limit on bytes.
@@ -23,7 +28,7 @@ NOT_UTF8 = "got text that is not UTF-8"
 class MessageRefused(ProtocolError):
     """A message that fails the connection with a close frame of `code` (RFC 6455, 7.1.7)."""
 
-    def __init__(self, code: CloseCode, reason: str) -> None:
+    def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
@@ -55,7 +60,7 @@ class MessageAssembler:
         """Return whether a message has begun and is not complete."""
         return self._message is not None
 
-    def add(self, opcode: Opcode, data: bytes, *, fin: bool) -> Packet | None:
+    def add(self, opcode: int, data: bytes, *, fin: bool) -> Packet | None:
         """Add a data frame; return the message if `fin` completes it.
 
         The frames come in an order that RFC 6455, section 5.4, allows.
@@ -63,8 +68,8 @@ class MessageAssembler:
         Raises:
             MessageRefused: the message is too large, has too many frames, or is no UTF-8.
         """
-        if fin and opcode is not Opcode.CONT:
-            if opcode is not Opcode.TEXT:
+        if fin and opcode != CONT:
+            if opcode != TEXT:
                 return data
             self.check_text(len(data))
             text = decode_text(data)
@@ -73,14 +78,14 @@ class MessageAssembler:
         self.extend(data, is_last=fin)
         return self.end() if fin else None
 
-    def begin(self, opcode: Opcode, size: int) -> None:
+    def begin(self, opcode: int, size: int) -> None:
         """Begin a data frame of `size` bytes, which are given to `extend`.
 
         Raises:
             MessageRefused: the message is too large, or has too many frames.
         """
-        if opcode is not Opcode.CONT:
-            self._is_text = opcode is Opcode.TEXT
+        if opcode != CONT:
+            self._is_text = opcode == TEXT
             self._message = io.BytesIO()
             self._decoder = codecs.getincrementaldecoder("utf-8")() if self._is_text else None
             self._frames = 0
@@ -89,7 +94,7 @@ class MessageAssembler:
         self._frames += 1
         if self._frames > MAX_FRAMES:
             raise MessageRefused(
-                CloseCode.POLICY_VIOLATION,
+                POLICY_VIOLATION,
                 f"got a message of more than {MAX_FRAMES} frames, expected fewer and larger ones",
             )
 
@@ -105,7 +110,7 @@ class MessageAssembler:
             try:
                 self._decoder.decode(data, is_last)
             except UnicodeDecodeError:
-                raise MessageRefused(CloseCode.INVALID_DATA, NOT_UTF8) from None
+                raise MessageRefused(INVALID_DATA, NOT_UTF8) from None
 
     def end(self) -> Packet:
         """Return the message, which is complete."""
@@ -127,7 +132,7 @@ class MessageAssembler:
         """
         if size > self._max_text:
             raise MessageRefused(
-                CloseCode.MESSAGE_TOO_BIG,
+                MESSAGE_TOO_BIG,
                 f"got a text message of at least {size} bytes, expected at most {self._max_text}",
             )
 
@@ -146,4 +151,4 @@ def decode_text(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise MessageRefused(CloseCode.INVALID_DATA, NOT_UTF8) from None
+        raise MessageRefused(INVALID_DATA, NOT_UTF8) from None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from engineio_min.protocol.frame_reader import frame_size
+from engineio_min.protocol.frame_heads import frame_size
 
 _OPCODE: Final = 0x0F
 _CLOSE: Final = 0x08

@@ -15,7 +15,8 @@ from websockets.protocol import CLIENT
 from websockets.speedups import apply_mask
 
 from engineio_min.protocol.assembler import NOT_UTF8
-from engineio_min.protocol.frame_reader import FrameReader, frame_size
+from engineio_min.protocol.frame_heads import frame_size
+from engineio_min.protocol.frame_reader import FrameReader
 from engineio_min.protocol.packets import Packet
 
 _FINAL_TEXT = 0x81

@@ -8,16 +8,17 @@ instead of binary (Engine.IO v4, "Packet encoding").
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
-
-from websockets.extensions import Extension
-from websockets.extensions.permessage_deflate import (
-    PerMessageDeflate,
-    ServerPerMessageDeflateFactory,
-)
+from typing import TYPE_CHECKING, Final, cast
 
 from engineio_min.protocol.agreed_encoding import AgreedEncoder
 from engineio_min.protocol.frame_encoding import Encoder, FrameEncoder
+
+if TYPE_CHECKING:
+    from websockets.extensions import Extension
+    from websockets.extensions.permessage_deflate import (
+        PerMessageDeflate,
+        ServerPerMessageDeflateFactory,
+    )
 
 # Bytes from which a message is compressed, unless an option says otherwise.
 THRESHOLD: Final = 1024
@@ -39,6 +40,8 @@ class Encoders:
         self._agreed: dict[tuple[int | None, bool], Encoder] = {}
         self._threshold = THRESHOLD
         if per_message_deflate is not False:
+            from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+
             # So that a message is compressed once for all its receivers.
             self.deflate = ServerPerMessageDeflateFactory(server_no_context_takeover=True)
             if per_message_deflate is not True:
@@ -51,8 +54,7 @@ class Encoders:
         """
         bits = None
         for extension in extensions:
-            assert isinstance(extension, PerMessageDeflate)
-            bits = extension.local_max_window_bits
+            bits = cast("PerMessageDeflate", extension).local_max_window_bits
         encoder = self._agreed.get((bits, base64))
         if encoder is None:
             encoder = AgreedEncoder(bits, self._threshold, base64=base64)

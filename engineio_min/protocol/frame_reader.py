@@ -12,41 +12,18 @@ from collections.abc import Sequence
 from typing import cast
 
 from websockets.extensions import Extension
-from websockets.frames import CloseCode, Frame, Opcode
+from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, SERVER, Protocol, Side
 
 from engineio_min.protocol.assembler import MessageAssembler, MessageRefused
+from engineio_min.protocol.frame_heads import FIRST_FRAGMENTS, LATER_FRAGMENTS
 from engineio_min.protocol.large_frame import LARGE_HEAD, LargeFrame, large_frame
 from engineio_min.protocol.packets import Packet
 
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 _OPCODE = 0x0F
 _FINAL_CLOSE = 0x88
-_MASKED = 0x80
-_LENGTH = 0x7F
 _LONGEST_HEAD = 14
-# The first bytes of fragments by their place in a message; without extensions no other bit is set.
-_FIRST_FRAGMENTS = {0x01: Opcode.TEXT, 0x02: Opcode.BINARY}
-_LATER_FRAGMENTS = {0x00: Opcode.CONT, 0x80: Opcode.CONT}
-# The first bytes that `add_fragment` may take.
-FRAGMENTS = frozenset((*_FIRST_FRAGMENTS, *_LATER_FRAGMENTS))
-
-
-def frame_size(data: bytes | bytearray, position: int) -> int | None:
-    """Count the bytes of the frame that begins at `position`, head and mask included; return None
-    if its head is not complete (RFC 6455, section 5.2).
-    """
-    left = len(data) - position
-    if left < 2:
-        return None
-    mask = 4 if data[position + 1] & _MASKED else 0
-    length = data[position + 1] & _LENGTH
-    if length < 126:
-        return 2 + mask + length
-    size = 2 if length == 126 else 8
-    if left < 2 + size:
-        return None
-    return 2 + size + mask + int.from_bytes(data[position + 2 : position + 2 + size], "big")
 
 
 class FrameReader:
@@ -175,7 +152,7 @@ class FrameReader:
         """
         protocol = self._protocol
         before = protocol.current_size
-        opcode = (_FIRST_FRAGMENTS if before is None else _LATER_FRAGMENTS).get(first)
+        opcode = (FIRST_FRAGMENTS if before is None else LATER_FRAGMENTS).get(first)
         size = (before or 0) + len(data)
         if opcode is None or size > self._max_size or protocol.extensions:
             return False
@@ -184,7 +161,7 @@ class FrameReader:
         self._add(opcode, data, fin, messages)
         return True
 
-    def _add(self, opcode: Opcode, data: bytes, fin: bool, messages: list[Packet]) -> None:
+    def _add(self, opcode: int, data: bytes, fin: bool, messages: list[Packet]) -> None:
         """Add a data frame to its message, or fail the connection."""
         try:
             message = self._assembler.add(opcode, data, fin=fin)
@@ -237,7 +214,7 @@ class FrameReader:
         """Send a close frame without a code."""
         self._protocol.send_close()
 
-    def fail(self, code: CloseCode, reason: str) -> None:
+    def fail(self, code: int, reason: str) -> None:
         """Close because the peer broke the protocol (RFC 6455, section 7.1.7)."""
         self.failure = reason
         self._protocol.fail(code, reason)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from websockets.frames import Opcode
 from websockets.speedups import apply_mask
+
+from engineio_min.protocol.frame_heads import BINARY, CONT, TEXT
 
 LARGE_HEAD: Final = 10
 """Bytes of the head of a frame with 64 KiB or more of payload, without the mask."""
@@ -19,8 +20,8 @@ LARGE_SHARE: Final = 65_536
 
 _MASK: Final = 4
 _MASKED_AND_LARGE: Final = 0xFF
-_STARTS: Final = {0x01: Opcode.TEXT, 0x02: Opcode.BINARY, 0x81: Opcode.TEXT, 0x82: Opcode.BINARY}
-_CONTINUATIONS: Final = {0x00: Opcode.CONT, 0x80: Opcode.CONT}
+_STARTS: Final = {0x01: TEXT, 0x02: BINARY, 0x81: TEXT, 0x82: BINARY}
+_CONTINUATIONS: Final = {0x00: CONT, 0x80: CONT}
 
 
 class LargeFrame:
@@ -28,7 +29,7 @@ class LargeFrame:
 
     __slots__ = ("_at", "_mask", "fin", "missing", "opcode")
 
-    def __init__(self, opcode: Opcode, size: int, *, fin: bool) -> None:
+    def __init__(self, opcode: int, size: int, *, fin: bool) -> None:
         self.opcode = opcode
         self.fin = fin
         self.missing = _MASK + size

@@ -19,16 +19,19 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from websockets.extensions import Extension
-from websockets.frames import CloseCode
-from websockets.protocol import SERVER
 from websockets.speedups import apply_mask
 
 from engineio_min.protocol.assembler import NOT_UTF8
 from engineio_min.protocol.awaited_close import AwaitedClose
-from engineio_min.protocol.frame_reader import FRAGMENTS, FrameReader, frame_size
+from engineio_min.protocol.frame_heads import FRAGMENTS, INVALID_DATA, frame_size
 from engineio_min.protocol.packets import Packet
+
+if TYPE_CHECKING:
+    from websockets.extensions import Extension
+
+    from engineio_min.protocol.frame_reader import FrameReader
 
 # One call of `receive` takes the frames that begin in so many of the first bytes that it is given.
 SHARE = 4_096
@@ -149,7 +152,7 @@ class ServerMessageStream:
                 try:
                     text = apply_mask(masked, mask).decode()
                 except UnicodeDecodeError:
-                    self.fail(CloseCode.INVALID_DATA, NOT_UTF8)
+                    self.fail(INVALID_DATA, NOT_UTF8)
                     return stop
                 messages.append(text)
             elif first == _FINAL_BINARY:
@@ -318,7 +321,7 @@ class ServerMessageStream:
         else:
             self._reader.close()
 
-    def fail(self, code: CloseCode, reason: str) -> None:
+    def fail(self, code: int, reason: str) -> None:
         """Close because the peer broke the protocol (RFC 6455, section 7.1.7)."""
         self.needs_attention = True
         self._make_reader().fail(code, reason)
@@ -343,6 +346,11 @@ class ServerMessageStream:
         """Return the reader, which is made for the first frame that needs it."""
         reader = self._reader
         if reader is None:
+            # Imported for the first one: a server that needs none has three megabytes less.
+            from websockets.protocol import SERVER
+
+            from engineio_min.protocol.frame_reader import FrameReader
+
             reader = FrameReader(
                 SERVER,
                 self._max_size,

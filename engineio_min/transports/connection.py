@@ -12,10 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Protocol
-
-from websockets.extensions import Extension
-from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engineio_min.errors import RequestRefused
 from engineio_min.limits.account import Account, Group, Owner
@@ -41,6 +38,10 @@ from engineio_min.transports.carrier import GONE, Carrier, WebSocketCarrier
 from engineio_min.transports.compression import Compressor
 from engineio_min.transports.endings import log_end
 from engineio_min.waiters import Waiters
+
+if TYPE_CHECKING:
+    from websockets.extensions import Extension
+    from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 
 logger = logging.getLogger("engineio_min")
 

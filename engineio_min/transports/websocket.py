@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Protocol
-
-from websockets.extensions import Extension
-from websockets.frames import CloseCode
+from typing import TYPE_CHECKING, Protocol
 
 from engineio_min.limits.admission import Admission
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.frame_encoding import Encoder, encode_frame
+from engineio_min.protocol.frame_heads import TRY_AGAIN_LATER
 from engineio_min.protocol.large_frame import LARGE_SHARE
 from engineio_min.protocol.packets import Packet
 from engineio_min.protocol.progress import LOOKS, Progress
@@ -25,6 +23,9 @@ from engineio_min.protocol.session import SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSP
 from engineio_min.transports.connection import Connection
 from engineio_min.transports.host import StreamCarrier
 from engineio_min.transports.unsent import unsent_and_confirmed
+
+if TYPE_CHECKING:
+    from websockets.extensions import Extension
 
 MESSAGE_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 5.0
@@ -194,7 +195,7 @@ class WebSocket(StreamCarrier, asyncio.Protocol):
 
     def let_go(self) -> None:
         """Keep nothing of what has come, and tell the client to try again later."""
-        self._stream.fail(CloseCode.TRY_AGAIN_LATER, "too much is held for all connections")
+        self._stream.fail(TRY_AGAIN_LATER, "too much is held for all connections")
         self._hold(0)
 
     def _hold(self, size: int) -> None:

@@ -38,7 +38,7 @@ def test_text_is_refused_with_its_first_bad_byte() -> None:
     assert assembler.add(Opcode.TEXT, b"4\xc3", fin=False) is None
     with pytest.raises(MessageRefused, match="got text that is not UTF-8") as refused:
         assembler.add(Opcode.CONT, b"(", fin=False)
-    assert refused.value.code is CloseCode.INVALID_DATA
+    assert refused.value.code == CloseCode.INVALID_DATA
 
 
 def test_only_text_has_the_limit_of_text() -> None:
@@ -48,7 +48,7 @@ def test_only_text_has_the_limit_of_text() -> None:
     expected = "got a text message of at least 4 bytes, expected at most 3"
     with pytest.raises(MessageRefused, match=expected) as refused:
         assembler.add(Opcode.CONT, b"bc", fin=True)
-    assert refused.value.code is CloseCode.MESSAGE_TOO_BIG
+    assert refused.value.code == CloseCode.MESSAGE_TOO_BIG
 
 
 def test_a_message_has_a_limited_number_of_frames() -> None:
@@ -59,7 +59,7 @@ def test_a_message_has_a_limited_number_of_frames() -> None:
     expected = "got a message of more than 1024 frames, expected fewer and larger ones"
     with pytest.raises(MessageRefused, match=expected) as refused:
         assembler.add(Opcode.CONT, b"", fin=True)
-    assert refused.value.code is CloseCode.POLICY_VIOLATION
+    assert refused.value.code == CloseCode.POLICY_VIOLATION
 
 
 def test_a_message_that_was_given_up_leaves_nothing() -> None:

@@ -1,29 +1,12 @@
-"""`frame_reader.py`: where a frame ends, and what is read of it before it is whole."""
+"""`frame_reader.py`: what is read of a frame before it is whole."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import CLIENT, SERVER
 
-from engineio_min.protocol.frame_reader import FrameReader, frame_size
-
-sizes = st.sampled_from([0, 1, 125, 126, 127, 65_535, 65_536])
-
-
-@given(sizes, st.booleans(), st.integers(0, 3), st.integers(0, 14))
-def test_the_size_of_a_frame_is_in_its_head(
-    size: int, mask: bool, position: int, given_bytes: int
-) -> None:
-    """The size is that of the whole frame, wherever the frame begins; it is told as soon as the
-    bytes of the length are there, and not before.
-    """
-    frame = Frame(Opcode.BINARY, bytes(size)).serialize(mask=mask)
-    data = b"x" * position + frame[:given_bytes]
-    needed = 2 if size < 126 else 4 if size < 65_536 else 10
-    assert frame_size(data, position) == (len(frame) if given_bytes >= needed else None)
+from engineio_min.protocol.frame_reader import FrameReader
 
 
 def test_a_frame_in_pieces_is_held_until_it_is_whole() -> None:

@@ -1,0 +1,36 @@
+"""A server's process does not import what only clients, or few connections, need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+import engineio_min
+import socketio_min
+
+SHOW = """
+import sys
+from engineio_min import Server as Engine
+from socketio_min import Server
+Engine(), Server()
+print(*(name for name in sys.modules if ".client." in name or name.startswith("websockets.")))
+"""
+
+
+def test_a_server_imports_no_client_and_no_parser_of_rare_frames() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-c", SHOW], capture_output=True, text=True, timeout=60, check=True
+    )
+    needed = {"websockets.imports", "websockets.speedups", "websockets.version"}
+    assert set(shown.stdout.split()) == needed
+
+
+@pytest.mark.parametrize("package", [engineio_min, socketio_min])
+def test_all_public_names_are_there(package: ModuleType) -> None:
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
+        _ = package.Nothing

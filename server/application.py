@@ -52,6 +52,7 @@ from server.projects.lock_keeper import LockKeeper
 from server.projects.lock_requests import LockRequests
 from server.projects.lock_table import Locks
 from server.projects.shared_locks import SharedLocks
+from server.projects.shared_workspace import SharedWorkspace
 from server.projects.tickets import Tickets
 from server.projects.upload_table import Uploads
 from server.projects.workspace import Workspace
@@ -59,7 +60,7 @@ from server.settings import Settings
 from server.store.database import Database
 from server.store.engine import StoreAway, StoreError
 from server.store.engines import engine_for
-from server.store.link import Lease
+from server.store.link import HOUSEKEEPING, WORKSPACE, Lease
 from server.store.store import Store
 from server.tuning import Tuning
 from socketio_min import Server, Socket
@@ -91,7 +92,8 @@ class Application:
             engine_for(settings.data_dir, settings.database_url, shares=settings.shares_database)
         )
         self.store = Store(self.database)
-        lease = Lease(self.tuning.lease, self.tuning.renewal, self.tuning.lock_grace)
+        tasks = (HOUSEKEEPING,) if settings.workspace is None else (HOUSEKEEPING, WORKSPACE)
+        lease = Lease(self.tuning.lease, self.tuning.renewal, self.tuning.lock_grace, tasks)
         self.node = Node(self, self.database.engine, lease)
         self.directory = Directory()
         self.sockets = Sockets(settings.max_connections_per_user, self._user_changed)
@@ -111,10 +113,10 @@ class Application:
         self.tickets = Tickets(self.tuning.monotonic)
         self.attempts = FailedAttempts(self.tuning.monotonic)
         self.auth = Auth(self, self.tuning.hasher, self.tuning.clock)
-        self.workspace = Workspace(self, settings.workspace)
+        self.workspace = self._workspace()
         self.saver = Saver(self, self.tuning.still, self.tuning.latest)
         self.background = Background()
-        self.housekeeping = Housekeeping(self, lambda: self.node.membership.does("housekeeping"))
+        self.housekeeping = Housekeeping(self, lambda: self.node.membership.does(HOUSEKEEPING))
         self.chat = Chat(self, provider_of(settings, self.background), settings.ai_timeout)
         self.dispatcher = Dispatcher(self)
         self._host_check = host_check(settings.host, settings.cors_origins)
@@ -155,6 +157,14 @@ class Application:
         # Whether the database was opened, and what belongs to it.
         self._is_open = False
         self._started = time.monotonic()
+
+    def _workspace(self) -> Workspace | SharedWorkspace:
+        directory = self.settings.workspace
+        if not self.settings.shares_database:
+            return Workspace(self, directory)
+        workspace = SharedWorkspace(self, directory, lambda: self.node.membership.does(WORKSPACE))
+        self.node.on_workspace = workspace.look
+        return workspace
 
     # -- its life
 

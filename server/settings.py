@@ -136,11 +136,6 @@ def _check_cluster(settings: Settings) -> None:
         raise SettingsError(
             "REDIS_URL: servers that are one share a PostgreSQL as well: set DATABASE_URL too"
         )
-    if settings.shares_database and settings.workspace is not None:
-        raise SettingsError(
-            "WORKSPACE: a directory is mirrored by a server that is alone: "
-            "leave out REDIS_URL and WORKERS, or WORKSPACE"
-        )
     if settings.redis_url is None and settings.node_name:
         raise SettingsError(
             f"NODE_NAME: got {settings.node_name!r}, but nodes reach each other by Redis: "

@@ -38,6 +38,10 @@ class Member(Protocol):
         """Note that the lease and the grace of another node are over."""
         ...
 
+    def tasks_changed(self) -> None:
+        """Take note that the server does other tasks than before."""
+        ...
+
     def heard(self, payload: str) -> None:
         """Note a change of which the database notifies."""
         ...
@@ -99,7 +103,7 @@ class Membership:
         return self._link is None or (until is not None and time.monotonic() < until)
 
     def does(self, task: str) -> bool:
-        """Return whether this server is the one that does this task of `TASKS`."""
+        """Return whether this server is the one that does this task, one of its lease's."""
         return self._link is None or (self.is_alive and task in self._tasks)
 
     def _begin(self) -> None:
@@ -145,10 +149,12 @@ class Membership:
     def has_task(self, task: str) -> None:
         """Note a task; see `LinkEvents`."""
         self._tasks.add(task)
+        self._tell(self._member.tasks_changed)
 
     def has_no_tasks(self) -> None:
         """Note that tasks are lost; see `LinkEvents`."""
         self._tasks.clear()
+        self._tell(self._member.tasks_changed)
 
     def heard(self, payload: str) -> None:
         """Pass a notification on; see `LinkEvents`."""

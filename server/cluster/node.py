@@ -8,6 +8,8 @@ import asyncio
 import logging
 import os
 import socket
+from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -20,6 +22,9 @@ from server.projects import lock_news
 from server.store.engine import Engine
 from server.store.held_locks import Held
 from server.store.link import Lease
+
+_FILES: Final = "files"
+"""What the database notifies of when files of the mirrored project have changed."""
 
 logger = logging.getLogger("server.cluster")
 
@@ -35,6 +40,8 @@ class Node:
         self.membership = Membership(engine, self, lease)
         self._changes = Changes(services, engine.node)
         self._burial: asyncio.Task[None] | None = None
+        # Who is told that the files of the mirrored project may have changed, or who mirrors it.
+        self.on_workspace: Callable[[], object] = lambda: None
 
     async def start(self) -> None:
         """Return as soon as the server is a node.
@@ -59,6 +66,7 @@ class Node:
         lost = self._services.locks.lease_lost()
         lock_news.tell_unlocked(self._services, lost, local=True)
         self._lost += lost
+        self.on_workspace()
 
     def lease_begun(self) -> None:
         """Tell the other servers that the locks of this one are gone."""
@@ -72,13 +80,22 @@ class Node:
         if self._burial is None or self._burial.done():
             self._burial = asyncio.get_running_loop().create_task(self._bury())
 
+    def tasks_changed(self) -> None:
+        """Begin what this server does from now on; what it does no more ends."""
+        self.on_workspace()
+
     def heard(self, payload: str) -> None:
-        """Carry out what a change means for what is remembered."""
-        self._changes.heard(payload)
+        """Carry out what a change means for what is remembered, and for the workspace."""
+        if payload.partition(" ")[2] == _FILES:
+            # Also of this server's own changes.
+            self.on_workspace()
+        else:
+            self._changes.heard(payload)
 
     def missed(self) -> None:
         """Read all that is remembered again."""
         self._changes.missed()
+        self.on_workspace()
 
     async def _bury(self) -> None:
         try:

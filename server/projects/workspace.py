@@ -1,4 +1,5 @@
-"""A project that is a directory on this machine (`--workspace DIR`).
+"""A project that is a directory on this machine (`--workspace DIR`), for a server that is alone;
+several mirror as `shared_workspace` does.
 
 What any program changes in the directory is told to the clients. What clients change is written to
 it. The directory is the truth: its files are taken over at the start, and whenever the two differ.
@@ -24,24 +25,25 @@ import watchfiles
 
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
-from server.api.records import Project, Role, User
 from server.api.services import Services
-from server.documents.saving import announcement_of, heard
-from server.people.access import project_room
 from server.projects.left_out import LeftOut
 from server.projects.mirror_rules import refusal
 from server.projects.mirrored_files import all_files, changed_paths, expanded, read_some, survey
+from server.projects.mirrored_project import (
+    PROGRAM,
+    PROJECT_ID,
+    add_project,
+    check_directory,
+    check_path,
+    tell_taken_over,
+)
 from server.projects.path_turns import PathTurns
 from server.projects.tree import Tree
 from server.projects.unwritten import Restoration
 from server.store.contents import Change
-from server.store.document_records import Replaced
-from server.store.engine import StoreError
 
 logger = logging.getLogger("server.workspace")
 
-PROJECT_ID: Final = "workspace"
-_USER: Final = "workspace"
 _AT_ONCE: Final = 100
 """Files that are taken over in one piece of work."""
 _TOLD_AT_ONCE: Final = 25
@@ -72,31 +74,11 @@ class Workspace:
         """
         if self._tree is None:
             return
-        if not self._tree.root.is_dir():
-            raise StoreError(f"WORKSPACE: {str(self._tree.root)!r} is no directory")
-        if self._tree.is_repository():
-            raise StoreError(
-                f"WORKSPACE: {str(self._tree.root)!r} is a git repository without a work tree; "
-                "choose a directory of files"
-            )
+        check_directory(self._tree)
         left = await asyncio.to_thread(self._tree.clean)
         if left:
             logger.info("deleted %d files in the workspace that a kill had left half written", left)
-        now = timestamp()
-        project = Project(
-            id=PROJECT_ID,
-            name=self._tree.root.name or "workspace",
-            description=f"The directory {self._tree.root.name}",
-            type="other",
-            members=[],
-            created_at=now,
-            updated_at=now,
-            everyone=Role.EDITOR,
-        )
-
-        known = await self._services.store.projects.found_or_added(project)
-        assert known is not None
-        self._services.directory.put_project(known)
+        await add_project(self._services, self._tree)
         self._watching = asyncio.create_task(self._watch(self._tree))
         # The directory is watched after two turns of the loop. What changes while it is read is
         # seen afterwards.
@@ -171,7 +153,7 @@ class Workspace:
 
     async def _write_these(self, restoration: Restoration, paths: Sequence[str]) -> None:
         """Write restored files as they are by now. The caller has the turn on their paths."""
-        store = self._services.store.of(_USER)
+        store = self._services.store.of(PROGRAM.id)
         present = await store.files.at(PROJECT_ID, paths)
         found = await store.contents.raw([file.hash for file in present.values()])
         changes: list[tuple[Change, str | bytes | None]] = []
@@ -200,11 +182,7 @@ class Workspace:
         Raises:
             EventError: it is one that is not mirrored (`INVALID_FILE_PATH`).
         """
-        reason = refusal(path) if project_id == PROJECT_ID else ""
-        if reason:
-            raise EventError(
-                Code.INVALID_FILE_PATH, f"path {path!r}: this is not mirrored, because {reason}"
-            )
+        check_path(project_id, path)
 
     async def write(
         self, project_id: str, changes: Sequence[tuple[Change, str | bytes | None]]
@@ -253,7 +231,9 @@ class Workspace:
         try:
             await asyncio.to_thread(tree.move, source, target, overwrite=overwrite)
         except OSError as error:
-            known = await self._services.store.of(_USER).files.paths(PROJECT_ID, [source, target])
+            known = await self._services.store.of(PROGRAM.id).files.paths(
+                PROJECT_ID, [source, target]
+            )
             left = await asyncio.to_thread(expanded, tree, {source, target}, known)
             while left:
                 left = left[await self._reconcile(tree, left[:_AT_ONCE]) :]
@@ -318,7 +298,7 @@ class Workspace:
             logger.error("the workspace %s is gone; its project stays as it was", tree.root)
             return
         among = set(paths)
-        known = await self._services.store.of(_USER).files.paths(PROJECT_ID, among)
+        known = await self._services.store.of(PROGRAM.id).files.paths(PROJECT_ID, among)
         wanted = await asyncio.to_thread(expanded, tree, among, known)
         while wanted:
             # A save of one of these files has to wait for this part, not for all parts.
@@ -339,14 +319,14 @@ class Workspace:
             self._left_out.put(path, reason)
         number = 0
         try:
-            async for replaced in self._services.store.of(_USER).files.take_over(
+            async for replaced in self._services.store.of(PROGRAM.id).files.take_over(
                 PROJECT_ID,
                 found,
-                user=User(_USER, _USER),
+                user=PROGRAM,
                 now=timestamp(),
                 unless=self._is_older,
             ):
-                self._tell(replaced)
+                tell_taken_over(self._services, replaced)
                 path, text = replaced.change.path, replaced.text
                 if text is not None and text != found[path]:
                     # What users were typing is merged with what the other program has written.
@@ -357,9 +337,3 @@ class Workspace:
         except EventError as error:
             logger.error("the workspace is not mirrored: %s", error.message)
         return len(found)
-
-    def _tell(self, replaced: Replaced) -> None:
-        for room, announcement in heard(self._services, PROJECT_ID, replaced):
-            self._services.tell(room, announcement, project_id=PROJECT_ID)
-        news = announcement_of(replaced.change, replaced.text)
-        self._services.tell(project_room(PROJECT_ID), news, project_id=PROJECT_ID)

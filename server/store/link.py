@@ -5,22 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+HOUSEKEEPING: Final = "housekeeping"
+WORKSPACE: Final = "workspace"
+"""What exactly one of the nodes does: what is due from time to time, and mirroring a directory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """How long a node is a node, in seconds.
+    """How long a node is a node, in seconds, and what it does as one.
 
     lasts: after the last renewal of the lease. every: from one renewal to the next. grace: from the
-    end of a node's lease until others end what was the node's.
+    end of a node's lease until others end what was the node's. tasks: those that this node does
+    unless another one does; each is done by exactly one of the nodes.
     """
 
     lasts: float = 10.0
     every: float = 2.0
     grace: float = 15.0
-
-
-TASKS: Final = ("housekeeping",)
-"""What exactly one of the nodes does."""
+    tasks: tuple[str, ...] = (HOUSEKEEPING,)
 
 
 class LinkEvents(Protocol):
@@ -39,7 +41,7 @@ class LinkEvents(Protocol):
         ...
 
     def has_task(self, task: str) -> None:
-        """Note that this server does one of `TASKS`, until its connection is lost."""
+        """Note that this server does one of its lease's tasks, until its connection is lost."""
         ...
 
     def has_no_tasks(self) -> None:

@@ -42,9 +42,10 @@ def begin(connection: Connection) -> None:
 
 
 def end_all(connection: Connection) -> None:
-    """End all nodes: no server is using the database."""
+    """End all nodes: no server is using the database. The next one has its directory for itself."""
     connection.execute("UPDATE nodes SET ended_at = clock_timestamp() WHERE ended_at IS NULL")
     connection.execute("DELETE FROM locks")
+    connection.execute("DELETE FROM mirrors")
 
 
 def join(connection: Connection, node: str, label: str, lasts: float) -> None:

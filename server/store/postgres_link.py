@@ -18,7 +18,7 @@ import psycopg
 
 from server.store import nodes
 from server.store.engine import CommitLost, OutcomeUnknown
-from server.store.link import TASKS, Lease, LinkEvents
+from server.store.link import Lease, LinkEvents
 from server.store.postgres_session import PostgresSession
 
 _FAILURES: Final = (psycopg.Error, CommitLost, OutcomeUnknown)
@@ -40,7 +40,7 @@ class PostgresLink:
         self._label = ""
         self._thread: threading.Thread | None = None
         # The tasks that other servers do.
-        self._tasks = set(TASKS)
+        self._tasks = set(lease.tasks)
         self._stopping = threading.Event()
         # A byte that comes here ends a wait.
         self._wake, self._waker = socket.socketpair()
@@ -65,7 +65,7 @@ class PostgresLink:
     def _run(self) -> None:
         pause = _FIRST_PAUSE
         while not self._stopping.is_set():
-            self._tasks = set(TASKS)
+            self._tasks = set(self._lease.tasks)
             with contextlib.suppress(*_FAILURES), contextlib.closing(self._opened()) as session:
                 session.script(f"LISTEN {nodes.CHANNEL}")
                 self._hears.missed()

@@ -205,9 +205,30 @@ STEPS: Final[tuple[str, ...]] = (
         target TEXT COLLATE "C" NOT NULL
     );
     """,
-    # What tells a document in memory from another one: see journals.
+    # What tells a document in memory from another one: see journals. A directory that one of
+    # several servers mirrors.
     """
     ALTER TABLE documents ADD COLUMN chain TEXT COLLATE "C" NOT NULL DEFAULT '';
     DROP TABLE authorities;
+
+    -- Which server mirrors a project in a directory, since there is one that does.
+    CREATE TABLE mirrors (
+        project_id TEXT COLLATE "C" PRIMARY KEY REFERENCES projects (id) ON DELETE CASCADE,
+        node TEXT COLLATE "C" NOT NULL
+    );
+    -- What the directory has of each file, and what is going to be written there: see mirrored.
+    CREATE TABLE mirrored (
+        path TEXT COLLATE "C" PRIMARY KEY,
+        hash TEXT COLLATE "C" NOT NULL,
+        writing TEXT COLLATE "C"
+    );
+    CREATE FUNCTION files_changed() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+        BEGIN
+            PERFORM notify_nodes('files');
+            RETURN NULL;
+        END
+    $$;
+    CREATE TRIGGER files_changed AFTER UPDATE OF revision ON projects
+        FOR EACH ROW WHEN (NEW.id = 'workspace') EXECUTE FUNCTION files_changed();
     """,
 )

@@ -12,7 +12,7 @@ from typing import Final
 WHOLE: Final = 7
 """The number of the step of `sqlite_steps` that these tables are like."""
 
-OWN: Final = ("server_state", "nodes", "locks")
+OWN: Final = ("server_state", "nodes", "locks", "mirrors", "mirrored")
 """The tables that SQLite has not, because only one server at a time uses it."""
 
 TABLES: Final = """

@@ -19,6 +19,7 @@ from server.store.faces.documents import SharedDocuments
 from server.store.faces.files import Files
 from server.store.faces.invitations import Invitations
 from server.store.faces.locks import Locks
+from server.store.faces.mirrored import Mirrored
 from server.store.faces.nodes import Nodes
 from server.store.faces.notices import Notices
 from server.store.faces.projects import Projects
@@ -101,6 +102,12 @@ class Store:
     def documents(self) -> SharedDocuments:
         """Return the files that several people edit at once."""
         return SharedDocuments(self._desk, self._documents)
+
+    @property
+    def mirrored(self) -> Mirrored:
+        """Return what a directory has of the project that one of several servers mirrors."""
+        node = self._database.engine.node
+        return Mirrored(self._desk, self._contents, self._documents, node)
 
     @property
     def versions(self) -> Versions:

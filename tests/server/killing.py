@@ -9,6 +9,7 @@ import multiprocessing
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 
 def context() -> ForkServerContext:
@@ -18,10 +19,12 @@ def context() -> ForkServerContext:
     return made
 
 
-def start(processes: ForkServerContext, directory: Path) -> tuple[ForkServerProcess, int]:
-    """A running server, and its port."""
+def start(
+    processes: ForkServerContext, directory: Path, **settings: Any
+) -> tuple[ForkServerProcess, int]:
+    """A running server with these settings, and its port."""
     ours, theirs = processes.Pipe(duplex=False)
-    process = processes.Process(target=_serve, args=(directory, theirs), daemon=True)
+    process = processes.Process(target=_serve, args=(directory, theirs, settings), daemon=True)
     process.start()
     theirs.close()
     with ours:
@@ -30,11 +33,11 @@ def start(processes: ForkServerContext, directory: Path) -> tuple[ForkServerProc
     return process, port
 
 
-def _serve(directory: Path, parent: Connection) -> None:
+def _serve(directory: Path, parent: Connection, settings: dict[str, Any]) -> None:
     async def serve() -> None:
         from tests.server.running import make
 
-        application = make(directory)
+        application = make(directory, **settings)
         await application.start()
         parent.send(application.port)
         parent.close()

@@ -293,12 +293,9 @@ def test_a_cluster_is_read(url: str) -> None:
     assert load([], {**SHARED, "REDIS_URL": url}).redis_url == url
 
 
-def test_a_directory_is_mirrored_by_a_server_that_is_alone(tmp_path: Path) -> None:
-    said = refusal(["--workers", "4"], {**SHARED, "WORKSPACE": str(tmp_path)})
-    assert said == (
-        "WORKSPACE: a directory is mirrored by a server that is alone: "
-        "leave out REDIS_URL and WORKERS, or WORKSPACE"
-    )
+def test_several_servers_may_mirror_a_directory(tmp_path: Path) -> None:
+    settings = load(["--workers", "4"], {**SHARED, "WORKSPACE": str(tmp_path)})
+    assert (settings.shares_database, settings.workspace) == (True, tmp_path)
 
 
 def test_several_processes_share_what_they_must() -> None:

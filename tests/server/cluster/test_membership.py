@@ -39,7 +39,7 @@ class Told:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.alive_when_told: list[bool] = []
-        self.missings = 0
+        self.missings = self.task_changes = 0
         self.membership: Membership
 
     def _note(self, what: str) -> None:
@@ -54,6 +54,9 @@ class Told:
 
     def others_died(self) -> None:
         self._note("died")
+
+    def tasks_changed(self) -> None:
+        self.task_changes += 1
 
     def heard(self, payload: str) -> None:
         self._note(payload)

@@ -5,11 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from server.projects.workspace import PROJECT_ID
+from server.application import Application
+from server.projects.mirrored_project import PROJECT_ID
+from server.projects.workspace import Workspace
 from tests.server.wire import Client
 from tests.waiting import PATIENCE
 
 PROJECT = {"projectId": PROJECT_ID}
+
+
+def mirror_of(application: Application) -> Workspace:
+    """The mirror of a server that is alone."""
+    assert isinstance(application.workspace, Workspace)
+    return application.workspace
 
 
 def change(path: str, action: str, **fields: Any) -> dict[str, Any]:

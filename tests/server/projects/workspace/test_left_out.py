@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from server.projects.tree import Tree
-from tests.server.projects.workspace.asking import PROJECT, change, files, heard
+from tests.server.projects.workspace.asking import PROJECT, change, files, heard, mirror_of
 from tests.server.running import running
 from tests.server.wire import Client, connected
 
@@ -63,7 +63,7 @@ async def test_one_line_says_what_is_left_out_and_why(
             (directory / "src" / ".env").write_text("")
             (directory / "src" / "new.py").unlink()
             await heard(client, ("file:deleted", "logo.png"), ("file:deleted", "src/new.py"))
-            await application.workspace._take_over(Tree(directory), [""])
+            await mirror_of(application)._take_over(Tree(directory), [""])
             # The watcher may have seen a part of it before.
             line = lines()[-1]
             assert "3.pem and 4 more (this is named like a secret)" in line

@@ -13,10 +13,11 @@ import pytest
 
 from server.application import Application
 from server.projects import unwritten
+from server.projects.mirrored_project import PROJECT_ID
 from server.projects.tree import Tree
-from server.projects.workspace import PROJECT_ID, Workspace
+from server.projects.workspace import Workspace
 from server.store import contents, trees
-from tests.server.projects.workspace.asking import PROJECT, change, files
+from tests.server.projects.workspace.asking import PROJECT, change, files, mirror_of
 from tests.server.wire import Client
 from tests.waiting import PATIENCE
 
@@ -65,7 +66,7 @@ async def test_an_old_version_brings_back_nothing_that_is_out_of_reach(
     )
     version = (await client.ask("version:create", PROJECT))["version"]["id"]
     await client.ask("file:change", change("README.md", "deleted"))
-    await application.workspace._take_over(Tree(directory), [""])
+    await mirror_of(application)._take_over(Tree(directory), [""])
     assert ".envrc" not in await files(client)
     assert (await client.ask("version:restore", {**PROJECT, "versionId": version}))["ok"]
     assert (directory / "README.md").read_text() == "# Shop\n"
@@ -138,7 +139,7 @@ async def test_what_is_changed_while_a_restored_version_is_written_stays(
     await asyncio.wait_for(begun.wait(), PATIENCE)
     try:
         # Neither a program's look at the directory, which has the newer ones, nor the restored one.
-        await application.workspace._take_over(Tree(directory), ["b", "c", "d"])
+        await mirror_of(application)._take_over(Tree(directory), ["b", "c", "d"])
         found = await files(other)
         assert [found[name] for name in names] == [f"old {name}" for name in names]
         for payload in (
@@ -158,7 +159,7 @@ async def test_what_is_changed_while_a_restored_version_is_written_stays(
     for path, text in found.items():
         assert (directory / path).read_text() == text
     assert not (directory / "c").exists()
-    assert application.workspace._restorations == []
+    assert mirror_of(application)._restorations == []
 
 
 async def test_what_is_left_of_a_restoration_that_cannot_be_written_is_undone(

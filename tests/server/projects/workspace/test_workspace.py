@@ -16,11 +16,12 @@ import pytest
 
 from server.application import Application
 from server.projects import mirrored_files, workspace
+from server.projects.mirrored_project import PROJECT_ID
 from server.projects.tree import Tree
-from server.projects.workspace import PROJECT_ID, Workspace
+from server.projects.workspace import Workspace
 from server.store import contents
 from server.store.engine import StoreError
-from tests.server.projects.workspace.asking import PROJECT, change, files, heard
+from tests.server.projects.workspace.asking import PROJECT, change, files, heard, mirror_of
 from tests.server.running import make, running
 from tests.server.wire import Client, connected
 from tests.waiting import PATIENCE
@@ -174,7 +175,7 @@ async def test_a_directory_that_is_gone_empties_nothing(
 ) -> None:
     os.rename(directory, directory.with_name("elsewhere"))
     # As if its disappearance had been told already.
-    await application.workspace._take_over(Tree(directory), [""])
+    await mirror_of(application)._take_over(Tree(directory), [""])
     assert f"the workspace {directory} is gone; its project stays as it was" in caplog.text
     assert sorted(await files(client)) == ["README.md", "src/main.py"]
 
@@ -253,7 +254,7 @@ async def test_who_saves_while_much_is_taken_over_waits_for_a_part_of_it(
     monkeypatch.setattr(Workspace, "_reconcile", reconcile)
     for number in range(50):
         (directory / f"{number:02}.txt").write_text(f"{number}")
-    taking = asyncio.create_task(application.workspace._surely_take_over(Tree(directory), [""]))
+    taking = asyncio.create_task(mirror_of(application)._surely_take_over(Tree(directory), [""]))
     await begun.wait()
     async with application.workspace.changing(PROJECT_ID):
         order.append("client")

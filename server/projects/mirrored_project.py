@@ -1,0 +1,74 @@
+"""The project that is a directory (`--workspace DIR`), whichever way it is mirrored."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from server.api.envelope import timestamp
+from server.api.errors import Code, EventError
+from server.api.records import Project, Role, User
+from server.api.services import Services
+from server.documents.saving import announcement_of, heard
+from server.people.access import project_room
+from server.projects.mirror_rules import refusal
+from server.projects.tree import Tree
+from server.store.document_records import Replaced
+from server.store.engine import StoreError
+
+PROJECT_ID: Final = "workspace"
+PROGRAM: Final = User("workspace", "workspace")
+"""Who has changed what a program has changed in the directory."""
+
+
+def check_directory(tree: Tree) -> None:
+    """Let a directory be mirrored.
+
+    Raises:
+        StoreError: it is none, or a git repository without a work tree.
+    """
+    if not tree.root.is_dir():
+        raise StoreError(f"WORKSPACE: {str(tree.root)!r} is no directory")
+    if tree.is_repository():
+        raise StoreError(
+            f"WORKSPACE: {str(tree.root)!r} is a git repository without a work tree; "
+            "choose a directory of files"
+        )
+
+
+async def add_project(services: Services, tree: Tree) -> None:
+    """Make the project of a directory, if there is none yet."""
+    now = timestamp()
+    project = Project(
+        id=PROJECT_ID,
+        name=tree.root.name or "workspace",
+        description=f"The directory {tree.root.name}",
+        type="other",
+        members=[],
+        created_at=now,
+        updated_at=now,
+        everyone=Role.EDITOR,
+    )
+    known = await services.store.projects.found_or_added(project)
+    assert known is not None
+    services.directory.put_project(known)
+
+
+def check_path(project_id: str, path: str) -> None:
+    """Let a client change a file.
+
+    Raises:
+        EventError: it is one that is not mirrored (`INVALID_FILE_PATH`).
+    """
+    reason = refusal(path) if project_id == PROJECT_ID else ""
+    if reason:
+        raise EventError(
+            Code.INVALID_FILE_PATH, f"path {path!r}: this is not mirrored, because {reason}"
+        )
+
+
+def tell_taken_over(services: Services, replaced: Replaced) -> None:
+    """Tell everybody in the project of a file that was taken over from the directory."""
+    for room, announcement in heard(services, PROJECT_ID, replaced):
+        services.tell(room, announcement, project_id=PROJECT_ID)
+    news = announcement_of(replaced.change, replaced.text)
+    services.tell(project_room(PROJECT_ID), news, project_id=PROJECT_ID)

@@ -97,6 +97,7 @@ export class Participation {
   }
 
   async #takeAgain(lock) {
+    if (!lock.held) return void this.locks.delete(lock);
     const { projectId, filePath } = lock;
     const { lockType } = lock.lock;
     try {

@@ -3,8 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Refused, Unreachable } from "../../sdk/javascript/index.js";
-import { connected, filePath, next, projectId } from "./clients.mjs";
-
+import { connected, cut, filePath, next, projectId } from "./clients.mjs";
 
 test("a lock that somebody else has by now is released in silence", async () => {
   const ada = await connected({ userId: "user-456" });
@@ -19,6 +18,15 @@ test("a lock that somebody else has by now is released in silence", async () => 
   gone.projectId = "no-such-project";
   await assert.rejects(gone.unlock(), { code: "NOT_FOUND" });
   await ada.call("file:unlock", { projectId, filePath });
+});
+
+test("a lock that was released is not taken again after a lost connection", async () => {
+  const ada = await connected({ userId: "user-456" });
+  const other = await connected({ userId: "user-789" });
+  await (await ada.lockFile(projectId, filePath)).unlock();
+  await cut(ada);
+  const theirs = await other.lockFile(projectId, filePath);
+  await theirs.unlock();
 });
 
 test("people: messages, invitations, a lock that is asked for", async () => {

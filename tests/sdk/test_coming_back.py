@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,31 @@ async def test_a_lock_that_somebody_took_meanwhile_is_lost(
         assert not lock.held
         with pytest.raises(Refused):
             await lock.write("// mine\n")
+
+
+async def test_a_lock_that_is_released_while_it_is_taken_again_is_not_held(
+    servers: Servers, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with chaos_proxy(servers[0].port, Chaos(), seed=1) as proxy:
+        ada, other = await connect(url=proxy.url), await connect("user-789")
+        lock, kept = ada.lock_file(PROJECT, APP), ada.lock_file(PROJECT, "kept.txt")
+        await lock.acquire()
+        await kept.acquire()
+        call, token = ada.call, kept.token
+
+        async def release_meanwhile(event: str, payload: dict[str, Any]) -> dict[str, Any]:
+            answer = await call(event, payload)
+            if event == "file:lock" and payload["filePath"] == APP:
+                await lock.release()
+            return answer
+
+        monkeypatch.setattr(ada, "call", release_meanwhile)
+        back = heard(ada, "connect")
+        proxy.cut()
+        await back()
+        await eventually(lambda: kept.token > token)
+        assert (lock.held, kept.held, ada.locks) == (False, True, {kept})
+        await other.lock_file(PROJECT, APP).acquire()
 
 
 async def test_a_lock_that_somebody_else_has_by_now_is_released_in_silence(

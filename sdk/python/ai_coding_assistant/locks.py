@@ -53,29 +53,41 @@ class FileLock:
             Refused: somebody else has it (`FILE_LOCKED`, with the holder in `details`).
             Unreachable: there is no answer.
         """
-        payload = {
-            "projectId": self.project_id,
-            "filePath": self.file_path,
-            "lockType": self.lock_type,
-        }
-        answer = await self._socket.call("file:lock", payload)
-        self.token = answer["lock"]["token"]
+        self.token = await self._take()
         self.held = True
         self._socket.locks.add(self)
 
+    async def _take(self) -> int:
+        payload = {**self._file, "lockType": self.lock_type}
+        answer = await self._socket.call("file:lock", payload)
+        token: int = answer["lock"]["token"]
+        return token
+
+    @property
+    def _file(self) -> dict[str, Any]:
+        return {"projectId": self.project_id, "filePath": self.file_path}
+
     async def take_again(self) -> None:
-        """Take it back after a lost connection, unless somebody else was faster.
+        """Take it back after a lost connection, unless somebody else was faster, or it was released
+        meanwhile.
 
         Raises:
             Refused: the server cannot give locks now (`FAILURES`).
             Unreachable: there is no answer.
         """
+        if self not in self._socket.locks:
+            return
         try:
-            await self.acquire()
+            token = await self._take()
         except Refused as error:
             if error.code in FAILURES:
                 raise
             self.lose()
+            return
+        if self.held:
+            self.token = token
+        else:
+            await self._give_back()
 
     async def write(
         self, content: str, *, action: Literal["created", "updated"] = "updated"
@@ -98,12 +110,14 @@ class FileLock:
         """
         if self.held:
             self.lose()
-            payload = {"projectId": self.project_id, "filePath": self.file_path}
-            try:
-                await self._socket.call("file:unlock", payload)
-            except Refused as error:
-                if error.code != "FILE_LOCKED":
-                    raise
+            await self._give_back()
+
+    async def _give_back(self) -> None:
+        try:
+            await self._socket.call("file:unlock", self._file)
+        except Refused as error:
+            if error.code != "FILE_LOCKED":
+                raise
 
     def lose(self) -> None:
         """Take note that the lock does not hold any more."""

@@ -182,9 +182,15 @@ class Server:
         Open sessions go on, over the connections that they have: call this some time before `stop`
         to let clients finish something. An ASGI host closes its own sockets.
         """
-        self._handshakes.accepting = False
+        self.refuse_newcomers()
         if self._http is not None:
             self._http.stop_accepting()
+
+    def refuse_newcomers(self) -> None:
+        """Refuse handshakes with HTTP 503, and go on to listen: open sessions may still need
+        another connection, for example through a proxy.
+        """
+        self._handshakes.accepting = False
 
     @property
     def deciding(self) -> int:

@@ -62,7 +62,8 @@ class Worker:
         """Listen, tell the supervisor, and return when this worker is to end, or `stop` is set.
 
         It takes no new sessions from then on; those that it has, and handshakes that wait for a
-        hook, go on until the engine is closed. Return whether other workers take over.
+        hook, go on until the engine is closed, over new connections too. Return whether other
+        workers take over.
         """
         # First: a signal that comes as soon as the supervisor knows must find its handler.
         signalled = asyncio.create_task(stopped(stop))
@@ -87,7 +88,7 @@ class Worker:
             self._engine.http.stop_accepting()
             self._handover.retire(others)
         else:
-            self._engine.stop_accepting()
+            self._engine.refuse_newcomers()
         return bool(others)
 
     def send(self, name: str, content: bytes) -> bool:

@@ -404,6 +404,19 @@ class ServerConnection:
             self._turns.read_from(None)
             self._turns.finish(end_sockets, self, reason)
 
+    @property
+    def is_idle(self) -> bool:
+        """Return whether nothing is under way: all that has come is handled, and all that was sent
+        has left. A client that is disconnected now misses no acknowledgement.
+        """
+        turns = self._turns
+        return (
+            self._large is None
+            and self.peer.reconstructor is None
+            and (turns is None or not (turns.in_flight or turns.behind))
+            and self.connection.session.drained
+        )
+
     def supersede(self, socket: Socket) -> None:
         """End this connection; see `Joining.supersede`."""
         self.server.joining.supersede(self, socket)

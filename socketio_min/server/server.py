@@ -320,6 +320,12 @@ class Server(Namespace):
         """
         self.engine.stop_accepting()
 
+    def refuse_newcomers(self) -> None:
+        """Refuse handshakes with HTTP 503, and go on to listen, for the requests of those who are
+        connected: a proxy sends the others elsewhere. `close` ends it.
+        """
+        self.engine.refuse_newcomers()
+
     async def close(self, drain: float = 0.0) -> None:
         """Disconnect everybody (reason "server shutting down"), stop the handlers in flight, and
         the server.

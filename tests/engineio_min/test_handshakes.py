@@ -233,6 +233,18 @@ async def test_a_server_that_stops_accepting_serves_those_who_are_there() -> Non
         assert (await idle[3].request("GET", "/nothing")).status == 404
 
 
+async def test_a_server_that_refuses_newcomers_is_still_reached_by_those_who_are_there() -> None:
+    async with serving() as harness:
+        poller = await harness.poller()
+        harness.server.refuse_newcomers()
+        await stopping(await harness.wire(), POLLING)
+        await stopping(await harness.wire(), WEBSOCKET, HANDSHAKE)
+        # As a proxy does, which has no connection to spare.
+        another = await harness.wire()
+        assert (await another.request("POST", poller.target, None, b"4a")).text == "ok"
+        assert (await poller.get()).text == "4a"
+
+
 async def test_a_server_that_has_stopped_may_listen_again() -> None:
     server = Server()
     for _ in range(2):

@@ -128,3 +128,30 @@ async def test_packets_before_the_reply_to_connect_are_bounded(transport: Transp
         greedy = await net.open(transport)
         await greedy.send('40{"count":4}')
         assert await greedy.rest() == []
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_connection_is_idle_when_nothing_is_under_way(transport: Transport) -> None:
+    io = Server()
+    gate = Gate()
+
+    @io.on("work")
+    async def work(_socket: Socket, *_: Any) -> str:
+        await gate.wait()
+        return "done"
+
+    async with serving(io) as net:
+        client, socket = await net.join(transport=transport)
+        (connection,) = io.connections
+        await until(lambda: connection.is_idle)
+        await client.send('420["work"]')
+        await until(lambda: gate.waiting)
+        assert not connection.is_idle
+        gate.open()
+        # On polling the acknowledgement waits until it is fetched.
+        assert await client.receive() == '430["done"]'
+        await until(lambda: connection.is_idle)
+        await client.send('451-["half",{"_placeholder":true,"num":0}]')
+        await until(lambda: connection.peer.reconstructor is not None)
+        assert not connection.is_idle
+        assert socket.connected

@@ -115,6 +115,14 @@ class Client(ClientNamespace):
         """
         self._manager.tap = tap
 
+    def reconnect(self) -> None:
+        """Give up the connection, and make another one at once: for example because the server says
+        that it is about to end. What was sent leaves before; what is emitted meanwhile waits.
+
+        Does nothing while there is no connection. With `reconnection=False` it is lost for good.
+        """
+        self._manager.reconnect()
+
     @property
     def transport(self) -> str | None:
         """Return what carries the connection: "polling", "websocket", or None without one."""

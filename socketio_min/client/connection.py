@@ -90,6 +90,8 @@ class ClientConnection:
         self._first_steps = FirstSteps()
         # Every handler in flight, and every presentation that is not over.
         self._tasks: set[asyncio.Task[None]] = set()
+        # Whether the next attempt waits for nothing.
+        self._at_once = False
 
     # -- what namespaces ask for
 
@@ -135,6 +137,12 @@ class ClientConnection:
         if ending:
             await asyncio.wait(ending)
 
+    def reconnect(self) -> None:
+        """Close the connection when all that was sent has left, and make another one at once."""
+        if self.engine is not None:
+            self._at_once = True
+            self.engine.close()
+
     @property
     def opened(self) -> bool:
         """Return whether the connection is there, as far as one can know."""
@@ -177,7 +185,9 @@ class ClientConnection:
             if self._task is not task:
                 # Nobody wants the connection any more, or it was given up.
                 return
-            await asyncio.sleep(backoff.next_delay())
+            delay = backoff.next_delay()
+            await asyncio.sleep(0 if self._at_once else delay)
+            self._at_once = False
 
     def _backoff(self) -> Backoff:
         options = self._reconnection

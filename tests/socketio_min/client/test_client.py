@@ -13,6 +13,7 @@ from socketio_min import (
     ConnectionFailed,
     EncodeError,
     Limits,
+    Server,
     UsageError,
 )
 from tests.engineio_min.scripted import (
@@ -186,3 +187,22 @@ async def test_the_tap_sees_both_directions() -> None:
         client.tap(lambda *args: seen.append(args))
         await client.connect()
     assert seen == [("in", HANDSHAKE), ("out", "40"), ("in", '40{"sid":"s1"}'), ("out", "41")]
+
+
+async def test_another_connection_at_once() -> None:
+    io = Server()
+    heard: list[str] = []
+    io.on("say", lambda _socket, text: heard.append(text))
+    await io.listen(port=0)
+    client = Client(f"http://127.0.0.1:{io.port}", reconnection_delay=3_600.0)
+    # Without a connection there is nothing to give up.
+    client.reconnect()
+    async with client:
+        first = client.id
+        client.emit("say", "before")
+        client.reconnect()
+        client.emit("say", "meanwhile")
+        await until(lambda: client.id not in (None, first))
+        await until(lambda: len(heard) == 2)
+    await io.close()
+    assert heard == ["before", "meanwhile"]

@@ -2,7 +2,7 @@
 
 PostgreSQL, Redis and nginx of the system's packages, and two nodes with two workers each, all on
 loopback addresses and in a folder that is deleted at the end. SIGINT or SIGTERM ends them all; so
-does the end of any of them, also before all have begun.
+does the end of any of them, also before all have begun, and so does SIGKILL: a watchdog sees it.
 
 Usage: cluster.py [--port PORT]
 """
@@ -32,7 +32,9 @@ NODES = ("AA", "BB")
 WORKERS = 2
 # Seconds that a part may take to begin, and to end before it is killed.
 BEGIN_SECONDS = 60.0
-END_SECONDS = 25.0
+END_SECONDS = 40.0
+# The flag of the process that ends what this one leaves behind; for nobody else.
+WATCH = "--watch"
 
 NGINX = """
 daemon off;
@@ -60,9 +62,11 @@ http {{
     }}
     upstream node_a {{ server 127.0.0.1:{first}; keepalive 64; }}
     upstream node_b {{ server 127.0.0.1:{second}; keepalive 64; }}
+    # A node that stops refuses newcomers with 503, and later connections: each goes to the other
+    # at once, and no node is left out for that, because the other may be the next to stop.
     upstream any {{
-        server 127.0.0.1:{first} fail_timeout=1s;
-        server 127.0.0.1:{second} fail_timeout=1s;
+        server 127.0.0.1:{first} max_fails=0;
+        server 127.0.0.1:{second} max_fails=0;
         keepalive 64;
     }}
     server {{
@@ -74,6 +78,10 @@ http {{
             proxy_set_header Upgrade $http_upgrade;
             proxy_set_header Connection $connection_upgrade;
             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_next_upstream error timeout http_503;
+            proxy_next_upstream_tries 2;
+            # A machine that is switched off answers nothing.
+            proxy_connect_timeout 1s;
             # Longer than a poll is parked.
             proxy_read_timeout 120s;
             proxy_buffering off;
@@ -127,15 +135,79 @@ class Part:
             self.process.wait()
 
 
+class Watchdog:
+    """A process that ends what this one leaves behind if it is killed, and deletes the folder.
+
+    It reads a pipe whose other end dies with this process.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, WATCH, str(folder)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def add(self, part: Part, number: signal.Signals) -> None:
+        """Let a part end with a signal."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{part.process.pid} {number.value}\n".encode())
+        self._process.stdin.flush()
+
+    def stop(self) -> None:
+        """End it: nothing is left behind."""
+        self._process.kill()
+        self._process.wait()
+
+
+def watch(folder: str) -> None:
+    """Wait for the end of the input, then end the processes that it has named, the last first."""
+    parts = [tuple(map(int, line.split())) for line in sys.stdin]
+    for pid, number in reversed(parts):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+            deadline = time.monotonic() + END_SECONDS
+            while runs(pid):
+                if time.monotonic() > deadline:
+                    os.killpg(pid, signal.SIGKILL)
+                    break
+                time.sleep(0.05)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def runs(pid: int) -> bool:
+    """Return whether a process that may be nobody's child has not ended."""
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # There is no such file on other systems.
+        return True
+    return state != "Z"
+
+
 class Cluster:
     """All parts, in the order in which they began, on free ports and in one folder."""
 
-    def __init__(self, folder: Path, port: int, interruption: Interruption) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        interruption: Interruption | None = None,
+        *,
+        nodes: Sequence[str] = NODES,
+        workers: int = WORKERS,
+    ) -> None:
         self.folder = folder
+        self._nodes = nodes
+        self._workers = workers
         self._interruption = interruption
         self._parts: list[tuple[Part, signal.Signals]] = []
-        self._ports = free_ports(len(NODES) + 1)
-        self.port = port or self._ports[-1]
+        self._watchdog = Watchdog(folder)
+        *self.ports, own = free_ports(len(nodes) + 1)
+        self.port = port or own
 
     def start(self) -> None:
         """Start everything; return when the proxy answers for a node.
@@ -147,6 +219,20 @@ class Cluster:
         with socket.create_server(("127.0.0.1", self.port)):
             # Known before anything has begun.
             pass
+        self.start_nodes()
+        first, second = self.ports
+        config = self.folder / "nginx.conf"
+        config.write_text(NGINX.format(first=first, second=second, port=self.port))
+        command = [program("nginx"), "-p", str(self.folder), "-e", "stderr", "-c", str(config)]
+        part = self._add("nginx", command, signal.SIGTERM)
+        self._wait(part, lambda: answers(self.port))
+
+    def start_nodes(self, **variables: str) -> None:
+        """Start everything but the proxy, the nodes with more variables of the environment.
+
+        Raises:
+            Failed, OSError: as `start`.
+        """
         database_url = self._start_postgres()
         redis = self.folder / "redis.sock"
         command = ["redis-server", "--save", "", "--port", "0", "--unixsocket", str(redis)]
@@ -154,22 +240,17 @@ class Cluster:
         self._wait(part, redis.exists)
         environment = {
             **os.environ,
+            **variables,
             "DATABASE_URL": database_url,
             "REDIS_URL": f"unix://{redis}",
             "HOST": "127.0.0.1",
-            "WORKERS": str(WORKERS),
+            "WORKERS": str(self._workers),
         }
-        for name, port in zip(NODES, self._ports, strict=False):
+        for name, port in zip(self._nodes, self.ports, strict=True):
             own = {**environment, "NODE_NAME": name, "PORT": str(port)}
             command = [sys.executable, "-m", "server"]
             part = self._add(f"node {name}", command, signal.SIGTERM, cwd=ROOT, env=own)
             self._wait(part, partial(answers, port))
-        first, second = self._ports[: len(NODES)]
-        config = self.folder / "nginx.conf"
-        config.write_text(NGINX.format(first=first, second=second, port=self.port))
-        command = [program("nginx"), "-p", str(self.folder), "-e", "stderr", "-c", str(config)]
-        part = self._add("nginx", command, signal.SIGTERM)
-        self._wait(part, lambda: answers(self.port))
 
     def _start_postgres(self) -> str:
         # PostgreSQL does not run as root.
@@ -205,9 +286,10 @@ class Cluster:
         self, name: str, command: Sequence[str], ends_with: signal.Signals, **options: Any
     ) -> Part:
         log = self.folder / f"{name.replace(' ', '-')}.log"
-        with self._interruption.put_off():
+        with self._interruption.put_off() if self._interruption else contextlib.nullcontext():
             part = Part(name, command, log, **options)
             self._parts.append((part, ends_with))
+            self._watchdog.add(part, ends_with)
         return part
 
     def _wait(self, part: Part, is_ready: Callable[[], bool]) -> None:
@@ -217,6 +299,10 @@ class Cluster:
             if time.monotonic() > deadline:
                 raise Failed(f"{part.name} does not begin:\n{part.last_words}")
             time.sleep(0.05)
+
+    def processes(self, name: str) -> list[int]:
+        """Return the processes of the parts whose names begin like that."""
+        return [part.process.pid for part, _ in self._parts if part.name.startswith(name)]
 
     def check(self) -> None:
         """Raise Failed if a part has ended."""
@@ -228,6 +314,7 @@ class Cluster:
         while self._parts:
             part, number = self._parts.pop()
             part.end(number)
+        self._watchdog.stop()
 
 
 def program(name: str) -> str:
@@ -295,6 +382,9 @@ class Interruption:
 
 def main(arguments: Sequence[str]) -> int:
     """Run a cluster until it is told to stop. Return the exit code: 1 if it failed."""
+    if arguments[:1] == [WATCH]:
+        watch(arguments[1])
+        return 0
     parser = argparse.ArgumentParser(prog="make cluster", description="Run a cluster for a look.")
     parser.add_argument("--port", type=int, default=3001, help="of the proxy; 0 picks a free one")
     port = parser.parse_args(arguments).port

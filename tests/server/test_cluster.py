@@ -13,8 +13,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from scripts.cluster import NODES, WORKERS
 from tests.server.wire import Client, connected, http_get
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROJECT = {"projectId": "project-123"}
@@ -105,6 +106,19 @@ async def test_people_on_two_nodes_work_together() -> None:
             assert await process.wait() == 0
         assert not Path(folder).exists()
         assert left_behind(folder) == []
+
+
+async def test_the_parts_die_with_a_cluster_that_is_killed() -> None:
+    async with cluster() as process:
+        assert process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            lines = [(await process.stdout.readline()).decode() for _ in range(3)]
+        folder = lines[1].split()[-1]
+        assert len(left_behind(folder)) > len(NODES) * WORKERS
+        process.kill()
+        await process.wait()
+        await eventually(lambda: not Path(folder).exists())
+        await eventually(lambda: left_behind(folder) == [])
 
 
 async def test_a_part_that_fails_to_start_leaves_nothing_behind() -> None:

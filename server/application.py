@@ -30,6 +30,7 @@ from server.departures import Departures
 from server.dispatch import Dispatcher
 from server.documents.opened import OpenDocuments
 from server.documents.saving import Saver
+from server.draining import Drain
 from server.elsewhere import Elsewhere
 from server.events import EVENTS
 from server.hosts import Route, guarded, host_check
@@ -153,7 +154,7 @@ class Application:
         self.io.on("disconnecting", self._disconnecting)
         # All events, so that an unknown event is answered like any other mistake.
         self.io.on_other(self.dispatcher.receive)
-        self.stopping = False
+        self.draining = self.stopping = False
         # Whether the database was opened, and what belongs to it.
         self._is_open = False
         self._started = time.monotonic()
@@ -258,10 +259,19 @@ class Application:
         await self.locks.start(self.store)
         self.directory.load(*await self.store.directory())
 
-    async def stop(self) -> None:
-        """Take no new clients, tell those that are there, finish what is begun, and disconnect
-        everybody.
+    async def stop(self, *, replaced: bool = False) -> None:
+        """Take no new clients, let those that are there come back elsewhere if there are other
+        servers, finish what is begun, and disconnect everybody.
+
+        replaced: other processes take the clients that come to this one.
         """
+        self.draining = True
+        if not replaced:
+            self.io.refuse_newcomers()
+        if self.settings.shares_database:
+            await self.neighbours.end()
+            await Drain(self.io).run(self.tuning.move)
+            await self.chat.finish(self.tuning.finish)
         self.stopping = True
         self.io.stop_accepting()
         notifications.deliver(
@@ -286,7 +296,7 @@ class Application:
 
     async def obstacle(self) -> str:
         """Return why the server takes no clients at the moment, "" if it does."""
-        if self.stopping:
+        if self.draining:
             return "stopping"
         if not self._is_open:
             return _AWAY

@@ -41,7 +41,7 @@ class Departures:
         """Take a socket whose connection is lost out of everything."""
         services = self._services
         # When the server stops, everybody leaves, and nobody is told about the others.
-        call = services.own_call(socket, silent=services.io.shutdown_reason is not None)
+        call = services.own_call(socket, silent=services.draining)
         self._leave_projects(call, keep_locks=True)
         services.sockets.forget(socket)
         services.auth.forget(socket)
@@ -51,7 +51,8 @@ class Departures:
         answers = services.chat.orphan(socket.id)
         if call.silent:
             services.locks.orphan(socket.id, lambda _: None)
-            services.chat.abandon(socket.id)
+            if services.stopping:
+                services.chat.abandon(socket.id)
             return
         services.locks.orphan(socket.id, partial(self._orphaned, socket.id))
         if answers:

@@ -19,6 +19,8 @@ class Tuning:
     lock_grace: how long a lock and an answer wait for their user after the connection is lost.
     asked: how long somebody who asks for a lock waits for an answer.
     still, latest: how long after the last edit of a document, and after the first, it is saved.
+    move: how long clients may take to come back to other servers when this one stops, and
+    finish: how long the answers that are being made may take then.
     drain: how long events that are being handled may take when the server stops.
     patience: how long the database may take to be found ready.
     lease, renewal: how long this server is a node after it has last said so, and how often it does.
@@ -30,6 +32,8 @@ class Tuning:
     asked: float = 60.0
     still: float = STILL_SECONDS
     latest: float = LATEST_SECONDS
+    move: float = 12.0
+    finish: float = 10.0
     drain: float = 5.0
     patience: float = 2.0
     lease: float = 10.0

@@ -20,8 +20,8 @@ from server.http import listening
 from server.settings import Settings
 from server.store.engines import engine_for
 
-DRAIN_SECONDS: Final = 10.0
-"""Seconds that a worker may take to end, with its newcomers, events in flight and unsaved
+DRAIN_SECONDS: Final = 30.0
+"""Seconds that a worker may take to end, with its clients, answers, events in flight and unsaved
 documents.
 """
 
@@ -78,10 +78,7 @@ async def work(settings: Settings, place: Place) -> None:
             await application.io.close()
             return
         replaced = await worker.serve(listen, asyncio.Event())
-        if replaced:
-            deadline = asyncio.get_running_loop().time() + application.tuning.drain
-            await application.io.newcomers_join(deadline)
-        await application.stop()
+        await application.stop(replaced=replaced)
     finally:
         worker.close()
 

@@ -276,6 +276,11 @@ class Chat:
             if request.project_id == project_id:
                 request.end("dropped")
 
+    async def finish(self, seconds: float) -> None:
+        """Wait until all answers that are being made have come to their ends, at most so long."""
+        if tasks := [one.task for one in self._requests.values() if one.task is not None]:
+            await asyncio.wait(tasks, timeout=seconds)
+
     async def close(self) -> None:
         """Stop all answers, and keep what there is of them."""
         for request in self._requests.values():

@@ -55,6 +55,8 @@ class Services(Protocol):
     rates: RateLimiter
     attempts: FailedAttempts
     background: Background
+    # Whether the clients are on their way to other servers, and whether nothing is served any more.
+    draining: bool
     stopping: bool
 
     @property

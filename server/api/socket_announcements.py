@@ -83,6 +83,16 @@ class ServerResync(Announcement, frozen=True):
     priority = "high"
 
 
+class ServerDraining(Announcement, frozen=True):
+    """This server is about to end, and others go on. It still acknowledges what was sent: wait for
+    that, send nothing more, disconnect, and connect again. After a second or two it disconnects.
+    """
+
+    event = "server:draining"
+    heard_by = "each socket of a server that ends where there are several, one after the other"
+    priority = "high"
+
+
 class RoomFailed(Announcement, frozen=True):
     """A `room:` event of the client failed, and it asked for no acknowledgement."""
 

@@ -56,6 +56,10 @@ _GOING_SECONDS: Final = 3.0
 """Seconds that the people of a node that ends have to come back elsewhere."""
 _ASK_SECONDS: Final = 1.0
 _ASK: Final = "live:ask"
+_ENDING: Final = "live:ending"
+_CAUGHT_UP: Final = "live:caught-up"
+_GUESTS_SECONDS: Final = 30.0
+"""Seconds after a node began to end in which its clients may come here."""
 
 
 class Neighbours:
@@ -89,8 +93,14 @@ class Neighbours:
         self._looking: asyncio.Task[None] | None = None
         # How often clients were told to look again.
         self.resyncs = 0
+        self._is_ending = False
+        # Until when clients of a node that ends may come, by the loop's clock.
+        self._guests_until = 0.0
         io.on_server(LIVE, self._take)
         io.on_server(_ASK, self._tell_all)
+        io.on_server(_ENDING, self._guests_come)
+        # The answer comes behind all that was told before.
+        io.on_server(_CAUGHT_UP, lambda: None)
 
     # -- its life
 
@@ -102,6 +112,23 @@ class Neighbours:
             self._io.cluster.on_change(self._reached)
             self._task = asyncio.create_task(self._run())
             await self.ask()
+
+    async def end(self) -> None:
+        """Tell the others that the users of this node come to them, and from now on nobody that
+        they leave here.
+        """
+        self._is_ending = True
+        await self._call(_ENDING)
+
+    async def caught_up(self) -> None:
+        """Wait until all is heard that was told to somebody who comes from a node that ends: who
+        enters a project before that may hear of it twice.
+        """
+        if asyncio.get_running_loop().time() < self._guests_until:
+            await self._call(_CAUGHT_UP)
+
+    def _guests_come(self) -> None:
+        self._guests_until = asyncio.get_running_loop().time() + _GUESTS_SECONDS
 
     async def stop(self) -> None:
         """Tell the other nodes that this one ends."""
@@ -116,8 +143,13 @@ class Neighbours:
     async def ask(self) -> None:
         """Let all nodes tell all that there is; return when they have."""
         # Whoever did not answer tells all with the next round.
-        with contextlib.suppress(AcknowledgementTimeout):
-            await self._io.server_side_call(_ASK, timeout=_ASK_SECONDS)
+        await self._call(_ASK)
+
+    async def _call(self, event: str) -> None:
+        """Wait until the other nodes have answered, or until they should have."""
+        if self._adapter is not None:
+            with contextlib.suppress(AcknowledgementTimeout):
+                await self._io.server_side_call(event, timeout=_ASK_SECONDS)
 
     def _reached(self, connected: bool) -> None:
         """Let the clients here look again, when the others can be reached: nobody knows what they
@@ -192,7 +224,7 @@ class Neighbours:
             return
         message = LiveMessage(
             self._adapter.uid,
-            users=[self._whereabouts(one) for one in _taken(self._people)],
+            users=[self._whereabouts(one) for one in _taken(self._people) if self._is_told(one)],
             typing=_taken(self._typists),
             cursors=_taken(self._cursors),
         )
@@ -200,9 +232,14 @@ class Neighbours:
             self._flush_soon()
         self._send(message)
 
+    def _is_told(self, person: Person) -> bool:
+        """Return whether others are told of a user: when this node ends, only if there still is."""
+        return not self._is_ending or bool(self._sockets.of_user(person.id))
+
     async def _tell_all(self, *_: object) -> None:
         """Tell the others all that there is, in pieces."""
-        if self._adapter is None:
+        if self._adapter is None or self._is_ending:
+            # A round would say that those who have left are gone.
             return
         self._round += 1
         users = {*self._here(), *self._answers()}

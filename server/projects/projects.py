@@ -193,6 +193,7 @@ async def delete(call: Call[ProjectPayload]) -> ProjectDeleteResult:
 async def join(call: Call[ProjectPayload]) -> ProjectJoinResult:
     """Enter a project. The acknowledgement has all that there is to show of it."""
     project_id = call.payload.project_id
+    await call.services.neighbours.caught_up()
     # Entered before it is read, so that the socket hears of whatever changes after that.
     enter(call, project_id)
     project, files, chat = await call.store.projects.overview(project_id, FILES, messages.HISTORY)

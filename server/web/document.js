@@ -162,7 +162,8 @@ export class SharedFile {
       }
       if (hadFlight && replica.inFlight === null) this.#landed();
       this.revision = answer.revision;
-      this.#isOpen = true;
+      // The connection may be on its way to another server.
+      this.#isOpen = this.#isOnline;
     } finally {
       const early = this.#early;
       this.#early = null;
@@ -211,6 +212,7 @@ export class SharedFile {
     const replica = this.#replica;
     try {
       if (!this.#isOpen) await this.#open();
+      if (!this.#isOnline) return false;
       const flying = replica.inFlight;
       const outgoing = replica.outgoing();
       if (outgoing === null) {

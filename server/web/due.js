@@ -13,6 +13,7 @@ export class Due {
   #requests = new Set();
   #retryAfter = 0; // milliseconds; 0 until the server has dropped something
   #timer;
+  #settled = [];
 
   /** `ping()` sends an event that is acknowledged, or returns false while there is no connection. */
   constructor(ping) {
@@ -36,12 +37,22 @@ export class Due {
         earlier.drop(this.#retryAfter / 1_000);
       }
     }
-    this.#requests.delete(request);
+    this.forget(request);
   }
 
   /** Nobody waits for it any more. */
   forget(request) {
     this.#requests.delete(request);
+    if (this.#requests.size === 0) for (const done of this.#settled.splice(0)) done();
+  }
+
+  /** Wait until no acknowledgement is due, at most so many milliseconds. */
+  settled(milliseconds) {
+    if (this.#requests.size === 0) return Promise.resolve();
+    return new Promise((done) => {
+      this.#settled.push(done);
+      setTimeout(done, milliseconds);
+    });
   }
 
   /** The server has dropped an event, and takes the next one in so many milliseconds. */

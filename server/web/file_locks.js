@@ -5,6 +5,10 @@ import { ask, insist, isMe, socket } from "./session.js";
 import { documentsUnlocked } from "./shared_files.js";
 import { alterOpen, attempt, state } from "./state.js";
 
+// How often, and how long after a refusal, a lock is taken again that oneself has elsewhere.
+const RETAKINGS = 5;
+const RETAKE_MILLISECONDS = 250;
+
 /** Keep all others from editing the open file. */
 export async function editAlone() {
   const { path } = state.open;
@@ -32,12 +36,24 @@ export async function editTogether() {
 export async function lockAgain({ path, lock: before }) {
   const connection = socket.id;
   const payload = { projectId: state.project.id, filePath: path, lockType: "exclusive" };
-  const answer = await attempt(() => insist(() => ask("file:lock", payload)));
+  const answer = await attempt(() => insist(() => askAgain(payload)));
   // Lost once more: the next connection takes it up.
   if (socket.id !== connection) return;
   if (answer) putLock(answer.lock);
   // One may have given it back meanwhile.
   if (state.open?.lock?.token === before.token) alterOpen({ lock: answer?.lock ?? null });
+}
+
+async function askAgain(payload) {
+  for (let left = RETAKINGS; ; left -= 1) {
+    try {
+      return await ask("file:lock", payload);
+    } catch (error) {
+      if (left === 0 || !isMe(error.details?.holder)) throw error;
+      // The server that was left does not know yet that the connection is gone.
+      await new Promise((done) => setTimeout(done, RETAKE_MILLISECONDS));
+    }
+  }
 }
 
 /** Take note that a lock has gone from one user to another. */

@@ -9,7 +9,7 @@ import { openFile } from "./file.js";
 import { Avatar, html } from "./html.js";
 import { showPosition } from "./live_editor.js";
 import { onProject } from "./project.js";
-import { socket } from "./session.js";
+import { isMoving, socket } from "./session.js";
 import { attempt, state, toast, update } from "./state.js";
 
 /** Follow a person of the open project. */
@@ -49,7 +49,7 @@ onProject("cursor:updated", ({ user }) => {
   if (state.following?.user.id === user.id) attempt(goAlong);
 });
 socket.on("disconnect", () => {
-  if (state.following) {
+  if (state.following && !isMoving()) {
     stopFollowing(`Your connection is lost: you follow ${state.following.user.name} no more`);
   }
 });

@@ -9,12 +9,17 @@ import { record } from "./wire.js";
 
 const ANSWER_MILLISECONDS = 20_000;
 const RETURN_MILLISECONDS = 1_000;
+// How long acknowledgements are waited for before a server that is about to end is left, and how long
+// the next connection may take until it is said that there is none.
+const LEAVE_MILLISECONDS = 5_000;
+const MOVE_MILLISECONDS = 3_000;
 // Of a server that cannot do it now: the same may succeed later.
 const FAILURES = new Set(["INTERNAL_ERROR", "STORAGE_ERROR"]);
 // Whoever is too fast is not made slower by asking at once again.
 const SHORTEST_WAIT_MILLISECONDS = 500;
 const AWAY = "The server cannot get at its data now. What waits goes on by itself when it can.";
 const STORED = "identity";
+const NO_ANSWER = "The server did not answer. Is the connection gone?";
 
 export const socket = io({ autoConnect: false });
 const recordEngine = record(socket.io);
@@ -29,16 +34,46 @@ export class Refusal extends Error {
   }
 }
 
-const due = new Due(() => socket.connected && ask("test:ping").catch(() => {}));
+const due = new Due(() => socket.connected && request("test:ping").catch(() => {}));
 
-/** Send an event and wait for its acknowledgement. Rejects with a Refusal, or when none comes. */
+// Whether one has to come back, and say who one is, before anything is asked; and what waits for that.
+let isAway = false;
+const held = new Set();
+
+/**
+ * Send an event and wait for its acknowledgement. Rejects with a Refusal, or when none comes. While one
+ * comes back after a lost connection, it waits until one is in again.
+ */
 export async function ask(event, payload = {}) {
+  if (isAway) await untilIn();
+  return request(event, payload);
+}
+
+function untilIn() {
+  return new Promise((resolve, reject) => {
+    const end = (is) => {
+      clearTimeout(timer);
+      held.delete(end);
+      if (is) resolve();
+      else reject(new Error(NO_ANSWER));
+    };
+    const timer = setTimeout(() => end(false), ANSWER_MILLISECONDS);
+    held.add(end);
+  });
+}
+
+function setAway(away, isIn = false) {
+  isAway = away;
+  if (!away) for (const end of held) end(isIn);
+}
+
+async function request(event, payload = {}) {
   const answer = await new Promise((resolve, reject) => {
     const request = due.add((retryAfter) => reject(dropped(retryAfter)));
     socket.timeout(ANSWER_MILLISECONDS).emit(event, payload, (lost, result) => {
       if (lost) {
         due.forget(request);
-        reject(new Error("The server did not answer. Is the connection gone?"));
+        reject(new Error(NO_ANSWER));
       } else {
         due.acknowledged(request);
         resolve(result);
@@ -156,6 +191,8 @@ function connect() {
 }
 
 function signedOut(error) {
+  moved();
+  setAway(false);
   update({ ...NOTHING_OPEN, user: null, signingIn: false, signInError: error });
 }
 
@@ -196,12 +233,66 @@ async function introduce() {
 }
 
 function arrive() {
+  moved();
   const connection = socket.id;
+  // The projects are entered before anything that has waited is sent.
+  isAway = false;
   for (const handler of arrivals) {
     // Where the connection was lost the next one does all of it.
     endure(handler).catch(({ message }) => socket.id === connection && toast(message, "problem"));
   }
+  setAway(false, true);
 }
+
+const departures = new Set();
+
+/** Call `handler` when the connection is lost, or is left for another one. */
+export function onDeparture(handler) {
+  departures.add(handler);
+}
+
+function depart() {
+  if (state.user) isAway = true;
+  for (const handler of departures) handler();
+}
+
+let moving;
+
+/** Return whether one is on the way from one server to another, which nobody has to notice. */
+export function isMoving() {
+  return moving !== undefined;
+}
+
+function moved() {
+  clearTimeout(moving);
+  moving = undefined;
+}
+
+/** Go to another server: this one is about to end, and acknowledges what was sent before. */
+async function move() {
+  if (!state.user) return;
+  // While one introduces oneself nothing else is due.
+  if (isAway) return reconnect();
+  const { id } = socket;
+  depart();
+  moving = setTimeout(() => {
+    moved();
+    if (isAway && !socket.connected) update({ connection: "connecting" });
+  }, LEAVE_MILLISECONDS + MOVE_MILLISECONDS);
+  await due.settled(LEAVE_MILLISECONDS);
+  if (socket.id === id) reconnect();
+  else moved();
+}
+
+function reconnect() {
+  const { io: manager } = socket;
+  const delay = manager.reconnectionDelay();
+  manager.reconnectionDelay(0);
+  manager.once("reconnect_attempt", () => manager.reconnectionDelay(delay));
+  manager.engine.close();
+}
+
+socket.on("server:draining", move);
 
 // Something may have been missed: all is looked at anew, when everybody has heard so.
 socket.on("server:resync", () => queueMicrotask(arrive));
@@ -222,21 +313,23 @@ function comeBack() {
 }
 
 async function present() {
-  if (identity.name) return ask("user:join", { userId: identity.name });
-  if (identity.sessionId) return ask("auth:session", identity);
+  if (identity.name) return request("user:join", { userId: identity.name });
+  if (identity.sessionId) return request("auth:session", identity);
   const { username, password } = identity;
-  const answer = await ask("auth:login", { username, password });
+  const answer = await request("auth:login", { username, password });
   remember({ sessionId: answer.session.id });
   return answer;
 }
 
 socket.on("connect", introduce);
 socket.on("disconnect", (reason) => {
-  update({ connection: socket.active ? "connecting" : "offline" });
+  depart();
+  if (!isMoving()) update({ connection: socket.active ? "connecting" : "offline" });
   // The client does not come back by itself when the server has ended the connection.
   if (reason === "io server disconnect" && identity) comeBack();
 });
 socket.on("connect_error", (error) => {
+  moved();
   update({ connection: socket.active ? "connecting" : "offline" });
   tellRefusal(error);
 });

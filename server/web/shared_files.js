@@ -4,7 +4,7 @@
 import { SharedFile } from "./document.js";
 import { moved } from "./paths.js";
 import { mayEdit, onProject } from "./project.js";
-import { socket } from "./session.js";
+import { onDeparture, socket } from "./session.js";
 import { state } from "./state.js";
 
 // How long leaving waits for the last words to be taken; they are kept in the browser besides.
@@ -92,11 +92,11 @@ export function documentsComeBack(projectId) {
 onProject("file:edited", (data) => {
   for (const document of documents) if (document.path === data.filePath) document.hear(data);
 });
-for (const event of ["disconnect", "server:resync"]) {
-  socket.on(event, () => {
-    for (const document of documents) document.lose();
-  });
+function lose() {
+  for (const document of documents) document.lose();
 }
+onDeparture(lose);
+socket.on("server:resync", lose);
 addEventListener("beforeunload", (event) => {
   if ([...documents].some(({ unsaved, isKept }) => unsaved > 0 && !isKept)) event.preventDefault();
 });

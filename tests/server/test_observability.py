@@ -116,7 +116,7 @@ async def test_readiness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         gate.opened.set()
         await passed
         assert (await http_get(port, "/readyz"))[0] == 200
-        application.stopping = True
+        application.draining = True
         status, _, body = await http_get(port, "/readyz")
         assert (status, json.loads(body)) == (503, {"status": "stopping"})
 

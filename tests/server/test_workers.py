@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-import signal
 import time
 from collections.abc import Collection
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.server.test_operations import block, run
 from tests.server.test_process import announcement, ending, server
 from tests.server.wire import connected, http_get
 from tests.waiting import PATIENCE
@@ -32,7 +34,7 @@ async def workers_at(port: int, *, but: Collection[str] = ()) -> set[str]:
     return found
 
 
-async def test_workers_are_one_server(postgres: Postgres) -> None:
+async def test_workers_are_one_server(postgres: Postgres, tmp_path: Path) -> None:
     flags = ("--workers", "2", "--port", "0", "--host", "127.0.0.1")
     async with server(*flags, DATABASE_URL=postgres.url) as process, AsyncExitStack() as stack:
         found = re.search(r":(\d+)\n", (await announcement(process))[0])
@@ -53,14 +55,15 @@ async def test_workers_are_one_server(postgres: Postgres) -> None:
         for client in clients:
             assert (await client.hear("chat:message"))[0]["message"]["content"] == "Hello"
         # All are replaced, and nobody is refused meanwhile.
-        process.send_signal(signal.SIGHUP)
+        server_id = {"SERVER": str(process.pid)}
+        assert await asyncio.to_thread(run, block("kill -HUP"), tmp_path, **server_id) == (0, "")
         assert await workers_at(port, but={"AA", "AB"}) == {"AC", "AD"}
         for client in clients:
             await client.ended()
         client = await stack.enter_async_context(connected(port))
         said = await client.ask("chat:history", {**PROJECT, "userId": "user-0"})
         assert [one["content"] for one in said["messages"]] == ["Hello"]
-        process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(run, block("kill -TERM"), tmp_path, **server_id) == (0, "")
         assert await ending(process) == (0, "", "")
 
 

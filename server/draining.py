@@ -1,0 +1,75 @@
+"""Lets the clients of a server that is about to end come back to others, and miss nothing.
+
+They are told one after the other, because all at once would be a crowd at the others. Whoever
+understands it waits for what it is owed, and goes; page and SDKs come back at once. Others, such as
+the official client, are disconnected in a moment in which they are owed nothing, and come back
+after their usual delay. Until then everything is served as always.
+
+Rejected: disconnecting each as soon as it is told, because what it sends in that moment is lost;
+and letting all go by themselves, because a client that does not listen would be cut off in the end
+with whatever it is doing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from server.api.envelope import envelope
+from server.api.socket_announcements import ServerDraining
+from socketio_min import Server
+from socketio_min.server.connection import ServerConnection
+
+SPREAD_SECONDS: Final = 3.0
+"""In which all clients are told, if there are many."""
+EACH_SECONDS: Final = 0.02
+"""From one client to the next, if there are few."""
+LEAVE_SECONDS: Final = 1.0
+"""After which a client that is still there is disconnected as soon as it is owed nothing."""
+LONGEST_SECONDS: Final = 6.0
+"""After which it is disconnected however busy it is."""
+_TICK_SECONDS: Final = 0.05
+
+
+class Drain:
+    """The clients of `io` on their way to other servers."""
+
+    def __init__(self, io: Server) -> None:
+        self._io = io
+        self._draining = ServerDraining()
+        # When each was told.
+        self._told: dict[ServerConnection, float] = {}
+
+    async def run(self, seconds: float) -> None:
+        """Return when all clients have gone, those that come meanwhile among them, or after so many
+        seconds.
+        """
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        spread = min(SPREAD_SECONDS, EACH_SECONDS * len(self._io.connections))
+        while self._io.connections or self._io.engine.deciding:
+            now = loop.time()
+            if now >= begun + seconds:
+                return
+            self._tell_some(now, begun + spread)
+            for connection, told in self._told.items():
+                if connection in self._io.connections and _must_go(connection, now - told):
+                    connection.close()
+            await asyncio.sleep(_TICK_SECONDS)
+
+    def _tell_some(self, now: float, end: float) -> None:
+        """Tell as many as it takes to have told all at a time."""
+        waiting = [one for one in self._io.connections if one not in self._told]
+        ticks = max(1, round((end - now) / _TICK_SECONDS))
+        for connection in waiting[: -(-len(waiting) // ticks)]:
+            socket = connection.peer.joined.get("/")
+            # One that has just come is told when it has joined.
+            if socket is not None:
+                self._told[connection] = now
+                wrapped = envelope(self._draining.event, priority=self._draining.priority)
+                socket.emit(self._draining.event, self._draining.data, wrapped)
+
+
+def _must_go(connection: ServerConnection, seconds: float) -> bool:
+    """Return whether a client that was told so long ago is to be disconnected."""
+    return seconds >= LONGEST_SECONDS or (seconds >= LEAVE_SECONDS and connection.is_idle)

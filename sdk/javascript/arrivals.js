@@ -5,6 +5,11 @@ import { FAILURES, Unreachable } from "./errors.js";
 // How long to wait before introducing oneself again to a server that has failed.
 const INTRODUCE_MILLISECONDS = 1_000;
 
+// How long what is to be sent waits for a client that comes back.
+const WAIT_MILLISECONDS = 20_000;
+// How long acknowledgements are waited for before a server that is about to end is left.
+const LEAVE_MILLISECONDS = 5_000;
+
 /** The connections of one of the official client's sockets. */
 export class Arrivals {
   #socket;
@@ -15,12 +20,30 @@ export class Arrivals {
   #cameIn = false;
   // Each ends one call of `connect` that waits, because `leave` was called.
   #leaving = new Set();
+  #finish;
+  // Whether one has to come back before anything is sent; and what waits for that.
+  #isAway = false;
+  #held = new Set();
 
-  /** `introduce()` says who one is, and takes up what there was before. */
-  constructor(socket, baseURL, introduce) {
+  /**
+   * `introduce()` says who one is, and takes up what there was before. `finish(milliseconds)` lets
+   * nothing more be sent, and waits for what is due, at most so long.
+   */
+  constructor(socket, baseURL, introduce, finish) {
     this.#socket = socket;
     this.#baseURL = baseURL;
     this.#introduce = introduce;
+    this.#finish = finish;
+    socket.on("disconnect", () => {
+      if (!socket.active || !socket.io.reconnection()) this.#goOn(false);
+      else if (this.#cameIn) this.#isAway = true;
+    });
+    socket.on("server:draining", () => {
+      if (!this.#cameIn) return;
+      // While it introduces itself nothing else is due.
+      if (this.#isAway) this.#reconnect();
+      else this.#move();
+    });
     socket.on("connect", () => {
       if (socket.io.engine.readyState !== "open") {
         // The official client reads a packet a moment after it came, so it may tell of a connection
@@ -76,6 +99,49 @@ export class Arrivals {
   /** Take note that the client disconnects: the next connection is as its first. */
   leave() {
     this.#cameIn = false;
+    this.#goOn(false);
+  }
+
+  // -- what is to be sent while one comes back
+
+  get isAway() {
+    return this.#isAway;
+  }
+
+  /** Wait until one is where one was, before an event is sent. Rejects with `Unreachable`. */
+  untilIn(event) {
+    return new Promise((resolve, reject) => {
+      const end = (isIn) => {
+        clearTimeout(timer);
+        this.#held.delete(end);
+        if (isIn) resolve();
+        else reject(new Unreachable(`${event} was not sent: the connection is lost`));
+      };
+      const timer = setTimeout(() => end(false), WAIT_MILLISECONDS);
+      this.#held.add(end);
+    });
+  }
+
+  #goOn(isIn) {
+    this.#isAway = false;
+    for (const end of [...this.#held]) end(isIn);
+  }
+
+  // -- a server that is about to end
+
+  async #move() {
+    const { id } = this.#socket;
+    this.#isAway = true;
+    await this.#finish(LEAVE_MILLISECONDS);
+    if (this.#socket.id === id) this.#reconnect();
+  }
+
+  #reconnect() {
+    const { io: manager } = this.#socket;
+    const delay = manager.reconnectionDelay();
+    manager.reconnectionDelay(0);
+    manager.once("reconnect_attempt", () => manager.reconnectionDelay(delay));
+    manager.engine.close();
   }
 
   /** Let every call of `connect` that waits reject: the client has disconnected. */
@@ -93,12 +159,17 @@ export class Arrivals {
       try {
         await this.#introduce();
         this.#cameIn = true;
+        this.#goOn(true);
         return;
       } catch (error) {
         // Who connects hears that nothing answers; who comes back has been answered before.
         const passes = error instanceof Unreachable ? this.#cameIn : FAILURES.has(error.code);
         // Another connection introduces itself.
-        if (!passes || !this.#socket.io.reconnection() || this.#socket.id !== id) throw error;
+        if (this.#socket.id !== id) throw error;
+        if (!passes || !this.#socket.io.reconnection()) {
+          this.#goOn(true);
+          throw error;
+        }
         await new Promise((resolve) => setTimeout(resolve, INTRODUCE_MILLISECONDS));
         if (this.#socket.id !== id) throw error;
       }

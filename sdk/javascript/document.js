@@ -103,7 +103,7 @@ export class SharedDocument {
     try {
       await this.wait();
       if (this.#socket.connected && !this.#isLost) {
-        await this.#socket.call("file:close", { projectId, filePath });
+        await this.#socket._ask("file:close", { projectId, filePath });
       }
     } finally {
       this._giveUp(new Unreachable(`${filePath} was closed: open it again`));
@@ -125,11 +125,12 @@ export class SharedDocument {
     this.#early = [];
     try {
       const payload = { projectId, filePath, since, author };
-      const answer = await this.#socket.call("file:open", payload);
+      const answer = await this.#socket._ask("file:open", payload);
       replica.opened(answer);
       // It may have been moved meanwhile.
       this.filePath = answer.filePath;
-      this.#isLost = false;
+      // The connection may be on its way to another server.
+      this.#isLost = this.#isAway;
     } finally {
       const early = this.#early;
       this.#early = null;
@@ -192,12 +193,13 @@ export class SharedDocument {
     const replica = this.#replica;
     try {
       if (this.#isLost) await this._open();
+      if (this.#isAway) return false;
       const outgoing = replica.outgoing();
       if (outgoing === null) {
         this.#settle();
         return false;
       }
-      await this.#socket.call("file:edit", { projectId, filePath, ...outgoing });
+      await this.#socket._ask("file:edit", { projectId, filePath, ...outgoing });
       // One's own is heard before the acknowledgement.
       if (replica.inFlight !== null && replica.number === outgoing.number) this.#isLost = true;
     } catch (error) {

@@ -17,6 +17,7 @@ export class Due {
   #slowed = 0;
   #retryAfter = 0;
   #timer;
+  #settled = [];
 
   /**
    * `ping()` sends an event that is acknowledged, or returns false while there is no connection;
@@ -39,12 +40,25 @@ export class Due {
   acknowledged(call) {
     // Otherwise the server has not said that it drops anything.
     if (this.#slowed > 0 && this.#calls.has(call)) this.#dropBefore(call);
-    this.#calls.delete(call);
+    this.forget(call);
   }
 
   /** Forget a call: nobody waits for it any more. */
   forget(call) {
     this.#calls.delete(call);
+    if (this.#calls.size === 0) for (const done of this.#settled.splice(0)) done();
+  }
+
+  /** Wait until no acknowledgement is due, at most so many milliseconds. */
+  settled(milliseconds) {
+    if (this.#calls.size === 0) return Promise.resolve();
+    return new Promise((done) => {
+      const timer = setTimeout(done, milliseconds);
+      this.#settled.push(() => {
+        clearTimeout(timer);
+        done();
+      });
+    });
   }
 
   /** Take note that the server dropped an event, and takes the next in so many milliseconds. */

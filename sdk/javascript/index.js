@@ -44,6 +44,7 @@ export class AICodingAssistantSocket {
   #assistant;
   // Looked up each time: a program may have put another function in its place.
   #call = (...args) => this.call(...args);
+  #ask = (...args) => this._ask(...args);
   #batch = new Batch(this.#call);
   #typing = new TypingNotice((event, payload) => this.emit(event, payload));
 
@@ -60,7 +61,7 @@ export class AICodingAssistantSocket {
       ...options
     } = given;
     this.#baseURL = baseURL;
-    this.#identity = new Identity(this.#call, sessionId, userId);
+    this.#identity = new Identity(this.#ask, sessionId, userId);
     if (maxReconnectionAttempts !== undefined) {
       options.reconnectionAttempts ??= maxReconnectionAttempts;
     }
@@ -71,8 +72,13 @@ export class AICodingAssistantSocket {
       ...options,
       autoConnect: false,
     });
-    this.#arrivals = new Arrivals(this.#socket, baseURL, () => this.#introduce());
-    this.#participation = new Participation(this.#socket, this.#call);
+    const introduce = () => this.#introduce();
+    const finish = (milliseconds) => {
+      this.#participation.pause();
+      return this.#sending.settled(milliseconds);
+    };
+    this.#arrivals = new Arrivals(this.#socket, baseURL, introduce, finish);
+    this.#participation = new Participation(this.#socket, this.#ask);
     this.#sending = new Sending(this.#socket);
     this.#assistant = new Assistant(this, this.#socket, this.#participation);
     this.#socket.on("auth:session", (data) => this.#identity.hear(data));
@@ -160,13 +166,30 @@ export class AICodingAssistantSocket {
 
   /** Send an event without waiting. A failure comes back as an event, such as "error". */
   emit(event, payload) {
-    this.#sending.emit(event, payload);
+    const send = () => this.#sending.emit(event, payload);
+    if (this.#arrivals.isAway) this.#arrivals.untilIn(event).then(send, () => {});
+    else send();
     return this;
   }
 
-  /** Send an event and wait for its acknowledgement. Rejects with `Refused` or `Unreachable`. */
+  /**
+   * Send an event and wait for its acknowledgement. Rejects with `Refused` or `Unreachable`. While the
+   * client comes back after a lost connection, it waits until it is where it was.
+   */
   async call(event, payload = {}) {
+    // What is sent at once keeps its place among the events that are emitted.
+    if (this.#arrivals.isAway) await this.#arrivals.untilIn(event);
+    return this._ask(event, payload);
+  }
+
+  /** Do what `call` does, at once: for what is said to come back. */
+  async _ask(event, payload = {}) {
     return this.#sending.call(event, payload);
+  }
+
+  /** Wait until the client is where it was, before an event is sent. */
+  async _untilIn(event) {
+    if (this.#arrivals.isAway) await this.#arrivals.untilIn(event);
   }
 
   // -- projects and files
@@ -279,6 +302,7 @@ export class AICodingAssistantSocket {
    */
   async openDocument(projectId, filePath) {
     if (!this.#participation.projects.has(projectId)) await this.joinProject(projectId);
+    await this._untilIn("file:open");
     return this.#participation.open(this, projectId, filePath);
   }
 

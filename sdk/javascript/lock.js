@@ -22,6 +22,8 @@ export class FileLock {
 
   /** Write the file under this lock. Rejects with `Refused` when the lock is gone. */
   async write(content, { action = "updated" } = {}) {
+    // With another connection the lock has another token.
+    await this.#socket._untilIn("file:change");
     const file = { path: this.filePath, action, content };
     const { projectId, token: lockToken } = this;
     return this.#socket.call("file:change", { projectId, file, lockToken });

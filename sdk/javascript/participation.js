@@ -3,9 +3,13 @@
 import { SharedDocument } from "./document.js";
 import { FAILURES, Refused, Unreachable } from "./errors.js";
 
+// How often, and how long after a refusal, a lock is taken back that oneself has elsewhere.
+const RETAKINGS = 6;
+const RETAKE_MILLISECONDS = 250;
+
 /**
  * The projects that a client is in, the locks that it holds, the documents that it has open, and the
- * answers that it waits for. `call` sends an event.
+ * answers that it waits for. `ask` sends an event at once, also before one is in.
  */
 export class Participation {
   projects = new Set();
@@ -13,11 +17,11 @@ export class Participation {
   documents = new Set();
   answers = new Set();
   #socket;
-  #call;
+  #ask;
 
-  constructor(socket, call) {
+  constructor(socket, ask) {
     this.#socket = socket;
-    this.#call = call;
+    this.#ask = ask;
     socket.on("disconnect", (reason) => this.#lose(reason));
     for (const event of ["file:edited", "file:unlocked"]) {
       socket.on(event, (data, { projectId }) => {
@@ -50,6 +54,11 @@ export class Participation {
     }
   }
 
+  /** Let documents send nothing more until it is taken up: the connection is about to go. */
+  pause() {
+    for (const document of this.documents) document._lose();
+  }
+
   /** Take up on a new connection what there was on the one before. */
   async takeUp() {
     await this.#enterAll();
@@ -59,7 +68,7 @@ export class Participation {
 
   /** The server was cut off from others: what happened there may not have been told. */
   async #lookAgain() {
-    for (const document of this.documents) document._lose();
+    this.pause();
     try {
       await this.#enterAll();
     } finally {
@@ -81,7 +90,7 @@ export class Participation {
   /** Enter a project, and let the answers for it look at what it has. */
   async enterAgain(projectId) {
     try {
-      const joined = await this.#call("project:join", { projectId });
+      const joined = await this.#ask("project:join", { projectId });
       for (const answer of this.#answersOf(projectId)) answer.back(joined);
     } catch (error) {
       if (error.code !== "NOT_FOUND") throw error;
@@ -100,14 +109,20 @@ export class Participation {
     if (!lock.held) return void this.locks.delete(lock);
     const { projectId, filePath } = lock;
     const { lockType } = lock.lock;
-    try {
-      const answer = await this.#call("file:lock", { projectId, filePath, lockType });
-      lock.lock = answer.lock;
-    } catch (error) {
-      if (!(error instanceof Refused) || FAILURES.has(error.code)) throw error;
-      // Somebody else was faster.
-      this.#loseLock(lock);
+    for (let attempt = 0; attempt < RETAKINGS; attempt += 1) {
+      try {
+        const answer = await this.#ask("file:lock", { projectId, filePath, lockType });
+        lock.lock = answer.lock;
+        return;
+      } catch (error) {
+        if (!(error instanceof Refused) || FAILURES.has(error.code)) throw error;
+        if (error.details?.holder?.id !== lock.lock.user.id) break;
+        // The server that was left does not know yet that the connection is gone.
+        await new Promise((resolve) => setTimeout(resolve, RETAKE_MILLISECONDS));
+      }
     }
+    // Somebody else was faster.
+    this.#loseLock(lock);
   }
 
   #loseLock(lock) {

@@ -41,6 +41,11 @@ export class Sending {
     return result;
   }
 
+  /** Wait until no acknowledgement is due, at most so many milliseconds. */
+  settled(milliseconds) {
+    return this.#due.settled(milliseconds);
+  }
+
   #ask(event, payload, resolve, reject, lose) {
     const call = this.#due.add(reject);
     this.#socket.timeout(ANSWER_MILLISECONDS).emit(event, payload, (late, answer) => {

@@ -211,3 +211,44 @@ test("looks again when the server was cut off from others", async () => {
   await until(() => document.text === text);
   await document.close();
 });
+
+test("leaves a server that is about to end without a loss", async () => {
+  // Whoever is told so does not wait before it comes back.
+  const slow = { reconnectionDelay: 3_600_000, reconnectionDelayMax: 3_600_000 };
+  const ada = await connected({ userId: "user-456", ...slow });
+  const other = await connected({ userId: "user-789" });
+  await ada.joinProject(projectId);
+  await other.joinProject(projectId);
+  const typed = await ada.openDocument(projectId, filePath);
+  const lock = await ada.lockFile(projectId, "own.txt");
+  const { token } = lock;
+  const first = ada.id;
+  const say = (message) => ada.call("chat:message", { projectId, message, key: message });
+  const typing = next(other, "user:typing");
+  const said = [say("before")];
+  for (const heard of ada.socket.listeners("server:draining")) heard({}, {});
+  // Nothing is sent from now on.
+  said.push(say("meanwhile"));
+  ada.emit("user:typing", { projectId, isTyping: true });
+  typed.append("typed meanwhile\n");
+  const opening = ada.openDocument(projectId, "src/components/TodoList.jsx");
+  const messages = (await Promise.all(said)).map(({ message }) => message.content);
+  assert.deepEqual(messages, ["before", "meanwhile"]);
+  assert.notEqual(ada.id, first);
+  assert.equal(ada.socket.io.reconnectionDelay(), 3_600_000);
+  assert.ok((await typing).isTyping);
+  await typed.close();
+  await (await opening).close();
+  assert.ok(lock.held);
+  assert.ok(lock.token > token);
+  await lock.unlock();
+});
+
+test("tells what waits for a client that does not come back", async () => {
+  const ada = await connected({ userId: "user-456", reconnectionDelay: 3_600_000, reconnectionDelayMax: 3_600_000 });
+  ada.socket.io.engine.close();
+  const waiting = ada.call("test:ping");
+  ada.emit("test:ping");
+  ada.disconnect();
+  await assert.rejects(waiting, { message: "test:ping was not sent: the connection is lost" });
+});

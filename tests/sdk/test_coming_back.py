@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from ai_coding_assistant import Refused
+from ai_coding_assistant import Refused, Unreachable, arrivals, locks
 from tests.sdk.connecting import ADA, APP, PROJECT, Connect, Servers, heard
 from tests.socketio_min.chaos import Chaos, chaos_proxy
-from tests.waiting import eventually
+from tests.waiting import eventually, until
 
 
 async def test_after_a_lost_connection_it_is_where_it_was(
@@ -90,6 +90,128 @@ async def test_after_a_resync_it_looks_again(servers: Servers, connect: Connect)
     assert ada.connected
 
 
+async def test_a_server_that_is_about_to_end_is_left_without_a_loss(
+    servers: Servers, connect: Connect
+) -> None:
+    application, _ = servers
+    # Whoever is told so does not wait before it comes back.
+    ada, other = await connect(reconnection_delay=3_600.0), await connect("user-789")
+    await ada.join_project(PROJECT)
+    await other.join_project(PROJECT)
+    typed, shared = await ada.open_document(PROJECT, APP), await other.open_document(PROJECT, APP)
+    async with ada.lock_file(PROJECT, "own.txt") as lock:
+        first, token = ada.id, lock.token
+        typing = heard(other, "user:typing")
+
+        def say(text: str) -> asyncio.Task[Any]:
+            payload = {"projectId": PROJECT, "message": text, "key": text}
+            return asyncio.create_task(ada.call("chat:message", payload))
+
+        said = [say("before")]
+        await asyncio.sleep(0)
+        application.io.sockets[str(first)].emit("server:draining", {}, {})
+        await until(lambda: not ada._arrivals._is_in.is_set())
+        # Nothing is sent from now on.
+        said.append(say("meanwhile"))
+        ada.emit("user:typing", {"projectId": PROJECT, "isTyping": True})
+        typed.append("typed meanwhile\n")
+        opened = asyncio.create_task(ada.open_document(PROJECT, "src/components/TodoList.jsx"))
+        messages = [(await answer)["message"]["content"] for answer in said]
+        assert messages == ["before", "meanwhile"]
+        assert ada.id not in (first, None)
+        assert (await typing())["isTyping"]
+        await typed.wait()
+        await until(lambda: shared.text.endswith("typed meanwhile\n"))
+        await (await opened).close()
+        assert lock.held
+        assert lock.token > token
+
+
+async def test_a_server_that_ends_while_one_comes_back_to_it_is_left_at_once(
+    servers: Servers, connect: Connect
+) -> None:
+    application, _ = servers
+    ada = await connect(reconnection_delay=3_600.0)
+    first = ada.id
+    # As while it introduces itself again.
+    ada._arrivals._is_in.clear()
+    application.io.sockets[str(first)].emit("server:draining", {}, {})
+    assert await ada.call("test:ping") == {}
+    assert ada.id not in (first, None)
+
+
+async def test_a_server_that_ends_while_one_comes_for_the_first_time_says_so_itself(
+    servers: Servers, connect: Connect
+) -> None:
+    application, _ = servers
+    ada = await connect()
+    first = ada.id
+    ada._arrivals._came_in = False
+    application.io.sockets[str(first)].emit("server:draining", {}, {})
+    assert await ada.call("test:ping") == {}
+    assert ada.id == first
+
+
+async def test_what_waits_for_a_client_that_does_not_come_back_is_told(
+    servers: Servers, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with chaos_proxy(servers[0].port, Chaos(), seed=1) as proxy:
+        ada = await connect(url=proxy.url)
+        gone = heard(ada, "disconnect")
+        proxy.refusing = True
+        proxy.cut()
+        await gone()
+        monkeypatch.setattr(arrivals, "WAIT_SECONDS", 0.01)
+        with pytest.raises(Unreachable, match="test:ping was not sent: the connection is lost"):
+            await ada.call("test:ping")
+        monkeypatch.undo()
+        waiting = asyncio.create_task(ada.call("test:ping"))
+        ada.emit("test:ping")
+        await asyncio.sleep(0)
+        await ada.disconnect()
+        with pytest.raises(Unreachable, match="test:ping was not sent: the connection is lost"):
+            await waiting
+
+
+async def test_a_server_that_still_believes_in_the_former_connection_is_asked_again(
+    servers: Servers, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application, _ = servers
+    monkeypatch.setattr(locks, "RETAKE_SECONDS", 0.01)
+    async with chaos_proxy(servers[0].port, Chaos(), seed=1) as proxy:
+        ada, former = await connect(url=proxy.url), await connect()
+        async with ada.lock_file(PROJECT, APP) as lock:
+            gone, back = heard(ada, "disconnect"), heard(ada, "connect")
+            proxy.refusing = True
+            proxy.cut()
+            await gone()
+            for socket_id in list(application.departures.graces):
+                application.departures.graces[socket_id].cancel()
+                application.departures.grace_over(socket_id)
+            elsewhere = former.lock_file(PROJECT, APP)
+            await elsewhere.acquire()
+            refused = []
+            is_own = lock._is_own
+
+            def counted(error: Refused) -> bool:
+                refused.append(error)
+                return is_own(error)
+
+            monkeypatch.setattr(lock, "_is_own", counted)
+            proxy.refusing = False
+            await until(lambda: refused)
+            await elsewhere.release()
+            await back()
+            assert lock.held
+            # For ever it is not.
+            await former.lock_file(PROJECT, "other.txt").acquire()
+            lost = ada.lock_file(PROJECT, "other.txt")
+            lost.held = True
+            ada.locks.add(lost)
+            await lost.take_again()
+            assert not lost.held
+
+
 async def test_a_lock_that_somebody_took_meanwhile_is_lost(
     servers: Servers, connect: Connect
 ) -> None:
@@ -121,19 +243,22 @@ async def test_a_lock_that_is_released_while_it_is_taken_again_is_not_held(
         lock, kept = ada.lock_file(PROJECT, APP), ada.lock_file(PROJECT, "kept.txt")
         await lock.acquire()
         await kept.acquire()
-        call, token = ada.call, kept.token
+        ask, token = ada.ask, kept.token
+        releases: list[asyncio.Task[None]] = []
 
         async def release_meanwhile(event: str, payload: dict[str, Any]) -> dict[str, Any]:
-            answer = await call(event, payload)
+            answer = await ask(event, payload)
             if event == "file:lock" and payload["filePath"] == APP:
-                await lock.release()
+                releases.append(asyncio.create_task(lock.release()))
+                await asyncio.sleep(0)
             return answer
 
-        monkeypatch.setattr(ada, "call", release_meanwhile)
+        monkeypatch.setattr(ada, "ask", release_meanwhile)
         back = heard(ada, "connect")
         proxy.cut()
         await back()
         await eventually(lambda: kept.token > token)
+        await releases[0]
         assert (lock.held, kept.held, ada.locks) == (False, True, {kept})
         await other.lock_file(PROJECT, APP).acquire()
 

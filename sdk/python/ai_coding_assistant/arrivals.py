@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -14,6 +15,11 @@ logger = logging.getLogger("ai_coding_assistant")
 INTRODUCE_SECONDS: Final = 1.0
 """How long to wait before introducing oneself again to a server that has failed."""
 
+WAIT_SECONDS: Final = 20.0
+"""How long what is to be sent waits for a client that comes back."""
+LEAVE_SECONDS: Final = 5.0
+"""How long acknowledgements are waited for before a server that is about to end is left."""
+
 Arrival = asyncio.Future[None]
 """Done when a connection is let in; it fails if the connection is refused, or lost before."""
 
@@ -21,23 +27,35 @@ Arrival = asyncio.Future[None]
 class Arrivals:
     """The arrivals of one client, of which at most one is expected at a time.
 
-    `introduce()` says who one is, and takes up what there was before. `disconnect()` ends the
-    connection for good. `comes_back` says whether a lost connection is made again.
+    `introduce()` says who one is, and takes up what there was before. `finish()` lets nothing more
+    be sent, and waits for what is due. `reconnect()` makes another connection at once;
+    `disconnect()` ends it for good. `comes_back` says whether a lost connection is made again.
     """
 
     def __init__(
         self,
         introduce: Callable[[], Awaitable[None]],
+        finish: Callable[[], Awaitable[None]],
+        reconnect: Callable[[], object],
         disconnect: Callable[[], object],
         *,
         comes_back: bool,
     ) -> None:
         self._introduce = introduce
+        self._finish = finish
+        self._reconnect = reconnect
         self._disconnect = disconnect
         self._comes_back = comes_back
         self._expected: Arrival | None = None
         # Whether this client, since it was told to connect, has been let in.
         self._came_in = False
+        # Set unless the client has to come back before anything is sent; and what waits for that.
+        self._is_in = asyncio.Event()
+        self._is_in.set()
+        self._held: list[Callable[[], object]] = []
+        # Whether the last wait for it ended well.
+        self._is_back = False
+        self._moves: set[asyncio.Task[None]] = set()
 
     def expected(self) -> Arrival:
         """Return the arrival of the present connection, or of the next one if there is none."""
@@ -62,17 +80,77 @@ class Arrivals:
             return False
         self._came_in = True
         _settle(arrival, None)
+        self._go_on(is_back=True)
         return True
 
-    def lose(self, reason: str) -> None:
-        """Take note that the connection is lost."""
+    def lose(self, reason: str, *, comes_back: bool) -> None:
+        """Take note that the connection is lost, for good unless it `comes_back`."""
         arrival, self._expected = self._expected, None
         if arrival is not None:
             _settle(arrival, Unreachable(f"the connection was lost: {reason}"))
+        if not comes_back:
+            self._go_on(is_back=False)
+        elif self._came_in:
+            self._is_in.clear()
 
     def leave(self) -> None:
         """Take note that the client disconnects: the next connection is as its first."""
         self._came_in = False
+        self._go_on(is_back=False)
+
+    # -- what is to be sent while one comes back
+
+    async def until_in(self, event: str) -> None:
+        """Wait until the client is where it was, before an event is sent.
+
+        Raises:
+            Unreachable: it does not come back, or not in time.
+        """
+        if self._is_in.is_set():
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._is_in.wait()
+        if not (self._is_in.is_set() and self._is_back):
+            raise Unreachable(f"{event} was not sent: the connection is lost")
+
+    def when_in(self, send: Callable[[], object]) -> None:
+        """Call `send()`, now or when the client is where it was."""
+        if self._is_in.is_set():
+            send()
+        else:
+            self._held.append(send)
+
+    def _go_on(self, *, is_back: bool) -> None:
+        self._is_back = is_back
+        self._is_in.set()
+        held, self._held = self._held, []
+        if is_back:
+            for send in held:
+                send()
+
+    # -- a server that is about to end
+
+    def move(self) -> None:
+        """Go to another server: the present one is about to end, and others go on."""
+        if not self._came_in:
+            return
+        if not self._is_in.is_set():
+            # It is introducing itself: that is not worth the while here.
+            self._reconnect()
+            return
+        task = asyncio.get_running_loop().create_task(self._move())
+        self._moves.add(task)
+        task.add_done_callback(self._moves.discard)
+
+    async def _move(self) -> None:
+        present = self._expected
+        self._is_in.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._finish()
+        if present is self._expected:
+            self._reconnect()
 
     async def _surely_introduce(self, arrival: Arrival) -> None:
         """Introduce oneself, again and again to a server that fails: one that is stopping says so,

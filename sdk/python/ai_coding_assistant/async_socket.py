@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final, Self, TypeVar, Unpack, overload
 
 from ai_coding_assistant import actions, files, people, searching
@@ -64,7 +65,11 @@ class AsyncAICodingAssistantSocket:
         self._client.on("disconnect", self._disconnected)
         self._client.on_any(self._heard)
         self._arrivals = Arrivals(
-            self._introduce, self._client.disconnect, comes_back=self._reconnects
+            self._introduce,
+            self._finish,
+            self._client.reconnect,
+            self._client.disconnect,
+            comes_back=self._reconnects,
         )
         self._handlers = Handlers(self._client)
         self._sending = Sending(self._client)
@@ -168,10 +173,14 @@ class AsyncAICodingAssistantSocket:
         await self._identity.present()
         await self._participation.take_up()
 
+    async def _finish(self) -> None:
+        self._participation.pause()
+        await self._sending.settled()
+
     def _disconnected(self, reason: str) -> Awaitable[None] | None:
         comes_back = self._reconnects and reason not in _FOR_GOOD
         self._participation.lose(reason, comes_back=comes_back)
-        self._arrivals.lose(reason)
+        self._arrivals.lose(reason, comes_back=comes_back)
         return self._handlers.run("disconnect", reason)
 
     async def login(self, username: str, password: str) -> dict[str, Any]:
@@ -225,21 +234,42 @@ class AsyncAICodingAssistantSocket:
         envelope: dict[str, Any] = args[1] if len(args) > 1 else {}
         self._participation.hear(event, data, envelope.get("projectId"))
         self._identity.hear(event, data)
+        if event == "server:draining":
+            self._arrivals.move()
         if event == "rate_limited":
             self._sending.limited(data["retryAfter"] / 1_000)
 
     def emit(self, event: str, payload: dict[str, Any] | None = None) -> None:
         """Send an event without waiting. A failure comes back as an event, such as "error"."""
-        self._sending.emit(event, payload or {})
+        self._arrivals.when_in(partial(self._sending.emit, event, payload or {}))
 
     async def call(self, event: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
         """Send an event and wait for its acknowledgement. Return what it says beside `ok`.
+
+        While the client comes back after a lost connection, it waits until it is where it was.
 
         Raises:
             Refused: the server refused it, or dropped it (`RATE_LIMIT_EXCEEDED`).
             Unreachable: the connection was lost, or there is no answer.
         """
+        await self.until_in(event)
+        return await self.ask(event, payload)
+
+    async def ask(self, event: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Do what `call` does, at once: for what the client says to come back.
+
+        Raises:
+            Refused, Unreachable: as `call`.
+        """
         return await self._sending.call(event, payload or {})
+
+    async def until_in(self, event: str) -> None:
+        """Wait until the client is where it was, before an event is sent.
+
+        Raises:
+            Unreachable: it does not come back, or not in time.
+        """
+        await self._arrivals.until_in(event)
 
     # -- projects and files
 
@@ -291,6 +321,7 @@ class AsyncAICodingAssistantSocket:
         if project_id not in self._participation.projects:
             await self.join_project(project_id)
         assert self.user is not None, "joining says who one is"
+        await self.until_in("file:open")
         document = Document(self, project_id, file_path, self.user["id"])
         self.documents.add(document)
         try:

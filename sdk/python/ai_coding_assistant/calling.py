@@ -15,5 +15,11 @@ class Caller(Protocol):
     def emit(self, event: str, payload: dict[str, Any] | None = None) -> None:
         """Send an event without waiting."""
 
+    async def ask(self, event: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Do what `call` does, at once: for what is said to come back."""
+
+    async def until_in(self, event: str) -> None:
+        """Wait until the client is where it was, before an event is sent."""
+
     async def call(self, event: str, payload: dict[str, Any] | None = None) -> dict[str, Any]:
         """Send an event and wait for its acknowledgement. Return what it says beside `ok`."""

@@ -165,7 +165,7 @@ class Document:
         try:
             await self.wait()
             if self._socket.connected and not self._is_lost:
-                await self._socket.call("file:close", self._file)
+                await self._socket.ask("file:close", self._file)
         finally:
             self.give_up(Unreachable(f"{self.file_path} was closed: open it again"))
 
@@ -252,10 +252,10 @@ class Document:
             number = self._replica.number
             self._unlocked.clear()
             try:
-                await self._socket.call("file:edit", {**self._file, **outgoing})
+                await self._socket.ask("file:edit", {**self._file, **outgoing})
             except Refused as error:
                 if error.code == "VERSION_CONFLICT":
-                    await self._open()
+                    await self._reopen()
                 elif error.code == "FILE_LOCKED":
                     await self._wait_for_unlock()
                 else:
@@ -263,9 +263,14 @@ class Document:
             else:
                 # One's own is heard before the acknowledgement.
                 if self._replica.in_flight is not None and self._replica.number == number:
-                    await self._open()
+                    await self._reopen()
         if self._replica.is_settled:
             self._settled.set()
+
+    async def _reopen(self) -> None:
+        self._is_lost = True
+        if not self._is_away:
+            await self._open()
 
     async def _wait_for_unlock(self) -> None:
         # It may have been unlocked before this is heard.
@@ -279,13 +284,14 @@ class Document:
         before = replica.text
         self._early = []
         try:
-            answer = await self._socket.call("file:open", payload)
+            answer = await self._socket.ask("file:open", payload)
             replica.opened(answer)
             # It may have been moved meanwhile.
             self.file_path = answer["filePath"]
         finally:
             early, self._early = self._early, None
-        self._is_lost = False
+        # The connection may be on its way to another server.
+        self._is_lost = self._is_away
         for data in early:
             self._take(data)
         if replica.text != before and self._task is not None:

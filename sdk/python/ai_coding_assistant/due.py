@@ -32,6 +32,12 @@ class Due:
         self._slowed = 0
         self._retry_after = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._none = asyncio.Event()
+        self._none.set()
+
+    async def settled(self) -> None:
+        """Wait until no acknowledgement is due."""
+        await self._none.wait()
 
     @asynccontextmanager
     async def acknowledgement(self) -> AsyncIterator[None]:
@@ -44,6 +50,7 @@ class Due:
         try:
             async with call:
                 self._calls[call] = self._slowed
+                self._none.clear()
                 self._watch()
                 yield
                 self._drop_before(call)
@@ -53,6 +60,8 @@ class Due:
             raise _dropped(self._retry_after) from None
         finally:
             self._calls.pop(call, None)
+            if not self._calls:
+                self._none.set()
 
     def limited(self, retry_after: float) -> None:
         """Take note that the server dropped an event, and takes the next in so many seconds."""

@@ -42,18 +42,18 @@ class Identity:
         if self.session_id is not None:
             await self._present_session(self.session_id)
         elif self._user_id is not None:
-            self.user = (await self._socket.call("user:join", {"userId": self._user_id}))["user"]
+            self.user = (await self._socket.ask("user:join", {"userId": self._user_id}))["user"]
 
     async def _present_session(self, session_id: str) -> None:
         try:
-            self.user = (await self._socket.call("auth:session", {"sessionId": session_id}))["user"]
+            self.user = (await self._socket.ask("auth:session", {"sessionId": session_id}))["user"]
         except Refused as error:
             if error.code != "UNAUTHORIZED":
                 raise
             self.user = None
             try:
                 # Only a server in open mode lets somebody without a session see projects.
-                await self._socket.call("project:list")
+                await self._socket.ask("project:list")
             except Refused:
                 raise error from None
             logger.warning("%s; going on as a guest, because the server is in open mode", error)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol, Self
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Literal, Protocol, Self
 
 from ai_coding_assistant.calling import Caller
 from ai_coding_assistant.errors import FAILURES, Refused
 
 LockType = Literal["exclusive", "shared"]
+
+RETAKINGS: Final = 6
+RETAKE_SECONDS: Final = 0.25
+"""How often, and how long after a refusal, a lock is taken back that oneself has elsewhere."""
+
+
+Send = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class Holder(Caller, Protocol):
@@ -16,6 +25,10 @@ class Holder(Caller, Protocol):
     @property
     def locks(self) -> set[FileLock]:
         """Return the locks that are held."""
+
+    @property
+    def user(self) -> dict[str, Any] | None:
+        """Return who one is, None if that is not known."""
 
 
 class FileLock:
@@ -53,13 +66,13 @@ class FileLock:
             Refused: somebody else has it (`FILE_LOCKED`, with the holder in `details`).
             Unreachable: there is no answer.
         """
-        self.token = await self._take()
+        self.token = await self._take(self._socket.call)
         self.held = True
         self._socket.locks.add(self)
 
-    async def _take(self) -> int:
+    async def _take(self, send: Send) -> int:
         payload = {**self._file, "lockType": self.lock_type}
-        answer = await self._socket.call("file:lock", payload)
+        answer = await send("file:lock", payload)
         token: int = answer["lock"]["token"]
         return token
 
@@ -77,17 +90,28 @@ class FileLock:
         """
         if self not in self._socket.locks:
             return
-        try:
-            token = await self._take()
-        except Refused as error:
-            if error.code in FAILURES:
-                raise
-            self.lose()
-            return
-        if self.held:
-            self.token = token
-        else:
-            await self._give_back()
+        for _ in range(RETAKINGS):
+            try:
+                token = await self._take(self._socket.ask)
+            except Refused as error:
+                if error.code in FAILURES:
+                    raise
+                if not self._is_own(error):
+                    break
+                # The server that was left does not know yet that the connection is gone.
+                await asyncio.sleep(RETAKE_SECONDS)
+            else:
+                if self.held:
+                    self.token = token
+                else:
+                    await self._give_back(self._socket.ask)
+                return
+        self.lose()
+
+    def _is_own(self, error: Refused) -> bool:
+        """Return whether the lock is refused because the user has it."""
+        holder = (error.details or {}).get("holder", {})
+        return self._socket.user is not None and holder.get("id") == self._socket.user["id"]
 
     async def write(
         self, content: str, *, action: Literal["created", "updated"] = "updated"
@@ -99,6 +123,8 @@ class FileLock:
             Unreachable: there is no answer.
         """
         file = {"path": self.file_path, "action": action, "content": content}
+        # With another connection the lock has another token.
+        await self._socket.until_in("file:change")
         payload = {"projectId": self.project_id, "file": file, "lockToken": self.token}
         return await self._socket.call("file:change", payload)
 
@@ -110,11 +136,11 @@ class FileLock:
         """
         if self.held:
             self.lose()
-            await self._give_back()
+            await self._give_back(self._socket.call)
 
-    async def _give_back(self) -> None:
+    async def _give_back(self, send: Send) -> None:
         try:
-            await self._socket.call("file:unlock", self._file)
+            await send("file:unlock", self._file)
         except Refused as error:
             if error.code != "FILE_LOCKED":
                 raise

@@ -69,6 +69,11 @@ class Participation:
             else:
                 document.give_up(Unreachable(f"the connection was lost: {reason}"))
 
+    def pause(self) -> None:
+        """Let documents send nothing more until it is taken up: the connection is about to go."""
+        for document in list(self.documents):
+            document.lose()
+
     async def take_up(self) -> None:
         """Take up on a new connection what there was on the one before.
 
@@ -83,8 +88,7 @@ class Participation:
 
     async def _look_again(self) -> None:
         """See what there is: the server was cut off from others, and may not have told all."""
-        for document in list(self.documents):
-            document.lose()
+        self.pause()
         try:
             await self._enter_all()
         except SDKError as error:
@@ -110,7 +114,7 @@ class Participation:
             Unreachable: there is no answer.
         """
         try:
-            joined = await self._socket.call("project:join", {"projectId": project_id})
+            joined = await self._socket.ask("project:join", {"projectId": project_id})
         except Refused as error:
             if error.code != "NOT_FOUND":
                 raise

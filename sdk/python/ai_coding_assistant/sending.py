@@ -57,6 +57,10 @@ class Sending:
             raise Unreachable(f"{event} was not acknowledged: {error}") from error
         return result_of(answer)
 
+    async def settled(self) -> None:
+        """Wait until no acknowledgement is due."""
+        await self._due.settled()
+
     def limited(self, retry_after: float) -> None:
         """Take note that the server dropped an event, and takes the next in so many seconds."""
         logger.warning("the server drops what comes too fast: going on more slowly")

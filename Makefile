@@ -80,9 +80,13 @@ cluster-faults:  ## let members, Redis, the network and workers fail, over and o
 	@$(BIN)/python -m tests.socketio_min.cluster.faults
 	@$(BIN)/python -m tests.socketio_min.worker_faults
 
+# ARGS names what is done to the cluster; without any the page's stories follow, its people on two nodes.
 cluster-test:  ## let people work on a cluster of the assistant's servers while its parts fail
 	$(SET_UP) test
-	@exec $(BIN)/python -m tests.server.cluster_proof $(ARGS)
+	@failed=0; \
+	$(BIN)/python -m tests.server.cluster_proof $(ARGS) || failed=1; \
+	$(if $(ARGS),,$(BIN)/python -m pytest tests/web/two_nodes.py || failed=1;) \
+	exit $$failed
 
 fuzz:  ## fuzz what reads a peer's bytes, a minute for each target
 	$(SET_UP) fuzz

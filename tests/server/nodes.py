@@ -46,12 +46,15 @@ class Nodes:
 
 
 @asynccontextmanager
-async def two_nodes(directory: Path, redis_url: str, database_url: str) -> AsyncIterator[Nodes]:
+async def two_nodes(
+    directory: Path, redis_url: str, database_url: str, **options: Any
+) -> AsyncIterator[Nodes]:
     """Run two nodes."""
     settings: dict[str, Any] = {
         "redis_url": redis_url,
         "database_url": database_url,
         "event_rate": 0,
+        **options,
     }
     async with (
         running(directory / "here", **settings) as here,

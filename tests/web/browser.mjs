@@ -9,11 +9,13 @@ import { after, afterEach, before } from "node:test";
 const require = createRequire(new URL("../../conformance/js/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
 
-const { URL: url, CHROMIUM: executablePath } = process.env;
+// With OTHER_URL, of another node of a cluster, half of the people come there.
+const { URL: url, OTHER_URL: otherUrl = url, CHROMIUM: executablePath } = process.env;
 
 let browser;
 let shared;
 let opened = [];
+let places = new Map();
 let problems = [];
 let expected = null;
 
@@ -36,6 +38,7 @@ after(() => browser.close());
 afterEach(async () => {
   await Promise.all(opened.map((page) => page.close()));
   opened = [];
+  places = new Map();
   const found = problems.filter((problem) => !expected?.test(problem));
   problems = [];
   expected = null;
@@ -60,13 +63,24 @@ export async function visit(address, options) {
   return page;
 }
 
+/** Where somebody comes in: with two nodes every second person at the other one. */
+function urlFor(name) {
+  if (!places.has(name)) places.set(name, places.size % 2 ? otherUrl : url);
+  return places.get(name);
+}
+
 /** Somebody who has come in, at `place`: a project and a file of it. */
 export async function comeIn(name, place = "", options = undefined) {
-  const page = await visit(`${url}/#${place}`, options);
+  const page = await visit(`${urlFor(name)}/#${place}`, options);
   await page.getByLabel("Your name").fill(name);
   await page.getByRole("button", { name: "Come in" }).click();
   await page.getByRole("button", { name: "Sign out" }).waitFor();
   return page;
+}
+
+/** Let a page go where another one is, on its own node. */
+export function goTo(page, address) {
+  return page.goto(`${new URL(page.url()).origin}/${new URL(address).hash}`);
 }
 
 /** Somebody who has made a project, and the new file `path` in it, which is open. */

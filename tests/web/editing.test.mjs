@@ -9,6 +9,7 @@ import {
   comeIn,
   comeOnline,
   goOffline,
+  goTo,
   lines,
   saved,
   share,
@@ -23,7 +24,7 @@ async function together(project, role = "editor", typed = "one") {
   await saved(ada).waitFor();
   const bob = await comeIn("bob");
   await share(ada, "bob", role);
-  await bob.goto(ada.url());
+  await goTo(bob, ada.url());
   await text(bob).getByText(typed.split("\n").at(-1)).waitFor();
   await text(ada).click();
   await ada.keyboard.press("Control+End");
@@ -122,6 +123,40 @@ test("a connection that is lost before the page hears of it is none", async () =
   await comeOnline(ada);
   await saved(ada).waitFor();
   assert.deepEqual(await lines(ada), ["typed"]);
+});
+
+test("a server that is about to end is left, and nobody notices", async () => {
+  const ada = await withProject("ada", "Moving", "a.txt");
+  await text(ada).click();
+  await ada.keyboard.type("one ");
+  const before = await ada.evaluate(async () => {
+    const { socket } = await import("/web/session.js");
+    const { state } = await import("/web/state.js");
+    window.shown = new Set();
+    const status = document.querySelector(".connection");
+    new MutationObserver(() => window.shown.add(status.className)).observe(status, {
+      attributes: true,
+    });
+    const { id } = socket;
+    for (const heard of socket.listeners("server:draining")) heard({}, {});
+    // What is asked meanwhile waits, and is done.
+    const { ask } = await import("/web/session.js");
+    window.asked = ask("project:update", {
+      projectId: state.project.id,
+      update: { type: "name", value: "Moved" },
+    });
+    return id;
+  });
+  await ada.keyboard.type("two ");
+  await ada.waitForFunction(async (former) => {
+    const { socket } = await import("/web/session.js");
+    return socket.connected && socket.id !== former;
+  }, before);
+  await ada.keyboard.type("three");
+  await saved(ada).waitFor();
+  assert.ok((await ada.evaluate(() => window.asked)).ok);
+  assert.deepEqual(await lines(ada), ["one two three"]);
+  assert.deepEqual(await ada.evaluate(() => [...window.shown]), []);
 });
 
 test("what was typed before a tab was closed offline is put in on return", async () => {
@@ -224,7 +259,7 @@ test("a project that is gone when one comes back", async () => {
   const ada = await withProject("ada", "Fleeting", "notes.txt");
   const bob = await comeIn("bob");
   await share(ada, "bob", "viewer");
-  await bob.goto(ada.url());
+  await goTo(bob, ada.url());
   await bob.getByRole("button", { name: "notes.txt", exact: true }).waitFor();
   const socket = (page, action) =>
     page.evaluate(async (name) => (await import("/web/session.js")).socket[name]() && null, action);

@@ -33,9 +33,9 @@ def browser() -> str:
     return found
 
 
-async def run(script: str, **environment: str) -> None:
+async def run(script: str, *flags: str, **environment: str) -> None:
     """Run a file of Node tests."""
-    command = ("node", "--test-reporter=spec", str(FOLDER / script))
+    command = ("node", "--test-reporter=spec", *flags, str(FOLDER / script))
     await output(*command, seconds=SECONDS, environment=environment)
 
 

@@ -12,7 +12,9 @@ import { AICodingAssistantSocket } from "../../sdk/javascript/index.js";
 
 const require = createRequire(new URL("../../conformance/js/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
-const { URL: url, PYTHON: python, CHROMIUM: executablePath } = process.env;
+// OTHER_URL is that of another node of the same cluster, if there is one.
+const { URL: url, OTHER_URL: otherUrl = url } = process.env;
+const { PYTHON: python, CHROMIUM: executablePath } = process.env;
 const projectId = "project-123";
 
 test("lock, edit, chat, snapshot, restore, go without notice and come back", async (t) => {
@@ -22,18 +24,18 @@ test("lock, edit, chat, snapshot, restore, go without notice and come back", asy
   });
   t.after(() => browser.close());
 
-  async function comeIn(name) {
+  async function comeIn(name, at) {
     const page = await (await browser.newContext()).newPage();
     page.setDefaultTimeout(60_000);
     page.on("dialog", (dialog) => dialog.accept());
-    await page.goto(`${url}/#${projectId}`);
+    await page.goto(`${at}/#${projectId}`);
     await page.getByRole("button", { name }).click();
     await page.getByRole("button", { name: "App.jsx", exact: true }).waitFor();
     return page;
   }
 
-  const ada = await comeIn("user-456");
-  const bob = await comeIn("user-789");
+  const ada = await comeIn("user-456", url);
+  const bob = await comeIn("user-789", otherUrl);
   const node = new AICodingAssistantSocket({ baseURL: url, userId: "noder" });
   t.after(() => node.disconnect());
   await node.connect();
@@ -50,7 +52,7 @@ test("lock, edit, chat, snapshot, restore, go without notice and come back", asy
 
   // The Python script writes a file, and asks the assistant about it.
   const script = fileURLToPath(new URL("script.py", import.meta.url));
-  const process = spawn(python, [script, url, projectId], {
+  const process = spawn(python, [script, otherUrl, projectId], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   t.after(() => process.kill());

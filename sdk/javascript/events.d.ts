@@ -171,6 +171,8 @@ export interface ServerEvents {
   "auth:session": AuthSessionUpdated;
   /** What happened elsewhere may not have been told: the other servers could not be reached for a while. `project:join` once more brings all that there is. */
   "server:resync": ServerResync;
+  /** This server is about to end, and others go on. It still acknowledges what was sent: wait for that, send nothing more, disconnect, and connect again. After a second or two it disconnects. */
+  "server:draining": ServerDraining;
   /** A `room:` event of the client failed, and it asked for no acknowledgement. */
   "room:error": RoomFailed;
   /** The socket is in the room. */
@@ -1470,6 +1472,10 @@ export interface SearchedFile {
 export interface Selection {
   start: Position;
   end: Position;
+}
+
+/** This server is about to end, and others go on. It still acknowledges what was sent: wait for that, send nothing more, disconnect, and connect again. After a second or two it disconnects. */
+export interface ServerDraining {
 }
 
 /** What happened elsewhere may not have been told: the other servers could not be reached for a while. `project:join` once more brings all that there is. */

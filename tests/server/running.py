@@ -26,7 +26,8 @@ CREDENTIALS = {"username": "ada", "password": "correct horse"}
 def make(directory: Path, *, tuning: dict[str, Any] | None = None, **settings: Any) -> Application:
     """An application that is not started. Nothing ends by itself while a test looks on."""
     endless = dict.fromkeys(("typing", "lock_grace", "asked", "still", "latest"), 3_600.0)
-    patient = {**endless, "hasher": HASHER, **(tuning or {})}
+    # Nor does the end of a server wait for answers.
+    patient = {**endless, "finish": 0.0, "hasher": HASHER, **(tuning or {})}
     return Application(Settings(port=0, data_dir=directory, **settings), Tuning(**patient))
 
 

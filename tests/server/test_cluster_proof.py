@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.server.cluster.linearizable import NEVER, Operation, is_linearizable
+from tests.server.cluster_proof.deeds import DEEDS
 from tests.server.cluster_proof.ledger import Ledger, Save
 from tests.server.cluster_proof.lock_rules import FREE, falling_tokens, step, violations
 from tests.server.cluster_proof.people import identity
+from tests.server.cluster_proof.planted import FAULTS, FOUND_BY
+from tests.server.cluster_proof.proof import Counts
 from tests.server.cluster_proof.state import lost
 
 
@@ -141,3 +145,22 @@ def test_what_nobody_may_hear_twice() -> None:
     assert identity("file:locked", {"lock": held}) == (7, False)
     assert identity("chat:message", {"message": {"id": "m"}}) == ("m",)
     assert identity("user:typing", {}) is None
+
+
+def test_what_is_noticed_where_nothing_is_to_be() -> None:
+    ledger = Ledger()
+    proof: Any = SimpleNamespace(ledger=ledger, everybody=[])
+    before = Counts(proof)
+    # Others have the file, which is no news.
+    ledger.refused["FILE_LOCKED"] = 3
+    ledger.delays = [0.1] * 99 + [2.5]
+    assert before.noticed() == ["one request in a hundred took longer than 2.50 s"]
+    ledger.delays = [0.1] * 200
+    assert before.noticed() == []
+    ledger.refused["no answer"] = 1
+    assert before.noticed() == ["requests failed: {'no answer': 1}"]
+
+
+def test_each_planted_fault_is_found_by_something() -> None:
+    assert FOUND_BY.keys() == FAULTS.keys()
+    assert {*FOUND_BY.values()} <= DEEDS.keys()

@@ -51,7 +51,9 @@ async def test_nobody_notices_that_a_node_ends(nodes: Nodes, tmp_path: Path) -> 
             "database_url": nodes.database_url,
             "redis_url": nodes.here.settings.redis_url,
         }
-        ending = await stack.enter_async_context(running(tmp_path / "ending", **shared))
+        ending = await stack.enter_async_context(
+            running(tmp_path / "ending", tuning={"finish": PATIENCE}, **shared)
+        )
         ending.chat.maker.provider = provider
         ada, bob = await nodes.client(ending, "ada"), await nodes.client(nodes.there, "bob")
         asked = await ada.ask("ai:message", {**PROJECT, "message": "Count"})

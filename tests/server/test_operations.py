@@ -81,7 +81,8 @@ def test_a_node_is_started(postgres: Postgres, tmp_path: Path) -> None:
 
 
 async def test_alerts_are_about_what_is_counted(tmp_path: Path) -> None:
-    about = (ROOT / "docs/operations.md").read_text().partition("| alert when")[2]
+    about = (ROOT / "docs/operations.md").read_text()
+    about = about.partition("| alert when")[2].partition("\n\n")[0]
     names = re.findall(r"`([a-z_]+_[a-z_]+)`", about)
     async with running(tmp_path) as application:
         metrics = (await http_get(application.port, "/metrics"))[2]

@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tests.server.cluster_proof.deeds import DEEDS
-from tests.server.cluster_proof.planted import FAULTS
+from tests.server.cluster_proof.planted import FAULTS, FOUND_BY
 from tests.server.cluster_proof.proof import Proof
 from tests.server.cluster_proof.stage import staged
 
@@ -58,7 +58,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=20.0, help="that something is away")
     parser.add_argument("--plant", choices=FAULTS, help="break the servers, to see it found")
     options = parser.parse_args(arguments)
-    names = options.deeds or list(DEEDS)
+    planned = list(DEEDS) if options.plant is None else [FOUND_BY[options.plant]]
+    names = options.deeds or planned
     unknown = [name for name in names if name not in DEEDS]
     if unknown:
         parser.error(f"no such deed: {', '.join(unknown)}; there are {', '.join(DEEDS)}")

@@ -32,6 +32,8 @@ class Ledger:
     typed: the words of each document, and whether they are acknowledged.
     said: the message of each text that was acknowledged; None if nobody knows.
     locked: what was done to the exclusive lock of each path.
+    delays: how long each request took that was successful, in seconds.
+    refused, official: why requests failed, those of the SDKs and those of the official client.
     problems: what should not be.
     """
 
@@ -40,7 +42,9 @@ class Ledger:
     saves: list[Save] = field(default_factory=list)
     locked: dict[str, list[Operation]] = field(default_factory=dict)
     grants: list[tuple[float, float, int]] = field(default_factory=list)
+    delays: list[float] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
+    official: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     acknowledged: int = 0
     retries: int = 0

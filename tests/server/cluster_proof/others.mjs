@@ -34,6 +34,7 @@ const IDENTITIES = {
 
 class Person {
   heard = new Set();
+  isOfficial = false;
 
   constructor(name) {
     this.name = name;
@@ -72,18 +73,27 @@ class Person {
     const message = this.word();
     tell({ saying: message });
     for (;;) {
+      const begun = performance.now();
       try {
         const said = await this.ask("chat:message", { projectId, message, key: message });
+        if (!this.isOfficial) tell({ took: (performance.now() - begun) / 1_000 });
         return tell({ said: message, id: said.message.id });
-      } catch {
+      } catch (error) {
+        this.failed(error);
         await sleep(RETRY_MILLISECONDS);
       }
     }
+  }
+
+  failed(error) {
+    tell({ failed: error.code ?? error.message, official: this.isOfficial });
   }
 }
 
 /** Somebody with the official client, who does what is to be done on each connection. */
 class Official extends Person {
+  isOfficial = true;
+
   constructor(name, transports) {
     super(name);
     this.socket = io(url, { transports, forceNew: true });
@@ -98,7 +108,7 @@ class Official extends Person {
 
   async ask(event, payload) {
     const answer = await this.socket.timeout(20_000).emitWithAck(event, payload);
-    if (!answer.ok) throw new Error(answer.error.message);
+    if (!answer.ok) throw Object.assign(new Error(answer.error.message), answer.error);
     return answer;
   }
 
@@ -155,7 +165,8 @@ class WithSDK extends Person {
       tell({ typed: word, path: this.document.filePath });
       await this.document.wait();
       tell({ acknowledged: word, path: this.document.filePath });
-    } catch {
+    } catch (error) {
+      this.failed(error);
       this.document = null;
       await sleep(RETRY_MILLISECONDS);
     }

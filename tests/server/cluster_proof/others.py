@@ -100,6 +100,10 @@ class Others:
             case {"said": text, "id": key}:
                 ledger.said[text] = key
                 ledger.acknowledged += 1
+            case {"took": seconds}:
+                ledger.delays.append(seconds)
+            case {"failed": why, "official": is_official}:
+                (ledger.official if is_official else ledger.refused)[why] += 1
             case {"typed": word, "path": path}:
                 ledger.typed.setdefault(path, {})[word] = False
             case {"acknowledged": word, "path": path}:

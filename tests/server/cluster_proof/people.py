@@ -84,6 +84,7 @@ class Person:
         self.lost_at = 0.0
         self.reconnections = 0
         self.copies: dict[str, Document] = {}
+        self._has_own = False
         self._chance = random.Random(number)
         self._counter = itertools.count(1)
         self._heard: set[tuple[Any, ...]] = set()
@@ -124,7 +125,7 @@ class Person:
     async def live(self) -> None:
         """Do one thing after the other for as long as the world goes on."""
         deeds: dict[Callable[[], Awaitable[None]], int] = {
-            self.type: 10, self.hold: 6, self.save: 3, self.chat: 3, self.rejoin: 1,
+            self.type: 10, self.hold: 6, self.keep: 3, self.save: 3, self.chat: 3, self.rejoin: 1,
         }  # fmt: skip
         choices, weights = list(deeds), list(deeds.values())
         while self.world.going.is_set():
@@ -176,8 +177,11 @@ class Person:
         of what others do; None if nobody knows what became of it.
         """
         while True:
+            begun = time.monotonic()
             try:
-                return await self.socket.call(event, {"projectId": PROJECT, **payload})
+                answer = await self.socket.call(event, {"projectId": PROJECT, **payload})
+                self.world.ledger.delays.append(time.monotonic() - begun)
+                return answer
             except Refused as error:
                 self.world.ledger.refused[error.code] += 1
                 if error.code not in PASSING:
@@ -279,6 +283,23 @@ class Person:
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 return
+
+    async def keep(self) -> None:
+        """Write into a file of one's own under a lock of the SDK, which comes along when the
+        connection is another one.
+        """
+        lock = self.socket.lock_file(PROJECT, f"own/{self.name}.txt")
+        try:
+            async with lock:
+                for _ in range(3):
+                    begun = time.monotonic()
+                    await lock.write(self.word(), action="updated" if self._has_own else "created")
+                    self._has_own = True
+                    self.world.ledger.delays.append(time.monotonic() - begun)
+                    self.world.ledger.acknowledged += 1
+                    await asyncio.sleep(self._chance.random())
+        except SDKError as error:
+            self.world.ledger.refused[f"own file: {getattr(error, 'code', 'no answer')}"] += 1
 
     async def hold(self) -> None:
         """Lock a file, write into it under the lock, and unlock it."""

@@ -16,8 +16,8 @@ from server.live.neighbours import Neighbours
 from server.projects import shared_locks
 from server.store import locks, talk
 
-RARELY = 20
-"""A fault happens once in so many times."""
+RARELY = 5
+"""A fault happens once in so many times, in each worker."""
 
 
 def sometimes() -> Callable[[], bool]:
@@ -74,6 +74,16 @@ FAULTS: dict[str, Callable[[], None]] = {
     "told-twice": told_twice,
     "no-resync": no_resync,
 }
+
+FOUND_BY: dict[str, str] = {
+    "two-holders": "a_worker_is_killed",
+    # Others have the locks when PostgreSQL is back.
+    "any-token": "postgres_is_unreachable",
+    "lost-message": "a_worker_is_killed",
+    "told-twice": "a_worker_is_killed",
+    "no-resync": "redis_is_unreachable",
+}
+"""What is done to find each."""
 
 if __name__ == "__main__":
     FAULTS[sys.argv.pop(1)]()

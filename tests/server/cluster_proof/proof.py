@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
+from collections import Counter
 from contextlib import AsyncExitStack, suppress
 
-from tests.server.cluster_proof.deeds import Deed, a_worker_is_killed_without_postgres
+from tests.server.cluster_proof.deeds import (
+    Deed,
+    a_worker_is_killed_without_postgres,
+    everything_is_restarted,
+)
 from tests.server.cluster_proof.ledger import Ledger
 from tests.server.cluster_proof.lock_rules import UNKNOWN, falling_tokens, violations
 from tests.server.cluster_proof.others import Other, Others
@@ -25,6 +30,10 @@ ATTEMPT_SECONDS = 7.5
 has tried in vain."""
 MOST_BACK_SECONDS = 40.0
 """After which nobody waits for them any more."""
+NOTICED_SECONDS = 2.0
+"""What takes longer is noticed, when nothing is to be: but for one request in a hundred."""
+EXPECTED = ("FILE_LOCKED", "VERSION_CONFLICT")
+"""Refusals because of what others do."""
 PROBE_SECONDS = 0.2
 QUIET_READERS = 10
 
@@ -87,6 +96,7 @@ class Proof:
         for path in self.lock_paths:
             await self._create(path)
         ledger.locked.clear()
+        ledger.delays.clear()
         self.going.set()
         lives = [asyncio.create_task(person.live()) for person in self.people]
         if self.others.people:
@@ -109,6 +119,8 @@ class Proof:
             await self.others.pause()
         settled = await self._judge(quiet)
         problems, ledger.problems = ledger.problems, []
+        if deed is everything_is_restarted:
+            problems += before.noticed()
         slow, median = max(back.values()), statistics.median(back.values())
         line = (
             f"{deed.__name__.replace('_', ' ')} for {over - self.fault_began:.1f} s: "
@@ -237,6 +249,7 @@ class Counts:
         self._proof = proof
         self._before = self._now()
         self._refused = proof.ledger.refused.copy()
+        self._official = proof.ledger.official.copy()
 
     def _now(self) -> tuple[int, int, int, int]:
         ledger = self._proof.ledger
@@ -246,8 +259,26 @@ class Counts:
     def since(self) -> str:
         """Return what was done since, as a text."""
         done = [now - then for now, then in zip(self._now(), self._before, strict=True)]
-        refused = self._proof.ledger.refused - self._refused
         return (
             f"{done[0]} acknowledged, {done[1]} heard, {done[2]} tried again, "
-            f"{done[3]} connections lost, refused {dict(refused)}"
+            f"{done[3]} connections lost, refused {dict(self._failures)}, "
+            f"official clients {dict(self._proof.ledger.official - self._official)}; "
+            f"a request took {self._delay(50):.3f} s (median), {self._delay(99):.2f} s (p99), "
+            f"{max(self._proof.ledger.delays, default=0.0):.2f} s (longest)"
         )
+
+    @property
+    def _failures(self) -> Counter[str]:
+        return self._proof.ledger.refused - self._refused
+
+    def _delay(self, percent: int) -> float:
+        delays = sorted(self._proof.ledger.delays)
+        return delays[len(delays) * percent // 100] if delays else 0.0
+
+    def noticed(self) -> list[str]:
+        """Return what users of page and SDKs have noticed since, where nothing is to be noticed."""
+        failed = {why: count for why, count in self._failures.items() if why not in EXPECTED}
+        found = [f"requests failed: {failed}"] if failed else []
+        if self._delay(99) > NOTICED_SECONDS:
+            found.append(f"one request in a hundred took longer than {self._delay(99):.2f} s")
+        return found

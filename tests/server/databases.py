@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ import pytest
 from server.api.envelope import timestamp
 from server.store import demonstration
 from server.store.connection import Connection
+from server.store.database import Database
 from server.store.sqlite import FILE_NAME, Sqlite
 from tests.server.postgres_server import PostgresServer
 
@@ -47,6 +48,19 @@ def prepare(directory: Path, *, demonstrated: bool) -> None:
     file = directory / FILE_NAME
     if directory.is_dir() and not file.exists():
         file.write_bytes(_file(demonstrated))
+
+
+@contextlib.asynccontextmanager
+async def started(database: Database) -> AsyncIterator[Database]:
+    """Run the thread of a database while the block lasts.
+
+    A thread that a failed test left would keep the whole run from ending.
+    """
+    await database.start()
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 class PostgresDatabase:

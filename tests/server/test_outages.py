@@ -30,6 +30,7 @@ from server.store.database import Database
 from server.store.engine import CommitLost, OutcomeUnknown
 from server.store.postgres import Postgres
 from server.store.trees import Steps
+from tests.server.databases import started
 from tests.server.postgres_proxy import Proxy
 from tests.server.postgres_server import PostgresServer, running_postgres
 from tests.server.running import running
@@ -172,22 +173,20 @@ async def test_a_commit_is_found_out_when_the_database_is_back(
     """Meanwhile what waits fails: nobody keeps it."""
     monkeypatch.setattr(postgres_session, "PATIENCE", 0.2)
     monkeypatch.setattr(postgres_session, "_CONNECT_SECONDS", 1)
-    database = Database(behind)
-    await database.start()
-    assert await database.run(increment) == 1
+    async with started(Database(behind)) as database:
+        assert await database.run(increment) == 1
 
-    proxy.loses = "all"
-    cut_off = database.run(increment)
-    await asyncio.to_thread(proxy.swallowing.wait, PATIENCE)
-    with pytest.raises(EventError, match="could not be saved"):
-        await database.run(increment)
-    assert not cut_off.done()
-    proxy.swallows = False
-    # The request was lost.
-    with pytest.raises(EventError, match="nothing of it was done"):
-        await cut_off
-    assert await database.run(increment) == 2
-    await database.close()
+        proxy.loses = "all"
+        cut_off = database.run(increment)
+        await asyncio.to_thread(proxy.swallowing.wait, PATIENCE)
+        with pytest.raises(EventError, match="could not be saved"):
+            await database.run(increment)
+        assert not cut_off.done()
+        proxy.swallows = False
+        # The request was lost.
+        with pytest.raises(EventError, match="nothing of it was done"):
+            await cut_off
+        assert await database.run(increment) == 2
     assert stored(postgres) == [("one", 2)]
 
 
@@ -195,14 +194,12 @@ async def test_a_commit_that_was_lost_is_an_outage_and_no_fault(
     behind: Postgres, proxy: Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whoever finds out has a new connection, and the reason is still that one was lost."""
-    database = Database(behind)
-    await database.start()
-    assert await database.run(increment) == 1
-    proxy.loses = "request"
-    with pytest.raises(EventError, match="nothing of it was done"):
-        await database.run(increment)
-    assert await database.run(increment) == 2
-    await database.close()
+    async with started(Database(behind)) as database:
+        assert await database.run(increment) == 1
+        proxy.loses = "request"
+        with pytest.raises(EventError, match="nothing of it was done"):
+            await database.run(increment)
+        assert await database.run(increment) == 2
     told = [one.getMessage() for one in caplog.records if one.name == "server.store"]
     assert re.fullmatch(r"DATABASE_URL: cannot use '.*': consuming input failed: .*", told[0])
     assert told[1:] == ["the database answers again"]
@@ -245,44 +242,40 @@ async def test_an_outage_is_told_and_ends_by_itself(
 
 
 async def test_an_outage_ends_the_work_in_steps(behind: Postgres, proxy: Proxy) -> None:
-    database = Database(behind)
-    await database.start()
+    async with started(Database(behind)) as database:
 
-    def steps(connection: Connection) -> Steps[int]:
-        increment(connection)
-        yield
-        increment(connection)
-        proxy.loses = "request"
-        yield
-        raise AssertionError
-
-    with pytest.raises(EventError, match="could not be saved"):
-        async with database.of("ada", "p").in_steps(steps):
+        def steps(connection: Connection) -> Steps[int]:
+            increment(connection)
+            yield
+            increment(connection)
+            proxy.loses = "request"
+            yield
             raise AssertionError
-    assert await database.of("ada", "p").run(increment) == 2
-    await database.close()
+
+        with pytest.raises(EventError, match="could not be saved"):
+            async with database.of("ada", "p").in_steps(steps):
+                raise AssertionError
+        assert await database.of("ada", "p").run(increment) == 2
 
 
 async def test_a_database_that_is_started_again_is_used_again(
     server: PostgresServer, own: Postgres
 ) -> None:
-    database = Database(own)
-    await database.start()
-    assert await database.run(increment) == 1
-    server.stop()
-    for _ in range(3):
-        with pytest.raises(EventError, match="could not be saved"):
-            await database.run(increment)
-    server.start()
-    deadline = time.monotonic() + PATIENCE
-    value = 0
-    while not value:
-        assert time.monotonic() < deadline
-        with contextlib.suppress(EventError):
-            value = await database.run(increment)
-        await asyncio.sleep(0.01)
-    assert value == 2
-    await database.close()
+    async with started(Database(own)) as database:
+        assert await database.run(increment) == 1
+        server.stop()
+        for _ in range(3):
+            with pytest.raises(EventError, match="could not be saved"):
+                await database.run(increment)
+        server.start()
+        deadline = time.monotonic() + PATIENCE
+        value = 0
+        while not value:
+            assert time.monotonic() < deadline
+            with contextlib.suppress(EventError):
+                value = await database.run(increment)
+            await asyncio.sleep(0.01)
+        assert value == 2
 
 
 def test_a_lost_connection_between_transactions_is_noticed_by_nobody(
@@ -302,15 +295,13 @@ async def test_a_transaction_that_does_not_end_keeps_others_out_without_a_traceb
 ) -> None:
     """That of a server which is unreachable, as long as PostgreSQL does not know that it is."""
     monkeypatch.setattr(postgres_session, "_LOCK_SECONDS", 1)
-    database = Database(postgres)
-    await database.start()
-    assert await database.run(increment) == 1
-    with psycopg.connect(postgres.url) as other:
-        other.execute("SELECT pg_advisory_xact_lock(%s)", (postgres_session.TRANSACTIONS,))
-        with pytest.raises(EventError, match="could not be saved"):
-            await database.run(increment)
-    assert await database.run(increment) == 2
-    await database.close()
+    async with started(Database(postgres)) as database:
+        assert await database.run(increment) == 1
+        with psycopg.connect(postgres.url) as other:
+            other.execute("SELECT pg_advisory_xact_lock(%s)", (postgres_session.TRANSACTIONS,))
+            with pytest.raises(EventError, match="could not be saved"):
+                await database.run(increment)
+        assert await database.run(increment) == 2
     lines = [one.getMessage() for one in caplog.records if one.name == "server.store"]
     assert "another server's transaction did not end for 1 seconds" in lines[0]
     assert lines[1:] == ["the database answers again"]

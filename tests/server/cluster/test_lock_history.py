@@ -71,24 +71,26 @@ class World:
         self.servers: list[Server] = []
 
     async def run(self) -> None:
-        for _ in range(2):
-            await self.add()
-        for kill in range(1, KILLS + 1):
-            await self._go_on(kill * BETWEEN_KILLS)
-            await self.servers.pop(self.random.randrange(2)).die()
-            await self.add()
-        # What the last one held has passed, and is taken.
-        await self._go_on(len(self.history) + 2 * BETWEEN_KILLS)
-        for server in self.servers:
-            await server.die()
+        try:
+            for _ in range(2):
+                await self.add()
+            for kill in range(1, KILLS + 1):
+                await self._go_on(kill * BETWEEN_KILLS)
+                await self.servers.pop(self.random.randrange(2)).die()
+                await self.add()
+            # What the last one held has passed, and is taken.
+            await self._go_on(len(self.history) + 2 * BETWEEN_KILLS)
+        finally:
+            for server in self.servers:
+                await server.die()
 
     async def _go_on(self, operations: int) -> None:
         await eventually(lambda: len(self.history) >= operations)
 
     async def add(self) -> None:
         server = Server(self)
-        await server.start()
         self.servers.append(server)
+        await server.start()
 
 
 class Server:

@@ -10,16 +10,15 @@ import pytest
 
 from server.store.database import Database
 from server.store.engine import Engine
+from tests.server.databases import started
 from tests.server.store.large_database import filled
 
 
 @pytest.fixture
 async def database(engine: Engine) -> AsyncIterator[Database]:
     # Time stands still: how much fits into a transaction does not depend on this machine.
-    database = Database(engine, clock=lambda: 0.0)
-    await database.start()
-    yield database
-    await database.close()
+    async with started(Database(engine, clock=lambda: 0.0)) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from server.store.database import Database
 from server.store.engine import StoreError
 from server.store.sqlite import FILE_NAME, Sqlite
 from server.store.sqlite_steps import STEPS
+from tests.server.databases import started
 from tests.server.running import make
 from tests.server.store.counted import durable_names, increment, only_sqlite
 
@@ -29,9 +30,8 @@ async def test_a_directory_belongs_to_one_server(database: Database, tmp_path: P
         "stop that one, or choose another directory"
     )
     await database.close()
-    again = Database(Sqlite(tmp_path))
-    await again.start()
-    await again.close()
+    async with started(Database(Sqlite(tmp_path))):
+        pass
 
 
 async def test_what_is_no_directory_is_refused(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from server.store.database import Database
 from server.store.engine import Engine
 from server.store.jobs import WAITING_OF_ONE
 from server.store.sqlite import FILE_NAME, Sqlite
+from tests.server.databases import started
 from tests.server.gate import closed_gate
 from tests.server.store.counted import durable_names, in_steps, increment, names, only_sqlite
 
@@ -199,16 +200,14 @@ async def test_users_take_turns(database: Database, tmp_path: Path) -> None:
 async def test_a_transaction_takes_only_so_long(engine: Engine) -> None:
     """Or the first would wait for the commit of all that came with it."""
     seconds = iter(range(1_000))
-    database = Database(engine, clock=lambda: next(seconds) / 100)
-    await database.start()
-    gate, passed = await closed_gate(database)
-    before = database.commits
-    futures = [database.run(increment("one")) for _ in range(6)]
-    gate.opened.set()
-    await passed
-    assert await asyncio.gather(*futures) == [1, 2, 3, 4, 5, 6]
-    assert database.commits == before + 3
-    await database.close()
+    async with started(Database(engine, clock=lambda: next(seconds) / 100)) as database:
+        gate, passed = await closed_gate(database)
+        before = database.commits
+        futures = [database.run(increment("one")) for _ in range(6)]
+        gate.opened.set()
+        await passed
+        assert await asyncio.gather(*futures) == [1, 2, 3, 4, 5, 6]
+        assert database.commits == before + 3
 
 
 async def test_too_much_that_waits_is_refused(

@@ -20,6 +20,7 @@ from server.store.database import Database
 from server.store.giving_way import MOST, RESTING, AtRest, GivingWay
 from server.store.jobs import Job, JobQueue
 from server.store.sqlite import Sqlite, SqliteSession
+from tests.server.databases import started
 from tests.server.store.counted import increment
 from tests.waiting import PATIENCE, until
 
@@ -157,9 +158,8 @@ async def test_the_thread_is_at_rest_while_it_waits_for_the_disk(
     def work(_connection: Connection) -> None:
         note("work")
 
-    await database.start()
-    await database.run(work)
-    await database.close()
+    async with started(database):
+        await database.run(work)
     work_at = noted.index(("work", False))
     assert noted[work_at + 1 : work_at + 3] == [("end", False), ("commit", True)]
 

@@ -18,6 +18,7 @@ from server.store.document_records import Edit as DocumentEdit
 from server.store.files import Edit, Moment
 from server.store.sqlite import Sqlite
 from server.store.store import Store
+from tests.server.databases import started
 from tests.server.gate import closed_gate
 
 ADA = User("ada", "Ada")
@@ -60,59 +61,55 @@ async def say(store: Store) -> None:
 async def test_work_is_counted_while_it_waits(
     tmp_path: Path, work: Callable[[Store], Awaitable[None]], size: int
 ) -> None:
-    database = Database(Sqlite(tmp_path))
-    await database.start()
-    store = Store(database).of("ada", "p")
-    await store.projects.add(PROJECT)
-    await create(store)
-    gate, passed = await closed_gate(database)
-    doing = asyncio.ensure_future(work(store))
-    await asyncio.sleep(0)
-    assert database.held.of("ada") == size
-    gate.opened.set()
-    await asyncio.gather(passed, doing)
-    assert database.held.total == 0
-    await database.close()
+    async with started(Database(Sqlite(tmp_path))) as database:
+        store = Store(database).of("ada", "p")
+        await store.projects.add(PROJECT)
+        await create(store)
+        gate, passed = await closed_gate(database)
+        doing = asyncio.ensure_future(work(store))
+        await asyncio.sleep(0)
+        assert database.held.of("ada") == size
+        gate.opened.set()
+        await asyncio.gather(passed, doing)
+        assert database.held.total == 0
 
 
 async def test_an_edit_is_counted_by_what_it_inserts(tmp_path: Path) -> None:
-    database = Database(Sqlite(tmp_path))
-    await database.start()
-    store = Store(database).of("ada", "p")
-    await store.projects.add(PROJECT)
-    await create(store)
-    opened = await store.documents.open("p", "a.txt", None, AUTHOR, "")
-    change = joined([(len("before"), None), (0, "x" * 10_000)])
-    edit = DocumentEdit(opened.epoch, opened.version, AUTHOR, 1, change)
-    gate, passed = await closed_gate(database)
-    doing = asyncio.ensure_future(store.documents.edit("p", "a.txt", edit, check=lambda _: None))
-    await asyncio.sleep(0)
-    assert database.held.of("ada") == sys.getsizeof("x" * 10_000) + sys.getsizeof(None)
-    gate.opened.set()
-    await asyncio.gather(passed, doing)
-    assert database.held.total == 0
-    await database.close()
+    async with started(Database(Sqlite(tmp_path))) as database:
+        store = Store(database).of("ada", "p")
+        await store.projects.add(PROJECT)
+        await create(store)
+        opened = await store.documents.open("p", "a.txt", None, AUTHOR, "")
+        change = joined([(len("before"), None), (0, "x" * 10_000)])
+        edit = DocumentEdit(opened.epoch, opened.version, AUTHOR, 1, change)
+        gate, passed = await closed_gate(database)
+        doing = asyncio.ensure_future(
+            store.documents.edit("p", "a.txt", edit, check=lambda _: None)
+        )
+        await asyncio.sleep(0)
+        assert database.held.of("ada") == sys.getsizeof("x" * 10_000) + sys.getsizeof(None)
+        gate.opened.set()
+        await asyncio.gather(passed, doing)
+        assert database.held.total == 0
 
 
 async def test_who_holds_too_much_is_refused_and_another_is_not(tmp_path: Path) -> None:
-    database = Database(Sqlite(tmp_path))
-    await database.start()
-    await Store(database).of("ada", "p").projects.add(PROJECT)
-    gate, passed = await closed_gate(database)
-    fits = HELD_OF_ONE // sys.getsizeof(LONG)
-    saves = [
-        asyncio.ensure_future(change_much(Store(database).of("ada", "p"))) for _ in range(fits)
-    ]
-    await asyncio.sleep(0)
-    with pytest.raises(EventError, match="too much is waiting") as caught:
-        await change_much(Store(database).of("ada", "p"))
-    assert caught.value.code == "RATE_LIMIT_EXCEEDED"
-    other = asyncio.ensure_future(Store(database).of("bob", "p").files.page("p", "", 10))
-    gate.opened.set()
-    assert (await other).items == []
-    for save in saves:
-        save.cancel()
-    await asyncio.gather(passed, *saves, return_exceptions=True)
-    await database.close()
+    async with started(Database(Sqlite(tmp_path))) as database:
+        await Store(database).of("ada", "p").projects.add(PROJECT)
+        gate, passed = await closed_gate(database)
+        fits = HELD_OF_ONE // sys.getsizeof(LONG)
+        saves = [
+            asyncio.ensure_future(change_much(Store(database).of("ada", "p"))) for _ in range(fits)
+        ]
+        await asyncio.sleep(0)
+        with pytest.raises(EventError, match="too much is waiting") as caught:
+            await change_much(Store(database).of("ada", "p"))
+        assert caught.value.code == "RATE_LIMIT_EXCEEDED"
+        other = asyncio.ensure_future(Store(database).of("bob", "p").files.page("p", "", 10))
+        gate.opened.set()
+        assert (await other).items == []
+        for save in saves:
+            save.cancel()
+        await asyncio.gather(passed, *saves, return_exceptions=True)
     await asyncio.sleep(0)
     assert database.held.total == 0

@@ -34,7 +34,7 @@ from server.store.parts import PART, Coming, Kept, Reading
 from server.store.sqlite import Sqlite, SqliteSession
 from server.store.store import Store
 from tests.effort import EFFORT
-from tests.server.databases import undone
+from tests.server.databases import started, undone
 from tests.server.gate import closed_gate
 
 ADA = User("user-456", "Ada")
@@ -193,11 +193,9 @@ def test_long_contents_are_deleted_some_parts_at_a_time(connection: Connection) 
 
 @pytest.fixture
 async def database(engine: Engine) -> AsyncIterator[Database]:
-    database = Database(engine)
-    await database.start()
-    await Store(database).seed("now")
-    yield database
-    await database.close()
+    async with started(Database(engine)) as database:
+        await Store(database).seed("now")
+        yield database
 
 
 def nothing(_path: str) -> bool:
@@ -233,34 +231,32 @@ async def change(store: Store, text: str, path: str = "long.txt", action: str = 
 
 
 async def test_no_piece_of_work_has_more_than_some_parts(tmp_path: Path) -> None:
-    database = Database(Sqlite(tmp_path))
-    await database.start()
-    await Store(database).seed("now")
-    store = Store(database).of("ada", PROJECT_ID)
-    statements: list[str] = []
-    await database.run(partial(trace, callback=statements.append))
-    await change(store, LONG)
-    works = traced(statements)
-    sizes = [written(work) for work in works]
-    assert max(sizes) <= PART
-    # The first part comes with the change.
-    assert [size for size in sizes if size >= 1_000] == [PART] * 4 + [
-        len(LONG.encode()) % PART,
-        PART,
-    ]
-    statements.clear()
-    async for _ in store.files.take_over(
-        PROJECT_ID, {"other.txt": LONG[1:]}, user=ADA, now="now", unless=nothing
-    ):
-        pass
-    assert max(map(written, traced(statements))) <= PART
-    statements.clear()
-    file = (await store.files.page(PROJECT_ID, "", 10)).items[0]
-    assert await store.contents.texts([file.hash, "gone"]) == {file.hash: LONG}
-    reads = [sum("SELECT" in one for one in work) for work in traced(statements)]
-    # With those that find nothing more.
-    assert max(reads) <= parts.READ_AT_ONCE // PART + 2
-    await database.close()
+    async with started(Database(Sqlite(tmp_path))) as database:
+        await Store(database).seed("now")
+        store = Store(database).of("ada", PROJECT_ID)
+        statements: list[str] = []
+        await database.run(partial(trace, callback=statements.append))
+        await change(store, LONG)
+        works = traced(statements)
+        sizes = [written(work) for work in works]
+        assert max(sizes) <= PART
+        # The first part comes with the change.
+        assert [size for size in sizes if size >= 1_000] == [PART] * 4 + [
+            len(LONG.encode()) % PART,
+            PART,
+        ]
+        statements.clear()
+        async for _ in store.files.take_over(
+            PROJECT_ID, {"other.txt": LONG[1:]}, user=ADA, now="now", unless=nothing
+        ):
+            pass
+        assert max(map(written, traced(statements))) <= PART
+        statements.clear()
+        file = (await store.files.page(PROJECT_ID, "", 10)).items[0]
+        assert await store.contents.texts([file.hash, "gone"]) == {file.hash: LONG}
+        reads = [sum("SELECT" in one for one in work) for work in traced(statements)]
+        # With those that find nothing more.
+        assert max(reads) <= parts.READ_AT_ONCE // PART + 2
 
 
 async def test_others_have_turns_between_the_parts(database: Database) -> None:

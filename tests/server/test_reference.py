@@ -44,6 +44,7 @@ def test_the_official_parser_accepts_the_asyncapi_document() -> None:
         ).stdout
     )
     assert found["diagnostics"] == []
+    assert found["unused"] == []
     expected = [[f"send.{name.replace(':', '.')}", "receive"] for name in EVENTS]
     expected += [[f"hear.{name.replace(':', '.')}", "send"] for name in ANNOUNCEMENTS]
     assert sorted(found["operations"]) == sorted(expected)

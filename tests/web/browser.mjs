@@ -12,8 +12,12 @@ const { chromium } = require("playwright-core");
 // With OTHER_URL, of another node of a cluster, half of the people come there.
 const { URL: url, OTHER_URL: otherUrl = url, CHROMIUM: executablePath } = process.env;
 
+const VIEWPORT = { width: 1280, height: 800 };
+
 let browser;
 let shared;
+// Tabs of earlier tests: what runs in them has read the page's modules, which costs half of a visit.
+const idle = [];
 let opened = [];
 let places = new Map();
 let problems = [];
@@ -31,12 +35,11 @@ const args = [
 before(async () => {
   browser = await chromium.launch({ executablePath, args });
   // What moves is drawn 60 times in a second, for as long as a page is open.
-  const viewport = { width: 1280, height: 800 };
-  shared = await browser.newContext({ viewport, reducedMotion: "reduce" });
+  shared = await browser.newContext({ viewport: VIEWPORT, reducedMotion: "reduce" });
 });
 after(() => browser.close());
 afterEach(async () => {
-  await Promise.all(opened.map((page) => page.close()));
+  await Promise.all(opened.map(leave));
   opened = [];
   places = new Map();
   const found = problems.filter((problem) => !expected?.test(problem));
@@ -44,6 +47,16 @@ afterEach(async () => {
   expected = null;
   assert.deepEqual(found, []);
 });
+
+/** Leave a tab as a new one is, or close it. */
+async function leave(page) {
+  if (page.isClosed() || page.context() !== shared) return page.close();
+  page.removeAllListeners();
+  await page.evaluate(() => sessionStorage.clear());
+  await page.goto("about:blank");
+  await page.setViewportSize(VIEWPORT);
+  idle.push(page);
+}
 
 /** In this test a page may log errors like these. */
 export function expectErrors(pattern) {
@@ -53,7 +66,7 @@ export function expectErrors(pattern) {
 /** A page of somebody: each tab is a person of its own. With `options` in a browser of their own. */
 export async function visit(address, options) {
   const context = options ? await browser.newContext(options) : shared;
-  const page = await context.newPage();
+  const page = (!options && idle.pop()) || (await context.newPage());
   opened.push(page);
   page.setDefaultTimeout(+(process.env.PAGE_TIMEOUT ?? 60_000));
   page.on("pageerror", (error) => problems.push(error.message));

@@ -29,6 +29,13 @@ def pinging() -> Iterator[int]:
 
 
 @pytest.fixture(scope="package")
+def leaving() -> Iterator[int]:
+    """The suites' pings; who does not answer has had time to fetch them, and is put out."""
+    with running("--ping-timeout", "3000", "--connect-timeout", "60000") as port:
+        yield port
+
+
+@pytest.fixture(scope="package")
 def port() -> Iterator[int]:
     """Nobody is pinged, and there is a minute to join."""
     with running(

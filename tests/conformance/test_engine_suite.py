@@ -151,8 +151,8 @@ async def test_engine_polling_sends_pings(pinging: int) -> None:
     await heartbeat_polling(pinging, ENGINE)
 
 
-async def test_engine_polling_closes_without_pong(pinging: int) -> None:
-    await heartbeat_polling_timeout(pinging, ENGINE)
+async def test_engine_polling_closes_without_pong(leaving: int) -> None:
+    await heartbeat_polling_timeout(leaving, ENGINE)
 
 
 async def test_engine_websocket_sends_pings(pinging: int) -> None:

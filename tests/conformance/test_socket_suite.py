@@ -72,8 +72,8 @@ async def test_socket_polling_sends_pings(pinging: int) -> None:
     await heartbeat_polling(pinging, SOCKET)
 
 
-async def test_socket_polling_closes_without_pong(pinging: int) -> None:
-    await heartbeat_polling_timeout(pinging, SOCKET)
+async def test_socket_polling_closes_without_pong(leaving: int) -> None:
+    await heartbeat_polling_timeout(leaving, SOCKET)
 
 
 async def test_socket_websocket_sends_pings(pinging: int) -> None:

@@ -13,6 +13,8 @@ T = TypeVar("T")
 PATIENCE = 60.0
 # Seconds of the loop's clock, which a test may slow down, between two looks at the real one.
 LOOK = 0.5
+# Turns without other work after which a loop rests between them.
+IDLE_TURNS = 20
 NEVER = "the condition never came true"
 
 
@@ -37,10 +39,20 @@ async def patient(awaitable: Awaitable[T]) -> T:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Let the loop turn until `condition` holds."""
+    """Let the loop turn until `condition` holds.
+
+    Between turns in which the loop has nothing else to do, what is waited for gets the processor:
+    a thread, or another process.
+    """
     started = time.monotonic()
+    ready = getattr(asyncio.get_running_loop(), "_ready", None)
+    idle = 0
     while not condition():
         assert time.monotonic() - started < PATIENCE, NEVER
+        idle = 0 if ready or ready is None else idle + 1
+        if idle > IDLE_TURNS:
+            # The loop's own clock may stand still.
+            time.sleep(0.001)  # noqa: ASYNC251
         await asyncio.sleep(0)
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from engineio_min.transports.websocket import CLOSE_TIMEOUT
 from socketio_min import Limits, Server, Socket
+from tests.engineio_min.harness import Clock
 from tests.socketio_min.server.admitting import Gate
 from tests.socketio_min.serving import TRANSPORTS, Transport, serving
 from tests.waiting import until
@@ -69,7 +71,7 @@ async def test_handlers_that_wait_for_the_client_do_not_stop_it(
         await client.expect('431[["answer"]]' if broadcast else '431["answer"]')
 
 
-async def test_a_paused_connection_can_be_closed() -> None:
+async def test_a_paused_connection_can_be_closed(clock: Clock) -> None:
     io = Server(limits=Limits(max_handlers=1))
     gate = Gate()
 
@@ -83,6 +85,7 @@ async def test_a_paused_connection_can_be_closed() -> None:
         await until(lambda: gate.waiting)
         socket.disconnect(close=True)
         await client.expect("41")
+        await clock.advance(CLOSE_TIMEOUT)
         assert await client.rest() == []
         gate.open()
 

@@ -17,12 +17,14 @@ import pytest
 import engineio_min
 from engineio_min import RateLimit
 from engineio_min.protocol.packets import LONG, LongText
+from engineio_min.transports.websocket import CLOSE_TIMEOUT
 from socketio_min import Limits, Server, Socket
 from socketio_min.protocol.gradual_decoding import SLICE, Scan
 from socketio_min.protocol.json_parser import JsonParser
 from socketio_min.protocol.parser import Head
 from socketio_min.server import large_messages
 from socketio_min.server.large_message import LargeMessage
+from tests.engineio_min.harness import Clock
 from tests.engineio_min.wire import encode_request, websocket
 from tests.hostile.stage import POLLING, WEBSOCKET, Stage, staged
 from tests.waiting import until
@@ -226,7 +228,7 @@ async def test_the_end_of_the_server_does_not_wait_for_it(
 
 
 @both
-async def test_the_end_comes_between_two_steps(limits: Limits) -> None:
+async def test_the_end_comes_between_two_steps(limits: Limits, clock: Clock) -> None:
     async with staged(limits=limits) as stage:
         ends: list[Any] = []
         stage.io.on("disconnect", lambda _socket, _reason: ends.extend(echoes(stage)))
@@ -235,6 +237,8 @@ async def test_the_end_comes_between_two_steps(limits: Limits) -> None:
         await until(lambda: any(one.connection.paused for one in stage.io.connections))
         stage.sockets[-1]._link.connection.close()
         assert ends == []
+        await until(lambda: echoes(stage))
+        await clock.advance(CLOSE_TIMEOUT)
         await until(lambda: ends)
         assert ends == [["echo", TEXT * 3]]
 
@@ -274,13 +278,14 @@ class Dropping:
         raise NotImplementedError
 
 
-async def test_what_is_dropped_while_it_is_taken() -> None:
+async def test_what_is_dropped_while_it_is_taken(clock: Clock) -> None:
     async with staged() as stage:
         await stage.joined()
         connection = stage.sockets[-1]._link.connection
         Dropping(connection)
         assert connection.held == 0
         connection.close()
+        await clock.advance(CLOSE_TIMEOUT)
 
 
 class Failing(JsonParser):

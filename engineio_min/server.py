@@ -212,7 +212,7 @@ class Server:
         self.loop = asyncio.get_running_loop()
         # In a context of its own, not in that of the client whose handler is the first to send.
         self.flushes.begin(self.loop, ADVICE, self._context)
-        self.turn_share.begin(self.loop.call_soon)
+        self.turn_share.begin(self.loop.call_soon, self.loop.time)
         self.timer = Timer(self.loop)
         if outlived:
             self._outlive_loop()

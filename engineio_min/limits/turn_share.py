@@ -6,6 +6,9 @@ larger than the share that each connection has anyway are taken until a turn's b
 others wait for the next turns, in their order. Who sends little is never among them, and is read
 in each of these turns.
 
+A byte of JSON may cost twenty times as much as another: of those that wait, a turn takes no more
+once they have taken its time.
+
 Rejected: to count all reads, which is work for every read of everybody.
 """
 
@@ -19,14 +22,17 @@ READ_SHARE: Final = 4_096
 """Bytes that each turn takes of a connection anyway, with the last message whole."""
 MOST: Final = 131_072
 """Bytes of large reads that a turn takes, before the last: 2 ms of JSON."""
+MOST_SECONDS: Final = 0.002
+"""Time that a turn takes for those that have waited, before the last."""
 
 
 class TurnShare:
     """Large reads that were taken in this turn, and those that wait; call `begin` once."""
 
-    __slots__ = ("_asked", "_call_soon", "_due", "_left", "_most", "_waiting")
+    __slots__ = ("_asked", "_call_soon", "_due", "_left", "_most", "_now", "_waiting")
 
     _call_soon: Callable[[Callable[[], None]], object]
+    _now: Callable[[], float]
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
@@ -38,9 +44,14 @@ class TurnShare:
         # loop may read in the turn that calls it. None if it was asked for by a read.
         self._due: int | None = None
 
-    def begin(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
-        """Have what is to be done in the next turn called by `call_soon` of the event loop."""
+    def begin(
+        self, call_soon: Callable[[Callable[[], None]], object], now: Callable[[], float]
+    ) -> None:
+        """Have what is to be done in the next turn called by `call_soon` of the event loop, whose
+        clock is `now`, in seconds.
+        """
         self._call_soon = call_soon
+        self._now = now
 
     def forget(self) -> None:
         """Forget what waits, of an event loop that is closed."""
@@ -71,6 +82,7 @@ class TurnShare:
         self._asked = False
         self._left = self._most
         waiting = self._waiting
+        ends = self._now() + MOST_SECONDS
         try:
             # Who waits again, or has been read in this turn before this, has one of the next.
             for _ in range(len(waiting) if self._due is None else self._due):
@@ -79,6 +91,8 @@ class TurnShare:
                 size, go_on = waiting.popleft()
                 self._left -= size
                 go_on()
+                if self._now() >= ends:
+                    break
         finally:
             if self._left < self._most or waiting:
                 self._ask()

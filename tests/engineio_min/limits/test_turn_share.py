@@ -15,6 +15,10 @@ class Turns:
 
     def __init__(self) -> None:
         self.asked: list[Callable[[], None]] = []
+        self.time = 0.0
+
+    def now(self) -> float:
+        return self.time
 
     def ask(self, function: Callable[[], None]) -> None:
         self.asked.append(function)
@@ -27,7 +31,7 @@ class Turns:
 
 def test_a_turn_takes_large_reads_until_its_bytes_are_spent() -> None:
     turns, share, taken = Turns(), TurnShare(100), list[str]()
-    share.begin(turns.ask)
+    share.begin(turns.ask, turns.now)
     assert share.admit(60)
     assert share.admit(60)
     assert not share.admit(1)
@@ -50,7 +54,7 @@ def test_a_turn_takes_large_reads_until_its_bytes_are_spent() -> None:
 
 def test_who_waits_again_has_its_turn_in_one_of_the_next() -> None:
     turns, share, taken = Turns(), TurnShare(100), list[str]()
-    share.begin(turns.ask)
+    share.begin(turns.ask, turns.now)
 
     def again(name: str) -> None:
         taken.append(name)
@@ -67,7 +71,7 @@ def test_who_waits_again_has_its_turn_in_one_of_the_next() -> None:
 def test_what_is_read_before_the_turn_is_called_waits_for_the_next() -> None:
     """Or a connection would have two shares of this one."""
     turns, share, taken = Turns(), TurnShare(100), list[str]()
-    share.begin(turns.ask)
+    share.begin(turns.ask, turns.now)
     share.wait(10, partial(taken.append, "a"))
     turns.end()
     assert taken == ["a"]
@@ -79,9 +83,27 @@ def test_what_is_read_before_the_turn_is_called_waits_for_the_next() -> None:
     assert taken == ["a", "the rest"]
 
 
+def test_a_turn_takes_those_who_wait_until_its_time_is_spent() -> None:
+    turns, share, taken = Turns(), TurnShare(100), list[str]()
+    share.begin(turns.ask, turns.now)
+
+    def take(name: str) -> None:
+        taken.append(name)
+        turns.time += 0.001_5
+
+    for name in "abc":
+        share.wait(1, partial(take, name))
+    turns.end()
+    assert taken == ["a", "b"]
+    # Nobody overtakes those who wait.
+    assert not share.admit(1)
+    turns.end()
+    assert taken == ["a", "b", "c"]
+
+
 def test_a_failure_costs_nobody_else_the_turn() -> None:
     turns, share, taken = Turns(), TurnShare(100), list[str]()
-    share.begin(turns.ask)
+    share.begin(turns.ask, turns.now)
 
     def fails() -> None:
         raise ValueError("its own")
@@ -96,7 +118,7 @@ def test_a_failure_costs_nobody_else_the_turn() -> None:
 
 def test_another_loop_begins_with_nothing() -> None:
     turns, share = Turns(), TurnShare(100)
-    share.begin(turns.ask)
+    share.begin(turns.ask, turns.now)
     assert share.admit(100)
     share.wait(10, lambda: None)
     share.forget()

@@ -18,7 +18,7 @@ from engineio_min.asgi.scope import (
 )
 from engineio_min.limits.turn_share import READ_SHARE
 from engineio_min.protocol.large_frame import LARGE_SHARE
-from engineio_min.protocol.packets import LONG, LongText, Packet, encode_base64
+from engineio_min.protocol.packets import LONG, LongText, Packet, encode_base64, is_binary
 from engineio_min.protocol.session import SHARE, SLOW_CONSUMER, TRANSPORT_CLOSE, TRANSPORT_ERROR
 from engineio_min.request import Headers
 from engineio_min.transports.host import StreamCarrier
@@ -275,7 +275,7 @@ class AsgiWebSocket(StreamCarrier):
                     await asyncio.sleep(0)
                 size = len(packet)
                 share -= size + SEND_COST
-                if self._base64 and isinstance(packet, bytes):
+                if self._base64 and is_binary(packet):
                     packet = encode_base64(packet)
                 await self._write_event(_send_event(packet))
                 self._unsent -= size
@@ -300,6 +300,8 @@ class AsgiWebSocket(StreamCarrier):
 
 def _send_event(packet: Packet) -> AsgiEvent:
     """Return the event that sends `packet`."""
+    if type(packet) is LongText:
+        packet = packet.decode()
     if isinstance(packet, bytes):
         return {"type": "websocket.send", "bytes": packet}
     if not packet.isascii():

@@ -13,7 +13,7 @@ import zlib
 from typing import Final
 
 from engineio_min.protocol.frame_encoding import encode_frame
-from engineio_min.protocol.packets import Packet, encode_base64, may_compress
+from engineio_min.protocol.packets import Packet, encode_base64, is_binary, may_compress
 
 # Bytes of packets that are compressed in a turn of the event loop for one connection, about 2 ms.
 SHARE: Final = 65_536
@@ -78,7 +78,7 @@ class AgreedEncoder:
     def _frame(self, packet: Packet) -> bytes:
         frame = self._compressed.get(packet)
         if frame is None or not may_compress(packet):
-            data = encode_base64(packet) if self._base64 and isinstance(packet, bytes) else packet
+            data = encode_base64(packet) if self._base64 and is_binary(packet) else packet
             if (
                 self._window_bits is None
                 or not self._threshold <= len(data) <= MOST

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from engineio_min.protocol.packets import Packet
+from engineio_min.protocol.packets import LongText, Packet
 from engineio_min.protocol.session import SHARE
 
 _FINAL_TEXT = 0x81
@@ -92,7 +92,7 @@ def encode_frame(packet: Packet) -> bytes:
         heads = _TEXT_HEADS
     else:
         data = packet
-        heads = _BINARY_HEADS
+        heads = _TEXT_HEADS if type(packet) is LongText else _BINARY_HEADS
     size = len(data)
     if size < 126:
         return heads[size] + data

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, TypeGuard
 
 import orjson
 
@@ -54,9 +54,16 @@ class UncompressedBytes(bytes):
 
 
 class LongText(bytes):
-    """A long text packet as UTF-8, of type "4" or "b", for a receiver that decodes it in steps."""
+    """A long text packet as UTF-8, of type "4" or "b": one that came, for a receiver that decodes
+    it in steps, or one that a server sends, which need not be decoded and encoded again.
+    """
 
     __slots__ = ()
+
+
+def is_binary(packet: Packet) -> TypeGuard[bytes]:
+    """Return whether a packet is a binary message."""
+    return isinstance(packet, bytes) and type(packet) is not LongText
 
 
 def message_packet(message: Message, *, compress: bool = True) -> Packet:
@@ -98,8 +105,12 @@ def open_packet(
 def encode_payload(packets: Iterable[Packet]) -> bytes:
     """Join packets into one polling body."""
     return SEPARATOR.join(
-        [packet if isinstance(packet, str) else encode_base64(packet) for packet in packets]
+        [packet if isinstance(packet, str) else _text_of(packet) for packet in packets]
     ).encode("utf-8", "replace")
+
+
+def _text_of(packet: bytes) -> str:
+    return packet.decode() if type(packet) is LongText else encode_base64(packet)
 
 
 def encode_base64(packet: bytes) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Protocol
 
+from engineio_min.protocol.packets import LongText
 from engineio_min.protocol.packets import Packet as EnginePacket
 from socketio_min.client.credentials import Credentials
 from socketio_min.client.early_events import EarlyEvents
@@ -93,7 +94,10 @@ class Inbox:
     def _acknowledge(self, engine: object, ack_id: int, result: Any) -> None:
         """Answer an event with a handler's result: None, a value, or a tuple of several."""
         values: Any = [] if result is None else result if isinstance(result, tuple) else [result]
-        packets = self._encoder.ack(values, ack_id)
+        packets = [
+            packet.decode() if type(packet) is LongText else packet
+            for packet in self._encoder.ack(values, ack_id)
+        ]
         # On a later connection the same id would acknowledge another event.
         if self._sid is not None and self._link.engine is engine:
             self._link.send(packets)

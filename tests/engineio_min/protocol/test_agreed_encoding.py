@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engineio_min.protocol import agreed_encoding
 from engineio_min.protocol.agreed_encoding import MOST, AgreedEncoder, compress_frame
 from engineio_min.protocol.frame_encoding import encode_frame
-from engineio_min.protocol.packets import Packet, Uncompressed, UncompressedBytes
+from engineio_min.protocol.packets import LongText, Packet, Uncompressed, UncompressedBytes
 
 LONG = "4" + "long" * 500
 
@@ -82,6 +82,7 @@ def test_what_may_not_be_compressed_is_not(compressed: list[Packet]) -> None:
 def test_binary_as_text() -> None:
     encoder = AgreedEncoder(None, 10, base64=True)
     assert encoder.frames([b"\x00" * 30, LONG]) == encode_frame("b" + "A" * 40) + encode_frame(LONG)
+    assert encoder.frames([LongText(LONG.encode())]) == encode_frame(LONG)
     both = AgreedEncoder(15, 30, base64=True)
     assert both.frames([b"\x00" * 30]) == compress_frame("b" + "A" * 40, 15)
 

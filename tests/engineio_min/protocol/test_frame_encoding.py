@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
 from engineio_min.protocol.frame_encoding import FrameEncoder, encode_frame
-from engineio_min.protocol.packets import Uncompressed
+from engineio_min.protocol.packets import LongText, Uncompressed
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,11 @@ def test_encode_frame(packet: str | bytes, head: bytes) -> None:
     assert encode_frame(packet) == head + data
     opcode = Opcode.TEXT if isinstance(packet, str) else Opcode.BINARY
     assert encode_frame(packet) == Frame(opcode, data).serialize(mask=False)
+
+
+def test_a_long_text_is_a_text() -> None:
+    text = "4" + "é" * 70_000
+    assert encode_frame(LongText(text.encode())) == encode_frame(text)
 
 
 def test_the_encoder_keeps_what_it_encoded() -> None:

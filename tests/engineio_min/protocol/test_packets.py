@@ -20,6 +20,7 @@ from engineio_min.protocol.packets import (
     decode_packet,
     decode_payload,
     encode_payload,
+    is_binary,
     may_compress,
     message_packet,
     open_packet,
@@ -95,6 +96,13 @@ def test_an_uncompressed_packet_is_the_same_packet_with_a_mark(message: str | by
     assert not may_compress(packet)
     assert may_compress(message_packet(message))
     assert encode_payload([packet]) == encode_payload([message_packet(message)])
+
+
+def test_a_long_text_is_a_text() -> None:
+    assert encode_payload([LongText("4é".encode()), b"\0", "4a"]) == "4é\x1ebAA==\x1e4a".encode()
+    assert not is_binary(LongText(b"4"))
+    assert not is_binary("4")
+    assert is_binary(b"4")
 
 
 def test_a_lone_surrogate_does_not_stop_the_payload() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engineio_min.protocol.packets import LONG
 from socketio_min import (
     ClientLimits,
     ConnectionRefused,
@@ -41,10 +42,13 @@ async def test_connect_events_and_acknowledgements_on_the_wire() -> None:
         peer.frame('4221["binary"]')
         assert await peer.packet() == '461-21[{"_placeholder":true,"num":0}]'
         assert await peer.packet() == b"\x03"
+        peer.frame('4222["long"]')
+        assert await peer.packet() == '4322["' + "é" * LONG + '"]'
         peer.frame('42["end"]')
         assert await peer.packet() == "41"
 
     async with meeting(joined(talk)) as (client, server):
+        client.on("long", lambda: "é" * LONG)
         client.on("question", lambda number: number * 2)
         client.on("many", lambda: (1, "2"))
         client.on("nothing", lambda: None)

@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engineio_min.protocol.packets import LONG, LongText
 from socketio_min.protocol.encoding import (
     encode_ack,
 )
@@ -54,6 +55,13 @@ def test_packets_are_those_of_the_protocol() -> None:
     assert main.connect({"wide": 2**70}) == ['40{"wide":1180591620717411303424}']
     assert custom.disconnect() == ["41/custom,"]
     assert main.connect_error("no", 1) == ['44{"message":"no","data":1}']
+
+
+def test_a_long_acknowledgement_is_not_decoded() -> None:
+    [packet] = JsonEncoder("/é").ack(["é" * LONG], 7)
+    assert type(packet) is LongText
+    assert packet.decode() == '43/é,7["' + "é" * LONG + '"]'
+    assert JsonEncoder("/").ack(["a" * 10], 7) == ['437["aaaaaaaaaa"]']
 
 
 def test_the_json_of_a_plain_event_is_told() -> None:

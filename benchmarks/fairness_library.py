@@ -116,36 +116,58 @@ def slow_readers(port: int) -> None:
         time.sleep(0.005)
 
 
+class Poller:
+    """A session over long-polling, on one connection, which is in the main namespace."""
+
+    def __init__(self, port: int) -> None:
+        self._sock = socket.create_connection(("127.0.0.1", port))
+        self._data = b""
+        opened = self._exchange(f"GET {PATH}polling{HEAD}\r\n".encode())
+        self._sid = opened.partition(b'"sid":"')[2].partition(b'"')[0].decode()
+        self.post(b"40")
+
+    def post(self, body: bytes) -> None:
+        """Send packets."""
+        head = f"POST {PATH}polling&sid={self._sid}{HEAD}Content-Length: {len(body)}\r\n\r\n"
+        self._exchange(head.encode() + body)
+
+    def poll(self) -> None:
+        """Fetch what is there, compressed."""
+        head = f"GET {PATH}polling&sid={self._sid}{HEAD}Accept-Encoding: gzip\r\n\r\n"
+        self._exchange(head.encode())
+
+    def _exchange(self, request: bytes) -> bytes:
+        self._sock.sendall(request)
+        while b"\r\n\r\n" not in self._data:
+            self._data += _some(self._sock)
+        head, _, self._data = self._data.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+        while len(self._data) < length:
+            self._data += _some(self._sock)
+        answer, self._data = self._data[:length], self._data[length:]
+        if b" 200 " not in head.partition(b"\r\n")[0]:
+            raise ConnectionError(head.decode("latin-1"))
+        return answer
+
+
 def compressed_polls(port: int) -> None:
     """Ask by long-polling for echoes of 64 KB, many at a time, with gzip."""
     text = "".join(chr(33 + number * number % 90) for number in range(60_000)).replace('"', "'")
     event = "42" + json.dumps(["test:event", {"text": text}])
     body = "\x1e".join([event] * 60).encode()
-    sock = socket.create_connection(("127.0.0.1", port))
-    data = b""
-
-    def exchange(request: bytes) -> bytes:
-        nonlocal data
-        sock.sendall(request)
-        while b"\r\n\r\n" not in data:
-            data += _some(sock)
-        head, _, data = data.partition(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-        while len(data) < length:
-            data += _some(sock)
-        answer, data = data[:length], data[length:]
-        if b" 200 " not in head.partition(b"\r\n")[0]:
-            raise ConnectionError(head.decode("latin-1"))
-        return answer
-
-    opened = exchange(f"GET {PATH}polling{HEAD}\r\n".encode())
-    sid = opened.partition(b'"sid":"')[2].partition(b'"')[0].decode()
-    post = f"POST {PATH}polling&sid={sid}{HEAD}Content-Length: "
-    poll = f"GET {PATH}polling&sid={sid}{HEAD}Accept-Encoding: gzip\r\n\r\n".encode()
-    exchange(f"{post}2\r\n\r\n40".encode())
+    poller = Poller(port)
     while True:
-        exchange(f"{post}{len(body)}\r\n\r\n".encode() + body)
-        exchange(poll)
+        poller.post(body)
+        poller.poll()
+
+
+def posted_values(port: int) -> None:
+    """Post sixty events at a time with nearly 10,000 values each, over four connections."""
+    body = "\x1e".join(["42" + json.dumps(["test:event", [[]] * 4_900])] * 60).encode()
+    pollers = [Poller(port) for _ in range(4)]
+    while True:
+        for poller in pollers:
+            poller.post(body)
 
 
 def _some(sock: socket.socket) -> bytes:
@@ -202,5 +224,6 @@ DEEDS = (
     at_once("JSON for a namespace that is not joined", repeat(_foreign)),
     at_once("echoes that nobody reads", again(slow_readers)),
     at_once("gzip of polls of 3.6 MB", again(compressed_polls)),
+    at_once("posts of events with many values", again(posted_values)),
 )
 """The table; each row is one client at its worst."""

@@ -1,8 +1,9 @@
 """What a cluster costs: `python -m benchmarks.cluster`.
 
-Three parts: a broadcast on the node that publishes and on one that receives, beside the official
-adapter on Node.js; what recovery adds to an event; and what a second worker brings. Each prints a
-table; `--output` puts them between the marks of a Markdown file.
+Four parts: a broadcast on the node that publishes and on one that receives, beside the official
+adapter on Node.js; what recovery adds to an event; what a second worker brings; and the assistant's
+server on one node and on two. Each prints a table; `--output` puts them between the marks of a
+Markdown file.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from benchmarks.cluster_application import application
 from benchmarks.cluster_nodes import KINDS, Pair, Redis
 from benchmarks.cluster_workers import Workers
 from benchmarks.parts import measured_on, part_parser, read_parts, write_figures
@@ -114,6 +116,7 @@ PARTS: dict[str, tuple[str, Callable[[float], list[str]]]] = {
     "broadcasts": ("A broadcast of 100 bytes, CPU an event", broadcasts),
     "recovery": ("Recovery, CPU an event on the publishing node", recovery),
     "workers": ("Workers on one machine", workers),
+    "application": ("The assistant's server, CPU of each part", application),
 }
 
 

@@ -32,7 +32,12 @@ export class FileLock {
   /** Release the lock; does nothing if it is gone already, or if somebody else has it by now. */
   async unlock() {
     if (!this.held) return;
-    this.held = false;
+    try {
+      // Whoever comes back takes it again before: the former connection keeps it for a while.
+      await this.#socket._untilIn("file:unlock");
+    } finally {
+      this.held = false;
+    }
     const { projectId, filePath } = this;
     try {
       await this.#socket.call("file:unlock", { projectId, filePath });

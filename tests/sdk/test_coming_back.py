@@ -127,6 +127,20 @@ async def test_a_server_that_is_about_to_end_is_left_without_a_loss(
         assert lock.token > token
 
 
+async def test_a_lock_that_is_released_on_the_way_is_free_at_once(
+    servers: Servers, connect: Connect
+) -> None:
+    application, _ = servers
+    ada, other = await connect(), await connect("user-789")
+    async with ada.lock_file(PROJECT, APP):
+        first = ada.id
+        application.io.sockets[str(first)].emit("server:draining", {}, {})
+        await until(lambda: not ada._arrivals._is_in.is_set())
+    assert ada.id != first
+    async with other.lock_file(PROJECT, APP) as lock:
+        assert lock.held
+
+
 async def test_a_server_that_ends_while_one_comes_back_to_it_is_left_at_once(
     servers: Servers, connect: Connect
 ) -> None:

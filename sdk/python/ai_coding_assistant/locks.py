@@ -135,7 +135,11 @@ class FileLock:
             Unreachable: there is no answer. The server releases it with the connection.
         """
         if self.held:
-            self.lose()
+            try:
+                # Whoever comes back takes it again before: the former connection keeps it a while.
+                await self._socket.until_in("file:unlock")
+            finally:
+                self.lose()
             await self._give_back(self._socket.call)
 
     async def _give_back(self, send: Send) -> None:

@@ -20,6 +20,8 @@ from tests.server.cluster_proof.planted import FAULTS, FOUND_BY
 from tests.server.cluster_proof.proof import Proof
 from tests.server.cluster_proof.stage import staged
 
+AWAY_SECONDS = 20.0
+"""Seconds that something is away, unless they are given."""
 MOST_TOLD = 20
 """Problems of a deed that are printed."""
 
@@ -55,18 +57,20 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("deeds", nargs="*", metavar="DEED", help=", ".join(DEEDS))
     parser.add_argument("--people", type=int, default=40, help="with the Python SDK")
     parser.add_argument("--others", type=int, default=10, help="with JavaScript")
-    parser.add_argument("--seconds", type=float, default=20.0, help="that something is away")
+    parser.add_argument("--seconds", type=float, help="that something is away")
     parser.add_argument("--plant", choices=FAULTS, help="break the servers, to see it found")
     options = parser.parse_args(arguments)
-    planned = list(DEEDS) if options.plant is None else [FOUND_BY[options.plant]]
+    planned, seconds = list(DEEDS), AWAY_SECONDS
+    if options.plant is not None:
+        deed, seconds = FOUND_BY[options.plant]
+        planned = [deed]
     names = options.deeds or planned
+    seconds = options.seconds or seconds
     unknown = [name for name in names if name not in DEEDS]
     if unknown:
         parser.error(f"no such deed: {', '.join(unknown)}; there are {', '.join(DEEDS)}")
     logging.getLogger("ai_coding_assistant").setLevel(logging.ERROR)
-    failed = asyncio.run(
-        prove(names, options.people, options.others, options.seconds, options.plant)
-    )
+    failed = asyncio.run(prove(names, options.people, options.others, seconds, options.plant))
     if failed:
         print(f"cluster-test: {failed} of {len(names)} failed", file=sys.stderr)
         return 1

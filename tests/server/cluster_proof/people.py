@@ -313,12 +313,13 @@ class Person:
             for _ in range(self._chance.randrange(3)):
                 await self._operate("save", path, token)
                 await asyncio.sleep(self._chance.random() * 0.2)
-            if self._chance.random() < 0.2 and not self.world.fault_ended.is_set():
+            if self._chance.random() < 0.5 and not self.world.fault_ended.is_set():
                 # Until the fault is over: who has lost the lock meanwhile must not write.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(HANG_SECONDS / 2):
                         await self.world.fault_ended.wait()
-                await asyncio.sleep(self._chance.random() * 3)
+                # Others have it, and give it back.
+                await asyncio.sleep(1 + self._chance.random() * 4)
                 await self._operate("save", path, token)
         deadline = time.monotonic() + HANG_SECONDS
         while await self._operate("unlock", path) is None:

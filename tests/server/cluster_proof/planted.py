@@ -75,15 +75,15 @@ FAULTS: dict[str, Callable[[], None]] = {
     "no-resync": no_resync,
 }
 
-FOUND_BY: dict[str, str] = {
-    "two-holders": "a_worker_is_killed",
-    # Others have the locks when PostgreSQL is back.
-    "any-token": "postgres_is_unreachable",
-    "lost-message": "a_worker_is_killed",
-    "told-twice": "a_worker_is_killed",
-    "no-resync": "redis_is_unreachable",
+FOUND_BY: dict[str, tuple[str, float]] = {
+    "two-holders": ("a_worker_is_killed", 20.0),
+    # For longer than lease and grace: others have the locks when PostgreSQL is back.
+    "any-token": ("postgres_is_unreachable", 30.0),
+    "lost-message": ("a_worker_is_killed", 20.0),
+    "told-twice": ("a_worker_is_killed", 20.0),
+    "no-resync": ("redis_is_unreachable", 20.0),
 }
-"""What is done to find each."""
+"""What is done to find each, and for how many seconds."""
 
 if __name__ == "__main__":
     FAULTS[sys.argv.pop(1)]()

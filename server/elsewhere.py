@@ -36,6 +36,7 @@ class Elsewhere:
         self._on(node_events.SESSION_RENEWED, tuple[Id, Id], self._session_renewed)
         self._on(node_events.MEMBER_GONE, tuple[Id, Id], self._member_gone)
         self._on(node_events.PROJECT_GONE, tuple[Id], self._project_gone)
+        self._on(node_events.FILES_MOVED, tuple[Id, Path, Path], self._files_moved)
         self._on(node_events.TICKET, tuple[Secret, Id, Id, Path | None, Path, bool], self._ticket)
         self._on(node_events.TICKET_USED, tuple[Secret], self._ticket_used)
         self._on(node_events.LOCK_LOST, tuple[Held], self._lock_lost)
@@ -92,6 +93,10 @@ class Elsewhere:
         for socket in await inside.fetch_sockets():
             if isinstance(socket, Socket):
                 depart(self._services.own_call(socket, silent=True), project_id)
+
+    def _files_moved(self, project_id: str, source: str, target: str) -> None:
+        self._services.documents.move(project_id, source, target)
+        self._services.saver.move(project_id, source, target)
 
     # -- downloads
 

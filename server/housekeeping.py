@@ -70,11 +70,15 @@ class Housekeeping:
     async def tidy(self, now: datetime) -> None:
         """Do what is due at this time."""
         store = self._services.store
-        await store.accounts.forget_expired_sessions(now.timestamp())
+        while await store.accounts.forget_expired_sessions(self._services.auth.clock()):
+            pass
         while await store.bin.expire(timestamp(now - timedelta(days=KEPT_DAYS))):
             pass
         while await store.files.thin_history(timestamp(now - _DAY), timestamp(now - _MONTH)):
             pass
+        # Whoever took the edits may have missed that the file was moved at another server.
+        for key in await store.documents.unsaved():
+            self._services.saver.edited(key)
         await self._make_versions(now)
 
     async def _make_versions(self, now: datetime) -> None:

@@ -87,7 +87,7 @@ class Saver:
 
     async def save_unsaved(self, key: Key) -> None:
         """Save a document if edits of it are not saved, as `save` does."""
-        if key in self.unsaved(key[0]):
+        if key in await self._unsaved_anywhere(key[0]):
             await self.save(key)
 
     async def save_project(self, project_id: str, within: str | None = None) -> None:
@@ -96,7 +96,7 @@ class Saver:
         Raises:
             EventError: one cannot be saved.
         """
-        for key in self.unsaved(project_id):
+        for key in await self._unsaved_anywhere(project_id):
             if within is None or is_within(key[1], [within]):
                 await self.save(key)
 
@@ -111,6 +111,16 @@ class Saver:
     def unsaved(self, project_id: str) -> list[Key]:
         """Return the documents of a project that have unsaved edits."""
         return [key for key in {**self._due, **self._saves} if key[0] == project_id]
+
+    async def _unsaved_anywhere(self, project_id: str) -> list[Key]:
+        """Return the documents of a project that have unsaved edits, also those of other servers.
+
+        Raises:
+            EventError: the database cannot be asked.
+        """
+        if not self._services.settings.shares_database:
+            return self.unsaved(project_id)
+        return await self._services.store.of("", project_id).documents.unsaved_of(project_id)
 
     def _begin(self, key: Key) -> None:
         if key in self._saves:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from server.api import node_events
 from server.api.envelope import timestamp
 from server.api.errors import Code, EventError
 from server.api.file_announcements import FileMoved, FileUnlocked
@@ -166,6 +167,7 @@ def _follow(call: Call[FileMovePayload], moved: FileMoved, ended: Sequence[Held]
     ended = [*ended, *services.locks.moved(project_id, source, target)]
     services.documents.move(project_id, source, target)
     services.saver.move(project_id, source, target)
+    services.io.server_side_emit(node_events.FILES_MOVED, project_id, source, target)
     for held in ended:
         call.tell(room, FileUnlocked(file_path=held.path, token=held.token), project_id=project_id)
     call.tell(room, moved, project_id=project_id)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from server.api.records import User
 from server.store.connection import ALL, Connection
+
+FORGOTTEN_AT_ONCE: Final = 100
+"""Sessions that one piece of work forgets."""
 
 
 class StoredSession(NamedTuple):
@@ -86,6 +89,11 @@ def end_session(connection: Connection, key: str) -> None:
     connection.execute("DELETE FROM sessions WHERE key = ?", (key,))
 
 
-def forget_expired_sessions(connection: Connection, now: float) -> None:
-    """Forget the sessions that are over."""
-    connection.execute("DELETE FROM sessions WHERE expires_at <= ?", (now,))
+def forget_expired_sessions(connection: Connection, now: float) -> bool:
+    """Forget some of the sessions that are over. Return whether there may be more."""
+    forgotten = connection.execute(
+        "DELETE FROM sessions WHERE key IN "
+        "(SELECT key FROM sessions WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)",
+        (now, FORGOTTEN_AT_ONCE),
+    )
+    return forgotten.rowcount >= FORGOTTEN_AT_ONCE

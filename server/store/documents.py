@@ -182,6 +182,16 @@ class Documents:
 
         return self.replacing(connection, key, user, now, nothing, None)
 
+    def unsaved_of(self, connection: Connection, project_id: str) -> list[Key]:
+        """Return the documents of a project that have unsaved edits, whichever server took them."""
+        document_moves.ready(connection, project_id)
+        rows = connection.execute(
+            "SELECT d.path FROM projects p JOIN documents d ON d.space = p.documents "
+            "WHERE p.id = ? AND d.version > d.saved_version",
+            (project_id,),
+        )
+        return [(project_id, path) for (path,) in rows]
+
     def unsaved(self, connection: Connection) -> list[Key]:
         """Return the documents that have unsaved edits."""
         document_moves.all_ready(connection)

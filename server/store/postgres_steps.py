@@ -211,6 +211,8 @@ STEPS: Final[tuple[str, ...]] = (
     ALTER TABLE documents ADD COLUMN chain TEXT COLLATE "C" NOT NULL DEFAULT '';
     DROP TABLE authorities;
 
+    CREATE INDEX sessions_by_end ON sessions (expires_at);
+
     -- Which server mirrors a project in a directory, since there is one that does.
     CREATE TABLE mirrors (
         project_id TEXT COLLATE "C" PRIMARY KEY REFERENCES projects (id) ON DELETE CASCADE,

@@ -326,5 +326,7 @@ STEPS: Final = (
     """
     -- chain: a hash of all updates that it has taken.
     ALTER TABLE documents ADD COLUMN chain TEXT NOT NULL DEFAULT '';
+
+    CREATE INDEX sessions_by_end ON sessions (expires_at);
     """,
 )

@@ -17,6 +17,7 @@ import server.housekeeping as housekeeping_module
 from server.api.errors import Code, EventError
 from server.application import Application
 from server.housekeeping import Housekeeping
+from server.store.accounts import FORGOTTEN_AT_ONCE
 from server.store.faces.bin import Bin
 from tests.server.conftest import Connect
 from tests.server.running import add_user
@@ -59,11 +60,13 @@ async def test_what_is_over_in_the_bin_goes(connect: Connect, application: Appli
 
 async def test_sessions_that_have_expired_go(application: Application) -> None:
     await add_user(application)
-    now = datetime.now(UTC)
-    rows = [("old", "ada", 0.0, now.timestamp() - 1), ("new", "ada", 0.0, now.timestamp() + 60)]
+    now = application.auth.clock()
+    ends = {f"old {number}": now - 1 for number in range(FORGOTTEN_AT_ONCE + 1)}
+    ends["new"] = now + 60
+    rows = [(key, "ada", 0.0, end) for key, end in ends.items()]
     insert = "INSERT INTO sessions (key, user_id, created_at, expires_at) VALUES (?, ?, ?, ?)"
     await application.database.run(lambda c: c.executemany(insert, rows))
-    await application.housekeeping.tidy(now)
+    await application.housekeeping.tidy(datetime.now(UTC))
     keys = "SELECT key FROM sessions"
     assert await application.database.run(lambda c: c.execute(keys).fetchall()) == [("new",)]
 

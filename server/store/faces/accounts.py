@@ -46,6 +46,6 @@ class Accounts:
         """Delete a session."""
         await self._desk.run(lambda c: accounts.end_session(c, key))
 
-    async def forget_expired_sessions(self, now: float) -> None:
-        """Delete the sessions that are over."""
-        await self._desk.run(lambda c: accounts.forget_expired_sessions(c, now))
+    async def forget_expired_sessions(self, now: float) -> bool:
+        """Delete some sessions that are over; see `accounts.forget_expired_sessions`."""
+        return await self._desk.run(lambda c: accounts.forget_expired_sessions(c, now))

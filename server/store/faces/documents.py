@@ -51,6 +51,10 @@ class SharedDocuments:
             lambda c: self._documents.synchronise(c, (project_id, path), user, now)
         )
 
+    async def unsaved_of(self, project_id: str) -> list[tuple[str, str]]:
+        """Return the project and the path of each of its documents that has unsaved edits."""
+        return await self._desk.run(lambda c: self._documents.unsaved_of(c, project_id))
+
     async def unsaved(self) -> list[tuple[str, str]]:
         """Return the project and the path of each document that has unsaved edits."""
         return await self._desk.run(self._documents.unsaved)

@@ -6,8 +6,10 @@ Invariant: each hears every change, in the order of the commits, whoever has mad
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 from server.documents.change_json import parse
+from server.store.files import Moment
 from tests.server.documents.editors import Editor, content, joined, written
 from tests.server.gate import closed_gate
 from tests.server.nodes import Nodes
@@ -78,6 +80,41 @@ async def test_a_change_from_outside_is_heard_where_nobody_else_has_the_file_ope
     await ada.open()
     await written(bob, "a.txt", "one two")
     assert (await ada.heard())["change"] == [3, [0, " two"]]
+
+
+async def test_what_is_typed_at_another_server_is_read(nodes: Nodes) -> None:
+    ada = await joined(await nodes.client(nodes.here, "ada"), "ada", "a.txt")
+    bob = await nodes.client(nodes.there, "bob")
+    await written(bob, "a.txt", "one")
+    for number, ask in enumerate(("file:read", "version:create", "project:search")):
+        await ada.open()
+        assert (await ada.edit([[0, f"{number}"], 3 + number]))["ok"]
+        answer = await bob.ask(ask, {**ada.file, "query": f"{number}"})
+        assert answer["ok"], answer
+        read = nodes.there.store.files.read
+        stored = await read("project-123", "a.txt", Moment(), 0, 100)
+        assert stored.content == f"{'210'[2 - number :]}one"
+
+
+async def test_what_is_typed_follows_a_file_that_is_moved_at_another_server(nodes: Nodes) -> None:
+    ada = await joined(await nodes.client(nodes.here, "ada"), "ada", "a.txt")
+    bob = await nodes.client(nodes.there, "bob")
+    await written(bob, "a.txt", "one")
+    await ada.open()
+    assert (await ada.edit([3, [0, "!"]]))["ok"]
+    assert (await bob.ask("file:move", {**ada.file, "newPath": "b.txt"}))["ok"]
+    await ada.client.hear("file:moved")
+    await nodes.settled()
+    assert nodes.here.saver.unsaved("project-123") == [("project-123", "b.txt")]
+    ada.path, ada.version = "b.txt", 1
+    assert (await ada.edit([4, [0, "?"]]))["ok"]
+    # Also where that was not heard.
+    await nodes.here.saver.close()
+    assert nodes.here.saver.unsaved("project-123") == []
+    assert (await ada.edit([5, [0, "."]], version=2))["ok"]
+    nodes.here.saver._take_off(("project-123", "b.txt"))
+    await nodes.there.housekeeping.tidy(datetime.now(UTC))
+    assert nodes.there.saver.unsaved("project-123") == [("project-123", "b.txt")]
 
 
 async def test_an_edit_is_heard_though_its_sender_has_gone(nodes: Nodes) -> None:

@@ -216,6 +216,7 @@ DOCUMENTS: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "save": lambda c: (_opened(c).edit(c, FILE, EDIT), documents.Documents().save(c, FILE, "")),
     "synchronise": lambda c: _opened(c).synchronise(c, FILE, ADA, ""),
     "unsaved": lambda c: documents.Documents().unsaved(c),
+    "unsaved_of": lambda c: documents.Documents().unsaved_of(c, FILE[0]),
     "delete": lambda c: _opened(c).delete(c, FILE),
     "move": lambda c: _opened(c).move(c, *FILE, "new"),
 }
@@ -227,6 +228,7 @@ LARGE: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "contents.files": lambda c: contents.files(c, "p0"),
     "contents.paths": lambda c: contents.paths(c, "p0", [""]),
     "messages.latest": lambda c: messages.latest(c, "p0", messages.HISTORY),
+    "accounts.forget_expired_sessions": lambda c: accounts.forget_expired_sessions(c, 2**40),
     "notices.unread": lambda c: notices.unread(c, "u1"),
     "talk.latest": lambda c: talk.latest(c, "p0", 100),
     "pages.people": lambda c: pages.people(c, "p0", "", 100),
@@ -246,9 +248,8 @@ LARGE: dict[str, Callable[[sqlite3.Connection], Any]] = {
 
 
 AT_THE_START = {
-    # Everybody and every project, once; and sessions that are over.
+    # Everybody and every project, once.
     "accounts.users",
-    "accounts.forget_expired_sessions",
     "membership.accesses",
 }
 

@@ -362,7 +362,8 @@ class Server(Namespace):
 
     def start_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Take a handler's first step, and keep its task if it goes on."""
-        task = self.first_steps.start(coroutine, self.engine.loop)
+        # The engine has no loop before it listens, and other servers may ask something before.
+        task = self.first_steps.start(coroutine, asyncio.get_running_loop())
         if task is not None:
             self.keep_task(task, self.task_ended)
 

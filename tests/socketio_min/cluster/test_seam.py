@@ -268,6 +268,22 @@ async def test_a_socket_whose_limits_refuse_does_not_keep_the_others_out() -> No
 # --- events between servers
 
 
+async def test_a_server_that_does_not_listen_yet_answers_others() -> None:
+    io = Server()
+    answers: list[Any] = []
+
+    @io.on_server("ask")
+    async def ask() -> str:
+        await asyncio.sleep(0)
+        return "here"
+
+    await io.membership.join()
+    io.server_event("ask", [], answers.append)
+    await until(lambda: answers)
+    await io.close()
+    assert answers == ["here"]
+
+
 async def test_servers_tell_and_ask_each_other() -> None:
     async with pair() as (_, a, b):
         heard: list[Any] = []

@@ -32,7 +32,7 @@ NODES = ("AA", "BB")
 WORKERS = 2
 # Seconds that a part may take to begin, and to end before it is killed.
 BEGIN_SECONDS = 60.0
-END_SECONDS = 40.0
+END_SECONDS = 50.0
 # The flag of the process that ends what this one leaves behind; for nobody else.
 WATCH = "--watch"
 

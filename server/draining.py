@@ -26,7 +26,7 @@ EACH_SECONDS: Final = 0.02
 """From one client to the next, if there are few."""
 LEAVE_SECONDS: Final = 1.0
 """After which a client that is still there is disconnected as soon as it is owed nothing."""
-LONGEST_SECONDS: Final = 6.0
+LONGEST_SECONDS: Final = 12.0
 """After which it is disconnected however busy it is."""
 _TICK_SECONDS: Final = 0.05
 

@@ -32,7 +32,7 @@ class Tuning:
     asked: float = 60.0
     still: float = STILL_SECONDS
     latest: float = LATEST_SECONDS
-    move: float = 12.0
+    move: float = 20.0
     finish: float = 10.0
     drain: float = 5.0
     patience: float = 2.0

@@ -20,7 +20,7 @@ from server.http import listening
 from server.settings import Settings
 from server.store.engines import engine_for
 
-DRAIN_SECONDS: Final = 30.0
+DRAIN_SECONDS: Final = 40.0
 """Seconds that a worker may take to end, with its clients, answers, events in flight and unsaved
 documents.
 """

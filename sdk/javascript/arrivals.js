@@ -8,7 +8,7 @@ const INTRODUCE_MILLISECONDS = 1_000;
 // How long what is to be sent waits for a client that comes back.
 const WAIT_MILLISECONDS = 20_000;
 // How long acknowledgements are waited for before a server that is about to end is left.
-const LEAVE_MILLISECONDS = 5_000;
+const LEAVE_MILLISECONDS = 10_000;
 
 /** The connections of one of the official client's sockets. */
 export class Arrivals {

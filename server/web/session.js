@@ -11,7 +11,7 @@ const ANSWER_MILLISECONDS = 20_000;
 const RETURN_MILLISECONDS = 1_000;
 // How long acknowledgements are waited for before a server that is about to end is left, and how long
 // the next connection may take until it is said that there is none.
-const LEAVE_MILLISECONDS = 5_000;
+const LEAVE_MILLISECONDS = 10_000;
 const MOVE_MILLISECONDS = 3_000;
 // Of a server that cannot do it now: the same may succeed later.
 const FAILURES = new Set(["INTERNAL_ERROR", "STORAGE_ERROR"]);

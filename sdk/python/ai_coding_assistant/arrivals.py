@@ -17,7 +17,7 @@ INTRODUCE_SECONDS: Final = 1.0
 
 WAIT_SECONDS: Final = 20.0
 """How long what is to be sent waits for a client that comes back."""
-LEAVE_SECONDS: Final = 5.0
+LEAVE_SECONDS: Final = 10.0
 """How long acknowledgements are waited for before a server that is about to end is left."""
 
 Arrival = asyncio.Future[None]

@@ -41,8 +41,18 @@ _FINAL_BINARY = 0x82
 _FINAL_CLOSE = 0x88
 _FINAL_PING = 0x89
 _FINAL_PONG = 0x8A
-# The mask and the payload of a short frame by its length: one call for two slices.
-_SHORT_FRAMES = tuple(struct.Struct(f"2x4s{length}s").unpack_from for length in range(126))
+# The first byte, the mask and the payload of a short frame by its second byte, which is 128 and its
+# length: one call instead of two slices, which fails if the frame is not whole. None for other
+# frames.
+_SHORT_FRAMES = (
+    *(None,) * 128,
+    *(struct.Struct(f"Bx4s{length}s").unpack_from for length in range(126)),
+    *(None,) * 2,
+)
+_LONGEST_SHORT = 125
+_NO_SHORT_FRAMES = (None,) * 256
+# The second byte of a masked frame whose length is in the next two bytes.
+_MEDIUM = 0xFE
 
 
 class ServerMessageStream:
@@ -124,22 +134,26 @@ class ServerMessageStream:
         """Take frames of the common kind that begin between `position` and `share`; return where
         another one begins.
 
-        This runs for every message of every client, hence the arithmetic: a masked frame's second
-        byte is 128 and its length, and with its 4 bytes of mask a short frame's head has 6.
+        This runs for every message of every client, hence the arithmetic: with its 4 bytes of mask
+        a short frame's head has 6.
         """
         end = len(data)
         limit = self._common_limit
+        short_frames = _SHORT_FRAMES if limit >= _LONGEST_SHORT else _NO_SHORT_FRAMES
         last = end - 5
         if last > share:
             last = share
         while position < last:
-            length = data[position + 1] - 128
-            if 0 <= length < 126:
-                stop = position + 6 + length
-                if stop > end or length > limit:
+            unpack = short_frames[data[position + 1]]
+            if unpack is not None:
+                try:
+                    first, mask, masked = unpack(data, position)
+                except struct.error:
+                    # It is not whole.
                     break
-                mask, masked = _SHORT_FRAMES[length](data, position)
-            elif length == 126 and position + 8 <= end:
+                stop = position + 6 + len(masked)
+            elif data[position + 1] == _MEDIUM and position + 8 <= end:
+                first = data[position]
                 length = data[position + 2] << 8 | data[position + 3]
                 stop = position + 8 + length
                 if stop > end or length > limit:
@@ -147,7 +161,6 @@ class ServerMessageStream:
                 mask, masked = data[position + 4 : position + 8], data[position + 8 : stop]
             else:
                 break
-            first = data[position]
             if first == _FINAL_TEXT:
                 try:
                     text = apply_mask(masked, mask).decode()
@@ -208,13 +221,13 @@ class ServerMessageStream:
         end = len(data)
         last = min(end - 5, share)
         while position < last:
-            length = data[position + 1] - 128
-            stop = position + 6 + length
-            if not 0 <= length < 126 or stop > end:
+            unpack = _SHORT_FRAMES[data[position + 1]]
+            stop = position + 6 + data[position + 1] - 128
+            if unpack is None or stop > end:
                 break
             first = data[position]
             if first != _FINAL_PONG:
-                mask, masked = _SHORT_FRAMES[length](data, position)
+                _, mask, masked = unpack(data, position)
                 if first == _FINAL_PING:
                     self._answer_ping(apply_mask(masked, mask))
                 elif first in FRAGMENTS:

@@ -47,6 +47,8 @@ MAX_SLOW_VALUES: Final = 3_000
 MAX_SLOW_ESCAPES: Final = 100_000
 # Characters up to which an event is told apart by a glance.
 MAX_PLAIN: Final = 4_096
+# A text that is too deep has more characters, and so has one with a name that is too long.
+_SURELY_FLAT: Final = 2 * MAX_DEPTH
 
 Head = tuple[int, str, int, int]
 """type, namespace, attachments, where the rest of the text begins."""
@@ -63,20 +65,19 @@ def decode_plain_event(text: str) -> tuple[list[Any], int | None] | None:
     Nearly every packet is one, and this is all that it costs. None for any other text, and for a
     text that needs a closer look by `decode`.
     """
-    body = text.removeprefix("2")
-    if body is text or not body:
-        return None
-    ack_id = None
-    if body[0] != "[":
+    if text.startswith("2["):
+        ack_id = None
+        body = text[1:]
+    else:
         # Up to 15 digits: below the largest id.
-        bracket = body.find("[", 1, _MAX_DIGITS)
-        digits = body[:bracket]
-        if bracket == -1 or not digits.isdecimal() or not digits.isascii():
+        bracket = text.find("[", 2, _MAX_DIGITS + 1)
+        digits = text[1:bracket]
+        if bracket == -1 or text[0] != "2" or not digits.isdecimal() or not digits.isascii():
             return None
         ack_id = int(digits)
-        body = body[bracket:]
-    # A text that is too long or too deep is longer than this, and would be parsed twice.
-    is_long = len(body) > 2 * MAX_DEPTH
+        body = text[bracket:]
+    # What is refused would be parsed twice.
+    is_long = len(body) > _SURELY_FLAT
     if is_long and (len(body) > MAX_PLAIN or body.count("[") + body.count("{") > MAX_DEPTH):
         return None
     try:

@@ -65,17 +65,18 @@ def decode_plain_event(text: str) -> tuple[list[Any], int | None] | None:
     Nearly every packet is one, and this is all that it costs. None for any other text, and for a
     text that needs a closer look by `decode`.
     """
-    if text.startswith("2["):
-        ack_id = None
-        body = text[1:]
-    else:
+    body = text.removeprefix("2")
+    if body is text or not body:
+        return None
+    ack_id = None
+    if body[0] != "[":
         # Up to 15 digits: below the largest id.
-        bracket = text.find("[", 2, _MAX_DIGITS + 1)
-        digits = text[1:bracket]
-        if bracket == -1 or text[0] != "2" or not digits.isdecimal() or not digits.isascii():
+        bracket = body.find("[", 1, _MAX_DIGITS)
+        digits = body[:bracket]
+        if bracket == -1 or not digits.isdecimal() or not digits.isascii():
             return None
         ack_id = int(digits)
-        body = text[bracket:]
+        body = body[bracket:]
     # What is refused would be parsed twice.
     is_long = len(body) > _SURELY_FLAT
     if is_long and (len(body) > MAX_PLAIN or body.count("[") + body.count("{") > MAX_DEPTH):

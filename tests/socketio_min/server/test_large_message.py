@@ -238,6 +238,7 @@ async def test_the_end_comes_between_two_steps(limits: Limits, clock: Clock) -> 
         stage.sockets[-1]._link.connection.close()
         assert ends == []
         await until(lambda: echoes(stage))
+        assert await wire.closing() == b""
         await clock.advance(CLOSE_TIMEOUT)
         await until(lambda: ends)
         assert ends == [["echo", TEXT * 3]]
@@ -280,11 +281,12 @@ class Dropping:
 
 async def test_what_is_dropped_while_it_is_taken(clock: Clock) -> None:
     async with staged() as stage:
-        await stage.joined()
+        wire = await stage.joined()
         connection = stage.sockets[-1]._link.connection
         Dropping(connection)
         assert connection.held == 0
         connection.close()
+        assert await wire.closing() == b""
         await clock.advance(CLOSE_TIMEOUT)
 
 

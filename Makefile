@@ -36,12 +36,14 @@ setup:  ## install all that `make test` needs: Python and Node packages, Chromiu
 	$(SET_UP) test
 
 # Both suites always run; either one's failure fails the target. The clients wait for much, so they run beside
-# the other suite, and what they print comes behind it.
+# the other suite, and what they print comes behind it. In a new checkout one process compiles the tests, so
+# that not each of those that run them does.
 test:  ## run the Python tests with coverage, and the official JavaScript clients
 	$(SET_UP) test
 	@failed=0; printed=$$(mktemp); \
 	PYTHON="$(CURDIR)/$(BIN)/python" npm --prefix conformance/js test -- --test-concurrency=2 >"$$printed" 2>&1 & \
 	clients=$$!; trap 'kill $$clients 2>/dev/null; rm -f "$$printed"' EXIT; trap 'exit 130' INT TERM; \
+	ls tests/__pycache__/conftest.*pytest*.pyc >/dev/null 2>&1 || $(BIN)/python -m pytest --collect-only -qq >/dev/null; \
 	$(BIN)/python -m pytest --cov --numprocesses auto --dist worksteal || failed=1; \
 	wait $$clients || failed=1; \
 	cat "$$printed"; \

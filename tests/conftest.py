@@ -131,12 +131,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_xdist_auto_num_workers() -> int:
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Start two workers more than there are processors: tests wait for programs half of the time.
 
-    With one more, two processors had nothing to do for a fifth of the run.
+    With one more, two processors had nothing to do for a fifth of the run. One more is enough for
+    the tests of `--quick`, which wait for less.
     """
-    return (os.cpu_count() or 1) + 2
+    return (os.cpu_count() or 1) + (1 if config.getoption("quick") else 2)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -227,6 +227,9 @@ for (const theme of ["light", "dark"]) {
     await look("answer");
     await proposal.getByRole("button", { name: "Review" }).click();
     await button(page, "Accept all").waitFor();
+    const beside = await page.locator(".review").boundingBox();
+    const reject = await page.locator(".cm-chunkButtons").getByText("Reject").boundingBox();
+    assert.ok(reject.x + reject.width <= beside.x + beside.width, "a long line hides a button");
     await look("review");
     await button(page, "Accept all").click();
     await proposal.getByText("accepted by you").waitFor();

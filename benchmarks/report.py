@@ -47,9 +47,10 @@ Python's own machine. "Kernel" in the tables above says how much of a load is in
   than the 21,500 of an event with a plain one: its coroutine, a copy of the context, and entering
   and leaving a task that `asyncio.current_task` finds. No wrapper, no task of its own and no
   exception for its end are left. The task of a turn of the event loop is shared by all of the turn.
-- **An idle WebSocket** has 4.6 KB, of which uvloop's transport has about one. The rest are six
-  objects, the headers of its handshake without the texts that it shares with others, and its places
-  in the tables of the server.
+- **An idle WebSocket** has 4.6 KB: uvloop's transport 0.9, eight objects of this library 1.1, the
+  headers of its handshake 0.5 without the texts that it shares with others, and 0.6 two small
+  dictionaries, its ids and what it calls. The rest are its places in the tables of the server and
+  in the queue of deadlines.
 - **An idle process** has 31 MB on Debian's Python 3.11: Python itself 8.2, asyncio with ssl, which
   it imports always, 10.6, uvloop, orjson and httptools 2.6, importlib.metadata with email and
   zipfile 2, which `import websockets` brings, this library 5, and what the running event loop

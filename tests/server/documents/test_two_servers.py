@@ -6,14 +6,24 @@ Invariant: each hears every change, in the order of the commits, whoever has mad
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 from server.documents.change_json import parse
 from server.store.files import Moment
-from tests.server.documents.editors import Editor, content, joined, written
+from server.store.postgres import Postgres
+from tests.server import killing
+from tests.server.documents.editors import PROJECT, Editor, content, joined, written
 from tests.server.gate import closed_gate
-from tests.server.nodes import Nodes
-from tests.waiting import PATIENCE, until
+from tests.server.nodes import Nodes, two_nodes
+from tests.server.running import running
+from tests.server.wire import connected
+from tests.socketio_min.cluster.redis_server import RedisServer, running_redis
+from tests.waiting import PATIENCE, eventually, until
 
 ROUNDS = 10
 
@@ -38,19 +48,28 @@ class Typist(Editor):
             while not await self.follow():
                 pass
 
+    async def come_back(self, **more: Any) -> Any:
+        """Open the file again, with what is known of it."""
+        since = {"epoch": self.epoch, "version": self.version}
+        answer = await self.open(since=since, **more)
+        self._apply(answer["updates"])
+        return answer
+
+    def _apply(self, updates: Iterable[Any]) -> None:
+        for update in updates:
+            self.text = parse(update["change"]).applied(self.text)
+
     async def follow(self) -> bool:
         """Apply the next change. Return whether it was its own last one; what comes too early is
         asked for, as all clients do.
         """
         data, _ = await self.client.hear("file:edited")
         if data["version"] > self.version:
-            since = {"epoch": self.epoch, "version": self.version}
-            updates = (await self.open(since=since))["updates"]
+            updates = (await self.come_back())["updates"]
         else:
             updates = [data] if data["version"] == self.version else []
             self.version += len(updates)
-        for update in updates:
-            self.text = parse(update["change"]).applied(self.text)
+            self._apply(updates)
         own = (self.author, self.number)
         return own in [(one["author"], one["number"]) for one in updates]
 
@@ -138,3 +157,65 @@ async def test_an_edit_is_heard_though_its_sender_has_gone(nodes: Nodes) -> None
     gate.opened.set()
     await passed
     assert (await ada.heard())["change"] == [3, [0, "!"]]
+
+
+async def test_they_go_on_without_redis_and_have_the_same_text_afterwards(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    with running_redis() as redis:
+        async with two_nodes(tmp_path, redis.url, postgres.url) as nodes:
+            ada = await joined(await nodes.client(nodes.here, "ada"), "ada", "a.txt")
+            bob = await joined(await nodes.client(nodes.there, "bob"), "bob", "a.txt")
+            await written(ada.client, "a.txt", "")
+            typists = [await Typist.of(one) for one in (ada, bob)]
+            redis.kill()
+            await eventually(lambda: not nodes.here.io.cluster.connected)
+            for number in range(3):
+                # Each hears nothing of the other, and sees what it has missed with its own edits.
+                for name, typist in zip("ab", typists, strict=True):
+                    await typist.type(f"{name}{number}", 1)
+            assert [len(one.text) for one in typists] == [10, 12]
+            redis.start()
+            for typist in typists:
+                await typist.client.hear("server:resync")
+                await typist.come_back()
+            assert typists[0].text == typists[1].text
+            assert sorted(re.findall(r"\w\d", typists[0].text)) == [
+                f"{name}{number}" for name in "ab" for number in range(3)
+            ]
+
+
+async def test_what_a_killed_server_has_acknowledged_is_there_once(
+    redis: RedisServer, postgres: Postgres, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {
+        "redis_url": redis.url,
+        "database_url": postgres.url,
+        "event_rate": 0,
+    }
+    processes = killing.context()
+    start = killing.start
+    process, port = await asyncio.to_thread(start, processes, tmp_path / "killed", **settings)
+    async with running(tmp_path / "there", **settings) as there, AsyncExitStack() as stack:
+        bob = await joined(await stack.enter_async_context(connected(there.port)), "bob", "a.txt")
+        await written(bob.client, "a.txt", "")
+        ada = await joined(await stack.enter_async_context(connected(port)), "ada", "a.txt")
+        typists = [await Typist.of(one) for one in (ada, bob)]
+        typing = asyncio.create_task(typists[0].type("a", 10_000))
+        await typists[1].type("b", 20)
+        process.kill()
+        await asyncio.to_thread(process.join)
+        await asyncio.gather(typing, return_exceptions=True)
+        # She comes back to the other server, with what she has, and sends her last change again.
+        typists[0].client = await stack.enter_async_context(connected(there.port))
+        await typists[0].client.ask("project:join", {**PROJECT, "userId": "ada"})
+        last = typists[0].number
+        opened = await typists[0].come_back(author=typists[0].author)
+        assert opened["number"] in (last, last - 1)
+        again = await typists[0].again([[0, "a"], len(typists[0].text)])
+        assert again["ok"]
+        while opened["number"] < last and not await typists[0].follow():
+            pass
+        await typists[1].come_back()
+        assert typists[0].text == typists[1].text
+        assert sorted(typists[0].text) == ["a"] * last + ["b"] * 20

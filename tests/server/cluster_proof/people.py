@@ -306,12 +306,12 @@ class Person:
         if not self.world.lock_paths:
             return
         path = self._chance.choice(self.world.lock_paths)
-        token = await self._operate("lock", path)
+        token = await self.operate("lock", path)
         if token is False:
             return
         if token is not None:
             for _ in range(self._chance.randrange(3)):
-                await self._operate("save", path, token)
+                await self.operate("save", path, token)
                 await asyncio.sleep(self._chance.random() * 0.2)
             if self._chance.random() < 0.5 and not self.world.fault_ended.is_set():
                 # Until the fault is over: who has lost the lock meanwhile must not write.
@@ -320,16 +320,19 @@ class Person:
                         await self.world.fault_ended.wait()
                 # Others have it, and give it back.
                 await asyncio.sleep(1 + self._chance.random() * 4)
-                await self._operate("save", path, token)
+                await self.operate("save", path, token)
         deadline = time.monotonic() + HANG_SECONDS
-        while await self._operate("unlock", path) is None:
+        while await self.operate("unlock", path) is None:
             if time.monotonic() > deadline:
                 self.world.ledger.problems.append(f"{self.name}: {path} cannot be unlocked")
                 return
             self.world.ledger.retries += 1
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _operate(self, name: str, path: str, *token: int) -> Any:
+    async def operate(self, name: str, path: str, *token: int) -> Any:
+        """Lock a file, unlock it, or save it with a token, and note that. Return the token of a
+        lock, else whether it was done; None if nobody knows.
+        """
         call = time.monotonic()
         content = self.word()
         if name == "save":

@@ -12,6 +12,7 @@ from tests.server.cluster_proof.deeds import (
     Deed,
     a_worker_is_killed_without_postgres,
     everything_is_restarted,
+    postgres_is_unreachable,
 )
 from tests.server.cluster_proof.ledger import Ledger
 from tests.server.cluster_proof.lock_rules import UNKNOWN, falling_tokens, violations
@@ -34,6 +35,8 @@ NOTICED_SECONDS = 2.0
 """What takes longer is noticed, when nothing is to be: but for one request in a hundred."""
 EXPECTED = ("FILE_LOCKED", "VERSION_CONFLICT")
 """Refusals because of what others do."""
+LOST_SECONDS = 25.0
+"""After which a lock is lost whose node cannot renew it: the lease, and the grace."""
 PROBE_SECONDS = 0.2
 QUIET_READERS = 10
 
@@ -97,6 +100,10 @@ class Proof:
             await self._create(path)
         ledger.locked.clear()
         ledger.delays.clear()
+        guarded, token = f"late/{self._number}.txt", 0
+        if deed is postgres_is_unreachable and seconds > LOST_SECONDS:
+            await self._create(guarded)
+            token = await self.people[0].operate("lock", guarded)
         self.going.set()
         lives = [asyncio.create_task(person.live()) for person in self.people]
         if self.others.people:
@@ -108,6 +115,8 @@ class Proof:
         over = await deed(self.stage, seconds)
         self.fault_ended.set()
         await typing
+        if token:
+            await self._write_late(guarded, token)
         back = await self._back(over)
         if self.stage.absent is not None:
             await self.stage.start_node(self.stage.absent)
@@ -135,6 +144,18 @@ class Proof:
             problems.append(f"back later than {most:g} s: {', '.join(late)}")
         self.fault_began = None
         return line, problems
+
+    async def _write_late(self, path: str, token: int) -> None:
+        """Write with the token of a lock that was lost, when somebody else has had the lock."""
+        former, other = self.people[:2]
+        deadline = time.monotonic() + MOST_BACK_SECONDS
+        while not await other.operate("lock", path):
+            if time.monotonic() > deadline:
+                self.ledger.problems.append(f"{path} is still locked")
+                return
+            await asyncio.sleep(PROBE_SECONDS)
+        await other.operate("unlock", path)
+        await former.operate("save", path, token)
 
     async def _type_quietly(self, path: str) -> None:
         """Type into a document while the fault lasts, and nothing into it afterwards."""

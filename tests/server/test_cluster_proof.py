@@ -153,8 +153,8 @@ def test_what_is_noticed_where_nothing_is_to_be() -> None:
     before = Counts(proof)
     # Others have the file, which is no news.
     ledger.refused["FILE_LOCKED"] = 3
-    ledger.delays = [0.1] * 99 + [2.5]
-    assert before.noticed() == ["one request in a hundred took longer than 2.50 s"]
+    ledger.delays = [0.1] * 99 + [2.75]
+    assert before.noticed() == ["one request in a hundred took longer than 2.75 s"]
     ledger.delays = [0.1] * 200
     assert before.noticed() == []
     ledger.refused["no answer"] = 1

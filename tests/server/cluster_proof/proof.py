@@ -31,7 +31,7 @@ ATTEMPT_SECONDS = 7.5
 has tried in vain."""
 MOST_BACK_SECONDS = 40.0
 """After which nobody waits for them any more."""
-NOTICED_SECONDS = 2.0
+NOTICED_SECONDS = 2.5
 """What takes longer is noticed, when nothing is to be: but for one request in a hundred."""
 EXPECTED = ("FILE_LOCKED", "VERSION_CONFLICT")
 """Refusals because of what others do."""

@@ -104,7 +104,7 @@ async def test_large_messages_of_one_post_wait_for_each_other(clock: Clock) -> N
         first = [*stage.events, ["echo", TEXT]]
         for expected in (first, [*first, ["echo", TEXT], ["echo", 1]]):
             await until(partial(came, stage, expected))
-            assert paused(stage) == 1
+            await until(lambda: paused(stage) == 1)
             await clock.advance(TURN)
         await until(partial(came, stage, [*expected, ["echo", TEXT], ["echo", 2]]))
         assert (await wire.response()).text == "ok"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from typing import Protocol
 
 import engineio_min
 from socketio_min.errors import ProtocolError
@@ -20,9 +21,14 @@ RATE_LIMIT = "rate limit"
 RATE_LIMITED = "rate_limited"
 
 
-def close_for(
-    engine: engineio_min.Server, connection: engineio_min.Connection, error: ProtocolError
-) -> None:
+class Warned(Protocol):
+    """An Engine.IO server, which bounds how often it warns."""
+
+    def complain(self, kind: str, message: str) -> None:
+        """Log `message` as a warning, but of each kind only a bounded number."""
+
+
+def close_for(engine: Warned, connection: engineio_min.Connection, error: ProtocolError) -> None:
     """Close a connection whose client has broken a rule of the protocol, and log a warning."""
     client = connection.request.client or "a client"
     kind, advice = "packet", ""

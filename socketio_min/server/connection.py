@@ -9,8 +9,7 @@ ahead of its handlers.
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import Coroutine, Generator, Iterable
+from collections.abc import Coroutine, Iterable
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any
@@ -106,8 +105,7 @@ class ServerConnection:
     def turns(self) -> Turns:
         """Return the order of the calls, which is made for the first asynchronous handler."""
         if self._turns is None:
-            # In the connection's context. A method of this object would make the two refer to each
-            # other.
+            # In the connection's context; no method, or the two would refer to each other.
             engine = self.server.engine
             soon = partial(engine.loop.call_soon, context=self.connection.context)
             most = engine.options.max_held_per_connection
@@ -140,23 +138,11 @@ class ServerConnection:
     def receive_large(self, message: str | bytes) -> None:
         """Take a message that may need many steps."""
         line = None if self._metered is None else self.server.large_messages
-        self._large = LargeMessage(self, line)
+        self._large = LargeMessage(self, line, self._metered)
         self._large.start(message)
 
-    def meter(self, message: str | bytes) -> None:
-        """Count a message that has come after a large one."""
-        if self._metered is not None:
-            self._metered.count(message)
-
-    def receive_gradually(self, text: LongText) -> Generator[None, None, None]:
-        """Take a long text in steps."""
-        try:
-            packet, weight = yield from self.peer.receive_gradually(text, secrets.token_hex(16))
-        except ProtocolError as error:
-            close_for(self.server.engine, self.connection, error)
-            return
-        if self._large is not None:
-            self._large.release()
+    def take_completed(self, packet: Packet | None, weight: int) -> None:
+        """Act on the packet that a long text has completed, if it has completed one."""
         half = self._half
         if packet is None:
             self._wait_for_attachments()

@@ -8,6 +8,7 @@ taken all the same, and in steps as well, so the end waits for it.
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable, Generator
 from typing import Final, Protocol
 
@@ -15,11 +16,24 @@ import engineio_min
 from engineio_min.protocol.deadlines import NEVER
 from engineio_min.protocol.packets import LongText
 from engineio_min.protocol.session import FORCED_CLOSE, LARGE_MESSAGE
+from socketio_min.errors import ProtocolError
+from socketio_min.protocol.packets import Packet
+from socketio_min.server.breaches import close_for
 from socketio_min.server.large_messages import LARGE, LargeMessages
+from socketio_min.server.metered_intake import MeteredIntake
 
 logger = logging.getLogger("socketio_min")
 
 Message = str | bytes
+
+
+class GradualPeer(Protocol):
+    """What decodes a long text in steps."""
+
+    def receive_gradually(
+        self, text: LongText, marker: str
+    ) -> Generator[None, None, tuple[Packet | None, int]]:
+        """Return the packet that a text has completed, and its weight; see `Peer`."""
 
 
 class Receiver(Protocol):
@@ -27,14 +41,15 @@ class Receiver(Protocol):
 
     connection: engineio_min.Connection
 
-    def meter(self, message: Message) -> None:
-        """Count the bytes of a message that has come."""
+    @property
+    def peer(self) -> GradualPeer:
+        """Return what decodes the messages."""
 
     def receive_small(self, message: Message) -> None:
         """Take a message at once."""
 
-    def receive_gradually(self, text: LongText) -> Generator[None, None, None]:
-        """Take a message in steps; call `release` before what was made of it counts."""
+    def take_completed(self, packet: Packet | None, weight: int) -> None:
+        """Act on the packet of `weight` bytes that a long text has completed, if there is one."""
 
     def forget_large(self) -> None:
         """Note that the large message is taken, and what came after it."""
@@ -43,7 +58,8 @@ class Receiver(Protocol):
 class LargeMessage:
     """The large message of a connection that is taken next, and what has come after it.
 
-    `line` is where it waits for those of other connections, if it does. Call `start` once.
+    `line` is where it waits for those of other connections, if it does. `metered` counts what comes
+    after it, if anything does. Call `start` once.
     """
 
     __slots__ = (
@@ -52,15 +68,22 @@ class LargeMessage:
         "_is_counted",
         "_later",
         "_line",
+        "_metered",
         "_on_message",
         "_receiver",
         "_steps",
         "_waits",
     )
 
-    def __init__(self, receiver: Receiver, line: LargeMessages | None) -> None:
+    def __init__(
+        self,
+        receiver: Receiver,
+        line: LargeMessages | None = None,
+        metered: MeteredIntake | None = None,
+    ) -> None:
         self._receiver = receiver
         self._line = line
+        self._metered = metered
         self._on_message = receiver.connection.on_message
         self._later: list[Message] = []
         # Whether the first of them counts as held.
@@ -81,7 +104,8 @@ class LargeMessage:
         self._go_on()
 
     def _receive(self, message: Message) -> None:
-        self._receiver.meter(message)
+        if self._metered is not None:
+            self._metered.count(message)
         self._keep(message)
 
     def _keep(self, message: Message) -> None:
@@ -178,12 +202,24 @@ class LargeMessage:
                 self._receiver.receive_small(message)
                 return True
             if self._steps is None:
-                self._steps = self._receiver.receive_gradually(message)
+                self._steps = self._in_steps(message)
             return next(self._steps, _TAKEN) is _TAKEN
         except Exception:
             logger.exception("the message handler failed; closing the session")
             self._receiver.connection.session.fail(FORCED_CLOSE, "the message handler failed")
             return True
+
+    def _in_steps(self, text: LongText) -> Generator[None, None, None]:
+        """Decode a long text in steps, and take what it completes."""
+        receiver = self._receiver
+        try:
+            packet, weight = yield from receiver.peer.receive_gradually(text, secrets.token_hex(16))
+        except ProtocolError as error:
+            close_for(receiver.connection.server, receiver.connection, error)
+            return
+        # What was made of the message counts from now on.
+        self.release()
+        receiver.take_completed(packet, weight)
 
     # -- the end
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections import Counter
-from collections.abc import Generator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -16,14 +15,15 @@ import pytest
 
 import engineio_min
 from engineio_min import RateLimit
-from engineio_min.protocol.packets import LONG, LongText
+from engineio_min.protocol.packets import LONG
 from engineio_min.transports.websocket import CLOSE_TIMEOUT
 from socketio_min import Limits, Server, Socket
 from socketio_min.protocol.gradual_decoding import SLICE, Scan
 from socketio_min.protocol.json_parser import JsonParser
+from socketio_min.protocol.packets import Packet
 from socketio_min.protocol.parser import Head
 from socketio_min.server import large_messages
-from socketio_min.server.large_message import LargeMessage
+from socketio_min.server.large_message import GradualPeer, LargeMessage
 from tests.engineio_min.harness import Clock
 from tests.engineio_min.wire import encode_request, websocket
 from tests.hostile.stage import POLLING, WEBSOCKET, Stage, staged
@@ -263,16 +263,17 @@ class Dropping:
 
     def __init__(self, connection: engineio_min.Connection) -> None:
         self.connection = connection
-        self.large = LargeMessage(self, None)
+        self.large = LargeMessage(self)
         self.large.start(b"x" * LONG)
 
-    def meter(self, message: str | bytes) -> None:
+    @property
+    def peer(self) -> GradualPeer:
         raise NotImplementedError
 
     def receive_small(self, message: str | bytes) -> None:
         self.large.drop()
 
-    def receive_gradually(self, text: LongText) -> Generator[None, None, None]:
+    def take_completed(self, packet: Packet | None, weight: int) -> None:
         raise NotImplementedError
 
     def forget_large(self) -> None:

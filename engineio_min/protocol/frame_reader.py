@@ -22,6 +22,7 @@ from engineio_min.protocol.packets import Packet
 
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 _OPCODE = 0x0F
+_CONTROL = 0x08
 _FINAL_CLOSE = 0x88
 _LONGEST_HEAD = 14
 
@@ -30,8 +31,8 @@ class FrameReader:
     """Reads the frames of one end that are not of the common kind.
 
     `missing` is how many bytes of the frame that was begun have not come. `long_texts`: see
-    `MessageAssembler`. `failure` says why the
-    connection failed. `pings` counts the pings answered in what `control` returns next.
+    `MessageAssembler`. `failure` says why the connection failed. `pings` counts the pings answered
+    in what `control` returns next.
     """
 
     __slots__ = (
@@ -86,6 +87,9 @@ class FrameReader:
             # websockets would call the message incomplete and fail the connection.
             self._assembler.give_up()
             self._protocol.current_size = None
+        # A control frame is no part of the message that it comes in (section 5.4).
+        within = self._protocol.current_size if first & _CONTROL else None
+        self._protocol.max_message_size = self._max_size + (within or 0)
         self.missing = size
         self._large = self._begin_large(data, position, size)
         if self._large is not None:

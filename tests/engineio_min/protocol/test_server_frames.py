@@ -189,6 +189,21 @@ def test_a_ping_that_was_split_is_answered_before_the_next() -> None:
     assert b"".join(stream.control()) == b"\x8a\x011\x8a\x012"
 
 
+@both_streams
+@pytest.mark.parametrize("cut", [0, 10, 26], ids=["whole", "in its payload", "in its head"])
+def test_a_ping_between_fragments_does_not_count_against_the_limit(
+    make: MakeStream, cut: int
+) -> None:
+    """It is no part of their message, however it is cut into reads."""
+    stream = make(LIMIT)
+    wire = masked(Opcode.BINARY, b"x" * LIMIT, fin=False) + masked(Opcode.PING, b"p" * 20)
+    assert stream.receive(wire[: len(wire) - cut]) == []
+    assert stream.receive(wire[len(wire) - cut :] + masked(Opcode.CONT, b"")) == [b"x" * LIMIT]
+    assert b"".join(stream.control()) == b"\x8a\x14" + b"p" * 20
+    assert stream.receive(masked(Opcode.BINARY, b"x" * (LIMIT + 1))) == []
+    assert stream.failure is not None
+
+
 def test_short_fragments_count_against_the_limit() -> None:
     stream = ServerMessageStream(LIMIT)
     fragments = [masked(Opcode.CONT, b"x" * 100, fin=False) for _ in range(3)]

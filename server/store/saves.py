@@ -215,20 +215,23 @@ def _place_at(connection: Connection, project_id: str, path: str, number: int) -
     """Return where a file was when the row of that number was written. Return None if the file came
     to its path later.
     """
-    for place, first, last in _stays(connection, project_id, path):
+    for place, first, last in _stays(connection, project_id, path, number):
         if first < number <= last:
             return place
     return None
 
 
-def _stays(connection: Connection, project_id: str, path: str) -> Iterator[tuple[str, int, int]]:
-    """Yield each path that a file has had, the present one first, with two numbers: the rows from
-    there are above the one, and not above the other.
+def _stays(
+    connection: Connection, project_id: str, path: str, since: int = 0
+) -> Iterator[tuple[str, int, int]]:
+    """Yield each path that a file has had since a row, the present one first, with two numbers: the
+    rows from there are above the one, and not above the other.
     """
     place, last = path, FUTURE
     for number, source, target in connection.execute(
-        "SELECT number, source, target FROM moves WHERE project_id = ? ORDER BY number DESC",
-        (project_id,),
+        "SELECT number, source, target FROM moves WHERE project_id = ? AND number > ? "
+        "ORDER BY number DESC",
+        (project_id, since),
     ).fetchall():
         origin = moved(place, target, source)
         if origin is not None:

@@ -12,7 +12,7 @@ MOST_STEPS = 50_000
 ALL_STEPS = 200_000
 """For what lists all files: it writes nothing."""
 FEW_STEPS = 2_500
-"""For what concerns one row, and those that belong to it: a file has at most `saves.MAX_MOVES` moves."""
+"""For what concerns one row, and those that belong to it, such as `saves.MAX_MOVES` moves."""
 _COUNTED_EVERY = 50
 # A subquery is as long as its own limit lets it be; these indexes hold what is listed, or one of
 # which is taken, and so does the table.
